@@ -1,0 +1,2 @@
+//! wvgate
+fn main() {}
