@@ -1,1 +1,4 @@
-//! wvgate
+//! wvgate: a relay SAP for the Server-Server Protocol (SSP) of OMA IMPS /
+//! Wireless Village, a translator between SSP and XMPP, and a home domain.
+
+pub mod ssp;

@@ -1,0 +1,256 @@
+//! WV addresses (wire profile, section 4).
+//!
+//! `wv:user/resource@domain`, every part optional. The forms met on the wire
+//! differ in prefix and case; [`Address`] holds the one form we emit: prefixed
+//! with `wv:` and in lower case, so equal addresses are equal values.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use super::xml::Field;
+
+/// A WV address in its normal form. Never fails to parse: an address that is no
+/// use is a matter for the status of the request, not for the message around it;
+/// ask [`Address::is_valid`].
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Address(String);
+
+/// What an address names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `wv:user@domain`
+    User,
+    /// `wv:user/resource@domain`, `wv:/resource@domain`: a group or contact list.
+    Resource,
+    /// `wv:@domain`
+    Service,
+}
+
+impl Address {
+    /// Normalises `text`.
+    pub fn new(text: &str) -> Self {
+        let text = text.trim();
+        let bare = match text.get(..3) {
+            Some(prefix) if prefix.eq_ignore_ascii_case("wv:") => &text[3..],
+            _ => text,
+        };
+        let mut normal = String::with_capacity(bare.len() + 3);
+        normal.push_str("wv:");
+        if bare.is_ascii() {
+            normal.push_str(bare);
+            normal.make_ascii_lowercase();
+        } else {
+            normal.push_str(&bare.to_lowercase());
+        }
+        Self(normal)
+    }
+
+    /// The address of a user.
+    pub fn user(user: &str, domain: &str) -> Self {
+        Self::new(&format!("{user}@{domain}"))
+    }
+
+    /// The address of a service: `wv:@domain`, the form of a `serviceID`.
+    pub fn service(domain: &str) -> Self {
+        Self::new(&format!("@{domain}"))
+    }
+
+    /// The address of a group or contact list.
+    pub fn resource_of(user: &str, resource: &str, domain: &str) -> Self {
+        Self::new(&format!("{user}/{resource}@{domain}"))
+    }
+
+    /// The whole address, `wv:` included.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The address without `wv:`.
+    pub fn bare(&self) -> &str {
+        &self.0[3..]
+    }
+
+    /// The domain, empty if there is none.
+    pub fn domain(&self) -> &str {
+        self.bare()
+            .rsplit_once('@')
+            .map_or("", |(_, domain)| domain)
+    }
+
+    /// What stands before the domain.
+    pub fn local(&self) -> &str {
+        let bare = self.bare();
+        bare.rsplit_once('@').map_or(bare, |(local, _)| local)
+    }
+
+    /// The user part, empty for a service or a public resource.
+    pub fn user_part(&self) -> &str {
+        let local = self.local();
+        local.split_once('/').map_or(local, |(user, _)| user)
+    }
+
+    /// The resource part: the name of a group or contact list.
+    pub fn resource_part(&self) -> Option<&str> {
+        self.local().split_once('/').map(|(_, resource)| resource)
+    }
+
+    /// What the address names.
+    pub fn kind(&self) -> Kind {
+        match self.resource_part() {
+            Some(_) => Kind::Resource,
+            None if self.user_part().is_empty() => Kind::Service,
+            None => Kind::User,
+        }
+    }
+
+    /// The same address with `domain` put in where it has none: an address
+    /// without domain belongs to the one who interprets it.
+    #[must_use]
+    pub fn or_domain(self, domain: &str) -> Self {
+        if self.bare().contains('@') {
+            self
+        } else {
+            Self::new(&format!("{}@{domain}", self.bare()))
+        }
+    }
+
+    /// Whether the address keeps the rules of section 4.1: a domain of the
+    /// usual characters, no second `@` or `/`, no white space or control
+    /// characters, `+` only before a phone number.
+    pub fn is_valid(&self) -> bool {
+        let (local, domain) = (self.local(), self.domain());
+        let plus_ok = match local.find('+') {
+            None => true,
+            Some(0) => local[1..].bytes().all(|b| b.is_ascii_digit()) && local.len() > 1,
+            Some(_) => false,
+        };
+        is_domain(domain)
+            && plus_ok
+            && local.matches('/').count() <= 1
+            && local.len() <= 255
+            && !local.chars().any(|c| {
+                c.is_whitespace() || c.is_control() || matches!(c, '@' | '<' | '>' | '"' | '&')
+            })
+            && self.resource_part() != Some("")
+    }
+}
+
+/// Whether `text` has the form of a domain name.
+pub fn is_domain(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 255
+        && text.split('.').all(|label| {
+            !label.is_empty()
+                && label.len() <= 63
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        })
+}
+
+impl From<String> for Address {
+    fn from(text: String) -> Self {
+        Self::new(&text)
+    }
+}
+
+impl From<&str> for Address {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<Address> for String {
+    fn from(address: Address) -> Self {
+        address.0
+    }
+}
+
+impl FromStr for Address {
+    type Err = std::convert::Infallible;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self::new(text))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl Field for Address {
+    fn parse(text: &str) -> Option<Self> {
+        Some(Self::new(text))
+    }
+    fn print(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_address_are_equal() {
+        for text in [
+            "wv:alice@home.example",
+            "ALICE@Home.Example",
+            "WV:Alice@home.EXAMPLE",
+            " alice@home.example\n",
+        ] {
+            assert_eq!(Address::new(text).as_str(), "wv:alice@home.example");
+        }
+    }
+
+    #[test]
+    fn parts_are_told_apart() {
+        let group = Address::new("wv:alice/club@home.example");
+        assert_eq!(
+            (group.user_part(), group.resource_part(), group.domain()),
+            ("alice", Some("club"), "home.example")
+        );
+        assert_eq!(group.kind(), Kind::Resource);
+        assert_eq!(Address::new("wv:/news@home.example").kind(), Kind::Resource);
+        assert_eq!(Address::new("wv:@home.example").kind(), Kind::Service);
+        assert_eq!(
+            Address::new("bob").or_domain("b.test"),
+            Address::new("wv:bob@b.test")
+        );
+    }
+
+    #[test]
+    fn rules_of_the_profile_hold() {
+        for good in [
+            "wv:+358401234567@h.example",
+            "a@b",
+            "a%40b@h.example",
+            "wv:@h.example",
+        ] {
+            assert!(Address::new(good).is_valid(), "{good}");
+        }
+        for bad in [
+            "",
+            "bob",
+            "a b@h",
+            "a@b@h",
+            "a/b/c@h",
+            "+12a@h",
+            "a+b@h",
+            "a@-..",
+            "bo\"b<x@h",
+            "a/@h",
+        ] {
+            assert!(!Address::new(bad).is_valid(), "{bad}");
+        }
+    }
+}

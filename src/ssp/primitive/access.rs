@@ -1,0 +1,57 @@
+//! Access control lists: who may write to me (wire profile, 11.10).
+
+use crate::ssp::Status;
+use crate::ssp::common::{ContactList, GroupId, MetaInfo, ScreenName, UserId};
+use crate::ssp::xml::element::element;
+
+element! {
+    /// Reads both lists.
+    GetBlockedListRequest {
+        /// The user asks.
+        child opt "MetaInfo" meta: MetaInfo,
+    }
+
+    /// Both lists.
+    GetBlockedListResponse {
+        /// The verdict.
+        child one "Status" status: Status,
+        /// Who may not.
+        child opt "BlockList" blocked: EntityList,
+        /// Who may.
+        child opt "GrantList" granted: EntityList,
+    }
+
+    /// Users, groups and lists.
+    EntityList {
+        /// Whether the list is in force.
+        attr opt "inUse" in_use: bool,
+        /// Users.
+        child many "UserID" users: UserId,
+        /// Participants of groups.
+        child many "ScreenName" screen_names: ScreenName,
+        /// Groups.
+        child many "GroupID" groups: GroupId,
+        /// Members of contact lists.
+        child many "ContactList" lists: ContactList,
+    }
+
+    /// Changes the lists. Answered by `Status`.
+    BlockEntityRequest {
+        /// The user asks.
+        child opt "MetaInfo" meta: MetaInfo,
+        /// Who may not.
+        child opt "BlockList" blocked: EntityChanges,
+        /// Who may.
+        child opt "GrantList" granted: EntityChanges,
+    }
+
+    /// Changes of one list.
+    EntityChanges {
+        /// Whether the list is in force from now on.
+        attr opt "inUse" in_use: bool,
+        /// To add.
+        child opt "AddList" add: EntityList,
+        /// To remove.
+        child opt "RemoveList" remove: EntityList,
+    }
+}

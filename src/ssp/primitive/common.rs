@@ -1,0 +1,125 @@
+//! Common features: provider information, search, verification of ids
+//! (wire profile, 11.5).
+
+use crate::ssp::Address;
+use crate::ssp::Status;
+use crate::ssp::common::{ContactList, ContentData, GroupId, MetaInfo, ScreenName, User, UserId};
+use crate::ssp::xml::element::{choice, element};
+
+element! {
+    /// Asks who runs a domain.
+    GetSPInfoRequest {
+        /// Which domain; absent means the peer.
+        attr opt "serviceID" service: Address,
+        /// Who asks.
+        child opt "MetaInfo" meta: MetaInfo,
+    }
+
+    /// Who runs it.
+    GetSPInfoResponse {
+        /// Which domain.
+        attr opt "serviceID" service: Address,
+        /// The verdict.
+        child one "Status" status: Status,
+        /// Name of the provider.
+        child opt "Name" name: String,
+        /// Its logo.
+        child opt "Logo" logo: Logo,
+        /// In words.
+        child opt "Description" description: String,
+        /// Its site.
+        child opt "URL" url: String,
+    }
+
+    /// A picture, here or elsewhere.
+    Logo {
+        /// Where it is.
+        attr opt "url" url: String,
+        /// The picture.
+        child opt "ContentData" content: ContentData,
+    }
+
+    /// A new search (with pairs) or the next page of one (with `searchID`).
+    SearchRequest {
+        /// Results per answer.
+        attr opt "searchLimit" limit: u32,
+        /// The search to go on with.
+        attr opt "searchID" search_id: String,
+        /// The next result wanted, from 1.
+        attr opt "searchIndex" index: u32,
+        /// Who asks.
+        child opt "MetaInfo" meta: MetaInfo,
+        /// Criteria, all of which must hold.
+        list of "SearchPairList" / "SearchPair" pairs: SearchPair,
+    }
+
+    /// One criterion.
+    SearchPair {
+        /// `USER_ALIAS`, `GROUP_TOPIC`, ...
+        attr one "element" element: String,
+        /// What it must contain.
+        attr one "string" string: String,
+    }
+
+    /// A page of results.
+    SearchResponse {
+        /// To go on with.
+        attr opt "searchID" search_id: String,
+        /// How many there are altogether.
+        attr opt "searchFindings" findings: u32,
+        /// Whether this was the last page.
+        attr opt "completion" completion: bool,
+        /// The next index.
+        attr opt "searchIndex" index: u32,
+        /// The verdict.
+        child one "Status" status: Status,
+        /// The page.
+        child opt "SearchResult" result: SearchResult,
+    }
+
+    /// Users or groups found.
+    SearchResult {
+        /// Users.
+        list of "UserList" / "User" users: User,
+        /// Groups.
+        list of "GroupList" / "GroupID" groups: GroupId,
+    }
+
+    /// Ends a search.
+    StopSearchRequest {
+        /// Which.
+        attr one "searchID" search_id: String,
+        /// Who asks.
+        child opt "MetaInfo" meta: MetaInfo,
+    }
+
+    /// Asks whether ids exist.
+    VerifyIDRequest {
+        /// Who asks.
+        child opt "MetaInfo" meta: MetaInfo,
+        /// The ids.
+        child one "IDList" ids: IdList,
+    }
+
+    /// Ids of any kind.
+    IdList {
+        /// The ids.
+        choice many ids: Id,
+    }
+}
+
+choice! {
+    /// An id to verify.
+    Id {
+        /// A user.
+        "UserID" => User(UserId),
+        /// A group.
+        "GroupID" => Group(GroupId),
+        /// A participant.
+        "ScreenName" => ScreenName(ScreenName),
+        /// A contact list.
+        "ContactList" => ContactList(ContactList),
+        /// A domain.
+        "Domain" => Domain(String),
+    }
+}

@@ -1,0 +1,190 @@
+//! Use of groups (wire profile, 9.4).
+
+use crate::ssp::Address;
+use crate::ssp::Status;
+use crate::ssp::common::{ContentData, MetaInfo, Property, ScreenName, User, UserId};
+use crate::ssp::xml::element::{choice, element};
+
+element! {
+    /// Joins a group (9.4.1).
+    JoinGroupRequest {
+        /// Which.
+        attr one "groupID" group: Address,
+        /// Whether to tell who is joined.
+        attr def "joinedListRequest" joined_list: bool,
+        /// Whether to subscribe to changes.
+        attr def "subscribeNotif" subscribe: bool,
+        /// The user asks.
+        child opt "MetaInfo" meta: MetaInfo,
+        /// The name wanted; absent: the user id serves.
+        child opt "ScreenName" screen_name: ScreenName,
+        /// The user's properties in the group.
+        list of "OwnProperties" / "Property" own: Property,
+    }
+
+    /// Who is there (9.4.2).
+    JoinGroupResponse {
+        /// The verdict.
+        child one "Status" status: Status,
+        /// Screen names; a hint only from the deployed server.
+        list of "JoinedList" / "Name" joined: String,
+        /// A welcome.
+        child opt "WelcomeNote" welcome: WelcomeNote,
+    }
+
+    /// Text shown to those who join.
+    WelcomeNote {
+        /// The text.
+        child opt "ContentData" content: ContentData,
+    }
+
+    /// Leaves a group (9.4.3). Answered by `LeaveGroupIndication`.
+    LeaveGroupRequest {
+        /// Which.
+        attr one "groupID" group: Address,
+        /// The user asks.
+        child opt "MetaInfo" meta: MetaInfo,
+    }
+
+    /// The user has left, or has to (9.4.4).
+    LeaveGroupIndication {
+        /// Which group.
+        attr opt "groupID" group: Address,
+        /// Present in a forced leave.
+        child opt "MetaInfo" meta: MetaInfo,
+        /// 200 own wish, 800, 809, 816, 824.
+        child one "Status" status: Status,
+        /// In words.
+        child opt "ReasonText" reason: String,
+        /// Who has to leave.
+        child many "User" users: User,
+    }
+
+    /// Who is joined (9.4.5)?
+    GetJoinedUsersRequest {
+        /// Which group.
+        attr one "groupID" group: Address,
+        /// The user asks.
+        child opt "MetaInfo" meta: MetaInfo,
+    }
+
+    /// Everybody joined, by role.
+    GetJoinedUsersResponse {
+        /// The verdict.
+        child one "Status" status: Status,
+        /// Administrators.
+        child opt "JoinedAdmin" admins: MappingList,
+        /// Moderators.
+        child opt "JoinedModerator" moderators: MappingList,
+        /// Users.
+        child opt "JoinedUser" | "JoinedUsers" users: MappingList,
+        /// Blocked.
+        child opt "JoinedBlocked" blocked: MappingList,
+    }
+
+    /// Screen names with user ids, as far as these are shown (8.6).
+    MappingList {
+        /// The one child.
+        child opt "UserMapList" map: UserMapList,
+    }
+
+    /// Screen names with user ids.
+    UserMapList {
+        /// The names.
+        list of "UserMapping" / "Mapping" mappings: Mapping,
+    }
+
+    /// One screen name.
+    Mapping {
+        /// The screen name.
+        child opt "SName" screen_name: String,
+        /// The user, if shown.
+        child opt "UserID" user: UserId,
+    }
+
+    /// Asks to be told of changes (9.4.6). Answered by `Status`.
+    SubscribeGroupChangeRequest {
+        /// Which group.
+        attr one "groupID" group: Address,
+        /// The user asks.
+        child opt "MetaInfo" meta: MetaInfo,
+    }
+
+    /// Asks to be told no more. Answered by `Status`.
+    UnsubscribeGroupChangeRequest {
+        /// Which group.
+        attr one "groupID" group: Address,
+        /// The user asks.
+        child opt "MetaInfo" meta: MetaInfo,
+    }
+
+    /// Am I told?
+    GetGroupSubStatusRequest {
+        /// Which group.
+        attr one "groupID" group: Address,
+        /// The user asks.
+        child opt "MetaInfo" meta: MetaInfo,
+    }
+
+    /// Whether the user is told (9.4.7).
+    GetGroupSubStatusResponse {
+        /// Which group; may be empty from the deployed server.
+        attr opt "groupID" group: Address,
+        /// Whether.
+        attr def "subscribed" subscribed: bool,
+        /// The verdict.
+        child one "Status" status: Status,
+    }
+
+    /// What changed in a group (9.4.8). Not answered.
+    GroupChangeNotice {
+        /// Which group.
+        attr one "groupID" group: Address,
+        /// The sending server.
+        child opt "MetaInfo" meta: MetaInfo,
+        /// Who is to be told.
+        child many "User" users: User,
+        /// Screen names that came.
+        list of "Joined" / "Name" joined: String,
+        /// Screen names that went.
+        list of "Left" / "Name" left: String,
+        /// Joiners refused.
+        child opt "JoinedBlocked" joined_blocked: MappingList,
+        /// Users ejected.
+        child opt "LeftBlocked" left_blocked: LeftBlocked,
+        /// Properties changed.
+        child opt "GroupProperties" properties: GroupProperties,
+        /// Properties of the user changed.
+        list of "OwnProperties" / "Property" own: Property,
+    }
+
+    /// Properties of a group (8.5).
+    GroupProperties {
+        /// The properties.
+        child many "Property" properties: Property,
+        /// The welcome.
+        child opt "WelcomeNote" welcome: WelcomeNote,
+    }
+
+    /// Users ejected.
+    LeftBlocked {
+        /// The users.
+        child opt "UserList" users: MemberList,
+    }
+
+    /// Users and participants.
+    MemberList {
+        /// The members.
+        choice many members: Member,
+    }
+}
+
+choice! {
+    /// A user or a participant.
+    Member {
+        /// A user.
+        "User" => User(User),
+        /// A participant.
+        "ScreenName" => ScreenName(ScreenName),
+    }
+}

@@ -1,0 +1,47 @@
+//! Instant messages and delivery reports (wire profile, 9.3).
+
+use crate::ssp::Status;
+use crate::ssp::common::{ContentData, MessageInfo, MetaInfo};
+use crate::ssp::datetime::DateTime;
+use crate::ssp::xml::element::element;
+
+element! {
+    /// An instant message (9.3.1).
+    SendMessageRequest {
+        /// Whether the sender wants a delivery report.
+        attr def "deliveryReport" delivery_report: bool,
+        /// Who asks.
+        child opt "MetaInfo" meta: MetaInfo,
+        /// From whom, to whom, what kind.
+        child one "MessageInfo" info: MessageInfo,
+        /// The content; may be absent when the info says where it is.
+        child opt "ContentData" content: ContentData,
+    }
+
+    /// Whether the message was taken (9.3.2).
+    SendMessageResponse {
+        /// As in the request; empty in some refusals.
+        attr def "messageID" message_id: String,
+        /// The verdict: 201 if some recipients failed, 900 if all did.
+        child one "Status" status: Status,
+    }
+
+    /// What became of a message (9.3.3). Not answered. Sender and recipient of
+    /// the info are exchanged: the sender is the one who reports.
+    DeliveryStatusReport {
+        /// Who reports.
+        child opt "MetaInfo" meta: MetaInfo,
+        /// The outcome.
+        child one "DeliveryResult" result: DeliveryResult,
+        /// When.
+        child opt "DeliveryTime" time: DateTime,
+        /// Which message.
+        child one "MessageInfo" info: MessageInfo,
+    }
+
+    /// The outcome of a delivery.
+    DeliveryResult {
+        /// 200 delivered, 538 rejected, 541 forwarded, 542 expired, ...
+        child one "Status" status: Status,
+    }
+}

@@ -1,0 +1,270 @@
+//! Primitives, one file per family, each headed by its section of the wire
+//! profile. [`Primitive`] is any of them.
+
+use std::borrow::Cow;
+
+pub mod access;
+pub mod common;
+pub mod contact_list;
+pub mod group;
+pub mod group_admin;
+pub mod invitation;
+pub mod message;
+pub mod message_store;
+pub mod presence;
+pub mod presence_admin;
+pub mod profile;
+pub mod service;
+pub mod session;
+
+use super::status::Status;
+use super::xml::{Content, DecodeError, Node, Style, Writer};
+
+/// Where a request is sent: what in it decides who serves it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Routing {
+    /// To each user, group or list named as recipient.
+    Recipients,
+    /// To the domain of the group.
+    Group,
+    /// To the domain of the user the primitive is about.
+    Subject,
+    /// To the domain that provides the service to the requesting user.
+    Requestor,
+    /// To the service asked about, else to the receiving SAP.
+    Service,
+    /// To the receiving SAP: session, service and agreement management.
+    Hop,
+}
+
+macro_rules! primitives {
+    ($( $module:ident :: $name:ident $kind:ident $leaf:literal $routing:ident ; )*) => {
+        /// Any primitive. Those this crate does not know keep their XML.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Primitive {
+            $(
+                #[doc = concat!("`", stringify!($name), "`")]
+                $name(Box<$module::$name>),
+            )*
+            /// `Status` alone: the general answer (9.6).
+            Status(Box<Status>),
+            /// A primitive this crate does not know.
+            Unknown(Unknown),
+        }
+
+        impl Primitive {
+            /// Names of all known primitives.
+            pub const NAMES: &[&str] = &[ $( stringify!($name), )* "Status" ];
+
+            /// The element's name.
+            pub fn name(&self) -> &str {
+                match self {
+                    $( Self::$name(_) => stringify!($name), )*
+                    Self::Status(_) => "Status",
+                    Self::Unknown(unknown) => &unknown.name,
+                }
+            }
+
+            /// Reads any primitive.
+            ///
+            /// # Errors
+            /// Something the primitive requires is missing or unusable.
+            pub fn read(node: &Node<'_>) -> Result<Self, DecodeError> {
+                $( if node.name.eq_ignore_ascii_case(stringify!($name)) {
+                    return $module::$name::read(node).map(|p| Self::$name(Box::new(p)));
+                } )*
+                if node.name.eq_ignore_ascii_case("Status") {
+                    return Status::read(node).map(|p| Self::Status(Box::new(p)));
+                }
+                Ok(Self::Unknown(Unknown::read(node)))
+            }
+
+            fn write(&self, out: &mut Writer<'_>) {
+                match self {
+                    $( Self::$name(primitive) => primitive.write(stringify!($name), out), )*
+                    Self::Status(status) => status.write("Status", out),
+                    Self::Unknown(unknown) => unknown.item.write(out),
+                }
+            }
+        }
+
+        $(
+            impl From<$module::$name> for Primitive {
+                fn from(primitive: $module::$name) -> Self { Self::$name(Box::new(primitive)) }
+            }
+        )*
+
+        const FACTS: &[Facts] = &[ $(
+            Facts { name: stringify!($name), kind: Kind::$kind, leaf: $leaf, routing: Routing::$routing },
+        )* Facts { name: "Status", kind: Kind::Response, leaf: "", routing: Routing::Hop } ];
+    };
+}
+
+// name, kind, leaf of the service tree it belongs to (11.2), routing.
+primitives! {
+    session::SendSecretToken Setup "" Hop;
+    session::LoginRequest Setup "" Hop;
+    session::LoginResponse Setup "" Hop;
+    session::KeepAliveRequest Request "KEEPA" Hop;
+    session::KeepAliveResponse Response "KEEPA" Hop;
+    session::LogoutRequest Request "LOGOU" Hop;
+    session::Disconnect Notice "LOGOU" Hop;
+    service::GetServiceRequest Request "GETSV" Service;
+    service::GetServiceResponse Response "GETSV" Service;
+    service::ServiceRequest Request "NEGSV" Hop;
+    service::ServiceResponse Response "NEGSV" Hop;
+    profile::GetUserProfileRequest Request "GETUP" Subject;
+    profile::GetUserProfileResponse Response "GETUP" Subject;
+    profile::UpdateUserProfileRequest Request "UPDUP" Requestor;
+    common::GetSPInfoRequest Request "GETSPI" Service;
+    common::GetSPInfoResponse Response "GETSPI" Service;
+    common::SearchRequest Request "SRCH" Requestor;
+    common::SearchResponse Response "SRCH" Requestor;
+    common::StopSearchRequest Request "STSRC" Requestor;
+    common::VerifyIDRequest Request "VRID" Recipients;
+    invitation::InviteRequest Request "INVIT" Recipients;
+    invitation::InviteResponse Notice "INVIT" Recipients;
+    invitation::CancelInviteRequest Request "CAINV" Recipients;
+    contact_list::GetListRequest Request "GCLI" Requestor;
+    contact_list::GetListResponse Response "GCLI" Requestor;
+    contact_list::CreateListRequest Request "CCLI" Requestor;
+    contact_list::DeleteListRequest Request "DCLI" Requestor;
+    contact_list::ListManageRequest Request "MCLS" Requestor;
+    contact_list::ListManageResponse Response "MCLS" Requestor;
+    presence::SubscribeRequest Request "SUBPR" Recipients;
+    presence::UnsubscribeRequest Request "SUBPR" Recipients;
+    presence::PresenceNotification Notice "SUBPR" Recipients;
+    presence::GetPresenceRequest Request "GETPR" Recipients;
+    presence::GetPresenceResponse Response "GETPR" Recipients;
+    presence_admin::UpdatePresenceRequest Request "UPDPR" Requestor;
+    presence_admin::GetWatcherListRequest Request "GETWL" Requestor;
+    presence_admin::GetWatcherListResponse Response "GETWL" Requestor;
+    presence_admin::PresenceAuthRequest Request "REACT" Recipients;
+    presence_admin::PresenceAuthUserRequest Request "REACT" Requestor;
+    presence_admin::CancelAuthRequest Request "CAAUT" Requestor;
+    presence_admin::GetReactiveAuthStatusRequest Request "GETAUT" Requestor;
+    presence_admin::GetReactiveAuthStatusResponse Response "GETAUT" Requestor;
+    presence_admin::CreateAttributeListRequest Request "CALI" Requestor;
+    presence_admin::DeleteAttributeListRequest Request "DALI" Requestor;
+    presence_admin::GetAttributeListRequest Request "GALS" Requestor;
+    presence_admin::GetAttributeListResponse Response "GALS" Requestor;
+    message::SendMessageRequest Request "SENDM" Recipients;
+    message::SendMessageResponse Response "SENDM" Recipients;
+    message::DeliveryStatusReport Notice "MDELIV" Recipients;
+    message_store::ForwardMessageRequest Request "FWMSG" Requestor;
+    message_store::ForwardMessageResponse Response "FWMSG" Requestor;
+    message_store::SetDeliveryMethodRequest Request "SETD" Requestor;
+    message_store::GetMessageListRequest Request "GETLM" Requestor;
+    message_store::GetMessageListResponse Response "GETLM" Requestor;
+    message_store::GetMessageRequest Request "GETM" Requestor;
+    message_store::GetMessageResponse Response "GETM" Requestor;
+    message_store::RejectMessageRequest Request "REJCM" Requestor;
+    message_store::MessageNotification Request "NOTIF" Recipients;
+    message_store::NewMessage Request "NEWM" Recipients;
+    message_store::MessageDelivered Response "NEWM" Requestor;
+    access::GetBlockedListRequest Request "GLBLU" Requestor;
+    access::GetBlockedListResponse Response "GLBLU" Requestor;
+    access::BlockEntityRequest Request "BLENT" Requestor;
+    group_admin::CreateGroupRequest Request "CREAG" Group;
+    group_admin::DeleteGroupRequest Request "DELGR" Group;
+    group_admin::GetGroupPropsRequest Request "GETGP" Group;
+    group_admin::GetGroupPropsResponse Response "GETGP" Group;
+    group_admin::SetGroupPropsRequest Request "SETGP" Group;
+    group_admin::GetGroupMemberRequest Request "GETGM" Group;
+    group_admin::GetGroupMemberResponse Response "GETGM" Group;
+    group_admin::AddGroupMemberRequest Request "ADDGM" Group;
+    group_admin::RemoveGroupMemberRequest Request "RMVGM" Group;
+    group_admin::MemberAccessRequest Request "MBRAC" Group;
+    group_admin::RejectListRequest Request "REJEC" Group;
+    group_admin::RejectListResponse Response "REJEC" Group;
+    group::JoinGroupRequest Request "JOING" Group;
+    group::JoinGroupResponse Response "JOING" Group;
+    group::LeaveGroupRequest Request "JOING" Group;
+    group::LeaveGroupIndication Notice "JOING" Recipients;
+    group::GetJoinedUsersRequest Request "GETJU" Group;
+    group::GetJoinedUsersResponse Response "GETJU" Group;
+    group::SubscribeGroupChangeRequest Request "SUBGCN" Group;
+    group::UnsubscribeGroupChangeRequest Request "SUBGCN" Group;
+    group::GetGroupSubStatusRequest Request "SUBGCN" Group;
+    group::GetGroupSubStatusResponse Response "SUBGCN" Group;
+    group::GroupChangeNotice Notice "GRCHN" Recipients;
+}
+
+/// What a primitive is in a dialogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Part of session establishment.
+    Setup,
+    /// Asks and is answered.
+    Request,
+    /// Tells and is not answered (7.3).
+    Notice,
+    /// Answers.
+    Response,
+}
+
+/// What is known of a primitive without looking inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Facts {
+    /// Element name.
+    pub name: &'static str,
+    /// Place in a dialogue.
+    pub kind: Kind,
+    /// Leaf of the service tree (11.2), empty where no agreement is needed.
+    pub leaf: &'static str,
+    /// What decides where it goes.
+    pub routing: Routing,
+}
+
+/// Facts about the primitive called `name`, in any case; `None` if it is unknown.
+pub fn facts(name: &str) -> Option<&'static Facts> {
+    FACTS
+        .iter()
+        .find(|facts| facts.name.eq_ignore_ascii_case(name))
+}
+
+/// The spelling of this crate, or the name as it came.
+pub(crate) fn canonical_name(name: &str) -> Cow<'static, str> {
+    facts(name).map_or_else(
+        || Cow::Owned(name.to_owned()),
+        |facts| Cow::Borrowed(facts.name),
+    )
+}
+
+/// A primitive of an unknown name, as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    /// Element name.
+    pub name: String,
+    /// Its XML.
+    pub item: super::presence::Item,
+}
+
+impl Unknown {
+    fn read(node: &Node<'_>) -> Self {
+        Self {
+            name: node.name.to_owned(),
+            item: super::presence::Item::read(node),
+        }
+    }
+}
+
+impl Primitive {
+    /// Prints the primitive alone, in a peer's style if one is given.
+    pub fn to_xml(&self, style: Option<&Style>) -> String {
+        let mut out = style.map_or_else(Writer::new, Writer::styled);
+        self.write(&mut out);
+        out.finish()
+    }
+
+    /// A bare status.
+    pub fn status(code: super::Code) -> Self {
+        Status::new(code).into()
+    }
+}
+
+impl From<Status> for Primitive {
+    fn from(status: Status) -> Self {
+        Self::Status(Box::new(status))
+    }
+}

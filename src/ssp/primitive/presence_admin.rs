@@ -1,0 +1,166 @@
+//! Attribute lists, watcher list, presence update and reactive authorization
+//! (wire profile, 11.7 and 11.8).
+
+use crate::ssp::Address;
+use crate::ssp::Status;
+use crate::ssp::common::{AttributeList, ContactList, MetaInfo, PresenceValue, User, UserId};
+use crate::ssp::presence::PresenceSubList;
+use crate::ssp::xml::element::element;
+
+element! {
+    /// Home domain to presence PSE: the publisher's new values. Answered by `Status`.
+    UpdatePresenceRequest {
+        /// Its user is the publisher.
+        child opt "MetaInfo" meta: MetaInfo,
+        /// The values; attributes not mentioned stay.
+        child one "PresenceValue" value: PresenceValue,
+    }
+
+    /// Who watches me?
+    GetWatcherListRequest {
+        /// Seconds back.
+        attr opt "historyPeriod" history: u32,
+        /// At most so many.
+        attr opt "maxWatcherList" max: u32,
+        /// Its user is the publisher.
+        child opt "MetaInfo" meta: MetaInfo,
+    }
+
+    /// The watchers.
+    GetWatcherListResponse {
+        /// Seconds back.
+        attr opt "historyPeriod" history: u32,
+        /// How many there are.
+        attr opt "watcherCount" count: u32,
+        /// The verdict.
+        child one "Status" status: Status,
+        /// The watchers.
+        child many "Watcher" watchers: Watcher,
+    }
+
+    /// One watcher.
+    Watcher {
+        /// Who.
+        attr one "userID" user: Address,
+        /// A name for people.
+        attr opt "friendlyName" friendly_name: String,
+        /// `CURRENT_SUBSCRIBER`, `FORMER_SUBSCRIBER` or `PRESENCE_ACCESS`.
+        attr opt "status" status: String,
+    }
+
+    /// Presence PSE to publisher's home domain: may this user see that?
+    PresenceAuthRequest {
+        /// Who wants to see.
+        attr one "userID" requesting: Address,
+        /// The asking server.
+        child opt "MetaInfo" meta: MetaInfo,
+        /// The publisher.
+        child one "User" publisher: User,
+        /// What; absent means everything.
+        child opt "AttributeList" attributes: AttributeList,
+    }
+
+    /// The publisher's decision. Answered by `Status`.
+    PresenceAuthUserRequest {
+        /// About whom.
+        attr one "userID" watcher: Address,
+        /// Granted or denied.
+        attr def "acceptance" acceptance: bool,
+        /// Its user is the publisher.
+        child opt "MetaInfo" meta: MetaInfo,
+        /// What; absent means everything.
+        child opt "AttributeList" attributes: AttributeList,
+    }
+
+    /// Forgets earlier grants and denials. Answered by `Status`.
+    CancelAuthRequest {
+        /// About whom.
+        attr one "userID" watcher: Address,
+        /// Its user is the publisher.
+        child opt "MetaInfo" meta: MetaInfo,
+    }
+
+    /// What did I decide?
+    GetReactiveAuthStatusRequest {
+        /// Its user is the publisher.
+        child opt "MetaInfo" meta: MetaInfo,
+        /// About whom; none means everybody.
+        child many "UserID" users: UserId,
+    }
+
+    /// The decisions.
+    GetReactiveAuthStatusResponse {
+        /// The verdict.
+        child one "Status" status: Status,
+        /// One per user.
+        child many "ReactiveAuthStatus" states: ReactiveAuthStatus,
+    }
+
+    /// One decision.
+    ReactiveAuthStatus {
+        /// About whom.
+        attr one "userID" user: Address,
+        /// `GRANTED`, `DENIED` or `PENDING`.
+        attr opt "state" state: String,
+        /// What it covers.
+        child opt "AttributeList" attributes: AttributeList,
+    }
+
+    /// Authorizes attributes before anyone asks (proactive). Answered by `Status`.
+    CreateAttributeListRequest {
+        /// For members of contact lists without a list of their own.
+        attr def "defaultList" default: bool,
+        /// Its user is the publisher.
+        child opt "MetaInfo" meta: MetaInfo,
+        /// The attributes.
+        child opt "AttributeList" attributes: AttributeList,
+        /// For these users.
+        child many "UserID" users: UserId,
+        /// For members of these lists.
+        child many "ContactList" lists: ContactList,
+    }
+
+    /// Takes it back. Answered by `Status`.
+    DeleteAttributeListRequest {
+        /// The default list.
+        attr def "defaultList" default: bool,
+        /// Its user is the publisher.
+        child opt "MetaInfo" meta: MetaInfo,
+        /// Of these users.
+        child many "UserID" users: UserId,
+        /// Of these lists.
+        child many "ContactList" lists: ContactList,
+    }
+
+    /// Reads attribute lists.
+    GetAttributeListRequest {
+        /// The default list too.
+        attr def "defaultList" default: bool,
+        /// Its user is the publisher.
+        child opt "MetaInfo" meta: MetaInfo,
+        /// Of these users.
+        child many "UserID" users: UserId,
+        /// Of these lists.
+        child many "ContactList" lists: ContactList,
+    }
+
+    /// The attribute lists.
+    GetAttributeListResponse {
+        /// The verdict.
+        child one "Status" status: Status,
+        /// The default list.
+        child opt "DefaultAttributeList" default: AttributeList,
+        /// One per target.
+        child many "Presence" presences: AttributeGrant,
+    }
+
+    /// The attributes one target is authorized for.
+    AttributeGrant {
+        /// A user,
+        child opt "UserID" user: UserId,
+        /// or a contact list.
+        child opt "ContactList" list: ContactList,
+        /// The attributes.
+        child opt "PresenceSubList" presence: PresenceSubList,
+    }
+}

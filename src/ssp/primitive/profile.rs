@@ -1,0 +1,107 @@
+//! User profile management (wire profile, 11.4).
+
+use crate::ssp::Address;
+use crate::ssp::Status;
+use crate::ssp::common::{MetaInfo, Property};
+use crate::ssp::datetime::DateTime;
+use crate::ssp::xml::element::{Empty, element};
+
+element! {
+    /// Asks another server for what it knows of a user.
+    GetUserProfileRequest {
+        /// About whom.
+        attr one "userID" user: Address,
+        /// The asking server.
+        child opt "MetaInfo" meta: MetaInfo,
+        /// What is wanted; absent means everything.
+        child opt "ProfileParts" parts: ProfileParts,
+    }
+
+    /// Parts of a profile that are asked for.
+    ProfileParts {
+        /// Services subscribed.
+        child opt "SubscribedServices" services: Empty,
+        /// Privacy.
+        child opt "PrivacyStatus" privacy: Empty,
+        /// Terminals.
+        child opt "TerminalCapabilities" terminals: Empty,
+        /// Public profile.
+        child opt "Properties" properties: Empty,
+    }
+
+    /// The profile.
+    GetUserProfileResponse {
+        /// About whom.
+        attr opt "userID" user: Address,
+        /// The verdict.
+        child one "Status" status: Status,
+        /// The profile.
+        child opt "UserProfile" profile: UserProfile,
+    }
+
+    /// Changes what another server knows of a user.
+    UpdateUserProfileRequest {
+        /// About whom.
+        attr one "userID" user: Address,
+        /// `Merge` (default), `Replace` or `Delete`.
+        attr opt "mode" mode: String,
+        /// The asking server.
+        child opt "MetaInfo" meta: MetaInfo,
+        /// The changes.
+        child opt "UserProfile" profile: UserProfile,
+    }
+
+    /// What servers tell each other about a user.
+    UserProfile {
+        /// Whose.
+        attr opt "userID" user: Address,
+        /// Time of the last change.
+        attr opt "modified" modified: DateTime,
+        /// Services and their state.
+        list of "SubscribedServices" / "Service" services: ProfileService,
+        /// Privacy regarding network capabilities.
+        list of "PrivacyStatus" / "Capability" privacy: PrivacyCapability,
+        /// Terminals.
+        list of "TerminalCapabilities" / "Terminal" terminals: Terminal,
+        /// Public profile.
+        list of "Properties" / "Property" properties: Property,
+    }
+
+    /// A service the user subscribed to.
+    ProfileService {
+        /// `Presence`, `IM`, `Group`, `Content`, `Common` or `ContactList`.
+        attr one "name" name: String,
+        /// `Active` or `Inactive`.
+        attr opt "status" status: String,
+        /// The domain that provides it.
+        attr opt "pse" pse: Address,
+    }
+
+    /// Privacy of one network capability.
+    PrivacyCapability {
+        /// `UserLocation`, `UserInteraction`, ...
+        attr one "name" name: String,
+        /// `Allowed`, `Denied` or `Ask`.
+        attr opt "status" status: String,
+    }
+
+    /// What one terminal can do; names and values of the CSP capability list.
+    Terminal {
+        /// The client.
+        attr opt "url" url: String,
+        /// `MOBILE_PHONE`, ...
+        child opt "ClientType" client_type: String,
+        /// `P` push or `N` notify.
+        child opt "InitialDeliveryMethod" delivery_method: String,
+        /// MIME types.
+        child many "AcceptedContentType" content_types: String,
+        /// `BASE64`, ...
+        child opt "AcceptedTransferEncoding" transfer_encoding: String,
+        /// Bytes.
+        child opt "AcceptedContentLength" content_length: String,
+        /// `HTTP`, `WSP`, `SMS`.
+        child many "SupportedBearer" bearers: String,
+        /// `STCP`, ...
+        child many "SupportedCIRMethod" cir_methods: String,
+    }
+}

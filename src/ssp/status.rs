@@ -1,0 +1,243 @@
+//! Status and its details (wire profile, section 8.1). What a code means and
+//! how it translates stands in `mappings/status.toml`.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::address::Address;
+use super::common::ScreenName;
+use super::xml::Field;
+use super::xml::element::element;
+
+/// A status code: a number of three digits whose hundreds give the class.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+pub struct Code(pub u16);
+
+macro_rules! codes {
+    ($($(#[$meta:meta])* $name:ident = $number:literal;)*) => {
+        impl Code { $( $(#[$meta])* pub const $name: Self = Self($number); )* }
+    };
+}
+codes! {
+    /// Complete success.
+    OK = 200;
+    /// Part done; each failure has a detail.
+    PARTIAL = 201;
+    /// Syntax or structure wrong.
+    BAD_REQUEST = 400;
+    /// Login digest wrong.
+    UNAUTHORIZED = 401;
+    /// Missing or illegal parameter.
+    BAD_PARAMETER = 402;
+    /// Policy forbids.
+    FORBIDDEN = 403;
+    /// Not found.
+    NOT_FOUND = 404;
+    /// Primitive unknown.
+    NOT_SUPPORTED = 405;
+    /// Message cannot be delivered.
+    UNDELIVERABLE = 410;
+    /// Content type not accepted.
+    MEDIA_TYPE = 415;
+    /// Invitation unknown.
+    INVALID_INVITATION = 423;
+    /// Message unknown, fetched or expired.
+    INVALID_MESSAGE = 426;
+    /// Recipient unknown (the deployed server's word for 531 in messages).
+    INVALID_USER = 427;
+    /// Internal error.
+    INTERNAL = 500;
+    /// Primitive known, no handler.
+    NOT_IMPLEMENTED = 501;
+    /// Overload, maintenance, no session to the next hop.
+    UNAVAILABLE = 503;
+    /// The next hop did not answer in time.
+    TIMEOUT = 504;
+    /// Version not supported.
+    VERSION = 505;
+    /// Function not covered by the service agreement.
+    NOT_AGREED = 506;
+    /// Message queue is full.
+    QUEUE_FULL = 507;
+    /// Domain neither served nor relayed to.
+    DOMAIN_NOT_SUPPORTED = 516;
+    /// The publisher never answered the authorization request.
+    UNRESPONDED = 521;
+    /// Unknown user.
+    UNKNOWN_USER = 531;
+    /// Recipient blocked the sender.
+    BLOCKED = 532;
+    /// Recipient not logged in, and nothing stores the message.
+    OFFLINE = 533;
+    /// Recipient may not use the service.
+    UNAUTHORIZED_RECIPIENT = 534;
+    /// Rejected by the recipient.
+    REJECTED = 538;
+    /// Forwarded by the recipient.
+    FORWARDED = 541;
+    /// Validity over before delivery.
+    EXPIRED = 542;
+    /// Session expired.
+    SESSION_EXPIRED = 600;
+    /// Forced logout.
+    FORCED_LOGOUT = 601;
+    /// Session unknown.
+    INVALID_SESSION = 604;
+    /// Group does not exist.
+    NO_GROUP = 800;
+    /// Group is not joined.
+    NOT_JOINED = 808;
+    /// Several different failures, nothing done.
+    MULTIPLE = 900;
+    /// Address malformed, or not of the domain that sent it.
+    ADDRESS = 901;
+}
+
+impl Code {
+    /// 2xx.
+    pub fn is_success(self) -> bool {
+        self.0 / 100 == 2
+    }
+
+    /// Whether the failure may pass by itself: the requestor may try again.
+    pub fn is_transient(self) -> bool {
+        matches!(self.0, 408 | 500 | 503 | 504 | 507)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Code({})", self.0)
+    }
+}
+
+/// An absent or unreadable code counts as 404, as in the deployed server.
+impl Default for Code {
+    fn default() -> Self {
+        Self::NOT_FOUND
+    }
+}
+
+impl Field for Code {
+    fn parse(text: &str) -> Option<Self> {
+        text.trim().parse().ok().map(Self)
+    }
+    fn print(&self) -> Cow<'_, str> {
+        Cow::Owned(self.0.to_string())
+    }
+}
+
+element! {
+    /// The outcome of a request.
+    Status {
+        /// The verdict.
+        attr def "code" code: Code,
+        /// For people.
+        child opt "StatusDescription" description: String,
+        /// One per kind of failure, with whom it concerns.
+        child many "DetailedResult" details: DetailedResult,
+        /// Seconds after which a new try makes sense.
+        child opt "TryAgainTimeout" try_again: u32,
+    }
+
+    /// One kind of failure within a partial success.
+    DetailedResult {
+        /// The verdict for those listed.
+        attr def "code" code: Code,
+        /// For people; the deployed server names the user only here.
+        child opt "StatusDescription" description: String,
+        /// Users concerned.
+        child many "UserID" users: super::common::UserId,
+        /// Groups concerned.
+        child many "GroupID" groups: super::common::GroupId,
+        /// Screen names concerned.
+        child many "ScreenName" | "ScreenNames" screen_names: ScreenName,
+        /// Domains concerned.
+        child many "Domain" domains: String,
+        /// Messages concerned.
+        child many "MessageID" messages: super::common::MessageId,
+        /// Contact lists concerned.
+        child many "ContactList" contact_lists: super::common::ContactList,
+    }
+}
+
+impl Status {
+    /// A bare status.
+    pub fn new(code: Code) -> Self {
+        Self {
+            code,
+            description: None,
+            details: Vec::new(),
+            try_again: None,
+        }
+    }
+
+    /// 200.
+    pub fn ok() -> Self {
+        Self::new(Code::OK)
+    }
+
+    /// Adds a description.
+    #[must_use]
+    pub fn because(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+
+    /// The status of a request with several user targets, some of which failed:
+    /// 200 without failures, the failure's own code if the only target failed,
+    /// 201 if some succeeded, 900 if all failed (status-codes, rules).
+    pub fn of_users(targets: usize, failures: Vec<(Code, Address)>) -> Self {
+        let failed = failures.len();
+        if failed == 0 {
+            return Self::ok();
+        }
+        if targets == 1 {
+            return Self::new(failures[0].0);
+        }
+        let mut details: Vec<DetailedResult> = Vec::new();
+        for (code, user) in failures {
+            let user = super::common::UserId { user };
+            match details.iter_mut().find(|detail| detail.code == code) {
+                Some(detail) => detail.users.push(user),
+                None => details.push(DetailedResult {
+                    users: vec![user],
+                    ..DetailedResult::new(code)
+                }),
+            }
+        }
+        let code = if failed < targets {
+            Code::PARTIAL
+        } else {
+            Code::MULTIPLE
+        };
+        Self {
+            details,
+            ..Self::new(code)
+        }
+    }
+}
+
+impl DetailedResult {
+    /// A detail that names nobody yet.
+    pub fn new(code: Code) -> Self {
+        Self {
+            code,
+            description: None,
+            users: Vec::new(),
+            groups: Vec::new(),
+            screen_names: Vec::new(),
+            domains: Vec::new(),
+            messages: Vec::new(),
+            contact_lists: Vec::new(),
+        }
+    }
+}

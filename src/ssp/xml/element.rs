@@ -1,0 +1,316 @@
+//! Typed elements: one table per element gives its struct, reader and writer.
+//!
+//! A primitive is written down once, by [`element!`], in the order in which its
+//! children are emitted; reading accepts any order and ignores what it does not
+//! know (wire profile, section 3). So what one side prints the other can parse.
+
+use std::borrow::Cow;
+
+use super::{Node, Writer};
+
+/// Why a well-formed element is not the primitive its name promises.
+/// Answered with status 400 or 402 by the SAP.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// A required attribute or child is not there.
+    #[error("<{element}> lacks {what}")]
+    Missing {
+        /// The element.
+        element: &'static str,
+        /// The attribute or child.
+        what: &'static str,
+    },
+    /// An attribute or text has no meaning in its place.
+    #[error("<{element}> has an unusable {what}")]
+    Invalid {
+        /// The element.
+        element: &'static str,
+        /// The attribute or child.
+        what: &'static str,
+    },
+}
+
+/// Content of an element: how it is read from, and written into, a tag whose
+/// name the parent decides.
+pub trait Content: Sized {
+    /// Reads the element.
+    ///
+    /// # Errors
+    /// Something required is missing or unusable.
+    fn read(node: &Node<'_>) -> Result<Self, DecodeError>;
+
+    /// Writes the element as `<name …>`.
+    fn write(&self, name: &str, out: &mut Writer<'_>);
+}
+
+/// A value that stands in an attribute or is the only text of an element.
+pub trait Field: Sized {
+    /// Reads the value; `None` if it has no meaning.
+    fn parse(text: &str) -> Option<Self>;
+    /// Writes the value.
+    fn print(&self) -> Cow<'_, str>;
+}
+
+impl Field for String {
+    fn parse(text: &str) -> Option<Self> {
+        Some(text.to_owned())
+    }
+    fn print(&self) -> Cow<'_, str> {
+        Cow::Borrowed(self)
+    }
+}
+
+/// `Yes` or `No`, compared without regard to case; everything that is not yes
+/// is no (wire profile, section 3).
+impl Field for bool {
+    fn parse(text: &str) -> Option<Self> {
+        Some(text.trim().eq_ignore_ascii_case("yes"))
+    }
+    fn print(&self) -> Cow<'_, str> {
+        Cow::Borrowed(if *self { "Yes" } else { "No" })
+    }
+}
+
+macro_rules! number {
+    ($($type:ty),*) => {$(
+        impl Field for $type {
+            fn parse(text: &str) -> Option<Self> { text.trim().parse().ok() }
+            fn print(&self) -> Cow<'_, str> { Cow::Owned(self.to_string()) }
+        }
+    )*};
+}
+number!(u16, u32, u64, i32);
+
+impl Content for String {
+    fn read(node: &Node<'_>) -> Result<Self, DecodeError> {
+        Ok(node.text.clone().into_owned())
+    }
+    fn write(&self, name: &str, out: &mut Writer<'_>) {
+        out.element(name, |out| out.text(self));
+    }
+}
+
+impl Content for u32 {
+    fn read(node: &Node<'_>) -> Result<Self, DecodeError> {
+        <u32 as Field>::parse(&node.text).ok_or(DecodeError::Invalid {
+            element: "number",
+            what: "value",
+        })
+    }
+    fn write(&self, name: &str, out: &mut Writer<'_>) {
+        out.element(name, |out| out.text(&self.to_string()));
+    }
+}
+
+/// An element without content, whose presence is all it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Empty;
+
+impl Content for Empty {
+    fn read(_: &Node<'_>) -> Result<Self, DecodeError> {
+        Ok(Self)
+    }
+    fn write(&self, name: &str, out: &mut Writer<'_>) {
+        out.element(name, |_| {});
+    }
+}
+
+/// Declares typed elements.
+///
+/// Each field names its kind, the names it is read by (the first one is
+/// written), and its type:
+///
+/// * `attr one "x" f: T` required attribute; `attr opt` is an `Option<T>`;
+///   `attr def` falls back to the default and is always written;
+/// * `child one "X" f: T` required child; `child opt`; `child many` is a `Vec<T>`;
+/// * `list of "X" / "Y" f: T` a wrapper `X` holding `Y`s: an `Option<Vec<T>>`;
+/// * `text own f: T` the element's own text;
+/// * `choice one f: T` the first child that is one of an [`choice!`]'s
+///   alternatives; `choice opt`, `choice many` likewise.
+macro_rules! element {
+    ($(
+        $(#[$meta:meta])*
+        $name:ident {
+            $( $(#[$fmeta:meta])* $kind:ident $mode:ident $($xml:literal)|* $(/ $item:literal)? $field:ident : $type:ty ),* $(,)?
+        }
+    )*) => {$(
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $name {
+            $( $(#[$fmeta])* pub $field: $crate::ssp::xml::element::field_type!($kind $mode, $type), )*
+        }
+
+        impl $crate::ssp::xml::Content for $name {
+            fn read(node: &$crate::ssp::xml::Node<'_>) -> Result<Self, $crate::ssp::xml::DecodeError> {
+                let _ = node;
+                Ok(Self {
+                    $( $field: $crate::ssp::xml::element::read_field!(
+                        $kind $mode, node, stringify!($name), $type, [$($xml),*] $(, $item)?
+                    ), )*
+                })
+            }
+
+            fn write(&self, name: &str, out: &mut $crate::ssp::xml::Writer<'_>) {
+                out.element(name, |out| {
+                    let _ = &out;
+                    $( $crate::ssp::xml::element::write_field!(
+                        $kind $mode, out, name, &self.$field, [$($xml),*] $(, $item)?
+                    ); )*
+                });
+            }
+        }
+    )*};
+}
+
+macro_rules! field_type {
+    (attr opt, $t:ty) => { Option<$t> };
+    (child opt, $t:ty) => { Option<$t> };
+    (child many, $t:ty) => { Vec<$t> };
+    (choice opt, $t:ty) => { Option<$t> };
+    (choice many, $t:ty) => { Vec<$t> };
+    (list of, $t:ty) => { Option<Vec<$t>> };
+    ($kind:ident $mode:ident, $t:ty) => { $t };
+}
+
+macro_rules! read_field {
+    (attr one, $node:ident, $el:expr, $t:ty, [$($xml:literal),*]) => {{
+        const NAMES: &[&str] = &[$($xml),*];
+        match $node.attribute(NAMES) {
+            None => return Err($crate::ssp::xml::DecodeError::Missing { element: $el, what: NAMES[0] }),
+            Some(v) => <$t as $crate::ssp::xml::Field>::parse(v)
+                .ok_or($crate::ssp::xml::DecodeError::Invalid { element: $el, what: NAMES[0] })?,
+        }
+    }};
+    (attr opt, $node:ident, $el:expr, $t:ty, [$($xml:literal),*]) => {
+        $node.attribute(&[$($xml),*]).and_then(|v| <$t as $crate::ssp::xml::Field>::parse(v))
+    };
+    (attr def, $node:ident, $el:expr, $t:ty, [$($xml:literal),*]) => {
+        $node.attribute(&[$($xml),*])
+            .and_then(|v| <$t as $crate::ssp::xml::Field>::parse(v)).unwrap_or_default()
+    };
+    (child one, $node:ident, $el:expr, $t:ty, [$($xml:literal),*]) => {{
+        const NAMES: &[&str] = &[$($xml),*];
+        match $node.children_named(NAMES).next() {
+            None => return Err($crate::ssp::xml::DecodeError::Missing { element: $el, what: NAMES[0] }),
+            Some(child) => <$t as $crate::ssp::xml::Content>::read(child)?,
+        }
+    }};
+    (child opt, $node:ident, $el:expr, $t:ty, [$($xml:literal),*]) => {
+        match $node.children_named(&[$($xml),*]).next() {
+            None => None,
+            Some(child) => Some(<$t as $crate::ssp::xml::Content>::read(child)?),
+        }
+    };
+    (child many, $node:ident, $el:expr, $t:ty, [$($xml:literal),*]) => {
+        $node.children_named(&[$($xml),*])
+            .map(<$t as $crate::ssp::xml::Content>::read).collect::<Result<Vec<_>, _>>()?
+    };
+    (list of, $node:ident, $el:expr, $t:ty, [$($xml:literal),*], $item:literal) => {
+        match $node.children_named(&[$($xml),*]).next() {
+            None => None,
+            Some(list) => Some(list.children_named(&[$item])
+                .map(<$t as $crate::ssp::xml::Content>::read).collect::<Result<Vec<_>, _>>()?),
+        }
+    };
+    (text own, $node:ident, $el:expr, $t:ty, []) => {
+        <$t as $crate::ssp::xml::Field>::parse(&$node.text)
+            .ok_or($crate::ssp::xml::DecodeError::Invalid { element: $el, what: "text" })?
+    };
+    (choice one, $node:ident, $el:expr, $t:ty, []) => {
+        match <$t>::pick_all($node)?.into_iter().next() {
+            None => return Err($crate::ssp::xml::DecodeError::Missing { element: $el, what: stringify!($t) }),
+            Some(found) => found,
+        }
+    };
+    (choice opt, $node:ident, $el:expr, $t:ty, []) => { <$t>::pick_all($node)?.into_iter().next() };
+    (choice many, $node:ident, $el:expr, $t:ty, []) => { <$t>::pick_all($node)? };
+}
+
+macro_rules! write_field {
+    (attr opt, $out:ident, $el:ident, $v:expr, [$first:literal $(, $xml:literal)*]) => {
+        if let Some(value) = $v {
+            $out.attribute($el, $first, &$crate::ssp::xml::Field::print(value));
+        }
+    };
+    (attr $mode:ident, $out:ident, $el:ident, $v:expr, [$first:literal $(, $xml:literal)*]) => {
+        $out.attribute($el, $first, &$crate::ssp::xml::Field::print($v))
+    };
+    (child one, $out:ident, $el:ident, $v:expr, [$first:literal $(, $xml:literal)*]) => {
+        $crate::ssp::xml::Content::write($v, $first, $out)
+    };
+    (child $mode:ident, $out:ident, $el:ident, $v:expr, [$first:literal $(, $xml:literal)*]) => {
+        for value in $v.iter() {
+            $crate::ssp::xml::Content::write(value, $first, $out);
+        }
+    };
+    (list of, $out:ident, $el:ident, $v:expr, [$first:literal $(, $xml:literal)*], $item:literal) => {
+        if let Some(items) = $v {
+            $out.element($first, |out| {
+                for item in items {
+                    $crate::ssp::xml::Content::write(item, $item, out);
+                }
+            });
+        }
+    };
+    (text own, $out:ident, $el:ident, $v:expr, []) => {
+        $out.text(&$crate::ssp::xml::Field::print($v))
+    };
+    (choice one, $out:ident, $el:ident, $v:expr, []) => {
+        $v.write_choice($out)
+    };
+    (choice $mode:ident, $out:ident, $el:ident, $v:expr, []) => {
+        for value in $v.iter() {
+            value.write_choice($out);
+        }
+    };
+}
+
+/// Declares an enum of alternatives, each an element name and its content.
+macro_rules! choice {
+    ($(
+        $(#[$meta:meta])*
+        $name:ident { $( $(#[$vmeta:meta])* $xml:literal => $variant:ident($type:ty) ),* $(,)? }
+    )*) => {$(
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum $name {
+            $( $(#[$vmeta])* $variant($type), )*
+        }
+
+        impl $name {
+            /// All children of `node` that are one of the alternatives, in order.
+            pub(crate) fn pick_all(node: &$crate::ssp::xml::Node<'_>)
+                -> Result<Vec<Self>, $crate::ssp::xml::DecodeError>
+            {
+                let mut found = Vec::new();
+                for child in &node.children {
+                    $( if child.name.eq_ignore_ascii_case($xml) {
+                        found.push(Self::$variant(<$type as $crate::ssp::xml::Content>::read(child)?));
+                        continue;
+                    } )*
+                }
+                Ok(found)
+            }
+
+            /// Writes the alternative under its own name.
+            pub(crate) fn write_choice(&self, out: &mut $crate::ssp::xml::Writer<'_>) {
+                match self {
+                    $( Self::$variant(value) => $crate::ssp::xml::Content::write(value, $xml, out), )*
+                }
+            }
+        }
+
+        /// A wrapper element that holds exactly one alternative.
+        impl $crate::ssp::xml::Content for $name {
+            fn read(node: &$crate::ssp::xml::Node<'_>) -> Result<Self, $crate::ssp::xml::DecodeError> {
+                Self::pick_all(node)?.into_iter().next().ok_or(
+                    $crate::ssp::xml::DecodeError::Missing { element: stringify!($name), what: "content" })
+            }
+            fn write(&self, name: &str, out: &mut $crate::ssp::xml::Writer<'_>) {
+                out.element(name, |out| self.write_choice(out));
+            }
+        }
+    )*};
+}
+
+pub(crate) use {choice, element, field_type, read_field, write_field};

@@ -1,0 +1,15 @@
+//! XML for SSP: a reader with limits, a writer, and the macro that makes a
+//! typed element out of a table of its attributes and children.
+//!
+//! The reader refuses what SSP never needs and attackers like: document type
+//! definitions with an internal subset, entities beyond the five of XML,
+//! control characters, a second root, anything after the root, unbounded depth
+//! and counts (wire profile, section 3).
+
+pub mod element;
+pub mod reader;
+pub mod writer;
+
+pub use element::{Content, DecodeError, Field};
+pub use reader::{Limits, Malformed, Node, parse};
+pub use writer::{Style, Writer};
