@@ -103,8 +103,6 @@ impl Reader {
     }
 
     /// Works until the queue is closed and drained.
-    // By value: the receiver must go with the thread, so that a crashed one shows as closed.
-    #[allow(clippy::needless_pass_by_value)]
     pub(super) fn run(self, requests: Receiver<Request>) {
         for request in requests {
             match request {
