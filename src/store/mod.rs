@@ -1,0 +1,326 @@
+//! Durable storage: ordered key-value records behind one small trait.
+//!
+//! Everything the node must still know after a restart (session records, agreements, queued
+//! messages, the home domain's state) is a record with a text key such as `sap/session/17` and an
+//! opaque value. The owner collects the changes of a batch and gives them to [`Store::commit`] in
+//! one go; when the future resolves they are on disk and the acknowledgements may leave.
+//!
+//! | engine | for |
+//! |---|---|
+//! | [`sqlite::SqliteStore`] | a node; one file, nothing to install |
+//! | [`memory::MemoryStore`] | simulated worlds in tests, offline tools; forgets everything |
+//!
+//! Both pass the same conformance suite. [`queue`] builds a durable FIFO upon any of them.
+
+#[cfg(test)]
+mod conformance;
+mod engine;
+pub mod memory;
+pub mod queue;
+pub mod sqlite;
+pub mod watch;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+pub use memory::MemoryStore;
+pub use queue::{Queue, QueueKey};
+pub use sqlite::SqliteStore;
+pub use watch::{Watch, WatchError};
+
+/// Records per page in [`load_all`]: big enough that a million records take about a hundred
+/// round trips, small enough that a page of ordinary records stays below a few megabytes.
+pub const PAGE_RECORDS: usize = 10_000;
+
+/// One change of a batch.
+///
+/// Keys are text, ordered bytewise, of the form `section/rest` (`sap/session/…`); values are
+/// opaque bytes, JSON in practice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// Creates the record or replaces its value.
+    Put {
+        /// The record's key.
+        key: String,
+        /// Its new value; may be empty.
+        value: Vec<u8>,
+    },
+    /// Removes the record; no error if there is none.
+    Delete {
+        /// The record's key.
+        key: String,
+    },
+}
+
+impl Write {
+    /// Puts raw bytes.
+    pub fn put(key: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
+        Self::Put {
+            key: key.into(),
+            value: value.into(),
+        }
+    }
+
+    /// Puts a value as JSON.
+    ///
+    /// # Panics
+    ///
+    /// If `T` cannot be written as JSON at all (a map whose keys are not text, a `Serialize` that
+    /// fails by itself). That is a mistake in the type, never in the data.
+    pub fn put_json<T: Serialize + ?Sized>(key: impl Into<String>, value: &T) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(value) => Self::put(key, value),
+            Err(error) => panic!(
+                "{} cannot be stored as JSON: {error}",
+                std::any::type_name::<T>()
+            ),
+        }
+    }
+
+    /// Deletes a record.
+    pub fn delete(key: impl Into<String>) -> Self {
+        Self::Delete { key: key.into() }
+    }
+
+    /// The key that this change is about.
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Put { key, .. } | Self::Delete { key } => key,
+        }
+    }
+
+    /// Bytes of key and value together.
+    fn size(&self) -> usize {
+        match self {
+            Self::Put { key, value } => key.len() + value.len(),
+            Self::Delete { key } => key.len(),
+        }
+    }
+}
+
+/// Why the store did not do what it was asked. The text is for the operator.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The disk, the quota or the queue of waiting commits has no room. Nothing of the batch was
+    /// written; it may be tried again later.
+    #[error("the store is full: {0}")]
+    Full(String),
+    /// The operating system refused to read, write or lock a file. Of a commit nothing counts as
+    /// written.
+    #[error("the store cannot use its files: {0}")]
+    Io(String),
+    /// The data is damaged, foreign, or of a newer version of this program.
+    #[error("the data in the store cannot be used: {0}")]
+    Corrupt(String),
+    /// Another writer was faster; only engines with several writing nodes answer this.
+    #[error("the record {key} was changed by another writer")]
+    Conflict {
+        /// The record in question.
+        key: String,
+    },
+    /// The store was closed before the answer was known.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// What a store has done since it was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Batches and compare-and-sets that are on disk.
+    pub commits: u64,
+    /// Transactions (one fsync each) that carried them.
+    pub transactions: u64,
+    /// Puts and deletes in them.
+    pub records: u64,
+    /// Batches and compare-and-sets that failed.
+    pub failed: u64,
+}
+
+/// The answer to a read or to [`Store::compare_and_set`].
+pub type StoreFuture<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'static>>;
+
+/// Resolves when the batch is on disk, or has failed.
+///
+/// The commit was asked for when the future was made; dropping the future does not take it back.
+#[derive(Debug)]
+#[must_use = "the batch is only known to be on disk when the future has resolved"]
+pub struct CommitFuture(Commit);
+
+#[derive(Debug)]
+enum Commit {
+    Ready(Result<(), StoreError>),
+    Waiting(oneshot::Receiver<Result<(), StoreError>>),
+}
+
+impl CommitFuture {
+    /// A commit whose verdict is known.
+    pub fn ready(verdict: Result<(), StoreError>) -> Self {
+        Self(Commit::Ready(verdict))
+    }
+
+    /// A commit whose verdict will come; a dropped sender means [`StoreError::Closed`].
+    pub fn waiting(verdict: oneshot::Receiver<Result<(), StoreError>>) -> Self {
+        Self(Commit::Waiting(verdict))
+    }
+}
+
+impl Future for CommitFuture {
+    type Output = Result<(), StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            Commit::Ready(verdict) => Poll::Ready(verdict.clone()),
+            Commit::Waiting(receiver) => Pin::new(receiver)
+                .poll(cx)
+                .map(|answer| answer.unwrap_or(Err(StoreError::Closed))),
+        }
+    }
+}
+
+/// Ordered key-value records with atomic batches.
+///
+/// No method blocks; all futures are `'static` and may be awaited anywhere.
+pub trait Store: Send + Sync + 'static {
+    /// Applies all writes of the batch atomically, in order (the last write to a key wins), and
+    /// resolves when they are on disk.
+    ///
+    /// Commits asked for at the same time share one fsync. Batches are applied in the order of
+    /// the calls. When too much waits to be written the batch is refused at once with
+    /// [`StoreError::Full`]. An empty batch resolves after the commits before it were settled.
+    fn commit(&self, batch: Vec<Write>) -> CommitFuture;
+
+    /// If the record's value is `expected` (`None`: there is no record), makes it `new` (`None`:
+    /// deletes it) and says `true` when that is on disk; otherwise changes nothing and says
+    /// `false`. Takes its place among the commits, in the order of the calls.
+    fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<Vec<u8>>,
+        new: Option<Vec<u8>>,
+    ) -> StoreFuture<bool>;
+
+    /// The value of one record. Sees every commit that has resolved.
+    fn get(&self, key: &str) -> StoreFuture<Option<Vec<u8>>>;
+
+    /// One page of the records whose key starts with `prefix`, in bytewise order of their keys:
+    /// the first `limit` ones with a key greater than `after`. A page with fewer than `limit`
+    /// records is the last one. Each page sees the commits that have resolved by then; the pages
+    /// of a walk are not one snapshot.
+    fn scan(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> StoreFuture<Vec<(String, Vec<u8>)>>;
+
+    /// Every write applied under the prefix from now on, in order of application, once it is on
+    /// disk. To follow a section without a gap, watch first and scan then.
+    fn watch(&self, prefix: &str) -> Watch;
+
+    /// The verdict on the last commit, for `/ready`. It changes only with the next commit: a node
+    /// that refuses traffic because of it should write some small record now and then.
+    fn health(&self) -> Result<(), StoreError>;
+
+    /// What was done since the store was opened.
+    fn stats(&self) -> Stats;
+}
+
+/// Walks all records under a prefix in order, page by page; used at start-up to restore state.
+/// Stops at the first error of `each`. Says how many records there were.
+pub async fn load_all(
+    store: &dyn Store,
+    prefix: &str,
+    mut each: impl FnMut(String, Vec<u8>) -> Result<(), StoreError>,
+) -> Result<u64, StoreError> {
+    let mut after: Option<String> = None;
+    let mut count = 0;
+    loop {
+        let page = store.scan(prefix, after.as_deref(), PAGE_RECORDS).await?;
+        let is_last = page.len() < PAGE_RECORDS;
+        after = page.last().map(|(key, _)| key.clone());
+        for (key, value) in page {
+            count += 1;
+            each(key, value)?;
+        }
+        if is_last {
+            return Ok(count);
+        }
+    }
+}
+
+/// The write that makes a record's value `new`; `None` deletes it.
+fn setting(key: &str, new: Option<Vec<u8>>) -> Write {
+    match new {
+        Some(value) => Write::put(key, value),
+        None => Write::delete(key),
+    }
+}
+
+/// The smallest text greater than every text that starts with `prefix`; `None` if there is none
+/// (the empty prefix). Bytewise order of UTF-8 is the order of code points.
+fn end_of(prefix: &str) -> Option<String> {
+    let mut end = prefix.to_owned();
+    while let Some(last) = end.pop() {
+        // U+D7FF is followed by U+E000: the surrogates between are not characters.
+        let mut after_last = (last..=char::MAX).skip(1);
+        if let Some(next) = after_last.next() {
+            end.push(next);
+            return Some(end);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_prefix_lies_just_behind_it() {
+        assert_eq!(end_of("sap/").as_deref(), Some("sap0"));
+        assert_eq!(end_of("a\u{d7ff}").as_deref(), Some("a\u{e000}"));
+        assert_eq!(end_of("a\u{10ffff}").as_deref(), Some("b"));
+        assert_eq!(end_of("\u{10ffff}"), None);
+        assert_eq!(end_of(""), None);
+    }
+
+    #[test]
+    fn json_writes_carry_the_json() {
+        assert_eq!(
+            Write::put_json("a/1", &["x", "y"]),
+            Write::Put {
+                key: "a/1".to_owned(),
+                value: br#"["x","y"]"#.to_vec()
+            }
+        );
+        assert_eq!(Write::delete("a/1").key(), "a/1");
+    }
+
+    #[tokio::test]
+    async fn a_commit_whose_store_vanished_is_closed() {
+        let (sender, receiver) = oneshot::channel();
+        drop(sender);
+        assert_eq!(
+            CommitFuture::waiting(receiver).await,
+            Err(StoreError::Closed)
+        );
+    }
+
+    #[test]
+    fn errors_read_as_sentences() {
+        let error = StoreError::Conflict {
+            key: "sap/session/1".to_owned(),
+        };
+        assert_eq!(
+            error.to_string(),
+            "the record sap/session/1 was changed by another writer"
+        );
+        assert_eq!(StoreError::Closed.to_string(), "the store is closed");
+    }
+}
