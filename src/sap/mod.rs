@@ -1,8 +1,246 @@
 //! The relay SAP: sessions, transactions, routing. Pure: values and a `now` in,
 //! effects out.
+//!
+//! ```text
+//!            receive ─▶ session ─▶ request ─▶ permission ─▶ duplicate? ─▶ route ─┬▶ outbox ─▶ post
+//!  peer ───▶                                                                     └▶ service element
+//!            receive ─▶ session ─▶ response ─▶ Transaction Table ─▶ outbox, or service element
+//! ```
+//!
+//! [`Sap`] is one value with a handful of methods: [`Sap::receive`] takes a
+//! message of a peer, [`Sap::request`] and [`Sap::respond`] those of the service
+//! elements, [`Sap::posted`] the fate of a POST, [`Sap::timeout`] the time; each
+//! leaves its [`Effect`]s to be drained by [`Sap::next_effect`].
 
+pub mod dialect;
+pub mod effect;
 pub mod element;
+mod express;
+mod handshake;
+pub mod outbox;
+mod peer;
+mod posting;
+pub mod random;
+mod receive;
+mod request;
+mod response;
+pub mod session;
+pub mod settings;
+pub mod split;
+#[cfg(test)]
+mod tests;
+mod timers;
+pub mod transaction;
 
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+pub use dialect::Dialect;
+pub use effect::{Count, Direction, Effect, Post, Posted, Trace};
 pub use element::{
     Act, Degraded, Delivered, Element, Outcome, RequestId, ServiceElement, Time, Token,
 };
+pub use peer::{PeerView, SessionView};
+pub use random::Random;
+pub use receive::{Facts, Verdict};
+pub use session::SessionRecord;
+pub use settings::{Peer, Route, Routes, Secret, Settings, SpeaksFor};
+pub use transaction::{Origin, Place, Record};
+
+use peer::PeerState;
+use posting::Flight;
+use timers::Timers;
+use transaction::Table;
+
+/// The relay SAP of one node.
+#[derive(Debug)]
+pub struct Sap {
+    settings: Arc<Settings>,
+    random: Random,
+    peers: BTreeMap<String, PeerState>,
+    table: Table,
+    timers: Timers,
+    /// Posts under way.
+    flights: HashMap<u64, Flight>,
+    /// Handshake steps waiting for their time.
+    steps: HashMap<u64, posting::PendingStep>,
+    /// `(peer, message id)` to the peer's own transaction id, for dialects that
+    /// want reports under it.
+    reports: HashMap<(String, String), String>,
+    /// Unique to this run: prefix of our transaction ids.
+    run: String,
+    last: u64,
+    effects: VecDeque<Effect>,
+}
+
+impl Sap {
+    /// Prefix of all records the SAP keeps.
+    pub const PREFIX: &'static str = "sap/";
+
+    /// A SAP without sessions. Call [`Sap::restore`] for each kept record, then
+    /// [`Sap::start`].
+    pub fn new(settings: Arc<Settings>, mut random: Random) -> Self {
+        let peers = settings
+            .peers
+            .keys()
+            .map(|domain| (domain.clone(), PeerState::new(domain)))
+            .collect();
+        let run = random.hex(4);
+        Self {
+            settings,
+            random,
+            peers,
+            table: Table::default(),
+            timers: Timers::default(),
+            flights: HashMap::new(),
+            steps: HashMap::new(),
+            reports: HashMap::new(),
+            run,
+            last: 0,
+            effects: VecDeque::new(),
+        }
+    }
+
+    /// Takes back a record written before a restart.
+    ///
+    /// # Errors
+    /// The record cannot be read.
+    pub fn restore(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
+        let bad = |e: serde_json::Error| format!("record {key} cannot be read: {e}");
+        let number = |text: &str| {
+            text.parse::<u64>()
+                .map_err(|_| format!("record {key} has no number"))
+        };
+        if key.starts_with(SessionRecord::PREFIX) {
+            let record: SessionRecord = serde_json::from_slice(value).map_err(bad)?;
+            // A peer taken out of the configuration loses its sessions.
+            if let Some(peer) = self.peers.get_mut(&record.peer) {
+                peer.add_session(record, true);
+            } else {
+                self.effects.push_back(Effect::Write(record.delete()));
+            }
+        } else if let Some(rest) = key.strip_prefix(outbox::PREFIX) {
+            let (peer, seq) = rest
+                .rsplit_once('/')
+                .ok_or_else(|| format!("record {key} names no peer"))?;
+            let item = serde_json::from_slice(value).map_err(bad)?;
+            // The queue of a peer taken out is kept until it expires, in case it
+            // comes back.
+            self.peers
+                .entry(peer.to_owned())
+                .or_insert_with(|| PeerState::new(peer))
+                .outbox
+                .restore(number(seq)?, item);
+        } else if let Some(rest) = key.strip_prefix(transaction::PREFIX) {
+            let record: Record = serde_json::from_slice(value).map_err(bad)?;
+            self.remember_report(&record);
+            self.table.restore(number(rest)?, record);
+        }
+        Ok(())
+    }
+
+    /// Goes to work after all records are back.
+    pub fn start(&mut self, now: Time) {
+        let rows: Vec<_> = self
+            .table
+            .iter()
+            .map(|(number, record)| {
+                (
+                    number,
+                    record.name.clone(),
+                    record.state.clone(),
+                    record.received,
+                    record.expires,
+                )
+            })
+            .collect();
+        for (number, name, state, received, expires) in rows {
+            match state {
+                transaction::State::Answered(_) => self.forget_later(number, received),
+                _ => {
+                    self.timers.set(
+                        self.answer_by(&name, received, expires).max(now),
+                        timers::Timer::Answer(number),
+                    );
+                    self.timers
+                        .set(expires.max(now), timers::Timer::GiveUp(number));
+                }
+            }
+        }
+        let domains: Vec<String> = self.peers.keys().cloned().collect();
+        for domain in domains {
+            if self
+                .settings
+                .peers
+                .get(&domain)
+                .is_some_and(|peer| peer.connect_always)
+            {
+                self.connect(&domain, now);
+            }
+            self.pump(&domain, now);
+            self.schedule_peer(&domain, now);
+        }
+    }
+
+    /// Replaces the settings: peers, policies, dialects, routes.
+    pub fn reload(&mut self, settings: Arc<Settings>, now: Time) {
+        self.settings = settings;
+        for domain in self.settings.peers.keys() {
+            self.peers
+                .entry(domain.clone())
+                .or_insert_with(|| PeerState::new(domain));
+        }
+        let domains: Vec<String> = self.peers.keys().cloned().collect();
+        for domain in domains {
+            if !self.settings.peers.contains_key(&domain) {
+                self.drop_sessions(&domain);
+            }
+            self.pump(&domain, now);
+        }
+    }
+
+    /// What is to be done next; `None` when all is drained.
+    pub fn next_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.settings
+    }
+
+    /// The Transaction Table, for looking in.
+    pub fn transactions(&self) -> &Table {
+        &self.table
+    }
+
+    /// Messages under way: accepted, not yet ended, waiting for a peer.
+    pub fn messages_queued(&self) -> u64 {
+        self.peers
+            .values()
+            .flat_map(|peer| peer.outbox.iter())
+            .filter(|(item, _)| item.name == "SendMessageRequest")
+            .count() as u64
+    }
+
+    fn peer_settings(&self, domain: &str) -> Option<Peer> {
+        self.settings.peers.get(domain).cloned()
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        self.effects.push_back(effect);
+    }
+
+    fn write(&mut self, write: impl IntoIterator<Item = crate::store::Write>) {
+        self.effects.extend(write.into_iter().map(Effect::Write));
+    }
+
+    fn count(&mut self, count: Count) {
+        self.effects.push_back(Effect::Count(count));
+    }
+}

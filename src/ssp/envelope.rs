@@ -79,6 +79,9 @@ pub struct Transaction {
     pub raw: Bytes,
     /// What routing needs to know.
     pub peek: Peek,
+    /// Domains the transaction has passed, separated by spaces: an extension of
+    /// ours that keeps relays from running in circles.
+    pub via: Option<String>,
 }
 
 /// Addresses found on the way through a primitive.
@@ -106,6 +109,8 @@ pub struct Peek {
     pub publishers: Vec<Address>,
     /// `MessageInfo@messageID`.
     pub message_id: Option<String>,
+    /// `MessageInfo@validity`, seconds.
+    pub validity: Option<u64>,
 }
 
 impl Transaction {
@@ -119,6 +124,7 @@ impl Transaction {
             name: primitive.name().to_owned().into(),
             raw: raw.into(),
             peek,
+            via: None,
         }
     }
 
@@ -189,11 +195,12 @@ pub(crate) fn scan_fragment(raw: &str) -> Option<Peek> {
         ..Limits::default()
     };
     let body = Bytes::copy_from_slice(raw.as_bytes());
+    let text = std::str::from_utf8(&body).ok()?;
     let mut scanner = Scanner {
-        text: raw,
+        text,
         body: &body,
         limits: &limits,
-        reader: reader::reader(raw),
+        reader: reader::reader(text),
         elements: 0,
     };
     let (tag, empty) = scanner.open_child().ok()??;
@@ -375,6 +382,7 @@ impl<'a> Scanner<'a> {
             .attribute(tag, "mode")?
             .map_or(Mode::Response, |mode| Mode::read(&mode));
         let id = self.attribute(tag, "transactionID")?.unwrap_or_default();
+        let via = self.attribute(tag, "via")?;
         if empty {
             return Ok(None);
         }
@@ -390,6 +398,7 @@ impl<'a> Scanner<'a> {
             name,
             raw,
             peek,
+            via,
         }))
     }
 

@@ -1,0 +1,238 @@
+//! What the SAP holds of one peer.
+
+use serde::Serialize;
+
+use super::element::Time;
+use super::outbox::Outbox;
+use super::session::{Initiator, Responder, SessionRecord};
+use super::{Effect, Sap};
+
+/// A session and whether it may be used for sending: not before the peer has
+/// acknowledged the step that tells it our session id.
+#[derive(Debug, Clone)]
+pub(super) struct Session {
+    pub(super) record: SessionRecord,
+    pub(super) ready: bool,
+}
+
+impl Session {
+    /// 30 s before the end, but at least half of the time to live (wire profile, 11.1).
+    pub(super) fn keep_alive_at(&self) -> Time {
+        let ttl = self.record.ttl;
+        self.record
+            .last_out
+            .plus_millis(ttl.saturating_sub(30_000).max(ttl / 2))
+    }
+
+    pub(super) fn ends_at(&self) -> Time {
+        self.record
+            .last_out
+            .max(self.record.last_in)
+            .plus_millis(self.record.ttl)
+    }
+}
+
+/// State of one peer.
+#[derive(Debug)]
+pub(super) struct PeerState {
+    pub(super) sessions: Vec<Session>,
+    pub(super) initiator: Option<Initiator>,
+    pub(super) responders: Vec<Responder>,
+    pub(super) outbox: Outbox,
+    /// Expiry of the queue's first item to expire.
+    pub(super) next_expiry: Option<Time>,
+    /// Handshakes of ours that failed in a row.
+    pub(super) login_failures: u32,
+    pub(super) login_not_before: Time,
+    /// Where the peer redirected our next handshake, and how often in a row.
+    pub(super) redirect: Option<String>,
+    pub(super) redirects: u32,
+    /// Connections closed without an answer in a row.
+    pub(super) closed: u32,
+    /// Last reset of a lost session.
+    pub(super) last_reset: Option<Time>,
+    /// Our last handshake begun in place of an abandoned one of the peer's.
+    pub(super) last_counter: Option<Time>,
+    pub(super) last_error: Option<String>,
+}
+
+/// A peer as an operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PeerView {
+    /// Its domain.
+    pub domain: String,
+    /// Its dialect.
+    pub dialect: String,
+    /// `up`, `logging in`, `down` or `idle`.
+    pub state: &'static str,
+    /// Sessions.
+    pub sessions: usize,
+    /// Transactions waiting to be posted.
+    pub queued: usize,
+    /// Posts under way.
+    pub posting: usize,
+    /// Unanswered requests of the peer.
+    pub pending: usize,
+    /// The last thing that went wrong.
+    pub last_error: Option<String>,
+}
+
+/// A session as an operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SessionView {
+    /// The peer.
+    pub peer: String,
+    /// Our id.
+    pub own_id: String,
+    /// The peer's id.
+    pub peer_id: String,
+    /// Milliseconds since the epoch.
+    pub established: Time,
+    /// Milliseconds since the epoch.
+    pub last_in: Time,
+    /// Milliseconds since the epoch.
+    pub last_out: Time,
+    /// Milliseconds.
+    pub ttl: u64,
+}
+
+impl PeerState {
+    pub(super) fn new(domain: &str) -> Self {
+        Self {
+            sessions: Vec::new(),
+            initiator: None,
+            responders: Vec::new(),
+            outbox: Outbox::new(domain),
+            next_expiry: None,
+            login_failures: 0,
+            login_not_before: Time::default(),
+            redirect: None,
+            redirects: 0,
+            closed: 0,
+            last_reset: None,
+            last_counter: None,
+            last_error: None,
+        }
+    }
+
+    pub(super) fn add_session(&mut self, record: SessionRecord, ready: bool) {
+        self.sessions.push(Session { record, ready });
+        self.sessions
+            .sort_by_key(|session| session.record.established);
+    }
+
+    /// The session to send on: the most recently established one.
+    pub(super) fn ready_session(&self) -> Option<&Session> {
+        self.sessions.iter().rev().find(|session| session.ready)
+    }
+
+    pub(super) fn session_mut(&mut self, own_id: &str) -> Option<&mut Session> {
+        self.sessions
+            .iter_mut()
+            .find(|session| session.record.own_id == own_id)
+    }
+}
+
+impl Sap {
+    /// All peers.
+    pub fn peer_views(&self) -> Vec<PeerView> {
+        let view = |(domain, state): (&String, &PeerState)| PeerView {
+            domain: domain.clone(),
+            dialect: self
+                .settings
+                .peers
+                .get(domain)
+                .map_or_else(String::new, |peer| peer.dialect.name.clone()),
+            state: if state.ready_session().is_some() {
+                "up"
+            } else if state.initiator.is_some() || !state.responders.is_empty() {
+                "logging in"
+            } else if state.login_failures > 0 {
+                "down"
+            } else {
+                "idle"
+            },
+            sessions: state.sessions.len(),
+            queued: state.outbox.len(),
+            posting: state.outbox.posts(),
+            pending: self.table.pending_of(domain),
+            last_error: state.last_error.clone(),
+        };
+        self.peers.iter().map(view).collect()
+    }
+
+    /// All sessions.
+    pub fn session_views(&self) -> Vec<SessionView> {
+        let sessions = self.peers.values().flat_map(|peer| &peer.sessions);
+        sessions
+            .map(|session| SessionView {
+                peer: session.record.peer.clone(),
+                own_id: session.record.own_id.clone(),
+                peer_id: session.record.peer_id.clone(),
+                established: session.record.established,
+                last_in: session.record.last_in,
+                last_out: session.record.last_out,
+                ttl: session.record.ttl,
+            })
+            .collect()
+    }
+
+    /// Ends one session, or all of a peer, on this side.
+    pub fn drop_sessions(&mut self, domain: &str) -> usize {
+        let Some(state) = self.peers.get_mut(domain) else {
+            return 0;
+        };
+        let dropped = std::mem::take(&mut state.sessions);
+        self.write(dropped.iter().map(|session| session.record.delete()));
+        if !dropped.is_empty() {
+            self.effect(Effect::PeerState(domain.to_owned(), false));
+        }
+        dropped.len()
+    }
+
+    pub(super) fn drop_session(&mut self, domain: &str, own_id: &str) {
+        let Some(state) = self.peers.get_mut(domain) else {
+            return;
+        };
+        let Some(at) = state
+            .sessions
+            .iter()
+            .position(|session| session.record.own_id == own_id)
+        else {
+            return;
+        };
+        let session = state.sessions.remove(at);
+        let none_left = state.ready_session().is_none();
+        self.effect(Effect::Write(session.record.delete()));
+        if none_left {
+            self.effect(Effect::PeerState(domain.to_owned(), false));
+        }
+    }
+
+    pub(super) fn expire_sessions(&mut self, domain: &str, now: Time) {
+        if !self
+            .settings
+            .peers
+            .get(domain)
+            .is_some_and(|peer| peer.dialect.sessions_expire)
+        {
+            return;
+        }
+        let ended: Vec<String> = self.peers.get(domain).map_or_else(Vec::new, |state| {
+            state
+                .sessions
+                .iter()
+                .filter(|s| s.ends_at() <= now)
+                .map(|s| s.record.own_id.clone())
+                .collect()
+        });
+        for own_id in ended {
+            tracing::info!(
+                ssp.peer = domain,
+                ssp.session = own_id,
+                "session was idle for its time to live and ends"
+            );
+            self.drop_session(domain, &own_id);
+        }
+    }
+}

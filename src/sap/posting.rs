@@ -1,0 +1,401 @@
+//! From the outbox to the wire: handshake steps and batches, and what becomes of
+//! them.
+
+use std::fmt::Write as _;
+
+use super::element::{Outcome, Time};
+use super::handshake::Role;
+use super::outbox::Item;
+use super::session::Step;
+use super::timers::Timer;
+use super::{Count, Direction, Effect, Post, Posted, Sap, Trace};
+use crate::ssp::envelope::print_setup;
+use crate::ssp::xml::Writer;
+use crate::ssp::{Code, Mode};
+
+/// A post under way.
+#[derive(Debug, Clone)]
+pub(super) enum Flight {
+    /// A step of a handshake.
+    Step(PendingStep),
+    /// Transactions of a session.
+    Batch {
+        peer: String,
+        /// Our id of the session used.
+        session: String,
+    },
+    /// Something whose fate is of no interest.
+    Once,
+}
+
+/// A handshake step with its place in the handshake.
+#[derive(Debug, Clone)]
+pub(super) struct PendingStep {
+    pub(super) peer: String,
+    pub(super) role: Role,
+    pub(super) step: Step,
+    pub(super) attempt: usize,
+}
+
+/// No retry of a post waits longer: milliseconds; our choice.
+const LONGEST_WAIT: u64 = 60_000;
+
+impl Sap {
+    /// Posts a step when its time has come.
+    pub(super) fn post_step(&mut self, pending: PendingStep, now: Time) {
+        if pending.step.at > now {
+            let number = self.next_number();
+            self.timers.set(pending.step.at, Timer::Step(number));
+            self.steps.insert(number, pending);
+            return;
+        }
+        let Some(peer) = self.peer_settings(&pending.peer) else {
+            return;
+        };
+        let step = &pending.step;
+        let raw = step.primitive.to_xml(Some(&peer.dialect.style()));
+        let body = print_setup(&peer.dialect.namespace, step.mode, &step.id, &raw);
+        let redirect = self
+            .peers
+            .get(&pending.peer)
+            .and_then(|state| state.redirect.clone());
+        let number = self.next_number();
+        let post = Post {
+            peer: pending.peer.clone(),
+            number,
+            body: body.into(),
+            session: None,
+            // The binding carries the id on steps 1 and 2 only.
+            transaction: (step.number <= 2).then(|| step.id.clone()),
+            url: redirect,
+            transactions: 1,
+        };
+        tracing::debug!(
+            ssp.peer = pending.peer,
+            ssp.transaction = step.id,
+            ssp.primitive = step.primitive.name(),
+            step = step.number,
+            attempt = pending.attempt,
+            "posting handshake step"
+        );
+        self.flights.insert(number, Flight::Step(pending));
+        self.effect(Effect::Post(post));
+    }
+
+    pub(super) fn step_due(&mut self, number: u64) {
+        if let Some(pending) = self.steps.remove(&number) {
+            let at = pending.step.at;
+            if self.role_is_alive(&pending) {
+                self.post_step(pending, at);
+            }
+        }
+    }
+
+    /// Posts a setup message outside any handshake; never repeated.
+    pub(super) fn post_once(&mut self, domain: &str, step: &Step) {
+        let Some(peer) = self.peer_settings(domain) else {
+            return;
+        };
+        let raw = step.primitive.to_xml(Some(&peer.dialect.style()));
+        let body = print_setup(&peer.dialect.namespace, step.mode, &step.id, &raw);
+        let number = self.next_number();
+        self.flights.insert(number, Flight::Once);
+        self.effect(Effect::Post(Post {
+            peer: domain.to_owned(),
+            number,
+            body: body.into(),
+            session: None,
+            transaction: None,
+            url: None,
+            transactions: 1,
+        }));
+    }
+
+    /// Adds a transaction to a peer's outbox and starts what can start.
+    pub(super) fn enqueue(&mut self, domain: &str, item: Item, now: Time) {
+        let Some(state) = self.peers.get_mut(domain) else {
+            return;
+        };
+        let expires = item.expires;
+        let (_, write) = state.outbox.push(item);
+        state.next_expiry = Some(state.next_expiry.map_or(expires, |next| next.min(expires)));
+        let first = state.outbox.len() == 1;
+        self.effect(Effect::Write(write));
+        self.pump(domain, now);
+        if first {
+            self.schedule_peer(domain, now);
+        }
+    }
+
+    /// Posts what may be posted; logs in if there is no session.
+    pub(super) fn pump(&mut self, domain: &str, now: Time) {
+        let Some(peer) = self.peer_settings(domain) else {
+            return;
+        };
+        loop {
+            let Some(state) = self.peers.get_mut(domain) else {
+                return;
+            };
+            if state.outbox.is_empty() {
+                return;
+            }
+            let Some(session) = state
+                .ready_session()
+                .map(|session| session.record.own_id.clone())
+            else {
+                return self.connect(domain, now);
+            };
+            let (count, bytes) = (self.settings.batch_count, self.settings.batch_bytes);
+            let numbers = state.outbox.batch(&peer.dialect, count, bytes, now);
+            if numbers.is_empty() {
+                return;
+            }
+            let items = state.outbox.get(&numbers);
+            let body = print_batch(&peer.dialect.namespace, &session, &items);
+            let (transactions, first) = (
+                items.len(),
+                items.first().map(|item| (item.mode, item.id.clone())),
+            );
+            let traces: Vec<Trace> = items
+                .iter()
+                .map(|item| sent(domain, &session, item, now))
+                .collect();
+            self.last += 1;
+            let number = self.last;
+            state.outbox.fly(number, numbers);
+            if let Some(session) = state.session_mut(&session) {
+                session.record.last_out = now;
+            }
+            let transaction = first
+                .filter(|(mode, _)| *mode == Mode::Request)
+                .map(|(_, id)| id);
+            self.flights.insert(
+                number,
+                Flight::Batch {
+                    peer: domain.to_owned(),
+                    session: session.clone(),
+                },
+            );
+            for trace in traces {
+                self.effect(Effect::Trace(Box::new(trace)));
+            }
+            self.effect(Effect::Post(Post {
+                peer: domain.to_owned(),
+                number,
+                body: body.into(),
+                session: Some(session),
+                transaction,
+                url: None,
+                transactions,
+            }));
+        }
+    }
+
+    /// The fate of a post.
+    pub fn posted(&mut self, number: u64, outcome: &Posted, now: Time) {
+        match self.flights.remove(&number) {
+            Some(Flight::Step(pending)) => self.step_posted(pending, outcome, now),
+            Some(Flight::Batch { peer, session }) => {
+                self.batch_posted(&peer, &session, number, outcome, now);
+                self.pump(&peer, now);
+                self.schedule_peer(&peer, now);
+            }
+            Some(Flight::Once) | None => {}
+        }
+    }
+
+    fn batch_posted(
+        &mut self,
+        domain: &str,
+        session: &str,
+        number: u64,
+        outcome: &Posted,
+        now: Time,
+    ) {
+        let Some(peer) = self.peer_settings(domain) else {
+            return;
+        };
+        let Some(state) = self.peers.get_mut(domain) else {
+            return;
+        };
+        if *outcome != Posted::Closed {
+            state.closed = 0;
+        }
+        match outcome {
+            Posted::Acknowledged => {
+                let (items, writes) = state.outbox.acknowledged(number);
+                state.last_error = None;
+                self.write(writes);
+                for item in items {
+                    self.item_acknowledged(domain, &item, now);
+                }
+            }
+            Posted::Refused { status: 403, .. } => {
+                // The peer does not know our session any more.
+                state.outbox.failed(number, now);
+                state.outbox.failures = 0;
+                tracing::warn!(
+                    ssp.peer = domain,
+                    ssp.session = session,
+                    "the peer does not know the session; logging in anew"
+                );
+                self.drop_session(domain, session);
+            }
+            Posted::Refused {
+                status: status @ (400 | 413 | 415),
+                ..
+            } => {
+                let (items, writes) = state.outbox.refused(number);
+                state.last_error = Some(format!("a message was refused with HTTP {status}"));
+                self.write(writes);
+                for item in items {
+                    tracing::warn!(
+                        ssp.peer = domain,
+                        ssp.transaction = item.id,
+                        ssp.primitive = item.name,
+                        status,
+                        "the peer refuses the message for its form"
+                    );
+                    self.item_lost(domain, &item, Code::BAD_REQUEST, now);
+                }
+            }
+            Posted::Refused {
+                status,
+                retry_after,
+            } => {
+                let why = format!("HTTP {status}");
+                self.try_again(domain, number, &peer, &why, *retry_after, now);
+            }
+            Posted::Closed => {
+                state.closed += 1;
+                let lost = peer.dialect.closed_means_lost > 0
+                    && state.closed >= peer.dialect.closed_means_lost;
+                self.try_again(
+                    domain,
+                    number,
+                    &peer,
+                    "connection closed without an answer",
+                    None,
+                    now,
+                );
+                if lost {
+                    tracing::warn!(
+                        ssp.peer = domain,
+                        ssp.session = session,
+                        "closed without an answer again and again; logging in anew"
+                    );
+                    self.drop_session(domain, session);
+                    if let Some(state) = self.peers.get_mut(domain) {
+                        state.closed = 0;
+                    }
+                }
+            }
+            Posted::Failed(why) => self.try_again(domain, number, &peer, why, None, now),
+        }
+    }
+
+    fn try_again(
+        &mut self,
+        domain: &str,
+        number: u64,
+        peer: &super::Peer,
+        why: &str,
+        after: Option<u64>,
+        now: Time,
+    ) {
+        let jitter = self.random.below(peer.dialect.retry_step / 4 + 1);
+        let Some(state) = self.peers.get_mut(domain) else {
+            return;
+        };
+        let step = peer
+            .dialect
+            .retry_step
+            .saturating_mul(u64::from(state.outbox.failures) + 1);
+        let wait = after.unwrap_or(step).min(LONGEST_WAIT) + jitter;
+        if state.outbox.failures == 0 {
+            tracing::warn!(
+                ssp.peer = domain,
+                wait_ms = wait,
+                "post failed, trying again: {why}"
+            );
+        } else {
+            tracing::debug!(
+                ssp.peer = domain,
+                wait_ms = wait,
+                "post failed again: {why}"
+            );
+        }
+        state.last_error = Some(why.to_owned());
+        state.outbox.failed(number, now.plus_millis(wait));
+        self.count(Count::Retried);
+    }
+
+    /// The peer has taken an item over.
+    fn item_acknowledged(&mut self, domain: &str, item: &Item, now: Time) {
+        self.count(Count::Sent);
+        if item.name == "SendMessageRequest" {
+            self.count(Count::Ended(Outcome::Relayed));
+        }
+        if item.mode == Mode::Request {
+            self.request_acknowledged(domain, &item.id, now);
+        }
+    }
+
+    /// An item will never reach the peer.
+    pub(super) fn item_lost(&mut self, domain: &str, item: &Item, code: Code, now: Time) {
+        if item.name == "SendMessageRequest" {
+            let outcome = if code == Code::EXPIRED {
+                Outcome::Expired
+            } else {
+                Outcome::Refused(code.0)
+            };
+            self.count(Count::Ended(outcome));
+        }
+        if item.mode == Mode::Request {
+            self.request_failed(domain, &item.id, code, now);
+        }
+    }
+}
+
+/// Prints a batch; as `print_session`, with the trace of hops.
+fn print_batch(namespace: &str, session: &str, items: &[&Item]) -> String {
+    let size: usize = items
+        .iter()
+        .map(|item| item.raw.len() + item.id.len() + 120)
+        .sum();
+    let mut out = String::with_capacity(size + 256);
+    out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let mut writer = Writer::new();
+    writer.element("WV-SSP-Message", |out| {
+        out.attribute("WV-SSP-Message", "xmlns", namespace);
+        out.element("Session", |out| {
+            out.attribute("Session", "sessionID", session);
+            for item in items {
+                out.element("Transaction", |out| {
+                    out.attribute("Transaction", "mode", item.mode.as_str());
+                    out.attribute("Transaction", "transactionID", &item.id);
+                    if let Some(via) = &item.via {
+                        out.attribute("Transaction", "via", via);
+                    }
+                    out.raw(&item.raw);
+                });
+            }
+        });
+    });
+    let _ = out.write_str(&writer.finish());
+    out
+}
+
+fn sent(domain: &str, session: &str, item: &Item, now: Time) -> Trace {
+    Trace {
+        time: now,
+        direction: Direction::Out,
+        peer: Some(domain.to_owned()),
+        session: Some(session.to_owned()),
+        transaction: Some(item.id.clone()),
+        primitive: item.name.clone(),
+        message: item.message.clone(),
+        user: None,
+        what: format!("posted as {}", item.mode.as_str()),
+    }
+}

@@ -1,0 +1,53 @@
+//! Chance, handed in from outside: tokens, ids and jitter.
+
+/// A source of random bytes. The node gives the operating system's; tests give a
+/// repeatable one.
+pub struct Random(Box<dyn FnMut(&mut [u8]) + Send>);
+
+impl std::fmt::Debug for Random {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Random")
+    }
+}
+
+impl Random {
+    /// Wraps a source; it must fill the whole slice.
+    pub fn new(fill: impl FnMut(&mut [u8]) + Send + 'static) -> Self {
+        Self(Box::new(fill))
+    }
+
+    /// A repeatable source, for tests and simulations only.
+    pub fn repeatable(seed: u64) -> Self {
+        let mut state = seed ^ 0x9E37_79B9_7F4A_7C15;
+        Self::new(move |bytes| {
+            for byte in bytes {
+                // SplitMix64, one byte a step.
+                state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+                let mut mixed = state;
+                mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+                mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+                *byte = (mixed >> 56) as u8;
+            }
+        })
+    }
+
+    /// Lower-case hexadecimal digits of `bytes` random bytes.
+    pub fn hex(&mut self, bytes: usize) -> String {
+        let mut buffer = vec![0; bytes];
+        (self.0)(&mut buffer);
+        buffer
+            .iter()
+            .fold(String::with_capacity(bytes * 2), |mut text, byte| {
+                use std::fmt::Write as _;
+                let _ = write!(text, "{byte:02x}");
+                text
+            })
+    }
+
+    /// A number below `limit`, 0 if `limit` is 0.
+    pub fn below(&mut self, limit: u64) -> u64 {
+        let mut buffer = [0; 8];
+        (self.0)(&mut buffer);
+        u64::from_le_bytes(buffer) % limit.max(1)
+    }
+}

@@ -1,0 +1,208 @@
+//! Takes a peer's message: whose is it, and what is the HTTP answer (wire
+//! profile, 2.2 and 7.1)?
+
+use super::element::Time;
+use super::{Count, Direction, Effect, Peer, Sap, Trace};
+use crate::ssp::envelope::{Session, Transaction};
+use crate::ssp::{Message, Mode};
+
+/// The HTTP answer to a POST, with an empty body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// 200: taken over.
+    Accepted,
+    /// 400.
+    Malformed,
+    /// 403: unknown session, or no peer of ours.
+    Forbidden,
+    /// 503, with milliseconds after which to come again.
+    Busy(Option<u64>),
+}
+
+/// What the transport knows of a message.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// DNS names of a verified client certificate.
+    pub client_names: Vec<String>,
+    /// Repairs that were needed to read it.
+    pub repairs: Vec<String>,
+}
+
+impl Sap {
+    /// Takes a message. The verdict may be given only after the effects that it
+    /// left have been committed.
+    pub fn receive(&mut self, message: &Message, facts: &Facts, now: Time) -> Verdict {
+        match message {
+            Message::Setup(transaction) => {
+                self.trace_in(None, None, transaction, "received in setup", now);
+                self.setup(transaction, &facts.client_names, now)
+            }
+            Message::Session(session) => self.session_message(session, facts, now),
+        }
+    }
+
+    fn session_message(&mut self, message: &Session, facts: &Facts, now: Time) -> Verdict {
+        let (peer, own_id) = match self.session_owner(&message.session, now) {
+            Ok(owner) => owner,
+            Err(verdict) => return verdict,
+        };
+        if peer
+            .client_name
+            .as_ref()
+            .is_some_and(|name| !facts.client_names.contains(name))
+        {
+            tracing::warn!(
+                ssp.peer = peer.domain,
+                ssp.session = message.session,
+                "message without the peer's client certificate"
+            );
+            return Verdict::Forbidden;
+        }
+        if let Some(repair) = facts
+            .repairs
+            .iter()
+            .find(|repair| !peer.dialect.repairs.contains(*repair))
+        {
+            tracing::warn!(
+                ssp.peer = peer.domain,
+                repair,
+                "message needs a repair that the peer's dialect does not allow"
+            );
+            return Verdict::Malformed;
+        }
+        let requests = message
+            .transactions
+            .iter()
+            .filter(|t| t.mode == Mode::Request)
+            .count();
+        if self.table.pending_of(&peer.domain) + requests > self.settings.max_pending {
+            tracing::warn!(
+                ssp.peer = peer.domain,
+                "too many unanswered requests of the peer"
+            );
+            return Verdict::Busy(Some(5_000));
+        }
+        if let Some(session) = self
+            .peers
+            .get_mut(&peer.domain)
+            .and_then(|state| state.session_mut(&own_id))
+        {
+            session.record.last_in = now;
+        }
+        for transaction in &message.transactions {
+            self.count(Count::Received);
+            let what = match transaction.mode {
+                Mode::Request => "received as Request",
+                Mode::Response => "received as Response",
+            };
+            self.trace_in(
+                Some(&peer.domain),
+                Some(&message.session),
+                transaction,
+                what,
+                now,
+            );
+            match transaction.mode {
+                Mode::Request => self.peer_request(&peer, &own_id, transaction, now),
+                Mode::Response => self.peer_response(&peer, transaction, now),
+            }
+        }
+        Verdict::Accepted
+    }
+
+    /// Which peer, and which session of ours with it. The peer's id is found byte
+    /// for byte (wire profile, 5.3).
+    fn session_owner(&mut self, id: &str, now: Time) -> Result<(Peer, String), Verdict> {
+        let domain = id
+            .split_once('@')
+            .map_or("", |(_, domain)| domain)
+            .to_ascii_lowercase();
+        let by_domain = self
+            .settings
+            .peer_of(&domain)
+            .map(|peer| peer.domain.clone());
+        let known = |sap: &Self, domain: &str| {
+            let state = sap.peers.get(domain)?;
+            let session = state
+                .sessions
+                .iter()
+                .find(|session| session.record.peer_id == id)?;
+            Some(session.record.own_id.clone())
+        };
+        let found = match &by_domain {
+            Some(domain) => known(self, domain).map(|own| (domain.clone(), own)),
+            None => self
+                .peers
+                .keys()
+                .find_map(|domain| known(self, domain).map(|own| (domain.clone(), own))),
+        };
+        if let Some((domain, own_id)) = found {
+            // The peer uses the session: whatever became of our last step's
+            // acknowledgement, it has our id.
+            if let Some(session) = self
+                .peers
+                .get_mut(&domain)
+                .and_then(|state| state.session_mut(&own_id))
+            {
+                session.ready = true;
+            }
+            return self
+                .peer_settings(&domain)
+                .map(|peer| (peer, own_id))
+                .ok_or(Verdict::Forbidden);
+        }
+        let Some(peer) = by_domain.and_then(|domain| self.peer_settings(&domain)) else {
+            tracing::warn!(ssp.session = id, "unknown session");
+            return Err(Verdict::Forbidden);
+        };
+        if self.awaits_last_step(&peer.domain) {
+            // Step 6 may have been overtaken (6.6, I3).
+            return Err(Verdict::Busy(Some(1_000)));
+        }
+        if peer.adopt_unknown_session {
+            let session = self
+                .peers
+                .get(&peer.domain)
+                .and_then(|state| state.ready_session());
+            if let Some(own_id) = session.map(|session| session.record.own_id.clone()) {
+                tracing::info!(
+                    ssp.peer = peer.domain,
+                    ssp.session = id,
+                    "unknown session taken as the peer's"
+                );
+                return Ok((peer, own_id));
+            }
+        }
+        tracing::warn!(
+            ssp.peer = peer.domain,
+            ssp.session = id,
+            "unknown session of the peer"
+        );
+        if peer.dialect.reset_lost_session {
+            self.reset_lost_session(&peer.domain, id, now);
+        }
+        Err(Verdict::Forbidden)
+    }
+
+    fn trace_in(
+        &mut self,
+        peer: Option<&str>,
+        session: Option<&str>,
+        transaction: &Transaction,
+        what: &str,
+        now: Time,
+    ) {
+        let trace = Trace {
+            time: now,
+            direction: Direction::In,
+            peer: peer.map(str::to_owned),
+            session: session.map(str::to_owned),
+            transaction: Some(transaction.id.clone()),
+            primitive: transaction.name.clone().into_owned(),
+            message: transaction.peek.message_id.clone(),
+            user: transaction.peek.user.as_ref().map(ToString::to_string),
+            what: what.to_owned(),
+        };
+        self.effect(Effect::Trace(Box::new(trace)));
+    }
+}

@@ -1,0 +1,197 @@
+//! The initiator's side of a handshake (wire profile, 6.6).
+//!
+//! ```text
+//! I1 token sent ── their token ──▶ I2 login sent ── their digest ──▶ I3 logged in ── their session ──▶ I4
+//! ```
+
+use super::digest::{digest, new_token, verify};
+use super::{Failure, Progress, SessionRecord, Step};
+use crate::sap::element::Time;
+use crate::sap::random::Random;
+use crate::sap::settings::Peer;
+use crate::ssp::primitive::session::{LoginRequest, LoginResponse, SendSecretToken, Token};
+use crate::ssp::{Address, Code, Mode, Status};
+
+/// A handshake that we opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Initiator {
+    own_domain: String,
+    /// N: carried by steps 1 and 3 to 6.
+    pub id: String,
+    token: Token,
+    state: State,
+    ttl: u64,
+    /// When the handshake has failed for lack of progress.
+    pub deadline: Time,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum State {
+    /// I1
+    TokenSent,
+    /// I2
+    LoginSent,
+    /// I3, with our own session id.
+    LoggedIn(String),
+}
+
+impl Initiator {
+    /// Opens a handshake: step 1.
+    pub fn start(
+        own_domain: &str,
+        peer: &Peer,
+        ttl: u64,
+        timeout: u64,
+        random: &mut Random,
+        now: Time,
+    ) -> (Self, Step) {
+        let token = new_token(random);
+        let initiator = Self {
+            own_domain: own_domain.to_owned(),
+            id: random.hex(8),
+            token: token.clone(),
+            state: State::TokenSent,
+            ttl,
+            deadline: now.plus_millis(timeout),
+        };
+        let primitive = SendSecretToken {
+            service: Address::service(own_domain),
+            protocol: Some("WV-SSP".to_owned()),
+            version: Some(peer.dialect.version.clone()),
+            token,
+        };
+        let step = Step {
+            number: 1,
+            mode: Mode::Request,
+            id: initiator.id.clone(),
+            primitive: primitive.into(),
+            at: now,
+        };
+        (initiator, step)
+    }
+
+    /// Whether the handshake waits for step 2, which is matched by domain only.
+    pub fn awaits_token(&self) -> bool {
+        self.state == State::TokenSent
+    }
+
+    /// Whether our own session id is out, so that the peer may use the session
+    /// before its step 6 has arrived.
+    pub fn is_logged_in(&self) -> bool {
+        matches!(self.state, State::LoggedIn(_))
+    }
+
+    /// Step 2.
+    pub fn token(&mut self, peer: &Peer, theirs: &SendSecretToken, now: Time) -> Progress {
+        if self.state != State::TokenSent {
+            // A repetition: our step 3 is out already.
+            return Progress::Wait;
+        }
+        self.state = State::LoginSent;
+        let primitive = LoginRequest {
+            service: Address::service(&self.own_domain),
+            time_to_live: Some(seconds(self.ttl)),
+            digest: digest(&theirs.token, &peer.password),
+        };
+        Progress::Send(self.step(3, primitive, now.plus_millis(peer.dialect.handshake_pause)))
+    }
+
+    /// Step 4.
+    pub fn login(
+        &mut self,
+        peer: &Peer,
+        theirs: &LoginRequest,
+        random: &mut Random,
+        now: Time,
+    ) -> Progress {
+        match self.state {
+            State::TokenSent => Progress::Failed(Failure::Misbehaved("step 4 before step 2"), None),
+            State::LoggedIn(_) => Progress::Wait,
+            State::LoginSent if !verify(&theirs.digest, &self.token, &peer.password) => {
+                Progress::Failed(
+                    Failure::Digest,
+                    Some(self.step(5, refusal(Code::UNAUTHORIZED), now)),
+                )
+            }
+            State::LoginSent => {
+                let session = format!("{}@{}", random.hex(8), self.own_domain);
+                self.ttl = shorter(self.ttl, theirs.time_to_live);
+                self.state = State::LoggedIn(session.clone());
+                let primitive = LoginResponse {
+                    session: Some(session),
+                    time_to_live: Some(seconds(self.ttl)),
+                    status: Status::ok(),
+                    redirects: None,
+                };
+                Progress::Send(self.step(5, primitive, now))
+            }
+        }
+    }
+
+    /// Step 6, or a refusal at any point.
+    pub fn response(&mut self, peer: &Peer, theirs: &LoginResponse, now: Time) -> Progress {
+        if !theirs.status.code.is_success() {
+            let redirects = theirs
+                .redirects
+                .iter()
+                .flatten()
+                .map(|r| r.url.clone())
+                .collect();
+            return Progress::Failed(
+                Failure::Refused {
+                    code: theirs.status.code,
+                    redirects,
+                },
+                None,
+            );
+        }
+        let (State::LoggedIn(own_id), Some(peer_id)) = (&self.state, &theirs.session) else {
+            return Progress::Failed(
+                Failure::Misbehaved("step 6 out of order or without a session id"),
+                None,
+            );
+        };
+        let record = SessionRecord {
+            peer: peer.domain.clone(),
+            own_id: own_id.clone(),
+            peer_id: peer_id.clone(),
+            established: now,
+            ttl: shorter(self.ttl, theirs.time_to_live),
+            url: None,
+            last_in: now,
+            last_out: now,
+        };
+        Progress::Established(record, None)
+    }
+
+    fn step(&self, number: u8, primitive: impl Into<crate::ssp::Primitive>, at: Time) -> Step {
+        Step {
+            number,
+            mode: Mode::Request,
+            id: self.id.clone(),
+            primitive: primitive.into(),
+            at,
+        }
+    }
+}
+
+/// A LoginResponse that ends a handshake.
+pub(super) fn refusal(code: Code) -> LoginResponse {
+    LoginResponse {
+        session: None,
+        time_to_live: Some(0),
+        status: Status::new(code),
+        redirects: None,
+    }
+}
+
+/// The smaller of our time to live (milliseconds) and theirs (seconds).
+pub(super) fn shorter(ours: u64, theirs: Option<u32>) -> u64 {
+    theirs.map_or(ours, |theirs| {
+        ours.min(u64::from(theirs).saturating_mul(1000))
+    })
+}
+
+pub(super) fn seconds(millis: u64) -> u32 {
+    u32::try_from(millis / 1000).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,73 @@
+//! Session establishment (wire profile, section 6): one state machine per role,
+//! and the record of a session that came of it.
+
+pub mod digest;
+pub mod initiator;
+pub mod record;
+pub mod responder;
+
+pub use initiator::Initiator;
+pub use record::SessionRecord;
+pub use responder::Responder;
+
+use super::element::Time;
+use crate::ssp::{Mode, Primitive};
+
+/// A setup message to be posted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Which step of the six, for the log.
+    pub number: u8,
+    /// Mode of the `SetupTransaction`.
+    pub mode: Mode,
+    /// Its transaction id.
+    pub id: String,
+    /// The setup primitive.
+    pub primitive: Primitive,
+    /// Not before.
+    pub at: Time,
+}
+
+/// What a handshake wants next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing; wait for the peer.
+    Wait,
+    /// Post this.
+    Send(Step),
+    /// The session stands and may be used for receiving; for sending too, unless
+    /// a step is still to be posted.
+    Established(SessionRecord, Option<Step>),
+    /// Over, for this reason. A step may tell the peer.
+    Failed(Failure, Option<Step>),
+}
+
+/// Why a handshake failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The peer's digest is not over our token.
+    #[error("the peer's digest is wrong: it did not get our token, or the passwords differ")]
+    Digest,
+    /// The peer said no.
+    #[error("the peer refused the login with status {code}")]
+    Refused {
+        /// Its status.
+        code: crate::ssp::Code,
+        /// Where to go instead.
+        redirects: Vec<String>,
+    },
+    /// No acknowledgement after all repetitions.
+    #[error("step {step} was not acknowledged: {why}")]
+    NotAcknowledged {
+        /// Which step.
+        step: u8,
+        /// What happened to the last try.
+        why: String,
+    },
+    /// No progress within the time for a handshake.
+    #[error("no answer from the peer within the time for a handshake")]
+    TimedOut,
+    /// Something the role does not allow at this point.
+    #[error("the peer broke the order of steps: {0}")]
+    Misbehaved(&'static str),
+}

@@ -1,0 +1,51 @@
+//! The session record: kept on disk, because the deployed server never logs in
+//! again (wire profile, 6.9).
+
+use serde::{Deserialize, Serialize};
+
+use crate::sap::element::Time;
+use crate::store::Write;
+
+/// One established session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionRecord {
+    /// The peer's domain.
+    pub peer: String,
+    /// Our id: what we write into `Session`.
+    pub own_id: String,
+    /// The peer's id: what it writes.
+    pub peer_id: String,
+    /// When it was established.
+    pub established: Time,
+    /// Idle milliseconds after which it ends: the smaller of both sides' values.
+    pub ttl: u64,
+    /// Where the peer acknowledged the first step.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// Last message from the peer. Not written at every message.
+    #[serde(default)]
+    pub last_in: Time,
+    /// Last message to the peer.
+    #[serde(default)]
+    pub last_out: Time,
+}
+
+impl SessionRecord {
+    /// Prefix of all session records.
+    pub const PREFIX: &'static str = "sap/session/";
+
+    /// The record's key.
+    pub fn key(&self) -> String {
+        format!("{}{}/{}", Self::PREFIX, self.peer, self.own_id)
+    }
+
+    /// Keeps the record.
+    pub fn put(&self) -> Write {
+        Write::put_json(self.key(), self)
+    }
+
+    /// Forgets the record.
+    pub fn delete(&self) -> Write {
+        Write::delete(self.key())
+    }
+}

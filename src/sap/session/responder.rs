@@ -1,0 +1,174 @@
+//! The responder's side of a handshake (wire profile, 6.6).
+//!
+//! ```text
+//! their token ──▶ R1 token returned ── their digest ──▶ R2 login sent ── their session ──▶ R3
+//! ```
+
+use super::digest::{digest, new_token, verify};
+use super::initiator::{refusal, seconds, shorter};
+use super::{Failure, Progress, SessionRecord, Step};
+use crate::sap::element::Time;
+use crate::sap::random::Random;
+use crate::sap::settings::Peer;
+use crate::ssp::primitive::session::{LoginRequest, LoginResponse, SendSecretToken, Token};
+use crate::ssp::{Address, Code, Mode, Status};
+
+/// A handshake that the peer opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Responder {
+    own_domain: String,
+    /// N, the peer's transaction id; with the peer's domain it names the handshake.
+    pub id: String,
+    token: Token,
+    their_token: Token,
+    /// The last step we sent, for a repeated question.
+    last: Step,
+    state: State,
+    ttl: u64,
+    /// When the handshake has failed for lack of progress.
+    pub deadline: Time,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum State {
+    /// R1
+    TokenReturned,
+    /// R2
+    LoginSent,
+    /// R3, with our own session id.
+    Established,
+}
+
+impl Responder {
+    /// Step 1: answers with step 2, whose transaction id is our own.
+    pub fn start(
+        own_domain: &str,
+        peer: &Peer,
+        id: &str,
+        theirs: &SendSecretToken,
+        (ttl, timeout): (u64, u64),
+        random: &mut Random,
+        now: Time,
+    ) -> (Self, Step) {
+        let token = new_token(random);
+        let primitive = SendSecretToken {
+            service: Address::service(own_domain),
+            protocol: Some("WV-SSP".to_owned()),
+            version: Some(peer.dialect.version.clone()),
+            token: token.clone(),
+        };
+        let step = Step {
+            number: 2,
+            mode: Mode::Response,
+            id: random.hex(8),
+            primitive: primitive.into(),
+            at: now.plus_millis(peer.dialect.handshake_pause),
+        };
+        let responder = Self {
+            own_domain: own_domain.to_owned(),
+            id: id.to_owned(),
+            token,
+            their_token: theirs.token.clone(),
+            last: step.clone(),
+            state: State::TokenReturned,
+            ttl,
+            deadline: now.plus_millis(timeout),
+        };
+        (responder, step)
+    }
+
+    /// Step 1 once more, with the same transaction id: the answer is repeated if
+    /// it is the same question. Another token under the same id is an attack or a
+    /// peer that restarted; the first handshake stands.
+    pub fn token_again(&self, theirs: &SendSecretToken) -> Progress {
+        if self.state == State::TokenReturned && theirs.token == self.their_token {
+            Progress::Send(self.last.clone())
+        } else {
+            Progress::Wait
+        }
+    }
+
+    /// Step 3.
+    pub fn login(&mut self, peer: &Peer, theirs: &LoginRequest, now: Time) -> Progress {
+        match self.state {
+            State::TokenReturned if !verify(&theirs.digest, &self.token, &peer.password) => {
+                Progress::Failed(
+                    Failure::Digest,
+                    Some(self.step(6, refusal(Code::UNAUTHORIZED), now)),
+                )
+            }
+            State::TokenReturned => {
+                self.ttl = shorter(self.ttl, theirs.time_to_live);
+                self.state = State::LoginSent;
+                let primitive = LoginRequest {
+                    service: Address::service(&self.own_domain),
+                    time_to_live: Some(seconds(self.ttl)),
+                    digest: digest(&self.their_token, &peer.password),
+                };
+                self.last = self.step(4, primitive, now);
+                Progress::Send(self.last.clone())
+            }
+            State::LoginSent => Progress::Send(self.last.clone()),
+            State::Established => Progress::Wait,
+        }
+    }
+
+    /// Step 5: the session stands; step 6 tells the peer.
+    pub fn response(
+        &mut self,
+        peer: &Peer,
+        theirs: &LoginResponse,
+        random: &mut Random,
+        now: Time,
+    ) -> Progress {
+        if !theirs.status.code.is_success() {
+            return Progress::Failed(
+                Failure::Refused {
+                    code: theirs.status.code,
+                    redirects: Vec::new(),
+                },
+                None,
+            );
+        }
+        match (&self.state, &theirs.session) {
+            (State::Established, _) => Progress::Send(self.last.clone()),
+            (State::LoginSent, Some(peer_id)) => {
+                let own_id = format!("{}@{}", random.hex(8), self.own_domain);
+                let ttl = shorter(self.ttl, theirs.time_to_live);
+                self.state = State::Established;
+                let primitive = LoginResponse {
+                    session: Some(own_id.clone()),
+                    time_to_live: Some(seconds(ttl)),
+                    status: Status::ok(),
+                    redirects: None,
+                };
+                self.last = self.step(6, primitive, now);
+                let record = SessionRecord {
+                    peer: peer.domain.clone(),
+                    own_id,
+                    peer_id: peer_id.clone(),
+                    established: now,
+                    ttl,
+                    url: None,
+                    last_in: now,
+                    last_out: now,
+                };
+                Progress::Established(record, Some(self.last.clone()))
+            }
+            _ => Progress::Failed(
+                Failure::Misbehaved("step 5 out of order or without a session id"),
+                None,
+            ),
+        }
+    }
+
+    fn step(&self, number: u8, primitive: impl Into<crate::ssp::Primitive>, at: Time) -> Step {
+        Step {
+            number,
+            mode: Mode::Response,
+            id: self.id.clone(),
+            primitive: primitive.into(),
+            at,
+        }
+    }
+}

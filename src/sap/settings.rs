@@ -1,0 +1,212 @@
+//! What the SAP must know of its node and its peers: plain values, made from the
+//! configuration by the joint.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::dialect::Dialect;
+use super::element::Element;
+
+/// The node's settings. All times in milliseconds.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Own SSP domain; `wv:@domain` is the service id.
+    pub domain: String,
+    /// By domain.
+    pub peers: BTreeMap<String, Peer>,
+    /// Where a domain's users are.
+    pub routes: Routes,
+    /// Wait for the answer to a request; then 504 (wire profile, 7.5).
+    pub response_timeout: u64,
+    /// A whole handshake (6.6).
+    pub handshake_timeout: u64,
+    /// Remember answered requests for so long (7.5).
+    pub duplicate_window: u64,
+    /// Time to live we announce for sessions.
+    pub session_ttl: u64,
+    /// How long a message without validity may wait.
+    pub default_validity: u64,
+    /// Transactions waiting for one peer.
+    pub max_queue: usize,
+    /// Unanswered requests of one peer.
+    pub max_pending: usize,
+    /// Transactions per POST, at most, whatever the dialect allows.
+    pub batch_count: usize,
+    /// Bytes per POST, about.
+    pub batch_bytes: usize,
+}
+
+/// One peer domain.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// Its domain.
+    pub domain: String,
+    /// Further domains that are the same server (quirk E-18).
+    pub aliases: Vec<String>,
+    /// Home domains it may relay for, besides its own.
+    pub speaks_for: SpeaksFor,
+    /// Agreed password mixed into the digests; usually empty (6.3).
+    pub password: Secret,
+    /// How it speaks.
+    pub dialect: Arc<Dialect>,
+    /// Whether to log in at start rather than when there is something to send.
+    pub connect_always: bool,
+    /// Whether a session id we do not know is taken as the peer's, if it carries
+    /// its domain (6.9).
+    pub adopt_unknown_session: bool,
+    /// DNS name that its client certificate must carry.
+    pub client_name: Option<String>,
+    /// Whether acknowledgements to it wait for the disk.
+    pub strict: bool,
+    /// URLs to which it may redirect us.
+    pub redirects: Vec<String>,
+}
+
+/// Bytes that never appear in a log.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Secret(pub Vec<u8>);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// For which home domains a peer may send requests.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SpeaksFor {
+    /// Any domain, except those this node serves itself or reaches through
+    /// another peer.
+    pub any: bool,
+    /// These domains.
+    pub domains: Vec<String>,
+}
+
+impl Peer {
+    /// A peer with nothing out of the ordinary.
+    pub fn new(domain: &str, dialect: Arc<Dialect>) -> Self {
+        Self {
+            domain: domain.to_owned(),
+            aliases: Vec::new(),
+            speaks_for: SpeaksFor::default(),
+            password: Secret::default(),
+            dialect,
+            connect_always: false,
+            adopt_unknown_session: false,
+            client_name: None,
+            strict: true,
+            redirects: Vec::new(),
+        }
+    }
+
+    /// Whether `domain` is the peer itself.
+    pub fn is(&self, domain: &str) -> bool {
+        self.domain == domain || self.aliases.iter().any(|alias| alias == domain)
+    }
+}
+
+/// Where a request goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    /// Served by this node.
+    Local(Element),
+    /// To this peer, directly or as the next hop.
+    Peer(String),
+}
+
+/// Domain to route.
+#[derive(Debug, Clone, Default)]
+pub struct Routes {
+    exact: BTreeMap<String, Route>,
+    default: Option<Route>,
+}
+
+impl Routes {
+    /// Adds a route; `*` is the default route.
+    pub fn add(&mut self, domain: &str, route: Route) {
+        if domain == "*" {
+            self.default = Some(route);
+        } else {
+            self.exact.insert(domain.to_ascii_lowercase(), route);
+        }
+    }
+
+    /// The route of a domain.
+    pub fn find(&self, domain: &str) -> Option<&Route> {
+        self.exact.get(domain).or(self.default.as_ref())
+    }
+
+    /// The route of a domain that was configured by name.
+    pub fn find_exact(&self, domain: &str) -> Option<&Route> {
+        self.exact.get(domain)
+    }
+
+    /// All routes, the default one as `*`.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Route)> {
+        self.exact
+            .iter()
+            .map(|(domain, route)| (domain.as_str(), route))
+            .chain(self.default.iter().map(|route| ("*", route)))
+    }
+}
+
+impl Settings {
+    /// Settings with the wire profile's defaults.
+    pub fn new(domain: &str) -> Self {
+        Self {
+            domain: domain.to_owned(),
+            peers: BTreeMap::new(),
+            routes: Routes::default(),
+            response_timeout: 20_000,
+            handshake_timeout: 30_000,
+            duplicate_window: 600_000,
+            session_ttl: 86_400_000,
+            default_validity: 86_400_000,
+            max_queue: 100_000,
+            max_pending: 100_000,
+            batch_count: 64,
+            batch_bytes: 256 * 1024,
+        }
+    }
+
+    /// Adds a peer and, unless another is there, the direct route to it.
+    #[must_use]
+    pub fn with_peer(mut self, peer: Peer) -> Self {
+        for domain in std::iter::once(&peer.domain).chain(&peer.aliases) {
+            if self.routes.find_exact(domain).is_none() {
+                self.routes.add(domain, Route::Peer(peer.domain.clone()));
+            }
+        }
+        self.peers.insert(peer.domain.clone(), peer);
+        self
+    }
+
+    /// Adds a route.
+    #[must_use]
+    pub fn with_route(mut self, domain: &str, route: Route) -> Self {
+        self.routes.add(domain, route);
+        self
+    }
+
+    /// The peer whose domain or alias `domain` is.
+    pub fn peer_of(&self, domain: &str) -> Option<&Peer> {
+        self.peers
+            .get(domain)
+            .or_else(|| self.peers.values().find(|peer| peer.is(domain)))
+    }
+
+    /// Whether `peer` may send requests of users of `domain` (wire profile 7.2).
+    pub fn may_speak(&self, peer: &Peer, domain: &str) -> bool {
+        if peer.is(domain) || peer.speaks_for.domains.iter().any(|d| d == domain) {
+            return true;
+        }
+        // A wildcard never covers a domain known to be elsewhere.
+        peer.speaks_for.any
+            && domain != self.domain
+            && match self.routes.find_exact(domain) {
+                None => true,
+                Some(Route::Peer(via)) => *via == peer.domain,
+                Some(Route::Local(_)) => false,
+            }
+    }
+}

@@ -1,0 +1,204 @@
+//! Requests with several targets: taken apart when the targets are reached in
+//! different ways, and their answers put together again (wire profile, 7.3, 8.1;
+//! a partial success is 201 with details).
+
+use crate::ssp::address::Address;
+use crate::ssp::primitive::message::SendMessageResponse;
+use crate::ssp::primitive::presence::GetPresenceResponse;
+use crate::ssp::status::DetailedResult;
+use crate::ssp::{Code, Primitive, Status};
+
+/// The part of `primitive` that concerns `targets`; `None` if the primitive does
+/// not address single targets, and then goes whole to where the first one is.
+pub fn part(primitive: &Primitive, targets: &[Address]) -> Option<Primitive> {
+    Some(match primitive {
+        Primitive::SendMessageRequest(request) => {
+            let mut part = request.clone();
+            part.info
+                .recipients
+                .retain(|recipient| targets.contains(recipient.address()));
+            Primitive::SendMessageRequest(part)
+        }
+        Primitive::SubscribeRequest(request) => {
+            let mut part = request.clone();
+            part.users.retain(|user| targets.contains(&user.user));
+            Primitive::SubscribeRequest(part)
+        }
+        Primitive::UnsubscribeRequest(request) => {
+            let mut part = request.clone();
+            part.users.retain(|user| targets.contains(&user.user));
+            Primitive::UnsubscribeRequest(part)
+        }
+        Primitive::GetPresenceRequest(request) => {
+            let mut part = request.clone();
+            part.users.retain(|user| targets.contains(&user.user));
+            Primitive::GetPresenceRequest(part)
+        }
+        Primitive::PresenceNotification(notice) => {
+            let mut part = notice.clone();
+            part.watchers.retain(|user| targets.contains(&user.user));
+            Primitive::PresenceNotification(part)
+        }
+        _ => return None,
+    })
+}
+
+/// The answer that says `status` to a request of this name.
+pub fn answer(request: &str, message: Option<&str>, status: Status) -> Primitive {
+    if request == "SendMessageRequest" {
+        return SendMessageResponse {
+            message_id: message.unwrap_or_default().to_owned(),
+            status,
+        }
+        .into();
+    }
+    status.into()
+}
+
+/// The verdict inside any answer; `None` if it has none, which counts as success.
+pub fn status_of(answer: &Primitive) -> Option<&Status> {
+    match answer {
+        Primitive::Status(status) => Some(status),
+        Primitive::SendMessageResponse(response) => Some(&response.status),
+        Primitive::GetPresenceResponse(response) => response.status.as_ref(),
+        _ => None,
+    }
+}
+
+/// One answer out of several: `(targets asked, answer)` each.
+pub fn join(
+    request: &str,
+    message: Option<&str>,
+    parts: &[(Vec<Address>, Primitive)],
+) -> Primitive {
+    let asked: usize = parts.iter().map(|(targets, _)| targets.len()).sum();
+    let mut failed = 0;
+    let mut details: Vec<DetailedResult> = Vec::new();
+    let mut values = Vec::new();
+    for (targets, answer) in parts {
+        if let Primitive::GetPresenceResponse(response) = answer {
+            values.extend(response.values.iter().cloned());
+        }
+        let Some(status) = status_of(answer) else {
+            continue;
+        };
+        if status.code == Code::PARTIAL
+            || (status.code == Code::MULTIPLE && !status.details.is_empty())
+        {
+            failed += if status.code == Code::MULTIPLE {
+                targets.len()
+            } else {
+                status
+                    .details
+                    .iter()
+                    .map(named)
+                    .sum::<usize>()
+                    .clamp(1, targets.len().max(1))
+            };
+            details.extend(status.details.iter().cloned());
+        } else if !status.code.is_success() {
+            failed += targets.len();
+            add(&mut details, status, targets);
+        }
+    }
+    let code = match failed {
+        0 => Code::OK,
+        _ if failed < asked => Code::PARTIAL,
+        _ => Code::MULTIPLE,
+    };
+    let status = Status {
+        details,
+        ..Status::new(code)
+    };
+    if request == "GetPresenceRequest" {
+        return GetPresenceResponse {
+            status: Some(status),
+            values,
+        }
+        .into();
+    }
+    answer(request, message, status)
+}
+
+fn named(detail: &DetailedResult) -> usize {
+    detail.users.len() + detail.groups.len() + detail.screen_names.len() + detail.domains.len()
+}
+
+fn add(details: &mut Vec<DetailedResult>, status: &Status, targets: &[Address]) {
+    let users = targets
+        .iter()
+        .cloned()
+        .map(|user| crate::ssp::common::UserId { user });
+    match details.iter_mut().find(|detail| detail.code == status.code) {
+        Some(detail) => detail.users.extend(users),
+        None => details.push(DetailedResult {
+            description: status.description.clone(),
+            users: users.collect(),
+            ..DetailedResult::new(status.code)
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic)]
+    use super::*;
+
+    fn users(names: &[&str]) -> Vec<Address> {
+        names.iter().map(|name| Address::new(name)).collect()
+    }
+
+    #[test]
+    fn one_failure_among_several_is_a_partial_success() {
+        let parts = [
+            (users(&["a@x"]), Primitive::status(Code::OK)),
+            (
+                users(&["b@y", "c@y"]),
+                Primitive::status(Code::DOMAIN_NOT_SUPPORTED),
+            ),
+        ];
+        let Primitive::Status(status) = join("SubscribeRequest", None, &parts) else {
+            panic!()
+        };
+        assert_eq!(status.code, Code::PARTIAL);
+        assert_eq!(status.details[0].code, Code::DOMAIN_NOT_SUPPORTED);
+        assert_eq!(status.details[0].users.len(), 2);
+    }
+
+    #[test]
+    fn details_of_a_part_are_kept() {
+        let inner = Status::of_users(2, vec![(Code::UNKNOWN_USER, Address::new("b@y"))]);
+        let parts = [
+            (
+                users(&["a@x"]),
+                answer("SendMessageRequest", Some("m"), Status::ok()),
+            ),
+            (
+                users(&["b@y", "c@y"]),
+                answer("SendMessageRequest", Some("m"), inner),
+            ),
+        ];
+        let Primitive::SendMessageResponse(response) =
+            join("SendMessageRequest", Some("m"), &parts)
+        else {
+            panic!()
+        };
+        assert_eq!(
+            (response.message_id.as_str(), response.status.code),
+            ("m", Code::PARTIAL)
+        );
+        assert_eq!(response.status.details[0].code, Code::UNKNOWN_USER);
+    }
+
+    #[test]
+    fn all_failed_is_900() {
+        let parts = [
+            (users(&["a@x"]), Primitive::status(Code::UNKNOWN_USER)),
+            (users(&["b@y"]), Primitive::status(Code::TIMEOUT)),
+        ];
+        let Primitive::Status(status) = join("SubscribeRequest", None, &parts) else {
+            panic!()
+        };
+        assert_eq!((status.code, status.details.len()), (Code::MULTIPLE, 2));
+    }
+}

@@ -1,0 +1,134 @@
+//! Deadlines, in order. A timer that is of no use any more is not removed: who
+//! set it checks when it fires.
+
+use std::collections::BTreeSet;
+
+use super::element::Time;
+use super::{Count, Effect, Sap};
+
+/// What a deadline is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// A request should have been answered.
+    Answer(u64),
+    /// A request is given up.
+    GiveUp(u64),
+    /// An answered request may be forgotten.
+    Forget(u64),
+    /// A handshake step may be posted.
+    Step(u64),
+    /// A peer has something to do: handshake deadline, queue, expiry, keep-alive.
+    Peer(String),
+}
+
+/// All deadlines.
+#[derive(Debug, Default)]
+pub(super) struct Timers(BTreeSet<(Time, Timer)>);
+
+impl Timers {
+    pub(super) fn set(&mut self, at: Time, timer: Timer) {
+        self.0.insert((at, timer));
+    }
+
+    fn due(&mut self, now: Time) -> Option<Timer> {
+        if self.0.first()?.0 > now {
+            return None;
+        }
+        self.0.pop_first().map(|(_, timer)| timer)
+    }
+}
+
+impl Sap {
+    /// Does what is due.
+    pub fn timeout(&mut self, now: Time) {
+        while let Some(timer) = self.timers.due(now) {
+            match timer {
+                Timer::Answer(number) => self.answer_due(number, now),
+                Timer::GiveUp(number) => self.give_up(number, now),
+                Timer::Forget(number) => {
+                    if let Some(write) = self.forget(number) {
+                        self.effect(Effect::Write(write));
+                    }
+                }
+                Timer::Step(step) => self.step_due(step),
+                Timer::Peer(domain) => self.peer_due(&domain, now),
+            }
+        }
+    }
+
+    /// When [`Sap::timeout`] wants to be called.
+    pub fn next_timeout(&self) -> Option<Time> {
+        self.timers.0.first().map(|(at, _)| *at)
+    }
+
+    /// Looks after one peer and sets the next time to do so.
+    fn peer_due(&mut self, domain: &str, now: Time) {
+        self.expire_handshakes(domain, now);
+        self.expire_queue(domain, now);
+        self.expire_sessions(domain, now);
+        self.keep_alive(domain, now);
+        self.pump(domain, now);
+        self.schedule_peer(domain, now);
+    }
+
+    /// Sets the timer of a peer to the next thing that can happen there.
+    pub(super) fn schedule_peer(&mut self, domain: &str, now: Time) {
+        let (settings, Some(state)) = (&self.settings, self.peers.get(domain)) else {
+            return;
+        };
+        let dialect = settings.peers.get(domain).map(|peer| &peer.dialect);
+        let mut next: Option<Time> = None;
+        let mut at = |time: Time| next = Some(next.map_or(time, |n| n.min(time)));
+        if let Some(initiator) = &state.initiator {
+            at(initiator.deadline);
+        }
+        for responder in &state.responders {
+            at(responder.deadline);
+        }
+        if !state.outbox.is_empty() {
+            if state.outbox.not_before > now {
+                at(state.outbox.not_before);
+            }
+            if state.ready_session().is_none() && state.login_not_before > now {
+                at(state.login_not_before);
+            }
+        }
+        if let Some(expiry) = state.next_expiry {
+            at(expiry);
+        }
+        if let Some(dialect) = dialect {
+            for session in &state.sessions {
+                if dialect.keep_alive {
+                    at(session.keep_alive_at());
+                }
+                if dialect.sessions_expire {
+                    at(session.ends_at());
+                }
+            }
+        }
+        if let Some(time) = next {
+            self.timers
+                .set(time.max(now.plus_millis(1)), Timer::Peer(domain.to_owned()));
+        }
+    }
+
+    fn expire_queue(&mut self, domain: &str, now: Time) {
+        let Some(state) = self.peers.get_mut(domain) else {
+            return;
+        };
+        if state.next_expiry.is_none_or(|expiry| expiry > now) {
+            return;
+        }
+        let (items, writes) = state.outbox.expire(now);
+        state.next_expiry = state.outbox.next_expiry();
+        self.write(writes);
+        for item in items {
+            self.item_lost(domain, &item, crate::ssp::Code::EXPIRED, now);
+        }
+    }
+
+    /// Refuses with a counted code.
+    pub(super) fn count_refusal(&mut self, code: u16) {
+        self.count(Count::Refused(code));
+    }
+}
