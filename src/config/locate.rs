@@ -98,7 +98,8 @@ impl Located {
         &self.file
     }
 
-    fn is_in_file(&self, path: &str) -> bool {
+    /// Whether the key is given in the file.
+    pub(super) fn is_in_file(&self, path: &str) -> bool {
         let top = self
             .document
             .as_ref()
@@ -122,7 +123,7 @@ pub(super) fn line_of(text: &str, offset: usize) -> usize {
 }
 
 /// A path as it is shown: without indices, for the line tells which element is meant.
-fn shown(path: &str) -> String {
+pub(super) fn shown(path: &str) -> String {
     let is_name = |part: &&str| part.parse::<usize>().is_err();
     let names: Vec<&str> = path.split('.').filter(is_name).collect();
     names.join(".")
@@ -138,7 +139,7 @@ fn step(item: &Item, part: &str) -> (Option<usize>, Option<Item>) {
         let header = value
             .as_table()
             .filter(|t| !t.is_dotted())
-            .and_then(|t| t.span());
+            .and_then(toml_edit::Table::span);
         let span = header.or_else(|| key.span()).or_else(|| value.span());
         return (span.map(|span| span.start), Some(value.clone()));
     }

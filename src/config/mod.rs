@@ -97,11 +97,14 @@ impl Config {
         if !draft.problems.is_empty() && others_depend_on(&draft.problems) {
             return Err(ConfigError::new(draft.problems));
         }
-        let (mut problems, mut warnings) = draft.config.validate(&draft.located);
-        let mut report = Report::new(&draft.located);
+        let mut report = Report::after(&draft.located, &draft.problems);
+        validate::check(&draft.config, &mut report);
         files::check(&mut draft.config, &mut report);
-        problems.append(&mut report.problems);
-        warnings.append(&mut report.warnings);
+        let Report {
+            mut problems,
+            mut warnings,
+            ..
+        } = report;
         // A key with a wrong value holds its default, about which nothing need be said.
         let is_new = |problem: &Problem| {
             let same = |shape: &Problem| (shape.line, &shape.key) == (problem.line, &problem.key);

@@ -41,10 +41,10 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = self.file.clone();
-        if let Some(line) = self.line {
-            text.push_str(&format!(":{line}"));
-        }
+        let mut text = match self.line {
+            Some(line) => format!("{}:{line}", self.file),
+            None => self.file.clone(),
+        };
         for part in [&self.key, &self.message] {
             if !part.is_empty() {
                 text.push_str(": ");

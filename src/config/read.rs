@@ -10,7 +10,7 @@ use figment::value::Value;
 use toml_edit::ImDocument;
 
 use super::Config;
-use super::locate::{Located, Variable, line_of};
+use super::locate::{Located, Variable, line_of, shown};
 use super::problem::{ConfigError, Problem};
 use super::suggest;
 
@@ -101,7 +101,16 @@ fn shape(mut value: Value, located: Located) -> Draft {
             }
         }
     }
+    for section in ["node", "ssp", "home", "xmpp", "admin", "log"] {
+        // A struct could be read from a list as well, in the order of its fields.
+        if matches!(value.find_ref(section), Some(Value::Array(..))) {
+            let fix = format!("write [{section}] instead of [[{section}]]");
+            problems.push(located.problem(section, "must be one table, not a list", fix));
+            remove(&mut value, &[section.to_string()]);
+        }
+    }
     let mut as_text: Vec<String> = Vec::new();
+    let mut reported: Vec<String> = Vec::new();
     while problems.len() < MOST_PROBLEMS {
         let error = match value.deserialize::<Config>() {
             Ok(config) => {
@@ -126,8 +135,16 @@ fn shape(mut value: Value, located: Located) -> Draft {
             as_text.push(path);
             continue;
         }
-        let (message, fix) = explain(&error.kind, &path);
-        problems.push(located.problem(&path, message, fix));
+        // A key missing beside an unknown one is most likely that one.
+        let is_explained = matches!(error.kind, Kind::MissingField(_))
+            && reported
+                .iter()
+                .any(|earlier| earlier.starts_with(&format!("{path}.")));
+        if !is_explained {
+            let (message, fix) = explain(&error.kind, &path);
+            problems.push(located.problem(&path, message, fix));
+            reported.push(path);
+        }
         if !remove(&mut value, &error.path) {
             break;
         }
@@ -197,43 +214,56 @@ fn explain(kind: &Kind, path: &str) -> (String, String) {
         }
         Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
             let (what, fix) = wanted(expected, found, key, path);
+            if expected.starts_with("a secret") {
+                return (format!("must be {what}"), fix);
+            }
             (format!("must be {what}, not {}", described(found)), fix)
         }
         Kind::Message(text) => match text.rsplit_once("; ") {
             Some((message, fix)) => (message.to_string(), fix.to_string()),
             None => (text.clone(), String::new()),
         },
+        Kind::MissingField(name) => (format!("has no {name}"), format!("add {name} = \"...\"")),
         other => (other.to_string(), String::new()),
     }
 }
 
 /// What the key takes, and how to write it.
 fn wanted(expected: &str, found: &Actual, key: &str, path: &str) -> (String, String) {
-    let table = path.replace(".0", "");
+    let table = shown(path);
+    let number = match found {
+        Actual::Unsigned(number) => Some(number.to_string()),
+        Actual::Signed(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let quoted = || "put it in double quotes".to_string();
+    let with_unit = |unit| {
+        number
+            .as_ref()
+            .map(|number| format!("write {key} = \"{number}{unit}\""))
+    };
     let (what, fix) = match expected {
         "a boolean" => (
             "true or false",
             format!("write {key} = true or {key} = false"),
         ),
-        "a string" | "path string" => ("text", format!("write {key} = \"...\"")),
+        "a string" | "path string" => ("text", quoted()),
         "a sequence" if matches!(found, Actual::Map) => (
             "a list of tables",
             format!("write [[{table}]] instead of [{table}]"),
         ),
         "a sequence" => ("a list", format!("write {key} = [\"...\"]")),
-        _ if expected.starts_with("struct ") && matches!(found, Actual::Seq) => (
-            "one table",
-            format!("write [{table}] instead of [[{table}]]"),
-        ),
-        _ if expected.starts_with("struct ") => {
-            ("a table", format!("write [{table}] and its keys below"))
-        }
         "u16" | "u32" | "u64" | "usize" => (
             "a whole number from 0 upwards",
             format!("write {key} = 100, without quotes"),
         ),
-        _ if expected.contains("enum ") => ("text", format!("write {key} = \"...\"")),
-        other => (other, "put it in double quotes".to_string()),
+        _ if expected.starts_with("struct ") => {
+            ("a table", format!("write [{table}] and its keys below"))
+        }
+        _ if expected.contains("enum ") => ("text", quoted()),
+        time if time.starts_with("a time") => (time, with_unit("s").unwrap_or_else(quoted)),
+        size if size.starts_with("a size") => (size, with_unit("B").unwrap_or_else(quoted)),
+        other => (other, quoted()),
     };
     (what.to_string(), fix)
 }

@@ -8,6 +8,8 @@ use super::units::{Duration, Size};
 /// What was found so far.
 pub(super) struct Report<'a> {
     at: &'a Located,
+    /// Sections of which some keys could not be read.
+    incomplete: Vec<String>,
     pub problems: Vec<Problem>,
     pub warnings: Vec<Problem>,
 }
@@ -16,9 +18,19 @@ impl<'a> Report<'a> {
     pub(super) fn new(at: &'a Located) -> Self {
         Self {
             at,
+            incomplete: Vec::new(),
             problems: Vec::new(),
             warnings: Vec::new(),
         }
+    }
+
+    /// The same, but silent about keys that are absent from the sections of these problems:
+    /// they may be there under a wrong name, or be wanted because of one.
+    pub(super) fn after(at: &'a Located, problems: &[Problem]) -> Self {
+        let section = |problem: &Problem| problem.key.split('.').next().map(str::to_string);
+        let mut report = Self::new(at);
+        report.incomplete = problems.iter().filter_map(section).collect();
+        report
     }
 
     /// The line of a key, for messages that refer to another place.
@@ -28,7 +40,11 @@ impl<'a> Report<'a> {
     }
 
     pub(super) fn error(&mut self, path: &str, message: impl Into<String>, fix: impl Into<String>) {
-        self.problems.push(self.at.problem(path, message, fix));
+        let section = path.split('.').next().unwrap_or(path);
+        let is_incomplete = self.incomplete.iter().any(|name| name == section);
+        if !is_incomplete || self.at.is_in_file(path) {
+            self.problems.push(self.at.problem(path, message, fix));
+        }
     }
 
     pub(super) fn warn(&mut self, path: &str, message: impl Into<String>, fix: impl Into<String>) {

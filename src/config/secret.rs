@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -81,6 +82,11 @@ impl Serialize for Secret {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Kept {
+            file: PathBuf,
+        }
         struct Form;
         impl<'de> Visitor<'de> for Form {
             type Value = Secret;
@@ -93,17 +99,9 @@ impl<'de> Deserialize<'de> for Secret {
                 Ok(Secret::new(text))
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Secret, A::Error> {
-                let mut file = None;
-                while let Some(key) = map.next_key::<String>()? {
-                    if key != "file" {
-                        return Err(A::Error::unknown_field(&key, &["file"]));
-                    }
-                    file = Some(map.next_value::<PathBuf>()?);
-                }
-                file.map(Secret::in_file).ok_or_else(|| {
-                    A::Error::custom("names no file; write \"text\" or { file = \"path\" }")
-                })
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Secret, A::Error> {
+                let kept = Kept::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Secret::in_file(kept.file))
             }
         }
         deserializer.deserialize_any(Form)

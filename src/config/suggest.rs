@@ -1,7 +1,7 @@
 //! "Did you mean ...": the known name nearest to a mistyped one.
 
-/// The name nearest to `word`, if one is near enough to be meant: a third of the letters
-/// wrong at most (swapped neighbours count once), or one the beginning of the other.
+/// The name nearest to `word`, if one is near enough to be meant: about a third of the
+/// letters wrong at most (swapped neighbours count once), or one the beginning of the other.
 pub(super) fn nearest<'a>(word: &str, names: &[&'a str]) -> Option<&'a str> {
     let word = word.to_lowercase().replace('-', "_");
     let plain = |name: &str| name.replace('-', "_");
@@ -9,7 +9,7 @@ pub(super) fn nearest<'a>(word: &str, names: &[&'a str]) -> Option<&'a str> {
         .iter()
         .map(|name| (distance(&word, &plain(name)), *name))
         .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, name)| *distance <= (name.len().max(word.len()) / 3).clamp(1, 3));
+        .filter(|(distance, name)| *distance <= ((name.len().max(word.len()) + 1) / 3).clamp(1, 3));
     by_letters.map(|(_, name)| name).or_else(|| {
         let beginning = |name: &&&str| {
             word.len() >= 3

@@ -124,7 +124,7 @@ impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fits = SIZES[..3]
             .iter()
-            .find(|(_, factor)| self.0 != 0 && self.0 % factor == 0);
+            .find(|(_, factor)| self.0 != 0 && self.0.is_multiple_of(*factor));
         let (unit, factor) = fits.copied().unwrap_or(("B", 1));
         write!(f, "{}{unit}", self.0 / factor)
     }
@@ -201,7 +201,7 @@ fn wrong(text: &str, what: &str, example: &str) -> String {
     format!("\"{text}\" is not {what}; write it like {example}")
 }
 
-/// Reads a value by its `FromStr`; a bare number is told to carry its unit.
+/// Reads a value by its `FromStr`.
 fn from_text<'de, T, D>(deserializer: D, expected: &'static str) -> Result<T, D::Error>
 where
     T: FromStr<Err = String>,
@@ -217,10 +217,6 @@ where
 
         fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
             text.parse().map_err(E::custom)
-        }
-
-        fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
-            self.visit_str(&number.to_string())
         }
     }
     deserializer.deserialize_str(Text(expected, std::marker::PhantomData))
