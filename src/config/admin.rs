@@ -1,0 +1,59 @@
+//! `[admin]`: looking into the running node.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::report::Report;
+use super::units;
+
+/// Longest path of a unix socket, in bytes, that every system takes.
+const MAX_SOCKET_PATH: usize = 103;
+
+/// The control socket and the HTTP listener for health and metrics.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdminSection {
+    /// Unix socket for `wvgate status`, `wvgate chat` and the like; who can open it
+    /// controls the node. Default: `wvgate.sock` in `node.data`.
+    pub socket: Option<PathBuf>,
+    /// IP address and port for `/live`, `/ready` and `/metrics`. Default: none.
+    #[serde(deserialize_with = "units::optional_address")]
+    pub listen: Option<SocketAddr>,
+    /// Allow `listen` on an address that other machines reach. Default `false`.
+    pub public: bool,
+}
+
+impl AdminSection {
+    pub(super) fn check(&self, report: &mut Report<'_>) {
+        if let Some(socket) = &self.socket {
+            let length = socket.as_os_str().len();
+            if length == 0 || length > MAX_SOCKET_PATH {
+                let fix = format!("write a path of 1 to {MAX_SOCKET_PATH} bytes");
+                report.error("admin.socket", "cannot be a socket's path", fix);
+            }
+        }
+        match self.listen {
+            Some(listen) if !listen.ip().is_loopback() && !self.public => {
+                let fix = format!(
+                    "write \"127.0.0.1:{}\", or add public = true",
+                    listen.port()
+                );
+                report.error(
+                    "admin.listen",
+                    format!("\"{listen}\" can be reached from other machines"),
+                    fix,
+                );
+            }
+            None if self.public => {
+                report.warn(
+                    "admin.public",
+                    "changes nothing without listen",
+                    "add listen, or remove public",
+                );
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! `[home]`: the embedded home domain; its presence switches it on.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::report::Report;
+use super::secret::Secret;
+use super::units::Duration;
+
+/// The embedded home domain: this node hosts the users of `node.domain`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HomeSection {
+    /// Who may become a user: `closed` (whom the operator adds) or `open` (anyone who can
+    /// reach the node's client interface). Default `closed`.
+    pub registration: Registration,
+    /// Most users. Default 10000.
+    pub max_users: usize,
+    /// Most messages kept for one user who is away. Default 1000.
+    pub max_offline: usize,
+    /// Time for which a message is kept for a user who is away, unless its sender named a
+    /// shorter one. Default `7d`.
+    pub offline_validity: Duration,
+    /// Who may see a new user's presence: `ask` (whom the user granted it) or `contacts`
+    /// (everyone on the user's contact lists). Default `ask`.
+    pub default_authorization: DefaultAuthorization,
+    /// Keep a user `echo` who answers each message with the same text. Default `true`.
+    pub echo: bool,
+    /// Users that are created at start if they do not exist. Default: none.
+    pub user: Vec<HomeUser>,
+}
+
+/// A user that is created at start if absent; a user who exists keeps the password he has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HomeUser {
+    /// The name before the `@`, in lower case. Required.
+    pub name: String,
+    /// The first password. Required.
+    pub password: Secret,
+}
+
+/// Who may become a user of the home domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Registration {
+    /// Those the operator adds.
+    #[default]
+    Closed,
+    /// Anyone.
+    Open,
+}
+
+/// Who may see a new user's presence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DefaultAuthorization {
+    /// Those the user granted it to; the user is asked.
+    #[default]
+    Ask,
+    /// All on the user's contact lists.
+    Contacts,
+}
+
+impl Default for HomeSection {
+    fn default() -> Self {
+        Self {
+            registration: Registration::Closed,
+            max_users: 10_000,
+            max_offline: 1000,
+            offline_validity: Duration::from_secs(7 * 86_400),
+            default_authorization: DefaultAuthorization::Ask,
+            echo: true,
+            user: Vec::new(),
+        }
+    }
+}
+
+impl Default for HomeUser {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            password: Secret::new(""),
+        }
+    }
+}
+
+impl HomeSection {
+    pub(super) fn check(&self, report: &mut Report<'_>) {
+        let counts = [
+            ("max_users", self.max_users, 1),
+            ("max_offline", self.max_offline, 1),
+        ];
+        report.at_least("home", &counts);
+        report.not_zero("home", &[("offline_validity", self.offline_validity)]);
+        if self.user.len() > self.max_users {
+            let message = format!(
+                "{} is less than the {} users listed",
+                self.max_users,
+                self.user.len()
+            );
+            report.error(
+                "home.max_users",
+                message,
+                format!("write {} or more", self.user.len()),
+            );
+        }
+        let mut seen = BTreeMap::new();
+        for (index, user) in self.user.iter().enumerate() {
+            let path = format!("home.user.{index}");
+            user.check(&path, self.echo, report);
+            if let Some(first) = seen.insert(user.name.clone(), path.clone()) {
+                let line = report.line(&format!("{first}.name"));
+                let message = format!("\"{}\" is listed twice{line}", user.name);
+                report.error(&format!("{path}.name"), message, "remove one of them");
+            }
+        }
+    }
+}
+
+impl HomeUser {
+    fn check(&self, path: &str, echo: bool, report: &mut Report<'_>) {
+        let key = format!("{path}.name");
+        let name = &self.name;
+        let is_foreign = |c: char| c.is_whitespace() || c.is_control() || "@/:\"&<>".contains(c);
+        if name.is_empty() {
+            report.error(&key, "missing", "add name = \"...\"");
+        } else if name.contains(is_foreign) {
+            let user = name
+                .trim_start_matches("wv:")
+                .split('@')
+                .next()
+                .unwrap_or_default();
+            let fix = if user.is_empty() || user.contains(is_foreign) {
+                "write letters and digits only".to_string()
+            } else {
+                format!("write \"{user}\"")
+            };
+            report.error(
+                &key,
+                format!("\"{name}\" is not the part before the @ alone"),
+                fix,
+            );
+        } else if *name != name.to_lowercase() {
+            let fix = format!("write \"{}\"", name.to_lowercase());
+            report.error(&key, format!("\"{name}\" has capital letters"), fix);
+        } else if echo && name == "echo" {
+            report.error(
+                &key,
+                "\"echo\" is the built-in user",
+                "choose another name, or set home.echo = false",
+            );
+        }
+        if self.password.file().is_none() && self.password.expose().is_empty() {
+            report.error(
+                &format!("{path}.password"),
+                "missing",
+                "add password = \"...\"",
+            );
+        }
+    }
+}

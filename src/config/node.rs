@@ -1,0 +1,54 @@
+//! `[node]`: who this node is and where it keeps what it must not lose.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::report::Report;
+
+/// Who this node is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NodeSection {
+    /// The node's own SSP domain, in lower-case ASCII (A-labels). Its service id is
+    /// `wv:@` and this domain. Required.
+    pub domain: String,
+    /// Directory of the durable store; created if absent. Relative to the working
+    /// directory, like all paths of the configuration. Default `run/data`.
+    pub data: PathBuf,
+    /// A directory with mapping files that take the place of the built-in ones of the same
+    /// name. Default: the built-in mappings alone.
+    pub mappings: Option<PathBuf>,
+    /// Name of this service provider, as told to peers. Default: none.
+    pub name: Option<String>,
+    /// Description of this service provider, as told to peers. Default: none.
+    pub description: Option<String>,
+    /// Web page of this service provider, as told to peers. Default: none.
+    pub url: Option<String>,
+}
+
+impl Default for NodeSection {
+    fn default() -> Self {
+        Self {
+            domain: String::new(),
+            data: PathBuf::from("run/data"),
+            mappings: None,
+            name: None,
+            description: None,
+            url: None,
+        }
+    }
+}
+
+impl NodeSection {
+    pub(super) fn check(&self, report: &mut Report<'_>) {
+        report.domain("node.domain", &self.domain);
+        if self.data.as_os_str().is_empty() {
+            report.error(
+                "node.data",
+                "names no directory",
+                "write it like \"run/data\"",
+            );
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! `[ssp]`: the listener for peers, and the limits and times of the protocol.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::report::Report;
+use super::units::{self, Duration, Size};
+
+/// The SSP listener, its limits and its times.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SspSection {
+    /// IP address and port on which peers reach this node. Default `0.0.0.0:5280`.
+    #[serde(deserialize_with = "units::address")]
+    pub listen: SocketAddr,
+    /// Serve plain HTTP on that port too, beside TLS; alone where no certificate is given.
+    /// Default `false`.
+    pub plain: bool,
+    /// The node's certificate chain (PEM), its own certificate first; needs `key`.
+    /// Default: none, no TLS.
+    pub certificate: Option<PathBuf>,
+    /// The certificate's private key (PEM); needs `certificate`. Default: none.
+    pub key: Option<PathBuf>,
+    /// The CA certificates (PEM) that must have signed client certificates. Default: none.
+    pub client_ca: Option<PathBuf>,
+    /// Whether peers must show a certificate: `none`, `request` (check it if there is one)
+    /// or `require`. Default `none`.
+    pub client_certificates: ClientCertificates,
+    /// Largest HTTP body taken, in bytes; larger ones are answered 413. Default `1MiB`.
+    pub max_message: Size,
+    /// Deepest nesting of XML elements taken. Default 32.
+    pub max_depth: usize,
+    /// Most transactions taken in one message. Default 256.
+    pub max_transactions: usize,
+    /// Most connections open at once, from all peers. Default 1024.
+    pub max_connections: usize,
+    /// Time a connection has for the TLS handshake and the head of a request. Default `10s`.
+    pub header_timeout: Duration,
+    /// Time a request has for its body. Default `30s`.
+    pub body_timeout: Duration,
+    /// Time after which a connection without requests is closed. Default `60s`.
+    pub idle_timeout: Duration,
+    /// Time a forwarded request waits for its answer before the requestor is told 504.
+    /// Default `20s`.
+    pub response_timeout: Duration,
+    /// Time for which transaction ids are remembered, so that a repeated request is not
+    /// carried out twice. Default `10m`.
+    pub duplicate_window: Duration,
+    /// Life of a session without traffic, as announced at login (`timeToLive`, whole
+    /// seconds). Default `1d`.
+    pub session_ttl: Duration,
+    /// Time a begun SSP login has until it must be complete. Default `30s`.
+    pub handshake_timeout: Duration,
+    /// Time for which a secret token we issued is accepted at login. Default `60s`.
+    pub token_lifetime: Duration,
+    /// Life of a message whose sender named none. Default `1d`.
+    pub default_validity: Duration,
+    /// Most outgoing transactions kept for one peer; more are refused. Default 100000.
+    pub max_queue: usize,
+    /// Most transactions sent in one message (a dialect may allow fewer). Default 64.
+    pub batch_count: usize,
+    /// Size at which a message takes no further transaction, in bytes. Default `256KiB`.
+    pub batch_bytes: Size,
+}
+
+/// Whether peers show a certificate when they connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientCertificates {
+    /// They are not asked.
+    #[default]
+    None,
+    /// They are asked; one that is shown is checked.
+    Request,
+    /// Without a valid one there is no connection.
+    Require,
+}
+
+impl Default for SspSection {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 5280)),
+            plain: false,
+            certificate: None,
+            key: None,
+            client_ca: None,
+            client_certificates: ClientCertificates::None,
+            max_message: Size::kib(1024),
+            max_depth: 32,
+            max_transactions: 256,
+            max_connections: 1024,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(60),
+            response_timeout: Duration::from_secs(20),
+            duplicate_window: Duration::from_secs(600),
+            session_ttl: Duration::from_secs(86_400),
+            handshake_timeout: Duration::from_secs(30),
+            token_lifetime: Duration::from_secs(60),
+            default_validity: Duration::from_secs(86_400),
+            max_queue: 100_000,
+            batch_count: 64,
+            batch_bytes: Size::kib(256),
+        }
+    }
+}
+
+impl SspSection {
+    pub(super) fn check(&self, report: &mut Report<'_>) {
+        let certificate = ("certificate", self.certificate.is_some());
+        report.both_or_none("ssp", certificate, ("key", self.key.is_some()));
+        if self.certificate.is_none() && self.key.is_none() && !self.plain {
+            report.error(
+                "ssp.certificate",
+                "missing, and plain HTTP is off: nothing could be served",
+                "add certificate and key, or plain = true",
+            );
+        }
+        self.check_client_certificates(report);
+        self.check_limits(report);
+    }
+
+    fn check_client_certificates(&self, report: &mut Report<'_>) {
+        let key = "ssp.client_certificates";
+        if self.client_certificates == ClientCertificates::None {
+            if self.client_ca.is_some() {
+                let fix = "add client_certificates = \"request\" or \"require\"";
+                report.error(
+                    "ssp.client_ca",
+                    "is never used: peers are not asked for certificates",
+                    fix,
+                );
+            }
+            return;
+        }
+        if self.client_ca.is_none() {
+            let fix = "add client_ca = \"...\", the CA that signed them";
+            report.error(key, "needs client_ca to check certificates by", fix);
+        }
+        if self.certificate.is_none() && self.key.is_none() {
+            report.error(key, "needs TLS", "add certificate and key");
+        }
+        if self.client_certificates == ClientCertificates::Require && self.plain {
+            let fix = "remove plain, or write client_certificates = \"request\"";
+            report.error(
+                "ssp.plain",
+                "lets peers in without the certificate that client_certificates requires",
+                fix,
+            );
+        }
+    }
+
+    fn check_limits(&self, report: &mut Report<'_>) {
+        report.not_zero(
+            "ssp",
+            &[
+                ("header_timeout", self.header_timeout),
+                ("body_timeout", self.body_timeout),
+                ("idle_timeout", self.idle_timeout),
+                ("response_timeout", self.response_timeout),
+                ("duplicate_window", self.duplicate_window),
+                ("session_ttl", self.session_ttl),
+                ("handshake_timeout", self.handshake_timeout),
+                ("token_lifetime", self.token_lifetime),
+                ("default_validity", self.default_validity),
+            ],
+        );
+        if !self.session_ttl.is_zero() && self.session_ttl.as_secs() == 0 {
+            report.error(
+                "ssp.session_ttl",
+                "is announced in whole seconds",
+                "write \"1s\" or more",
+            );
+        }
+        report.at_least(
+            "ssp",
+            &[
+                ("max_depth", self.max_depth, 12),
+                ("max_transactions", self.max_transactions, 1),
+                ("max_connections", self.max_connections, 1),
+                ("max_queue", self.max_queue, 1),
+                ("batch_count", self.batch_count, 1),
+            ],
+        );
+        let least = Size::kib(4);
+        let sizes = [
+            ("max_message", self.max_message, least),
+            ("batch_bytes", self.batch_bytes, least),
+        ];
+        report.size_at_least("ssp", &sizes);
+    }
+}

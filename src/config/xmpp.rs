@@ -1,0 +1,184 @@
+//! `[xmpp]`: the gateway to the XMPP network; its presence switches it on.
+
+use serde::{Deserialize, Serialize};
+
+use super::domain;
+use super::report::Report;
+use super::secret::Secret;
+use super::units::Duration;
+
+/// The gateway, linked to an XMPP server as an external component (XEP-0114).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct XmppSection {
+    /// Host and port of the XMPP server's component listener. The link is not encrypted:
+    /// keep it on this machine or in a private network. Default `127.0.0.1:5347`.
+    pub server: String,
+    /// How users of the other side are named: `names` (each SSP domain appears in XMPP
+    /// under its own name, one component per domain) or `gateway` (all SSP users appear
+    /// below one component). Default `names`.
+    pub mode: XmppMode,
+    /// The XMPP domain whose users appear in SSP under their own names. Default: the
+    /// node's domain.
+    pub domain: Option<String>,
+    /// Domains of multi-user chat services whose rooms appear in SSP as groups.
+    /// Default: none.
+    pub muc: Vec<String>,
+    /// Grant presence subscriptions on behalf of SSP users at once instead of asking them.
+    /// Default `false`.
+    pub auto_subscribed: bool,
+    /// Answer an SSP sender who wants a delivery report only when the recipient's client
+    /// confirmed the message (XEP-0184), not already when the server took it.
+    /// Default `false`.
+    pub strict_receipts: bool,
+    /// Time to wait for an error from the XMPP side before a message is answered as
+    /// accepted; `0s` answers at once. Default `2s`.
+    pub settle: Duration,
+    /// Silence on the link after which it is probed (XEP-0199). Default `60s`.
+    pub ping_interval: Duration,
+    /// Time a probe waits for its answer before the link is made anew. Default `20s`.
+    pub ping_timeout: Duration,
+    /// Longest pause between attempts to make the link; pauses double from one second.
+    /// Default `60s`.
+    pub reconnect_max: Duration,
+    /// The components this node is known as at the XMPP server; at least one.
+    pub component: Vec<XmppComponent>,
+}
+
+/// One component: a domain for which the XMPP server hands its stanzas to this node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct XmppComponent {
+    /// In mode `names` an SSP domain such as `village.test`; in mode `gateway` the
+    /// gateway's own, such as `imps.xmpp.test`. Required.
+    pub domain: String,
+    /// The secret shared with the XMPP server. Required.
+    pub secret: Secret,
+}
+
+/// How the gateway names users of the other side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum XmppMode {
+    /// The same names on both sides.
+    #[default]
+    Names,
+    /// SSP users appear below one component, their address in the part before the `@`.
+    Gateway,
+}
+
+impl Default for XmppSection {
+    fn default() -> Self {
+        Self {
+            server: "127.0.0.1:5347".to_string(),
+            mode: XmppMode::Names,
+            domain: None,
+            muc: Vec::new(),
+            auto_subscribed: false,
+            strict_receipts: false,
+            settle: Duration::from_secs(2),
+            ping_interval: Duration::from_secs(60),
+            ping_timeout: Duration::from_secs(20),
+            reconnect_max: Duration::from_secs(60),
+            component: Vec::new(),
+        }
+    }
+}
+
+impl Default for XmppComponent {
+    fn default() -> Self {
+        Self {
+            domain: String::new(),
+            secret: Secret::new(""),
+        }
+    }
+}
+
+impl XmppSection {
+    /// What can be told of this section alone; `own` is the XMPP domain it fronts.
+    pub(super) fn check(&self, own: &str, report: &mut Report<'_>) {
+        if !is_host_and_port(&self.server) {
+            let message = format!("\"{}\" is not a host with its port", self.server);
+            report.error("xmpp.server", message, "write it like \"127.0.0.1:5347\"");
+        }
+        if let Some(name) = &self.domain {
+            report.domain("xmpp.domain", name);
+        }
+        for (index, name) in self.muc.iter().enumerate() {
+            report.domain(&format!("xmpp.muc.{index}"), name);
+        }
+        let times = [
+            ("ping_interval", self.ping_interval),
+            ("ping_timeout", self.ping_timeout),
+            ("reconnect_max", self.reconnect_max),
+        ];
+        report.not_zero("xmpp", &times);
+        self.check_components(own, report);
+    }
+
+    fn check_components(&self, own: &str, report: &mut Report<'_>) {
+        if self.component.is_empty() {
+            let fix = "add [[xmpp.component]] with domain and secret";
+            report.error(
+                "xmpp.component",
+                "missing: the XMPP server knows no domain of this node",
+                fix,
+            );
+        }
+        if self.mode == XmppMode::Gateway && self.component.len() > 1 {
+            let message = format!(
+                "mode \"gateway\" has exactly one component, not {}",
+                self.component.len()
+            );
+            report.error(
+                "xmpp.mode",
+                message,
+                "remove the others, or write mode = \"names\"",
+            );
+        }
+        for (index, component) in self.component.iter().enumerate() {
+            let key = format!("xmpp.component.{index}.domain");
+            report.domain(&key, &component.domain);
+            if component.domain == own && !own.is_empty() {
+                let message = format!("\"{own}\" is the XMPP server's own domain");
+                report.error(
+                    &key,
+                    message,
+                    "name the domain that users of the other side appear under",
+                );
+            }
+            if self.muc.contains(&component.domain) {
+                report.error(
+                    &key,
+                    "is a multi-user chat service too (xmpp.muc)",
+                    "remove it in one place",
+                );
+            }
+            let first = self
+                .component
+                .iter()
+                .position(|other| other.domain == component.domain);
+            if let Some(first) = first.filter(|first| *first < index) {
+                let line = report.line(&format!("xmpp.component.{first}.domain"));
+                report.error(
+                    &key,
+                    format!("\"{}\" is listed twice{line}", component.domain),
+                    "remove one of them",
+                );
+            }
+            if component.secret.file().is_none() && component.secret.expose().is_empty() {
+                let fix = "add secret = \"...\", the same as at the XMPP server";
+                report.error(&format!("xmpp.component.{index}.secret"), "missing", fix);
+            }
+        }
+    }
+}
+
+fn is_host_and_port(text: &str) -> bool {
+    let by_name = || {
+        let (host, port) = text.rsplit_once(':')?;
+        let port = port.parse::<u16>().ok()?;
+        Some(port != 0 && domain::is_domain(&host.to_lowercase()))
+    };
+    text.parse::<std::net::SocketAddr>().is_ok() || by_name() == Some(true)
+}
