@@ -1,1 +1,2 @@
 //! wvgate
+pub mod http;
