@@ -13,6 +13,7 @@
 //!                      └──Posted──▶ owner
 //! ```
 
+mod answer;
 mod conn;
 pub mod devcerts;
 mod dial;
