@@ -91,7 +91,9 @@ pub(crate) fn fault(error: &hyper::Error) -> Fault {
         let wrapped = cause
             .downcast_ref::<io::Error>()
             .and_then(io::Error::get_ref);
-        if cause.is::<rustls::Error>() || wrapped.is_some_and(|inner| inner.is::<rustls::Error>()) {
+        if cause.is::<rustls::Error>()
+            || wrapped.is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>)
+        {
             return Fault::Tls;
         }
         next = cause.source();

@@ -15,7 +15,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -34,6 +34,7 @@ use tracing::{debug, warn};
 
 use super::answer::{self, Answered};
 use super::endpoint::{Endpoint, EndpointError};
+use super::pool::{Body, Pool};
 use super::srv::SrvResolver;
 use super::{CONTENT_TYPE, cause_chain, dial};
 
@@ -140,12 +141,9 @@ pub fn spawn(
     tracker.spawn(link.run(posts, done));
 }
 
-/// For how long the candidate that acknowledged last is tried first.
-const GOOD_FOR: Duration = Duration::from_secs(3600);
 /// Bytes that hyper may hold per connection and direction.
 const MAX_BUFFER: usize = 16 * 1024;
 
-type Body = Full<Bytes>;
 type Sending =
     Pin<Box<dyn Future<Output = Result<Response<Incoming>, TrySendError<Request<Body>>>> + Send>>;
 
@@ -155,22 +153,9 @@ struct Link {
     configured: Result<Vec<Endpoint>, EndpointError>,
     /// Headers of every request.
     common: HeaderMap,
-    pool: Mutex<Pool>,
+    pool: Pool,
     tracker: TaskTracker,
     stop: CancellationToken,
-}
-
-#[derive(Default)]
-struct Pool {
-    idle: Vec<Idle>,
-    /// The candidate that acknowledged last, and until when it is preferred.
-    good: Option<(Endpoint, Instant)>,
-}
-
-struct Idle {
-    endpoint: Endpoint,
-    sender: SendRequest<Body>,
-    since: Instant,
 }
 
 /// A request handed to a connection.
@@ -197,6 +182,7 @@ impl Link {
         if let Ok(agent) = HeaderValue::from_str(&settings.user_agent) {
             common.insert(header::USER_AGENT, agent);
         }
+        let pool = Pool::new(settings.idle_timeout, settings.max_connections);
         let configured = settings
             .urls
             .iter()
@@ -206,7 +192,7 @@ impl Link {
             settings,
             configured,
             common,
-            pool: Mutex::default(),
+            pool,
             tracker,
             stop,
         }
@@ -226,7 +212,7 @@ impl Link {
                     biased;
                     () = self.stop.cancelled() => return,
                     post = posts.recv() => break post,
-                    () = tokio::time::sleep(sweep_every) => self.sweep(),
+                    () = tokio::time::sleep(sweep_every) => self.pool.sweep(),
                 }
             };
             let Some(post) = post else { return };
@@ -324,8 +310,8 @@ impl Link {
             return (outcome_of(attempt), None);
         };
         debug!(ssp.peer = self.settings.peer, id = post.id, to = %moved, "redirected");
-        let kept = self.take_kept(|kept| kept.same_origin(&moved));
-        let started = kept.map(|idle| self.start(idle.sender, &moved, post));
+        let kept = self.pool.take(&moved);
+        let started = kept.map(|sender| self.start(sender, &moved, post));
         match self.attempt(&moved, post, started).await {
             Attempt::Answered(second) if second.is_success() => {
                 (PostOutcome::Acknowledged, Some(moved.to_string()))
@@ -427,7 +413,7 @@ impl Link {
         if answer::discard(body, rest).await
             && timeout(rest, sender.ready()).await.is_ok_and(|r| r.is_ok())
         {
-            self.keep(endpoint, sender);
+            self.pool.keep(endpoint, sender);
         }
         Attempt::Answered(answered)
     }
@@ -472,7 +458,7 @@ impl Link {
             }
             Target::Usual => self.configured.clone().map_err(|error| error.to_string())?,
         };
-        if let Some(good) = self.good() {
+        if let Some(good) = self.pool.good() {
             // Stable: the others keep their order.
             candidates.sort_by_key(|candidate| *candidate != good);
         }
@@ -499,71 +485,20 @@ impl Link {
     fn start_on_kept(&self, post: &Post) -> Option<Started> {
         let endpoint = match &post.target {
             Target::Url(url) => self.allowed(url).ok()?,
-            Target::Usual => self.good()?,
+            Target::Usual => self.pool.good()?,
         };
-        let kept = self.take_kept(|kept| kept.same_origin(&endpoint))?;
-        Some(self.start(kept.sender, &endpoint, post))
-    }
-
-    /// The youngest kept connection that suits and is still open.
-    fn take_kept(&self, suits: impl Fn(&Endpoint) -> bool) -> Option<Idle> {
-        let mut pool = self.pool();
-        pool.drop_dead(self.settings.idle_timeout);
-        let place = pool.idle.iter().rposition(|idle| suits(&idle.endpoint))?;
-        Some(pool.idle.remove(place))
-    }
-
-    fn keep(&self, endpoint: Endpoint, sender: SendRequest<Body>) {
-        let mut pool = self.pool();
-        pool.drop_dead(self.settings.idle_timeout);
-        if pool.idle.len() >= self.settings.max_connections.max(1) {
-            pool.idle.remove(0);
-        }
-        pool.idle.push(Idle {
-            endpoint,
-            sender,
-            since: Instant::now(),
-        });
-    }
-
-    fn sweep(&self) {
-        self.pool().drop_dead(self.settings.idle_timeout);
-    }
-
-    fn good(&self) -> Option<Endpoint> {
-        let pool = self.pool();
-        let (endpoint, until) = pool.good.as_ref()?;
-        (*until > Instant::now()).then(|| endpoint.clone())
+        let kept = self.pool.take(&endpoint)?;
+        Some(self.start(kept, &endpoint, post))
     }
 
     fn remember(&self, endpoint: &Endpoint, target: &Target) {
-        if *target != Target::Usual {
-            return;
-        }
-        let mut pool = self.pool();
-        let changed = pool
-            .good
-            .as_ref()
-            .is_none_or(|(known, until)| known != endpoint || *until <= Instant::now());
-        if !changed {
-            return;
-        }
-        pool.good = Some((endpoint.clone(), Instant::now() + GOOD_FOR));
-        drop(pool);
-        if !endpoint.tls && self.settings.urls.is_empty() {
+        if *target == Target::Usual
+            && self.pool.remember(endpoint)
+            && !endpoint.tls
+            && self.settings.urls.is_empty()
+        {
             warn!(ssp.peer = self.settings.peer, url = %endpoint, "the peer answers by plain http only");
         }
-    }
-
-    fn pool(&self) -> MutexGuard<'_, Pool> {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Pool {
-    fn drop_dead(&mut self, idle_timeout: Duration) {
-        self.idle
-            .retain(|idle| !idle.sender.is_closed() && idle.since.elapsed() < idle_timeout);
     }
 }
 

@@ -19,6 +19,7 @@ pub mod devcerts;
 mod dial;
 pub mod endpoint;
 pub mod link;
+mod pool;
 pub mod server;
 pub mod srv;
 mod stream;

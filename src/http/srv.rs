@@ -8,13 +8,12 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::RData;
 use tokio::sync::OnceCell;
-use tokio::time::Instant;
 
 use super::cause_chain;
 
@@ -124,15 +123,18 @@ impl SrvResolver {
     /// # Errors
     /// [`SrvError`] says whether the domain offers no SSP or DNS did not work.
     pub async fn targets(&self, domain: &str) -> Result<Vec<(String, u16)>, SrvError> {
+        self.targets_at(domain, Instant::now()).await
+    }
+
+    async fn targets_at(&self, domain: &str, now: Instant) -> Result<Vec<(String, u16)>, SrvError> {
         let name = format!("_imps-server._tcp.{}.", domain.trim_end_matches('.'));
-        let kept = self.kept(&name);
-        let records = match kept {
-            Some(records) => records,
-            None => {
-                let answer = self.source.lookup(&name).await?;
-                self.keep(&name, &answer);
-                answer.records
-            }
+        let kept = self.kept(&name, now);
+        let records = if let Some(records) = kept {
+            records
+        } else {
+            let answer = self.source.lookup(&name).await?;
+            self.keep(&name, &answer, now);
+            answer.records
         };
         if records.is_empty() {
             return Err(SrvError::NoRecords { name });
@@ -151,20 +153,19 @@ impl SrvResolver {
             .collect())
     }
 
-    fn kept(&self, name: &str) -> Option<Vec<SrvRecord>> {
+    fn kept(&self, name: &str, now: Instant) -> Option<Vec<SrvRecord>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = kept.get(name)?;
-        (entry.until > Instant::now()).then(|| entry.records.clone())
+        (entry.until > now).then(|| entry.records.clone())
     }
 
-    fn keep(&self, name: &str, answer: &SrvAnswer) {
-        let now = Instant::now();
+    fn keep(&self, name: &str, answer: &SrvAnswer, now: Instant) {
         let until = now + answer.ttl.clamp(*KEEP.start(), *KEEP.end());
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= MAX_KEPT {
             kept.retain(|_, entry| entry.until > now);
         }
-        if kept.len() < MAX_KEPT {
+        if kept.len() < MAX_KEPT || kept.contains_key(name) {
             kept.insert(
                 name.to_owned(),
                 Kept {
@@ -362,16 +363,20 @@ mod tests {
         )
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn an_answer_is_kept_for_its_time_within_bounds() {
         for (ttl, kept) in [(0, 30), (300, 300), (86400, 3600)] {
             let (resolver, asked) = canned(vec![record(1, 1, "a")], ttl);
-            resolver.targets("village.example").await.unwrap();
-            tokio::time::advance(Duration::from_secs(kept - 1)).await;
-            resolver.targets("village.example.").await.unwrap();
+            let start = Instant::now();
+            resolver.targets_at("village.example", start).await.unwrap();
+            let before = start + Duration::from_secs(kept - 1);
+            resolver
+                .targets_at("village.example.", before)
+                .await
+                .unwrap();
             assert_eq!(asked.load(Ordering::SeqCst), 1);
-            tokio::time::advance(Duration::from_secs(2)).await;
-            resolver.targets("village.example").await.unwrap();
+            let after = start + Duration::from_secs(kept + 1);
+            resolver.targets_at("village.example", after).await.unwrap();
             assert_eq!(asked.load(Ordering::SeqCst), 2);
         }
     }

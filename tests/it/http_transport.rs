@@ -3,6 +3,7 @@
 
 mod certificates;
 mod link;
+mod routes;
 mod server;
 
 use std::future::Future;
