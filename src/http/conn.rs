@@ -239,28 +239,20 @@ async fn collect(mut body: Incoming, max: usize) -> Result<Bytes, BodyFault> {
     if declared > max as u64 {
         return Err(BodyFault::TooLarge);
     }
-    let mut first: Option<Bytes> = None;
-    let mut whole = BytesMut::new();
+    // Copied out of hyper's buffer, which so serves the next request too, and which a message
+    // that waits somewhere would otherwise keep alive.
+    let expected = usize::try_from(declared).unwrap_or(max).min(FIRST_RESERVE);
+    let mut whole = BytesMut::with_capacity(expected);
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| BodyFault::Broken)?.into_data() else {
             continue;
         };
-        let so_far = first.as_ref().map_or(whole.len(), Bytes::len);
-        if so_far + data.len() > max {
+        if whole.len() + data.len() > max {
             return Err(BodyFault::TooLarge);
-        }
-        if so_far == 0 {
-            first = Some(data);
-            continue;
-        }
-        if let Some(start) = first.take() {
-            let expected = usize::try_from(declared).unwrap_or(max).min(FIRST_RESERVE);
-            whole.reserve(expected.max(start.len() + data.len()));
-            whole.extend_from_slice(&start);
         }
         whole.extend_from_slice(&data);
     }
-    Ok(first.unwrap_or_else(|| whole.freeze()))
+    Ok(whole.freeze())
 }
 
 /// The phase of a connection and since when it lasts.

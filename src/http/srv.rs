@@ -6,12 +6,15 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
 use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RData;
 use tokio::sync::OnceCell;
 
@@ -105,7 +108,16 @@ struct Kept {
 impl SrvResolver {
     /// One that asks the system's DNS servers (`/etc/resolv.conf`, read at the first lookup).
     pub fn system() -> Arc<Self> {
-        Self::with_source(SystemDns {
+        Self::with_source(Dns {
+            server: None,
+            resolver: OnceCell::new(),
+        })
+    }
+
+    /// One that asks this DNS server (by UDP) instead of the system's.
+    pub fn asking(server: SocketAddr) -> Arc<Self> {
+        Self::with_source(Dns {
+            server: Some(server),
             resolver: OnceCell::new(),
         })
     }
@@ -207,16 +219,31 @@ fn draw(bound: u32) -> u32 {
     u32::try_from(scaled).unwrap_or(0)
 }
 
-struct SystemDns {
+struct Dns {
+    /// `None`: what the system has configured.
+    server: Option<SocketAddr>,
     resolver: OnceCell<TokioResolver>,
 }
 
-impl SrvSource for SystemDns {
+impl Dns {
+    fn resolver(&self) -> Result<TokioResolver, NetError> {
+        let Some(server) = self.server else {
+            return TokioResolver::builder_tokio()?.build();
+        };
+        let mut by_udp = ConnectionConfig::udp();
+        by_udp.port = server.port();
+        let server = NameServerConfig::new(server.ip(), true, vec![by_udp]);
+        let config = ResolverConfig::from_parts(None, vec![], vec![server]);
+        TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).build()
+    }
+}
+
+impl SrvSource for Dns {
     fn lookup<'a>(&'a self, name: &'a str) -> Lookup<'a> {
         Box::pin(async move {
             let resolver = self
                 .resolver
-                .get_or_try_init(|| async { TokioResolver::builder_tokio()?.build() })
+                .get_or_try_init(|| async { self.resolver() })
                 .await
                 .map_err(|error| explain(name, &error))?;
             let lookup = resolver
