@@ -5,3 +5,4 @@ pub mod sap;
 pub mod ssp;
 pub mod store;
 pub mod config;
+pub mod http;

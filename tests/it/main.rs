@@ -1,2 +1,3 @@
 //! integration tests
 mod config_files;
+mod http_transport;

@@ -1,0 +1,46 @@
+//! SSP's transport: HTTP/1.1 over TCP, with or without TLS.
+//!
+//! This floor knows bytes only. A POST body goes up as [`server::Inbound`], the floor above gives
+//! a [`server::Verdict`]; a [`link::Post`] comes down, and its fate goes up as [`link::Posted`].
+//! Nothing here parses SSP, and an HTTP answer never carries any: it only acknowledges
+//! (wire profile 2.2). The two directions are independent of each other (2.3), so the server and
+//! the links share nothing but the TLS material.
+//!
+//! ```text
+//!  peer ──TCP/TLS──▶ server ──Inbound──▶ Receiver         (what peers send to us)
+//!  peer ◀──TCP/TLS── link   ◀──Post────  owner            (what we send to one peer)
+//!                      │ dial: SRV, connect, TLS
+//!                      └──Posted──▶ owner
+//! ```
+
+mod answer;
+mod conn;
+pub mod devcerts;
+mod dial;
+pub mod endpoint;
+pub mod link;
+mod pool;
+pub mod server;
+pub mod srv;
+mod stream;
+pub mod tls;
+
+/// The media type of every SSP message. Compared as a case-insensitive prefix, so that parameters
+/// do no harm; sent without parameters (wire profile 2.1).
+pub const CONTENT_TYPE: &str = "application/vnd.wv.ssp+xml";
+
+/// Joins an error and all of its causes to one line, leaving out a cause whose words were said
+/// already.
+pub(crate) fn cause_chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let words = cause.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,91 @@
+//! SRV lookup against a DNS server that knows only bytes.
+
+use std::net::SocketAddr;
+
+use tokio::net::UdpSocket;
+use wvgate::http::srv::{SrvError, SrvResolver};
+
+use super::soon;
+
+/// Answers every query with this response code and these SRV records (priority, port, labels).
+async fn dns(code: u8, records: &'static [(u16, u16, &[&str])]) -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let addr = socket.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut query = [0u8; 1500];
+        while let Ok((_, from)) = socket.recv_from(&mut query).await {
+            let mut end = 12;
+            while query[end] != 0 {
+                end += usize::from(query[end]) + 1;
+            }
+            let question = &query[12..end + 5];
+            let mut answer = query[..2].to_vec();
+            answer.extend([
+                0x85,
+                0x80 | code,
+                0,
+                1,
+                0,
+                u8::try_from(records.len()).unwrap(),
+            ]);
+            answer.extend([0, 0, 0, 0]);
+            answer.extend(question);
+            for (priority, port, labels) in records {
+                let mut target = Vec::new();
+                for label in *labels {
+                    target.push(u8::try_from(label.len()).unwrap());
+                    target.extend(label.as_bytes());
+                }
+                target.push(0);
+                answer.extend([0xc0, 12, 0, 33, 0, 1, 0, 0, 0, 60]);
+                answer.extend(u16::try_from(target.len() + 6).unwrap().to_be_bytes());
+                answer.extend(priority.to_be_bytes());
+                answer.extend([0, 5]);
+                answer.extend(port.to_be_bytes());
+                answer.extend(target);
+            }
+            socket.send_to(&answer, from).await.unwrap();
+        }
+    });
+    addr
+}
+
+#[tokio::test]
+async fn srv_records_come_in_the_order_of_their_priority() {
+    let server = dns(
+        0,
+        &[(20, 5281, &["two", "test"]), (10, 5280, &["one", "test"])],
+    )
+    .await;
+    let targets = soon(SrvResolver::asking(server).targets("village.example"))
+        .await
+        .unwrap();
+    assert_eq!(
+        targets,
+        [("one.test".to_owned(), 5280), ("two.test".to_owned(), 5281)]
+    );
+}
+
+#[tokio::test]
+async fn absence_refusal_and_failure_are_told_apart() {
+    let ask = |server| async move {
+        soon(SrvResolver::asking(server).targets("village.example"))
+            .await
+            .unwrap_err()
+    };
+    let name = "_imps-server._tcp.village.example.".to_owned();
+    assert_eq!(
+        ask(dns(3, &[]).await).await,
+        SrvError::NoSuchName { name: name.clone() }
+    );
+    assert_eq!(
+        ask(dns(0, &[]).await).await,
+        SrvError::NoRecords { name: name.clone() }
+    );
+    assert_eq!(
+        ask(dns(0, &[(0, 0, &[])]).await).await,
+        SrvError::NotOffered { name }
+    );
+    let failed = ask(dns(2, &[]).await).await;
+    assert!(matches!(failed, SrvError::Broken { .. }), "{failed}");
+}
