@@ -1,1 +1,3 @@
 //! wvgate
+
+pub mod xmpp;
