@@ -22,17 +22,18 @@
 //! stanzas of an `Outgoing` with a mark the link writes a ping (XEP-0199); when that comes back,
 //! everything before it has been routed, and the link emits [`LinkEvent::Confirmed`]. At most
 //! one such ping is under way; it stands for the newest mark written before it, so marks must
-//! grow, and under load one ping confirms many. An invalid stanza of ours that the server bounces counts as
-//! processed: the error comes as a `Stanza` before the `Confirmed`.
+//! grow, and under load one ping confirms many. An invalid stanza of ours that the server
+//! bounces counts as processed: the error comes as a `Stanza` before the `Confirmed`.
 //!
 //! By default the ping goes to the component's **own domain**: the server routes it straight
-//! back and the link swallows it. That needs no knowledge of the server's other domains, no ping
-//! module, and proves the same order. Measured with Prosody 0.12, where the alternatives work
-//! too: a virtual host of the server answers (a result with `mod_ping`, an error without it;
-//! both count). A parent domain that the server does not host is a bad choice, since the ping
-//! leaves for another server. Set [`ComponentSettings::barrier_to`] to a host of the server where
-//! several connections share one component domain (ejabberd balances stanzas between them, so
-//! a ping to the own domain may come back to another connection).
+//! back and the link swallows it. That needs no knowledge of the server's other domains and no
+//! ping module, and proves the same order. With Prosody 0.12 this and every other local address
+//! works (a virtual host, a user, a user that does not exist, another component that is away;
+//! there is a test), since a result and an error count alike. An address that the server does
+//! not host is a bad choice: the ping leaves for another server. Set
+//! [`ComponentSettings::barrier_to`] to a host of the server where several connections share one
+//! component domain: ejabberd, by its documentation, spreads stanzas over them, so a ping to the
+//! own domain may come back to another connection. (ejabberd has not been tried here.)
 
 use std::time::Duration;
 use tokio::{

@@ -1,1 +1,4 @@
 //! integration tests
+
+mod support;
+mod xmpp_link;

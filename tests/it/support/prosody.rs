@@ -72,9 +72,9 @@ impl Builder {
             .expect("the configuration template")
             .replace("@DIR@", &dir.display().to_string())
             .replace("@C2S_PORT@", &c2s_port.to_string())
-            .replace("@COMPONENT_PORT@", &component_port.to_string())
-            .replace("@HOSTS@", &self.hosts);
+            .replace("@COMPONENT_PORT@", &component_port.to_string());
         fs::write(dir.join("prosody.cfg.lua"), config).expect("write the configuration");
+        fs::write(dir.join("hosts.cfg.lua"), &self.hosts).expect("write the hosts");
         for (user, host, password) in &self.users {
             let folder = dir.join("data").join(encode(host)).join("accounts");
             fs::create_dir_all(&folder).expect("create the accounts folder");
@@ -117,7 +117,10 @@ impl Prosody {
         for port in [self.c2s_port, self.component_port] {
             let address = SocketAddr::from(([127, 0, 0, 1], port));
             while TcpStream::connect(address).is_err() {
-                let ended = self.child.as_mut().and_then(|c| c.try_wait().ok().flatten());
+                let ended = self
+                    .child
+                    .as_mut()
+                    .and_then(|c| c.try_wait().ok().flatten());
                 assert!(
                     ended.is_none() && Instant::now() < deadline,
                     "prosody does not listen on {port} ({ended:?}); its log:\n{}",

@@ -66,10 +66,15 @@ impl XmppUser {
             child,
         };
         let ready = user
-            .wait("the login", |e| e["event"] == "ready" || e["event"] == "failed")
+            .wait("the login", |e| {
+                e["event"] == "ready" || e["event"] == "failed"
+            })
             .await;
         assert_eq!(ready["event"], "ready", "login of {jid} failed: {ready}");
-        user.jid = ready["jid"].as_str().expect("a JID").to_owned();
+        ready["jid"]
+            .as_str()
+            .expect("a JID")
+            .clone_into(&mut user.jid);
         user
     }
 
@@ -109,7 +114,7 @@ impl XmppUser {
         match found {
             Ok(Some(event)) => event,
             Ok(None) => panic!("{} ended while waiting for {what}", self.jid),
-            Err(_) => panic!("{} waited for {what}; saw {:#?}", self.jid, self.seen),
+            Err(e) => panic!("{} waited for {what} ({e}); saw {:#?}", self.jid, self.seen),
         }
     }
 
