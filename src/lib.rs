@@ -6,3 +6,4 @@ pub mod ssp;
 pub mod store;
 pub mod config;
 pub mod http;
+pub mod xmpp;

@@ -1,0 +1,58 @@
+#!/bin/sh
+# Installs what the real-server tests and the demo need and what is not there yet:
+# the Debian packages of Prosody and Python's venv, and slixmpp in target/venv.
+# Run it as root or as a user who may use sudo. Running it again changes nothing.
+set -eu
+
+slixmpp_version=1.17.0
+cd "$(dirname "$0")/.."
+venv=${CARGO_TARGET_DIR:-target}/venv
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        echo "$0: this needs root: $*" >&2
+        exit 1
+    fi
+}
+
+missing=
+command -v prosody >/dev/null && command -v prosodyctl >/dev/null || missing="prosody"
+command -v python3 >/dev/null || missing="$missing python3"
+if [ ! -x "$venv/bin/python" ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    missing="$missing python3-venv"
+fi
+
+if [ -n "$missing" ]; then
+    if ! command -v apt-get >/dev/null; then
+        echo "$0: please install by hand: $missing" >&2
+        exit 1
+    fi
+    # Keeps the package from starting a service of its own while it is being installed.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+        as_root chmod 755 "$policy"
+        trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
+    fi
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q
+    # shellcheck disable=SC2086 # a list of package names
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+    case $missing in
+    *prosody*)
+        if [ -d /run/systemd/system ]; then
+            as_root systemctl disable --now prosody || true
+        fi
+        ;;
+    esac
+fi
+
+if [ "$("$venv/bin/python" -c 'import slixmpp; print(slixmpp.__version__)' 2>/dev/null)" != "$slixmpp_version" ]; then
+    python3 -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "slixmpp==$slixmpp_version"
+fi
+
+echo "test tools: $(command -v prosody), slixmpp $slixmpp_version in $venv"

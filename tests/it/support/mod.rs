@@ -1,0 +1,8 @@
+//! Real collaborators for the integration tests, and pretended ones.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+// Not every suite uses all of it.
+#![allow(dead_code)]
+
+pub mod prosody;
+pub mod script;
+pub mod xmpp_user;
