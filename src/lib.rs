@@ -1,9 +1,14 @@
 //! wvgate: a relay SAP for the Server-Server Protocol (SSP) of OMA IMPS /
 //! Wireless Village, a translator between SSP and XMPP, and a home domain.
+//!
+//! A request is a primitive with a requestor and a target. Routing decides
+//! whether its Primary Service Element is a peer domain (relay it), the XMPP
+//! network (translate it) or this node (serve it); the answer travels back along
+//! the Transaction Table.
 
+pub mod config;
+pub mod http;
 pub mod sap;
 pub mod ssp;
 pub mod store;
-pub mod config;
-pub mod http;
 pub mod xmpp;
