@@ -244,9 +244,15 @@ fn ends_value(text: &[u8]) -> bool {
     }
     let name = text
         .iter()
-        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'_' | b'-' | b'.'))
+        .take_while(|b| {
+            b.is_ascii_alphanumeric() || !b.is_ascii() || matches!(b, b':' | b'_' | b'-' | b'.')
+        })
         .count();
-    space > 0 && name > 0 && matches!(&text[name..], [b'=', b'"' | b'\'', ..])
+    let rest = text[name..].trim_ascii_start();
+    space > 0
+        && name > 0
+        && rest.first() == Some(&b'=')
+        && matches!(rest[1..].trim_ascii_start(), [b'"' | b'\'', ..])
 }
 
 /// The length of what `text` starts with if it has to be taken as it is: a
@@ -272,3 +278,83 @@ const LATIN_1_NAMES: [&str; 96] = [
     "ograve", "oacute", "ocirc", "otilde", "ouml", "divide", "oslash", "ugrave", "uacute", "ucirc",
     "uuml", "yacute", "thorn", "yuml",
 ];
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    fn mend(body: &str, with: Repair) -> Option<String> {
+        let (mended, done) = repair(body.as_bytes(), &[with])?;
+        assert_eq!(done, [with]);
+        Some(String::from_utf8(mended).unwrap())
+    }
+
+    #[test]
+    fn names_of_html_become_bytes_and_those_utf_8() {
+        let (mended, done) = repair(
+            b"caf&Atilde;&copy; &aelig;\x97&yen; &eacute; &amp;lt; &x;",
+            Repair::ALL,
+        )
+        .unwrap();
+        assert_eq!(
+            String::from_utf8(mended).unwrap(),
+            "café 日 é &amp;lt; &amp;x;"
+        );
+        assert_eq!(done, [Repair::HtmlEntities, Repair::BareAmpersand]);
+        assert_eq!(html_entity(b"&nbsp;"), Some((0xA0, 6)));
+        assert_eq!(html_entity(b"&yuml;x"), Some((0xFF, 6)));
+        assert_eq!(html_entity(b"&times;"), Some((0xD7, 7)));
+        assert_eq!(mend("&amp; &lt; &euro;", Repair::HtmlEntities), None);
+    }
+
+    #[test]
+    fn stray_bytes_are_latin_1() {
+        assert_eq!(repair("café".as_bytes(), &[Repair::Latin1]), None);
+        let (mended, done) = repair(b"\xe9 \xc3\xa9 \xff", &[Repair::Latin1]).unwrap();
+        assert_eq!(
+            (mended.as_slice(), done.as_slice()),
+            ("é é ÿ".as_bytes(), [Repair::Latin1].as_slice())
+        );
+    }
+
+    #[test]
+    fn the_wrong_end_tag_is_replaced_once() {
+        let body = "<CancelInviteRequest><Canceled><User/>\n<Canceled/><GroupID/>";
+        assert_eq!(
+            mend(body, Repair::CanceledEndTag).unwrap(),
+            "<CancelInviteRequest><Canceled><User/>\n</Canceled><GroupID/>"
+        );
+        for good in [
+            "<Canceled><Canceled/>",
+            "<CancelInviteRequest><Canceled></Canceled><Canceled/>",
+            "<CancelInviteRequest><Canceled/>",
+        ] {
+            assert_eq!(mend(good, Repair::CanceledEndTag), None, "{good}");
+        }
+    }
+
+    #[test]
+    fn only_ampersands_that_start_nothing_are_escaped() {
+        let good = "<a b='&quot;'>&amp;&#38;&#x26;&eacute;<![CDATA[&]]><!-- & --></a>";
+        assert_eq!(mend(good, Repair::BareAmpersand), None);
+        assert_eq!(
+            mend("<a b='x&y'>R&D; & &amp;&#q; &</a>", Repair::BareAmpersand).unwrap(),
+            "<a b='x&amp;y'>R&amp;D; &amp; &amp;&amp;#q; &amp;</a>"
+        );
+    }
+
+    #[test]
+    fn values_end_where_the_tag_can_go_on() {
+        assert_eq!(
+            mend(
+                "<U id=\"bo\"b<x@b\" n='\"' m = \"a\"/><V w=\"\"\"></V>",
+                Repair::AttributeQuote
+            )
+            .unwrap(),
+            "<U id=\"bo&quot;b&lt;x@b\" n='\"' m = \"a\"/><V w=\"&quot;\"></V>"
+        );
+        let good = "<?xml version=\"1.0\"?><a b=\"1\" é = '\"<'><![CDATA[ <a b=\"\"\"> ]]></a>";
+        assert_eq!(mend(good, Repair::AttributeQuote), None);
+    }
+}
