@@ -8,14 +8,15 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
-use quick_xml::XmlVersion;
-use quick_xml::events::{BytesStart, Event};
-
 use super::address::Address;
-use super::primitive::{self, Primitive};
-use super::xml::reader::{self, Limits, Malformed, Node};
-use super::xml::{DecodeError, Writer};
+use super::primitive::Primitive;
+use super::xml::tokens::MAX_DEPTH;
+use super::xml::{self, DecodeError, Limits, Writer};
+use bytes::Bytes;
+
+mod scan;
+
+pub use scan::{scan, scan_lenient};
 
 /// The namespace of version 1.3 as the deployed server writes it; our default.
 pub const NAMESPACE: &str = "http://www.openmobilealliance.org/DTD/WV-SSP1.3";
@@ -84,7 +85,8 @@ pub struct Transaction {
     pub via: Option<String>,
 }
 
-/// Addresses found on the way through a primitive.
+/// Addresses found on the way through a primitive: those that the typed
+/// primitive holds, so where an element may stand once the first one counts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Peek {
     /// Domain of `MetaInfo/Requestor@serviceID`.
@@ -101,7 +103,8 @@ pub struct Peek {
     pub about: Option<Address>,
     /// Users and lists standing directly in the primitive.
     pub users: Vec<Address>,
-    /// Below `Recipient`, `Invited`, `Canceled`, `Inviting`, `IDList`.
+    /// Below `Recipient`, `Invited`, `Canceled`, `IDList`, and in an
+    /// `InviteResponse` below `Inviting`: to whom the primitive goes.
     pub recipients: Vec<Address>,
     /// `MessageInfo/Sender/User@userID`.
     pub sender: Option<Address>,
@@ -116,13 +119,13 @@ pub struct Peek {
 impl Transaction {
     /// A transaction around a typed primitive.
     pub fn new(mode: Mode, id: impl Into<String>, primitive: &Primitive) -> Self {
-        let raw = primitive.to_xml(None);
-        let peek = scan_fragment(&raw).unwrap_or_default();
+        let raw = Bytes::from(primitive.to_xml(None));
+        let peek = scan::fragment(&raw, &STANDING_ALONE).unwrap_or_default();
         Self {
             mode,
             id: id.into(),
             name: primitive.name().to_owned().into(),
-            raw: raw.into(),
+            raw,
             peek,
             via: None,
         }
@@ -137,74 +140,25 @@ impl Transaction {
     }
 }
 
+/// Limits of a fragment: it was bounded when it was scanned, or is our own.
+const STANDING_ALONE: Limits = Limits {
+    depth: MAX_DEPTH,
+    elements: usize::MAX,
+    attributes: usize::MAX,
+    bytes: usize::MAX,
+    transactions: usize::MAX,
+};
+
 /// Decodes a fragment that has passed [`scan`] before.
 ///
 /// # Errors
 /// As [`Transaction::primitive`].
 pub fn decode_fragment(raw: &[u8]) -> Result<Primitive, DecodeError> {
-    let limits = Limits {
-        depth: 64,
-        ..Limits::default()
-    };
-    let node = reader::parse(raw, &limits).map_err(|_| DecodeError::Invalid {
+    let node = xml::parse(raw, &STANDING_ALONE).map_err(|_| DecodeError::Invalid {
         element: "Transaction",
         what: "content",
     })?;
     Primitive::read(&node)
-}
-
-/// Reads an envelope.
-///
-/// # Errors
-/// The body is not XML within `limits`, or not an SSP envelope: HTTP 400 or 413.
-pub fn scan(body: &Bytes, limits: &Limits) -> Result<Message, Malformed> {
-    let text = reader::decode(body, limits)?;
-    let mut scanner = Scanner {
-        text,
-        body,
-        limits,
-        reader: reader::reader(text),
-        elements: 0,
-    };
-    let root = scanner.open_root()?;
-    if !reader::local(&root).eq_ignore_ascii_case("WV-SSP-Message") {
-        return Err(Malformed::Envelope("the root is not WV-SSP-Message"));
-    }
-    let Some((child, empty)) = scanner.open_child()? else {
-        return Err(Malformed::Envelope("WV-SSP-Message is empty"));
-    };
-    let name = reader::local(child.name().as_ref()).to_ascii_lowercase();
-    let message = match name.as_str() {
-        "setuptransaction" => scanner.transaction(&child, empty)?.map(Message::Setup),
-        "session" => scanner.session(&child, empty)?.map(Message::Session),
-        _ => None,
-    };
-    let Some(message) = message else {
-        return Err(Malformed::Envelope(
-            "neither a SetupTransaction nor a Session with content",
-        ));
-    };
-    scanner.rest(1)?;
-    Ok(message)
-}
-
-/// What [`scan`] would note about a fragment that stands alone.
-pub(crate) fn scan_fragment(raw: &str) -> Option<Peek> {
-    let limits = Limits {
-        depth: 64,
-        ..Limits::default()
-    };
-    let body = Bytes::copy_from_slice(raw.as_bytes());
-    let text = std::str::from_utf8(&body).ok()?;
-    let mut scanner = Scanner {
-        text,
-        body: &body,
-        limits: &limits,
-        reader: reader::reader(text),
-        elements: 0,
-    };
-    let (tag, empty) = scanner.open_child().ok()??;
-    scanner.primitive(&tag, empty).ok().map(|(_, peek)| peek)
 }
 
 /// Prints a message of one or more transactions for `session`.
@@ -213,7 +167,7 @@ pub fn print_session<'t>(
     session: &str,
     transactions: impl IntoIterator<Item = (Mode, &'t str, &'t str)>,
 ) -> String {
-    let mut out = Writer::new();
+    let mut out = Writer::document();
     out.element("WV-SSP-Message", |out| {
         out.attribute("WV-SSP-Message", "xmlns", namespace);
         out.element("Session", |out| {
@@ -225,19 +179,19 @@ pub fn print_session<'t>(
             }
         });
     });
-    declared(out)
+    out.finish()
 }
 
 /// Prints a setup message.
 pub fn print_setup(namespace: &str, mode: Mode, id: &str, raw: &str) -> String {
-    let mut out = Writer::new();
+    let mut out = Writer::document();
     out.element("WV-SSP-Message", |out| {
         out.attribute("WV-SSP-Message", "xmlns", namespace);
         out.element("SetupTransaction", |out| {
             transaction(out, "SetupTransaction", mode, id, raw)
         });
     });
-    declared(out)
+    out.finish()
 }
 
 /// The bytes that [`print_session`] adds around one fragment, at most; used to
@@ -250,371 +204,11 @@ fn transaction(out: &mut Writer<'_>, element: &str, mode: Mode, id: &str, raw: &
     out.raw(raw);
 }
 
-fn declared(out: Writer<'_>) -> String {
-    let mut text = out.finish();
-    text.insert_str(0, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    text
-}
-
-struct Scanner<'a> {
-    text: &'a str,
-    body: &'a Bytes,
-    limits: &'a Limits,
-    reader: quick_xml::Reader<&'a [u8]>,
-    elements: usize,
-}
-
-impl<'a> Scanner<'a> {
-    /// Reads up to the root's start tag.
-    fn open_root(&mut self) -> Result<String, Malformed> {
-        loop {
-            match reader::next(&mut self.reader)? {
-                Event::Start(tag) => {
-                    self.check(&tag, 0)?;
-                    return Ok(tag.name().as_ref().to_owned());
-                }
-                Event::Empty(_) => return Err(Malformed::Envelope("WV-SSP-Message is empty")),
-                Event::Eof => return Err(Malformed::Empty),
-                Event::End(_) => return Err(Malformed::Trailing),
-                other => reader::character_data(other, None, false)?,
-            }
-        }
-    }
-
-    /// The next child's start tag and whether it is empty; `None` at the
-    /// parent's end tag.
-    fn open_child(&mut self) -> Result<Option<(BytesStart<'a>, bool)>, Malformed> {
-        loop {
-            match reader::next(&mut self.reader)? {
-                Event::Start(tag) => {
-                    self.check(&tag, 1)?;
-                    return Ok(Some((tag, false)));
-                }
-                Event::Empty(tag) => {
-                    self.check(&tag, 1)?;
-                    return Ok(Some((tag, true)));
-                }
-                Event::End(_) => return Ok(None),
-                Event::Eof => return Err(Malformed::Unclosed("WV-SSP-Message".to_owned())),
-                other => reader::character_data(other, Some(&mut reader::Text::default()), false)?,
-            }
-        }
-    }
-
-    /// Reads on to the end of `depth` open elements, then to the end of the document.
-    fn rest(&mut self, mut depth: usize) -> Result<(), Malformed> {
-        loop {
-            match reader::next(&mut self.reader)? {
-                Event::Start(tag) => {
-                    if depth == 0 {
-                        return Err(Malformed::Trailing);
-                    }
-                    self.check(&tag, depth)?;
-                    depth += 1;
-                }
-                Event::Empty(tag) if depth > 0 => self.check(&tag, depth)?,
-                Event::Empty(_) => return Err(Malformed::Trailing),
-                Event::End(_) => depth -= 1,
-                Event::Eof if depth == 0 => return Ok(()),
-                Event::Eof => return Err(Malformed::Unclosed("WV-SSP-Message".to_owned())),
-                other => {
-                    let mut ignored = reader::Text::default();
-                    reader::character_data(other, (depth > 0).then_some(&mut ignored), depth == 0)?;
-                }
-            }
-        }
-    }
-
-    /// Skips what is left of an open element.
-    fn skip(&mut self) -> Result<(), Malformed> {
-        let mut depth = 1;
-        while depth > 0 {
-            match reader::next(&mut self.reader)? {
-                Event::Start(tag) => {
-                    self.check(&tag, depth)?;
-                    depth += 1;
-                }
-                Event::Empty(tag) => self.check(&tag, depth)?,
-                Event::End(_) => depth -= 1,
-                Event::Eof => return Err(Malformed::Unclosed("WV-SSP-Message".to_owned())),
-                other => reader::character_data(other, Some(&mut reader::Text::default()), false)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn session(&mut self, tag: &BytesStart<'_>, empty: bool) -> Result<Option<Session>, Malformed> {
-        let session = self.attribute(tag, "sessionID")?.unwrap_or_default();
-        if empty {
-            return Ok(None);
-        }
-        let mut transactions = Vec::new();
-        let (mut children, mut seen) = (0, 0);
-        while let Some((child, empty)) = self.open_child()? {
-            children += 1;
-            if !reader::local(child.name().as_ref()).eq_ignore_ascii_case("Transaction") {
-                if !empty {
-                    self.skip()?;
-                }
-                continue;
-            }
-            reader::count(&mut seen, self.limits.transactions, "transactions")?;
-            if let Some(transaction) = self.transaction(&child, empty)? {
-                // Without an id there is nothing to answer to (deployed-server, section 5).
-                if !transaction.id.is_empty() {
-                    transactions.push(transaction);
-                }
-            }
-        }
-        Ok((children > 0).then_some(Session {
-            session,
-            transactions,
-        }))
-    }
-
-    /// Reads a `Transaction` or `SetupTransaction`; `None` if it has no content.
-    fn transaction(
-        &mut self,
-        tag: &BytesStart<'_>,
-        empty: bool,
-    ) -> Result<Option<Transaction>, Malformed> {
-        let mode = self
-            .attribute(tag, "mode")?
-            .map_or(Mode::Response, |mode| Mode::read(&mode));
-        let id = self.attribute(tag, "transactionID")?.unwrap_or_default();
-        let via = self.attribute(tag, "via")?;
-        if empty {
-            return Ok(None);
-        }
-        let Some((child, empty)) = self.open_child()? else {
-            return Ok(None);
-        };
-        let name = primitive::canonical_name(reader::local(child.name().as_ref()));
-        let (raw, peek) = self.primitive(&child, empty)?;
-        self.skip()?;
-        Ok(Some(Transaction {
-            mode,
-            id,
-            name,
-            raw,
-            peek,
-            via,
-        }))
-    }
-
-    /// Reads a primitive to its end, noting addresses; gives it as XML of its own.
-    fn primitive(&mut self, tag: &BytesStart<'a>, empty: bool) -> Result<(Bytes, Peek), Malformed> {
-        let mut peek = Peek::default();
-        let mut prefixed = tag.name().as_ref().contains(':');
-        peek.group = self.address(tag, "groupID")?;
-        peek.subject = self.address(tag, "userID")?;
-        peek.about = self.address(tag, "serviceID")?;
-        if let Some(list) = self.address(tag, "contactListID")? {
-            peek.users.push(list);
-        }
-        // The tag's text starts right behind its `<`.
-        let start = offset_in(self.text, tag.name().as_ref()).saturating_sub(1);
-        let mut path = Path::default();
-        if !empty {
-            loop {
-                match reader::next(&mut self.reader)? {
-                    Event::Start(tag) => {
-                        self.check(&tag, path.depth + 4)?;
-                        prefixed |= tag.name().as_ref().contains(':');
-                        self.note(&mut peek, &path, &tag)?;
-                        path.push(&tag);
-                    }
-                    Event::Empty(tag) => {
-                        self.check(&tag, path.depth + 4)?;
-                        prefixed |= tag.name().as_ref().contains(':');
-                        self.note(&mut peek, &path, &tag)?;
-                    }
-                    Event::End(_) if path.depth == 0 => break,
-                    Event::End(_) => path.pop(),
-                    Event::Eof => return Err(Malformed::Unclosed("Transaction".to_owned())),
-                    other => {
-                        reader::character_data(other, Some(&mut reader::Text::default()), false)?
-                    }
-                }
-            }
-        }
-        let end = usize::try_from(self.reader.buffer_position()).unwrap_or(self.text.len());
-        let slice = self.text.get(start..end).unwrap_or_default();
-        let raw = if prefixed {
-            self.without_prefixes(slice)?
-        } else {
-            self.body.slice_ref(slice.as_bytes())
-        };
-        Ok((raw, peek))
-    }
-
-    /// A fragment whose prefixes are declared outside is written anew without them.
-    fn without_prefixes(&self, slice: &str) -> Result<Bytes, Malformed> {
-        let node = reader::parse(slice.as_bytes(), self.limits)?;
-        let mut out = Writer::new();
-        write_node(&node, &mut out);
-        Ok(out.finish().into())
-    }
-
-    /// Notes the addresses of one element inside a primitive.
-    fn note(&self, peek: &mut Peek, path: &Path, tag: &BytesStart<'_>) -> Result<(), Malformed> {
-        let name = tag.name();
-        let name = reader::local(name.as_ref());
-        match (path.depth, path.first) {
-            (0, _) if name == "MetaInfo" => {
-                peek.by_server = self
-                    .attribute(tag, "clientOriginated")?
-                    .is_some_and(|value| !value.trim().eq_ignore_ascii_case("yes"));
-            }
-            (0, _) if name == "MessageInfo" => {
-                peek.message_id = self.attribute(tag, "messageID")?
-            }
-            (0, _) if name == "PresenceValue" => {
-                peek.publishers.extend(self.address(tag, "userID")?)
-            }
-            (0, _) if matches!(name, "UserID" | "VerUserID" | "User") => {
-                peek.users.extend(self.address(tag, "userID")?);
-            }
-            (0, _) if name == "ContactList" => {
-                peek.users.extend(self.address(tag, "contactListID")?)
-            }
-            (1, First::MetaInfo) if name == "Requestor" => {
-                peek.service = self.address(tag, "serviceID")?
-            }
-            (2, First::MetaInfo) if name == "User" => peek.user = self.address(tag, "userID")?,
-            (1, First::Parties) => peek.recipients.extend(self.any_address(tag)?),
-            (2, First::MessageInfo) if path.recipient => {
-                peek.recipients.extend(self.any_address(tag)?)
-            }
-            (2, First::MessageInfo) if path.sender && name == "User" => {
-                peek.sender = self.address(tag, "userID")?
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn any_address(&self, tag: &BytesStart<'_>) -> Result<Option<Address>, Malformed> {
-        for name in ["userID", "groupID", "contactListID"] {
-            if let Some(address) = self.address(tag, name)? {
-                return Ok(Some(address));
-            }
-        }
-        Ok(None)
-    }
-
-    fn address(&self, tag: &BytesStart<'_>, name: &str) -> Result<Option<Address>, Malformed> {
-        Ok(self.attribute(tag, name)?.map(|text| Address::new(&text)))
-    }
-
-    fn attribute(&self, tag: &BytesStart<'_>, name: &str) -> Result<Option<String>, Malformed> {
-        for attribute in tag.attributes().with_checks(false) {
-            let attribute = attribute.map_err(|e| self.syntax(&e))?;
-            if reader::local(attribute.key.as_ref()) == name {
-                let value = attribute
-                    .normalized_value(XmlVersion::Implicit1_0)
-                    .map_err(|e| self.syntax(&e))?;
-                return Ok(Some(value.into_owned()));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Limits and attribute syntax of one tag.
-    fn check(&mut self, tag: &BytesStart<'_>, depth: usize) -> Result<(), Malformed> {
-        reader::count(&mut self.elements, self.limits.elements, "elements")?;
-        if depth >= self.limits.depth {
-            return Err(Malformed::Depth(self.limits.depth));
-        }
-        let mut attributes = 0;
-        for attribute in tag.attributes() {
-            let attribute = attribute.map_err(|e| self.syntax(&e))?;
-            reader::count(&mut attributes, self.limits.attributes, "attributes")?;
-            if attribute.value.contains(['&', '<']) {
-                attribute
-                    .normalized_value(XmlVersion::Implicit1_0)
-                    .map_err(|e| self.syntax(&e))?;
-                if attribute.value.contains('<') {
-                    return Err(self.syntax(&"'<' in an attribute value"));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn syntax(&self, why: &dyn std::fmt::Display) -> Malformed {
-        Malformed::Syntax {
-            at: usize::try_from(self.reader.buffer_position()).unwrap_or(usize::MAX),
-            why: why.to_string(),
-        }
-    }
-}
-
-/// Where in a primitive the scan is, as far as [`Scanner::note`] asks.
-#[derive(Debug, Default)]
-struct Path {
-    depth: usize,
-    first: First,
-    recipient: bool,
-    sender: bool,
-}
-
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum First {
-    MetaInfo,
-    MessageInfo,
-    Parties,
-    #[default]
-    Other,
-}
-
-impl Path {
-    fn push(&mut self, tag: &BytesStart<'_>) {
-        let name = tag.name();
-        let name = reader::local(name.as_ref());
-        if self.depth == 0 {
-            self.first = match name {
-                "MetaInfo" => First::MetaInfo,
-                "MessageInfo" => First::MessageInfo,
-                "Invited" | "Canceled" | "Inviting" | "Recipient" | "IDList" => First::Parties,
-                _ => First::Other,
-            };
-        } else if self.depth == 1 {
-            self.recipient = name == "Recipient";
-            self.sender = name == "Sender";
-        }
-        self.depth += 1;
-    }
-
-    fn pop(&mut self) {
-        self.depth -= 1;
-        if self.depth <= 1 {
-            self.recipient = false;
-            self.sender = false;
-        }
-    }
-}
-
-fn offset_in(input: &str, part: &str) -> usize {
-    (part.as_ptr() as usize).wrapping_sub(input.as_ptr() as usize)
-}
-
-fn write_node(node: &Node<'_>, out: &mut Writer<'_>) {
-    out.element(node.name, |out| {
-        for (name, value) in &node.attributes {
-            out.attribute(node.name, name, value);
-        }
-        out.text(&node.text);
-        for child in &node.children {
-            write_node(child, out);
-        }
-    });
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
+    use crate::ssp::xml::Malformed;
 
     fn session(body: &str) -> Session {
         match scan(&Bytes::copy_from_slice(body.as_bytes()), &Limits::default()).unwrap() {
@@ -697,7 +291,10 @@ mod tests {
     fn bodies_that_are_no_envelope_are_refused() {
         for (body, limit) in [
             ("", Malformed::Empty),
-            ("<a/>", Malformed::Envelope("WV-SSP-Message is empty")),
+            (
+                "<a/>",
+                Malformed::Envelope("the root is not WV-SSP-Message"),
+            ),
             (
                 "<WV-SSP-Message/>",
                 Malformed::Envelope("WV-SSP-Message is empty"),

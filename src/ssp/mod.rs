@@ -8,6 +8,8 @@
 //! This floor is pure: no I/O, no clock, no configuration.
 
 pub mod address;
+#[doc(hidden)]
+pub mod check;
 pub mod common;
 pub mod datetime;
 pub mod envelope;

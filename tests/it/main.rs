@@ -1,6 +1,12 @@
-//! integration tests
-mod config_files;
-mod http_transport;
+//! Integration tests: one binary, one module per suite.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
+
+mod codec_captures;
+mod codec_fixtures;
+mod codec_properties;
+mod codec_style;
+mod config_files;
+mod http_transport;
 mod xmpp_link;

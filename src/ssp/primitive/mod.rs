@@ -95,8 +95,20 @@ macro_rules! primitives {
         )*
 
         const FACTS: &[Facts] = &[ $(
-            Facts { name: stringify!($name), kind: Kind::$kind, leaf: $leaf, routing: Routing::$routing },
-        )* Facts { name: "Status", kind: Kind::Response, leaf: "", routing: Routing::Hop } ];
+            Facts {
+                name: stringify!($name),
+                family: stringify!($module),
+                kind: Kind::$kind,
+                leaf: $leaf,
+                routing: Routing::$routing,
+            },
+        )* Facts {
+            name: "Status",
+            family: "common",
+            kind: Kind::Response,
+            leaf: "",
+            routing: Routing::Hop,
+        } ];
     };
 }
 
@@ -208,6 +220,8 @@ pub enum Kind {
 pub struct Facts {
     /// Element name.
     pub name: &'static str,
+    /// The module that declares it.
+    pub family: &'static str,
     /// Place in a dialogue.
     pub kind: Kind,
     /// Leaf of the service tree (11.2), empty where no agreement is needed.
@@ -221,6 +235,11 @@ pub fn facts(name: &str) -> Option<&'static Facts> {
     FACTS
         .iter()
         .find(|facts| facts.name.eq_ignore_ascii_case(name))
+}
+
+/// Facts about all primitives of one module.
+pub fn family(family: &str) -> impl Iterator<Item = &'static Facts> {
+    FACTS.iter().filter(move |facts| facts.family == family)
 }
 
 /// The spelling of this crate, or the name as it came.

@@ -8,8 +8,11 @@
 
 pub mod element;
 pub mod reader;
+pub mod repair;
+pub(crate) mod tokens;
 pub mod writer;
 
 pub use element::{Content, DecodeError, Field};
 pub use reader::{Limits, Malformed, Node, parse};
+pub use repair::Repair;
 pub use writer::{Style, Writer};

@@ -5,16 +5,13 @@
 
 use std::borrow::Cow;
 
-use quick_xml::Reader;
-use quick_xml::XmlVersion;
-use quick_xml::escape::resolve_xml_entity;
-use quick_xml::events::{BytesStart, Event};
+use super::tokens::{Token, Tokens, line_ends, local, trim, unescape};
 
 /// Bounds on one document. The defaults suit SSP traffic; the body's size is
 /// bounded earlier, by the HTTP floor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Deepest nesting of elements, the root counting as one.
+    /// Deepest nesting of elements, the root counting as one; 256 at most.
     pub depth: usize,
     /// Elements in one document.
     pub elements: usize,
@@ -104,7 +101,7 @@ impl Malformed {
 pub struct Node<'a> {
     /// Local name as written (any prefix removed).
     pub name: &'a str,
-    /// Attributes by local name, `xmlns` declarations left out.
+    /// Attributes by local name, the first of each; `xmlns` declarations left out.
     pub attributes: Vec<(&'a str, Cow<'a, str>)>,
     /// Child elements in order.
     pub children: Vec<Node<'a>>,
@@ -146,239 +143,62 @@ impl<'a> Node<'a> {
 /// # Errors
 /// See [`Malformed`]; nothing is repaired here.
 pub fn parse<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Node<'a>, Malformed> {
-    let text = decode(bytes, limits)?;
-    let mut reader = reader(text);
-    let mut elements = 0;
-    let mut open: Vec<(Node<'a>, Text<'a>)> = Vec::with_capacity(12);
+    let mut tokens = Tokens::new(bytes, limits)?;
+    let mut open: Vec<Node<'a>> = Vec::with_capacity(12);
     let mut root = None;
     loop {
-        let event = next(&mut reader)?;
-        match event {
-            Event::Start(ref tag) | Event::Empty(ref tag) => {
-                if root.is_some() {
-                    return Err(Malformed::Trailing);
-                }
-                count(&mut elements, limits.elements, "elements")?;
-                if open.len() >= limits.depth {
-                    return Err(Malformed::Depth(limits.depth));
-                }
-                let node = start(text, tag, &reader, limits)?;
-                if matches!(event, Event::Empty(_)) {
-                    close(&mut open, &mut root, node);
-                } else {
-                    open.push((node, Text::default()));
+        match tokens.next()? {
+            Token::Start { name, .. } => open.push(start(name, &tokens)),
+            Token::Text(raw) => text(&mut open, unescape(raw)),
+            Token::Data(raw) => text(&mut open, line_ends(raw)),
+            Token::End => {
+                let Some(mut node) = open.pop() else { continue };
+                trim_text(&mut node.text);
+                match open.last_mut() {
+                    Some(parent) => parent.children.push(node),
+                    None => root = Some(node),
                 }
             }
-            Event::End(_) => {
-                let Some((mut node, text)) = open.pop() else {
-                    return Err(Malformed::Trailing);
-                };
-                node.text = text.finish();
-                close(&mut open, &mut root, node);
-            }
-            Event::Eof => break,
-            other => character_data(other, open.last_mut().map(|(_, text)| text), root.is_some())?,
+            Token::Eof => break,
         }
-    }
-    if let Some((node, _)) = open.last() {
-        return Err(Malformed::Unclosed(node.name.to_owned()));
     }
     root.ok_or(Malformed::Empty)
 }
 
-/// UTF-8 text of a body, without byte order mark.
-pub(crate) fn decode<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a str, Malformed> {
-    if bytes.len() > limits.bytes {
-        return Err(Malformed::Size(limits.bytes));
+fn start<'a>(name: &'a str, tokens: &Tokens<'a>) -> Node<'a> {
+    let given = tokens.attributes();
+    let mut attributes: Vec<(&'a str, Cow<'a, str>)> = Vec::with_capacity(given.len());
+    for attribute in given.iter().filter(|a| !a.is_declaration()) {
+        let key = local(attribute.key);
+        if !attributes.iter().any(|(other, _)| *other == key) {
+            attributes.push((key, attribute.value()));
+        }
     }
-    let text = std::str::from_utf8(bytes).map_err(|e| Malformed::Encoding(e.valid_up_to()))?;
-    // XML 1.0, production 2. Tab, line feed and carriage return are the only
-    // control characters allowed; U+FFFE and U+FFFF are not characters.
-    let bad = text
-        .bytes()
-        .find(|b| *b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r'));
-    if let Some(b) = bad {
-        return Err(Malformed::Control(u32::from(b)));
-    }
-    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
-}
-
-pub(crate) fn reader(text: &str) -> Reader<&[u8]> {
-    Reader::from_str(text)
-}
-
-pub(crate) fn next<'a>(reader: &mut Reader<&'a [u8]>) -> Result<Event<'a>, Malformed> {
-    reader.read_event().map_err(|e| Malformed::Syntax {
-        at: usize::try_from(reader.error_position()).unwrap_or(usize::MAX),
-        why: e.to_string(),
-    })
-}
-
-pub(crate) fn count(
-    counter: &mut usize,
-    limit: usize,
-    what: &'static str,
-) -> Result<(), Malformed> {
-    *counter += 1;
-    if *counter > limit {
-        return Err(Malformed::Count { what, limit });
-    }
-    Ok(())
-}
-
-/// A name or value of `tag` as a slice of the input, which outlives the event.
-fn within<'a>(input: &'a str, part: &str) -> &'a str {
-    let offset = (part.as_ptr() as usize).wrapping_sub(input.as_ptr() as usize);
-    input
-        .get(offset..offset.saturating_add(part.len()))
-        .unwrap_or_default()
-}
-
-/// The local part of a qualified name.
-pub(crate) fn local(name: &str) -> &str {
-    name.rsplit_once(':').map_or(name, |(_, local)| local)
-}
-
-fn start<'a>(
-    input: &'a str,
-    tag: &BytesStart<'_>,
-    reader: &Reader<&[u8]>,
-    limits: &Limits,
-) -> Result<Node<'a>, Malformed> {
-    let mut node = Node {
-        name: local(within(input, tag.name().as_ref())),
+    Node {
+        name: local(name),
+        attributes,
         ..Node::default()
-    };
-    for attribute in tag.attributes() {
-        let attribute = attribute.map_err(|e| syntax(reader, &e))?;
-        let key = within(input, attribute.key.as_ref());
-        if key == "xmlns" || key.starts_with("xmlns:") {
-            continue;
-        }
-        if node.attributes.len() >= limits.attributes {
-            return Err(Malformed::Count {
-                what: "attributes",
-                limit: limits.attributes,
-            });
-        }
-        let value = match &attribute.value {
-            Cow::Borrowed(raw) if plain(raw) => Cow::Borrowed(within(input, raw)),
-            _ => Cow::Owned(
-                attribute
-                    .normalized_value(XmlVersion::Implicit1_0)
-                    .map_err(|e| syntax(reader, &e))?
-                    .into_owned(),
-            ),
-        };
-        forbid_references_to_controls(&value)?;
-        node.attributes.push((local(key), value));
-    }
-    Ok(node)
-}
-
-fn plain(raw: &str) -> bool {
-    !raw.bytes()
-        .any(|b| matches!(b, b'&' | b'\t' | b'\n' | b'\r'))
-}
-
-fn syntax(reader: &Reader<&[u8]>, why: &dyn std::fmt::Display) -> Malformed {
-    Malformed::Syntax {
-        at: usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX),
-        why: why.to_string(),
     }
 }
 
-/// Handles everything that is not a tag: text, references, comments, prolog.
-pub(crate) fn character_data<'a>(
-    event: Event<'a>,
-    into: Option<&mut Text<'a>>,
-    after_root: bool,
-) -> Result<(), Malformed> {
-    match event {
-        Event::Text(text) => match into {
-            Some(into) => into.push(text.xml10_content()),
-            None if text.trim_ascii().is_empty() => {}
-            None if after_root => return Err(Malformed::Trailing),
-            None => return Err(outside()),
-        },
-        Event::CData(data) => match into {
-            Some(into) => into.push(data.xml10_content()),
-            None => return Err(outside()),
-        },
-        Event::GeneralRef(reference) => {
-            let character = reference
-                .resolve_char_ref()
-                .map_err(|e| Malformed::Syntax {
-                    at: 0,
-                    why: e.to_string(),
-                })?;
-            let resolved = match character {
-                Some(c) => Cow::Owned(c.to_string()),
-                None => Cow::Borrowed(
-                    resolve_xml_entity(&reference)
-                        .ok_or_else(|| Malformed::Entity(reference.to_string()))?,
-                ),
-            };
-            forbid_references_to_controls(&resolved)?;
-            into.ok_or_else(outside)?.push(resolved);
-        }
-        Event::DocType(declaration) => {
-            // Old servers may name an external identifier, which is never
-            // fetched. An internal subset could define entities: refused.
-            if after_root || into.is_some() || declaration.contains('[') {
-                return Err(Malformed::Doctype);
-            }
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
-fn outside() -> Malformed {
-    Malformed::Syntax {
-        at: 0,
-        why: "text outside the root element".to_owned(),
+/// Adds character data to the innermost element. White space that would be
+/// trimmed anyway is not stored, so indentation costs nothing.
+fn text<'a>(open: &mut [Node<'a>], piece: Cow<'a, str>) {
+    let Some(node) = open.last_mut() else { return };
+    if !node.text.is_empty() {
+        node.text.to_mut().push_str(&piece);
+    } else if !trim(&piece).is_empty() {
+        node.text = piece;
     }
 }
 
-fn forbid_references_to_controls(text: &str) -> Result<(), Malformed> {
-    text.chars()
-        .find(|c| {
-            (*c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{fffe}' | '\u{ffff}')
-        })
-        .map_or(Ok(()), |c| Err(Malformed::Control(u32::from(c))))
-}
-
-fn close<'a>(open: &mut [(Node<'a>, Text<'a>)], root: &mut Option<Node<'a>>, node: Node<'a>) {
-    match open.last_mut() {
-        Some((parent, _)) => parent.children.push(node),
-        None => *root = Some(node),
-    }
-}
-
-/// Character data of one element, joined from the pieces the tokenizer gives.
-#[derive(Debug, Default)]
-pub(crate) struct Text<'a>(Cow<'a, str>);
-
-impl<'a> Text<'a> {
-    pub(crate) fn push(&mut self, piece: Cow<'a, str>) {
-        if self.0.is_empty() {
-            self.0 = piece;
-        } else {
-            self.0.to_mut().push_str(&piece);
-        }
-    }
-
-    fn finish(self) -> Cow<'a, str> {
-        match self.0 {
-            Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
-            Cow::Owned(text) => {
-                let trimmed = text.trim();
-                if trimmed.len() == text.len() {
-                    Cow::Owned(text)
-                } else {
-                    Cow::Owned(trimmed.to_owned())
-                }
+fn trim_text(text: &mut Cow<'_, str>) {
+    match text {
+        Cow::Borrowed(borrowed) => *borrowed = trim(borrowed),
+        Cow::Owned(owned) => {
+            let trimmed = trim(owned);
+            if trimmed.len() < owned.len() {
+                *owned = trimmed.to_owned();
             }
         }
     }

@@ -60,6 +60,16 @@ impl<'s> Writer<'s> {
         }
     }
 
+    /// A writer of a whole document, which starts with an XML declaration.
+    pub fn document() -> Self {
+        let mut out = String::with_capacity(1024);
+        out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+        Self {
+            out,
+            ..Self::default()
+        }
+    }
+
     /// What has been written.
     pub fn finish(self) -> String {
         self.out

@@ -1,0 +1,442 @@
+//! The one pass over a body that finds transactions and addresses.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use super::{Message, Mode, Peek, Session, Transaction};
+use crate::ssp::Address;
+use crate::ssp::primitive;
+use crate::ssp::xml::repair::{self, Repair};
+use crate::ssp::xml::tokens::{Token, Tokens, local};
+use crate::ssp::xml::{self, Limits, Malformed, Node, Writer};
+
+/// Reads an envelope.
+///
+/// # Errors
+/// The body is not XML within `limits`, or not an SSP envelope: HTTP 400 or 413.
+pub fn scan(body: &Bytes, limits: &Limits) -> Result<Message, Malformed> {
+    Scanner {
+        body,
+        limits,
+        tokens: Tokens::new(body, limits)?,
+    }
+    .message()
+}
+
+/// Reads an envelope; one that is not well-formed once more after the `allowed`
+/// repairs. Tells which of them were needed.
+///
+/// # Errors
+/// As [`scan`]; the fault of the body as it came.
+pub fn scan_lenient(
+    body: &Bytes,
+    limits: &Limits,
+    allowed: &[Repair],
+) -> Result<(Message, Vec<Repair>), Malformed> {
+    let fault = match scan(body, limits) {
+        Ok(message) => return Ok((message, Vec::new())),
+        Err(fault) => fault,
+    };
+    if !may_be_repaired(&fault) {
+        return Err(fault);
+    }
+    let Some((mended, done)) = repair::repair(body, allowed) else {
+        return Err(fault);
+    };
+    match scan(&Bytes::from(mended), limits) {
+        Ok(message) => Ok((message, done)),
+        Err(_) => Err(fault),
+    }
+}
+
+/// What [`scan`] would note about a primitive that stands alone.
+pub(super) fn fragment(raw: &Bytes, limits: &Limits) -> Result<Peek, Malformed> {
+    let mut scanner = Scanner {
+        body: raw,
+        limits,
+        tokens: Tokens::new(raw, limits)?,
+    };
+    match scanner.child()? {
+        Some((name, at)) => Ok(scanner.primitive(name, at)?.1),
+        None => Err(Malformed::Empty),
+    }
+}
+
+fn may_be_repaired(fault: &Malformed) -> bool {
+    matches!(
+        fault,
+        Malformed::Encoding(_)
+            | Malformed::Syntax { .. }
+            | Malformed::Entity(_)
+            | Malformed::Unclosed(_)
+            | Malformed::Trailing
+    )
+}
+
+struct Scanner<'a> {
+    body: &'a Bytes,
+    limits: &'a Limits,
+    tokens: Tokens<'a>,
+}
+
+impl<'a> Scanner<'a> {
+    fn message(mut self) -> Result<Message, Malformed> {
+        match self.child()? {
+            Some((name, _)) if local(name).eq_ignore_ascii_case("WV-SSP-Message") => {}
+            _ => return Err(Malformed::Envelope("the root is not WV-SSP-Message")),
+        }
+        let Some((name, _)) = self.child()? else {
+            return Err(Malformed::Envelope("WV-SSP-Message is empty"));
+        };
+        let name = local(name);
+        let message = if name.eq_ignore_ascii_case("Session") {
+            self.session()?.map(Message::Session)
+        } else if name.eq_ignore_ascii_case("SetupTransaction") {
+            self.transaction()?.map(Message::Setup)
+        } else {
+            None
+        };
+        let Some(message) = message else {
+            return Err(Malformed::Envelope(
+                "neither a SetupTransaction nor a Session with content",
+            ));
+        };
+        while self.tokens.next()? != Token::Eof {}
+        Ok(message)
+    }
+
+    /// The next child's name and place; `None` when its parent ends instead.
+    fn child(&mut self) -> Result<Option<(&'a str, usize)>, Malformed> {
+        loop {
+            match self.tokens.next()? {
+                Token::Start { name, at } => return Ok(Some((name, at))),
+                Token::End | Token::Eof => return Ok(None),
+                Token::Text(_) | Token::Data(_) => {}
+            }
+        }
+    }
+
+    /// Reads on until only `depth` elements are open.
+    fn close_to(&mut self, depth: usize) -> Result<(), Malformed> {
+        while self.tokens.depth() > depth {
+            self.tokens.next()?;
+        }
+        Ok(())
+    }
+
+    fn session(&mut self) -> Result<Option<Session>, Malformed> {
+        let session = self.text("sessionID");
+        let depth = self.tokens.depth();
+        let mut transactions = Vec::new();
+        let (mut empty, mut seen) = (true, 0);
+        while let Some((name, _)) = self.child()? {
+            empty = false;
+            if local(name).eq_ignore_ascii_case("Transaction") {
+                seen += 1;
+                if seen > self.limits.transactions {
+                    return Err(Malformed::Count {
+                        what: "transactions",
+                        limit: self.limits.transactions,
+                    });
+                }
+                // Without an id there is nothing to answer to (deployed-server, section 5).
+                transactions.extend(self.transaction()?.filter(|t| !t.id.is_empty()));
+            }
+            self.close_to(depth)?;
+        }
+        Ok((!empty).then_some(Session {
+            session,
+            transactions,
+        }))
+    }
+
+    /// Reads a `Transaction` or `SetupTransaction` to the end of its primitive;
+    /// `None` if it has none.
+    fn transaction(&mut self) -> Result<Option<Transaction>, Malformed> {
+        let mode = self
+            .attribute("mode")
+            .map_or(Mode::Response, |mode| Mode::read(&mode));
+        let id = self.text("transactionID");
+        let via = self.attribute("via").map(Cow::into_owned);
+        self.tokens.forget_prefixes();
+        let Some((name, at)) = self.child()? else {
+            return Ok(None);
+        };
+        let (raw, peek) = self.primitive(name, at)?;
+        Ok(Some(Transaction {
+            mode,
+            id,
+            name: primitive::canonical_name(local(name)),
+            raw,
+            peek,
+            via,
+        }))
+    }
+
+    /// Reads a primitive to its end, noting addresses; gives it as XML of its own.
+    fn primitive(&mut self, name: &'a str, at: usize) -> Result<(Bytes, Peek), Malformed> {
+        let mut notes = Notes::new(local(name));
+        for attribute in ["groupID", "userID", "serviceID", "contactListID"] {
+            let Some(address) = self.address(attribute) else {
+                continue;
+            };
+            match attribute {
+                "groupID" => notes.peek.group = Some(address),
+                "userID" => notes.peek.subject = Some(address),
+                "serviceID" => notes.peek.about = Some(address),
+                _ => notes.peek.users.push(address),
+            }
+        }
+        let depth = self.tokens.depth();
+        loop {
+            match self.tokens.next()? {
+                Token::Start { name, .. } => {
+                    let level = self.tokens.depth() - depth;
+                    if level <= 3 {
+                        notes.take(level, local(name), self);
+                    }
+                }
+                Token::End if self.tokens.depth() < depth => break,
+                _ => {}
+            }
+        }
+        let slice = self
+            .tokens
+            .input()
+            .get(at..self.tokens.position())
+            .unwrap_or_default();
+        let raw = if self.tokens.prefixes_seen() {
+            self.without_prefixes(slice)?
+        } else {
+            self.body.slice_ref(slice.as_bytes())
+        };
+        Ok((raw, notes.peek))
+    }
+
+    /// A fragment whose prefixes are declared outside is written anew without them.
+    fn without_prefixes(&self, slice: &str) -> Result<Bytes, Malformed> {
+        let node = xml::parse(slice.as_bytes(), self.limits)?;
+        let mut out = Writer::new();
+        write_node(&node, &mut out);
+        Ok(out.finish().into())
+    }
+
+    /// An attribute of the last start tag, by local name.
+    fn attribute(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.tokens
+            .attributes()
+            .iter()
+            .find(|a| {
+                a.key == name
+                    || (a.key.contains(':') && local(a.key) == name && !a.is_declaration())
+            })
+            .map(|attribute| attribute.value())
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.attribute(name).unwrap_or_default().into_owned()
+    }
+
+    fn address(&self, name: &str) -> Option<Address> {
+        self.attribute(name).map(|text| Address::new(&text))
+    }
+
+    /// The address that an alternative of a recipient or party gives.
+    fn party(&self, name: &str, lists: bool) -> Option<Address> {
+        if name.eq_ignore_ascii_case("User") {
+            self.address("userID")
+        } else {
+            self.group_or_list(name, lists)
+        }
+    }
+
+    /// The address that an alternative of an `IDList` gives.
+    fn id(&self, name: &str) -> Option<Address> {
+        if name.eq_ignore_ascii_case("UserID") {
+            self.user_id()
+        } else {
+            self.group_or_list(name, true)
+        }
+    }
+
+    fn group_or_list(&self, name: &str, lists: bool) -> Option<Address> {
+        if name.eq_ignore_ascii_case("GroupID") || name.eq_ignore_ascii_case("ScreenName") {
+            self.address("groupID")
+        } else if lists && name.eq_ignore_ascii_case("ContactList") {
+            self.address("contactListID")
+        } else {
+            None
+        }
+    }
+
+    fn user_id(&self) -> Option<Address> {
+        self.address("userID").or_else(|| self.address("userid"))
+    }
+}
+
+/// What has been noted about a primitive so far, and the last two elements
+/// met on the way down.
+struct Notes {
+    peek: Peek,
+    /// `Inviting` says to whom the primitive goes.
+    is_invite_response: bool,
+    child: Child,
+    grandchild: Grandchild,
+    /// Kinds of children that count once and have been met.
+    met: Met,
+}
+
+#[derive(Default)]
+struct Met {
+    meta: bool,
+    requestor: bool,
+    user: bool,
+    info: bool,
+    sender: bool,
+    sender_user: bool,
+    inviting: bool,
+    invited: bool,
+    canceled: bool,
+    ids: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Child {
+    MetaInfo,
+    MessageInfo,
+    /// Holds one recipient.
+    Recipient,
+    /// Holds one party to an invitation.
+    Party,
+    /// Holds any number of ids.
+    Ids,
+    Other,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Grandchild {
+    Requestor,
+    Recipient,
+    Sender,
+    Other,
+}
+
+impl Notes {
+    fn new(primitive: &str) -> Self {
+        Self {
+            peek: Peek::default(),
+            is_invite_response: primitive.eq_ignore_ascii_case("InviteResponse"),
+            child: Child::Other,
+            grandchild: Grandchild::Other,
+            met: Met::default(),
+        }
+    }
+
+    /// Takes note of the element `name`, whose tag has just been read, `level`
+    /// levels below the primitive.
+    fn take(&mut self, level: usize, name: &str, tag: &Scanner<'_>) {
+        match level {
+            1 => self.child = self.child(name, tag),
+            2 => self.grandchild = self.grandchild(name, tag),
+            _ => self.great_grandchild(name, tag),
+        }
+    }
+
+    fn child(&mut self, name: &str, tag: &Scanner<'_>) -> Child {
+        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        let first = |met: &mut bool| !std::mem::replace(met, true);
+        if is("MetaInfo") {
+            if first(&mut self.met.meta) {
+                self.peek.by_server = tag
+                    .attribute("clientOriginated")
+                    .is_some_and(|value| !value.trim().eq_ignore_ascii_case("yes"));
+                return Child::MetaInfo;
+            }
+        } else if is("MessageInfo") {
+            if first(&mut self.met.info) {
+                self.peek.message_id = tag.attribute("messageID").map(Cow::into_owned);
+                let validity = tag
+                    .attribute("validity")
+                    .or_else(|| tag.attribute("validlity"));
+                self.peek.validity = validity.and_then(|seconds| seconds.trim().parse().ok());
+            }
+            return Child::MessageInfo;
+        } else if is("PresenceValue") {
+            self.peek.publishers.extend(tag.address("userID"));
+        } else if is("User") || is("VerUserID") {
+            self.peek.users.extend(tag.address("userID"));
+        } else if is("UserID") {
+            self.peek.users.extend(tag.user_id());
+        } else if is("ContactList") {
+            self.peek.users.extend(tag.address("contactListID"));
+        } else if is("Recipient") {
+            return Child::Recipient;
+        } else if (is("Invited") && first(&mut self.met.invited))
+            || (is("Canceled") && first(&mut self.met.canceled))
+            || (self.is_invite_response && is("Inviting") && first(&mut self.met.inviting))
+        {
+            return Child::Party;
+        } else if is("IDList") && first(&mut self.met.ids) {
+            return Child::Ids;
+        }
+        Child::Other
+    }
+
+    fn grandchild(&mut self, name: &str, tag: &Scanner<'_>) -> Grandchild {
+        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        let first = |met: &mut bool| !std::mem::replace(met, true);
+        match self.child {
+            Child::MetaInfo if is("Requestor") && first(&mut self.met.requestor) => {
+                self.peek.service = tag.address("serviceID");
+                Grandchild::Requestor
+            }
+            Child::MessageInfo if is("Recipient") => Grandchild::Recipient,
+            Child::MessageInfo if is("Sender") && first(&mut self.met.sender) => Grandchild::Sender,
+            Child::Party | Child::Recipient => {
+                if let Some(address) = tag.party(name, self.child == Child::Recipient) {
+                    self.peek.recipients.push(address);
+                    self.child = Child::Other;
+                }
+                Grandchild::Other
+            }
+            Child::Ids => {
+                self.peek.recipients.extend(tag.id(name));
+                Grandchild::Other
+            }
+            _ => Grandchild::Other,
+        }
+    }
+
+    fn great_grandchild(&mut self, name: &str, tag: &Scanner<'_>) {
+        let is_user = name.eq_ignore_ascii_case("User");
+        let first = |met: &mut bool| !std::mem::replace(met, true);
+        match self.grandchild {
+            Grandchild::Requestor if is_user && first(&mut self.met.user) => {
+                self.peek.user = tag.address("userID");
+            }
+            Grandchild::Recipient => {
+                if let Some(address) = tag.party(name, true) {
+                    self.peek.recipients.push(address);
+                    self.grandchild = Grandchild::Other;
+                }
+            }
+            Grandchild::Sender if is_user && first(&mut self.met.sender_user) => {
+                self.peek.sender = tag.address("userID");
+            }
+            _ => {}
+        }
+    }
+}
+
+fn write_node(node: &Node<'_>, out: &mut Writer<'_>) {
+    out.element(node.name, |out| {
+        for (name, value) in &node.attributes {
+            out.attribute(node.name, name, value);
+        }
+        out.text(&node.text);
+        for child in &node.children {
+            write_node(child, out);
+        }
+    });
+}

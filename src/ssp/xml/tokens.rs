@@ -1,0 +1,780 @@
+//! The tokenizer: one pass over a document that checks everything that makes it
+//! well-formed and within limits, and hands out borrowed pieces.
+//!
+//! Both readers of a body, the tree ([`super::parse`]) and the envelope
+//! ([`crate::ssp::envelope::scan`]), stand on it, so they accept the same
+//! documents. It is stricter than SSP peers are and knows less than XML allows:
+//! no document type with an internal subset, no entity but the five of XML, no
+//! encoding but UTF-8. Prefixes need no declaration (wire profile, section 3).
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memchr2, memchr3, memmem};
+
+use super::reader::{Limits, Malformed};
+
+/// Nesting that no limit goes beyond: readers of trees are recursive.
+pub(crate) const MAX_DEPTH: usize = 256;
+
+/// One piece of a document. Comments, instructions and declarations are passed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Token<'a> {
+    /// A start tag. An empty element is followed by its own [`Token::End`].
+    Start {
+        /// Name as written.
+        name: &'a str,
+        /// Byte offset of the `<`.
+        at: usize,
+    },
+    /// The innermost open element ends.
+    End,
+    /// Character data of the innermost element, references not yet resolved.
+    Text(&'a str),
+    /// A CDATA section's content.
+    Data(&'a str),
+    /// The document is complete.
+    Eof,
+}
+
+/// An attribute of the last start tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Attribute<'a> {
+    /// Name as written.
+    pub(crate) key: &'a str,
+    /// Value as written.
+    pub(crate) raw: &'a str,
+}
+
+impl<'a> Attribute<'a> {
+    /// Whether it declares a namespace.
+    pub(crate) fn is_declaration(&self) -> bool {
+        self.key.starts_with("xmlns") && matches!(self.key.as_bytes().get(5), None | Some(b':'))
+    }
+
+    /// The value with references resolved and white space normalised.
+    pub(crate) fn value(&self) -> Cow<'a, str> {
+        let raw = self.raw;
+        if !raw
+            .bytes()
+            .any(|b| matches!(b, b'&' | b'\t' | b'\n' | b'\r'))
+        {
+            return Cow::Borrowed(raw);
+        }
+        Cow::Owned(resolve(raw, ' '))
+    }
+}
+
+/// Where in a document the tokenizer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Prolog,
+    Inside,
+    After,
+}
+
+/// The tokenizer's state.
+#[derive(Debug)]
+pub(crate) struct Tokens<'a> {
+    text: &'a str,
+    at: usize,
+    place: Place,
+    /// An empty element's end is still to be told.
+    closing: bool,
+    /// A document type declaration has been seen.
+    declared: bool,
+    /// Whether any element or attribute since the last [`Tokens::forget_prefixes`] had a prefix.
+    prefixed: bool,
+    open: Vec<&'a str>,
+    attributes: Vec<Attribute<'a>>,
+    elements: usize,
+    limits: Limits,
+}
+
+impl<'a> Tokens<'a> {
+    /// Tokens of `bytes`, after checking size, encoding and characters.
+    pub(crate) fn new(bytes: &'a [u8], limits: &Limits) -> Result<Self, Malformed> {
+        let text = characters(bytes, limits)?;
+        let mut tokens = Self {
+            text,
+            at: 0,
+            place: Place::Prolog,
+            closing: false,
+            declared: false,
+            prefixed: false,
+            open: Vec::with_capacity(16),
+            attributes: Vec::with_capacity(8),
+            elements: 0,
+            limits: Limits {
+                depth: limits.depth.min(MAX_DEPTH),
+                ..*limits
+            },
+        };
+        tokens.xml_declaration()?;
+        Ok(tokens)
+    }
+
+    /// Byte offset behind the last token.
+    pub(crate) fn position(&self) -> usize {
+        self.at
+    }
+
+    /// The document's text without byte order mark, in which offsets count.
+    pub(crate) fn input(&self) -> &'a str {
+        self.text
+    }
+
+    /// Attributes of the last start tag.
+    pub(crate) fn attributes(&self) -> &[Attribute<'a>] {
+        &self.attributes
+    }
+
+    /// Elements open now.
+    pub(crate) fn depth(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Starts watching for prefixes anew; see [`Tokens::prefixes_seen`].
+    pub(crate) fn forget_prefixes(&mut self) {
+        self.prefixed = false;
+    }
+
+    /// Whether a name with a prefix has been met.
+    pub(crate) fn prefixes_seen(&self) -> bool {
+        self.prefixed
+    }
+
+    /// The next token.
+    pub(crate) fn next(&mut self) -> Result<Token<'a>, Malformed> {
+        if self.closing {
+            self.closing = false;
+            return Ok(self.pop());
+        }
+        loop {
+            let rest = &self.text.as_bytes()[self.at..];
+            match (rest.first(), rest.get(1)) {
+                (None, _) => return self.eof(),
+                (Some(b'<'), Some(b'/')) => return self.end_tag(),
+                (Some(b'<'), Some(b'!')) => {
+                    if let Some(data) = self.declaration()? {
+                        return Ok(Token::Data(data));
+                    }
+                }
+                (Some(b'<'), Some(b'?')) => self.instruction()?,
+                (Some(b'<'), _) => return self.start_tag(),
+                _ => {
+                    if let Some(text) = self.character_data()? {
+                        return Ok(Token::Text(text));
+                    }
+                }
+            }
+        }
+    }
+
+    fn pop(&mut self) -> Token<'a> {
+        self.open.pop();
+        if self.open.is_empty() {
+            self.place = Place::After;
+        }
+        Token::End
+    }
+
+    fn eof(&self) -> Result<Token<'a>, Malformed> {
+        match (self.place, self.open.last()) {
+            (Place::Prolog, _) => Err(Malformed::Empty),
+            (Place::Inside, name) => Err(Malformed::Unclosed(
+                name.copied().unwrap_or_default().to_owned(),
+            )),
+            (Place::After, _) => Ok(Token::Eof),
+        }
+    }
+
+    fn start_tag(&mut self) -> Result<Token<'a>, Malformed> {
+        if self.place == Place::After {
+            return Err(Malformed::Trailing);
+        }
+        self.elements += 1;
+        if self.elements > self.limits.elements {
+            return Err(Malformed::Count {
+                what: "elements",
+                limit: self.limits.elements,
+            });
+        }
+        if self.open.len() >= self.limits.depth {
+            return Err(Malformed::Depth(self.limits.depth));
+        }
+        let at = self.at;
+        self.at += 1;
+        let name = self.name()?;
+        self.attributes.clear();
+        loop {
+            let spaced = self.skip_space();
+            match self.text.as_bytes().get(self.at) {
+                Some(b'>') => {
+                    self.at += 1;
+                    break;
+                }
+                Some(b'/') if self.text.as_bytes().get(self.at + 1) == Some(&b'>') => {
+                    self.at += 2;
+                    self.closing = true;
+                    break;
+                }
+                None => return Err(Malformed::Unclosed(name.to_owned())),
+                Some(_) if !spaced => return Err(self.syntax("no white space before an attribute")),
+                Some(_) => self.attribute()?,
+            }
+        }
+        self.place = Place::Inside;
+        self.open.push(name);
+        Ok(Token::Start { name, at })
+    }
+
+    fn attribute(&mut self) -> Result<(), Malformed> {
+        let key = self.name()?;
+        self.skip_space();
+        let bytes = self.text.as_bytes();
+        if bytes.get(self.at) != Some(&b'=') {
+            return Err(self.syntax("an attribute without value"));
+        }
+        self.at += 1;
+        self.skip_space();
+        let quote = match bytes.get(self.at) {
+            Some(quote @ (b'"' | b'\'')) => *quote,
+            _ => return Err(self.syntax("an attribute value without quotes")),
+        };
+        self.at += 1;
+        let start = self.at;
+        loop {
+            let Some(step) = memchr3(quote, b'<', b'&', &bytes[self.at..]) else {
+                return Err(self.syntax("an attribute value without end"));
+            };
+            self.at += step;
+            match bytes[self.at] {
+                b'<' => return Err(self.syntax("'<' in an attribute value")),
+                b'&' => self.at += self.reference()?,
+                _ => break,
+            }
+        }
+        let raw = &self.text[start..self.at];
+        self.at += 1;
+        if self.attributes.len() >= self.limits.attributes {
+            return Err(Malformed::Count {
+                what: "attributes",
+                limit: self.limits.attributes,
+            });
+        }
+        if self.attributes.iter().any(|other| other.key == key) {
+            return Err(self.syntax("an attribute given twice"));
+        }
+        self.attributes.push(Attribute { key, raw });
+        Ok(())
+    }
+
+    fn end_tag(&mut self) -> Result<Token<'a>, Malformed> {
+        let Some(name) = self.open.last() else {
+            return Err(if self.place == Place::After {
+                Malformed::Trailing
+            } else {
+                self.syntax("an end tag without start tag")
+            });
+        };
+        let bytes = self.text.as_bytes();
+        let start = self.at + 2;
+        let mut end = start + name.len();
+        if bytes.get(start..end) != Some(name.as_bytes()) {
+            return Err(self.syntax("an end tag that closes another element"));
+        }
+        while bytes.get(end).is_some_and(|b| is_space(*b)) {
+            end += 1;
+        }
+        if bytes.get(end) != Some(&b'>') {
+            return Err(self.syntax("an end tag that closes another element"));
+        }
+        self.at = end + 1;
+        Ok(self.pop())
+    }
+
+    /// Text up to the next `<`; `None` where it stands outside the root.
+    fn character_data(&mut self) -> Result<Option<&'a str>, Malformed> {
+        let bytes = self.text.as_bytes();
+        let start = self.at;
+        if self.place != Place::Inside {
+            self.skip_space();
+            return match (bytes.get(self.at), self.place) {
+                (None | Some(b'<'), _) => Ok(None),
+                (_, Place::After) => Err(Malformed::Trailing),
+                _ => Err(self.syntax("text outside the root element")),
+            };
+        }
+        loop {
+            match memchr3(b'<', b'&', b'>', &bytes[self.at..]) {
+                None => {
+                    self.at = bytes.len();
+                    break;
+                }
+                Some(step) => self.at += step,
+            }
+            match bytes[self.at] {
+                b'<' => break,
+                b'&' => self.at += self.reference()?,
+                _ if bytes[start..self.at].ends_with(b"]]") => {
+                    return Err(self.syntax("']]>' outside a CDATA section"));
+                }
+                _ => self.at += 1,
+            }
+        }
+        Ok(Some(&self.text[start..self.at]))
+    }
+
+    /// Length of the reference that starts here, if it is one.
+    fn reference(&self) -> Result<usize, Malformed> {
+        let bytes = &self.text.as_bytes()[self.at..];
+        // Longer than any reference that means something.
+        let window = &bytes[..bytes.len().min(40)];
+        let Some(end) = memchr(b';', window) else {
+            return Err(self.syntax("'&' that starts no reference"));
+        };
+        let name = &self.text[self.at + 1..self.at + end];
+        match resolve_one(name) {
+            Ok(_) => Ok(end + 1),
+            Err(Unresolved::Name) => Err(Malformed::Entity(name.to_owned())),
+            Err(Unresolved::Character(c)) => Err(Malformed::Control(c)),
+            Err(Unresolved::Form) => Err(self.syntax("'&' that starts no reference")),
+        }
+    }
+
+    /// What starts with `<!`: a comment, a CDATA section or a document type.
+    fn declaration(&mut self) -> Result<Option<&'a str>, Malformed> {
+        let rest = &self.text[self.at..];
+        if let Some(body) = rest.strip_prefix("<!--") {
+            return match memmem::find(body.as_bytes(), b"--") {
+                Some(end) if body.as_bytes().get(end + 2) == Some(&b'>') => {
+                    self.at += 4 + end + 3;
+                    Ok(None)
+                }
+                _ => Err(self.syntax("a comment without end, or with '--' inside")),
+            };
+        }
+        if let Some(body) = rest.strip_prefix("<![CDATA[") {
+            if self.place != Place::Inside {
+                return Err(self.syntax("text outside the root element"));
+            }
+            let Some(end) = memmem::find(body.as_bytes(), b"]]>") else {
+                return Err(self.syntax("a CDATA section without end"));
+            };
+            self.at += 9 + end + 3;
+            return Ok(Some(&body[..end]));
+        }
+        if rest.starts_with("<!DOCTYPE") {
+            return self.document_type().map(|()| None);
+        }
+        Err(self.syntax("an unknown declaration"))
+    }
+
+    /// Old servers may name an external identifier, which is never fetched. An
+    /// internal subset could define entities: refused.
+    fn document_type(&mut self) -> Result<(), Malformed> {
+        if self.place != Place::Prolog || self.declared {
+            return Err(Malformed::Doctype);
+        }
+        self.declared = true;
+        self.at += "<!DOCTYPE".len();
+        let bytes = self.text.as_bytes();
+        if !bytes.get(self.at).is_some_and(|b| is_space(*b)) {
+            return Err(self.syntax("a broken document type declaration"));
+        }
+        loop {
+            match bytes.get(self.at) {
+                None => return Err(self.syntax("a document type declaration without end")),
+                Some(b'[') => return Err(Malformed::Doctype),
+                Some(b'<') => return Err(self.syntax("a broken document type declaration")),
+                Some(b'>') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                Some(quote @ (b'"' | b'\'')) => match memchr(*quote, &bytes[self.at + 1..]) {
+                    None => return Err(self.syntax("a document type declaration without end")),
+                    Some(length) => self.at += length + 2,
+                },
+                Some(_) => self.at += 1,
+            }
+        }
+    }
+
+    /// A processing instruction, which is ignored.
+    fn instruction(&mut self) -> Result<(), Malformed> {
+        let start = self.at;
+        self.at += 2;
+        let target = self.plain_name()?;
+        if target.eq_ignore_ascii_case("xml") || target.contains(':') {
+            self.at = start;
+            return Err(self.syntax("an XML declaration in a wrong place"));
+        }
+        self.instruction_end(start)
+    }
+
+    /// The `<?xml …?>` at the very start.
+    fn xml_declaration(&mut self) -> Result<(), Malformed> {
+        let Some(rest) = self.text.strip_prefix("<?xml") else {
+            return Ok(());
+        };
+        if rest.bytes().next().is_some_and(is_space) {
+            self.at = 5;
+            return self.instruction_end(0);
+        }
+        Ok(())
+    }
+
+    fn instruction_end(&mut self, start: usize) -> Result<(), Malformed> {
+        let rest = &self.text.as_bytes()[self.at..];
+        match memmem::find(rest, b"?>") {
+            Some(0) => self.at += 2,
+            Some(end) if is_space(rest[0]) => self.at += end + 2,
+            _ => {
+                self.at = start;
+                return Err(self.syntax("a broken processing instruction"));
+            }
+        }
+        Ok(())
+    }
+
+    /// A name, whose parts around an optional colon are both names.
+    fn name(&mut self) -> Result<&'a str, Malformed> {
+        let start = self.at;
+        let mut name = self.plain_name()?;
+        if self.text.as_bytes().get(self.at) == Some(&b':') {
+            self.at += 1;
+            self.plain_name()?;
+            let prefix = name;
+            name = &self.text[start..self.at];
+            self.prefixed |= !matches!(prefix, "xmlns" | "xml");
+        }
+        Ok(name)
+    }
+
+    /// A name without colon.
+    fn plain_name(&mut self) -> Result<&'a str, Malformed> {
+        let bytes = self.text.as_bytes();
+        let start = self.at;
+        let mut end = start;
+        while let Some(b) = bytes.get(end) {
+            match NAME[usize::from(*b)] {
+                PART => end += 1,
+                LATER if end > start => end += 1,
+                BEYOND => {
+                    let c = self.text[end..].chars().next().unwrap_or_default();
+                    if !is_name_start(c) && (end == start || !is_name_later(c)) {
+                        break;
+                    }
+                    end += c.len_utf8();
+                }
+                _ => break,
+            }
+        }
+        if end == start {
+            return Err(self.syntax("a name was expected"));
+        }
+        self.at = end;
+        Ok(&self.text[start..end])
+    }
+
+    /// Passes white space; whether there was any.
+    fn skip_space(&mut self) -> bool {
+        let bytes = self.text.as_bytes();
+        let start = self.at;
+        while bytes.get(self.at).is_some_and(|b| is_space(*b)) {
+            self.at += 1;
+        }
+        self.at > start
+    }
+
+    fn syntax(&self, why: &str) -> Malformed {
+        Malformed::Syntax {
+            at: self.at,
+            why: why.to_owned(),
+        }
+    }
+}
+
+/// The local part of a name as written.
+pub(crate) fn local(name: &str) -> &str {
+    match memchr(b':', name.as_bytes()) {
+        Some(at) => &name[at + 1..],
+        None => name,
+    }
+}
+
+/// Character data with references resolved and line ends normalised.
+pub(crate) fn unescape(raw: &str) -> Cow<'_, str> {
+    if memchr2(b'&', b'\r', raw.as_bytes()).is_none() {
+        return Cow::Borrowed(raw);
+    }
+    Cow::Owned(resolve(raw, '\n'))
+}
+
+/// A CDATA section's content with line ends normalised.
+pub(crate) fn line_ends(raw: &str) -> Cow<'_, str> {
+    if memchr(b'\r', raw.as_bytes()).is_none() {
+        return Cow::Borrowed(raw);
+    }
+    Cow::Owned(raw.replace("\r\n", "\n").replace('\r', "\n"))
+}
+
+/// White space in the sense of XML.
+pub(crate) fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// Removes white space in the sense of XML at both ends.
+pub(crate) fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\n', '\r'])
+}
+
+/// Whether XML 1.0 allows the character (production 2).
+pub(crate) fn is_character(c: char) -> bool {
+    c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}') || matches!(c, '\t' | '\n' | '\r')
+}
+
+/// The text of a body, within the limit of bytes, of characters XML allows,
+/// without byte order mark.
+fn characters<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a str, Malformed> {
+    if bytes.len() > limits.bytes {
+        return Err(Malformed::Size(limits.bytes));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|e| Malformed::Encoding(e.valid_up_to()))?;
+    // Counted without branches, which the compiler makes fast.
+    let (controls, beyond) = bytes
+        .chunks(128)
+        .fold((false, false), |(controls, beyond), chunk| {
+            let (mut low, mut high) = (0u8, 0u8);
+            for b in chunk {
+                low |= u8::from(*b < 0x20)
+                    & u8::from(*b != b'\n')
+                    & u8::from(*b != b'\r')
+                    & u8::from(*b != b'\t');
+                high |= u8::from(*b == 0xEF);
+            }
+            (controls | (low != 0), beyond | (high != 0))
+        });
+    if (controls || beyond)
+        && let Some(bad) = text.chars().find(|c| !is_character(*c))
+    {
+        return Err(Malformed::Control(u32::from(bad)));
+    }
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+enum Unresolved {
+    Form,
+    Name,
+    Character(u32),
+}
+
+/// What `&name;` stands for.
+fn resolve_one(name: &str) -> Result<char, Unresolved> {
+    let number = match name {
+        "amp" => return Ok('&'),
+        "lt" => return Ok('<'),
+        "gt" => return Ok('>'),
+        "quot" => return Ok('"'),
+        "apos" => return Ok('\''),
+        _ => name.strip_prefix('#'),
+    };
+    let Some(number) = number else {
+        let named = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric());
+        return Err(if named {
+            Unresolved::Name
+        } else {
+            Unresolved::Form
+        });
+    };
+    let (digits, radix) = match number.strip_prefix('x') {
+        Some(digits) => (digits, 16),
+        None => (number, 10),
+    };
+    if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
+        return Err(Unresolved::Form);
+    }
+    let code = u32::from_str_radix(digits, radix).map_err(|_| Unresolved::Form)?;
+    char::from_u32(code)
+        .filter(|c| is_character(*c))
+        .ok_or(Unresolved::Character(code))
+}
+
+/// Resolves references that have been checked; each line end becomes `line_end`,
+/// which for attributes is a space like every literal tab.
+fn resolve(raw: &str, line_end: char) -> String {
+    let mut out = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = rest.find(['&', '\r', '\n', '\t']) {
+        out.push_str(&rest[..at]);
+        let from = &rest[at..];
+        let mut used = 1;
+        match from.as_bytes()[0] {
+            b'&' => {
+                let end = from.find(';').unwrap_or(0);
+                out.extend(resolve_one(from.get(1..end).unwrap_or_default()));
+                used = end + 1;
+            }
+            b'\t' if line_end == '\n' => out.push('\t'),
+            b'\r' => {
+                out.push(line_end);
+                used += usize::from(from.as_bytes().get(1) == Some(&b'\n'));
+            }
+            _ => out.push(line_end),
+        }
+        rest = &from[used..];
+    }
+    out.push_str(rest);
+    out
+}
+
+const NONE: u8 = 0;
+/// Allowed anywhere in a name.
+const PART: u8 = 1;
+/// Allowed after the first character.
+const LATER: u8 = 2;
+/// First byte of a character beyond ASCII.
+const BEYOND: u8 = 3;
+
+const NAME: [u8; 256] = {
+    let mut table = [NONE; 256];
+    let mut b = 0;
+    while b < 256 {
+        table[b] = match b as u8 {
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => PART,
+            b'0'..=b'9' | b'-' | b'.' => LATER,
+            0x80.. => BEYOND,
+            _ => NONE,
+        };
+        b += 1;
+    }
+    table
+};
+
+/// Production 4 of XML 1.0 beyond ASCII.
+fn is_name_start(c: char) -> bool {
+    matches!(c, '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2FF}'
+        | '\u{370}'..='\u{37D}' | '\u{37F}'..='\u{1FFF}' | '\u{200C}'..='\u{200D}'
+        | '\u{2070}'..='\u{218F}' | '\u{2C00}'..='\u{2FEF}' | '\u{3001}'..='\u{D7FF}'
+        | '\u{F900}'..='\u{FDCF}' | '\u{FDF0}'..='\u{FFFD}' | '\u{10000}'..='\u{EFFFF}')
+}
+
+/// What production 4a adds beyond ASCII.
+fn is_name_later(c: char) -> bool {
+    matches!(c, '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use crate::ssp::xml::parse;
+
+    fn fault(text: &str) -> Malformed {
+        match parse(text.as_bytes(), &Limits::default()) {
+            Err(fault) => fault,
+            Ok(node) => panic!("{text:?} was read as {node:?}"),
+        }
+    }
+
+    #[test]
+    fn what_xml_forbids_is_refused() {
+        for text in [
+            "<a b='<'/>",
+            "<a>]]></a>",
+            "<1/>",
+            "<a><1/></a>",
+            "<-a/>",
+            "< a/>",
+            "<a b='1' b='2'/>",
+            "<a b='1'c='2'/>",
+            "<a b=1/>",
+            "<a b/>",
+            "<a b='1/>",
+            "<a/ >",
+            "<a></b>",
+            "<a></a b='1'>",
+            "<a></ a>",
+            "</a>",
+            "x<a/>",
+            "&amp;<a/>",
+            "<![CDATA[x]]><a/>",
+            "<a>&</a>",
+            "<a>& b;</a>",
+            "<a>&amp</a>",
+            "<a>&#;</a>",
+            "<a>&#x;</a>",
+            "<a>&#+5;</a>",
+            "<a b='&'/>",
+            "<a><![CDATA[x</a>",
+            "<a><!-- -- --></a>",
+            "<a><!-- </a>",
+            "<a><!x></a>",
+            "<a><?xml version='1.0'?></a>",
+            " <?xml version='1.0'?><a/>",
+            "<?xml version='1.0'><a/>",
+            "<a><?></a>",
+            "<:a/>",
+            "<a:/>",
+            "<a:b:c/>",
+            "<a:1/>",
+            "<a :b=''/>",
+        ] {
+            assert!(matches!(fault(text), Malformed::Syntax { .. }), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_other_fault_has_its_name() {
+        for (text, expected) in [
+            ("", Malformed::Empty),
+            (" <!-- x --> ", Malformed::Empty),
+            ("<a/><b/>", Malformed::Trailing),
+            ("<a/>x", Malformed::Trailing),
+            ("<a></a></a>", Malformed::Trailing),
+            ("<a><b></b>", Malformed::Unclosed("a".into())),
+            ("<a", Malformed::Unclosed("a".into())),
+            ("<a>&eacute;</a>", Malformed::Entity("eacute".into())),
+            ("<a b='&x;'/>", Malformed::Entity("x".into())),
+            ("<a>&#0;</a>", Malformed::Control(0)),
+            ("<a>&#xFFFF;</a>", Malformed::Control(0xFFFF)),
+            ("<a b='&#31;'/>", Malformed::Control(31)),
+            ("<a>\u{1f}</a>", Malformed::Control(31)),
+            ("<a>\u{fffe}</a>", Malformed::Control(0xFFFE)),
+            ("<!DOCTYPE a [<!ENTITY b 'c'>]><a/>", Malformed::Doctype),
+            ("<!DOCTYPE a><!DOCTYPE a><a/>", Malformed::Doctype),
+            ("<a><!DOCTYPE a></a>", Malformed::Doctype),
+            ("<a/><!DOCTYPE a>", Malformed::Doctype),
+        ] {
+            assert_eq!(fault(text), expected, "{text}");
+        }
+        let latin1 = parse(b"<a>caf\xe9</a>", &Limits::default());
+        assert_eq!(latin1, Err(Malformed::Encoding(6)));
+    }
+
+    #[test]
+    fn what_peers_may_send_is_accepted() {
+        for text in [
+            "\u{feff}<?xml version='1.0'?><a/>",
+            "<?xml version=\"1.0\" encoding=\"ISO-8859-1\" standalone='no' ?>\r\n<a/>",
+            "<!DOCTYPE a PUBLIC '-//WV//[x]>' \"http://x/y>.dtd\"><a/>",
+            "<?p?><!-- - -><?--><a/><!-- -->\n<?p x?>",
+            "<undeclared:a other:b='1'/>",
+            "<a\n b = '\"'\tc=\">\"\n></a\n>",
+            "<é·/>",
+        ] {
+            assert!(parse(text.as_bytes(), &Limits::default()).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn text_and_values_are_unescaped_joined_and_trimmed() {
+        let text = "<x:a y:b=' 1\r\n&#10;2&lt;' b='other' xmlns:b='n'> \r\n one&#x20;&amp;\r\n\
+            <c/><![CDATA[ <two>\r]]><!-- no -->&apos;\u{a0} </x:a>";
+        let node = parse(text.as_bytes(), &Limits::default()).unwrap();
+        assert_eq!(node.name, "a");
+        assert_eq!(node.attributes, [("b", Cow::Borrowed(" 1 \n2<"))]);
+        assert_eq!(node.text, "one &\n <two>\n'\u{a0}");
+        assert_eq!(node.children.len(), 1);
+    }
+}
