@@ -199,6 +199,12 @@ impl Sap {
         }
     }
 
+    /// Numbers posts on from where another SAP of the same node left off, whose
+    /// posts may still be under way.
+    pub fn continue_numbers(&mut self, before: &Self) {
+        self.last = self.last.max(before.last);
+    }
+
     /// What is to be done next; `None` when all is drained.
     pub fn next_effect(&mut self) -> Option<Effect> {
         self.effects.pop_front()

@@ -1,0 +1,334 @@
+//! The whole state of a node as one pure value: the SAP and the service elements
+//! behind it. Inputs and time in, one [`Turn`] out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio_xmpp::Stanza;
+
+use super::metrics::{self, Metrics};
+use super::trace::TraceLog;
+use crate::gateway::Gateway;
+use crate::home::{ClientKey, Command, Event, Home};
+use crate::sap::{
+    Act, Count, Direction, Effect, Element, Facts, Post, Posted, Sap, ServiceElement, Time, Trace, Verdict,
+};
+use crate::ssp::Message;
+use crate::store::Write;
+
+/// Traces remembered.
+const TRACES: usize = 20_000;
+
+/// A stanza for an XMPP link.
+#[derive(Debug)]
+pub struct ToXmpp {
+    /// Which component.
+    pub component: String,
+    /// The stanza.
+    pub stanza: Stanza,
+    /// Comes back when the server has processed it.
+    pub mark: Option<u64>,
+}
+
+/// Everything a batch of inputs wants done, in order. Nothing of it may take
+/// effect before the writes are committed.
+#[derive(Debug, Default)]
+pub struct Turn {
+    /// To be kept or forgotten, in one commit.
+    pub writes: Vec<Write>,
+    /// To be posted.
+    pub posts: Vec<Post>,
+    /// To be written to XMPP links.
+    pub stanzas: Vec<ToXmpp>,
+    /// To be told to clients.
+    pub events: Vec<(ClientKey, Event)>,
+    /// For those who watch.
+    pub traces: Vec<Arc<Trace>>,
+}
+
+/// The state of a node.
+#[derive(Debug)]
+pub struct Core {
+    /// The relay SAP.
+    pub sap: Sap,
+    /// The home domain, if this node hosts one.
+    pub home: Option<Home>,
+    /// The XMPP gateway, if this node is one.
+    pub gateway: Option<Gateway>,
+    /// Counters.
+    pub metrics: Metrics,
+    /// The last things that happened.
+    pub traces: TraceLog,
+    /// Which XMPP components are connected.
+    pub components: BTreeMap<String, bool>,
+}
+
+impl Core {
+    /// A core without records.
+    pub fn new(sap: Sap, home: Option<Home>, gateway: Option<Gateway>) -> Self {
+        Self {
+            sap,
+            home,
+            gateway,
+            metrics: Metrics::default(),
+            traces: TraceLog::new(TRACES),
+            components: BTreeMap::new(),
+        }
+    }
+
+    /// Takes back a record written before a restart.
+    ///
+    /// # Errors
+    /// The record cannot be read; the node must not start on it.
+    pub fn restore(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
+        if key.starts_with(Sap::PREFIX) {
+            self.sap.restore(key, value)
+        } else if key.starts_with(Home::PREFIX) {
+            self.home.as_mut().map_or(Ok(()), |home| home.restore(key, value))
+        } else if key.starts_with(Gateway::PREFIX) {
+            self.gateway.as_mut().map_or(Ok(()), |gateway| gateway.restore(key, value))
+        } else if key == metrics::KEY {
+            self.metrics = Metrics::restore(value)?;
+            Ok(())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Goes to work after all records are back.
+    pub fn start(&mut self, now: Time, turn: &mut Turn) {
+        self.sap.start(now);
+        self.settle(now, turn);
+    }
+
+    /// A message of a peer.
+    pub fn receive(&mut self, message: &Message, facts: &Facts, now: Time, turn: &mut Turn) -> Verdict {
+        let verdict = self.sap.receive(message, facts, now);
+        self.settle(now, turn);
+        verdict
+    }
+
+    /// The fate of a post.
+    pub fn posted(&mut self, number: u64, outcome: &Posted, now: Time, turn: &mut Turn) {
+        self.sap.posted(number, outcome, now);
+        self.settle(now, turn);
+    }
+
+    /// A stanza from the XMPP network.
+    pub fn stanza(&mut self, component: &str, stanza: Stanza, now: Time, turn: &mut Turn) {
+        let trace = stanza_trace(Direction::In, &stanza, now);
+        self.trace(trace, turn);
+        self.with_gateway(now, turn, |gateway, acts| gateway.stanza(component, stanza, now, acts));
+    }
+
+    /// An XMPP link came up or went down.
+    pub fn link(&mut self, component: &str, up: bool, now: Time, turn: &mut Turn) {
+        self.components.insert(component.to_owned(), up);
+        self.with_gateway(now, turn, |gateway, acts| {
+            if up {
+                gateway.link_up(component, now, acts);
+            } else {
+                gateway.link_down(component, now, acts);
+            }
+        });
+    }
+
+    /// The XMPP server has processed everything up to `mark`.
+    pub fn confirmed(&mut self, component: &str, mark: u64, now: Time, turn: &mut Turn) {
+        self.with_gateway(now, turn, |gateway, acts| gateway.confirmed(component, mark, now, acts));
+    }
+
+    /// A client of the home domain came; false if there is no such user.
+    pub fn client_open(&mut self, client: ClientKey, user: &str, now: Time, turn: &mut Turn) -> bool {
+        let known = self.home.as_ref().is_some_and(|home| home.users().any(|name| name == user));
+        if known {
+            self.with_home(now, turn, |home, acts| {
+                // A failure is told by an event.
+                let _ = home.client_open(client, user, now, acts);
+            });
+        }
+        known
+    }
+
+    /// A client's command.
+    pub fn client(&mut self, client: ClientKey, command: Command, now: Time, turn: &mut Turn) {
+        self.with_home(now, turn, |home, acts| home.client(client, command, now, acts));
+    }
+
+    /// A client went.
+    pub fn client_close(&mut self, client: ClientKey, now: Time, turn: &mut Turn) {
+        self.with_home(now, turn, |home, acts| home.client_close(client, now, acts));
+    }
+
+    /// Works on the home domain and does what it wants done.
+    pub fn with_home<T>(
+        &mut self,
+        now: Time,
+        turn: &mut Turn,
+        work: impl FnOnce(&mut Home, &mut Vec<Act>) -> T,
+    ) -> Option<T> {
+        let mut acts = Vec::new();
+        let result = self.home.as_mut().map(|home| work(home, &mut acts));
+        self.perform(Element::Home, acts, now, turn);
+        self.settle(now, turn);
+        result
+    }
+
+    fn with_gateway(&mut self, now: Time, turn: &mut Turn, work: impl FnOnce(&mut Gateway, &mut Vec<Act>)) {
+        let mut acts = Vec::new();
+        if let Some(gateway) = &mut self.gateway {
+            work(gateway, &mut acts);
+        }
+        self.perform(Element::Gateway, acts, now, turn);
+        self.settle(now, turn);
+    }
+
+    /// Does what is due.
+    pub fn timeout(&mut self, now: Time, turn: &mut Turn) {
+        self.sap.timeout(now);
+        self.settle(now, turn);
+        if self.home.as_ref().and_then(ServiceElement::next_timeout).is_some_and(|at| at <= now) {
+            self.with_home(now, turn, |home, acts| home.timeout(now, acts));
+        }
+        if self.gateway.as_ref().and_then(ServiceElement::next_timeout).is_some_and(|at| at <= now) {
+            self.with_gateway(now, turn, |gateway, acts| gateway.timeout(now, acts));
+        }
+    }
+
+    /// When [`Core::timeout`] wants to be called.
+    pub fn next_timeout(&self) -> Option<Time> {
+        let home = self.home.as_ref().and_then(ServiceElement::next_timeout);
+        let gateway = self.gateway.as_ref().and_then(ServiceElement::next_timeout);
+        [self.sap.next_timeout(), home, gateway].into_iter().flatten().min()
+    }
+
+    /// Carries effects between the SAP and the elements until nothing moves.
+    pub fn settle(&mut self, now: Time, turn: &mut Turn) {
+        while let Some(effect) = self.sap.next_effect() {
+            match effect {
+                Effect::Write(write) => turn.writes.push(write),
+                Effect::Post(post) => turn.posts.push(post),
+                Effect::Count(count) => self.metrics.count(count),
+                Effect::Trace(trace) => self.trace(*trace, turn),
+                Effect::Deliver(element, delivered) => {
+                    let mut acts = Vec::new();
+                    match (element, &mut self.home, &mut self.gateway) {
+                        (Element::Home, Some(home), _) => home.deliver(delivered, now, &mut acts),
+                        (Element::Gateway, _, Some(gateway)) => gateway.deliver(delivered, now, &mut acts),
+                        _ => {}
+                    }
+                    self.perform(element, acts, now, turn);
+                }
+                Effect::Answer(element, token, answer) => {
+                    let mut acts = Vec::new();
+                    match (element, &mut self.home, &mut self.gateway) {
+                        (Element::Home, Some(home), _) => home.answer(token, &answer, now, &mut acts),
+                        (Element::Gateway, _, Some(gateway)) => gateway.answer(token, &answer, now, &mut acts),
+                        _ => {}
+                    }
+                    self.perform(element, acts, now, turn);
+                }
+                Effect::PeerState(peer, up) => self.peer_state(&peer, up, now, turn),
+            }
+        }
+        self.collect(now, turn);
+    }
+
+    fn perform(&mut self, element: Element, acts: Vec<Act>, now: Time, turn: &mut Turn) {
+        for act in acts {
+            match act {
+                Act::Respond { to, primitive } => self.sap.respond(element, to, &primitive, now),
+                Act::Request { token, primitive, expires } => self.sap.request(element, token, &primitive, expires, now),
+                Act::Write(write) => turn.writes.push(write),
+                Act::Outcome { message, outcome } => {
+                    self.metrics.count(Count::Ended(outcome));
+                    let trace = Trace {
+                        time: now,
+                        direction: Direction::Here,
+                        peer: None,
+                        session: None,
+                        transaction: None,
+                        primitive: "SendMessageRequest".to_owned(),
+                        message: Some(message),
+                        user: None,
+                        what: format!("ended: {outcome:?}"),
+                    };
+                    self.trace(trace, turn);
+                }
+            }
+        }
+    }
+
+    /// Subscriptions over a peer's sessions are refreshed when these come back
+    /// (presence-attributes, section 5).
+    fn peer_state(&mut self, peer: &str, up: bool, now: Time, turn: &mut Turn) {
+        let settings = self.sap.settings().clone();
+        let behind = |domain: &str| match settings.routes.find(domain) {
+            Some(crate::sap::Route::Peer(via)) => via == peer,
+            _ => false,
+        };
+        let mut acts = Vec::new();
+        if let (Some(home), true) = (&mut self.home, up) {
+            for domain in home.watching_domains() {
+                if behind(&domain) {
+                    home.refresh_domain(&domain, now, &mut acts);
+                }
+            }
+        }
+        self.perform(Element::Home, acts, now, turn);
+        let mut acts = Vec::new();
+        if let Some(gateway) = &mut self.gateway {
+            for domain in gateway.domains() {
+                if behind(&domain) {
+                    if up {
+                        gateway.peer_up(&domain, now, &mut acts);
+                    } else {
+                        gateway.peer_down(&domain, now, &mut acts);
+                    }
+                }
+            }
+        }
+        self.perform(Element::Gateway, acts, now, turn);
+    }
+
+    /// Fetches what the elements tell others than the SAP.
+    fn collect(&mut self, now: Time, turn: &mut Turn) {
+        if let Some(home) = &mut self.home {
+            turn.events.extend(home.take_events());
+        }
+        let stanzas = self.gateway.as_mut().map_or_else(Vec::new, Gateway::take_stanzas);
+        for out in stanzas {
+            let trace = stanza_trace(Direction::Out, &out.stanza, now);
+            self.trace(trace, turn);
+            turn.stanzas.push(ToXmpp { component: out.component, stanza: out.stanza, mark: out.mark });
+        }
+    }
+
+    fn trace(&mut self, trace: Trace, turn: &mut Turn) {
+        let trace = Arc::new(trace);
+        self.traces.push(trace.clone());
+        turn.traces.push(trace);
+    }
+}
+
+fn stanza_trace(direction: Direction, stanza: &Stanza, now: Time) -> Trace {
+    let (kind, id, from) = match stanza {
+        Stanza::Message(message) => ("message", message.id.as_ref().map(|id| id.0.clone()), message.from.as_ref()),
+        Stanza::Presence(presence) => ("presence", presence.id.clone(), presence.from.as_ref()),
+        Stanza::Iq(iq) => ("iq", Some(iq.id().to_owned()), iq.from()),
+    };
+    Trace {
+        time: now,
+        direction,
+        peer: Some("xmpp".to_owned()),
+        session: None,
+        transaction: None,
+        primitive: format!("<{kind}/>"),
+        message: id,
+        user: from.map(ToString::to_string),
+        what: match direction {
+            Direction::In => "stanza received".to_owned(),
+            _ => "stanza sent".to_owned(),
+        },
+    }
+}

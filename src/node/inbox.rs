@@ -1,0 +1,127 @@
+//! What can be put into the owner's inbox, and the handle to do so.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use super::core::{Core, Turn};
+use crate::home::{ClientKey, Command, Event};
+use crate::sap::{Facts, Posted, Time, Trace, Verdict};
+use crate::ssp::Message;
+use crate::store::Store;
+use crate::xmpp::link::LinkEvent;
+
+/// One input.
+pub(super) enum Input {
+    /// A message of a peer, and where its verdict goes.
+    Message { message: Box<Message>, facts: Facts, strict: bool, reply: oneshot::Sender<Verdict> },
+    /// The fate of a post.
+    Posted(u64, Posted),
+    /// From an XMPP link.
+    Xmpp(Box<LinkEvent>),
+    /// A client of the home domain came.
+    ClientOpen { client: ClientKey, user: String, events: mpsc::Sender<Event>, reply: oneshot::Sender<bool> },
+    /// A client's command.
+    Client(ClientKey, Command),
+    /// A client went.
+    ClientClose(ClientKey),
+    /// Anything else that wants a look at the core.
+    Ask(Question),
+    /// A commit failed: what the core thinks is on disk is not.
+    CommitFailed,
+}
+
+/// Runs on the owner. What it does is committed like any other input.
+pub(super) type Question = Box<dyn FnOnce(&mut Core, Time, &mut Turn) + Send>;
+
+/// The node has stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the node has stopped")]
+pub struct Gone;
+
+/// A way to talk to a running node.
+#[derive(Clone)]
+pub struct NodeHandle {
+    pub(super) inbox: mpsc::Sender<Input>,
+    pub(super) traces: broadcast::Sender<Arc<Trace>>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clients: Arc<AtomicU64>,
+}
+
+impl NodeHandle {
+    /// Asks the owner.
+    ///
+    /// # Errors
+    /// The node has stopped.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Core, Time, &mut Turn) -> T + Send + 'static,
+    ) -> Result<T, Gone> {
+        let (reply, answer) = oneshot::channel();
+        let question = Box::new(move |core: &mut Core, now: Time, turn: &mut Turn| {
+            let _ = reply.send(question(core, now, turn));
+        });
+        self.inbox.send(Input::Ask(question)).await.map_err(|_| Gone)?;
+        answer.await.map_err(|_| Gone)
+    }
+
+    /// Opens a client session of a home-domain user whose password was checked;
+    /// `None` if there is no such user.
+    ///
+    /// # Errors
+    /// The node has stopped.
+    pub async fn client_open(&self, user: &str) -> Result<Option<ClientSession>, Gone> {
+        let client = ClientKey(self.clients.fetch_add(1, Ordering::Relaxed));
+        // A client that does not read loses its session, not the node's memory.
+        let (events, received) = mpsc::channel(1024);
+        let (reply, answer) = oneshot::channel();
+        let input = Input::ClientOpen { client, user: user.to_owned(), events, reply };
+        self.inbox.send(input).await.map_err(|_| Gone)?;
+        let known = answer.await.map_err(|_| Gone)?;
+        Ok(known.then(|| ClientSession { client, events: received, inbox: self.inbox.clone() }))
+    }
+
+    /// Everything that happens from now on.
+    pub fn traces(&self) -> broadcast::Receiver<Arc<Trace>> {
+        self.traces.subscribe()
+    }
+
+    /// The store, for its health.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+}
+
+/// A client session; ends when it is dropped.
+pub struct ClientSession {
+    client: ClientKey,
+    events: mpsc::Receiver<Event>,
+    inbox: mpsc::Sender<Input>,
+}
+
+impl ClientSession {
+    /// The next event; `None` when the node has ended the session.
+    pub async fn event(&mut self) -> Option<Event> {
+        self.events.recv().await
+    }
+
+    /// Gives a command.
+    ///
+    /// # Errors
+    /// The node has stopped.
+    pub async fn command(&self, command: Command) -> Result<(), Gone> {
+        self.inbox.send(Input::Client(self.client, command)).await.map_err(|_| Gone)
+    }
+}
+
+impl Drop for ClientSession {
+    fn drop(&mut self) {
+        let (inbox, client) = (self.inbox.clone(), self.client);
+        if let Err(mpsc::error::TrySendError::Full(input)) = inbox.try_send(Input::ClientClose(client)) {
+            if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                runtime.spawn(async move { inbox.send(input).await.is_ok() });
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Counters. Those of messages are kept across restarts, so that they add up.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::sap::{Count, Degraded, Outcome};
+use crate::store::Write;
+
+/// All counters, by name with labels as Prometheus writes them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metrics {
+    counters: BTreeMap<String, u64>,
+    #[serde(skip)]
+    changed: bool,
+}
+
+/// Key of the kept counters.
+pub const KEY: &str = "node/counters";
+
+impl Metrics {
+    /// Takes back what was kept.
+    ///
+    /// # Errors
+    /// The record cannot be read.
+    pub fn restore(value: &[u8]) -> Result<Self, String> {
+        serde_json::from_slice(value).map_err(|e| format!("record {KEY} cannot be read: {e}"))
+    }
+
+    /// Counts.
+    pub fn count(&mut self, count: Count) {
+        self.add(name(count), 1);
+    }
+
+    /// Adds to a counter.
+    pub fn add(&mut self, name: String, by: u64) {
+        *self.counters.entry(name).or_default() += by;
+        self.changed = true;
+    }
+
+    /// A counter's value.
+    pub fn get(&self, name: &str) -> u64 {
+        self.counters.get(name).copied().unwrap_or(0)
+    }
+
+    /// All counters.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.counters.iter().map(|(name, value)| (name.as_str(), *value))
+    }
+
+    /// What to keep, if something changed since it was last asked.
+    pub fn take_write(&mut self) -> Option<Write> {
+        std::mem::take(&mut self.changed).then(|| Write::put_json(KEY, self))
+    }
+
+    /// Messages accepted since the store was made.
+    pub fn accepted(&self) -> u64 {
+        self.get("wvgate_messages_accepted_total")
+    }
+
+    /// Messages that came to an end.
+    pub fn ended(&self) -> u64 {
+        self.counters
+            .iter()
+            .filter(|(name, _)| name.starts_with("wvgate_messages_ended_total"))
+            .map(|(_, value)| value)
+            .sum()
+    }
+}
+
+fn name(count: Count) -> String {
+    match count {
+        Count::Accepted => "wvgate_messages_accepted_total".to_owned(),
+        Count::Ended(outcome) => format!("wvgate_messages_ended_total{{{}}}", outcome_labels(outcome)),
+        Count::Received => "wvgate_transactions_received_total".to_owned(),
+        Count::Sent => "wvgate_transactions_sent_total".to_owned(),
+        Count::Duplicate => "wvgate_transactions_duplicate_total".to_owned(),
+        Count::Unasked => "wvgate_responses_unasked_total".to_owned(),
+        Count::Refused(code) => format!("wvgate_requests_refused_total{{code=\"{code}\"}}"),
+        Count::Retried => "wvgate_posts_retried_total".to_owned(),
+        Count::HandshakeDone => "wvgate_handshakes_total{result=\"done\"}".to_owned(),
+        Count::HandshakeFailed => "wvgate_handshakes_total{result=\"failed\"}".to_owned(),
+        Count::Loop => "wvgate_loops_cut_total".to_owned(),
+        Count::Unreadable => "wvgate_bodies_unreadable_total".to_owned(),
+    }
+}
+
+fn outcome_labels(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Delivered => "outcome=\"delivered\"".to_owned(),
+        Outcome::Relayed => "outcome=\"relayed\"".to_owned(),
+        Outcome::Expired => "outcome=\"expired\"".to_owned(),
+        Outcome::Refused(code) => format!("outcome=\"refused\",code=\"{code}\""),
+        Outcome::Degraded(Degraded::PlainText) => "outcome=\"degraded\",how=\"plain-text\"".to_owned(),
+        Outcome::Degraded(Degraded::Reference) => "outcome=\"degraded\",how=\"reference\"".to_owned(),
+        Outcome::Untranslatable => "outcome=\"untranslatable\"".to_owned(),
+    }
+}

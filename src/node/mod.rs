@@ -1,0 +1,31 @@
+//! The joint: one task owns the core, drains one bounded inbox in batches,
+//! commits what each batch must keep, and only then lets its effects out.
+//!
+//! ```text
+//!  HTTP server ─┐                                   ┌─▶ verdicts (HTTP 200, 403, 503)
+//!  peer links ──┤   inbox    ┌───────┐   commit     ├─▶ posts to peer links
+//!  XMPP links ──┼──────────▶ │ owner │ ───────────▶ ┼─▶ stanzas to XMPP links
+//!  clients ─────┤            └───────┘  (releaser)  ├─▶ events to clients
+//!  admin ───────┘              core                 └─▶ answers to admin
+//! ```
+//!
+//! [`core`] is pure and can be run in a pretend world; everything else here does
+//! I/O.
+
+pub mod build;
+pub mod clock;
+pub mod core;
+pub mod inbox;
+pub mod metrics;
+mod owner;
+mod receiver;
+mod releaser;
+mod run;
+mod trace;
+
+pub use self::core::Core;
+pub use build::{BuildError, Plan};
+pub use inbox::{ClientSession, Gone, NodeHandle};
+pub use metrics::Metrics;
+pub use run::{Node, StartError};
+pub use trace::TraceLog;
