@@ -51,13 +51,24 @@ use self::core::{Asked, Core, Timer, respond};
 use self::user::User;
 
 /// The home domain's service elements.
-#[derive(Debug)]
 pub struct Home {
     /// By name.
     users: BTreeMap<String, User>,
     core: Core,
     /// Users of whom watchers think that they are online, from before a restart.
     stale: Vec<String>,
+}
+
+/// Without messages and password hashes, which have no place in logs.
+impl std::fmt::Debug for Home {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Home")
+            .field("domain", &self.core.settings.domain)
+            .field("users", &self.users.len())
+            .field("clients", &self.core.clients.len())
+            .field("requests", &self.core.requests.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Who calls.

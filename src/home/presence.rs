@@ -35,7 +35,8 @@ const PUBLISHED: [AttributeName; 7] = [
 impl User {
     /// What `other` may see.
     pub(super) fn standing(&self, core: &Core, other: &Address) -> Standing {
-        if self.builtin || *other == self.address(core) {
+        let is_himself = other.local() == self.name && other.domain() == core.domain();
+        if self.builtin || is_himself {
             return Standing::Authorized;
         }
         let Some(relation) = self.relations.get(other) else {

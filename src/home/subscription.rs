@@ -16,6 +16,8 @@ use super::{Caller, Home};
 
 /// Attributes of one subscription; those beyond have no meaning to us anyway.
 const MAX_ATTRIBUTES: usize = 64;
+/// Characters of a name that are kept.
+const MAX_NAME: usize = 64;
 
 impl Home {
     /// Puts the requestor on the watcher lists, answers, and shows him what he may see.
@@ -165,7 +167,7 @@ fn names(list: Option<&AttributeList>) -> Vec<String> {
             list.attributes
                 .iter()
                 .take(MAX_ATTRIBUTES)
-                .map(|attribute| attribute.name.as_str().to_owned())
+                .map(|attribute| attribute.name.as_str().chars().take(MAX_NAME).collect())
                 .collect()
         })
         .unwrap_or_default();

@@ -10,17 +10,17 @@ use crate::ssp::primitive::presence::{
 
 const ZOE: &str = "zoe@far.test";
 
-fn list(names: &[AttributeName]) -> Option<AttributeList> {
-    Some(AttributeList {
+fn list(names: &[AttributeName]) -> AttributeList {
+    AttributeList {
         presence: Some(PresenceSubList::request(names.iter().cloned())),
-    })
+    }
 }
 
 fn subscribe(world: &mut World, watcher: &str, to: &[&str], names: &[AttributeName]) -> Status {
     let request = SubscribeRequest {
         meta: None,
         users: to.iter().map(|to| UserId { user: address(to) }).collect(),
-        attributes: list(names),
+        attributes: Some(list(names)),
     };
     let domain = watcher.rsplit('@').next().unwrap().to_owned();
     match world.deliver(&domain, Some(watcher), request) {
@@ -264,7 +264,7 @@ fn presence_is_given_once_to_those_who_may_see_it() {
                 version: None,
             })
             .collect(),
-        attributes: list(&[AttributeName::OnlineStatus]),
+        attributes: Some(list(&[AttributeName::OnlineStatus])),
     };
     let mut get = |names: &[&str]| match world.deliver("far.test", Some(ZOE), request(names)) {
         Some(Primitive::GetPresenceResponse(response)) => *response,
