@@ -7,8 +7,12 @@
 //! the Transaction Table.
 
 pub mod config;
+pub mod gateway;
+pub mod home;
 pub mod http;
+pub mod node;
 pub mod sap;
 pub mod ssp;
 pub mod store;
+pub mod translate;
 pub mod xmpp;

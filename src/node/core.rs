@@ -226,6 +226,8 @@ impl Core {
                         (Element::Gateway, _, Some(gateway)) => gateway.answer(token, &answer, now, &mut acts),
                         _ => {}
                     }
+                    // What an element sends is counted by the SAP, which knows its way.
+                    acts.retain(|act| !matches!(act, Act::Outcome { .. }));
                     self.perform(element, acts, now, turn);
                 }
                 Effect::PeerState(peer, up) => self.peer_state(&peer, up, now, turn),
@@ -269,11 +271,7 @@ impl Core {
         };
         let mut acts = Vec::new();
         if let (Some(home), true) = (&mut self.home, up) {
-            for domain in home.watching_domains() {
-                if behind(&domain) {
-                    home.refresh_domain(&domain, now, &mut acts);
-                }
-            }
+            home.refresh_domains(behind, now, &mut acts);
         }
         self.perform(Element::Home, acts, now, turn);
         let mut acts = Vec::new();

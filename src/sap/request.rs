@@ -459,7 +459,8 @@ impl Sap {
                         .map_err(|e| Status::new(Code::BAD_REQUEST).because(e.to_string()))?,
                 };
                 if message {
-                    self.count(Count::Accepted);
+                    // A service element delivers, and ends, each copy by itself.
+                    targets.iter().for_each(|_| self.count(Count::Accepted));
                 }
                 let request = RequestId(self.table.next_number(now));
                 let peek = &transaction.peek;

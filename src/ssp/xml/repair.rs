@@ -37,6 +37,17 @@ impl Repair {
         Self::AttributeQuote,
     ];
 
+    /// The name by which a dialect allows it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::HtmlEntities => "html-entities",
+            Self::Latin1 => "latin1",
+            Self::CanceledEndTag => "canceled-end-tag",
+            Self::BareAmpersand => "bare-ampersand",
+            Self::AttributeQuote => "attribute-quote",
+        }
+    }
+
     fn apply(self, body: &[u8]) -> Option<Vec<u8>> {
         match self {
             Self::HtmlEntities => html_entities(body),

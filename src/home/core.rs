@@ -1,0 +1,153 @@
+//! What all users of the home domain share: settings, randomness, client sessions, timers, and
+//! the ways out (acts and events).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::sap::element::{Act, RequestId, Time, Token};
+use crate::ssp::Primitive;
+use crate::ssp::address::Address;
+use crate::ssp::status::Code;
+
+use super::client::{ClientKey, Event};
+use super::settings::HomeSettings;
+
+/// Everything that does not belong to one user.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) settings: HomeSettings,
+    /// Whose session each client is.
+    pub(super) clients: BTreeMap<ClientKey, String>,
+    /// Not yet taken by the joint.
+    pub(super) events: Vec<(ClientKey, Event)>,
+    /// What is due when. Entries may outlive what they are about.
+    pub(super) timers: BTreeSet<(Time, Timer)>,
+    /// Requests of our users that wait for their answer.
+    pub(super) requests: BTreeMap<Token, Pending>,
+    /// State of the generator (splitmix64).
+    random: u64,
+}
+
+/// What is due.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// An arrival in a user's inbox ends.
+    Arrival(String, u64),
+    /// A kept event of a user ends.
+    Notice(String, u64),
+    /// A request should have been answered.
+    Request(Token),
+    /// A user's subscription is to be tried again.
+    Retry(String, Address),
+}
+
+/// A request of a user of ours that waits for its answer.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Pending {
+    /// Whose request.
+    pub(super) user: String,
+    /// The client that asked; does not survive a restart.
+    #[serde(skip)]
+    pub(super) client: Option<ClientKey>,
+    /// When the answer is no longer waited for.
+    pub(super) until: Time,
+    /// What was asked.
+    pub(super) what: Asked,
+}
+
+/// What was asked.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) enum Asked {
+    /// To take a message.
+    Message { id: String, to: Address },
+    /// To subscribe.
+    Subscribe { to: Address },
+    /// For presence, once.
+    Presence { of: Address },
+    /// Whether a user exists.
+    Verify { user: Address },
+}
+
+impl Asked {
+    /// Whether the answer still means something after a restart.
+    pub(super) fn is_durable(&self) -> bool {
+        matches!(self, Self::Message { .. } | Self::Subscribe { .. })
+    }
+}
+
+impl Core {
+    pub(super) fn new(settings: HomeSettings, seed: u64) -> Self {
+        Self {
+            settings,
+            clients: BTreeMap::new(),
+            events: Vec::new(),
+            timers: BTreeSet::new(),
+            requests: BTreeMap::new(),
+            random: seed,
+        }
+    }
+
+    /// The domain.
+    pub(super) fn domain(&self) -> &str {
+        &self.settings.domain
+    }
+
+    /// The address with our domain where it has none.
+    pub(super) fn at_home(&self, address: &Address) -> Address {
+        address.clone().or_domain(&self.settings.domain)
+    }
+
+    /// The name of the user of ours that an address names, or why it names none.
+    pub(super) fn local_name<'a>(&self, address: &'a Address) -> Result<&'a str, Code> {
+        if address.domain() != self.settings.domain {
+            return Err(Code::DOMAIN_NOT_SUPPORTED);
+        }
+        Ok(address.local())
+    }
+
+    /// Tells a client something.
+    pub(super) fn tell(&mut self, client: ClientKey, event: Event) {
+        self.events.push((client, event));
+    }
+
+    /// A token no waiting request has.
+    pub(super) fn token(&mut self) -> Token {
+        loop {
+            let token = Token(self.random());
+            if !self.requests.contains_key(&token) {
+                return token;
+            }
+        }
+    }
+
+    /// A message id that nobody has used.
+    pub(super) fn message_id(&mut self) -> String {
+        format!("{:016x}{:08x}", self.random(), self.random() >> 32)
+    }
+
+    /// Sends a notice, or a request whose answer does not matter.
+    pub(super) fn send(&mut self, primitive: impl Into<Primitive>, now: Time, out: &mut Vec<Act>) {
+        out.push(Act::Request {
+            token: self.token(),
+            primitive: primitive.into(),
+            expires: now.plus_seconds(self.settings.request_validity),
+        });
+    }
+
+    fn random(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+/// Answers a request; a notice (without id) is not answered.
+pub(super) fn respond(to: Option<RequestId>, primitive: impl Into<Primitive>, out: &mut Vec<Act>) {
+    if let Some(to) = to {
+        out.push(Act::Respond {
+            to,
+            primitive: primitive.into(),
+        });
+    }
+}

@@ -1,0 +1,98 @@
+//! Provider information and verification of ids (wire profile, 11.5).
+
+use crate::sap::element::Act;
+use crate::ssp::address::Address;
+use crate::ssp::common::UserId;
+use crate::ssp::primitive::common::{GetSPInfoRequest, GetSPInfoResponse, Id, VerifyIDRequest};
+use crate::ssp::status::{Code, DetailedResult, Status};
+
+use super::core::respond;
+use super::{Caller, Home};
+
+/// There is no contact list of that name.
+const NO_CONTACT_LIST: Code = Code(700);
+
+impl Home {
+    /// Says who runs the domain.
+    pub(super) fn serve_info(
+        &self,
+        caller: &Caller,
+        request: GetSPInfoRequest,
+        out: &mut Vec<Act>,
+    ) {
+        let settings = &self.core.settings;
+        let ours = Address::service(&settings.domain);
+        if let Some(service) = &request.service
+            && *service != ours
+        {
+            let response = GetSPInfoResponse {
+                service: request.service,
+                status: Status::new(Code::DOMAIN_NOT_SUPPORTED),
+                name: None,
+                logo: None,
+                description: None,
+                url: None,
+            };
+            return respond(caller.id, response, out);
+        }
+        let name = settings.name.clone();
+        let response = GetSPInfoResponse {
+            service: Some(ours),
+            status: Status::ok(),
+            name: Some(name.unwrap_or_else(|| settings.domain.clone())),
+            logo: None,
+            description: settings.description.clone(),
+            url: settings.url.clone(),
+        };
+        respond(caller.id, response, out);
+    }
+
+    /// Says which ids exist.
+    pub(super) fn serve_verify(
+        &self,
+        caller: &Caller,
+        request: &VerifyIDRequest,
+        out: &mut Vec<Act>,
+    ) {
+        let mut details: Vec<DetailedResult> = Vec::new();
+        for id in &request.ids.ids {
+            let Some(code) = self.fault_of(id) else {
+                continue;
+            };
+            let at = details.iter().position(|detail| detail.code == code);
+            let at = at.unwrap_or_else(|| {
+                details.push(DetailedResult::new(code));
+                details.len() - 1
+            });
+            let detail = &mut details[at];
+            match id {
+                Id::User(id) => detail.users.push(UserId {
+                    user: self.core.at_home(&id.user),
+                }),
+                Id::Group(id) => detail.groups.push(id.clone()),
+                Id::ScreenName(id) => detail.screen_names.push(id.clone()),
+                Id::ContactList(id) => detail.contact_lists.push(id.clone()),
+                Id::Domain(id) => detail.domains.push(id.clone()),
+            }
+        }
+        let mut status = Status::ok();
+        if !details.is_empty() {
+            status.code = Code::PARTIAL;
+            status.details = details;
+        }
+        respond(caller.id, status, out);
+    }
+
+    fn fault_of(&self, id: &Id) -> Option<Code> {
+        match id {
+            Id::User(id) => self.known_user(&self.core.at_home(&id.user)).err(),
+            Id::Group(_) => Some(Code::NO_GROUP),
+            Id::ScreenName(_) => Some(Code::ADDRESS),
+            Id::ContactList(_) => Some(NO_CONTACT_LIST),
+            Id::Domain(domain) => {
+                let ours = domain.trim().eq_ignore_ascii_case(self.core.domain());
+                (!ours).then_some(Code::NOT_FOUND)
+            }
+        }
+    }
+}

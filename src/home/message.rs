@@ -1,0 +1,468 @@
+//! Messages and delivery reports for our users (wire profile, 9.3).
+//!
+//! A message is refused at once or accepted; accepted, it is handed to all clients of its
+//! recipient, or waits in his inbox for the next login. It is remembered by sender and id until
+//! its validity ends: a second one of the same id gets the same answer and is not delivered.
+//! "Delivered" means handed to a client session.
+
+use crate::sap::element::{Act, Outcome, Time};
+use crate::ssp::address::{Address, Kind};
+use crate::ssp::common::{
+    GroupId, MessageInfo, MetaInfo, Recipient, Sender, User as UserElement, encode_base64,
+};
+use crate::ssp::datetime::DateTime;
+use crate::ssp::primitive::message::{
+    DeliveryResult, DeliveryStatusReport, SendMessageRequest, SendMessageResponse,
+};
+use crate::ssp::status::{Code, Status};
+
+use super::client::Event;
+use super::core::{Core, Timer, respond};
+use super::inbox::{Arrival, Letter};
+use super::records;
+use super::user::User;
+use super::{Caller, Home};
+
+/// There is no contact list of that name.
+const NO_CONTACT_LIST: Code = Code(700);
+
+/// A message on its way to one recipient.
+#[derive(Debug, Clone)]
+pub(super) struct Message {
+    pub(super) id: String,
+    pub(super) sender: Address,
+    /// Whether the sender gave the id, so that a duplicate can be recognised.
+    pub(super) lasting: bool,
+    pub(super) until: Time,
+    pub(super) letter: Letter,
+}
+
+impl Home {
+    /// Takes a message for users of ours.
+    pub(super) fn serve_message(
+        &mut self,
+        caller: &Caller,
+        request: SendMessageRequest,
+        now: Time,
+        out: &mut Vec<Act>,
+    ) {
+        let sender = match sender_of(caller, &request.info) {
+            Ok(sender) => sender,
+            Err(code) => {
+                let status = Status::new(code).because("The sender is not the one who asks.");
+                return respond(caller.id, status, out);
+            }
+        };
+        let targets = targets_of(&request.info);
+        let message = self.message_of(request, sender, now);
+        let mut accepted: Vec<(String, bool)> = Vec::new();
+        let mut failures = Vec::new();
+        for target in &targets {
+            let address = self.core.at_home(target.address());
+            match self.may_accept(target, &address, &message) {
+                Ok((name, _)) if accepted.iter().any(|(other, _)| *other == name) => {}
+                Ok(new) => accepted.push(new),
+                Err(code) => failures.push((code, address)),
+            }
+        }
+        let status = if targets.is_empty() {
+            Status::new(Code::BAD_PARAMETER).because("There is no recipient.")
+        } else {
+            status_for(targets.len(), failures)
+        };
+        let response = SendMessageResponse {
+            message_id: message.id.clone(),
+            status,
+        };
+        respond(caller.id, response, out);
+        for (name, is_new) in accepted {
+            if is_new && let Some(user) = self.users.get_mut(&name) {
+                user.receive(&mut self.core, &message, now, out);
+            }
+        }
+    }
+
+    /// A report on a message of a user of ours.
+    pub(super) fn take_report(
+        &mut self,
+        report: &DeliveryStatusReport,
+        now: Time,
+        out: &mut Vec<Act>,
+    ) {
+        let Self { users, core, .. } = self;
+        let info = &report.info;
+        let Some(id) = &info.message_id else {
+            return;
+        };
+        let status = &report.result.status;
+        let event = Event::Report {
+            id: id.clone(),
+            status: status.code.0,
+            description: status.description.clone(),
+            to: info
+                .sender
+                .as_ref()
+                .and_then(|sender| sender.user.as_ref())
+                .map(|user| user.user.clone()),
+        };
+        for recipient in &info.recipients {
+            let address = core.at_home(recipient.address());
+            if let Ok(name) = core.local_name(&address)
+                && let Some(user) = users.get_mut(name)
+                && !user.builtin
+            {
+                user.tell_or_keep(core, event.clone(), now, out);
+            }
+        }
+    }
+
+    fn message_of(&mut self, request: SendMessageRequest, sender: Address, now: Time) -> Message {
+        let info = request.info;
+        let given = info.message_id.filter(|id| !id.is_empty());
+        let lasting = given.is_some();
+        let longest = self.core.settings.offline_validity;
+        let validity = info.validity.filter(|validity| *validity > 0);
+        let (content_type, content) = request
+            .content
+            .map(|content| (content.content_type, content.bytes))
+            .unzip();
+        let screen_name = info.sender.and_then(|sender| {
+            let display = sender.display.and_then(|display| display.screen_name);
+            sender.screen_name.or(display).map(|screen| screen.name)
+        });
+        Message {
+            id: given.unwrap_or_else(|| self.core.message_id()),
+            sender,
+            lasting,
+            until: now.plus_seconds(validity.map_or(longest, |validity| validity.min(longest))),
+            letter: Letter {
+                name: screen_name.filter(|name| !name.is_empty()),
+                // The content's own type is the better one: the info's may be the client's guess.
+                content_type: content_type
+                    .or(info.content_type)
+                    .unwrap_or_else(|| "text/plain".to_owned()),
+                content: content.unwrap_or_default(),
+                uri: info.uri,
+                arrived: now,
+                sent: info.date_time,
+                report: request.delivery_report,
+            },
+        }
+    }
+
+    /// The recipient's name and whether the message is new to him; or why he does not get it.
+    fn may_accept(
+        &self,
+        target: &Recipient,
+        address: &Address,
+        message: &Message,
+    ) -> Result<(String, bool), Code> {
+        match target {
+            _ if address.domain() != self.core.domain() => {
+                return Err(Code::DOMAIN_NOT_SUPPORTED);
+            }
+            Recipient::User(_) => {}
+            Recipient::Group(_) | Recipient::ScreenName(_) => return Err(Code::NO_GROUP),
+            Recipient::ContactList(_) => return Err(NO_CONTACT_LIST),
+        }
+        let name = self.known_user(address)?;
+        let user = self.users.get(&name).ok_or(Code::UNKNOWN_USER)?;
+        let relation = user.relations.get(&message.sender);
+        if relation.is_some_and(|relation| relation.blocked) {
+            return Err(Code::BLOCKED);
+        }
+        if user.inbox.knows(&message.sender, &message.id) {
+            return Ok((name, false));
+        }
+        let settings = &self.core.settings;
+        let bytes = user.inbox.bytes() + message.letter.content.len();
+        let full =
+            user.inbox.waiting() >= settings.max_offline || bytes > settings.max_offline_bytes;
+        if !user.is_online() && full {
+            return Err(Code::QUEUE_FULL);
+        }
+        Ok((name, true))
+    }
+}
+
+impl User {
+    /// Hands an accepted message to the user's clients or keeps it.
+    fn receive(&mut self, core: &mut Core, message: &Message, now: Time, out: &mut Vec<Act>) {
+        let Message {
+            id, sender, letter, ..
+        } = message;
+        let online = self.is_online();
+        if message.lasting || !online {
+            let arrival = Arrival {
+                id: id.clone(),
+                sender: sender.clone(),
+                until: message.until,
+                waiting: (!online).then(|| letter.clone()),
+            };
+            let timer = |number| (message.until, Timer::Arrival(self.name.clone(), number));
+            let number = self.inbox.push(arrival);
+            core.timers.insert(timer(number));
+            if let Some(arrival) = self.inbox.get(number) {
+                out.push(records::put_arrival(&self.name, number, arrival));
+            }
+            self.trim_inbox(core, now, out);
+        }
+        if online {
+            self.hand_over(core, id, sender, letter, None, now, out);
+            if self.builtin {
+                super::echo::answer(core, &self.address(core), sender, letter, now, out);
+            }
+        }
+    }
+
+    /// Hands over everything that waits, in order of arrival.
+    pub(super) fn hand_over_waiting(&mut self, core: &mut Core, now: Time, out: &mut Vec<Act>) {
+        while let Some(number) = self.inbox.first_waiting() {
+            let Some(letter) = self.inbox.take(number) else {
+                return;
+            };
+            let Some(arrival) = self.inbox.get(number) else {
+                return;
+            };
+            let (id, sender) = (arrival.id.clone(), arrival.sender.clone());
+            out.push(records::put_arrival(&self.name, number, arrival));
+            let arrived = Some(letter.arrived);
+            self.hand_over(core, &id, &sender, &letter, arrived, now, out);
+        }
+        self.trim_inbox(core, now, out);
+    }
+
+    /// The validity of an arrival is over.
+    pub(super) fn expire_arrival(
+        &mut self,
+        core: &mut Core,
+        number: u64,
+        now: Time,
+        out: &mut Vec<Act>,
+    ) {
+        let expired = Status::new(Code::EXPIRED).because("Expired");
+        self.end_arrival(core, number, &expired, Outcome::Expired, now, out);
+    }
+
+    /// Forgets an arrival. If it was still waiting, that is how the message ends.
+    pub(super) fn end_arrival(
+        &mut self,
+        core: &mut Core,
+        number: u64,
+        status: &Status,
+        outcome: Outcome,
+        now: Time,
+        out: &mut Vec<Act>,
+    ) {
+        let Some(arrival) = self.inbox.remove(number) else {
+            return;
+        };
+        core.timers
+            .remove(&(arrival.until, Timer::Arrival(self.name.clone(), number)));
+        out.push(records::delete_arrival(&self.name, number));
+        if let Some(letter) = arrival.waiting {
+            self.report(
+                core,
+                &arrival.id,
+                &arrival.sender,
+                &letter,
+                status,
+                now,
+                out,
+            );
+            out.push(Act::Outcome {
+                message: arrival.id,
+                outcome,
+            });
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn hand_over(
+        &self,
+        core: &mut Core,
+        id: &str,
+        sender: &Address,
+        letter: &Letter,
+        delayed: Option<Time>,
+        now: Time,
+        out: &mut Vec<Act>,
+    ) {
+        let text = text_of(&letter.content_type, &letter.content);
+        let event = Event::Message {
+            id: id.to_owned(),
+            from: sender.clone(),
+            name: letter.name.clone(),
+            data: match text {
+                None if !letter.content.is_empty() => Some(encode_base64(&letter.content)),
+                _ => None,
+            },
+            text: text.unwrap_or_default(),
+            content_type: letter.content_type.clone(),
+            uri: letter.uri.clone(),
+            delayed,
+        };
+        self.tell(core, &event);
+        let delivered = Status::ok().because("Delivered to the client");
+        self.report(core, id, sender, letter, &delivered, now, out);
+        out.push(Act::Outcome {
+            message: id.to_owned(),
+            outcome: Outcome::Delivered,
+        });
+    }
+
+    /// Reports to the sender, if he wants it; sender and recipient change places.
+    #[allow(clippy::too_many_arguments)]
+    fn report(
+        &self,
+        core: &mut Core,
+        id: &str,
+        sender: &Address,
+        letter: &Letter,
+        status: &Status,
+        now: Time,
+        out: &mut Vec<Act>,
+    ) {
+        if !letter.report {
+            return;
+        }
+        let recipient = if sender.kind() == Kind::Resource {
+            Recipient::Group(GroupId {
+                group: sender.clone(),
+            })
+        } else {
+            Recipient::User(UserElement::new(sender.clone()))
+        };
+        let own = self.address(core);
+        let report = DeliveryStatusReport {
+            meta: Some(MetaInfo::of_user(core.domain(), own.clone())),
+            result: DeliveryResult {
+                status: status.clone(),
+            },
+            time: Some(DateTime::from_millis(now.0)),
+            info: MessageInfo {
+                message_id: Some(id.to_owned()),
+                uri: None,
+                content_type: Some(letter.content_type.clone()),
+                content_name: None,
+                content_size: u64::try_from(letter.content.len()).ok(),
+                validity: None,
+                recipients: vec![recipient],
+                recipient_display: None,
+                sender: Some(Sender::user(UserElement::new(own))),
+                date_time: letter.sent,
+            },
+        };
+        // The sender's domain may be away for a while; the report is worth waiting as long as
+        // the message was.
+        let expires = now.plus_seconds(core.settings.offline_validity);
+        out.push(Act::Request {
+            token: core.token(),
+            primitive: report.into(),
+            expires,
+        });
+    }
+
+    fn trim_inbox(&mut self, core: &mut Core, now: Time, out: &mut Vec<Act>) {
+        while self.inbox.remembered() > core.settings.max_remembered
+            && let Some(number) = self.inbox.first_remembered()
+        {
+            // Nothing waits in it, so status and outcome have no effect.
+            self.end_arrival(core, number, &Status::ok(), Outcome::Delivered, now, out);
+        }
+    }
+}
+
+/// Who sends; what the message says must agree with who asks.
+fn sender_of(caller: &Caller, info: &MessageInfo) -> Result<Address, Code> {
+    let sender = info.sender.as_ref();
+    let user = sender.and_then(|sender| sender.user.as_ref());
+    let group = sender.and_then(|sender| {
+        let named = sender.group.as_ref().map(|group| &group.group);
+        named.or(sender.screen_name.as_ref().map(|name| &name.group))
+    });
+    let here = |address: &Address| address.clone().or_domain(&caller.domain);
+    match (user, group, &caller.user) {
+        (Some(user), _, Some(asking)) if here(&user.user) != *asking => Err(Code::INVALID_USER),
+        (Some(user), _, _) if here(&user.user).domain() != claimed_domain(caller) => {
+            Err(Code::ADDRESS)
+        }
+        (Some(user), _, _) => Ok(here(&user.user)),
+        (None, Some(group), _) if here(group).domain() != claimed_domain(caller) => {
+            Err(Code::ADDRESS)
+        }
+        (None, Some(group), _) => Ok(here(group)),
+        (None, None, Some(asking)) => Ok(asking.clone()),
+        (None, None, None) => Err(Code::INVALID_USER),
+    }
+}
+
+/// The domain for which the caller may speak.
+fn claimed_domain(caller: &Caller) -> &str {
+    caller
+        .user
+        .as_ref()
+        .map_or(caller.domain.as_str(), Address::domain)
+}
+
+/// The recipients, each once.
+fn targets_of(info: &MessageInfo) -> Vec<Recipient> {
+    let mut targets: Vec<Recipient> = Vec::with_capacity(info.recipients.len());
+    for recipient in &info.recipients {
+        if !targets.contains(recipient) {
+            targets.push(recipient.clone());
+        }
+    }
+    targets
+}
+
+/// Like [`Status::of_users`], with groups and contact lists where they belong.
+fn status_for(targets: usize, failures: Vec<(Code, Address)>) -> Status {
+    let mut status = Status::of_users(targets, failures);
+    for detail in &mut status.details {
+        let ids = || detail.users.iter().map(|id| id.user.clone());
+        if detail.code == Code::NO_GROUP {
+            detail.groups = ids().map(|group| GroupId { group }).collect();
+            detail.users.clear();
+        } else if detail.code == NO_CONTACT_LIST {
+            let list = |list| crate::ssp::common::ContactList { list };
+            detail.contact_lists = ids().map(list).collect();
+            detail.users.clear();
+        }
+    }
+    status
+}
+
+/// The text of a content that is text; `None` if it is not. Charsets are UTF-8 and Latin-1 (WVFF
+/// 6.4); others are read as UTF-8 with replacement characters.
+fn text_of(content_type: &str, content: &[u8]) -> Option<String> {
+    let lower = content_type.to_ascii_lowercase();
+    if !lower.trim_start().starts_with("text/") && !lower.trim().is_empty() {
+        return None;
+    }
+    let charset = lower
+        .split(';')
+        .skip(1)
+        .find_map(|parameter| parameter.trim().strip_prefix("charset="))
+        .map_or("utf-8", |charset| charset.trim().trim_matches('"'));
+    Some(match charset {
+        "iso-8859-1" | "latin1" | "iso_8859-1" => content.iter().map(|b| char::from(*b)).collect(),
+        _ => String::from_utf8_lossy(content).into_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_read_in_its_charset() {
+        assert_eq!(text_of("text/plain", "é".as_bytes()).as_deref(), Some("é"));
+        assert_eq!(
+            text_of("Text/Plain; charset=\"ISO-8859-1\"", &[0xe9]).as_deref(),
+            Some("é")
+        );
+        assert_eq!(text_of("", b"x").as_deref(), Some("x"));
+        assert_eq!(text_of("image/png", b"x"), None);
+    }
+}

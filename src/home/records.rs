@@ -1,0 +1,147 @@
+//! The records of the home domain and how they are taken back.
+//!
+//! | key | value (JSON) |
+//! |---|---|
+//! | `home/user/NAME` | the account: password hash, text, mood, alias |
+//! | `home/user/NAME/arrival/20 digits` | a waiting message, or the trace of a delivered one |
+//! | `home/user/NAME/notice/20 digits` | a report that waits for a login |
+//! | `home/user/NAME/relation/ADDRESS` | contact, blocking, authorization, watching |
+//! | `home/user/NAME/request/20 digits` | a request that waits for its answer |
+//!
+//! In key order a user comes before everything that is his.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::sap::element::{Act, Token};
+use crate::ssp::address::Address;
+use crate::store::Write;
+
+use super::Home;
+use super::core::{Pending, Timer};
+use super::inbox::Arrival;
+use super::relation::Relation;
+use super::user::{Account, Notice, User};
+
+/// Start of all keys.
+pub(super) const PREFIX: &str = "home/";
+
+const USER: &str = "home/user/";
+
+pub(super) fn put_account(name: &str, account: &Account) -> Act {
+    put(format!("{USER}{name}"), account)
+}
+
+pub(super) fn delete_account(name: &str) -> Act {
+    delete(format!("{USER}{name}"))
+}
+
+pub(super) fn put_arrival(name: &str, number: u64, arrival: &Arrival) -> Act {
+    put(numbered(name, "arrival", number), arrival)
+}
+
+pub(super) fn delete_arrival(name: &str, number: u64) -> Act {
+    delete(numbered(name, "arrival", number))
+}
+
+pub(super) fn put_notice(name: &str, number: u64, notice: &Notice) -> Act {
+    put(numbered(name, "notice", number), notice)
+}
+
+pub(super) fn delete_notice(name: &str, number: u64) -> Act {
+    delete(numbered(name, "notice", number))
+}
+
+pub(super) fn put_relation(name: &str, other: &Address, relation: &Relation) -> Act {
+    put(format!("{USER}{name}/relation/{other}"), relation)
+}
+
+pub(super) fn delete_relation(name: &str, other: &Address) -> Act {
+    delete(format!("{USER}{name}/relation/{other}"))
+}
+
+pub(super) fn put_request(name: &str, token: Token, pending: &Pending) -> Act {
+    put(numbered(name, "request", token.0), pending)
+}
+
+pub(super) fn delete_request(name: &str, token: Token) -> Act {
+    delete(numbered(name, "request", token.0))
+}
+
+impl Home {
+    /// Takes back one record.
+    pub(super) fn take_back(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
+        let unknown = || format!("{key} is not a record of the home domain");
+        let mut parts = key.strip_prefix(USER).ok_or_else(unknown)?.splitn(3, '/');
+        let name = parts.next().filter(|name| !name.is_empty());
+        let name = name.ok_or_else(unknown)?;
+        let Some(section) = parts.next() else {
+            self.take_back_account(name, read(key, value)?);
+            return Ok(());
+        };
+        let rest = parts.next().ok_or_else(unknown)?;
+        // Records of the echo user outlive its being switched off.
+        let Some(user) = self.users.get_mut(name) else {
+            return Ok(());
+        };
+        let core = &mut self.core;
+        let number = || rest.parse::<u64>().map_err(|_| unknown());
+        match section {
+            "arrival" => {
+                let (number, arrival) = (number()?, read::<Arrival>(key, value)?);
+                core.timers
+                    .insert((arrival.until, Timer::Arrival(name.to_owned(), number)));
+                user.inbox.insert(number, arrival);
+            }
+            "notice" => {
+                let (number, notice) = (number()?, read::<Notice>(key, value)?);
+                core.timers
+                    .insert((notice.until, Timer::Notice(name.to_owned(), number)));
+                user.notices.insert(number, notice);
+            }
+            "relation" => {
+                let (other, relation) = (Address::new(rest), read::<Relation>(key, value)?);
+                let retry = relation.subscription.as_ref().and_then(|s| s.retry);
+                if let Some(at) = retry {
+                    core.timers
+                        .insert((at, Timer::Retry(name.to_owned(), other.clone())));
+                }
+                user.watchers += usize::from(relation.watcher.is_some());
+                user.relations.insert(other, relation);
+            }
+            "request" => {
+                let (token, pending) = (Token(number()?), read::<Pending>(key, value)?);
+                user.expect(core, token, pending);
+            }
+            _ => return Err(unknown()),
+        }
+        Ok(())
+    }
+
+    fn take_back_account(&mut self, name: &str, account: Account) {
+        if account.online {
+            self.stale.push(name.to_owned());
+        }
+        let user = User {
+            account,
+            ..User::new(name)
+        };
+        self.users.insert(name.to_owned(), user);
+    }
+}
+
+fn numbered(name: &str, section: &str, number: u64) -> String {
+    format!("{USER}{name}/{section}/{number:020}")
+}
+
+fn put(key: String, value: &impl Serialize) -> Act {
+    Act::Write(Write::put_json(key, value))
+}
+
+fn delete(key: String) -> Act {
+    Act::Write(Write::delete(key))
+}
+
+fn read<T: DeserializeOwned>(key: &str, value: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(value).map_err(|error| format!("{key}: {error}"))
+}

@@ -1,0 +1,102 @@
+//! What stands between one user of ours and one other address, in both directions.
+
+use std::sync::Arc;
+
+use crate::sap::element::Time;
+use crate::ssp::presence::PresenceSubList;
+
+use super::client::{Known, SubscriptionState};
+
+/// Everything one user of ours and one other address have to do with each other; one record.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+pub(super) struct Relation {
+    /// He is on the user's contact list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) contact: Option<Contact>,
+    /// His messages are refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) blocked: bool,
+    /// What the user decided about showing him presence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) decision: Option<bool>,
+    /// He watches the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) watcher: Option<Watcher>,
+    /// The user watches him.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) subscription: Option<Subscription>,
+}
+
+/// A contact.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub(super) struct Contact {
+    /// The user's own name for him.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<String>,
+}
+
+/// A subscription of somebody to the user's presence.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Watcher {
+    /// Names of the attributes he wants, sorted; none means all.
+    pub(super) attributes: Vec<String>,
+    /// The user was asked for authorization and has not answered.
+    pub(super) asked: bool,
+    /// What he was shown last.
+    #[serde(skip)]
+    pub(super) shown: Shown,
+}
+
+/// What a watcher was shown last.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) enum Shown {
+    /// Not known: nothing has been sent since the start.
+    #[default]
+    Unsure,
+    /// That there is nothing for him to see.
+    Nothing,
+    /// These attributes.
+    List(Arc<PresenceSubList>),
+}
+
+/// A subscription of the user to somebody's presence.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Subscription {
+    /// How far it has come.
+    pub(super) state: SubscriptionState,
+    /// What is known.
+    pub(super) presence: Known,
+    /// Failed tries in a row.
+    #[serde(default)]
+    pub(super) failures: u32,
+    /// When to try again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) retry: Option<Time>,
+}
+
+impl Relation {
+    /// Whether there is nothing to remember.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.is_own() && self.watcher.is_none()
+    }
+
+    /// Whether the user himself made something of it, as opposed to being watched.
+    pub(super) fn is_own(&self) -> bool {
+        self.contact.is_some()
+            || self.blocked
+            || self.decision.is_some()
+            || self.subscription.is_some()
+    }
+}
+
+impl Subscription {
+    /// Just asked for.
+    pub(super) fn new() -> Self {
+        Self {
+            state: SubscriptionState::Pending,
+            presence: Known::default(),
+            failures: 0,
+            retry: None,
+        }
+    }
+}

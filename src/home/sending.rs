@@ -1,0 +1,130 @@
+//! Messages of our users: one request per message, whoever the recipient is.
+
+use crate::sap::element::{Act, Outcome, Time};
+use crate::ssp::address::{Address, Kind};
+use crate::ssp::common::{
+    ContentData, GroupId, MessageInfo, MetaInfo, Recipient, Sender, User as UserElement,
+};
+use crate::ssp::datetime::DateTime;
+use crate::ssp::primitive::message::SendMessageRequest;
+use crate::ssp::status::{Code, Status};
+
+use super::client::{ClientKey, Event};
+use super::core::{Asked, Core};
+use super::user::User;
+use super::{effective, watching};
+
+/// Bytes of a message id given by a client.
+const MAX_ID: usize = 128;
+
+/// A text that a client wants to send.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) to: Address,
+    pub(super) text: String,
+    pub(super) report: bool,
+    pub(super) id: Option<String>,
+}
+
+impl User {
+    /// Sends a text. What is wrong with it the client is told at once.
+    pub(super) fn send(
+        &mut self,
+        core: &mut Core,
+        client: ClientKey,
+        draft: Draft,
+        now: Time,
+        out: &mut Vec<Act>,
+    ) {
+        let Draft {
+            to,
+            text,
+            report,
+            id,
+        } = draft;
+        let refuse = |core: &mut Core, code, why: &str| {
+            core.tell(client, Event::error("message", Some(&to), code, why));
+        };
+        if !to.is_valid() || to.kind() == Kind::Service {
+            return refuse(core, Code::ADDRESS, "The address names nobody.");
+        }
+        if text.len() > core.settings.max_text {
+            return refuse(core, Code::BAD_PARAMETER, "The text is too long.");
+        }
+        let usable = |id: &String| {
+            (1..=MAX_ID).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())
+        };
+        if id.as_ref().is_some_and(|id| !usable(id)) {
+            return refuse(
+                core,
+                Code::BAD_PARAMETER,
+                "A message id is at most 128 printable ASCII characters without spaces.",
+            );
+        }
+        if !self.may_ask(core) {
+            return core.tell(client, watching::too_many_requests("message", &to));
+        }
+        let id = id.unwrap_or_else(|| core.message_id());
+        let validity = core.settings.offline_validity;
+        let own = self.address(core);
+        let content = ContentData::text(&text);
+        let request = SendMessageRequest {
+            delivery_report: report,
+            meta: Some(MetaInfo::of_user(core.domain(), own.clone())),
+            info: MessageInfo {
+                message_id: Some(id.clone()),
+                uri: None,
+                content_type: Some(content.content_type.clone()),
+                content_name: None,
+                content_size: u64::try_from(content.bytes.len()).ok(),
+                validity: Some(validity),
+                recipients: vec![if to.kind() == Kind::Resource {
+                    Recipient::Group(GroupId { group: to.clone() })
+                } else {
+                    Recipient::User(UserElement::new(to.clone()))
+                }],
+                recipient_display: None,
+                sender: Some(Sender::user(UserElement::new(own))),
+                date_time: Some(DateTime::from_millis(now.0)),
+            },
+            content: Some(content),
+        };
+        let asked = Asked::Message { id, to };
+        let expires = now.plus_seconds(validity);
+        self.ask(core, Some(client), asked, request, expires, out);
+    }
+
+    /// The recipient's side has answered to a message. The client that sent it is told; if it is
+    /// gone, a refusal is told to the user's other clients or kept for the next login.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn message_answered(
+        &mut self,
+        core: &mut Core,
+        client: Option<ClientKey>,
+        id: String,
+        to: Address,
+        status: &Status,
+        now: Time,
+        out: &mut Vec<Act>,
+    ) {
+        let verdict = effective(status);
+        // A message that this domain took for one of its users ends with him, not here.
+        let outcome = if !verdict.is_success() {
+            Some(Outcome::Refused(verdict.0))
+        } else if to.domain() == core.domain() {
+            None
+        } else {
+            Some(Outcome::Relayed)
+        };
+        if let Some(outcome) = outcome {
+            let message = id.clone();
+            out.push(Act::Outcome { message, outcome });
+        }
+        let event = Event::sent(id, to, status);
+        match client.filter(|client| self.clients.contains(client)) {
+            Some(client) => core.tell(client, event),
+            None if verdict.is_success() => {}
+            None => self.tell_or_keep(core, event, now, out),
+        }
+    }
+}

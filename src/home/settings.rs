@@ -1,0 +1,82 @@
+//! What an operator decides about the home domain.
+
+/// Who may see a user's presence without having been told by the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Authorization {
+    /// Members of the contact list; everybody else is put to the user as a question.
+    #[default]
+    Ask,
+    /// Members of the contact list; nobody else, and the user is not asked.
+    Contacts,
+}
+
+/// Settings of a home domain. Every number bounds a table or a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HomeSettings {
+    /// The domain whose users live here, in lower case.
+    pub domain: String,
+    /// Name of the provider, for `GetSPInfoResponse`.
+    pub name: Option<String>,
+    /// The provider in words.
+    pub description: Option<String>,
+    /// The provider's site.
+    pub url: Option<String>,
+    /// Whether `echo@domain` exists and answers every message with itself.
+    pub echo: bool,
+    /// Who may see presence.
+    pub default_authorization: Authorization,
+    /// Seconds a message waits at most for its recipient; also the validity given to messages
+    /// of our users.
+    pub offline_validity: u64,
+    /// Seconds after which a subscription, a presence query or a notice is given up.
+    pub request_validity: u64,
+    /// Users of the domain.
+    pub max_users: usize,
+    /// Clients of one user at the same time.
+    pub max_clients: usize,
+    /// Addresses a user keeps something about himself: contacts, blocked ones, decisions,
+    /// subscriptions.
+    pub max_contacts: usize,
+    /// Watchers of one user.
+    pub max_watchers: usize,
+    /// Messages that wait for one user.
+    pub max_offline: usize,
+    /// Bytes of content that wait for one user.
+    pub max_offline_bytes: usize,
+    /// Messages of which one user's inbox remembers that they were delivered, to recognise
+    /// duplicates.
+    pub max_remembered: usize,
+    /// Reports and refusals that wait for one user.
+    pub max_notices: usize,
+    /// Requests of one user that wait for their answer.
+    pub max_requests: usize,
+    /// Bytes of text in a message that a client of ours sends.
+    pub max_text: usize,
+}
+
+impl HomeSettings {
+    /// The defaults for a domain.
+    pub fn new(domain: &str) -> Self {
+        Self {
+            domain: domain.to_ascii_lowercase(),
+            name: None,
+            description: None,
+            url: None,
+            echo: false,
+            default_authorization: Authorization::Ask,
+            offline_validity: 7 * 86_400,
+            request_validity: 120,
+            max_users: 100_000,
+            max_clients: 8,
+            max_contacts: 1000,
+            max_watchers: 1000,
+            max_offline: 500,
+            max_offline_bytes: 4 * 1024 * 1024,
+            max_remembered: 1000,
+            max_notices: 200,
+            max_requests: 500,
+            max_text: 64 * 1024,
+        }
+    }
+}

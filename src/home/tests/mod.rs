@@ -1,0 +1,281 @@
+//! The home domain in a pretended world: a store, a clock, clients, and a SAP that knows only
+//! this domain and notes what leaves it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod messages;
+mod presence;
+mod restart;
+mod users;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::*;
+use crate::sap::element::Outcome;
+use crate::ssp::common::{
+    ContentData, MessageInfo, MetaInfo, Recipient, Sender, User as UserElement,
+};
+use crate::ssp::primitive::message::SendMessageRequest;
+use crate::store::Write;
+
+pub(super) const HOME: &str = "home.test";
+pub(super) const START: Time = Time(1_700_000_000_000);
+
+pub(super) struct World {
+    pub(super) home: Home,
+    settings: HomeSettings,
+    pub(super) store: BTreeMap<String, Vec<u8>>,
+    pub(super) now: Time,
+    /// What left the domain and waits there for an answer.
+    pub(super) outbox: Vec<(Token, Primitive)>,
+    /// Answers to requests from outside.
+    pub(super) answers: BTreeMap<RequestId, Primitive>,
+    pub(super) events: BTreeMap<ClientKey, Vec<Event>>,
+    pub(super) outcomes: Vec<(String, Outcome)>,
+    ours: BTreeMap<RequestId, Token>,
+    requests: u64,
+    starts: u64,
+}
+
+pub(super) fn address(text: &str) -> Address {
+    Address::new(text)
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub(super) fn with(change: impl FnOnce(&mut HomeSettings)) -> Self {
+        let mut settings = HomeSettings::new(HOME);
+        change(&mut settings);
+        Self {
+            home: Home::new(settings.clone(), 0),
+            settings,
+            store: BTreeMap::new(),
+            now: START,
+            outbox: Vec::new(),
+            answers: BTreeMap::new(),
+            events: BTreeMap::new(),
+            outcomes: Vec::new(),
+            ours: BTreeMap::new(),
+            requests: 0,
+            starts: 0,
+        }
+    }
+
+    /// With users alice, bob and carol.
+    pub(super) fn peopled() -> Self {
+        let mut world = Self::new();
+        for name in ["alice", "bob", "carol"] {
+            world.add(name);
+        }
+        world
+    }
+
+    pub(super) fn add(&mut self, name: &str) {
+        let mut out = Vec::new();
+        self.home
+            .add_user(name, "hash".to_owned(), self.now, &mut out)
+            .unwrap();
+        self.settle(out);
+    }
+
+    pub(super) fn open(&mut self, client: u64, user: &str) {
+        let mut out = Vec::new();
+        self.home
+            .client_open(ClientKey(client), user, self.now, &mut out)
+            .unwrap();
+        self.settle(out);
+    }
+
+    pub(super) fn close(&mut self, client: u64) {
+        let mut out = Vec::new();
+        self.home
+            .client_close(ClientKey(client), self.now, &mut out);
+        self.settle(out);
+    }
+
+    pub(super) fn say(&mut self, client: u64, command: &str) {
+        let command = serde_json::from_str(command).unwrap();
+        let mut out = Vec::new();
+        self.home
+            .client(ClientKey(client), command, self.now, &mut out);
+        self.settle(out);
+    }
+
+    /// A request or notice from outside; its answer, if it is answered.
+    pub(super) fn deliver(
+        &mut self,
+        from: &str,
+        user: Option<&str>,
+        primitive: impl Into<Primitive>,
+    ) -> Option<Primitive> {
+        self.requests += 1;
+        let id = RequestId(self.requests);
+        let mut out = Vec::new();
+        let delivered = Delivered {
+            id: Some(id),
+            from_domain: from.to_owned(),
+            user: user.map(address),
+            primitive: primitive.into(),
+            expires: self.now.plus_seconds(20),
+        };
+        self.home.deliver(delivered, self.now, &mut out);
+        self.settle(out);
+        self.answers.remove(&id)
+    }
+
+    /// Answers the oldest thing in the outbox that is called `name`.
+    pub(super) fn answer(&mut self, name: &str, answer: impl Into<Primitive>) {
+        let at = self
+            .outbox
+            .iter()
+            .position(|(_, primitive)| primitive.name() == name)
+            .unwrap_or_else(|| panic!("no {name} in {:?}", self.outbox));
+        let (token, _) = self.outbox.remove(at);
+        let mut out = Vec::new();
+        self.home.answer(token, &answer.into(), self.now, &mut out);
+        self.settle(out);
+    }
+
+    pub(super) fn wait(&mut self, seconds: u64) {
+        let end = self.now.plus_seconds(seconds);
+        while let Some(at) = self.home.next_timeout().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            let mut out = Vec::new();
+            self.home.timeout(self.now, &mut out);
+            self.settle(out);
+        }
+        self.now = end;
+    }
+
+    /// Ends the process and starts it anew on the same store. Clients are gone.
+    pub(super) fn restart(&mut self) {
+        self.starts += 1;
+        self.home = Home::new(self.settings.clone(), self.starts << 32);
+        for (key, value) in &self.store {
+            assert!(key.starts_with(Home::PREFIX));
+            self.home.restore(key, value).unwrap();
+        }
+    }
+
+    /// What a client was told since it was last asked.
+    pub(super) fn heard(&mut self, client: u64) -> Vec<Event> {
+        self.events.remove(&ClientKey(client)).unwrap_or_default()
+    }
+
+    /// What left the domain since it was last asked.
+    pub(super) fn sent(&mut self) -> Vec<Primitive> {
+        self.outbox
+            .drain(..)
+            .map(|(_, primitive)| primitive)
+            .collect()
+    }
+
+    fn settle(&mut self, acts: Vec<Act>) {
+        let mut acts: VecDeque<Act> = acts.into();
+        self.collect();
+        while let Some(act) = acts.pop_front() {
+            let mut out = Vec::new();
+            match act {
+                Act::Write(Write::Put { key, value }) => {
+                    self.store.insert(key, value);
+                }
+                Act::Write(Write::Delete { key }) => {
+                    self.store.remove(&key);
+                }
+                Act::Outcome { message, outcome } => self.outcomes.push((message, outcome)),
+                Act::Respond { to, primitive } => match self.ours.remove(&to) {
+                    Some(token) => self.home.answer(token, &primitive, self.now, &mut out),
+                    None => assert!(self.answers.insert(to, primitive).is_none()),
+                },
+                Act::Request {
+                    token,
+                    primitive,
+                    expires,
+                } => {
+                    let (target, meta) = envelope(&primitive);
+                    if target.domain() == HOME {
+                        self.requests += 1;
+                        let id = RequestId(self.requests);
+                        self.ours.insert(id, token);
+                        let delivered = Delivered {
+                            id: Some(id),
+                            from_domain: HOME.to_owned(),
+                            user: meta.user().map(|user| user.user.clone()),
+                            primitive,
+                            expires,
+                        };
+                        self.home.deliver(delivered, self.now, &mut out);
+                    } else {
+                        self.outbox.push((token, primitive));
+                    }
+                }
+            }
+            self.collect();
+            acts.extend(out);
+        }
+    }
+
+    fn collect(&mut self) {
+        for (client, event) in self.home.take_events() {
+            self.events.entry(client).or_default().push(event);
+        }
+    }
+}
+
+/// Where a primitive goes, and who asks.
+fn envelope(primitive: &Primitive) -> (Address, MetaInfo) {
+    use crate::ssp::primitive::common::Id;
+    let (target, meta) = match primitive {
+        Primitive::SendMessageRequest(p) => (p.info.recipients[0].address(), &p.meta),
+        Primitive::DeliveryStatusReport(p) => (p.info.recipients[0].address(), &p.meta),
+        Primitive::SubscribeRequest(p) => (&p.users[0].user, &p.meta),
+        Primitive::UnsubscribeRequest(p) => (&p.users[0].user, &p.meta),
+        Primitive::GetPresenceRequest(p) => (&p.users[0].user, &p.meta),
+        Primitive::PresenceNotification(p) => (&p.watchers[0].user, &p.meta),
+        Primitive::VerifyIDRequest(p) => match &p.ids.ids[0] {
+            Id::User(id) => (&id.user, &p.meta),
+            other => panic!("{other:?}"),
+        },
+        other => panic!("nobody should send {}", other.name()),
+    };
+    (target.clone(), meta.clone().expect("every request has it"))
+}
+
+/// A text message as another domain sends it.
+pub(super) fn text(id: &str, from: &str, to: &[&str], text: &str) -> SendMessageRequest {
+    let from = address(from);
+    SendMessageRequest {
+        delivery_report: false,
+        meta: Some(MetaInfo::of_user(from.domain(), from.clone())),
+        info: MessageInfo {
+            message_id: Some(id.to_owned()),
+            uri: None,
+            content_type: Some("text/plain".to_owned()),
+            content_name: None,
+            content_size: None,
+            validity: None,
+            recipients: to
+                .iter()
+                .map(|to| Recipient::User(UserElement::new(address(to))))
+                .collect(),
+            recipient_display: None,
+            sender: Some(Sender::user(UserElement::new(from))),
+            date_time: None,
+        },
+        content: Some(ContentData::text(text)),
+    }
+}
+
+/// The texts among events, with their senders.
+pub(super) fn texts(events: &[Event]) -> Vec<(String, String)> {
+    events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Message { from, text, .. } => Some((from.bare().to_owned(), text.clone())),
+            _ => None,
+        })
+        .collect()
+}

@@ -1,0 +1,494 @@
+//! Presence: watchers, authorization, subscriptions of our own users.
+
+use super::*;
+use crate::ssp::common::{AttributeList, PresenceValue, UserId, VerUserId};
+use crate::ssp::presence::{Attribute, AttributeName, PresenceSubList};
+use crate::ssp::primitive::presence::{
+    GetPresenceRequest, GetPresenceResponse, PresenceNotification, SubscribeRequest,
+    UnsubscribeRequest,
+};
+
+const ZOE: &str = "zoe@far.test";
+
+fn list(names: &[AttributeName]) -> AttributeList {
+    AttributeList {
+        presence: Some(PresenceSubList::request(names.iter().cloned())),
+    }
+}
+
+fn subscribe(world: &mut World, watcher: &str, to: &[&str], names: &[AttributeName]) -> Status {
+    let request = SubscribeRequest {
+        meta: None,
+        users: to.iter().map(|to| UserId { user: address(to) }).collect(),
+        attributes: Some(list(names)),
+    };
+    let domain = watcher.rsplit('@').next().unwrap().to_owned();
+    match world.deliver(&domain, Some(watcher), request) {
+        Some(Primitive::Status(status)) => *status,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The notifications that left: watchers, and the value of one attribute (`-` for unknown).
+fn notified(world: &mut World, name: &AttributeName) -> Vec<(Vec<String>, Option<String>)> {
+    let notices = world.sent().into_iter().map(|primitive| match primitive {
+        Primitive::PresenceNotification(notice) => *notice,
+        other => panic!("{other:?}"),
+    });
+    notices
+        .map(|notice| {
+            let watchers = notice.watchers.iter();
+            let value = notice.values.first().map(|value| {
+                let list = value.presence.as_ref().unwrap();
+                let simple = list.get(name).and_then(Attribute::simple);
+                simple.unwrap_or("-").to_owned()
+            });
+            let watchers = watchers.map(|user| user.user.bare().to_owned()).collect();
+            (watchers, value)
+        })
+        .collect()
+}
+
+fn one(watcher: &str, value: Option<&str>) -> Vec<(Vec<String>, Option<String>)> {
+    vec![(vec![watcher.to_owned()], value.map(str::to_owned))]
+}
+
+#[test]
+fn a_contact_sees_presence_at_once_and_on_every_change() {
+    let mut world = World::peopled();
+    world.open(1, "bob");
+    world.say(
+        1,
+        r#"{"do":"add_contact","user":"zoe@far.test","name":"Zoë"}"#,
+    );
+    world.close(1);
+    assert_eq!(
+        subscribe(&mut world, ZOE, &["bob@home.test"], &[]),
+        Status::ok()
+    );
+    let online = AttributeName::OnlineStatus;
+    assert_eq!(notified(&mut world, &online), one(ZOE, Some("F")));
+    world.open(1, "bob");
+    world.open(2, "bob");
+    assert_eq!(notified(&mut world, &online), one(ZOE, Some("T")));
+    assert!(
+        !world
+            .heard(1)
+            .iter()
+            .any(|event| matches!(event, Event::AuthorizationRequest { .. }))
+    );
+    world.say(
+        1,
+        r#"{"do":"presence","availability":"discreet","text":"busy","mood":"sleepy"}"#,
+    );
+    let sent = world.sent();
+    let [Primitive::PresenceNotification(notice)] = &sent[..] else {
+        panic!("{sent:?}");
+    };
+    let values = notice.values[0].presence.as_ref().unwrap();
+    let simple = |name| {
+        values
+            .get(&name)
+            .and_then(Attribute::simple)
+            .map(str::to_owned)
+    };
+    assert_eq!(
+        simple(AttributeName::UserAvailability).as_deref(),
+        Some("DISCREET")
+    );
+    assert_eq!(simple(AttributeName::StatusText).as_deref(), Some("busy"));
+    assert_eq!(simple(AttributeName::StatusMood).as_deref(), Some("SLEEPY"));
+    let order: Vec<_> = values.attributes.iter().map(|a| a.name.clone()).collect();
+    assert!(order.is_sorted());
+    assert_eq!(notice.values[0].user, address("bob@home.test"));
+    // Nothing new, nothing said.
+    world.say(1, r#"{"do":"presence","text":"busy"}"#);
+    world.close(2);
+    assert_eq!(world.sent(), []);
+    world.close(1);
+    assert_eq!(notified(&mut world, &online), one(ZOE, Some("F")));
+}
+
+#[test]
+fn watchers_of_one_domain_share_a_notification() {
+    let mut world = World::peopled();
+    world.open(1, "bob");
+    let text = AttributeName::StatusText;
+    for (watcher, names) in [
+        ("u1@far.test", vec![]),
+        ("u2@far.test", vec![]),
+        ("u3@near.test", vec![]),
+        ("u4@far.test", vec![text.clone()]),
+        ("u5@far.test", vec![AttributeName::UserAvailability]),
+    ] {
+        world.say(1, &format!(r#"{{"do":"add_contact","user":"{watcher}"}}"#));
+        subscribe(&mut world, watcher, &["bob@home.test"], &names);
+    }
+    world.sent();
+    world.say(1, r#"{"do":"presence","text":"new"}"#);
+    let mut sent = notified(&mut world, &text);
+    sent.sort();
+    let some = |names: &[&str]| {
+        let names = names
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect::<Vec<_>>();
+        (names, Some("new".to_owned()))
+    };
+    assert_eq!(
+        sent,
+        [
+            some(&["u1@far.test", "u2@far.test"]),
+            some(&["u3@near.test"]),
+            some(&["u4@far.test"]),
+        ]
+    );
+}
+
+#[test]
+fn a_stranger_is_put_to_the_user_and_sees_nothing_until_then() {
+    let mut world = World::peopled();
+    subscribe(&mut world, ZOE, &["bob@home.test"], &[]);
+    let online = AttributeName::OnlineStatus;
+    assert_eq!(notified(&mut world, &online), one(ZOE, None));
+    world.restart();
+    world.open(1, "bob");
+    let asked = Event::AuthorizationRequest { user: address(ZOE) };
+    assert!(world.heard(1).contains(&asked));
+    assert_eq!(world.sent(), []);
+    // Asking again does not ask the user again.
+    subscribe(&mut world, ZOE, &["bob@home.test"], &[]);
+    assert_eq!(notified(&mut world, &online), one(ZOE, None));
+    assert_eq!(world.heard(1), []);
+
+    world.say(
+        1,
+        r#"{"do":"authorize","user":"zoe@far.test","accept":true}"#,
+    );
+    assert_eq!(notified(&mut world, &online), one(ZOE, Some("T")));
+    world.say(
+        1,
+        r#"{"do":"authorize","user":"zoe@far.test","accept":false}"#,
+    );
+    assert_eq!(notified(&mut world, &online), one(ZOE, Some("-")));
+    world.say(1, r#"{"do":"presence","text":"secret"}"#);
+    assert_eq!(world.sent(), []);
+    world.restart();
+    subscribe(&mut world, ZOE, &["bob@home.test"], &[]);
+    assert_eq!(notified(&mut world, &online), one(ZOE, Some("-")));
+    world.open(2, "bob");
+    assert!(!world.heard(2).contains(&asked));
+    // After a cancelled decision the next subscription asks anew.
+    world.say(2, r#"{"do":"cancel_authorization","user":"zoe@far.test"}"#);
+    world.heard(2);
+    subscribe(&mut world, ZOE, &["bob@home.test"], &[]);
+    assert_eq!(world.heard(2), [asked]);
+}
+
+#[test]
+fn the_user_is_not_asked_where_only_contacts_may_see() {
+    let mut world = World::with(|s| s.default_authorization = Authorization::Contacts);
+    world.add("bob");
+    world.open(1, "bob");
+    world.heard(1);
+    subscribe(&mut world, ZOE, &["bob@home.test"], &[]);
+    assert_eq!(world.heard(1), []);
+    world.sent();
+    world.say(1, r#"{"do":"add_contact","user":"zoe@far.test"}"#);
+    let online = AttributeName::OnlineStatus;
+    assert_eq!(notified(&mut world, &online), one(ZOE, Some("T")));
+    world.say(1, r#"{"do":"remove_contact","user":"zoe@far.test"}"#);
+    assert_eq!(notified(&mut world, &online), one(ZOE, Some("-")));
+}
+
+#[test]
+fn each_publisher_has_a_verdict_and_the_table_a_bound() {
+    let mut world = World::with(|settings| settings.max_watchers = 1);
+    world.add("bob");
+    let to = ["bob@home.test", "nobody@home.test", "x@third.test"];
+    let status = subscribe(&mut world, ZOE, &to, &[]);
+    let codes: Vec<u16> = status.details.iter().map(|detail| detail.code.0).collect();
+    assert_eq!((status.code.0, codes), (201, vec![531, 516]));
+    assert_eq!(
+        subscribe(&mut world, ZOE, &["bob@home.test"], &[]).code.0,
+        200
+    );
+    let other = subscribe(&mut world, "yan@far.test", &["bob@home.test"], &[]);
+    assert_eq!(other.code.0, 503);
+    let nobody = SubscribeRequest {
+        meta: None,
+        users: Vec::new(),
+        attributes: None,
+    };
+    let answer = world.deliver("far.test", None, nobody);
+    assert!(matches!(answer, Some(Primitive::Status(status)) if status.code.0 == 402));
+}
+
+#[test]
+fn an_unsubscribed_watcher_hears_no_more() {
+    let mut world = World::peopled();
+    world.open(1, "bob");
+    world.say(1, r#"{"do":"add_contact","user":"zoe@far.test"}"#);
+    subscribe(&mut world, ZOE, &["bob@home.test"], &[]);
+    world.heard(1);
+    world.say(1, r#"{"do":"watchers"}"#);
+    let watchers = world.heard(1);
+    assert!(
+        matches!(&watchers[..], [Event::Watchers { watchers }] if watchers.len() == 1
+            && watchers[0].state == client::Standing::Authorized)
+    );
+    let request = UnsubscribeRequest {
+        meta: None,
+        users: vec![UserId {
+            user: address("bob@home.test"),
+        }],
+    };
+    let answer = world.deliver("far.test", Some(ZOE), request);
+    assert_eq!(answer, Some(Status::ok().into()));
+    world.sent();
+    world.say(1, r#"{"do":"presence","text":"new"}"#);
+    assert_eq!(world.sent(), []);
+}
+
+#[test]
+fn presence_is_given_once_to_those_who_may_see_it() {
+    let mut world = World::peopled();
+    world.open(1, "bob");
+    world.say(1, r#"{"do":"add_contact","user":"zoe@far.test"}"#);
+    let request = |names: &[&str]| GetPresenceRequest {
+        meta: None,
+        users: names
+            .iter()
+            .map(|name| VerUserId {
+                user: address(name),
+                version: None,
+            })
+            .collect(),
+        attributes: Some(list(&[AttributeName::OnlineStatus])),
+    };
+    let mut get = |names: &[&str]| match world.deliver("far.test", Some(ZOE), request(names)) {
+        Some(Primitive::GetPresenceResponse(response)) => *response,
+        other => panic!("{other:?}"),
+    };
+    let response = get(&["bob@home.test", "alice@home.test"]);
+    assert_eq!(response.status, Some(Status::ok()));
+    assert_eq!(response.values.len(), 1);
+    let values = response.values[0].presence.as_ref().unwrap();
+    assert_eq!(
+        values.attributes,
+        [Attribute::value(AttributeName::OnlineStatus, "T")]
+    );
+    let unknown = get(&["nobody@home.test"]);
+    assert_eq!(unknown.status.unwrap().code.0, 531);
+    // Nobody became a watcher, nobody was asked.
+    world.heard(1);
+    world.say(1, r#"{"do":"watchers"}"#);
+    assert!(matches!(&world.heard(1)[..], [Event::Watchers { watchers }] if watchers.is_empty()));
+}
+
+fn news(watcher: &str, of: &str, attributes: Vec<Attribute>) -> PresenceNotification {
+    PresenceNotification {
+        meta: None,
+        watchers: vec![UserElement::new(address(watcher))],
+        values: vec![PresenceValue {
+            user: address(of),
+            presence: Some(PresenceSubList { attributes }),
+        }],
+    }
+}
+
+#[test]
+fn a_subscription_of_ours_asks_one_publisher_and_learns_from_notifications() {
+    let mut world = World::peopled();
+    world.open(1, "alice");
+    world.say(1, r#"{"do":"subscribe","user":"zoe@far.test"}"#);
+    let Some((_, Primitive::SubscribeRequest(request))) = world.outbox.first().cloned() else {
+        panic!("nothing sent");
+    };
+    assert_eq!(request.users.len(), 1);
+    let asking = request.meta.as_ref().unwrap().user().unwrap().clone();
+    assert_eq!(
+        (asking.user, asking.client),
+        (address("alice@home.test"), None)
+    );
+    world.answer("SubscribeRequest", Status::ok());
+    world.heard(1);
+    let online = Attribute::value(AttributeName::OnlineStatus, "T");
+    let text = Attribute::value(AttributeName::StatusText, "hi");
+    let notice = news("alice@home.test", ZOE, vec![online, text]);
+    world.deliver("far.test", None, notice.clone());
+    world.deliver("far.test", None, notice);
+    let events = world.heard(1);
+    let [Event::Presence { user, presence }] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert_eq!(*user, address(ZOE));
+    assert_eq!(
+        (presence.online, presence.text.as_deref()),
+        (Some(true), Some("hi"))
+    );
+    // Nobody subscribed to these.
+    world.deliver("far.test", None, news("bob@home.test", ZOE, Vec::new()));
+    world.deliver(
+        "far.test",
+        None,
+        news(
+            "alice@home.test",
+            "yan@far.test",
+            vec![Attribute::value(AttributeName::OnlineStatus, "T")],
+        ),
+    );
+    assert_eq!(world.heard(1), []);
+    world.restart();
+    world.open(2, "alice");
+    world.heard(2);
+    world.say(2, r#"{"do":"contacts"}"#);
+    let events = world.heard(2);
+    let [Event::Contacts { contacts }] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert_eq!(contacts.len(), 1);
+    assert_eq!(contacts[0].presence.text.as_deref(), Some("hi"));
+    assert_eq!(
+        contacts[0].subscription,
+        Some(client::SubscriptionState::Active)
+    );
+    world.say(2, r#"{"do":"unsubscribe","user":"zoe@far.test"}"#);
+    assert!(matches!(
+        &world.sent()[..],
+        [Primitive::UnsubscribeRequest(_)]
+    ));
+}
+
+#[test]
+fn a_subscription_is_tried_again_while_the_way_is_shut() {
+    let mut world = World::peopled();
+    world.open(1, "alice");
+    world.say(1, r#"{"do":"subscribe","user":"zoe@far.test"}"#);
+    world.answer("SubscribeRequest", Status::new(Code::UNAVAILABLE));
+    world.wait(29);
+    assert!(world.outbox.is_empty());
+    world.restart();
+    world.wait(1);
+    world.answer("SubscribeRequest", Status::new(Code::TIMEOUT));
+    world.wait(60);
+    world.open(1, "alice");
+    world.heard(1);
+    world.answer("SubscribeRequest", Status::new(Code::UNKNOWN_USER));
+    assert!(matches!(
+        &world.heard(1)[..],
+        [Event::Error { status: 531, .. }]
+    ));
+    world.wait(100_000);
+    assert!(world.outbox.is_empty());
+    assert_eq!(world.home.next_timeout(), None);
+}
+
+#[test]
+fn presence_asked_for_once_comes_back_to_the_client() {
+    let mut world = World::peopled();
+    world.open(1, "alice");
+    world.heard(1);
+    world.say(1, r#"{"do":"get_presence","user":"zoe@far.test"}"#);
+    let mut response = GetPresenceResponse {
+        status: Some(Status::ok()),
+        values: news("", ZOE, vec![Attribute::value(AttributeName::Alias, "Z")]).values,
+    };
+    world.answer("GetPresenceRequest", response.clone());
+    assert!(
+        matches!(&world.heard(1)[..], [Event::Presence { presence, .. }] if presence.alias.as_deref() == Some("Z"))
+    );
+    world.say(1, r#"{"do":"get_presence","user":"zoe@far.test"}"#);
+    response.status = Some(Status::new(Code::UNKNOWN_USER));
+    world.answer("GetPresenceRequest", response);
+    assert!(matches!(
+        &world.heard(1)[..],
+        [Event::Error { status: 531, .. }]
+    ));
+}
+
+#[test]
+fn users_of_the_domain_watch_each_other() {
+    let mut world = World::peopled();
+    world.open(1, "alice");
+    world.open(2, "bob");
+    world.say(1, r#"{"do":"subscribe","user":"bob"}"#);
+    world.say(2, r#"{"do":"authorize","user":"alice","accept":true}"#);
+    world.heard(1);
+    world.say(
+        2,
+        r#"{"do":"presence","availability":"not_available","alias":"Bobby"}"#,
+    );
+    let events = world.heard(1);
+    let [Event::Presence { user, presence }] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert_eq!(*user, address("bob@home.test"));
+    assert_eq!(
+        presence.availability,
+        Some(client::Availability::NotAvailable)
+    );
+    assert_eq!(presence.alias.as_deref(), Some("Bobby"));
+    let mut out = Vec::new();
+    world.home.remove_user("bob", world.now, &mut out).unwrap();
+    world.settle(out);
+    assert!(
+        matches!(&world.heard(1)[..], [Event::Presence { presence, .. }] if !presence.authorized)
+    );
+    assert_eq!(world.sent(), []);
+}
+
+#[test]
+fn echo_shows_itself_to_everybody() {
+    let mut world = World::with(|settings| settings.echo = true);
+    subscribe(&mut world, ZOE, &["echo@home.test"], &[]);
+    let online = AttributeName::OnlineStatus;
+    assert_eq!(notified(&mut world, &online), one(ZOE, Some("T")));
+    world.restart();
+    world.wait(1);
+    assert_eq!(world.sent(), []);
+}
+
+#[test]
+fn after_a_restart_watchers_learn_that_nobody_is_online() {
+    let mut world = World::peopled();
+    world.open(1, "bob");
+    world.say(1, r#"{"do":"add_contact","user":"zoe@far.test"}"#);
+    world.say(1, r#"{"do":"presence","text":"here"}"#);
+    subscribe(&mut world, ZOE, &["bob@home.test"], &[]);
+    world.sent();
+    world.restart();
+    world.wait(1);
+    let sent = world.sent();
+    let [Primitive::PresenceNotification(notice)] = &sent[..] else {
+        panic!("{sent:?}");
+    };
+    let values = notice.values[0].presence.as_ref().unwrap();
+    let simple = |name| {
+        values
+            .get(&name)
+            .and_then(Attribute::simple)
+            .map(str::to_owned)
+    };
+    assert_eq!(simple(AttributeName::OnlineStatus).as_deref(), Some("F"));
+    assert_eq!(simple(AttributeName::StatusText).as_deref(), Some("here"));
+    world.restart();
+    world.wait(1);
+    assert_eq!(world.sent(), []);
+}
+
+#[test]
+fn a_domain_whose_way_was_shut_is_told_anew() {
+    let mut world = World::peopled();
+    world.open(1, "bob");
+    for watcher in ["zoe@far.test", "yan@near.test"] {
+        world.say(1, &format!(r#"{{"do":"add_contact","user":"{watcher}"}}"#));
+        subscribe(&mut world, watcher, &["bob@home.test"], &[]);
+    }
+    world.sent();
+    let mut out = Vec::new();
+    world.home.refresh_domains(|domain| domain == "far.test", world.now, &mut out);
+    world.settle(out);
+    let online = AttributeName::OnlineStatus;
+    assert_eq!(notified(&mut world, &online), one(ZOE, Some("T")));
+}

@@ -1,0 +1,187 @@
+//! Accounts, and what is answered to everything else.
+
+use super::*;
+use crate::ssp::common::{GroupId, UserId};
+use crate::ssp::presence::Item;
+use crate::ssp::primitive::Unknown;
+use crate::ssp::primitive::common::{GetSPInfoRequest, Id, IdList, VerifyIDRequest};
+use crate::ssp::primitive::group::JoinGroupRequest;
+
+#[test]
+fn names_are_checked_and_taken_once() {
+    let mut world = World::with(|settings| {
+        settings.echo = true;
+        settings.max_users = 2;
+    });
+    let mut out = Vec::new();
+    let mut add =
+        |home: &mut Home, name: &str| home.add_user(name, "h".to_owned(), START, &mut out);
+    for bad in ["", "a/b", "a b", "a@b", "a+b", &"x".repeat(65)] {
+        assert_eq!(
+            add(&mut world.home, bad),
+            Err(UserError::Invalid(bad.to_owned()))
+        );
+    }
+    assert_eq!(
+        add(&mut world.home, "Echo"),
+        Err(UserError::Exists("echo".to_owned()))
+    );
+    assert_eq!(add(&mut world.home, "Alice"), Ok(()));
+    assert_eq!(
+        add(&mut world.home, "alice"),
+        Err(UserError::Exists("alice".to_owned()))
+    );
+    assert_eq!(add(&mut world.home, "bob"), Err(UserError::Full("user")));
+    assert_eq!(world.home.users().collect::<Vec<_>>(), ["alice"]);
+}
+
+#[test]
+fn passwords_change_and_last() {
+    let mut world = World::peopled();
+    let mut out = Vec::new();
+    world
+        .home
+        .set_password_hash("Alice", "new".to_owned(), &mut out)
+        .unwrap();
+    world.settle(out);
+    world.restart();
+    assert_eq!(world.home.password_hash("alice"), Some("new"));
+    assert_eq!(world.home.password_hash("bob"), Some("hash"));
+    assert_eq!(world.home.password_hash("nobody"), None);
+}
+
+#[test]
+fn a_removed_user_leaves_nothing_behind() {
+    let mut world = World::peopled();
+    world.store.clear();
+    world.home = Home::new(HomeSettings::new(HOME), 9);
+    world.add("alice");
+    world.open(1, "alice");
+    world.say(1, r#"{"do":"subscribe","user":"zoe@far.test"}"#);
+    world.say(1, r#"{"do":"add_contact","user":"zoe@far.test"}"#);
+    world.say(1, r#"{"do":"message","to":"zoe@far.test","text":"hi"}"#);
+    world.close(1);
+    let mut waiting = text("m1", "zoe@far.test", &["alice@home.test"], "hello");
+    waiting.delivery_report = true;
+    world.deliver("far.test", Some("zoe@far.test"), waiting);
+    world.sent();
+
+    let mut out = Vec::new();
+    world
+        .home
+        .remove_user("alice", world.now, &mut out)
+        .unwrap();
+    world.settle(out);
+    assert_eq!(world.store, BTreeMap::new());
+    assert_eq!(world.home.next_timeout(), None);
+    assert_eq!(world.outcomes, [("m1".to_owned(), Outcome::Refused(531))]);
+    let sent: Vec<String> = world.sent().iter().map(|p| p.name().to_owned()).collect();
+    assert_eq!(sent, ["UnsubscribeRequest", "DeliveryStatusReport"]);
+}
+
+#[test]
+fn sessions_are_bounded_and_need_a_user() {
+    let mut world = World::with(|settings| settings.max_clients = 1);
+    world.add("alice");
+    world.open(1, "ALICE");
+    let mut out = Vec::new();
+    let now = world.now;
+    let mut open = |key, user| world.home.client_open(ClientKey(key), user, now, &mut out);
+    assert_eq!(open(2, "alice"), Err(UserError::Full("client session")));
+    assert_eq!(open(2, "zoe"), Err(UserError::Unknown("zoe".to_owned())));
+    world.say(7, r#"{"do":"contacts"}"#);
+    assert!(matches!(
+        &world.heard(7)[..],
+        [Event::Error { status: 604, .. }]
+    ));
+}
+
+#[test]
+fn the_provider_says_who_he_is() {
+    let mut world = World::with(|settings| settings.url = Some("https://home.test/".to_owned()));
+    let request = GetSPInfoRequest {
+        service: Some(address("wv:@home.test")),
+        meta: None,
+    };
+    let Some(Primitive::GetSPInfoResponse(info)) = world.deliver("far.test", None, request) else {
+        panic!("no information");
+    };
+    assert_eq!(info.status.code, Code::OK);
+    assert_eq!(info.name.as_deref(), Some("home.test"));
+    assert_eq!(info.url.as_deref(), Some("https://home.test/"));
+}
+
+#[test]
+fn ids_are_verified_one_by_one() {
+    let mut world = World::peopled();
+    let id = |text| {
+        Id::User(UserId {
+            user: address(text),
+        })
+    };
+    let mut request = VerifyIDRequest {
+        meta: None,
+        ids: IdList {
+            ids: vec![id("bob@home.test"), Id::Domain("home.test".to_owned())],
+        },
+    };
+    let answer = world.deliver("far.test", None, request.clone());
+    assert_eq!(answer, Some(Status::ok().into()));
+    request.ids.ids.extend([
+        id("zoe@home.test"),
+        id("zoe@far.test"),
+        Id::Group(GroupId {
+            group: address("wv:bob/party@home.test"),
+        }),
+    ]);
+    let Some(Primitive::Status(status)) = world.deliver("far.test", None, request) else {
+        panic!("no status");
+    };
+    let codes: Vec<u16> = status.details.iter().map(|detail| detail.code.0).collect();
+    assert_eq!((status.code, codes), (Code::PARTIAL, vec![531, 516, 800]));
+}
+
+#[test]
+fn a_client_verifies_users_here_and_elsewhere() {
+    let mut world = World::peopled();
+    world.open(1, "alice");
+    world.heard(1);
+    world.say(1, r#"{"do":"verify","user":"bob"}"#);
+    world.say(1, r#"{"do":"verify","user":"nobody"}"#);
+    world.say(1, r#"{"do":"verify","user":"zoe@far.test"}"#);
+    world.answer("VerifyIDRequest", Status::ok());
+    let verdicts: Vec<u16> = world
+        .heard(1)
+        .iter()
+        .map(|event| match event {
+            Event::Verified { status, .. } => *status,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(verdicts, [200, 531, 200]);
+}
+
+#[test]
+fn what_is_not_served_is_said_so() {
+    let mut world = World::peopled();
+    let unknown = Primitive::Unknown(Unknown {
+        name: "TeleportRequest".to_owned(),
+        item: Item::text("TeleportRequest", ""),
+    });
+    assert_eq!(
+        world.deliver("far.test", None, unknown),
+        Some(Primitive::status(Code::NOT_SUPPORTED))
+    );
+    let join = JoinGroupRequest {
+        group: address("wv:bob/party@home.test"),
+        joined_list: false,
+        subscribe: false,
+        meta: None,
+        screen_name: None,
+        own: None,
+    };
+    assert_eq!(
+        world.deliver("far.test", Some("zoe@far.test"), join),
+        Some(Primitive::status(Code::NOT_IMPLEMENTED))
+    );
+}
