@@ -4,3 +4,4 @@
 pub mod sap;
 pub mod ssp;
 pub mod store;
+pub mod translate;
