@@ -1,0 +1,359 @@
+//! Addresses: `wv:user@domain` and JID (xmpp-mapping, sections 1 and 2).
+//!
+//! | | mode `Names` | mode `Gateway` |
+//! |---|---|---|
+//! | `wv:bob@village.example` | `bob@village.example` | `bob\40village.example@imps.D` |
+//! | `wv:alice@D` | `alice@D` | `alice@D` |
+//! | `wv:alice%25E@imps.D` | | `alice@E` |
+//! | `wv:bob/party@village.example` | `bob\2fparty@village.example` | `bob\2fparty\40village.example@imps.D` |
+//! | `wv:/club@D` | `club@conference.D` | `club@conference.D` |
+
+use std::fmt::Write as _;
+
+use sha1::{Digest, Sha1};
+use xmpp_parsers::jid::{BareJid, DomainPart, Jid, NodePart, ResourcePart};
+
+use super::escape::{escape, is_phone_number, percent_decode, percent_encode, unescape};
+use super::{Mode, Translator};
+use crate::ssp::common::{ClientId, User};
+use crate::ssp::{Address, Code};
+
+/// Why an address has no counterpart on the other side.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// It breaks the rules of its own side, or those of the other.
+    #[error("the address {0} cannot be written on the other side")]
+    Malformed(String),
+    /// It names nobody on the other side.
+    #[error("the address {0} belongs to nobody on the other side")]
+    Foreign(String),
+}
+
+impl AddressError {
+    /// The status for it: 901 malformed, 531 unknown.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Malformed(_) => Code::ADDRESS,
+            Self::Foreign(_) => Code::UNKNOWN_USER,
+        }
+    }
+}
+
+impl Translator {
+    /// The JID of a user, group or service (sections 2.1 and 2.3).
+    ///
+    /// # Errors
+    /// The address is malformed, or no JID can be made of it.
+    pub fn jid(&self, address: &Address) -> Result<BareJid, AddressError> {
+        let bad = || AddressError::Malformed(address.to_string());
+        let domain = address.domain();
+        if domain.is_empty() || address.local().matches('/').count() > 1 {
+            return Err(bad());
+        }
+        let user = self.number(percent_decode(address.user_part()));
+        let resource = address.resource_part().map(percent_decode);
+        // In a JID an escaped slash tells a group from a user.
+        let is_own_user = resource.is_none() && domain == self.own_ssp_domain();
+        if resource.as_deref() == Some("") || user.contains('/') && !is_own_user {
+            return Err(bad());
+        }
+        if domain == self.own_ssp_domain() {
+            if let Some(resource) = resource {
+                return self.local_room(&user, &resource).ok_or_else(bad);
+            }
+            return self.bare(&user, &self.domain).ok_or_else(bad);
+        }
+        let local = match &resource {
+            Some(resource) => format!("{user}/{resource}"),
+            None => user.clone(),
+        };
+        match self.mode {
+            Mode::Names => self.bare(&local, domain).ok_or_else(bad),
+            Mode::Gateway if domain == self.gateway_ssp_domain() => {
+                if user.is_empty() && resource.is_none() {
+                    return self.bare("", self.gateway_domain()).ok_or_else(bad);
+                }
+                let (user, home) = user
+                    .rsplit_once('%')
+                    .filter(|(_, home)| !home.is_empty() && resource.is_none())
+                    .ok_or_else(|| AddressError::Foreign(address.to_string()))?;
+                self.bare(user, home).ok_or_else(bad)
+            }
+            Mode::Gateway => {
+                let local = format!("{local}@{domain}");
+                self.bare(&local, self.gateway_domain()).ok_or_else(bad)
+            }
+        }
+    }
+
+    /// The JID of a user at his client, for delivery to him: bare if no client
+    /// is named (section 2.5).
+    ///
+    /// # Errors
+    /// As [`Translator::jid`].
+    pub fn jid_of(&self, user: &User) -> Result<Jid, AddressError> {
+        let bare = self.jid(&user.user)?;
+        Ok(match user.client.as_ref().and_then(|c| self.resource(c)) {
+            Some(resource) => bare.with_resource(&resource).into(),
+            None => bare.into(),
+        })
+    }
+
+    /// The JID from which a user's presence and messages come: never bare.
+    ///
+    /// # Errors
+    /// As [`Translator::jid`].
+    pub fn jid_from(&self, user: &User) -> Result<Jid, AddressError> {
+        let jid = self.jid_of(user)?;
+        if jid.is_full() {
+            return Ok(jid);
+        }
+        jid.to_bare()
+            .with_resource_str(&self.mappings.addresses.default_resource)
+            .map(Into::into)
+            .map_err(|_| AddressError::Malformed(user.user.to_string()))
+    }
+
+    /// The WV address of a JID, without its resource (section 2.2).
+    ///
+    /// # Errors
+    /// The local part cannot be undone.
+    pub fn address(&self, jid: &Jid) -> Result<Address, AddressError> {
+        self.address_of(jid, false)
+    }
+
+    /// The WV address of a room, in which some servers write another character
+    /// for `/` (section 2.3).
+    ///
+    /// # Errors
+    /// The local part cannot be undone.
+    pub fn group(&self, jid: &Jid) -> Result<Address, AddressError> {
+        self.address_of(jid, true)
+    }
+
+    fn address_of(&self, jid: &Jid, is_group: bool) -> Result<Address, AddressError> {
+        let bad = || AddressError::Malformed(jid.to_string());
+        let table = &self.mappings.addresses;
+        let domain = to_ssp_domain(jid.domain().as_str());
+        let local = match jid.node() {
+            Some(node) => unescape(node.as_str(), table).to_lowercase(),
+            None => String::new(),
+        };
+        if local.starts_with(' ') || local.ends_with(' ') {
+            return Err(bad());
+        }
+        if self.is_muc(&domain) {
+            return Ok(self.room_address(&local, &domain));
+        }
+        if domain == self.own_ssp_domain() {
+            let user = percent_encode(&local, table);
+            return Ok(Address::user(&user, &domain));
+        }
+        match self.mode {
+            Mode::Gateway if domain == self.gateway_ssp_domain() => {
+                if local.is_empty() {
+                    return Ok(Address::service(&domain));
+                }
+                let (local, home) = local
+                    .rsplit_once('@')
+                    .filter(|(_, home)| !home.is_empty())
+                    .ok_or_else(|| AddressError::Foreign(jid.to_string()))?;
+                let home = to_ssp_domain(home);
+                if home == domain || home == self.own_ssp_domain() {
+                    return Err(AddressError::Foreign(jid.to_string()));
+                }
+                Ok(self.remote(local, &home, is_group))
+            }
+            Mode::Gateway => {
+                let user = percent_encode(&format!("{local}%{domain}"), table);
+                Ok(Address::user(&user, self.gateway_ssp_domain()))
+            }
+            Mode::Names => Ok(self.remote(&local, &domain, is_group)),
+        }
+    }
+
+    /// The user of a JID, with his client unless the JID is bare.
+    ///
+    /// # Errors
+    /// As [`Translator::address`].
+    pub fn user(&self, jid: &Jid) -> Result<User, AddressError> {
+        let mut user = User::new(self.address(jid)?);
+        user.client = jid.resource().map(|resource| ClientId {
+            url: resource.to_string(),
+            application: None,
+        });
+        Ok(user)
+    }
+
+    /// The resource for a client: its URL if that can be a resource, else a
+    /// digest of it, which the caller must remember if it is to come back.
+    pub fn resource(&self, client: &ClientId) -> Option<ResourcePart> {
+        let text = match &client.application {
+            Some(id) => format!("{}{id}", self.mappings.addresses.application_prefix),
+            None => client.url.clone(),
+        };
+        if text.is_empty() {
+            return None;
+        }
+        match ResourcePart::new(&text) {
+            Ok(resource) if resource.as_str() == text => Some(resource.into_owned()),
+            _ => {
+                let mut name = String::with_capacity(16);
+                for byte in &Sha1::digest(text.as_bytes())[..8] {
+                    let _ = write!(name, "{byte:02x}");
+                }
+                ResourcePart::new(&name)
+                    .ok()
+                    .map(std::borrow::Cow::into_owned)
+            }
+        }
+    }
+
+    /// Whether the JID names a room, as far as its form tells (section 2.3).
+    pub fn is_room(&self, jid: &Jid) -> bool {
+        self.is_muc(jid.domain().as_str())
+            || jid
+                .node()
+                .is_some_and(|node| unescape(node.as_str(), &self.mappings.addresses).contains('/'))
+    }
+
+    /// Whether the address is one of the XMPP network, not of the SSP side.
+    pub fn is_xmpp(&self, address: &Address) -> bool {
+        let domain = address.domain();
+        domain == self.own_ssp_domain()
+            || self.mode == Mode::Gateway && domain == self.gateway_ssp_domain()
+    }
+
+    /// The component through which a user of the SSP side speaks, if there is one.
+    pub fn component_of(&self, address: &Address) -> Option<&str> {
+        match self.mode {
+            Mode::Gateway => self.components.first(),
+            Mode::Names => self
+                .components
+                .iter()
+                .find(|component| to_ssp_domain(component) == address.domain()),
+        }
+        .map(String::as_str)
+    }
+
+    /// A nickname as the WV side can have it (section 2.4).
+    pub fn screen_name(&self, nick: &str) -> String {
+        let mut name: String = super::stanza::clean(nick.trim());
+        let mut most = self.mappings.addresses.nickname_bytes.min(name.len());
+        while !name.is_char_boundary(most) {
+            most -= 1;
+        }
+        name.truncate(most);
+        name
+    }
+
+    /// The own domain as SSP writes it.
+    pub fn own_ssp_domain(&self) -> String {
+        to_ssp_domain(&self.domain)
+    }
+
+    fn gateway_ssp_domain(&self) -> &str {
+        self.gateway_domain()
+    }
+
+    fn is_muc(&self, domain: &str) -> bool {
+        self.muc
+            .iter()
+            .any(|muc| to_ssp_domain(muc) == to_ssp_domain(domain))
+    }
+
+    fn number(&self, user: String) -> String {
+        if !user.starts_with('+') {
+            return user;
+        }
+        let separators = &self.mappings.addresses.phone_separators;
+        let bare: String = user.chars().filter(|c| !separators.contains(c)).collect();
+        if is_phone_number(&bare) { bare } else { user }
+    }
+
+    fn bare(&self, local: &str, domain: &str) -> Option<BareJid> {
+        let domain = DomainPart::new(&to_xmpp_domain(domain)).ok()?.into_owned();
+        if local.is_empty() {
+            return Some(BareJid::from_parts(None, &domain));
+        }
+        let escaped = escape(&local.to_lowercase(), &self.mappings.addresses);
+        if escaped.starts_with("\\20") || escaped.ends_with("\\20") {
+            return None;
+        }
+        let node = NodePart::new(&escaped).ok()?;
+        Some(BareJid::from_parts(Some(&node), &domain))
+    }
+
+    fn remote(&self, local: &str, domain: &str, is_group: bool) -> Address {
+        let table = &self.mappings.addresses;
+        let split = local.split_once('/').or_else(|| {
+            let separator = is_group.then(|| local.find(table.group_separators.as_slice()))??;
+            let width = local[separator..].chars().next().map_or(1, char::len_utf8);
+            Some((&local[..separator], &local[separator + width..]))
+        });
+        match split {
+            Some((user, resource)) => Address::resource_of(
+                &percent_encode(user, table),
+                &percent_encode(resource, table),
+                domain,
+            ),
+            None => Address::user(&percent_encode(local, table), domain),
+        }
+    }
+
+    fn local_room(&self, owner: &str, name: &str) -> Option<BareJid> {
+        if !owner.is_empty() {
+            return self.bare(&format!("{owner}/{name}"), self.muc.first()?);
+        }
+        // Rooms of a further service carry its name.
+        let other = name.rsplit_once('@');
+        if let Some((room, service)) = other
+            && self
+                .muc
+                .iter()
+                .skip(1)
+                .any(|muc| to_ssp_domain(muc) == service)
+        {
+            return self.bare(room, service);
+        }
+        self.bare(name, self.muc.first()?)
+    }
+
+    fn room_address(&self, local: &str, domain: &str) -> Address {
+        let table = &self.mappings.addresses;
+        let own = self.own_ssp_domain();
+        if self
+            .muc
+            .first()
+            .is_some_and(|muc| to_ssp_domain(muc) == domain)
+        {
+            if let Some((owner, name)) = local.split_once('/')
+                && !owner.is_empty()
+                && !name.is_empty()
+            {
+                let owner = percent_encode(owner, table);
+                return Address::resource_of(&owner, &percent_encode(name, table), &own);
+            }
+            return Address::resource_of("", &percent_encode(local, table), &own);
+        }
+        let name = percent_encode(&format!("{local}@{domain}"), table);
+        Address::resource_of("", &name, &own)
+    }
+}
+
+/// A domain as SSP writes it: lower case, A-labels.
+pub fn to_ssp_domain(domain: &str) -> String {
+    idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_lowercase())
+}
+
+/// A domain as XMPP writes it: lower case, U-labels.
+pub fn to_xmpp_domain(domain: &str) -> String {
+    match idna::domain_to_unicode(domain) {
+        (unicode, Ok(())) => unicode,
+        (_, Err(_)) => domain.to_lowercase(),
+    }
+}
+
+#[cfg(test)]
+#[path = "address_tests.rs"]
+mod tests;

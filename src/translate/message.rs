@@ -1,0 +1,349 @@
+//! Instant messages (xmpp-mapping, sections 4.1 and 4.2).
+
+use minidom::Element;
+use xmpp_parsers::jid::Jid;
+use xmpp_parsers::message::{Id, Lang, Message, MessageType};
+use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
+
+use super::content::{Rendering, text_of_html};
+use super::stanza::{attribute, child_text, clean, element, ns, payload, text_element};
+use super::{AddressError, Translator};
+use crate::ssp::common::{
+    ContentData, GroupId, MessageInfo, MetaInfo, Recipient, ScreenName, Sender, User,
+};
+use crate::ssp::datetime::DateTime;
+use crate::ssp::primitive::message::SendMessageRequest;
+use crate::ssp::{Address, Code};
+
+/// Age above which a message says when it was sent, in seconds.
+const DELAYED_AFTER: i64 = 60;
+
+/// What a message lost on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Nothing.
+    Full,
+    /// Rich content became plain text.
+    PlainText,
+    /// Content became a link.
+    Reference,
+}
+
+/// A message for XMPP: one stanza, or a refusal, per recipient.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToXmpp {
+    /// In the order of the request.
+    pub stanzas: Vec<(Recipient, Result<Message, Code>)>,
+    /// What it lost.
+    pub form: Form,
+}
+
+/// What a message stanza is for the SSP side.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ToSsp {
+    /// A message.
+    Message(Box<SendMessageRequest>),
+    /// Nothing that has a counterpart: typing notices and the like.
+    Nothing,
+    /// Something its sender must know was not delivered.
+    Refuse(Box<StanzaError>),
+}
+
+impl Translator {
+    /// Stanzas for a message, all with the id `stanza_id`. `now` is in
+    /// milliseconds since 1970.
+    ///
+    /// # Errors
+    /// The status for the whole request: 400 without sender or content, 415 for
+    /// content that cannot be shown, 901 for an unusable sender.
+    pub fn message_to_xmpp(
+        &self,
+        request: &SendMessageRequest,
+        stanza_id: &str,
+        now: u64,
+    ) -> Result<ToXmpp, Code> {
+        let from = self.sender_jid(request)?;
+        let (body, link, form) = self.body(request)?;
+        let is_from_room = request
+            .info
+            .sender
+            .as_ref()
+            .is_some_and(|sender| sender.user.is_none());
+        let stanza = |to: Jid, kind: MessageType, in_room: bool| {
+            let mut message = Message::new_with_type(kind, to);
+            message.from = Some(from.clone());
+            message.id = Some(Id(stanza_id.to_owned()));
+            message.bodies.insert(Lang::new(), body.clone());
+            let payloads = &mut message.payloads;
+            if in_room {
+                payloads.push(element("x", ns::MUC_USER).build());
+            }
+            if request.delivery_report && message.type_ != MessageType::Groupchat {
+                payloads.push(element("request", ns::RECEIPTS).build());
+            }
+            if let Some(stamp) = sent_before(request.info.date_time, now) {
+                let delay = element("delay", ns::DELAY);
+                payloads.push(attribute(delay, "stamp", &stamp.to_string()).build());
+            }
+            payloads.extend(link.clone());
+            let origin = element("origin-id", ns::SID);
+            payloads.push(attribute(origin, "id", stanza_id).build());
+            message
+        };
+        let stanzas = request.info.recipients.iter().map(|recipient| {
+            let result = match recipient {
+                Recipient::User(user) => self.jid_of(user).map(|to| {
+                    let kind = if is_from_room {
+                        MessageType::Groupchat
+                    } else {
+                        MessageType::Chat
+                    };
+                    stanza(to, kind, false)
+                }),
+                Recipient::Group(group) => self
+                    .jid(&group.group)
+                    .map(|room| stanza(room.into(), MessageType::Groupchat, false)),
+                Recipient::ScreenName(name) => self
+                    .occupant(name)
+                    .map(|to| stanza(to, MessageType::Chat, true)),
+                Recipient::ContactList(list) => Err(AddressError::Foreign(list.list.to_string())),
+            };
+            (recipient.clone(), result.map_err(|error| error.code()))
+        });
+        let stanzas: Vec<_> = stanzas.collect();
+        if stanzas.is_empty() {
+            return Err(Code::BAD_REQUEST);
+        }
+        Ok(ToXmpp { stanzas, form })
+    }
+
+    /// The JID a message is from: a user at his client, or an occupant of a room.
+    fn sender_jid(&self, request: &SendMessageRequest) -> Result<Jid, Code> {
+        let sender = request.info.sender.as_ref();
+        let by_user = sender.and_then(|sender| sender.user.as_ref()).or_else(|| {
+            if sender.is_some_and(|sender| sender.group.is_some()) {
+                None
+            } else {
+                request.meta.as_ref().and_then(MetaInfo::user)
+            }
+        });
+        if let Some(user) = by_user {
+            return self.jid_from(user).map_err(|error| error.code());
+        }
+        let sender = sender.ok_or(Code::BAD_REQUEST)?;
+        let shown = sender.display.as_ref().and_then(|d| d.screen_name.as_ref());
+        if let Some(name) = sender.screen_name.as_ref().or(shown) {
+            return self.occupant(name).map_err(|error| error.code());
+        }
+        let group = sender.group.as_ref().ok_or(Code::BAD_REQUEST)?;
+        let room = self.jid(&group.group).map_err(|error| error.code())?;
+        Ok(room.into())
+    }
+
+    /// `room/nick`.
+    pub fn occupant(&self, name: &ScreenName) -> Result<Jid, AddressError> {
+        let room = self.jid(&name.group)?;
+        room.with_resource_str(&clean(name.name.trim()))
+            .map(Into::into)
+            .map_err(|_| AddressError::Malformed(name.name.clone()))
+    }
+
+    fn body(&self, request: &SendMessageRequest) -> Result<(String, Option<Element>, Form), Code> {
+        let info = &request.info;
+        let content = request.content.as_ref().filter(|c| !c.bytes.is_empty());
+        let Some(content) = content else {
+            let uri = info
+                .uri
+                .as_deref()
+                .map(str::trim)
+                .filter(|uri| !uri.is_empty());
+            let uri = uri.ok_or(Code::BAD_REQUEST)?;
+            let mut link = element("x", ns::OOB).append(text_element("url", ns::OOB, uri));
+            if let Some(name) = &info.content_name {
+                link = link.append(text_element("desc", ns::OOB, name));
+            }
+            return Ok((clean(uri), Some(link.build()), Form::Reference));
+        };
+        let content_type = match &info.content_type {
+            Some(kind) if !kind.trim().is_empty() => kind,
+            _ => &content.content_type,
+        };
+        let table = &self.mappings.content;
+        let text = || table.decode(content_type, &content.bytes);
+        let (body, form) = match table.rendering(content_type) {
+            Rendering::Body => (text(), Form::Full),
+            Rendering::Html => (text_of_html(&text()), Form::PlainText),
+            Rendering::Plain => (text(), Form::PlainText),
+            Rendering::Refuse => return Err(Code::MEDIA_TYPE),
+        };
+        if body.trim().is_empty() {
+            return Err(Code::BAD_REQUEST);
+        }
+        Ok((body, None, form))
+    }
+
+    /// The request for a message stanza that is no error. `message_id` is its id
+    /// in SSP, `validity` the seconds it may wait if it does not say itself,
+    /// `language` the recipient's, `now` milliseconds since 1970.
+    ///
+    /// # Errors
+    /// Sender or recipient have no WV address.
+    pub fn message_to_ssp(
+        &self,
+        message: &Message,
+        message_id: &str,
+        validity: u64,
+        language: Option<&str>,
+        now: u64,
+    ) -> Result<ToSsp, AddressError> {
+        let (Some(from), Some(to)) = (&message.from, &message.to) else {
+            return Err(AddressError::Malformed(String::new()));
+        };
+        let payloads = &message.payloads;
+        if message.type_ == MessageType::Error || payloads.iter().any(is_copy) {
+            return Ok(ToSsp::Nothing);
+        }
+        let Some(body) = text_of(message, language) else {
+            return Ok(if payloads.iter().any(is_encrypted) {
+                ToSsp::Refuse(Box::new(StanzaError::new(
+                    ErrorType::Modify,
+                    DefinedCondition::NotAcceptable,
+                    "en",
+                    "encrypted messages cannot be delivered to this network",
+                )))
+            } else {
+                ToSsp::Nothing
+            });
+        };
+        let is_group = message.type_ == MessageType::Groupchat;
+        let in_room = self.is_room(to);
+        let recipient = match (is_group || in_room, to.resource()) {
+            (true, Some(nick)) if !is_group => Recipient::ScreenName(ScreenName {
+                group: self.group(to)?,
+                name: self.screen_name(nick.as_str()),
+            }),
+            (true, _) => Recipient::Group(GroupId {
+                group: self.group(to)?,
+            }),
+            (false, _) => Recipient::User(self.recipient(to)?),
+        };
+        let mut sender = self.user(from)?;
+        let user = sender.user.clone();
+        if is_group || in_room {
+            sender.client = None;
+        }
+        let delay = payload(payloads, "delay", ns::DELAY)
+            .and_then(|delay| DateTime::read(delay.attr("stamp")?));
+        let content = ContentData::text(&body);
+        let request = payload(payloads, "request", ns::RECEIPTS).is_some();
+        Ok(ToSsp::Message(Box::new(SendMessageRequest {
+            delivery_report: request && !is_group,
+            meta: Some(MetaInfo::of_user(user.domain(), user.clone())),
+            info: MessageInfo {
+                message_id: Some(message_id.to_owned()),
+                uri: None,
+                content_type: Some(content.content_type.clone()),
+                content_name: None,
+                content_size: Some(content.bytes.len() as u64),
+                validity: Some(expiry(payloads, now).unwrap_or(validity)),
+                recipients: vec![recipient],
+                recipient_display: None,
+                sender: Some(Sender::user(sender)),
+                date_time: Some(delay.unwrap_or(DateTime::from_millis(now))),
+            },
+            content: Some(content),
+        })))
+    }
+
+    /// The user a stanza is for; the resource that stands for no client at all
+    /// names none.
+    fn recipient(&self, to: &Jid) -> Result<User, AddressError> {
+        let mut user = self.user(to)?;
+        let default = &self.mappings.addresses.default_resource;
+        user.client = user.client.filter(|client| client.url != *default);
+        Ok(user)
+    }
+}
+
+/// The stanza that tells the sender of `message` that it was not delivered.
+pub fn refusal(message: &Message, error: StanzaError) -> Message {
+    let mut refusal = Message::new_with_type(MessageType::Error, message.from.clone());
+    refusal.from.clone_from(&message.to);
+    refusal.id.clone_from(&message.id);
+    refusal.payloads.push(error.into());
+    refusal
+}
+
+/// The address that a message about `info` came from, if it names a user.
+pub fn sender_of(request: &SendMessageRequest) -> Option<&Address> {
+    let sender = request.info.sender.as_ref();
+    let user = sender.and_then(|sender| sender.user.as_ref());
+    let group = sender.and_then(|sender| sender.group.as_ref());
+    user.map(|user| &user.user)
+        .or(group.map(|group| &group.group))
+        .or_else(|| Some(&request.meta.as_ref()?.user()?.user))
+}
+
+/// Whether an id may be used on both sides as it is (section 2.6).
+pub fn is_plain_id(id: &str) -> bool {
+    (1..=64).contains(&id.len())
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-'))
+}
+
+/// Times of the deployed server are wrong, also in the future: only an age
+/// between a minute and a month is believed.
+fn sent_before(sent: Option<DateTime>, now: u64) -> Option<DateTime> {
+    let sent = sent?;
+    let age = DateTime::from_millis(now).0.saturating_sub(sent.0);
+    (age > DELAYED_AFTER && age < 31 * 86_400).then_some(sent)
+}
+
+fn text_of(message: &Message, language: Option<&str>) -> Option<String> {
+    let (_, body) = message.get_best_body(language.into_iter().collect())?;
+    let mut text = body.clone();
+    if text.trim().is_empty() {
+        return None;
+    }
+    if payload(&message.payloads, "replace", ns::MESSAGE_CORRECT).is_some() {
+        text.insert_str(0, "* ");
+    }
+    if message.type_ != MessageType::Groupchat
+        && let Some((_, subject)) = message.get_best_subject(language.into_iter().collect())
+        && !subject.trim().is_empty()
+    {
+        text = format!("Subject: {}\n\n{text}", subject.trim());
+    }
+    if let Some(url) =
+        payload(&message.payloads, "x", ns::OOB).and_then(|link| child_text(link, "url"))
+        && !text.contains(&url)
+    {
+        text = format!("{text}\n{url}");
+    }
+    Some(text)
+}
+
+/// Carbons, archive results and forwarded stanzas are copies of messages.
+fn is_copy(element: &Element) -> bool {
+    element.has_ns(ns::CARBONS) && matches!(element.name(), "sent" | "received")
+        || element.has_ns(ns::MAM)
+}
+
+fn is_encrypted(element: &Element) -> bool {
+    matches!(element.name(), "encrypted" | "openpgp" | "encryption")
+        || element.is("x", "jabber:x:encrypted")
+}
+
+fn expiry(payloads: &[Element], now: u64) -> Option<u64> {
+    let amp = payload(payloads, "amp", ns::AMP)?;
+    let rule = amp
+        .children()
+        .find(|rule| rule.attr("condition") == Some("expire-at"))?;
+    let at = DateTime::read(rule.attr("value")?)?;
+    u64::try_from(at.0 - DateTime::from_millis(now).0).ok()
+}
+
+#[cfg(test)]
+#[path = "message_tests.rs"]
+mod tests;

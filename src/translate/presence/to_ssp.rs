@@ -1,0 +1,337 @@
+//! What is seen of an XMPP user, as WV presence attributes.
+
+use std::collections::BTreeMap;
+
+use minidom::Element;
+use xmpp_parsers::message::Message;
+use xmpp_parsers::presence::{Presence, Show, Type};
+
+use super::location::{sexagesimal, zone};
+use crate::ssp::Address;
+use crate::ssp::presence::{Attribute, AttributeName as Name, Item, PresenceSubList};
+use crate::translate::Translator;
+use crate::translate::stanza::{child_text, ns, payload};
+
+/// Resources of one user that are kept; XMPP servers allow fewer.
+const MAX_RESOURCES: usize = 16;
+
+/// All that is seen of one XMPP user.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Seen {
+    /// By resource; only available ones.
+    pub resources: BTreeMap<String, Resource>,
+    /// Whether any presence was seen at all: else nothing is known.
+    pub known: bool,
+    /// Mood word of XEP-0107 and its text.
+    pub mood: Option<(String, Option<String>)>,
+    /// Fields of XEP-0080.
+    pub location: BTreeMap<String, String>,
+    /// XEP-0172, from PEP.
+    pub nick: Option<String>,
+}
+
+/// One available resource.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Resource {
+    /// The text of `<show/>`, empty without.
+    pub show: String,
+    /// Texts of `<status/>` by language.
+    pub statuses: BTreeMap<String, String>,
+    /// From -128 to 127.
+    pub priority: i8,
+    /// XEP-0172.
+    pub nick: Option<String>,
+    /// URL and description of XEP-0066.
+    pub link: Option<(String, Option<String>)>,
+    /// When it came, to tell which is newer.
+    pub at: u64,
+}
+
+impl Seen {
+    /// Takes note of presence at `now` (milliseconds); whether it was about availability.
+    pub fn presence(&mut self, presence: &Presence, now: u64) -> bool {
+        let resource = presence.from.as_ref().and_then(|from| from.resource());
+        let resource = resource.map_or("", |resource| resource.as_str());
+        match presence.type_ {
+            Type::Unavailable => {
+                self.known = true;
+                // Without a resource all of them are meant.
+                match resource {
+                    "" => self.resources.clear(),
+                    resource => {
+                        self.resources.remove(resource);
+                    }
+                }
+                true
+            }
+            Type::None => {
+                self.known = true;
+                if self.resources.len() >= MAX_RESOURCES && !self.resources.contains_key(resource) {
+                    let oldest = self.resources.iter().min_by_key(|(_, r)| r.at);
+                    if let Some(name) = oldest.map(|(name, _)| name.clone()) {
+                        self.resources.remove(&name);
+                    }
+                }
+                self.resources
+                    .insert(resource.to_owned(), Resource::of(presence, now));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes note of a PEP event; whether it was one with a meaning here.
+    pub fn event(&mut self, message: &Message) -> bool {
+        let Some(item) = payload(&message.payloads, "event", ns::PUBSUB_EVENT)
+            .and_then(|event| event.get_child("items", ns::PUBSUB_EVENT))
+            .and_then(|items| items.get_child("item", ns::PUBSUB_EVENT))
+            .and_then(|item| item.children().next())
+        else {
+            return false;
+        };
+        match (item.name(), item.ns().as_str()) {
+            ("mood", ns::MOOD) => {
+                let word = item.children().find(|child| child.name() != "text");
+                self.mood = word.map(|word| (word.name().to_owned(), child_text(item, "text")));
+            }
+            ("geoloc", ns::GEOLOC) => {
+                let field = |child: &Element| (child.name().to_owned(), child.text());
+                self.location = item.children().take(32).map(field).collect();
+            }
+            ("nick", ns::NICK) => {
+                self.nick = Some(item.text()).filter(|nick| !nick.trim().is_empty());
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// The resource that stands for the user: highest priority, then newest.
+    fn best(&self) -> Option<&Resource> {
+        self.resources.values().max_by_key(|r| (r.priority, r.at))
+    }
+}
+
+impl Resource {
+    fn of(presence: &Presence, now: u64) -> Self {
+        let link = payload(&presence.payloads, "x", ns::OOB)
+            .and_then(|link| Some((child_text(link, "url")?, child_text(link, "desc"))));
+        let nick = payload(&presence.payloads, "nick", ns::NICK).map(Element::text);
+        Self {
+            show: match presence.show {
+                None => "",
+                Some(Show::Away) => "away",
+                Some(Show::Chat) => "chat",
+                Some(Show::Dnd) => "dnd",
+                Some(Show::Xa) => "xa",
+            }
+            .to_owned(),
+            statuses: presence
+                .statuses
+                .iter()
+                .map(|(language, text)| (language.0.clone(), text.clone()))
+                .collect(),
+            priority: presence.priority.0,
+            nick: nick.filter(|nick| !nick.trim().is_empty()),
+            link,
+            at: now,
+        }
+    }
+}
+
+impl Translator {
+    /// Presence of `user` restricted to the requested attributes; none requested
+    /// means all that have a value. `language` is the watcher's.
+    pub fn presence_to_ssp(
+        &self,
+        user: &Address,
+        seen: &Seen,
+        requested: &[Name],
+        language: Option<&str>,
+    ) -> PresenceSubList {
+        let table = &self.mappings.presence;
+        let names = if requested.is_empty() {
+            Name::KNOWN
+        } else {
+            requested
+        };
+        let mut list = PresenceSubList::default();
+        for name in names {
+            let value = if table.has_value(name) {
+                self.value(name, user, seen, language)
+            } else {
+                None
+            };
+            match value {
+                Some(attribute) => list.attributes.push(attribute),
+                // Who asks for everything is not told what does not exist.
+                None if requested.is_empty() || *name == Name::Alias => {}
+                None => list.attributes.push(Attribute::unknown(name.clone())),
+            }
+        }
+        list.sort();
+        list
+    }
+
+    /// All requested attributes as unknown: not authorized any more, or no link.
+    pub fn presence_withdrawn(&self, requested: &[Name]) -> PresenceSubList {
+        let table = &self.mappings.presence;
+        let all = Name::KNOWN.iter().filter(|name| table.has_value(name));
+        let names: Vec<Name> = if requested.is_empty() {
+            all.cloned().collect()
+        } else {
+            requested.to_vec()
+        };
+        let mut list = PresenceSubList {
+            attributes: names.into_iter().map(Attribute::unknown).collect(),
+        };
+        list.sort();
+        list
+    }
+
+    fn value(
+        &self,
+        name: &Name,
+        user: &Address,
+        seen: &Seen,
+        language: Option<&str>,
+    ) -> Option<Attribute> {
+        let table = &self.mappings.presence;
+        if !seen.known {
+            return None;
+        }
+        let best = seen.best();
+        let simple = |text: &str| Some(Attribute::value(name.clone(), text));
+        match name {
+            Name::OnlineStatus => simple(if best.is_some() { "T" } else { "F" }),
+            Name::UserAvailability => {
+                let show = match best {
+                    None => "unavailable",
+                    Some(resource) if resource.show.is_empty() => "none",
+                    Some(resource) => &resource.show,
+                };
+                simple(table.availability_to_ssp.get(show)?)
+            }
+            Name::ClientInfo => {
+                let best = best?;
+                let mut fields = vec![Item::text("ClientType", "COMPUTER")];
+                if best.priority > 0 {
+                    fields.push(Item::text("ClientIMPriority", best.priority.to_string()));
+                }
+                Some(Attribute::fields(name.clone(), fields))
+            }
+            Name::CommCap => {
+                best?;
+                let capability = vec![
+                    Item::text("Cap", "IM"),
+                    Item::text("Status", "OPEN"),
+                    Item::text("Contact", user.as_str()),
+                    Item::text("Note", "IM online"),
+                ];
+                let fields = vec![Item::of("CommC", capability)];
+                Some(Attribute::fields(name.clone(), fields))
+            }
+            Name::StatusText => {
+                let text = best.and_then(|best| status_in(&best.statuses, language));
+                let mood = || {
+                    let (_, text) = seen.mood.as_ref()?;
+                    text.as_ref().map(|text| format!("({text})"))
+                };
+                match text.map(str::to_owned).or_else(mood) {
+                    Some(text) => simple(&text),
+                    // An empty text clears the one before.
+                    None => best.and(simple("")),
+                }
+            }
+            Name::StatusMood => simple(table.mood_to_ssp.get(&seen.mood.as_ref()?.0)?),
+            Name::Alias => simple(
+                seen.nick
+                    .as_deref()
+                    .or_else(|| best?.nick.as_deref())?
+                    .trim(),
+            ),
+            Name::PreferredLanguage => {
+                let tag = best?.statuses.keys().find(|tag| !tag.is_empty())?;
+                simple(&table.language_to_ssp(tag)?)
+            }
+            Name::InfoLink => {
+                let (url, text) = best?.link.as_ref()?;
+                let mut link = vec![Item::text("Link", url.as_str())];
+                link.extend(text.as_ref().map(|text| Item::text("Text", text.as_str())));
+                let fields = vec![Item::of("Inf_link", link)];
+                Some(Attribute::fields(name.clone(), fields))
+            }
+            Name::TimeZone => {
+                let zone = zone(seen.location.get("tzo")?)?;
+                let fields = vec![Item::text("Zone", zone)];
+                Some(Attribute::fields(name.clone(), fields))
+            }
+            Name::GeoLocation => coordinates(&seen.location),
+            Name::Address => address(&seen.location),
+            Name::FreeTextLocation => simple(&words(&seen.location)?),
+            _ => None,
+        }
+    }
+}
+
+fn status_in<'s>(
+    statuses: &'s BTreeMap<String, String>,
+    language: Option<&str>,
+) -> Option<&'s str> {
+    language
+        .and_then(|language| statuses.get(language))
+        .or_else(|| statuses.get(""))
+        .or_else(|| statuses.values().next())
+        .map(|text| text.trim())
+        .filter(|text| !text.is_empty())
+}
+
+type Fields = BTreeMap<String, String>;
+
+fn field<'f>(fields: &'f Fields, name: &str) -> Option<&'f str> {
+    let text = fields.get(name)?.trim();
+    (!text.is_empty()).then_some(text)
+}
+
+fn coordinates(fields: &Fields) -> Option<Attribute> {
+    let number = |name: &str| field(fields, name)?.parse::<f64>().ok();
+    let latitude = sexagesimal(number("lat")?, 90.0, ('N', 'S'))?;
+    let longitude = sexagesimal(number("lon")?, 180.0, ('E', 'W'))?;
+    let mut items = vec![
+        Item::text("Longitude", longitude),
+        Item::text("Latitude", latitude),
+    ];
+    for (xmpp, wv) in [("alt", "Altitude"), ("accuracy", "Accuracy")] {
+        let known = number(xmpp).and(field(fields, xmpp));
+        items.extend(known.map(|text| Item::text(wv, text)));
+    }
+    Some(Attribute::fields(Name::GeoLocation, items))
+}
+
+fn address(fields: &Fields) -> Option<Attribute> {
+    let mut items = Vec::new();
+    for (xmpp, wv) in [
+        ("countrycode", "Country"),
+        ("locality", "City"),
+        ("street", "Street"),
+        ("building", "Building"),
+        ("area", "NamedArea"),
+    ] {
+        let text = field(fields, xmpp);
+        let text = match wv {
+            "City" => text.or_else(|| field(fields, "region")),
+            _ => text,
+        };
+        items.extend(text.map(|text| Item::text(wv, text)));
+    }
+    (!items.is_empty()).then(|| Attribute::fields(Name::Address, items))
+}
+
+fn words(fields: &Fields) -> Option<String> {
+    if let Some(text) = field(fields, "text").or_else(|| field(fields, "description")) {
+        return Some(text.to_owned());
+    }
+    let parts = [field(fields, "locality"), field(fields, "country")];
+    let parts: Vec<&str> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}

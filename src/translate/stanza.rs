@@ -1,0 +1,137 @@
+//! Small helpers around stanzas: building, looking into, copying, keeping.
+
+use minidom::{Element, ElementBuilder};
+use tokio_xmpp::Stanza;
+use xmpp_parsers::iq::Iq;
+use xmpp_parsers::jid::Jid;
+use xso::exports::rxml::NcName;
+
+/// Namespaces that the protocol library has no name for.
+pub mod ns {
+    pub use xmpp_parsers::ns::*;
+    /// XEP-0080.
+    pub const GEOLOC: &str = "http://jabber.org/protocol/geoloc";
+    /// XEP-0045, elements towards occupants.
+    pub const MUC_USER: &str = "http://jabber.org/protocol/muc#user";
+    /// XEP-0380.
+    pub const ENCRYPTED_HINT: &str = "urn:xmpp:eme:0";
+    /// XEP-0079.
+    pub const AMP: &str = "http://jabber.org/protocol/amp";
+    /// Our condition within a stanza error, so that a second gateway can restore
+    /// the code (xmpp-mapping, section 12.1).
+    pub const IMPS_STATUS: &str = "urn:x-imps:status";
+}
+
+/// An element under construction.
+pub fn element(name: &str, namespace: &str) -> ElementBuilder {
+    Element::builder(name, namespace)
+}
+
+/// An element with nothing but text.
+pub fn text_element(name: &str, namespace: &str, text: &str) -> Element {
+    element(name, namespace).append(clean(text)).build()
+}
+
+/// An element with one attribute.
+pub fn attribute(builder: ElementBuilder, name: &str, value: &str) -> ElementBuilder {
+    match NcName::try_from(name) {
+        Ok(name) => builder.attr(name, clean(value)),
+        Err(_) => builder,
+    }
+}
+
+/// The text without the characters that XML does not have.
+pub fn clean(text: &str) -> String {
+    let bad = |c: char| {
+        c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{7f}'..='\u{9f}')
+            || matches!(c, '\u{fffe}' | '\u{ffff}')
+    };
+    text.chars().filter(|c| !bad(*c)).collect()
+}
+
+/// The first payload of that name.
+pub fn payload<'p>(payloads: &'p [Element], name: &str, namespace: &str) -> Option<&'p Element> {
+    payloads.iter().find(|element| element.is(name, namespace))
+}
+
+/// The text of a child, trimmed, if there is any.
+pub fn child_text(element: &Element, name: &str) -> Option<String> {
+    let text = element
+        .children()
+        .find(|child| child.name() == name)?
+        .text();
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// The stanza as text, to be kept in a record.
+pub fn print(stanza: &Stanza) -> String {
+    let element: Element = match copy(stanza) {
+        Stanza::Message(message) => message.into(),
+        Stanza::Presence(presence) => presence.into(),
+        Stanza::Iq(iq) => iq.into(),
+    };
+    String::from(&element)
+}
+
+/// A stanza that [`print`] wrote. Not for text from outside: nesting is not limited.
+///
+/// # Errors
+/// It is no stanza; the text says why.
+pub fn parse(text: &str) -> Result<Stanza, String> {
+    let element: Element = text.parse().map_err(|error| format!("{error}"))?;
+    let parsed = match element.name() {
+        "message" => element.try_into().map(Stanza::Message),
+        "presence" => element.try_into().map(Stanza::Presence),
+        _ => element.try_into().map(Stanza::Iq),
+    };
+    parsed.map_err(|error| format!("{error}"))
+}
+
+/// A copy of a stanza.
+pub fn copy(stanza: &Stanza) -> Stanza {
+    match stanza {
+        Stanza::Message(message) => Stanza::Message(message.clone()),
+        Stanza::Presence(presence) => Stanza::Presence(presence.clone()),
+        Stanza::Iq(iq) => Stanza::Iq(iq.clone()),
+    }
+}
+
+/// Who sent it, and to whom.
+pub fn ends(stanza: &Stanza) -> (Option<&Jid>, Option<&Jid>) {
+    match stanza {
+        Stanza::Message(message) => (message.from.as_ref(), message.to.as_ref()),
+        Stanza::Presence(presence) => (presence.from.as_ref(), presence.to.as_ref()),
+        Stanza::Iq(
+            Iq::Get { from, to, .. }
+            | Iq::Set { from, to, .. }
+            | Iq::Result { from, to, .. }
+            | Iq::Error { from, to, .. },
+        ) => (from.as_ref(), to.as_ref()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use xmpp_parsers::message::Message;
+
+    #[test]
+    fn what_is_kept_comes_back_the_same() {
+        let mut message = Message::chat(Jid::new("a@b.example").unwrap());
+        message
+            .bodies
+            .insert(xmpp_parsers::message::Lang::new(), "<&> \"é\"".to_owned());
+        message
+            .payloads
+            .push(attribute(element("x", "urn:test"), "a", "1<2").build());
+        let stanza = Stanza::Message(message);
+        assert_eq!(parse(&print(&stanza)).unwrap(), stanza);
+    }
+
+    #[test]
+    fn characters_that_xml_lacks_are_removed() {
+        assert_eq!(clean("a\u{0}b\u{1b}c\n\u{ffff}d"), "abc\nd");
+    }
+}
