@@ -54,6 +54,8 @@ pub(super) struct PeerState {
     /// Our last handshake begun in place of an abandoned one of the peer's.
     pub(super) last_counter: Option<Time>,
     pub(super) last_error: Option<String>,
+    /// Requests it may still send at once, and since when that is known.
+    allowance: (u64, Time),
 }
 
 /// A peer as an operator sees it.
@@ -112,7 +114,20 @@ impl PeerState {
             last_reset: None,
             last_counter: None,
             last_error: None,
+            allowance: (0, Time::default()),
         }
+    }
+
+    /// Whether so many requests more keep to the rate; a second's worth may come
+    /// in one burst.
+    pub(super) fn within_rate(&mut self, requests: usize, per_second: u32, now: Time) -> bool {
+        let (left, since) = self.allowance;
+        let (rate, requests) = (u64::from(per_second), requests as u64);
+        let gained = now.since(since).saturating_mul(rate);
+        let left = left.saturating_add(gained).min(rate.saturating_mul(1000));
+        let enough = left >= requests.min(rate).saturating_mul(1000);
+        self.allowance = (if enough { left.saturating_sub(requests.saturating_mul(1000)) } else { left }, now);
+        enough
     }
 
     pub(super) fn add_session(&mut self, record: SessionRecord, ready: bool) {

@@ -58,6 +58,8 @@ pub struct Peer {
     pub client_name: Option<String>,
     /// Whether acknowledgements to it wait for the disk.
     pub strict: bool,
+    /// Requests a second it may send; more are answered 503.
+    pub max_rate: Option<u32>,
     /// URLs to which it may redirect us.
     pub redirects: Vec<String>,
 }
@@ -95,6 +97,7 @@ impl Peer {
             adopt_unknown_session: false,
             client_name: None,
             strict: true,
+            max_rate: None,
             redirects: Vec::new(),
         }
     }

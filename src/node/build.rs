@@ -1,0 +1,384 @@
+//! From configuration to the values the floors below understand. Nothing is
+//! bound or dialled here; what cannot work is said as configuration problems.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::clock::Clock;
+use crate::config::{self, Config, ConfigError, Located, PeerSection, Problem, Via};
+use crate::gateway::GatewaySettings;
+use crate::home::{Authorization, HomeSettings};
+use crate::http::link::LinkSettings;
+use crate::http::server::ServerSettings;
+use crate::http::srv::SrvResolver;
+use crate::http::tls::{self, ClientTls, ServerTls, Validity};
+use crate::sap::dialect::Dialect;
+use crate::sap::{Element, Peer, Route, Secret, Settings, SpeaksFor};
+use crate::ssp::xml::Limits;
+use crate::translate::{Mappings, Mode, Translator};
+use crate::xmpp::link::{Backoff, ComponentSettings};
+
+/// Everything a node needs to start.
+#[derive(Clone)]
+pub struct Plan {
+    /// The SAP's settings.
+    pub settings: Arc<Settings>,
+    /// XML limits.
+    pub limits: Limits,
+    /// The SSP listener.
+    pub server: ServerSettings,
+    /// One per peer.
+    pub links: Vec<LinkSettings>,
+    /// The home domain.
+    pub home: Option<HomePlan>,
+    /// The XMPP gateway.
+    pub gateway: Option<GatewayPlan>,
+    /// Directory of the store.
+    pub data: PathBuf,
+    /// Doubtful choices, one line each.
+    pub warnings: Vec<String>,
+}
+
+/// The home domain.
+#[derive(Debug, Clone)]
+pub struct HomePlan {
+    /// Its settings.
+    pub settings: HomeSettings,
+    /// Users created if they do not exist: name and first password.
+    pub users: Vec<(String, config::Secret)>,
+}
+
+/// The XMPP gateway.
+#[derive(Clone)]
+pub struct GatewayPlan {
+    /// Its settings.
+    pub settings: GatewaySettings,
+    /// Names and tables.
+    pub translator: Arc<Translator>,
+    /// Its components.
+    pub components: Vec<ComponentSettings>,
+}
+
+/// Why no plan can be made.
+pub type BuildError = ConfigError;
+
+/// A POST connection to a peer, at most so many at once.
+const CONNECTIONS: usize = 4;
+
+impl Plan {
+    /// Makes a plan of a checked configuration. Reads certificates, dialects and
+    /// mappings.
+    ///
+    /// # Errors
+    /// One problem per file that cannot be used.
+    pub fn new(config: &Config, at: &Located) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let mut warnings = Vec::new();
+        let dialects = dialects(config, at, &mut problems);
+        let settings = sap_settings(config, &dialects, at, &mut problems);
+        let server = server(config, at, &mut problems, &mut warnings);
+        let links = links(config, at, &mut problems);
+        let gateway = gateway(config, at, &mut problems);
+        match (problems.is_empty(), server) {
+            (true, Some(server)) => Ok(Self {
+                settings: Arc::new(settings),
+                limits: limits(config),
+                server,
+                links,
+                home: config.home.as_ref().map(|home| home_plan(config, home)),
+                gateway,
+                data: config.node.data.clone(),
+                warnings,
+            }),
+            _ => Err(ConfigError::new(problems)),
+        }
+    }
+}
+
+/// The SAP's settings alone, for offline tools.
+pub fn sap_settings(config: &Config, dialects: &[Dialect], at: &Located, problems: &mut Vec<Problem>) -> Settings {
+    let ssp = &config.ssp;
+    let mut settings = Settings {
+        response_timeout: millis(ssp.response_timeout.get()),
+        handshake_timeout: millis(ssp.handshake_timeout.get().min(ssp.token_lifetime.get())),
+        duplicate_window: millis(ssp.duplicate_window.get()),
+        session_ttl: millis(ssp.session_ttl.get()),
+        default_validity: millis(ssp.default_validity.get()),
+        max_queue: ssp.max_queue,
+        max_pending: ssp.max_queue,
+        batch_count: ssp.batch_count,
+        batch_bytes: ssp.batch_bytes.get(),
+        ..Settings::new(&config.node.domain)
+    };
+    if config.home.is_some() {
+        settings.routes.add(&config.node.domain, Route::Local(Element::Home));
+    }
+    if let Some(domain) = config.xmpp_domain() {
+        settings.routes.add(domain, Route::Local(Element::Gateway));
+    }
+    for route in &config.route {
+        let via = match &route.via {
+            Via::Local => Route::Local(Element::Home),
+            Via::Xmpp => Route::Local(Element::Gateway),
+            Via::Peer(peer) => Route::Peer(peer.clone()),
+        };
+        settings.routes.add(&route.domain, via);
+    }
+    for (number, peer) in config.peer.iter().enumerate() {
+        match dialects.iter().find(|dialect| dialect.name == peer.dialect) {
+            Some(dialect) => settings = settings.with_peer(peer_settings(peer, Arc::new(dialect.clone()))),
+            None => {
+                let names: Vec<&str> = dialects.iter().map(|dialect| dialect.name.as_str()).collect();
+                problems.push(at.problem(
+                    &format!("peer.{number}.dialect"),
+                    format!("there is no dialect \"{}\"", peer.dialect),
+                    format!("use one of {}, or add mappings/dialects/{}.toml", names.join(", "), peer.dialect),
+                ));
+            }
+        }
+    }
+    settings
+}
+
+/// The dialects that come along and those of the operator's folder, which win.
+pub fn dialects(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Vec<Dialect> {
+    let mut dialects = Dialect::built_in().unwrap_or_else(|error| {
+        problems.push(at.problem("node.mappings", error.to_string(), "this is a defect of the program"));
+        Vec::new()
+    });
+    let Some(folder) = config.node.mappings.as_ref().map(|folder| folder.join("dialects")) else {
+        return dialects;
+    };
+    let Ok(entries) = std::fs::read_dir(&folder) else { return dialects };
+    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.sort();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "toml")) {
+        let read = std::fs::read_to_string(file).map_err(|error| (None, error.to_string()));
+        let read = read.and_then(|text| Dialect::from_toml(&text).map_err(|error| (line_of(&error.to_string()), one_line(&error.to_string()))));
+        match read {
+            Ok(mut dialect) => {
+                dialect.name = file.file_stem().map_or(dialect.name, |stem| stem.to_string_lossy().into_owned());
+                dialects.retain(|known| known.name != dialect.name);
+                dialects.push(dialect);
+            }
+            Err((line, message)) => {
+                let fix = "see mappings/dialects/template.toml for all keys";
+                problems.push(Problem::new(file.display().to_string(), line, "", message, fix));
+            }
+        }
+    }
+    dialects
+}
+
+/// "TOML parse error at line 3, column 5" to 3.
+fn line_of(message: &str) -> Option<usize> {
+    let (_, rest) = message.split_once("line ")?;
+    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// The last sentence of a TOML error, which names the key.
+fn one_line(message: &str) -> String {
+    message.lines().rfind(|line| !line.trim().is_empty()).unwrap_or(message).trim().to_owned()
+}
+
+fn peer_settings(peer: &PeerSection, dialect: Arc<Dialect>) -> Peer {
+    Peer {
+        domain: peer.domain.clone(),
+        aliases: peer.aliases.clone(),
+        speaks_for: SpeaksFor {
+            any: peer.speaks_for.iter().any(|domain| domain == "*"),
+            domains: peer.speaks_for.iter().filter(|domain| *domain != "*").cloned().collect(),
+        },
+        password: Secret(peer.password.as_ref().map_or_else(Vec::new, |secret| secret.expose().as_bytes().to_vec())),
+        dialect,
+        connect_always: peer.connect == config::Connect::Always,
+        adopt_unknown_session: peer.adopt_unknown_session,
+        client_name: peer.client_name.clone(),
+        strict: peer.durability == config::Durability::Strict,
+        max_rate: peer.max_rate,
+        redirects: peer.addresses().map(str::to_owned).collect(),
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        depth: config.ssp.max_depth,
+        bytes: config.ssp.max_message.get(),
+        transactions: config.ssp.max_transactions,
+        ..Limits::default()
+    }
+}
+
+fn server(config: &Config, at: &Located, problems: &mut Vec<Problem>, warnings: &mut Vec<String>) -> Option<ServerSettings> {
+    let ssp = &config.ssp;
+    let tls = match (&ssp.certificate, &ssp.key) {
+        (Some(certificate), Some(key)) => {
+            check_validity("ssp.certificate", certificate, at, problems, warnings);
+            let files = ServerTls {
+                certificate: certificate.clone(),
+                key: key.clone(),
+                client_ca: ssp.client_ca.clone(),
+                client_certificates: match ssp.client_certificates {
+                    config::ClientCertificates::None => tls::ClientCertificates::None,
+                    config::ClientCertificates::Request => tls::ClientCertificates::Request,
+                    config::ClientCertificates::Require => tls::ClientCertificates::Require,
+                },
+            };
+            match tls::server_config(&files) {
+                Ok(config) => Some(config),
+                Err(error) => {
+                    problems.push(at.problem("ssp.certificate", error.to_string(), "make one with `wvgate certs`, or name the right files"));
+                    return None;
+                }
+            }
+        }
+        _ => None,
+    };
+    Some(ServerSettings {
+        listen: ssp.listen,
+        plain: ssp.plain,
+        tls,
+        max_body: ssp.max_message.get(),
+        max_connections: ssp.max_connections,
+        header_timeout: ssp.header_timeout.get(),
+        body_timeout: ssp.body_timeout.get(),
+        idle_timeout: ssp.idle_timeout.get(),
+        tls_handshake_timeout: ssp.header_timeout.get(),
+        path: None,
+    })
+}
+
+/// An expired certificate is a mistake of the configuration; one that expires
+/// soon a warning.
+fn check_validity(key: &str, file: &Path, at: &Located, problems: &mut Vec<Problem>, warnings: &mut Vec<String>) {
+    let fix = "renew it, or make a new one with `wvgate certs`";
+    match tls::certificate_facts(file) {
+        Ok(facts) => match facts.validity(Clock::wall()) {
+            Validity::Valid { .. } => {}
+            Validity::ExpiresSoon { .. } => {
+                warnings.push(at.problem(key, format!("{} expires soon", file.display()), fix).to_string());
+            }
+            Validity::Expired { .. } => problems.push(at.problem(key, format!("{} has expired", file.display()), fix)),
+            Validity::NotYetValid { .. } => {
+                problems.push(at.problem(key, format!("{} is not valid yet", file.display()), "check the clock of this machine"));
+            }
+        },
+        Err(error) => problems.push(at.problem(key, error.to_string(), fix)),
+    }
+}
+
+fn links(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Vec<LinkSettings> {
+    let mut links = Vec::new();
+    let srv = (!config.peer.is_empty()).then(SrvResolver::system);
+    for (number, peer) in config.peer.iter().enumerate() {
+        let files = ClientTls {
+            ca: peer.ca.clone(),
+            certificate: peer.client_certificate.clone(),
+            key: peer.client_key.clone(),
+            verify: peer.verify,
+        };
+        let tls = match tls::client_config(&files, &peer.domain) {
+            Ok(tls) => tls,
+            Err(error) => {
+                problems.push(at.problem(&format!("peer.{number}.ca"), error.to_string(), "name the peer's authority in `ca`"));
+                continue;
+            }
+        };
+        let Some(srv) = srv.clone() else { continue };
+        links.push(LinkSettings {
+            peer: peer.domain.clone(),
+            urls: peer.addresses().map(str::to_owned).collect(),
+            allow_plain: peer.allow_plain,
+            tls,
+            server_name: peer.server_name.clone(),
+            connect_timeout: Duration::from_secs(10),
+            answer_timeout: Duration::from_secs(30),
+            // Under the deployed server's 60 s, so that it is we who close.
+            idle_timeout: Duration::from_secs(45),
+            max_connections: CONNECTIONS,
+            user_agent: concat!("wvgate/", env!("CARGO_PKG_VERSION")).to_owned(),
+            srv,
+        });
+    }
+    links
+}
+
+fn home_plan(config: &Config, home: &config::HomeSection) -> HomePlan {
+    HomePlan {
+        settings: HomeSettings {
+            name: config.node.name.clone(),
+            description: config.node.description.clone(),
+            url: config.node.url.clone(),
+            echo: home.echo,
+            default_authorization: match home.default_authorization {
+                config::DefaultAuthorization::Ask => Authorization::Ask,
+                config::DefaultAuthorization::Contacts => Authorization::Contacts,
+            },
+            offline_validity: home.offline_validity.as_secs(),
+            max_users: home.max_users,
+            max_offline: home.max_offline,
+            ..HomeSettings::new(&config.node.domain)
+        },
+        users: home.user.iter().map(|user| (user.name.clone(), user.password.clone())).collect(),
+    }
+}
+
+fn gateway(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option<GatewayPlan> {
+    let xmpp = config.xmpp.as_ref()?;
+    let mappings = match &config.node.mappings {
+        Some(folder) => match Mappings::load(folder) {
+            Ok(mappings) => mappings,
+            Err(error) => {
+                problems.push(at.problem("node.mappings", error.to_string(), "mend the file, or remove it to use the built-in table"));
+                return None;
+            }
+        },
+        None => Mappings::built_in(),
+    };
+    let names: Vec<&str> = xmpp.component.iter().map(|component| component.domain.as_str()).collect();
+    let domain = config.xmpp_domain().unwrap_or(&config.node.domain);
+    let mode = match xmpp.mode {
+        config::XmppMode::Names => Mode::Names,
+        config::XmppMode::Gateway => Mode::Gateway,
+    };
+    let mut translator = Translator::new(domain, &names).in_mode(mode);
+    translator.mappings = Arc::new(mappings);
+    translator.muc = xmpp.muc.clone();
+    let components = xmpp.component.iter().map(|component| ComponentSettings {
+        domain: component.domain.clone(),
+        secret: crate::xmpp::Secret::new(component.secret.expose()),
+        server: xmpp.server.clone(),
+        connect_timeout: Duration::from_secs(10),
+        ping_interval: xmpp.ping_interval.get(),
+        ping_timeout: xmpp.ping_timeout.get(),
+        backoff: Backoff { first: Duration::from_secs(1), max: xmpp.reconnect_max.get() },
+        queue: 256,
+        barrier_to: None,
+    });
+    let components = components.collect();
+    Some(GatewayPlan {
+        settings: GatewaySettings {
+            auto_subscribed: xmpp.auto_subscribed,
+            strict_receipts: xmpp.strict_receipts,
+            settle_millis: millis(xmpp.settle.get()),
+            default_validity: config.ssp.default_validity.as_secs(),
+            ..GatewaySettings::default()
+        },
+        translator: Arc::new(translator),
+        components,
+    })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Where a plan listens, for messages.
+impl Plan {
+    /// The SSP address.
+    pub fn listen(&self) -> SocketAddr {
+        self.server.listen
+    }
+}

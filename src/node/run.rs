@@ -1,0 +1,281 @@
+//! A running node: opens the store, restores the core, binds, starts all tasks;
+//! drains and stops them.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, RwLock};
+
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::build::Plan;
+use super::clock::{self, Clock};
+use super::core::Core;
+use super::inbox::{Input, NodeHandle};
+use super::owner::Owner;
+use super::receiver::NodeReceiver;
+use super::releaser::{Release, Releaser};
+use crate::gateway::Gateway;
+use crate::home::Home;
+use crate::http::link::{self, PostOutcome};
+use crate::http::server;
+use crate::sap::{Posted, Sap, Settings};
+use crate::store::{SqliteStore, Store, StoreError, load_all, sqlite};
+use crate::xmpp::link as xmpp_link;
+
+/// Inputs that may wait for the owner.
+const INBOX: usize = 4096;
+/// Batches whose commit may be under way.
+const RELEASES: usize = 8;
+/// Posts that may wait for a link; its outbox holds the rest.
+const POSTS: usize = 64;
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store cannot be opened or read.
+    #[error("the store in {0} cannot be used: {1}")]
+    Store(String, StoreError),
+    /// The SSP port cannot be bound.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    /// A first password cannot be hashed.
+    #[error("the password of user {0} cannot be hashed")]
+    Password(String),
+}
+
+/// A node at work.
+pub struct Node {
+    handle: NodeHandle,
+    local_addr: SocketAddr,
+    tracker: TaskTracker,
+    /// Stops accepting; what is under way is finished.
+    soft: CancellationToken,
+    /// Stops everything.
+    hard: CancellationToken,
+    settings: Arc<RwLock<Arc<Settings>>>,
+    release: mpsc::Sender<Release>,
+    tls: server::TlsSwitch,
+    owner: tokio::task::JoinHandle<Result<(), StoreError>>,
+}
+
+impl Node {
+    /// Starts a node.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(plan: Plan) -> Result<Self, StartError> {
+        let path = plan.data.join("wvgate.db");
+        let open_path = path.clone();
+        let store = tokio::task::spawn_blocking(move || SqliteStore::open(&open_path, sqlite::Options::default()))
+            .await
+            .unwrap_or(Err(StoreError::Closed))
+            .map_err(|error| StartError::Store(path.display().to_string(), error))?;
+        Self::start_on(plan, Arc::new(store)).await
+    }
+
+    /// Starts a node on a store that is open already.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start_on(plan: Plan, store: Arc<dyn Store>) -> Result<Self, StartError> {
+        let clock = Clock::start();
+        let mut fresh = maker(&plan);
+        let mut core = fresh();
+        let restored = load_all(store.as_ref(), "", |key, value| {
+            core.restore(&key, &value).map_err(StoreError::Corrupt)
+        });
+        let records = restored.await.map_err(|error| StartError::Store(plan.data.display().to_string(), error))?;
+        tracing::info!(records, data = %plan.data.display(), "state restored");
+        create_users(&plan, &mut core, &store, &clock).await?;
+
+        let (inbox, inputs) = mpsc::channel(INBOX);
+        let (release, releases) = mpsc::channel(RELEASES);
+        let (traces, _) = broadcast::channel(1024);
+        let handle = NodeHandle {
+            inbox: inbox.clone(),
+            traces: traces.clone(),
+            store: store.clone(),
+            clients: Arc::new(AtomicU64::new(1)),
+        };
+        let (tracker, soft, hard) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
+        let settings = Arc::new(RwLock::new(plan.settings.clone()));
+
+        let listen = plan.server.listen;
+        let server = server::bind(plan.server.clone()).await.map_err(|error| StartError::Listen(listen, error))?;
+        let (local_addr, tls) = (server.local_addr(), server.tls_switch());
+        let receiver = NodeReceiver { handle: handle.clone(), limits: plan.limits, settings: settings.clone() };
+        tracker.spawn(server.run(Arc::new(receiver), soft.clone(), hard.clone()));
+
+        let mut node_links = HashMap::new();
+        let done = forward_posts(&inbox, &tracker);
+        for link_settings in &plan.links {
+            let (posts, receiver) = mpsc::channel(POSTS);
+            node_links.insert(link_settings.peer.clone(), posts);
+            link::spawn(link_settings.clone(), receiver, done.clone(), &tracker, hard.clone());
+        }
+        let mut components = HashMap::new();
+        if let Some(gateway) = &plan.gateway {
+            let events = forward_xmpp(&inbox, &tracker);
+            for component in &gateway.components {
+                let (outgoing, receiver) = mpsc::channel(1024);
+                components.insert(component.domain.clone(), (outgoing, 0));
+                xmpp_link::spawn(component.clone(), receiver, events.clone(), &tracker, hard.clone());
+            }
+        }
+        let releaser = Releaser {
+            inbox: inbox.clone(),
+            traces,
+            links: node_links,
+            components,
+            clients: HashMap::new(),
+            failed: false,
+        };
+        tracker.spawn(releaser.run(releases, hard.clone()));
+        let owner = Owner { core, clock, store, inbox: inputs, release: release.clone(), fresh: Box::new(fresh), stop: hard.clone() };
+        let owner = tokio::spawn(owner.run());
+        tracker.close();
+        Ok(Self { handle, local_addr, tracker, soft, hard, settings, release, tls, owner })
+    }
+
+    /// To talk to the node.
+    pub fn handle(&self) -> &NodeHandle {
+        &self.handle
+    }
+
+    /// Where SSP is served.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Stops accepting and gives what is under way until `grace` has passed; then
+    /// stops everything. All that was acknowledged is on disk either way.
+    pub async fn stop(self, grace: std::time::Duration) {
+        self.soft.cancel();
+        let drained = async {
+            loop {
+                let idle = self.handle.ask(|core, _, _| core.sap.peer_views().iter().all(|peer| peer.posting == 0)).await;
+                if idle.unwrap_or(true) {
+                    break;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        };
+        let _ = tokio::time::timeout(grace, drained).await;
+        self.hard.cancel();
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(5), self.tracker.wait()).await;
+        let _ = self.owner.await;
+    }
+
+    /// Resolves when the owner has ended by itself: a defect or a store that
+    /// cannot be read any more. The process should end with a failing code.
+    pub async fn failed(&mut self) -> String {
+        match (&mut self.owner).await {
+            Ok(Ok(())) => "the owner task has ended".to_owned(),
+            Ok(Err(error)) => format!("the store failed: {error}"),
+            Err(error) => format!("the owner task crashed: {error}"),
+        }
+    }
+
+    /// Takes over changed peers, policies, dialects, routes and certificates.
+    /// Listeners, the home domain's and the gateway's settings need a restart.
+    pub async fn reload(&self, plan: &Plan) {
+        match self.settings.write() {
+            Ok(mut settings) => *settings = plan.settings.clone(),
+            Err(poisoned) => *poisoned.into_inner() = plan.settings.clone(),
+        }
+        self.tls.replace(plan.server.tls.clone());
+        let done = forward_posts(&self.handle.inbox, &self.tracker);
+        for link_settings in &plan.links {
+            let (posts, receiver) = mpsc::channel(POSTS);
+            link::spawn(link_settings.clone(), receiver, done.clone(), &self.tracker, self.hard.clone());
+            let _ = self.release.send(Release::Link(link_settings.peer.clone(), posts)).await;
+        }
+        let settings = plan.settings.clone();
+        let _ = self.handle.ask(move |core, now, _| core.sap.reload(settings, now)).await;
+    }
+}
+
+/// Makes cores without records.
+fn maker(plan: &Plan) -> impl FnMut() -> Core + Send + 'static {
+    let (settings, home, gateway) = (plan.settings.clone(), plan.home.clone(), plan.gateway.clone());
+    move || {
+        let mut random = clock::random();
+        let home = home.as_ref().map(|home| Home::new(home.settings.clone(), random.below(u64::MAX)));
+        let gateway = gateway
+            .as_ref()
+            .map(|gateway| Gateway::new(gateway.settings.clone(), gateway.translator.clone(), random.below(u64::MAX)));
+        Core::new(Sap::new(settings.clone(), clock::random()), home, gateway)
+    }
+}
+
+/// Creates the configured users that do not exist yet.
+async fn create_users(plan: &Plan, core: &mut Core, store: &Arc<dyn Store>, clock: &Clock) -> Result<(), StartError> {
+    let Some(home) = &plan.home else { return Ok(()) };
+    for (name, password) in &home.users {
+        if core.home.as_ref().is_some_and(|home| home.users().any(|user| user == name)) {
+            continue;
+        }
+        let (password, salt) = (password.expose().to_owned(), salt());
+        let hash = tokio::task::spawn_blocking(move || crate::home::password::hash(&password, &salt)).await;
+        let Ok(Ok(hash)) = hash else { return Err(StartError::Password(name.clone())) };
+        let mut turn = super::core::Turn::default();
+        let now = clock.now();
+        let added = core.with_home(now, &mut turn, |home, acts| home.add_user(name, hash, now, acts));
+        match added {
+            Some(Err(error)) => tracing::warn!(user = name, "user not created: {error}"),
+            _ => tracing::info!(user = name, "user created"),
+        }
+        let kept = store.commit(turn.writes).await;
+        kept.map_err(|error| StartError::Store(plan.data.display().to_string(), error))?;
+    }
+    Ok(())
+}
+
+/// A fresh salt for a password.
+pub fn salt() -> [u8; 16] {
+    let mut random = clock::random();
+    let mut salt = [0; 16];
+    for byte in &mut salt {
+        *byte = u8::try_from(random.below(256)).unwrap_or(0);
+    }
+    salt
+}
+
+fn forward_posts(inbox: &mpsc::Sender<Input>, tracker: &TaskTracker) -> mpsc::Sender<link::Posted> {
+    let (sender, mut receiver) = mpsc::channel::<link::Posted>(256);
+    let inbox = inbox.clone();
+    tracker.spawn(async move {
+        while let Some(posted) = receiver.recv().await {
+            let outcome = match posted.outcome {
+                PostOutcome::Acknowledged => Posted::Acknowledged,
+                PostOutcome::Refused { status, retry_after } => Posted::Refused {
+                    status,
+                    retry_after: retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
+                },
+                PostOutcome::Closed => Posted::Closed,
+                PostOutcome::Unreachable { reason } => Posted::Failed(reason),
+                PostOutcome::TimedOut => Posted::Failed("no answer in time".to_owned()),
+            };
+            if inbox.send(Input::Posted(posted.id, outcome)).await.is_err() {
+                return;
+            }
+        }
+    });
+    sender
+}
+
+fn forward_xmpp(inbox: &mpsc::Sender<Input>, tracker: &TaskTracker) -> mpsc::Sender<xmpp_link::LinkEvent> {
+    let (sender, mut receiver) = mpsc::channel(256);
+    let inbox = inbox.clone();
+    tracker.spawn(async move {
+        while let Some(event) = receiver.recv().await {
+            if inbox.send(Input::Xmpp(Box::new(event))).await.is_err() {
+                return;
+            }
+        }
+    });
+    sender
+}
