@@ -177,8 +177,11 @@ fn what_is_accepted_is_what_another_reader_sees() {
     assert!(accepted > 400, "only {accepted} were accepted at all");
 }
 
-/// Names, attributes and texts in order of start tags, by our reader.
-fn events(node: &Node<'_>, out: &mut Vec<(String, Vec<(String, String)>, String)>) {
+/// An element's name, attributes and text.
+type Seen = (String, Vec<(String, String)>, String);
+
+/// Elements in order of start tags, by our reader.
+fn events(node: &Node<'_>, out: &mut Vec<Seen>) {
     let attributes = node
         .attributes
         .iter()
@@ -191,7 +194,7 @@ fn events(node: &Node<'_>, out: &mut Vec<(String, Vec<(String, String)>, String)
 }
 
 /// The same by quick-xml.
-fn other_reader(text: &str, out: &mut Vec<(String, Vec<(String, String)>, String)>) {
+fn other_reader(text: &str, out: &mut Vec<Seen>) {
     let local = |name: &str| name.rsplit(':').next().unwrap_or_default().to_owned();
     let mut reader = quick_xml::Reader::from_str(text);
     reader.config_mut().expand_empty_elements = true;

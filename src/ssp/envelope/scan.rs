@@ -8,7 +8,7 @@ use super::{Message, Mode, Peek, Session, Transaction};
 use crate::ssp::Address;
 use crate::ssp::primitive;
 use crate::ssp::xml::repair::{self, Repair};
-use crate::ssp::xml::tokens::{Token, Tokens, local};
+use crate::ssp::xml::tokens::{Attribute, Token, Tokens, local};
 use crate::ssp::xml::{self, Limits, Malformed, Node, Writer};
 
 /// Reads an envelope.
@@ -229,7 +229,7 @@ impl<'a> Scanner<'a> {
                 a.key == name
                     || (a.key.contains(':') && local(a.key) == name && !a.is_declaration())
             })
-            .map(|attribute| attribute.value())
+            .map(Attribute::value)
     }
 
     fn text(&self, name: &str) -> String {
@@ -286,6 +286,7 @@ struct Notes {
 }
 
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools)] // one per kind
 struct Met {
     meta: bool,
     requestor: bool,

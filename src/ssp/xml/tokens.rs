@@ -553,7 +553,7 @@ fn characters<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a str, Malformed
                     & u8::from(*b != b'\t');
                 high |= u8::from(*b == 0xEF);
             }
-            (controls | (low != 0), beyond | (high != 0))
+            (controls || low != 0, beyond || high != 0)
         });
     if (controls || beyond)
         && let Some(bad) = text.chars().find(|c| !is_character(*c))
@@ -636,6 +636,7 @@ const LATER: u8 = 2;
 /// First byte of a character beyond ASCII.
 const BEYOND: u8 = 3;
 
+#[allow(clippy::cast_possible_truncation)] // no larger than a byte
 const NAME: [u8; 256] = {
     let mut table = [NONE; 256];
     let mut b = 0;
