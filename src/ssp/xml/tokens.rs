@@ -426,7 +426,8 @@ impl<'a> Tokens<'a> {
 
     fn instruction_end(&mut self, start: usize) -> Result<(), Malformed> {
         let rest = &self.text.as_bytes()[self.at..];
-        match memmem::find(rest, b"?>") {
+        let end = memchr::memchr_iter(b'>', rest).find(|at| *at > 0 && rest[at - 1] == b'?');
+        match end.map(|at| at - 1) {
             Some(0) => self.at += 2,
             Some(end) if is_space(rest[0]) => self.at += end + 2,
             _ => {
@@ -453,28 +454,38 @@ impl<'a> Tokens<'a> {
 
     /// A name without colon.
     fn plain_name(&mut self) -> Result<&'a str, Malformed> {
-        let bytes = self.text.as_bytes();
         let start = self.at;
-        let mut end = start;
-        while let Some(b) = bytes.get(end) {
-            match NAME[usize::from(*b)] {
-                PART => end += 1,
-                LATER if end > start => end += 1,
-                BEYOND => {
-                    let c = self.text[end..].chars().next().unwrap_or_default();
-                    if !is_name_start(c) && (end == start || !is_name_later(c)) {
-                        break;
-                    }
-                    end += c.len_utf8();
-                }
-                _ => break,
+        let rest = &self.text.as_bytes()[start..];
+        let ascii = rest
+            .iter()
+            .position(|b| NAME[usize::from(*b)] & (PART | LATER) == 0)
+            .unwrap_or(rest.len());
+        let mut end = start + ascii;
+        match rest.first() {
+            Some(b) if NAME[usize::from(*b)] == LATER => end = start,
+            _ if rest
+                .get(ascii)
+                .is_some_and(|b| NAME[usize::from(*b)] == BEYOND) =>
+            {
+                end = self.beyond_ascii(end, start);
             }
+            _ => {}
         }
         if end == start {
             return Err(self.syntax("a name was expected"));
         }
         self.at = end;
         Ok(&self.text[start..end])
+    }
+
+    /// Where the name from `start`, which is ASCII up to `end`, ends.
+    fn beyond_ascii(&self, end: usize, start: usize) -> usize {
+        let first = end == start;
+        let more = self.text[end..].char_indices().find(|(at, c)| match c {
+            '\0'..='\x7f' => NAME[*c as usize] & (PART | LATER) == 0,
+            c => !is_name_start(*c) && (first && *at == 0 || !is_name_later(*c)),
+        });
+        more.map_or(self.text.len(), |(at, _)| end + at)
     }
 
     /// Passes white space; whether there was any.
@@ -541,23 +552,24 @@ fn characters<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a str, Malformed
         return Err(Malformed::Size(limits.bytes));
     }
     let text = std::str::from_utf8(bytes).map_err(|e| Malformed::Encoding(e.valid_up_to()))?;
-    // Counted without branches, which the compiler makes fast.
-    let (controls, beyond) = bytes
-        .chunks(128)
-        .fold((false, false), |(controls, beyond), chunk| {
-            let (mut low, mut high) = (0u8, 0u8);
+    let suspicious = bytes.chunks(128).any(|chunk| {
+        // Without branches, which the compiler makes fast.
+        let (mut low, mut bad) = (0u8, 0u8);
+        for b in chunk {
+            low |= u8::from(*b < 0x20) | u8::from(*b == 0xEF);
+        }
+        if low != 0 {
             for b in chunk {
-                low |= u8::from(*b < 0x20)
+                bad |= u8::from(*b < 0x20)
                     & u8::from(*b != b'\n')
                     & u8::from(*b != b'\r')
-                    & u8::from(*b != b'\t');
-                high |= u8::from(*b == 0xEF);
+                    & u8::from(*b != b'\t')
+                    | u8::from(*b == 0xEF);
             }
-            (controls || low != 0, beyond || high != 0)
-        });
-    if (controls || beyond)
-        && let Some(bad) = text.chars().find(|c| !is_character(*c))
-    {
+        }
+        bad != 0
+    });
+    if suspicious && let Some(bad) = text.chars().find(|c| !is_character(*c)) {
         return Err(Malformed::Control(u32::from(bad)));
     }
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
@@ -633,8 +645,8 @@ const NONE: u8 = 0;
 const PART: u8 = 1;
 /// Allowed after the first character.
 const LATER: u8 = 2;
-/// First byte of a character beyond ASCII.
-const BEYOND: u8 = 3;
+/// Byte of a character beyond ASCII.
+const BEYOND: u8 = 4;
 
 #[allow(clippy::cast_possible_truncation)] // no larger than a byte
 const NAME: [u8; 256] = {
