@@ -131,13 +131,32 @@ fn families() -> Vec<&'static str> {
     families
 }
 
+/// What the fuzz target `target` starts from.
+fn corpus(target: &str) -> Vec<Vec<u8>> {
+    fixtures(&format!("../fuzz/corpus/{target}"))
+        .into_iter()
+        .map(|path| std::fs::read(path).unwrap())
+        .collect()
+}
+
 #[test]
 fn every_property_holds_for_the_fixtures() {
-    for seed in seeds() {
-        check::envelope(&seed);
-        check::repair(&seed);
+    for seed in seeds().iter().chain(&corpus("")) {
+        check::envelope(seed);
+        check::repair(seed);
         for family in families() {
-            check::family(&seed, family);
+            check::family(seed, family);
+        }
+    }
+}
+
+#[test]
+fn family_properties_hold_for_mutated_bytes() {
+    let mut dice = Dice(0x57_5647_4154_4536);
+    for family in families() {
+        let seeds = corpus(family);
+        for _ in 0..400 {
+            check::family(&mutated(&mut dice, &seeds), family);
         }
     }
 }

@@ -456,10 +456,7 @@ impl<'a> Tokens<'a> {
     fn plain_name(&mut self) -> Result<&'a str, Malformed> {
         let start = self.at;
         let rest = &self.text.as_bytes()[start..];
-        let ascii = rest
-            .iter()
-            .position(|b| NAME[usize::from(*b)] & (PART | LATER) == 0)
-            .unwrap_or(rest.len());
+        let ascii = name_length(rest);
         let mut end = start + ascii;
         match rest.first() {
             Some(b) if NAME[usize::from(*b)] == LATER => end = start,
@@ -482,7 +479,7 @@ impl<'a> Tokens<'a> {
     fn beyond_ascii(&self, end: usize, start: usize) -> usize {
         let first = end == start;
         let more = self.text[end..].char_indices().find(|(at, c)| match c {
-            '\0'..='\x7f' => NAME[*c as usize] & (PART | LATER) == 0,
+            '\0'..='\x7f' => NAME[*c as usize] & ANY == 0,
             c => !is_name_start(*c) && (first && *at == 0 || !is_name_later(*c)),
         });
         more.map_or(self.text.len(), |(at, _)| end + at)
@@ -640,11 +637,30 @@ fn resolve(raw: &str, line_end: char) -> String {
     out
 }
 
+/// Length of the run of ASCII characters of names that `bytes` start with.
+fn name_length(bytes: &[u8]) -> usize {
+    let class = |b: u8| NAME[usize::from(b)];
+    // Four at a time: most of a tag is names.
+    let mut length = 0;
+    while let Some([a, b, c, d]) = bytes.get(length..length + 4) {
+        if class(*a) & class(*b) & class(*c) & class(*d) & ANY == 0 {
+            break;
+        }
+        length += 4;
+    }
+    while bytes.get(length).is_some_and(|b| class(*b) & ANY != 0) {
+        length += 1;
+    }
+    length
+}
+
 const NONE: u8 = 0;
 /// Allowed anywhere in a name.
-const PART: u8 = 1;
+const PART: u8 = ANY;
 /// Allowed after the first character.
-const LATER: u8 = 2;
+const LATER: u8 = ANY | 2;
+/// Common to all that may stand in a name.
+const ANY: u8 = 1;
 /// Byte of a character beyond ASCII.
 const BEYOND: u8 = 4;
 
