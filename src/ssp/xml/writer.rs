@@ -49,25 +49,27 @@ pub struct Writer<'s> {
 impl<'s> Writer<'s> {
     /// An empty writer in our own style.
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            out: String::with_capacity(1024),
+            ..Self::default()
+        }
     }
 
     /// An empty writer in a peer's style.
     pub fn styled(style: &'s Style) -> Self {
         Self {
             style: (!style.is_plain()).then_some(style),
-            ..Self::default()
+            ..Self::new()
         }
     }
 
     /// A writer of a whole document, which starts with an XML declaration.
     pub fn document() -> Self {
-        let mut out = String::with_capacity(1024);
-        out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-        Self {
-            out,
-            ..Self::default()
-        }
+        let mut document = Self::new();
+        document
+            .out
+            .push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+        document
     }
 
     /// What has been written.
@@ -147,10 +149,7 @@ impl<'s> Writer<'s> {
 pub(crate) fn escape_into(out: &mut String, text: &str, attribute: bool) {
     let special = if attribute { IN_VALUE } else { IN_TEXT };
     let mut rest = text;
-    while let Some(at) = rest
-        .bytes()
-        .position(|b| ESCAPED[usize::from(b)] & special != 0)
-    {
+    while let Some(at) = first_escaped(rest.as_bytes(), special) {
         out.push_str(&rest[..at]);
         let (escaped, used) = match rest.as_bytes()[at] {
             b'&' => ("&amp;", 1),
@@ -169,6 +168,23 @@ pub(crate) fn escape_into(out: &mut String, text: &str, attribute: bool) {
         rest = &rest[at + used..];
     }
     out.push_str(rest);
+}
+
+/// Where the first byte stands that cannot be copied as it is.
+fn first_escaped(bytes: &[u8], special: u8) -> Option<usize> {
+    let class = |b: u8| ESCAPED[usize::from(b)];
+    // Four at a time: most texts need nothing.
+    let mut at = 0;
+    while let Some([a, b, c, d]) = bytes.get(at..at + 4) {
+        if (class(*a) | class(*b) | class(*c) | class(*d)) & special != 0 {
+            break;
+        }
+        at += 4;
+    }
+    bytes[at..]
+        .iter()
+        .position(|b| class(*b) & special != 0)
+        .map(|step| at + step)
 }
 
 const IN_TEXT: u8 = 1;
