@@ -21,7 +21,7 @@ pub(crate) const MAX_DEPTH: usize = 256;
 pub(crate) enum Token<'a> {
     /// A start tag. An empty element is followed by its own [`Token::End`].
     Start {
-        /// Name as written.
+        /// Local name.
         name: &'a str,
         /// Byte offset of the `<`.
         at: usize,
@@ -41,8 +41,12 @@ pub(crate) enum Token<'a> {
 pub(crate) struct Attribute<'a> {
     /// Name as written.
     pub(crate) key: &'a str,
+    /// Name without prefix.
+    pub(crate) local: &'a str,
     /// Value as written.
     pub(crate) raw: &'a str,
+    /// Whether there are references in it.
+    referring: bool,
 }
 
 impl<'a> Attribute<'a> {
@@ -54,10 +58,7 @@ impl<'a> Attribute<'a> {
     /// The value with references resolved and white space normalised.
     pub(crate) fn value(&self) -> Cow<'a, str> {
         let raw = self.raw;
-        if !raw
-            .bytes()
-            .any(|b| matches!(b, b'&' | b'\t' | b'\n' | b'\r'))
-        {
+        if !self.referring && memchr3(b'\t', b'\n', b'\r', raw.as_bytes()).is_none() {
             return Cow::Borrowed(raw);
         }
         Cow::Owned(resolve(raw, ' '))
@@ -204,7 +205,7 @@ impl<'a> Tokens<'a> {
         }
         let at = self.at;
         self.at += 1;
-        let name = self.name()?;
+        let (name, local) = self.name()?;
         self.attributes.clear();
         loop {
             let spaced = self.skip_space();
@@ -225,11 +226,11 @@ impl<'a> Tokens<'a> {
         }
         self.place = Place::Inside;
         self.open.push(name);
-        Ok(Token::Start { name, at })
+        Ok(Token::Start { name: local, at })
     }
 
     fn attribute(&mut self) -> Result<(), Malformed> {
-        let key = self.name()?;
+        let (key, local) = self.name()?;
         self.skip_space();
         let bytes = self.text.as_bytes();
         if bytes.get(self.at) != Some(&b'=') {
@@ -243,6 +244,7 @@ impl<'a> Tokens<'a> {
         };
         self.at += 1;
         let start = self.at;
+        let mut referring = false;
         loop {
             let Some(step) = memchr3(quote, b'<', b'&', &bytes[self.at..]) else {
                 return Err(self.syntax("an attribute value without end"));
@@ -250,7 +252,10 @@ impl<'a> Tokens<'a> {
             self.at += step;
             match bytes[self.at] {
                 b'<' => return Err(self.syntax("'<' in an attribute value")),
-                b'&' => self.at += self.reference()?,
+                b'&' => {
+                    referring = true;
+                    self.at += self.reference()?;
+                }
                 _ => break,
             }
         }
@@ -265,7 +270,12 @@ impl<'a> Tokens<'a> {
         if self.attributes.iter().any(|other| other.key == key) {
             return Err(self.syntax("an attribute given twice"));
         }
-        self.attributes.push(Attribute { key, raw });
+        self.attributes.push(Attribute {
+            key,
+            local,
+            raw,
+            referring,
+        });
         Ok(())
     }
 
@@ -438,18 +448,17 @@ impl<'a> Tokens<'a> {
         Ok(())
     }
 
-    /// A name, whose parts around an optional colon are both names.
-    fn name(&mut self) -> Result<&'a str, Malformed> {
+    /// A name and its local part; both parts around an optional colon are names.
+    fn name(&mut self) -> Result<(&'a str, &'a str), Malformed> {
         let start = self.at;
-        let mut name = self.plain_name()?;
-        if self.text.as_bytes().get(self.at) == Some(&b':') {
-            self.at += 1;
-            self.plain_name()?;
-            let prefix = name;
-            name = &self.text[start..self.at];
-            self.prefixed |= !matches!(prefix, "xmlns" | "xml");
+        let first = self.plain_name()?;
+        if self.text.as_bytes().get(self.at) != Some(&b':') {
+            return Ok((first, first));
         }
-        Ok(name)
+        self.at += 1;
+        let local = self.plain_name()?;
+        self.prefixed |= !matches!(first, "xmlns" | "xml");
+        Ok((&self.text[start..self.at], local))
     }
 
     /// A name without colon.
@@ -500,14 +509,6 @@ impl<'a> Tokens<'a> {
             at: self.at,
             why: why.to_owned(),
         }
-    }
-}
-
-/// The local part of a name as written.
-pub(crate) fn local(name: &str) -> &str {
-    match memchr(b':', name.as_bytes()) {
-        Some(at) => &name[at + 1..],
-        None => name,
     }
 }
 

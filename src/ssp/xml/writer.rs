@@ -50,7 +50,7 @@ impl<'s> Writer<'s> {
     /// An empty writer in our own style.
     pub fn new() -> Self {
         Self {
-            out: String::with_capacity(1024),
+            out: String::with_capacity(512),
             ..Self::default()
         }
     }
