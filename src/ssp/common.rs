@@ -310,7 +310,7 @@ impl Content for ClientId {
             out.attribute(name, "url", &self.url);
             if let Some(application) = &self.application {
                 out.element("ApplicationID", |out| {
-                    out.attribute("ApplicationID", "applicationID", application)
+                    out.attribute("ApplicationID", "applicationID", application);
                 });
             }
         });
