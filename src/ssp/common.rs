@@ -310,7 +310,7 @@ impl Content for ClientId {
             out.attribute(name, "url", &self.url);
             if let Some(application) = &self.application {
                 out.element("ApplicationID", |out| {
-                    out.attribute("ApplicationID", "applicationID", application)
+                    out.attribute("ApplicationID", "applicationID", application);
                 });
             }
         });
@@ -373,11 +373,11 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// Decodes base64, skipping white space and line breaks, with or without padding.
 pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    if text.bytes().any(|b| b.is_ascii_whitespace()) {
-        let dense: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
-        return BASE64.decode(dense).ok();
+    if let Ok(bytes) = BASE64.decode(text) {
+        return Some(bytes);
     }
-    BASE64.decode(text).ok()
+    let dense: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
+    (dense.len() < text.len()).then(|| BASE64.decode(dense).ok())?
 }
 
 /// Encodes base64 on one line.

@@ -51,6 +51,7 @@ impl Mode {
 
 /// One SSP message.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)] // taken apart at once, never stored
 pub enum Message {
     /// Before a session exists.
     Setup(Transaction),
@@ -174,7 +175,7 @@ pub fn print_session<'t>(
             out.attribute("Session", "sessionID", session);
             for (mode, id, raw) in transactions {
                 out.element("Transaction", |out| {
-                    transaction(out, "Transaction", mode, id, raw)
+                    transaction(out, "Transaction", mode, id, raw);
                 });
             }
         });
@@ -188,7 +189,7 @@ pub fn print_setup(namespace: &str, mode: Mode, id: &str, raw: &str) -> String {
     out.element("WV-SSP-Message", |out| {
         out.attribute("WV-SSP-Message", "xmlns", namespace);
         out.element("SetupTransaction", |out| {
-            transaction(out, "SetupTransaction", mode, id, raw)
+            transaction(out, "SetupTransaction", mode, id, raw);
         });
     });
     out.finish()

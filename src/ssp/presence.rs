@@ -305,7 +305,7 @@ impl Content for PresenceSubList {
                 out.element(name, |out| {
                     if let Some(qualifier) = attribute.qualifier {
                         out.element("Qualifier", |out| {
-                            out.text(if qualifier { "T" } else { "F" })
+                            out.text(if qualifier { "T" } else { "F" });
                         });
                     }
                     for field in &attribute.fields {

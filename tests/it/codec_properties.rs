@@ -131,13 +131,32 @@ fn families() -> Vec<&'static str> {
     families
 }
 
+/// What the fuzz target `target` starts from.
+fn corpus(target: &str) -> Vec<Vec<u8>> {
+    fixtures(&format!("../fuzz/corpus/{target}"))
+        .into_iter()
+        .map(|path| std::fs::read(path).unwrap())
+        .collect()
+}
+
 #[test]
 fn every_property_holds_for_the_fixtures() {
-    for seed in seeds() {
-        check::envelope(&seed);
-        check::repair(&seed);
+    for seed in seeds().iter().chain(&corpus("")) {
+        check::envelope(seed);
+        check::repair(seed);
         for family in families() {
-            check::family(&seed, family);
+            check::family(seed, family);
+        }
+    }
+}
+
+#[test]
+fn family_properties_hold_for_mutated_bytes() {
+    let mut dice = Dice(0x57_5647_4154_4536);
+    for family in families() {
+        let seeds = corpus(family);
+        for _ in 0..400 {
+            check::family(&mutated(&mut dice, &seeds), family);
         }
     }
 }
@@ -177,8 +196,11 @@ fn what_is_accepted_is_what_another_reader_sees() {
     assert!(accepted > 400, "only {accepted} were accepted at all");
 }
 
-/// Names, attributes and texts in order of start tags, by our reader.
-fn events(node: &Node<'_>, out: &mut Vec<(String, Vec<(String, String)>, String)>) {
+/// An element's name, attributes and text.
+type Seen = (String, Vec<(String, String)>, String);
+
+/// Elements in order of start tags, by our reader.
+fn events(node: &Node<'_>, out: &mut Vec<Seen>) {
     let attributes = node
         .attributes
         .iter()
@@ -191,7 +213,7 @@ fn events(node: &Node<'_>, out: &mut Vec<(String, Vec<(String, String)>, String)
 }
 
 /// The same by quick-xml.
-fn other_reader(text: &str, out: &mut Vec<(String, Vec<(String, String)>, String)>) {
+fn other_reader(text: &str, out: &mut Vec<Seen>) {
     let local = |name: &str| name.rsplit(':').next().unwrap_or_default().to_owned();
     let mut reader = quick_xml::Reader::from_str(text);
     reader.config_mut().expand_empty_elements = true;

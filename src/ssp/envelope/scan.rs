@@ -8,7 +8,7 @@ use super::{Message, Mode, Peek, Session, Transaction};
 use crate::ssp::Address;
 use crate::ssp::primitive;
 use crate::ssp::xml::repair::{self, Repair};
-use crate::ssp::xml::tokens::{Token, Tokens, local};
+use crate::ssp::xml::tokens::{Attribute, Token, Tokens};
 use crate::ssp::xml::{self, Limits, Malformed, Node, Writer};
 
 /// Reads an envelope.
@@ -83,13 +83,12 @@ struct Scanner<'a> {
 impl<'a> Scanner<'a> {
     fn message(mut self) -> Result<Message, Malformed> {
         match self.child()? {
-            Some((name, _)) if local(name).eq_ignore_ascii_case("WV-SSP-Message") => {}
+            Some((name, _)) if name.eq_ignore_ascii_case("WV-SSP-Message") => {}
             _ => return Err(Malformed::Envelope("the root is not WV-SSP-Message")),
         }
         let Some((name, _)) = self.child()? else {
             return Err(Malformed::Envelope("WV-SSP-Message is empty"));
         };
-        let name = local(name);
         let message = if name.eq_ignore_ascii_case("Session") {
             self.session()?.map(Message::Session)
         } else if name.eq_ignore_ascii_case("SetupTransaction") {
@@ -132,7 +131,7 @@ impl<'a> Scanner<'a> {
         let (mut empty, mut seen) = (true, 0);
         while let Some((name, _)) = self.child()? {
             empty = false;
-            if local(name).eq_ignore_ascii_case("Transaction") {
+            if name.eq_ignore_ascii_case("Transaction") {
                 seen += 1;
                 if seen > self.limits.transactions {
                     return Err(Malformed::Count {
@@ -167,7 +166,7 @@ impl<'a> Scanner<'a> {
         Ok(Some(Transaction {
             mode,
             id,
-            name: primitive::canonical_name(local(name)),
+            name: primitive::canonical_name(name),
             raw,
             peek,
             via,
@@ -176,7 +175,7 @@ impl<'a> Scanner<'a> {
 
     /// Reads a primitive to its end, noting addresses; gives it as XML of its own.
     fn primitive(&mut self, name: &'a str, at: usize) -> Result<(Bytes, Peek), Malformed> {
-        let mut notes = Notes::new(local(name));
+        let mut notes = Notes::new(name);
         for attribute in ["groupID", "userID", "serviceID", "contactListID"] {
             let Some(address) = self.address(attribute) else {
                 continue;
@@ -194,7 +193,7 @@ impl<'a> Scanner<'a> {
                 Token::Start { name, .. } => {
                     let level = self.tokens.depth() - depth;
                     if level <= 3 {
-                        notes.take(level, local(name), self);
+                        notes.take(level, name, self);
                     }
                 }
                 Token::End if self.tokens.depth() < depth => break,
@@ -227,11 +226,8 @@ impl<'a> Scanner<'a> {
         self.tokens
             .attributes()
             .iter()
-            .find(|a| {
-                a.key == name
-                    || (a.key.contains(':') && local(a.key) == name && !a.is_declaration())
-            })
-            .map(|attribute| attribute.value())
+            .find(|a| a.local == name && !a.is_declaration())
+            .map(Attribute::value)
     }
 
     fn text(&self, name: &str) -> String {
@@ -288,6 +284,7 @@ struct Notes {
 }
 
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools)] // one per kind
 struct Met {
     meta: bool,
     requestor: bool,

@@ -217,12 +217,12 @@ macro_rules! read_field {
             .ok_or($crate::ssp::xml::DecodeError::Invalid { element: $el, what: "text" })?
     };
     (choice one, $node:ident, $el:expr, $t:ty, []) => {
-        match <$t>::pick_all($node)?.into_iter().next() {
+        match <$t>::pick_first($node)? {
             None => return Err($crate::ssp::xml::DecodeError::Missing { element: $el, what: stringify!($t) }),
             Some(found) => found,
         }
     };
-    (choice opt, $node:ident, $el:expr, $t:ty, []) => { <$t>::pick_all($node)?.into_iter().next() };
+    (choice opt, $node:ident, $el:expr, $t:ty, []) => { <$t>::pick_first($node)? };
     (choice many, $node:ident, $el:expr, $t:ty, []) => { <$t>::pick_all($node)? };
 }
 
@@ -278,18 +278,30 @@ macro_rules! choice {
         }
 
         impl $name {
+            /// The alternative that `node` is, if any.
+            pub(crate) fn pick(node: &$crate::ssp::xml::Node<'_>)
+                -> Result<Option<Self>, $crate::ssp::xml::DecodeError>
+            {
+                $( if node.name.eq_ignore_ascii_case($xml) {
+                    return <$type as $crate::ssp::xml::Content>::read(node)
+                        .map(|value| Some(Self::$variant(value)));
+                } )*
+                Ok(None)
+            }
+
+            /// The first child of `node` that is one of the alternatives.
+            pub(crate) fn pick_first(node: &$crate::ssp::xml::Node<'_>)
+                -> Result<Option<Self>, $crate::ssp::xml::DecodeError>
+            {
+                node.children.iter().find_map(|child| Self::pick(child).transpose()).transpose()
+            }
+
             /// All children of `node` that are one of the alternatives, in order.
+            #[allow(dead_code)]
             pub(crate) fn pick_all(node: &$crate::ssp::xml::Node<'_>)
                 -> Result<Vec<Self>, $crate::ssp::xml::DecodeError>
             {
-                let mut found = Vec::new();
-                for child in &node.children {
-                    $( if child.name.eq_ignore_ascii_case($xml) {
-                        found.push(Self::$variant(<$type as $crate::ssp::xml::Content>::read(child)?));
-                        continue;
-                    } )*
-                }
-                Ok(found)
+                node.children.iter().filter_map(|child| Self::pick(child).transpose()).collect()
             }
 
             /// Writes the alternative under its own name.
@@ -303,7 +315,7 @@ macro_rules! choice {
         /// A wrapper element that holds exactly one alternative.
         impl $crate::ssp::xml::Content for $name {
             fn read(node: &$crate::ssp::xml::Node<'_>) -> Result<Self, $crate::ssp::xml::DecodeError> {
-                Self::pick_all(node)?.into_iter().next().ok_or(
+                Self::pick_first(node)?.ok_or(
                     $crate::ssp::xml::DecodeError::Missing { element: stringify!($name), what: "content" })
             }
             fn write(&self, name: &str, out: &mut $crate::ssp::xml::Writer<'_>) {

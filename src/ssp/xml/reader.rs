@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::tokens::{Token, Tokens, line_ends, local, trim, unescape};
+use super::tokens::{Token, Tokens, line_ends, trim, unescape};
 
 /// Bounds on one document. The defaults suit SSP traffic; the body's size is
 /// bounded earlier, by the HTTP floor.
@@ -169,13 +169,13 @@ fn start<'a>(name: &'a str, tokens: &Tokens<'a>) -> Node<'a> {
     let given = tokens.attributes();
     let mut attributes: Vec<(&'a str, Cow<'a, str>)> = Vec::with_capacity(given.len());
     for attribute in given.iter().filter(|a| !a.is_declaration()) {
-        let key = local(attribute.key);
+        let key = attribute.local;
         if !attributes.iter().any(|(other, _)| *other == key) {
             attributes.push((key, attribute.value()));
         }
     }
     Node {
-        name: local(name),
+        name,
         attributes,
         ..Node::default()
     }

@@ -81,17 +81,15 @@ fn html_entities(body: &[u8]) -> Option<Vec<u8>> {
     while let Some(at) = memchr(b'&', rest) {
         out.extend_from_slice(&rest[..at]);
         rest = &rest[at..];
-        match html_entity(rest) {
-            Some((byte, length)) => {
+        let (byte, length) = match html_entity(rest) {
+            Some(entity) => {
                 found = true;
-                out.push(byte);
-                rest = &rest[length..];
+                entity
             }
-            None => {
-                out.push(b'&');
-                rest = &rest[1..];
-            }
-        }
+            None => (b'&', 1),
+        };
+        out.push(byte);
+        rest = &rest[length..];
     }
     if !found {
         return None;
@@ -250,7 +248,7 @@ fn start_tag(text: &[u8], out: &mut Vec<u8>, found: &mut bool) -> usize {
 fn ends_value(text: &[u8]) -> bool {
     let space = text.iter().take_while(|b| b.is_ascii_whitespace()).count();
     let text = &text[space..];
-    if matches!(text, [b'>', ..] | [b'/', b'>', ..] | [b'?', b'>', ..]) {
+    if matches!(text, [b'>', ..] | [b'/' | b'?', b'>', ..]) {
         return true;
     }
     let name = text

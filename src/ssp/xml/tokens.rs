@@ -21,7 +21,7 @@ pub(crate) const MAX_DEPTH: usize = 256;
 pub(crate) enum Token<'a> {
     /// A start tag. An empty element is followed by its own [`Token::End`].
     Start {
-        /// Name as written.
+        /// Local name.
         name: &'a str,
         /// Byte offset of the `<`.
         at: usize,
@@ -41,8 +41,12 @@ pub(crate) enum Token<'a> {
 pub(crate) struct Attribute<'a> {
     /// Name as written.
     pub(crate) key: &'a str,
+    /// Name without prefix.
+    pub(crate) local: &'a str,
     /// Value as written.
     pub(crate) raw: &'a str,
+    /// Whether there are references in it.
+    referring: bool,
 }
 
 impl<'a> Attribute<'a> {
@@ -54,10 +58,7 @@ impl<'a> Attribute<'a> {
     /// The value with references resolved and white space normalised.
     pub(crate) fn value(&self) -> Cow<'a, str> {
         let raw = self.raw;
-        if !raw
-            .bytes()
-            .any(|b| matches!(b, b'&' | b'\t' | b'\n' | b'\r'))
-        {
+        if !self.referring && memchr3(b'\t', b'\n', b'\r', raw.as_bytes()).is_none() {
             return Cow::Borrowed(raw);
         }
         Cow::Owned(resolve(raw, ' '))
@@ -204,7 +205,7 @@ impl<'a> Tokens<'a> {
         }
         let at = self.at;
         self.at += 1;
-        let name = self.name()?;
+        let (name, local) = self.name()?;
         self.attributes.clear();
         loop {
             let spaced = self.skip_space();
@@ -225,11 +226,11 @@ impl<'a> Tokens<'a> {
         }
         self.place = Place::Inside;
         self.open.push(name);
-        Ok(Token::Start { name, at })
+        Ok(Token::Start { name: local, at })
     }
 
     fn attribute(&mut self) -> Result<(), Malformed> {
-        let key = self.name()?;
+        let (key, local) = self.name()?;
         self.skip_space();
         let bytes = self.text.as_bytes();
         if bytes.get(self.at) != Some(&b'=') {
@@ -243,6 +244,7 @@ impl<'a> Tokens<'a> {
         };
         self.at += 1;
         let start = self.at;
+        let mut referring = false;
         loop {
             let Some(step) = memchr3(quote, b'<', b'&', &bytes[self.at..]) else {
                 return Err(self.syntax("an attribute value without end"));
@@ -250,7 +252,10 @@ impl<'a> Tokens<'a> {
             self.at += step;
             match bytes[self.at] {
                 b'<' => return Err(self.syntax("'<' in an attribute value")),
-                b'&' => self.at += self.reference()?,
+                b'&' => {
+                    referring = true;
+                    self.at += self.reference()?;
+                }
                 _ => break,
             }
         }
@@ -265,7 +270,12 @@ impl<'a> Tokens<'a> {
         if self.attributes.iter().any(|other| other.key == key) {
             return Err(self.syntax("an attribute given twice"));
         }
-        self.attributes.push(Attribute { key, raw });
+        self.attributes.push(Attribute {
+            key,
+            local,
+            raw,
+            referring,
+        });
         Ok(())
     }
 
@@ -426,7 +436,8 @@ impl<'a> Tokens<'a> {
 
     fn instruction_end(&mut self, start: usize) -> Result<(), Malformed> {
         let rest = &self.text.as_bytes()[self.at..];
-        match memmem::find(rest, b"?>") {
+        let end = memchr::memchr_iter(b'>', rest).find(|at| *at > 0 && rest[at - 1] == b'?');
+        match end.map(|at| at - 1) {
             Some(0) => self.at += 2,
             Some(end) if is_space(rest[0]) => self.at += end + 2,
             _ => {
@@ -437,44 +448,50 @@ impl<'a> Tokens<'a> {
         Ok(())
     }
 
-    /// A name, whose parts around an optional colon are both names.
-    fn name(&mut self) -> Result<&'a str, Malformed> {
+    /// A name and its local part; both parts around an optional colon are names.
+    fn name(&mut self) -> Result<(&'a str, &'a str), Malformed> {
         let start = self.at;
-        let mut name = self.plain_name()?;
-        if self.text.as_bytes().get(self.at) == Some(&b':') {
-            self.at += 1;
-            self.plain_name()?;
-            let prefix = name;
-            name = &self.text[start..self.at];
-            self.prefixed |= !matches!(prefix, "xmlns" | "xml");
+        let first = self.plain_name()?;
+        if self.text.as_bytes().get(self.at) != Some(&b':') {
+            return Ok((first, first));
         }
-        Ok(name)
+        self.at += 1;
+        let local = self.plain_name()?;
+        self.prefixed |= !matches!(first, "xmlns" | "xml");
+        Ok((&self.text[start..self.at], local))
     }
 
     /// A name without colon.
     fn plain_name(&mut self) -> Result<&'a str, Malformed> {
-        let bytes = self.text.as_bytes();
         let start = self.at;
-        let mut end = start;
-        while let Some(b) = bytes.get(end) {
-            match NAME[usize::from(*b)] {
-                PART => end += 1,
-                LATER if end > start => end += 1,
-                BEYOND => {
-                    let c = self.text[end..].chars().next().unwrap_or_default();
-                    if !is_name_start(c) && (end == start || !is_name_later(c)) {
-                        break;
-                    }
-                    end += c.len_utf8();
-                }
-                _ => break,
+        let rest = &self.text.as_bytes()[start..];
+        let ascii = name_length(rest);
+        let mut end = start + ascii;
+        match rest.first() {
+            Some(b) if NAME[usize::from(*b)] == LATER => end = start,
+            _ if rest
+                .get(ascii)
+                .is_some_and(|b| NAME[usize::from(*b)] == BEYOND) =>
+            {
+                end = self.beyond_ascii(end, start);
             }
+            _ => {}
         }
         if end == start {
             return Err(self.syntax("a name was expected"));
         }
         self.at = end;
         Ok(&self.text[start..end])
+    }
+
+    /// Where the name from `start`, which is ASCII up to `end`, ends.
+    fn beyond_ascii(&self, end: usize, start: usize) -> usize {
+        let first = end == start;
+        let more = self.text[end..].char_indices().find(|(at, c)| match c {
+            '\0'..='\x7f' => NAME[*c as usize] & ANY == 0,
+            c => !is_name_start(*c) && (first && *at == 0 || !is_name_later(*c)),
+        });
+        more.map_or(self.text.len(), |(at, _)| end + at)
     }
 
     /// Passes white space; whether there was any.
@@ -492,14 +509,6 @@ impl<'a> Tokens<'a> {
             at: self.at,
             why: why.to_owned(),
         }
-    }
-}
-
-/// The local part of a name as written.
-pub(crate) fn local(name: &str) -> &str {
-    match memchr(b':', name.as_bytes()) {
-        Some(at) => &name[at + 1..],
-        None => name,
     }
 }
 
@@ -541,23 +550,24 @@ fn characters<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a str, Malformed
         return Err(Malformed::Size(limits.bytes));
     }
     let text = std::str::from_utf8(bytes).map_err(|e| Malformed::Encoding(e.valid_up_to()))?;
-    // Counted without branches, which the compiler makes fast.
-    let (controls, beyond) = bytes
-        .chunks(128)
-        .fold((false, false), |(controls, beyond), chunk| {
-            let (mut low, mut high) = (0u8, 0u8);
+    let suspicious = bytes.chunks(128).any(|chunk| {
+        // Without branches, which the compiler makes fast.
+        let (mut low, mut bad) = (0u8, 0u8);
+        for b in chunk {
+            low |= u8::from(*b < 0x20) | u8::from(*b == 0xEF);
+        }
+        if low != 0 {
             for b in chunk {
-                low |= u8::from(*b < 0x20)
+                bad |= u8::from(*b < 0x20)
                     & u8::from(*b != b'\n')
                     & u8::from(*b != b'\r')
-                    & u8::from(*b != b'\t');
-                high |= u8::from(*b == 0xEF);
+                    & u8::from(*b != b'\t')
+                    | u8::from(*b == 0xEF);
             }
-            (controls | (low != 0), beyond | (high != 0))
-        });
-    if (controls || beyond)
-        && let Some(bad) = text.chars().find(|c| !is_character(*c))
-    {
+        }
+        bad != 0
+    });
+    if suspicious && let Some(bad) = text.chars().find(|c| !is_character(*c)) {
         return Err(Malformed::Control(u32::from(bad)));
     }
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
@@ -628,14 +638,34 @@ fn resolve(raw: &str, line_end: char) -> String {
     out
 }
 
+/// Length of the run of ASCII characters of names that `bytes` start with.
+fn name_length(bytes: &[u8]) -> usize {
+    let class = |b: u8| NAME[usize::from(b)];
+    // Four at a time: most of a tag is names.
+    let mut length = 0;
+    while let Some([a, b, c, d]) = bytes.get(length..length + 4) {
+        if class(*a) & class(*b) & class(*c) & class(*d) & ANY == 0 {
+            break;
+        }
+        length += 4;
+    }
+    while bytes.get(length).is_some_and(|b| class(*b) & ANY != 0) {
+        length += 1;
+    }
+    length
+}
+
 const NONE: u8 = 0;
 /// Allowed anywhere in a name.
-const PART: u8 = 1;
+const PART: u8 = ANY;
 /// Allowed after the first character.
-const LATER: u8 = 2;
-/// First byte of a character beyond ASCII.
-const BEYOND: u8 = 3;
+const LATER: u8 = ANY | 2;
+/// Common to all that may stand in a name.
+const ANY: u8 = 1;
+/// Byte of a character beyond ASCII.
+const BEYOND: u8 = 4;
 
+#[allow(clippy::cast_possible_truncation)] // no larger than a byte
 const NAME: [u8; 256] = {
     let mut table = [NONE; 256];
     let mut b = 0;

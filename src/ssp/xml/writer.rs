@@ -49,25 +49,27 @@ pub struct Writer<'s> {
 impl<'s> Writer<'s> {
     /// An empty writer in our own style.
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            out: String::with_capacity(512),
+            ..Self::default()
+        }
     }
 
     /// An empty writer in a peer's style.
     pub fn styled(style: &'s Style) -> Self {
         Self {
             style: (!style.is_plain()).then_some(style),
-            ..Self::default()
+            ..Self::new()
         }
     }
 
     /// A writer of a whole document, which starts with an XML declaration.
     pub fn document() -> Self {
-        let mut out = String::with_capacity(1024);
-        out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-        Self {
-            out,
-            ..Self::default()
-        }
+        let mut document = Self::new();
+        document
+            .out
+            .push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+        document
     }
 
     /// What has been written.
@@ -145,33 +147,62 @@ impl<'s> Writer<'s> {
 /// Appends `text` with markup characters escaped; characters XML 1.0 does not
 /// allow are dropped, so whatever a value holds the output is well-formed.
 pub(crate) fn escape_into(out: &mut String, text: &str, attribute: bool) {
-    let mut rest = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        let escaped = match byte {
-            b'&' => "&amp;",
-            b'<' => "&lt;",
-            b'>' => "&gt;",
-            b'"' if attribute => "&quot;",
-            b'\n' if attribute => "&#10;",
-            b'\t' if attribute => "&#9;",
-            b'\r' => "&#13;",
-            b'\n' | b'\t' => continue,
-            0..0x20 => "",
-            // U+FFFE and U+FFFF: EF BF BE, EF BF BF.
-            0xEF if matches!(
-                text.as_bytes().get(at + 1..at + 3),
-                Some([0xBF, 0xBE | 0xBF])
-            ) =>
-            {
-                out.push_str(&text[rest..at]);
-                rest = at + 3;
-                continue;
-            }
-            _ => continue,
+    let special = if attribute { IN_VALUE } else { IN_TEXT };
+    let mut rest = text;
+    while let Some(at) = first_escaped(rest.as_bytes(), special) {
+        out.push_str(&rest[..at]);
+        let (escaped, used) = match rest.as_bytes()[at] {
+            b'&' => ("&amp;", 1),
+            b'<' => ("&lt;", 1),
+            b'>' => ("&gt;", 1),
+            b'"' => ("&quot;", 1),
+            b'\n' => ("&#10;", 1),
+            b'\t' => ("&#9;", 1),
+            b'\r' => ("&#13;", 1),
+            0..0x20 => ("", 1),
+            // U+FFFE and U+FFFF are no characters; others begin like them.
+            _ if rest[at..].starts_with(['\u{fffe}', '\u{ffff}']) => ("", 3),
+            _ => (&rest[at..at + 3], 3),
         };
-        out.push_str(&text[rest..at]);
         out.push_str(escaped);
-        rest = at + 1;
+        rest = &rest[at + used..];
     }
-    out.push_str(&text[rest..]);
+    out.push_str(rest);
 }
+
+/// Where the first byte stands that cannot be copied as it is.
+fn first_escaped(bytes: &[u8], special: u8) -> Option<usize> {
+    let class = |b: u8| ESCAPED[usize::from(b)];
+    // Four at a time: most texts need nothing.
+    let mut at = 0;
+    while let Some([a, b, c, d]) = bytes.get(at..at + 4) {
+        if (class(*a) | class(*b) | class(*c) | class(*d)) & special != 0 {
+            break;
+        }
+        at += 4;
+    }
+    bytes[at..]
+        .iter()
+        .position(|b| class(*b) & special != 0)
+        .map(|step| at + step)
+}
+
+const IN_TEXT: u8 = 1;
+const IN_VALUE: u8 = 2;
+
+/// Bytes that cannot be copied as they are: into texts, into attribute values.
+#[allow(clippy::cast_possible_truncation)] // no larger than a byte
+const ESCAPED: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut b = 0;
+    while b < 256 {
+        table[b] = match b as u8 {
+            b'\n' | b'\t' | b'"' => IN_VALUE,
+            // 0xEF begins U+F000 to U+FFFF.
+            0..0x20 | b'&' | b'<' | b'>' | 0xEF => IN_TEXT | IN_VALUE,
+            _ => 0,
+        };
+        b += 1;
+    }
+    table
+};
