@@ -108,7 +108,12 @@ impl Home {
 
     /// Sends every watcher in the domains that `behind` picks what he may see, because the way to
     /// them was established anew and notifications may have been lost (presence-attributes, 5).
-    pub fn refresh_domains(&mut self, behind: impl Fn(&str) -> bool, now: Time, out: &mut Vec<Act>) {
+    pub fn refresh_domains(
+        &mut self,
+        behind: impl Fn(&str) -> bool,
+        now: Time,
+        out: &mut Vec<Act>,
+    ) {
         let Self { users, core, .. } = self;
         for user in users.values_mut() {
             if user.forget_shown(&behind) {

@@ -98,7 +98,12 @@ impl Plan {
 }
 
 /// The SAP's settings alone, for offline tools.
-pub fn sap_settings(config: &Config, dialects: &[Dialect], at: &Located, problems: &mut Vec<Problem>) -> Settings {
+pub fn sap_settings(
+    config: &Config,
+    dialects: &[Dialect],
+    at: &Located,
+    problems: &mut Vec<Problem>,
+) -> Settings {
     let ssp = &config.ssp;
     let mut settings = Settings {
         response_timeout: millis(ssp.response_timeout.get()),
@@ -113,7 +118,9 @@ pub fn sap_settings(config: &Config, dialects: &[Dialect], at: &Located, problem
         ..Settings::new(&config.node.domain)
     };
     if config.home.is_some() {
-        settings.routes.add(&config.node.domain, Route::Local(Element::Home));
+        settings
+            .routes
+            .add(&config.node.domain, Route::Local(Element::Home));
     }
     if let Some(domain) = config.xmpp_domain() {
         settings.routes.add(domain, Route::Local(Element::Gateway));
@@ -128,13 +135,22 @@ pub fn sap_settings(config: &Config, dialects: &[Dialect], at: &Located, problem
     }
     for (number, peer) in config.peer.iter().enumerate() {
         match dialects.iter().find(|dialect| dialect.name == peer.dialect) {
-            Some(dialect) => settings = settings.with_peer(peer_settings(peer, Arc::new(dialect.clone()))),
+            Some(dialect) => {
+                settings = settings.with_peer(peer_settings(peer, Arc::new(dialect.clone())))
+            }
             None => {
-                let names: Vec<&str> = dialects.iter().map(|dialect| dialect.name.as_str()).collect();
+                let names: Vec<&str> = dialects
+                    .iter()
+                    .map(|dialect| dialect.name.as_str())
+                    .collect();
                 problems.push(at.problem(
                     &format!("peer.{number}.dialect"),
                     format!("there is no dialect \"{}\"", peer.dialect),
-                    format!("use one of {}, or add mappings/dialects/{}.toml", names.join(", "), peer.dialect),
+                    format!(
+                        "use one of {}, or add mappings/dialects/{}.toml",
+                        names.join(", "),
+                        peer.dialect
+                    ),
                 ));
             }
         }
@@ -145,27 +161,54 @@ pub fn sap_settings(config: &Config, dialects: &[Dialect], at: &Located, problem
 /// The dialects that come along and those of the operator's folder, which win.
 pub fn dialects(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Vec<Dialect> {
     let mut dialects = Dialect::built_in().unwrap_or_else(|error| {
-        problems.push(at.problem("node.mappings", error.to_string(), "this is a defect of the program"));
+        problems.push(at.problem(
+            "node.mappings",
+            error.to_string(),
+            "this is a defect of the program",
+        ));
         Vec::new()
     });
-    let Some(folder) = config.node.mappings.as_ref().map(|folder| folder.join("dialects")) else {
+    let Some(folder) = config
+        .node
+        .mappings
+        .as_ref()
+        .map(|folder| folder.join("dialects"))
+    else {
         return dialects;
     };
-    let Ok(entries) = std::fs::read_dir(&folder) else { return dialects };
-    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        return dialects;
+    };
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
     files.sort();
-    for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "toml")) {
+    for file in files.iter().filter(|file| {
+        file.extension()
+            .is_some_and(|extension| extension == "toml")
+    }) {
         let read = std::fs::read_to_string(file).map_err(|error| (None, error.to_string()));
-        let read = read.and_then(|text| Dialect::from_toml(&text).map_err(|error| (line_of(&error.to_string()), one_line(&error.to_string()))));
+        let read = read.and_then(|text| {
+            Dialect::from_toml(&text)
+                .map_err(|error| (line_of(&error.to_string()), one_line(&error.to_string())))
+        });
         match read {
             Ok(mut dialect) => {
-                dialect.name = file.file_stem().map_or(dialect.name, |stem| stem.to_string_lossy().into_owned());
+                dialect.name = file
+                    .file_stem()
+                    .map_or(dialect.name, |stem| stem.to_string_lossy().into_owned());
                 dialects.retain(|known| known.name != dialect.name);
                 dialects.push(dialect);
             }
             Err((line, message)) => {
                 let fix = "see mappings/dialects/template.toml for all keys";
-                problems.push(Problem::new(file.display().to_string(), line, "", message, fix));
+                problems.push(Problem::new(
+                    file.display().to_string(),
+                    line,
+                    "",
+                    message,
+                    fix,
+                ));
             }
         }
     }
@@ -175,12 +218,20 @@ pub fn dialects(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> V
 /// "TOML parse error at line 3, column 5" to 3.
 fn line_of(message: &str) -> Option<usize> {
     let (_, rest) = message.split_once("line ")?;
-    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    rest.split(|c: char| !c.is_ascii_digit())
+        .next()?
+        .parse()
+        .ok()
 }
 
 /// The last sentence of a TOML error, which names the key.
 fn one_line(message: &str) -> String {
-    message.lines().rfind(|line| !line.trim().is_empty()).unwrap_or(message).trim().to_owned()
+    message
+        .lines()
+        .rfind(|line| !line.trim().is_empty())
+        .unwrap_or(message)
+        .trim()
+        .to_owned()
 }
 
 fn peer_settings(peer: &PeerSection, dialect: Arc<Dialect>) -> Peer {
@@ -189,9 +240,18 @@ fn peer_settings(peer: &PeerSection, dialect: Arc<Dialect>) -> Peer {
         aliases: peer.aliases.clone(),
         speaks_for: SpeaksFor {
             any: peer.speaks_for.iter().any(|domain| domain == "*"),
-            domains: peer.speaks_for.iter().filter(|domain| *domain != "*").cloned().collect(),
+            domains: peer
+                .speaks_for
+                .iter()
+                .filter(|domain| *domain != "*")
+                .cloned()
+                .collect(),
         },
-        password: Secret(peer.password.as_ref().map_or_else(Vec::new, |secret| secret.expose().as_bytes().to_vec())),
+        password: Secret(
+            peer.password
+                .as_ref()
+                .map_or_else(Vec::new, |secret| secret.expose().as_bytes().to_vec()),
+        ),
         dialect,
         connect_always: peer.connect == config::Connect::Always,
         adopt_unknown_session: peer.adopt_unknown_session,
@@ -211,7 +271,12 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-fn server(config: &Config, at: &Located, problems: &mut Vec<Problem>, warnings: &mut Vec<String>) -> Option<ServerSettings> {
+fn server(
+    config: &Config,
+    at: &Located,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<String>,
+) -> Option<ServerSettings> {
     let ssp = &config.ssp;
     let tls = match (&ssp.certificate, &ssp.key) {
         (Some(certificate), Some(key)) => {
@@ -229,7 +294,11 @@ fn server(config: &Config, at: &Located, problems: &mut Vec<Problem>, warnings: 
             match tls::server_config(&files) {
                 Ok(config) => Some(config),
                 Err(error) => {
-                    problems.push(at.problem("ssp.certificate", error.to_string(), "make one with `wvgate certs`, or name the right files"));
+                    problems.push(at.problem(
+                        "ssp.certificate",
+                        error.to_string(),
+                        "make one with `wvgate certs`, or name the right files",
+                    ));
                     return None;
                 }
             }
@@ -252,17 +321,39 @@ fn server(config: &Config, at: &Located, problems: &mut Vec<Problem>, warnings: 
 
 /// An expired certificate is a mistake of the configuration; one that expires
 /// soon a warning.
-fn check_validity(key: &str, file: &Path, at: &Located, problems: &mut Vec<Problem>, warnings: &mut Vec<String>) {
+fn check_validity(
+    key: &str,
+    file: &Path,
+    at: &Located,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<String>,
+) {
     let fix = "renew it, or make a new one with `wvgate certs`";
     match tls::certificate_facts(file) {
         Ok(facts) => match facts.validity(Clock::wall()) {
-            Validity::Valid { .. } => {}
-            Validity::ExpiresSoon { .. } => {
-                warnings.push(at.problem(key, format!("{} expires soon", file.display()), fix).to_string());
+            Validity::Valid(left) if left > Duration::from_secs(14 * 86_400) => {}
+            Validity::Valid(left) => {
+                let message = format!(
+                    "{} expires in {} days",
+                    file.display(),
+                    left.as_secs() / 86_400
+                );
+                warnings.push(at.problem(key, message, fix).to_string());
             }
-            Validity::Expired { .. } => problems.push(at.problem(key, format!("{} has expired", file.display()), fix)),
-            Validity::NotYetValid { .. } => {
-                problems.push(at.problem(key, format!("{} is not valid yet", file.display()), "check the clock of this machine"));
+            Validity::Expired(since) => {
+                let message = format!(
+                    "{} expired {} days ago",
+                    file.display(),
+                    since.as_secs() / 86_400
+                );
+                problems.push(at.problem(key, message, fix));
+            }
+            Validity::NotYet(_) => {
+                problems.push(at.problem(
+                    key,
+                    format!("{} is not valid yet", file.display()),
+                    "check the clock of this machine",
+                ));
             }
         },
         Err(error) => problems.push(at.problem(key, error.to_string(), fix)),
@@ -282,7 +373,11 @@ fn links(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Vec<Link
         let tls = match tls::client_config(&files, &peer.domain) {
             Ok(tls) => tls,
             Err(error) => {
-                problems.push(at.problem(&format!("peer.{number}.ca"), error.to_string(), "name the peer's authority in `ca`"));
+                problems.push(at.problem(
+                    &format!("peer.{number}.ca"),
+                    error.to_string(),
+                    "name the peer's authority in `ca`",
+                ));
                 continue;
             }
         };
@@ -321,7 +416,11 @@ fn home_plan(config: &Config, home: &config::HomeSection) -> HomePlan {
             max_offline: home.max_offline,
             ..HomeSettings::new(&config.node.domain)
         },
-        users: home.user.iter().map(|user| (user.name.clone(), user.password.clone())).collect(),
+        users: home
+            .user
+            .iter()
+            .map(|user| (user.name.clone(), user.password.clone()))
+            .collect(),
     }
 }
 
@@ -331,13 +430,21 @@ fn gateway(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option
         Some(folder) => match Mappings::load(folder) {
             Ok(mappings) => mappings,
             Err(error) => {
-                problems.push(at.problem("node.mappings", error.to_string(), "mend the file, or remove it to use the built-in table"));
+                problems.push(at.problem(
+                    "node.mappings",
+                    error.to_string(),
+                    "mend the file, or remove it to use the built-in table",
+                ));
                 return None;
             }
         },
         None => Mappings::built_in(),
     };
-    let names: Vec<&str> = xmpp.component.iter().map(|component| component.domain.as_str()).collect();
+    let names: Vec<&str> = xmpp
+        .component
+        .iter()
+        .map(|component| component.domain.as_str())
+        .collect();
     let domain = config.xmpp_domain().unwrap_or(&config.node.domain);
     let mode = match xmpp.mode {
         config::XmppMode::Names => Mode::Names,
@@ -353,7 +460,10 @@ fn gateway(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option
         connect_timeout: Duration::from_secs(10),
         ping_interval: xmpp.ping_interval.get(),
         ping_timeout: xmpp.ping_timeout.get(),
-        backoff: Backoff { first: Duration::from_secs(1), max: xmpp.reconnect_max.get() },
+        backoff: Backoff {
+            first: Duration::from_secs(1),
+            max: xmpp.reconnect_max.get(),
+        },
         queue: 256,
         barrier_to: None,
     });

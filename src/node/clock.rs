@@ -1,5 +1,8 @@
 //! The one place that asks for the time and for chance.
-#![expect(clippy::disallowed_methods, reason = "everybody else gets time and chance handed in")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "everybody else gets time and chance handed in"
+)]
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -16,13 +19,22 @@ pub struct Clock {
 impl Clock {
     /// Reads the wall clock once.
     pub fn start() -> Self {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { wall: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX), steady: Instant::now() }
+        let wall = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            wall: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
+            steady: Instant::now(),
+        }
     }
 
     /// Milliseconds since the epoch.
     pub fn now(&self) -> Time {
-        Time(self.wall.saturating_add(u64::try_from(self.steady.elapsed().as_millis()).unwrap_or(u64::MAX)))
+        Time(
+            self.wall.saturating_add(
+                u64::try_from(self.steady.elapsed().as_millis()).unwrap_or(u64::MAX),
+            ),
+        )
     }
 
     /// The moment of a time, for sleeping.

@@ -11,7 +11,8 @@ use super::trace::TraceLog;
 use crate::gateway::Gateway;
 use crate::home::{ClientKey, Command, Event, Home};
 use crate::sap::{
-    Act, Count, Direction, Effect, Element, Facts, Post, Posted, Sap, ServiceElement, Time, Trace, Verdict,
+    Act, Count, Direction, Effect, Element, Facts, Post, Posted, Sap, ServiceElement, Time, Trace,
+    Verdict,
 };
 use crate::ssp::Message;
 use crate::store::Write;
@@ -84,9 +85,13 @@ impl Core {
         if key.starts_with(Sap::PREFIX) {
             self.sap.restore(key, value)
         } else if key.starts_with(Home::PREFIX) {
-            self.home.as_mut().map_or(Ok(()), |home| home.restore(key, value))
+            self.home
+                .as_mut()
+                .map_or(Ok(()), |home| home.restore(key, value))
         } else if key.starts_with(Gateway::PREFIX) {
-            self.gateway.as_mut().map_or(Ok(()), |gateway| gateway.restore(key, value))
+            self.gateway
+                .as_mut()
+                .map_or(Ok(()), |gateway| gateway.restore(key, value))
         } else if key == metrics::KEY {
             self.metrics = Metrics::restore(value)?;
             Ok(())
@@ -102,7 +107,13 @@ impl Core {
     }
 
     /// A message of a peer.
-    pub fn receive(&mut self, message: &Message, facts: &Facts, now: Time, turn: &mut Turn) -> Verdict {
+    pub fn receive(
+        &mut self,
+        message: &Message,
+        facts: &Facts,
+        now: Time,
+        turn: &mut Turn,
+    ) -> Verdict {
         let verdict = self.sap.receive(message, facts, now);
         self.settle(now, turn);
         verdict
@@ -118,7 +129,9 @@ impl Core {
     pub fn stanza(&mut self, component: &str, stanza: Stanza, now: Time, turn: &mut Turn) {
         let trace = stanza_trace(Direction::In, &stanza, now);
         self.trace(trace, turn);
-        self.with_gateway(now, turn, |gateway, acts| gateway.stanza(component, stanza, now, acts));
+        self.with_gateway(now, turn, |gateway, acts| {
+            gateway.stanza(component, stanza, now, acts)
+        });
     }
 
     /// An XMPP link came up or went down.
@@ -135,12 +148,23 @@ impl Core {
 
     /// The XMPP server has processed everything up to `mark`.
     pub fn confirmed(&mut self, component: &str, mark: u64, now: Time, turn: &mut Turn) {
-        self.with_gateway(now, turn, |gateway, acts| gateway.confirmed(component, mark, now, acts));
+        self.with_gateway(now, turn, |gateway, acts| {
+            gateway.confirmed(component, mark, now, acts)
+        });
     }
 
     /// A client of the home domain came; false if there is no such user.
-    pub fn client_open(&mut self, client: ClientKey, user: &str, now: Time, turn: &mut Turn) -> bool {
-        let known = self.home.as_ref().is_some_and(|home| home.users().any(|name| name == user));
+    pub fn client_open(
+        &mut self,
+        client: ClientKey,
+        user: &str,
+        now: Time,
+        turn: &mut Turn,
+    ) -> bool {
+        let known = self
+            .home
+            .as_ref()
+            .is_some_and(|home| home.users().any(|name| name == user));
         if known {
             self.with_home(now, turn, |home, acts| {
                 // A failure is told by an event.
@@ -152,7 +176,9 @@ impl Core {
 
     /// A client's command.
     pub fn client(&mut self, client: ClientKey, command: Command, now: Time, turn: &mut Turn) {
-        self.with_home(now, turn, |home, acts| home.client(client, command, now, acts));
+        self.with_home(now, turn, |home, acts| {
+            home.client(client, command, now, acts)
+        });
     }
 
     /// A client went.
@@ -174,7 +200,12 @@ impl Core {
         result
     }
 
-    fn with_gateway(&mut self, now: Time, turn: &mut Turn, work: impl FnOnce(&mut Gateway, &mut Vec<Act>)) {
+    fn with_gateway(
+        &mut self,
+        now: Time,
+        turn: &mut Turn,
+        work: impl FnOnce(&mut Gateway, &mut Vec<Act>),
+    ) {
         let mut acts = Vec::new();
         if let Some(gateway) = &mut self.gateway {
             work(gateway, &mut acts);
@@ -187,10 +218,20 @@ impl Core {
     pub fn timeout(&mut self, now: Time, turn: &mut Turn) {
         self.sap.timeout(now);
         self.settle(now, turn);
-        if self.home.as_ref().and_then(ServiceElement::next_timeout).is_some_and(|at| at <= now) {
+        if self
+            .home
+            .as_ref()
+            .and_then(ServiceElement::next_timeout)
+            .is_some_and(|at| at <= now)
+        {
             self.with_home(now, turn, |home, acts| home.timeout(now, acts));
         }
-        if self.gateway.as_ref().and_then(ServiceElement::next_timeout).is_some_and(|at| at <= now) {
+        if self
+            .gateway
+            .as_ref()
+            .and_then(ServiceElement::next_timeout)
+            .is_some_and(|at| at <= now)
+        {
             self.with_gateway(now, turn, |gateway, acts| gateway.timeout(now, acts));
         }
     }
@@ -199,7 +240,10 @@ impl Core {
     pub fn next_timeout(&self) -> Option<Time> {
         let home = self.home.as_ref().and_then(ServiceElement::next_timeout);
         let gateway = self.gateway.as_ref().and_then(ServiceElement::next_timeout);
-        [self.sap.next_timeout(), home, gateway].into_iter().flatten().min()
+        [self.sap.next_timeout(), home, gateway]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Carries effects between the SAP and the elements until nothing moves.
@@ -214,7 +258,9 @@ impl Core {
                     let mut acts = Vec::new();
                     match (element, &mut self.home, &mut self.gateway) {
                         (Element::Home, Some(home), _) => home.deliver(delivered, now, &mut acts),
-                        (Element::Gateway, _, Some(gateway)) => gateway.deliver(delivered, now, &mut acts),
+                        (Element::Gateway, _, Some(gateway)) => {
+                            gateway.deliver(delivered, now, &mut acts)
+                        }
                         _ => {}
                     }
                     self.perform(element, acts, now, turn);
@@ -222,8 +268,12 @@ impl Core {
                 Effect::Answer(element, token, answer) => {
                     let mut acts = Vec::new();
                     match (element, &mut self.home, &mut self.gateway) {
-                        (Element::Home, Some(home), _) => home.answer(token, &answer, now, &mut acts),
-                        (Element::Gateway, _, Some(gateway)) => gateway.answer(token, &answer, now, &mut acts),
+                        (Element::Home, Some(home), _) => {
+                            home.answer(token, &answer, now, &mut acts)
+                        }
+                        (Element::Gateway, _, Some(gateway)) => {
+                            gateway.answer(token, &answer, now, &mut acts)
+                        }
                         _ => {}
                     }
                     // What an element sends is counted by the SAP, which knows its way.
@@ -240,7 +290,11 @@ impl Core {
         for act in acts {
             match act {
                 Act::Respond { to, primitive } => self.sap.respond(element, to, &primitive, now),
-                Act::Request { token, primitive, expires } => self.sap.request(element, token, &primitive, expires, now),
+                Act::Request {
+                    token,
+                    primitive,
+                    expires,
+                } => self.sap.request(element, token, &primitive, expires, now),
                 Act::Write(write) => turn.writes.push(write),
                 Act::Outcome { message, outcome } => {
                     self.metrics.count(Count::Ended(outcome));
@@ -294,11 +348,18 @@ impl Core {
         if let Some(home) = &mut self.home {
             turn.events.extend(home.take_events());
         }
-        let stanzas = self.gateway.as_mut().map_or_else(Vec::new, Gateway::take_stanzas);
+        let stanzas = self
+            .gateway
+            .as_mut()
+            .map_or_else(Vec::new, Gateway::take_stanzas);
         for out in stanzas {
             let trace = stanza_trace(Direction::Out, &out.stanza, now);
             self.trace(trace, turn);
-            turn.stanzas.push(ToXmpp { component: out.component, stanza: out.stanza, mark: out.mark });
+            turn.stanzas.push(ToXmpp {
+                component: out.component,
+                stanza: out.stanza,
+                mark: out.mark,
+            });
         }
     }
 
@@ -311,7 +372,11 @@ impl Core {
 
 fn stanza_trace(direction: Direction, stanza: &Stanza, now: Time) -> Trace {
     let (kind, id, from) = match stanza {
-        Stanza::Message(message) => ("message", message.id.as_ref().map(|id| id.0.clone()), message.from.as_ref()),
+        Stanza::Message(message) => (
+            "message",
+            message.id.as_ref().map(|id| id.0.clone()),
+            message.from.as_ref(),
+        ),
         Stanza::Presence(presence) => ("presence", presence.id.clone(), presence.from.as_ref()),
         Stanza::Iq(iq) => ("iq", Some(iq.id().to_owned()), iq.from()),
     };

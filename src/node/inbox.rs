@@ -15,13 +15,23 @@ use crate::xmpp::link::LinkEvent;
 /// One input.
 pub(super) enum Input {
     /// A message of a peer, and where its verdict goes.
-    Message { message: Box<Message>, facts: Facts, strict: bool, reply: oneshot::Sender<Verdict> },
+    Message {
+        message: Box<Message>,
+        facts: Facts,
+        strict: bool,
+        reply: oneshot::Sender<Verdict>,
+    },
     /// The fate of a post.
     Posted(u64, Posted),
     /// From an XMPP link.
     Xmpp(Box<LinkEvent>),
     /// A client of the home domain came.
-    ClientOpen { client: ClientKey, user: String, events: mpsc::Sender<Event>, reply: oneshot::Sender<bool> },
+    ClientOpen {
+        client: ClientKey,
+        user: String,
+        events: mpsc::Sender<Event>,
+        reply: oneshot::Sender<bool>,
+    },
     /// A client's command.
     Client(ClientKey, Command),
     /// A client went.
@@ -62,7 +72,10 @@ impl NodeHandle {
         let question = Box::new(move |core: &mut Core, now: Time, turn: &mut Turn| {
             let _ = reply.send(question(core, now, turn));
         });
-        self.inbox.send(Input::Ask(question)).await.map_err(|_| Gone)?;
+        self.inbox
+            .send(Input::Ask(question))
+            .await
+            .map_err(|_| Gone)?;
         answer.await.map_err(|_| Gone)
     }
 
@@ -76,10 +89,19 @@ impl NodeHandle {
         // A client that does not read loses its session, not the node's memory.
         let (events, received) = mpsc::channel(1024);
         let (reply, answer) = oneshot::channel();
-        let input = Input::ClientOpen { client, user: user.to_owned(), events, reply };
+        let input = Input::ClientOpen {
+            client,
+            user: user.to_owned(),
+            events,
+            reply,
+        };
         self.inbox.send(input).await.map_err(|_| Gone)?;
         let known = answer.await.map_err(|_| Gone)?;
-        Ok(known.then(|| ClientSession { client, events: received, inbox: self.inbox.clone() }))
+        Ok(known.then(|| ClientSession {
+            client,
+            events: received,
+            inbox: self.inbox.clone(),
+        }))
     }
 
     /// Everything that happens from now on.
@@ -111,14 +133,19 @@ impl ClientSession {
     /// # Errors
     /// The node has stopped.
     pub async fn command(&self, command: Command) -> Result<(), Gone> {
-        self.inbox.send(Input::Client(self.client, command)).await.map_err(|_| Gone)
+        self.inbox
+            .send(Input::Client(self.client, command))
+            .await
+            .map_err(|_| Gone)
     }
 }
 
 impl Drop for ClientSession {
     fn drop(&mut self) {
         let (inbox, client) = (self.inbox.clone(), self.client);
-        if let Err(mpsc::error::TrySendError::Full(input)) = inbox.try_send(Input::ClientClose(client)) {
+        if let Err(mpsc::error::TrySendError::Full(input)) =
+            inbox.try_send(Input::ClientClose(client))
+        {
             if let Ok(runtime) = tokio::runtime::Handle::try_current() {
                 runtime.spawn(async move { inbox.send(input).await.is_ok() });
             }

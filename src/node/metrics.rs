@@ -45,7 +45,9 @@ impl Metrics {
 
     /// All counters.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.counters.iter().map(|(name, value)| (name.as_str(), *value))
+        self.counters
+            .iter()
+            .map(|(name, value)| (name.as_str(), *value))
     }
 
     /// What to keep, if something changed since it was last asked.
@@ -71,7 +73,9 @@ impl Metrics {
 fn name(count: Count) -> String {
     match count {
         Count::Accepted => "wvgate_messages_accepted_total".to_owned(),
-        Count::Ended(outcome) => format!("wvgate_messages_ended_total{{{}}}", outcome_labels(outcome)),
+        Count::Ended(outcome) => {
+            format!("wvgate_messages_ended_total{{{}}}", outcome_labels(outcome))
+        }
         Count::Received => "wvgate_transactions_received_total".to_owned(),
         Count::Sent => "wvgate_transactions_sent_total".to_owned(),
         Count::Duplicate => "wvgate_transactions_duplicate_total".to_owned(),
@@ -91,8 +95,12 @@ fn outcome_labels(outcome: Outcome) -> String {
         Outcome::Relayed => "outcome=\"relayed\"".to_owned(),
         Outcome::Expired => "outcome=\"expired\"".to_owned(),
         Outcome::Refused(code) => format!("outcome=\"refused\",code=\"{code}\""),
-        Outcome::Degraded(Degraded::PlainText) => "outcome=\"degraded\",how=\"plain-text\"".to_owned(),
-        Outcome::Degraded(Degraded::Reference) => "outcome=\"degraded\",how=\"reference\"".to_owned(),
+        Outcome::Degraded(Degraded::PlainText) => {
+            "outcome=\"degraded\",how=\"plain-text\"".to_owned()
+        }
+        Outcome::Degraded(Degraded::Reference) => {
+            "outcome=\"degraded\",how=\"reference\"".to_owned()
+        }
         Outcome::Untranslatable => "outcome=\"untranslatable\"".to_owned(),
     }
 }

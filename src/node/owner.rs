@@ -79,13 +79,25 @@ impl Owner {
             && turn.events.is_empty()
             && turn.traces.is_empty();
         if !nothing {
-            let _ = self.release.send(Release::Batch { commit, turn: Box::new(turn), verdicts }).await;
+            let _ = self
+                .release
+                .send(Release::Batch {
+                    commit,
+                    turn: Box::new(turn),
+                    verdicts,
+                })
+                .await;
         }
     }
 
     async fn take(&mut self, input: Input, now: Time, turn: &mut Turn, verdicts: &mut Verdicts) {
         match input {
-            Input::Message { message, facts, strict, reply } => {
+            Input::Message {
+                message,
+                facts,
+                strict,
+                reply,
+            } => {
                 let verdict = self.core.receive(&message, &facts, now, turn);
                 if strict {
                     verdicts.push((reply, verdict));
@@ -95,7 +107,12 @@ impl Owner {
             }
             Input::Posted(number, outcome) => self.core.posted(number, &outcome, now, turn),
             Input::Xmpp(event) => self.xmpp(*event, now, turn).await,
-            Input::ClientOpen { client, user, events, reply } => {
+            Input::ClientOpen {
+                client,
+                user,
+                events,
+                reply,
+            } => {
                 let _ = self.release.send(Release::Client(client, events)).await;
                 let known = self.core.client_open(client, &user, now, turn);
                 if !known {
@@ -120,11 +137,22 @@ impl Owner {
         match event {
             LinkEvent::Up { domain, connection } => {
                 tracing::info!(component = domain, "XMPP link is up");
-                let _ = self.release.send(Release::Connection(domain.clone(), connection)).await;
+                let _ = self
+                    .release
+                    .send(Release::Connection(domain.clone(), connection))
+                    .await;
                 self.core.link(&domain, true, now, turn);
             }
-            LinkEvent::Down { domain, reason, retry_in } => {
-                tracing::warn!(component = domain, retry_in_ms = u64::try_from(retry_in.as_millis()).unwrap_or(0), "XMPP link is down: {reason}");
+            LinkEvent::Down {
+                domain,
+                reason,
+                retry_in,
+            } => {
+                tracing::warn!(
+                    component = domain,
+                    retry_in_ms = u64::try_from(retry_in.as_millis()).unwrap_or(0),
+                    "XMPP link is down: {reason}"
+                );
                 self.core.link(&domain, false, now, turn);
             }
             LinkEvent::Stanza { domain, stanza } => self.core.stanza(&domain, stanza, now, turn),

@@ -31,16 +31,31 @@ impl NodeReceiver {
     /// Whether a body that cannot be read is better acknowledged: its sender
     /// would only send it again for a day.
     fn is_dropped(&self, inbound: &Inbound, settings: &Settings) -> bool {
-        let domain = inbound.session_header.as_deref().and_then(|id| id.split_once('@')).map(|(_, domain)| domain);
-        domain.and_then(|domain| settings.peer_of(domain)).is_some_and(|peer| peer.dialect.drop_unreadable)
+        let domain = inbound
+            .session_header
+            .as_deref()
+            .and_then(|id| id.split_once('@'))
+            .map(|(_, domain)| domain);
+        domain
+            .and_then(|domain| settings.peer_of(domain))
+            .is_some_and(|peer| peer.dialect.drop_unreadable)
     }
 }
 
 impl Receiver for NodeReceiver {
     async fn receive(&self, inbound: Inbound) -> HttpVerdict {
         let settings = self.settings();
-        let allowed: &[Repair] = if settings.peers.values().any(|peer| !peer.dialect.repairs.is_empty()) { Repair::ALL } else { &[] };
-        let (message, repairs) = match envelope::scan_lenient(&inbound.body, &self.limits, allowed) {
+        let allowed: &[Repair] = if settings
+            .peers
+            .values()
+            .any(|peer| !peer.dialect.repairs.is_empty())
+        {
+            Repair::ALL
+        } else {
+            &[]
+        };
+        let (message, repairs) = match envelope::scan_lenient(&inbound.body, &self.limits, allowed)
+        {
             Ok(read) => read,
             Err(error) => {
                 let dropped = self.is_dropped(&inbound, &settings);
@@ -48,7 +63,9 @@ impl Receiver for NodeReceiver {
                     remote = %inbound.remote, dropped, ssp.transaction = inbound.transaction_header,
                     "body cannot be read: {error}"
                 );
-                let count = |core: &mut super::Core, _, _: &mut super::core::Turn| core.metrics.count(Count::Unreadable);
+                let count = |core: &mut super::Core, _, _: &mut super::core::Turn| {
+                    core.metrics.count(Count::Unreadable)
+                };
                 let _ = self.handle.ask(count).await;
                 return match (dropped, error.is_size()) {
                     (true, _) => HttpVerdict::Accepted,
@@ -60,22 +77,36 @@ impl Receiver for NodeReceiver {
         let strict = strict(&message, &settings);
         let facts = Facts {
             client_names: inbound.client_names,
-            repairs: repairs.iter().map(|repair| repair.name().to_owned()).collect(),
+            repairs: repairs
+                .iter()
+                .map(|repair| repair.name().to_owned())
+                .collect(),
         };
         let (reply, verdict) = oneshot::channel();
-        let input = Input::Message { message: Box::new(message), facts, strict, reply };
+        let input = Input::Message {
+            message: Box::new(message),
+            facts,
+            strict,
+            reply,
+        };
         match self.handle.inbox.try_send(input) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(_)) => {
-                return HttpVerdict::Busy { retry_after: Some(std::time::Duration::from_secs(1)) };
+                return HttpVerdict::Busy {
+                    retry_after: Some(std::time::Duration::from_secs(1)),
+                };
             }
-            Err(mpsc::error::TrySendError::Closed(_)) => return HttpVerdict::Busy { retry_after: None },
+            Err(mpsc::error::TrySendError::Closed(_)) => {
+                return HttpVerdict::Busy { retry_after: None };
+            }
         }
         match verdict.await {
             Ok(Verdict::Accepted) => HttpVerdict::Accepted,
             Ok(Verdict::Malformed) => HttpVerdict::Malformed,
             Ok(Verdict::Forbidden) => HttpVerdict::Forbidden,
-            Ok(Verdict::Busy(after)) => HttpVerdict::Busy { retry_after: after.map(std::time::Duration::from_millis) },
+            Ok(Verdict::Busy(after)) => HttpVerdict::Busy {
+                retry_after: after.map(std::time::Duration::from_millis),
+            },
             Err(_) => HttpVerdict::Busy { retry_after: None },
         }
     }
@@ -86,7 +117,10 @@ fn strict(message: &crate::ssp::Message, settings: &Settings) -> bool {
     match message {
         crate::ssp::Message::Setup(_) => true,
         crate::ssp::Message::Session(session) => {
-            let domain = session.session.split_once('@').map_or("", |(_, domain)| domain);
+            let domain = session
+                .session
+                .split_once('@')
+                .map_or("", |(_, domain)| domain);
             settings.peer_of(domain).is_none_or(|peer| peer.strict)
         }
     }

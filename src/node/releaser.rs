@@ -17,7 +17,11 @@ use crate::xmpp::link::Outgoing;
 /// One step of the releaser.
 pub(super) enum Release {
     /// A batch.
-    Batch { commit: Option<CommitFuture>, turn: Box<Turn>, verdicts: Vec<(oneshot::Sender<Verdict>, Verdict)> },
+    Batch {
+        commit: Option<CommitFuture>,
+        turn: Box<Turn>,
+        verdicts: Vec<(oneshot::Sender<Verdict>, Verdict)>,
+    },
     /// A client came.
     Client(ClientKey, mpsc::Sender<Event>),
     /// A client went.
@@ -53,7 +57,11 @@ impl Releaser {
             };
             let Some(step) = step else { break };
             match step {
-                Release::Batch { commit, turn, verdicts } => self.batch(commit, *turn, verdicts).await,
+                Release::Batch {
+                    commit,
+                    turn,
+                    verdicts,
+                } => self.batch(commit, *turn, verdicts).await,
                 Release::Client(client, events) => {
                     self.clients.insert(client, events);
                 }
@@ -107,7 +115,10 @@ impl Releaser {
         }
         self.stanzas(turn.stanzas).await;
         for (client, event) in turn.events {
-            let full = self.clients.get(&client).is_some_and(|events| events.try_send(event).is_err());
+            let full = self
+                .clients
+                .get(&client)
+                .is_some_and(|events| events.try_send(event).is_err());
             if full {
                 // Its session ends when the channel's end is dropped.
                 self.clients.remove(&client);
@@ -137,7 +148,10 @@ impl Releaser {
             },
             None => "there is no link to the peer",
         };
-        let _ = self.inbox.send(Input::Posted(number, Posted::Failed(why.to_owned()))).await;
+        let _ = self
+            .inbox
+            .send(Input::Posted(number, Posted::Failed(why.to_owned())))
+            .await;
     }
 
     /// Stanzas of one component go out together, with their newest mark.
@@ -150,10 +164,17 @@ impl Releaser {
         }
         for (component, (stanzas, mark)) in by_component {
             if let Some((outgoing, connection)) = self.components.get(&component) {
-                let outgoing_message = Outgoing { connection: *connection, stanzas, mark };
+                let outgoing_message = Outgoing {
+                    connection: *connection,
+                    stanzas,
+                    mark,
+                };
                 // A link that is stuck is down soon; what matters is sent again then.
                 if outgoing.try_send(outgoing_message).is_err() {
-                    tracing::warn!(component, "the XMPP link does not keep up; stanzas wait for its next connection");
+                    tracing::warn!(
+                        component,
+                        "the XMPP link does not keep up; stanzas wait for its next connection"
+                    );
                 }
             }
         }

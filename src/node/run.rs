@@ -69,10 +69,12 @@ impl Node {
     pub async fn start(plan: Plan) -> Result<Self, StartError> {
         let path = plan.data.join("wvgate.db");
         let open_path = path.clone();
-        let store = tokio::task::spawn_blocking(move || SqliteStore::open(&open_path, sqlite::Options::default()))
-            .await
-            .unwrap_or(Err(StoreError::Closed))
-            .map_err(|error| StartError::Store(path.display().to_string(), error))?;
+        let store = tokio::task::spawn_blocking(move || {
+            SqliteStore::open(&open_path, sqlite::Options::default())
+        })
+        .await
+        .unwrap_or(Err(StoreError::Closed))
+        .map_err(|error| StartError::Store(path.display().to_string(), error))?;
         Self::start_on(plan, Arc::new(store)).await
     }
 
@@ -87,7 +89,9 @@ impl Node {
         let restored = load_all(store.as_ref(), "", |key, value| {
             core.restore(&key, &value).map_err(StoreError::Corrupt)
         });
-        let records = restored.await.map_err(|error| StartError::Store(plan.data.display().to_string(), error))?;
+        let records = restored
+            .await
+            .map_err(|error| StartError::Store(plan.data.display().to_string(), error))?;
         tracing::info!(records, data = %plan.data.display(), "state restored");
         create_users(&plan, &mut core, &store, &clock).await?;
 
@@ -100,13 +104,23 @@ impl Node {
             store: store.clone(),
             clients: Arc::new(AtomicU64::new(1)),
         };
-        let (tracker, soft, hard) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
+        let (tracker, soft, hard) = (
+            TaskTracker::new(),
+            CancellationToken::new(),
+            CancellationToken::new(),
+        );
         let settings = Arc::new(RwLock::new(plan.settings.clone()));
 
         let listen = plan.server.listen;
-        let server = server::bind(plan.server.clone()).await.map_err(|error| StartError::Listen(listen, error))?;
+        let server = server::bind(plan.server.clone())
+            .await
+            .map_err(|error| StartError::Listen(listen, error))?;
         let (local_addr, tls) = (server.local_addr(), server.tls_switch());
-        let receiver = NodeReceiver { handle: handle.clone(), limits: plan.limits, settings: settings.clone() };
+        let receiver = NodeReceiver {
+            handle: handle.clone(),
+            limits: plan.limits,
+            settings: settings.clone(),
+        };
         tracker.spawn(server.run(Arc::new(receiver), soft.clone(), hard.clone()));
 
         let mut node_links = HashMap::new();
@@ -114,7 +128,13 @@ impl Node {
         for link_settings in &plan.links {
             let (posts, receiver) = mpsc::channel(POSTS);
             node_links.insert(link_settings.peer.clone(), posts);
-            link::spawn(link_settings.clone(), receiver, done.clone(), &tracker, hard.clone());
+            link::spawn(
+                link_settings.clone(),
+                receiver,
+                done.clone(),
+                &tracker,
+                hard.clone(),
+            );
         }
         let mut components = HashMap::new();
         if let Some(gateway) = &plan.gateway {
@@ -122,7 +142,13 @@ impl Node {
             for component in &gateway.components {
                 let (outgoing, receiver) = mpsc::channel(1024);
                 components.insert(component.domain.clone(), (outgoing, 0));
-                xmpp_link::spawn(component.clone(), receiver, events.clone(), &tracker, hard.clone());
+                xmpp_link::spawn(
+                    component.clone(),
+                    receiver,
+                    events.clone(),
+                    &tracker,
+                    hard.clone(),
+                );
             }
         }
         let releaser = Releaser {
@@ -134,10 +160,28 @@ impl Node {
             failed: false,
         };
         tracker.spawn(releaser.run(releases, hard.clone()));
-        let owner = Owner { core, clock, store, inbox: inputs, release: release.clone(), fresh: Box::new(fresh), stop: hard.clone() };
+        let owner = Owner {
+            core,
+            clock,
+            store,
+            inbox: inputs,
+            release: release.clone(),
+            fresh: Box::new(fresh),
+            stop: hard.clone(),
+        };
         let owner = tokio::spawn(owner.run());
         tracker.close();
-        Ok(Self { handle, local_addr, tracker, soft, hard, settings, release, tls, owner })
+        Ok(Self {
+            handle,
+            local_addr,
+            tracker,
+            soft,
+            hard,
+            settings,
+            release,
+            tls,
+            owner,
+        })
     }
 
     /// To talk to the node.
@@ -156,7 +200,10 @@ impl Node {
         self.soft.cancel();
         let drained = async {
             loop {
-                let idle = self.handle.ask(|core, _, _| core.sap.peer_views().iter().all(|peer| peer.posting == 0)).await;
+                let idle = self
+                    .handle
+                    .ask(|core, _, _| core.sap.peer_views().iter().all(|peer| peer.posting == 0))
+                    .await;
                 if idle.unwrap_or(true) {
                     break;
                 }
@@ -190,40 +237,79 @@ impl Node {
         let done = forward_posts(&self.handle.inbox, &self.tracker);
         for link_settings in &plan.links {
             let (posts, receiver) = mpsc::channel(POSTS);
-            link::spawn(link_settings.clone(), receiver, done.clone(), &self.tracker, self.hard.clone());
-            let _ = self.release.send(Release::Link(link_settings.peer.clone(), posts)).await;
+            link::spawn(
+                link_settings.clone(),
+                receiver,
+                done.clone(),
+                &self.tracker,
+                self.hard.clone(),
+            );
+            let _ = self
+                .release
+                .send(Release::Link(link_settings.peer.clone(), posts))
+                .await;
         }
         let settings = plan.settings.clone();
-        let _ = self.handle.ask(move |core, now, _| core.sap.reload(settings, now)).await;
+        let _ = self
+            .handle
+            .ask(move |core, now, _| core.sap.reload(settings, now))
+            .await;
     }
 }
 
 /// Makes cores without records.
 fn maker(plan: &Plan) -> impl FnMut() -> Core + Send + 'static {
-    let (settings, home, gateway) = (plan.settings.clone(), plan.home.clone(), plan.gateway.clone());
+    let (settings, home, gateway) = (
+        plan.settings.clone(),
+        plan.home.clone(),
+        plan.gateway.clone(),
+    );
     move || {
         let mut random = clock::random();
-        let home = home.as_ref().map(|home| Home::new(home.settings.clone(), random.below(u64::MAX)));
-        let gateway = gateway
+        let home = home
             .as_ref()
-            .map(|gateway| Gateway::new(gateway.settings.clone(), gateway.translator.clone(), random.below(u64::MAX)));
+            .map(|home| Home::new(home.settings.clone(), random.below(u64::MAX)));
+        let gateway = gateway.as_ref().map(|gateway| {
+            Gateway::new(
+                gateway.settings.clone(),
+                gateway.translator.clone(),
+                random.below(u64::MAX),
+            )
+        });
         Core::new(Sap::new(settings.clone(), clock::random()), home, gateway)
     }
 }
 
 /// Creates the configured users that do not exist yet.
-async fn create_users(plan: &Plan, core: &mut Core, store: &Arc<dyn Store>, clock: &Clock) -> Result<(), StartError> {
-    let Some(home) = &plan.home else { return Ok(()) };
+async fn create_users(
+    plan: &Plan,
+    core: &mut Core,
+    store: &Arc<dyn Store>,
+    clock: &Clock,
+) -> Result<(), StartError> {
+    let Some(home) = &plan.home else {
+        return Ok(());
+    };
     for (name, password) in &home.users {
-        if core.home.as_ref().is_some_and(|home| home.users().any(|user| user == name)) {
+        if core
+            .home
+            .as_ref()
+            .is_some_and(|home| home.users().any(|user| user == name))
+        {
             continue;
         }
         let (password, salt) = (password.expose().to_owned(), salt());
-        let hash = tokio::task::spawn_blocking(move || crate::home::password::hash(&password, &salt)).await;
-        let Ok(Ok(hash)) = hash else { return Err(StartError::Password(name.clone())) };
+        let hash =
+            tokio::task::spawn_blocking(move || crate::home::password::hash(&password, &salt))
+                .await;
+        let Ok(Ok(hash)) = hash else {
+            return Err(StartError::Password(name.clone()));
+        };
         let mut turn = super::core::Turn::default();
         let now = clock.now();
-        let added = core.with_home(now, &mut turn, |home, acts| home.add_user(name, hash, now, acts));
+        let added = core.with_home(now, &mut turn, |home, acts| {
+            home.add_user(name, hash, now, acts)
+        });
         match added {
             Some(Err(error)) => tracing::warn!(user = name, "user not created: {error}"),
             _ => tracing::info!(user = name, "user created"),
@@ -251,9 +337,13 @@ fn forward_posts(inbox: &mpsc::Sender<Input>, tracker: &TaskTracker) -> mpsc::Se
         while let Some(posted) = receiver.recv().await {
             let outcome = match posted.outcome {
                 PostOutcome::Acknowledged => Posted::Acknowledged,
-                PostOutcome::Refused { status, retry_after } => Posted::Refused {
+                PostOutcome::Refused {
                     status,
-                    retry_after: retry_after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
+                    retry_after,
+                } => Posted::Refused {
+                    status,
+                    retry_after: retry_after
+                        .map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
                 },
                 PostOutcome::Closed => Posted::Closed,
                 PostOutcome::Unreachable { reason } => Posted::Failed(reason),
@@ -267,7 +357,10 @@ fn forward_posts(inbox: &mpsc::Sender<Input>, tracker: &TaskTracker) -> mpsc::Se
     sender
 }
 
-fn forward_xmpp(inbox: &mpsc::Sender<Input>, tracker: &TaskTracker) -> mpsc::Sender<xmpp_link::LinkEvent> {
+fn forward_xmpp(
+    inbox: &mpsc::Sender<Input>,
+    tracker: &TaskTracker,
+) -> mpsc::Sender<xmpp_link::LinkEvent> {
     let (sender, mut receiver) = mpsc::channel(256);
     let inbox = inbox.clone();
     tracker.spawn(async move {

@@ -15,7 +15,10 @@ pub struct TraceLog {
 impl TraceLog {
     /// A memory of the last `bound` traces.
     pub fn new(bound: usize) -> Self {
-        Self { ring: VecDeque::new(), bound }
+        Self {
+            ring: VecDeque::new(),
+            bound,
+        }
     }
 
     /// Adds a trace, forgetting the oldest one if there are too many.
@@ -39,13 +42,23 @@ impl TraceLog {
         let concerns = |trace: &Trace| {
             is(&trace.message, id)
                 || is(&trace.transaction, id)
-                || transactions.iter().any(|(peer, transaction)| **peer == trace.peer && is(&trace.transaction, transaction))
+                || transactions.iter().any(|(peer, transaction)| {
+                    **peer == trace.peer && is(&trace.transaction, transaction)
+                })
         };
-        self.ring.iter().filter(|trace| concerns(trace)).cloned().collect()
+        self.ring
+            .iter()
+            .filter(|trace| concerns(trace))
+            .cloned()
+            .collect()
     }
 
     /// The last traces.
     pub fn last(&self, count: usize) -> Vec<Arc<Trace>> {
-        self.ring.iter().skip(self.ring.len().saturating_sub(count)).cloned().collect()
+        self.ring
+            .iter()
+            .skip(self.ring.len().saturating_sub(count))
+            .cloned()
+            .collect()
     }
 }

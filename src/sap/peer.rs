@@ -126,7 +126,14 @@ impl PeerState {
         let gained = now.since(since).saturating_mul(rate);
         let left = left.saturating_add(gained).min(rate.saturating_mul(1000));
         let enough = left >= requests.min(rate).saturating_mul(1000);
-        self.allowance = (if enough { left.saturating_sub(requests.saturating_mul(1000)) } else { left }, now);
+        self.allowance = (
+            if enough {
+                left.saturating_sub(requests.saturating_mul(1000))
+            } else {
+                left
+            },
+            now,
+        );
         enough
     }
 

@@ -487,7 +487,9 @@ fn a_domain_whose_way_was_shut_is_told_anew() {
     }
     world.sent();
     let mut out = Vec::new();
-    world.home.refresh_domains(|domain| domain == "far.test", world.now, &mut out);
+    world
+        .home
+        .refresh_domains(|domain| domain == "far.test", world.now, &mut out);
     world.settle(out);
     let online = AttributeName::OnlineStatus;
     assert_eq!(notified(&mut world, &online), one(ZOE, Some("T")));
