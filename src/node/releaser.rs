@@ -28,8 +28,6 @@ pub(super) enum Release {
     ClientGone(ClientKey),
     /// A link to a peer.
     Link(String, mpsc::Sender<HttpPost>),
-    /// An XMPP link, and the number of its connection.
-    Component(String, mpsc::Sender<Outgoing>),
     /// An XMPP link came up with this connection number.
     Connection(String, u64),
     /// The core was made anew from the disk after a failed commit.
@@ -70,9 +68,6 @@ impl Releaser {
                 }
                 Release::Link(peer, posts) => {
                     self.links.insert(peer, posts);
-                }
-                Release::Component(domain, outgoing) => {
-                    self.components.insert(domain, (outgoing, 0));
                 }
                 Release::Connection(domain, number) => {
                     if let Some(component) = self.components.get_mut(&domain) {

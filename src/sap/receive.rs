@@ -82,6 +82,12 @@ impl Sap {
             );
             return Verdict::Busy(Some(5_000));
         }
+        if let (Some(rate), Some(state)) = (peer.max_rate, self.peers.get_mut(&peer.domain))
+            && !state.within_rate(requests, rate, now)
+        {
+            tracing::debug!(ssp.peer = peer.domain, "the peer sends faster than it may");
+            return Verdict::Busy(Some(1_000));
+        }
         if let Some(session) = self
             .peers
             .get_mut(&peer.domain)
