@@ -6,3 +6,4 @@
 pub mod prosody;
 pub mod script;
 pub mod xmpp_user;
+pub(crate) mod cluster;
