@@ -77,7 +77,7 @@ fn body(request: &SendMessageRequest) -> String {
 fn the_example_of_section_4_1() {
     let message = first(&request(
         to_alice(),
-        text("Hurry up, they are ringing the bells"),
+        Some(text("Hurry up, they are ringing the bells")),
     ));
     assert_eq!(
         message.from.as_ref().unwrap().as_str(),

@@ -47,7 +47,13 @@ async fn chain() -> Cluster {
 }
 
 async fn login(cluster: &Cluster, user: &str, domain: &str) -> ClientSession {
-    cluster.node(domain).handle().client_open(user).await.unwrap().unwrap()
+    cluster
+        .node(domain)
+        .handle()
+        .client_open(user)
+        .await
+        .unwrap()
+        .unwrap()
 }
 
 async fn until<T>(client: &mut ClientSession, mut wanted: impl FnMut(&Event) -> Option<T>) -> T {
@@ -59,11 +65,18 @@ async fn until<T>(client: &mut ClientSession, mut wanted: impl FnMut(&Event) -> 
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), found).await.expect("the event comes")
+    tokio::time::timeout(Duration::from_secs(30), found)
+        .await
+        .expect("the event comes")
 }
 
 fn message(to: &str, text: &str, id: &str) -> Command {
-    Command::Message { to: Address::new(to), text: text.to_owned(), report: true, id: Some(id.to_owned()) }
+    Command::Message {
+        to: Address::new(to),
+        text: text.to_owned(),
+        report: true,
+        id: Some(id.to_owned()),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -71,7 +84,10 @@ async fn a_message_and_its_report_cross_the_relay() {
     let cluster = chain().await;
     let mut alice = login(&cluster, "alice", "a.test").await;
     let mut bob = login(&cluster, "bob", "b.test").await;
-    alice.command(message("wv:bob@b.test", "hello", "m1")).await.unwrap();
+    alice
+        .command(message("wv:bob@b.test", "hello", "m1"))
+        .await
+        .unwrap();
     let text = until(&mut bob, |event| match event {
         Event::Message { text, .. } => Some(text.clone()),
         _ => None,
@@ -94,7 +110,10 @@ async fn a_message_and_its_report_cross_the_relay() {
         })
         .await;
     }
-    alice.command(message("wv:nobody@b.test", "hello", "m2")).await.unwrap();
+    alice
+        .command(message("wv:nobody@b.test", "hello", "m2"))
+        .await
+        .unwrap();
     let status = until(&mut alice, |event| match event {
         Event::Sent { status, .. } => Some(*status),
         _ => None,
@@ -110,10 +129,16 @@ async fn messages_survive_a_relay_that_is_away_for_a_while() {
     let mut cluster = chain().await;
     let alice = login(&cluster, "alice", "a.test").await;
     let mut bob = login(&cluster, "bob", "b.test").await;
-    alice.command(message("wv:bob@b.test", "0", "m0")).await.unwrap();
+    alice
+        .command(message("wv:bob@b.test", "0", "m0"))
+        .await
+        .unwrap();
     cluster.stop("r.test").await;
     for n in 1..10 {
-        alice.command(message("wv:bob@b.test", &n.to_string(), &format!("m{n}"))).await.unwrap();
+        alice
+            .command(message("wv:bob@b.test", &n.to_string(), &format!("m{n}")))
+            .await
+            .unwrap();
     }
     tokio::time::sleep(Duration::from_millis(200)).await;
     cluster.start_again("r.test").await;

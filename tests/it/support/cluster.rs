@@ -11,7 +11,11 @@ use wvgate::store::{MemoryStore, Store};
 
 /// A port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// A folder of its own that goes with the value.
@@ -19,7 +23,11 @@ pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
     pub(crate) fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("wvgate-{name}-{}-{}", std::process::id(), free_port()));
+        let path = std::env::temp_dir().join(format!(
+            "wvgate-{name}-{}-{}",
+            std::process::id(),
+            free_port()
+        ));
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
     }
@@ -44,7 +52,10 @@ impl Cluster {
     pub(crate) fn new(domains: &[&str]) -> Self {
         Self {
             folder: Folder::new("cluster"),
-            ports: domains.iter().map(|domain| ((*domain).to_owned(), free_port())).collect(),
+            ports: domains
+                .iter()
+                .map(|domain| ((*domain).to_owned(), free_port()))
+                .collect(),
             nodes: BTreeMap::new(),
             stores: BTreeMap::new(),
             sections: BTreeMap::new(),
@@ -54,7 +65,8 @@ impl Cluster {
     /// Starts a node. `@PORT:domain@` in `sections` becomes that domain's port.
     pub(crate) async fn start(&mut self, domain: &str, sections: &str) {
         self.sections.insert(domain.to_owned(), sections.to_owned());
-        self.stores.insert(domain.to_owned(), Arc::new(MemoryStore::new()));
+        self.stores
+            .insert(domain.to_owned(), Arc::new(MemoryStore::new()));
         self.start_again(domain).await;
     }
 
@@ -68,7 +80,11 @@ impl Cluster {
 
     /// Stops a node, leaving what it kept.
     pub(crate) async fn stop(&mut self, domain: &str) {
-        self.nodes.remove(domain).unwrap().stop(std::time::Duration::ZERO).await;
+        self.nodes
+            .remove(domain)
+            .unwrap()
+            .stop(std::time::Duration::ZERO)
+            .await;
     }
 
     pub(crate) fn node(&self, domain: &str) -> &Node {
@@ -87,7 +103,8 @@ impl Cluster {
         }
         let file = self.folder.0.join(format!("{domain}.toml"));
         std::fs::write(&file, &text).unwrap();
-        let loaded = Config::load(&file, Vec::new()).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let loaded =
+            Config::load(&file, Vec::new()).unwrap_or_else(|error| panic!("{error}\n{text}"));
         Plan::new(&loaded.config, &loaded.located).unwrap_or_else(|error| panic!("{error}"))
     }
 }
