@@ -261,7 +261,12 @@ fn every_recipient_counts() {
         .map(|d| (d.code.0, d.users[0].user.as_str()))
         .collect();
     assert_eq!(details, [(516, "wv:dave@third.example"), (533, ALICE)]);
-    assert_eq!(world.outcomes(), [Outcome::Delivered]);
+    let ends = [
+        Outcome::Refused(516),
+        Outcome::Refused(533),
+        Outcome::Delivered,
+    ];
+    assert_eq!(world.outcomes(), ends);
     world.xmpp(&RECEIPT.replace("alice", "carol"));
     assert_eq!(world.sent().len(), 1);
     assert!(world.kept().is_empty());
@@ -276,7 +281,8 @@ fn what_cannot_be_sent_is_refused_at_once() {
     let mut refused = |primitive: Primitive, code: u16| {
         let id = world.primitive(Some(BOB), primitive);
         assert_eq!(world.code(id), Some(code));
-        assert_eq!(world.outcomes(), [Outcome::Refused(code)]);
+        let outcomes = world.outcomes();
+        assert!(!outcomes.is_empty() && outcomes.iter().all(|end| *end == Outcome::Refused(code)));
         assert!(world.stanzas.is_empty());
     };
     refused(message("m", false, &["wv:x@third.example"]), 516);
