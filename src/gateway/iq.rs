@@ -17,6 +17,12 @@ use crate::translate::presence::location::tzo;
 use crate::translate::stanza::{attribute, element, ns, text_element};
 use crate::translate::{Context, Mode};
 
+/// The payload of a result.
+enum Answer {
+    Empty,
+    With(Element),
+}
+
 impl Gateway {
     pub(super) fn iq_in(&mut self, component: &str, iq: Iq, now: Time, out: &mut Vec<Act>) {
         match iq {
@@ -31,7 +37,10 @@ impl Gateway {
                         from: Some(to),
                         to: Some(from),
                         id,
-                        payload: answer,
+                        payload: match answer {
+                            Answer::Empty => None,
+                            Answer::With(element) => Some(element),
+                        },
                     };
                     self.outbox.volatile(component, result);
                 } else {
@@ -56,24 +65,18 @@ impl Gateway {
     }
 
     /// The payload of the result; `None` if the question is not understood.
-    fn answer_iq(
-        &self,
-        from: &Jid,
-        to: &Jid,
-        question: &Element,
-        now: Time,
-    ) -> Option<Option<Element>> {
+    fn answer_iq(&self, from: &Jid, to: &Jid, question: &Element, now: Time) -> Option<Answer> {
         let is_user = to.node().is_some();
         let values = self.values_for(from, to);
         match (question.name(), question.ns().as_str()) {
-            ("ping", ns::PING) => Some(None),
+            ("ping", ns::PING) => Some(Answer::Empty),
             ("query", ns::DISCO_INFO) if question.attr("node").is_none() => {
-                Some(Some(self.identity(is_user, to, values)))
+                Some(Answer::With(self.identity(is_user, to, values)))
             }
             ("query", ns::DISCO_ITEMS) if question.attr("node").is_none() => {
-                Some(Some(element("query", ns::DISCO_ITEMS).build()))
+                Some(Answer::With(element("query", ns::DISCO_ITEMS).build()))
             }
-            ("query", ns::VERSION) => Some(Some(version(values))),
+            ("query", ns::VERSION) => Some(Answer::With(version(values))),
             ("time", ns::TIME) => {
                 let zone = values.and_then(|values| {
                     let zone = values.get(&AttributeName::TimeZone)?;
@@ -88,7 +91,7 @@ impl Gateway {
                 let time = element("time", ns::TIME)
                     .append(text_element("tzo", ns::TIME, &zone))
                     .append(text_element("utc", ns::TIME, &utc));
-                Some(Some(time.build()))
+                Some(Answer::With(time.build()))
             }
             _ => None,
         }
@@ -156,12 +159,10 @@ fn identity(category: &str, kind: &str, name: Option<&str>, language: Option<&st
     if let Some(name) = name {
         identity = attribute(identity, "name", name);
     }
-    if let Some(language) = language {
-        identity = identity.attr_ns(
-            xso::exports::rxml::Namespace::XML,
-            xso::exports::rxml::xml_ncname!("lang").into(),
-            language,
-        );
+    if let Some(language) = language
+        && let Ok(name) = xso::exports::rxml::NcName::try_from("lang")
+    {
+        identity = identity.attr_ns(xso::exports::rxml::Namespace::XML, name, language);
     }
     identity.build()
 }

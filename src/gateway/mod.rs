@@ -9,19 +9,20 @@
 //! ```
 //!
 //! Pure: values and a `now` in, [`Act`]s and stanzas out. What it accepted it
-//! writes down before anybody is told (see [`records`]); the joint commits the
+//! writes down before anybody is told (see `records`); the joint commits the
 //! acts of an input before it takes the stanzas of the same input.
 //!
 //! | file | what |
 //! |---|---|
-//! | [`message`] | a WV user's message on its way to XMPP |
-//! | [`inbound`] | an XMPP user's message on its way to SSP |
-//! | [`receipt`] | delivery reports and receipts |
-//! | [`watch_wv`] | XMPP users who watch WV users (xmpp-mapping, 3.1) |
-//! | [`watch_xmpp`] | WV users who watch XMPP users (3.2) |
-//! | [`query`] | questions that XMPP has to answer: presence, ids |
-//! | [`iq`] | questions of XMPP that the gateway answers itself |
-//! | [`outbox`] | stanzas until the server has them |
+//! | `message` | a WV user's message on its way to XMPP |
+//! | `inbound` | an XMPP user's message on its way to SSP |
+//! | `receipt` | delivery reports and receipts |
+//! | `watch_wv` | XMPP users who watch WV users (xmpp-mapping, 3.1) |
+//! | `watch_xmpp` | WV users who watch XMPP users (3.2) |
+//! | `show` | what those are shown |
+//! | `query` | questions that XMPP has to answer: presence, ids |
+//! | `iq` | questions of XMPP that the gateway answers itself |
+//! | `outbox` | stanzas until the server has them |
 
 mod ids;
 mod inbound;
@@ -32,6 +33,7 @@ mod query;
 mod receipt;
 mod records;
 mod settings;
+mod show;
 mod watch_wv;
 mod watch_xmpp;
 
@@ -279,7 +281,7 @@ impl Gateway {
             return;
         }
         match presence.type_ {
-            Type::Subscribe => self.subscribe_wv(component, pair, now, out),
+            Type::Subscribe => self.subscribe_wv(component, &pair, now, out),
             Type::Unsubscribe => self.unsubscribe_wv(component, &pair, now, out),
             Type::Probe => self.probe_wv(component, from, pair, now, out),
             _ => self.presence_of_xmpp(&pair, presence, now, out),
@@ -457,7 +459,7 @@ impl ServiceElement for Gateway {
         }
         match self.asked.remove(&token.0) {
             Some(Asked::Subscribe(pair)) => self.subscribed_wv(&pair, answer, now, out),
-            Some(Asked::Presence(pair, to)) => self.got_presence(pair, &to, answer, now, out),
+            Some(Asked::Presence(pair, to)) => self.got_presence(&pair, &to, answer, now, out),
             Some(Asked::Nothing) | None => {}
         }
     }

@@ -28,13 +28,14 @@ impl Gateway {
                 .status
                 .code(error, Context::Message);
             let id = message.id.as_ref().map_or("", |id| id.0.as_str());
-            match self.find_sent(id, from, to) {
-                Some(found) => self.sent_became(found, TargetState::Failed(code.0), now, out),
-                None => tracing::info!(
+            if let Some(found) = self.find_sent(id, from, to) {
+                self.sent_became(found, TargetState::Failed(code.0), now, out);
+            } else {
+                tracing::info!(
                     xmpp.stanza_id = id,
                     code = code.0,
                     "a message came back after its end"
-                ),
+                );
             }
             return true;
         }
@@ -101,21 +102,21 @@ impl Gateway {
     ) {
         let message_id = report.info.message_id.clone().unwrap_or_default();
         let number = self.received_by_id.get(&message_id).copied();
-        let (id, to) = match number.and_then(|number| self.received.get(&number)) {
-            Some(received) => (received.stanza_id.clone(), Jid::new(&received.from).ok()),
-            None => {
-                let to = report
-                    .info
-                    .recipients
-                    .iter()
-                    .find_map(|recipient| match recipient {
-                        Recipient::User(user) if self.translator.is_xmpp(&user.user) => {
-                            self.translator.jid_of(user).ok()
-                        }
-                        _ => None,
-                    });
-                (is_plain_id(&message_id).then(|| message_id.clone()), to)
-            }
+        let (id, to) = if let Some(received) = number.and_then(|number| self.received.get(&number))
+        {
+            (received.stanza_id.clone(), Jid::new(&received.from).ok())
+        } else {
+            let to = report
+                .info
+                .recipients
+                .iter()
+                .find_map(|recipient| match recipient {
+                    Recipient::User(user) if self.translator.is_xmpp(&user.user) => {
+                        self.translator.jid_of(user).ok()
+                    }
+                    _ => None,
+                });
+            (is_plain_id(&message_id).then(|| message_id.clone()), to)
         };
         // Without an id there is nothing a receipt could name.
         let (Some(id), Some(to)) = (id, to) else {

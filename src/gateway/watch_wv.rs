@@ -18,7 +18,7 @@ use xmpp_parsers::message::Message;
 use xmpp_parsers::presence::{Presence, Type};
 
 use super::records::{Pair, WatchWvRecord};
-use super::{Asked, Gateway, Timer, peer_name, verdict};
+use super::{Asked, Gateway, Timer, verdict};
 use crate::sap::{Act, Time};
 use crate::ssp::Code;
 use crate::ssp::common::{AttributeList, MetaInfo, PresenceValue, UserId, VerUserId};
@@ -30,8 +30,6 @@ use crate::ssp::primitive::presence::{
 use crate::store::Write;
 use crate::translate::Context;
 
-/// Changes within this are shown together, milliseconds (presence-attributes, 5).
-const MERGE_MILLIS: u64 = 2_000;
 /// What is known is asked for again when it is older, milliseconds.
 const FRESH_MILLIS: u64 = 300_000;
 /// First and longest pause before a subscription is tried again, milliseconds.
@@ -39,23 +37,23 @@ const RETRY_MILLIS: (u64, u64) = (30_000, 600_000);
 /// A subscription that cannot be placed is given up after this, milliseconds.
 const GIVE_UP_MILLIS: u64 = 3_600_000;
 /// Clients of one user that are shown at the same time.
-const MAX_SHOWN: usize = 16;
+pub(super) const MAX_SHOWN: usize = 16;
 
 #[derive(Debug)]
 pub(super) struct WatchWv {
-    record: WatchWvRecord,
+    pub(super) record: WatchWvRecord,
     /// All that is known of the publisher.
     pub(super) values: PresenceSubList,
-    known_at: Option<Time>,
+    pub(super) known_at: Option<Time>,
     /// When to try again, and how often it was tried.
-    retry: Option<Time>,
-    tries: u32,
-    shown_at: Option<Time>,
-    changed: bool,
+    pub(super) retry: Option<Time>,
+    pub(super) tries: u32,
+    pub(super) shown_at: Option<Time>,
+    pub(super) changed: bool,
     /// The presence last sent, by sender's full JID.
-    shown: BTreeMap<String, Presence>,
+    pub(super) shown: BTreeMap<String, Presence>,
     /// The PEP events last sent, by node.
-    events: BTreeMap<String, Message>,
+    pub(super) events: BTreeMap<String, Message>,
 }
 
 impl WatchWv {
@@ -86,7 +84,7 @@ impl WatchWv {
     }
 
     /// The watcher is to be shown everything again.
-    fn forget_shown(&mut self) {
+    pub(super) fn forget_shown(&mut self) {
         self.shown.clear();
         self.events.clear();
     }
@@ -112,13 +110,13 @@ impl Gateway {
     pub(super) fn subscribe_wv(
         &mut self,
         component: &str,
-        pair: Pair,
+        pair: &Pair,
         now: Time,
         out: &mut Vec<Act>,
     ) {
-        if !self.watch_wv.contains_key(&pair) {
+        if !self.watch_wv.contains_key(pair) {
             if self.watch_wv.len() >= self.settings.max_watches {
-                let refused = self.from_wv(&pair, Type::Subscribe);
+                let refused = self.presence_of_wv(pair, Type::Subscribe);
                 if let Some(mut stanza) = refused {
                     std::mem::swap(&mut stanza.from, &mut stanza.to);
                     self.refuse(component, Stanza::Presence(stanza), Code::UNAVAILABLE);
@@ -126,18 +124,18 @@ impl Gateway {
                 return;
             }
             self.watch_wv.insert(pair.clone(), WatchWv::new(now));
-            self.put_wv(&pair, out);
+            self.put_wv(pair, out);
         }
-        let Some(watch) = self.watch_wv.get_mut(&pair) else {
+        let Some(watch) = self.watch_wv.get_mut(pair) else {
             return;
         };
         if watch.record.active {
             // He asks again: he has lost what he knew.
             watch.forget_shown();
-            self.send_presence(Type::Subscribed, &pair, now, out);
-            self.show_wv(&pair, now, out);
+            self.send_presence(Type::Subscribed, pair, now, out);
+            self.show_wv(pair, now, out);
         }
-        self.request_subscription(&pair, now, out);
+        self.request_subscription(pair, now, out);
     }
 
     /// Places the subscription at the publisher, anew if need be: it is answered
@@ -212,7 +210,8 @@ impl Gateway {
             let code = if is_gone { Code::UNKNOWN_USER } else { code };
             let table = &self.translator.mappings.status;
             let error = table.error(code, Context::Presence, None);
-            if let (Some(error), Some(mut presence)) = (error, self.from_wv(pair, Type::Error))
+            if let (Some(error), Some(mut presence)) =
+                (error, self.presence_of_wv(pair, Type::Error))
                 && let Some(component) = self.component_of(pair)
             {
                 presence.payloads.push(error.into());
@@ -247,7 +246,7 @@ impl Gateway {
             .is_some_and(|watch| !watch.shown.is_empty());
         if shown {
             self.hide_wv(pair);
-        } else if let Some(presence) = self.from_wv(pair, Type::Unavailable) {
+        } else if let Some(presence) = self.presence_of_wv(pair, Type::Unavailable) {
             self.outbox.volatile(component, presence);
         }
         if self.watch_wv.remove(pair).is_some() {
@@ -281,7 +280,7 @@ impl Gateway {
             self.request_subscription(&pair, now, out);
         } else {
             // His server believes that he is subscribed; now he is.
-            self.subscribe_wv(component, pair, now, out);
+            self.subscribe_wv(component, &pair, now, out);
         }
     }
 
@@ -306,7 +305,7 @@ impl Gateway {
 
     pub(super) fn got_presence(
         &mut self,
-        pair: Pair,
+        pair: &Pair,
         to: &str,
         answer: &Primitive,
         now: Time,
@@ -315,10 +314,10 @@ impl Gateway {
         let code = verdict(answer);
         if !code.is_success() {
             if matches!(code.0, 427 | 531 | 901) {
-                if self.watch_wv.remove(&pair).is_some() {
+                if self.watch_wv.remove(pair).is_some() {
                     out.push(Act::Write(Write::delete(pair.wv_key())));
                 }
-                self.send_presence(Type::Unsubscribed, &pair, now, out);
+                self.send_presence(Type::Unsubscribed, pair, now, out);
             }
             return;
         }
@@ -329,10 +328,10 @@ impl Gateway {
         let Some(list) = value.and_then(|value| value.presence.as_ref()) else {
             return;
         };
-        if self.watch_wv.contains_key(&pair) {
-            self.take_values(&pair, list, now, out);
+        if self.watch_wv.contains_key(pair) {
+            self.take_values(pair, list, now, out);
         } else if list.attributes.iter().any(Attribute::is_valid)
-            && let (Ok(to), Some(component)) = (Jid::new(to), self.component_of(&pair))
+            && let (Ok(to), Some(component)) = (Jid::new(to), self.component_of(pair))
             && let Ok(shown) = self.translator.presence_to_xmpp(&pair.wv, list, &to)
         {
             for presence in shown.presences {
@@ -350,9 +349,10 @@ impl Gateway {
     ) {
         for value in &notice.values {
             for pair in self.watchers_of(notice, value) {
-                match &value.presence {
-                    Some(list) => self.take_values(&pair, list, now, out),
-                    None => tracing::debug!("nothing is authorized"),
+                if let Some(list) = &value.presence {
+                    self.take_values(&pair, list, now, out);
+                } else {
+                    tracing::debug!("nothing is authorized");
                 }
             }
         }
@@ -405,101 +405,6 @@ impl Gateway {
         }
     }
 
-    fn show_later(&mut self, pair: &Pair, now: Time, out: &mut Vec<Act>) {
-        let Some(watch) = self.watch_wv.get_mut(pair) else {
-            return;
-        };
-        match watch.shown_at.map(|at| at.plus_millis(MERGE_MILLIS)) {
-            Some(at) if at > now => {
-                watch.changed = true;
-                self.timers.by(at, Timer::WatchWv(pair.clone()));
-            }
-            _ => self.show_wv(pair, now, out),
-        }
-    }
-
-    /// Shows the watcher what he has not seen yet.
-    fn show_wv(&mut self, pair: &Pair, now: Time, _out: &mut Vec<Act>) {
-        let Some(component) = self.component_of(pair) else {
-            return;
-        };
-        let is_up = self.outbox.is_up(&component);
-        let Some(watch) = self.watch_wv.get_mut(pair) else {
-            return;
-        };
-        watch.changed = false;
-        let lost = self.told.contains(&peer_name(pair.wv.domain()));
-        if !watch.record.active || watch.known_at.is_none() || !is_up || lost {
-            return;
-        }
-        let Ok(to) = Jid::new(&pair.xmpp) else {
-            return;
-        };
-        let Ok(shown) = self
-            .translator
-            .presence_to_xmpp(&pair.wv, &watch.values, &to)
-        else {
-            return;
-        };
-        let mut stanzas: Vec<Stanza> = Vec::new();
-        // Clients that are no longer mentioned are gone.
-        let current: Vec<String> = shown.presences.iter().filter_map(sender).collect();
-        let gone: Vec<String> = watch
-            .shown
-            .keys()
-            .filter(|name| !current.contains(name))
-            .cloned()
-            .collect();
-        for name in gone {
-            watch.shown.remove(&name);
-            if let Ok(from) = Jid::new(&name) {
-                let away = Presence::unavailable().with_from(from).with_to(to.clone());
-                stanzas.push(away.into());
-            }
-        }
-        for presence in shown.presences.into_iter().take(MAX_SHOWN) {
-            let name = sender(&presence).unwrap_or_default();
-            if watch.shown.get(&name) != Some(&presence) {
-                watch.shown.insert(name, presence.clone());
-                stanzas.push(presence.into());
-            }
-        }
-        for event in shown.events {
-            let node = event_node(&event).unwrap_or_default();
-            if watch.events.get(&node) != Some(&event) {
-                watch.events.insert(node, event.clone());
-                stanzas.push(event.into());
-            }
-        }
-        if !stanzas.is_empty() {
-            watch.shown_at = Some(now);
-        }
-        for stanza in stanzas {
-            self.outbox.volatile(&component, stanza);
-        }
-    }
-
-    /// Shows the watcher that the publisher is away.
-    fn hide_wv(&mut self, pair: &Pair) {
-        let Some(component) = self.component_of(pair) else {
-            return;
-        };
-        let Some(watch) = self.watch_wv.get_mut(pair) else {
-            return;
-        };
-        let shown = std::mem::take(&mut watch.shown);
-        let Ok(to) = Jid::new(&pair.xmpp) else {
-            return;
-        };
-        watch.events.clear();
-        for presence in shown.into_values() {
-            if let Some(from) = presence.from.filter(|_| presence.type_ == Type::None) {
-                let away = Presence::unavailable().with_from(from).with_to(to.clone());
-                self.outbox.volatile(&component, away);
-            }
-        }
-    }
-
     /// Retries and merged changes that are due.
     pub(super) fn check_wv(&mut self, pair: &Pair, now: Time, out: &mut Vec<Act>) {
         let Some(watch) = self.watch_wv.get(pair) else {
@@ -515,21 +420,6 @@ impl Gateway {
         }
     }
 
-    /// A new link: its watchers may have lost what they saw.
-    pub(super) fn show_all_wv(&mut self, component: &str, now: Time, out: &mut Vec<Act>) {
-        for pair in self.pairs_of(component) {
-            if let Some(watch) = self.watch_wv.get_mut(&pair) {
-                watch.forget_shown();
-            }
-            self.show_wv(&pair, now, out);
-        }
-    }
-
-    fn pairs_of(&self, component: &str) -> Vec<Pair> {
-        let of = |pair: &&Pair| self.translator.component_of(&pair.wv) == Some(component);
-        self.watch_wv.keys().filter(of).cloned().collect()
-    }
-
     /// A new session: subscriptions are placed anew, since changes may be lost.
     pub(super) fn subscribe_all_wv(&mut self, domain: &str, now: Time, out: &mut Vec<Act>) {
         let pairs = self.watch_wv.keys();
@@ -543,48 +433,20 @@ impl Gateway {
         }
     }
 
-    /// No session came back in time.
-    pub(super) fn peer_lost(&mut self, domain: &str, now: Time) {
-        let grace = self.settings.peer_grace_millis;
-        let lost = self.lost_peers.get(domain).copied();
-        if lost.is_none_or(|since| now < since.plus_millis(grace)) {
-            return;
-        }
-        self.told.insert(peer_name(domain));
-        let pairs: Vec<Pair> = self
-            .watch_wv
-            .keys()
-            .filter(|pair| pair.wv.domain() == domain)
-            .cloned()
-            .collect();
-        for pair in pairs {
-            self.hide_wv(&pair);
-        }
-    }
-
     fn put_wv(&self, pair: &Pair, out: &mut Vec<Act>) {
         if let Some(watch) = self.watch_wv.get(pair) {
             out.push(Act::Write(Write::put_json(pair.wv_key(), &watch.record)));
         }
     }
 
-    fn component_of(&self, pair: &Pair) -> Option<String> {
+    pub(super) fn component_of(&self, pair: &Pair) -> Option<String> {
         self.translator.component_of(&pair.wv).map(str::to_owned)
     }
 
     /// Presence from the publisher's bare JID to the watcher.
-    fn from_wv(&self, pair: &Pair, kind: Type) -> Option<Presence> {
+    fn presence_of_wv(&self, pair: &Pair, kind: Type) -> Option<Presence> {
         let from = Jid::from(self.translator.jid(&pair.wv).ok()?);
         let to = Jid::new(&pair.xmpp).ok()?;
         Some(Presence::new(kind).with_from(from).with_to(to))
     }
-}
-
-fn sender(presence: &Presence) -> Option<String> {
-    presence.from.as_ref().map(Jid::to_string)
-}
-
-fn event_node(event: &Message) -> Option<String> {
-    let items = event.payloads.first()?.children().next()?;
-    items.attr("node").map(str::to_owned)
 }

@@ -73,6 +73,9 @@ impl WatchXmpp {
     }
 }
 
+/// What is told, and to whom.
+type News = (PresenceSubList, Vec<Address>);
+
 /// The names in an attribute list; none for all.
 pub(super) fn names_of(list: Option<&AttributeList>) -> Vec<AttributeName> {
     let presence = list.and_then(|list| list.presence.as_ref());
@@ -295,13 +298,14 @@ impl Gateway {
     }
 
     fn notify_or_probe(&mut self, pair: &Pair, now: Time, out: &mut Vec<Act>) {
-        match self
+        if self
             .watch_xmpp
             .get(pair)
             .is_some_and(|watch| watch.seen.known)
         {
-            true => self.check_xmpp(std::slice::from_ref(pair), now, out),
-            false => self.probe_xmpp(pair, now),
+            self.check_xmpp(std::slice::from_ref(pair), now, out);
+        } else {
+            self.probe_xmpp(pair, now);
         }
     }
 
@@ -339,8 +343,7 @@ impl Gateway {
     /// Tells watchers what has changed; those of one publisher and domain who see
     /// the same are told together.
     pub(super) fn check_xmpp(&mut self, pairs: &[Pair], now: Time, out: &mut Vec<Act>) {
-        let mut groups: BTreeMap<(String, String), Vec<(PresenceSubList, Vec<Address>)>> =
-            BTreeMap::new();
+        let mut groups: BTreeMap<(String, String), Vec<News>> = BTreeMap::new();
         for pair in pairs {
             let Some(watch) = self.watch_xmpp.get_mut(pair) else {
                 continue;
@@ -455,8 +458,8 @@ impl Gateway {
     /// No link came back in time: nothing is known of XMPP users.
     pub(super) fn link_lost(&mut self, component: &str, now: Time, out: &mut Vec<Act>) {
         let grace = self.settings.link_grace_millis;
-        let lost = self.lost_links.get(component).copied();
-        if lost.is_none_or(|since| now < since.plus_millis(grace)) {
+        let down = self.lost_links.get(component).copied();
+        if down.is_none_or(|since| now < since.plus_millis(grace)) {
             return;
         }
         self.told.insert(link_name(component));

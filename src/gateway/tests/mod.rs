@@ -89,7 +89,7 @@ impl World {
         let (mut acts, mut stanzas) = (Vec::new(), Vec::new());
         while let Some(at) = self.gateway.next_timeout().filter(|at| *at <= end) {
             self.now = self.now.max(at);
-            self.run(|g, now, out| g.timeout(now, out));
+            self.run(super::super::sap::element::ServiceElement::timeout);
             acts.append(&mut self.acts);
             stanzas.append(&mut self.stanzas);
         }
@@ -120,7 +120,7 @@ impl World {
         self.run(|g, now, out| g.stanza(VILLAGE, stanza, now, out));
     }
 
-    /// A primitive from the SSP side, as text without MetaInfo.
+    /// A primitive from the SSP side, as text without `MetaInfo`.
     fn ssp(&mut self, user: Option<&str>, text: &str) -> RequestId {
         let primitive = Primitive::read(&parse(text.as_bytes(), &Limits::default()).unwrap());
         self.primitive(user, primitive.unwrap())

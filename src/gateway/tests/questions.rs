@@ -91,10 +91,11 @@ fn what_is_known_of_the_client_is_told_to_its_watcher_only() {
 }
 
 fn get(world: &mut World, users: &[&str]) -> RequestId {
-    let users: String = users
+    let users: Vec<String> = users
         .iter()
         .map(|user| format!("<VerUserID userID='{user}'/>"))
         .collect();
+    let users = users.concat();
     world.ssp(
         Some(BOB),
         &format!("<GetPresenceRequest>{users}</GetPresenceRequest>"),
