@@ -3,6 +3,9 @@
 
 mod support;
 
+mod cli_commands;
+mod cli_node;
+mod cli_run;
 mod codec_captures;
 mod codec_fixtures;
 mod codec_properties;

@@ -39,9 +39,7 @@ pub(crate) fn event(event: &Event) -> String {
             let late = delayed.map_or_else(String::new, |at| format!(" (sent {})", date(at)));
             let content = match (data, uri) {
                 _ if !text.is_empty() => clean(text),
-                (Some(data), _) => {
-                    format!("[{}, {} bytes]", clean(content_type), data.len() * 3 / 4)
-                }
+                (Some(data), _) => bytes(content_type, data),
                 (None, Some(uri)) => format!("[{} at {}]", clean(content_type), clean(uri)),
                 (None, None) => "[empty]".to_owned(),
             };
@@ -97,9 +95,7 @@ pub(crate) fn event(event: &Event) -> String {
             status => format!("* {}: {}", who(user), reason(*status, None)),
         },
         Event::Done { command, user } => {
-            let user = user
-                .as_ref()
-                .map_or_else(String::new, |user| format!(" {}", who(user)));
+            let user = about(user.as_ref());
             format!("* done: {}{user}", command.replace('_', " "))
         }
         Event::Error {
@@ -108,9 +104,7 @@ pub(crate) fn event(event: &Event) -> String {
             status,
             description,
         } => {
-            let user = user
-                .as_ref()
-                .map_or_else(String::new, |user| format!(" {}", who(user)));
+            let user = about(user.as_ref());
             let why = reason(*status, description.as_ref());
             format!("* {}{user} failed: {why}", command.replace('_', " "))
         }
@@ -119,6 +113,15 @@ pub(crate) fn event(event: &Event) -> String {
 
 fn who(address: &Address) -> String {
     clean(address.bare())
+}
+
+fn bytes(content_type: &str, base64: &str) -> String {
+    format!("[{}, {} bytes]", clean(content_type), base64.len() * 3 / 4)
+}
+
+/// `" carol@village.test"`, or nothing.
+fn about(user: Option<&Address>) -> String {
+    user.map_or_else(String::new, |user| format!(" {}", who(user)))
 }
 
 fn contact(entry: &ContactEntry) -> String {
