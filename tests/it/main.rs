@@ -8,5 +8,6 @@ mod codec_fixtures;
 mod codec_properties;
 mod codec_style;
 mod config_files;
+mod deployed_handshake;
 mod http_transport;
 mod xmpp_link;
