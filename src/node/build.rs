@@ -136,7 +136,7 @@ pub fn sap_settings(
     for (number, peer) in config.peer.iter().enumerate() {
         match dialects.iter().find(|dialect| dialect.name == peer.dialect) {
             Some(dialect) => {
-                settings = settings.with_peer(peer_settings(peer, Arc::new(dialect.clone())))
+                settings = settings.with_peer(peer_settings(peer, Arc::new(dialect.clone())));
             }
             None => {
                 let names: Vec<&str> = dialects

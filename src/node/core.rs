@@ -130,7 +130,7 @@ impl Core {
         let trace = stanza_trace(Direction::In, &stanza, now);
         self.trace(trace, turn);
         self.with_gateway(now, turn, |gateway, acts| {
-            gateway.stanza(component, stanza, now, acts)
+            gateway.stanza(component, stanza, now, acts);
         });
     }
 
@@ -149,7 +149,7 @@ impl Core {
     /// The XMPP server has processed everything up to `mark`.
     pub fn confirmed(&mut self, component: &str, mark: u64, now: Time, turn: &mut Turn) {
         self.with_gateway(now, turn, |gateway, acts| {
-            gateway.confirmed(component, mark, now, acts)
+            gateway.confirmed(component, mark, now, acts);
         });
     }
 
@@ -177,7 +177,7 @@ impl Core {
     /// A client's command.
     pub fn client(&mut self, client: ClientKey, command: Command, now: Time, turn: &mut Turn) {
         self.with_home(now, turn, |home, acts| {
-            home.client(client, command, now, acts)
+            home.client(client, command, now, acts);
         });
     }
 
@@ -259,7 +259,7 @@ impl Core {
                     match (element, &mut self.home, &mut self.gateway) {
                         (Element::Home, Some(home), _) => home.deliver(delivered, now, &mut acts),
                         (Element::Gateway, _, Some(gateway)) => {
-                            gateway.deliver(delivered, now, &mut acts)
+                            gateway.deliver(delivered, now, &mut acts);
                         }
                         _ => {}
                     }
@@ -269,10 +269,10 @@ impl Core {
                     let mut acts = Vec::new();
                     match (element, &mut self.home, &mut self.gateway) {
                         (Element::Home, Some(home), _) => {
-                            home.answer(token, &answer, now, &mut acts)
+                            home.answer(token, &answer, now, &mut acts);
                         }
                         (Element::Gateway, _, Some(gateway)) => {
-                            gateway.answer(token, &answer, now, &mut acts)
+                            gateway.answer(token, &answer, now, &mut acts);
                         }
                         _ => {}
                     }

@@ -145,10 +145,9 @@ impl Drop for ClientSession {
         let (inbox, client) = (self.inbox.clone(), self.client);
         if let Err(mpsc::error::TrySendError::Full(input)) =
             inbox.try_send(Input::ClientClose(client))
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-                runtime.spawn(async move { inbox.send(input).await.is_ok() });
-            }
+            runtime.spawn(async move { inbox.send(input).await.is_ok() });
         }
     }
 }

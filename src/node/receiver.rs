@@ -30,7 +30,7 @@ impl NodeReceiver {
 
     /// Whether a body that cannot be read is better acknowledged: its sender
     /// would only send it again for a day.
-    fn is_dropped(&self, inbound: &Inbound, settings: &Settings) -> bool {
+    fn is_dropped(inbound: &Inbound, settings: &Settings) -> bool {
         let domain = inbound
             .session_header
             .as_deref()
@@ -58,13 +58,13 @@ impl Receiver for NodeReceiver {
         {
             Ok(read) => read,
             Err(error) => {
-                let dropped = self.is_dropped(&inbound, &settings);
+                let dropped = Self::is_dropped(&inbound, &settings);
                 tracing::warn!(
                     remote = %inbound.remote, dropped, ssp.transaction = inbound.transaction_header,
                     "body cannot be read: {error}"
                 );
                 let count = |core: &mut super::Core, _, _: &mut super::core::Turn| {
-                    core.metrics.count(Count::Unreadable)
+                    core.metrics.count(Count::Unreadable);
                 };
                 let _ = self.handle.ask(count).await;
                 return match (dropped, error.is_size()) {

@@ -89,12 +89,12 @@ impl Releaser {
             Some(commit) => commit.await,
             None => Ok(()),
         };
-        if let Err(error) = &committed {
-            if !self.failed {
-                self.failed = true;
-                tracing::error!("the store does not take records, requests are refused: {error}");
-                let _ = self.inbox.send(Input::CommitFailed).await;
-            }
+        if let Err(error) = &committed
+            && !self.failed
+        {
+            self.failed = true;
+            tracing::error!("the store does not take records, requests are refused: {error}");
+            let _ = self.inbox.send(Input::CommitFailed).await;
         }
         if self.failed {
             for (reply, _) in verdicts {
@@ -108,7 +108,7 @@ impl Releaser {
         for post in turn.posts {
             self.post(post).await;
         }
-        self.stanzas(turn.stanzas).await;
+        self.stanzas(turn.stanzas);
         for (client, event) in turn.events {
             let full = self
                 .clients
@@ -150,7 +150,7 @@ impl Releaser {
     }
 
     /// Stanzas of one component go out together, with their newest mark.
-    async fn stanzas(&mut self, stanzas: Vec<ToXmpp>) {
+    fn stanzas(&mut self, stanzas: Vec<ToXmpp>) {
         let mut by_component: HashMap<String, (Vec<_>, Option<u64>)> = HashMap::new();
         for out in stanzas {
             let entry = by_component.entry(out.component).or_default();

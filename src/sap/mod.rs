@@ -67,6 +67,8 @@ pub struct Sap {
     /// `(peer, message id)` to the peer's own transaction id, for dialects that
     /// want reports under it.
     reports: HashMap<(String, String), String>,
+    /// Answered requests, the oldest first.
+    answered: VecDeque<u64>,
     /// Unique to this run: prefix of our transaction ids.
     run: String,
     last: u64,
@@ -95,6 +97,7 @@ impl Sap {
             flights: HashMap::new(),
             steps: HashMap::new(),
             reports: HashMap::new(),
+            answered: VecDeque::new(),
             run,
             last: 0,
             effects: VecDeque::new(),

@@ -4,7 +4,7 @@
 //! expires, or when it is taken back. Items of one conversation are never under
 //! way in two posts at once, and none overtakes another (wire profile, 7.4).
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,9 @@ pub struct Item {
 pub struct Outbox {
     prefix: String,
     items: BTreeMap<u64, Item>,
+    /// Requests by transaction id.
+    by_id: HashMap<String, u64>,
+    expiries: BTreeSet<(Time, u64)>,
     next: u64,
     /// By post.
     flying: BTreeMap<u64, Vec<u64>>,
@@ -63,6 +66,8 @@ impl Outbox {
         Self {
             prefix: format!("{PREFIX}{peer}/"),
             items: BTreeMap::new(),
+            by_id: HashMap::new(),
+            expiries: BTreeSet::new(),
             next: 1,
             flying: BTreeMap::new(),
             alone: BTreeSet::new(),
@@ -74,7 +79,7 @@ impl Outbox {
     /// Takes back an item written before a restart.
     pub fn restore(&mut self, number: u64, item: Item) {
         self.next = self.next.max(number + 1);
-        self.items.insert(number, item);
+        self.add(number, item);
     }
 
     /// Adds an item and says what must be kept.
@@ -82,7 +87,7 @@ impl Outbox {
         let number = self.next;
         self.next += 1;
         let write = Write::put_json(self.key(number), &item);
-        self.items.insert(number, item);
+        self.add(number, item);
         (number, write)
     }
 
@@ -201,8 +206,7 @@ impl Outbox {
         {
             return None;
         }
-        let item = self.items.remove(&number)?;
-        self.alone.remove(&number);
+        let item = self.forget(number)?;
         Some((item, Write::delete(self.key(number))))
     }
 
@@ -214,33 +218,46 @@ impl Outbox {
     /// Removes what has expired and is not under way.
     pub fn expire(&mut self, now: Time) -> (Vec<Item>, Vec<Write>) {
         let flying: HashSet<u64> = self.flying.values().flatten().copied().collect();
-        let numbers: Vec<u64> = self
-            .items
-            .iter()
-            .filter(|(number, item)| item.expires <= now && !flying.contains(number))
-            .map(|(number, _)| *number)
-            .collect();
+        let due = self
+            .expiries
+            .range(..=(now, u64::MAX))
+            .map(|(_, number)| *number);
+        let numbers: Vec<u64> = due.filter(|number| !flying.contains(number)).collect();
         self.take(&numbers)
     }
 
-    /// When the next item expires. Linear, asked when the queue changes its head.
+    /// When the next item expires.
     pub fn next_expiry(&self) -> Option<Time> {
-        self.items.values().map(|item| item.expires).min()
+        self.expiries.first().map(|(at, _)| *at)
     }
 
     fn find(&self, id: &str) -> Option<u64> {
-        self.items
-            .iter()
-            .find(|(_, item)| item.mode == Mode::Request && item.id == id)
-            .map(|(number, _)| *number)
+        self.by_id.get(id).copied()
+    }
+
+    fn add(&mut self, number: u64, item: Item) {
+        if item.mode == Mode::Request {
+            self.by_id.insert(item.id.clone(), number);
+        }
+        self.expiries.insert((item.expires, number));
+        self.items.insert(number, item);
+    }
+
+    fn forget(&mut self, number: u64) -> Option<Item> {
+        let item = self.items.remove(&number)?;
+        self.alone.remove(&number);
+        self.expiries.remove(&(item.expires, number));
+        if item.mode == Mode::Request {
+            self.by_id.remove(&item.id);
+        }
+        Some(item)
     }
 
     fn take(&mut self, numbers: &[u64]) -> (Vec<Item>, Vec<Write>) {
         let mut items = Vec::with_capacity(numbers.len());
         let mut writes = Vec::with_capacity(numbers.len());
         for number in numbers {
-            if let Some(item) = self.items.remove(number) {
-                self.alone.remove(number);
+            if let Some(item) = self.forget(*number) {
                 items.push(item);
                 writes.push(Write::delete(self.key(*number)));
             }

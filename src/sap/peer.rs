@@ -54,6 +54,8 @@ pub(super) struct PeerState {
     /// Our last handshake begun in place of an abandoned one of the peer's.
     pub(super) last_counter: Option<Time>,
     pub(super) last_error: Option<String>,
+    /// When this peer is looked after next.
+    pub(super) scheduled: Option<Time>,
     /// Requests it may still send at once, and since when that is known.
     allowance: (u64, Time),
 }
@@ -114,6 +116,7 @@ impl PeerState {
             last_reset: None,
             last_counter: None,
             last_error: None,
+            scheduled: None,
             allowance: (0, Time::default()),
         }
     }

@@ -11,6 +11,10 @@ use crate::ssp::primitive::message::{DeliveryResult, DeliveryStatusReport};
 use crate::ssp::primitive::session::KeepAliveRequest;
 use crate::ssp::{Address, Code, Mode, Primitive, Status};
 
+/// Answered requests remembered at most, whatever the duplicate window: bounds the
+/// memory of a busy relay to some hundred megabytes. Our choice.
+const MAX_REMEMBERED: usize = 250_000;
+
 impl Sap {
     /// A transaction in mode Response from a peer.
     pub(super) fn peer_response(&mut self, peer: &Peer, transaction: &Transaction, now: Time) {
@@ -128,13 +132,15 @@ impl Sap {
 
     /// Ends a request and keeps it for the duplicate window.
     fn close(&mut self, number: u64, answer: Option<String>, now: Time) {
-        let write = self.table.update(number, |record| {
-            record.state = State::Answered(answer);
-            // What the parts said is in the answer now.
-            for part in &mut record.parts {
-                part.answer = Some(String::new());
-            }
-        });
+        if let Some(record) = self.table.get(number) {
+            let (by, expires) = (
+                self.answer_by(&record.name, record.received, record.expires),
+                record.expires,
+            );
+            self.timers.cancel(by, timers::Timer::Answer(number));
+            self.timers.cancel(expires, timers::Timer::GiveUp(number));
+        }
+        let write = self.table.close(number, answer);
         self.write(write);
         self.forget_later(number, now);
     }
@@ -408,6 +414,13 @@ impl Sap {
     }
 
     pub(super) fn forget_later(&mut self, number: u64, from: Time) {
+        self.answered.push_back(number);
+        if self.answered.len() > MAX_REMEMBERED
+            && let Some(oldest) = self.answered.pop_front()
+        {
+            let write = self.forget(oldest);
+            self.write(write);
+        }
         let window = match self.table.get(number) {
             // A report may still have to find the peer's transaction id.
             Some(record)
@@ -422,6 +435,13 @@ impl Sap {
     }
 
     pub(super) fn forget(&mut self, number: u64) -> Option<crate::store::Write> {
+        while self
+            .answered
+            .front()
+            .is_some_and(|oldest| self.table.get(*oldest).is_none() || *oldest == number)
+        {
+            self.answered.pop_front();
+        }
         let record = self.table.get(number)?;
         if let (Origin::Peer { peer, .. }, Some(message)) = (&record.origin, &record.message) {
             let key = (peer.clone(), message.clone());

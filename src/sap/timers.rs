@@ -30,6 +30,11 @@ impl Timers {
         self.0.insert((at, timer));
     }
 
+    /// Takes a timer back, if it was set for exactly this time.
+    pub(super) fn cancel(&mut self, at: Time, timer: Timer) {
+        self.0.remove(&(at, timer));
+    }
+
     fn due(&mut self, now: Time) -> Option<Timer> {
         if self.0.first()?.0 > now {
             return None;
@@ -63,6 +68,9 @@ impl Sap {
 
     /// Looks after one peer and sets the next time to do so.
     fn peer_due(&mut self, domain: &str, now: Time) {
+        if let Some(state) = self.peers.get_mut(domain) {
+            state.scheduled = None;
+        }
         self.expire_handshakes(domain, now);
         self.expire_queue(domain, now);
         self.expire_sessions(domain, now);
@@ -106,9 +114,15 @@ impl Sap {
                 }
             }
         }
-        if let Some(time) = next {
-            self.timers
-                .set(time.max(now.plus_millis(1)), Timer::Peer(domain.to_owned()));
+        let Some(time) = next.map(|time| time.max(now.plus_millis(1))) else {
+            return;
+        };
+        // One timer a peer; a later one comes when this one has fired.
+        if let Some(state) = self.peers.get_mut(domain)
+            && state.scheduled.is_none_or(|scheduled| scheduled > time)
+        {
+            state.scheduled = Some(time);
+            self.timers.set(time, Timer::Peer(domain.to_owned()));
         }
     }
 

@@ -165,6 +165,15 @@ impl Table {
         Some(write)
     }
 
+    /// Ends a record: what remains is the answer, for a repetition of the request.
+    pub fn close(&mut self, number: u64, answer: Option<String>) -> Option<Write> {
+        let parts = std::mem::take(&mut self.records.get_mut(&number)?.parts);
+        for part in &parts {
+            self.by_place.remove(&part.place);
+        }
+        self.update(number, |record| record.state = State::Answered(answer))
+    }
+
     /// Notes that a peer has acknowledged a part.
     pub fn acknowledged(&mut self, number: u64, place: &Place, now: Time) {
         let parts = self

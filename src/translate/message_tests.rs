@@ -14,7 +14,11 @@ fn user(address: &str) -> User {
     User::new(Address::new(address))
 }
 
-fn request(recipients: Vec<Recipient>, content: Option<ContentData>) -> SendMessageRequest {
+fn request(
+    recipients: Vec<Recipient>,
+    content: impl Into<Option<ContentData>>,
+) -> SendMessageRequest {
+    let content = content.into();
     let bob = Address::new("wv:bob@village.example");
     SendMessageRequest {
         delivery_report: true,
@@ -110,7 +114,7 @@ fn each_recipient_gets_a_stanza_or_a_refusal() {
         }),
         Recipient::ScreenName(screen_name("Ali")),
     ];
-    let request = request(recipients, text("hi").into());
+    let request = request(recipients, text("hi"));
     let all = translator().message_to_xmpp(&request, "m-1", NOW).unwrap();
     let seen: Vec<_> = all
         .stanzas
@@ -147,7 +151,7 @@ fn each_recipient_gets_a_stanza_or_a_refusal() {
 #[test]
 fn a_group_speaks_as_its_participant() {
     let group = Address::new("wv:bob/party@village.example");
-    let mut request = request(to_alice(), text("Hello").into());
+    let mut request = request(to_alice(), text("Hello"));
     request.info.sender = Some(Sender {
         user: None,
         group: Some(GroupId {
@@ -173,7 +177,7 @@ fn a_group_speaks_as_its_participant() {
 #[test]
 fn old_messages_say_when_they_were_sent() {
     let delay = |age: i64| {
-        let mut request = request(to_alice(), text("x").into());
+        let mut request = request(to_alice(), text("x"));
         request.info.date_time = Some(DateTime(DateTime::from_millis(NOW).0 - age));
         payload(&first(&request).payloads, "delay", ns::DELAY)
             .map(|d| d.attr("stamp").unwrap().to_owned())

@@ -9,4 +9,5 @@ mod codec_properties;
 mod codec_style;
 mod config_files;
 mod http_transport;
+mod node_relay;
 mod xmpp_link;

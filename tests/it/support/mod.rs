@@ -3,6 +3,7 @@
 // Not every suite uses all of it.
 #![allow(dead_code)]
 
+pub(crate) mod cluster;
 pub mod prosody;
 pub mod script;
 pub mod xmpp_user;

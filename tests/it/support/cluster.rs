@@ -1,0 +1,110 @@
+//! Nodes in this process, talking to each other over real HTTP on free ports.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wvgate::config::Config;
+use wvgate::node::{Node, Plan};
+use wvgate::store::{MemoryStore, Store};
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+/// A folder of its own that goes with the value.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!(
+            "wvgate-{name}-{}-{}",
+            std::process::id(),
+            free_port()
+        ));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Some domains, each with the port of its node.
+pub(crate) struct Cluster {
+    pub(crate) folder: Folder,
+    pub(crate) ports: BTreeMap<String, u16>,
+    pub(crate) nodes: BTreeMap<String, Node>,
+    stores: BTreeMap<String, Arc<MemoryStore>>,
+    sections: BTreeMap<String, String>,
+}
+
+impl Cluster {
+    pub(crate) fn new(domains: &[&str]) -> Self {
+        Self {
+            folder: Folder::new("cluster"),
+            ports: domains
+                .iter()
+                .map(|domain| ((*domain).to_owned(), free_port()))
+                .collect(),
+            nodes: BTreeMap::new(),
+            stores: BTreeMap::new(),
+            sections: BTreeMap::new(),
+        }
+    }
+
+    /// Starts a node. `@PORT:domain@` in `sections` becomes that domain's port.
+    pub(crate) async fn start(&mut self, domain: &str, sections: &str) {
+        self.sections.insert(domain.to_owned(), sections.to_owned());
+        self.stores
+            .insert(domain.to_owned(), Arc::new(MemoryStore::new()));
+        self.start_again(domain).await;
+    }
+
+    /// Starts a node on what an earlier one of the domain has kept.
+    pub(crate) async fn start_again(&mut self, domain: &str) {
+        let plan = self.plan(domain);
+        let store: Arc<dyn Store> = self.stores[domain].clone();
+        let node = Node::start_on(plan, store).await.unwrap();
+        self.nodes.insert(domain.to_owned(), node);
+    }
+
+    /// Stops a node, leaving what it kept.
+    pub(crate) async fn stop(&mut self, domain: &str) {
+        self.nodes
+            .remove(domain)
+            .unwrap()
+            .stop(std::time::Duration::ZERO)
+            .await;
+    }
+
+    pub(crate) fn node(&self, domain: &str) -> &Node {
+        &self.nodes[domain]
+    }
+
+    fn plan(&self, domain: &str) -> Plan {
+        let mut text = format!(
+            "[node]\ndomain = \"{domain}\"\ndata = \"{}\"\n[ssp]\nlisten = \"127.0.0.1:{}\"\nplain = true\n{}",
+            self.folder.0.join(domain).display(),
+            self.ports[domain],
+            self.sections[domain],
+        );
+        for (domain, port) in &self.ports {
+            text = text.replace(&format!("@PORT:{domain}@"), &port.to_string());
+        }
+        let file = self.folder.0.join(format!("{domain}.toml"));
+        std::fs::write(&file, &text).unwrap();
+        let loaded =
+            Config::load(&file, Vec::new()).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        Plan::new(&loaded.config, &loaded.located).unwrap_or_else(|error| panic!("{error}"))
+    }
+}
