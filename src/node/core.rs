@@ -296,6 +296,7 @@ impl Core {
                     expires,
                 } => self.sap.request(element, token, &primitive, expires, now),
                 Act::Write(write) => turn.writes.push(write),
+                Act::Accepted => self.metrics.count(Count::Accepted),
                 Act::Outcome { message, outcome } => {
                     self.metrics.count(Count::Ended(outcome));
                     let trace = Trace {
@@ -330,13 +331,15 @@ impl Core {
         self.perform(Element::Home, acts, now, turn);
         let mut acts = Vec::new();
         if let Some(gateway) = &mut self.gateway {
-            for domain in gateway.domains() {
-                if behind(&domain) {
-                    if up {
-                        gateway.peer_up(&domain, now, &mut acts);
-                    } else {
-                        gateway.peer_down(&domain, now, &mut acts);
-                    }
+            for domain in gateway
+                .remote_domains()
+                .into_iter()
+                .filter(|domain| behind(domain))
+            {
+                if up {
+                    gateway.peer_up(&domain, now, &mut acts);
+                } else {
+                    gateway.peer_down(&domain, now, &mut acts);
                 }
             }
         }

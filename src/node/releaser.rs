@@ -108,7 +108,7 @@ impl Releaser {
         for post in turn.posts {
             self.post(post).await;
         }
-        self.stanzas(turn.stanzas);
+        self.stanzas(turn.stanzas).await;
         for (client, event) in turn.events {
             let full = self
                 .clients
@@ -150,7 +150,7 @@ impl Releaser {
     }
 
     /// Stanzas of one component go out together, with their newest mark.
-    fn stanzas(&mut self, stanzas: Vec<ToXmpp>) {
+    async fn stanzas(&mut self, stanzas: Vec<ToXmpp>) {
         let mut by_component: HashMap<String, (Vec<_>, Option<u64>)> = HashMap::new();
         for out in stanzas {
             let entry = by_component.entry(out.component).or_default();
@@ -164,12 +164,10 @@ impl Releaser {
                     stanzas,
                     mark,
                 };
-                // A link that is stuck is down soon; what matters is sent again then.
-                if outgoing.try_send(outgoing_message).is_err() {
-                    tracing::warn!(
-                        component,
-                        "the XMPP link does not keep up; stanzas wait for its next connection"
-                    );
+                // A link that takes nothing more slows the node down until its own
+                // time-outs have made it anew: nothing may be left out.
+                if outgoing.send(outgoing_message).await.is_err() {
+                    tracing::warn!(component, "the XMPP link has ended");
                 }
             }
         }

@@ -107,7 +107,11 @@ pub enum Act {
     },
     /// Keep or forget a record.
     Write(Write),
-    /// A message accepted by this element has come to its end.
+    /// A message was accepted that goes no further than this element; its outcome
+    /// follows. Messages that pass the SAP are counted there.
+    Accepted,
+    /// One recipient's copy of a message accepted by this element has come to its
+    /// end. What the element sends itself is counted by the SAP.
     Outcome {
         /// The message's id.
         message: String,

@@ -186,6 +186,7 @@ impl World {
                     self.store.remove(&key);
                 }
                 Act::Outcome { message, outcome } => self.outcomes.push((message, outcome)),
+                Act::Accepted => {}
                 Act::Respond { to, primitive } => match self.ours.remove(&to) {
                     Some(token) => self.home.answer(token, &primitive, self.now, &mut out),
                     None => assert!(self.answers.insert(to, primitive).is_none()),

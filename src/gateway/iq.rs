@@ -1,0 +1,202 @@
+//! Questions of XMPP that the gateway answers itself: who are you, are you
+//! there, what time is it (xmpp-mapping, 8 and 11; presence-attributes, 2.3, 2.4).
+
+use minidom::Element;
+use tokio_xmpp::Stanza;
+use xmpp_parsers::iq::Iq;
+use xmpp_parsers::jid::Jid;
+use xmpp_parsers::stanza_error::StanzaError;
+
+use super::records::Pair;
+use super::{Gateway, bare};
+use crate::sap::{Act, Time};
+use crate::ssp::Code;
+use crate::ssp::datetime::DateTime;
+use crate::ssp::presence::{Attribute, AttributeName, PresenceSubList};
+use crate::translate::presence::location::tzo;
+use crate::translate::stanza::{attribute, element, ns, text_element};
+use crate::translate::{Context, Mode};
+
+/// The payload of a result.
+enum Answer {
+    Empty,
+    With(Element),
+}
+
+impl Gateway {
+    pub(super) fn iq_in(&mut self, component: &str, iq: Iq, now: Time, out: &mut Vec<Act>) {
+        match iq {
+            Iq::Get {
+                from: Some(from),
+                to: Some(to),
+                id,
+                payload,
+            } => {
+                if let Some(answer) = self.answer_iq(&from, &to, &payload, now) {
+                    let result = Iq::Result {
+                        from: Some(to),
+                        to: Some(from),
+                        id,
+                        payload: match answer {
+                            Answer::Empty => None,
+                            Answer::With(element) => Some(element),
+                        },
+                    };
+                    self.outbox.volatile(component, result);
+                } else {
+                    let iq = Iq::Get {
+                        from: Some(from),
+                        to: Some(to),
+                        id,
+                        payload,
+                    };
+                    self.refuse(component, Stanza::Iq(iq), Code::UNAVAILABLE);
+                }
+            }
+            set @ Iq::Set { .. } => self.refuse(component, Stanza::Iq(set), Code::UNAVAILABLE),
+            Iq::Result { id, .. } => self.verified(&id, Code::OK, out),
+            Iq::Error { id, error, .. } => {
+                let error: Element = error.into();
+                let code = self.translator.mappings.status.code(&error, Context::Other);
+                self.verified(&id, code, out);
+            }
+            Iq::Get { .. } => {}
+        }
+    }
+
+    /// The payload of the result; `None` if the question is not understood.
+    fn answer_iq(&self, from: &Jid, to: &Jid, question: &Element, now: Time) -> Option<Answer> {
+        let is_user = to.node().is_some();
+        let values = self.values_for(from, to);
+        match (question.name(), question.ns().as_str()) {
+            ("ping", ns::PING) => Some(Answer::Empty),
+            ("query", ns::DISCO_INFO) if question.attr("node").is_none() => {
+                Some(Answer::With(self.identity(is_user, to, values)))
+            }
+            ("query", ns::DISCO_ITEMS) if question.attr("node").is_none() => {
+                Some(Answer::With(element("query", ns::DISCO_ITEMS).build()))
+            }
+            ("query", ns::VERSION) => Some(Answer::With(version(values))),
+            ("time", ns::TIME) => {
+                let zone = values.and_then(|values| {
+                    let zone = values.get(&AttributeName::TimeZone)?;
+                    tzo(zone.field("Zone")?)
+                });
+                // Only the gateway's own clock is known without the attribute.
+                if zone.is_none() && is_user {
+                    return None;
+                }
+                let zone = zone.unwrap_or_else(|| "+00:00".to_owned());
+                let utc = DateTime::from_millis(now.0).to_string();
+                let time = element("time", ns::TIME)
+                    .append(text_element("tzo", ns::TIME, &zone))
+                    .append(text_element("utc", ns::TIME, &utc));
+                Some(Answer::With(time.build()))
+            }
+            _ => None,
+        }
+    }
+
+    /// What the asker is allowed to know of the user.
+    fn values_for(&self, from: &Jid, to: &Jid) -> Option<&PresenceSubList> {
+        let pair = Pair {
+            xmpp: bare(from),
+            wv: self.translator.address(to).ok()?,
+        };
+        Some(&self.watch_wv.get(&pair)?.values)
+    }
+
+    fn identity(&self, is_user: bool, to: &Jid, values: Option<&PresenceSubList>) -> Element {
+        let info = values.and_then(|values| values.get(&AttributeName::ClientInfo));
+        let mut identities = Vec::new();
+        if is_user {
+            identities.push(identity("account", "registered", None, None));
+            if to.is_full() {
+                let table = &self.translator.mappings.presence;
+                let field = |name: &str| info.and_then(|info: &Attribute| info.field(name));
+                let kind = field("ClientType").map_or("web", |kind| table.client_to_xmpp(kind));
+                let language = field("Language").map(|code| table.language_to_xmpp(code));
+                let producer = field("ClientProducer");
+                identities.push(identity("client", kind, producer, language));
+            }
+        } else {
+            let (category, kind) = match self.translator.mode {
+                Mode::Names => ("server", "im"),
+                Mode::Gateway => ("gateway", "imps"),
+            };
+            identities.push(identity(category, kind, Some("Wireless Village"), None));
+        }
+        let mut features = vec![ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING, ns::VERSION];
+        if is_user {
+            features.push(ns::RECEIPTS);
+        }
+        let features = features
+            .into_iter()
+            .map(|name| attribute(element("feature", ns::DISCO_INFO), "var", name).build());
+        element("query", ns::DISCO_INFO)
+            .append_all(identities)
+            .append_all(features)
+            .build()
+    }
+
+    pub(super) fn refuse_iq(&mut self, component: &str, iq: Iq, error: StanzaError) {
+        if let Iq::Get { from, to, id, .. } | Iq::Set { from, to, id, .. } = iq {
+            let refusal = Iq::Error {
+                from: to,
+                to: from,
+                id,
+                payload: None,
+                error,
+            };
+            self.outbox.volatile(component, refusal);
+        }
+    }
+}
+
+fn identity(category: &str, kind: &str, name: Option<&str>, language: Option<&str>) -> Element {
+    let mut identity = attribute(element("identity", ns::DISCO_INFO), "category", category);
+    identity = attribute(identity, "type", kind);
+    if let Some(name) = name {
+        identity = attribute(identity, "name", name);
+    }
+    if let Some(language) = language
+        && let Ok(name) = xso::exports::rxml::NcName::try_from("lang")
+    {
+        identity = identity.attr_ns(xso::exports::rxml::Namespace::XML, name, language);
+    }
+    identity.build()
+}
+
+/// The client's if it is known, else the gateway's.
+fn version(values: Option<&PresenceSubList>) -> Element {
+    let info = values.and_then(|values| values.get(&AttributeName::ClientInfo));
+    let field = |name: &str| {
+        let text = info.and_then(|info| info.field(name));
+        text.filter(|text| !text.is_empty())
+    };
+    let query = element("query", ns::VERSION);
+    let Some(name) = field("ClientProducer") else {
+        return query
+            .append(text_element("name", ns::VERSION, "wvgate"))
+            .append(text_element(
+                "version",
+                ns::VERSION,
+                env!("CARGO_PKG_VERSION"),
+            ))
+            .build();
+    };
+    let version = field("ClientVersion").unwrap_or("");
+    let device: Vec<&str> = ["DevManufacturer", "Model"]
+        .into_iter()
+        .filter_map(field)
+        .collect();
+    let query = query
+        .append(text_element("name", ns::VERSION, name))
+        .append(text_element("version", ns::VERSION, version));
+    if device.is_empty() {
+        return query.build();
+    }
+    query
+        .append(text_element("os", ns::VERSION, &device.join(" ")))
+        .build()
+}

@@ -1,0 +1,529 @@
+//! The XMPP network as a service element: what must be remembered between a
+//! primitive and its stanzas.
+//!
+//! ```text
+//!            deliver, answer              stanza, confirmed
+//!   SAP  ───────────────────▶ ┌─────────┐ ◀──────────────────  component links
+//!        ◀─────────────────── │ Gateway │ ──────────────────▶
+//!            Act              └─────────┘  take_stanzas
+//! ```
+//!
+//! Pure: values and a `now` in, [`Act`]s and stanzas out. What it accepted it
+//! writes down before anybody is told (see `records`); the joint commits the
+//! acts of an input before it takes the stanzas of the same input.
+//!
+//! | file | what |
+//! |---|---|
+//! | `message` | a WV user's message on its way to XMPP |
+//! | `inbound` | an XMPP user's message on its way to SSP |
+//! | `receipt` | delivery reports and receipts |
+//! | `watch_wv` | XMPP users who watch WV users (xmpp-mapping, 3.1) |
+//! | `watch_xmpp` | WV users who watch XMPP users (3.2) |
+//! | `show` | what those are shown |
+//! | `query` | questions that XMPP has to answer: presence, ids |
+//! | `iq` | questions of XMPP that the gateway answers itself |
+//! | `outbox` | stanzas until the server has them |
+
+mod ids;
+mod inbound;
+mod iq;
+mod message;
+mod outbox;
+mod query;
+mod receipt;
+mod records;
+mod settings;
+mod show;
+mod watch_wv;
+mod watch_xmpp;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio_xmpp::Stanza;
+use xmpp_parsers::jid::Jid;
+use xmpp_parsers::message::MessageType;
+use xmpp_parsers::presence::{Presence, Type};
+
+pub use outbox::OutStanza;
+pub use settings::GatewaySettings;
+
+use crate::sap::{Act, Delivered, RequestId, ServiceElement, Time, Token};
+use crate::ssp::primitive::{self, Kind, Primitive};
+use crate::ssp::{Code, Status};
+use crate::translate::stanza::ends;
+use crate::translate::{Context, Translator};
+use ids::{Numbers, Timers};
+use outbox::Outbox;
+use query::Queries;
+use records::{Pair, Received, Sent};
+use watch_wv::WatchWv;
+use watch_xmpp::WatchXmpp;
+
+/// How long a stanza that belongs to no message may wait for the link, seconds.
+const NOTICE_VALIDITY: u64 = 86_400;
+
+/// How long a request of the gateway's own may take, milliseconds.
+const REQUEST_MILLIS: u64 = 60_000;
+
+/// The XMPP network behind one or more components.
+#[derive(Debug)]
+pub struct Gateway {
+    settings: GatewaySettings,
+    translator: Arc<Translator>,
+    numbers: Numbers,
+    timers: Timers<Timer>,
+    outbox: Outbox,
+    /// Messages to XMPP, by their number.
+    sent: BTreeMap<u64, Sent>,
+    /// The same by stanza id and recipient's bare JID.
+    sent_by_stanza: BTreeMap<(String, String), u64>,
+    /// Messages from XMPP, by the token of their request.
+    received: BTreeMap<u64, Received>,
+    /// The same by message id.
+    received_by_id: BTreeMap<String, u64>,
+    /// Ids of messages that may still wait in the queue of a peer, until when.
+    used_ids: BTreeMap<String, Time>,
+    /// Requests about presence, by their token.
+    asked: BTreeMap<u64, Asked>,
+    watch_wv: BTreeMap<Pair, WatchWv>,
+    watch_xmpp: BTreeMap<Pair, WatchXmpp>,
+    /// Bare JIDs that turned out to be nobody, until when.
+    nobody: BTreeMap<String, Time>,
+    /// Resources made of clients that cannot be one, with the client.
+    clients: BTreeMap<String, String>,
+    queries: Queries,
+    /// Peer domains without a session, since when.
+    lost_peers: BTreeMap<String, Time>,
+    /// Components without a link, since when.
+    lost_links: BTreeMap<String, Time>,
+    /// Domains whose watchers were told of a lost link or peer.
+    told: BTreeSet<String>,
+}
+
+/// What a request of the gateway was for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Asked {
+    /// The subscription of an XMPP user.
+    Subscribe(Pair),
+    /// The presence of a WV user for one who has, or has no, subscription.
+    Presence(Pair, String),
+    /// Nothing depends on the answer.
+    Nothing,
+}
+
+/// What to look after at a certain time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Sent(u64),
+    Received(u64),
+    WatchWv(Pair),
+    WatchXmpp(Pair),
+    Query(u64),
+    Peer(String),
+    Link(String),
+    Outbox,
+    Forget,
+}
+
+impl Gateway {
+    /// A gateway without any links yet. `seed` makes its ids differ from those of
+    /// other nodes.
+    pub fn new(settings: GatewaySettings, translator: Arc<Translator>, seed: u64) -> Self {
+        let outbox = Outbox::new(&translator.components);
+        Self {
+            settings,
+            translator,
+            numbers: Numbers::new(seed),
+            timers: Timers::new(),
+            outbox,
+            sent: BTreeMap::new(),
+            sent_by_stanza: BTreeMap::new(),
+            received: BTreeMap::new(),
+            received_by_id: BTreeMap::new(),
+            used_ids: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            watch_wv: BTreeMap::new(),
+            watch_xmpp: BTreeMap::new(),
+            nobody: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            queries: Queries::default(),
+            lost_peers: BTreeMap::new(),
+            lost_links: BTreeMap::new(),
+            told: BTreeSet::new(),
+        }
+    }
+
+    /// A stanza that came in by the link of `component`.
+    pub fn stanza(&mut self, component: &str, stanza: Stanza, now: Time, out: &mut Vec<Act>) {
+        let (Some(from), Some(to)) = ends(&stanza) else {
+            tracing::debug!(
+                component,
+                "a stanza without sender or recipient was dropped"
+            );
+            return;
+        };
+        let (from, to) = (from.clone(), to.clone());
+        let known = |domain: &str| {
+            let mut components = self.translator.components.iter();
+            components.any(|component| component == domain)
+        };
+        // Between two of our own components there is no XMPP: it would be a loop.
+        if !known(to.domain().as_str()) || known(from.domain().as_str()) {
+            self.refuse(component, stanza, Code::DOMAIN_NOT_SUPPORTED);
+            return;
+        }
+        match stanza {
+            Stanza::Message(message) => self.message_in(component, message, now, out),
+            Stanza::Presence(presence) => {
+                self.presence_in(component, &from, &to, &presence, now, out);
+            }
+            Stanza::Iq(iq) => self.iq_in(component, iq, now, out),
+        }
+    }
+
+    /// The link of `component` is there: what waits for it goes out, presence is
+    /// asked for and shown anew.
+    pub fn link_up(&mut self, component: &str, now: Time, out: &mut Vec<Act>) {
+        self.lost_links.remove(component);
+        self.told.remove(&link_name(component));
+        self.outbox.link_up(component);
+        self.show_all_wv(component, now, out);
+        self.probe_all_xmpp(component, now);
+    }
+
+    /// The link of `component` is lost: watchers are told if it does not come back.
+    pub fn link_down(&mut self, component: &str, now: Time, _out: &mut Vec<Act>) {
+        self.outbox.link_down(component);
+        self.lost_links.entry(component.to_owned()).or_insert(now);
+        let at = now.plus_millis(self.settings.link_grace_millis);
+        self.timers.by(at, Timer::Link(component.to_owned()));
+    }
+
+    /// A session with `domain` was made or made anew: everything is asked for and
+    /// told anew (presence-attributes, section 5).
+    pub fn peer_up(&mut self, domain: &str, now: Time, out: &mut Vec<Act>) {
+        self.lost_peers.remove(domain);
+        self.told.remove(&peer_name(domain));
+        self.subscribe_all_wv(domain, now, out);
+        self.notify_all_xmpp(domain, now, out);
+    }
+
+    /// The last session with `domain` was lost: watchers of its users are told if
+    /// it does not come back (xmpp-mapping, section 11).
+    pub fn peer_down(&mut self, domain: &str, now: Time, _out: &mut Vec<Act>) {
+        self.lost_peers.entry(domain.to_owned()).or_insert(now);
+        let at = now.plus_millis(self.settings.peer_grace_millis);
+        self.timers.by(at, Timer::Peer(domain.to_owned()));
+    }
+
+    /// Stanzas to hand to the links, in order. To be taken when the acts of the
+    /// same input are committed.
+    pub fn take_stanzas(&mut self) -> Vec<OutStanza> {
+        self.outbox.take()
+    }
+
+    /// The XMPP server has processed everything on the link of `component` up to
+    /// and including `mark`.
+    pub fn confirmed(&mut self, component: &str, mark: u64, now: Time, out: &mut Vec<Act>) {
+        for (number, message) in self.outbox.confirmed(component, mark, out) {
+            if let Some(message) = message {
+                self.sent_confirmed(message, number, now, out);
+            }
+        }
+    }
+
+    /// Domains of WV users with whom XMPP users have to do with, in either direction.
+    pub fn remote_domains(&self) -> BTreeSet<String> {
+        let pairs = self.watch_wv.keys().chain(self.watch_xmpp.keys());
+        pairs.map(|pair| pair.wv.domain().to_owned()).collect()
+    }
+
+    /// Stanzas that wait for a link or its confirmation.
+    pub fn queued(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// Subscriptions kept: of XMPP users, and of WV users.
+    pub fn watches(&self) -> (usize, usize) {
+        (self.watch_wv.len(), self.watch_xmpp.len())
+    }
+
+    fn presence_in(
+        &mut self,
+        component: &str,
+        from: &Jid,
+        to: &Jid,
+        presence: &Presence,
+        now: Time,
+        out: &mut Vec<Act>,
+    ) {
+        let pair = match self.translator.address(to) {
+            Ok(wv) => Pair {
+                xmpp: from.to_bare().to_string(),
+                wv,
+            },
+            Err(error) => {
+                let stanza = Stanza::Presence(presence.clone());
+                self.refuse(component, stanza, error.code());
+                return;
+            }
+        };
+        if presence.type_ != Type::Error && self.translator.is_room(to) {
+            // Rooms of the SSP side.
+            if presence.type_ != Type::Unavailable {
+                let stanza = Stanza::Presence(presence.clone());
+                self.refuse(component, stanza, Code::NOT_IMPLEMENTED);
+            }
+            return;
+        }
+        match presence.type_ {
+            Type::Subscribe => self.subscribe_wv(component, &pair, now, out),
+            Type::Unsubscribe => self.unsubscribe_wv(component, &pair, now, out),
+            Type::Probe => self.probe_wv(component, from, pair, now, out),
+            _ => self.presence_of_xmpp(&pair, presence, now, out),
+        }
+    }
+
+    /// Answers a stanza with an error, unless it is an answer itself.
+    fn refuse(&mut self, component: &str, stanza: Stanza, code: Code) {
+        let context = match stanza {
+            Stanza::Message(_) => Context::Message,
+            Stanza::Presence(_) => Context::Presence,
+            Stanza::Iq(_) => Context::Other,
+        };
+        let Some(error) = self.translator.mappings.status.error(code, context, None) else {
+            return;
+        };
+        match stanza {
+            Stanza::Message(message) if message.type_ != MessageType::Error => {
+                let refusal = crate::translate::message::refusal(&message, error);
+                self.outbox.volatile(component, refusal);
+            }
+            Stanza::Presence(presence) if presence.type_ != Type::Error => {
+                let mut refusal = Presence::error();
+                refusal.from = presence.to;
+                refusal.to = presence.from;
+                refusal.id = presence.id;
+                refusal.payloads.push(error.into());
+                self.outbox.volatile(component, refusal);
+            }
+            Stanza::Iq(iq) => self.refuse_iq(component, iq, error),
+            _ => {}
+        }
+    }
+
+    /// Sends a stanza that must arrive.
+    fn send(&mut self, component: &str, stanza: impl Into<Stanza>, now: Time, out: &mut Vec<Act>) {
+        // Twice the bound of messages, so that answers still find room when
+        // messages are refused.
+        if self.outbox.len() >= self.settings.max_queue.saturating_mul(2) {
+            tracing::warn!(
+                component,
+                "a stanza was dropped: too many wait for the link"
+            );
+            return;
+        }
+        let number = self.numbers.next(out);
+        let until = now.plus_seconds(NOTICE_VALIDITY);
+        self.outbox
+            .durable(number, component, stanza.into(), None, until, out);
+        self.timers.by(until, Timer::Outbox);
+    }
+
+    /// Sends presence without content from a WV user to an XMPP one.
+    fn send_presence(&mut self, kind: Type, pair: &Pair, now: Time, out: &mut Vec<Act>) {
+        let Some(component) = self.translator.component_of(&pair.wv).map(str::to_owned) else {
+            return;
+        };
+        if let (Ok(from), Ok(to)) = (self.translator.jid(&pair.wv), Jid::new(&pair.xmpp)) {
+            let presence = Presence::new(kind).with_from(Jid::from(from)).with_to(to);
+            self.send(&component, presence, now, out);
+        }
+    }
+
+    /// Sends a request that nobody in XMPP waits for.
+    fn ask(&mut self, asked: Asked, primitive: Primitive, now: Time, out: &mut Vec<Act>) {
+        let token = self.numbers.next(out);
+        self.asked.insert(token, asked);
+        out.push(Act::Request {
+            token: Token(token),
+            primitive,
+            expires: now.plus_millis(REQUEST_MILLIS),
+        });
+    }
+
+    /// Sends a notice.
+    fn tell(&mut self, primitive: Primitive, now: Time, out: &mut Vec<Act>) {
+        let token = Token(self.numbers.next(out));
+        out.push(Act::Request {
+            token,
+            primitive,
+            expires: now.plus_seconds(NOTICE_VALIDITY),
+        });
+    }
+}
+
+impl ServiceElement for Gateway {
+    const PREFIX: &'static str = "gateway/";
+
+    fn restore(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
+        use records::{number_of, pair_of, value as read};
+        if key == Numbers::KEY {
+            return self.numbers.restore(value);
+        }
+        if let Some(rest) = key.strip_prefix(records::OUT) {
+            let entry: records::Entry = read(value)?;
+            self.timers.by(entry.until, Timer::Outbox);
+            self.outbox.restore(number_of(rest)?, entry);
+        } else if let Some(rest) = key.strip_prefix(records::SENT) {
+            self.restore_sent(number_of(rest)?, read(value)?);
+        } else if let Some(rest) = key.strip_prefix(records::RECEIVED) {
+            let received = read(value)?;
+            self.keep_received(number_of(rest)?, received);
+        } else if let Some(rest) = key.strip_prefix(records::WATCH_WV) {
+            let watch = WatchWv::restored(read(value)?);
+            let pair = pair_of(rest)?;
+            self.timers.by(watch.since(), Timer::WatchWv(pair.clone()));
+            self.watch_wv.insert(pair, watch);
+        } else if let Some(rest) = key.strip_prefix(records::WATCH_XMPP) {
+            let watch = WatchXmpp::restored(read(value)?);
+            self.watch_xmpp.insert(pair_of(rest)?, watch);
+        } else {
+            return Err(format!("{key} is no record of the gateway"));
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self, delivered: Delivered, now: Time, out: &mut Vec<Act>) {
+        let Delivered {
+            id,
+            user,
+            primitive,
+            expires,
+            ..
+        } = delivered;
+        match (primitive, id) {
+            (Primitive::SendMessageRequest(request), id) => {
+                self.send_message(&request, id, expires, now, out);
+            }
+            (Primitive::DeliveryStatusReport(report), _) => self.report_in(&report, now, out),
+            (Primitive::PresenceNotification(notice), _) => self.notified(&notice, now, out),
+            (Primitive::SubscribeRequest(request), Some(id)) => {
+                let status = match user {
+                    Some(user) => self.subscribe_xmpp(&request, &user, now, out),
+                    None => Status::new(Code::BAD_REQUEST),
+                };
+                respond(id, status, out);
+            }
+            (Primitive::UnsubscribeRequest(request), Some(id)) => {
+                let status = match user {
+                    Some(user) => self.unsubscribe_xmpp(&request, &user, now, out),
+                    None => Status::new(Code::BAD_REQUEST),
+                };
+                respond(id, status, out);
+            }
+            (Primitive::GetPresenceRequest(request), Some(id)) => match user {
+                Some(user) => self.get_presence(&request, &user, id, expires, now, out),
+                None => respond(id, Status::new(Code::BAD_REQUEST), out),
+            },
+            (Primitive::VerifyIDRequest(request), Some(id)) => {
+                self.verify(&request, id, expires, now, out);
+            }
+            (Primitive::Unknown(_), Some(id)) => {
+                respond(id, Status::new(Code::NOT_SUPPORTED), out);
+            }
+            (other, Some(id)) => {
+                let is_request =
+                    primitive::facts(other.name()).is_some_and(|facts| facts.kind == Kind::Request);
+                let code = if is_request {
+                    Code::NOT_IMPLEMENTED
+                } else {
+                    Code::NOT_SUPPORTED
+                };
+                respond(id, Status::new(code), out);
+            }
+            (other, None) => {
+                tracing::debug!(ssp.primitive = other.name(), "a notice has no counterpart");
+            }
+        }
+    }
+
+    fn answer(&mut self, token: Token, answer: &Primitive, now: Time, out: &mut Vec<Act>) {
+        if self.received.contains_key(&token.0) {
+            self.message_answered(token.0, answer, now, out);
+            return;
+        }
+        match self.asked.remove(&token.0) {
+            Some(Asked::Subscribe(pair)) => self.subscribed_wv(&pair, answer, now, out),
+            Some(Asked::Presence(pair, to)) => self.got_presence(&pair, &to, answer, now, out),
+            Some(Asked::Nothing) | None => {}
+        }
+    }
+
+    fn timeout(&mut self, now: Time, out: &mut Vec<Act>) {
+        let mut due = Vec::new();
+        while let Some(timer) = self.timers.pop(now) {
+            match timer {
+                Timer::Sent(number) => self.check_sent(number, now, out),
+                Timer::Received(number) => self.forget_received(number, now, out),
+                Timer::WatchWv(pair) => self.check_wv(&pair, now, out),
+                Timer::WatchXmpp(pair) => due.push(pair),
+                Timer::Query(number) => self.query_over(number, out),
+                Timer::Peer(domain) => self.peer_lost(&domain, now),
+                Timer::Link(component) => self.link_lost(&component, now, out),
+                Timer::Outbox => self.outbox.expire(now, out),
+                Timer::Forget => {
+                    self.nobody.retain(|_, until| *until > now);
+                    self.used_ids.retain(|_, until| *until > now);
+                }
+            }
+        }
+        self.check_xmpp(&due, now, out);
+    }
+
+    fn next_timeout(&self) -> Option<Time> {
+        self.timers.next()
+    }
+}
+
+fn respond(to: RequestId, status: Status, out: &mut Vec<Act>) {
+    out.push(Act::Respond {
+        to,
+        primitive: status.into(),
+    });
+}
+
+fn link_name(component: &str) -> String {
+    format!("link {component}")
+}
+
+fn peer_name(domain: &str) -> String {
+    format!("peer {domain}")
+}
+
+/// The verdict of an answer: that of its `Status`, or of the only detail.
+fn verdict(answer: &Primitive) -> Code {
+    let status = match answer {
+        Primitive::Status(status) => status,
+        Primitive::SendMessageResponse(response) => &response.status,
+        Primitive::GetPresenceResponse(response) => match &response.status {
+            Some(status) => status,
+            // Quirk B-4.
+            None => return Code::OK,
+        },
+        _ => return Code::INTERNAL,
+    };
+    match (status.code, status.details.first()) {
+        (Code::PARTIAL | Code::MULTIPLE, Some(detail)) => detail.code,
+        (code, _) => code,
+    }
+}
+
+/// The bare form of a JID in text form.
+fn bare(jid: &Jid) -> String {
+    jid.to_bare().to_string()
+}

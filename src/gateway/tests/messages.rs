@@ -1,0 +1,460 @@
+use super::*;
+use crate::ssp::common::{ContentData, MessageInfo, Recipient, Sender, User};
+use crate::ssp::primitive::message::SendMessageRequest;
+
+fn message(id: &str, report: bool, to: &[&str]) -> Primitive {
+    let recipients = to
+        .iter()
+        .map(|to| Recipient::User(User::new(Address::new(to))));
+    SendMessageRequest {
+        delivery_report: report,
+        meta: Some(meta(BOB)),
+        info: MessageInfo {
+            message_id: Some(id.to_owned()),
+            uri: None,
+            content_type: Some("text/plain".to_owned()),
+            content_name: None,
+            content_size: None,
+            validity: Some(600),
+            recipients: recipients.collect(),
+            recipient_display: None,
+            sender: Some(Sender::user(User::new(Address::new(BOB)))),
+            date_time: None,
+        },
+        content: Some(ContentData::text("Hurry up")),
+    }
+    .into()
+}
+
+fn send(world: &mut World, id: &str, report: bool) -> RequestId {
+    world.primitive(Some(BOB), message(id, report, &[ALICE]))
+}
+
+const BACK: &str = "<message type='error' id='m-1' from='alice@home.example' to='bob@village.example/imps'>\
+    <error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>";
+const RECEIPT: &str = "<message from='alice@home.example/x' to='bob@village.example/imps' id='r'>\
+    <received xmlns='urn:xmpp:receipts' id='m-1'/></message>";
+
+#[test]
+fn a_message_is_written_down_before_it_is_sent_and_answered_when_it_has_settled() {
+    let mut world = World::up(GatewaySettings::default());
+    let id = send(&mut world, "m-1", false);
+    assert_eq!(
+        world.kept(),
+        [
+            "gateway/out/00000000000000000002",
+            "gateway/sent/00000000000000000001"
+        ]
+    );
+    assert_eq!(world.code(id), None);
+    let [text] = &world.out()[..] else {
+        panic!("one stanza")
+    };
+    for part in [
+        "from='bob@village.example/imps'",
+        "to='alice@home.example'",
+        "type='chat'",
+        "id='m-1'",
+        "<body>Hurry up</body>",
+        "<origin-id",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let mark = world.marks()[0];
+    world.confirm(mark);
+    assert_eq!(world.kept(), ["gateway/sent/00000000000000000001"]);
+    world.pass(1_999);
+    assert_eq!(world.code(id), None);
+    world.pass(1);
+    assert_eq!(world.code(id), Some(200));
+    assert_eq!(world.outcomes(), [Outcome::Delivered]);
+    assert!(world.kept().is_empty());
+    world.pass(100_000_000);
+    assert!(world.acts.is_empty() && world.gateway.next_timeout().is_none());
+}
+
+#[test]
+fn without_settling_the_answer_comes_with_the_confirmation() {
+    let mut world = World::up(GatewaySettings {
+        settle_millis: 0,
+        ..GatewaySettings::default()
+    });
+    let id = send(&mut world, "m-1", false);
+    world.confirm(world.marks()[0]);
+    assert_eq!(world.code(id), Some(200));
+}
+
+#[test]
+fn an_error_while_settling_is_the_answer() {
+    let mut world = World::up(GatewaySettings::default());
+    let id = send(&mut world, "m-1", true);
+    world.confirm(world.marks()[0]);
+    world.xmpp(BACK);
+    assert_eq!(world.code(id), Some(533));
+    assert_eq!(world.outcomes(), [Outcome::Refused(533)]);
+    assert!(world.sent().is_empty() && world.kept().is_empty());
+
+    // Also when it overtakes the confirmation.
+    let id = send(&mut world, "m-1", false);
+    world.xmpp(BACK);
+    assert_eq!(world.code(id), Some(533));
+    assert!(world.kept().is_empty());
+}
+
+#[test]
+fn a_later_error_is_a_report_if_one_was_asked_for() {
+    let mut world = World::up(GatewaySettings::default());
+    send(&mut world, "m-1", true);
+    world.confirm(world.marks()[0]);
+    world.pass(2_000);
+    assert_eq!(world.outcomes(), [Outcome::Delivered]);
+    world.xmpp(BACK);
+    let [report] = &world.sent()[..] else {
+        panic!("a report")
+    };
+    assert!(
+        report.contains("code=\"533\"") && report.contains("messageID=\"m-1\""),
+        "{report}"
+    );
+    assert!(world.kept().is_empty());
+
+    send(&mut world, "m-1", false);
+    world.confirm(world.marks()[0]);
+    world.pass(2_000);
+    world.xmpp(BACK);
+    assert!(world.acts.is_empty());
+}
+
+#[test]
+fn a_receipt_is_a_report_of_delivery() {
+    let mut world = World::up(GatewaySettings::default());
+    let id = send(&mut world, "m-1", true);
+    assert!(world.out()[0].contains("<request xmlns='urn:xmpp:receipts'"));
+    // From somebody else, or to somebody else: no.
+    world.xmpp(&RECEIPT.replace("alice", "eve"));
+    world.xmpp(&RECEIPT.replace("bob", "eve"));
+    assert!(world.acts.is_empty());
+    world.xmpp(RECEIPT);
+    assert_eq!(world.code(id), Some(200));
+    let [report] = &world.sent()[..] else {
+        panic!("a report")
+    };
+    for part in [
+        "code=\"200\"",
+        "<Sender><User userID=\"wv:alice@home.example\"",
+        "<Recipient><User userID=\"wv:bob@village.example\"",
+        "serviceID=\"wv:@home.example\"",
+    ] {
+        assert!(report.contains(part), "{part} in {report}");
+    }
+    assert!(world.kept().is_empty());
+    world.xmpp(RECEIPT);
+    assert!(world.acts.is_empty());
+}
+
+#[test]
+fn without_a_receipt_the_message_counts_as_handed_over_unless_receipts_are_strict() {
+    let mut world = World::up(GatewaySettings::default());
+    send(&mut world, "m-1", true);
+    world.confirm(world.marks()[0]);
+    world.pass(59_999);
+    assert!(world.sent().is_empty());
+    world.pass(1);
+    assert!(world.sent()[0].contains("code=\"200\""));
+    assert!(world.kept().is_empty());
+
+    let mut world = World::up(GatewaySettings {
+        strict_receipts: true,
+        ..GatewaySettings::default()
+    });
+    send(&mut world, "m-1", true);
+    world.confirm(world.marks()[0]);
+    world.pass(599_999);
+    assert!(world.sent().is_empty());
+    world.pass(1);
+    assert!(world.sent()[0].contains("code=\"542\""));
+}
+
+#[test]
+fn while_the_link_is_down_messages_wait_and_are_answered_in_time() {
+    let mut world = World::new();
+    let id = send(&mut world, "m-1", true);
+    assert!(world.out().is_empty());
+    world.pass(54_999);
+    assert_eq!(world.code(id), None);
+    world.pass(1);
+    assert_eq!(world.code(id), Some(200));
+    assert!(world.outcomes().is_empty());
+    world.link_up();
+    assert_eq!(world.out().len(), 1);
+    world.confirm(world.marks()[0]);
+    world.pass(2_000);
+    assert_eq!(world.outcomes(), [Outcome::Delivered]);
+    world.xmpp(RECEIPT);
+    assert!(world.sent()[0].contains("code=\"200\""));
+}
+
+#[test]
+fn a_message_that_waited_too_long_is_reported_as_expired() {
+    let mut world = World::new();
+    let id = send(&mut world, "m-1", true);
+    world.pass(600_000);
+    assert_eq!(world.code(id), Some(200));
+    assert_eq!(world.outcomes(), [Outcome::Expired]);
+    assert!(world.sent()[0].contains("code=\"542\""));
+    assert!(world.kept().is_empty());
+    world.link_up();
+    assert!(world.out().is_empty());
+}
+
+#[test]
+fn an_unconfirmed_message_goes_out_again_with_the_same_id_after_a_restart() {
+    let mut world = World::up(GatewaySettings::default());
+    let first = send(&mut world, "m-1", true);
+    let text = world.out();
+    send(&mut world, "m-2", false);
+    let mark = world.marks()[0];
+    world.link_down();
+    world.restart();
+    world.link_up();
+    assert_eq!(world.out()[..1], text);
+    assert!(world.out()[1].contains("id='m-2'"));
+    let marks = world.marks();
+    assert_eq!(marks[1], mark);
+    // The first is confirmed, the second is lost with the next link.
+    world.confirm(marks[0]);
+    world.link_down();
+    world.restart();
+    world.link_up();
+    assert_eq!(world.marks(), [mark]);
+    world.confirm(mark);
+    world.pass(2_000);
+    assert_eq!(world.code(first), Some(200));
+    assert_eq!(world.outcomes(), [Outcome::Delivered, Outcome::Delivered]);
+    world.restart();
+    world.xmpp(RECEIPT);
+    assert!(world.sent()[0].contains("DeliveryStatusReport"));
+    assert!(world.kept().is_empty());
+}
+
+#[test]
+fn every_recipient_counts() {
+    let mut world = World::up(GatewaySettings::default());
+    let to = [ALICE, "wv:carol@home.example", "wv:dave@third.example"];
+    let id = world.primitive(Some(BOB), message("m-1", true, &to));
+    assert_eq!(world.out().len(), 2);
+    world.confirm(*world.marks().last().unwrap());
+    world.xmpp(BACK);
+    world.pass(2_000);
+    assert_eq!(world.code(id), Some(201));
+    let Some(Act::Respond {
+        primitive: Primitive::SendMessageResponse(response),
+        ..
+    }) = world.acts.first()
+    else {
+        panic!("an answer");
+    };
+    let details: Vec<_> = response
+        .status
+        .details
+        .iter()
+        .map(|d| (d.code.0, d.users[0].user.as_str()))
+        .collect();
+    assert_eq!(details, [(516, "wv:dave@third.example"), (533, ALICE)]);
+    let ends = [
+        Outcome::Refused(516),
+        Outcome::Refused(533),
+        Outcome::Delivered,
+    ];
+    assert_eq!(world.outcomes(), ends);
+    world.xmpp(&RECEIPT.replace("alice", "carol"));
+    assert_eq!(world.sent().len(), 1);
+    assert!(world.kept().is_empty());
+}
+
+#[test]
+fn what_cannot_be_sent_is_refused_at_once() {
+    let mut world = World::up(GatewaySettings {
+        max_queue: 1,
+        ..GatewaySettings::default()
+    });
+    let mut refused = |primitive: Primitive, code: u16| {
+        let id = world.primitive(Some(BOB), primitive);
+        assert_eq!(world.code(id), Some(code));
+        let outcomes = world.outcomes();
+        assert!(!outcomes.is_empty() && outcomes.iter().all(|end| *end == Outcome::Refused(code)));
+        assert!(world.stanzas.is_empty());
+    };
+    refused(message("m", false, &["wv:x@third.example"]), 516);
+    refused(message("m", false, &["wv:%20x@home.example"]), 901);
+    refused(message("m", false, &[ALICE, ALICE]), 507);
+    let Primitive::SendMessageRequest(mut picture) = message("m", false, &[ALICE]) else {
+        panic!("a message");
+    };
+    picture.info.content_type = Some("image/png".to_owned());
+    refused(Primitive::SendMessageRequest(picture), 415);
+    let Primitive::SendMessageRequest(mut stranger) = message("m", false, &[ALICE]) else {
+        panic!("a message");
+    };
+    stranger.info.sender = Some(Sender::user(User::new(Address::new("wv:x@third.example"))));
+    refused(Primitive::SendMessageRequest(stranger), 516);
+    let Primitive::SendMessageRequest(mut group) = message("m", false, &[ALICE]) else {
+        panic!("a message");
+    };
+    group.info.recipients = vec![Recipient::Group(crate::ssp::common::GroupId {
+        group: Address::new("wv:/club@home.example"),
+    })];
+    refused(Primitive::SendMessageRequest(group), 808);
+    assert_eq!(world.kept(), Vec::<&str>::new());
+    send(&mut world, "m-1", false);
+    let id = send(&mut world, "m-2", false);
+    assert_eq!(world.code(id), Some(507));
+}
+
+#[test]
+fn plain_text_of_other_content_counts_as_degraded() {
+    let mut world = World::up(GatewaySettings {
+        settle_millis: 0,
+        ..GatewaySettings::default()
+    });
+    let Primitive::SendMessageRequest(mut card) = message("m", false, &[ALICE]) else {
+        panic!("a message");
+    };
+    card.info.content_type = Some("text/x-vCard".to_owned());
+    world.primitive(Some(BOB), Primitive::SendMessageRequest(card));
+    world.confirm(world.marks()[0]);
+    let degraded = Outcome::Degraded(crate::sap::Degraded::PlainText);
+    assert_eq!(world.outcomes(), [degraded]);
+}
+
+const CHAT: &str = "<message type='chat' id='c-1' from='alice@home.example/laptop' to='bob@village.example'>\
+    <body>Hi</body><request xmlns='urn:xmpp:receipts'/></message>";
+
+#[test]
+fn a_message_from_xmpp_is_a_request_and_its_failure_an_error() {
+    let mut world = World::up(GatewaySettings::default());
+    world.xmpp(CHAT);
+    let [request] = &world.sent()[..] else {
+        panic!("a request")
+    };
+    for part in [
+        "<SendMessageRequest deliveryReport=\"Yes\"",
+        "messageID=\"c-1\"",
+        "serviceID=\"wv:@home.example\"",
+        "<Recipient><User userID=\"wv:bob@village.example\"/>",
+    ] {
+        assert!(request.contains(part), "{part} in {request}");
+    }
+    world.answer("<SendMessageResponse messageID='c-1'><Status code='200'/></SendMessageResponse>");
+    assert_eq!(world.outcomes(), [Outcome::Relayed]);
+    assert!(world.out().is_empty());
+
+    for (answer, code, condition) in [
+        (
+            "<SendMessageResponse messageID=''><Status code='900'><DetailedResult code='427'/></Status></SendMessageResponse>",
+            427,
+            "item-not-found",
+        ),
+        (
+            "<SendMessageResponse messageID='c'><Status code='532'/></SendMessageResponse>",
+            532,
+            "service-unavailable",
+        ),
+        ("<Status code='504'/>", 504, "remote-server-timeout"),
+    ] {
+        world.xmpp(&CHAT.replace("c-1", &format!("c-{code}")));
+        world.answer(answer);
+        assert_eq!(world.outcomes(), [Outcome::Refused(code)]);
+        let [error] = &world.out()[..] else {
+            panic!("an error")
+        };
+        for part in [
+            "to='alice@home.example/laptop'",
+            "from='bob@village.example'",
+            "type='error'",
+            condition,
+        ] {
+            assert!(error.contains(part), "{part} in {error}");
+        }
+        assert!(
+            error.contains(&format!("id='c-{code}'")) && error.contains(&format!("IMPS {code}: "))
+        );
+        // The sender must learn it even if the link fails now.
+        assert_eq!(world.marks().len(), 1);
+    }
+}
+
+#[test]
+fn a_report_is_a_receipt_for_the_stanza_it_is_about_even_after_a_restart() {
+    let mut world = World::up(GatewaySettings::default());
+    // An id that SSP cannot have.
+    world.xmpp(&CHAT.replace("c-1", "c 1"));
+    let request = world.sent().remove(0);
+    let at = request.find("messageID=\"").unwrap() + 11;
+    let id = request[at..at + 16].to_owned();
+    assert!(!request.contains("c 1"));
+    world.answer("<SendMessageResponse messageID='x'><Status code='200'/></SendMessageResponse>");
+    assert_eq!(world.kept().len(), 1);
+    world.restart();
+    world.link_up();
+    let report = |code: u16, id: &str| {
+        format!(
+            "<DeliveryStatusReport><DeliveryResult><Status code='{code}'/></DeliveryResult><MessageInfo messageID='{id}'>\
+            <Recipient><User userID='alice@home.example'/></Recipient><Sender><User userID='wv:bob@village.example'/></Sender></MessageInfo></DeliveryStatusReport>"
+        )
+    };
+    world.ssp(None, &report(541, &id));
+    assert!(world.out().is_empty());
+    world.ssp(None, &report(200, &id));
+    let [receipt] = &world.out()[..] else {
+        panic!("a receipt")
+    };
+    for part in [
+        "to='alice@home.example/laptop'",
+        "from='bob@village.example/imps'",
+        "<received xmlns='urn:xmpp:receipts' id='c 1'",
+    ] {
+        assert!(receipt.contains(part), "{part} in {receipt}");
+    }
+    world.confirm(world.marks()[0]);
+    assert!(world.kept().is_empty());
+    // An unknown message: by its own id, to the bare JID.
+    world.ssp(None, &report(538, "old-1"));
+    let [error] = &world.out()[..] else {
+        panic!("an error")
+    };
+    assert!(
+        error.contains("id='old-1'")
+            && error.contains("to='alice@home.example'")
+            && error.contains("not-acceptable")
+    );
+}
+
+#[test]
+fn an_id_in_use_is_not_used_twice() {
+    let mut world = World::up(GatewaySettings::default());
+    world.xmpp(CHAT);
+    world.answer("<SendMessageResponse messageID='c-1'><Status code='200'/></SendMessageResponse>");
+    world.xmpp(&CHAT.replace("alice", "carol"));
+    assert!(!world.sent()[0].contains("messageID=\"c-1\""));
+    world.xmpp(&CHAT.replace(" id='c-1'", ""));
+    assert!(world.sent()[0].contains("messageID=\""));
+    // The other way round.
+    send(&mut world, "m-1", false);
+    send(&mut world, "m-1", false);
+    assert!(!world.out()[0].contains(" id='m-1'"), "{:?}", world.out());
+}
+
+#[test]
+fn what_has_no_counterpart_is_counted_and_dropped() {
+    let mut world = World::up(GatewaySettings::default());
+    world.xmpp("<message from='alice@home.example/x' to='bob@village.example'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>");
+    assert_eq!(world.outcomes(), [Outcome::Untranslatable]);
+    assert!(world.sent().is_empty() && world.out().is_empty());
+    world.xmpp("<message id='e' from='alice@home.example/x' to='bob@village.example'><encrypted xmlns='eu.siacs.conversations.axolotl'/></message>");
+    assert!(world.out()[0].contains("not-acceptable"));
+    world.xmpp("<message id='e' from='alice@home.example/x' to='bob@other.example'><body>x</body></message>");
+    assert!(world.out()[0].contains("remote-server-not-found"));
+    world.xmpp("<message type='error' from='alice@home.example/x' to='bob@other.example'><body>x</body></message>");
+    assert!(world.out().is_empty());
+}
