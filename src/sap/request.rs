@@ -318,7 +318,7 @@ impl Sap {
                 State::Pending
             },
             message: about(transaction),
-            report_to: self.report_to(transaction),
+            report_to: Self::report_to(transaction),
             fingerprint: fingerprint(transaction),
         };
         self.remember_report(&record);
@@ -329,7 +329,7 @@ impl Sap {
             match send {
                 Send::Enqueue(peer, item) => self.enqueue(&peer, *item, now),
                 Send::Deliver(element, delivered) => {
-                    self.effect(Effect::Deliver(element, *delivered))
+                    self.effect(Effect::Deliver(element, *delivered));
                 }
             }
         }
@@ -472,7 +472,9 @@ impl Sap {
                 };
                 if message {
                     // A service element delivers, and ends, each copy by itself.
-                    targets.iter().for_each(|_| self.count(Count::Accepted));
+                    for _ in targets {
+                        self.count(Count::Accepted);
+                    }
                 }
                 let request = RequestId(self.table.next_number(now));
                 let peek = &transaction.peek;
@@ -498,12 +500,12 @@ impl Sap {
     /// Our transaction id; for reports to some dialects the peer's own.
     fn outgoing_id(&mut self, incoming: &Incoming<'_>, peer: &Peer) -> (Mode, String) {
         let transaction = &incoming.transaction;
-        if incoming.kind == Kind::Notice && peer.dialect.reports_as_response {
-            if let Some(about) = about(transaction) {
-                if let Some(id) = self.reports.get(&(peer.domain.clone(), about)) {
-                    return (Mode::Response, id.clone());
-                }
-            }
+        if incoming.kind == Kind::Notice
+            && peer.dialect.reports_as_response
+            && let Some(about) = about(transaction)
+            && let Some(id) = self.reports.get(&(peer.domain.clone(), about))
+        {
+            return (Mode::Response, id.clone());
         }
         self.last += 1;
         (Mode::Request, format!("{}-{}", self.run, self.last))
@@ -556,11 +558,11 @@ impl Sap {
             fingerprint: 0,
         };
         let _ = self.table.insert(number, record);
-        self.finish(number, answer, now);
+        self.finish(number, &answer, now);
     }
 
     /// The sender, if he wants to hear what becomes of the message.
-    fn report_to(&self, transaction: &Transaction) -> Option<Address> {
+    fn report_to(transaction: &Transaction) -> Option<Address> {
         if transaction.name != "SendMessageRequest" {
             return None;
         }
@@ -641,10 +643,10 @@ impl Sap {
                     Ok(Primitive::DeliveryStatusReport(p)) => p.info.message_id.as_mut(),
                     _ => None,
                 };
-                if let Some(id) = id {
-                    if let Some(original) = message_ids::original(id) {
-                        *id = original.to_owned();
-                    }
+                if let Some(id) = id
+                    && let Some(original) = message_ids::original(id)
+                {
+                    *id = original.to_owned();
                 }
                 primitive.map_or(Cow::Borrowed(transaction), |primitive| changed(&primitive))
             }
