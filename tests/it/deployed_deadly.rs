@@ -71,7 +71,10 @@ fn check_is_harmless(transaction: &Transaction, setup: bool, source: &str) {
         );
         return;
     }
-    assert!(raw.contains("<MetaInfo "), "{source}: no requestor in {raw}");
+    assert!(
+        raw.contains("<MetaInfo "),
+        "{source}: no requestor in {raw}"
+    );
     let asks = |meta: &Option<MetaInfo>| meta.as_ref().is_some_and(|meta| meta.user().is_some());
     match &primitive {
         Primitive::SubscribeRequest(p) => assert!(asks(&p.meta), "{source}: {raw}"),
@@ -125,7 +128,14 @@ fn without(text: &str, what: &str) -> String {
 
 /// Every sample of the profile, with parts left out, with the domains either way round.
 fn variants() -> Vec<(String, String)> {
-    let parts = ["MetaInfo", "Sender", "User", "@inviteType", "@clientOriginated", "GroupID"];
+    let parts = [
+        "MetaInfo",
+        "Sender",
+        "User",
+        "@inviteType",
+        "@clientOriginated",
+        "GroupID",
+    ];
     let mut all = Vec::new();
     for path in fixtures("profile") {
         let file = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -173,7 +183,12 @@ fn nothing_that_ends_it_is_relayed_from_a_peer() {
         }
     }
     // It is not silence that keeps it alive.
-    for name in ["SendMessageRequest", "SubscribeRequest", "InviteRequest", "JoinGroupRequest"] {
+    for name in [
+        "SendMessageRequest",
+        "SubscribeRequest",
+        "InviteRequest",
+        "JoinGroupRequest",
+    ] {
         assert!(sent.contains(name), "{sent:?}");
     }
     assert!(sent.len() > 25, "{}: {sent:?}", sent.len());
@@ -225,7 +240,11 @@ fn an_answer_that_is_a_request_does_not_reach_it() {
     .enumerate()
     {
         let id = format!("0000002001-{n}");
-        let body = print_session("x", "101@a.test", [(Mode::Request, id.as_str(), asked.as_str())]);
+        let body = print_session(
+            "x",
+            "101@a.test",
+            [(Mode::Request, id.as_str(), asked.as_str())],
+        );
         assert_eq!(alone.say(&body), Verdict::Accepted);
         let relayed = only(&alone.acknowledged_post());
         let body = print_session(
@@ -327,8 +346,15 @@ fn advice_7_an_invitation_is_answered_under_its_own_transaction_id() {
     let body = print_session("x", "101@a.test", [(Mode::Request, "0000002021-0", invite)]);
     assert_eq!(alone.say(&body), Verdict::Accepted);
     let relayed = only(&alone.acknowledged_post());
-    let taken = [(Mode::Response, relayed.id.as_str(), "<Status code=\"200\"/>")];
-    assert_eq!(alone.say(&print_session("x", "101@r.test", taken)), Verdict::Accepted);
+    let taken = [(
+        Mode::Response,
+        relayed.id.as_str(),
+        "<Status code=\"200\"/>",
+    )];
+    assert_eq!(
+        alone.say(&print_session("x", "101@r.test", taken)),
+        Verdict::Accepted
+    );
     assert_eq!(only(&alone.acknowledged_post()).id, "0000002021-0");
     alone.restart();
 
@@ -336,7 +362,10 @@ fn advice_7_an_invitation_is_answered_under_its_own_transaction_id() {
     let body = print_session("x", "101@r.test", [(Mode::Request, "77", answer)]);
     assert_eq!(alone.say(&body), Verdict::Accepted);
     let sent = only(&alone.acknowledged_post());
-    assert_eq!((sent.mode, sent.id.as_str()), (Mode::Response, "0000002021-0"));
+    assert_eq!(
+        (sent.mode, sent.id.as_str()),
+        (Mode::Response, "0000002021-0")
+    );
     assert_eq!(sent.name, "InviteResponse");
 }
 
@@ -385,7 +414,8 @@ fn advice_8_a_message_id_used_before_is_changed_also_after_a_restart_and_mapped_
             [(Mode::Response, sent.id.as_str(), answer.as_str())],
         );
         assert_eq!(alone.say(&body), Verdict::Accepted);
-        let Ok(Primitive::SendMessageResponse(answer)) = only(&alone.acknowledged_post()).primitive()
+        let Ok(Primitive::SendMessageResponse(answer)) =
+            only(&alone.acknowledged_post()).primitive()
         else {
             panic!("no answer")
         };

@@ -170,9 +170,16 @@ async fn advice_4_a_session_that_we_lost_is_reset_and_we_log_in() {
     peer.be_logged_in().await;
     assert_eq!(sessions(&node).await.len(), 1);
     // The repetition with the id that the original took up again is taken.
-    assert_eq!(peer.replay("13/0040", &[("102@a.test", "101@a.test")]).await, Some(200));
+    assert_eq!(
+        peer.replay("13/0040", &[("102@a.test", "101@a.test")])
+            .await,
+        Some(200)
+    );
     // Refused once more, the original is not told to forget again within the minute.
-    assert_eq!(peer.replay("13/0025", &[("101@a.test", "77@a.test")]).await, Some(403));
+    assert_eq!(
+        peer.replay("13/0025", &[("101@a.test", "77@a.test")]).await,
+        Some(403)
+    );
     let rest = peer.rest(Duration::from_millis(300)).await;
     assert!(rest.iter().all(|m| !m.body.contains("<LoginResponse")));
 }
@@ -191,7 +198,8 @@ async fn a_half_open_handshake_is_cured_by_a_late_step_2() {
 async fn advice_5_a_login_of_the_peer_that_fails_half_way_is_followed_by_ours() {
     let (mut peer, node, _) = start().await;
     assert_eq!(peer.replay("01/0003", &[]).await, Some(200));
-    peer.expect(&["<SendSecretToken", "mode=\"Response\""]).await;
+    peer.expect(&["<SendSecretToken", "mode=\"Response\""])
+        .await;
     // It gives up.
     let gives_up = "<?xml version='1.0'?>\n<WV-SSP-Message><SetupTransaction transactionID=\"101\" mode=\"Request\"><LoginResponse timeToLive=\"0\"><Status code=\"503\"/></LoginResponse></SetupTransaction></WV-SSP-Message>";
     assert_eq!(peer.post(&post(gives_up)).await, Some(200));

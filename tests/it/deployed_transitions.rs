@@ -78,7 +78,11 @@ fn knock(alone: &mut Alone) {
 
 fn name(post: &Post) -> (String, Mode, String) {
     let transaction = only(post);
-    (transaction.name.to_string(), transaction.mode, transaction.id)
+    (
+        transaction.name.to_string(),
+        transaction.mode,
+        transaction.id,
+    )
 }
 
 fn sent_token(post: &Post) -> String {
@@ -107,9 +111,15 @@ fn i1(alone: &mut Alone) -> (String, String) {
 /// I2: step 3 is out.
 fn i2(alone: &mut Alone) -> (String, String) {
     let (id, own) = i1(alone);
-    assert_eq!(alone.say(&token(Mode::Response, "501", "a.test")), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&token(Mode::Response, "501", "a.test")),
+        Verdict::Accepted
+    );
     let step3 = alone.acknowledged_post();
-    assert_eq!(name(&step3), ("LoginRequest".to_owned(), Mode::Request, id.clone()));
+    assert_eq!(
+        name(&step3),
+        ("LoginRequest".to_owned(), Mode::Request, id.clone())
+    );
     (id, own)
 }
 
@@ -119,14 +129,20 @@ fn i3(alone: &mut Alone) -> String {
     let step4 = login(Mode::Response, &id, "a.test", &own);
     assert_eq!(alone.say(&step4), Verdict::Accepted);
     let step5 = alone.acknowledged_post();
-    assert_eq!(name(&step5), ("LoginResponse".to_owned(), Mode::Request, id.clone()));
+    assert_eq!(
+        name(&step5),
+        ("LoginResponse".to_owned(), Mode::Request, id.clone())
+    );
     assert_eq!(code(&step5), 200);
     id
 }
 
 /// R1: step 2 is out. Our token.
 fn r1(alone: &mut Alone, id: &str) -> String {
-    assert_eq!(alone.say(&token(Mode::Request, id, "a.test")), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&token(Mode::Request, id, "a.test")),
+        Verdict::Accepted
+    );
     let step2 = alone.acknowledged_post();
     let (name, mode, own_id) = name(&step2);
     assert_eq!((name.as_str(), mode), ("SendSecretToken", Mode::Response));
@@ -140,7 +156,10 @@ fn r2(alone: &mut Alone, id: &str) {
     let step3 = login(Mode::Request, id, "a.test", &own);
     assert_eq!(alone.say(&step3), Verdict::Accepted);
     let step4 = alone.acknowledged_post();
-    assert_eq!(name(&step4), ("LoginRequest".to_owned(), Mode::Response, id.to_owned()));
+    assert_eq!(
+        name(&step4),
+        ("LoginRequest".to_owned(), Mode::Response, id.to_owned())
+    );
 }
 
 fn sessions(alone: &Alone) -> usize {
@@ -157,7 +176,10 @@ fn closed(alone: &mut Alone) -> Post {
 fn i4_is_reached_and_what_waited_is_sent() {
     let mut alone = alone();
     let id = i3(&mut alone);
-    assert_eq!(alone.say(&response(Mode::Response, &id, "501@a.test")), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&response(Mode::Response, &id, "501@a.test")),
+        Verdict::Accepted
+    );
     assert_eq!(sessions(&alone), 1);
     assert_eq!(only(&alone.acknowledged_post()).name, "SubscribeRequest");
     assert!(alone.disk.keys().any(|key| key.starts_with("sap/session/")));
@@ -169,15 +191,30 @@ fn i1_glare_is_served_in_a_handshake_of_its_own_and_both_complete() {
     let (id, own) = i1(&mut alone);
     r2(&mut alone, "101");
     // The crossing one is unharmed.
-    assert_eq!(alone.say(&token(Mode::Response, "501", "a.test")), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&token(Mode::Response, "501", "a.test")),
+        Verdict::Accepted
+    );
     assert_eq!(only(&alone.acknowledged_post()).id, id);
-    assert_eq!(alone.say(&response(Mode::Request, "101", "101@a.test")), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&response(Mode::Request, "101", "101@a.test")),
+        Verdict::Accepted
+    );
     let step6 = alone.acknowledged_post();
-    assert_eq!(name(&step6), ("LoginResponse".to_owned(), Mode::Response, "101".to_owned()));
+    assert_eq!(
+        name(&step6),
+        ("LoginResponse".to_owned(), Mode::Response, "101".to_owned())
+    );
     assert_eq!(only(&alone.acknowledged_post()).name, "SubscribeRequest");
-    assert_eq!(alone.say(&login(Mode::Response, &id, "a.test", &own)), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&login(Mode::Response, &id, "a.test", &own)),
+        Verdict::Accepted
+    );
     alone.acknowledged_post();
-    assert_eq!(alone.say(&response(Mode::Response, &id, "501@a.test")), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&response(Mode::Response, &id, "501@a.test")),
+        Verdict::Accepted
+    );
     assert_eq!(sessions(&alone), 2);
     for session in ["101@a.test", "501@a.test"] {
         assert_eq!(alone.say(&message(session, session)), Verdict::Accepted);
@@ -193,14 +230,20 @@ fn a_token_of_another_domain_is_no_answer_to_ours() {
         assert_eq!(alone.say(&theirs), Verdict::Forbidden, "{domain}");
     }
     assert!(alone.posts.is_empty());
-    assert_eq!(alone.say(&token(Mode::Response, "501", "a.test")), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&token(Mode::Response, "501", "a.test")),
+        Verdict::Accepted
+    );
     alone.post();
 }
 
 #[test]
 fn a_domain_that_is_no_peer_gets_no_token() {
     let mut alone = alone();
-    assert_eq!(alone.say(&token(Mode::Request, "1", "evil.test")), Verdict::Forbidden);
+    assert_eq!(
+        alone.say(&token(Mode::Request, "1", "evil.test")),
+        Verdict::Forbidden
+    );
     assert!(alone.posts.is_empty());
 }
 
@@ -212,7 +255,10 @@ fn a_step_of_another_domain_or_id_is_refused() {
     assert_eq!(alone.say(&of_other), Verdict::Forbidden);
     let of_none = login(Mode::Response, "other", "a.test", &own);
     assert_eq!(alone.say(&of_none), Verdict::Forbidden);
-    assert_eq!(alone.say(&login(Mode::Response, &id, "a.test", &own)), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&login(Mode::Response, &id, "a.test", &own)),
+        Verdict::Accepted
+    );
 }
 
 #[test]
@@ -222,7 +268,10 @@ fn i2_a_wrong_digest_is_answered_401_once() {
     let wrong = login(Mode::Response, &id, "a.test", "something else");
     assert_eq!(alone.say(&wrong), Verdict::Accepted);
     let told = alone.post();
-    assert_eq!(name(&told), ("LoginResponse".to_owned(), Mode::Request, id.clone()));
+    assert_eq!(
+        name(&told),
+        ("LoginResponse".to_owned(), Mode::Request, id.clone())
+    );
     assert_eq!(code(&told), 401);
     // A peer that closes without an answer has understood.
     alone.posted(&told, &Posted::Closed);
@@ -237,7 +286,10 @@ fn i2_a_wrong_digest_is_answered_401_once() {
 fn i1_a_login_before_the_token_ends_the_handshake() {
     let mut alone = alone();
     let (id, own) = i1(&mut alone);
-    assert_eq!(alone.say(&login(Mode::Response, &id, "a.test", &own)), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&login(Mode::Response, &id, "a.test", &own)),
+        Verdict::Accepted
+    );
     assert!(alone.counts.contains(&Count::HandshakeFailed));
     assert_eq!(sessions(&alone), 0);
 }
@@ -246,7 +298,10 @@ fn i1_a_login_before_the_token_ends_the_handshake() {
 fn i2_a_session_before_the_digest_ends_the_handshake() {
     let mut alone = alone();
     let (id, _) = i2(&mut alone);
-    assert_eq!(alone.say(&response(Mode::Response, &id, "501@a.test")), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&response(Mode::Response, &id, "501@a.test")),
+        Verdict::Accepted
+    );
     assert!(alone.counts.contains(&Count::HandshakeFailed));
     assert_eq!(sessions(&alone), 0);
 }
@@ -255,7 +310,10 @@ fn i2_a_session_before_the_digest_ends_the_handshake() {
 fn i3_a_refusal_ends_the_handshake() {
     let mut alone = alone();
     let id = i3(&mut alone);
-    assert_eq!(alone.say(&refusal(Mode::Response, &id, 503, "")), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&refusal(Mode::Response, &id, 503, "")),
+        Verdict::Accepted
+    );
     assert!(alone.counts.contains(&Count::HandshakeFailed));
     assert_eq!(sessions(&alone), 0);
 }
@@ -266,7 +324,10 @@ fn i2_redirects_are_followed_three_times_to_allowed_urls_only() {
     let (mut id, _) = i2(&mut alone);
     for n in 1..=4 {
         let before = alone.now;
-        assert_eq!(alone.say(&refusal(Mode::Response, &id, 503, ELSEWHERE)), Verdict::Accepted);
+        assert_eq!(
+            alone.say(&refusal(Mode::Response, &id, 503, ELSEWHERE)),
+            Verdict::Accepted
+        );
         if n == 4 {
             break;
         }
@@ -274,10 +335,16 @@ fn i2_redirects_are_followed_three_times_to_allowed_urls_only() {
         assert_eq!((step1.url.as_deref(), alone.now), (Some(ELSEWHERE), before));
         id = only(&step1).id;
     }
-    assert!(alone.posts.is_empty(), "a fourth redirect in a row is a failure");
+    assert!(
+        alone.posts.is_empty(),
+        "a fourth redirect in a row is a failure"
+    );
     alone.pass(30_000);
     let step1 = alone.post();
-    assert_eq!((only(&step1).name.as_ref(), step1.url), ("SendSecretToken", None));
+    assert_eq!(
+        (only(&step1).name.as_ref(), step1.url),
+        ("SendSecretToken", None)
+    );
 }
 
 #[test]
@@ -295,10 +362,19 @@ fn i2_a_redirect_to_a_foreign_url_is_a_refusal() {
 fn i3_a_message_that_overtakes_step_6_is_held_for_five_seconds() {
     let mut held = alone();
     let id = i3(&mut held);
-    assert!(matches!(held.say(&message("501@a.test", "1")), Verdict::Busy(Some(_))));
+    assert!(matches!(
+        held.say(&message("501@a.test", "1")),
+        Verdict::Busy(Some(_))
+    ));
     held.pass(2_000);
-    assert!(matches!(held.say(&message("501@a.test", "1")), Verdict::Busy(Some(_))));
-    assert_eq!(held.say(&response(Mode::Response, &id, "501@a.test")), Verdict::Accepted);
+    assert!(matches!(
+        held.say(&message("501@a.test", "1")),
+        Verdict::Busy(Some(_))
+    ));
+    assert_eq!(
+        held.say(&response(Mode::Response, &id, "501@a.test")),
+        Verdict::Accepted
+    );
     assert_eq!(held.say(&message("501@a.test", "1")), Verdict::Accepted);
 
     let mut late = alone();
@@ -342,7 +418,10 @@ fn every_unacknowledged_step_is_repeated_as_it_is_after_half_one_and_two_seconds
             alone.pass(1);
             assert_eq!(closed(&mut alone).body, first.body, "step {step}");
         }
-        assert!(alone.counts.contains(&Count::HandshakeFailed), "step {step}");
+        assert!(
+            alone.counts.contains(&Count::HandshakeFailed),
+            "step {step}"
+        );
         assert_eq!(sessions(&alone), 0, "step {step}");
     }
 }
@@ -352,17 +431,26 @@ fn a_step_that_was_answered_is_not_repeated_although_its_acknowledgement_is_lost
     let mut alone = alone();
     knock(&mut alone);
     let step1 = alone.post();
-    assert_eq!(alone.say(&token(Mode::Response, "501", "a.test")), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&token(Mode::Response, "501", "a.test")),
+        Verdict::Accepted
+    );
     let step3 = alone.post();
     alone.posted(&step1, &Posted::Closed);
     let own = sent_token(&step1);
     let id = only(&step1).id;
-    assert_eq!(alone.say(&login(Mode::Response, &id, "a.test", &own)), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&login(Mode::Response, &id, "a.test", &own)),
+        Verdict::Accepted
+    );
     alone.posted(&step3, &Posted::Failed("no answer in time".to_owned()));
     let step5 = alone.acknowledged_post();
     assert_eq!(only(&step5).name, "LoginResponse");
     alone.pass(20_000);
-    assert!(alone.posts.is_empty(), "an id that was dealt with is fatal to the login");
+    assert!(
+        alone.posts.is_empty(),
+        "an id that was dealt with is fatal to the login"
+    );
     assert!(!alone.counts.contains(&Count::HandshakeFailed));
 }
 
@@ -387,10 +475,16 @@ fn thirty_seconds_without_progress_end_a_handshake_and_progress_begins_them_anew
     let mut alone = alone();
     let (id, own) = i1(&mut alone);
     alone.pass(25_000);
-    assert_eq!(alone.say(&token(Mode::Response, "501", "a.test")), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&token(Mode::Response, "501", "a.test")),
+        Verdict::Accepted
+    );
     alone.acknowledged_post();
     alone.pass(25_000);
-    assert_eq!(alone.say(&login(Mode::Response, &id, "a.test", &own)), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&login(Mode::Response, &id, "a.test", &own)),
+        Verdict::Accepted
+    );
     assert!(!alone.counts.contains(&Count::HandshakeFailed));
 }
 
@@ -436,30 +530,40 @@ fn requests_that_wait_for_a_login_in_vain_are_answered_when_their_time_is_over()
     alone.pass(19_999);
     assert!(alone.answers.is_empty());
     alone.pass(1);
-    assert!(
-        matches!(&alone.answers[..], [(_, Primitive::Status(status))] if status.code.0 == 504)
-    );
+    assert!(matches!(&alone.answers[..], [(_, Primitive::Status(status))] if status.code.0 == 504));
 }
 
 #[test]
 fn r0_the_deployed_server_is_left_its_pause() {
     let mut alone = alone_with(dialect("baraza"));
-    assert_eq!(alone.say(&token(Mode::Request, "101", "a.test")), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&token(Mode::Request, "101", "a.test")),
+        Verdict::Accepted
+    );
     alone.pass(299);
     assert!(alone.posts.is_empty());
     alone.pass(1);
     let step2 = alone.acknowledged_post();
     let own = sent_token(&step2);
-    assert_eq!(alone.say(&login(Mode::Request, "101", "a.test", &own)), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&login(Mode::Request, "101", "a.test", &own)),
+        Verdict::Accepted
+    );
     assert_eq!(only(&alone.acknowledged_post()).name, "LoginRequest");
 }
 
 #[test]
 fn r1_a_repeated_step_1_or_3_gets_the_same_answer() {
     let mut alone = alone();
-    assert_eq!(alone.say(&token(Mode::Request, "101", "a.test")), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&token(Mode::Request, "101", "a.test")),
+        Verdict::Accepted
+    );
     let step2 = alone.acknowledged_post();
-    assert_eq!(alone.say(&token(Mode::Request, "101", "a.test")), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&token(Mode::Request, "101", "a.test")),
+        Verdict::Accepted
+    );
     assert_eq!(alone.acknowledged_post().body, step2.body);
     let step3 = login(Mode::Request, "101", "a.test", &sent_token(&step2));
     assert_eq!(alone.say(&step3), Verdict::Accepted);
@@ -476,7 +580,10 @@ fn r1_another_id_begins_another_handshake_and_the_first_goes_on() {
     let second = r1(&mut alone, "102");
     assert_ne!(first, second);
     for (id, own) in [("102", second), ("101", first)] {
-        assert_eq!(alone.say(&login(Mode::Request, id, "a.test", &own)), Verdict::Accepted);
+        assert_eq!(
+            alone.say(&login(Mode::Request, id, "a.test", &own)),
+            Verdict::Accepted
+        );
         assert_eq!(only(&alone.acknowledged_post()).id, id);
     }
 }
@@ -488,7 +595,10 @@ fn r1_a_wrong_digest_is_answered_401_once_and_not_followed_by_a_login_of_ours() 
     let wrong = login(Mode::Request, "101", "a.test", "something else");
     assert_eq!(alone.say(&wrong), Verdict::Accepted);
     let told = alone.post();
-    assert_eq!(name(&told), ("LoginResponse".to_owned(), Mode::Response, "101".to_owned()));
+    assert_eq!(
+        name(&told),
+        ("LoginResponse".to_owned(), Mode::Response, "101".to_owned())
+    );
     assert_eq!(code(&told), 401);
     alone.posted(&told, &Posted::Closed);
     alone.pass(600_000);
@@ -500,7 +610,10 @@ fn r1_a_wrong_digest_is_answered_401_once_and_not_followed_by_a_login_of_ours() 
 fn r2_a_refusal_ends_the_handshake() {
     let mut alone = alone();
     r2(&mut alone, "101");
-    assert_eq!(alone.say(&refusal(Mode::Request, "101", 503, "")), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&refusal(Mode::Request, "101", 503, "")),
+        Verdict::Accepted
+    );
     assert!(alone.counts.contains(&Count::HandshakeFailed));
     assert_eq!(sessions(&alone), 0);
 }
@@ -510,37 +623,68 @@ fn r3_the_session_is_used_when_step_6_is_acknowledged_and_dropped_if_it_never_is
     let mut used = alone();
     r2(&mut used, "101");
     knock(&mut used);
-    assert_eq!(used.say(&response(Mode::Request, "101", "101@a.test")), Verdict::Accepted);
+    assert_eq!(
+        used.say(&response(Mode::Request, "101", "101@a.test")),
+        Verdict::Accepted
+    );
     let step6 = used.post();
-    assert!(used.posts.is_empty(), "the peer does not know our session yet");
+    assert!(
+        used.posts.is_empty(),
+        "the peer does not know our session yet"
+    );
     used.posted(&step6, &Posted::Acknowledged);
     assert_eq!(only(&used.post()).name, "SubscribeRequest");
 
     let mut dropped = alone();
     r2(&mut dropped, "101");
-    assert_eq!(dropped.say(&response(Mode::Request, "101", "101@a.test")), Verdict::Accepted);
+    assert_eq!(
+        dropped.say(&response(Mode::Request, "101", "101@a.test")),
+        Verdict::Accepted
+    );
     for wait in [500, 1000, 2000, 0] {
         closed(&mut dropped);
         dropped.pass(wait);
     }
     assert_eq!(sessions(&dropped), 0);
-    assert!(!dropped.disk.keys().any(|key| key.starts_with("sap/session/")));
+    assert!(
+        !dropped
+            .disk
+            .keys()
+            .any(|key| key.starts_with("sap/session/"))
+    );
 }
 
 #[test]
 fn two_peers_that_number_alike_do_not_disturb_each_other() {
     let mut alone = alone();
     for domain in ["a.test", "c.test"] {
-        assert_eq!(alone.say(&token(Mode::Request, "101", domain)), Verdict::Accepted);
+        assert_eq!(
+            alone.say(&token(Mode::Request, "101", domain)),
+            Verdict::Accepted
+        );
         let own = sent_token(&alone.acknowledged_post());
-        assert_eq!(alone.say(&login(Mode::Request, "101", domain, &own)), Verdict::Accepted);
+        assert_eq!(
+            alone.say(&login(Mode::Request, "101", domain, &own)),
+            Verdict::Accepted
+        );
         alone.acknowledged_post();
     }
-    assert_eq!(alone.say(&response(Mode::Request, "101", "101@c.test")), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&response(Mode::Request, "101", "101@c.test")),
+        Verdict::Accepted
+    );
     assert_eq!(alone.acknowledged_post().peer, "c.test");
-    assert_eq!(alone.say(&response(Mode::Request, "101", "101@a.test")), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&response(Mode::Request, "101", "101@a.test")),
+        Verdict::Accepted
+    );
     assert_eq!(alone.acknowledged_post().peer, "a.test");
-    let peers: Vec<_> = alone.sap.session_views().into_iter().map(|s| (s.peer, s.peer_id)).collect();
+    let peers: Vec<_> = alone
+        .sap
+        .session_views()
+        .into_iter()
+        .map(|s| (s.peer, s.peer_id))
+        .collect();
     assert_eq!(
         peers,
         [
@@ -553,7 +697,10 @@ fn two_peers_that_number_alike_do_not_disturb_each_other() {
 #[test]
 fn advice_5_we_log_in_within_a_minute_of_a_failed_login_of_the_deployed_server() {
     let mut alone = alone_with(dialect("baraza"));
-    assert_eq!(alone.say(&token(Mode::Request, "101", "a.test")), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&token(Mode::Request, "101", "a.test")),
+        Verdict::Accepted
+    );
     alone.pass(300);
     alone.acknowledged_post();
     // Nothing more comes.
@@ -575,10 +722,16 @@ fn advice_5_we_log_in_within_a_minute_of_a_failed_login_of_the_deployed_server()
 fn advice_5_an_abandoned_login_is_answered_with_one_of_ours_at_most_once_a_minute() {
     let mut alone = alone_with(dialect("baraza"));
     for id in ["101", "102"] {
-        assert_eq!(alone.say(&token(Mode::Request, id, "a.test")), Verdict::Accepted);
+        assert_eq!(
+            alone.say(&token(Mode::Request, id, "a.test")),
+            Verdict::Accepted
+        );
         alone.pass(300);
         alone.acknowledged_post();
-        assert_eq!(alone.say(&refusal(Mode::Request, id, 503, "")), Verdict::Accepted);
+        assert_eq!(
+            alone.say(&refusal(Mode::Request, id, 503, "")),
+            Verdict::Accepted
+        );
     }
     assert_eq!(alone.posts.len(), 1);
 }
@@ -586,12 +739,21 @@ fn advice_5_an_abandoned_login_is_answered_with_one_of_ours_at_most_once_a_minut
 #[test]
 fn advice_9_an_idle_session_with_the_deployed_server_stays_and_is_left_alone() {
     let mut alone = alone_with(dialect("baraza"));
-    assert_eq!(alone.say(&token(Mode::Request, "101", "a.test")), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&token(Mode::Request, "101", "a.test")),
+        Verdict::Accepted
+    );
     alone.pass(300);
     let own = sent_token(&alone.acknowledged_post());
-    assert_eq!(alone.say(&login(Mode::Request, "101", "a.test", &own)), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&login(Mode::Request, "101", "a.test", &own)),
+        Verdict::Accepted
+    );
     alone.acknowledged_post();
-    assert_eq!(alone.say(&response(Mode::Request, "101", "101@a.test")), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&response(Mode::Request, "101", "101@a.test")),
+        Verdict::Accepted
+    );
     alone.acknowledged_post();
     alone.pass(30 * 86_400_000);
     assert!(alone.posts.is_empty(), "neither keep-alive nor logout");
@@ -603,7 +765,10 @@ fn advice_9_an_idle_session_with_the_deployed_server_stays_and_is_left_alone() {
 fn an_idle_session_of_our_own_kind_is_kept_alive() {
     let mut alone = alone();
     r2(&mut alone, "101");
-    assert_eq!(alone.say(&response(Mode::Request, "101", "101@a.test")), Verdict::Accepted);
+    assert_eq!(
+        alone.say(&response(Mode::Request, "101", "101@a.test")),
+        Verdict::Accepted
+    );
     alone.acknowledged_post();
     alone.pass(86_400_000 - 30_000);
     assert_eq!(only(&alone.acknowledged_post()).name, "KeepAliveRequest");

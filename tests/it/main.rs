@@ -13,5 +13,7 @@ mod deployed_deadly;
 mod deployed_handshake;
 mod deployed_messages;
 mod deployed_transitions;
+mod dialogues;
 mod http_transport;
+mod layering;
 mod xmpp_link;

@@ -94,7 +94,8 @@ impl Alone {
     pub fn request(&mut self, token: u64, primitive: &Primitive) {
         let expires = self.now.plus_seconds(86_400);
         let (element, token) = (Element::Home, Token(token));
-        self.sap.request(element, token, primitive, expires, self.now);
+        self.sap
+            .request(element, token, primitive, expires, self.now);
         self.drain();
     }
 

@@ -176,7 +176,9 @@ impl Deployed {
     pub async fn log_in(&mut self) -> String {
         assert_eq!(self.replay("01/0003", &[]).await, Some(200));
         let token = loop {
-            let step2 = self.expect(&["<SendSecretToken", "mode=\"Response\""]).await;
+            let step2 = self
+                .expect(&["<SendSecretToken", "mode=\"Response\""])
+                .await;
             if step2.answered {
                 break step2.text("SecretToken");
             }
@@ -199,10 +201,7 @@ impl Deployed {
     /// Answers a login that the node opens, as recorded in set 13. The node's session id.
     pub async fn be_logged_in(&mut self) -> String {
         let step1 = self.expect(&["<SendSecretToken", "mode=\"Request\""]).await;
-        let (id, token) = (
-            step1.attribute("transactionID"),
-            step1.text("SecretToken"),
-        );
+        let (id, token) = (step1.attribute("transactionID"), step1.text("SecretToken"));
         assert_eq!(self.replay("13/0003", &[]).await, Some(200));
         let step3 = loop {
             let step3 = self.expect(&["<LoginRequest", "mode=\"Request\""]).await;
@@ -357,7 +356,12 @@ fn recording(number: &str) -> PathBuf {
         std::fs::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().path())
-            .find(|path| path.file_name().unwrap().to_string_lossy().starts_with(prefix))
+            .find(|path| {
+                path.file_name()
+                    .unwrap()
+                    .to_string_lossy()
+                    .starts_with(prefix)
+            })
             .unwrap_or_else(|| panic!("no recording {number}"))
     };
     found(&found(&root, &format!("{set}-")), &format!("{file}-"))
