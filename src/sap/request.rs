@@ -498,12 +498,12 @@ impl Sap {
     /// Our transaction id; for reports to some dialects the peer's own.
     fn outgoing_id(&mut self, incoming: &Incoming<'_>, peer: &Peer) -> (Mode, String) {
         let transaction = &incoming.transaction;
-        if incoming.kind == Kind::Notice && peer.dialect.reports_as_response {
-            if let Some(about) = about(transaction) {
-                if let Some(id) = self.reports.get(&(peer.domain.clone(), about)) {
-                    return (Mode::Response, id.clone());
-                }
-            }
+        if incoming.kind == Kind::Notice
+            && peer.dialect.reports_as_response
+            && let Some(about) = about(transaction)
+            && let Some(id) = self.reports.get(&(peer.domain.clone(), about))
+        {
+            return (Mode::Response, id.clone());
         }
         self.last += 1;
         (Mode::Request, format!("{}-{}", self.run, self.last))
@@ -641,17 +641,21 @@ impl Sap {
                     Ok(Primitive::DeliveryStatusReport(p)) => p.info.message_id.as_mut(),
                     _ => None,
                 };
-                if let Some(id) = id {
-                    if let Some(original) = message_ids::original(id) {
-                        *id = original.to_owned();
-                    }
+                if let Some(id) = id
+                    && let Some(original) = message_ids::original(id)
+                {
+                    *id = original.to_owned();
                 }
                 primitive.map_or(Cow::Borrowed(transaction), |primitive| changed(&primitive))
             }
             "InviteResponse" => match transaction.primitive() {
                 Ok(Primitive::InviteResponse(mut response)) if self.is_crossed(peer, &response) => {
-                    let response_mut = response.as_mut();
-                    std::mem::swap(&mut response_mut.inviting, &mut response_mut.responding);
+                    let InviteResponse {
+                        inviting,
+                        responding,
+                        ..
+                    } = response.as_mut();
+                    std::mem::swap(inviting, responding);
                     changed(&Primitive::InviteResponse(response))
                 }
                 _ => Cow::Borrowed(transaction),
