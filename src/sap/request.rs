@@ -5,13 +5,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::element::{Delivered, Element, RequestId, Time, Token};
 use super::outbox::Item;
+use super::report::about;
 use super::settings::Route;
 use super::transaction::{Origin, Part, Place, Record, State};
-use super::{Count, Effect, Outcome, Peer, Sap, express, message_ids, split, timers};
+use super::{Count, Effect, Outcome, Peer, Sap, express, split, timers};
 use crate::ssp::address::{Address, Kind as AddressKind};
-use crate::ssp::common::Party;
 use crate::ssp::envelope::{Peek, Transaction};
-use crate::ssp::primitive::invitation::InviteResponse;
 use crate::ssp::primitive::session::KeepAliveResponse;
 use crate::ssp::primitive::{self, Kind, Routing};
 use crate::ssp::{Code, Mode, Primitive, Status};
@@ -689,32 +688,6 @@ impl Sap {
 enum Send {
     Enqueue(String, Box<Item>),
     Deliver(Element, Box<Delivered>),
-}
-
-/// Whether the peer that sent this wants what becomes of it under its own
-/// transaction id.
-pub(super) fn is_reported_on(record: &Record) -> bool {
-    record.report_to.is_some() || record.name == "InviteRequest"
-}
-
-/// What a message, an invitation, or a later notice about it is about. Invitations
-/// are unique for their parties only, which some peers exchange in the response.
-fn about(transaction: &Transaction) -> Option<String> {
-    let (id, a, b) = match transaction.name.as_ref() {
-        "InviteRequest" => match transaction.primitive().ok()? {
-            Primitive::InviteRequest(p) => (p.invite_id, p.inviting, p.invited),
-            _ => return None,
-        },
-        "InviteResponse" => match transaction.primitive().ok()? {
-            Primitive::InviteResponse(p) => (p.invite_id, p.inviting, p.responding),
-            _ => return None,
-        },
-        _ => return transaction.peek.message_id.clone(),
-    };
-    let mut parties = [a, b].map(|party| party.map(|party| party.address().clone()));
-    parties.sort();
-    let [a, b] = parties.map(|party| party.map_or_else(String::new, |a| a.to_string()));
-    Some(format!("invitation {id} {a} {b}"))
 }
 
 /// Whom a primitive is for.

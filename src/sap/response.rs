@@ -2,7 +2,8 @@
 
 use super::element::{Element, RequestId, Time};
 use super::outbox::Item;
-use super::request::{fingerprint, is_reported_on};
+use super::report::is_reported_on;
+use super::request::fingerprint;
 use super::transaction::{Origin, Place, State};
 use super::{Count, Effect, Peer, Sap, express, split, timers};
 use crate::ssp::common::{MessageInfo, MetaInfo, Recipient, Sender, User};
