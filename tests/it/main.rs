@@ -11,4 +11,6 @@ mod config_files;
 mod gateway_prosody;
 mod http_transport;
 mod node_relay;
+mod packaging;
+mod spine;
 mod xmpp_link;
