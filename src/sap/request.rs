@@ -7,9 +7,11 @@ use super::element::{Delivered, Element, RequestId, Time, Token};
 use super::outbox::Item;
 use super::settings::Route;
 use super::transaction::{Origin, Part, Place, Record, State};
-use super::{Count, Effect, Outcome, Peer, Sap, express, split, timers};
+use super::{Count, Effect, Outcome, Peer, Sap, express, message_ids, split, timers};
 use crate::ssp::address::{Address, Kind as AddressKind};
+use crate::ssp::common::Party;
 use crate::ssp::envelope::{Peek, Transaction};
+use crate::ssp::primitive::invitation::InviteResponse;
 use crate::ssp::primitive::session::KeepAliveResponse;
 use crate::ssp::primitive::{self, Kind, Routing};
 use crate::ssp::{Code, Mode, Primitive, Status};
@@ -46,6 +48,8 @@ impl Sap {
         if let Some(number) = self.table.by_origin(&origin) {
             return self.repeat_answer(peer, number, transaction, now);
         }
+        let transaction = self.understood(peer, transaction);
+        let transaction = transaction.as_ref();
         let Some(facts) = primitive::facts(&transaction.name) else {
             tracing::warn!(ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name, "unknown primitive");
             return self.refuse(origin, transaction, Status::new(Code::NOT_SUPPORTED), now);
@@ -313,7 +317,7 @@ impl Sap {
             } else {
                 State::Pending
             },
-            message: transaction.peek.message_id.clone(),
+            message: about(transaction),
             report_to: self.report_to(transaction),
             fingerprint: fingerprint(transaction),
         };
@@ -419,11 +423,19 @@ impl Sap {
                     }));
                 }
                 let (mode, id) = self.outgoing_id(incoming, &peer);
-                let raw = match primitive {
-                    Some(primitive) => express::typed(&peer, primitive),
-                    None => express::raw(&peer, &transaction.raw)
-                        .map_err(|error| Status::new(Code::BAD_REQUEST).because(error))?,
+                let message_id = match &transaction.peek.message_id {
+                    Some(message_id) if message && peer.dialect.unique_message_ids => {
+                        self.message_ids.next(&domain, message_id, &id, now)
+                    }
+                    _ => None,
                 };
+                let raw = express::request(
+                    &peer,
+                    primitive,
+                    &transaction.raw,
+                    &incoming.from_domain,
+                    message_id,
+                )?;
                 let via = peer.dialect.via.then(|| {
                     transaction.via.as_ref().map_or_else(
                         || self.settings.domain.clone(),
@@ -487,8 +499,8 @@ impl Sap {
     fn outgoing_id(&mut self, incoming: &Incoming<'_>, peer: &Peer) -> (Mode, String) {
         let transaction = &incoming.transaction;
         if incoming.kind == Kind::Notice && peer.dialect.reports_as_response {
-            if let Some(message) = &transaction.peek.message_id {
-                if let Some(id) = self.reports.get(&(peer.domain.clone(), message.clone())) {
+            if let Some(about) = about(transaction) {
+                if let Some(id) = self.reports.get(&(peer.domain.clone(), about)) {
                     return (Mode::Response, id.clone());
                 }
             }
@@ -571,11 +583,12 @@ impl Sap {
 
     /// Keeps the transaction id under which a peer wants the report.
     pub(super) fn remember_report(&mut self, record: &Record) {
-        let (Origin::Peer { peer, id }, Some(message), Some(_)) =
-            (&record.origin, &record.message, &record.report_to)
-        else {
+        let (Origin::Peer { peer, id }, Some(message)) = (&record.origin, &record.message) else {
             return;
         };
+        if !is_reported_on(record) {
+            return;
+        }
         if self
             .settings
             .peers
@@ -585,6 +598,75 @@ impl Sap {
             self.reports
                 .insert((peer.clone(), message.clone()), id.clone());
         }
+    }
+
+    /// Keeps in mind that a message went to a peer, after a restart.
+    pub(super) fn remember_message_id(&mut self, record: &Record) {
+        let Some(message) = &record.message else {
+            return;
+        };
+        if record.name != "SendMessageRequest" {
+            return;
+        }
+        for part in &record.parts {
+            if let Place::Peer { peer, .. } = &part.place {
+                let settings = self.settings.peers.get(peer);
+                if settings.is_some_and(|peer| peer.dialect.unique_message_ids) {
+                    self.message_ids.remember(peer, message, record.received);
+                }
+            }
+        }
+    }
+
+    /// What a peer says in its own way, said in ours: message ids that were changed
+    /// on the way to it are the sender's again, and the parties of an
+    /// `InviteResponse` are who they should be (wire profile, 9.1.2: the responder
+    /// is of the peer's domain).
+    pub(super) fn understood<'t>(
+        &self,
+        peer: &Peer,
+        transaction: &'t Transaction,
+    ) -> Cow<'t, Transaction> {
+        let changed = |primitive: &Primitive| {
+            let mut changed = Transaction::new(transaction.mode, transaction.id.clone(), primitive);
+            changed.via.clone_from(&transaction.via);
+            Cow::Owned(changed)
+        };
+        let may_be_changed = peer.dialect.unique_message_ids && transaction.raw.contains(&b'~');
+        match transaction.name.as_ref() {
+            "SendMessageResponse" | "DeliveryStatusReport" if may_be_changed => {
+                let mut primitive = transaction.primitive();
+                let id = match &mut primitive {
+                    Ok(Primitive::SendMessageResponse(p)) => Some(&mut p.message_id),
+                    Ok(Primitive::DeliveryStatusReport(p)) => p.info.message_id.as_mut(),
+                    _ => None,
+                };
+                if let Some(id) = id {
+                    if let Some(original) = message_ids::original(id) {
+                        *id = original.to_owned();
+                    }
+                }
+                primitive.map_or(Cow::Borrowed(transaction), |primitive| changed(&primitive))
+            }
+            "InviteResponse" => match transaction.primitive() {
+                Ok(Primitive::InviteResponse(mut response)) if self.is_crossed(peer, &response) => {
+                    let response_mut = response.as_mut();
+                    std::mem::swap(&mut response_mut.inviting, &mut response_mut.responding);
+                    changed(&Primitive::InviteResponse(response))
+                }
+                _ => Cow::Borrowed(transaction),
+            },
+            _ => Cow::Borrowed(transaction),
+        }
+    }
+
+    fn is_crossed(&self, peer: &Peer, response: &InviteResponse) -> bool {
+        let of_peer = |party: &Option<Party>| {
+            party
+                .as_ref()
+                .map(|party| self.settings.may_speak(peer, party.address().domain()))
+        };
+        of_peer(&response.inviting) == Some(true) && of_peer(&response.responding) == Some(false)
     }
 
     /// The peer asks again: same answer, no second effect.
@@ -605,6 +687,32 @@ impl Sap {
 enum Send {
     Enqueue(String, Box<Item>),
     Deliver(Element, Box<Delivered>),
+}
+
+/// Whether the peer that sent this wants what becomes of it under its own
+/// transaction id.
+pub(super) fn is_reported_on(record: &Record) -> bool {
+    record.report_to.is_some() || record.name == "InviteRequest"
+}
+
+/// What a message, an invitation, or a later notice about it is about. Invitations
+/// are unique for their parties only, which some peers exchange in the response.
+fn about(transaction: &Transaction) -> Option<String> {
+    let (id, a, b) = match transaction.name.as_ref() {
+        "InviteRequest" => match transaction.primitive().ok()? {
+            Primitive::InviteRequest(p) => (p.invite_id, p.inviting, p.invited),
+            _ => return None,
+        },
+        "InviteResponse" => match transaction.primitive().ok()? {
+            Primitive::InviteResponse(p) => (p.invite_id, p.inviting, p.responding),
+            _ => return None,
+        },
+        _ => return transaction.peek.message_id.clone(),
+    };
+    let mut parties = [a, b].map(|party| party.map(|party| party.address().clone()));
+    parties.sort();
+    let [a, b] = parties.map(|party| party.map_or_else(String::new, |a| a.to_string()));
+    Some(format!("invitation {id} {a} {b}"))
 }
 
 /// Whom a primitive is for.
@@ -640,7 +748,7 @@ fn conversation(transaction: &Transaction, targets: &[Address]) -> Option<String
 }
 
 /// Of requestor and content: the same request seen twice on its way is in a loop.
-fn fingerprint(transaction: &Transaction) -> u64 {
+pub(super) fn fingerprint(transaction: &Transaction) -> u64 {
     let mut hasher = DefaultHasher::new();
     transaction.peek.user.hash(&mut hasher);
     transaction.peek.service.hash(&mut hasher);

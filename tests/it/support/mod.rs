@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub(crate) mod cluster;
+pub mod peer;
 pub mod prosody;
 pub mod script;
 pub mod xmpp_user;
