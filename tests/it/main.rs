@@ -19,4 +19,6 @@ mod deployed_transitions;
 mod dialogues;
 mod http_transport;
 mod layering;
+mod packaging;
+mod spine;
 mod xmpp_link;
