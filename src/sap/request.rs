@@ -317,7 +317,7 @@ impl Sap {
                 State::Pending
             },
             message: about(transaction),
-            report_to: Self::report_to(transaction),
+            report_to: self.report_to(transaction),
             fingerprint: fingerprint(transaction),
         };
         self.remember_report(&record);
@@ -328,7 +328,7 @@ impl Sap {
             match send {
                 Send::Enqueue(peer, item) => self.enqueue(&peer, *item, now),
                 Send::Deliver(element, delivered) => {
-                    self.effect(Effect::Deliver(element, *delivered));
+                    self.effect(Effect::Deliver(element, *delivered))
                 }
             }
         }
@@ -558,116 +558,6 @@ impl Sap {
         };
         let _ = self.table.insert(number, record);
         self.finish(number, &answer, now);
-    }
-
-    /// The sender, if he wants to hear what becomes of the message.
-    fn report_to(transaction: &Transaction) -> Option<Address> {
-        if transaction.name != "SendMessageRequest" {
-            return None;
-        }
-        let wanted = std::str::from_utf8(&transaction.raw).is_ok_and(|raw| {
-            let tag = raw.split('>').next().unwrap_or_default();
-            tag.split_once("deliveryReport=").is_some_and(|(_, value)| {
-                value
-                    .get(1..4)
-                    .is_some_and(|value| value.eq_ignore_ascii_case("yes"))
-            })
-        });
-        wanted.then(|| {
-            transaction
-                .peek
-                .sender
-                .clone()
-                .or_else(|| transaction.peek.user.clone())
-        })?
-    }
-
-    /// Keeps the transaction id under which a peer wants the report.
-    pub(super) fn remember_report(&mut self, record: &Record) {
-        let (Origin::Peer { peer, id }, Some(message)) = (&record.origin, &record.message) else {
-            return;
-        };
-        if !is_reported_on(record) {
-            return;
-        }
-        if self
-            .settings
-            .peers
-            .get(peer)
-            .is_some_and(|peer| peer.dialect.reports_as_response)
-        {
-            self.reports
-                .insert((peer.clone(), message.clone()), id.clone());
-        }
-    }
-
-    /// Keeps in mind that a message went to a peer, after a restart.
-    pub(super) fn remember_message_id(&mut self, record: &Record) {
-        let Some(message) = &record.message else {
-            return;
-        };
-        if record.name != "SendMessageRequest" {
-            return;
-        }
-        for part in &record.parts {
-            if let Place::Peer { peer, .. } = &part.place {
-                let settings = self.settings.peers.get(peer);
-                if settings.is_some_and(|peer| peer.dialect.unique_message_ids) {
-                    self.message_ids.remember(peer, message, record.received);
-                }
-            }
-        }
-    }
-
-    /// What a peer says in its own way, said in ours: message ids that were changed
-    /// on the way to it are the sender's again, and the parties of an
-    /// `InviteResponse` are who they should be (wire profile, 9.1.2: the responder
-    /// is of the peer's domain).
-    pub(super) fn understood<'t>(
-        &self,
-        peer: &Peer,
-        transaction: &'t Transaction,
-    ) -> Cow<'t, Transaction> {
-        let changed = |primitive: &Primitive| {
-            let mut changed = Transaction::new(transaction.mode, transaction.id.clone(), primitive);
-            changed.via.clone_from(&transaction.via);
-            Cow::Owned(changed)
-        };
-        let may_be_changed = peer.dialect.unique_message_ids && transaction.raw.contains(&b'~');
-        match transaction.name.as_ref() {
-            "SendMessageResponse" | "DeliveryStatusReport" if may_be_changed => {
-                let mut primitive = transaction.primitive();
-                let id = match &mut primitive {
-                    Ok(Primitive::SendMessageResponse(p)) => Some(&mut p.message_id),
-                    Ok(Primitive::DeliveryStatusReport(p)) => p.info.message_id.as_mut(),
-                    _ => None,
-                };
-                if let Some(id) = id
-                    && let Some(original) = message_ids::original(id)
-                {
-                    *id = original.to_owned();
-                }
-                primitive.map_or(Cow::Borrowed(transaction), |primitive| changed(&primitive))
-            }
-            "InviteResponse" => match transaction.primitive() {
-                Ok(Primitive::InviteResponse(mut response)) if self.is_crossed(peer, &response) => {
-                    let response_mut = response.as_mut();
-                    std::mem::swap(&mut response_mut.inviting, &mut response_mut.responding);
-                    changed(&Primitive::InviteResponse(response))
-                }
-                _ => Cow::Borrowed(transaction),
-            },
-            _ => Cow::Borrowed(transaction),
-        }
-    }
-
-    fn is_crossed(&self, peer: &Peer, response: &InviteResponse) -> bool {
-        let of_peer = |party: &Option<Party>| {
-            party
-                .as_ref()
-                .map(|party| self.settings.may_speak(peer, party.address().domain()))
-        };
-        of_peer(&response.inviting) == Some(true) && of_peer(&response.responding) == Some(false)
     }
 
     /// The peer asks again: same answer, no second effect.

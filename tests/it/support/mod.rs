@@ -3,8 +3,8 @@
 // Not every suite uses all of it.
 #![allow(dead_code)]
 
-pub(crate) mod cluster;
 pub mod alone;
+pub(crate) mod cluster;
 pub mod peer;
 pub mod prosody;
 pub mod script;
