@@ -125,13 +125,14 @@ class Scenario:
     def note(self, text):
         print(f"      {text}", flush=True)
 
-    def hops(self, message, stanza):
+    def hops(self, message, *stanzas):
         """The way of a message over all nodes, in the order of time."""
         traces = []
         for name in ("village", "relay", "xmpp"):
             found = self.explain(name, message)
             if name == "xmpp":
-                found += self.explain(name, stanza)
+                for stanza in stanzas:
+                    found += self.explain(name, stanza)
             traces += [(trace["time"], at, name, trace) for at, trace in enumerate(found)]
         shown = set()
         for _, _, name, trace in sorted(traces, key=lambda entry: entry[:2]):
@@ -177,6 +178,9 @@ class Scenario:
         ready = self.romeo.wait("his login", lambda e: e["event"] in ("ready", "failed"))
         if ready["event"] != "ready":
             raise Failed(f"romeo cannot log in: {ready}")
+        # As clients do: without the roster he would not be told of approvals (RFC 6121, 2.1.6).
+        self.romeo.tell(do="roster")
+        self.romeo.wait("his roster", lambda e: e["event"] == "roster")
         self.romeo.tell(do="presence")
         self.alice = Actor(
             "alice",
@@ -262,7 +266,7 @@ class Scenario:
         if bare(receipt["from"]) != ALICE_JID:
             raise Failed(f"the receipt came from {receipt['from']}")
         self.done()
-        self.hops(got["id"], stanza)
+        self.hops(got["id"], stanza, receipt["id"])
 
     def romeo_watches_alice(self):
         self.step("romeo asks to see alice's presence; she allows it, and he sees her online")
