@@ -41,7 +41,7 @@ pub struct Dialect {
     /// Delivery reports and invitation responses must come in mode Response with
     /// the transaction id of the request they are about (quirk D-2).
     pub reports_as_response: bool,
-    /// A lost session of the peer is repaired by a failing LoginResponse
+    /// A lost session of the peer is repaired by a failing `LoginResponse`
     /// (deployed-server, section 4).
     pub reset_lost_session: bool,
     /// The hops of a transaction are written on it, so that loops are seen at once.
@@ -51,6 +51,9 @@ pub struct Dialect {
     /// A message id still queued at the peer loses the second message (quirk
     /// 9.3.1): repeated ids are changed on the way.
     pub unique_message_ids: bool,
+    /// A request that does not say who asks ends the peer's process: the requestor
+    /// is filled in, or the request refused (deployed-server, section 8).
+    pub requestor_required: bool,
     /// Messages that cannot be repaired are acknowledged and dropped, because a
     /// refusal only brings them back for a day.
     pub drop_unreadable: bool,
@@ -96,6 +99,7 @@ impl Default for Dialect {
             via: true,
             client_ids: true,
             unique_message_ids: false,
+            requestor_required: false,
             drop_unreadable: false,
             codes: std::collections::BTreeMap::new(),
             never_send: Vec::new(),
@@ -182,6 +186,7 @@ impl Dialect {
         self.emit == Emit::default()
             && self.client_ids
             && !self.unique_message_ids
+            && !self.requestor_required
             && self.codes.is_empty()
     }
 

@@ -1,8 +1,37 @@
 //! A primitive in a peer's dialect.
 
-use super::Peer;
+use super::{Peer, requestor};
 use crate::ssp::envelope::decode_fragment;
 use crate::ssp::{Code, Primitive, Status};
+
+/// A request or notice of a user of `domain`: as [`raw`], with everything that
+/// the peer cannot do without. `message_id` is written instead of a message's own.
+///
+/// # Errors
+/// The status with which the request is refused instead.
+pub(super) fn request(
+    peer: &Peer,
+    primitive: Option<Primitive>,
+    fragment: &[u8],
+    domain: &str,
+    message_id: Option<String>,
+) -> Result<String, Status> {
+    let refused = |why: String| Status::new(Code::BAD_REQUEST).because(why);
+    if primitive.is_none() && peer.dialect.passes_raw() {
+        return raw(peer, fragment).map_err(refused);
+    }
+    let mut primitive = match primitive {
+        Some(primitive) => primitive,
+        None => decode_fragment(fragment).map_err(|e| refused(e.to_string()))?,
+    };
+    if peer.dialect.requestor_required {
+        primitive = requestor::named(primitive, domain)?;
+    }
+    if let (Primitive::SendMessageRequest(message), Some(id)) = (&mut primitive, message_id) {
+        message.info.message_id = Some(id);
+    }
+    Ok(typed(peer, primitive))
+}
 
 /// Bytes as they came, if the dialect takes them so; else written anew.
 ///
@@ -25,15 +54,19 @@ pub(super) fn typed(peer: &Peer, mut primitive: Primitive) -> String {
     if !dialect.client_ids {
         strip_clients(&mut primitive);
     }
-    if !dialect.codes.is_empty() {
-        if let Some(status) = status_mut(&mut primitive) {
-            replace_code(status, &dialect.codes);
-        }
+    if !dialect.codes.is_empty()
+        && let Some(status) = status_mut(&mut primitive)
+    {
+        replace_code(status, &dialect.codes);
+    }
+    if let Primitive::GetPresenceResponse(response) = &mut primitive {
+        // Without one the answer is thrown away (quirk D-3).
+        response.status.get_or_insert_with(Status::ok);
     }
     primitive.to_xml(Some(&dialect.style()))
 }
 
-/// Quirk E-6: no client in the MetaInfo of subscriptions and group primitives.
+/// Quirk E-6: no client in the `MetaInfo` of subscriptions and group primitives.
 fn strip_clients(primitive: &mut Primitive) {
     let meta = match primitive {
         Primitive::SubscribeRequest(p) => &mut p.meta,

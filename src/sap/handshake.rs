@@ -28,8 +28,19 @@ const MAX_REDIRECTS: u32 = 3;
 /// Between two resets of a peer's lost session, or two handshakes in place of an
 /// abandoned one (6.7).
 const ONCE_A_MINUTE: u64 = 60_000;
+/// A session may be used so long before the step that tells its id (6.6, I3).
+const HOLD: u64 = 5_000;
 
 impl Sap {
+    /// Sees to it that a session comes about even if there is nothing to send.
+    pub(super) fn want_session(&mut self, domain: &str, now: Time) {
+        if let Some(state) = self.peers.get_mut(domain) {
+            state.wanted = state.ready_session().is_none();
+        }
+        self.connect(domain, now);
+        self.schedule_peer(domain, now);
+    }
+
     /// Opens a handshake unless one is open, a session stands, or it is too early.
     pub fn connect(&mut self, domain: &str, now: Time) {
         let Some(peer) = self.peer_settings(domain) else {
@@ -88,6 +99,11 @@ impl Sap {
         client_names: &[String],
         now: Time,
     ) -> Verdict {
+        if transaction.id.is_empty() {
+            // An answer without an id ends the deployed server's process.
+            tracing::warn!(ssp.primitive = %transaction.name, "setup message without transaction id");
+            return Verdict::Malformed;
+        }
         let primitive = match transaction.primitive() {
             Ok(primitive) => primitive,
             Err(error) => {
@@ -105,7 +121,7 @@ impl Sap {
                 .settings
                 .peer_of(service.domain())
                 .map(|peer| peer.domain.clone()),
-            None => self.handshake_owner(transaction),
+            None => self.handshake_owner(transaction, &primitive),
         };
         let Some(peer) = domain
             .as_deref()
@@ -196,7 +212,7 @@ impl Sap {
             return Verdict::Forbidden;
         };
         if let Some(responder) = state.responders.iter().find(|responder| responder.id == id) {
-            let progress = responder.token_again(token);
+            let progress = responder.token_again(token, now);
             self.progress(peer, Role::Responder(id.to_owned()), progress, now);
             return Verdict::Accepted;
         }
@@ -255,6 +271,7 @@ impl Sap {
         };
         let was_up = state.ready_session().is_some();
         state.add_session(record, step.is_none());
+        state.wanted = false;
         state.login_failures = 0;
         state.login_not_before = Time::default();
         (state.redirects, state.closed) = (0, 0);
@@ -325,22 +342,28 @@ impl Sap {
             return;
         };
         let was_up = state.ready_session().is_some();
-        state.responders.retain(|responder| responder.id != id);
-        for session in &mut state.sessions {
+        let Some(at) = state.responders.iter().position(|r| r.id == id) else {
+            return;
+        };
+        let responder = state.responders.remove(at);
+        if let Some(session) = responder.session().and_then(|own| state.session_mut(own)) {
             session.ready = true;
         }
         self.session_ready(domain, was_up, now);
     }
 
+    /// Whether the step still waits for its answer.
     pub(super) fn role_is_alive(&self, pending: &PendingStep) -> bool {
         self.peers
             .get(&pending.peer)
             .is_some_and(|state| match &pending.role {
-                Role::Initiator => state
-                    .initiator
-                    .as_ref()
-                    .is_some_and(|initiator| initiator.id == pending.step.id),
-                Role::Responder(id) => state.responders.iter().any(|responder| responder.id == *id),
+                Role::Initiator => state.initiator.as_ref().is_some_and(|initiator| {
+                    initiator.id == pending.step.id && initiator.awaits(pending.step.number)
+                }),
+                Role::Responder(id) => state
+                    .responders
+                    .iter()
+                    .any(|responder| responder.id == *id && responder.awaits(pending.step.number)),
             })
     }
 
@@ -374,19 +397,30 @@ impl Sap {
         let Some(state) = self.peers.get_mut(&peer.domain) else {
             return;
         };
+        let mut unusable = None;
         let known = match role {
             Role::Initiator => state.initiator.take().is_some(),
-            Role::Responder(id) => {
-                let before = state.responders.len();
-                state.responders.retain(|responder| responder.id != *id);
-                before != state.responders.len()
-            }
+            Role::Responder(id) => match state.responders.iter().position(|r| r.id == *id) {
+                Some(at) => {
+                    // A session whose id the peer never acknowledged cannot be used,
+                    // unless it has used it itself in the meantime.
+                    let responder = state.responders.remove(at);
+                    unusable = responder
+                        .session()
+                        .and_then(|own| state.session_mut(own))
+                        .filter(|session| !session.ready)
+                        .map(|session| session.record.own_id.clone());
+                    true
+                }
+                None => false,
+            },
         };
         if !known {
             return;
         }
         state.last_error = Some(failure.to_string());
         tracing::warn!(ssp.peer = peer.domain, role = ?role, "handshake failed: {failure}");
+        let mut redirected = false;
         match role {
             Role::Initiator => {
                 state.redirect = None;
@@ -399,6 +433,8 @@ impl Sap {
                 if let (Some(url), true) = (redirect, state.redirects < MAX_REDIRECTS) {
                     state.redirects += 1;
                     state.redirect = Some(url.clone());
+                    state.login_not_before = now;
+                    redirected = true;
                 } else {
                     state.redirects = 0;
                     state.login_failures = state.login_failures.saturating_add(1);
@@ -415,13 +451,6 @@ impl Sap {
                 }
             }
             Role::Responder(_) => {
-                // A session whose id the peer never acknowledged cannot be used.
-                let unready: Vec<String> = state
-                    .sessions
-                    .iter()
-                    .filter(|s| !s.ready)
-                    .map(|s| s.record.own_id.clone())
-                    .collect();
                 // The peer may wait for ever; a session of ours frees its queue (6.7).
                 let counter = state
                     .last_counter
@@ -430,15 +459,18 @@ impl Sap {
                     state.last_counter = Some(now);
                     state.login_not_before = now;
                 }
-                for own_id in unready {
+                if let Some(own_id) = unusable {
                     self.drop_session(&peer.domain, &own_id);
                 }
                 if counter && *failure != Failure::Digest {
-                    self.connect(&peer.domain, now);
+                    self.want_session(&peer.domain, now);
                 }
             }
         }
         self.count(Count::HandshakeFailed);
+        if redirected {
+            self.connect(&peer.domain, now);
+        }
         self.pump(&peer.domain, now);
         self.schedule_peer(&peer.domain, now);
     }
@@ -478,20 +510,21 @@ impl Sap {
                 at: now,
             },
         );
-        self.connect(domain, now);
+        self.want_session(domain, now);
     }
 
     /// Whether the peer may use a session before its last step has reached us.
-    pub(super) fn awaits_last_step(&self, domain: &str) -> bool {
+    pub(super) fn awaits_last_step(&self, domain: &str, now: Time) -> bool {
         self.peers
             .get(domain)
             .and_then(|state| state.initiator.as_ref())
-            .is_some_and(Initiator::is_logged_in)
+            .is_some_and(|initiator| initiator.just_logged_in(now, HOLD))
     }
 
-    /// The peer with an open handshake of this transaction id; LoginResponse does
-    /// not say who sends it.
-    fn handshake_owner(&self, transaction: &Transaction) -> Option<String> {
+    /// The peer with an open handshake of this transaction id. `LoginResponse` does
+    /// not say who sends it; if it brings a session id, that has the peer's domain,
+    /// which tells apart peers that number their handshakes alike.
+    fn handshake_owner(&self, transaction: &Transaction, primitive: &Primitive) -> Option<String> {
         let owns = |state: &super::peer::PeerState| match transaction.mode {
             Mode::Response => state
                 .initiator
@@ -502,6 +535,20 @@ impl Sap {
                 .iter()
                 .any(|responder| responder.id == transaction.id),
         };
+        let named = match primitive {
+            Primitive::LoginResponse(response) => response
+                .session
+                .as_deref()
+                .and_then(|session| session.split_once('@'))
+                .and_then(|(_, domain)| self.settings.peer_of(&domain.to_ascii_lowercase()))
+                .map(|peer| peer.domain.clone()),
+            _ => None,
+        };
+        if let Some(named) = named
+            && self.peers.get(&named).is_some_and(owns)
+        {
+            return Some(named);
+        }
         self.peers
             .iter()
             .find(|(_, state)| owns(state))

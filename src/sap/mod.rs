@@ -17,12 +17,15 @@ pub mod effect;
 pub mod element;
 mod express;
 mod handshake;
+mod message_ids;
 pub mod outbox;
 mod peer;
 mod posting;
 pub mod random;
 mod receive;
+mod report;
 mod request;
+mod requestor;
 mod response;
 pub mod session;
 pub mod settings;
@@ -31,6 +34,7 @@ pub mod split;
 mod tests;
 mod timers;
 pub mod transaction;
+mod understood;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -64,11 +68,12 @@ pub struct Sap {
     flights: HashMap<u64, Flight>,
     /// Handshake steps waiting for their time.
     steps: HashMap<u64, posting::PendingStep>,
-    /// `(peer, message id)` to the peer's own transaction id, for dialects that
-    /// want reports under it.
+    /// `(peer, message id or invitation)` to the peer's own transaction id, for
+    /// dialects that want reports under it.
     reports: HashMap<(String, String), String>,
     /// Answered requests, the oldest first.
     answered: VecDeque<u64>,
+    message_ids: message_ids::MessageIds,
     /// Unique to this run: prefix of our transaction ids.
     run: String,
     last: u64,
@@ -98,6 +103,7 @@ impl Sap {
             steps: HashMap::new(),
             reports: HashMap::new(),
             answered: VecDeque::new(),
+            message_ids: message_ids::MessageIds::default(),
             run,
             last: 0,
             effects: VecDeque::new(),
@@ -137,6 +143,7 @@ impl Sap {
         } else if let Some(rest) = key.strip_prefix(transaction::PREFIX) {
             let record: Record = serde_json::from_slice(value).map_err(bad)?;
             self.remember_report(&record);
+            self.remember_message_id(&record);
             self.table.restore(number(rest)?, record);
         }
         Ok(())
@@ -178,7 +185,7 @@ impl Sap {
                 .get(&domain)
                 .is_some_and(|peer| peer.connect_always)
             {
-                self.connect(&domain, now);
+                self.want_session(&domain, now);
             }
             self.pump(&domain, now);
             self.schedule_peer(&domain, now);

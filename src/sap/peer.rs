@@ -44,6 +44,8 @@ pub(super) struct PeerState {
     /// Handshakes of ours that failed in a row.
     pub(super) login_failures: u32,
     pub(super) login_not_before: Time,
+    /// A session is to come about even with an empty queue.
+    pub(super) wanted: bool,
     /// Where the peer redirected our next handshake, and how often in a row.
     pub(super) redirect: Option<String>,
     pub(super) redirects: u32,
@@ -110,6 +112,7 @@ impl PeerState {
             next_expiry: None,
             login_failures: 0,
             login_not_before: Time::default(),
+            wanted: false,
             redirect: None,
             redirects: 0,
             closed: 0,
@@ -228,6 +231,10 @@ impl Sap {
         };
         let session = state.sessions.remove(at);
         let none_left = state.ready_session().is_none();
+        if none_left {
+            let settings = self.settings.peers.get(domain);
+            state.wanted |= settings.is_some_and(|peer| peer.connect_always);
+        }
         self.effect(Effect::Write(session.record.delete()));
         if none_left {
             self.effect(Effect::PeerState(domain.to_owned(), false));

@@ -137,6 +137,9 @@ impl Sap {
                 return;
             };
             if state.outbox.is_empty() {
+                if state.wanted {
+                    self.connect(domain, now);
+                }
                 return;
             }
             let Some(session) = state

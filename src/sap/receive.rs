@@ -161,7 +161,7 @@ impl Sap {
             tracing::warn!(ssp.session = id, "unknown session");
             return Err(Verdict::Forbidden);
         };
-        if self.awaits_last_step(&peer.domain) {
+        if self.awaits_last_step(&peer.domain, now) {
             // Step 6 may have been overtaken (6.6, I3).
             return Err(Verdict::Busy(Some(1_000)));
         }

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::element::{Delivered, Element, RequestId, Time, Token};
 use super::outbox::Item;
+use super::report::about;
 use super::settings::Route;
 use super::transaction::{Origin, Part, Place, Record, State};
 use super::{Count, Effect, Outcome, Peer, Sap, express, split, timers};
@@ -46,6 +47,8 @@ impl Sap {
         if let Some(number) = self.table.by_origin(&origin) {
             return self.repeat_answer(peer, number, transaction, now);
         }
+        let transaction = self.understood(peer, transaction);
+        let transaction = transaction.as_ref();
         let Some(facts) = primitive::facts(&transaction.name) else {
             tracing::warn!(ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name, "unknown primitive");
             return self.refuse(origin, transaction, Status::new(Code::NOT_SUPPORTED), now);
@@ -313,7 +316,7 @@ impl Sap {
             } else {
                 State::Pending
             },
-            message: transaction.peek.message_id.clone(),
+            message: about(transaction),
             report_to: self.report_to(transaction),
             fingerprint: fingerprint(transaction),
         };
@@ -419,11 +422,19 @@ impl Sap {
                     }));
                 }
                 let (mode, id) = self.outgoing_id(incoming, &peer);
-                let raw = match primitive {
-                    Some(primitive) => express::typed(&peer, primitive),
-                    None => express::raw(&peer, &transaction.raw)
-                        .map_err(|error| Status::new(Code::BAD_REQUEST).because(error))?,
+                let message_id = match &transaction.peek.message_id {
+                    Some(message_id) if message && peer.dialect.unique_message_ids => {
+                        self.message_ids.next(&domain, message_id, &id, now)
+                    }
+                    _ => None,
                 };
+                let raw = express::request(
+                    &peer,
+                    primitive,
+                    &transaction.raw,
+                    &incoming.from_domain,
+                    message_id,
+                )?;
                 let via = peer.dialect.via.then(|| {
                     transaction.via.as_ref().map_or_else(
                         || self.settings.domain.clone(),
@@ -460,7 +471,9 @@ impl Sap {
                 };
                 if message {
                     // A service element delivers, and ends, each copy by itself.
-                    targets.iter().for_each(|_| self.count(Count::Accepted));
+                    for _ in targets {
+                        self.count(Count::Accepted);
+                    }
                 }
                 let request = RequestId(self.table.next_number(now));
                 let peek = &transaction.peek;
@@ -486,12 +499,12 @@ impl Sap {
     /// Our transaction id; for reports to some dialects the peer's own.
     fn outgoing_id(&mut self, incoming: &Incoming<'_>, peer: &Peer) -> (Mode, String) {
         let transaction = &incoming.transaction;
-        if incoming.kind == Kind::Notice && peer.dialect.reports_as_response {
-            if let Some(message) = &transaction.peek.message_id {
-                if let Some(id) = self.reports.get(&(peer.domain.clone(), message.clone())) {
-                    return (Mode::Response, id.clone());
-                }
-            }
+        if incoming.kind == Kind::Notice
+            && peer.dialect.reports_as_response
+            && let Some(about) = about(transaction)
+            && let Some(id) = self.reports.get(&(peer.domain.clone(), about))
+        {
+            return (Mode::Response, id.clone());
         }
         self.last += 1;
         (Mode::Request, format!("{}-{}", self.run, self.last))
@@ -544,47 +557,7 @@ impl Sap {
             fingerprint: 0,
         };
         let _ = self.table.insert(number, record);
-        self.finish(number, answer, now);
-    }
-
-    /// The sender, if he wants to hear what becomes of the message.
-    fn report_to(&self, transaction: &Transaction) -> Option<Address> {
-        if transaction.name != "SendMessageRequest" {
-            return None;
-        }
-        let wanted = std::str::from_utf8(&transaction.raw).is_ok_and(|raw| {
-            let tag = raw.split('>').next().unwrap_or_default();
-            tag.split_once("deliveryReport=").is_some_and(|(_, value)| {
-                value
-                    .get(1..4)
-                    .is_some_and(|value| value.eq_ignore_ascii_case("yes"))
-            })
-        });
-        wanted.then(|| {
-            transaction
-                .peek
-                .sender
-                .clone()
-                .or_else(|| transaction.peek.user.clone())
-        })?
-    }
-
-    /// Keeps the transaction id under which a peer wants the report.
-    pub(super) fn remember_report(&mut self, record: &Record) {
-        let (Origin::Peer { peer, id }, Some(message), Some(_)) =
-            (&record.origin, &record.message, &record.report_to)
-        else {
-            return;
-        };
-        if self
-            .settings
-            .peers
-            .get(peer)
-            .is_some_and(|peer| peer.dialect.reports_as_response)
-        {
-            self.reports
-                .insert((peer.clone(), message.clone()), id.clone());
-        }
+        self.finish(number, &answer, now);
     }
 
     /// The peer asks again: same answer, no second effect.
@@ -640,7 +613,7 @@ fn conversation(transaction: &Transaction, targets: &[Address]) -> Option<String
 }
 
 /// Of requestor and content: the same request seen twice on its way is in a loop.
-fn fingerprint(transaction: &Transaction) -> u64 {
+pub(super) fn fingerprint(transaction: &Transaction) -> u64 {
     let mut hasher = DefaultHasher::new();
     transaction.peek.user.hash(&mut hasher);
     transaction.peek.service.hash(&mut hasher);

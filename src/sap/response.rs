@@ -2,6 +2,8 @@
 
 use super::element::{Element, RequestId, Time};
 use super::outbox::Item;
+use super::report::is_reported_on;
+use super::request::fingerprint;
 use super::transaction::{Origin, Place, State};
 use super::{Count, Effect, Peer, Sap, express, split, timers};
 use crate::ssp::common::{MessageInfo, MetaInfo, Recipient, Sender, User};
@@ -9,6 +11,7 @@ use crate::ssp::datetime::DateTime;
 use crate::ssp::envelope::{Transaction, decode_fragment};
 use crate::ssp::primitive::message::{DeliveryResult, DeliveryStatusReport};
 use crate::ssp::primitive::session::KeepAliveRequest;
+use crate::ssp::primitive::{self, Kind};
 use crate::ssp::{Address, Code, Mode, Primitive, Status};
 
 /// Answered requests remembered at most, whatever the duplicate window: bounds the
@@ -27,16 +30,27 @@ impl Sap {
             transaction.name.as_ref(),
             "DeliveryStatusReport" | "InviteResponse"
         ) {
-            let number = self.table.next_number(now);
+            // Several may come under one id; the same one comes again if our
+            // acknowledgement was lost.
             let mut report = transaction.clone();
             report.mode = Mode::Request;
-            report.id = format!("{}/{number}", transaction.id);
+            report.id = format!("{}/{:016x}", transaction.id, fingerprint(transaction));
             return self.peer_request(peer, "", &report, now);
         }
         let Some(number) = self.table.by_place(&place) else {
             tracing::debug!(ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name, "response nobody asked for");
             return self.count(Count::Unasked);
         };
+        let transaction = self.understood(peer, transaction);
+        let answers = match primitive::facts(&transaction.name) {
+            Some(facts) => matches!(facts.kind, Kind::Response | Kind::Notice),
+            None => false,
+        };
+        if !answers {
+            // It must not be handed on as an answer: who knows what it does there.
+            tracing::warn!(ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name, "this is no answer");
+            return self.request_failed(&peer.domain, &transaction.id, Code::INTERNAL, now);
+        }
         let Ok(raw) = std::str::from_utf8(&transaction.raw) else {
             return;
         };
@@ -107,7 +121,7 @@ impl Sap {
         }
         if let [(_, answer)] = answers.as_slice() {
             let answer = answer.clone();
-            return self.finish_raw(number, answer, now);
+            return self.finish_raw(number, &answer, now);
         }
         let parts: Vec<(Vec<Address>, Primitive)> = answers
             .into_iter()
@@ -118,16 +132,16 @@ impl Sap {
             })
             .collect();
         let answer = split::join(&record.name, record.message.as_deref(), &parts);
-        self.finish(number, answer, now);
+        self.finish(number, &answer, now);
     }
 
-    pub(super) fn finish(&mut self, number: u64, answer: Primitive, now: Time) {
-        self.finish_raw(number, answer.to_xml(None), now);
+    pub(super) fn finish(&mut self, number: u64, answer: &Primitive, now: Time) {
+        self.finish_raw(number, &answer.to_xml(None), now);
     }
 
-    fn finish_raw(&mut self, number: u64, answer: String, now: Time) {
-        self.close(number, Some(answer.clone()), now);
-        self.send_answer(number, &answer, now);
+    fn finish_raw(&mut self, number: u64, answer: &str, now: Time) {
+        self.close(number, Some(answer.to_owned()), now);
+        self.send_answer(number, answer, now);
     }
 
     /// Ends a request and keeps it for the duplicate window.
@@ -424,7 +438,7 @@ impl Sap {
         let window = match self.table.get(number) {
             // A report may still have to find the peer's transaction id.
             Some(record)
-                if record.report_to.is_some() && self.wants_reports_as_response(&record.origin) =>
+                if is_reported_on(record) && self.wants_reports_as_response(&record.origin) =>
             {
                 self.settings.default_validity
             }

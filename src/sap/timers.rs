@@ -93,13 +93,14 @@ impl Sap {
         for responder in &state.responders {
             at(responder.deadline);
         }
-        if !state.outbox.is_empty() {
-            if state.outbox.not_before > now {
-                at(state.outbox.not_before);
-            }
-            if state.ready_session().is_none() && state.login_not_before > now {
-                at(state.login_not_before);
-            }
+        if !state.outbox.is_empty() && state.outbox.not_before > now {
+            at(state.outbox.not_before);
+        }
+        if (state.wanted || !state.outbox.is_empty())
+            && state.ready_session().is_none()
+            && state.login_not_before > now
+        {
+            at(state.login_not_before);
         }
         if let Some(expiry) = state.next_expiry {
             at(expiry);

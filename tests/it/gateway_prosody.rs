@@ -71,6 +71,8 @@ fn romeo() -> Address {
 async fn messages_presence_and_receipts_cross_three_domains_to_xmpp_and_back() {
     let (cluster, prosody) = spine().await;
     let mut romeo_user = XmppUser::login(&prosody, ROMEO, "pw").await;
+    // Only clients that have asked for the roster hear of subscriptions.
+    romeo_user.tell(&json!({"do": "roster"}));
     romeo_user.tell(&json!({"do": "presence"}));
     let mut alice = cluster
         .node("village.test")
@@ -93,19 +95,15 @@ async fn messages_presence_and_receipts_cross_three_domains_to_xmpp_and_back() {
     assert_eq!(asked["from"], "alice@village.test");
     romeo_user.tell(&json!({"do": "subscribed", "to": "alice@village.test"}));
     until(&mut alice, "romeo online", |event| match event {
-        Event::Presence {
-            user,
-            online: Some(true),
-            ..
-        } if *user == romeo() => Some(()),
+        Event::Presence { user, presence } if *user == romeo() && presence.online == Some(true) => {
+            Some(())
+        }
         _ => None,
     })
     .await;
     romeo_user.tell(&json!({"do": "presence", "show": "away", "status": "lunch"}));
     until(&mut alice, "romeo away", |event| match event {
-        Event::Presence {
-            text: Some(text), ..
-        } if text == "lunch" => Some(()),
+        Event::Presence { presence, .. } if presence.text.as_deref() == Some("lunch") => Some(()),
         _ => None,
     })
     .await;
@@ -140,7 +138,7 @@ async fn messages_presence_and_receipts_cross_three_domains_to_xmpp_and_back() {
     .await;
     romeo_user
         .wait("the receipt", |e| {
-            e["event"] == "receipt" && e["for"] == "r1"
+            e["event"] == "receipt" && e["of"] == "r1"
         })
         .await;
 

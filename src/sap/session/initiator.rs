@@ -21,6 +21,7 @@ pub struct Initiator {
     token: Token,
     state: State,
     ttl: u64,
+    timeout: u64,
     /// When the handshake has failed for lack of progress.
     pub deadline: Time,
 }
@@ -31,8 +32,8 @@ enum State {
     TokenSent,
     /// I2
     LoginSent,
-    /// I3, with our own session id.
-    LoggedIn(String),
+    /// I3, with our own session id, since when.
+    LoggedIn(String, Time),
 }
 
 impl Initiator {
@@ -52,6 +53,7 @@ impl Initiator {
             token: token.clone(),
             state: State::TokenSent,
             ttl,
+            timeout,
             deadline: now.plus_millis(timeout),
         };
         let primitive = SendSecretToken {
@@ -70,15 +72,22 @@ impl Initiator {
         (initiator, step)
     }
 
-    /// Whether the handshake waits for step 2, which is matched by domain only.
-    pub fn awaits_token(&self) -> bool {
-        self.state == State::TokenSent
+    /// Whether our step of this number is the last one, still without its answer:
+    /// only then may it be repeated. An id that a peer has dealt with is fatal to
+    /// the deployed server's login.
+    pub fn awaits(&self, step: u8) -> bool {
+        let last = match self.state {
+            State::TokenSent => 1,
+            State::LoginSent => 3,
+            State::LoggedIn(..) => 5,
+        };
+        step == last
     }
 
-    /// Whether our own session id is out, so that the peer may use the session
-    /// before its step 6 has arrived.
-    pub fn is_logged_in(&self) -> bool {
-        matches!(self.state, State::LoggedIn(_))
+    /// Whether our own session id has been out for less than `millis`, so that the
+    /// peer may use the session before its step 6 has arrived.
+    pub fn just_logged_in(&self, now: Time, millis: u64) -> bool {
+        matches!(self.state, State::LoggedIn(_, since) if now.since(since) < millis)
     }
 
     /// Step 2.
@@ -88,6 +97,7 @@ impl Initiator {
             return Progress::Wait;
         }
         self.state = State::LoginSent;
+        self.deadline = now.plus_millis(self.timeout);
         let primitive = LoginRequest {
             service: Address::service(&self.own_domain),
             time_to_live: Some(seconds(self.ttl)),
@@ -106,7 +116,7 @@ impl Initiator {
     ) -> Progress {
         match self.state {
             State::TokenSent => Progress::Failed(Failure::Misbehaved("step 4 before step 2"), None),
-            State::LoggedIn(_) => Progress::Wait,
+            State::LoggedIn(..) => Progress::Wait,
             State::LoginSent if !verify(&theirs.digest, &self.token, &peer.password) => {
                 Progress::Failed(
                     Failure::Digest,
@@ -116,7 +126,8 @@ impl Initiator {
             State::LoginSent => {
                 let session = format!("{}@{}", random.hex(8), self.own_domain);
                 self.ttl = shorter(self.ttl, theirs.time_to_live);
-                self.state = State::LoggedIn(session.clone());
+                self.state = State::LoggedIn(session.clone(), now);
+                self.deadline = now.plus_millis(self.timeout);
                 let primitive = LoginResponse {
                     session: Some(session),
                     time_to_live: Some(seconds(self.ttl)),
@@ -145,7 +156,7 @@ impl Initiator {
                 None,
             );
         }
-        let (State::LoggedIn(own_id), Some(peer_id)) = (&self.state, &theirs.session) else {
+        let (State::LoggedIn(own_id, _), Some(peer_id)) = (&self.state, &theirs.session) else {
             return Progress::Failed(
                 Failure::Misbehaved("step 6 out of order or without a session id"),
                 None,
@@ -175,7 +186,7 @@ impl Initiator {
     }
 }
 
-/// A LoginResponse that ends a handshake.
+/// A `LoginResponse` that ends a handshake.
 pub(super) fn refusal(code: Code) -> LoginResponse {
     LoginResponse {
         session: None,

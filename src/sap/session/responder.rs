@@ -25,6 +25,7 @@ pub struct Responder {
     last: Step,
     state: State,
     ttl: u64,
+    timeout: u64,
     /// When the handshake has failed for lack of progress.
     pub deadline: Time,
 }
@@ -36,7 +37,7 @@ enum State {
     /// R2
     LoginSent,
     /// R3, with our own session id.
-    Established,
+    Established(String),
 }
 
 impl Responder {
@@ -72,16 +73,34 @@ impl Responder {
             last: step.clone(),
             state: State::TokenReturned,
             ttl,
+            timeout,
             deadline: now.plus_millis(timeout),
         };
         (responder, step)
     }
 
+    /// Whether our step of this number is the last one, still without its answer:
+    /// only then may it be repeated.
+    pub fn awaits(&self, step: u8) -> bool {
+        self.last.number == step
+    }
+
+    /// Our session id, once there is one.
+    pub fn session(&self) -> Option<&str> {
+        match &self.state {
+            State::Established(own_id) => Some(own_id),
+            State::TokenReturned | State::LoginSent => None,
+        }
+    }
+
     /// Step 1 once more, with the same transaction id: the answer is repeated if
-    /// it is the same question. Another token under the same id is an attack or a
-    /// peer that restarted; the first handshake stands.
-    pub fn token_again(&self, theirs: &SendSecretToken) -> Progress {
-        if self.state == State::TokenReturned && theirs.token == self.their_token {
+    /// it is the same question and the answer is out. Another token under the same
+    /// id is an attack or a peer that restarted; the first handshake stands.
+    pub fn token_again(&self, theirs: &SendSecretToken, now: Time) -> Progress {
+        if self.state == State::TokenReturned
+            && theirs.token == self.their_token
+            && self.last.at <= now
+        {
             Progress::Send(self.last.clone())
         } else {
             Progress::Wait
@@ -90,7 +109,7 @@ impl Responder {
 
     /// Step 3.
     pub fn login(&mut self, peer: &Peer, theirs: &LoginRequest, now: Time) -> Progress {
-        match self.state {
+        match &self.state {
             State::TokenReturned if !verify(&theirs.digest, &self.token, &peer.password) => {
                 Progress::Failed(
                     Failure::Digest,
@@ -100,6 +119,7 @@ impl Responder {
             State::TokenReturned => {
                 self.ttl = shorter(self.ttl, theirs.time_to_live);
                 self.state = State::LoginSent;
+                self.deadline = now.plus_millis(self.timeout);
                 let primitive = LoginRequest {
                     service: Address::service(&self.own_domain),
                     time_to_live: Some(seconds(self.ttl)),
@@ -109,7 +129,7 @@ impl Responder {
                 Progress::Send(self.last.clone())
             }
             State::LoginSent => Progress::Send(self.last.clone()),
-            State::Established => Progress::Wait,
+            State::Established(_) => Progress::Wait,
         }
     }
 
@@ -131,11 +151,12 @@ impl Responder {
             );
         }
         match (&self.state, &theirs.session) {
-            (State::Established, _) => Progress::Send(self.last.clone()),
+            (State::Established(_), _) => Progress::Send(self.last.clone()),
             (State::LoginSent, Some(peer_id)) => {
                 let own_id = format!("{}@{}", random.hex(8), self.own_domain);
                 let ttl = shorter(self.ttl, theirs.time_to_live);
-                self.state = State::Established;
+                self.state = State::Established(own_id.clone());
+                self.deadline = now.plus_millis(self.timeout);
                 let primitive = LoginResponse {
                     session: Some(own_id.clone()),
                     time_to_live: Some(seconds(ttl)),

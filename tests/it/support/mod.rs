@@ -3,7 +3,9 @@
 // Not every suite uses all of it.
 #![allow(dead_code)]
 
+pub mod alone;
 pub(crate) mod cluster;
+pub mod peer;
 pub mod prosody;
 pub mod script;
 pub mod xmpp_user;

@@ -1,0 +1,31 @@
+# wvgate in a small image: docker build -t wvgate .
+# The stage "prosody" is the XMPP server of docker-compose.yml.
+
+FROM rust:1-bookworm AS build
+WORKDIR /src
+COPY . .
+RUN cargo build --release --locked && strip target/release/wvgate
+
+FROM debian:bookworm-slim AS prosody
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends prosody \
+    && rm -rf /var/lib/apt/lists/*
+COPY config/docker/prosody.cfg.lua /etc/prosody/prosody.cfg.lua
+COPY config/docker/prosody-entry.sh /usr/local/bin/prosody-entry
+USER prosody
+EXPOSE 5222
+ENTRYPOINT ["/usr/local/bin/prosody-entry"]
+
+FROM debian:bookworm-slim AS wvgate
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --no-create-home wvgate \
+    && install -d -o wvgate -m 750 /var/lib/wvgate /etc/wvgate/certs
+COPY --from=build /src/target/release/wvgate /usr/local/bin/wvgate
+USER wvgate
+VOLUME /var/lib/wvgate
+# SSP, and /live, /ready and /metrics where [admin] says so.
+EXPOSE 5280 9280
+ENTRYPOINT ["wvgate"]
+CMD ["run", "--config", "/etc/wvgate/wvgate.toml"]

@@ -1,0 +1,376 @@
+"""What a Wireless Village user and an XMPP user do with each other, checked step by step.
+
+    scenario.py --wvgate PROGRAM --village CONFIG --relay CONFIG --xmpp CONFIG --c2s-port PORT
+
+The three nodes and the XMPP server run already; they are those of config/demo, or the like
+on other ports. romeo@xmpp.test is an XMPP client (tests/support/xmpp_user.py), alice of
+village.test a client of the home domain (`wvgate chat alice --json`).
+
+Prints a line per step, `ok N what happened`, and below it the hops of the message as the
+nodes saw them. Ends with 1 at the first thing that does not happen in time, and says which.
+`make demo` and the tests run the same file.
+"""
+
+import argparse
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 30.0
+ALICE = "wv:alice@village.test"
+ROMEO = "wv:romeo@xmpp.test"
+ALICE_JID = "alice@village.test"
+ROMEO_JID = "romeo@xmpp.test"
+
+
+class Failed(Exception):
+    """Something that should have happened did not."""
+
+
+class Actor:
+    """A process that takes one JSON command per line and tells one JSON event per line."""
+
+    def __init__(self, name, command, environment=None):
+        self.name = name
+        self.seen = []
+        self.events = queue.Queue()
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=os.getcwd(),
+            env={**os.environ, **(environment or {})},
+        )
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self):
+        for line in self.process.stdout:
+            line = line.strip()
+            if not line:
+                continue
+            try:
+                self.events.put(json.loads(line))
+            except ValueError:
+                self.events.put({"event": "unreadable", "line": line})
+        self.events.put(None)
+
+    def tell(self, **command):
+        try:
+            self.process.stdin.write(json.dumps(command) + "\n")
+            self.process.stdin.flush()
+        except OSError as error:
+            raise Failed(f"{self.name} has ended: {error}") from error
+
+    def wait(self, what, wanted):
+        """The first event, past or coming, that `wanted` accepts; the others are kept."""
+        for at, event in enumerate(self.seen):
+            if wanted(event):
+                return self.seen.pop(at)
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                event = self.events.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                raise Failed(f"{self.name} did not see {what}; {self.account()}") from None
+            if event is None:
+                raise Failed(f"{self.name} ended before it saw {what}; {self.account()}")
+            if wanted(event):
+                return event
+            self.seen.append(event)
+
+    def account(self):
+        if not self.seen:
+            return "it saw nothing else"
+        lines = [json.dumps(event) for event in self.seen[-12:]]
+        return "it saw instead:\n    " + "\n    ".join(lines)
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+class Scenario:
+    def __init__(self, options):
+        self.options = options
+        self.number = 0
+        self.step_name = "start"
+        self.run = uuid.uuid4().hex[:8]
+        self.alice = None
+        self.romeo = None
+
+    # ------------------------------------------------------------------ what is shown
+
+    def step(self, name):
+        self.step_name = name
+        self.began = time.monotonic()
+
+    def done(self):
+        self.number += 1
+        took = time.monotonic() - self.began
+        print(f"ok {self.number:2} {self.step_name}  ({took:.1f} s)", flush=True)
+
+    def note(self, text):
+        print(f"      {text}", flush=True)
+
+    def hops(self, message, *stanzas):
+        """The way of a message over all nodes, in the order of time."""
+        traces = []
+        for name in ("village", "relay", "xmpp"):
+            found = self.explain(name, message)
+            if name == "xmpp":
+                for stanza in stanzas:
+                    found += self.explain(name, stanza)
+            traces += [(trace["time"], at, name, trace) for at, trace in enumerate(found)]
+        shown = set()
+        for _, _, name, trace in sorted(traces, key=lambda entry: entry[:2]):
+            arrow = {"in": "<-", "out": "->"}.get(trace["direction"], "  ")
+            line = (
+                f"{clock(trace['time'])}  {name:8}{arrow} {trace.get('peer', ''):13}"
+                f"{trace['primitive']:22}{trace['what']}"
+            )
+            if trace.get("transaction"):
+                line += f", transaction {trace['transaction']}"
+            # The same event may be remembered under the message and under the stanza.
+            if line not in shown:
+                shown.add(line)
+                self.note(line)
+
+    def explain(self, node, message):
+        config = getattr(self.options, node)
+        command = [self.options.wvgate, "explain", message, "--format", "json"]
+        command += ["--config", config]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        if result.returncode != 0:
+            raise Failed(f"{node} cannot explain {message}: {result.stderr.strip()}")
+        traces = json.loads(result.stdout)
+        if not traces:
+            raise Failed(f"{node} does not remember message {message}")
+        return traces
+
+    # ------------------------------------------------------------------ the two users
+
+    def enter(self):
+        options = self.options
+        self.step("romeo logs in at his XMPP server, alice at her home domain")
+        self.romeo = Actor(
+            "romeo",
+            [
+                sys.executable,
+                str(ROOT / "tests/support/xmpp_user.py"),
+                ROMEO_JID,
+                "romeo",
+                str(options.c2s_port),
+            ],
+        )
+        ready = self.romeo.wait("his login", lambda e: e["event"] in ("ready", "failed"))
+        if ready["event"] != "ready":
+            raise Failed(f"romeo cannot log in: {ready}")
+        # As clients do: without the roster he would not be told of approvals (RFC 6121, 2.1.6).
+        self.romeo.tell(do="roster")
+        self.romeo.wait("his roster", lambda e: e["event"] == "roster")
+        self.romeo.tell(do="presence")
+        self.alice = Actor(
+            "alice",
+            [options.wvgate, "chat", "alice", "--json", "--config", options.village],
+            {"WVGATE_PASSWORD": "alice"},
+        )
+        self.alice.wait("her login", lambda e: e["event"] == "ready")
+        self.done()
+
+    def alice_watches_romeo(self):
+        self.step("alice asks to see romeo's presence; he allows it, and she sees him online")
+        self.alice.tell(do="subscribe", user=ROMEO)
+        self.romeo.wait(
+            "alice's subscription",
+            lambda e: e["event"] == "presence"
+            and e["type"] == "subscribe"
+            and e["from"] == ALICE_JID,
+        )
+        self.romeo.tell(do="subscribed", to=ALICE_JID)
+        seen = self.alice.wait(
+            "romeo online",
+            lambda e: e["event"] == "presence" and e["user"] == ROMEO and e.get("online"),
+        )
+        self.done()
+        self.note(f"alice sees: {shown(seen)}")
+
+    def romeo_goes_away(self):
+        self.step("romeo goes away, and alice sees it")
+        self.romeo.tell(do="presence", show="away", status="in the orchard")
+        seen = self.alice.wait(
+            "romeo away",
+            lambda e: e["event"] == "presence"
+            and e["user"] == ROMEO
+            and e.get("availability") == "not_available"
+            and e.get("text") == "in the orchard",
+        )
+        self.done()
+        self.note(f"alice sees: {shown(seen)}")
+
+    def alice_writes(self):
+        self.step("alice sends romeo a message and asks for a report; he gets it")
+        message = f"demo-{self.run}"
+        text = "Wherefore art thou? <3 & more"
+        self.alice.tell(do="message", to=ROMEO, text=text, report=True, id=message)
+        got = self.romeo.wait(
+            "alice's message",
+            lambda e: e["event"] == "message" and e.get("body") == text,
+        )
+        if bare(got["from"]) != ALICE_JID:
+            raise Failed(f"the message came from {got['from']}")
+        sent = self.alice.wait(
+            "the answer to her message",
+            lambda e: e["event"] == "sent" and e["id"] == message,
+        )
+        if sent["status"] != 200:
+            raise Failed(f"her message was answered {sent}")
+        self.done()
+        self.step("the receipt of romeo's client comes back to alice as a delivery report")
+        report = self.alice.wait(
+            "the delivery report",
+            lambda e: e["event"] == "report" and e["id"] == message,
+        )
+        if report["status"] != 200:
+            raise Failed(f"the report says {report}")
+        self.done()
+        self.hops(message, got["id"])
+
+    def romeo_answers(self):
+        self.step("romeo answers and asks for a receipt; alice gets the message, he the receipt")
+        text = "By a name I know not how to tell thee"
+        stanza = f"stanza-{self.run}"
+        self.romeo.tell(do="message", to=ALICE_JID, body=text, id=stanza, receipt=True)
+        got = self.alice.wait(
+            "romeo's message",
+            lambda e: e["event"] == "message" and e["text"] == text,
+        )
+        if got["from"] != ROMEO:
+            raise Failed(f"the message came from {got['from']}")
+        receipt = self.romeo.wait(
+            "the receipt",
+            lambda e: e["event"] == "receipt" and e.get("of") == stanza,
+        )
+        if bare(receipt["from"]) != ALICE_JID:
+            raise Failed(f"the receipt came from {receipt['from']}")
+        self.done()
+        self.hops(got["id"], stanza, receipt["id"])
+
+    def romeo_watches_alice(self):
+        self.step("romeo asks to see alice's presence; she allows it, and he sees her online")
+        self.romeo.tell(do="subscribe", to=ALICE_JID)
+        self.alice.wait(
+            "romeo's wish",
+            lambda e: e["event"] == "authorization_request" and e["user"] == ROMEO,
+        )
+        self.alice.tell(do="authorize", user=ROMEO, accept=True)
+        self.romeo.wait(
+            "alice's approval",
+            lambda e: e["event"] == "presence"
+            and e["type"] == "subscribed"
+            and bare(e["from"]) == ALICE_JID,
+        )
+        self.romeo.wait(
+            "alice online",
+            lambda e: e["event"] == "presence"
+            and e["type"] == "available"
+            and bare(e["from"]) == ALICE_JID,
+        )
+        self.done()
+        self.step("alice changes her status text, and romeo sees it")
+        text = "on the balcony"
+        self.alice.tell(do="presence", text=text)
+        seen = self.romeo.wait(
+            "alice's status text",
+            lambda e: e["event"] == "presence"
+            and bare(e["from"]) == ALICE_JID
+            and e.get("status") == text,
+        )
+        self.done()
+        self.note(f"romeo sees: {seen['from']}, {seen['type']}, \"{seen['status']}\"")
+
+    def nobody_is_there(self):
+        self.step("alice's message to an XMPP user who does not exist comes back as an error")
+        message = f"lost-{self.run}"
+        self.alice.tell(do="message", to="wv:nobody@xmpp.test", text="hello?", id=message)
+        sent = self.alice.wait(
+            "the refusal", lambda e: e["event"] == "sent" and e["id"] == message
+        )
+        status = sent["status"]
+        if sent.get("details"):
+            status = sent["details"][0]["status"]
+        # XMPP servers do not tell users that do not exist from users that are away.
+        if status not in (531, 533):
+            raise Failed(f"the refusal says {sent}")
+        self.done()
+        self.note(f"alice is told: {status} {sent.get('description', '')}".rstrip())
+        self.step("romeo's message to a home-domain user who does not exist comes back as one")
+        stanza = f"stray-{self.run}"
+        self.romeo.tell(do="message", to="nobody@village.test", body="hello?", id=stanza)
+        error = self.romeo.wait(
+            "the error",
+            lambda e: e["event"] == "message" and e["type"] == "error" and e.get("id") == stanza,
+        )
+        if error["error"] != "item-not-found":
+            raise Failed(f"the error is {error['error']}")
+        self.done()
+        self.note(f"romeo is told: {error['error']}")
+
+    def play(self):
+        try:
+            self.enter()
+            self.alice_watches_romeo()
+            self.romeo_goes_away()
+            self.alice_writes()
+            self.romeo_answers()
+            self.romeo_watches_alice()
+            self.nobody_is_there()
+        except Failed as failure:
+            print(f"FAILED {self.step_name}: {failure}", flush=True)
+            return 1
+        finally:
+            for actor in (self.alice, self.romeo):
+                if actor is not None:
+                    actor.end()
+        print(f"all {self.number} steps done", flush=True)
+        return 0
+
+
+def bare(jid):
+    return jid.partition("/")[0]
+
+
+def clock(millis):
+    return time.strftime("%H:%M:%S", time.localtime(millis / 1000)) + f".{millis % 1000:03}"
+
+
+def shown(presence):
+    parts = ["online" if presence.get("online") else "offline"]
+    parts += [presence[key] for key in ("availability", "mood") if presence.get(key)]
+    if presence.get("text"):
+        parts.append(f"\"{presence['text']}\"")
+    return f"{presence['user']}, " + ", ".join(parts)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("wvgate", "village", "relay", "xmpp"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--c2s-port", type=int, required=True)
+    sys.exit(Scenario(parser.parse_args()).play())
+
+
+if __name__ == "__main__":
+    main()
