@@ -58,7 +58,14 @@ fn links_in_the_documents_lead_somewhere() {
 #[test]
 fn files_named_in_the_documents_exist() {
     let folders = [
-        "src/", "config/", "mappings/", "docs/", "scripts/", "tests/", "certs/", "packaging/",
+        "src/",
+        "config/",
+        "mappings/",
+        "docs/",
+        "scripts/",
+        "tests/",
+        "certs/",
+        "packaging/",
         "benches/",
     ];
     let mut seen = 0;
@@ -70,7 +77,11 @@ fn files_named_in_the_documents_exist() {
                 && !path.contains(['*', '<', '{', '…']);
             if is_path {
                 seen += 1;
-                assert!(root().join(path).exists(), "{} names {path}", file.display());
+                assert!(
+                    root().join(path).exists(),
+                    "{} names {path}",
+                    file.display()
+                );
             }
         }
     }
@@ -97,7 +108,7 @@ fn commands_named_in_the_documents_exist() {
             }
         }
     }
-    for expected in ["run", "check", "chat", "explain", "status", "user"] {
+    for expected in ["run", "reload", "chat", "explain", "status", "user"] {
         assert!(commands.contains(expected), "{commands:?}");
     }
     for command in &commands {
@@ -230,14 +241,21 @@ fn the_containers_configurations_load_and_reach_each_other() {
         assert!(compose.contains(&mount));
         let text = read(&format!("config/docker/{name}.toml"))
             .replace("/etc/wvgate/", &format!("{}/", folder.0.display()))
-            .replace("/var/lib/wvgate", &folder.0.join(name).display().to_string());
+            .replace(
+                "/var/lib/wvgate",
+                &folder.0.join(name).display().to_string(),
+            );
         let file = folder.0.join(format!("{name}.toml"));
         fs::write(&file, text).unwrap();
         let loaded = Config::load(&file, Vec::new()).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(loaded.warnings, Vec::new());
         assert_eq!(loaded.config.node.domain, format!("{name}.test"));
         for peer in &loaded.config.peer {
-            let url = format!("https://{}:{}/", peer.domain, loaded.config.ssp.listen.port());
+            let url = format!(
+                "https://{}:{}/",
+                peer.domain,
+                loaded.config.ssp.listen.port()
+            );
             assert_eq!(peer.url.as_deref(), Some(url.as_str()));
         }
         if let Some(xmpp) = &loaded.config.xmpp {

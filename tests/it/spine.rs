@@ -73,7 +73,10 @@ fn presence_and_messages_travel_between_a_home_domain_and_xmpp_over_a_relay() {
     if !output.status.success() {
         let logs: Vec<String> = nodes.iter().map(tail).collect();
         let complaints = String::from_utf8_lossy(&output.stderr);
-        panic!("the scenario failed:\n{told}\n{complaints}\n{}", logs.join("\n"));
+        panic!(
+            "the scenario failed:\n{told}\n{complaints}\n{}",
+            logs.join("\n")
+        );
     }
     let done: Vec<&str> = told
         .lines()
