@@ -2,7 +2,8 @@
 
 use super::element::{Element, RequestId, Time};
 use super::outbox::Item;
-use super::request::{fingerprint, is_reported_on};
+use super::report::is_reported_on;
+use super::request::fingerprint;
 use super::transaction::{Origin, Place, State};
 use super::{Count, Effect, Peer, Sap, express, split, timers};
 use crate::ssp::common::{MessageInfo, MetaInfo, Recipient, Sender, User};
@@ -120,7 +121,7 @@ impl Sap {
         }
         if let [(_, answer)] = answers.as_slice() {
             let answer = answer.clone();
-            return self.finish_raw(number, answer, now);
+            return self.finish_raw(number, &answer, now);
         }
         let parts: Vec<(Vec<Address>, Primitive)> = answers
             .into_iter()
@@ -131,16 +132,16 @@ impl Sap {
             })
             .collect();
         let answer = split::join(&record.name, record.message.as_deref(), &parts);
-        self.finish(number, answer, now);
+        self.finish(number, &answer, now);
     }
 
-    pub(super) fn finish(&mut self, number: u64, answer: Primitive, now: Time) {
-        self.finish_raw(number, answer.to_xml(None), now);
+    pub(super) fn finish(&mut self, number: u64, answer: &Primitive, now: Time) {
+        self.finish_raw(number, &answer.to_xml(None), now);
     }
 
-    fn finish_raw(&mut self, number: u64, answer: String, now: Time) {
-        self.close(number, Some(answer.clone()), now);
-        self.send_answer(number, &answer, now);
+    fn finish_raw(&mut self, number: u64, answer: &str, now: Time) {
+        self.close(number, Some(answer.to_owned()), now);
+        self.send_answer(number, answer, now);
     }
 
     /// Ends a request and keeps it for the duplicate window.

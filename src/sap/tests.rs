@@ -191,7 +191,7 @@ impl World {
         let expires = self.now.plus_seconds(86_400);
         let now = self.now;
         let domain = Address::new(from).domain().to_owned();
-        let token = Token(u64::from_str_radix(&id[1..], 10).unwrap());
+        let token = Token(id[1..].parse().unwrap());
         self.node(&domain)
             .sap
             .request(Element::Home, token, &message(from, to, id), expires, now);

@@ -153,10 +153,10 @@ impl Table {
         change(record);
         let write = Write::put_json(key(number), record);
         if was_pending && record.state != State::Pending {
-            if let Origin::Peer { peer, .. } = &record.origin {
-                if let Some(count) = self.pending.get_mut(peer) {
-                    *count = count.saturating_sub(1);
-                }
+            if let Origin::Peer { peer, .. } = &record.origin
+                && let Some(count) = self.pending.get_mut(peer)
+            {
+                *count = count.saturating_sub(1);
             }
             if self.by_fingerprint.get(&record.fingerprint) == Some(&number) {
                 self.by_fingerprint.remove(&record.fingerprint);

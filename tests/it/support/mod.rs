@@ -3,6 +3,7 @@
 // Not every suite uses all of it.
 #![allow(dead_code)]
 
+pub mod alone;
 pub(crate) mod cluster;
 pub mod peer;
 pub mod prosody;
