@@ -91,6 +91,14 @@ impl Snapshot {
     /// As Prometheus reads it.
     pub(super) fn text(&self, store: Stats, healthy: bool) -> String {
         let mut text = Text(String::new());
+        self.counters(&mut text);
+        self.peers(&mut text);
+        self.others(&mut text);
+        store_lines(&mut text, store, healthy);
+        text.0
+    }
+
+    fn counters(&self, text: &mut Text) {
         let mut last = "";
         for (name, value) in &self.counters {
             let family = name.split('{').next().unwrap_or(name);
@@ -117,6 +125,9 @@ impl Snapshot {
             "Requests that wait for an answer.",
             self.pending,
         );
+    }
+
+    fn peers(&self, text: &mut Text) {
         text.per_peer(
             "wvgate_peer_up",
             "Whether there is a session to send on.",
@@ -141,6 +152,9 @@ impl Snapshot {
             &self.peers,
             |peer| peer.pending,
         );
+    }
+
+    fn others(&self, text: &mut Text) {
         if !self.components.is_empty() {
             text.family(
                 "wvgate_xmpp_component_up",
@@ -162,43 +176,45 @@ impl Snapshot {
             );
         }
         text.one(
-            "wvgate_store_healthy",
-            "gauge",
-            "Whether the last commit succeeded.",
-            u8::from(healthy),
-        );
-        text.one(
-            "wvgate_store_commits_total",
-            "counter",
-            "Batches on disk.",
-            store.commits,
-        );
-        text.one(
-            "wvgate_store_transactions_total",
-            "counter",
-            "Disk transactions that carried them.",
-            store.transactions,
-        );
-        text.one(
-            "wvgate_store_records_total",
-            "counter",
-            "Records written or deleted.",
-            store.records,
-        );
-        text.one(
-            "wvgate_store_failed_total",
-            "counter",
-            "Batches that failed.",
-            store.failed,
-        );
-        text.one(
             "wvgate_uptime_seconds",
             "gauge",
             "Time since the start.",
             self.uptime / 1000,
         );
-        text.0
     }
+}
+
+fn store_lines(text: &mut Text, store: Stats, healthy: bool) {
+    text.one(
+        "wvgate_store_healthy",
+        "gauge",
+        "Whether the last commit succeeded.",
+        u8::from(healthy),
+    );
+    text.one(
+        "wvgate_store_commits_total",
+        "counter",
+        "Batches on disk.",
+        store.commits,
+    );
+    text.one(
+        "wvgate_store_transactions_total",
+        "counter",
+        "Disk transactions that carried them.",
+        store.transactions,
+    );
+    text.one(
+        "wvgate_store_records_total",
+        "counter",
+        "Records written or deleted.",
+        store.records,
+    );
+    text.one(
+        "wvgate_store_failed_total",
+        "counter",
+        "Batches that failed.",
+        store.failed,
+    );
 }
 
 struct Text(String);

@@ -1,6 +1,6 @@
 //! The control socket: made, guarded, served.
 
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,7 +23,6 @@ pub(super) async fn bind(path: &Path) -> Result<UnixListener, AdminError> {
         if UnixStream::connect(path).await.is_ok() {
             return Err(AdminError::Taken(path.to_owned()));
         }
-        use std::os::unix::fs::FileTypeExt;
         let kind = std::fs::symlink_metadata(path).map_err(failed)?.file_type();
         if !kind.is_socket() {
             let error = std::io::Error::other("a file that is no socket is in its place");

@@ -4,8 +4,8 @@ use clap::Args;
 use serde_json::Value;
 
 use super::output::{self, Format, aligned};
-use super::{Failure, Global, trace};
-use crate::admin::Request;
+use super::{Failure, Global, look, trace};
+use crate::admin::{Client, Request};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -26,11 +26,11 @@ pub(super) async fn explain(global: &Global, args: Explain) -> Result<(), Failur
     let request = Request::Explain {
         id: args.id.clone(),
     };
-    let value = global.connect().await?.ask(&request).await?;
+    let mut node = global.connect().await?;
+    let value = node.ask(&request).await?;
     let traces: &[Value] = value.as_array().map_or(&[], Vec::as_slice);
     if traces.is_empty() {
-        let why = "the node remembers nothing of it since its start";
-        return Err(Failure::Failed(format!("{}: {why}", args.id)));
+        return by_table(&mut node, &args).await;
     }
     if args.format == Format::Json {
         return output::json(&value);
@@ -47,4 +47,35 @@ pub(super) async fn explain(global: &Global, args: Explain) -> Result<(), Failur
     let mut rows = vec![headings.map(str::to_owned).to_vec()];
     rows.extend(traces.iter().map(trace::cells));
     output::print(&aligned(&rows))
+}
+
+/// What was answered at once leaves no trace, but a row in the Transaction Table.
+async fn by_table(node: &mut Client, args: &Explain) -> Result<(), Failure> {
+    let request = Request::Transactions { limit: usize::MAX };
+    let rows = node.ask(&request).await?;
+    let concerns = |row: &&Value| {
+        let within = |field: &str| {
+            row[field]
+                .as_str()
+                .is_some_and(|text| text.ends_with(&args.id))
+        };
+        let to = row["to"].as_array().into_iter().flatten();
+        row["message"] == args.id.as_str()
+            || within("from")
+            || to
+                .filter_map(Value::as_str)
+                .any(|to| to.ends_with(&args.id))
+    };
+    let rows: Vec<Value> = rows
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(concerns)
+        .cloned()
+        .collect();
+    if rows.is_empty() {
+        let why = "the node remembers nothing of it";
+        return Err(Failure::Failed(format!("{}: {why}", args.id)));
+    }
+    output::list(&Value::Array(rows), look::TRANSACTIONS, args.format)
 }

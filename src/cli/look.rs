@@ -52,6 +52,16 @@ pub(super) struct Queue {
     format: Format,
 }
 
+/// Columns of the Transaction Table.
+pub(super) const TRANSACTIONS: &[Column] = &[
+    ("RECEIVED", |row| time_field(row, "received")),
+    ("STATE", |row| field(row, "state")),
+    ("PRIMITIVE", |row| field(row, "primitive")),
+    ("FROM", |row| field(row, "from")),
+    ("TO", |row| field(row, "to")),
+    ("MESSAGE", |row| field(row, "message")),
+];
+
 pub(super) async fn status(global: &Global, format: Format) -> Result<(), Failure> {
     let value = global.connect().await?.ask(&Request::Status).await?;
     if format == Format::Json {
@@ -139,16 +149,8 @@ pub(super) async fn routes(global: &Global, format: Format) -> Result<(), Failur
 }
 
 pub(super) async fn transactions(global: &Global, args: &Transactions) -> Result<(), Failure> {
-    const COLUMNS: &[Column] = &[
-        ("RECEIVED", |row| time_field(row, "received")),
-        ("STATE", |row| field(row, "state")),
-        ("PRIMITIVE", |row| field(row, "primitive")),
-        ("FROM", |row| field(row, "from")),
-        ("TO", |row| field(row, "to")),
-        ("MESSAGE", |row| field(row, "message")),
-    ];
     let request = Request::Transactions { limit: args.limit };
-    show(global, &request, COLUMNS, args.format).await
+    show(global, &request, TRANSACTIONS, args.format).await
 }
 
 pub(super) async fn queue(global: &Global, args: Queue) -> Result<(), Failure> {

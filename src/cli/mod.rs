@@ -5,14 +5,17 @@
 
 mod certs;
 mod chat;
+mod check;
 mod completions;
 mod explain;
+mod init;
 mod look;
 mod node;
 mod output;
 mod run;
 mod send;
 mod trace;
+mod translate;
 mod user;
 
 use std::path::{Path, PathBuf};
@@ -23,7 +26,6 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::admin::{Client, ClientError};
 use crate::config::{self, Config, Loaded};
-use output::Format;
 
 /// Relay, translator and home domain for OMA IMPS (Wireless Village) and XMPP
 #[derive(Parser)]
@@ -61,6 +63,10 @@ struct Global {
 enum Command {
     /// Run the node
     Run(run::Run),
+    /// Check configuration, certificates, mappings, peers and the XMPP server
+    Check(check::Check),
+    /// Write a commented first configuration, with development certificates
+    Init(init::Init),
     /// Show the running node in a few lines
     Status(look::List),
     /// List the peers of the running node
@@ -89,6 +95,8 @@ enum Command {
     Chat(chat::Chat),
     /// Send one message as a user of the home domain
     Send(send::Send),
+    /// Translate XMPP stanzas to SSP messages and back, as the node would
+    Translate(translate::Translate),
     /// Make development certificates
     Certs(certs::Certs),
     /// Write completions for a shell
@@ -169,6 +177,8 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
     let global = cli.global;
     match cli.command {
         Command::Run(run) => run::run(&global, &run).await,
+        Command::Check(check) => check::check(&global, &check).await,
+        Command::Init(init) => init::init(&init),
         Command::Status(list) => look::status(&global, list.format).await,
         Command::Peers(list) => look::peers(&global, list.format).await,
         Command::Sessions(list) => look::sessions(&global, list.format).await,
@@ -183,6 +193,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::User(args) => user::user(&global, args).await,
         Command::Chat(args) => chat::chat(&global, args).await,
         Command::Send(args) => send::send(&global, args).await,
+        Command::Translate(args) => translate::translate(&global, &args),
         Command::Certs(args) => certs::certs(&args),
         Command::Completions(args) => completions::completions(&args),
         Command::Man => completions::man(),

@@ -1,5 +1,6 @@
 //! How lists and times are printed.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use clap::ValueEnum;
@@ -76,7 +77,8 @@ pub(super) fn aligned(rows: &[Vec<String>]) -> String {
         for (cell, width) in row.iter().zip(&widths) {
             // Nothing from outside may move the cursor.
             let cell = cell.replace(|c: char| c.is_control(), " ");
-            line.push_str(&format!("{cell:<width$}  "));
+            // Writing into a String cannot fail.
+            let _ = write!(line, "{cell:<width$}  ");
         }
         text.push_str(line.trim_end());
         text.push('\n');
@@ -91,6 +93,7 @@ pub(super) fn field(row: &Value, name: &str) -> String {
         Value::String(text) => text.clone(),
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
+        Value::Array(items) if items.is_empty() => "-".to_owned(),
         Value::Array(items) => {
             let items: Vec<String> = items
                 .iter()

@@ -51,9 +51,7 @@ pub(super) async fn send(global: &Global, args: Send) -> Result<(), Failure> {
         match node.next().await? {
             Line::Event(Event::Ready { .. }) => {}
             Line::Event(event) if args.format == Format::Text => {
-                if let Some(text) = screen::event(&event) {
-                    output::line(text)?;
-                }
+                output::line(screen::event(&event))?;
             }
             Line::Result { result } => {
                 if args.format == Format::Json {
@@ -71,20 +69,22 @@ pub(super) async fn send(global: &Global, args: Send) -> Result<(), Failure> {
     }
     let good = |status: Option<u16>| status.is_some_and(|status| (200..300).contains(&status));
     if !good(sent.sent) {
-        return Err(Failure::Failed(match (sent.sent, sent.description) {
-            (Some(status), Some(why)) => format!("not taken: {status} {why}"),
-            (Some(status), None) => format!("not taken: {status}"),
-            (None, _) => "no answer in time; the message is still under way".to_owned(),
+        return Err(Failure::Failed(match sent.sent {
+            Some(status) => {
+                let why = screen::reason(status, sent.description.as_ref());
+                format!("not taken: {why}")
+            }
+            None => "no answer in time; the message is still under way".to_owned(),
         }));
     }
     match sent.report {
         None if args.report => Err(Failure::Failed(
             "taken, but there was no delivery report in time".to_owned(),
         )),
-        Some(status) if !good(Some(status)) => Err(Failure::Failed(format!(
-            "not delivered: {status} {}",
-            sent.description.unwrap_or_default()
-        ))),
+        Some(status) if !good(Some(status)) => {
+            let why = screen::reason(status, sent.description.as_ref());
+            Err(Failure::Failed(format!("not delivered: {why}")))
+        }
         _ => Ok(()),
     }
 }

@@ -52,9 +52,13 @@ enum Order {
 /// Where a password comes from.
 #[derive(Args)]
 pub(super) struct PasswordSource {
-    /// Read the password from the first line of this file [default: the variable
-    /// WVGATE_PASSWORD, else ask]
-    #[arg(long, value_name = "FILE")]
+    /// A file whose first line is the password
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "Take the password from the first line of FILE [default: the variable \
+                WVGATE_PASSWORD, else ask]"
+    )]
     pub(super) password_file: Option<PathBuf>,
 }
 

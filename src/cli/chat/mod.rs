@@ -143,10 +143,7 @@ impl Talk {
         if self.json {
             return output::line(line);
         }
-        match screen::event(&event) {
-            Some(text) => output::line(text),
-            None => Ok(()),
-        }
+        output::line(screen::event(&event))
     }
 
     async fn type_line(&mut self, line: &str) -> Result<Option<Ended>, Failure> {

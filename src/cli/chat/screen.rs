@@ -2,12 +2,15 @@
 
 use crate::cli::output::date;
 use crate::home::Event;
-use crate::home::client::{Availability, Known, Standing, SubscriptionState};
-use crate::ssp::Address;
+use crate::home::client::{
+    Availability, ContactEntry, Known, Standing, SubscriptionState, WatcherEntry,
+};
+use crate::ssp::{Address, Code};
+use crate::translate::Mappings;
 
-/// The text of an event; `None` for those that need none.
-pub(crate) fn event(event: &Event) -> Option<String> {
-    Some(match event {
+/// The text of an event.
+pub(crate) fn event(event: &Event) -> String {
+    match event {
         Event::Ready { user, waiting } => {
             let waiting = match waiting {
                 0 => String::new(),
@@ -50,17 +53,18 @@ pub(crate) fn event(event: &Event) -> Option<String> {
             description,
             details,
             ..
-        } => {
-            if (200..300).contains(status) && details.is_empty() {
-                format!("* sent to {}", who(to))
-            } else {
-                let detail = details.first();
-                let status = detail.map_or(*status, |detail| detail.status);
-                let why = detail.and_then(|detail| detail.description.as_ref());
-                let why = reason(why.or(description.as_ref()));
-                format!("* NOT sent to {}: {status}{why}", who(to))
+        } => match details.first() {
+            None if (200..300).contains(status) => format!("* sent to {}", who(to)),
+            None => format!(
+                "* NOT sent to {}: {}",
+                who(to),
+                reason(*status, description.as_ref())
+            ),
+            Some(detail) => {
+                let why = detail.description.as_ref().or(description.as_ref());
+                format!("* NOT sent to {}: {}", who(to), reason(detail.status, why))
             }
-        }
+        },
         Event::Report {
             status,
             description,
@@ -74,8 +78,8 @@ pub(crate) fn event(event: &Event) -> Option<String> {
                 format!("* delivered{to}")
             } else {
                 format!(
-                    "* NOT delivered{to}: {status}{}",
-                    reason(description.as_ref())
+                    "* NOT delivered{to}: {}",
+                    reason(*status, description.as_ref())
                 )
             }
         }
@@ -85,38 +89,12 @@ pub(crate) fn event(event: &Event) -> Option<String> {
             format!("* {user} wants to see your presence: /allow {user} or /deny {user}")
         }
         Event::Contacts { contacts } if contacts.is_empty() => "* no contacts".to_owned(),
-        Event::Contacts { contacts } => {
-            let line = |entry: &crate::home::client::ContactEntry| {
-                let mut text = format!("* {}", who(&entry.user));
-                if let Some(name) = &entry.name {
-                    text.push_str(&format!(" \"{}\"", clean(name)));
-                }
-                if entry.blocked {
-                    text.push_str(" (blocked)");
-                }
-                if entry.subscription == Some(SubscriptionState::Pending) {
-                    text.push_str(" (not authorized yet)");
-                }
-                format!("{text} {}", known(&entry.presence))
-            };
-            contacts.iter().map(line).collect::<Vec<_>>().join("\n")
-        }
+        Event::Contacts { contacts } => contacts.iter().map(contact).collect::<Vec<_>>().join("\n"),
         Event::Watchers { watchers } if watchers.is_empty() => "* nobody watches you".to_owned(),
-        Event::Watchers { watchers } => {
-            let line = |entry: &crate::home::client::WatcherEntry| {
-                let state = match entry.state {
-                    Standing::Authorized => "sees your presence",
-                    Standing::Denied => "is denied",
-                    Standing::Pending => "waits for your decision",
-                    Standing::Unknown => "sees nothing",
-                };
-                format!("* {} {state}", who(&entry.user))
-            };
-            watchers.iter().map(line).collect::<Vec<_>>().join("\n")
-        }
+        Event::Watchers { watchers } => watchers.iter().map(watcher).collect::<Vec<_>>().join("\n"),
         Event::Verified { user, status } => match status {
             200 => format!("* {} exists", who(user)),
-            status => format!("* {}: {status}", who(user)),
+            status => format!("* {}: {}", who(user), reason(*status, None)),
         },
         Event::Done { command, user } => {
             let user = user
@@ -133,21 +111,49 @@ pub(crate) fn event(event: &Event) -> Option<String> {
             let user = user
                 .as_ref()
                 .map_or_else(String::new, |user| format!(" {}", who(user)));
-            let why = reason(description.as_ref());
-            format!(
-                "* {}{user} failed: {status}{why}",
-                command.replace('_', " ")
-            )
+            let why = reason(*status, description.as_ref());
+            format!("* {}{user} failed: {why}", command.replace('_', " "))
         }
-    })
+    }
 }
 
 fn who(address: &Address) -> String {
     clean(address.bare())
 }
 
-fn reason(description: Option<&String>) -> String {
-    description.map_or_else(String::new, |text| format!(" {}", clean(text)))
+fn contact(entry: &ContactEntry) -> String {
+    let mut text = format!("* {}", who(&entry.user));
+    if let Some(name) = &entry.name {
+        text = format!("{text} \"{}\"", clean(name));
+    }
+    if entry.blocked {
+        text.push_str(" (blocked)");
+    }
+    if entry.subscription == Some(SubscriptionState::Pending) {
+        text.push_str(" (not authorized yet)");
+    }
+    format!("{text} {}", known(&entry.presence))
+}
+
+fn watcher(entry: &WatcherEntry) -> String {
+    let state = match entry.state {
+        Standing::Authorized => "sees your presence",
+        Standing::Denied => "is denied",
+        Standing::Pending => "waits for your decision",
+        Standing::Unknown => "sees nothing",
+    };
+    format!("* {} {state}", who(&entry.user))
+}
+
+/// A status code and what was said with it, else what it means.
+pub(crate) fn reason(status: u16, description: Option<&String>) -> String {
+    match description {
+        Some(text) => format!("{status} {}", clean(text)),
+        None => {
+            let mappings = Mappings::built_in();
+            format!("{status} {}", mappings.status.means(Code(status)))
+        }
+    }
 }
 
 fn known(presence: &Known) -> String {
@@ -205,7 +211,7 @@ mod tests {
             r#"{"event":"message","id":"1","from":"wv:bob@b.test","text":"a\u001b[2Jb\nc","content_type":"text/plain"}"#,
         )
         .unwrap();
-        assert_eq!(event(&message).unwrap(), "bob@b.test: a [2Jb\n    c");
+        assert_eq!(event(&message), "bob@b.test: a [2Jb\n    c");
     }
 
     #[test]
@@ -214,9 +220,6 @@ mod tests {
             r#"{"event":"sent","id":"1","to":"wv:no@b.test","status":900,"details":[{"status":531,"description":"Unknown user."}]}"#,
         )
         .unwrap();
-        assert_eq!(
-            event(&sent).unwrap(),
-            "* NOT sent to no@b.test: 531 Unknown user."
-        );
+        assert_eq!(event(&sent), "* NOT sent to no@b.test: 531 Unknown user.");
     }
 }
