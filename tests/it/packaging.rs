@@ -108,7 +108,9 @@ fn commands_named_in_the_documents_exist() {
             }
         }
     }
-    for expected in ["run", "check", "chat", "explain", "status", "user"] {
+    for expected in [
+        "run", "check", "reload", "chat", "explain", "status", "user",
+    ] {
         assert!(commands.contains(expected), "{commands:?}");
     }
     for command in &commands {
