@@ -154,7 +154,15 @@ impl Sap {
             self.timers.cancel(by, timers::Timer::Answer(number));
             self.timers.cancel(expires, timers::Timer::GiveUp(number));
         }
-        let write = self.table.close(number, answer);
+        let settings = self.settings.clone();
+        let write = self.table.close(number, answer, |place| match place {
+            // Which message ids were used there must be known after a restart.
+            Place::Peer { peer, .. } => {
+                let peer = settings.peers.get(peer);
+                peer.is_some_and(|peer| peer.dialect.unique_message_ids)
+            }
+            _ => false,
+        });
         self.write(write);
         self.forget_later(number, now);
     }

@@ -166,11 +166,20 @@ impl Table {
     }
 
     /// Ends a record: what remains is the answer, for a repetition of the request.
-    pub fn close(&mut self, number: u64, answer: Option<String>) -> Option<Write> {
-        let parts = std::mem::take(&mut self.records.get_mut(&number)?.parts);
-        for part in &parts {
+    /// Parts are forgotten, except those for which `keep` says that somebody asks
+    /// later where they went.
+    pub fn close(
+        &mut self,
+        number: u64,
+        answer: Option<String>,
+        keep: impl Fn(&Place) -> bool,
+    ) -> Option<Write> {
+        let record = self.records.get_mut(&number)?;
+        for part in &mut record.parts {
             self.by_place.remove(&part.place);
+            part.answer = None;
         }
+        record.parts.retain(|part| keep(&part.place));
         self.update(number, |record| record.state = State::Answered(answer))
     }
 
