@@ -28,6 +28,7 @@ mod read;
 mod report;
 mod route;
 mod secret;
+mod service;
 mod ssp;
 mod suggest;
 mod units;
@@ -47,6 +48,7 @@ pub use peer::{Connect, Durability, PeerSection};
 pub use problem::{ConfigError, Problem};
 pub use route::{RouteSection, Via};
 pub use secret::Secret;
+pub use service::ServiceSection;
 pub use ssp::{ClientCertificates, SspSection};
 pub use units::{Duration, Size};
 pub use xmpp::{XmppComponent, XmppMode, XmppSection};
@@ -65,6 +67,8 @@ pub struct Config {
     pub peer: Vec<PeerSection>,
     /// Ways to domains that are not peers.
     pub route: Vec<RouteSection>,
+    /// Which domain provides what to whose users.
+    pub service: Vec<ServiceSection>,
     /// The embedded home domain, where there is one.
     pub home: Option<HomeSection>,
     /// The gateway to XMPP, where there is one.
@@ -151,6 +155,11 @@ impl Config {
             domain: "*".to_string(),
             via: Via::Peer("village.test".to_string()),
         };
+        let service = ServiceSection {
+            name: "ContactList".to_string(),
+            home: "branch.test".to_string(),
+            pse: "village.test".to_string(),
+        };
         let user = HomeUser {
             name: "alice".to_string(),
             password: Secret::new("alice"),
@@ -169,6 +178,7 @@ impl Config {
             ssp,
             peer: vec![peer],
             route: vec![route],
+            service: vec![service],
             home: Some(HomeSection {
                 user: vec![user],
                 ..HomeSection::default()

@@ -55,6 +55,12 @@ pub struct PeerSection {
     pub adopt_unknown_session: bool,
     /// Most requests taken from this peer in one second. Default: no limit.
     pub max_rate: Option<u32>,
+    /// What the peer may use here, in names of the service tree (features, function groups,
+    /// functions); `*` for everything. A service agreement may say less. Default `*`.
+    pub offers: Vec<String>,
+    /// What we want to use at the peer: a service agreement on it is negotiated when a
+    /// session comes up. Default: nothing, no negotiation.
+    pub wants: Vec<String>,
 }
 
 /// When the node logs in to a peer.
@@ -100,6 +106,8 @@ impl Default for PeerSection {
             client_name: None,
             adopt_unknown_session: false,
             max_rate: None,
+            offers: vec!["*".to_string()],
+            wants: Vec::new(),
         }
     }
 }

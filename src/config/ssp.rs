@@ -57,6 +57,8 @@ pub struct SspSection {
     pub token_lifetime: Duration,
     /// Life of a message whose sender named none. Default `1d`.
     pub default_validity: Duration,
+    /// Life of a service agreement: asked for, and granted at most. Default `7d`.
+    pub agreement_ttl: Duration,
     /// Most outgoing transactions kept for one peer; more are refused. Default 100000.
     pub max_queue: usize,
     /// Most transactions sent in one message (a dialect may allow fewer). Default 64.
@@ -100,6 +102,7 @@ impl Default for SspSection {
             handshake_timeout: Duration::from_secs(30),
             token_lifetime: Duration::from_secs(60),
             default_validity: Duration::from_secs(86_400),
+            agreement_ttl: Duration::from_secs(7 * 86_400),
             max_queue: 100_000,
             batch_count: 64,
             batch_bytes: Size::kib(256),
@@ -165,6 +168,7 @@ impl SspSection {
                 ("handshake_timeout", self.handshake_timeout),
                 ("token_lifetime", self.token_lifetime),
                 ("default_validity", self.default_validity),
+                ("agreement_ttl", self.agreement_ttl),
             ],
         );
         if !self.session_ttl.is_zero() && self.session_ttl.as_secs() == 0 {

@@ -20,6 +20,9 @@ pub(super) fn check(config: &Config, report: &mut Report<'_>) {
     }
     check_peer_names(config, report);
     check_routes(config, report);
+    for (index, service) in config.service.iter().enumerate() {
+        service.check(&format!("service.{index}"), report);
+    }
     if let Some(home) = &config.home {
         home.check(report);
     }

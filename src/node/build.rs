@@ -15,7 +15,9 @@ use crate::http::server::ServerSettings;
 use crate::http::srv::SrvResolver;
 use crate::http::tls::{self, ClientTls, ServerTls, Validity};
 use crate::sap::dialect::Dialect;
-use crate::sap::{Element, Peer, Route, Secret, Settings, SpeaksFor};
+use crate::sap::{
+    Element, Peer, Provider, PseTable, Route, Secret, ServiceSet, Settings, SpeaksFor,
+};
 use crate::ssp::xml::Limits;
 use crate::translate::{Mappings, Mode, Translator};
 use crate::xmpp::link::{Backoff, ComponentSettings};
@@ -115,6 +117,13 @@ pub fn sap_settings(
         max_pending: ssp.max_queue,
         batch_count: ssp.batch_count,
         batch_bytes: ssp.batch_bytes.get(),
+        agreement_ttl: millis(ssp.agreement_ttl.get()),
+        provider: Provider {
+            name: config.node.name.clone(),
+            description: config.node.description.clone(),
+            url: config.node.url.clone(),
+        },
+        pse: pse_table(config, at, problems),
         ..Settings::new(&config.node.domain)
     };
     if config.home.is_some() {
@@ -136,7 +145,16 @@ pub fn sap_settings(
     for (number, peer) in config.peer.iter().enumerate() {
         match dialects.iter().find(|dialect| dialect.name == peer.dialect) {
             Some(dialect) => {
-                settings = settings.with_peer(peer_settings(peer, Arc::new(dialect.clone())));
+                let key = format!("peer.{number}");
+                let functions = [("offers", &peer.offers), ("wants", &peer.wants)]
+                    .map(|(list, names)| services(&format!("{key}.{list}"), names, at, problems));
+                let [offers, wants] = functions;
+                let peer = peer_settings(peer, Arc::new(dialect.clone()));
+                settings = settings.with_peer(Peer {
+                    offers,
+                    wants,
+                    ..peer
+                });
             }
             None => {
                 let names: Vec<&str> = dialects
@@ -259,7 +277,39 @@ fn peer_settings(peer: &PeerSection, dialect: Arc<Dialect>) -> Peer {
         strict: peer.durability == config::Durability::Strict,
         max_rate: peer.max_rate,
         redirects: peer.addresses().map(str::to_owned).collect(),
+        offers: ServiceSet::ALL,
+        wants: ServiceSet::NONE,
     }
+}
+
+/// `[[service]]` sections as a table.
+fn pse_table(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> PseTable {
+    let mut table = PseTable::default();
+    for (number, service) in config.service.iter().enumerate() {
+        let key = format!("service.{number}.name");
+        let functions = services(&key, std::slice::from_ref(&service.name), at, problems);
+        table.add(functions, &service.home, &service.pse);
+    }
+    table
+}
+
+/// Names of the service tree as a set; a feature may be named without its ending.
+fn services(key: &str, names: &[String], at: &Located, problems: &mut Vec<Problem>) -> ServiceSet {
+    let mut set = ServiceSet::NONE;
+    for name in names {
+        match ServiceSet::named(name).or_else(|| ServiceSet::named(&format!("{name}Feat"))) {
+            Some(more) => set = set.union(more),
+            None => {
+                let features = ServiceSet::ALL.names().join(", ");
+                problems.push(at.problem(
+                    key,
+                    format!("the service tree has no \"{name}\""),
+                    format!("use one of {features}, a function group or function below them, or *"),
+                ));
+            }
+        }
+    }
+    set
 }
 
 fn limits(config: &Config) -> Limits {

@@ -4,6 +4,7 @@
 
 use serde::Deserialize;
 
+use super::service::ServiceSet;
 use crate::ssp::envelope;
 use crate::ssp::xml::Style;
 
@@ -36,6 +37,11 @@ pub struct Dialect {
     pub keep_alive: bool,
     /// Logout requests are understood.
     pub logout: bool,
+    /// Service discovery and negotiation are understood.
+    pub discovery: bool,
+    /// What such a peer offers, in names of the service tree: what is told of a peer
+    /// that cannot be asked. Empty: not known.
+    pub services: Vec<String>,
     /// Sessions end when they were idle for the time to live.
     pub sessions_expire: bool,
     /// Delivery reports and invitation responses must come in mode Response with
@@ -93,6 +99,8 @@ impl Default for Dialect {
             closed_means_lost: 0,
             keep_alive: true,
             logout: true,
+            discovery: true,
+            services: Vec::new(),
             sessions_expire: true,
             reports_as_response: false,
             reset_lost_session: false,
@@ -153,6 +161,12 @@ impl Dialect {
                 });
             }
         }
+        if let Err(name) = ServiceSet::of_names(dialect.services.iter().map(String::as_str)) {
+            return Err(DialectError::Value {
+                key: "services",
+                why: format!("the service tree has no {name}"),
+            });
+        }
         for code in dialect.codes.keys() {
             if code.parse::<u16>().is_err() {
                 return Err(DialectError::Value {
@@ -188,6 +202,14 @@ impl Dialect {
             && !self.unique_message_ids
             && !self.requestor_required
             && self.codes.is_empty()
+    }
+
+    /// What such a peer offers; `None` if that is not known.
+    pub fn service_set(&self) -> Option<ServiceSet> {
+        let names = self.services.iter().map(String::as_str);
+        ServiceSet::of_names(names)
+            .ok()
+            .filter(|set| !set.is_empty())
     }
 
     /// Whether the peer must not get this primitive.

@@ -27,6 +27,7 @@ mod report;
 mod request;
 mod requestor;
 mod response;
+pub mod service;
 pub mod session;
 pub mod settings;
 pub mod split;
@@ -47,8 +48,9 @@ pub use element::{
 pub use peer::{PeerView, SessionView};
 pub use random::Random;
 pub use receive::{Facts, Verdict};
+pub use service::{PseTable, ServiceSet, ServiceView};
 pub use session::SessionRecord;
-pub use settings::{Peer, Route, Routes, Secret, Settings, SpeaksFor};
+pub use settings::{Peer, Provider, Route, Routes, Secret, Settings, SpeaksFor};
 pub use transaction::{Origin, Place, Record};
 
 use peer::PeerState;
@@ -74,6 +76,7 @@ pub struct Sap {
     /// Answered requests, the oldest first.
     answered: VecDeque<u64>,
     message_ids: message_ids::MessageIds,
+    services: service::ServiceTable,
     /// Unique to this run: prefix of our transaction ids.
     run: String,
     last: u64,
@@ -104,6 +107,7 @@ impl Sap {
             reports: HashMap::new(),
             answered: VecDeque::new(),
             message_ids: message_ids::MessageIds::default(),
+            services: service::ServiceTable::default(),
             run,
             last: 0,
             effects: VecDeque::new(),
@@ -140,6 +144,9 @@ impl Sap {
                 .or_insert_with(|| PeerState::new(peer))
                 .outbox
                 .restore(number(seq)?, item);
+        } else if let Some(rest) = key.strip_prefix(service::table::PREFIX) {
+            let agreement = serde_json::from_slice(value).map_err(bad)?;
+            self.services.restore(rest, agreement)?;
         } else if let Some(rest) = key.strip_prefix(transaction::PREFIX) {
             let record: Record = serde_json::from_slice(value).map_err(bad)?;
             self.remember_report(&record);
@@ -187,6 +194,13 @@ impl Sap {
             {
                 self.want_session(&domain, now);
             }
+            if self
+                .peers
+                .get(&domain)
+                .is_some_and(|state| state.ready_session().is_some())
+            {
+                self.services_up(&domain, now);
+            }
             self.pump(&domain, now);
             self.schedule_peer(&domain, now);
         }
@@ -205,6 +219,7 @@ impl Sap {
             if !self.settings.peers.contains_key(&domain) {
                 self.drop_sessions(&domain);
             }
+            self.services_due(&domain, now);
             self.pump(&domain, now);
         }
     }

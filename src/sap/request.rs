@@ -61,6 +61,13 @@ impl Sap {
             }
             Kind::Request | Kind::Notice => {}
         }
+        if self.not_agreed(peer, transaction, now) {
+            tracing::warn!(
+                ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name,
+                "the peer may not use this function"
+            );
+            return self.refuse(origin, transaction, Status::new(Code::NOT_AGREED), now);
+        }
         if let Some(code) = self.forbidden(peer, &transaction.peek) {
             tracing::warn!(
                 ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name,
@@ -248,6 +255,10 @@ impl Sap {
                 }
                 self.schedule_peer(&peer.domain, now);
             }
+            Ok(Primitive::ServiceRequest(request)) => {
+                let answer = self.agree(peer, &request, now);
+                self.answer_at_once(origin, transaction, answer, now);
+            }
             Ok(_) => self.refuse(origin, transaction, Status::new(Code::NOT_IMPLEMENTED), now),
             Err(error) => self.refuse(
                 origin,
@@ -261,7 +272,16 @@ impl Sap {
     /// Routes a request whose sender may send it.
     fn accept(&mut self, incoming: &Incoming<'_>, now: Time) {
         let transaction = &incoming.transaction;
-        let targets = targets(incoming.routing, &transaction.peek, &self.settings.domain);
+        if incoming.routing == Routing::Service {
+            let asker = match &incoming.origin {
+                Origin::Peer { peer, .. } => Some(peer.as_str()),
+                Origin::Element { .. } => None,
+            };
+            if let Some(answer) = self.answer_for_service(asker, transaction, now) {
+                return self.answer_at_once(incoming.origin.clone(), transaction, answer, now);
+            }
+        }
+        let targets = self.targets(incoming);
         if targets.is_empty() {
             let status = Status::new(Code::BAD_PARAMETER).because("nobody is addressed");
             return self.refuse(incoming.origin.clone(), transaction, status, now);
@@ -346,6 +366,45 @@ impl Sap {
         }
     }
 
+    /// Whom a primitive is for.
+    fn targets(&self, incoming: &Incoming<'_>) -> Vec<Address> {
+        let peek = &incoming.transaction.peek;
+        let own = &self.settings.domain;
+        let one = |address: &Option<Address>| address.clone().into_iter().collect();
+        match incoming.routing {
+            Routing::Recipients if !peek.recipients.is_empty() => peek.recipients.clone(),
+            Routing::Recipients => peek.users.clone(),
+            Routing::Group => one(&peek.group),
+            Routing::Subject => one(&peek.subject),
+            Routing::Requestor => peek
+                .about
+                .clone()
+                .or_else(|| self.provider(incoming))
+                .into_iter()
+                .collect(),
+            Routing::Service => vec![peek.about.clone().unwrap_or_else(|| Address::service(own))],
+            Routing::Hop => Vec::new(),
+        }
+    }
+
+    /// Who provides a service to the requesting user: the Service Table's entry for
+    /// his home domain; without one, whoever is asked. A peer asks this node; an
+    /// element of this node asks for its own users.
+    fn provider(&self, incoming: &Incoming<'_>) -> Option<Address> {
+        let transaction = &incoming.transaction;
+        let peek = &transaction.peek;
+        let requestor = peek.user.as_ref().or(peek.service.as_ref());
+        let home = requestor.map_or(incoming.from_domain.as_str(), Address::domain);
+        let leaf = primitive::facts(&transaction.name).map_or("", |facts| facts.leaf);
+        if let Some(pse) = self.settings.pse.find(leaf, home) {
+            return Some(Address::service(pse));
+        }
+        match &incoming.origin {
+            Origin::Peer { .. } => Some(Address::service(&self.settings.domain)),
+            Origin::Element { .. } => peek.user.clone(),
+        }
+    }
+
     /// Targets by where they are reached; one group if they cannot be told apart.
     fn group(
         &self,
@@ -406,6 +465,10 @@ impl Sap {
                 let Some(peer) = self.peer_settings(&domain) else {
                     return Err(Status::new(Code::UNAVAILABLE));
                 };
+                if self.not_obtained(&domain, transaction, now) {
+                    return Err(Status::new(Code::NOT_AGREED)
+                        .because(format!("not in the agreement with {domain}")));
+                }
                 if peer.dialect.forbids(&transaction.name) {
                     return Err(Status::new(Code::NOT_SUPPORTED)
                         .because("the target's server has no such function"));
@@ -578,25 +641,6 @@ impl Sap {
 enum Send {
     Enqueue(String, Box<Item>),
     Deliver(Element, Box<Delivered>),
-}
-
-/// Whom a primitive is for.
-fn targets(routing: Routing, peek: &Peek, own: &str) -> Vec<Address> {
-    let one = |address: &Option<Address>| address.clone().into_iter().collect();
-    match routing {
-        Routing::Recipients if !peek.recipients.is_empty() => peek.recipients.clone(),
-        Routing::Recipients => peek.users.clone(),
-        Routing::Group => one(&peek.group),
-        Routing::Subject => one(&peek.subject),
-        Routing::Requestor => peek
-            .about
-            .clone()
-            .or_else(|| peek.user.clone())
-            .into_iter()
-            .collect(),
-        Routing::Service => vec![peek.about.clone().unwrap_or_else(|| Address::service(own))],
-        Routing::Hop => Vec::new(),
-    }
 }
 
 /// Messages and reports between the same two parties stay in order; so do the

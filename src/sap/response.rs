@@ -37,11 +37,19 @@ impl Sap {
             report.id = format!("{}/{:016x}", transaction.id, fingerprint(transaction));
             return self.peer_request(peer, "", &report, now);
         }
+        if self.service_answer(peer, transaction, now) {
+            return;
+        }
         let Some(number) = self.table.by_place(&place) else {
             tracing::debug!(ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name, "response nobody asked for");
             return self.count(Count::Unasked);
         };
-        let transaction = self.understood(peer, transaction);
+        let mut transaction = self.understood(peer, transaction);
+        if transaction.name == "GetServiceResponse"
+            && let Some(origin) = self.table.get(number).map(|record| record.origin.clone())
+        {
+            transaction = self.discovered_for(peer, &origin, transaction, now);
+        }
         let answers = match primitive::facts(&transaction.name) {
             Some(facts) => matches!(facts.kind, Kind::Response | Kind::Notice),
             None => false,

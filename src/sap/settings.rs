@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::dialect::Dialect;
 use super::element::Element;
+use super::service::{PseTable, ServiceSet};
 
 /// The node's settings. All times in milliseconds.
 #[derive(Debug, Clone)]
@@ -34,6 +35,23 @@ pub struct Settings {
     pub batch_count: usize,
     /// Bytes per POST, about.
     pub batch_bytes: usize,
+    /// Life of a service agreement, asked for and granted at most (11.3).
+    pub agreement_ttl: u64,
+    /// Which domain provides a service to whose users.
+    pub pse: PseTable,
+    /// Who runs this node, for those who ask (11.5).
+    pub provider: Provider,
+}
+
+/// What is told of the service provider.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Provider {
+    /// Its name; the domain if there is none.
+    pub name: Option<String>,
+    /// In words.
+    pub description: Option<String>,
+    /// Its site.
+    pub url: Option<String>,
 }
 
 /// One peer domain.
@@ -62,6 +80,10 @@ pub struct Peer {
     pub max_rate: Option<u32>,
     /// URLs to which it may redirect us.
     pub redirects: Vec<String>,
+    /// What it may use here, unless an agreement says less (11.3).
+    pub offers: ServiceSet,
+    /// What we negotiate to use there; nothing: no negotiation.
+    pub wants: ServiceSet,
 }
 
 /// Bytes that never appear in a log.
@@ -99,6 +121,8 @@ impl Peer {
             strict: true,
             max_rate: None,
             redirects: Vec::new(),
+            offers: ServiceSet::ALL,
+            wants: ServiceSet::NONE,
         }
     }
 
@@ -169,6 +193,9 @@ impl Settings {
             max_pending: 100_000,
             batch_count: 64,
             batch_bytes: 256 * 1024,
+            agreement_ttl: 7 * 86_400_000,
+            pse: PseTable::default(),
+            provider: Provider::default(),
         }
     }
 

@@ -244,7 +244,12 @@ fn message(from: &str, to: &[&str], id: &str) -> Primitive {
 }
 
 fn speaking(peer: &str, for_domains: &[&str]) -> Peer {
-    let mut peer = Peer::new(peer, Arc::new(Dialect::default()));
+    // Discovery has tests of its own; here posts are counted.
+    let dialect = Dialect {
+        discovery: false,
+        ..Dialect::default()
+    };
+    let mut peer = Peer::new(peer, Arc::new(dialect));
     peer.speaks_for.domains = for_domains.iter().map(ToString::to_string).collect();
     peer
 }

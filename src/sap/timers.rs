@@ -19,6 +19,8 @@ pub(super) enum Timer {
     Step(u64),
     /// A peer has something to do: handshake deadline, queue, expiry, keep-alive.
     Peer(String),
+    /// An agreement with a peer ends or is to be renewed.
+    Service(String),
 }
 
 /// All deadlines.
@@ -57,6 +59,7 @@ impl Sap {
                 }
                 Timer::Step(step) => self.step_due(step),
                 Timer::Peer(domain) => self.peer_due(&domain, now),
+                Timer::Service(domain) => self.services_due(&domain, now),
             }
         }
     }

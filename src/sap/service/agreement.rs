@@ -1,0 +1,326 @@
+//! Service Negotiation and Agreement in both roles (wire profile, 11.3). An
+//! agreement covers one direction; each side negotiates what it wants to ask.
+
+use super::set;
+use super::table::{Agreement, Direction, What};
+use super::tree::ServiceSet;
+use super::{ALWAYS, Time};
+use crate::sap::{Peer, Sap};
+use crate::ssp::primitive::service::{Functions, ServiceRequest, ServiceResponse};
+use crate::ssp::{Code, Primitive, Status};
+
+/// The shortest agreement: shorter ones would be renewed all the time.
+const SHORTEST: u64 = 60_000;
+
+impl Sap {
+    /// A peer's request for functions, or word from it about our agreement.
+    pub(in crate::sap) fn agree(
+        &mut self,
+        peer: &Peer,
+        request: &ServiceRequest,
+        now: Time,
+    ) -> Primitive {
+        let answer = match &request.agreement {
+            Some(id) if self.is_agreement(peer, Direction::Obtained, id, now) => {
+                self.provider_says(peer, request, now)
+            }
+            Some(id) if !self.is_agreement(peer, Direction::Granted, id, now) => {
+                Status::new(Code::NOT_FOUND)
+                    .because(format!("there is no agreement {id}"))
+                    .into()
+            }
+            Some(id) if request.cancel == Some(true) => {
+                let write = self.services.end(&peer.domain, Direction::Granted);
+                self.write(write);
+                tracing::info!(
+                    ssp.peer = peer.domain,
+                    agreement = id,
+                    "agreement ended by the peer"
+                );
+                let mut answer = refusal(Status::ok(), ServiceSet::NONE);
+                answer.agreement = Some(id.clone());
+                answer.into()
+            }
+            _ => self.grant(peer, request, now),
+        };
+        self.services_due(&peer.domain, now);
+        answer
+    }
+
+    /// Provider: what of the wanted functions the peer gets.
+    fn grant(&mut self, peer: &Peer, request: &ServiceRequest, now: Time) -> Primitive {
+        let current = self
+            .services
+            .agreement(&peer.domain, Direction::Granted, now)
+            .cloned();
+        let named = request.functions.as_ref().map(wanted);
+        // A renewal need not name the functions again.
+        let wanted = named.or_else(|| {
+            let current = current.as_ref().filter(|_| request.agreement.is_some());
+            current.map(|agreement| agreement.functions)
+        });
+        let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) else {
+            let status = Status::new(Code::BAD_PARAMETER).because("no function is named");
+            return status.into();
+        };
+        if peer.offers.is_empty() {
+            return refusal(Status::new(Code::FORBIDDEN), wanted).into();
+        }
+        let agreed = wanted.intersection(peer.offers.union(set(ALWAYS)));
+        let refused = wanted.difference(agreed);
+        if agreed.is_empty() {
+            return refusal(Status::new(Code::NOT_AGREED), wanted).into();
+        }
+        let longest = self.settings.agreement_ttl;
+        let asked = request
+            .time_to_live
+            .map(|seconds| u64::from(seconds) * 1000);
+        let ttl = asked.map_or(longest, |asked| asked.clamp(SHORTEST.min(longest), longest));
+        let id = match (current, &request.agreement) {
+            (Some(current), Some(_)) => current.id,
+            _ => format!(
+                "agr-{}@{}",
+                self.table.next_number(now),
+                self.settings.domain
+            ),
+        };
+        // Whom a peer may speak for is not a matter of negotiation.
+        let served = request.served.iter().flatten();
+        let served = served.filter(|domain| self.settings.may_speak(peer, domain));
+        let agreement = Agreement {
+            id: id.clone(),
+            functions: agreed,
+            served: served.cloned().collect(),
+            since: now,
+            expires: now.plus_millis(ttl),
+        };
+        tracing::info!(
+            ssp.peer = peer.domain,
+            agreement = id,
+            functions = agreed.names().join(" "),
+            "agreement granted"
+        );
+        let write = self
+            .services
+            .agree(&peer.domain, Direction::Granted, agreement);
+        self.write([write]);
+        let code = if refused.is_empty() {
+            Code::OK
+        } else {
+            Code::PARTIAL
+        };
+        let mut answer = refusal(Status::new(code), refused);
+        answer.agreement = Some(id);
+        answer.time_to_live = u32::try_from(ttl / 1000).ok();
+        answer.agreed = Some(functions(agreed));
+        answer.into()
+    }
+
+    /// Requestor: the provider reduces or ends the agreement.
+    fn provider_says(&mut self, peer: &Peer, request: &ServiceRequest, now: Time) -> Primitive {
+        let Some(mut agreement) = self
+            .services
+            .agreement(&peer.domain, Direction::Obtained, now)
+            .cloned()
+        else {
+            return Primitive::status(Code::NOT_FOUND);
+        };
+        let left = request.functions.as_ref().map_or(agreement.functions, |f| {
+            wanted(f).intersection(agreement.functions)
+        });
+        tracing::warn!(
+            ssp.peer = peer.domain,
+            agreement = agreement.id,
+            functions = left.names().join(" "),
+            "the peer reduces what it agreed to"
+        );
+        if request.cancel == Some(true) {
+            let write = self.services.end(&peer.domain, Direction::Obtained);
+            self.write(write);
+            // It will hardly want to hear the same wish again at once.
+            self.services.negotiating(&peer.domain, peer.wants, now);
+        } else {
+            agreement.functions = left;
+            let write = self
+                .services
+                .agree(&peer.domain, Direction::Obtained, agreement);
+            self.write([write]);
+        }
+        Primitive::status(Code::OK)
+    }
+
+    /// Requestor: asks for what is wanted, renews, or cancels what is not wanted
+    /// any more. Waits for a session.
+    pub(super) fn negotiate(&mut self, domain: &str, now: Time) {
+        let Some(peer) = self.peer_settings(domain) else {
+            return;
+        };
+        let ready = self
+            .peers
+            .get(domain)
+            .is_some_and(|state| state.ready_session().is_some());
+        if !ready
+            || !peer.dialect.discovery
+            || !self.services.is_negotiation_due(domain, peer.wants, now)
+        {
+            return;
+        }
+        let current = self
+            .services
+            .agreement(domain, Direction::Obtained, now)
+            .map(|agreement| agreement.id.clone());
+        let cancel = peer.wants.is_empty();
+        let ttl = self.settings.agreement_ttl / 1000;
+        let request = ServiceRequest {
+            agreement: current,
+            time_to_live: (!cancel).then(|| u32::try_from(ttl).unwrap_or(u32::MAX)),
+            cancel: cancel.then_some(true),
+            meta: self.own_meta(),
+            functions: (!cancel).then(|| functions(peer.wants)),
+            served: (!cancel).then(|| self.served_towards(domain)),
+        };
+        self.services.negotiating(domain, peer.wants, now);
+        let what = if cancel {
+            let write = self.services.end(domain, Direction::Obtained);
+            self.write(write);
+            What::Told
+        } else {
+            What::Agreement
+        };
+        self.ask(&peer, what, &request.into(), now);
+    }
+
+    /// Requestor: the provider's answer.
+    pub(super) fn negotiated(&mut self, peer: &Peer, answer: &Primitive, now: Time) {
+        let response = match answer {
+            Primitive::ServiceResponse(response) => response,
+            Primitive::Status(status) => return self.not_granted(peer, status, now),
+            other => {
+                tracing::warn!(
+                    ssp.peer = peer.domain,
+                    ssp.primitive = other.name(),
+                    "not an answer to a ServiceRequest"
+                );
+                return;
+            }
+        };
+        let (true, Some(id)) = (response.status.code.is_success(), &response.agreement) else {
+            return self.not_granted(peer, &response.status, now);
+        };
+        let agreed = response.agreed.as_ref().map_or_else(
+            // All of it, as nothing was refused.
+            || {
+                let refused = response.not_available.as_ref();
+                peer.wants
+                    .difference(refused.map_or(ServiceSet::NONE, wanted))
+            },
+            |functions| wanted(functions).intersection(peer.wants),
+        );
+        let ttl = response
+            .time_to_live
+            .map_or(self.settings.agreement_ttl, |seconds| {
+                (u64::from(seconds) * 1000).max(SHORTEST)
+            });
+        tracing::info!(
+            ssp.peer = peer.domain,
+            agreement = id,
+            functions = agreed.names().join(" "),
+            refused = peer.wants.difference(agreed).names().join(" "),
+            "agreement obtained"
+        );
+        let agreement = Agreement {
+            id: id.clone(),
+            functions: agreed,
+            served: self.served_towards(&peer.domain),
+            since: now,
+            expires: now.plus_millis(ttl),
+        };
+        let write = self
+            .services
+            .agree(&peer.domain, Direction::Obtained, agreement);
+        self.write([write]);
+        self.services.settled(&peer.domain);
+        self.services_due(&peer.domain, now);
+    }
+
+    fn not_granted(&mut self, peer: &Peer, status: &Status, now: Time) {
+        tracing::warn!(
+            ssp.peer = peer.domain,
+            code = status.code.0,
+            "the peer agrees to nothing of what we want"
+        );
+        if status.code == Code::NOT_FOUND {
+            // It has lost the agreement: one more try, without the id.
+            let ended = self.services.end(&peer.domain, Direction::Obtained);
+            if ended.is_some() {
+                self.write(ended);
+                self.services.settled(&peer.domain);
+                self.services_due(&peer.domain, now);
+            }
+        }
+    }
+
+    /// Provider: what the record does not offer any more is taken out of the
+    /// agreement, and the peer is told.
+    pub(super) fn keep_to_offers(&mut self, domain: &str, now: Time) {
+        let Some(peer) = self.peer_settings(domain) else {
+            return;
+        };
+        let offers = peer.offers.union(set(ALWAYS));
+        let Some(mut agreement) = self
+            .services
+            .agreement(domain, Direction::Granted, now)
+            .filter(|agreement| !offers.includes(agreement.functions))
+            .cloned()
+        else {
+            return;
+        };
+        agreement.functions = agreement.functions.intersection(offers);
+        let left = agreement.functions;
+        let request = ServiceRequest {
+            agreement: Some(agreement.id.clone()),
+            time_to_live: None,
+            cancel: left.is_empty().then_some(true),
+            meta: self.own_meta(),
+            functions: (!left.is_empty()).then(|| functions(left)),
+            served: None,
+        };
+        let write = if left.is_empty() {
+            self.services.end(domain, Direction::Granted)
+        } else {
+            Some(self.services.agree(domain, Direction::Granted, agreement))
+        };
+        self.write(write);
+        self.ask(&peer, What::Told, &request.into(), now);
+    }
+
+    fn is_agreement(&self, peer: &Peer, direction: Direction, id: &str, now: Time) -> bool {
+        self.services
+            .agreement(&peer.domain, direction, now)
+            .is_some_and(|agreement| agreement.id == id)
+    }
+}
+
+/// An answer that grants nothing; `not_available` is what was asked for in vain.
+fn refusal(status: Status, not_available: ServiceSet) -> ServiceResponse {
+    ServiceResponse {
+        agreement: None,
+        time_to_live: None,
+        status,
+        agreed: None,
+        not_available: (!not_available.is_empty()).then(|| functions(not_available)),
+    }
+}
+
+fn wanted(functions: &Functions) -> ServiceSet {
+    functions
+        .features
+        .as_ref()
+        .map_or(ServiceSet::NONE, ServiceSet::of_features)
+}
+
+fn functions(set: ServiceSet) -> Functions {
+    Functions {
+        features: Some(set.features()),
+    }
+}

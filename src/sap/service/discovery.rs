@@ -1,0 +1,205 @@
+//! Service Discovery in both roles (wire profile, 11.2).
+
+use std::borrow::Cow;
+
+use super::table::What;
+use super::tree::ServiceSet;
+use crate::sap::element::Time;
+use crate::sap::settings::Route;
+use crate::sap::transaction::Origin;
+use crate::sap::{Peer, Sap};
+use crate::ssp::envelope::Transaction;
+use crate::ssp::primitive::service::{
+    GetServiceRequest, GetServiceResponse, Protocol, ServiceTree,
+};
+use crate::ssp::{Address, Code, Primitive, Status};
+
+impl Sap {
+    /// Asks a peer what it offers; the answer will stand in [`Sap::service_views`].
+    /// False if there is no such peer, or none that could answer.
+    pub fn discover(&mut self, peer: &str, now: Time) -> bool {
+        let Some(peer) = self.peer_settings(peer) else {
+            return false;
+        };
+        if !peer.dialect.discovery {
+            return false;
+        }
+        if !self.services.is_asking(&peer.domain, What::Discovery, now) {
+            let request = GetServiceRequest {
+                service: None,
+                meta: self.own_meta(),
+            };
+            self.ask(&peer, What::Discovery, &request.into(), now);
+        }
+        true
+    }
+
+    pub(super) fn discover_if_unknown(&mut self, domain: &str, now: Time) {
+        let known = self.services.offered(domain, domain);
+        if !known.is_some_and(|known| known.is_fresh(now)) {
+            self.discover(domain, now);
+        }
+    }
+
+    /// Answers a question about `about` (empty: ourselves), asked by a peer or an
+    /// element of this node; `None` if it is to be passed on.
+    pub(super) fn answer_discovery(
+        &self,
+        asker: Option<&str>,
+        about: &str,
+        now: Time,
+    ) -> Option<Primitive> {
+        let asking = asker.and_then(|asker| self.settings.peers.get(asker));
+        let usable = asking.map_or(ServiceSet::ALL, |peer| self.usable_by(peer, now));
+        let own = &self.settings.domain;
+        if about.is_empty() || about == own {
+            let trees = self.all_trees(asker, usable, now);
+            return Some(response(own, trees));
+        }
+        match self.settings.routes.find(about)? {
+            Route::Local(element) => {
+                let functions = ServiceSet::of_element(*element).intersection(usable);
+                Some(response(about, vec![tree(about, false, Some(functions))]))
+            }
+            // The usual way ends it: back to where it came from.
+            Route::Peer(peer) if asker == Some(peer) => None,
+            Route::Peer(peer) => {
+                let peer = self.settings.peers.get(peer)?;
+                if let Some(known) = self.services.offered(&peer.domain, about)
+                    && known.is_fresh(now)
+                {
+                    let functions = self.through(peer, known.functions, usable, now);
+                    return Some(response(about, vec![tree(about, true, Some(functions))]));
+                }
+                if peer.dialect.discovery {
+                    return None;
+                }
+                let functions = peer.dialect.service_set().filter(|_| peer.is(about));
+                Some(functions.map_or_else(
+                    || Primitive::status(Code::DOMAIN_NOT_SUPPORTED),
+                    |functions| {
+                        let functions = self.through(peer, functions, usable, now);
+                        response(about, vec![tree(about, true, Some(functions))])
+                    },
+                ))
+            }
+        }
+    }
+
+    /// Takes in the answer to a discovery that is passed on, and leaves of it what
+    /// the asking peer may use through us.
+    pub(in crate::sap) fn discovered_for<'t>(
+        &mut self,
+        peer: &Peer,
+        origin: &Origin,
+        transaction: Cow<'t, Transaction>,
+        now: Time,
+    ) -> Cow<'t, Transaction> {
+        let Ok(Primitive::GetServiceResponse(mut answer)) = transaction.primitive() else {
+            return transaction;
+        };
+        self.services.learn(&peer.domain, &answer, now);
+        let asking = match origin {
+            Origin::Peer { peer, .. } => self.settings.peers.get(peer),
+            Origin::Element { .. } => None,
+        };
+        let usable = asking.map_or(ServiceSet::ALL, |asking| self.usable_by(asking, now));
+        if self.through(peer, ServiceSet::ALL, usable, now) == ServiceSet::ALL {
+            return transaction;
+        }
+        for tree in &mut answer.trees {
+            if let Some(features) = &mut tree.features {
+                let functions = ServiceSet::of_features(features);
+                *features = self.through(peer, functions, usable, now).features();
+            }
+        }
+        Cow::Owned(Transaction::new(
+            transaction.mode,
+            transaction.id.clone(),
+            &Primitive::GetServiceResponse(answer),
+        ))
+    }
+
+    /// What of a peer's functions somebody can use through us.
+    fn through(
+        &self,
+        peer: &Peer,
+        functions: ServiceSet,
+        usable: ServiceSet,
+        now: Time,
+    ) -> ServiceSet {
+        functions
+            .intersection(usable)
+            .intersection(self.usable_at(&peer.domain, now))
+    }
+
+    /// Ourselves, the other domains served here, and those reached through us.
+    fn all_trees(&self, asker: Option<&str>, usable: ServiceSet, now: Time) -> Vec<ServiceTree> {
+        let own = &self.settings.domain;
+        let info = ServiceSet::named("GETSPI").unwrap_or_default();
+        let mut functions = ServiceSet::of_sap().union(info);
+        if let Some(Route::Local(element)) = self.settings.routes.find(own) {
+            functions = functions.union(ServiceSet::of_element(*element));
+        }
+        let mut trees = vec![tree(own, false, Some(functions.intersection(usable)))];
+        let routes = self.settings.routes.iter();
+        for (domain, route) in routes.filter(|(domain, _)| *domain != "*" && domain != own) {
+            match route {
+                Route::Local(element) => {
+                    let functions = ServiceSet::of_element(*element).intersection(usable);
+                    trees.push(tree(domain, false, Some(functions)));
+                }
+                Route::Peer(peer) if asker == Some(peer) => {}
+                Route::Peer(peer) => {
+                    let Some(peer) = self.settings.peers.get(peer) else {
+                        continue;
+                    };
+                    let known = self.services.offered(&peer.domain, domain);
+                    let functions = known
+                        .map(|known| known.functions)
+                        .or_else(|| peer.dialect.service_set().filter(|_| peer.is(domain)));
+                    let functions =
+                        functions.map(|functions| self.through(peer, functions, usable, now));
+                    trees.push(tree(domain, true, functions));
+                }
+            }
+        }
+        trees
+    }
+
+    /// Home domains whose users' requests may reach `peer` from here.
+    pub(super) fn served_towards(&self, peer: &str) -> Vec<String> {
+        let elsewhere = |(domain, route): &(&str, &Route)| {
+            *domain != "*" && *route != &Route::Peer(peer.to_owned())
+        };
+        let own = self.settings.domain.as_str();
+        let routes = self.settings.routes.iter().filter(elsewhere);
+        let others = routes.map(|(domain, _)| domain).filter(|d| *d != own);
+        std::iter::once(own)
+            .chain(others)
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+/// A tree; `functions` is `None` where they are not known.
+fn tree(domain: &str, relay: bool, functions: Option<ServiceSet>) -> ServiceTree {
+    ServiceTree {
+        service: Address::service(domain),
+        relay: Some(relay),
+        features: functions.map(ServiceSet::features),
+    }
+}
+
+fn response(about: &str, trees: Vec<ServiceTree>) -> Primitive {
+    GetServiceResponse {
+        service: Some(Address::service(about)),
+        status: Status::ok(),
+        trees,
+        protocols: Some(vec![Protocol {
+            name: "WV-SSP".to_owned(),
+            version: "1.3".to_owned(),
+        }]),
+    }
+    .into()
+}

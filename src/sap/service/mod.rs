@@ -1,0 +1,281 @@
+//! Service management (wire profile, 1, 11.2 and 11.3): what each side offers
+//! ([`tree`]), finding out ([`mod@discovery`]), agreeing on it ([`mod@agreement`]),
+//! the Service Table that keeps both ([`table`]), and which domain provides a
+//! service to a home domain's users ([`pse`]).
+//!
+//! A request that its sender may not use is answered 506 before it is routed.
+
+mod agreement;
+mod discovery;
+pub mod pse;
+pub mod table;
+pub mod tree;
+
+use super::element::{Element, Time};
+use super::outbox::Item;
+use super::settings::Route;
+use super::timers::Timer;
+use super::{Peer, Sap};
+use crate::ssp::common::MetaInfo;
+use crate::ssp::envelope::Transaction;
+use crate::ssp::primitive::common::GetSPInfoResponse;
+use crate::ssp::primitive::{self, Kind};
+use crate::ssp::{Address, Mode, Primitive, Status};
+
+pub use pse::PseTable;
+pub use table::{Agreement, AgreementView, Direction, ServiceView, Source};
+pub use tree::ServiceSet;
+
+pub(super) use table::ServiceTable;
+use table::{Asked, What};
+
+/// Functions of the session and of service management need no agreement: without
+/// them none could be reached.
+const ALWAYS: &[&str] = &["SessionFunc", "ServiceMgmtFunc"];
+/// What the SAP itself serves.
+const OF_SAP: &[&str] = &["KEEPA", "LOGOU", "GETSV", "NEGSV"];
+/// What the embedded home domain serves.
+const OF_HOME: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV", "GETSPI", "VRID"];
+/// What the XMPP gateway serves.
+const OF_GATEWAY: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV", "VRID"];
+/// Requests that a provider sends to the home domain it serves: they follow from
+/// what the home domain may ask, not from what the provider may.
+const OF_PROVIDERS: &[&str] = &["PresenceAuthRequest", "NewMessage", "MessageNotification"];
+
+/// Leaves by name; all names are of this module.
+fn set(names: &[&str]) -> ServiceSet {
+    names
+        .iter()
+        .filter_map(|name| ServiceSet::named(name))
+        .fold(ServiceSet::NONE, ServiceSet::union)
+}
+
+impl ServiceSet {
+    /// What a service element of this node really serves.
+    pub fn of_element(element: Element) -> Self {
+        set(match element {
+            Element::Home => OF_HOME,
+            Element::Gateway => OF_GATEWAY,
+        })
+    }
+
+    /// What the SAP serves: session and service management.
+    pub fn of_sap() -> Self {
+        set(OF_SAP)
+    }
+}
+
+impl Sap {
+    /// What a peer may use here: what was agreed, or without an agreement what its
+    /// record offers; never more than the record offers.
+    pub fn usable_by(&self, peer: &Peer, now: Time) -> ServiceSet {
+        let agreed = self
+            .services
+            .agreement(&peer.domain, Direction::Granted, now)
+            .map_or(peer.offers, |agreement| {
+                agreement.functions.intersection(peer.offers)
+            });
+        agreed.union(set(ALWAYS))
+    }
+
+    /// What we may use at a peer; without an agreement nothing is forbidden.
+    pub fn usable_at(&self, peer: &str, now: Time) -> ServiceSet {
+        self.services
+            .agreement(peer, Direction::Obtained, now)
+            .map_or(ServiceSet::ALL, |agreement| {
+                agreement.functions.union(set(ALWAYS))
+            })
+    }
+
+    /// Whether a request of the peer is outside of what it may use: 506.
+    pub(super) fn not_agreed(&self, peer: &Peer, transaction: &Transaction, now: Time) -> bool {
+        if peer.offers == ServiceSet::ALL && !self.has_agreement(&peer.domain, Direction::Granted) {
+            return false;
+        }
+        let Some(function) = function(transaction) else {
+            return false;
+        };
+        if self.usable_by(peer, now).includes(function) {
+            return false;
+        }
+        let ours = || self.usable_at(&peer.domain, now).intersection(peer.wants);
+        !(is_of_provider(transaction) && ours().includes(function))
+    }
+
+    /// Whether an agreement with the peer leaves out a request that would go there.
+    pub(super) fn not_obtained(&self, peer: &str, transaction: &Transaction, now: Time) -> bool {
+        self.has_agreement(peer, Direction::Obtained)
+            && !is_of_provider(transaction)
+            && function(transaction)
+                .is_some_and(|function| !self.usable_at(peer, now).includes(function))
+    }
+
+    /// Whether there is one at all; most peers have none, and nothing to be checked.
+    fn has_agreement(&self, peer: &str, direction: Direction) -> bool {
+        self.services
+            .agreement(peer, direction, Time::default())
+            .is_some()
+    }
+
+    /// Answers a request about a domain itself, where the SAP can: discovery, and
+    /// who runs this node if no home domain says so.
+    pub(super) fn answer_for_service(
+        &mut self,
+        asker: Option<&str>,
+        transaction: &Transaction,
+        now: Time,
+    ) -> Option<Primitive> {
+        let about = transaction.peek.about.as_ref();
+        let about = about.map_or("", Address::domain);
+        let own = about.is_empty() || about == self.settings.domain;
+        match transaction.name.as_ref() {
+            "GetServiceRequest" => self.answer_discovery(asker, about, now),
+            "GetSPInfoRequest" if own && !self.home_answers() => Some(self.provider_info()),
+            _ => None,
+        }
+    }
+
+    fn home_answers(&self) -> bool {
+        let route = self.settings.routes.find(&self.settings.domain);
+        route == Some(&Route::Local(Element::Home))
+    }
+
+    fn provider_info(&self) -> Primitive {
+        let settings = &self.settings;
+        let provider = &settings.provider;
+        GetSPInfoResponse {
+            service: Some(Address::service(&settings.domain)),
+            status: Status::ok(),
+            name: Some(
+                provider
+                    .name
+                    .clone()
+                    .unwrap_or_else(|| settings.domain.clone()),
+            ),
+            logo: None,
+            description: provider.description.clone(),
+            url: provider.url.clone(),
+        }
+        .into()
+    }
+
+    /// A session came up, or was there at the start.
+    pub(super) fn services_up(&mut self, domain: &str, now: Time) {
+        self.discover_if_unknown(domain, now);
+        self.services_due(domain, now);
+    }
+
+    /// Looks after the agreements with one peer and sets the next time to do so.
+    pub(super) fn services_due(&mut self, domain: &str, now: Time) {
+        self.services.forget_asked(now);
+        let ended = self.services.expire(domain, now);
+        self.write(ended);
+        self.keep_to_offers(domain, now);
+        self.negotiate(domain, now);
+        if let Some(next) = self.services.next_due(domain) {
+            let at = next.max(now.plus_millis(1));
+            self.timers.set(at, Timer::Service(domain.to_owned()));
+        }
+    }
+
+    /// The answer to a request of the SAP itself; false if it is none.
+    pub(super) fn service_answer(
+        &mut self,
+        peer: &Peer,
+        transaction: &Transaction,
+        now: Time,
+    ) -> bool {
+        let Some(what) = self.services.answered(&peer.domain, &transaction.id) else {
+            return false;
+        };
+        match (what, transaction.primitive()) {
+            (What::Discovery, Ok(Primitive::GetServiceResponse(response))) => {
+                self.services.learn(&peer.domain, &response, now);
+            }
+            (What::Discovery, Ok(Primitive::Status(status))) => {
+                tracing::debug!(
+                    ssp.peer = peer.domain,
+                    code = status.code.0,
+                    "the peer does not say what it offers"
+                );
+            }
+            (What::Agreement, Ok(answer)) => self.negotiated(peer, &answer, now),
+            (What::Told, Ok(_)) => {}
+            (_, Err(error)) => tracing::debug!(
+                ssp.peer = peer.domain,
+                error = %error,
+                "answer about services cannot be read"
+            ),
+            (_, Ok(other)) => tracing::debug!(
+                ssp.peer = peer.domain,
+                ssp.primitive = other.name(),
+                "not an answer about services"
+            ),
+        }
+        true
+    }
+
+    /// Sends a request of the SAP itself.
+    fn ask(&mut self, peer: &Peer, what: What, request: &Primitive, now: Time) {
+        self.last += 1;
+        let id = format!("{}-{}", self.run, self.last);
+        let until = now.plus_millis(self.settings.response_timeout);
+        let asked = Asked { what, until };
+        self.services.ask(&peer.domain, &id, asked);
+        let item = Item {
+            mode: Mode::Request,
+            id,
+            name: request.name().to_owned(),
+            raw: request.to_xml(Some(&peer.dialect.style())),
+            conversation: None,
+            expires: until,
+            message: None,
+            via: None,
+        };
+        self.enqueue(&peer.domain, item, now);
+    }
+
+    fn own_meta(&self) -> Option<MetaInfo> {
+        Some(MetaInfo::of_server(&self.settings.domain))
+    }
+
+    /// The Service Table: one row per domain a peer has told of, and at least one
+    /// per peer.
+    pub fn service_views(&self, now: Time) -> Vec<ServiceView> {
+        let mut views = Vec::new();
+        for peer in self.settings.peers.values() {
+            let usable = self.usable_by(peer, now).names();
+            views.extend(self.services.views(peer, &usable, now));
+        }
+        views
+    }
+}
+
+/// The function of the service tree that a request belongs to; `None` for what
+/// needs no agreement. Notices belong to the requests they follow from.
+fn function(transaction: &Transaction) -> Option<ServiceSet> {
+    let facts = primitive::facts(&transaction.name)?;
+    if facts.kind != Kind::Request {
+        return None;
+    }
+    let leaf = match transaction.name.as_ref() {
+        "InviteRequest" if shares_content(transaction) => "INVSC",
+        "CancelInviteRequest" if shares_content(transaction) => "CASC",
+        _ => facts.leaf,
+    };
+    ServiceSet::named(leaf)
+}
+
+/// An invitation to content (type SC), or its cancellation, which names no type
+/// but the content.
+fn shares_content(transaction: &Transaction) -> bool {
+    match transaction.primitive() {
+        Ok(Primitive::InviteRequest(request)) => request.invite_type.eq_ignore_ascii_case("SC"),
+        Ok(Primitive::CancelInviteRequest(request)) => request.contents.is_some(),
+        _ => false,
+    }
+}
+
+fn is_of_provider(transaction: &Transaction) -> bool {
+    OF_PROVIDERS.contains(&transaction.name.as_ref())
+}
