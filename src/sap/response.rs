@@ -305,12 +305,13 @@ impl Sap {
                 ssp.primitive = record.name,
                 "no answer in time"
             );
-            if let Some((_, write)) = self
+            if let Some((item, write)) = self
                 .peers
                 .get_mut(peer)
                 .and_then(|state| state.outbox.withdraw(id))
             {
                 self.effect(Effect::Write(write));
+                return self.item_lost(&peer.clone(), &item, Code::TIMEOUT, now);
             }
         }
         self.part_answered(number, place, answer.to_xml(None), now);
