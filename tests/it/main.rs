@@ -9,6 +9,7 @@ mod codec_properties;
 mod codec_style;
 mod config_files;
 mod deployed_handshake;
+mod faults;
 mod gateway_prosody;
 mod http_transport;
 mod node_relay;

@@ -5,6 +5,7 @@
 
 pub(crate) mod cluster;
 pub mod peer;
+pub(crate) mod process;
 pub mod prosody;
 pub mod script;
 pub mod xmpp_user;

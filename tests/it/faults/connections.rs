@@ -1,0 +1,1 @@
+//! Broken connections between two domains, and peers that forget.

@@ -1,0 +1,1 @@
+//! Stores that take nothing for a while.
