@@ -82,7 +82,7 @@ impl Owner {
             let mut batch = Batch::empty();
             match back {
                 Some(Back::Failed) => self.recover(now, &mut batch.turn).await?,
-                Some(Back::GivenUp(taken)) => self.take_again(taken, now, &mut batch.turn),
+                Some(Back::GivenUp(taken)) => self.take_again(taken, now, &mut batch),
                 Some(Back::Posted(number, outcome)) => {
                     self.core.posted(number, &outcome, now, &mut batch.turn);
                 }
@@ -189,13 +189,14 @@ impl Owner {
                 );
                 self.core.link(&domain, false, now, turn);
             }
-            LinkEvent::Stanza { domain, stanza } if self.closed.until.is_some() => {
-                self.core.refuse_stanza(&domain, stanza, now, turn);
-            }
             LinkEvent::Stanza { domain, stanza } => {
                 let kept = Taken::Stanza(domain.clone(), copy(&stanza));
                 batch.taken.push(kept);
-                self.core.stanza(&domain, stanza, now, turn);
+                if self.closed.until.is_some() {
+                    self.core.refuse_stanza(&domain, stanza, now, turn);
+                } else {
+                    self.core.stanza(&domain, stanza, now, turn);
+                }
             }
             LinkEvent::Confirmed { domain, mark } => {
                 batch.taken.push(Taken::Confirmed(domain.clone(), mark));
@@ -206,14 +207,17 @@ impl Owner {
 
     /// What XMPP links brought to a core that was given up. Nobody repeats it: the
     /// senders of stanzas are told, and what the server has it has.
-    fn take_again(&mut self, taken: Vec<Taken>, now: Time, turn: &mut Turn) {
+    fn take_again(&mut self, taken: Vec<Taken>, now: Time, batch: &mut Batch) {
+        let turn = &mut batch.turn;
         for taken in taken {
-            match taken {
+            match &taken {
                 Taken::Stanza(domain, stanza) => {
-                    self.core.refuse_stanza(&domain, stanza, now, turn);
+                    self.core.refuse_stanza(domain, copy(stanza), now, turn);
                 }
-                Taken::Confirmed(domain, mark) => self.core.confirmed(&domain, mark, now, turn),
+                Taken::Confirmed(domain, mark) => self.core.confirmed(domain, *mark, now, turn),
             }
+            // This batch may be given up as well.
+            batch.taken.push(taken);
         }
     }
 

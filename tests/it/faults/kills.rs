@@ -121,7 +121,10 @@ async fn a_killed_relay_loses_and_doubles_nothing() {
     // Nothing more comes.
     romeo.message(ALICE, "last", "last");
     send(&alice, ROMEO, "last", "last").await;
-    assert_eq!(bodies(&messages_until(&mut romeo, "last").await.0), ["last"]);
+    assert_eq!(
+        bodies(&messages_until(&mut romeo, "last").await.0),
+        ["last"]
+    );
     heard
         .until(&mut alice, |heard| heard.texts.last().unwrap() == "last")
         .await;
@@ -210,10 +213,20 @@ async fn a_killed_gateway_repeats_only_the_unconfirmed_and_keeps_what_it_wrote_d
     }
     assert!(texts.len() + bounced.len() <= COUNT);
     let known = |name: &String| here.contains(name) || bounced.contains(name);
-    let lost: Vec<usize> = to_alice.iter().filter(|name| !known(name)).map(number).collect();
-    println!("{} messages were on their way into the killed gateway: {lost:?}", lost.len());
+    let lost: Vec<usize> = to_alice
+        .iter()
+        .filter(|name| !known(name))
+        .map(number)
+        .collect();
+    println!(
+        "{} messages were on their way into the killed gateway: {lost:?}",
+        lost.len()
+    );
     for n in lost {
-        assert!((40..=61).contains(&n) || (110..=131).contains(&n), "r{n} is lost");
+        assert!(
+            (40..=61).contains(&n) || (110..=131).contains(&n),
+            "r{n} is lost"
+        );
     }
     world.rest().await;
 }
@@ -263,9 +276,7 @@ async fn with_a_wrong_secret_the_component_is_down_and_messages_are_held() {
     let mut alice = login(&world, "alice", "village.test").await;
     let mut heard = Heard::default();
     send(&alice, ROMEO, "held", "held").await;
-    heard
-        .until(&mut alice, |heard| heard.sent.len() == 1)
-        .await;
+    heard.until(&mut alice, |heard| heard.sent.len() == 1).await;
     heard.assert_all_taken(&["held".to_owned()]);
     assert_eq!(world.counts("xmpp.test").await.open, 1);
     let log = world.log("xmpp.test");
