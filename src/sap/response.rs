@@ -257,7 +257,8 @@ impl Sap {
         self.part_answered(number, &place, answer.to_xml(None), now);
     }
 
-    /// No answer in time. A message that still waits here, or reached the next
+    /// No answer in time. A message that still waits here, for a peer or in a
+    /// service element (the XMPP server may be away), or that reached the next
     /// hop only just now, is answered 202: this node has it on disk and answers
     /// for it. Anything else waiting is taken back, and the requestor hears 504.
     pub(super) fn answer_due(&mut self, number: u64, now: Time) {
@@ -276,8 +277,12 @@ impl Sap {
                 .unwrap_or(record.received)
                 .plus_millis(timeout)
                 .min(record.expires);
-            let waiting =
-                matches!(&part.place, Place::Peer { peer, id } if self.outbox_holds(peer, id));
+            let waiting = match &part.place {
+                Place::Peer { peer, id } => self.outbox_holds(peer, id),
+                // An element that has not answered keeps the message until it can.
+                Place::Element { .. } => true,
+                Place::Here => false,
+            };
             take_over |= waiting
                 || part
                     .acknowledged
@@ -289,7 +294,7 @@ impl Sap {
             }
         }
         if record.name == "SendMessageRequest" && take_over && record.expires > now {
-            let status = Status::new(Code(202)).because("queued: the next hop cannot be reached");
+            let status = Status::new(Code(202)).because("queued");
             let answer =
                 split::answer(&record.name, record.message.as_deref(), status).to_xml(None);
             let write = self
@@ -322,12 +327,13 @@ impl Sap {
                 ssp.primitive = record.name,
                 "no answer in time"
             );
-            if let Some((_, write)) = self
+            if let Some((item, write)) = self
                 .peers
                 .get_mut(peer)
                 .and_then(|state| state.outbox.withdraw(id))
             {
                 self.effect(Effect::Write(write));
+                return self.item_lost(&peer.clone(), &item, Code::TIMEOUT, now);
             }
         }
         self.part_answered(number, place, answer.to_xml(None), now);

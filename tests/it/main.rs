@@ -17,6 +17,7 @@ mod deployed_handshake;
 mod deployed_messages;
 mod deployed_transitions;
 mod dialogues;
+mod faults;
 mod gateway_prosody;
 mod http_transport;
 mod layering;

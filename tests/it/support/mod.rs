@@ -6,6 +6,7 @@
 pub mod alone;
 pub(crate) mod cluster;
 pub mod peer;
+pub(crate) mod process;
 pub mod prosody;
 pub mod script;
 pub mod xmpp_user;
