@@ -50,19 +50,36 @@ impl Home {
             Ok(sender) => sender,
             Err(code) => {
                 let status = Status::new(code).because("The sender is not the one who asks.");
+                let id = request.info.message_id.as_deref().unwrap_or_default();
+                out.extend(targets_of(&request.info).iter().map(|_| Act::Outcome {
+                    message: id.to_owned(),
+                    outcome: Outcome::Refused(code.0),
+                }));
                 return respond(caller.id, status, out);
             }
         };
         let targets = targets_of(&request.info);
         let message = self.message_of(request, sender, now);
+        // Each copy ends in one outcome: those taken end later, a repetition at once.
+        let mut ended = Vec::new();
         let mut accepted: Vec<(String, bool)> = Vec::new();
         let mut failures = Vec::new();
         for target in &targets {
             let address = self.core.at_home(target.address());
             match self.may_accept(target, &address, &message) {
-                Ok((name, _)) if accepted.iter().any(|(other, _)| *other == name) => {}
-                Ok(new) => accepted.push(new),
-                Err(code) => failures.push((code, address)),
+                Ok((name, _)) if accepted.iter().any(|(other, _)| *other == name) => {
+                    ended.push(Outcome::Delivered);
+                }
+                Ok((name, is_new)) => {
+                    if !is_new {
+                        ended.push(Outcome::Delivered);
+                    }
+                    accepted.push((name, is_new));
+                }
+                Err(code) => {
+                    ended.push(Outcome::Refused(code.0));
+                    failures.push((code, address));
+                }
             }
         }
         let status = if targets.is_empty() {
@@ -75,6 +92,10 @@ impl Home {
             status,
         };
         respond(caller.id, response, out);
+        out.extend(ended.into_iter().map(|outcome| Act::Outcome {
+            message: message.id.clone(),
+            outcome,
+        }));
         for (name, is_new) in accepted {
             if is_new && let Some(user) = self.users.get_mut(&name) {
                 user.receive(&mut self.core, &message, now, out);

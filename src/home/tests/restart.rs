@@ -55,6 +55,8 @@ struct Run {
     clients: [Option<u64>; 3],
     opened: u64,
     sent: usize,
+    /// Messages sent once more, which end once more.
+    repeated: usize,
     /// What each user was handed, in order.
     inbox: [Vec<(String, String)>; 3],
     /// What Zoe sees of each user: online and text, by attribute; absent means nothing.
@@ -71,6 +73,7 @@ impl Run {
             clients: [None; 3],
             opened: 0,
             sent: 0,
+            repeated: 0,
             inbox: Default::default(),
             view: BTreeMap::new(),
             reports: Vec::new(),
@@ -130,6 +133,7 @@ impl Run {
             }
             Step::Again => {
                 if let Some(request) = self.last.clone() {
+                    self.repeated += 1;
                     self.zoe(request);
                 }
             }
@@ -256,7 +260,7 @@ proptest! {
         let handed: usize = restarted.inbox.iter().map(Vec::len).sum();
         prop_assert_eq!(handed, restarted.sent);
         let ended = restarted.world.outcomes.len();
-        prop_assert_eq!(ended, restarted.sent);
+        prop_assert_eq!(ended, restarted.sent + restarted.repeated);
     }
 
     #[test]
