@@ -12,4 +12,6 @@ mod deployed_handshake;
 mod gateway_prosody;
 mod http_transport;
 mod node_relay;
+mod relay_all;
+mod services;
 mod xmpp_link;

@@ -7,4 +7,5 @@ pub(crate) mod cluster;
 pub mod peer;
 pub mod prosody;
 pub mod script;
+pub mod world;
 pub mod xmpp_user;
