@@ -107,6 +107,13 @@ impl World {
             self.node(from).sap.discover(to, now);
             self.run(5_000);
         }
+        let id = self.put(from, to, primitive);
+        self.run(5_000);
+        self.raw_answers.remove(&id).expect("an answer comes")
+    }
+
+    /// As [`World::ask_hop`], without waiting; the transaction id.
+    pub fn put(&mut self, from: &str, to: &str, primitive: &Primitive) -> String {
         self.tokens += 1;
         let id = format!("raw-{}", self.tokens);
         let session = self.node(from).sap.session_views()[0].own_id.clone();
@@ -117,8 +124,7 @@ impl World {
         let now = self.now;
         let verdict = self.node(to).sap.receive(&message, &Facts::default(), now);
         assert_eq!(verdict, Verdict::Accepted);
-        self.run(5_000);
-        self.raw_answers.remove(&id).expect("an answer comes")
+        id
     }
 
     /// Lets time pass, and everything happen that happens in it.
