@@ -8,6 +8,7 @@ mod codec_fixtures;
 mod codec_properties;
 mod codec_style;
 mod config_files;
+mod conformance;
 mod deployed_handshake;
 mod gateway_prosody;
 mod http_transport;

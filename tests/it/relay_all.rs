@@ -266,3 +266,79 @@ fn discovery_crosses_and_is_answered_by_the_domain_asked_about() {
     assert!(functions.includes(ServiceSet::named("SENDM").unwrap()));
     assert!(!functions.includes(ServiceSet::named("CREAG").unwrap()));
 }
+
+/// The first sample of a request, changed, as it arrives at the other end.
+fn changed(file: &str, change: impl Fn(&str) -> String) -> (Primitive, Primitive) {
+    let path = fixtures("profile")
+        .into_iter()
+        .find(|path| path.to_string_lossy().contains(file))
+        .unwrap();
+    let text = change(&std::fs::read_to_string(path).unwrap());
+    let message = scan(&Bytes::from(text), &Limits::default()).unwrap();
+    let (_, parts) = transactions(&message);
+    let primitive = parts[0].primitive().unwrap();
+    let from = origin(parts[0]);
+    let mut world = chain();
+    world.request(&from, &primitive);
+    world.run(1000);
+    let mut delivered = std::mem::take(&mut world.node(other(&from)).delivered);
+    (primitive, delivered.remove(0).primitive)
+}
+
+#[test]
+fn content_of_any_type_and_any_letters_cross_unchanged() {
+    let glyphs: String = ('\u{a0}'..='\u{ff}').collect();
+    for content_type in [
+        "application/vnd.wap.mms-message",
+        "application/vnd.3gpp.sms",
+        "text/x-vCard; charset=utf-8",
+        "text/x-vCalendar",
+        "image/png",
+        "application/x-nobody-knows",
+    ] {
+        let (sent, arrived) = changed("021-SendMessageRequest", |text| {
+            let (head, rest) = text.split_once("<ContentData").unwrap();
+            let (_, tail) = rest.split_once("</ContentData>").unwrap();
+            format!(
+                r#"{head}<ContentData contentType="{content_type}">{glyphs} Ω 文 &amp; 🙂</ContentData>{tail}"#
+            )
+        });
+        assert_eq!(arrived, sent, "{content_type}");
+        let Primitive::SendMessageRequest(message) = arrived else {
+            panic!("{arrived:?}");
+        };
+        let content = message.content.unwrap();
+        assert_eq!(content.content_type, content_type);
+        let text = String::from_utf8(content.bytes).unwrap();
+        assert!(text.contains(&glyphs[2..]), "{text}");
+    }
+}
+
+#[test]
+fn presence_attributes_nobody_knows_cross_unchanged() {
+    let (sent, arrived) = changed("017-PresenceNotification", |text| {
+        text.replacen(
+            "<UserAvailability>",
+            "<ShoeSize><Qualifier>T</Qualifier><PresenceValue>45</PresenceValue></ShoeSize>\
+             <UserAvailability>",
+            1,
+        )
+    });
+    assert_eq!(arrived, sent);
+    assert!(arrived.to_xml(None).contains("<ShoeSize>"));
+}
+
+#[test]
+fn a_message_to_several_users_of_a_domain_crosses_as_one() {
+    let (sent, arrived) = changed("020-SendMessageRequest", |text| {
+        let (head, rest) = text.split_once("<Recipient>").unwrap();
+        let (bob, tail) = rest.split_once("</Recipient>").unwrap();
+        let carol = bob.replace("bob", "carol");
+        format!("{head}<Recipient>{bob}</Recipient><Recipient>{carol}</Recipient>{tail}")
+    });
+    assert_eq!(arrived, sent);
+    let Primitive::SendMessageRequest(message) = arrived else {
+        panic!("{arrived:?}");
+    };
+    assert_eq!(message.info.recipients.len(), 2);
+}
