@@ -1,5 +1,7 @@
 //! Integration tests: one binary, one module per suite.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+// Tests wait for real things, and may panic.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+#![allow(clippy::pedantic)]
 
 mod cli_commands;
 mod cli_node;
