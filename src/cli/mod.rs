@@ -3,6 +3,7 @@
 //! Exit codes: 0 fine, 1 failed, 64 usage or configuration. Nothing is coloured; lists are
 //! aligned columns, or JSON with `--format json`.
 
+mod bench;
 mod certs;
 mod chat;
 mod check;
@@ -97,6 +98,8 @@ enum Command {
     Send(send::Send),
     /// Translate XMPP stanzas to SSP messages and back, as the node would
     Translate(translate::Translate),
+    /// Measure what this machine carries
+    Bench(bench::Bench),
     /// Make development certificates
     Certs(certs::Certs),
     /// Write completions for a shell
@@ -194,6 +197,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Chat(args) => chat::chat(&global, args).await,
         Command::Send(args) => send::send(&global, args).await,
         Command::Translate(args) => translate::translate(&global, &args),
+        Command::Bench(args) => bench::bench(args).await,
         Command::Certs(args) => certs::certs(&args),
         Command::Completions(args) => completions::completions(&args),
         Command::Man => completions::man(),

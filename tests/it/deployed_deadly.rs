@@ -2,9 +2,8 @@
 //! (deployed-server, section 8 and advice 7; wire profile, 10 D).
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use wvgate::sap::{Dialect, Peer, SessionRecord, Settings, SpeaksFor, Time, Verdict};
+use wvgate::sap::{Peer, SessionRecord, Settings, SpeaksFor, Time, Verdict};
 use wvgate::ssp::common::{GroupId, MetaInfo, Sender};
 use wvgate::ssp::envelope::{Transaction, print_session, scan};
 use wvgate::ssp::primitive::{self, Kind, Routing};
@@ -17,7 +16,7 @@ use super::support::alone::{Alone, dialect, only};
 
 /// b.test between a.test, which is the deployed server, and the relay r.test.
 fn between() -> Alone {
-    let mut relay = Peer::new("r.test", Arc::new(Dialect::default()));
+    let mut relay = Peer::new("r.test", crate::support::alone::quiet());
     relay.speaks_for = SpeaksFor {
         any: true,
         domains: Vec::new(),

@@ -16,12 +16,12 @@ const ELSEWHERE: &str = "http://127.0.0.2:1/";
 fn alone_with(dialect: Arc<Dialect>) -> Alone {
     let mut peer = Peer::new("a.test", dialect);
     peer.redirects = vec!["http://127.0.0.1:1/".to_owned(), ELSEWHERE.to_owned()];
-    let other = Peer::new("c.test", Arc::new(Dialect::default()));
+    let other = Peer::new("c.test", crate::support::alone::quiet());
     Alone::new(Settings::new("b.test").with_peer(peer).with_peer(other))
 }
 
 fn alone() -> Alone {
-    alone_with(Arc::new(Dialect::default()))
+    alone_with(crate::support::alone::quiet())
 }
 
 fn setup(mode: Mode, id: &str, content: &str) -> String {

@@ -130,6 +130,15 @@ pub fn only(post: &Post) -> wvgate::ssp::envelope::Transaction {
 }
 
 /// The dialect of this name that comes with the program.
+pub fn quiet() -> Arc<Dialect> {
+    // Service discovery has tests of its own; here it would only be in the way.
+    Arc::new(Dialect {
+        discovery: false,
+        ..Dialect::default()
+    })
+}
+
+/// A dialect that comes along.
 pub fn dialect(name: &str) -> Arc<Dialect> {
     let mut all = Dialect::built_in().unwrap().into_iter();
     Arc::new(all.find(|dialect| dialect.name == name).unwrap())

@@ -1,0 +1,92 @@
+//! One node process under measurement.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use super::super::Failure;
+
+/// A node; killed when the value is dropped.
+pub(super) struct Node {
+    pub(super) role: &'static str,
+    pub(super) socket: PathBuf,
+    child: Child,
+}
+
+/// Clock ticks a second in /proc; the same on every Linux for decades.
+const TICKS: f64 = 100.0;
+
+impl Node {
+    /// Starts this program with a configuration and waits until it runs.
+    pub(super) fn start(
+        role: &'static str,
+        config: &Path,
+        socket: PathBuf,
+    ) -> Result<Self, Failure> {
+        let failed =
+            |error: std::io::Error| Failure::Failed(format!("cannot start the {role}: {error}"));
+        let program = std::env::current_exe().map_err(failed)?;
+        let mut child = Command::new(program)
+            .args(["run", "--config"])
+            .arg(config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(failed)?;
+        let output = child.stdout.take();
+        let mut node = Self {
+            role,
+            socket,
+            child,
+        };
+        let mut lines = output
+            .map(|output| BufReader::new(output).lines())
+            .into_iter()
+            .flatten();
+        if lines.any(|line| line.is_ok_and(|line| line == "running")) {
+            return Ok(node);
+        }
+        let _ = node.child.wait();
+        Err(Failure::Failed(format!(
+            "the {role} did not start; try: wvgate run --config {}",
+            config.display()
+        )))
+    }
+
+    /// CPU seconds used so far, user and system.
+    pub(super) fn cpu(&self) -> f64 {
+        let stat =
+            std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        // The name in parentheses may hold anything; numbers follow behind it.
+        let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        let ticks = |number: usize| {
+            fields
+                .split_whitespace()
+                .nth(number)
+                .and_then(|f| f.parse::<f64>().ok())
+        };
+        (ticks(11).unwrap_or(0.0) + ticks(12).unwrap_or(0.0)) / TICKS
+    }
+
+    /// Resident memory.
+    pub(super) fn rss_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
+            .unwrap_or_default();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .unwrap_or_default();
+        line.split_whitespace()
+            .next()
+            .and_then(|kib| kib.parse().ok())
+            .unwrap_or(0)
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
