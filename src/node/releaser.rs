@@ -51,7 +51,7 @@ pub(super) struct Batch {
 /// Something an XMPP link brought.
 pub(super) enum Taken {
     /// A stanza to this component.
-    Stanza(String, Stanza),
+    Stanza(String, Box<Stanza>),
     /// The component's server has processed everything up to this mark.
     Confirmed(String, u64),
 }
@@ -178,6 +178,9 @@ impl Releaser {
     async fn release(&mut self, batch: Batch) {
         for (reply, verdict) in batch.verdicts {
             let _ = reply.send(verdict);
+        }
+        for answer in batch.turn.answers {
+            (answer.0)();
         }
         for post in batch.turn.posts {
             self.post(post);
