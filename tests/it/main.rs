@@ -1,7 +1,7 @@
 //! Integration tests: one binary, one module per suite.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod support;
+// Tests wait for real things, and may panic.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+#![allow(clippy::pedantic)]
 
 mod cli_commands;
 mod cli_node;
@@ -11,6 +11,7 @@ mod codec_fixtures;
 mod codec_properties;
 mod codec_style;
 mod config_files;
+mod conformance;
 mod deployed_bad_input;
 mod deployed_deadly;
 mod deployed_handshake;
@@ -23,5 +24,8 @@ mod http_transport;
 mod layering;
 mod node_relay;
 mod packaging;
+mod relay_all;
+mod services;
 mod spine;
+mod support;
 mod xmpp_link;

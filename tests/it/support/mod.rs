@@ -9,4 +9,5 @@ pub mod peer;
 pub(crate) mod process;
 pub mod prosody;
 pub mod script;
+pub mod world;
 pub mod xmpp_user;

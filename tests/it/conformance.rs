@@ -1,0 +1,103 @@
+//! `docs/conformance.md` is complete, and what it names exists.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Requirements that concern a relay SAP, by number.
+const REQUIREMENTS: &[u16] = &[
+    1, 3, 5, 6, 7, 9, 10, 12, 22, 23, 24, 25, 26, 27, 28, 29, 34, 36, 38, 42, 43, 44, 45, 46, 47,
+    48, 50, 51, 56, 59, 60, 64, 67, 68, 69, 71, 72, 73, 74, 76, 78, 79, 81, 82, 83, 84, 87, 88, 89,
+    90, 91, 92, 98, 99, 100, 103, 104, 105, 106, 107, 108, 109, 111, 113, 114, 115, 116, 119, 121,
+    122, 124, 125, 127, 128, 129, 130, 131, 132, 133, 134, 135, 136, 137, 138, 139, 140, 141, 142,
+    143, 144, 145, 146, 147, 161, 162, 163, 164, 165, 166, 167, 168, 169, 170, 171, 172, 173, 174,
+    175, 176, 177, 178, 179, 180, 181, 182, 183, 184, 185, 186, 187, 188, 189, 190, 191, 192, 193,
+    194, 195, 196, 197, 198, 199, 200, 201, 202, 203, 204, 205, 206, 207, 208, 209, 210, 211, 212,
+    213, 214, 215, 216, 217, 218, 219, 220, 221, 222, 223, 224, 225, 226, 227,
+];
+
+/// One row of the tables.
+struct Row {
+    number: u16,
+    verdict: String,
+    tests: Vec<String>,
+    remark: String,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn rows() -> Vec<Row> {
+    let text = fs::read_to_string(root().join("docs/conformance.md")).unwrap();
+    let rows = text.lines().filter(|line| line.starts_with("| F"));
+    rows.map(|line| {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let [number, wording, verdict, tests, remark] = cells[..] else {
+            panic!("not five cells: {line}");
+        };
+        assert!(!wording.is_empty(), "{line}");
+        Row {
+            number: number[1..].parse().unwrap(),
+            verdict: verdict.to_owned(),
+            tests: quoted(tests),
+            remark: remark.to_owned(),
+        }
+    })
+    .collect()
+}
+
+/// What stands between backquotes.
+fn quoted(text: &str) -> Vec<String> {
+    text.split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Names of all tests below `folder`: functions under a test attribute.
+fn tests_in(folder: PathBuf, names: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            tests_in(path, names);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let mut is_test = false;
+            for line in text.lines().map(str::trim) {
+                if line == "#[test]" || line.starts_with("#[tokio::test") {
+                    is_test = true;
+                } else if let Some((_, rest)) = line.split_once("fn ") {
+                    let name = rest.split('(').next().unwrap_or_default();
+                    if std::mem::take(&mut is_test) {
+                        names.insert(name.to_owned());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_requirement_has_exactly_one_row() {
+    let numbers: Vec<u16> = rows().iter().map(|row| row.number).collect();
+    assert_eq!(numbers, REQUIREMENTS);
+}
+
+#[test]
+fn every_verdict_rests_on_tests_that_exist_or_has_a_reason() {
+    let mut names = BTreeSet::new();
+    tests_in(root().join("src"), &mut names);
+    tests_in(root().join("tests/it"), &mut names);
+    for row in rows() {
+        match row.verdict.as_str() {
+            "yes" => assert!(!row.tests.is_empty(), "F{:03} names no test", row.number),
+            "not yet" => assert!(!row.remark.is_empty(), "F{:03} has no reason", row.number),
+            other => panic!("F{:03}: what does \"{other}\" mean?", row.number),
+        }
+        for test in row.tests.iter().chain(&quoted(&row.remark)) {
+            assert!(names.contains(test), "F{:03}: no test {test}", row.number);
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! Every request primitive crosses two intermediate domains in both directions,
+//! and its result comes back the way the request went, past nobody else.
+//!
+//! ```text
+//! home.example — one.test — two.test — village.example
+//!                    \
+//!                     aside.test      (where everything unknown would go)
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use wvgate::sap::service::PseTable;
+use wvgate::sap::{Element, Route, ServiceSet, Settings};
+use wvgate::ssp::envelope::{Transaction, scan};
+use wvgate::ssp::primitive::{self, Kind, Routing};
+use wvgate::ssp::xml::Limits;
+use wvgate::ssp::{Address, Code, Mode, Primitive};
+
+use crate::codec_fixtures::{fixtures, transactions};
+use crate::support::world::{Hop, World, peer};
+
+const HOME: &str = "home.example";
+const VILLAGE: &str = "village.example";
+const WAY: [&str; 4] = [HOME, "one.test", "two.test", VILLAGE];
+
+/// A sample of a primitive, as in the wire profile or with both domains exchanged.
+struct Sample {
+    file: String,
+    mode: Mode,
+    from: String,
+    primitive: Primitive,
+}
+
+fn samples(exchanged: bool) -> Vec<Sample> {
+    let mut samples = Vec::new();
+    for path in fixtures("profile") {
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        if exchanged {
+            text = text
+                .replace(HOME, "\u{1}")
+                .replace(VILLAGE, HOME)
+                .replace('\u{1}', VILLAGE);
+        }
+        let message = scan(&Bytes::from(text), &Limits::default()).unwrap();
+        let (_, parts) = transactions(&message);
+        let transaction = parts[0];
+        samples.push(Sample {
+            file: path.file_stem().unwrap().to_string_lossy().into_owned(),
+            mode: transaction.mode,
+            from: origin(transaction),
+            primitive: transaction.primitive().unwrap(),
+        });
+    }
+    samples
+}
+
+/// The domain that a sample is sent by.
+fn origin(transaction: &Transaction) -> String {
+    let peek = &transaction.peek;
+    let publisher = peek.publishers.first();
+    let from = peek.service.as_ref().or(publisher).or(peek.group.as_ref());
+    from.map_or(String::new(), |address| address.domain().to_owned())
+}
+
+fn chain() -> World {
+    // Each home domain's users have their contact lists, messages, ... at the other.
+    let mut pse = PseTable::default();
+    pse.add(ServiceSet::ALL, HOME, VILLAGE);
+    pse.add(ServiceSet::ALL, VILLAGE, HOME);
+    let end = |own: &str, next: &str, other: &str| {
+        let mut settings = Settings::new(own)
+            .with_peer(peer(next, &[other]))
+            .with_route(own, Route::Local(Element::Home))
+            .with_route("*", Route::Peer(next.into()));
+        // At home one asks the PSE; the PSE of the other's users is here.
+        settings.pse.add(ServiceSet::ALL, own, other);
+        settings
+    };
+    let mut one = Settings::new("one.test")
+        .with_peer(peer(HOME, &[]))
+        .with_peer(peer("two.test", &[VILLAGE]))
+        .with_peer(peer("aside.test", &[]))
+        .with_route(VILLAGE, Route::Peer("two.test".into()))
+        .with_route("*", Route::Peer("aside.test".into()));
+    let mut two = Settings::new("two.test")
+        .with_peer(peer("one.test", &[HOME]))
+        .with_peer(peer(VILLAGE, &[]))
+        .with_route(HOME, Route::Peer("one.test".into()));
+    one.pse = pse.clone();
+    two.pse = pse;
+    let aside = Settings::new("aside.test").with_peer(peer("one.test", &[HOME, VILLAGE]));
+    World::new([
+        end(HOME, "one.test", VILLAGE),
+        end(VILLAGE, "two.test", HOME),
+        one,
+        two,
+        aside,
+    ])
+}
+
+/// The hops between the two ends, in this direction.
+fn way(from: &str) -> Vec<(String, String)> {
+    let mut way = WAY.to_vec();
+    if from == VILLAGE {
+        way.reverse();
+    }
+    let hops = way.windows(2);
+    hops.map(|hop| (hop[0].to_owned(), hop[1].to_owned()))
+        .collect()
+}
+
+fn seen(hops: &[Hop], mode: Mode, name: &str) -> Vec<(String, String)> {
+    let hops = hops
+        .iter()
+        .filter(|hop| hop.mode == mode && hop.name == name);
+    hops.map(|hop| (hop.from.clone(), hop.to.clone())).collect()
+}
+
+fn other(domain: &str) -> &'static str {
+    if domain == HOME { VILLAGE } else { HOME }
+}
+
+/// Samples of answers by the name of the request; a bare status answers the rest.
+fn answers(samples: &[Sample]) -> BTreeMap<String, Primitive> {
+    let mut answers = BTreeMap::new();
+    for sample in samples
+        .iter()
+        .filter(|sample| sample.mode == Mode::Response)
+    {
+        let request = match sample.primitive.name() {
+            "LeaveGroupIndication" => "LeaveGroupRequest".to_owned(),
+            "MessageDelivered" => "NewMessage".to_owned(),
+            // Comes later, as a notice; the request is answered by a bare status.
+            "InviteResponse" => continue,
+            name => name.replace("Response", "Request"),
+        };
+        answers.entry(request).or_insert(sample.primitive.clone());
+    }
+    answers
+}
+
+/// Sends every sample of a request, and gives the names of those that crossed.
+fn cross(exchanged: bool) -> BTreeSet<String> {
+    let samples = samples(exchanged);
+    let answers = answers(&samples);
+    let mut world = chain();
+    let mut crossed = BTreeSet::new();
+    for sample in &samples {
+        let name = sample.primitive.name();
+        let facts = primitive::facts(name).unwrap();
+        let passed_on = facts.routing != Routing::Hop && name != "GetServiceRequest";
+        if sample.mode != Mode::Request || facts.kind != Kind::Request || !passed_on {
+            continue;
+        }
+        let to = other(&sample.from);
+        let answer = answers.get(name).cloned();
+        let answer = answer.unwrap_or(Primitive::status(Code::OK));
+        world.node(to).answer = Some(answer.clone());
+        world.node(to).delivered.clear();
+        world.hops.clear();
+        let got = world.ask(&sample.from, &sample.primitive);
+        let file = &sample.file;
+        let delivered = &world.node(to).delivered;
+        assert_eq!(delivered.len(), 1, "{file}: {got:?}");
+        assert_eq!(delivered[0].primitive, sample.primitive, "{file}");
+        assert_eq!(delivered[0].from_domain, sample.from, "{file}");
+        assert_eq!(got, answer, "{file}");
+        let hops = &world.hops;
+        assert_eq!(seen(hops, Mode::Request, name), way(&sample.from), "{file}");
+        assert_eq!(seen(hops, Mode::Response, answer.name()), way(to), "{file}");
+        let aside = |hop: &&Hop| hop.to == "aside.test";
+        assert!(!hops.iter().any(|hop| aside(&hop)), "{file}");
+        crossed.insert(name.to_owned());
+    }
+    for domain in WAY {
+        let table = world.node(domain).sap.transactions();
+        let open = table.iter().filter(|(_, record)| !record.parts.is_empty());
+        assert_eq!(open.count(), 0, "{domain}");
+    }
+    crossed
+}
+
+/// All requests that are passed on, by name.
+fn passed_on() -> BTreeSet<String> {
+    let facts = Primitive::NAMES
+        .iter()
+        .filter_map(|name| primitive::facts(name));
+    facts
+        .filter(|facts| facts.kind == Kind::Request && facts.routing != Routing::Hop)
+        .map(|facts| facts.name.to_owned())
+        // The SAP of the domain asked about answers this one itself.
+        .filter(|name| name != "GetServiceRequest")
+        .collect()
+}
+
+#[test]
+fn every_request_crosses_two_intermediate_domains_and_its_result_comes_back_the_same_way() {
+    assert_eq!(cross(false), passed_on());
+}
+
+#[test]
+fn every_request_crosses_in_the_opposite_direction_too() {
+    assert_eq!(cross(true), passed_on());
+}
+
+#[test]
+fn every_notice_crosses_in_both_directions() {
+    for exchanged in [false, true] {
+        let mut world = chain();
+        let mut crossed = BTreeSet::new();
+        for sample in samples(exchanged) {
+            let name = sample.primitive.name();
+            let facts = primitive::facts(name).unwrap();
+            if facts.kind != Kind::Notice || facts.routing == Routing::Hop {
+                continue;
+            }
+            // One sample is the answer to a request: there it names nobody.
+            let Some(from) = sender(&sample) else {
+                continue;
+            };
+            let to = other(&from);
+            world.node(to).delivered.clear();
+            world.hops.clear();
+            world.request(&from, &sample.primitive);
+            world.run(30_000);
+            let delivered = &world.node(to).delivered;
+            assert_eq!(delivered.len(), 1, "{}", sample.file);
+            assert_eq!(delivered[0].primitive, sample.primitive, "{}", sample.file);
+            let hops = seen(&world.hops, Mode::Request, name);
+            assert_eq!(hops, way(&from), "{}", sample.file);
+            crossed.insert(name.to_owned());
+        }
+        let notices = [
+            "DeliveryStatusReport",
+            "GroupChangeNotice",
+            "InviteResponse",
+            "LeaveGroupIndication",
+            "PresenceNotification",
+        ];
+        assert_eq!(crossed, notices.map(str::to_owned).into());
+    }
+}
+
+/// Who sends a notice: where its requestor, publisher or group is.
+fn sender(sample: &Sample) -> Option<String> {
+    (!sample.from.is_empty() && sample.file != "029-LeaveGroupIndication-Response")
+        .then(|| sample.from.clone())
+}
+
+#[test]
+fn discovery_crosses_and_is_answered_by_the_domain_asked_about() {
+    let mut world = chain();
+    let request = samples(false)
+        .into_iter()
+        .find(|sample| sample.primitive.name() == "GetServiceRequest")
+        .unwrap();
+    let answer = world.ask(HOME, &request.primitive);
+    let Primitive::GetServiceResponse(response) = answer else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(response.service, Some(Address::service(VILLAGE)));
+    let tree = &response.trees[0];
+    assert_eq!(tree.service, Address::service(VILLAGE));
+    let functions = ServiceSet::of_features(tree.features.as_ref().unwrap());
+    assert!(functions.includes(ServiceSet::named("SENDM").unwrap()));
+    assert!(!functions.includes(ServiceSet::named("CREAG").unwrap()));
+}
+
+/// The first sample of a request, changed, as it arrives at the other end.
+fn changed(file: &str, change: impl Fn(&str) -> String) -> (Primitive, Primitive) {
+    let path = fixtures("profile")
+        .into_iter()
+        .find(|path| path.to_string_lossy().contains(file))
+        .unwrap();
+    let text = change(&std::fs::read_to_string(path).unwrap());
+    let message = scan(&Bytes::from(text), &Limits::default()).unwrap();
+    let (_, parts) = transactions(&message);
+    let primitive = parts[0].primitive().unwrap();
+    let from = origin(parts[0]);
+    let mut world = chain();
+    world.request(&from, &primitive);
+    world.run(1000);
+    let mut delivered = std::mem::take(&mut world.node(other(&from)).delivered);
+    (primitive, delivered.remove(0).primitive)
+}
+
+#[test]
+fn content_of_any_type_and_any_letters_cross_unchanged() {
+    let glyphs: String = ('\u{a0}'..='\u{ff}').collect();
+    for content_type in [
+        "application/vnd.wap.mms-message",
+        "application/vnd.3gpp.sms",
+        "text/x-vCard; charset=utf-8",
+        "text/x-vCalendar",
+        "image/png",
+        "application/x-nobody-knows",
+    ] {
+        let (sent, arrived) = changed("021-SendMessageRequest", |text| {
+            let (head, rest) = text.split_once("<ContentData").unwrap();
+            let (_, tail) = rest.split_once("</ContentData>").unwrap();
+            format!(
+                r#"{head}<ContentData contentType="{content_type}">{glyphs} Ω 文 &amp; 🙂</ContentData>{tail}"#
+            )
+        });
+        assert_eq!(arrived, sent, "{content_type}");
+        let Primitive::SendMessageRequest(message) = arrived else {
+            panic!("{arrived:?}");
+        };
+        let content = message.content.unwrap();
+        assert_eq!(content.content_type, content_type);
+        let text = String::from_utf8(content.bytes).unwrap();
+        assert!(text.contains(&glyphs[2..]), "{text}");
+    }
+}
+
+#[test]
+fn presence_attributes_nobody_knows_cross_unchanged() {
+    let (sent, arrived) = changed("017-PresenceNotification", |text| {
+        text.replacen(
+            "<UserAvailability>",
+            "<ShoeSize><Qualifier>T</Qualifier><PresenceValue>45</PresenceValue></ShoeSize>\
+             <UserAvailability>",
+            1,
+        )
+    });
+    assert_eq!(arrived, sent);
+    assert!(arrived.to_xml(None).contains("<ShoeSize>"));
+}
+
+#[test]
+fn a_message_to_several_users_of_a_domain_crosses_as_one() {
+    let (sent, arrived) = changed("020-SendMessageRequest", |text| {
+        let (head, rest) = text.split_once("<Recipient>").unwrap();
+        let (bob, tail) = rest.split_once("</Recipient>").unwrap();
+        let carol = bob.replace("bob", "carol");
+        format!("{head}<Recipient>{bob}</Recipient><Recipient>{carol}</Recipient>{tail}")
+    });
+    assert_eq!(arrived, sent);
+    let Primitive::SendMessageRequest(message) = arrived else {
+        panic!("{arrived:?}");
+    };
+    assert_eq!(message.info.recipients.len(), 2);
+}
