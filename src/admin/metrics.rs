@@ -56,7 +56,7 @@ const HELP: &[(&str, &str)] = &[
 /// What is measured at a moment.
 pub(super) struct Snapshot {
     counters: BTreeMap<String, u64>,
-    under_way: u64,
+    open: u64,
     pending: usize,
     peers: Vec<PeerView>,
     components: BTreeMap<String, bool>,
@@ -76,7 +76,7 @@ impl Snapshot {
                 .iter()
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect(),
-            under_way: core.metrics.accepted().saturating_sub(core.metrics.ended()),
+            open: core.messages_open(),
             pending: views::pending(core),
             peers: core.sap.peer_views(),
             components,
@@ -117,7 +117,7 @@ impl Snapshot {
             "wvgate_messages_queued",
             "gauge",
             "Messages accepted and not yet ended.",
-            self.under_way,
+            self.open,
         );
         text.one(
             "wvgate_transactions_pending",

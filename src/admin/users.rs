@@ -133,22 +133,15 @@ async fn change(
         Ok(name) => name,
         Err(why) => return Ok(Line::error(why)),
     };
-    let done = shared.node.ask(move |core, now, turn| {
+    let done = shared.node.change(move |core, now, turn| {
         core.with_home(now, turn, |home, acts| work(home, &name, now, acts))
     });
-    match done.await? {
-        None => return Ok(no_home()),
-        Some(Err(error)) => return Ok(Line::error(error)),
-        Some(Ok(())) => {}
-    }
-    // The next batch is computed after the commit of this one was asked for; an empty
-    // commit settles after it.
-    shared.node.ask(|_, _, _| ()).await?;
-    let settled = shared.node.store().commit(Vec::new()).await;
-    match settled.and_then(|()| shared.node.store().health()) {
-        Ok(()) => Ok(Line::result(&"done")),
-        Err(error) => Ok(Line::error(error)),
-    }
+    Ok(match done.await? {
+        None => Line::error("the store does not take it; see the log of the node"),
+        Some(None) => no_home(),
+        Some(Some(Err(error))) => Line::error(error),
+        Some(Some(Ok(()))) => Line::result(&"done"),
+    })
 }
 
 fn no_home() -> Line {

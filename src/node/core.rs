@@ -45,6 +45,18 @@ pub struct Turn {
     pub events: Vec<(ClientKey, Event)>,
     /// For those who watch.
     pub traces: Vec<Arc<Trace>>,
+    /// To be given.
+    pub answers: Vec<Answer>,
+}
+
+/// The answer to somebody who asked for a change. Dropped unused, it tells him
+/// that the change was not kept.
+pub struct Answer(pub Box<dyn FnOnce() + Send>);
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Answer")
+    }
 }
 
 /// The state of a node.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use super::core::{Core, Turn};
+use super::core::{Answer, Core, Turn};
 use crate::home::{ClientKey, Command, Event};
 use crate::sap::{Facts, Posted, Time, Trace, Verdict};
 use crate::ssp::Message;
@@ -75,6 +75,29 @@ impl NodeHandle {
             .await
             .map_err(|_| Gone)?;
         answer.await.map_err(|_| Gone)
+    }
+
+    /// Asks the owner for a change. Answered when the change is on disk; `None` if
+    /// the store did not take it, and nothing has changed.
+    ///
+    /// # Errors
+    /// The node has stopped.
+    pub async fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Core, Time, &mut Turn) -> T + Send + 'static,
+    ) -> Result<Option<T>, Gone> {
+        let (reply, answer) = oneshot::channel();
+        let question = Box::new(move |core: &mut Core, now: Time, turn: &mut Turn| {
+            let result = work(core, now, turn);
+            turn.answers.push(Answer(Box::new(move || {
+                let _ = reply.send(result);
+            })));
+        });
+        self.inbox
+            .send(Input::Ask(question))
+            .await
+            .map_err(|_| Gone)?;
+        Ok(answer.await.ok())
     }
 
     /// Opens a client session of a home-domain user whose password was checked;

@@ -262,6 +262,7 @@ impl Batch {
             && turn.stanzas.is_empty()
             && turn.events.is_empty()
             && turn.traces.is_empty()
+            && turn.answers.is_empty()
             && self.verdicts.is_empty()
             && self.taken.is_empty()
     }

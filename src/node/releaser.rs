@@ -179,6 +179,9 @@ impl Releaser {
         for (reply, verdict) in batch.verdicts {
             let _ = reply.send(verdict);
         }
+        for answer in batch.turn.answers {
+            (answer.0)();
+        }
         for post in batch.turn.posts {
             self.post(post);
         }

@@ -226,9 +226,11 @@ impl Outbox {
         self.take(&numbers)
     }
 
-    /// When the next item expires.
+    /// When the next item expires that is not under way.
     pub fn next_expiry(&self) -> Option<Time> {
-        self.expiries.first().map(|(at, _)| *at)
+        let flying: HashSet<u64> = self.flying.values().flatten().copied().collect();
+        let waiting = |(_, number): &&(Time, u64)| !flying.contains(number);
+        self.expiries.iter().find(waiting).map(|(at, _)| *at)
     }
 
     fn find(&self, id: &str) -> Option<u64> {
@@ -360,7 +362,9 @@ mod tests {
         assert_eq!(outbox.expire(Time(1000)).0.len(), 1);
         assert_eq!(outbox.len(), 1);
         assert!(outbox.withdraw("1").is_none());
+        assert_eq!(outbox.next_expiry(), None, "nothing to look after yet");
         outbox.failed(9, Time(50));
+        assert_eq!(outbox.next_expiry(), Some(Time(1000)));
         assert!(
             outbox
                 .batch(&Dialect::default(), 64, 10_000, Time(49))

@@ -200,6 +200,10 @@ impl Sap {
             Some(Flight::Step(pending)) => self.step_posted(pending, outcome, now),
             Some(Flight::Batch { peer, session }) => {
                 self.batch_posted(&peer, &session, number, outcome, now);
+                // What came back may have expired meanwhile.
+                if let Some(state) = self.peers.get_mut(&peer) {
+                    state.next_expiry = state.outbox.next_expiry();
+                }
                 self.pump(&peer, now);
                 self.schedule_peer(&peer, now);
             }

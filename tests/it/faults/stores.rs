@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use wvgate::store::sqlite::{Options, SqliteStore};
-use wvgate::store::{MemoryStore, StoreError};
+use wvgate::store::{MemoryStore, Store, StoreError};
 
 use super::{Heard, home, login, names, send};
 use crate::support::process::World;
@@ -103,6 +103,45 @@ async fn what_cannot_be_kept_is_refused_and_comes_again() {
         .until(&mut bob, |heard| heard.sent.len() == 1)
         .await;
     world.rest().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_is_answered_when_it_is_kept_and_undone_when_it_is_not() {
+    let mut world = pair();
+    let store = Arc::new(MemoryStore::new());
+    world.start_on("a.test", store.clone()).await;
+    let handle = world.node("a.test").handle().clone();
+    let add = |name: &'static str| {
+        handle.change(move |core, now, turn| {
+            core.with_home(now, turn, |home, acts| {
+                home.add_user(name, "hash".to_owned(), now, acts).is_ok()
+            })
+        })
+    };
+    fail(&store, 1);
+    assert_eq!(add("carol").await, Ok(None));
+    let users = |core: &mut wvgate::node::Core, _, _: &mut _| {
+        let home = core.home.as_ref().unwrap();
+        home.users().map(str::to_owned).collect::<Vec<_>>()
+    };
+    // Asked until the core is made anew.
+    while handle
+        .ask(users)
+        .await
+        .unwrap()
+        .contains(&"carol".to_owned())
+    {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(add("dora").await, Ok(Some(Some(true))));
+    assert!(
+        handle
+            .ask(users)
+            .await
+            .unwrap()
+            .contains(&"dora".to_owned())
+    );
+    assert_eq!(store.health(), Ok(()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
