@@ -6,6 +6,8 @@
 //! network (translate it) or this node (serve it); the answer travels back along
 //! the Transaction Table.
 
+pub mod admin;
+pub mod cli;
 pub mod config;
 pub mod gateway;
 pub mod home;

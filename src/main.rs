@@ -1,2 +1,5 @@
-//! wvgate
-fn main() {}
+//! wvgate: see `wvgate --help`.
+
+fn main() -> std::process::ExitCode {
+    wvgate::cli::main()
+}

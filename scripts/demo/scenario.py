@@ -125,19 +125,40 @@ class Scenario:
     def note(self, text):
         print(f"      {text}", flush=True)
 
-    def hops(self, message):
-        """The way of a message, as each node remembers it."""
+    def hops(self, message, *stanzas):
+        """The way of a message over all nodes, in the order of time."""
+        traces = []
         for name in ("village", "relay", "xmpp"):
-            config = getattr(self.options, name)
-            command = [self.options.wvgate, "explain", message, "--config", config]
-            result = subprocess.run(command, capture_output=True, text=True, timeout=30)
-            if result.returncode != 0:
-                raise Failed(f"{name}: explain {message} failed: {result.stderr.strip()}")
-            if message not in result.stdout:
-                raise Failed(f"{name} does not remember message {message}: {result.stdout}")
-            for line in result.stdout.splitlines():
-                if line.strip():
-                    self.note(f"{name:8}| {line.rstrip()}")
+            found = self.explain(name, message)
+            if name == "xmpp":
+                for stanza in stanzas:
+                    found += self.explain(name, stanza)
+            traces += [(trace["time"], at, name, trace) for at, trace in enumerate(found)]
+        shown = set()
+        for _, _, name, trace in sorted(traces, key=lambda entry: entry[:2]):
+            arrow = {"in": "<-", "out": "->"}.get(trace["direction"], "  ")
+            line = (
+                f"{clock(trace['time'])}  {name:8}{arrow} {trace.get('peer', ''):13}"
+                f"{trace['primitive']:22}{trace['what']}"
+            )
+            if trace.get("transaction"):
+                line += f", transaction {trace['transaction']}"
+            # The same event may be remembered under the message and under the stanza.
+            if line not in shown:
+                shown.add(line)
+                self.note(line)
+
+    def explain(self, node, message):
+        config = getattr(self.options, node)
+        command = [self.options.wvgate, "explain", message, "--format", "json"]
+        command += ["--config", config]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        if result.returncode != 0:
+            raise Failed(f"{node} cannot explain {message}: {result.stderr.strip()}")
+        traces = json.loads(result.stdout)
+        if not traces:
+            raise Failed(f"{node} does not remember message {message}")
+        return traces
 
     # ------------------------------------------------------------------ the two users
 
@@ -157,6 +178,9 @@ class Scenario:
         ready = self.romeo.wait("his login", lambda e: e["event"] in ("ready", "failed"))
         if ready["event"] != "ready":
             raise Failed(f"romeo cannot log in: {ready}")
+        # As clients do: without the roster he would not be told of approvals (RFC 6121, 2.1.6).
+        self.romeo.tell(do="roster")
+        self.romeo.wait("his roster", lambda e: e["event"] == "roster")
         self.romeo.tell(do="presence")
         self.alice = Actor(
             "alice",
@@ -222,7 +246,7 @@ class Scenario:
         if report["status"] != 200:
             raise Failed(f"the report says {report}")
         self.done()
-        self.hops(message)
+        self.hops(message, got["id"])
 
     def romeo_answers(self):
         self.step("romeo answers and asks for a receipt; alice gets the message, he the receipt")
@@ -242,7 +266,7 @@ class Scenario:
         if bare(receipt["from"]) != ALICE_JID:
             raise Failed(f"the receipt came from {receipt['from']}")
         self.done()
-        self.hops(got["id"])
+        self.hops(got["id"], stanza, receipt["id"])
 
     def romeo_watches_alice(self):
         self.step("romeo asks to see alice's presence; she allows it, and he sees her online")
@@ -326,6 +350,10 @@ class Scenario:
 
 def bare(jid):
     return jid.partition("/")[0]
+
+
+def clock(millis):
+    return time.strftime("%H:%M:%S", time.localtime(millis / 1000)) + f".{millis % 1000:03}"
 
 
 def shown(presence):

@@ -44,6 +44,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio_xmpp::Stanza;
+use xmpp_parsers::iq::Iq;
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::MessageType;
 use xmpp_parsers::presence::{Presence, Type};
@@ -245,6 +246,26 @@ impl Gateway {
     /// Stanzas that wait for a link or its confirmation.
     pub fn queued(&self) -> usize {
         self.outbox.len()
+    }
+
+    /// Copies of messages to XMPP that have not ended yet.
+    pub fn messages_open(&self) -> u64 {
+        let open = self.sent.values().filter(|sent| !sent.concluded);
+        open.map(|sent| (sent.targets.len() + sent.refused.len()) as u64)
+            .sum()
+    }
+
+    /// Answers a stanza that the node cannot keep now, as far as it wants an answer.
+    pub fn refuse_for_now(&mut self, component: &str, stanza: Stanza) {
+        // A refused `unavailable` or probe would only confuse.
+        let wants_answer = match &stanza {
+            Stanza::Presence(presence) => presence.type_ == Type::Subscribe,
+            Stanza::Iq(iq) => matches!(iq, Iq::Get { .. } | Iq::Set { .. }),
+            Stanza::Message(_) => true,
+        };
+        if wants_answer {
+            self.refuse(component, stanza, Code::QUEUE_FULL);
+        }
     }
 
     /// Subscriptions kept: of XMPP users, and of WV users.

@@ -50,10 +50,14 @@ impl Home {
             Ok(sender) => sender,
             Err(code) => {
                 let status = Status::new(code).because("The sender is not the one who asks.");
+                let id = request.info.message_id.unwrap_or_default();
+                let copies = request.info.recipients.len().max(1);
+                out.extend((0..copies).map(|_| refused(&id, code)));
                 return respond(caller.id, status, out);
             }
         };
         let targets = targets_of(&request.info);
+        let copies = request.info.recipients.len();
         let message = self.message_of(request, sender, now);
         let mut accepted: Vec<(String, bool)> = Vec::new();
         let mut failures = Vec::new();
@@ -65,6 +69,14 @@ impl Home {
                 Err(code) => failures.push((code, address)),
             }
         }
+        // Each copy ends: these at once, the new ones when they are handed over.
+        let new = accepted.iter().filter(|(_, is_new)| *is_new).count();
+        out.extend(failures.iter().map(|(code, _)| refused(&message.id, *code)));
+        let repeated = copies.saturating_sub(failures.len() + new);
+        out.extend((0..repeated).map(|_| Act::Outcome {
+            message: message.id.clone(),
+            outcome: Outcome::Repeated,
+        }));
         let status = if targets.is_empty() {
             Status::new(Code::BAD_PARAMETER).because("There is no recipient.")
         } else {
@@ -370,6 +382,13 @@ impl User {
             // Nothing waits in it, so status and outcome have no effect.
             self.end_arrival(core, number, &Status::ok(), Outcome::Delivered, now, out);
         }
+    }
+}
+
+fn refused(id: &str, code: Code) -> Act {
+    Act::Outcome {
+        message: id.to_owned(),
+        outcome: Outcome::Refused(code.0),
     }
 }
 

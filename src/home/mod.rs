@@ -106,6 +106,12 @@ impl Home {
         std::mem::take(&mut self.core.events)
     }
 
+    /// Messages that wait for their recipient's next login.
+    pub fn messages_waiting(&self) -> u64 {
+        let waiting = self.users.values().map(|user| user.inbox.waiting() as u64);
+        waiting.sum()
+    }
+
     /// Sends every watcher in the domains that `behind` picks what he may see, because the way to
     /// them was established anew and notifications may have been lost (presence-attributes, 5).
     pub fn refresh_domains(

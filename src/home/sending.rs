@@ -1,6 +1,6 @@
 //! Messages of our users: one request per message, whoever the recipient is.
 
-use crate::sap::element::{Act, Outcome, Time};
+use crate::sap::element::{Act, Time};
 use crate::ssp::address::{Address, Kind};
 use crate::ssp::common::{
     ContentData, GroupId, MessageInfo, MetaInfo, Recipient, Sender, User as UserElement,
@@ -108,18 +108,6 @@ impl User {
         out: &mut Vec<Act>,
     ) {
         let verdict = effective(status);
-        // A message that this domain took for one of its users ends with him, not here.
-        let outcome = if !verdict.is_success() {
-            Some(Outcome::Refused(verdict.0))
-        } else if to.domain() == core.domain() {
-            None
-        } else {
-            Some(Outcome::Relayed)
-        };
-        if let Some(outcome) = outcome {
-            let message = id.clone();
-            out.push(Act::Outcome { message, outcome });
-        }
         let event = Event::sent(id, to, status);
         match client.filter(|client| self.clients.contains(client)) {
             Some(client) => core.tell(client, event),

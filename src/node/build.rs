@@ -502,7 +502,7 @@ fn gateway(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option
     };
     let mut translator = Translator::new(domain, &names).in_mode(mode);
     translator.mappings = Arc::new(mappings);
-    translator.muc = xmpp.muc.clone();
+    translator.muc.clone_from(&xmpp.muc);
     let components = xmpp.component.iter().map(|component| ComponentSettings {
         domain: component.domain.clone(),
         secret: crate::xmpp::Secret::new(component.secret.expose()),

@@ -134,6 +134,23 @@ impl Core {
         });
     }
 
+    /// Tells the sender of a stanza that it cannot be taken now. Keeps nothing.
+    pub fn refuse_stanza(&mut self, component: &str, stanza: Stanza, now: Time, turn: &mut Turn) {
+        if let Some(gateway) = &mut self.gateway {
+            gateway.refuse_for_now(component, stanza);
+        }
+        self.settle(now, turn);
+    }
+
+    /// Messages accepted and not yet ended: `accepted == ended + open`, always and
+    /// across restarts. They wait for a peer, for the XMPP server's word, or for
+    /// their recipient's next login.
+    pub fn messages_open(&self) -> u64 {
+        self.sap.messages_queued()
+            + self.gateway.as_ref().map_or(0, Gateway::messages_open)
+            + self.home.as_ref().map_or(0, Home::messages_waiting)
+    }
+
     /// An XMPP link came up or went down.
     pub fn link(&mut self, component: &str, up: bool, now: Time, turn: &mut Turn) {
         self.components.insert(component.to_owned(), up);

@@ -38,8 +38,6 @@ pub(super) enum Input {
     ClientClose(ClientKey),
     /// Anything else that wants a look at the core.
     Ask(Question),
-    /// A commit failed: what the core thinks is on disk is not.
-    CommitFailed,
 }
 
 /// Runs on the owner. What it does is committed like any other input.

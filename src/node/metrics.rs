@@ -55,6 +55,12 @@ impl Metrics {
         std::mem::take(&mut self.changed).then(|| Write::put_json(KEY, self))
     }
 
+    /// What to keep, changed or not.
+    pub fn write(&mut self) -> Write {
+        self.changed = false;
+        Write::put_json(KEY, self)
+    }
+
     /// Messages accepted since the store was made.
     pub fn accepted(&self) -> u64 {
         self.get("wvgate_messages_accepted_total")
@@ -101,6 +107,7 @@ fn outcome_labels(outcome: Outcome) -> String {
         Outcome::Degraded(Degraded::Reference) => {
             "outcome=\"degraded\",how=\"reference\"".to_owned()
         }
+        Outcome::Repeated => "outcome=\"repeated\"".to_owned(),
         Outcome::Untranslatable => "outcome=\"untranslatable\"".to_owned(),
     }
 }

@@ -3,95 +3,125 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
 use super::core::{Core, Turn};
 use super::inbox::Input;
-use super::releaser::Release;
+use super::releaser::{BUSY, Back, Batch, Release, Taken};
 use crate::sap::{Time, Verdict};
 use crate::store::{Store, StoreError, load_all};
-use crate::xmpp::link::LinkEvent;
+use crate::xmpp::link::{LinkEvent, Stanza};
 
 /// Inputs taken in one batch; bounds the time until the first of them is answered.
 const BATCH: usize = 512;
+
+/// For so long nothing new is taken after a failed commit, milliseconds; doubles
+/// with each failure that follows soon.
+const CLOSED: u64 = 250;
+/// It does not double beyond this.
+const LONGEST_CLOSED: u64 = 8_000;
 
 pub(super) struct Owner {
     pub(super) core: Core,
     pub(super) clock: Clock,
     pub(super) store: Arc<dyn Store>,
     pub(super) inbox: mpsc::Receiver<Input>,
+    pub(super) back: mpsc::UnboundedReceiver<Back>,
     pub(super) release: mpsc::Sender<Release>,
     /// Makes an empty core, for a new start from the disk.
     pub(super) fresh: Box<dyn FnMut() -> Core + Send>,
     pub(super) stop: CancellationToken,
+    pub(super) closed: Closed,
 }
 
-type Verdicts = Vec<(oneshot::Sender<Verdict>, Verdict)>;
+/// After a failed commit nothing new is taken for a while: what is under way may
+/// end, which frees room, and the disk is not read again with every request.
+#[derive(Debug, Default)]
+pub(super) struct Closed {
+    until: Option<Time>,
+    last: Time,
+    failures: u32,
+}
+
+impl Closed {
+    fn close(&mut self, now: Time) {
+        if now.since(self.last) > 4 * LONGEST_CLOSED {
+            self.failures = 0;
+        }
+        let pause = CLOSED.saturating_mul(1 << self.failures.min(16));
+        self.failures += 1;
+        self.last = now;
+        self.until = Some(now.plus_millis(pause.min(LONGEST_CLOSED)));
+    }
+}
 
 impl Owner {
     pub(super) async fn run(mut self) -> Result<(), StoreError> {
         let mut inputs = Vec::with_capacity(BATCH);
-        let mut first = Turn::default();
-        self.core.start(self.clock.now(), &mut first);
-        self.hand_over(first, Vec::new()).await;
+        let mut first = Batch::empty();
+        self.core.start(self.clock.now(), &mut first.turn);
+        self.hand_over(first).await;
         loop {
-            let wake = self.core.next_timeout().map(|at| self.clock.instant(at));
+            let due = self.closed.until.or_else(|| self.core.next_timeout());
+            let wake = due.map(|at| self.clock.instant(at));
+            let mut back = None;
             tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Ok(()),
+                told = self.back.recv() => back = told,
                 count = self.inbox.recv_many(&mut inputs, BATCH) => {
                     if count == 0 {
                         return Ok(());
                     }
                 }
                 () = sleep_until(wake) => {}
-                () = self.stop.cancelled() => return Ok(()),
             }
             let now = self.clock.now();
-            let mut turn = Turn::default();
-            let mut verdicts = Vec::new();
-            for input in inputs.drain(..) {
-                if matches!(input, Input::CommitFailed) {
-                    self.recover().await?;
-                    turn = Turn::default();
-                    self.core.start(now, &mut turn);
-                    continue;
+            let mut batch = Batch::empty();
+            match back {
+                Some(Back::Failed) => self.recover(now, &mut batch.turn).await?,
+                Some(Back::GivenUp(taken)) => self.take_again(taken, now, &mut batch),
+                Some(Back::Posted(number, outcome)) => {
+                    self.core.posted(number, &outcome, now, &mut batch.turn);
                 }
-                self.take(input, now, &mut turn, &mut verdicts).await;
+                Some(Back::ClientClose(client)) => {
+                    self.core.client_close(client, now, &mut batch.turn);
+                }
+                None => {}
             }
-            if self.core.next_timeout().is_some_and(|at| at <= now) {
-                self.core.timeout(now, &mut turn);
+            for input in inputs.drain(..) {
+                self.take(input, now, &mut batch).await;
             }
-            self.hand_over(turn, verdicts).await;
+            if self.closed.until.is_some_and(|until| until <= now) {
+                self.closed.until = None;
+                // Whether the store takes records again shows soonest by writing one.
+                batch.turn.writes.push(self.core.metrics.write());
+            }
+            let due = self.core.next_timeout().is_some_and(|at| at <= now);
+            if due && self.closed.until.is_none() {
+                self.core.timeout(now, &mut batch.turn);
+            }
+            self.hand_over(batch).await;
         }
     }
 
-    async fn hand_over(&mut self, mut turn: Turn, verdicts: Verdicts) {
-        if !turn.writes.is_empty() {
-            turn.writes.extend(self.core.metrics.take_write());
+    async fn hand_over(&mut self, mut batch: Batch) {
+        if !batch.turn.writes.is_empty() {
+            batch.turn.writes.extend(self.core.metrics.take_write());
         }
-        let writes = std::mem::take(&mut turn.writes);
-        let commit = (!writes.is_empty()).then(|| self.store.commit(writes));
-        let nothing = commit.is_none()
-            && verdicts.is_empty()
-            && turn.posts.is_empty()
-            && turn.stanzas.is_empty()
-            && turn.events.is_empty()
-            && turn.traces.is_empty();
-        if !nothing {
-            let _ = self
-                .release
-                .send(Release::Batch {
-                    commit,
-                    turn: Box::new(turn),
-                    verdicts,
-                })
-                .await;
+        if !batch.is_empty() {
+            let _ = self.release.send(Release::Batch(Box::new(batch))).await;
         }
     }
 
-    async fn take(&mut self, input: Input, now: Time, turn: &mut Turn, verdicts: &mut Verdicts) {
+    async fn take(&mut self, input: Input, now: Time, batch: &mut Batch) {
+        let turn = &mut batch.turn;
         match input {
+            Input::Message { reply, .. } if self.closed.until.is_some() => {
+                let _ = reply.send(Verdict::Busy(Some(BUSY)));
+            }
             Input::Message {
                 message,
                 facts,
@@ -100,13 +130,15 @@ impl Owner {
             } => {
                 let verdict = self.core.receive(&message, &facts, now, turn);
                 if strict {
-                    verdicts.push((reply, verdict));
+                    batch.verdicts.push((reply, verdict));
                 } else {
                     let _ = reply.send(verdict);
                 }
             }
             Input::Posted(number, outcome) => self.core.posted(number, &outcome, now, turn),
-            Input::Xmpp(event) => self.xmpp(*event, now, turn).await,
+            Input::Xmpp(event) => self.xmpp(*event, now, batch).await,
+            // Its reply is dropped: it may come again.
+            Input::ClientOpen { .. } if self.closed.until.is_some() => {}
             Input::ClientOpen {
                 client,
                 user,
@@ -129,14 +161,16 @@ impl Owner {
                 question(&mut self.core, now, turn);
                 self.core.settle(now, turn);
             }
-            Input::CommitFailed => {}
         }
     }
 
-    async fn xmpp(&mut self, event: LinkEvent, now: Time, turn: &mut Turn) {
+    async fn xmpp(&mut self, event: LinkEvent, now: Time, batch: &mut Batch) {
+        let turn = &mut batch.turn;
         match event {
             LinkEvent::Up { domain, connection } => {
                 tracing::info!(component = domain, "XMPP link is up");
+                // What was meant for the connection before goes out anew, in order.
+                turn.stanzas.retain(|out| out.component != domain);
                 let _ = self
                     .release
                     .send(Release::Connection(domain.clone(), connection))
@@ -155,25 +189,89 @@ impl Owner {
                 );
                 self.core.link(&domain, false, now, turn);
             }
-            LinkEvent::Stanza { domain, stanza } => self.core.stanza(&domain, stanza, now, turn),
-            LinkEvent::Confirmed { domain, mark } => self.core.confirmed(&domain, mark, now, turn),
+            LinkEvent::Stanza { domain, stanza } => {
+                let kept = Taken::Stanza(domain.clone(), copy(&stanza));
+                batch.taken.push(kept);
+                if self.closed.until.is_some() {
+                    self.core.refuse_stanza(&domain, stanza, now, turn);
+                } else {
+                    self.core.stanza(&domain, stanza, now, turn);
+                }
+            }
+            LinkEvent::Confirmed { domain, mark } => {
+                batch.taken.push(Taken::Confirmed(domain.clone(), mark));
+                self.core.confirmed(&domain, mark, now, turn);
+            }
+        }
+    }
+
+    /// What XMPP links brought to a core that was given up. Nobody repeats it: the
+    /// senders of stanzas are told, and what the server has it has.
+    fn take_again(&mut self, taken: Vec<Taken>, now: Time, batch: &mut Batch) {
+        let turn = &mut batch.turn;
+        for taken in taken {
+            match &taken {
+                Taken::Stanza(domain, stanza) => {
+                    self.core.refuse_stanza(domain, copy(stanza), now, turn);
+                }
+                Taken::Confirmed(domain, mark) => self.core.confirmed(domain, *mark, now, turn),
+            }
+            // This batch may be given up as well.
+            batch.taken.push(taken);
         }
     }
 
     /// Makes the core anew from the disk after a commit has failed, so that it
-    /// never acts on what is not kept. Clients and links notice nothing but
-    /// refusals; posts under way are forgotten and repeated under their ids.
-    async fn recover(&mut self) -> Result<(), StoreError> {
+    /// never acts on what is not kept. Peers were told to come again, and the
+    /// sessions of clients end. Posts under way are forgotten and repeated under
+    /// their ids; stanzas that a link has already are not repeated (the releaser
+    /// sees to that).
+    async fn recover(&mut self, now: Time, turn: &mut Turn) -> Result<(), StoreError> {
+        self.closed.close(now);
         let mut core = (self.fresh)();
         load_all(self.store.as_ref(), "", |key, value| {
             core.restore(&key, &value).map_err(StoreError::Corrupt)
         })
         .await?;
         core.sap.continue_numbers(&self.core.sap);
-        core.components = std::mem::take(&mut self.core.components);
+        std::mem::swap(&mut core.traces, &mut self.core.traces);
+        let links = std::mem::take(&mut self.core.components);
         self.core = core;
         let _ = self.release.send(Release::Reset).await;
+        self.core.start(now, turn);
+        for (component, up) in links {
+            self.core.link(&component, up, now, turn);
+        }
         Ok(())
+    }
+}
+
+impl Batch {
+    fn empty() -> Self {
+        Self {
+            turn: Turn::default(),
+            verdicts: Vec::new(),
+            taken: Vec::new(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        let turn = &self.turn;
+        turn.writes.is_empty()
+            && turn.posts.is_empty()
+            && turn.stanzas.is_empty()
+            && turn.events.is_empty()
+            && turn.traces.is_empty()
+            && self.verdicts.is_empty()
+            && self.taken.is_empty()
+    }
+}
+
+fn copy(stanza: &Stanza) -> Stanza {
+    match stanza {
+        Stanza::Message(message) => Stanza::Message(message.clone()),
+        Stanza::Presence(presence) => Stanza::Presence(presence.clone()),
+        Stanza::Iq(iq) => Stanza::Iq(iq.clone()),
     }
 }
 

@@ -1,27 +1,32 @@
-//! Lets the effects of a batch out once its writes are on disk, in order.
+//! Commits batches and lets their effects out once their writes are on disk, in
+//! order.
+//!
+//! One commit is under way at a time; what the owner has handed over meanwhile
+//! goes into the next one together. When a commit fails, everything computed since
+//! then stands on what is not kept: it is given up, and nothing of it is written
+//! or let out, until the owner has made its core anew ([`Release::Reset`]).
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+use tokio_xmpp::Stanza;
 
 use super::core::{ToXmpp, Turn};
-use super::inbox::Input;
 use crate::home::{ClientKey, Event};
 use crate::http::link::{Post as HttpPost, Target};
 use crate::sap::{Post, Posted, Trace, Verdict};
-use crate::store::CommitFuture;
+use crate::store::Store;
 use crate::xmpp::link::Outgoing;
+
+/// Milliseconds after which a sender that was refused may come again.
+pub(super) const BUSY: u64 = 1_000;
 
 /// One step of the releaser.
 pub(super) enum Release {
     /// A batch.
-    Batch {
-        commit: Option<CommitFuture>,
-        turn: Box<Turn>,
-        verdicts: Vec<(oneshot::Sender<Verdict>, Verdict)>,
-    },
+    Batch(Box<Batch>),
     /// A client came.
     Client(ClientKey, mpsc::Sender<Event>),
     /// A client went.
@@ -30,36 +35,117 @@ pub(super) enum Release {
     Link(String, mpsc::Sender<HttpPost>),
     /// An XMPP link came up with this connection number.
     Connection(String, u64),
-    /// The core was made anew from the disk after a failed commit.
+    /// The core was made anew from the disk after a failed commit. Its clients are
+    /// gone: their sessions end, and they come again.
     Reset,
+}
+
+/// What a batch of inputs has led to.
+pub(super) struct Batch {
+    pub(super) turn: Turn,
+    pub(super) verdicts: Vec<(oneshot::Sender<Verdict>, Verdict)>,
+    /// What XMPP links brought: if the batch is given up nobody repeats it.
+    pub(super) taken: Vec<Taken>,
+}
+
+/// Something an XMPP link brought.
+pub(super) enum Taken {
+    /// A stanza to this component.
+    Stanza(String, Stanza),
+    /// The component's server has processed everything up to this mark.
+    Confirmed(String, u64),
+}
+
+/// What the releaser tells the owner. Goes by a channel without bound, because
+/// neither may wait for the other; what is in it is bounded by the posts under way
+/// and by the batches handed over.
+pub(super) enum Back {
+    /// A post did not even leave.
+    Posted(u64, Posted),
+    /// A client does not read.
+    ClientClose(ClientKey),
+    /// A commit failed: what the core thinks is on disk is not.
+    Failed,
+    /// What a batch had taken that was given up.
+    GivenUp(Vec<Taken>),
+}
+
+/// A component's link.
+pub(super) struct Component {
+    pub(super) outgoing: mpsc::Sender<Outgoing>,
+    pub(super) connection: u64,
+    /// The newest mark handed over on this connection. Marks grow, so what is not
+    /// newer was handed over already: a core made anew does not know.
+    pub(super) newest: u64,
 }
 
 /// Owns the ends of all channels outwards.
 pub(super) struct Releaser {
-    pub(super) inbox: mpsc::Sender<Input>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) back: mpsc::UnboundedSender<Back>,
     pub(super) traces: broadcast::Sender<Arc<Trace>>,
     pub(super) links: HashMap<String, mpsc::Sender<HttpPost>>,
-    pub(super) components: HashMap<String, (mpsc::Sender<Outgoing>, u64)>,
+    pub(super) components: HashMap<String, Component>,
     pub(super) clients: HashMap<ClientKey, mpsc::Sender<Event>>,
-    /// After a failed commit everything is refused until the core is made anew.
+    /// After a failed commit everything is given up until the core is made anew.
     pub(super) failed: bool,
 }
 
 impl Releaser {
-    pub(super) async fn run(mut self, mut steps: mpsc::Receiver<Release>, stop: CancellationToken) {
+    /// Runs until `stop`, which the owner gives when it has handed over its last batch.
+    pub(super) async fn run(
+        mut self,
+        mut steps: mpsc::Receiver<Release>,
+        bound: usize,
+        stop: CancellationToken,
+    ) {
+        let mut taken = Vec::with_capacity(bound);
         loop {
-            let step = tokio::select! {
+            let count = tokio::select! {
                 biased;
-                step = steps.recv() => step,
-                () = stop.cancelled() => break,
+                count = steps.recv_many(&mut taken, bound) => count,
+                () = stop.cancelled() => {
+                    steps.close();
+                    steps.recv_many(&mut taken, bound).await
+                }
             };
-            let Some(step) = step else { break };
+            if count == 0 {
+                break;
+            }
+            let mut together = Vec::with_capacity(count);
+            for step in taken.drain(..) {
+                if matches!(step, Release::Reset) {
+                    self.commit(std::mem::take(&mut together)).await;
+                    self.failed = false;
+                    self.clients.clear();
+                } else {
+                    together.push(step);
+                }
+            }
+            self.commit(together).await;
+        }
+    }
+
+    /// Writes what some steps need written in one commit, then does them in order.
+    async fn commit(&mut self, mut steps: Vec<Release>) {
+        let mut writes = Vec::new();
+        for step in &mut steps {
+            if let Release::Batch(batch) = step {
+                writes.append(&mut batch.turn.writes);
+            }
+        }
+        if !self.failed
+            && !writes.is_empty()
+            && let Err(error) = self.store.commit(writes).await
+        {
+            self.failed = true;
+            tracing::error!("the store does not take records, requests are refused: {error}");
+            let _ = self.back.send(Back::Failed);
+        }
+        for step in steps {
             match step {
-                Release::Batch {
-                    commit,
-                    turn,
-                    verdicts,
-                } => self.batch(commit, *turn, verdicts).await,
+                Release::Batch(batch) if self.failed => self.give_up(*batch),
+                Release::Batch(batch) => self.release(*batch).await,
                 Release::Client(client, events) => {
                     self.clients.insert(client, events);
                 }
@@ -71,45 +157,33 @@ impl Releaser {
                 }
                 Release::Connection(domain, number) => {
                     if let Some(component) = self.components.get_mut(&domain) {
-                        component.1 = number;
+                        component.connection = number;
+                        component.newest = 0;
                     }
                 }
-                Release::Reset => self.failed = false,
+                Release::Reset => {}
             }
         }
     }
 
-    async fn batch(
-        &mut self,
-        commit: Option<CommitFuture>,
-        turn: Turn,
-        verdicts: Vec<(oneshot::Sender<Verdict>, Verdict)>,
-    ) {
-        let committed = match commit {
-            Some(commit) => commit.await,
-            None => Ok(()),
-        };
-        if let Err(error) = &committed
-            && !self.failed
-        {
-            self.failed = true;
-            tracing::error!("the store does not take records, requests are refused: {error}");
-            let _ = self.inbox.send(Input::CommitFailed).await;
+    fn give_up(&mut self, batch: Batch) {
+        for (reply, _) in batch.verdicts {
+            let _ = reply.send(Verdict::Busy(Some(BUSY)));
         }
-        if self.failed {
-            for (reply, _) in verdicts {
-                let _ = reply.send(Verdict::Busy(Some(5_000)));
-            }
-            return;
+        if !batch.taken.is_empty() {
+            let _ = self.back.send(Back::GivenUp(batch.taken));
         }
-        for (reply, verdict) in verdicts {
+    }
+
+    async fn release(&mut self, batch: Batch) {
+        for (reply, verdict) in batch.verdicts {
             let _ = reply.send(verdict);
         }
-        for post in turn.posts {
-            self.post(post).await;
+        for post in batch.turn.posts {
+            self.post(post);
         }
-        self.stanzas(turn.stanzas).await;
-        for (client, event) in turn.events {
+        self.stanzas(batch.turn.stanzas).await;
+        for (client, event) in batch.turn.events {
             let full = self
                 .clients
                 .get(&client)
@@ -117,15 +191,15 @@ impl Releaser {
             if full {
                 // Its session ends when the channel's end is dropped.
                 self.clients.remove(&client);
-                let _ = self.inbox.send(Input::ClientClose(client)).await;
+                let _ = self.back.send(Back::ClientClose(client));
             }
         }
-        for trace in turn.traces {
+        for trace in batch.turn.traces {
             let _ = self.traces.send(trace);
         }
     }
 
-    async fn post(&mut self, post: Post) {
+    fn post(&mut self, post: Post) {
         let number = post.number;
         let mut headers = Vec::new();
         headers.extend(post.transaction.map(|id| ("x-wv-transactionid", id)));
@@ -143,30 +217,36 @@ impl Releaser {
             },
             None => "there is no link to the peer",
         };
-        let _ = self
-            .inbox
-            .send(Input::Posted(number, Posted::Failed(why.to_owned())))
-            .await;
+        let failed = Posted::Failed(why.to_owned());
+        let _ = self.back.send(Back::Posted(number, failed));
     }
 
     /// Stanzas of one component go out together, with their newest mark.
     async fn stanzas(&mut self, stanzas: Vec<ToXmpp>) {
         let mut by_component: HashMap<String, (Vec<_>, Option<u64>)> = HashMap::new();
         for out in stanzas {
+            if let (Some(component), Some(mark)) =
+                (self.components.get_mut(&out.component), out.mark)
+            {
+                if mark <= component.newest {
+                    continue;
+                }
+                component.newest = mark;
+            }
             let entry = by_component.entry(out.component).or_default();
             entry.0.push(out.stanza);
             entry.1 = entry.1.max(out.mark);
         }
         for (component, (stanzas, mark)) in by_component {
-            if let Some((outgoing, connection)) = self.components.get(&component) {
+            if let Some(link) = self.components.get(&component) {
                 let outgoing_message = Outgoing {
-                    connection: *connection,
+                    connection: link.connection,
                     stanzas,
                     mark,
                 };
                 // A link that takes nothing more slows the node down until its own
                 // time-outs have made it anew: nothing may be left out.
-                if outgoing.send(outgoing_message).await.is_err() {
+                if link.outgoing.send(outgoing_message).await.is_err() {
                     tracing::warn!(component, "the XMPP link has ended");
                 }
             }

@@ -14,9 +14,9 @@ use super::build::Plan;
 use super::clock::{self, Clock};
 use super::core::Core;
 use super::inbox::{Input, NodeHandle};
-use super::owner::Owner;
+use super::owner::{Closed, Owner};
 use super::receiver::NodeReceiver;
-use super::releaser::{Release, Releaser};
+use super::releaser::{Component, Release, Releaser};
 use crate::gateway::Gateway;
 use crate::home::Home;
 use crate::http::link::{self, PostOutcome};
@@ -27,7 +27,7 @@ use crate::xmpp::link as xmpp_link;
 
 /// Inputs that may wait for the owner.
 const INBOX: usize = 4096;
-/// Batches whose commit may be under way.
+/// Batches that may wait for their commit.
 const RELEASES: usize = 8;
 /// Posts that may wait for a link; its outbox holds the rest.
 const POSTS: usize = 64;
@@ -141,7 +141,12 @@ impl Node {
             let events = forward_xmpp(&inbox, &tracker);
             for component in &gateway.components {
                 let (outgoing, receiver) = mpsc::channel(1024);
-                components.insert(component.domain.clone(), (outgoing, 0));
+                let link = Component {
+                    outgoing,
+                    connection: 0,
+                    newest: 0,
+                };
+                components.insert(component.domain.clone(), link);
                 xmpp_link::spawn(
                     component.clone(),
                     receiver,
@@ -151,25 +156,34 @@ impl Node {
                 );
             }
         }
+        let (back, told) = mpsc::unbounded_channel();
         let releaser = Releaser {
-            inbox: inbox.clone(),
+            store: store.clone(),
+            back,
             traces,
             links: node_links,
             components,
             clients: HashMap::new(),
             failed: false,
         };
-        tracker.spawn(releaser.run(releases, hard.clone()));
+        let handed_over = CancellationToken::new();
+        tracker.spawn(releaser.run(releases, RELEASES, handed_over.clone()));
         let owner = Owner {
             core,
             clock,
             store,
             inbox: inputs,
+            back: told,
             release: release.clone(),
             fresh: Box::new(fresh),
             stop: hard.clone(),
+            closed: Closed::default(),
         };
-        let owner = tokio::spawn(owner.run());
+        let owner = tokio::spawn(async move {
+            let ended = owner.run().await;
+            handed_over.cancel();
+            ended
+        });
         tracker.close();
         Ok(Self {
             handle,

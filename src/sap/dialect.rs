@@ -47,7 +47,7 @@ pub struct Dialect {
     /// Delivery reports and invitation responses must come in mode Response with
     /// the transaction id of the request they are about (quirk D-2).
     pub reports_as_response: bool,
-    /// A lost session of the peer is repaired by a failing LoginResponse
+    /// A lost session of the peer is repaired by a failing `LoginResponse`
     /// (deployed-server, section 4).
     pub reset_lost_session: bool,
     /// The hops of a transaction are written on it, so that loops are seen at once.

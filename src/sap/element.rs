@@ -135,6 +135,8 @@ pub enum Outcome {
     Refused(u16),
     /// Delivered in a lesser form.
     Degraded(Degraded),
+    /// A copy of one that its recipient has already: not delivered again.
+    Repeated,
     /// Dropped because it has no counterpart on the other side.
     Untranslatable,
 }

@@ -54,10 +54,10 @@ pub(super) fn typed(peer: &Peer, mut primitive: Primitive) -> String {
     if !dialect.client_ids {
         strip_clients(&mut primitive);
     }
-    if !dialect.codes.is_empty() {
-        if let Some(status) = status_mut(&mut primitive) {
-            replace_code(status, &dialect.codes);
-        }
+    if !dialect.codes.is_empty()
+        && let Some(status) = status_mut(&mut primitive)
+    {
+        replace_code(status, &dialect.codes);
     }
     if let Primitive::GetPresenceResponse(response) = &mut primitive {
         // Without one the answer is thrown away (quirk D-3).
@@ -66,7 +66,7 @@ pub(super) fn typed(peer: &Peer, mut primitive: Primitive) -> String {
     primitive.to_xml(Some(&dialect.style()))
 }
 
-/// Quirk E-6: no client in the MetaInfo of subscriptions and group primitives.
+/// Quirk E-6: no client in the `MetaInfo` of subscriptions and group primitives.
 fn strip_clients(primitive: &mut Primitive) {
     let meta = match primitive {
         Primitive::SubscribeRequest(p) => &mut p.meta,

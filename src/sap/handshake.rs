@@ -522,7 +522,7 @@ impl Sap {
             .is_some_and(|initiator| initiator.just_logged_in(now, HOLD))
     }
 
-    /// The peer with an open handshake of this transaction id. LoginResponse does
+    /// The peer with an open handshake of this transaction id. `LoginResponse` does
     /// not say who sends it; if it brings a session id, that has the peer's domain,
     /// which tells apart peers that number their handshakes alike.
     fn handshake_owner(&self, transaction: &Transaction, primitive: &Primitive) -> Option<String> {
@@ -545,10 +545,10 @@ impl Sap {
                 .map(|peer| peer.domain.clone()),
             _ => None,
         };
-        if let Some(named) = named {
-            if self.peers.get(&named).is_some_and(owns) {
-                return Some(named);
-            }
+        if let Some(named) = named
+            && self.peers.get(&named).is_some_and(owns)
+        {
+            return Some(named);
         }
         self.peers
             .iter()

@@ -23,6 +23,7 @@ mod peer;
 mod posting;
 pub mod random;
 mod receive;
+mod report;
 mod request;
 mod requestor;
 mod response;
@@ -34,6 +35,7 @@ pub mod split;
 mod tests;
 mod timers;
 pub mod transaction;
+mod understood;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;

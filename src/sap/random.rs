@@ -2,7 +2,10 @@
 
 /// A source of random bytes. The node gives the operating system's; tests give a
 /// repeatable one.
-pub struct Random(Box<dyn FnMut(&mut [u8]) + Send>);
+pub struct Random(Fill);
+
+/// Fills a slice with random bytes.
+type Fill = Box<dyn FnMut(&mut [u8]) + Send>;
 
 impl std::fmt::Debug for Random {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

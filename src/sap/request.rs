@@ -5,13 +5,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::element::{Delivered, Element, RequestId, Time, Token};
 use super::outbox::Item;
+use super::report::about;
 use super::settings::Route;
 use super::transaction::{Origin, Part, Place, Record, State};
-use super::{Count, Effect, Outcome, Peer, Sap, express, message_ids, split, timers};
+use super::{Count, Effect, Outcome, Peer, Sap, express, split, timers};
 use crate::ssp::address::{Address, Kind as AddressKind};
-use crate::ssp::common::Party;
 use crate::ssp::envelope::{Peek, Transaction};
-use crate::ssp::primitive::invitation::InviteResponse;
 use crate::ssp::primitive::session::KeepAliveResponse;
 use crate::ssp::primitive::{self, Kind, Routing};
 use crate::ssp::{Code, Mode, Primitive, Status};
@@ -535,7 +534,9 @@ impl Sap {
                 };
                 if message {
                     // A service element delivers, and ends, each copy by itself.
-                    targets.iter().for_each(|_| self.count(Count::Accepted));
+                    for _ in targets {
+                        self.count(Count::Accepted);
+                    }
                 }
                 let request = RequestId(self.table.next_number(now));
                 let peek = &transaction.peek;
@@ -561,12 +562,12 @@ impl Sap {
     /// Our transaction id; for reports to some dialects the peer's own.
     fn outgoing_id(&mut self, incoming: &Incoming<'_>, peer: &Peer) -> (Mode, String) {
         let transaction = &incoming.transaction;
-        if incoming.kind == Kind::Notice && peer.dialect.reports_as_response {
-            if let Some(about) = about(transaction) {
-                if let Some(id) = self.reports.get(&(peer.domain.clone(), about)) {
-                    return (Mode::Response, id.clone());
-                }
-            }
+        if incoming.kind == Kind::Notice
+            && peer.dialect.reports_as_response
+            && let Some(about) = about(transaction)
+            && let Some(id) = self.reports.get(&(peer.domain.clone(), about))
+        {
+            return (Mode::Response, id.clone());
         }
         self.last += 1;
         (Mode::Request, format!("{}-{}", self.run, self.last))
@@ -619,117 +620,7 @@ impl Sap {
             fingerprint: 0,
         };
         let _ = self.table.insert(number, record);
-        self.finish(number, answer, now);
-    }
-
-    /// The sender, if he wants to hear what becomes of the message.
-    fn report_to(&self, transaction: &Transaction) -> Option<Address> {
-        if transaction.name != "SendMessageRequest" {
-            return None;
-        }
-        let wanted = std::str::from_utf8(&transaction.raw).is_ok_and(|raw| {
-            let tag = raw.split('>').next().unwrap_or_default();
-            tag.split_once("deliveryReport=").is_some_and(|(_, value)| {
-                value
-                    .get(1..4)
-                    .is_some_and(|value| value.eq_ignore_ascii_case("yes"))
-            })
-        });
-        wanted.then(|| {
-            transaction
-                .peek
-                .sender
-                .clone()
-                .or_else(|| transaction.peek.user.clone())
-        })?
-    }
-
-    /// Keeps the transaction id under which a peer wants the report.
-    pub(super) fn remember_report(&mut self, record: &Record) {
-        let (Origin::Peer { peer, id }, Some(message)) = (&record.origin, &record.message) else {
-            return;
-        };
-        if !is_reported_on(record) {
-            return;
-        }
-        if self
-            .settings
-            .peers
-            .get(peer)
-            .is_some_and(|peer| peer.dialect.reports_as_response)
-        {
-            self.reports
-                .insert((peer.clone(), message.clone()), id.clone());
-        }
-    }
-
-    /// Keeps in mind that a message went to a peer, after a restart.
-    pub(super) fn remember_message_id(&mut self, record: &Record) {
-        let Some(message) = &record.message else {
-            return;
-        };
-        if record.name != "SendMessageRequest" {
-            return;
-        }
-        for part in &record.parts {
-            if let Place::Peer { peer, .. } = &part.place {
-                let settings = self.settings.peers.get(peer);
-                if settings.is_some_and(|peer| peer.dialect.unique_message_ids) {
-                    self.message_ids.remember(peer, message, record.received);
-                }
-            }
-        }
-    }
-
-    /// What a peer says in its own way, said in ours: message ids that were changed
-    /// on the way to it are the sender's again, and the parties of an
-    /// `InviteResponse` are who they should be (wire profile, 9.1.2: the responder
-    /// is of the peer's domain).
-    pub(super) fn understood<'t>(
-        &self,
-        peer: &Peer,
-        transaction: &'t Transaction,
-    ) -> Cow<'t, Transaction> {
-        let changed = |primitive: &Primitive| {
-            let mut changed = Transaction::new(transaction.mode, transaction.id.clone(), primitive);
-            changed.via.clone_from(&transaction.via);
-            Cow::Owned(changed)
-        };
-        let may_be_changed = peer.dialect.unique_message_ids && transaction.raw.contains(&b'~');
-        match transaction.name.as_ref() {
-            "SendMessageResponse" | "DeliveryStatusReport" if may_be_changed => {
-                let mut primitive = transaction.primitive();
-                let id = match &mut primitive {
-                    Ok(Primitive::SendMessageResponse(p)) => Some(&mut p.message_id),
-                    Ok(Primitive::DeliveryStatusReport(p)) => p.info.message_id.as_mut(),
-                    _ => None,
-                };
-                if let Some(id) = id {
-                    if let Some(original) = message_ids::original(id) {
-                        *id = original.to_owned();
-                    }
-                }
-                primitive.map_or(Cow::Borrowed(transaction), |primitive| changed(&primitive))
-            }
-            "InviteResponse" => match transaction.primitive() {
-                Ok(Primitive::InviteResponse(mut response)) if self.is_crossed(peer, &response) => {
-                    let response_mut = response.as_mut();
-                    std::mem::swap(&mut response_mut.inviting, &mut response_mut.responding);
-                    changed(&Primitive::InviteResponse(response))
-                }
-                _ => Cow::Borrowed(transaction),
-            },
-            _ => Cow::Borrowed(transaction),
-        }
-    }
-
-    fn is_crossed(&self, peer: &Peer, response: &InviteResponse) -> bool {
-        let of_peer = |party: &Option<Party>| {
-            party
-                .as_ref()
-                .map(|party| self.settings.may_speak(peer, party.address().domain()))
-        };
-        of_peer(&response.inviting) == Some(true) && of_peer(&response.responding) == Some(false)
+        self.finish(number, &answer, now);
     }
 
     /// The peer asks again: same answer, no second effect.
@@ -750,32 +641,6 @@ impl Sap {
 enum Send {
     Enqueue(String, Box<Item>),
     Deliver(Element, Box<Delivered>),
-}
-
-/// Whether the peer that sent this wants what becomes of it under its own
-/// transaction id.
-pub(super) fn is_reported_on(record: &Record) -> bool {
-    record.report_to.is_some() || record.name == "InviteRequest"
-}
-
-/// What a message, an invitation, or a later notice about it is about. Invitations
-/// are unique for their parties only, which some peers exchange in the response.
-fn about(transaction: &Transaction) -> Option<String> {
-    let (id, a, b) = match transaction.name.as_ref() {
-        "InviteRequest" => match transaction.primitive().ok()? {
-            Primitive::InviteRequest(p) => (p.invite_id, p.inviting, p.invited),
-            _ => return None,
-        },
-        "InviteResponse" => match transaction.primitive().ok()? {
-            Primitive::InviteResponse(p) => (p.invite_id, p.inviting, p.responding),
-            _ => return None,
-        },
-        _ => return transaction.peek.message_id.clone(),
-    };
-    let mut parties = [a, b].map(|party| party.map(|party| party.address().clone()));
-    parties.sort();
-    let [a, b] = parties.map(|party| party.map_or_else(String::new, |a| a.to_string()));
-    Some(format!("invitation {id} {a} {b}"))
 }
 
 /// Messages and reports between the same two parties stay in order; so do the

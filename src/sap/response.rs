@@ -2,7 +2,8 @@
 
 use super::element::{Element, RequestId, Time};
 use super::outbox::Item;
-use super::request::{fingerprint, is_reported_on};
+use super::report::is_reported_on;
+use super::request::fingerprint;
 use super::transaction::{Origin, Place, State};
 use super::{Count, Effect, Peer, Sap, express, split, timers};
 use crate::ssp::common::{MessageInfo, MetaInfo, Recipient, Sender, User};
@@ -128,7 +129,7 @@ impl Sap {
         }
         if let [(_, answer)] = answers.as_slice() {
             let answer = answer.clone();
-            return self.finish_raw(number, answer, now);
+            return self.finish_raw(number, &answer, now);
         }
         let parts: Vec<(Vec<Address>, Primitive)> = answers
             .into_iter()
@@ -139,16 +140,16 @@ impl Sap {
             })
             .collect();
         let answer = split::join(&record.name, record.message.as_deref(), &parts);
-        self.finish(number, answer, now);
+        self.finish(number, &answer, now);
     }
 
-    pub(super) fn finish(&mut self, number: u64, answer: Primitive, now: Time) {
-        self.finish_raw(number, answer.to_xml(None), now);
+    pub(super) fn finish(&mut self, number: u64, answer: &Primitive, now: Time) {
+        self.finish_raw(number, &answer.to_xml(None), now);
     }
 
-    fn finish_raw(&mut self, number: u64, answer: String, now: Time) {
-        self.close(number, Some(answer.clone()), now);
-        self.send_answer(number, &answer, now);
+    fn finish_raw(&mut self, number: u64, answer: &str, now: Time) {
+        self.close(number, Some(answer.to_owned()), now);
+        self.send_answer(number, answer, now);
     }
 
     /// Ends a request and keeps it for the duplicate window.
@@ -161,7 +162,15 @@ impl Sap {
             self.timers.cancel(by, timers::Timer::Answer(number));
             self.timers.cancel(expires, timers::Timer::GiveUp(number));
         }
-        let write = self.table.close(number, answer);
+        let settings = self.settings.clone();
+        let write = self.table.close(number, answer, |place| match place {
+            // Which message ids were used there must be known after a restart.
+            Place::Peer { peer, .. } => {
+                let peer = settings.peers.get(peer);
+                peer.is_some_and(|peer| peer.dialect.unique_message_ids)
+            }
+            _ => false,
+        });
         self.write(write);
         self.forget_later(number, now);
     }
@@ -248,7 +257,8 @@ impl Sap {
         self.part_answered(number, &place, answer.to_xml(None), now);
     }
 
-    /// No answer in time. A message that still waits here, or reached the next
+    /// No answer in time. A message that still waits here, for a peer or in a
+    /// service element (the XMPP server may be away), or that reached the next
     /// hop only just now, is answered 202: this node has it on disk and answers
     /// for it. Anything else waiting is taken back, and the requestor hears 504.
     pub(super) fn answer_due(&mut self, number: u64, now: Time) {
@@ -267,8 +277,12 @@ impl Sap {
                 .unwrap_or(record.received)
                 .plus_millis(timeout)
                 .min(record.expires);
-            let waiting =
-                matches!(&part.place, Place::Peer { peer, id } if self.outbox_holds(peer, id));
+            let waiting = match &part.place {
+                Place::Peer { peer, id } => self.outbox_holds(peer, id),
+                // An element that has not answered keeps the message until it can.
+                Place::Element { .. } => true,
+                Place::Here => false,
+            };
             take_over |= waiting
                 || part
                     .acknowledged
@@ -280,7 +294,7 @@ impl Sap {
             }
         }
         if record.name == "SendMessageRequest" && take_over && record.expires > now {
-            let status = Status::new(Code(202)).because("queued: the next hop cannot be reached");
+            let status = Status::new(Code(202)).because("queued");
             let answer =
                 split::answer(&record.name, record.message.as_deref(), status).to_xml(None);
             let write = self
@@ -313,12 +327,13 @@ impl Sap {
                 ssp.primitive = record.name,
                 "no answer in time"
             );
-            if let Some((_, write)) = self
+            if let Some((item, write)) = self
                 .peers
                 .get_mut(peer)
                 .and_then(|state| state.outbox.withdraw(id))
             {
                 self.effect(Effect::Write(write));
+                return self.item_lost(&peer.clone(), &item, Code::TIMEOUT, now);
             }
         }
         self.part_answered(number, place, answer.to_xml(None), now);

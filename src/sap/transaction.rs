@@ -153,10 +153,10 @@ impl Table {
         change(record);
         let write = Write::put_json(key(number), record);
         if was_pending && record.state != State::Pending {
-            if let Origin::Peer { peer, .. } = &record.origin {
-                if let Some(count) = self.pending.get_mut(peer) {
-                    *count = count.saturating_sub(1);
-                }
+            if let Origin::Peer { peer, .. } = &record.origin
+                && let Some(count) = self.pending.get_mut(peer)
+            {
+                *count = count.saturating_sub(1);
             }
             if self.by_fingerprint.get(&record.fingerprint) == Some(&number) {
                 self.by_fingerprint.remove(&record.fingerprint);
@@ -166,11 +166,20 @@ impl Table {
     }
 
     /// Ends a record: what remains is the answer, for a repetition of the request.
-    pub fn close(&mut self, number: u64, answer: Option<String>) -> Option<Write> {
-        let parts = std::mem::take(&mut self.records.get_mut(&number)?.parts);
-        for part in &parts {
+    /// Parts are forgotten, except those for which `keep` says that somebody asks
+    /// later where they went.
+    pub fn close(
+        &mut self,
+        number: u64,
+        answer: Option<String>,
+        keep: impl Fn(&Place) -> bool,
+    ) -> Option<Write> {
+        let record = self.records.get_mut(&number)?;
+        for part in &mut record.parts {
             self.by_place.remove(&part.place);
+            part.answer = None;
         }
+        record.parts.retain(|part| keep(&part.place));
         self.update(number, |record| record.state = State::Answered(answer))
     }
 

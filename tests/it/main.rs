@@ -3,16 +3,28 @@
 
 mod support;
 
+mod cli_commands;
+mod cli_node;
+mod cli_run;
 mod codec_captures;
 mod codec_fixtures;
 mod codec_properties;
 mod codec_style;
 mod config_files;
 mod conformance;
+mod deployed_bad_input;
+mod deployed_deadly;
 mod deployed_handshake;
+mod deployed_messages;
+mod deployed_transitions;
+mod dialogues;
+mod faults;
 mod gateway_prosody;
 mod http_transport;
+mod layering;
 mod node_relay;
+mod packaging;
 mod relay_all;
 mod services;
+mod spine;
 mod xmpp_link;

@@ -186,7 +186,7 @@ impl Initiator {
     }
 }
 
-/// A LoginResponse that ends a handshake.
+/// A `LoginResponse` that ends a handshake.
 pub(super) fn refusal(code: Code) -> LoginResponse {
     LoginResponse {
         session: None,

@@ -3,8 +3,10 @@
 // Not every suite uses all of it.
 #![allow(dead_code)]
 
+pub mod alone;
 pub(crate) mod cluster;
 pub mod peer;
+pub(crate) mod process;
 pub mod prosody;
 pub mod script;
 pub mod world;

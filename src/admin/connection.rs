@@ -1,0 +1,244 @@
+//! One control connection: reads requests, answers them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{broadcast, oneshot};
+
+use super::lines::{LineError, Lines, MAX_REQUEST};
+use super::request::{Line, Request};
+use super::{Control, Shared, session, users, views};
+use crate::node::Gone;
+use crate::sap::Trace;
+
+/// A connection that asks nothing for so long is closed; our choice.
+const IDLE: Duration = Duration::from_secs(300);
+/// A client that takes nothing for so long is cut off; our choice.
+const SLOW: Duration = Duration::from_secs(30);
+
+/// One connection.
+pub(super) struct Connection {
+    pub(super) lines: Lines<OwnedReadHalf>,
+    out: OwnedWriteHalf,
+    pub(super) shared: Arc<Shared>,
+}
+
+/// The client has gone, or is of no use any more.
+#[derive(Debug)]
+pub(super) struct Hangup;
+
+impl Connection {
+    pub(super) fn new(stream: UnixStream, shared: Arc<Shared>) -> Self {
+        let (read, out) = stream.into_split();
+        Self {
+            lines: Lines::new(read, MAX_REQUEST),
+            out,
+            shared,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        while let Ok(Some(line)) = self.next_request().await {
+            if self.serve(&line).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn next_request(&mut self) -> Result<Option<String>, Hangup> {
+        match tokio::time::timeout(IDLE, self.lines.next()).await {
+            Ok(Ok(line)) => Ok(line),
+            Ok(Err(error @ (LineError::TooLong(_) | LineError::NotText))) => {
+                self.say(&Line::error(error)).await?;
+                Err(Hangup)
+            }
+            _ => Err(Hangup),
+        }
+    }
+
+    /// Writes one line.
+    pub(super) async fn say(&mut self, line: &Line) -> Result<(), Hangup> {
+        let mut text = serde_json::to_vec(line).map_err(|_| Hangup)?;
+        text.push(b'\n');
+        match tokio::time::timeout(SLOW, self.out.write_all(&text)).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(Hangup),
+        }
+    }
+
+    async fn serve(&mut self, line: &str) -> Result<(), Hangup> {
+        let request = match serde_json::from_str(line) {
+            Ok(request) => request,
+            Err(error) => {
+                // The error quotes no values, so no password either.
+                let why = format!("the request cannot be understood: {error}");
+                return self.say(&Line::error(why)).await;
+            }
+        };
+        let shared = self.shared.clone();
+        let answer = match request {
+            Request::Trace {
+                peer,
+                user,
+                transaction,
+            } => {
+                let filter = Filter {
+                    peer,
+                    user,
+                    transaction,
+                };
+                return self.trace(&filter).await;
+            }
+            Request::Chat { user, password } => {
+                return session::chat(self, &user, password).await;
+            }
+            Request::Send {
+                from,
+                to,
+                text,
+                report,
+                timeout,
+            } => {
+                let wanted = session::Wanted {
+                    from,
+                    to,
+                    text,
+                    report,
+                    patience: Duration::from_secs(timeout.clamp(1, 86_400)),
+                };
+                return session::send(self, wanted).await;
+            }
+            Request::Status => views::status(&shared).await,
+            Request::Peers => ask(&shared, |core| Line::result(&core.sap.peer_views())).await,
+            Request::Sessions => ask(&shared, |core| Line::result(&core.sap.session_views())).await,
+            Request::Routes => ask(&shared, |core| Line::result(&views::routes(core))).await,
+            Request::Transactions { limit } => {
+                ask(&shared, move |core| {
+                    Line::result(&views::transactions(core, limit))
+                })
+                .await
+            }
+            Request::Queue { peer, limit } => views::queue(&shared, peer.as_deref(), limit).await,
+            Request::Explain { id } => {
+                ask(&shared, move |core| Line::result(&core.traces.explain(&id))).await
+            }
+            Request::UserAdd { user, password } => users::add(&shared, user, password).await,
+            Request::UserList => users::list(&shared).await,
+            Request::UserRemove { user } => users::remove(&shared, user).await,
+            Request::UserPasswd { user, password } => users::passwd(&shared, user, password).await,
+            Request::Logout { peer } => logout(&shared, peer).await,
+            Request::Connect { peer } => connect(&shared, peer).await,
+            Request::Reload => reload(&shared).await,
+            Request::Stop => match shared.control.send(Control::Stop).await {
+                Ok(()) => Ok(Line::result(&"stopping")),
+                Err(_) => Err(Gone),
+            },
+        };
+        self.say(&answer.unwrap_or_else(Line::error)).await
+    }
+
+    async fn trace(&mut self, filter: &Filter) -> Result<(), Hangup> {
+        let mut traces = self.shared.node.traces();
+        loop {
+            let trace = tokio::select! {
+                trace = traces.recv() => trace,
+                // Anything said now, or nothing any more, ends the stream.
+                _ = self.lines.next() => return Err(Hangup),
+            };
+            match trace {
+                Ok(trace) if filter.lets(&trace) => {
+                    let trace = serde_json::to_value(trace.as_ref()).map_err(|_| Hangup)?;
+                    self.say(&Line::Trace { trace }).await?;
+                }
+                Ok(_) => {}
+                Err(broadcast::error::RecvError::Lagged(lagged)) => {
+                    self.say(&Line::Lagged { lagged }).await?;
+                }
+                Err(broadcast::error::RecvError::Closed) => return Err(Hangup),
+            }
+        }
+    }
+}
+
+/// Which traces are wanted.
+struct Filter {
+    peer: Option<String>,
+    user: Option<String>,
+    transaction: Option<String>,
+}
+
+impl Filter {
+    fn lets(&self, trace: &Trace) -> bool {
+        let is =
+            |wanted: &Option<String>, field: &Option<String>| wanted.is_none() || wanted == field;
+        let by_user = match (&self.user, &trace.user) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(wanted), Some(user)) => {
+                user.trim_start_matches("wv:") == wanted.trim_start_matches("wv:")
+            }
+        };
+        by_user
+            && is(&self.peer, &trace.peer)
+            && (is(&self.transaction, &trace.transaction) || self.transaction == trace.message)
+    }
+}
+
+/// Looks at the core.
+async fn ask(
+    shared: &Shared,
+    look: impl FnOnce(&crate::node::Core) -> Line + Send + 'static,
+) -> Result<Line, Gone> {
+    shared.node.ask(move |core, _, _| look(core)).await
+}
+
+async fn logout(shared: &Shared, peer: String) -> Result<Line, Gone> {
+    let work = move |core: &mut crate::node::Core, _, _: &mut _| {
+        if core.sap.settings().peers.contains_key(&peer) {
+            Line::result(&core.sap.drop_sessions(&peer))
+        } else {
+            no_peer(core, &peer)
+        }
+    };
+    shared.node.ask(work).await
+}
+
+async fn connect(shared: &Shared, peer: String) -> Result<Line, Gone> {
+    let work = move |core: &mut crate::node::Core, now, _: &mut _| {
+        if !core.sap.settings().peers.contains_key(&peer) {
+            return no_peer(core, &peer);
+        }
+        core.sap.connect(&peer, now);
+        let views = core.sap.peer_views();
+        let state = views.iter().find(|view| view.domain == peer);
+        Line::result(&state)
+    };
+    shared.node.ask(work).await
+}
+
+fn no_peer(core: &crate::node::Core, peer: &str) -> Line {
+    let peers: Vec<&str> = core
+        .sap
+        .settings()
+        .peers
+        .keys()
+        .map(String::as_str)
+        .collect();
+    Line::error(format!(
+        "there is no peer {peer}; the peers are: {}",
+        peers.join(", ")
+    ))
+}
+
+async fn reload(shared: &Shared) -> Result<Line, Gone> {
+    let (reply, answer) = oneshot::channel();
+    let asked = shared.control.send(Control::Reload(reply)).await;
+    asked.map_err(|_| Gone)?;
+    Ok(match answer.await.map_err(|_| Gone)? {
+        Ok(remarks) => Line::result(&remarks),
+        Err(problems) => Line::error(problems.join("\n")),
+    })
+}

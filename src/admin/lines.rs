@@ -1,0 +1,92 @@
+//! Lines of bounded length from a stream.
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+
+/// Bytes of a request or command, at most; our choice: the longest text of a message,
+/// with room for escapes.
+pub(super) const MAX_REQUEST: usize = 64 * 1024;
+/// Bytes of an answer, at most: the longest lists of a big node.
+pub(super) const MAX_ANSWER: usize = 64 * 1024 * 1024;
+
+/// Why there is no line.
+#[derive(Debug, thiserror::Error)]
+pub enum LineError {
+    /// Longer than allowed.
+    #[error("the line is longer than {0} bytes")]
+    TooLong(usize),
+    /// Not UTF-8.
+    #[error("the line is not UTF-8 text")]
+    NotText,
+    /// The stream is broken.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// Reads lines. [`Lines::next`] may be cancelled without loss.
+#[derive(Debug)]
+pub struct Lines<R> {
+    reader: BufReader<R>,
+    begun: Vec<u8>,
+    limit: usize,
+}
+
+impl<R: AsyncRead + Unpin> Lines<R> {
+    /// Lines of at most `limit` bytes.
+    pub fn new(reader: R, limit: usize) -> Self {
+        Self {
+            reader: BufReader::new(reader),
+            begun: Vec::new(),
+            limit,
+        }
+    }
+
+    /// The next line without its end; `None` at the end of the stream.
+    ///
+    /// # Errors
+    /// See [`LineError`]; the stream is of no further use.
+    pub async fn next(&mut self) -> Result<Option<String>, LineError> {
+        loop {
+            let chunk = self.reader.fill_buf().await?;
+            let (used, ended) = match memchr::memchr(b'\n', chunk) {
+                Some(at) => (at + 1, true),
+                None => (chunk.len(), chunk.is_empty()),
+            };
+            if self.begun.len() + used > self.limit {
+                return Err(LineError::TooLong(self.limit));
+            }
+            self.begun.extend_from_slice(&chunk[..used]);
+            self.reader.consume(used);
+            if !ended {
+                continue;
+            }
+            if self.begun.is_empty() {
+                return Ok(None);
+            }
+            let line = String::from_utf8(std::mem::take(&mut self.begun));
+            let line = line.map_err(|_| LineError::NotText)?;
+            return Ok(Some(line.trim_end_matches(['\n', '\r']).to_owned()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[tokio::test]
+    async fn lines_come_one_by_one_and_the_last_needs_no_end() {
+        let mut lines = Lines::new(&b"one\r\n\ntwo"[..], 10);
+        assert_eq!(lines.next().await.unwrap().as_deref(), Some("one"));
+        assert_eq!(lines.next().await.unwrap().as_deref(), Some(""));
+        assert_eq!(lines.next().await.unwrap().as_deref(), Some("two"));
+        assert_eq!(lines.next().await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_line_without_end_is_not_kept() {
+        let mut lines = Lines::new(&b"0123456789"[..], 5);
+        assert!(matches!(lines.next().await, Err(LineError::TooLong(5))));
+    }
+}

@@ -1,0 +1,262 @@
+//! Counters and gauges in the text format of Prometheus.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::views;
+use crate::node::Core;
+use crate::sap::{PeerView, Time};
+use crate::store::Stats;
+
+/// What the counters of [`Metrics`](crate::node::Metrics) mean.
+const HELP: &[(&str, &str)] = &[
+    (
+        "wvgate_messages_accepted_total",
+        "Messages accepted, one per recipient reached in the same way.",
+    ),
+    (
+        "wvgate_messages_ended_total",
+        "Accepted messages that came to an end, by outcome.",
+    ),
+    (
+        "wvgate_transactions_received_total",
+        "Transactions received from peers.",
+    ),
+    (
+        "wvgate_transactions_sent_total",
+        "Transactions posted to peers and acknowledged.",
+    ),
+    (
+        "wvgate_transactions_duplicate_total",
+        "Repeated transactions that were recognised.",
+    ),
+    (
+        "wvgate_responses_unasked_total",
+        "Responses that nobody had asked for.",
+    ),
+    (
+        "wvgate_requests_refused_total",
+        "Requests refused, by status code.",
+    ),
+    (
+        "wvgate_posts_retried_total",
+        "Posts that failed and are tried again.",
+    ),
+    ("wvgate_handshakes_total", "Logins with peers, by result."),
+    (
+        "wvgate_loops_cut_total",
+        "Requests that had gone in a circle.",
+    ),
+    (
+        "wvgate_bodies_unreadable_total",
+        "Bodies that could not be read.",
+    ),
+];
+
+/// What is measured at a moment.
+pub(super) struct Snapshot {
+    counters: BTreeMap<String, u64>,
+    under_way: u64,
+    pending: usize,
+    peers: Vec<PeerView>,
+    components: BTreeMap<String, bool>,
+    users: Option<(usize, usize)>,
+    uptime: u64,
+}
+
+impl Snapshot {
+    /// Of this core, whose components should be these.
+    pub(super) fn of(core: &Core, expected: &[String], started: Time, now: Time) -> Self {
+        let mut components: BTreeMap<String, bool> =
+            expected.iter().map(|name| (name.clone(), false)).collect();
+        components.extend(core.components.clone());
+        Self {
+            counters: core
+                .metrics
+                .iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+            under_way: core.metrics.accepted().saturating_sub(core.metrics.ended()),
+            pending: views::pending(core),
+            peers: core.sap.peer_views(),
+            components,
+            users: core.home.as_ref().map(|home| {
+                let online = home.users().filter(|name| home.is_online(name)).count();
+                (home.users().count(), online)
+            }),
+            uptime: now.since(started),
+        }
+    }
+
+    /// As Prometheus reads it.
+    pub(super) fn text(&self, store: Stats, healthy: bool) -> String {
+        let mut text = Text(String::new());
+        self.counters(&mut text);
+        self.peers(&mut text);
+        self.others(&mut text);
+        store_lines(&mut text, store, healthy);
+        text.0
+    }
+
+    fn counters(&self, text: &mut Text) {
+        let mut last = "";
+        for (name, value) in &self.counters {
+            let family = name.split('{').next().unwrap_or(name);
+            if family != last {
+                let known = HELP.iter().find(|(name, _)| *name == family);
+                text.family(
+                    family,
+                    "counter",
+                    known.map_or("A counter.", |(_, help)| help),
+                );
+                last = family;
+            }
+            text.line(name, value);
+        }
+        text.one(
+            "wvgate_messages_queued",
+            "gauge",
+            "Messages accepted and not yet ended.",
+            self.under_way,
+        );
+        text.one(
+            "wvgate_transactions_pending",
+            "gauge",
+            "Requests that wait for an answer.",
+            self.pending,
+        );
+    }
+
+    fn peers(&self, text: &mut Text) {
+        text.per_peer(
+            "wvgate_peer_up",
+            "Whether there is a session to send on.",
+            &self.peers,
+            |peer| usize::from(peer.state == "up"),
+        );
+        text.per_peer(
+            "wvgate_peer_sessions",
+            "Sessions with the peer.",
+            &self.peers,
+            |peer| peer.sessions,
+        );
+        text.per_peer(
+            "wvgate_peer_outbox",
+            "Transactions waiting for the peer.",
+            &self.peers,
+            |peer| peer.queued,
+        );
+        text.per_peer(
+            "wvgate_peer_pending",
+            "Unanswered requests of the peer.",
+            &self.peers,
+            |peer| peer.pending,
+        );
+    }
+
+    fn others(&self, text: &mut Text) {
+        if !self.components.is_empty() {
+            text.family(
+                "wvgate_xmpp_component_up",
+                "gauge",
+                "Whether the XMPP server takes the component.",
+            );
+            for (name, up) in &self.components {
+                let name = format!("wvgate_xmpp_component_up{{component=\"{}\"}}", escape(name));
+                text.line(&name, u8::from(*up));
+            }
+        }
+        if let Some((users, online)) = self.users {
+            text.one("wvgate_users", "gauge", "Users of the home domain.", users);
+            text.one(
+                "wvgate_users_online",
+                "gauge",
+                "Users with a client session.",
+                online,
+            );
+        }
+        text.one(
+            "wvgate_uptime_seconds",
+            "gauge",
+            "Time since the start.",
+            self.uptime / 1000,
+        );
+    }
+}
+
+fn store_lines(text: &mut Text, store: Stats, healthy: bool) {
+    text.one(
+        "wvgate_store_healthy",
+        "gauge",
+        "Whether the last commit succeeded.",
+        u8::from(healthy),
+    );
+    text.one(
+        "wvgate_store_commits_total",
+        "counter",
+        "Batches on disk.",
+        store.commits,
+    );
+    text.one(
+        "wvgate_store_transactions_total",
+        "counter",
+        "Disk transactions that carried them.",
+        store.transactions,
+    );
+    text.one(
+        "wvgate_store_records_total",
+        "counter",
+        "Records written or deleted.",
+        store.records,
+    );
+    text.one(
+        "wvgate_store_failed_total",
+        "counter",
+        "Batches that failed.",
+        store.failed,
+    );
+}
+
+struct Text(String);
+
+impl Text {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing into a String cannot fail.
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn line(&mut self, name: &str, value: impl std::fmt::Display) {
+        let _ = writeln!(self.0, "{name} {value}");
+    }
+
+    fn one(&mut self, name: &str, kind: &str, help: &str, value: impl std::fmt::Display) {
+        self.family(name, kind, help);
+        self.line(name, value);
+    }
+
+    fn per_peer(
+        &mut self,
+        name: &str,
+        help: &str,
+        peers: &[PeerView],
+        value: impl Fn(&PeerView) -> usize,
+    ) {
+        if peers.is_empty() {
+            return;
+        }
+        self.family(name, "gauge", help);
+        for peer in peers {
+            self.line(
+                &format!("{name}{{peer=\"{}\"}}", escape(&peer.domain)),
+                value(peer),
+            );
+        }
+    }
+}
+
+fn escape(label: &str) -> String {
+    label
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}

@@ -1,0 +1,167 @@
+//! Looking into a running node and working it: the control socket and the HTTP
+//! listener for health and metrics.
+//!
+//! # The control socket
+//!
+//! A unix socket of mode 0600; whoever may open it is the operator. A client sends one
+//! request, a JSON object on one line of at most 64 KiB, and reads JSON lines until the
+//! last one, which is `{"result":…}` or `{"error":"why not"}`. Then it may ask again.
+//!
+//! | request | what |
+//! |---|---|
+//! | `{"do":"status"}` | the node in one object |
+//! | `{"do":"peers"}`, `sessions`, `routes` | lists |
+//! | `{"do":"transactions","limit":100}` | the newest rows of the Transaction Table |
+//! | `{"do":"queue","peer":"b.test","limit":100}` | what waits for peers; `peer` may be left out |
+//! | `{"do":"explain","id":"m-1"}` | all that is remembered of a message or transaction |
+//! | `{"do":"trace","peer":…,"user":…,"transaction":…}` | `{"trace":{…}}` lines until the client hangs up; every filter may be left out |
+//! | `{"do":"user_add","user":"bob","password":"…"}` | also `user_passwd` |
+//! | `{"do":"user_list"}`, `{"do":"user_remove","user":"bob"}` | |
+//! | `{"do":"logout","peer":"b.test"}` | forgets all sessions with a peer |
+//! | `{"do":"connect","peer":"b.test"}` | logs in to a peer now, unless there is a session |
+//! | `{"do":"send","from":"bob","to":"a@b.test","text":"…","report":true,"timeout":30}` | one message: events as in a chat, then the result |
+//! | `{"do":"chat","user":"bob","password":"…"}` | see below |
+//! | `{"do":"reload"}`, `{"do":"stop"}` | as SIGHUP and SIGTERM |
+//!
+//! After `chat` the connection is a client session of that user until one side closes it:
+//! lines of [`Command`](crate::home::Command) in, lines of [`Event`](crate::home::Event)
+//! out. Without `password` it is not asked for, since the operator could change it anyway.
+//! `send` opens such a session for a moment: the user is online meanwhile, and messages
+//! that waited for him come out as events.
+
+mod client;
+mod connection;
+mod http;
+mod lines;
+mod metrics;
+mod request;
+mod session;
+mod socket;
+mod users;
+mod views;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::node::NodeHandle;
+use crate::sap::Time;
+
+pub use client::{Client, ClientError};
+pub use lines::{LineError, Lines};
+pub use request::{Line, Request, Sent};
+pub use views::{QueueRow, Status, TransactionRow};
+
+/// What the operator's side needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the control socket is made.
+    pub socket: PathBuf,
+    /// Where health and metrics are served by HTTP.
+    pub listen: Option<SocketAddr>,
+    /// XMPP components that must be up for the node to be ready.
+    pub components: Vec<String>,
+    /// Whether a chat of an unknown user makes him one.
+    pub open_registration: bool,
+    /// The node's own domain.
+    pub domain: String,
+}
+
+/// What only the process around the node can do.
+#[derive(Debug)]
+pub enum Control {
+    /// Read the configuration again; the answer has a line per remark, or per problem.
+    Reload(oneshot::Sender<Result<Vec<String>, Vec<String>>>),
+    /// Drain and end.
+    Stop,
+}
+
+/// Why the operator's side cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// Somebody answers on the socket.
+    #[error("another node answers on {path}", path = .0.display())]
+    Taken(PathBuf),
+    /// The socket cannot be made.
+    #[error("the control socket {path} cannot be made: {1}", path = .0.display())]
+    Socket(PathBuf, std::io::Error),
+    /// The HTTP port cannot be bound.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+}
+
+/// The operator's side of a running node. Its tasks end with the token.
+#[derive(Debug)]
+pub struct Admin {
+    /// Where health and metrics are served.
+    pub http: Option<SocketAddr>,
+    socket: PathBuf,
+}
+
+/// What all connections share.
+struct Shared {
+    node: NodeHandle,
+    settings: Settings,
+    control: mpsc::Sender<Control>,
+    started: Time,
+    /// Password hashing is heavy: two at a time.
+    hashing: tokio::sync::Semaphore,
+}
+
+impl Admin {
+    /// Makes the socket, binds the port, and serves both.
+    ///
+    /// # Errors
+    /// See [`AdminError`].
+    pub async fn start(
+        settings: Settings,
+        node: NodeHandle,
+        control: mpsc::Sender<Control>,
+        tracker: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Result<Self, AdminError> {
+        let listener = socket::bind(&settings.socket).await?;
+        let http = match settings.listen {
+            Some(listen) => {
+                let listening = tokio::net::TcpListener::bind(listen).await;
+                Some(listening.map_err(|error| AdminError::Listen(listen, error))?)
+            }
+            None => None,
+        };
+        let address = http
+            .as_ref()
+            .and_then(|listener| listener.local_addr().ok());
+        let started = node.ask(|_, now, _| now).await.unwrap_or_default();
+        let socket = settings.socket.clone();
+        let shared = std::sync::Arc::new(Shared {
+            node,
+            settings,
+            control,
+            started,
+            hashing: tokio::sync::Semaphore::new(2),
+        });
+        tracker.spawn(socket::serve(
+            listener,
+            shared.clone(),
+            tracker.clone(),
+            stop.clone(),
+        ));
+        if let Some(listener) = http {
+            tracker.spawn(http::serve(listener, shared, tracker.clone(), stop.clone()));
+        }
+        Ok(Self {
+            http: address,
+            socket,
+        })
+    }
+
+    /// Takes the socket away, once nothing is served any more.
+    pub fn remove_socket(&self) {
+        if let Err(error) = std::fs::remove_file(&self.socket) {
+            tracing::debug!("the control socket was gone already: {error}");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! What is said on the control socket.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::home::Event;
+
+/// A request. Not `Debug`: some carry passwords.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// The node in one object: [`Status`](super::Status).
+    Status,
+    /// All peers: [`PeerView`](crate::sap::PeerView).
+    Peers,
+    /// All sessions: [`SessionView`](crate::sap::SessionView).
+    Sessions,
+    /// All routes.
+    Routes,
+    /// The newest rows of the Transaction Table.
+    Transactions {
+        /// How many at most.
+        #[serde(default = "hundred")]
+        limit: usize,
+    },
+    /// What waits for peers, oldest first.
+    Queue {
+        /// For this one only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        peer: Option<String>,
+        /// How many at most.
+        #[serde(default = "hundred")]
+        limit: usize,
+    },
+    /// What is remembered of a message or transaction.
+    Explain {
+        /// Its id.
+        id: String,
+    },
+    /// Everything that happens from now on.
+    Trace {
+        /// With this peer only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        peer: Option<String>,
+        /// Of this user only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
+        /// Of this transaction or message only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        transaction: Option<String>,
+    },
+    /// Makes a user.
+    UserAdd {
+        /// Name.
+        user: String,
+        /// First password.
+        password: String,
+    },
+    /// All users.
+    UserList,
+    /// Removes a user with all that is his.
+    UserRemove {
+        /// Name.
+        user: String,
+    },
+    /// Changes a password.
+    UserPasswd {
+        /// Name.
+        user: String,
+        /// The new password.
+        password: String,
+    },
+    /// Forgets all sessions with a peer.
+    Logout {
+        /// The peer's domain.
+        peer: String,
+    },
+    /// Logs in to a peer.
+    Connect {
+        /// The peer's domain.
+        peer: String,
+    },
+    /// Sends one message of a user of this node.
+    Send {
+        /// The user's name, or address.
+        from: String,
+        /// The recipient's address.
+        to: String,
+        /// The text.
+        text: String,
+        /// Whether to wait for a delivery report.
+        #[serde(default)]
+        report: bool,
+        /// Seconds to wait.
+        #[serde(default = "half_a_minute")]
+        timeout: u64,
+    },
+    /// A client session.
+    Chat {
+        /// The user's name, or address.
+        user: String,
+        /// The password.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        password: Option<String>,
+    },
+    /// Reads the configuration again.
+    Reload,
+    /// Drains and ends the process.
+    Stop,
+}
+
+fn hundred() -> usize {
+    100
+}
+
+fn half_a_minute() -> u64 {
+    30
+}
+
+/// A line of an answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Line {
+    /// The answer; the last line.
+    Result {
+        /// As the request wants it.
+        result: Value,
+    },
+    /// Why not; the last line.
+    Error {
+        /// In words.
+        error: String,
+    },
+    /// Something that happened.
+    Trace {
+        /// A [`Trace`](crate::sap::Trace).
+        trace: Value,
+    },
+    /// So many traces were lost because the client was too slow.
+    Lagged {
+        /// How many.
+        lagged: u64,
+    },
+    /// What a user's client is told.
+    Event(Event),
+}
+
+/// What became of a message sent by [`Request::Send`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// The message's id.
+    pub id: String,
+    /// The answer of the recipient's side, if it came in time: 200 taken.
+    pub sent: Option<u16>,
+    /// The delivery report, if it was asked for and came in time: 200 delivered.
+    pub report: Option<u16>,
+    /// What was said with a status that is no success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+impl Line {
+    /// An answer.
+    pub(super) fn result(value: &impl Serialize) -> Self {
+        match serde_json::to_value(value) {
+            Ok(result) => Self::Result { result },
+            Err(error) => Self::error(error),
+        }
+    }
+
+    /// A refusal.
+    pub(super) fn error(why: impl std::fmt::Display) -> Self {
+        Self::Error {
+            error: why.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn requests_are_short_to_write() {
+        for text in [
+            r#"{"do":"status"}"#,
+            r#"{"do":"queue"}"#,
+            r#"{"do":"trace","peer":"b.test"}"#,
+            r#"{"do":"send","from":"a","to":"b@c","text":"hi"}"#,
+        ] {
+            assert!(serde_json::from_str::<Request>(text).is_ok(), "{text}");
+        }
+        assert!(serde_json::from_str::<Request>(r#"{"do":"queue","pear":1}"#).is_err());
+    }
+
+    #[test]
+    fn lines_are_told_apart() {
+        let read = |text| serde_json::from_str::<Line>(text).unwrap();
+        assert!(matches!(read(r#"{"error":"no"}"#), Line::Error { .. }));
+        assert!(matches!(read(r#"{"result":[1]}"#), Line::Result { .. }));
+        let event = r#"{"event":"ready","user":"wv:a@b","waiting":0}"#;
+        assert!(matches!(read(event), Line::Event(Event::Ready { .. })));
+    }
+}

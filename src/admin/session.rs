@@ -1,0 +1,192 @@
+//! Client sessions of home-domain users: a chat, or a single message.
+
+use std::time::Duration;
+
+use super::connection::{Connection, Hangup};
+use super::request::{Line, Sent};
+use super::users;
+use crate::home::{Command, Event};
+use crate::node::ClientSession;
+use crate::ssp::Address;
+
+/// Until the first event of a session, which says that it is open.
+const OPENING: Duration = Duration::from_secs(10);
+
+/// A message to be sent.
+pub(super) struct Wanted {
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) text: String,
+    pub(super) report: bool,
+    pub(super) patience: Duration,
+}
+
+/// Commands in, events out, until one side ends it.
+pub(super) async fn chat(
+    connection: &mut Connection,
+    user: &str,
+    password: Option<String>,
+) -> Result<(), Hangup> {
+    let shared = connection.shared.clone();
+    let name = match users::local_name(&shared, user) {
+        Ok(name) => name,
+        Err(why) => return connection.say(&Line::error(why)).await,
+    };
+    if let Some(password) = password
+        && let Err(why) = users::check_password(&shared, &name, password).await
+    {
+        return connection.say(&Line::error(why)).await;
+    }
+    let Some(mut session) = open(connection, &name).await? else {
+        return Ok(());
+    };
+    loop {
+        tokio::select! {
+            event = session.event() => {
+                let Some(event) = event else {
+                    let why = "the session was ended by the node";
+                    connection.say(&Line::error(why)).await?;
+                    return Err(Hangup);
+                };
+                let is_over = matches!(&event, Event::Error { command, .. } if command == "login");
+                connection.say(&Line::Event(event)).await?;
+                if is_over {
+                    return Err(Hangup);
+                }
+            }
+            line = connection.lines.next() => {
+                let Ok(Some(line)) = line else {
+                    return Err(Hangup);
+                };
+                match serde_json::from_str::<Command>(&line) {
+                    Ok(command) => session.command(command).await.map_err(|_| Hangup)?,
+                    Err(error) => {
+                        let event = Event::Error {
+                            command: "unknown".to_owned(),
+                            user: None,
+                            status: 400,
+                            description: Some(format!("the command cannot be understood: {error}")),
+                        };
+                        connection.say(&Line::Event(event)).await?;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Sends one message, tells what happens, and says how it ended.
+pub(super) async fn send(connection: &mut Connection, wanted: Wanted) -> Result<(), Hangup> {
+    let shared = connection.shared.clone();
+    let name = match users::local_name(&shared, &wanted.from) {
+        Ok(name) => name,
+        Err(why) => return connection.say(&Line::error(why)).await,
+    };
+    let Some(mut session) = open(connection, &name).await? else {
+        return Ok(());
+    };
+    let id = format!(
+        "{}@{}",
+        crate::node::clock::random().hex(12),
+        shared.settings.domain
+    );
+    let command = Command::Message {
+        to: Address::new(&wanted.to).or_domain(&shared.settings.domain),
+        text: wanted.text,
+        report: wanted.report,
+        id: Some(id.clone()),
+    };
+    session.command(command).await.map_err(|_| Hangup)?;
+    let mut sent = Sent {
+        id,
+        sent: None,
+        report: None,
+        description: None,
+    };
+    let until = tokio::time::sleep(wanted.patience);
+    tokio::pin!(until);
+    while !is_over(&sent, wanted.report) {
+        let event = tokio::select! {
+            event = session.event() => event,
+            () = &mut until => break,
+            _ = connection.lines.next() => return Err(Hangup),
+        };
+        let Some(event) = event else { break };
+        note(&mut sent, &event);
+        connection.say(&Line::Event(event)).await?;
+    }
+    connection.say(&Line::result(&sent)).await
+}
+
+/// Opens a session and passes on its first event; `None` if that was refused, which the
+/// client was told.
+async fn open(connection: &mut Connection, name: &str) -> Result<Option<ClientSession>, Hangup> {
+    let opened = connection.shared.node.client_open(name).await;
+    let refusal = match opened {
+        Ok(Some(mut session)) => match tokio::time::timeout(OPENING, session.event()).await {
+            Ok(Some(event)) => {
+                connection.say(&Line::Event(event)).await?;
+                return Ok(Some(session));
+            }
+            _ => format!("{name} has too many sessions already"),
+        },
+        Ok(None) => format!("there is no user {name}"),
+        Err(gone) => gone.to_string(),
+    };
+    connection.say(&Line::error(refusal)).await?;
+    Ok(None)
+}
+
+fn is_over(sent: &Sent, report: bool) -> bool {
+    match (sent.sent, sent.report) {
+        (Some(status), _) if !is_success(status) => true,
+        (Some(_), None) => !report,
+        (Some(_), Some(_)) => true,
+        (None, _) => false,
+    }
+}
+
+fn is_success(status: u16) -> bool {
+    (200..300).contains(&status)
+}
+
+fn note(sent: &mut Sent, event: &Event) {
+    let (status, description) = match event {
+        Event::Sent {
+            id,
+            status,
+            description,
+            details,
+            ..
+        } if *id == sent.id => {
+            // With one recipient the detail says more than "multiple errors".
+            let detail = details.first();
+            let status = detail.map_or(*status, |detail| detail.status);
+            sent.sent = Some(status);
+            let detail = detail.and_then(|detail| detail.description.clone());
+            (status, detail.or_else(|| description.clone()))
+        }
+        Event::Report {
+            id,
+            status,
+            description,
+            ..
+        } if *id == sent.id => {
+            sent.report = Some(*status);
+            (*status, description.clone())
+        }
+        Event::Error {
+            command,
+            status,
+            description,
+            ..
+        } if command == "message" => {
+            sent.sent = Some(*status);
+            (*status, description.clone())
+        }
+        _ => return,
+    };
+    if !is_success(status) {
+        sent.description = description;
+    }
+}

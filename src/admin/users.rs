@@ -1,0 +1,170 @@
+//! Users of the home domain, as the operator works them.
+
+use serde_json::json;
+
+use super::Shared;
+use super::request::Line;
+use crate::home::{Home, UserError, password};
+use crate::node::{Gone, clock};
+use crate::sap::{Act, Time};
+
+/// The name of a user of this node, given as name or address.
+pub(super) fn local_name(shared: &Shared, user: &str) -> Result<String, String> {
+    let user = user.strip_prefix("wv:").unwrap_or(user);
+    let domain = &shared.settings.domain;
+    match user.rsplit_once('@') {
+        Some((name, of)) if of.eq_ignore_ascii_case(domain) => Ok(name.to_lowercase()),
+        Some((_, of)) => Err(format!("{of} is not the domain of this node, {domain}")),
+        None => Ok(user.to_lowercase()),
+    }
+}
+
+/// Whether it is the password of that user. Where registration is open, a stranger
+/// becomes a user by it.
+pub(super) async fn check_password(
+    shared: &Shared,
+    name: &str,
+    given: String,
+) -> Result<(), String> {
+    let user = name.to_owned();
+    let look = move |core: &mut crate::node::Core, _, _: &mut _| {
+        let home = core.home.as_ref();
+        home.and_then(|home| home.password_hash(&user).map(str::to_owned))
+    };
+    let known = shared
+        .node
+        .ask(look)
+        .await
+        .map_err(|gone| gone.to_string())?;
+    let Some(hash) = known else {
+        if !shared.settings.open_registration {
+            return Err("wrong user name or password".to_owned());
+        }
+        return match add(shared, name.to_owned(), given).await {
+            Ok(Line::Error { error }) => Err(error),
+            Ok(_) => Ok(()),
+            Err(gone) => Err(gone.to_string()),
+        };
+    };
+    let verify = move || password::verify(&given, &hash);
+    match heavy(shared, verify).await {
+        Some(true) => Ok(()),
+        _ => Err("wrong user name or password".to_owned()),
+    }
+}
+
+/// Makes a user.
+pub(super) async fn add(shared: &Shared, user: String, given: String) -> Result<Line, Gone> {
+    with_password(shared, user, given, |home, name, hash, now, acts| {
+        home.add_user(name, hash, now, acts)
+    })
+    .await
+}
+
+/// Changes a password.
+pub(super) async fn passwd(shared: &Shared, user: String, given: String) -> Result<Line, Gone> {
+    with_password(shared, user, given, |home, name, hash, _, acts| {
+        home.set_password_hash(name, hash, acts)
+    })
+    .await
+}
+
+/// Removes a user.
+pub(super) async fn remove(shared: &Shared, user: String) -> Result<Line, Gone> {
+    change(shared, user, |home, name, now, acts| {
+        home.remove_user(name, now, acts)
+    })
+    .await
+}
+
+/// All users and whether they are online.
+pub(super) async fn list(shared: &Shared) -> Result<Line, Gone> {
+    let domain = shared.settings.domain.clone();
+    let look = move |core: &mut crate::node::Core, _, _: &mut _| {
+        let Some(home) = &core.home else {
+            return no_home();
+        };
+        let users: Vec<_> = home
+            .users()
+            .map(|name| {
+                json!({
+                    "user": name,
+                    "address": format!("wv:{name}@{domain}"),
+                    "online": home.is_online(name),
+                })
+            })
+            .collect();
+        Line::result(&users)
+    };
+    shared.node.ask(look).await
+}
+
+async fn with_password(
+    shared: &Shared,
+    user: String,
+    given: String,
+    work: impl FnOnce(&mut Home, &str, String, Time, &mut Vec<Act>) -> Result<(), UserError>
+    + Send
+    + 'static,
+) -> Result<Line, Gone> {
+    if given.is_empty() {
+        return Ok(Line::error("the password is empty"));
+    }
+    let hashed = heavy(shared, move || password::hash(&given, &salt())).await;
+    match hashed {
+        Some(Ok(hash)) => {
+            change(shared, user, move |home, name, now, acts| {
+                work(home, name, hash, now, acts)
+            })
+            .await
+        }
+        Some(Err(error)) => Ok(Line::error(error)),
+        None => Ok(Line::error("the password cannot be hashed")),
+    }
+}
+
+/// Changes something of a user and waits until that is on disk.
+async fn change(
+    shared: &Shared,
+    user: String,
+    work: impl FnOnce(&mut Home, &str, Time, &mut Vec<Act>) -> Result<(), UserError> + Send + 'static,
+) -> Result<Line, Gone> {
+    let name = match local_name(shared, &user) {
+        Ok(name) => name,
+        Err(why) => return Ok(Line::error(why)),
+    };
+    let done = shared.node.ask(move |core, now, turn| {
+        core.with_home(now, turn, |home, acts| work(home, &name, now, acts))
+    });
+    match done.await? {
+        None => return Ok(no_home()),
+        Some(Err(error)) => return Ok(Line::error(error)),
+        Some(Ok(())) => {}
+    }
+    // The next batch is computed after the commit of this one was asked for; an empty
+    // commit settles after it.
+    shared.node.ask(|_, _, _| ()).await?;
+    let settled = shared.node.store().commit(Vec::new()).await;
+    match settled.and_then(|()| shared.node.store().health()) {
+        Ok(()) => Ok(Line::result(&"done")),
+        Err(error) => Ok(Line::error(error)),
+    }
+}
+
+fn no_home() -> Line {
+    Line::error("this node has no home domain; add [home] to its configuration")
+}
+
+/// Runs something that costs much processor time.
+async fn heavy<T: Send + 'static>(
+    shared: &Shared,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let _place = shared.hashing.acquire().await.ok()?;
+    tokio::task::spawn_blocking(work).await.ok()
+}
+
+fn salt() -> [u8; 16] {
+    let mut random = clock::random();
+    std::array::from_fn(|_| u8::try_from(random.below(256)).unwrap_or(0))
+}

@@ -1,0 +1,224 @@
+//! `wvgate chat`: a user of the home domain in a terminal, or in a script.
+
+mod command;
+pub(super) mod screen;
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::output;
+use super::user::PasswordSource;
+use super::{Failure, Global};
+use crate::admin::{Client, LineError, Lines, Request};
+use crate::home::Event;
+use command::{Action, Typist};
+
+/// Bytes of a line that is typed; the node takes no longer ones.
+const MAX_LINE: usize = 60 * 1024;
+
+/// For answers that are still missing when the input has ended.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
+
+#[derive(Args)]
+#[command(after_help = "\
+A line is a message to the current partner; lines with a slash are commands, /help lists
+them. It works with piped input too: then it ends when every line was answered.
+
+With --json the input is commands and the output events, one JSON object a line:
+  {\"do\":\"message\",\"to\":\"carol@village.test\",\"text\":\"hello\",\"report\":true}
+  {\"event\":\"sent\",\"id\":\"...\",\"to\":\"wv:carol@village.test\",\"status\":200}
+
+Examples:
+  wvgate chat alice
+  printf '/to carol\\nhello\\n' | WVGATE_PASSWORD=alice wvgate chat alice
+  wvgate chat alice --json --password-file alice.secret")]
+pub(super) struct Chat {
+    /// A user of this node
+    user: String,
+    #[command(flatten)]
+    password: PasswordSource,
+    /// Commands and events as JSON lines
+    #[arg(long)]
+    json: bool,
+    /// Stay for so many seconds after the end of the input
+    #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+    wait: u64,
+}
+
+pub(super) async fn chat(global: &Global, args: Chat) -> Result<(), Failure> {
+    let mut node = global.connect().await?;
+    let password = password(&args.password, &format!("Password for {}: ", args.user))?;
+    let request = Request::Chat {
+        user: args.user,
+        password: Some(password),
+    };
+    node.say(&request).await?;
+    let mut talk = Talk {
+        node,
+        json: args.json,
+        typist: Typist::default(),
+        unanswered: 0,
+    };
+    let ended = talk.until_input_ends().await?;
+    if ended == Ended::Input {
+        let patience = match args.wait {
+            0 => LAST_ANSWERS,
+            seconds => Duration::from_secs(seconds),
+        };
+        let rest = talk.rest(args.wait > 0);
+        if let Ok(outcome) = tokio::time::timeout(patience, rest).await {
+            outcome?;
+        }
+    }
+    Ok(())
+}
+
+struct Talk {
+    node: Client,
+    json: bool,
+    typist: Typist,
+    /// Commands whose answer has not come.
+    unanswered: usize,
+}
+
+#[derive(Debug, PartialEq)]
+enum Ended {
+    /// No more to come from this side.
+    Input,
+    /// The user wants to go.
+    Quit,
+}
+
+impl Talk {
+    async fn until_input_ends(&mut self) -> Result<Ended, Failure> {
+        let mut input = Lines::new(tokio::io::stdin(), MAX_LINE);
+        // The first line says whether the session is open.
+        self.hear_next().await?;
+        loop {
+            tokio::select! {
+                line = self.node.line() => {
+                    let line = line?.ok_or(crate::admin::ClientError::Ended)?;
+                    self.hear(&line)?;
+                }
+                line = input.next() => match line {
+                    Ok(Some(line)) => {
+                        if self.type_line(&line).await? == Some(Ended::Quit) {
+                            return Ok(Ended::Quit);
+                        }
+                    }
+                    Ok(None) => return Ok(Ended::Input),
+                    Err(error @ LineError::NotText) => eprintln!("wvgate: {error}"),
+                    Err(error) => return Err(Failure::Failed(error.to_string())),
+                },
+            }
+        }
+    }
+
+    /// Hears what still comes: all of it, or until everything is answered.
+    async fn rest(&mut self, all: bool) -> Result<(), Failure> {
+        while all || self.unanswered > 0 {
+            self.hear_next().await?;
+        }
+        Ok(())
+    }
+
+    async fn hear_next(&mut self) -> Result<(), Failure> {
+        let line = self.node.line().await?;
+        self.hear(&line.ok_or(crate::admin::ClientError::Ended)?)
+    }
+
+    fn hear(&mut self, line: &str) -> Result<(), Failure> {
+        let Ok(event) = serde_json::from_str::<Event>(line) else {
+            let refusal = serde_json::from_str::<Value>(line).unwrap_or_default();
+            let why = refusal["error"].as_str().unwrap_or(line);
+            return Err(Failure::Failed(why.to_owned()));
+        };
+        if is_answer(&event) {
+            self.unanswered = self.unanswered.saturating_sub(1);
+        }
+        self.typist.hear(&event);
+        if self.json {
+            return output::line(line);
+        }
+        output::line(screen::event(&event))
+    }
+
+    async fn type_line(&mut self, line: &str) -> Result<Option<Ended>, Failure> {
+        if line.trim().is_empty() {
+            return Ok(None);
+        }
+        if self.json {
+            match serde_json::from_str::<Value>(line) {
+                Ok(command) => {
+                    self.unanswered += 1;
+                    self.node.say(&command).await?;
+                }
+                Err(error) => eprintln!("wvgate: not a JSON command: {error}"),
+            }
+            return Ok(None);
+        }
+        match self.typist.understand(line) {
+            Action::Say(command) => {
+                self.unanswered += 1;
+                self.node.say(&command).await?;
+                Ok(None)
+            }
+            Action::Show(text) => output::line(text).map(|()| None),
+            Action::Quit => Ok(Some(Ended::Quit)),
+        }
+    }
+}
+
+/// Whether the event answers a command. Presence comes unasked too; then the end of a
+/// script may come a little early.
+fn is_answer(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Sent { .. }
+            | Event::Done { .. }
+            | Event::Error { .. }
+            | Event::Contacts { .. }
+            | Event::Watchers { .. }
+            | Event::Verified { .. }
+    )
+}
+
+/// A password: from the file, the environment, or asked for without showing it.
+pub(super) fn password(source: &PasswordSource, question: &str) -> Result<String, Failure> {
+    if let Some(file) = &source.password_file {
+        let text = std::fs::read_to_string(file);
+        let text = text.map_err(|error| {
+            Failure::Usage(format!(
+                "wvgate: {} cannot be read: {error}",
+                file.display()
+            ))
+        })?;
+        return Ok(text.lines().next().unwrap_or_default().to_owned());
+    }
+    if let Ok(password) = std::env::var("WVGATE_PASSWORD") {
+        return Ok(password);
+    }
+    let asks = std::io::stdin().is_terminal();
+    if asks {
+        eprint!("{question}");
+        let _ = std::io::stderr().flush();
+        echo(false);
+    }
+    let mut line = String::new();
+    let read = std::io::stdin().lock().read_line(&mut line);
+    if asks {
+        echo(true);
+        eprintln!();
+    }
+    read.map_err(|error| Failure::Failed(format!("no password: {error}")))?;
+    Ok(line.trim_end_matches(['\n', '\r']).to_owned())
+}
+
+/// Shows what is typed, or not. Where there is no `stty` it is shown.
+fn echo(on: bool) {
+    let argument = if on { "echo" } else { "-echo" };
+    let _ = std::process::Command::new("stty").arg(argument).status();
+}

@@ -1,0 +1,346 @@
+//! `wvgate check`: everything that can be known before, or beside, a running node.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use clap::Args;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use super::output;
+use super::{Failure, Global};
+use crate::admin::{Client, Request, Status};
+use crate::config::Loaded;
+use crate::http::endpoint::Endpoint;
+use crate::http::link::LinkSettings;
+use crate::http::tls::{self, Validity};
+use crate::node::Plan;
+use crate::node::build;
+use crate::node::clock::Clock;
+use crate::xmpp::element::{Element, Limits};
+use crate::xmpp::link::ComponentSettings;
+use crate::xmpp::stream::{self, Item, StreamReader};
+
+/// For each step by itself: lookup, connection, handshake.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Args)]
+#[command(after_help = "\
+One line per item: ok, warn or FAIL, and what to do. While the node runs it is asked to log
+in to its peers; else peers are tried as far as TLS, and the XMPP server with the secret of
+each component.
+
+Example:
+  wvgate check --config config/relay.toml")]
+pub(super) struct Check {
+    /// Look at the files only; reach for no peer and no server
+    #[arg(long)]
+    offline: bool,
+}
+
+pub(super) async fn check(global: &Global, args: &Check) -> Result<(), Failure> {
+    let file = global.config_file();
+    let made = global.load().and_then(|loaded| {
+        let plan = Plan::new(&loaded.config, &loaded.located)?;
+        Ok((loaded, plan))
+    });
+    let (loaded, plan) = match made {
+        Ok(made) => made,
+        Err(Failure::Usage(problems)) => {
+            for problem in problems.lines() {
+                output::line(format!("FAIL  {problem}"))?;
+            }
+            return Err(Failure::Usage(format!(
+                "wvgate: {} cannot be used",
+                file.display()
+            )));
+        }
+        Err(other) => return Err(other),
+    };
+    let mut verdicts = Verdicts::default();
+    verdicts.ok(format!("configuration {}", file.display()))?;
+    let warnings = loaded.warnings.iter().map(ToString::to_string);
+    for warning in warnings.chain(plan.warnings.iter().cloned()) {
+        verdicts.warn(warning)?;
+    }
+    files(&loaded, &mut verdicts)?;
+    if !args.offline {
+        match Client::connect(&loaded.config.admin_socket()).await {
+            Ok(node) => beside_node(node, &plan, &mut verdicts).await?,
+            Err(_) => without_node(&plan, &mut verdicts).await?,
+        }
+    }
+    let Verdicts {
+        fine,
+        doubtful,
+        failed,
+    } = verdicts;
+    output::line(format!("{fine} ok, {doubtful} warn, {failed} FAIL"))?;
+    if failed > 0 {
+        return Err(Failure::Silent);
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Verdicts {
+    fine: usize,
+    doubtful: usize,
+    failed: usize,
+}
+
+impl Verdicts {
+    fn ok(&mut self, what: impl std::fmt::Display) -> Result<(), Failure> {
+        self.fine += 1;
+        output::line(format!("ok    {what}"))
+    }
+
+    fn warn(&mut self, what: impl std::fmt::Display) -> Result<(), Failure> {
+        self.doubtful += 1;
+        output::line(format!("warn  {what}"))
+    }
+
+    fn fail(&mut self, what: impl std::fmt::Display) -> Result<(), Failure> {
+        self.failed += 1;
+        output::line(format!("FAIL  {what}"))
+    }
+}
+
+/// Certificate, dialects, mappings: they could be read, or there were no plan.
+fn files(loaded: &Loaded, verdicts: &mut Verdicts) -> Result<(), Failure> {
+    let config = &loaded.config;
+    if let Some(path) = &config.ssp.certificate
+        && let Ok(facts) = tls::certificate_facts(path)
+    {
+        if let Validity::Valid(left) = facts.validity(Clock::wall()) {
+            let days = left.as_secs() / 86_400;
+            verdicts.ok(format!("certificate {}, {days} days left", path.display()))?;
+        }
+        let domain = &config.node.domain;
+        let parent = domain.split_once('.').map_or("", |(_, parent)| parent);
+        let covers = |name: &String| name == domain || *name == format!("*.{parent}");
+        if !facts.dns_names.iter().any(covers) {
+            verdicts.warn(format!(
+                "certificate {} is good for {} and not for {domain}; peers that find this node by \
+                 its domain may refuse it",
+                path.display(),
+                facts.dns_names.join(", ")
+            ))?;
+        }
+    } else {
+        verdicts.warn("there is no certificate: peers reach this node by plain HTTP only")?;
+    }
+    let dialects = build::dialects(config, &loaded.located, &mut Vec::new());
+    let names: Vec<&str> = dialects
+        .iter()
+        .map(|dialect| dialect.name.as_str())
+        .collect();
+    verdicts.ok(format!("dialects {}", names.join(", ")))?;
+    let mappings = match &config.node.mappings {
+        Some(folder) => format!("mappings of {}", folder.display()),
+        None => "built-in mappings".to_owned(),
+    };
+    verdicts.ok(mappings)
+}
+
+/// The running node knows best.
+async fn beside_node(
+    mut node: Client,
+    plan: &Plan,
+    verdicts: &mut Verdicts,
+) -> Result<(), Failure> {
+    let status: Status = serde_json::from_value(node.ask(&Request::Status).await?)
+        .map_err(|error| Failure::Failed(format!("the node's answer cannot be read: {error}")))?;
+    verdicts.ok(format!("the node runs, wvgate {}", status.version))?;
+    match &status.store {
+        None => verdicts.ok("store of the running node")?,
+        Some(why) => verdicts.fail(format!("store of the running node: {why}"))?,
+    }
+    for (component, up) in &status.components {
+        if *up {
+            verdicts.ok(format!("XMPP component {component} is connected"))?;
+        } else {
+            verdicts.fail(format!(
+                "XMPP component {component} is not connected; the node's log says why"
+            ))?;
+        }
+    }
+    for link in &plan.links {
+        let peer = link.peer.clone();
+        if let Err(error) = node.ask(&Request::Connect { peer: peer.clone() }).await {
+            verdicts.fail(format!(
+                "peer {peer}: {error}; let the node reload, or restart it"
+            ))?;
+            continue;
+        }
+        match session(&mut node, &peer, plan.settings.handshake_timeout).await? {
+            Ok(()) => verdicts.ok(format!("peer {peer}: session stands"))?,
+            Err(why) => {
+                verdicts.fail(format!("peer {peer}: no session: {why}"))?;
+                reach(link, verdicts).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Waits for a session with a peer; else says why there is none.
+async fn session(
+    node: &mut Client,
+    peer: &str,
+    handshake_millis: u64,
+) -> Result<Result<(), String>, Failure> {
+    let pause = Duration::from_millis(200);
+    let mut state = serde_json::Value::Null;
+    for _ in 0..(handshake_millis / 200 + 10) {
+        let peers = node.ask(&Request::Peers).await?;
+        let mut peers = peers.as_array().cloned().unwrap_or_default().into_iter();
+        state = peers
+            .find(|view| view["domain"] == peer)
+            .unwrap_or_default();
+        match state["state"].as_str() {
+            Some("up") => return Ok(Ok(())),
+            Some("logging in") => tokio::time::sleep(pause).await,
+            _ => break,
+        }
+    }
+    let why = state["last_error"].as_str();
+    Ok(Err(why
+        .unwrap_or("the login has not come to an end")
+        .to_owned()))
+}
+
+async fn without_node(plan: &Plan, verdicts: &mut Verdicts) -> Result<(), Failure> {
+    for link in &plan.links {
+        if reach(link, verdicts).await? {
+            verdicts.warn(format!(
+                "peer {}: the login itself is tried only while the node runs",
+                link.peer
+            ))?;
+        }
+    }
+    for component in plan.gateway.iter().flat_map(|gateway| &gateway.components) {
+        let name = &component.domain;
+        match timeout(PATIENCE, component_handshake(component)).await {
+            Ok(Ok(())) => verdicts.ok(format!("XMPP component {name} is accepted"))?,
+            Ok(Err(why)) => verdicts.fail(format!("XMPP component {name}: {why}"))?,
+            Err(_) => verdicts.fail(format!(
+                "XMPP component {name}: {} does not answer; is that its component port?",
+                component.server
+            ))?,
+        }
+    }
+    Ok(())
+}
+
+/// Tries the addresses of a peer as far as TLS; whether one works.
+async fn reach(link: &LinkSettings, verdicts: &mut Verdicts) -> Result<bool, Failure> {
+    let peer = &link.peer;
+    let endpoints = match endpoints(link).await {
+        Ok(endpoints) => endpoints,
+        Err(why) => {
+            verdicts.fail(format!("peer {peer}: {why}"))?;
+            return Ok(false);
+        }
+    };
+    let mut works = false;
+    for endpoint in endpoints {
+        match connect(link, &endpoint).await {
+            Ok(how) => {
+                works = true;
+                verdicts.ok(format!("peer {peer}: {endpoint} {how}"))?;
+            }
+            Err(why) => verdicts.fail(format!("peer {peer}: {endpoint} {why}"))?,
+        }
+    }
+    Ok(works)
+}
+
+async fn endpoints(link: &LinkSettings) -> Result<Vec<Endpoint>, String> {
+    if link.urls.is_empty() {
+        let targets = link.srv.targets(&link.peer).await;
+        let targets = targets.map_err(|error| format!("{error}; or give it a url"))?;
+        let endpoint = |(host, port): (String, u16)| Endpoint::new(true, &host, port);
+        return Ok(targets.into_iter().map(endpoint).collect());
+    }
+    let endpoint = |url: &String| Endpoint::parse(url).map_err(|error| error.to_string());
+    link.urls.iter().map(endpoint).collect()
+}
+
+async fn connect(link: &LinkSettings, endpoint: &Endpoint) -> Result<String, String> {
+    let host = endpoint.host.as_str();
+    let found = timeout(PATIENCE, lookup_host((host, endpoint.port))).await;
+    let addresses: Vec<_> = match found {
+        Ok(Ok(addresses)) => addresses.collect(),
+        Ok(Err(error)) => return Err(format!("DNS: {error}; check the name")),
+        Err(_) => return Err("DNS: no answer".to_owned()),
+    };
+    let mut stream = Err("DNS: the name has no address".to_owned());
+    for address in &addresses {
+        stream = match timeout(PATIENCE, TcpStream::connect(address)).await {
+            Ok(Ok(open)) => Ok(open),
+            Ok(Err(error)) => Err(format!("TCP: {address}: {error}; is the peer running?")),
+            Err(_) => Err(format!("TCP: {address}: no answer; is a firewall between?")),
+        };
+        if stream.is_ok() {
+            break;
+        }
+    }
+    let stream = stream?;
+    if !endpoint.tls {
+        return Ok("is reached by plain HTTP".to_owned());
+    }
+    let name = link.server_name.as_deref().unwrap_or(host).to_owned();
+    let server = ServerName::try_from(name.clone())
+        .map_err(|error| format!("TLS: \"{name}\" cannot stand in a certificate: {error}"))?;
+    let handshake = TlsConnector::from(link.tls.clone()).connect(server, stream);
+    match timeout(PATIENCE, handshake).await {
+        Ok(Ok(_)) => Ok(format!("is reached, its certificate is good for {name}")),
+        Ok(Err(error)) => Err(format!(
+            "TLS: {error}; check ca, server_name and the peer's certificate"
+        )),
+        Err(_) => Err("TLS: no handshake; does it speak TLS on this port?".to_owned()),
+    }
+}
+
+/// Logs in as a component and goes again (XEP-0114).
+async fn component_handshake(component: &ComponentSettings) -> Result<(), String> {
+    let server = &component.server;
+    let stream = TcpStream::connect(server).await;
+    let mut stream =
+        stream.map_err(|error| format!("{server}: {error}; is the server running?"))?;
+    let broken = |error: std::io::Error| format!("{server}: {error}");
+    let header = stream::header(&component.domain);
+    stream.write_all(header.as_bytes()).await.map_err(broken)?;
+    let mut reader = StreamReader::new(Limits::default());
+    let mut input = BytesMut::new();
+    loop {
+        while let Some(item) = reader.next(&mut input).map_err(|error| error.to_string())? {
+            match item {
+                Item::Opened { id } => {
+                    let secret = component.secret.expose();
+                    let handshake = stream::handshake(&id.unwrap_or_default(), secret);
+                    let written = stream.write_all(handshake.as_bytes()).await;
+                    written.map_err(broken)?;
+                }
+                Item::Element(Element::Handshake) => {
+                    // Politeness; the verdict stands.
+                    let _ = stream.write_all(b"</stream:stream>").await;
+                    return Ok(());
+                }
+                Item::Element(Element::StreamError { condition, text }) => {
+                    let advice = "check the component's name and secret on both sides";
+                    return Err(format!("refused ({condition} {text}); {advice}"));
+                }
+                Item::Element(_) => {}
+                Item::Closed => return Err("the server closed the stream".to_owned()),
+            }
+        }
+        if stream.read_buf(&mut input).await.map_err(broken)? == 0 {
+            return Err("the server closed the connection".to_owned());
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! `wvgate peer`, `reload`, `stop`: orders to the running node.
+
+use clap::{Args, Subcommand};
+
+use super::output;
+use super::{Failure, Global};
+use crate::admin::Request;
+
+#[derive(Args)]
+pub(super) struct PeerArgs {
+    #[command(subcommand)]
+    order: Order,
+}
+
+#[derive(Subcommand)]
+enum Order {
+    /// Log in now, unless there is a session already
+    Connect {
+        /// The peer's domain
+        domain: String,
+    },
+    /// Forget all sessions with the peer; the next message logs in again
+    Logout {
+        /// The peer's domain
+        domain: String,
+    },
+}
+
+pub(super) async fn peer(global: &Global, args: PeerArgs) -> Result<(), Failure> {
+    let mut node = global.connect().await?;
+    match args.order {
+        Order::Connect { domain } => {
+            let request = Request::Connect {
+                peer: domain.clone(),
+            };
+            let answer = node.ask(&request).await?;
+            output::line(format!("{domain}: {}", output::field(&answer, "state")))
+        }
+        Order::Logout { domain } => {
+            let request = Request::Logout {
+                peer: domain.clone(),
+            };
+            let dropped = node.ask(&request).await?;
+            output::line(format!("{domain}: {dropped} sessions forgotten"))
+        }
+    }
+}
+
+pub(super) async fn reload(global: &Global) -> Result<(), Failure> {
+    let remarks = global.connect().await?.ask(&Request::Reload).await?;
+    for remark in remarks.as_array().into_iter().flatten() {
+        output::line(remark.as_str().unwrap_or_default())?;
+    }
+    output::line("the configuration was read again")
+}
+
+pub(super) async fn stop(global: &Global) -> Result<(), Failure> {
+    let mut node = global.connect().await?;
+    node.ask(&Request::Stop).await?;
+    // The connection ends with the node.
+    while let Ok(Some(_)) = node.line().await {}
+    output::line("stopped")
+}

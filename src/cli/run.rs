@@ -1,0 +1,317 @@
+//! `wvgate run`: configuration, logging, plan, start, wait, drain.
+
+use std::time::Duration;
+
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing_subscriber::filter::{EnvFilter, filter_fn};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use super::output;
+use super::{Failure, Global};
+use crate::admin::{self, Admin, AdminError, Control};
+use crate::config::{Config, Loaded, Located, LogFormat, LogSection, Registration};
+use crate::node::{Node, Plan, StartError};
+
+/// For what is under way at the end; our choice, well below the 90 s of init systems.
+const GRACE: Duration = Duration::from_secs(10);
+
+#[derive(Args)]
+#[command(after_help = "\
+Stays in the foreground; the log goes to standard error (RUST_LOG overrides log.level).
+SIGHUP reads the configuration again: peers, routes, dialects, certificates. SIGTERM and
+SIGINT let what is under way finish for up to 10 s; a second one ends at once. Whatever was
+acknowledged is on disk either way.
+
+Examples:
+  wvgate run --config config/quickstart.toml
+  WVGATE_CONFIG_SSP__LISTEN=127.0.0.1:15280 wvgate run")]
+pub(super) struct Run {}
+
+pub(super) async fn run(global: &Global, _: &Run) -> Result<(), Failure> {
+    let Loaded {
+        config,
+        warnings,
+        located,
+    } = global.load()?;
+    let plan = Plan::new(&config, &located)?;
+    start_logging(&config.log);
+    let plan_warnings = plan.warnings.iter().cloned();
+    for warning in warnings
+        .iter()
+        .map(ToString::to_string)
+        .chain(plan_warnings)
+    {
+        eprintln!("warning: {warning}");
+    }
+    let mut signals = Signals::new()?;
+    let node = Node::start(plan.clone()).await;
+    let node = node.map_err(|error| start_failure(&error, &located))?;
+
+    let (control, orders) = mpsc::channel(8);
+    let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
+    let settings = admin_settings(&config);
+    let handle = node.handle().clone();
+    let admin = match Admin::start(settings, handle, control, &tracker, &stop).await {
+        Ok(admin) => admin,
+        Err(error) => {
+            node.stop(Duration::ZERO).await;
+            return Err(admin_failure(&error, &located));
+        }
+    };
+    tell_what_is_bound(&config, &plan, &node, &admin)?;
+
+    let mut running = Running {
+        global,
+        config,
+        node,
+        orders,
+    };
+    let outcome = running.wait(&mut signals).await;
+    if outcome.is_ok() {
+        eprintln!(
+            "wvgate: stopping, up to {} s for what is under way",
+            GRACE.as_secs()
+        );
+        tokio::select! {
+            () = running.node.stop(GRACE) => {}
+            _ = signals.end() => {
+                eprintln!("wvgate: stopped at once");
+                admin.remove_socket();
+                return Err(Failure::Silent);
+            }
+        }
+    }
+    admin.remove_socket();
+    stop.cancel();
+    tracker.close();
+    let _ = tokio::time::timeout(Duration::from_secs(2), tracker.wait()).await;
+    outcome
+}
+
+struct Running<'g> {
+    global: &'g Global,
+    config: Config,
+    node: Node,
+    orders: mpsc::Receiver<Control>,
+}
+
+impl Running<'_> {
+    /// Until somebody wants an end, or the node has failed.
+    async fn wait(&mut self, signals: &mut Signals) -> Result<(), Failure> {
+        loop {
+            tokio::select! {
+                _ = signals.hangup.recv() => {
+                    for line in self.reload().await.unwrap_or_else(|problems| problems) {
+                        eprintln!("{line}");
+                    }
+                }
+                _ = end(&mut signals.terminate, &mut signals.interrupt) => return Ok(()),
+                order = self.orders.recv() => match order {
+                    Some(Control::Reload(reply)) => {
+                        let _ = reply.send(self.reload().await);
+                    }
+                    Some(Control::Stop) | None => return Ok(()),
+                },
+                why = self.node.failed() => return Err(Failure::Failed(why)),
+            }
+        }
+    }
+
+    /// Takes over what can be changed while running; a configuration with problems
+    /// changes nothing.
+    async fn reload(&mut self) -> Result<Vec<String>, Vec<String>> {
+        let read = Config::load(self.global.config_file(), crate::config::environment());
+        let made = read.and_then(|loaded| {
+            let plan = Plan::new(&loaded.config, &loaded.located)?;
+            Ok((loaded, plan))
+        });
+        let (loaded, plan) = match made {
+            Ok(made) => made,
+            Err(error) => {
+                tracing::error!("the new configuration has problems, the old one stays");
+                return Err(error.problems.iter().map(ToString::to_string).collect());
+            }
+        };
+        let (old, new) = (&self.config, &loaded.config);
+        if old.node.domain != new.node.domain {
+            let why = "cannot change while the node runs; restart it";
+            return Err(vec![
+                loaded.located.problem("node.domain", why, "").to_string(),
+            ]);
+        }
+        let mut remarks: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+        remarks.extend(plan.warnings.iter().cloned());
+        for (section, changed) in [
+            ("node", old.node != new.node),
+            ("ssp.listen", old.ssp.listen != new.ssp.listen),
+            ("home", old.home != new.home),
+            ("xmpp", old.xmpp != new.xmpp),
+            ("admin", old.admin != new.admin),
+            ("log", old.log != new.log),
+        ] {
+            if changed {
+                let why = "was changed; that takes effect after a restart";
+                remarks.push(loaded.located.problem(section, why, "").to_string());
+            }
+        }
+        self.node.reload(&plan).await;
+        self.config = loaded.config;
+        tracing::info!("the configuration was read again");
+        Ok(remarks)
+    }
+}
+
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        let listen = |kind| {
+            signal(kind).map_err(|error| Failure::Failed(format!("cannot take signals: {error}")))
+        };
+        Ok(Self {
+            hangup: listen(SignalKind::hangup())?,
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    /// The operator wants an end.
+    fn end(&mut self) -> impl Future<Output = Option<()>> {
+        end(&mut self.terminate, &mut self.interrupt)
+    }
+}
+
+async fn end(terminate: &mut Signal, interrupt: &mut Signal) -> Option<()> {
+    tokio::select! {
+        signal = terminate.recv() => signal,
+        signal = interrupt.recv() => signal,
+    }
+}
+
+fn admin_settings(config: &Config) -> admin::Settings {
+    let components = config.xmpp.iter().flat_map(|xmpp| &xmpp.component);
+    let home = config.home.as_ref();
+    admin::Settings {
+        socket: config.admin_socket(),
+        listen: config.admin.listen,
+        components: components
+            .map(|component| component.domain.clone())
+            .collect(),
+        open_registration: home.is_some_and(|home| home.registration == Registration::Open),
+        domain: config.node.domain.clone(),
+    }
+}
+
+fn tell_what_is_bound(
+    config: &Config,
+    plan: &Plan,
+    node: &Node,
+    admin: &Admin,
+) -> Result<(), Failure> {
+    let mut rows = vec![(
+        "node",
+        format!(
+            "{}, wvgate {}, data in {}",
+            config.node.domain,
+            env!("CARGO_PKG_VERSION"),
+            config.node.data.display()
+        ),
+    )];
+    let at = node.local_addr();
+    if plan.server.tls.is_some() {
+        rows.push(("SSP", format!("https://{at}/")));
+    }
+    if plan.server.plain {
+        rows.push(("SSP", format!("http://{at}/")));
+    }
+    rows.push(("control", config.admin_socket().display().to_string()));
+    if let Some(at) = admin.http {
+        rows.push(("admin", format!("http://{at}/  (live, ready, metrics)")));
+    }
+    for peer in &config.peer {
+        let mut addresses: Vec<&str> = peer.addresses().collect();
+        if addresses.is_empty() {
+            addresses.push("found by SRV records");
+        }
+        rows.push(("peer", format!("{}  {}", peer.domain, addresses.join(" "))));
+    }
+    if let Some(xmpp) = &config.xmpp {
+        for component in &xmpp.component {
+            let name = &component.domain;
+            rows.push(("XMPP", format!("component {name} at {}", xmpp.server)));
+        }
+    }
+    if config.home.is_some() {
+        rows.push(("home", format!("users of {}", config.node.domain)));
+    }
+    let rows: Vec<Vec<String>> = rows
+        .into_iter()
+        .map(|(name, value)| vec![name.to_owned(), value])
+        .collect();
+    output::print(&(output::aligned(&rows) + "running\n"))
+}
+
+fn start_failure(error: &StartError, at: &Located) -> Failure {
+    let (key, fix) = match error {
+        StartError::Listen(..) => (
+            "ssp.listen",
+            "stop the program that uses it, or choose another address",
+        ),
+        StartError::Store(..) => (
+            "node.data",
+            "stop the other node, or give this one a directory of its own",
+        ),
+        StartError::Password(_) => ("home.user", "give the user another password"),
+    };
+    Failure::Failed(at.problem(key, error.to_string(), fix).to_string())
+}
+
+fn admin_failure(error: &AdminError, at: &Located) -> Failure {
+    let (key, fix) = match error {
+        AdminError::Taken(_) => ("admin.socket", "give each node a socket of its own"),
+        AdminError::Socket(..) => ("admin.socket", "name a path that can be written"),
+        AdminError::Listen(..) => (
+            "admin.listen",
+            "stop the program that uses it, or choose another address",
+        ),
+    };
+    Failure::Failed(at.problem(key, error.to_string(), fix).to_string())
+}
+
+fn start_logging(log: &LogSection) {
+    let filter = std::env::var("RUST_LOG")
+        .ok()
+        .filter(|directives| !directives.is_empty())
+        .and_then(|directives| EnvFilter::try_new(directives).ok())
+        .or_else(|| EnvFilter::try_new(&log.level).ok())
+        .unwrap_or_else(|| EnvFilter::new("info"));
+    // At trace it prints whole stanzas and handshakes.
+    let discreet = filter_fn(|metadata| {
+        !metadata.target().starts_with("tokio_xmpp") || *metadata.level() < tracing::Level::TRACE
+    });
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(false);
+    let started = match log.format {
+        LogFormat::Text => tracing_subscriber::registry()
+            .with(filter)
+            .with(lines.with_filter(discreet))
+            .try_init(),
+        LogFormat::Json => tracing_subscriber::registry()
+            .with(filter)
+            .with(lines.json().with_filter(discreet))
+            .try_init(),
+    };
+    if let Err(error) = started {
+        eprintln!("warning: nothing is logged: {error}");
+    }
+}

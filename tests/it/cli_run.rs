@@ -1,0 +1,332 @@
+//! `wvgate run` and what talks to the running node.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::cli_node::{Node, json as ask, output, said, with_input, wvgate};
+
+#[test]
+fn two_users_talk() {
+    let node = Node::start();
+    let mut alice = node.chat("alice");
+    let mut carol = node.chat("carol");
+    alice.tell(&json!({"do": "message", "to": "carol", "text": "hello", "report": true}));
+    let sent = alice.wait("sent", |_| true);
+    assert_eq!(sent["status"], 200);
+    let message = carol.wait("message", |_| true);
+    assert_eq!(message["text"], "hello");
+    assert_eq!(message["from"], "wv:alice@village.test");
+    let report = alice.wait("report", |report| report["id"] == sent["id"]);
+    assert_eq!(report["status"], 200);
+
+    carol.tell(&json!({"do": "authorize", "user": "alice", "accept": true}));
+    carol.wait("done", |_| true);
+    alice.tell(&json!({"do": "subscribe", "user": "carol"}));
+    alice.wait("presence", |event| event["online"] == true);
+    carol.tell(&json!({"do": "presence", "availability": "discreet", "text": "brb"}));
+    alice.wait("presence", |event| event["text"] == "brb");
+    carol.quit();
+    alice.wait("presence", |event| event["online"] == false);
+}
+
+#[test]
+fn a_message_for_an_absent_user_survives_a_crash_and_comes_once() {
+    let mut node = Node::start();
+    let mut alice = node.chat("alice");
+    alice.tell(&json!({"do": "message", "to": "carol", "text": "later", "id": "m-1"}));
+    assert_eq!(alice.wait("sent", |_| true)["status"], 200);
+    node.crash_and_restart();
+    let mut carol = node.chat("carol");
+    assert_eq!(carol.wait("message", |_| true)["id"], "m-1");
+    assert!(carol.quit().iter().all(|event| event["event"] != "message"));
+    node.crash_and_restart();
+    let carol = node.chat("carol");
+    assert!(carol.quit().iter().all(|event| event["event"] != "message"));
+}
+
+#[test]
+fn a_script_may_chat_by_a_pipe() {
+    let node = Node::start();
+    let mut command = wvgate(&node.config);
+    command
+        .args(["chat", "alice"])
+        .env("WVGATE_PASSWORD", "alice");
+    let output = with_input(
+        command,
+        "/to nobody\nhello\n/to carol hi\n/who\n/nonsense\n",
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success());
+    for line in [
+        "* you are alice@village.test",
+        "* NOT sent to nobody@village.test: 531",
+        "* sent to carol@village.test",
+        "* no contacts",
+        "there is no command /nonsense",
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+}
+
+#[test]
+fn users_are_made_listed_changed_and_removed() {
+    let node = Node::start();
+    let pass = |args: &[&str], password: &str| {
+        let mut command = wvgate(&node.config);
+        command.args(args).env("WVGATE_PASSWORD", password);
+        command.output().unwrap()
+    };
+    assert!(pass(&["user", "add", "Bob"], "one").status.success());
+    let again = pass(&["user", "add", "bob"], "one");
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("exists already"));
+    let bad = pass(&["user", "add", "a b"], "one");
+    assert_eq!(bad.status.code(), Some(1));
+
+    let users = ask(&node.config, &["user", "list", "--format", "json"]);
+    let names: Vec<&str> = users
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|user| user["user"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["alice", "bob", "carol"]);
+    assert!(said(&node.config, &["user", "list"]).contains("wv:bob@village.test"));
+
+    let chat = |password| pass(&["chat", "bob"], password).status.code();
+    assert_eq!(chat("one"), Some(0));
+    assert!(pass(&["user", "passwd", "bob"], "two").status.success());
+    assert_eq!(chat("one"), Some(1));
+    assert_eq!(chat("two"), Some(0));
+    said(&node.config, &["user", "remove", "bob"]);
+    assert_eq!(chat("two"), Some(1));
+    let gone = output(&node.config, &["user", "remove", "bob"]);
+    assert_eq!(gone.status.code(), Some(1));
+}
+
+#[test]
+fn passwords_survive_a_crash_right_after_they_were_set() {
+    let mut node = Node::start();
+    let mut command = wvgate(&node.config);
+    command
+        .args(["user", "passwd", "alice"])
+        .env("WVGATE_PASSWORD", "new");
+    assert!(command.status().unwrap().success());
+    node.crash_and_restart();
+    let mut command = wvgate(&node.config);
+    command
+        .args(["chat", "alice"])
+        .env("WVGATE_PASSWORD", "new");
+    assert!(command.output().unwrap().status.success());
+}
+
+#[test]
+fn a_wrong_password_is_refused_like_an_unknown_user() {
+    let node = Node::start();
+    let try_as = |user: &str| {
+        let mut command = wvgate(&node.config);
+        command.args(["chat", user]).env("WVGATE_PASSWORD", "wrong");
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(output.stdout.is_empty());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert_eq!(try_as("alice"), try_as("nobody"));
+}
+
+#[test]
+fn a_message_is_sent_with_its_delivery_report_and_explained() {
+    let node = Node::start();
+    let args = [
+        "send", "--from", "alice", "--to", "echo", "--report", "--format", "json", "hi",
+    ];
+    let sent = ask(&node.config, &args);
+    assert_eq!(sent["sent"], 200);
+    assert_eq!(sent["report"], 200);
+    let id = sent["id"].as_str().unwrap();
+    let hops = ask(&node.config, &["explain", id, "--format", "json"]);
+    assert!(!hops.as_array().unwrap().is_empty());
+    assert!(said(&node.config, &["explain", id]).contains("Delivered"));
+
+    let refused = output(
+        &node.config,
+        &["send", "--from", "alice", "--to", "nobody", "hi"],
+    );
+    assert_eq!(refused.status.code(), Some(1));
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(why.contains("not taken: 531"), "{why}");
+    let unknown = output(&node.config, &["explain", "no-such-id"]);
+    assert_eq!(unknown.status.code(), Some(1));
+}
+
+#[test]
+fn counters_add_up_after_mixed_traffic() {
+    let mut node = Node::start();
+    let mut alice = node.chat("alice");
+    for (to, text) in [
+        ("echo", "one"),
+        ("carol", "two"),
+        ("nobody", "three"),
+        ("someone@nowhere.test", "four"),
+        ("carol", "five"),
+    ] {
+        alice.tell(&json!({"do": "message", "to": to, "text": text, "id": text}));
+        alice.wait("sent", |sent| sent["id"] == text);
+    }
+    alice.tell(&json!({"do": "message", "to": "carol", "text": "two", "id": "two"}));
+    alice.wait("sent", |sent| sent["id"] == "two");
+    alice.quit();
+    let sums = |node: &Node| {
+        let status = ask(&node.config, &["status", "--format", "json"]);
+        let number = |name: &str| status[name].as_u64().unwrap();
+        (number("accepted"), number("ended"))
+    };
+    // Two messages wait for carol.
+    let (accepted, ended) = sums(&node);
+    assert_eq!(accepted, ended + 2);
+    assert_eq!(node.metric("wvgate_messages_queued"), 2);
+    node.crash_and_restart();
+    assert_eq!(sums(&node), (accepted, ended));
+    node.chat("carol").quit();
+    assert_eq!(sums(&node), (accepted, accepted));
+}
+
+#[test]
+fn health_and_metrics_are_served() {
+    let node = Node::start();
+    assert_eq!(node.get("/live"), (200, "ok\n".to_owned()));
+    assert_eq!(node.get("/ready"), (200, "ok\n".to_owned()));
+    assert_eq!(node.get("/else").0, 404);
+    let (status, text) = node.get("/metrics");
+    assert_eq!(status, 200);
+    for family in [
+        "wvgate_messages_queued",
+        "wvgate_users",
+        "wvgate_store_healthy",
+    ] {
+        assert!(text.contains(&format!("# TYPE {family} gauge")), "{text}");
+    }
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (_, value) = line.rsplit_once(' ').unwrap();
+        assert!(value.parse::<f64>().is_ok(), "{line}");
+    }
+}
+
+#[test]
+fn a_node_without_its_xmpp_server_lives_but_is_not_ready() {
+    let nobody = crate::cli_node::free_port();
+    let node = Node::start_with(&format!(
+        "[xmpp]\nserver = \"127.0.0.1:{nobody}\"\ndomain = \"xmpp.test\"\n\
+         [[xmpp.component]]\ndomain = \"village.test\"\nsecret = \"s\"\n"
+    ));
+    assert_eq!(node.get("/live").0, 200);
+    let (status, why) = node.get("/ready");
+    assert_eq!(status, 503);
+    assert_eq!(why, "xmpp: component village.test is not connected\n");
+    assert!(said(&node.config, &["status"]).contains("component village.test is DOWN"));
+    assert_eq!(
+        node.metric("wvgate_xmpp_component_up{component=\"village.test\"}"),
+        0
+    );
+}
+
+#[test]
+fn a_signal_drains_and_ends_well() {
+    for signal in ["TERM", "INT"] {
+        let mut node = Node::start();
+        node.signal(signal);
+        assert_eq!(node.wait(), Some(0), "{signal}");
+        assert!(!node.folder.0.join("data/wvgate.sock").exists());
+        let status = output(&node.config, &["status"]);
+        assert_eq!(status.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&status.stderr).contains("no node answers"));
+    }
+}
+
+#[test]
+fn stop_waits_for_the_end() {
+    let mut node = Node::start();
+    assert_eq!(said(&node.config, &["stop"]), "stopped\n");
+    assert_eq!(node.wait(), Some(0));
+}
+
+#[test]
+fn a_bad_new_configuration_changes_nothing() {
+    let node = Node::start();
+    let good = std::fs::read_to_string(&node.config).unwrap();
+    let peer =
+        "[[peer]]\ndomain = \"other.test\"\nurl = \"http://127.0.0.1:1/\"\nallow_plain = true\n";
+    std::fs::write(&node.config, format!("{good}{peer}")).unwrap();
+    assert!(said(&node.config, &["reload"]).contains("was read again"));
+    let peers = ask(&node.config, &["peers", "--format", "json"]);
+    assert_eq!(peers[0]["domain"], "other.test");
+
+    // The command line reads the file too, so it is told where the socket is.
+    std::fs::write(&node.config, format!("{good}{peer}nonsense = 1\n")).unwrap();
+    let socket = node.folder.0.join("data/wvgate.sock");
+    let socket = socket.to_str().unwrap();
+    let refused = output(&node.config, &["--socket", socket, "reload"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("nonsense"));
+    node.signal("HUP");
+    let peers = said(&node.config, &["--socket", socket, "peers"]);
+    assert!(peers.contains("other.test"), "{peers}");
+}
+
+#[test]
+fn the_control_socket_is_the_owners_alone_and_a_stale_one_is_replaced() {
+    use std::io::{Read as _, Write as _};
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut node = Node::start();
+    let socket = node.folder.0.join("data/wvgate.sock");
+    let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    node.crash_and_restart();
+    said(&node.config, &["status"]);
+
+    let mut stream = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    stream.write_all(b"{\"do\":\"dance\"}\n").unwrap();
+    // An endless line: the node answers and hangs up, perhaps before all is written.
+    let _ = stream.write_all(&vec![b'x'; 70_000]);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.contains("cannot be understood"), "{answer}");
+    said(&node.config, &["status"]);
+}
+
+#[test]
+fn what_happens_can_be_followed() {
+    use std::io::BufRead as _;
+    let node = Node::start();
+    let mut trace = wvgate(&node.config)
+        .args(["trace", "--format", "json"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufReader::new(trace.stdout.take().unwrap()).lines();
+    // Messages go on until the first trace has come: there is no sign that it listens.
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(std::sync::atomic::Ordering::SeqCst) {
+                said(
+                    &node.config,
+                    &["send", "--from", "alice", "--to", "echo", "x"],
+                );
+            }
+        });
+        let line = lines.next().unwrap().unwrap();
+        stop.store(true, std::sync::atomic::Ordering::SeqCst);
+        let trace: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert!(trace["time"].is_u64(), "{line}");
+        assert!(!line.contains("\"x\""), "{line}");
+    });
+    trace.kill().unwrap();
+    trace.wait().unwrap();
+}

@@ -1,0 +1,238 @@
+//! Stores that take nothing for a while.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use wvgate::store::sqlite::{Options, SqliteStore};
+use wvgate::store::{MemoryStore, StoreError};
+
+use super::{Heard, home, login, names, send};
+use crate::support::process::World;
+use crate::support::prosody::Prosody;
+use crate::support::xmpp_user::XmppUser;
+
+fn fail(store: &MemoryStore, times: usize) {
+    for _ in 0..times {
+        store.fail_next(StoreError::Full("as arranged".to_owned()));
+    }
+}
+
+/// a.test and b.test, each a home domain.
+fn pair() -> World {
+    let mut world = World::new(&["a.test", "b.test"]);
+    let a = world.peer("b.test", &[]) + &home("alice", "b.test");
+    world.configure("a.test", "", &a);
+    let b = world.peer("a.test", &[]) + &home("bob", "a.test");
+    world.configure("b.test", "", &b);
+    world
+}
+
+async fn retried(world: &World, domain: &str) -> u64 {
+    let count = |core: &mut wvgate::node::Core, _, _: &mut _| {
+        core.metrics.get("wvgate_posts_retried_total")
+    };
+    world.node(domain).handle().ask(count).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_kept_is_refused_and_comes_again() {
+    let mut world = pair();
+    let store = Arc::new(MemoryStore::new());
+    world.start_on("b.test", store.clone()).await;
+    world.start("a.test").await;
+    let mut alice = login(&world, "alice", "a.test").await;
+    let mut bob = login(&world, "bob", "b.test").await;
+    let (mut heard, mut received) = (Heard::default(), Heard::default());
+    send(&alice, "wv:bob@b.test", "first", "first").await;
+    received
+        .until(&mut bob, |received| received.texts == ["first"])
+        .await;
+    let wanted = names('m', 40);
+    for (n, text) in wanted.iter().enumerate() {
+        if n == 10 {
+            fail(&store, 3);
+        }
+        send(&alice, "wv:bob@b.test", text, text).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    heard
+        .until(&mut alice, |heard| heard.sent.len() == 41)
+        .await;
+    heard.assert_all_taken(&[vec!["first".to_owned()], wanted.clone()].concat());
+    assert!(retried(&world, "a.test").await > 0);
+    // What bob heard until his session ended, and what waited for him.
+    while let Some(event) = bob.event().await {
+        if let wvgate::home::Event::Message { text, .. } = event {
+            received.texts.push(text);
+        }
+    }
+    let mut bob = login(&world, "bob", "b.test").await;
+    received
+        .until(&mut bob, |received| received.texts.len() > 40)
+        .await;
+    assert_eq!(received.texts[1..], wanted);
+    world.rest().await;
+    // The other direction, with posts of a failing node under way.
+    let mut answers = Heard::default();
+    let wanted = names('n', 40);
+    for (n, text) in wanted.iter().enumerate() {
+        send(&bob, "wv:alice@a.test", text, text).await;
+        if n == 39 {
+            // All are kept before the store fails.
+            answers
+                .until(&mut bob, |answers| answers.sent.len() == 40)
+                .await;
+            fail(&store, 2);
+            send(&bob, "wv:alice@a.test", "lost", "lost").await;
+        }
+    }
+    // The one that could not be kept is not sent, and its client is told.
+    while bob.event().await.is_some() {}
+    let mut bob = login(&world, "bob", "b.test").await;
+    send(&bob, "wv:alice@a.test", "end", "end").await;
+    let mut at_alice = Heard::default();
+    at_alice
+        .until(&mut alice, |heard| {
+            heard.texts.last().is_some_and(|text| text == "end")
+        })
+        .await;
+    assert_eq!(at_alice.texts[..40], wanted);
+    assert_eq!(at_alice.texts.len(), 41);
+    Heard::default()
+        .until(&mut bob, |heard| heard.sent.len() == 1)
+        .await;
+    world.rest().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_without_room_refuses_until_there_is_some() {
+    let mut world = World::new(&["a.test", "b.test", "r.test"]);
+    let a = world.peer("r.test", &["b.test"]) + &home("alice", "r.test");
+    let ssp = "response_timeout = \"4s\"\nbatch_count = 4";
+    world.configure("a.test", ssp, &a);
+    let b = world.peer("r.test", &["a.test"]) + &home("bob", "r.test");
+    world.configure("b.test", "response_timeout = \"4s\"", &b);
+    let r = world.peer("a.test", &[]) + &world.peer("b.test", &[]);
+    world.configure("r.test", ssp, &r);
+    world.start("a.test").await;
+    let options = Options {
+        max_bytes: Some(256 << 10),
+        ..Options::default()
+    };
+    let path = world.data("r.test").join("wvgate.db");
+    let store = SqliteStore::open(&path, options).unwrap();
+    world.start_on("r.test", Arc::new(store)).await;
+    let mut alice = login(&world, "alice", "a.test").await;
+    let filler = "x".repeat(8 << 10);
+    let wanted = names('m', 80);
+    for id in &wanted {
+        let text = format!("{id} {filler}");
+        send(&alice, "wv:bob@b.test", &text, id).await;
+    }
+    // The relay takes some and then no more; all are answered for.
+    let mut heard = Heard::default();
+    heard
+        .until(&mut alice, |heard| heard.sent.len() == 80)
+        .await;
+    heard.assert_all_taken(&wanted);
+    let (first, second) = (world.counts("r.test").await, world.counts("a.test").await);
+    assert!(first.open > 0 && second.open > 0, "{first:?} {second:?}");
+    assert!(retried(&world, "a.test").await > 0);
+    // With bob's domain there the relay can pass on what it has, and take the rest.
+    world.start("b.test").await;
+    let mut bob = login(&world, "bob", "b.test").await;
+    let mut received = Heard::default();
+    received
+        .until(&mut bob, |received| received.texts.len() == 80)
+        .await;
+    let ids: Vec<&str> = received
+        .texts
+        .iter()
+        .map(|text| text.split(' ').next().unwrap())
+        .collect();
+    assert_eq!(ids, wanted);
+    world.rest().await;
+    assert_eq!(world.counts("b.test").await.accepted, 80);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_whose_store_fails_tells_xmpp_senders_and_goes_on() {
+    let prosody = Prosody::build()
+        .host("xmpp.test")
+        .user("romeo", "xmpp.test", "pw")
+        .component("a.test", "secret")
+        .start();
+    let mut world = World::new(&["a.test", "xmpp.test"]);
+    let a = world.peer("xmpp.test", &[]) + &home("alice", "xmpp.test");
+    world.configure("a.test", "", &a);
+    let gateway = format!(
+        "{}[xmpp]\nserver = \"{}\"\nsettle = \"100ms\"\n[[xmpp.component]]\ndomain = \"a.test\"\nsecret = \"secret\"\n",
+        world.peer("a.test", &[]),
+        prosody.component_address(),
+    ) + "[[route]]\ndomain = \"a.test\"\nvia = \"a.test\"\n";
+    world.configure("xmpp.test", "", &gateway);
+    let store = Arc::new(MemoryStore::new());
+    world.start_on("xmpp.test", store.clone()).await;
+    world.start("a.test").await;
+    let mut alice = login(&world, "alice", "a.test").await;
+    let mut romeo = XmppUser::login(&prosody, "romeo@xmpp.test", "pw").await;
+    romeo.tell(&json!({"do": "presence"}));
+    send(&alice, "wv:romeo@xmpp.test", "first", "first").await;
+    romeo.wait_message("first").await;
+
+    let (to_romeo, to_alice) = (names('a', 60), names('r', 60));
+    for n in 0..60 {
+        if n % 25 == 10 {
+            fail(&store, 2);
+        }
+        send(&alice, "wv:romeo@xmpp.test", &to_romeo[n], &to_romeo[n]).await;
+        romeo.message("alice@a.test", &to_alice[n], &to_alice[n]);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let mut heard = Heard::default();
+    heard
+        .until(&mut alice, |heard| heard.sent.len() == 61)
+        .await;
+    heard.assert_all_taken(&[vec!["first".to_owned()], to_romeo.clone()].concat());
+    // The store takes records again when a message gets through.
+    let mut last = 0;
+    let (mut bodies, mut refused) = (Vec::new(), Vec::new());
+    while !heard.texts.iter().any(|text| text.starts_with("last")) {
+        last += 1;
+        let text = format!("last{last}");
+        romeo.message("alice@a.test", &text, &text);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let listen = heard.until(&mut alice, |heard| {
+            heard.texts.iter().any(|text| text.starts_with("last"))
+        });
+        let _ = tokio::time::timeout(Duration::from_millis(200), listen).await;
+    }
+    send(&alice, "wv:romeo@xmpp.test", "end", "end").await;
+    loop {
+        let event = romeo.wait("the end", |e| e["event"] == "message").await;
+        if event["type"] == "error" {
+            assert_eq!(event["error"], "resource-constraint");
+            refused.push(event["id"].as_str().unwrap().to_owned());
+        } else if event["body"] == "end" {
+            break;
+        } else {
+            bodies.push(event["body"].as_str().unwrap().to_owned());
+        }
+    }
+    // To XMPP: once, in order, on the connection that stayed up.
+    assert_eq!(bodies, to_romeo);
+    // From XMPP: each arrived or came back.
+    assert!(!refused.is_empty());
+    let arrived: Vec<&String> = heard
+        .texts
+        .iter()
+        .filter(|text| text.starts_with('r'))
+        .collect();
+    let wanted: Vec<&String> = to_alice
+        .iter()
+        .filter(|name| !refused.contains(name))
+        .collect();
+    assert_eq!(arrived, wanted);
+    world.rest().await;
+}

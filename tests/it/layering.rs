@@ -1,0 +1,221 @@
+//! The floors of the house: each part stands only on those below it. The arrows are read from
+//! the sources.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// What the part may use of the crate.
+const ARROWS: &[(&str, &[&str])] = &[
+    // Ground: they know nothing of each other.
+    ("ssp", &[]),
+    ("http", &[]),
+    ("xmpp", &[]),
+    ("store", &[]),
+    ("config", &[]),
+    // Core and meaning.
+    ("sap", &["ssp", "store"]),
+    ("translate", &["ssp", "xmpp"]),
+    // Service elements.
+    ("home", &["sap", "ssp", "store", "translate"]),
+    ("gateway", &["sap", "ssp", "store", "translate", "xmpp"]),
+    // Shell.
+    (
+        "node",
+        &[
+            "config",
+            "gateway",
+            "home",
+            "http",
+            "sap",
+            "ssp",
+            "store",
+            "translate",
+            "xmpp",
+        ],
+    ),
+    (
+        "admin",
+        &[
+            "config",
+            "gateway",
+            "home",
+            "http",
+            "node",
+            "sap",
+            "ssp",
+            "store",
+            "translate",
+            "xmpp",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "admin",
+            "config",
+            "gateway",
+            "home",
+            "http",
+            "node",
+            "sap",
+            "ssp",
+            "store",
+            "translate",
+            "xmpp",
+        ],
+    ),
+];
+
+/// Of the store the parts with pure state may use only what they hand to it.
+const PURE: &[&str] = &["sap", "home", "gateway"];
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The part of the crate that a source belongs to.
+fn part(root: &Path, file: &Path) -> String {
+    let inside = file.strip_prefix(root).unwrap();
+    let first = inside.iter().next().unwrap().to_string_lossy();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// What follows each `crate::` in the text: the part, and what is named of it. Braces are
+/// followed one level deep: `crate::{a::B, c::D}` names a and c.
+fn uses(text: &str) -> BTreeSet<(String, String)> {
+    let code: String = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let mut found = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        // `$crate::` in a macro counts as well; `xcrate::` is another word.
+        let before = code[..at].chars().next_back().unwrap_or(' ');
+        if before.is_alphanumeric() || before == '_' {
+            continue;
+        }
+        let rest = &code[at + "crate::".len()..];
+        let paths: Vec<String> = match rest.strip_prefix('{') {
+            Some(list) => split_list(list),
+            None => vec![rest.chars().take_while(|c| *c != ';').collect()],
+        };
+        for path in paths {
+            let path = path.trim_start();
+            let word: String = path.chars().take_while(|c| is_word(*c)).collect();
+            let named = path[word.len()..].trim_start_matches("::");
+            let named: String = if named.starts_with('{') {
+                named.chars().take_while(|c| *c != '}').collect()
+            } else {
+                named.chars().take_while(|c| is_word(*c)).collect()
+            };
+            found.insert((word, named));
+        }
+    }
+    found
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// The members of a brace list, which ends where its brace is closed.
+fn split_list(list: &str) -> Vec<String> {
+    let (mut depth, mut members) = (0, vec![String::new()]);
+    for c in list.chars() {
+        match c {
+            '}' if depth == 0 => break,
+            ',' if depth == 0 => {
+                members.push(String::new());
+                continue;
+            }
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        members.last_mut().unwrap().push(c);
+    }
+    members.retain(|member| !member.trim().is_empty());
+    members
+}
+
+#[test]
+fn every_part_stands_only_on_those_below_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let arrows: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
+    let mut wrong = Vec::new();
+    let mut met = BTreeSet::new();
+    for file in sources(&root) {
+        let part = part(&root, &file);
+        if part == "lib" || part == "main" {
+            continue;
+        }
+        met.insert(part.clone());
+        let Some(allowed) = arrows.get(part.as_str()) else {
+            wrong.push(format!("{part} has no floor"));
+            continue;
+        };
+        for (used, _) in uses(&std::fs::read_to_string(&file).unwrap()) {
+            // What is not a part is a macro or an item of the crate's root.
+            let is_part = arrows.contains_key(used.as_str());
+            if is_part && used != part && !allowed.contains(&used.as_str()) {
+                wrong.push(format!("{} uses {used}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for part in ["ssp", "http", "store", "config", "sap", "home", "node"] {
+        assert!(met.contains(part), "no sources of {part} were read");
+    }
+}
+
+#[test]
+fn pure_parts_use_nothing_of_the_store_but_what_is_written() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for file in sources(&root) {
+        if !PURE.contains(&part(&root, &file).as_str()) {
+            continue;
+        }
+        for (used, named) in uses(&std::fs::read_to_string(&file).unwrap()) {
+            assert!(
+                used != "store" || named == "Write",
+                "{} uses store::{named}",
+                file.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn the_arrows_point_downwards_only() {
+    let mut below = BTreeSet::new();
+    for (part, uses) in ARROWS {
+        for used in *uses {
+            assert!(below.contains(used), "{part} -> {used}");
+        }
+        below.insert(*part);
+    }
+}
+
+#[test]
+fn uses_are_found_in_all_their_forms() {
+    let text = "use crate::ssp::{Code, Mode};\nuse crate::{sap::Time, store::Write};\n// crate::http\nfn f(x: crate::home::Home) {}";
+    let found: Vec<String> = uses(text)
+        .into_iter()
+        .map(|(part, named)| format!("{part} {named}"))
+        .collect();
+    assert_eq!(
+        found,
+        ["home Home", "sap Time", "ssp {Code, Mode", "store Write"]
+    );
+}

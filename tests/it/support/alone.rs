@@ -1,0 +1,136 @@
+//! One SAP alone in a pretend world: what it wants done is collected, time passes when the test
+//! says so.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use wvgate::sap::{
+    Count, Delivered, Dialect, Effect, Element, Facts, Post, Posted, Random, Sap, Settings, Time,
+    Token, Verdict,
+};
+use wvgate::ssp::envelope::scan;
+use wvgate::ssp::xml::Limits;
+use wvgate::ssp::{Message, Primitive};
+use wvgate::store::Write;
+
+/// A SAP and what has come out of it.
+pub struct Alone {
+    pub sap: Sap,
+    pub now: Time,
+    /// Not yet taken by the test.
+    pub posts: Vec<Post>,
+    pub disk: BTreeMap<String, Vec<u8>>,
+    pub delivered: Vec<(Element, Delivered)>,
+    pub answers: Vec<(Token, Primitive)>,
+    pub counts: Vec<Count>,
+}
+
+impl Alone {
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            sap: Sap::new(Arc::new(settings), Random::repeatable(11)),
+            now: Time(1_700_000_000_000),
+            posts: Vec::new(),
+            disk: BTreeMap::new(),
+            delivered: Vec::new(),
+            answers: Vec::new(),
+            counts: Vec::new(),
+        }
+    }
+
+    /// Kills it and starts it again from its disk.
+    pub fn restart(&mut self) {
+        let settings = self.sap.settings().clone();
+        self.sap = Sap::new(settings, Random::repeatable(self.now.0));
+        for (key, value) in &self.disk {
+            self.sap.restore(key, value).unwrap();
+        }
+        self.sap.start(self.now);
+        self.posts.clear();
+        self.drain();
+    }
+
+    /// A peer posts this.
+    pub fn say(&mut self, body: &str) -> Verdict {
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let message = scan(&body, &Limits::default()).unwrap_or_else(|e| panic!("{e}: {body:?}"));
+        let verdict = self.sap.receive(&message, &Facts::default(), self.now);
+        self.drain();
+        verdict
+    }
+
+    /// Time passes; everything due in between happens at its time.
+    pub fn pass(&mut self, millis: u64) {
+        let until = self.now.plus_millis(millis);
+        while let Some(next) = self.sap.next_timeout().filter(|next| *next <= until) {
+            self.now = self.now.max(next);
+            self.sap.timeout(self.now);
+            self.drain();
+        }
+        self.now = until;
+    }
+
+    /// The next post, which must be there.
+    pub fn post(&mut self) -> Post {
+        assert!(!self.posts.is_empty(), "nothing was posted");
+        self.posts.remove(0)
+    }
+
+    /// The next post, acknowledged.
+    pub fn acknowledged_post(&mut self) -> Post {
+        let post = self.post();
+        self.posted(&post, &Posted::Acknowledged);
+        post
+    }
+
+    /// The fate of a post.
+    pub fn posted(&mut self, post: &Post, outcome: &Posted) {
+        self.sap.posted(post.number, outcome, self.now);
+        self.drain();
+    }
+
+    /// A service element asks.
+    pub fn request(&mut self, token: u64, primitive: &Primitive) {
+        let expires = self.now.plus_seconds(86_400);
+        let (element, token) = (Element::Home, Token(token));
+        self.sap
+            .request(element, token, primitive, expires, self.now);
+        self.drain();
+    }
+
+    pub fn drain(&mut self) {
+        while let Some(effect) = self.sap.next_effect() {
+            match effect {
+                Effect::Write(Write::Put { key, value }) => {
+                    self.disk.insert(key, value);
+                }
+                Effect::Write(Write::Delete { key }) => {
+                    self.disk.remove(&key);
+                }
+                Effect::Post(post) => self.posts.push(post),
+                Effect::Deliver(element, delivered) => self.delivered.push((element, delivered)),
+                Effect::Answer(_, token, primitive) => self.answers.push((token, primitive)),
+                Effect::Count(count) => self.counts.push(count),
+                Effect::PeerState(..) | Effect::Trace(_) => {}
+            }
+        }
+    }
+}
+
+/// The one transaction or setup transaction of a post.
+pub fn only(post: &Post) -> wvgate::ssp::envelope::Transaction {
+    match scan(&post.body, &Limits::default()).unwrap() {
+        Message::Setup(transaction) => transaction,
+        Message::Session(mut session) => {
+            assert_eq!(session.transactions.len(), 1, "{post:?}");
+            session.transactions.remove(0)
+        }
+    }
+}
+
+/// The dialect of this name that comes with the program.
+pub fn dialect(name: &str) -> Arc<Dialect> {
+    let mut all = Dialect::built_in().unwrap().into_iter();
+    Arc::new(all.find(|dialect| dialect.name == name).unwrap())
+}
