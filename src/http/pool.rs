@@ -1,7 +1,9 @@
 //! What a link keeps between two POSTs: open connections, and which candidate works.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::Full;

@@ -190,7 +190,7 @@ impl Owner {
                 self.core.link(&domain, false, now, turn);
             }
             LinkEvent::Stanza { domain, stanza } => {
-                let kept = Taken::Stanza(domain.clone(), copy(&stanza));
+                let kept = Taken::Stanza(domain.clone(), Box::new(copy(&stanza)));
                 batch.taken.push(kept);
                 if self.closed.until.is_some() {
                     self.core.refuse_stanza(&domain, stanza, now, turn);

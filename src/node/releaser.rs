@@ -51,7 +51,7 @@ pub(super) struct Batch {
 /// Something an XMPP link brought.
 pub(super) enum Taken {
     /// A stanza to this component.
-    Stanza(String, Stanza),
+    Stanza(String, Box<Stanza>),
     /// The component's server has processed everything up to this mark.
     Confirmed(String, u64),
 }

@@ -9,7 +9,7 @@ use crate::ssp::{Address, Primitive};
 
 impl Sap {
     /// The sender, if he wants to hear what becomes of the message.
-    pub(super) fn report_to(&self, transaction: &Transaction) -> Option<Address> {
+    pub(super) fn report_to(transaction: &Transaction) -> Option<Address> {
         if transaction.name != "SendMessageRequest" {
             return None;
         }

@@ -227,7 +227,7 @@ impl Sap {
                     time_to_live: Some(seconds),
                     status: Status::new(code),
                 };
-                self.answer_at_once(origin, transaction, answer.into(), now);
+                self.answer_at_once(origin, transaction, &answer.into(), now);
             }
             Ok(Primitive::LogoutRequest(_)) => {
                 tracing::info!(
@@ -235,7 +235,7 @@ impl Sap {
                     ssp.session = session,
                     "the peer logs out"
                 );
-                self.answer_at_once(origin, transaction, Primitive::status(Code::OK), now);
+                self.answer_at_once(origin, transaction, &Primitive::status(Code::OK), now);
                 self.drop_session(&peer.domain, session);
             }
             Ok(Primitive::Disconnect(notice)) => {
@@ -257,7 +257,7 @@ impl Sap {
             }
             Ok(Primitive::ServiceRequest(request)) => {
                 let answer = self.agree(peer, &request, now);
-                self.answer_at_once(origin, transaction, answer, now);
+                self.answer_at_once(origin, transaction, &answer, now);
             }
             Ok(_) => self.refuse(origin, transaction, Status::new(Code::NOT_IMPLEMENTED), now),
             Err(error) => self.refuse(
@@ -278,7 +278,7 @@ impl Sap {
                 Origin::Element { .. } => None,
             };
             if let Some(answer) = self.answer_for_service(asker, transaction, now) {
-                return self.answer_at_once(incoming.origin.clone(), transaction, answer, now);
+                return self.answer_at_once(incoming.origin.clone(), transaction, &answer, now);
             }
         }
         let targets = self.targets(incoming);
@@ -337,7 +337,7 @@ impl Sap {
                 State::Pending
             },
             message: about(transaction),
-            report_to: self.report_to(transaction),
+            report_to: Self::report_to(transaction),
             fingerprint: fingerprint(transaction),
         };
         self.remember_report(&record);
@@ -348,7 +348,7 @@ impl Sap {
             match send {
                 Send::Enqueue(peer, item) => self.enqueue(&peer, *item, now),
                 Send::Deliver(element, delivered) => {
-                    self.effect(Effect::Deliver(element, *delivered))
+                    self.effect(Effect::Deliver(element, *delivered));
                 }
             }
         }
@@ -597,14 +597,14 @@ impl Sap {
             transaction.peek.message_id.as_deref(),
             status,
         );
-        self.answer_at_once(origin, transaction, answer, now);
+        self.answer_at_once(origin, transaction, &answer, now);
     }
 
     fn answer_at_once(
         &mut self,
         origin: Origin,
         transaction: &Transaction,
-        answer: Primitive,
+        answer: &Primitive,
         now: Time,
     ) {
         let number = self.table.next_number(now);
@@ -620,7 +620,7 @@ impl Sap {
             fingerprint: 0,
         };
         let _ = self.table.insert(number, record);
-        self.finish(number, &answer, now);
+        self.finish(number, answer, now);
     }
 
     /// The peer asks again: same answer, no second effect.

@@ -98,7 +98,7 @@ impl World {
             let Some((from, post)) = self.wire.pop_front() else {
                 break;
             };
-            self.transmit(&from, post);
+            self.transmit(&from, &post);
         }
     }
 
@@ -139,7 +139,7 @@ impl World {
         }
     }
 
-    fn transmit(&mut self, from: &str, post: Post) {
+    fn transmit(&mut self, from: &str, post: &Post) {
         self.posts += 1;
         let now = self.now;
         let outcome = match self.nodes.get_mut(&post.peer) {

@@ -143,7 +143,7 @@ fn every_subcommand_helps() {
         commands.contains(&"explain") && commands.len() > 15,
         "{commands:?}"
     );
-    for command in commands {
+    for command in commands.into_iter().filter(|command| *command != "help") {
         assert!(
             said(config, &[command, "--help"]).contains("Usage:"),
             "{command}"
@@ -306,7 +306,7 @@ fn presence_is_translated_there_and_back() {
     let ssp = translate(
         "<presence from='romeo@xmpp.test/a' to='alice@village.test'><show>away</show></presence>",
     );
-    assert!(ssp.contains("DISCREET"), "{ssp}");
+    assert!(ssp.contains("NOT_AVAILABLE"), "{ssp}");
     let ssp =
         translate("<presence type='subscribe' from='romeo@xmpp.test' to='alice@village.test'/>");
     let back = translate(&ssp);

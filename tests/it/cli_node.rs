@@ -211,6 +211,7 @@ fn spawn(config: &Path) -> (Child, Vec<String>) {
         }
         bound.push(line);
     }
+    let _ = child.wait();
     panic!("the node did not start: {bound:?}");
 }
 

@@ -43,9 +43,8 @@ async fn count(node: &Node, counter: &'static str) -> u64 {
 async fn text_for(bob: &mut ClientSession) -> (String, String) {
     loop {
         let event = tokio::time::timeout(Duration::from_secs(10), bob.event()).await;
-        match event.unwrap().unwrap() {
-            Event::Message { text, from, .. } => return (from.to_string(), text),
-            _ => {}
+        if let Event::Message { text, from, .. } = event.unwrap().unwrap() {
+            return (from.to_string(), text);
         }
     }
 }

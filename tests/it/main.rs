@@ -1,7 +1,7 @@
 //! Integration tests: one binary, one module per suite.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod support;
+// Tests wait for real things, and may panic.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+#![allow(clippy::pedantic)]
 
 mod cli_commands;
 mod cli_node;
@@ -27,4 +27,5 @@ mod packaging;
 mod relay_all;
 mod services;
 mod spine;
+mod support;
 mod xmpp_link;

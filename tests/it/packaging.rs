@@ -100,9 +100,9 @@ fn commands_named_in_the_documents_exist() {
                     .take_while(|c| c.is_ascii_lowercase())
                     .collect();
                 // "wvgate --help", or a sentence inside a picture.
-                if word.len() > 1 && rest[word.len()..].starts_with([' ', '\n', '`']) {
-                    commands.insert(word);
-                } else if !word.is_empty() && rest.len() == word.len() {
+                let follows = rest[word.len()..].starts_with([' ', '\n', '`']);
+                let ends = rest.len() == word.len();
+                if (word.len() > 1 && follows) || (!word.is_empty() && ends) {
                     commands.insert(word);
                 }
             }

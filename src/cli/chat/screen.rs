@@ -166,8 +166,8 @@ fn known(presence: &Known) -> String {
     let mut words = vec![
         match (presence.online, presence.availability) {
             (Some(false), _) => "is offline",
-            (_, Some(Availability::Discreet)) => "is away",
-            (_, Some(Availability::NotAvailable)) => "is busy",
+            (_, Some(Availability::Discreet)) => "is busy",
+            (_, Some(Availability::NotAvailable)) => "is away",
             (Some(true), _) | (_, Some(Availability::Available)) => "is online",
             (None, None) => "is of unknown presence",
         }

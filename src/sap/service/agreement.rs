@@ -175,7 +175,7 @@ impl Sap {
             agreement: current,
             time_to_live: (!cancel).then(|| u32::try_from(ttl).unwrap_or(u32::MAX)),
             cancel: cancel.then_some(true),
-            meta: self.own_meta(),
+            meta: Some(self.own_meta()),
             functions: (!cancel).then(|| functions(peer.wants)),
             served: (!cancel).then(|| self.served_towards(domain)),
         };
@@ -281,7 +281,7 @@ impl Sap {
             agreement: Some(agreement.id.clone()),
             time_to_live: None,
             cancel: left.is_empty().then_some(true),
-            meta: self.own_meta(),
+            meta: Some(self.own_meta()),
             functions: (!left.is_empty()).then(|| functions(left)),
             served: None,
         };

@@ -27,7 +27,7 @@ impl Sap {
         if !self.services.is_asking(&peer.domain, What::Discovery, now) {
             let request = GetServiceRequest {
                 service: None,
-                meta: self.own_meta(),
+                meta: Some(self.own_meta()),
             };
             self.ask(&peer, What::Discovery, &request.into(), now);
         }

@@ -235,8 +235,8 @@ impl Sap {
         self.enqueue(&peer.domain, item, now);
     }
 
-    fn own_meta(&self) -> Option<MetaInfo> {
-        Some(MetaInfo::of_server(&self.settings.domain))
+    fn own_meta(&self) -> MetaInfo {
+        MetaInfo::of_server(&self.settings.domain)
     }
 
     /// The Service Table: one row per domain a peer has told of, and at least one
