@@ -254,7 +254,8 @@ impl Sap {
             .count() as u64
     }
 
-    fn peer_settings(&self, domain: &str) -> Option<Peer> {
+    /// Shared, not copied: asked for with every transaction.
+    fn peer_settings(&self, domain: &str) -> Option<Arc<Peer>> {
         self.settings.peers.get(domain).cloned()
     }
 

@@ -1,8 +1,6 @@
 //! From the outbox to the wire: handshake steps and batches, and what becomes of
 //! them.
 
-use std::fmt::Write as _;
-
 use super::element::{Outcome, Time};
 use super::handshake::Role;
 use super::outbox::Item;
@@ -366,13 +364,7 @@ impl Sap {
 
 /// Prints a batch; as `print_session`, with the trace of hops.
 fn print_batch(namespace: &str, session: &str, items: &[&Item]) -> String {
-    let size: usize = items
-        .iter()
-        .map(|item| item.raw.len() + item.id.len() + 120)
-        .sum();
-    let mut out = String::with_capacity(size + 256);
-    out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let mut writer = Writer::new();
+    let mut writer = Writer::document();
     writer.element("WV-SSP-Message", |out| {
         out.attribute("WV-SSP-Message", "xmlns", namespace);
         out.element("Session", |out| {
@@ -389,8 +381,7 @@ fn print_batch(namespace: &str, session: &str, items: &[&Item]) -> String {
             }
         });
     });
-    let _ = out.write_str(&writer.finish());
-    out
+    writer.finish()
 }
 
 fn sent(domain: &str, session: &str, item: &Item, now: Time) -> Trace {

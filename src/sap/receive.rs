@@ -1,6 +1,8 @@
 //! Takes a peer's message: whose is it, and what is the HTTP answer (wire
 //! profile, 2.2 and 7.1)?
 
+use std::sync::Arc;
+
 use super::element::Time;
 use super::{Count, Direction, Effect, Peer, Sap, Trace};
 use crate::ssp::envelope::{Session, Transaction};
@@ -118,7 +120,7 @@ impl Sap {
 
     /// Which peer, and which session of ours with it. The peer's id is found byte
     /// for byte (wire profile, 5.3).
-    fn session_owner(&mut self, id: &str, now: Time) -> Result<(Peer, String), Verdict> {
+    fn session_owner(&mut self, id: &str, now: Time) -> Result<(Arc<Peer>, String), Verdict> {
         let domain = id
             .split_once('@')
             .map_or("", |(_, domain)| domain)

@@ -14,7 +14,7 @@ pub struct Settings {
     /// Own SSP domain; `wv:@domain` is the service id.
     pub domain: String,
     /// By domain.
-    pub peers: BTreeMap<String, Peer>,
+    pub peers: BTreeMap<String, Arc<Peer>>,
     /// Where a domain's users are.
     pub routes: Routes,
     /// Wait for the answer to a request; then 504 (wire profile, 7.5).
@@ -207,7 +207,7 @@ impl Settings {
                 self.routes.add(domain, Route::Peer(peer.domain.clone()));
             }
         }
-        self.peers.insert(peer.domain.clone(), peer);
+        self.peers.insert(peer.domain.clone(), Arc::new(peer));
         self
     }
 
@@ -223,6 +223,7 @@ impl Settings {
         self.peers
             .get(domain)
             .or_else(|| self.peers.values().find(|peer| peer.is(domain)))
+            .map(Arc::as_ref)
     }
 
     /// Whether `peer` may send requests of users of `domain` (wire profile 7.2).
