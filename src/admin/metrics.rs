@@ -71,11 +71,7 @@ impl Snapshot {
             expected.iter().map(|name| (name.clone(), false)).collect();
         components.extend(core.components.clone());
         Self {
-            counters: core
-                .metrics
-                .iter()
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect(),
+            counters: core.metrics.all().into_iter().collect(),
             open: core.messages_open(),
             pending: views::pending(core),
             peers: core.sap.peer_views(),

@@ -43,7 +43,7 @@ pub struct ServerTls {
 }
 
 /// Files and choices of the calling side, for one peer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClientTls {
     /// PEM: authorities that may vouch for the peer; `None` means the system's.
     pub ca: Option<PathBuf>,

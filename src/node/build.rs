@@ -1,6 +1,7 @@
 //! From configuration to the values the floors below understand. Nothing is
 //! bound or dialled here; what cannot work is said as configuration problems.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -142,6 +143,8 @@ pub fn sap_settings(
         };
         settings.routes.add(&route.domain, via);
     }
+    // One copy of each, however many peers have it.
+    let dialects: Vec<Arc<Dialect>> = dialects.iter().cloned().map(Arc::new).collect();
     for (number, peer) in config.peer.iter().enumerate() {
         match dialects.iter().find(|dialect| dialect.name == peer.dialect) {
             Some(dialect) => {
@@ -149,7 +152,7 @@ pub fn sap_settings(
                 let functions = [("offers", &peer.offers), ("wants", &peer.wants)]
                     .map(|(list, names)| services(&format!("{key}.{list}"), names, at, problems));
                 let [offers, wants] = functions;
-                let peer = peer_settings(peer, Arc::new(dialect.clone()));
+                let peer = peer_settings(peer, Arc::clone(dialect));
                 settings = settings.with_peer(Peer {
                     offers,
                     wants,
@@ -413,6 +416,8 @@ fn check_validity(
 fn links(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Vec<LinkSettings> {
     let mut links = Vec::new();
     let srv = (!config.peer.is_empty()).then(SrvResolver::system);
+    // Peers with the same files share what was read from them.
+    let mut read: HashMap<ClientTls, Arc<rustls::ClientConfig>> = HashMap::new();
     for (number, peer) in config.peer.iter().enumerate() {
         let files = ClientTls {
             ca: peer.ca.clone(),
@@ -420,8 +425,13 @@ fn links(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Vec<Link
             key: peer.client_key.clone(),
             verify: peer.verify,
         };
-        let tls = match tls::client_config(&files, &peer.domain) {
-            Ok(tls) => tls,
+        // A peer that is not verified is warned of by name.
+        let known = read.get(&files).filter(|_| files.verify).cloned();
+        let tls = match known.map_or_else(|| tls::client_config(&files, &peer.domain), Ok) {
+            Ok(tls) => {
+                read.insert(files, Arc::clone(&tls));
+                tls
+            }
             Err(error) => {
                 problems.push(at.problem(
                     &format!("peer.{number}.ca"),

@@ -16,6 +16,7 @@ pub mod build;
 pub mod clock;
 pub mod core;
 pub mod inbox;
+mod links;
 pub mod metrics;
 mod owner;
 mod receiver;

@@ -45,11 +45,7 @@ impl NodeReceiver {
 impl Receiver for NodeReceiver {
     async fn receive(&self, inbound: Inbound) -> HttpVerdict {
         let settings = self.settings();
-        let allowed: &[Repair] = if settings
-            .peers
-            .values()
-            .any(|peer| !peer.dialect.repairs.is_empty())
-        {
+        let allowed: &[Repair] = if settings.may_repair() {
             Repair::ALL
         } else {
             &[]

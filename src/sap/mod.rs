@@ -81,6 +81,10 @@ pub struct Sap {
     run: String,
     last: u64,
     effects: VecDeque<Effect>,
+    /// Peers for whom something was queued, and when.
+    to_pump: BTreeMap<String, Time>,
+    /// Whether they must wait for [`Sap::release`].
+    held: bool,
 }
 
 impl Sap {
@@ -111,6 +115,8 @@ impl Sap {
             run,
             last: 0,
             effects: VecDeque::new(),
+            to_pump: BTreeMap::new(),
+            held: false,
         }
     }
 
@@ -136,7 +142,8 @@ impl Sap {
             let (peer, seq) = rest
                 .rsplit_once('/')
                 .ok_or_else(|| format!("record {key} names no peer"))?;
-            let item = serde_json::from_slice(value).map_err(bad)?;
+            let item = outbox::Item::from_record(value)
+                .map_err(|error| format!("record {key} cannot be read: {error}"))?;
             // The queue of a peer taken out is kept until it expires, in case it
             // comes back.
             self.peers
@@ -232,7 +239,24 @@ impl Sap {
 
     /// What is to be done next; `None` when all is drained.
     pub fn next_effect(&mut self) -> Option<Effect> {
+        if self.effects.is_empty() && !self.held {
+            // Only now, so that all that came together leaves together.
+            for (domain, now) in std::mem::take(&mut self.to_pump) {
+                self.pump(&domain, now);
+            }
+        }
         self.effects.pop_front()
+    }
+
+    /// Lets nothing out to peers until [`Sap::release`], so that what several
+    /// inputs queue up for one peer fills one POST.
+    pub fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// Ends [`Sap::hold`]; the effects are to be drained again.
+    pub fn release(&mut self) {
+        self.held = false;
     }
 
     /// The settings in force.

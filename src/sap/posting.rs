@@ -119,7 +119,9 @@ impl Sap {
         state.next_expiry = Some(state.next_expiry.map_or(expires, |next| next.min(expires)));
         let first = state.outbox.len() == 1;
         self.effect(Effect::Write(write));
-        self.pump(domain, now);
+        if !self.to_pump.contains_key(domain) {
+            self.to_pump.insert(domain.to_owned(), now);
+        }
         if first {
             self.schedule_peer(domain, now);
         }
@@ -127,6 +129,10 @@ impl Sap {
 
     /// Posts what may be posted; logs in if there is no session.
     pub(super) fn pump(&mut self, domain: &str, now: Time) {
+        if self.held {
+            self.to_pump.insert(domain.to_owned(), now);
+            return;
+        }
         let Some(peer) = self.peer_settings(domain) else {
             return;
         };

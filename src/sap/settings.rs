@@ -15,6 +15,10 @@ pub struct Settings {
     pub domain: String,
     /// By domain.
     pub peers: BTreeMap<String, Arc<Peer>>,
+    /// The domain of the peer that has an alias.
+    pub(crate) by_alias: BTreeMap<String, String>,
+    /// Whether the dialect of any peer allows a repair.
+    pub(crate) repairs: bool,
     /// Where a domain's users are.
     pub routes: Routes,
     /// Wait for the answer to a request; then 504 (wire profile, 7.5).
@@ -183,6 +187,8 @@ impl Settings {
         Self {
             domain: domain.to_owned(),
             peers: BTreeMap::new(),
+            by_alias: BTreeMap::new(),
+            repairs: false,
             routes: Routes::default(),
             response_timeout: 20_000,
             handshake_timeout: 30_000,
@@ -207,6 +213,10 @@ impl Settings {
                 self.routes.add(domain, Route::Peer(peer.domain.clone()));
             }
         }
+        let aliases = peer.aliases.iter().cloned();
+        self.by_alias
+            .extend(aliases.map(|alias| (alias, peer.domain.clone())));
+        self.repairs |= !peer.dialect.repairs.is_empty();
         self.peers.insert(peer.domain.clone(), Arc::new(peer));
         self
     }
@@ -222,8 +232,13 @@ impl Settings {
     pub fn peer_of(&self, domain: &str) -> Option<&Peer> {
         self.peers
             .get(domain)
-            .or_else(|| self.peers.values().find(|peer| peer.is(domain)))
+            .or_else(|| self.peers.get(self.by_alias.get(domain)?))
             .map(Arc::as_ref)
+    }
+
+    /// Whether there is a peer whose messages may be repaired.
+    pub fn may_repair(&self) -> bool {
+        self.repairs
     }
 
     /// Whether `peer` may send requests of users of `domain` (wire profile 7.2).
