@@ -5,6 +5,7 @@
 
 mod messages;
 mod presence;
+mod profiles;
 mod restart;
 mod users;
 
