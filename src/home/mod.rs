@@ -228,6 +228,7 @@ impl ServiceElement for Home {
                 user.account.online = user.is_online();
                 user.save(out);
                 user.publish(&mut self.core, now, out);
+                user.tell_profile(&mut self.core, now, out);
             }
         }
         while let Some((at, _)) = self.core.timers.first()

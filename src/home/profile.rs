@@ -2,7 +2,8 @@
 //!
 //! What nobody has changed is as the domain is: the services it serves, nothing of the network
 //! to give away, the clients that are logged in. What an update leaves is kept beside the
-//! account. Who may read and change profiles is the SAP's business.
+//! account. Where the operator has named another domain as provider of profiles, that is told of
+//! each change and of who logs in and out. Who may read and change profiles is the SAP's business.
 //!
 //! A service that is not active, or was taken out, is not there for the user: others are
 //! answered 534 (the recipient may not use the service: a matter of the user, not of the
@@ -13,6 +14,7 @@ use crate::sap::element::{Act, Time};
 use crate::sap::profile::change::{empty, update};
 use crate::sap::profile::{Parts, readable, response};
 use crate::ssp::address::Address;
+use crate::ssp::common::MetaInfo;
 use crate::ssp::datetime::DateTime;
 use crate::ssp::primitive::profile::{
     GetUserProfileRequest, GetUserProfileResponse, PrivacyCapability, ProfileService, Terminal,
@@ -95,6 +97,7 @@ impl Home {
         let before = user.authorized_watchers(core);
         out.push(records::put_profile(&user.name, &profile));
         user.profile = Some(Box::new(profile));
+        user.tell_profile(core, now, out);
         let mut concerned = user.authorized_watchers(core);
         concerned.extend(before);
         concerned.sort();
@@ -115,6 +118,19 @@ impl User {
             || services
                 .iter()
                 .any(|entry| entry.name == service && is_active(entry))
+    }
+
+    /// Tells the provider of the domain's profiles, if there is one, how the user's is now.
+    pub(super) fn tell_profile(&self, core: &mut Core, now: Time, out: &mut Vec<Act>) {
+        if core.settings.tells_profiles && !self.builtin {
+            let request = UpdateUserProfileRequest {
+                user: self.address(core),
+                mode: Some("Replace".to_owned()),
+                meta: Some(MetaInfo::of_server(core.domain())),
+                profile: Some(self.whole_profile(core)),
+            };
+            core.send(request, now, out);
+        }
     }
 
     /// What is kept, with what holds where nothing was ever changed; without live clients.

@@ -73,6 +73,7 @@ impl Home {
             user.save(out);
             user.publish(core, now, out);
         }
+        user.tell_profile(core, now, out);
         let kept: Vec<u64> = user.notices.keys().copied().collect();
         for number in kept {
             if let Some(event) = user.drop_notice(number, core, out) {
@@ -93,6 +94,7 @@ impl Home {
             return;
         };
         user.clients.remove(&client);
+        user.tell_profile(core, now, out);
         if user.clients.is_empty() {
             user.account.online = false;
             user.save(out);

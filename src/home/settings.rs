@@ -31,6 +31,8 @@ pub struct HomeSettings {
     /// Services of a user whose profile says nothing else, with those who provide them; no
     /// other can be active.
     pub services: Vec<ProfileService>,
+    /// Whether another domain is the provider to be told of changed profiles.
+    pub tells_profiles: bool,
     /// Who may see presence.
     pub default_authorization: Authorization,
     /// Seconds a message waits at most for its recipient; also the validity given to messages
@@ -68,6 +70,7 @@ impl HomeSettings {
         let served = ServiceSet::of_element(Element::Home);
         Self {
             services: services_of(served, &PseTable::default(), domain),
+            tells_profiles: false,
             domain: domain.to_ascii_lowercase(),
             name: None,
             description: None,

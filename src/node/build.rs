@@ -474,6 +474,9 @@ fn home_plan(config: &Config, home: &config::HomeSection, table: &PseTable) -> H
             offline_validity: home.offline_validity.as_secs(),
             max_users: home.max_users,
             max_offline: home.max_offline,
+            tells_profiles: table
+                .find("UPDUP", &config.node.domain)
+                .is_some_and(|pse| pse != config.node.domain),
             services: services_of(
                 ServiceSet::of_element(Element::Home),
                 table,

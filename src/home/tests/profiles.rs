@@ -287,7 +287,8 @@ fn without_presence_a_user_is_not_seen_and_watchers_are_told() {
     let refused = Primitive::status(Code::UNAUTHORIZED_RECIPIENT);
     let answer = world.deliver("far.test", Some(ZOE), subscribe());
     assert_eq!(answer, Some(refused));
-    let get = read("<GetPresenceRequest><User userID=\"alice@home.test\"/></GetPresenceRequest>");
+    let get =
+        read("<GetPresenceRequest><VerUserID userID=\"alice@home.test\"/></GetPresenceRequest>");
     let Some(Primitive::GetPresenceResponse(response)) = world.deliver("far.test", Some(ZOE), get)
     else {
         panic!("no presence");
@@ -329,4 +330,32 @@ fn a_removed_user_takes_his_profile_along() {
         .unwrap();
     world.settle(out);
     assert_eq!(world.store, BTreeMap::new());
+}
+
+#[test]
+fn the_provider_is_told_of_changes_and_of_who_is_there() {
+    let mut world = World::with(|settings| settings.tells_profiles = true);
+    world.add("alice");
+    let told = |world: &mut World| {
+        let sent = world.sent();
+        let [Primitive::UpdateUserProfileRequest(request)] = &sent[..] else {
+            panic!("{sent:?}");
+        };
+        assert_eq!(request.user, address("alice@home.test"));
+        assert_eq!(request.mode.as_deref(), Some("Replace"));
+        request.profile.clone().unwrap()
+    };
+    world.open(1, "alice");
+    assert_eq!(told(&mut world).terminals.unwrap().len(), 1);
+    update(&mut world, "Merge", &service("IM", "Inactive"));
+    assert_eq!(services(&told(&mut world))[1], ("IM", "Inactive"));
+    update(&mut world, "Merge", &service("IM", "Inactive"));
+    assert_eq!(world.sent(), []);
+    world.restart();
+    world.wait(1);
+    assert_eq!(told(&mut world).terminals, Some(Vec::new()));
+    world.open(2, "alice");
+    world.sent();
+    world.close(2);
+    assert_eq!(told(&mut world).terminals, Some(Vec::new()));
 }
