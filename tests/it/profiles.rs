@@ -183,7 +183,7 @@ fn an_update_that_passes_by_ends_what_was_remembered() {
     let answer = world.ask(VILLAGE, &update(VILLAGE, BOB, "Merge", &city("Oslo")));
     assert_eq!(code(&answer), 200);
     assert_eq!(world.node(HOME).delivered.len(), 1);
-    let oslo = bobs(&format!("{BOBS}").replace("<Properties/>", &city("Oslo")));
+    let oslo = bobs(&BOBS.replace("<Properties/>", &city("Oslo")));
     world.node(VILLAGE).answer = Some(oslo.clone());
     assert_eq!(world.ask(READER, &get(READER, BOB, "")), oslo);
     assert_eq!(asked(&mut world), 2);

@@ -336,6 +336,18 @@ mod tests {
     }
 
     #[test]
+    fn told_profiles_are_bounded() {
+        let mut profiles = Profiles::default();
+        for n in 0..MAX_TOLD {
+            let _ = profiles.tell(&user(&format!("u{n}")), city("Oslo"), Time(1000));
+        }
+        assert!(!profiles.has_room_for(&user("new")));
+        assert!(profiles.has_room_for(&user("u7")));
+        assert_eq!(profiles.expire(Time(1000)).len(), MAX_TOLD);
+        assert!(profiles.has_room_for(&user("new")));
+    }
+
+    #[test]
     fn told_profiles_survive_in_their_records_and_end() {
         let mut profiles = Profiles::default();
         let (a, until) = (user("a"), Time(1000));
