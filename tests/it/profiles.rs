@@ -7,6 +7,8 @@
 //! nosy.test ───┘
 //! ```
 
+use std::time::Duration;
+
 use wvgate::sap::profile::Access;
 use wvgate::sap::{Peer, Route, ServiceSet, Settings};
 use wvgate::ssp::datetime::DateTime;
@@ -14,7 +16,9 @@ use wvgate::ssp::envelope::decode_fragment;
 use wvgate::ssp::primitive::profile::UserProfile;
 use wvgate::ssp::primitive::service::{Functions, ServiceRequest};
 use wvgate::ssp::{Address, Code, Primitive};
+use wvgate::store::Store as _;
 
+use crate::support::cluster::Cluster;
 use crate::support::world::{World, peer, set};
 
 const READER: &str = "reader.test";
@@ -401,4 +405,65 @@ fn an_agreement_to_tell_profiles_makes_a_provider_as_an_entry_does() {
     assert_eq!(code(&tell(&mut world, "Merge", BOBS)), 200);
     world.ask(READER, &get(READER, BOB, ""));
     assert_eq!(asked(&mut world), 0);
+}
+
+// ------------------------------------------------------------------ real nodes
+
+/// Every node knows that profiles of users of a.test are told to b.test.
+const ENTRY: &str = r#"
+[[service]]
+name = "ProfileFunc"
+home = "a.test"
+pse = "b.test"
+"#;
+
+fn at_home(user: &str, other: &str) -> String {
+    format!(
+        r#"
+[[peer]]
+domain = "r.test"
+url = "http://127.0.0.1:@PORT:r.test@/"
+allow_plain = true
+speaks_for = ["{other}"]
+[[route]]
+domain = "*"
+via = "r.test"
+[home]
+[[home.user]]
+name = "{user}"
+password = "secret"
+{ENTRY}"#
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_at_home_is_told_to_the_provider_behind_the_relay() {
+    let mut cluster = Cluster::new(&["a.test", "b.test", "r.test"]);
+    let peer = |domain: &str| {
+        format!(
+            "[[peer]]\ndomain = \"{domain}\"\nurl = \"http://127.0.0.1:@PORT:{domain}@/\"\nallow_plain = true\n"
+        )
+    };
+    let relay = format!("{}{}{ENTRY}", peer("a.test"), peer("b.test"));
+    cluster.start("r.test", &relay).await;
+    cluster.start("a.test", &at_home("alice", "b.test")).await;
+    cluster.start("b.test", &at_home("bob", "a.test")).await;
+    let node = cluster.node("a.test").handle();
+    let _session = node.client_open("alice").await.unwrap().unwrap();
+    let told = async {
+        loop {
+            let kept = cluster.store("b.test").get("sap/profile/wv:alice@a.test");
+            if let Some(kept) = kept.await.unwrap() {
+                return String::from_utf8(kept).unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let told = tokio::time::timeout(Duration::from_secs(30), told).await;
+    let told = told.expect("the profile comes");
+    assert!(told.contains("urn:wvgate:client:"), "{told}");
+    assert!(told.contains("UserLocation"), "{told}");
+    for node in cluster.nodes.into_values() {
+        node.stop(Duration::from_secs(1)).await;
+    }
 }
