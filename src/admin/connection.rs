@@ -127,6 +127,7 @@ impl Connection {
             }
             Request::UserAdd { user, password } => users::add(&shared, user, password).await,
             Request::UserList => users::list(&shared).await,
+            Request::UserShow { user } => users::show(&shared, user).await,
             Request::UserRemove { user } => users::remove(&shared, user).await,
             Request::UserPasswd { user, password } => users::passwd(&shared, user, password).await,
             Request::Logout { peer } => logout(&shared, peer).await,

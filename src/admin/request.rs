@@ -58,6 +58,11 @@ pub enum Request {
     },
     /// All users.
     UserList,
+    /// One user: his profile, and whether he is online.
+    UserShow {
+        /// Name.
+        user: String,
+    },
     /// Removes a user with all that is his.
     UserRemove {
         /// Name.

@@ -44,7 +44,7 @@ pub use home::{DefaultAuthorization, HomeSection, HomeUser, Registration};
 pub use locate::Located;
 pub use log::{LogFormat, LogSection};
 pub use node::NodeSection;
-pub use peer::{Connect, Durability, PeerSection};
+pub use peer::{Connect, Durability, PeerSection, Profiles};
 pub use problem::{ConfigError, Problem};
 pub use route::{RouteSection, Via};
 pub use secret::Secret;

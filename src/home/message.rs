@@ -19,6 +19,7 @@ use crate::ssp::status::{Code, Status};
 use super::client::Event;
 use super::core::{Core, Timer, respond};
 use super::inbox::{Arrival, Letter};
+use super::profile;
 use super::records;
 use super::user::User;
 use super::{Caller, Home};
@@ -179,6 +180,9 @@ impl Home {
         }
         let name = self.known_user(address)?;
         let user = self.users.get(&name).ok_or(Code::UNKNOWN_USER)?;
+        if !user.may_use(&self.core, profile::IM) {
+            return Err(Code::UNAUTHORIZED_RECIPIENT);
+        }
         let relation = user.relations.get(&message.sender);
         if relation.is_some_and(|relation| relation.blocked) {
             return Err(Code::BLOCKED);

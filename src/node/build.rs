@@ -16,6 +16,7 @@ use crate::http::server::ServerSettings;
 use crate::http::srv::SrvResolver;
 use crate::http::tls::{self, ClientTls, ServerTls, Validity};
 use crate::sap::dialect::Dialect;
+use crate::sap::profile::{Access, services_of};
 use crate::sap::{
     Element, Peer, Provider, PseTable, Route, Secret, ServiceSet, Settings, SpeaksFor,
 };
@@ -86,11 +87,14 @@ impl Plan {
         let gateway = gateway(config, at, &mut problems);
         match (problems.is_empty(), server) {
             (true, Some(server)) => Ok(Self {
+                home: config
+                    .home
+                    .as_ref()
+                    .map(|home| home_plan(config, home, &settings.pse)),
                 settings: Arc::new(settings),
                 limits: limits(config),
                 server,
                 links,
-                home: config.home.as_ref().map(|home| home_plan(config, home)),
                 gateway,
                 data: config.node.data.clone(),
                 warnings,
@@ -119,6 +123,7 @@ pub fn sap_settings(
         batch_count: ssp.batch_count,
         batch_bytes: ssp.batch_bytes.get(),
         agreement_ttl: millis(ssp.agreement_ttl.get()),
+        profile_cache: millis(ssp.profile_cache.get()),
         provider: Provider {
             name: config.node.name.clone(),
             description: config.node.description.clone(),
@@ -282,6 +287,11 @@ fn peer_settings(peer: &PeerSection, dialect: Arc<Dialect>) -> Peer {
         redirects: peer.addresses().map(str::to_owned).collect(),
         offers: ServiceSet::ALL,
         wants: ServiceSet::NONE,
+        profiles: match peer.profiles {
+            config::Profiles::None => Access::None,
+            config::Profiles::Read => Access::Read,
+            config::Profiles::Write => Access::Write,
+        },
     }
 }
 
@@ -460,7 +470,7 @@ fn links(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Vec<Link
     links
 }
 
-fn home_plan(config: &Config, home: &config::HomeSection) -> HomePlan {
+fn home_plan(config: &Config, home: &config::HomeSection, table: &PseTable) -> HomePlan {
     HomePlan {
         settings: HomeSettings {
             name: config.node.name.clone(),
@@ -474,6 +484,14 @@ fn home_plan(config: &Config, home: &config::HomeSection) -> HomePlan {
             offline_validity: home.offline_validity.as_secs(),
             max_users: home.max_users,
             max_offline: home.max_offline,
+            tells_profiles: table
+                .find("UPDUP", &config.node.domain)
+                .is_some_and(|pse| pse != config.node.domain),
+            services: services_of(
+                ServiceSet::of_element(Element::Home),
+                table,
+                &config.node.domain,
+            ),
             ..HomeSettings::new(&config.node.domain)
         },
         users: home

@@ -21,6 +21,7 @@ mod message_ids;
 pub mod outbox;
 mod peer;
 mod posting;
+pub mod profile;
 pub mod random;
 mod receive;
 mod report;
@@ -77,6 +78,7 @@ pub struct Sap {
     answered: VecDeque<u64>,
     message_ids: message_ids::MessageIds,
     services: service::ServiceTable,
+    profiles: profile::Profiles,
     /// Unique to this run: prefix of our transaction ids.
     run: String,
     last: u64,
@@ -112,6 +114,7 @@ impl Sap {
             answered: VecDeque::new(),
             message_ids: message_ids::MessageIds::default(),
             services: service::ServiceTable::default(),
+            profiles: profile::Profiles::default(),
             run,
             last: 0,
             effects: VecDeque::new(),
@@ -154,6 +157,9 @@ impl Sap {
         } else if let Some(rest) = key.strip_prefix(service::table::PREFIX) {
             let agreement = serde_json::from_slice(value).map_err(bad)?;
             self.services.restore(rest, agreement)?;
+        } else if let Some(user) = key.strip_prefix(profile::memory::PREFIX) {
+            let told = serde_json::from_slice(value).map_err(bad)?;
+            self.profiles.restore(user, told);
         } else if let Some(rest) = key.strip_prefix(transaction::PREFIX) {
             let record: Record = serde_json::from_slice(value).map_err(bad)?;
             self.remember_report(&record);
@@ -191,6 +197,7 @@ impl Sap {
                 }
             }
         }
+        self.profiles_due(now);
         let domains: Vec<String> = self.peers.keys().cloned().collect();
         for domain in domains {
             if self

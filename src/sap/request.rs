@@ -79,6 +79,14 @@ impl Sap {
             }
             return self.refuse(origin, transaction, Status::new(code), now);
         }
+        if self.profile_forbidden(peer, transaction) {
+            let status = Status::new(Code::FORBIDDEN);
+            tracing::warn!(
+                ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name,
+                "the peer has no business with this user's profile"
+            );
+            return self.refuse(origin, transaction, status, now);
+        }
         if self.is_loop(peer, transaction) {
             tracing::warn!(ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name, "relay loop cut");
             self.count(Count::Loop);
@@ -272,14 +280,17 @@ impl Sap {
     /// Routes a request whose sender may send it.
     fn accept(&mut self, incoming: &Incoming<'_>, now: Time) {
         let transaction = &incoming.transaction;
-        if incoming.routing == Routing::Service {
-            let asker = match &incoming.origin {
-                Origin::Peer { peer, .. } => Some(peer.as_str()),
-                Origin::Element { .. } => None,
-            };
-            if let Some(answer) = self.answer_for_service(asker, transaction, now) {
-                return self.answer_at_once(incoming.origin.clone(), transaction, &answer, now);
-            }
+        let asker = match &incoming.origin {
+            Origin::Peer { peer, .. } => Some(peer.as_str()),
+            Origin::Element { .. } => None,
+        };
+        let answer = if incoming.routing == Routing::Service {
+            self.answer_for_service(asker, transaction, now)
+        } else {
+            self.answer_for_profile(asker, transaction, now)
+        };
+        if let Some(answer) = answer {
+            return self.answer_at_once(incoming.origin.clone(), transaction, &answer, now);
         }
         let targets = self.targets(incoming);
         if targets.is_empty() {
@@ -344,6 +355,7 @@ impl Sap {
         let pending = record.state == State::Pending;
         let write = self.table.insert(number, record);
         self.effect(Effect::Write(write));
+        self.profile_asked(number, transaction, now);
         for send in sends {
             match send {
                 Send::Enqueue(peer, item) => self.enqueue(&peer, *item, now),
@@ -379,6 +391,11 @@ impl Sap {
             Routing::Requestor => peek
                 .about
                 .clone()
+                .or_else(|| {
+                    let from_peer = matches!(incoming.origin, Origin::Peer { .. });
+                    let home = self.profile_at_home(&incoming.transaction);
+                    home.filter(|_| from_peer)
+                })
                 .or_else(|| self.provider(incoming))
                 .into_iter()
                 .collect(),

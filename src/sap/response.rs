@@ -154,6 +154,7 @@ impl Sap {
 
     /// Ends a request and keeps it for the duplicate window.
     fn close(&mut self, number: u64, answer: Option<String>, now: Time) {
+        self.profile_answered(number, answer.as_deref(), now);
         if let Some(record) = self.table.get(number) {
             let (by, expires) = (
                 self.answer_by(&record.name, record.received, record.expires),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::dialect::Dialect;
 use super::element::Element;
+use super::profile::Access;
 use super::service::{PseTable, ServiceSet};
 
 /// The node's settings. All times in milliseconds.
@@ -41,6 +42,8 @@ pub struct Settings {
     pub batch_bytes: usize,
     /// Life of a service agreement, asked for and granted at most (11.3).
     pub agreement_ttl: u64,
+    /// How long a profile that passed by is remembered (11.4); 0: not at all.
+    pub profile_cache: u64,
     /// Which domain provides a service to whose users.
     pub pse: PseTable,
     /// Who runs this node, for those who ask (11.5).
@@ -88,6 +91,8 @@ pub struct Peer {
     pub offers: ServiceSet,
     /// What we negotiate to use there; nothing: no negotiation.
     pub wants: ServiceSet,
+    /// What it may do with profiles of users who are not its own (11.4).
+    pub profiles: Access,
 }
 
 /// Bytes that never appear in a log.
@@ -127,6 +132,7 @@ impl Peer {
             redirects: Vec::new(),
             offers: ServiceSet::ALL,
             wants: ServiceSet::NONE,
+            profiles: Access::None,
         }
     }
 
@@ -200,6 +206,7 @@ impl Settings {
             batch_count: 64,
             batch_bytes: 256 * 1024,
             agreement_ttl: 7 * 86_400_000,
+            profile_cache: 300_000,
             pse: PseTable::default(),
             provider: Provider::default(),
         }

@@ -24,6 +24,7 @@ mod http_transport;
 mod layering;
 mod node_relay;
 mod packaging;
+mod profiles;
 mod relay_all;
 mod services;
 mod spine;

@@ -35,7 +35,9 @@ const ALWAYS: &[&str] = &["SessionFunc", "ServiceMgmtFunc"];
 /// What the SAP itself serves.
 const OF_SAP: &[&str] = &["KEEPA", "LOGOU", "GETSV", "NEGSV"];
 /// What the embedded home domain serves.
-const OF_HOME: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV", "GETSPI", "VRID"];
+const OF_HOME: &[&str] = &[
+    "SUBPR", "GETPR", "SENDM", "MDELIV", "GETSPI", "VRID", "GETUP", "UPDUP",
+];
 /// What the XMPP gateway serves.
 const OF_GATEWAY: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV", "VRID"];
 /// Requests that a provider sends to the home domain it serves: they follow from
