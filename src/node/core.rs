@@ -334,10 +334,10 @@ impl Core {
                         peer: None,
                         session: None,
                         transaction: None,
-                        primitive: "SendMessageRequest".to_owned(),
+                        primitive: "SendMessageRequest".into(),
                         message: Some(message),
                         user: None,
-                        what: format!("ended: {outcome:?}"),
+                        what: format!("ended: {outcome:?}").into(),
                     };
                     self.trace(trace, turn);
                 }
@@ -418,12 +418,12 @@ fn stanza_trace(direction: Direction, stanza: &Stanza, now: Time) -> Trace {
         peer: Some("xmpp".to_owned()),
         session: None,
         transaction: None,
-        primitive: format!("<{kind}/>"),
+        primitive: format!("<{kind}/>").into(),
         message: id,
         user: from.map(ToString::to_string),
         what: match direction {
-            Direction::In => "stanza received".to_owned(),
-            _ => "stanza sent".to_owned(),
+            Direction::In => "stanza received".into(),
+            _ => "stanza sent".into(),
         },
     }
 }

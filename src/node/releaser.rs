@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_xmpp::Stanza;
 
 use super::core::{ToXmpp, Turn};
-use crate::home::{ClientKey, Event};
 use super::links::Links;
+use crate::home::{ClientKey, Event};
 use crate::http::link::{LinkSettings, Post as HttpPost, Target};
 use crate::sap::{Post, Posted, Trace, Verdict};
 use crate::store::{CommitFuture, Store, Write};

@@ -397,9 +397,13 @@ fn sent(domain: &str, session: &str, item: &Item, now: Time) -> Trace {
         peer: Some(domain.to_owned()),
         session: Some(session.to_owned()),
         transaction: Some(item.id.clone()),
-        primitive: item.name.clone(),
+        primitive: item.name.clone().into(),
         message: item.message.clone(),
         user: None,
-        what: format!("posted as {}", item.mode.as_str()),
+        what: match item.mode {
+            Mode::Request => "posted as Request",
+            Mode::Response => "posted as Response",
+        }
+        .into(),
     }
 }

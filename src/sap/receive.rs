@@ -197,7 +197,7 @@ impl Sap {
         peer: Option<&str>,
         session: Option<&str>,
         transaction: &Transaction,
-        what: &str,
+        what: &'static str,
         now: Time,
     ) {
         let trace = Trace {
@@ -206,10 +206,10 @@ impl Sap {
             peer: peer.map(str::to_owned),
             session: session.map(str::to_owned),
             transaction: Some(transaction.id.clone()),
-            primitive: transaction.name.clone().into_owned(),
+            primitive: transaction.name.clone(),
             message: transaction.peek.message_id.clone(),
             user: transaction.peek.user.as_ref().map(ToString::to_string),
-            what: what.to_owned(),
+            what: what.into(),
         };
         self.effect(Effect::Trace(Box::new(trace)));
     }

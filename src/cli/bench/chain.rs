@@ -37,7 +37,23 @@ pub(super) struct Run {
     pub(super) latencies: Vec<Duration>,
 }
 
-struct Folder(PathBuf);
+/// A folder for one run; removed in the end.
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    /// Makes one.
+    pub(super) fn make(what: &str) -> Result<Self, Failure> {
+        let name = format!("wvgate-bench-{what}-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).map_err(|error| failed("make a folder", &error))?;
+        Ok(Self(folder))
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+}
 
 impl Drop for Folder {
     fn drop(&mut self) {
@@ -50,9 +66,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Chain {
     pub(super) async fn start(wanted: &Wanted) -> Result<Self, Failure> {
-        let folder = std::env::temp_dir().join(format!("wvgate-bench-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).map_err(|error| failed("make a folder", &error))?;
-        let folder = Folder(folder);
+        let folder = Folder::make("relay")?;
         let ports = [free_port()?, free_port()?, free_port()?];
         if wanted.tls {
             let hosts: Result<Vec<_>, _> = DOMAINS
@@ -259,7 +273,7 @@ fn config(folder: &Path, number: usize, ports: &[u16; 3], wanted: &Wanted) -> St
     text
 }
 
-fn free_port() -> Result<u16, Failure> {
+pub(super) fn free_port() -> Result<u16, Failure> {
     let listener =
         TcpListener::bind("127.0.0.1:0").map_err(|error| failed("find a free port", &error))?;
     Ok(listener

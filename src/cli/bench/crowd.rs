@@ -1,7 +1,6 @@
 //! Many peer domains in one process, each with a SAP of its own: the other side of a relay with
 //! many sessions.
 
-use std::collections::{HashMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::super::Failure;
-use crate::http::link::{self, LinkSettings, Post as HttpPost, PostOutcome, Posted as HttpPosted, Target};
+use crate::http::link::{
+    self, LinkSettings, Post as HttpPost, PostOutcome, Posted as HttpPosted, Target,
+};
 use crate::http::server::{self, Inbound, Receiver, ServerSettings, Verdict as HttpVerdict};
 use crate::http::srv::SrvResolver;
 use crate::http::tls::{self, ClientTls};
@@ -19,6 +20,7 @@ use crate::node::clock::{self, Clock};
 use crate::sap::{
     Dialect, Effect, Element, Facts, Peer, Posted, Route, Sap, Settings, Token, Verdict,
 };
+use crate::ssp::common::{MetaInfo, Recipient, Sender, User};
 use crate::ssp::primitive::message::{SendMessageRequest, SendMessageResponse};
 use crate::ssp::xml::Limits;
 use crate::ssp::{Address, Code, Message, Primitive, Status, envelope};
@@ -109,11 +111,21 @@ impl Receiver for Door {
 
 impl Crowd {
     /// Domains at these places, whose way to everywhere is the relay `relay.test` at `url`.
-    pub(super) fn new(places: Places, url: &str, message: SendMessageRequest) -> Result<Self, Failure> {
+    pub(super) fn new(
+        places: Places,
+        url: &str,
+        message: SendMessageRequest,
+    ) -> Result<Self, Failure> {
         let (sender, events) = mpsc::channel(1024);
         let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
-        let tls = tls::client_config(&ClientTls { verify: false, ..ClientTls::default() }, "relay.test")
-            .map_err(|error| Failure::Failed(error.to_string()))?;
+        let tls = tls::client_config(
+            &ClientTls {
+                verify: false,
+                ..ClientTls::default()
+            },
+            "relay.test",
+        )
+        .map_err(|error| Failure::Failed(error.to_string()))?;
         let (dialect, srv) = (Arc::new(Dialect::default()), SrvResolver::system());
         let mut members = Vec::new();
         for (number, server) in places.0.into_iter().enumerate() {
@@ -167,7 +179,12 @@ impl Crowd {
 
     /// Sends a message from each domain in turn to the next one, `count` in all, `window` at a
     /// time, among the first `active` domains; returns when all are answered.
-    pub(super) async fn carry(&mut self, count: u64, window: u64, active: usize) -> Result<(), Failure> {
+    pub(super) async fn carry(
+        &mut self,
+        count: u64,
+        window: u64,
+        active: usize,
+    ) -> Result<(), Failure> {
         let (mut sent, before) = (0_u64, self.answered);
         let mut tick = tokio::time::interval(TICK);
         let mut quiet = tokio::time::Instant::now();
@@ -207,8 +224,11 @@ impl Crowd {
         let now = self.clock.now();
         let mut message = self.message.clone();
         let (sender, recipient) = (domain(from), domain(to));
-        message.address("alice", &sender, "bob", &recipient);
+        let user = |name, domain: &str| User::new(Address::user(name, domain));
         message.info.message_id = Some(format!("{from}-{number}-{}", now.0));
+        message.info.recipients = vec![Recipient::User(user("bob", &recipient))];
+        message.info.sender = Some(Sender::user(user("alice", &sender)));
+        message.meta = Some(MetaInfo::of_user(&sender, Address::user("alice", &sender)));
         let primitive = Primitive::from(message);
         self.members[from].sap.request(
             Element::Home,
@@ -224,14 +244,19 @@ impl Crowd {
         let now = self.clock.now();
         match event {
             Event::Inbound(number, message, reply) => {
-                let verdict = self.members[number].sap.receive(&message, &Facts::default(), now);
+                let verdict = self.members[number]
+                    .sap
+                    .receive(&message, &Facts::default(), now);
                 let _ = reply.send(verdict);
                 self.drain(number);
             }
             Event::Posted(number, posted) => {
                 let outcome = match posted.outcome {
                     PostOutcome::Acknowledged => Posted::Acknowledged,
-                    PostOutcome::Refused { status, .. } => Posted::Refused { status, retry_after: None },
+                    PostOutcome::Refused { status, .. } => Posted::Refused {
+                        status,
+                        retry_after: None,
+                    },
                     PostOutcome::Closed => Posted::Closed,
                     PostOutcome::Unreachable { reason } => Posted::Failed(reason),
                     PostOutcome::TimedOut => Posted::Failed("no answer in time".to_owned()),
@@ -244,7 +269,9 @@ impl Crowd {
 
     fn drain(&mut self, number: usize) {
         let now = self.clock.now();
-        let Some(member) = self.members.get_mut(number) else { return };
+        let Some(member) = self.members.get_mut(number) else {
+            return;
+        };
         while let Some(effect) = member.sap.next_effect() {
             match effect {
                 Effect::Post(post) => {
@@ -269,7 +296,11 @@ impl Crowd {
                 }
                 Effect::Answer(_, _, answer) => {
                     self.answered += 1;
-                    let code = answer.status_code();
+                    let code = match answer {
+                        Primitive::SendMessageResponse(answer) => answer.status.code,
+                        Primitive::Status(status) => status.code,
+                        _ => Code::INTERNAL,
+                    };
                     if code != Code::OK {
                         self.refused = Some(code.0);
                     }

@@ -1,6 +1,8 @@
 //! `wvgate bench`: what a chain of real processes carries on this machine.
 
 mod chain;
+mod crowd;
+mod peers;
 mod process;
 mod proxy;
 
@@ -25,6 +27,8 @@ pub(super) struct Bench {
 enum What {
     /// Messages from a home domain through a relay to another home domain
     Relay(Relay),
+    /// A relay with few and with many peers
+    Peers(peers::Peers),
 }
 
 #[derive(Args)]
@@ -123,7 +127,13 @@ struct Process {
 }
 
 pub(super) async fn bench(args: Bench) -> Result<(), Failure> {
-    let What::Relay(relay) = args.what;
+    match args.what {
+        What::Relay(relay) => relay_bench(relay).await,
+        What::Peers(args) => peers::peers(args).await,
+    }
+}
+
+async fn relay_bench(relay: Relay) -> Result<(), Failure> {
     let wanted = chain::Wanted {
         strict: relay.durability == Durability::Strict,
         tls: relay.tls,
