@@ -31,6 +31,7 @@ pub mod service;
 pub mod session;
 pub mod settings;
 pub mod split;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -77,6 +78,7 @@ pub struct Sap {
     answered: VecDeque<u64>,
     message_ids: message_ids::MessageIds,
     services: service::ServiceTable,
+    standing: standing::Standing,
     /// Unique to this run: prefix of our transaction ids.
     run: String,
     last: u64,
@@ -108,6 +110,7 @@ impl Sap {
             answered: VecDeque::new(),
             message_ids: message_ids::MessageIds::default(),
             services: service::ServiceTable::default(),
+            standing: standing::Standing::default(),
             run,
             last: 0,
             effects: VecDeque::new(),
@@ -147,6 +150,14 @@ impl Sap {
         } else if let Some(rest) = key.strip_prefix(service::table::PREFIX) {
             let agreement = serde_json::from_slice(value).map_err(bad)?;
             self.services.restore(rest, agreement)?;
+        } else if key.starts_with(standing::PREFIX) {
+            let seat: standing::Seat = serde_json::from_slice(value).map_err(bad)?;
+            if self.peers.contains_key(&seat.peer) {
+                self.standing.restore(seat);
+            } else {
+                self.effects
+                    .push_back(Effect::Write(standing::forget(&seat)));
+            }
         } else if let Some(rest) = key.strip_prefix(transaction::PREFIX) {
             let record: Record = serde_json::from_slice(value).map_err(bad)?;
             self.remember_report(&record);

@@ -47,7 +47,7 @@ impl Sap {
         if let Some(number) = self.table.by_origin(&origin) {
             return self.repeat_answer(peer, number, transaction, now);
         }
-        let transaction = self.understood(peer, transaction);
+        let transaction = self.understood(peer, transaction, now);
         let transaction = transaction.as_ref();
         let Some(facts) = primitive::facts(&transaction.name) else {
             tracing::warn!(ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name, "unknown primitive");
@@ -92,6 +92,7 @@ impl Sap {
         if facts.routing == Routing::Hop {
             return self.hop_request(peer, session, origin, transaction, now);
         }
+        self.forget_standing(peer, transaction);
         let validity = transaction
             .peek
             .validity
@@ -325,6 +326,7 @@ impl Sap {
                 }
             }
         }
+        let asker = self.asker(transaction, &parts);
         let record = Record {
             origin: incoming.origin.clone(),
             name: transaction.name.clone().into_owned(),
@@ -338,6 +340,7 @@ impl Sap {
             },
             message: about(transaction),
             report_to: Self::report_to(transaction),
+            asker,
             fingerprint: fingerprint(transaction),
         };
         self.remember_report(&record);
@@ -431,6 +434,8 @@ impl Sap {
                 | "UnsubscribeRequest"
                 | "GetPresenceRequest"
                 | "PresenceNotification"
+                | "LeaveGroupIndication"
+                | "GroupChangeNotice"
         );
         if groups.len() > 1 && !divisible {
             let all: Vec<Address> = groups
@@ -617,6 +622,7 @@ impl Sap {
             state: State::Pending,
             message: transaction.peek.message_id.clone(),
             report_to: None,
+            asker: None,
             fingerprint: 0,
         };
         let _ = self.table.insert(number, record);

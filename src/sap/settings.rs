@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::dialect::Dialect;
 use super::element::Element;
 use super::service::{PseTable, ServiceSet};
+use crate::ssp::xml::Names;
 
 /// The node's settings. All times in milliseconds.
 #[derive(Debug, Clone)]
@@ -41,6 +42,8 @@ pub struct Settings {
     pub pse: PseTable,
     /// Who runs this node, for those who ask (11.5).
     pub provider: Provider,
+    /// What any of the peers calls the parts of an envelope.
+    pub names: Names,
 }
 
 /// What is told of the service provider.
@@ -196,6 +199,7 @@ impl Settings {
             agreement_ttl: 7 * 86_400_000,
             pse: PseTable::default(),
             provider: Provider::default(),
+            names: Names::default(),
         }
     }
 
@@ -207,6 +211,7 @@ impl Settings {
                 self.routes.add(domain, Route::Peer(peer.domain.clone()));
             }
         }
+        self.names.extend(peer.dialect.accept.of_envelope());
         self.peers.insert(peer.domain.clone(), Arc::new(peer));
         self
     }

@@ -96,6 +96,9 @@ pub struct Record {
     pub message: Option<String>,
     /// Who sent the message, if a report was asked for.
     pub report_to: Option<Address>,
+    /// Who asks, where the answer says whether he then stands at a peer (`standing`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asker: Option<Address>,
     /// Of requestor and content, to notice a loop.
     #[serde(default)]
     pub fingerprint: u64,
