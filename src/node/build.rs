@@ -156,24 +156,38 @@ pub fn sap_settings(
                     ..peer
                 });
             }
+            // A file that is there has been complained of already.
+            None if folder_of(config)
+                .is_some_and(|folder| folder.join(format!("{}.toml", peer.dialect)).exists()) => {}
             None => {
                 let names: Vec<&str> = dialects
                     .iter()
                     .map(|dialect| dialect.name.as_str())
                     .collect();
+                let fix = config::did_you_mean(&peer.dialect, &names);
                 problems.push(at.problem(
                     &format!("peer.{number}.dialect"),
                     format!("there is no dialect \"{}\"", peer.dialect),
-                    format!(
-                        "use one of {}, or add mappings/dialects/{}.toml",
-                        names.join(", "),
-                        peer.dialect
-                    ),
+                    if fix.starts_with("did") {
+                        fix
+                    } else {
+                        format!(
+                            "use one of {}, or add mappings/dialects/{}.toml",
+                            names.join(", "),
+                            peer.dialect
+                        )
+                    },
                 ));
             }
         }
     }
     settings
+}
+
+/// Where the operator's dialects are.
+fn folder_of(config: &Config) -> Option<PathBuf> {
+    let mappings = config.node.mappings.as_ref();
+    mappings.map(|folder| folder.join("dialects"))
 }
 
 /// The dialects that come along and those of the operator's folder, which win.
@@ -186,12 +200,7 @@ pub fn dialects(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> V
         ));
         Vec::new()
     });
-    let Some(folder) = config
-        .node
-        .mappings
-        .as_ref()
-        .map(|folder| folder.join("dialects"))
-    else {
+    let Some(folder) = folder_of(config) else {
         return dialects;
     };
     let Ok(entries) = std::fs::read_dir(&folder) else {
