@@ -304,6 +304,11 @@ impl Dialect {
             .filter(|set| !set.is_empty())
     }
 
+    /// Whether it must be known who of our side stands at such a peer.
+    pub fn wants_standing(&self) -> bool {
+        self.unaddressed_notices || self.group_distribution == GroupDistribution::Members
+    }
+
     /// Whether the peer must not get this primitive.
     pub fn forbids(&self, primitive: &str) -> bool {
         self.never_send

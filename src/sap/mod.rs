@@ -17,6 +17,7 @@ pub mod effect;
 pub mod element;
 mod express;
 mod handshake;
+mod members;
 mod message_ids;
 pub mod outbox;
 mod peer;
@@ -151,12 +152,12 @@ impl Sap {
             let agreement = serde_json::from_slice(value).map_err(bad)?;
             self.services.restore(rest, agreement)?;
         } else if key.starts_with(standing::PREFIX) {
-            let seat: standing::Seat = serde_json::from_slice(value).map_err(bad)?;
-            if self.peers.contains_key(&seat.peer) {
-                self.standing.restore(seat);
+            let taken: standing::Taken = serde_json::from_slice(value).map_err(bad)?;
+            if self.peers.contains_key(&taken.seat.peer) {
+                self.standing.restore(taken);
             } else {
                 self.effects
-                    .push_back(Effect::Write(standing::forget(&seat)));
+                    .push_back(Effect::Write(standing::forget(&taken.seat)));
             }
         } else if let Some(rest) = key.strip_prefix(transaction::PREFIX) {
             let record: Record = serde_json::from_slice(value).map_err(bad)?;

@@ -327,6 +327,7 @@ impl Sap {
             }
         }
         let asker = self.asker(transaction, &parts);
+        let kept = self.kept_for_members(transaction, &parts);
         let record = Record {
             origin: incoming.origin.clone(),
             name: transaction.name.clone().into_owned(),
@@ -341,6 +342,7 @@ impl Sap {
             message: about(transaction),
             report_to: Self::report_to(transaction),
             asker,
+            kept,
             fingerprint: fingerprint(transaction),
         };
         self.remember_report(&record);
@@ -623,6 +625,7 @@ impl Sap {
             message: transaction.peek.message_id.clone(),
             report_to: None,
             asker: None,
+            kept: None,
             fingerprint: 0,
         };
         let _ = self.table.insert(number, record);

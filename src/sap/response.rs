@@ -47,6 +47,7 @@ impl Sap {
         let transaction = self.understood(peer, transaction, now);
         let mut transaction = self.answer_understood(peer, number, transaction);
         self.learn_standing(peer, number, &transaction);
+        self.hand_to_members(peer, number, &transaction, now);
         if transaction.name == "GetServiceResponse"
             && let Some(origin) = self.table.get(number).map(|record| record.origin.clone())
         {

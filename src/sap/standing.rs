@@ -22,6 +22,16 @@ pub(super) const PREFIX: &str = "sap/standing/";
 /// Seats remembered of all peers together. Our choice: some twenty megabytes.
 const MOST: usize = 100_000;
 
+/// Who asks for a seat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asker {
+    /// The user.
+    pub user: Address,
+    /// The screen name under which he joins a group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
 /// One of our side at one group or user of a peer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Seat {
@@ -33,27 +43,42 @@ pub(super) struct Seat {
     pub(super) who: Address,
 }
 
+/// A seat with the name of who has it; what is on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Taken {
+    #[serde(flatten)]
+    pub(super) seat: Seat,
+    /// His screen name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<String>,
+}
+
 /// All seats.
 #[derive(Debug, Default)]
 pub(super) struct Standing {
-    /// With the number by which they are given up.
-    seats: BTreeMap<Seat, u64>,
+    /// With the number by which they are given up, and the screen name.
+    seats: BTreeMap<Seat, (u64, Option<String>)>,
     oldest: BTreeMap<u64, Seat>,
     last: u64,
 }
 
 impl Standing {
     /// Takes back a record written before a restart.
-    pub(super) fn restore(&mut self, seat: Seat) {
-        let _ = self.take(seat);
+    pub(super) fn restore(&mut self, taken: Taken) {
+        let _ = self.take(taken);
     }
 
-    /// Remembers a seat.
-    pub(super) fn take(&mut self, seat: Seat) -> Vec<Write> {
-        if self.seats.contains_key(&seat) {
-            return Vec::new();
+    /// Remembers a seat; of who has it already the new name.
+    pub(super) fn take(&mut self, taken: Taken) -> Vec<Write> {
+        let mut writes = vec![Write::put_json(key(&taken.seat), &taken)];
+        let Taken { seat, name } = taken;
+        if let Some((_, known)) = self.seats.get_mut(&seat) {
+            if *known == name {
+                return Vec::new();
+            }
+            *known = name;
+            return writes;
         }
-        let mut writes = vec![Write::put_json(key(&seat), &seat)];
         if self.seats.len() >= MOST
             && let Some((_, oldest)) = self.oldest.pop_first()
         {
@@ -62,15 +87,20 @@ impl Standing {
         }
         self.last += 1;
         self.oldest.insert(self.last, seat.clone());
-        self.seats.insert(seat, self.last);
+        self.seats.insert(seat, (self.last, name));
         writes
     }
 
     /// Forgets a seat.
     pub(super) fn leave(&mut self, seat: &Seat) -> Option<Write> {
-        let number = self.seats.remove(seat)?;
+        let (number, _) = self.seats.remove(seat)?;
         self.oldest.remove(&number);
         Some(forget(seat))
+    }
+
+    /// The screen name of who stands there; `None` if nobody does, or he gave none.
+    pub(super) fn name(&self, seat: &Seat) -> Option<&str> {
+        self.seats.get(seat).and_then(|(_, name)| name.as_deref())
     }
 
     /// Who stands there, by address.
@@ -101,29 +131,35 @@ fn key(seat: &Seat) -> String {
 impl Sap {
     /// Who asks, where the answer will say whether he then stands at a peer that has
     /// to be remembered.
-    pub(super) fn asker(&self, transaction: &Transaction, parts: &[Part]) -> Option<Address> {
+    pub(super) fn asker(&self, transaction: &Transaction, parts: &[Part]) -> Option<Asker> {
         let (joins, leaves) = changes_standing(&transaction.name);
         let remembered = |part: &Part| {
             let Place::Peer { peer, .. } = &part.place else {
                 return false;
             };
             let peer = self.settings.peers.get(peer);
-            peer.is_some_and(|peer| peer.dialect.unaddressed_notices)
+            peer.is_some_and(|peer| peer.dialect.wants_standing())
         };
-        ((joins || leaves) && parts.iter().any(remembered))
-            .then(|| transaction.peek.user.clone())
-            .flatten()
+        if !(joins || leaves) || !parts.iter().any(remembered) {
+            return None;
+        }
+        let name = match transaction.primitive() {
+            Ok(Primitive::JoinGroupRequest(join)) => join.screen_name.map(|name| name.name),
+            _ => None,
+        };
+        let user = transaction.peek.user.clone()?;
+        Some(Asker { user, name })
     }
 
     /// Learns from the answer of a peer who of our side now stands there.
     pub(super) fn learn_standing(&mut self, peer: &Peer, number: u64, answer: &Transaction) {
-        if !peer.dialect.unaddressed_notices {
+        if !peer.dialect.wants_standing() {
             return;
         }
         let Some(record) = self.table.get(number) else {
             return;
         };
-        let Some(who) = record.asker.clone() else {
+        let Some(Asker { user: who, name }) = record.asker.clone() else {
             return;
         };
         let (joins, _) = changes_standing(&record.name);
@@ -162,7 +198,8 @@ impl Sap {
             .collect();
         for seat in seats {
             if joins {
-                let writes = self.standing.take(seat);
+                let name = name.clone();
+                let writes = self.standing.take(Taken { seat, name });
                 self.write(writes);
             } else {
                 let write = self.standing.leave(&seat);
@@ -203,7 +240,7 @@ impl Sap {
 
     /// Forgets those whom a peer tells that they have left its group.
     pub(super) fn forget_standing(&mut self, peer: &Peer, notice: &Transaction) {
-        if !peer.dialect.unaddressed_notices || notice.name != "LeaveGroupIndication" {
+        if !peer.dialect.wants_standing() || notice.name != "LeaveGroupIndication" {
             return;
         }
         let Some(group) = &notice.peek.group else {
@@ -242,6 +279,11 @@ fn verdict(answer: &Primitive) -> Option<&Status> {
 mod tests {
     use super::*;
 
+    fn taken(peer: &str, at: &str, who: &str) -> Taken {
+        let seat = seat(peer, at, who);
+        Taken { seat, name: None }
+    }
+
     fn seat(peer: &str, at: &str, who: &str) -> Seat {
         Seat {
             peer: peer.to_owned(),
@@ -254,11 +296,15 @@ mod tests {
     fn seats_are_found_by_place_and_left_one_by_one() {
         let mut standing = Standing::default();
         for who in ["carol@b", "alice@b"] {
-            assert_eq!(standing.take(seat("a", "bob/room@a", who)).len(), 1);
+            assert_eq!(standing.take(taken("a", "bob/room@a", who)).len(), 1);
         }
-        assert!(standing.take(seat("a", "bob/room@a", "alice@b")).is_empty());
-        standing.restore(seat("a", "bob/room2@a", "dave@b"));
-        standing.restore(seat("c", "bob/room@a", "dave@b"));
+        assert!(
+            standing
+                .take(taken("a", "bob/room@a", "alice@b"))
+                .is_empty()
+        );
+        standing.restore(taken("a", "bob/room2@a", "dave@b"));
+        standing.restore(taken("c", "bob/room@a", "dave@b"));
         let room = Address::new("bob/room@a");
         let there = [Address::new("alice@b"), Address::new("carol@b")];
         assert_eq!(standing.who("a", &room), there);
@@ -279,7 +325,7 @@ mod tests {
     fn the_oldest_seats_are_given_up_at_the_bound() {
         let mut standing = Standing::default();
         for n in 0..=MOST {
-            let writes = standing.take(seat("a", "bob/room@a", &format!("{n}@b")));
+            let writes = standing.take(taken("a", "bob/room@a", &format!("{n}@b")));
             assert_eq!(writes.len(), if n < MOST { 1 } else { 2 });
         }
         assert_eq!((standing.seats.len(), standing.oldest.len()), (MOST, MOST));

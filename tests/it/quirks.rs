@@ -16,7 +16,7 @@ mod output;
 mod table;
 
 use bytes::Bytes;
-use wvgate::sap::{Facts, Peer, SessionRecord, Settings, SpeaksFor, Time, Verdict};
+use wvgate::sap::{Facts, Peer, Route, SessionRecord, Settings, SpeaksFor, Time, Verdict};
 use wvgate::ssp::envelope::{Transaction, print_session, scan_lenient};
 use wvgate::ssp::xml::{Limits, Repair};
 use wvgate::ssp::{Mode, Primitive};
@@ -43,7 +43,10 @@ impl Between {
             any: true,
             domains: Vec::new(),
         };
-        let settings = Settings::new("b.test").with_peer(peer).with_peer(relay);
+        let settings = Settings::new("b.test")
+            .with_peer(peer)
+            .with_peer(relay)
+            .with_route("c.test", Route::Peer("r.test".to_owned()));
         let mut alone = Alone::new(settings);
         for (peer, id) in [("a.test", "101"), ("r.test", "101"), ("a.test", "95")] {
             let record = SessionRecord {

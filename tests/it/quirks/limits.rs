@@ -48,6 +48,59 @@ fn members_of_other_domains_are_no_failures_of_a_group_message() {
 }
 
 #[test]
+fn members_on_our_side_get_a_group_message_from_us() {
+    let mut between = Between::new();
+    let joined = "<JoinGroupResponse><Status code=\"200\"/></JoinGroupResponse>";
+    let named = format!("<ScreenName groupID=\"{ROOM}\">Robby</ScreenName></JoinGroupRequest>");
+    let join = about_group("JoinGroupRequest", ROB, ROOM).replace("</JoinGroupRequest>", &named);
+    between.answered(&join, joined);
+    for who in ["wv:ray@r.test", "wv:cleo@c.test"] {
+        between.answered(&about_group("JoinGroupRequest", who, ROOM), joined);
+    }
+    between.alone.restart();
+    // A message that the group refuses goes to nobody.
+    assert_eq!(code(&between.answered(&to_group(), &taken(808, ""))), 808);
+    assert!(between.is_quiet());
+
+    let asked = between.relayed_to_it(&to_group().replace("m1", "m2"));
+    between.alone.restart();
+    between.say("a.test", Mode::Response, &asked.id, &taken(201, FOREIGN));
+    let copy = between.sent("r.test");
+    let Ok(Primitive::SendMessageRequest(message)) = copy.primitive() else {
+        panic!("{copy:?}")
+    };
+    assert_eq!(copy.mode, Mode::Request);
+    // Both are reached by r.test; who wrote it has it already.
+    let others = ["wv:cleo@c.test", "wv:ray@r.test"].map(Address::new);
+    let to: Vec<_> = message
+        .info
+        .recipients
+        .iter()
+        .map(|r| r.address())
+        .collect();
+    assert_eq!(to, others.iter().collect::<Vec<_>>());
+    let name = message.info.sender.unwrap().screen_name.unwrap();
+    assert_eq!(
+        (name.group, name.name.as_str()),
+        (Address::new(ROOM), "Robby")
+    );
+    assert_eq!(message.content.unwrap().bytes, b"hi");
+    let answer = between.sent("r.test");
+    assert_eq!(code(&answer.primitive().unwrap()), 200);
+    // What becomes of the copy is nobody's business.
+    between.say("r.test", Mode::Response, &copy.id, &taken(200, ""));
+    assert!(between.is_quiet());
+    // Nor does a second answer make a second copy.
+    between.say("a.test", Mode::Response, &asked.id, &taken(201, FOREIGN));
+    assert!(between.is_quiet());
+
+    // Who is no member reaches nobody through us.
+    let stranger = to_group().replace(ROB, "wv:eve@r.test").replace("m1", "m3");
+    between.answered(&stranger, &taken(200, ""));
+    assert!(between.is_quiet());
+}
+
+#[test]
 fn other_failures_of_a_group_message_stay() {
     let mut between = Between::new();
     let blocked = "<DetailedResult code=\"532\"><StatusDescription>Blocked by wv:anna@a.test</StatusDescription></DetailedResult>";
