@@ -31,6 +31,7 @@ mod secret;
 mod service;
 mod ssp;
 mod suggest;
+mod table;
 mod units;
 mod validate;
 mod xmpp;
@@ -50,6 +51,7 @@ pub use route::{RouteSection, Via};
 pub use secret::Secret;
 pub use service::ServiceSection;
 pub use ssp::{ClientCertificates, SspSection};
+pub use table::{Table, did_you_mean, read_table};
 pub use units::{Duration, Size};
 pub use xmpp::{XmppComponent, XmppMode, XmppSection};
 

@@ -164,24 +164,38 @@ pub fn sap_settings(
                     ..peer
                 });
             }
+            // A file that is there has been complained of already.
+            None if folder_of(config)
+                .is_some_and(|folder| folder.join(format!("{}.toml", peer.dialect)).exists()) => {}
             None => {
                 let names: Vec<&str> = dialects
                     .iter()
                     .map(|dialect| dialect.name.as_str())
                     .collect();
+                let fix = config::did_you_mean(&peer.dialect, &names);
                 problems.push(at.problem(
                     &format!("peer.{number}.dialect"),
                     format!("there is no dialect \"{}\"", peer.dialect),
-                    format!(
-                        "use one of {}, or add mappings/dialects/{}.toml",
-                        names.join(", "),
-                        peer.dialect
-                    ),
+                    if fix.starts_with("did") {
+                        fix
+                    } else {
+                        format!(
+                            "use one of {}, or add mappings/dialects/{}.toml",
+                            names.join(", "),
+                            peer.dialect
+                        )
+                    },
                 ));
             }
         }
     }
     settings
+}
+
+/// Where the operator's dialects are.
+fn folder_of(config: &Config) -> Option<PathBuf> {
+    let mappings = config.node.mappings.as_ref();
+    mappings.map(|folder| folder.join("dialects"))
 }
 
 /// The dialects that come along and those of the operator's folder, which win.
@@ -194,12 +208,7 @@ pub fn dialects(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> V
         ));
         Vec::new()
     });
-    let Some(folder) = config
-        .node
-        .mappings
-        .as_ref()
-        .map(|folder| folder.join("dialects"))
-    else {
+    let Some(folder) = folder_of(config) else {
         return dialects;
     };
     let Ok(entries) = std::fs::read_dir(&folder) else {
@@ -213,51 +222,39 @@ pub fn dialects(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> V
         file.extension()
             .is_some_and(|extension| extension == "toml")
     }) {
-        let read = std::fs::read_to_string(file).map_err(|error| (None, error.to_string()));
-        let read = read.and_then(|text| {
-            Dialect::from_toml(&text)
-                .map_err(|error| (line_of(&error.to_string()), one_line(&error.to_string())))
-        });
-        match read {
-            Ok(mut dialect) => {
-                dialect.name = file
-                    .file_stem()
-                    .map_or(dialect.name, |stem| stem.to_string_lossy().into_owned());
-                dialects.retain(|known| known.name != dialect.name);
-                dialects.push(dialect);
-            }
-            Err((line, message)) => {
-                let fix = "see mappings/dialects/template.toml for all keys";
-                problems.push(Problem::new(
-                    file.display().to_string(),
-                    line,
-                    "",
-                    message,
-                    fix,
-                ));
-            }
+        if let Some(mut dialect) = dialect_of(file, problems) {
+            dialect.name = file
+                .file_stem()
+                .map_or(dialect.name, |stem| stem.to_string_lossy().into_owned());
+            dialects.retain(|known| known.name != dialect.name);
+            dialects.push(dialect);
         }
     }
     dialects
 }
 
-/// "TOML parse error at line 3, column 5" to 3.
-fn line_of(message: &str) -> Option<usize> {
-    let (_, rest) = message.split_once("line ")?;
-    rest.split(|c: char| !c.is_ascii_digit())
-        .next()?
-        .parse()
-        .ok()
-}
-
-/// The last sentence of a TOML error, which names the key.
-fn one_line(message: &str) -> String {
-    message
-        .lines()
-        .rfind(|line| !line.trim().is_empty())
-        .unwrap_or(message)
-        .trim()
-        .to_owned()
+/// A dialect of the operator, unless something is wrong with it.
+fn dialect_of(file: &Path, problems: &mut Vec<Problem>) -> Option<Dialect> {
+    let name = file.display().to_string();
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) => {
+            let what = format!("cannot be read ({error})");
+            problems.push(Problem::new(name, None, "", what, ""));
+            return None;
+        }
+    };
+    let table = config::read_table::<Dialect>(&name, &text);
+    let before = problems.len();
+    problems.extend(table.problems);
+    for fault in table.value.iter().flat_map(Dialect::faults) {
+        let fix = match fault.known.as_slice() {
+            [] => fault.remedy.to_owned(),
+            known => config::did_you_mean(&fault.word, known),
+        };
+        problems.push(table.located.problem(&fault.key, fault.what, fix));
+    }
+    table.value.filter(|_| problems.len() == before)
 }
 
 fn peer_settings(peer: &PeerSection, dialect: Arc<Dialect>) -> Peer {

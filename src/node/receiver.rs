@@ -50,8 +50,9 @@ impl Receiver for NodeReceiver {
         } else {
             &[]
         };
-        let (message, repairs) = match envelope::scan_lenient(&inbound.body, &self.limits, allowed)
-        {
+        let names = &settings.names;
+        let read = envelope::scan_of_peers(&inbound.body, &self.limits, allowed, names);
+        let (message, repairs) = match read {
             Ok(read) => read,
             Err(error) => {
                 let dropped = Self::is_dropped(&inbound, &settings);

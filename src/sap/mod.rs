@@ -17,6 +17,7 @@ pub mod effect;
 pub mod element;
 mod express;
 mod handshake;
+mod members;
 mod message_ids;
 pub mod outbox;
 mod peer;
@@ -32,6 +33,7 @@ pub mod service;
 pub mod session;
 pub mod settings;
 pub mod split;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -79,6 +81,7 @@ pub struct Sap {
     message_ids: message_ids::MessageIds,
     services: service::ServiceTable,
     profiles: profile::Profiles,
+    standing: standing::Standing,
     /// Unique to this run: prefix of our transaction ids.
     run: String,
     last: u64,
@@ -115,6 +118,7 @@ impl Sap {
             message_ids: message_ids::MessageIds::default(),
             services: service::ServiceTable::default(),
             profiles: profile::Profiles::default(),
+            standing: standing::Standing::default(),
             run,
             last: 0,
             effects: VecDeque::new(),
@@ -160,6 +164,14 @@ impl Sap {
         } else if let Some(user) = key.strip_prefix(profile::memory::PREFIX) {
             let told = serde_json::from_slice(value).map_err(bad)?;
             self.profiles.restore(user, told);
+        } else if key.starts_with(standing::PREFIX) {
+            let taken: standing::Taken = serde_json::from_slice(value).map_err(bad)?;
+            if self.peers.contains_key(&taken.seat.peer) {
+                self.standing.restore(taken);
+            } else {
+                self.effects
+                    .push_back(Effect::Write(standing::forget(&taken.seat)));
+            }
         } else if let Some(rest) = key.strip_prefix(transaction::PREFIX) {
             let record: Record = serde_json::from_slice(value).map_err(bad)?;
             self.remember_report(&record);

@@ -6,8 +6,8 @@ use super::handshake::Role;
 use super::outbox::Item;
 use super::session::Step;
 use super::timers::Timer;
-use super::{Count, Direction, Effect, Post, Posted, Sap, Trace};
-use crate::ssp::envelope::print_setup;
+use super::{Count, Dialect, Direction, Effect, Post, Posted, Sap, Trace};
+use crate::ssp::envelope::print_styled_setup;
 use crate::ssp::xml::Writer;
 use crate::ssp::{Code, Mode};
 
@@ -51,8 +51,9 @@ impl Sap {
             return;
         };
         let step = &pending.step;
-        let raw = step.primitive.to_xml(Some(&peer.dialect.style()));
-        let body = print_setup(&peer.dialect.namespace, step.mode, &step.id, &raw);
+        let raw = step.primitive.to_xml(Some(peer.dialect.style()));
+        let (style, namespace) = (peer.dialect.style(), &peer.dialect.namespace);
+        let body = print_styled_setup(style, namespace, step.mode, &step.id, &raw);
         let redirect = self
             .peers
             .get(&pending.peer)
@@ -94,8 +95,9 @@ impl Sap {
         let Some(peer) = self.peer_settings(domain) else {
             return;
         };
-        let raw = step.primitive.to_xml(Some(&peer.dialect.style()));
-        let body = print_setup(&peer.dialect.namespace, step.mode, &step.id, &raw);
+        let raw = step.primitive.to_xml(Some(peer.dialect.style()));
+        let (style, namespace) = (peer.dialect.style(), &peer.dialect.namespace);
+        let body = print_styled_setup(style, namespace, step.mode, &step.id, &raw);
         let number = self.next_number();
         self.flights.insert(number, Flight::Once);
         self.effect(Effect::Post(Post {
@@ -158,7 +160,7 @@ impl Sap {
                 return;
             }
             let items = state.outbox.get(&numbers);
-            let body = print_batch(&peer.dialect.namespace, &session, &items);
+            let body = print_batch(&peer.dialect, &session, &items);
             let (transactions, first) = (
                 items.len(),
                 items.first().map(|item| (item.mode, item.id.clone())),
@@ -369,10 +371,10 @@ impl Sap {
 }
 
 /// Prints a batch; as `print_session`, with the trace of hops.
-fn print_batch(namespace: &str, session: &str, items: &[&Item]) -> String {
-    let mut writer = Writer::document();
+fn print_batch(dialect: &Dialect, session: &str, items: &[&Item]) -> String {
+    let mut writer = Writer::styled_document(dialect.style());
     writer.element("WV-SSP-Message", |out| {
-        out.attribute("WV-SSP-Message", "xmlns", namespace);
+        out.attribute("WV-SSP-Message", "xmlns", &dialect.namespace);
         out.element("Session", |out| {
             out.attribute("Session", "sessionID", session);
             for item in items {

@@ -1,6 +1,7 @@
 //! Takes a peer's message: whose is it, and what is the HTTP answer (wire
 //! profile, 2.2 and 7.1)?
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::element::Time;
@@ -36,6 +37,7 @@ impl Sap {
     pub fn receive(&mut self, message: &Message, facts: &Facts, now: Time) -> Verdict {
         match message {
             Message::Setup(transaction) => {
+                let transaction = &*self.setup_in_our_names(transaction);
                 self.trace_in(None, None, transaction, "received in setup", now);
                 self.setup(transaction, &facts.client_names, now)
             }
@@ -98,6 +100,8 @@ impl Sap {
             session.record.last_in = now;
         }
         for transaction in &message.transactions {
+            let renamed = transaction.renamed(&peer.dialect.accept);
+            let transaction = renamed.as_ref().unwrap_or(transaction);
             self.count(Count::Received);
             let what = match transaction.mode {
                 Mode::Request => "received as Request",
@@ -116,6 +120,19 @@ impl Sap {
             }
         }
         Verdict::Accepted
+    }
+
+    /// A setup message in the profile's names: whose it is stands inside, so the names
+    /// of each peer that has its own are tried.
+    fn setup_in_our_names<'t>(&self, transaction: &'t Transaction) -> Cow<'t, Transaction> {
+        let mut others = self.settings.peers.values();
+        let renamed = others.find_map(|peer| {
+            let renamed = transaction.renamed(&peer.dialect.accept)?;
+            let service = renamed.peek.about.as_ref();
+            let fits = service.is_none_or(|service| peer.is(service.domain()));
+            fits.then_some(renamed)
+        });
+        renamed.map_or(Cow::Borrowed(transaction), Cow::Owned)
     }
 
     /// Which peer, and which session of ours with it. The peer's id is found byte

@@ -47,7 +47,7 @@ impl Sap {
         if let Some(number) = self.table.by_origin(&origin) {
             return self.repeat_answer(peer, number, transaction, now);
         }
-        let transaction = self.understood(peer, transaction);
+        let transaction = self.understood(peer, transaction, now);
         let transaction = transaction.as_ref();
         let Some(facts) = primitive::facts(&transaction.name) else {
             tracing::warn!(ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name, "unknown primitive");
@@ -100,6 +100,7 @@ impl Sap {
         if facts.routing == Routing::Hop {
             return self.hop_request(peer, session, origin, transaction, now);
         }
+        self.forget_standing(peer, transaction);
         let validity = transaction
             .peek
             .validity
@@ -336,6 +337,8 @@ impl Sap {
                 }
             }
         }
+        let asker = self.asker(transaction, &parts);
+        let kept = self.kept_for_members(transaction, &parts);
         let record = Record {
             origin: incoming.origin.clone(),
             name: transaction.name.clone().into_owned(),
@@ -349,6 +352,8 @@ impl Sap {
             },
             message: about(transaction),
             report_to: Self::report_to(transaction),
+            asker,
+            kept,
             fingerprint: fingerprint(transaction),
         };
         self.remember_report(&record);
@@ -448,6 +453,8 @@ impl Sap {
                 | "UnsubscribeRequest"
                 | "GetPresenceRequest"
                 | "PresenceNotification"
+                | "LeaveGroupIndication"
+                | "GroupChangeNotice"
         );
         if groups.len() > 1 && !divisible {
             let all: Vec<Address> = groups
@@ -634,6 +641,8 @@ impl Sap {
             state: State::Pending,
             message: transaction.peek.message_id.clone(),
             report_to: None,
+            asker: None,
+            kept: None,
             fingerprint: 0,
         };
         let _ = self.table.insert(number, record);

@@ -44,7 +44,10 @@ impl Sap {
             tracing::debug!(ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name, "response nobody asked for");
             return self.count(Count::Unasked);
         };
-        let mut transaction = self.understood(peer, transaction);
+        let transaction = self.understood(peer, transaction, now);
+        let mut transaction = self.answer_understood(peer, number, transaction);
+        self.learn_standing(peer, number, &transaction);
+        self.hand_to_members(peer, number, &transaction, now);
         if transaction.name == "GetServiceResponse"
             && let Some(origin) = self.table.get(number).map(|record| record.origin.clone())
         {
@@ -516,7 +519,7 @@ impl Sap {
             mode: Mode::Request,
             id: format!("{}-{}", self.run, self.last),
             name: "KeepAliveRequest".to_owned(),
-            raw: Primitive::from(request).to_xml(Some(&peer.dialect.style())),
+            raw: Primitive::from(request).to_xml(Some(peer.dialect.style())),
             conversation: None,
             expires: now.plus_millis(self.settings.response_timeout),
             message: None,

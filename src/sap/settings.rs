@@ -8,6 +8,7 @@ use super::dialect::Dialect;
 use super::element::Element;
 use super::profile::Access;
 use super::service::{PseTable, ServiceSet};
+use crate::ssp::xml::Names;
 
 /// The node's settings. All times in milliseconds.
 #[derive(Debug, Clone)]
@@ -48,6 +49,8 @@ pub struct Settings {
     pub pse: PseTable,
     /// Who runs this node, for those who ask (11.5).
     pub provider: Provider,
+    /// What any of the peers calls the parts of an envelope.
+    pub names: Names,
 }
 
 /// What is told of the service provider.
@@ -209,6 +212,7 @@ impl Settings {
             profile_cache: 300_000,
             pse: PseTable::default(),
             provider: Provider::default(),
+            names: Names::default(),
         }
     }
 
@@ -224,6 +228,7 @@ impl Settings {
         self.by_alias
             .extend(aliases.map(|alias| (alias, peer.domain.clone())));
         self.repairs |= !peer.dialect.repairs.is_empty();
+        self.names.extend(peer.dialect.accept.of_envelope());
         self.peers.insert(peer.domain.clone(), Arc::new(peer));
         self
     }

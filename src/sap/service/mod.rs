@@ -228,7 +228,7 @@ impl Sap {
             mode: Mode::Request,
             id,
             name: request.name().to_owned(),
-            raw: request.to_xml(Some(&peer.dialect.style())),
+            raw: request.to_xml(Some(peer.dialect.style())),
             conversation: None,
             expires: until,
             message: None,
