@@ -24,6 +24,9 @@ pub struct HomeSettings {
     pub url: Option<String>,
     /// Whether `echo@domain` exists and answers every message with itself.
     pub echo: bool,
+    /// Whether there are other users. Without them this is no home domain, but what the
+    /// echo user of a relay or gateway lives in.
+    pub users: bool,
     /// Who may see presence.
     pub default_authorization: Authorization,
     /// Seconds a message waits at most for its recipient; also the validity given to messages
@@ -64,6 +67,7 @@ impl HomeSettings {
             description: None,
             url: None,
             echo: false,
+            users: true,
             default_authorization: Authorization::Ask,
             offline_validity: 7 * 86_400,
             request_validity: 120,

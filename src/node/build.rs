@@ -33,7 +33,7 @@ pub struct Plan {
     pub server: ServerSettings,
     /// One per peer.
     pub links: Vec<LinkSettings>,
-    /// The home domain.
+    /// The home domain, or at least the echo user.
     pub home: Option<HomePlan>,
     /// The XMPP gateway.
     pub gateway: Option<GatewayPlan>,
@@ -89,7 +89,7 @@ impl Plan {
                 limits: limits(config),
                 server,
                 links,
-                home: config.home.as_ref().map(|home| home_plan(config, home)),
+                home: home_plan(config),
                 gateway,
                 data: config.node.data.clone(),
                 warnings,
@@ -124,6 +124,7 @@ pub fn sap_settings(
             url: config.node.url.clone(),
         },
         pse: pse_table(config, at, problems),
+        echo: config.node.echo,
         ..Settings::new(&config.node.domain)
     };
     if config.home.is_some() {
@@ -450,28 +451,39 @@ fn links(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Vec<Link
     links
 }
 
-fn home_plan(config: &Config, home: &config::HomeSection) -> HomePlan {
-    HomePlan {
-        settings: HomeSettings {
-            name: config.node.name.clone(),
-            description: config.node.description.clone(),
-            url: config.node.url.clone(),
-            echo: home.echo,
-            default_authorization: match home.default_authorization {
-                config::DefaultAuthorization::Ask => Authorization::Ask,
-                config::DefaultAuthorization::Contacts => Authorization::Contacts,
-            },
-            offline_validity: home.offline_validity.as_secs(),
-            max_users: home.max_users,
-            max_offline: home.max_offline,
-            ..HomeSettings::new(&config.node.domain)
+/// The home domain; on other nodes what their echo user lives in, if they have one.
+fn home_plan(config: &Config) -> Option<HomePlan> {
+    let settings = HomeSettings {
+        name: config.node.name.clone(),
+        description: config.node.description.clone(),
+        url: config.node.url.clone(),
+        echo: config.node.echo,
+        ..HomeSettings::new(&config.node.domain)
+    };
+    let Some(home) = &config.home else {
+        let settings = HomeSettings {
+            users: false,
+            ..settings
+        };
+        let users = Vec::new();
+        return config.node.echo.then_some(HomePlan { settings, users });
+    };
+    let settings = HomeSettings {
+        default_authorization: match home.default_authorization {
+            config::DefaultAuthorization::Ask => Authorization::Ask,
+            config::DefaultAuthorization::Contacts => Authorization::Contacts,
         },
-        users: home
-            .user
-            .iter()
-            .map(|user| (user.name.clone(), user.password.clone()))
-            .collect(),
-    }
+        offline_validity: home.offline_validity.as_secs(),
+        max_users: home.max_users,
+        max_offline: home.max_offline,
+        ..settings
+    };
+    let named = home.user.iter();
+    let users = named.map(|user| (user.name.clone(), user.password.clone()));
+    Some(HomePlan {
+        settings,
+        users: users.collect(),
+    })
 }
 
 fn gateway(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option<GatewayPlan> {

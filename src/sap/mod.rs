@@ -50,7 +50,7 @@ pub use random::Random;
 pub use receive::{Facts, Verdict};
 pub use service::{PseTable, ServiceSet, ServiceView};
 pub use session::SessionRecord;
-pub use settings::{Peer, Provider, Route, Routes, Secret, Settings, SpeaksFor};
+pub use settings::{ECHO, Peer, Provider, Route, Routes, Secret, Settings, SpeaksFor};
 pub use transaction::{Origin, Place, Record};
 
 use peer::PeerState;

@@ -413,12 +413,7 @@ impl Sap {
     ) -> Vec<(Option<Route>, Vec<Address>)> {
         let mut groups: Vec<(Option<Route>, Vec<Address>)> = Vec::new();
         for target in targets {
-            let domain = if target.domain().is_empty() {
-                self.settings.domain.as_str()
-            } else {
-                target.domain()
-            };
-            let route = self.settings.routes.find(domain).cloned();
+            let route = self.settings.route_to(&target).cloned();
             match groups.iter_mut().find(|(known, _)| *known == route) {
                 Some((_, targets)) => targets.push(target),
                 None => groups.push((route, vec![target])),

@@ -7,6 +7,11 @@ use std::sync::Arc;
 use super::dialect::Dialect;
 use super::element::Element;
 use super::service::{PseTable, ServiceSet};
+use crate::ssp::Address;
+use crate::ssp::address::Kind;
+
+/// Name of the user that answers every message with itself.
+pub const ECHO: &str = "echo";
 
 /// The node's settings. All times in milliseconds.
 #[derive(Debug, Clone)]
@@ -41,6 +46,8 @@ pub struct Settings {
     pub pse: PseTable,
     /// Who runs this node, for those who ask (11.5).
     pub provider: Provider,
+    /// Whether [`ECHO`] is a user of the own domain, whoever serves the others.
+    pub echo: bool,
 }
 
 /// What is told of the service provider.
@@ -196,6 +203,7 @@ impl Settings {
             agreement_ttl: 7 * 86_400_000,
             pse: PseTable::default(),
             provider: Provider::default(),
+            echo: false,
         }
     }
 
@@ -216,6 +224,20 @@ impl Settings {
     pub fn with_route(mut self, domain: &str, route: Route) -> Self {
         self.routes.add(domain, route);
         self
+    }
+
+    /// Where somebody is reached; without a domain he is one of ours.
+    pub fn route_to(&self, target: &Address) -> Option<&Route> {
+        const HERE: &Route = &Route::Local(Element::Home);
+        let domain = match target.domain() {
+            "" => self.domain.as_str(),
+            domain => domain,
+        };
+        let is_echo = || target.kind() == Kind::User && target.local() == ECHO;
+        if self.echo && domain == self.domain && is_echo() {
+            return Some(HERE);
+        }
+        self.routes.find(domain)
     }
 
     /// The peer whose domain or alias `domain` is.

@@ -192,7 +192,7 @@ fn config(folder: &Path, number: usize, ports: &[u16; 3], strict: bool, tls: boo
     if number != 0 {
         let user = if number == 1 { "alice" } else { "bob" };
         text += &format!(
-            "[[route]]\ndomain = \"*\"\nvia = \"relay.test\"\n[home]\necho = false\n[[home.user]]\nname = \"{user}\"\npassword = \"bench\"\n"
+            "[[route]]\ndomain = \"*\"\nvia = \"relay.test\"\n[home]\n[[home.user]]\nname = \"{user}\"\npassword = \"bench\"\n"
         );
     }
     text

@@ -141,6 +141,9 @@ impl Sap {
         if let Some(Route::Local(element)) = self.settings.routes.find(own) {
             functions = functions.union(ServiceSet::of_element(*element));
         }
+        if self.settings.echo {
+            functions = functions.union(ServiceSet::of_echo());
+        }
         let mut trees = vec![tree(own, false, Some(functions.intersection(usable)))];
         let routes = self.settings.routes.iter();
         for (domain, route) in routes.filter(|(domain, _)| *domain != "*" && domain != own) {

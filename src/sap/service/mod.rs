@@ -36,6 +36,8 @@ const ALWAYS: &[&str] = &["SessionFunc", "ServiceMgmtFunc"];
 const OF_SAP: &[&str] = &["KEEPA", "LOGOU", "GETSV", "NEGSV"];
 /// What the embedded home domain serves.
 const OF_HOME: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV", "GETSPI", "VRID"];
+/// What the echo user of a node without home domain serves.
+const OF_ECHO: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV"];
 /// What the XMPP gateway serves.
 const OF_GATEWAY: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV", "VRID"];
 /// Requests that a provider sends to the home domain it serves: they follow from
@@ -57,6 +59,11 @@ impl ServiceSet {
             Element::Home => OF_HOME,
             Element::Gateway => OF_GATEWAY,
         })
+    }
+
+    /// What the echo user serves.
+    pub fn of_echo() -> Self {
+        set(OF_ECHO)
     }
 
     /// What the SAP serves: session and service management.
