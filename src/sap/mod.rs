@@ -77,6 +77,7 @@ pub struct Sap {
     answered: VecDeque<u64>,
     message_ids: message_ids::MessageIds,
     services: service::ServiceTable,
+    probes: service::Probes,
     /// Unique to this run: prefix of our transaction ids.
     run: String,
     last: u64,
@@ -108,6 +109,7 @@ impl Sap {
             answered: VecDeque::new(),
             message_ids: message_ids::MessageIds::default(),
             services: service::ServiceTable::default(),
+            probes: service::Probes::default(),
             run,
             last: 0,
             effects: VecDeque::new(),
@@ -199,7 +201,7 @@ impl Sap {
                 .get(&domain)
                 .is_some_and(|state| state.ready_session().is_some())
             {
-                self.services_up(&domain, now);
+                self.services_due(&domain, now);
             }
             self.pump(&domain, now);
             self.schedule_peer(&domain, now);

@@ -272,6 +272,9 @@ impl Sap {
     /// Routes a request whose sender may send it.
     fn accept(&mut self, incoming: &Incoming<'_>, now: Time) {
         let transaction = &incoming.transaction;
+        if let Some(answer) = self.take_echo(&incoming.origin, transaction, now) {
+            return self.answer_at_once(incoming.origin.clone(), transaction, &answer, now);
+        }
         if incoming.routing == Routing::Service {
             let asker = match &incoming.origin {
                 Origin::Peer { peer, .. } => Some(peer.as_str()),
@@ -463,6 +466,11 @@ impl Sap {
                 if self.not_obtained(&domain, transaction, now) {
                     return Err(Status::new(Code::NOT_AGREED)
                         .because(format!("not in the agreement with {domain}")));
+                }
+                let behind = targets.first().map_or("", Address::domain);
+                if self.is_refused_there(&domain, behind, transaction, now) {
+                    return Err(Status::new(Code::NOT_SUPPORTED)
+                        .because(format!("{behind} has no such function")));
                 }
                 if peer.dialect.forbids(&transaction.name) {
                     return Err(Status::new(Code::NOT_SUPPORTED)
