@@ -346,6 +346,7 @@ impl Core {
                         primitive: "SendMessageRequest".to_owned(),
                         message: Some(message),
                         user: None,
+                        to: Vec::new(),
                         what: format!("ended: {outcome:?}"),
                     };
                     self.trace(trace, turn);
@@ -412,14 +413,20 @@ impl Core {
 }
 
 fn stanza_trace(direction: Direction, stanza: &Stanza, now: Time) -> Trace {
-    let (kind, id, from) = match stanza {
+    let (kind, id, from, to) = match stanza {
         Stanza::Message(message) => (
             "message",
             message.id.as_ref().map(|id| id.0.clone()),
             message.from.as_ref(),
+            message.to.as_ref(),
         ),
-        Stanza::Presence(presence) => ("presence", presence.id.clone(), presence.from.as_ref()),
-        Stanza::Iq(iq) => ("iq", Some(iq.id().to_owned()), iq.from()),
+        Stanza::Presence(presence) => (
+            "presence",
+            presence.id.clone(),
+            presence.from.as_ref(),
+            presence.to.as_ref(),
+        ),
+        Stanza::Iq(iq) => ("iq", Some(iq.id().to_owned()), iq.from(), iq.to()),
     };
     Trace {
         time: now,
@@ -430,6 +437,7 @@ fn stanza_trace(direction: Direction, stanza: &Stanza, now: Time) -> Trace {
         primitive: format!("<{kind}/>"),
         message: id,
         user: from.map(ToString::to_string),
+        to: to.map(ToString::to_string).into_iter().collect(),
         what: match direction {
             Direction::In => "stanza received".to_owned(),
             _ => "stanza sent".to_owned(),

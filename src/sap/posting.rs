@@ -385,6 +385,8 @@ fn print_batch(namespace: &str, session: &str, items: &[&Item]) -> String {
 }
 
 fn sent(domain: &str, session: &str, item: &Item, now: Time) -> Trace {
+    let parties = item.conversation.as_deref();
+    let parties = parties.and_then(|parties| parties.split_once(' '));
     Trace {
         time: now,
         direction: Direction::Out,
@@ -393,7 +395,8 @@ fn sent(domain: &str, session: &str, item: &Item, now: Time) -> Trace {
         transaction: Some(item.id.clone()),
         primitive: item.name.clone(),
         message: item.message.clone(),
-        user: None,
+        user: parties.map(|(from, _)| from.to_owned()),
+        to: parties.map(|(_, to)| to.to_owned()).into_iter().collect(),
         what: format!("posted as {}", item.mode.as_str()),
     }
 }
