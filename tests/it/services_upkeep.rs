@@ -196,7 +196,7 @@ fn obtained(world: &mut World) -> Option<(String, Time)> {
 
 #[test]
 fn an_agreement_that_came_of_age_without_a_session_is_renewed_when_one_is_back() {
-    let mut world = pair(ServiceSet::ALL, set(&["IMFeat"]));
+    let mut world = pair(ServiceSet::ALL, set(&["IMFeat", "SUBPR"]));
     brings_session_up(&mut world);
     let (id, first) = obtained(&mut world).unwrap();
     parts(&mut world);
