@@ -9,7 +9,7 @@ use super::connection::no_peer;
 use super::request::{Line, ProbeKind};
 use crate::node::{Core, Gone};
 use crate::sap::Time;
-use crate::sap::service::{Probe, ProbeView};
+use crate::sap::service::{Heard, Probe, ProbeView};
 
 /// Between two looks at whether an answer has come; our choice.
 const LOOK: Duration = Duration::from_millis(25);
@@ -23,6 +23,21 @@ pub(super) async fn table(shared: &Shared, peer: Option<String>) -> Result<Line,
     shared.node.ask(look).await
 }
 
+/// What was asked.
+enum Question {
+    /// The peer about itself.
+    Itself,
+    /// A question of this number.
+    Number(u64),
+}
+
+/// What became of it.
+enum Fate {
+    Waits,
+    Learnt,
+    Refused(String),
+}
+
 /// Asks a peer what it offers, or what a domain behind it does, and waits for the answer.
 pub(super) async fn discover(
     shared: &Shared,
@@ -33,20 +48,27 @@ pub(super) async fn discover(
     let to = peer.clone();
     let begin = move |core: &mut Core, now: Time, _: &mut _| {
         if !is_peer(core, &to) {
-            return Some(no_peer(core, &to));
+            return (Some(no_peer(core, &to)), None);
         }
-        let understood = match &of {
-            Some(domain) => core.sap.discover_behind(&to, domain, now),
-            None => core.sap.discover(&to, now),
+        let asked = match &of {
+            Some(domain) => core
+                .sap
+                .discover_behind(&to, domain, now)
+                .map(Question::Number),
+            None => core.sap.discover(&to, now).then_some(Question::Itself),
         };
-        let why = "its dialect has no service discovery; without --discover the dialect's own \
-                   list is shown";
-        (!understood).then(|| Line::error(format!("{to} cannot be asked: {why}")))
+        (None, asked)
     };
-    if let Some(refusal) = shared.node.ask(begin).await? {
-        return Ok(refusal);
-    }
-    match tokio::time::timeout(patience, answer(shared, &peer)).await {
+    let question = match shared.node.ask(begin).await? {
+        (Some(refusal), _) => return Ok(refusal),
+        (None, Some(question)) => question,
+        (None, None) => {
+            let why = "its dialect has no service discovery; without --discover and --of the \
+                       dialect's own list is shown";
+            return Ok(Line::error(format!("{peer} cannot be asked: {why}")));
+        }
+    };
+    match tokio::time::timeout(patience, answer(shared, &peer, &question)).await {
         Ok(line) => line,
         Err(_) => {
             let why = "has not answered in time; see `wvgate peers`, or wvgate check peer";
@@ -56,26 +78,48 @@ pub(super) async fn discover(
 }
 
 /// Waits for the answer to a question that was asked.
-async fn answer(shared: &Shared, peer: &str) -> Result<Line, Gone> {
+async fn answer(shared: &Shared, peer: &str, question: &Question) -> Result<Line, Gone> {
     loop {
-        let to = peer.to_owned();
+        let (to, number) = match question {
+            Question::Itself => (peer.to_owned(), None),
+            Question::Number(number) => (peer.to_owned(), Some(*number)),
+        };
         let look = move |core: &mut Core, now: Time, _: &mut _| {
-            let (asking, heard) = core.sap.heard(&to, now);
-            let problem = match heard {
-                _ if asking => return None,
-                Some(heard) => heard.problem,
-                None => Some("no answer in time".to_owned()),
+            let fate = match number {
+                Some(number) => fate_of(core, number),
+                None => match core.sap.heard(&to, now) {
+                    (true, _) => Fate::Waits,
+                    (false, Some(Heard { problem: None, .. })) => Fate::Learnt,
+                    (false, heard) => Fate::Refused(
+                        heard
+                            .and_then(|heard| heard.problem)
+                            .unwrap_or_else(|| "no answer in time".to_owned()),
+                    ),
+                },
             };
-            Some(match problem {
-                Some(problem) => Line::error(format!("{to} does not say: {problem}")),
-                None => view(core, Some(&to), now),
-            })
+            match fate {
+                Fate::Waits => None,
+                Fate::Learnt => Some(view(core, Some(&to), now)),
+                Fate::Refused(why) => Some(Line::error(format!("{to} does not say: {why}"))),
+            }
         };
         if let Some(line) = shared.node.ask(look).await? {
             return Ok(line);
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+fn fate_of(core: &Core, number: u64) -> Fate {
+    let view = core.sap.probe_view(number);
+    let Some((status, view)) = view.and_then(|view| Some((view.status?, view))) else {
+        return Fate::Waits;
+    };
+    if (200..300).contains(&status) {
+        return Fate::Learnt;
+    }
+    let words = view.description.as_deref().unwrap_or_default();
+    Fate::Refused(format!("{status} {words}").trim_end().to_owned())
 }
 
 /// Tries a peer and waits until it is known how that ended, or for so long. `null` if such

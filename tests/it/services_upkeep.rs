@@ -120,13 +120,14 @@ fn a_domain_that_a_relay_does_not_mention_any_more_is_gone() {
     let mut world = World::new([end(HOME, VILLAGE), end(VILLAGE, HOME), relay]);
     brings_session_up(&mut world);
     let now = world.now;
-    assert!(
-        world
-            .node(HOME)
-            .sap
-            .discover_behind("relay.test", VILLAGE, now)
-    );
+    let sap = &mut world.node(HOME).sap;
+    let number = sap.discover_behind("relay.test", VILLAGE, now).unwrap();
+    let unknown = sap
+        .discover_behind("relay.test", "nowhere.test", now)
+        .unwrap();
     world.run(5_000);
+    let status = |number| world.nodes[HOME].sap.probe_view(number).unwrap().status;
+    assert_eq!((status(number), status(unknown)), (Some(200), Some(516)));
     let known = |world: &mut World| {
         let now = world.now;
         let views = world.node(HOME).sap.service_views(now).into_iter();
@@ -423,4 +424,21 @@ fn echo_is_reached_on_a_node_that_hosts_nobody_else() {
     assert_eq!(ask("wv:echo@relay.test"), (200, 1));
     let (refused, reached) = ask("wv:alice@relay.test");
     assert_eq!((refused, reached), (516, 1));
+}
+
+#[test]
+fn echo_has_precedence_over_the_gateway_of_the_same_domain() {
+    let mut settings = Settings::new("xmpp.test").with_route("*", Route::Peer(HOME.to_owned()));
+    settings = settings.with_route("xmpp.test", Route::Local(Element::Gateway));
+    settings.echo = true;
+    let element = |to: &str| match settings.route_to(&Address::new(to)) {
+        Some(Route::Local(element)) => Some(*element),
+        _ => None,
+    };
+    assert_eq!(element("wv:echo@xmpp.test"), Some(Element::Home));
+    assert_eq!(element("wv:echo"), Some(Element::Home));
+    assert_eq!(element("wv:juliet@xmpp.test"), Some(Element::Gateway));
+    assert_eq!(element("wv:echo/room@xmpp.test"), Some(Element::Gateway));
+    assert_eq!(element("wv:@xmpp.test"), Some(Element::Gateway));
+    assert_eq!(element("wv:echo@far.test"), None);
 }

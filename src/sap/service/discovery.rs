@@ -39,46 +39,40 @@ impl Sap {
         true
     }
 
-    /// Asks a peer what a domain offers that is reached through it.
-    pub fn discover_behind(&mut self, peer: &str, domain: &str, now: Time) -> bool {
-        let Some(peer) = self.peer_settings(peer) else {
-            return false;
-        };
-        if peer.dialect.discovery {
-            let request = GetServiceRequest {
-                service: Some(Address::service(domain)),
-                meta: Some(self.own_meta()),
-            };
-            self.ask(&peer, What::About, &request.into(), now);
+    /// Asks a peer what a domain offers that is reached through it; the number of the
+    /// question, for [`Sap::probe_view`]. `None` if there is no such peer, or none that
+    /// could answer.
+    pub fn discover_behind(&mut self, peer: &str, domain: &str, now: Time) -> Option<u64> {
+        let peer = self.peer_settings(peer)?;
+        if !peer.dialect.discovery {
+            return None;
         }
-        peer.dialect.discovery
+        let request = GetServiceRequest {
+            service: Some(Address::service(domain)),
+            meta: Some(self.own_meta()),
+        };
+        let number = self.begin_probe(None, now);
+        self.ask(&peer, What::About(number), &request.into(), now);
+        Some(number)
     }
 
-    /// Whether a question to a peer about its services is under way, and how the last
-    /// one ended.
+    /// Whether a peer is being asked about itself, and how that ended the last time.
     pub fn heard(&self, peer: &str, now: Time) -> (bool, Option<Heard>) {
-        let asking = [What::Discovery, What::About]
-            .iter()
-            .any(|what| self.services.is_asking(peer, *what, now));
+        let asking = self.services.is_asking(peer, What::Discovery, now);
         (asking, self.services.heard(peer).cloned())
     }
 
-    /// The answer; `whole` if the question was about everything.
+    /// The answer about the peer itself, and all those behind it.
     pub(super) fn discovered(
         &mut self,
         peer: &Peer,
-        whole: bool,
         answer: Result<Primitive, DecodeError>,
         now: Time,
     ) {
         let problem = match answer {
             Ok(Primitive::GetServiceResponse(response)) if response.status.code.is_success() => {
-                if whole {
-                    self.services.learn_all(&peer.domain, &response, now);
-                    self.refresh_later(&peer.domain, now);
-                } else {
-                    self.services.learn(&peer.domain, &response, now);
-                }
+                self.services.learn_all(&peer.domain, &response, now);
+                self.refresh_later(&peer.domain, now);
                 None
             }
             Ok(Primitive::GetServiceResponse(response)) => Some(said(&response.status)),

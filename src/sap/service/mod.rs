@@ -210,8 +210,12 @@ impl Sap {
             return false;
         };
         match (what, transaction.primitive()) {
-            (What::Discovery | What::About, answer) => {
-                self.discovered(peer, what == What::Discovery, answer, now);
+            (What::Discovery, answer) => self.discovered(peer, answer, now),
+            (What::About(number), Ok(answer)) => {
+                self.probes.answered(number, &answer, now);
+                if let Primitive::GetServiceResponse(response) = &answer {
+                    self.services.learn(&peer.domain, response, now);
+                }
             }
             (What::Agreement, Ok(answer)) => self.negotiated(peer, &answer, now),
             (What::Probe(number), Ok(answer)) => self.probes.answered(number, &answer, now),

@@ -62,7 +62,6 @@ impl Sap {
     /// such peer, or one that would not understand.
     pub fn probe(&mut self, peer: &str, probe: Probe, now: Time) -> Option<u64> {
         let peer = self.peer_settings(peer)?;
-        let number = self.next_number();
         let (request, echo) = match probe {
             Probe::KeepAlive if !peer.dialect.keep_alive => return None,
             Probe::KeepAlive => {
@@ -74,7 +73,8 @@ impl Sap {
             }
             Probe::Echo => {
                 let echo = Address::user(ECHO, &peer.domain);
-                let name = format!("wvgate-check-{}{number}", self.run);
+                let unique = self.next_number();
+                let name = format!("wvgate-check-{}{unique}", self.run);
                 let sender = Address::user(&name, &self.settings.domain);
                 let message = self.message_to(&echo, &sender, now);
                 // It ends when it is acknowledged or has expired, like any other.
@@ -82,12 +82,18 @@ impl Sap {
                 (message, Some((echo, sender)))
             }
         };
-        self.probes.begin(number, echo, now);
+        let number = self.begin_probe(echo, now);
         self.ask(&peer, What::Probe(number), &request, now);
         Some(number)
     }
 
-    /// How far a probe has come.
+    pub(super) fn begin_probe(&mut self, echo: Option<(Address, Address)>, now: Time) -> u64 {
+        let number = self.next_number();
+        self.probes.begin(number, echo, now);
+        number
+    }
+
+    /// How far a probe, or a question about a domain, has come.
     pub fn probe_view(&self, number: u64) -> Option<&ProbeView> {
         self.probes.0.get(&number).map(|running| &running.view)
     }
@@ -167,6 +173,7 @@ impl Probes {
         };
         let status = match answer {
             Primitive::KeepAliveResponse(response) => Some(&response.status),
+            Primitive::GetServiceResponse(response) => Some(&response.status),
             other => split::status_of(other),
         };
         // Of several statuses the one about the recipient says more.

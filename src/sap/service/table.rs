@@ -72,7 +72,7 @@ impl Offered {
     }
 }
 
-/// How the last question about services ended.
+/// How the last question to a peer about its services ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heard {
     /// When.
@@ -87,7 +87,7 @@ pub(super) enum What {
     /// `GetServiceRequest` about the peer itself.
     Discovery,
     /// `GetServiceRequest` about a domain reached through it.
-    About,
+    About(u64),
     /// `ServiceRequest` for functions we want.
     Agreement,
     /// `ServiceRequest` that only tells: a reduction, a cancellation.
@@ -351,7 +351,7 @@ impl ServiceTable {
         let mut silent = Vec::new();
         self.asked.retain(|(peer, _), asked| {
             let waits = asked.until > now;
-            if !waits && matches!(asked.what, What::Discovery | What::About) {
+            if !waits && asked.what == What::Discovery {
                 silent.push(peer.clone());
             }
             waits
