@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::output::{self, Format, aligned, field, time_field};
+use super::output::{self, Format, aligned, field, functions, time_field};
 use super::{Failure, Global};
 use crate::admin::Request;
 
@@ -85,7 +85,7 @@ fn providers(rows: &[Value]) -> Vec<Vec<String>> {
         };
         table.push(vec![
             field(row, "home"),
-            field(row, "functions"),
+            functions(row, "functions"),
             field(row, "pse"),
             via.to_owned(),
         ]);
@@ -109,7 +109,7 @@ fn offers(rows: &[Value]) -> Vec<Vec<String>> {
             (_, Some(problem)) => format!("nothing: {problem}"),
             _ => "not asked yet".to_owned(),
         };
-        let mut offers = field(row, "offers");
+        let mut offers = functions(row, "offers");
         if !self::rows(&row["refused"]).is_empty() {
             let without = format!(" (answered with 405: {})", field(row, "refused"));
             offers.push_str(&without);
@@ -140,7 +140,7 @@ fn agreements(rows: &[Value]) -> Vec<Vec<String>> {
             Value::Null => [
                 "none; its record offers this".to_owned(),
                 "-".to_owned(),
-                field(row, "usable"),
+                functions(row, "usable"),
             ],
             agreement => concluded(agreement),
         };
@@ -163,7 +163,7 @@ fn concluded(agreement: &Value) -> [String; 3] {
         id.push_str(" (to be renewed)");
     }
     let expires = time_field(agreement, "expires");
-    [id, expires, field(agreement, "functions")]
+    [id, expires, functions(agreement, "functions")]
 }
 
 fn missing(row: &Value) -> [String; 3] {
@@ -176,7 +176,7 @@ fn missing(row: &Value) -> [String; 3] {
         Some(_) => format!("none yet; asked again {}", time_field(row, "next_try")),
         None => "none yet; asked for when a session is up".to_owned(),
     };
-    let wants = format!("wanted: {}", field(row, "wants"));
+    let wants = format!("wanted: {}", functions(row, "wants"));
     [why, nothing, wants]
 }
 

@@ -267,7 +267,12 @@ fn the_service_table_tells_of_providers_offers_and_agreements() {
     let findings: Value = serde_json::from_slice(&findings.stdout).unwrap();
     let agreement = layer(&findings, "agreement");
     assert_eq!(agreement["verdict"], "warning", "{findings:#}");
-    assert!(agreement["what"].as_str().unwrap().contains("wanted was"));
+    assert!(
+        agreement["what"]
+            .as_str()
+            .unwrap()
+            .contains("not granted: SUBPR")
+    );
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! DNS, TCP and TLS are tried by this process, with the configuration's certificates. From
 //! the login on only the running node can speak for the domain: sessions are its own, and a
-//! login beside it would take them over. So the node is asked to do it, over its control
+//! login beside it would take them over, and what peers hold for the domain would be delivered
+//! to a process that cannot keep it. So the node is asked to do it, over its control
 //! socket; without one these layers are skipped.
 
 use clap::Args;
@@ -68,6 +69,8 @@ pub(super) async fn check(global: &Global, args: &CheckPeer) -> Result<(), Failu
         .find(|peer| peer.domain == domain)
         .is_none_or(|peer| peer.verify);
     below(link, verify, &mut findings).await?;
+    let is_bad = |finding: &Finding| finding.verdict == Verdict::Failed;
+    let reached = !findings.all.iter().any(is_bad);
     let socket = global.socket.clone();
     let socket = socket.unwrap_or_else(|| loaded.config.admin_socket());
     match Client::connect(&socket).await {
@@ -76,6 +79,7 @@ pub(super) async fn check(global: &Global, args: &CheckPeer) -> Result<(), Failu
                 node,
                 peer: domain,
                 timeout: args.timeout,
+                reached,
                 handshake: plan.settings.handshake_timeout,
             };
             asking.all(&mut findings).await?;
@@ -91,7 +95,6 @@ pub(super) async fn check(global: &Global, args: &CheckPeer) -> Result<(), Failu
         let all = serde_json::to_value(&findings.all);
         output::json(&all.map_err(|error| Failure::Failed(error.to_string()))?)?;
     }
-    let is_bad = |finding: &Finding| finding.verdict == Verdict::Failed;
     if findings.all.iter().any(is_bad) {
         return Err(Failure::Silent);
     }

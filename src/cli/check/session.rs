@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::super::Failure;
-use super::super::output::{duration, field, time_field};
+use super::super::output::{duration, field, functions, set, time_field};
 use super::findings::{Finding, Findings, Verdict, finding};
 use crate::admin::{Client, ClientError, ProbeKind, Request};
 
@@ -14,6 +14,8 @@ pub(super) struct Asking {
     pub(super) peer: String,
     /// Seconds to wait for each answer.
     pub(super) timeout: u64,
+    /// Whether an address of the peer was reached from here.
+    pub(super) reached: bool,
     /// Milliseconds.
     pub(super) handshake: u64,
 }
@@ -63,8 +65,12 @@ impl Asking {
                 Ok(true)
             }
             Err(why) => {
-                let fix = "is this domain a peer of the peer, with the same password, reached \
-                           under the address it has for us? its log says more";
+                let fix = if self.reached {
+                    "is this domain a peer of the peer, with the same password, reached under \
+                     the address it has for us? its log says more"
+                } else {
+                    "mend what failed above first"
+                };
                 findings.fail(layer, format!("no session: {why}"), fix)?;
                 Ok(false)
             }
@@ -111,7 +117,7 @@ impl Asking {
         let mut row = own(&table, &self.peer);
         if row["source"] == "dialect" {
             let why = "such peers cannot be asked; built-in tree of the dialect: ";
-            findings.skipped("discovery", format!("{why}{}", field(&row, "offers")))?;
+            findings.skipped("discovery", format!("{why}{}", functions(&row, "offers")))?;
             return agreement(&row, findings);
         }
         let request = Request::Discover {
@@ -122,7 +128,7 @@ impl Asking {
         match self.ask(&request).await? {
             Ok(table) => {
                 row = own(&table, &self.peer);
-                let offers = format!("it offers {}", field(&row, "offers"));
+                let offers = format!("it offers {}", functions(&row, "offers"));
                 findings.ok("discovery", offers)?;
             }
             Err(why) if why.contains("cannot be asked") => {
@@ -177,10 +183,10 @@ impl Asking {
 fn agreement(row: &Value, findings: &mut Findings) -> Result<(), Failure> {
     let layer = "agreement";
     let here = match &row["granted"] {
-        Value::Null => format!("it may use here: {}", field(row, "usable")),
+        Value::Null => format!("it may use here: {}", functions(row, "usable")),
         granted => format!(
             "it may use here: {} until {}",
-            field(granted, "functions"),
+            functions(granted, "functions"),
             time_field(granted, "expires")
         ),
     };
@@ -188,18 +194,22 @@ fn agreement(row: &Value, findings: &mut Findings) -> Result<(), Failure> {
     match &row["obtained"] {
         Value::Null if nothing => findings.ok(layer, format!("none wanted; {here}")),
         Value::Null => {
-            let what = format!("the peer grants nothing of {}; {here}", field(row, "wants"));
+            let what = format!(
+                "the peer grants nothing of {}; {here}",
+                functions(row, "wants")
+            );
             let fix = "its `offers` for this domain must include it";
             findings.warn(layer, what, fix)
         }
         obtained => {
             let until = time_field(obtained, "expires");
-            let got = field(obtained, "functions");
+            let got = functions(obtained, "functions");
             let what = format!("we may use there: {got} until {until}; {here}");
-            if obtained["functions"] == row["wants"] {
+            let missing = set(row, "wants").difference(set(obtained, "functions"));
+            if missing.is_empty() {
                 findings.ok(layer, what)
             } else {
-                let what = format!("{what}; wanted was {}", field(row, "wants"));
+                let what = format!("{what}; not granted: {}", missing.names().join(", "));
                 findings.warn(layer, what, "the peer's `offers` say less")
             }
         }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::table::{Agreement, Direction, KNOWN_FOR};
+use super::table::{Agreement, Direction, KNOWN_FOR, Offered};
 use super::tree::ServiceSet;
 use crate::sap::element::{Element, Time};
 use crate::sap::settings::Route;
@@ -160,7 +160,10 @@ impl Sap {
                 ..blank(&peer.domain)
             });
         }
-        for (domain, offered) in self.services.told_by(&peer.domain) {
+        let is_other = |(domain, _): &(&str, &Offered)| *domain != peer.domain;
+        let mut told: Vec<_> = self.services.told_by(&peer.domain).collect();
+        told.sort_by_key(is_other);
+        for (domain, offered) in told {
             views.push(ServiceView {
                 offers: Some(offered.functions.names()),
                 source: Some(Source::Discovered),
