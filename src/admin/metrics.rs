@@ -76,7 +76,7 @@ impl Snapshot {
             pending: views::pending(core),
             peers: core.sap.peer_views(),
             components,
-            users: core.home.as_ref().map(|home| {
+            users: core.home_domain().map(|home| {
                 let online = home.users().filter(|name| home.is_online(name)).count();
                 (home.users().count(), online)
             }),

@@ -29,7 +29,7 @@ pub(super) async fn check_password(
 ) -> Result<(), String> {
     let user = name.to_owned();
     let look = move |core: &mut crate::node::Core, _, _: &mut _| {
-        let home = core.home.as_ref();
+        let home = core.home_domain();
         home.and_then(|home| home.password_hash(&user).map(str::to_owned))
     };
     let known = shared
@@ -82,7 +82,7 @@ pub(super) async fn remove(shared: &Shared, user: String) -> Result<Line, Gone> 
 pub(super) async fn list(shared: &Shared) -> Result<Line, Gone> {
     let domain = shared.settings.domain.clone();
     let look = move |core: &mut crate::node::Core, _, _: &mut _| {
-        let Some(home) = &core.home else {
+        let Some(home) = core.home_domain() else {
             return no_home();
         };
         let users: Vec<_> = home
@@ -188,6 +188,7 @@ async fn change(
         Err(why) => return Ok(Line::error(why)),
     };
     let done = shared.node.change(move |core, now, turn| {
+        core.home_domain()?;
         core.with_home(now, turn, |home, acts| work(home, &name, now, acts))
     });
     Ok(match done.await? {

@@ -200,6 +200,10 @@ pub(super) fn explain(kind: &Kind, path: &str) -> (String, String) {
         .find(|part| part.parse::<usize>().is_err())
         .unwrap_or(path);
     match kind {
+        Kind::UnknownField(name, _) if path == "home.echo" => {
+            let message = "every node has this user now, not only home domains";
+            (message.to_string(), format!("write {name} in [node]"))
+        }
         Kind::UnknownField(name, known) => {
             let fix = match suggest::nearest(name, known) {
                 Some(meant) => format!("did you mean \"{meant}\"?"),

@@ -190,6 +190,10 @@ impl Home {
         if user.inbox.knows(&message.sender, &message.id) {
             return Ok((name, false));
         }
+        let now = message.letter.arrived;
+        if user.builtin && !self.core.echoes.allows(&message.sender, now) {
+            return Err(Code::UNAVAILABLE);
+        }
         let settings = &self.core.settings;
         let bytes = user.inbox.bytes() + message.letter.content.len();
         let full =
@@ -226,7 +230,7 @@ impl User {
         if online {
             self.hand_over(core, id, sender, letter, None, now, out);
             if self.builtin {
-                super::echo::answer(core, &self.address(core), sender, letter, now, out);
+                super::echo::answer(core, &self.address(core), message, now, out);
             }
         }
     }

@@ -103,6 +103,11 @@ impl Home {
         }
     }
 
+    /// Whether this is a home domain at all, with other users than the echo user.
+    pub fn has_users(&self) -> bool {
+        self.core.settings.users
+    }
+
     /// What clients are to be told since the last call, in order.
     pub fn take_events(&mut self) -> Vec<(ClientKey, Event)> {
         std::mem::take(&mut self.core.events)

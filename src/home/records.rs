@@ -24,7 +24,7 @@ use super::Home;
 use super::core::{Pending, Timer};
 use super::inbox::Arrival;
 use super::relation::Relation;
-use super::user::{Account, Notice, User};
+use super::user::{Account, ECHO, Notice, User};
 
 /// Start of all keys.
 pub(super) const PREFIX: &str = "home/";
@@ -86,6 +86,10 @@ impl Home {
         let mut parts = key.strip_prefix(USER).ok_or_else(unknown)?.splitn(3, '/');
         let name = parts.next().filter(|name| !name.is_empty());
         let name = name.ok_or_else(unknown)?;
+        // A node that was a home domain once keeps its users' records for when it is again.
+        if !self.core.settings.users && name != ECHO {
+            return Ok(());
+        }
         let Some(section) = parts.next() else {
             self.take_back_account(name, read(key, value)?);
             return Ok(());

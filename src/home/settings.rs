@@ -33,6 +33,9 @@ pub struct HomeSettings {
     pub services: Vec<ProfileService>,
     /// Whether another domain is the provider to be told of changed profiles.
     pub tells_profiles: bool,
+    /// Whether there are other users. Without them this is no home domain, but what the
+    /// echo user of a relay or gateway lives in.
+    pub users: bool,
     /// Who may see presence.
     pub default_authorization: Authorization,
     /// Seconds a message waits at most for its recipient; also the validity given to messages
@@ -76,6 +79,7 @@ impl HomeSettings {
             description: None,
             url: None,
             echo: false,
+            users: true,
             default_authorization: Authorization::Ask,
             offline_validity: 7 * 86_400,
             request_validity: 120,

@@ -14,8 +14,7 @@ use super::inbox::Inbox;
 use super::records;
 use super::relation::Relation;
 
-/// Name of the user that answers every message with itself.
-pub const ECHO: &str = "echo";
+pub use crate::sap::ECHO;
 
 /// Why users cannot be changed so.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -35,7 +35,7 @@ pub struct Plan {
     pub server: ServerSettings,
     /// One per peer.
     pub links: Vec<LinkSettings>,
-    /// The home domain.
+    /// The home domain, or at least the echo user.
     pub home: Option<HomePlan>,
     /// The XMPP gateway.
     pub gateway: Option<GatewayPlan>,
@@ -87,10 +87,7 @@ impl Plan {
         let gateway = gateway(config, at, &mut problems);
         match (problems.is_empty(), server) {
             (true, Some(server)) => Ok(Self {
-                home: config
-                    .home
-                    .as_ref()
-                    .map(|home| home_plan(config, home, &settings.pse)),
+                home: home_plan(config, &settings.pse),
                 settings: Arc::new(settings),
                 limits: limits(config),
                 server,
@@ -130,6 +127,7 @@ pub fn sap_settings(
             url: config.node.url.clone(),
         },
         pse: pse_table(config, at, problems),
+        echo: config.node.echo,
         ..Settings::new(&config.node.domain)
     };
     if config.home.is_some() {
@@ -467,36 +465,47 @@ fn links(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Vec<Link
     links
 }
 
-fn home_plan(config: &Config, home: &config::HomeSection, table: &PseTable) -> HomePlan {
-    HomePlan {
-        settings: HomeSettings {
-            name: config.node.name.clone(),
-            description: config.node.description.clone(),
-            url: config.node.url.clone(),
-            echo: home.echo,
-            default_authorization: match home.default_authorization {
-                config::DefaultAuthorization::Ask => Authorization::Ask,
-                config::DefaultAuthorization::Contacts => Authorization::Contacts,
-            },
-            offline_validity: home.offline_validity.as_secs(),
-            max_users: home.max_users,
-            max_offline: home.max_offline,
-            tells_profiles: table
-                .find("UPDUP", &config.node.domain)
-                .is_some_and(|pse| pse != config.node.domain),
-            services: services_of(
-                ServiceSet::of_element(Element::Home),
-                table,
-                &config.node.domain,
-            ),
-            ..HomeSettings::new(&config.node.domain)
+/// The home domain; on other nodes what their echo user lives in, if they have one.
+fn home_plan(config: &Config, table: &PseTable) -> Option<HomePlan> {
+    let settings = HomeSettings {
+        name: config.node.name.clone(),
+        description: config.node.description.clone(),
+        url: config.node.url.clone(),
+        echo: config.node.echo,
+        ..HomeSettings::new(&config.node.domain)
+    };
+    let Some(home) = &config.home else {
+        let settings = HomeSettings {
+            users: false,
+            ..settings
+        };
+        let users = Vec::new();
+        return config.node.echo.then_some(HomePlan { settings, users });
+    };
+    let settings = HomeSettings {
+        default_authorization: match home.default_authorization {
+            config::DefaultAuthorization::Ask => Authorization::Ask,
+            config::DefaultAuthorization::Contacts => Authorization::Contacts,
         },
-        users: home
-            .user
-            .iter()
-            .map(|user| (user.name.clone(), user.password.clone()))
-            .collect(),
-    }
+        offline_validity: home.offline_validity.as_secs(),
+        max_users: home.max_users,
+        max_offline: home.max_offline,
+        tells_profiles: table
+            .find("UPDUP", &config.node.domain)
+            .is_some_and(|pse| pse != config.node.domain),
+        services: services_of(
+            ServiceSet::of_element(Element::Home),
+            table,
+            &config.node.domain,
+        ),
+        ..settings
+    };
+    let named = home.user.iter();
+    let users = named.map(|user| (user.name.clone(), user.password.clone()));
+    Some(HomePlan {
+        settings,
+        users: users.collect(),
+    })
 }
 
 fn gateway(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option<GatewayPlan> {

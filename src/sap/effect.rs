@@ -132,6 +132,9 @@ pub struct Trace {
     /// From whom.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// To whom, the first of many.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub to: Vec<String>,
     /// What happened, in words.
     pub what: Cow<'static, str>,
 }

@@ -53,7 +53,7 @@ pub use random::Random;
 pub use receive::{Facts, Verdict};
 pub use service::{PseTable, ServiceSet, ServiceView};
 pub use session::SessionRecord;
-pub use settings::{Peer, Provider, Route, Routes, Secret, Settings, SpeaksFor};
+pub use settings::{ECHO, Peer, Provider, Route, Routes, Secret, Settings, SpeaksFor};
 pub use transaction::{Origin, Place, Record};
 
 use peer::PeerState;
@@ -82,6 +82,7 @@ pub struct Sap {
     services: service::ServiceTable,
     profiles: profile::Profiles,
     standing: standing::Standing,
+    probes: service::Probes,
     /// Unique to this run: prefix of our transaction ids.
     run: String,
     last: u64,
@@ -119,6 +120,7 @@ impl Sap {
             services: service::ServiceTable::default(),
             profiles: profile::Profiles::default(),
             standing: standing::Standing::default(),
+            probes: service::Probes::default(),
             run,
             last: 0,
             effects: VecDeque::new(),
@@ -225,7 +227,7 @@ impl Sap {
                 .get(&domain)
                 .is_some_and(|state| state.ready_session().is_some())
             {
-                self.services_up(&domain, now);
+                self.services_due(&domain, now);
             }
             self.pump(&domain, now);
             self.schedule_peer(&domain, now);

@@ -393,6 +393,8 @@ fn print_batch(dialect: &Dialect, session: &str, items: &[&Item]) -> String {
 }
 
 fn sent(domain: &str, session: &str, item: &Item, now: Time) -> Trace {
+    let parties = item.conversation.as_deref();
+    let parties = parties.and_then(|parties| parties.split_once(' '));
     Trace {
         time: now,
         direction: Direction::Out,
@@ -401,7 +403,8 @@ fn sent(domain: &str, session: &str, item: &Item, now: Time) -> Trace {
         transaction: Some(item.id.clone()),
         primitive: item.name.clone().into(),
         message: item.message.clone(),
-        user: None,
+        user: parties.map(|(from, _)| from.to_owned()),
+        to: parties.map(|(_, to)| to.to_owned()).into_iter().collect(),
         what: match item.mode {
             Mode::Request => "posted as Request",
             Mode::Response => "posted as Response",

@@ -9,6 +9,9 @@ use super::{Count, Direction, Effect, Peer, Sap, Trace};
 use crate::ssp::envelope::{Session, Transaction};
 use crate::ssp::{Message, Mode};
 
+/// Recipients told in a trace, at most.
+const TRACED: usize = 8;
+
 /// The HTTP answer to a POST, with an empty body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -38,7 +41,12 @@ impl Sap {
         match message {
             Message::Setup(transaction) => {
                 let transaction = &*self.setup_in_our_names(transaction);
-                self.trace_in(None, None, transaction, "received in setup", now);
+                let about = transaction.peek.service.iter();
+                let mut about = about.chain(&transaction.peek.about);
+                let peer = about.find_map(|from| self.settings.peer_of(from.domain()));
+                let peer = peer.map(|peer| peer.domain.clone());
+                let what = "received in setup";
+                self.trace_in(peer.as_deref(), None, transaction, what, now);
                 self.setup(transaction, &facts.client_names, now)
             }
             Message::Session(session) => self.session_message(session, facts, now),
@@ -217,6 +225,8 @@ impl Sap {
         what: &'static str,
         now: Time,
     ) {
+        let peek = &transaction.peek;
+        let to = peek.recipients.iter().chain(&peek.users);
         let trace = Trace {
             time: now,
             direction: Direction::In,
@@ -224,8 +234,9 @@ impl Sap {
             session: session.map(str::to_owned),
             transaction: Some(transaction.id.clone()),
             primitive: transaction.name.clone(),
-            message: transaction.peek.message_id.clone(),
-            user: transaction.peek.user.as_ref().map(ToString::to_string),
+            message: peek.message_id.clone(),
+            user: peek.user.as_ref().map(ToString::to_string),
+            to: to.take(TRACED).map(ToString::to_string).collect(),
             what: what.into(),
         };
         self.effect(Effect::Trace(Box::new(trace)));

@@ -281,6 +281,9 @@ impl Sap {
     /// Routes a request whose sender may send it.
     fn accept(&mut self, incoming: &Incoming<'_>, now: Time) {
         let transaction = &incoming.transaction;
+        if let Some(answer) = self.take_echo(&incoming.origin, transaction, now) {
+            return self.answer_at_once(incoming.origin.clone(), transaction, &answer, now);
+        }
         let asker = match &incoming.origin {
             Origin::Peer { peer, .. } => Some(peer.as_str()),
             Origin::Element { .. } => None,
@@ -435,12 +438,7 @@ impl Sap {
     ) -> Vec<(Option<Route>, Vec<Address>)> {
         let mut groups: Vec<(Option<Route>, Vec<Address>)> = Vec::new();
         for target in targets {
-            let domain = if target.domain().is_empty() {
-                self.settings.domain.as_str()
-            } else {
-                target.domain()
-            };
-            let route = self.settings.routes.find(domain).cloned();
+            let route = self.settings.route_to(&target).cloned();
             match groups.iter_mut().find(|(known, _)| *known == route) {
                 Some((_, targets)) => targets.push(target),
                 None => groups.push((route, vec![target])),
@@ -492,6 +490,11 @@ impl Sap {
                 if self.not_obtained(&domain, transaction, now) {
                     return Err(Status::new(Code::NOT_AGREED)
                         .because(format!("not in the agreement with {domain}")));
+                }
+                let behind = targets.first().map_or("", Address::domain);
+                if self.is_refused_there(&domain, behind, transaction, now) {
+                    return Err(Status::new(Code::NOT_SUPPORTED)
+                        .because(format!("{behind} has no such function")));
                 }
                 if peer.dialect.forbids(&transaction.name) {
                     return Err(Status::new(Code::NOT_SUPPORTED)

@@ -8,7 +8,12 @@ use super::dialect::Dialect;
 use super::element::Element;
 use super::profile::Access;
 use super::service::{PseTable, ServiceSet};
+use crate::ssp::Address;
+use crate::ssp::address::Kind;
 use crate::ssp::xml::Names;
+
+/// Name of the user that answers every message with itself.
+pub const ECHO: &str = "echo";
 
 /// The node's settings. All times in milliseconds.
 #[derive(Debug, Clone)]
@@ -51,6 +56,8 @@ pub struct Settings {
     pub provider: Provider,
     /// What any of the peers calls the parts of an envelope.
     pub names: Names,
+    /// Whether [`ECHO`] is a user of the own domain, whoever serves the others.
+    pub echo: bool,
 }
 
 /// What is told of the service provider.
@@ -213,6 +220,7 @@ impl Settings {
             pse: PseTable::default(),
             provider: Provider::default(),
             names: Names::default(),
+            echo: false,
         }
     }
 
@@ -238,6 +246,20 @@ impl Settings {
     pub fn with_route(mut self, domain: &str, route: Route) -> Self {
         self.routes.add(domain, route);
         self
+    }
+
+    /// Where somebody is reached; without a domain he is one of ours.
+    pub fn route_to(&self, target: &Address) -> Option<&Route> {
+        const HERE: &Route = &Route::Local(Element::Home);
+        let domain = match target.domain() {
+            "" => self.domain.as_str(),
+            domain => domain,
+        };
+        let is_echo = || target.kind() == Kind::User && target.local() == ECHO;
+        if self.echo && domain == self.domain && is_echo() {
+            return Some(HERE);
+        }
+        self.routes.find(domain)
     }
 
     /// The peer whose domain or alias `domain` is.

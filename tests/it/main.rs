@@ -5,6 +5,7 @@
 
 mod cli_commands;
 mod cli_node;
+mod cli_partner;
 mod cli_run;
 mod codec_captures;
 mod codec_fixtures;
@@ -29,6 +30,7 @@ mod profiles;
 mod quirks;
 mod relay_all;
 mod services;
+mod services_upkeep;
 mod spine;
 mod support;
 mod xmpp_link;

@@ -257,7 +257,7 @@ fn config(folder: &Path, number: usize, ports: &[u16; 3], wanted: &Wanted) -> St
         }
     }
     if number != 0 {
-        text += "[[route]]\ndomain = \"*\"\nvia = \"relay.test\"\n[home]\necho = false\n";
+        text += "[[route]]\ndomain = \"*\"\nvia = \"relay.test\"\n[home]\n";
         let users: Vec<String> = if number == 1 {
             vec!["alice".to_owned()]
         } else {
