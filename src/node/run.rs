@@ -23,7 +23,7 @@ use crate::home::Home;
 use crate::http::link::{self, PostOutcome};
 use crate::http::server;
 use crate::sap::{Posted, Sap, Settings};
-use crate::store::{JournalStore, SqliteStore, Store, StoreError, journal, load_all, sqlite};
+use crate::store::{self, Store, StoreError, load_all};
 use crate::xmpp::link as xmpp_link;
 
 /// Inputs that may wait for the owner.
@@ -65,16 +65,11 @@ impl Node {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(plan: Plan) -> Result<Self, StartError> {
-        let path = plan.data.join("wvgate.db");
-        let open_path = path.clone();
-        let store = tokio::task::spawn_blocking(move || {
-            let database = SqliteStore::open(&open_path, sqlite::Options::default())?;
-            let journal = open_path.with_extension("journal");
-            JournalStore::open(&journal, Arc::new(database), journal::Options::default())
-        })
-        .await
-        .unwrap_or(Err(StoreError::Closed))
-        .map_err(|error| StartError::Store(path.display().to_string(), error))?;
+        let data = plan.data.clone();
+        let store = tokio::task::spawn_blocking(move || store::open(&data))
+            .await
+            .unwrap_or(Err(StoreError::Closed))
+            .map_err(|error| StartError::Store(plan.data.display().to_string(), error))?;
         Self::start_on(plan, Arc::new(store)).await
     }
 

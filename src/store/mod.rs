@@ -24,7 +24,9 @@ pub mod sqlite;
 pub mod watch;
 
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use serde::Serialize;
@@ -237,6 +239,18 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
 
     /// What was done since the store was opened.
     fn stats(&self) -> Stats;
+}
+
+/// Opens the store of a node in its data directory, or makes one: `wvgate.db` with a journal before
+/// it. Blocks; meant for start-up.
+///
+/// # Errors
+/// See [`SqliteStore::open`] and [`JournalStore::open`].
+pub fn open(data: &Path) -> Result<JournalStore, StoreError> {
+    let path = data.join("wvgate.db");
+    let database = SqliteStore::open(&path, sqlite::Options::default())?;
+    let journal = path.with_extension("journal");
+    JournalStore::open(&journal, Arc::new(database), journal::Options::default())
 }
 
 /// Walks all records under a prefix in order, page by page; used at start-up to restore state.

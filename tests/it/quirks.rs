@@ -15,6 +15,8 @@ mod omitted;
 mod output;
 mod table;
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use wvgate::sap::{Facts, Peer, Route, SessionRecord, Settings, SpeaksFor, Time, Verdict};
 use wvgate::ssp::envelope::{Transaction, print_session, scan_lenient};
@@ -23,11 +25,13 @@ use wvgate::ssp::{Mode, Primitive};
 use wvgate::store::Write;
 
 use super::codec_captures::emitted as recorded;
-use super::support::alone::{Alone, dialect, only, quiet};
+use super::support::alone::{Alone, dialect, quiet, transactions};
 
 /// The relay with sessions to both peers.
 struct Between {
     alone: Alone,
+    /// What came along in a post that was looked at.
+    rest: VecDeque<(String, Transaction)>,
     last: usize,
 }
 
@@ -65,7 +69,11 @@ impl Between {
             alone.disk.insert(key, value);
         }
         alone.restart();
-        Self { alone, last: 0 }
+        Self {
+            alone,
+            rest: VecDeque::new(),
+            last: 0,
+        }
     }
 
     /// A peer posts a primitive; it is taken over.
@@ -88,9 +96,15 @@ impl Between {
 
     /// The next transaction that is posted, which must be for this peer.
     fn sent(&mut self, to: &str) -> Transaction {
-        let post = self.alone.acknowledged_post();
-        assert_eq!(post.peer, to, "{post:?}");
-        only(&post)
+        if self.rest.is_empty() {
+            let post = self.alone.acknowledged_post();
+            let all = transactions(&post).into_iter();
+            self.rest
+                .extend(all.map(|transaction| (post.peer.clone(), transaction)));
+        }
+        let (peer, transaction) = self.rest.pop_front().unwrap();
+        assert_eq!(peer, to, "{transaction:?}");
+        transaction
     }
 
     /// A request of r.test, as it reaches a.test.
@@ -115,7 +129,7 @@ impl Between {
     }
 
     fn is_quiet(&self) -> bool {
-        self.alone.posts.is_empty()
+        self.rest.is_empty() && self.alone.posts.is_empty()
     }
 }
 

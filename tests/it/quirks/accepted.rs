@@ -1,5 +1,6 @@
 //! Group A: malformed or unusual output that is accepted.
 
+use crate::support::alone::only;
 use wvgate::home::Event;
 use wvgate::sap::{Posted, Verdict};
 use wvgate::ssp::address::Kind;
@@ -259,9 +260,9 @@ fn a_refusal_whose_connection_is_closed_is_not_repeated() {
     );
     assert_eq!(alone.say(&lost), Verdict::Forbidden);
     let refusal = alone.post();
-    assert_eq!(super::only(&refusal).name, "LoginResponse");
+    assert_eq!(only(&refusal).name, "LoginResponse");
     alone.posted(&refusal, &Posted::Closed);
     alone.pass(30_000);
-    let again = |post: &wvgate::sap::Post| super::only(post).name == "LoginResponse";
+    let again = |post: &wvgate::sap::Post| only(post).name == "LoginResponse";
     assert!(!alone.posts.iter().any(again), "{:?}", alone.posts);
 }

@@ -1,5 +1,6 @@
 //! Group D: what must be written so that the deployed server takes it.
 
+use crate::support::alone::only;
 use wvgate::ssp::envelope::{Transaction, decode_fragment};
 use wvgate::ssp::{Address, Mode, Primitive};
 
@@ -42,7 +43,7 @@ fn the_ids_it_gets_are_plain_ascii() {
         &message(ROB, &user(ALICE)),
     );
     let post = between.alone.acknowledged_post();
-    let sent = super::only(&post);
+    let sent = only(&post);
     assert!(
         sent.id
             .bytes()
@@ -194,7 +195,7 @@ fn an_invitation_says_what_it_is_to() {
         let id = format!("{kind}{}", what.len());
         between.say("r.test", Mode::Request, &id, &invitation(kind, what));
         let post = between.alone.acknowledged_post();
-        let transaction = super::only(&post);
+        let transaction = only(&post);
         if fits {
             assert_eq!(post.peer, "a.test", "{kind} {what}");
             assert!(text(&transaction).contains(&format!("inviteType=\"{kind}\"")));

@@ -120,12 +120,16 @@ impl Alone {
 
 /// The one transaction or setup transaction of a post.
 pub fn only(post: &Post) -> wvgate::ssp::envelope::Transaction {
+    let mut all = transactions(post);
+    assert_eq!(all.len(), 1, "{post:?}");
+    all.remove(0)
+}
+
+/// All transactions of a post.
+pub fn transactions(post: &Post) -> Vec<wvgate::ssp::envelope::Transaction> {
     match scan(&post.body, &Limits::default()).unwrap() {
-        Message::Setup(transaction) => transaction,
-        Message::Session(mut session) => {
-            assert_eq!(session.transactions.len(), 1, "{post:?}");
-            session.transactions.remove(0)
-        }
+        Message::Setup(transaction) => vec![transaction],
+        Message::Session(session) => session.transactions,
     }
 }
 

@@ -136,15 +136,20 @@ impl World {
 
     /// The values of all records under a prefix that a killed node has left.
     pub(crate) fn left_behind(&self, domain: &str, prefix: &str) -> Vec<Value> {
-        let file = rusqlite::Connection::open(self.data(domain).join("wvgate.db")).unwrap();
-        let mut select = file
-            .prepare("SELECT value FROM record WHERE key LIKE ?1 ORDER BY key")
-            .unwrap();
-        let rows = select
-            .query_map([format!("{prefix}%")], |row| row.get::<_, Vec<u8>>(0))
-            .unwrap();
-        rows.map(|row| serde_json::from_slice(&row.unwrap()).unwrap())
-            .collect()
+        let data = self.data(domain);
+        let read = || {
+            let runtime = tokio::runtime::Builder::new_current_thread();
+            let store = wvgate::store::open(&data).unwrap();
+            let mut values = Vec::new();
+            let loaded = wvgate::store::load_all(&store, prefix, |_, value| {
+                values.push(serde_json::from_slice(&value).unwrap());
+                Ok(())
+            });
+            { runtime }.build().unwrap().block_on(loaded).unwrap();
+            values
+        };
+        // Not in the thread of the test, which has a runtime of its own.
+        std::thread::scope(|scope| scope.spawn(read).join().unwrap())
     }
 
     /// What a node has counted. Nothing may be missing, and nothing counted twice.
