@@ -413,12 +413,7 @@ impl Sap {
     ) -> Vec<(Option<Route>, Vec<Address>)> {
         let mut groups: Vec<(Option<Route>, Vec<Address>)> = Vec::new();
         for target in targets {
-            let domain = if target.domain().is_empty() {
-                self.settings.domain.as_str()
-            } else {
-                target.domain()
-            };
-            let route = self.settings.routes.find(domain).cloned();
+            let route = self.route(incoming, &target);
             match groups.iter_mut().find(|(known, _)| *known == route) {
                 Some((_, targets)) => targets.push(target),
                 None => groups.push((route, vec![target])),
@@ -443,6 +438,29 @@ impl Sap {
         groups
     }
 
+    /// Where a target is reached: at his domain; a user's presence where the Service
+    /// Table says that his home domain has it. Whoever is asked by that provider asks
+    /// the home domain.
+    fn route(&self, incoming: &Incoming<'_>, target: &Address) -> Option<Route> {
+        let domain = if target.domain().is_empty() {
+            self.settings.domain.as_str()
+        } else {
+            target.domain()
+        };
+        let routes = &self.settings.routes;
+        let transaction = &incoming.transaction;
+        let asks_presence = matches!(
+            transaction.name.as_ref(),
+            "SubscribeRequest" | "UnsubscribeRequest" | "GetPresenceRequest"
+        );
+        let provider = primitive::facts(&transaction.name)
+            .filter(|_| asks_presence)
+            .and_then(|facts| self.settings.pse.find(facts.leaf, domain))
+            .and_then(|pse| routes.find(pse))
+            .filter(|route| !came_from(incoming, route));
+        provider.or_else(|| routes.find(domain)).cloned()
+    }
+
     /// Makes what must be sent for one group of targets.
     fn send(
         &mut self,
@@ -456,9 +474,8 @@ impl Sap {
         let message = transaction.name == "SendMessageRequest";
         match route {
             None => Err(Status::new(Code::DOMAIN_NOT_SUPPORTED)),
-            Some(Route::Peer(peer)) if matches!(&incoming.origin, Origin::Peer { peer: from, .. } if *from == peer) =>
-            {
-                // Back to where it came from: that is no way forward.
+            // Back to where it came from: that is no way forward.
+            Some(Route::Peer(peer)) if came_from(incoming, &Route::Peer(peer.clone())) => {
                 Err(Status::new(Code::DOMAIN_NOT_SUPPORTED).because(format!("{peer} sent it here")))
             }
             Some(Route::Peer(domain)) => {
@@ -641,6 +658,14 @@ impl Sap {
 enum Send {
     Enqueue(String, Box<Item>),
     Deliver(Element, Box<Delivered>),
+}
+
+/// Whether a route leads back to the peer that sent the request here.
+fn came_from(incoming: &Incoming<'_>, route: &Route) -> bool {
+    match (&incoming.origin, route) {
+        (Origin::Peer { peer: from, .. }, Route::Peer(to)) => from == to,
+        _ => false,
+    }
 }
 
 /// Messages and reports between the same two parties stay in order; so do the
