@@ -161,12 +161,9 @@ impl Sap {
             domain.is_empty() || self.settings.may_speak(peer, domain)
         };
         let user = peek.user.as_ref().filter(|_| !peek.by_server);
-        let named = user
-            .into_iter()
-            .chain(&peek.service)
-            .chain(&peek.sender)
-            .chain(&peek.publishers);
-        if !named.into_iter().all(may) {
+        let named = user.into_iter().chain(&peek.service).chain(&peek.sender);
+        let may_tell = |publisher: &Address| may(publisher) || self.provides(peer, publisher);
+        if !named.into_iter().all(may) || !peek.publishers.iter().all(may_tell) {
             return Some(Code::ADDRESS);
         }
         match (user, &peek.sender) {
@@ -175,6 +172,13 @@ impl Sap {
             }
             _ => None,
         }
+    }
+
+    /// Whether the peer is, or leads to, the provider of a user's presence.
+    fn provides(&self, peer: &Peer, publisher: &Address) -> bool {
+        let pse = self.settings.pse.find("SUBPR", publisher.domain());
+        let route = pse.and_then(|pse| self.settings.routes.find(pse));
+        matches!(route, Some(Route::Peer(via)) if *via == peer.domain)
     }
 
     fn is_loop(&self, peer: &Peer, transaction: &Transaction) -> bool {

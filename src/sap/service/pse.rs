@@ -10,7 +10,8 @@
 //! home domain the request came from.
 //!
 //! What others ask about a user goes to the domain of his address, except for his
-//! presence, which is asked of its provider, wherever an entry names one.
+//! presence, which is asked of its provider, wherever an entry names one; and who leads
+//! to that provider may tell of the user's presence.
 
 use std::collections::BTreeMap;
 
