@@ -3,7 +3,9 @@
 
 mod crossing;
 mod faults;
+mod late;
 mod loops;
+mod story;
 
 use wvgate::ssp::Primitive;
 
@@ -19,7 +21,7 @@ async fn end_process() {
 }
 
 /// The chain with split services. Its service elements may act upon what they get.
-fn split_chain(acts: bool) -> Chain {
+fn split_chain(acts: bool, response_timeout: &'static str) -> Chain {
     Chain::start(Picture {
         relays: &RELAYS,
         ends: &ENDS,
@@ -27,6 +29,7 @@ fn split_chain(acts: bool) -> Chain {
         routes: ROUTES,
         services: SERVICE_TABLE,
         acts,
+        response_timeout,
         dialect: "",
     })
 }

@@ -37,7 +37,7 @@ fn note(hops: &mut Hops, way: Vec<(String, String)>, asks: bool, name: &str) {
 #[test]
 fn between_processes_each_service_crosses_in_both_directions_and_results_return_on_the_way_they_came()
  {
-    let mut chain = split_chain(false);
+    let mut chain = split_chain(false, "30s");
     let mut expected_hops = Hops::new();
     let mut expected: BTreeMap<&str, Vec<Received>> = BTreeMap::new();
     let mut results: BTreeMap<&str, Vec<(u64, String)>> = BTreeMap::new();

@@ -33,6 +33,7 @@ fn cut(dialect: &'static str) {
         ],
         services: &[],
         acts: false,
+        response_timeout: "30s",
         dialect,
     });
     let requests = ["015", "020", "012", "059"];

@@ -33,6 +33,8 @@ pub(crate) struct Picture {
     pub(crate) services: &'static [(&'static str, &'static str, &'static str)],
     /// Whether the service elements act upon what they get.
     pub(crate) acts: bool,
+    /// Everybody's `response_timeout`.
+    pub(crate) response_timeout: &'static str,
     /// Further lines of every dialect.
     pub(crate) dialect: &'static str,
 }
@@ -287,14 +289,15 @@ impl Chain {
     }
 
     fn configure(&self, domain: &str) {
+        let picture = &self.picture;
         let mut text = format!(
             "[node]\ndomain = \"{domain}\"\ndata = \"{}\"\nmappings = \"{}\"\n\
-             [ssp]\nlisten = \"127.0.0.1:{}\"\nplain = true\nresponse_timeout = \"2s\"\n",
+             [ssp]\nlisten = \"127.0.0.1:{}\"\nplain = true\nresponse_timeout = \"{}\"\n",
             self.folder.0.join(domain).display(),
             self.folder.0.join("mappings").display(),
             self.ports[domain],
+            picture.response_timeout,
         );
-        let picture = &self.picture;
         for (_, peer, speaks_for) in picture.links.iter().filter(|(own, ..)| *own == domain) {
             let port = self.way(domain, peer).port;
             text += &super::process::peer_at(peer, port, speaks_for);
