@@ -1,5 +1,5 @@
-//! Each hop of the chain killed, paused, cut off, held up, and cut in the middle of answers while
-//! every service is in use; then several hops at once.
+//! Each hop of the chain killed, paused, cut off, and cut in the middle of answers while every
+//! service is in use; then several hops at once.
 
 use std::time::Duration;
 
@@ -51,11 +51,6 @@ fn each_hop_of_the_chain_paused_in_turn_loses_and_doubles_nothing() {
 #[test]
 fn each_hop_of_the_chain_cut_off_in_turn_loses_and_doubles_nothing() {
     between_hops(Fault::BlackHole).end_of_failures();
-}
-
-#[test]
-fn each_hop_of_the_chain_held_up_in_turn_loses_and_doubles_nothing() {
-    between_hops(Fault::Held).end_of_failures();
 }
 
 #[test]

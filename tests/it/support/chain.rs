@@ -164,7 +164,7 @@ impl Chain {
                 let ends: Vec<String> = self.running.keys().map(|d| self.tail(d)).collect();
                 panic!("still missing: {missing}\n{}", ends.join("\n"));
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(40));
         }
     }
 
