@@ -214,7 +214,12 @@ impl Story {
             let mut once = BTreeSet::new();
             for arrived in arrived(&self.chain, end) {
                 assert!(allowed[end].contains(&arrived), "{arrived:?} at {end}");
-                assert!(once.insert(arrived), "{arrived:?} came twice to {end}");
+                if !once.insert(arrived) {
+                    let mark = format!("zq{}qz", arrived.1);
+                    let all = self.chain.log(end).received.iter();
+                    let all: Vec<_> = all.filter(|r| r.xml.contains(&mark)).collect();
+                    panic!("{arrived:?} came twice to {end}: {all:#?}");
+                }
             }
             let mut results = BTreeSet::new();
             for (token, result) in &self.chain.log(end).results {

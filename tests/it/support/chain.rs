@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use wvgate::ssp::Primitive;
 
-use super::cluster::{Folder, free_port};
+use super::cluster::Folder;
 use super::end::{ACTS, ANSWER, CONFIG, END};
 use super::fault_proxy::FaultProxy;
 
@@ -60,7 +61,7 @@ pub(crate) struct Log {
 pub(crate) struct Chain {
     picture: Picture,
     folder: Folder,
-    ports: BTreeMap<&'static str, u16>,
+    addresses: BTreeMap<&'static str, SocketAddr>,
     ways: BTreeMap<(&'static str, &'static str), FaultProxy>,
     running: BTreeMap<&'static str, Running>,
     logs: BTreeMap<&'static str, Log>,
@@ -90,19 +91,20 @@ impl Chain {
         // Repetitions without the long pauses that the world outside deserves.
         let dialect = format!("retry_step = 100\n{}", picture.dialect);
         std::fs::write(dialects.join("wvgate.toml"), dialect).unwrap();
-        let mut ports = BTreeMap::new();
+        let own = own_address();
+        let mut addresses = BTreeMap::new();
         for (domain, peer, _) in picture.links {
             for domain in [domain, peer] {
-                ports.entry(*domain).or_insert_with(free_port);
+                addresses.entry(*domain).or_insert_with(|| free_at(own));
             }
         }
         let links = picture.links.iter();
-        let ways = links.map(|(from, to, _)| ((*from, *to), FaultProxy::to(ports[to])));
+        let ways = links.map(|(from, to, _)| ((*from, *to), FaultProxy::to(addresses[to])));
         let mut chain = Self {
             ways: ways.collect(),
             picture,
             folder,
-            ports,
+            addresses,
             running: BTreeMap::new(),
             logs: BTreeMap::new(),
             last: 0,
@@ -220,7 +222,7 @@ impl Chain {
         self.running.insert(domain, running);
         self.logs.entry(domain).or_default();
         let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect(("127.0.0.1", self.ports[domain])).is_err() {
+        while TcpStream::connect(self.addresses[domain]).is_err() {
             let ended = self.running.get_mut(domain).unwrap().child.try_wait();
             let ended = ended.unwrap();
             let in_time = ended.is_none() && Instant::now() < deadline;
@@ -292,10 +294,10 @@ impl Chain {
         let picture = &self.picture;
         let mut text = format!(
             "[node]\ndomain = \"{domain}\"\ndata = \"{}\"\nmappings = \"{}\"\n\
-             [ssp]\nlisten = \"127.0.0.1:{}\"\nplain = true\nresponse_timeout = \"{}\"\n",
+             [ssp]\nlisten = \"{}\"\nplain = true\nresponse_timeout = \"{}\"\n",
             self.folder.0.join(domain).display(),
             self.folder.0.join("mappings").display(),
-            self.ports[domain],
+            self.addresses[domain],
             picture.response_timeout,
         );
         for (_, peer, speaks_for) in picture.links.iter().filter(|(own, ..)| *own == domain) {
@@ -322,4 +324,18 @@ impl Chain {
         let from = lines.len().saturating_sub(30);
         format!("--- {domain}\n{}", lines[from..].join("\n"))
     }
+}
+
+/// A loopback address that nobody else uses: while a process is down, no outgoing connection may
+/// take its port.
+fn own_address() -> Ipv4Addr {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, high | 128, low, NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A port of it.
+fn free_at(address: Ipv4Addr) -> SocketAddr {
+    let listener = TcpListener::bind((address, 0)).unwrap();
+    listener.local_addr().unwrap()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use bytes::Bytes;
@@ -35,7 +35,7 @@ pub(crate) struct FaultProxy {
 }
 
 struct Shared {
-    target: u16,
+    target: SocketAddr,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -52,8 +52,8 @@ struct State {
 }
 
 impl FaultProxy {
-    /// A way to a port of this machine, where somebody will listen.
-    pub(crate) fn to(target: u16) -> Self {
+    /// A way to where somebody will listen.
+    pub(crate) fn to(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let state = State {
@@ -149,7 +149,7 @@ impl Shared {
                 continue;
             }
             // Nobody there: the connection ends at once.
-            let Ok(server) = TcpStream::connect(("127.0.0.1", self.target)) else {
+            let Ok(server) = TcpStream::connect(self.target) else {
                 continue;
             };
             let _ = (client.set_nodelay(true), server.set_nodelay(true));
