@@ -104,9 +104,11 @@ const BLOWS: [Blow; 6] = [
     Blow::Between(Fault::AnswerCut),
 ];
 
+/// `WVGATE_TEST_SEED` makes another storm.
 #[test]
 fn several_hops_that_fail_at_once_lose_and_double_nothing() {
-    let mut chance = Chance(std::env::var("SEED").map_or(1, |s| s.parse().unwrap()));
+    let seed = std::env::var("WVGATE_TEST_SEED").map_or(1, |seed| seed.parse().unwrap());
+    let mut chance = Chance(seed);
     let mut story = Story::begin();
     for _ in 0..4 {
         let mut suffering: Vec<(&str, &str, Blow)> = Vec::new();
@@ -128,7 +130,6 @@ fn several_hops_that_fail_at_once_lose_and_double_nothing() {
         }
         story.send(SERVICES);
         std::thread::sleep(Duration::from_millis(chance.below(2500) as u64));
-        println!("{suffering:?}");
         for (hop, before, blow) in suffering {
             match blow {
                 Blow::Killed => story.chain.spawn(hop),
