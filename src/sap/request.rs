@@ -170,12 +170,9 @@ impl Sap {
             domain.is_empty() || self.settings.may_speak(peer, domain)
         };
         let user = peek.user.as_ref().filter(|_| !peek.by_server);
-        let named = user
-            .into_iter()
-            .chain(&peek.service)
-            .chain(&peek.sender)
-            .chain(&peek.publishers);
-        if !named.into_iter().all(may) {
+        let named = user.into_iter().chain(&peek.service).chain(&peek.sender);
+        let may_tell = |publisher: &Address| may(publisher) || self.provides(peer, publisher);
+        if !named.into_iter().all(may) || !peek.publishers.iter().all(may_tell) {
             return Some(Code::ADDRESS);
         }
         match (user, &peek.sender) {
@@ -184,6 +181,13 @@ impl Sap {
             }
             _ => None,
         }
+    }
+
+    /// Whether the peer is, or leads to, the provider of a user's presence.
+    fn provides(&self, peer: &Peer, publisher: &Address) -> bool {
+        let pse = self.settings.pse.find("SUBPR", publisher.domain());
+        let route = pse.and_then(|pse| self.settings.routes.find(pse));
+        matches!(route, Some(Route::Peer(via)) if *via == peer.domain)
     }
 
     fn is_loop(&self, peer: &Peer, transaction: &Transaction) -> bool {
@@ -438,7 +442,7 @@ impl Sap {
     ) -> Vec<(Option<Route>, Vec<Address>)> {
         let mut groups: Vec<(Option<Route>, Vec<Address>)> = Vec::new();
         for target in targets {
-            let route = self.settings.route_to(&target).cloned();
+            let route = self.route(incoming, &target);
             match groups.iter_mut().find(|(known, _)| *known == route) {
                 Some((_, targets)) => targets.push(target),
                 None => groups.push((route, vec![target])),
@@ -465,6 +469,29 @@ impl Sap {
         groups
     }
 
+    /// Where a target is reached: at his domain; a user's presence where the Service
+    /// Table says that his home domain has it. Whoever is asked by that provider asks
+    /// the home domain.
+    fn route(&self, incoming: &Incoming<'_>, target: &Address) -> Option<Route> {
+        let usual = self.settings.route_to(target);
+        let name = incoming.transaction.name.as_ref();
+        if !matches!(
+            name,
+            "SubscribeRequest" | "UnsubscribeRequest" | "GetPresenceRequest"
+        ) {
+            return usual.cloned();
+        }
+        let domain = match target.domain() {
+            "" => self.settings.domain.as_str(),
+            domain => domain,
+        };
+        let provider = primitive::facts(name)
+            .and_then(|facts| self.settings.pse.find(facts.leaf, domain))
+            .and_then(|pse| self.settings.routes.find(pse))
+            .filter(|route| !came_from(incoming, route));
+        provider.or(usual).cloned()
+    }
+
     /// Makes what must be sent for one group of targets.
     fn send(
         &mut self,
@@ -478,9 +505,8 @@ impl Sap {
         let message = transaction.name == "SendMessageRequest";
         match route {
             None => Err(Status::new(Code::DOMAIN_NOT_SUPPORTED)),
-            Some(Route::Peer(peer)) if matches!(&incoming.origin, Origin::Peer { peer: from, .. } if *from == peer) =>
-            {
-                // Back to where it came from: that is no way forward.
+            // Back to where it came from: that is no way forward.
+            Some(Route::Peer(peer)) if came_from(incoming, &Route::Peer(peer.clone())) => {
                 Err(Status::new(Code::DOMAIN_NOT_SUPPORTED).because(format!("{peer} sent it here")))
             }
             Some(Route::Peer(domain)) => {
@@ -670,6 +696,14 @@ impl Sap {
 enum Send {
     Enqueue(String, Box<Item>),
     Deliver(Element, Box<Delivered>),
+}
+
+/// Whether a route leads back to the peer that sent the request here.
+fn came_from(incoming: &Incoming<'_>, route: &Route) -> bool {
+    match (&incoming.origin, route) {
+        (Origin::Peer { peer: from, .. }, Route::Peer(to)) => from == to,
+        _ => false,
+    }
 }
 
 /// Messages and reports between the same two parties stay in order; so do the

@@ -428,7 +428,8 @@ impl Sap {
     }
 
     /// The result of a message whose requestor was told 202 already: a failure
-    /// becomes a delivery report, if one was asked for.
+    /// becomes a delivery report, if one was asked for. That somebody further on has
+    /// no answer is none: he may have delivered it, and then there is a report of that.
     fn report_late(&mut self, number: u64, raw: &str, now: Time) {
         let Some(record) = self.table.get(number) else {
             return;
@@ -437,7 +438,7 @@ impl Sap {
             return;
         };
         let Some(status) = split::status_of(&answer)
-            .filter(|status| status.code != Code::OK && status.code != Code(202))
+            .filter(|status| ![Code::OK, Code(202), Code::TIMEOUT].contains(&status.code))
         else {
             return;
         };

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::element::Time;
 use super::{Count, Effect, Sap};
+use crate::ssp::Code;
 
 /// What a deadline is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -144,7 +145,12 @@ impl Sap {
         state.next_expiry = state.outbox.next_expiry();
         self.write(writes);
         for item in items {
-            self.item_lost(domain, &item, crate::ssp::Code::EXPIRED, now);
+            let code = if item.name == "SendMessageRequest" {
+                Code::EXPIRED
+            } else {
+                Code::TIMEOUT
+            };
+            self.item_lost(domain, &item, code, now);
         }
     }
 

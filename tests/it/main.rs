@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 #![allow(clippy::pedantic)]
 
+mod chain;
 mod cli_commands;
 mod cli_node;
 mod cli_partner;

@@ -7,67 +7,32 @@
 //!                     aside.test      (where everything unknown would go)
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use wvgate::sap::service::PseTable;
 use wvgate::sap::{Element, Route, ServiceSet, Settings};
-use wvgate::ssp::envelope::{Transaction, scan};
+use wvgate::ssp::envelope::scan;
 use wvgate::ssp::primitive::{self, Kind, Routing};
 use wvgate::ssp::xml::Limits;
 use wvgate::ssp::{Address, Code, Mode, Primitive};
 
 use crate::codec_fixtures::{fixtures, transactions};
-use crate::support::world::{Hop, World, peer};
+use crate::support::samples::{HOME, VILLAGE, answers, origin, samples};
+use crate::support::split;
+use crate::support::world::{Hop, World, peer, set};
 
-const HOME: &str = "home.example";
-const VILLAGE: &str = "village.example";
 const WAY: [&str; 4] = [HOME, "one.test", "two.test", VILLAGE];
-
-/// A sample of a primitive, as in the wire profile or with both domains exchanged.
-struct Sample {
-    file: String,
-    mode: Mode,
-    from: String,
-    primitive: Primitive,
-}
-
-fn samples(exchanged: bool) -> Vec<Sample> {
-    let mut samples = Vec::new();
-    for path in fixtures("profile") {
-        let mut text = std::fs::read_to_string(&path).unwrap();
-        if exchanged {
-            text = text
-                .replace(HOME, "\u{1}")
-                .replace(VILLAGE, HOME)
-                .replace('\u{1}', VILLAGE);
-        }
-        let message = scan(&Bytes::from(text), &Limits::default()).unwrap();
-        let (_, parts) = transactions(&message);
-        let transaction = parts[0];
-        samples.push(Sample {
-            file: path.file_stem().unwrap().to_string_lossy().into_owned(),
-            mode: transaction.mode,
-            from: origin(transaction),
-            primitive: transaction.primitive().unwrap(),
-        });
-    }
-    samples
-}
-
-/// The domain that a sample is sent by.
-fn origin(transaction: &Transaction) -> String {
-    let peek = &transaction.peek;
-    let publisher = peek.publishers.first();
-    let from = peek.service.as_ref().or(publisher).or(peek.group.as_ref());
-    from.map_or(String::new(), |address| address.domain().to_owned())
-}
 
 fn chain() -> World {
     // Each home domain's users have their contact lists, messages, ... at the other.
     let mut pse = PseTable::default();
     pse.add(ServiceSet::ALL, HOME, VILLAGE);
     pse.add(ServiceSet::ALL, VILLAGE, HOME);
+    // Others ask about their presence at home.
+    let presence = set(&["SUBPR", "GETPR"]);
+    pse.add(presence, HOME, HOME);
+    pse.add(presence, VILLAGE, VILLAGE);
     let end = |own: &str, next: &str, other: &str| {
         let mut settings = Settings::new(own)
             .with_peer(peer(next, &[other]))
@@ -75,6 +40,7 @@ fn chain() -> World {
             .with_route("*", Route::Peer(next.into()));
         // At home one asks the PSE; the PSE of the other's users is here.
         settings.pse.add(ServiceSet::ALL, own, other);
+        settings.pse.add(presence, own, own);
         settings
     };
     let mut one = Settings::new("one.test")
@@ -121,25 +87,6 @@ fn other(domain: &str) -> &'static str {
     if domain == HOME { VILLAGE } else { HOME }
 }
 
-/// Samples of answers by the name of the request; a bare status answers the rest.
-fn answers(samples: &[Sample]) -> BTreeMap<String, Primitive> {
-    let mut answers = BTreeMap::new();
-    for sample in samples
-        .iter()
-        .filter(|sample| sample.mode == Mode::Response)
-    {
-        let request = match sample.primitive.name() {
-            "LeaveGroupIndication" => "LeaveGroupRequest".to_owned(),
-            "MessageDelivered" => "NewMessage".to_owned(),
-            // Comes later, as a notice; the request is answered by a bare status.
-            "InviteResponse" => continue,
-            name => name.replace("Response", "Request"),
-        };
-        answers.entry(request).or_insert(sample.primitive.clone());
-    }
-    answers
-}
-
 /// Sends every sample of a request, and gives the names of those that crossed.
 fn cross(exchanged: bool) -> BTreeSet<String> {
     let samples = samples(exchanged);
@@ -147,10 +94,8 @@ fn cross(exchanged: bool) -> BTreeSet<String> {
     let mut world = chain();
     let mut crossed = BTreeSet::new();
     for sample in &samples {
-        let name = sample.primitive.name();
-        let facts = primitive::facts(name).unwrap();
-        let passed_on = facts.routing != Routing::Hop && name != "GetServiceRequest";
-        if sample.mode != Mode::Request || facts.kind != Kind::Request || !passed_on {
+        let name = sample.name();
+        if !sample.is_request() {
             continue;
         }
         let to = other(&sample.from);
@@ -210,42 +155,102 @@ fn every_notice_crosses_in_both_directions() {
         let mut world = chain();
         let mut crossed = BTreeSet::new();
         for sample in samples(exchanged) {
-            let name = sample.primitive.name();
-            let facts = primitive::facts(name).unwrap();
-            if facts.kind != Kind::Notice || facts.routing == Routing::Hop {
+            let (name, from) = (sample.name(), &sample.from);
+            if !sample.is_notice() {
                 continue;
             }
-            // One sample is the answer to a request: there it names nobody.
-            let Some(from) = sender(&sample) else {
-                continue;
-            };
-            let to = other(&from);
+            let to = other(from);
             world.node(to).delivered.clear();
             world.hops.clear();
-            world.request(&from, &sample.primitive);
+            world.request(from, &sample.primitive);
             world.run(30_000);
             let delivered = &world.node(to).delivered;
             assert_eq!(delivered.len(), 1, "{}", sample.file);
             assert_eq!(delivered[0].primitive, sample.primitive, "{}", sample.file);
             let hops = seen(&world.hops, Mode::Request, name);
-            assert_eq!(hops, way(&from), "{}", sample.file);
+            assert_eq!(hops, way(from), "{}", sample.file);
             crossed.insert(name.to_owned());
         }
-        let notices = [
-            "DeliveryStatusReport",
-            "GroupChangeNotice",
-            "InviteResponse",
-            "LeaveGroupIndication",
-            "PresenceNotification",
-        ];
-        assert_eq!(crossed, notices.map(str::to_owned).into());
+        assert_eq!(crossed, NOTICES.map(str::to_owned).into());
     }
 }
 
-/// Who sends a notice: where its requestor, publisher or group is.
-fn sender(sample: &Sample) -> Option<String> {
-    (!sample.from.is_empty() && sample.file != "029-LeaveGroupIndication-Response")
-        .then(|| sample.from.clone())
+/// The chain whose services are split between the domains behind it, and what crossed it: the
+/// names of requests and notices, each seen at its provider only.
+fn cross_split(exchanged: bool) -> BTreeSet<String> {
+    let samples = split::samples(exchanged);
+    let answers = answers(&samples);
+    let domains = split::ENDS.into_iter().chain(split::RELAYS);
+    let aside = Settings::new(split::ASIDE).with_peer(peer(split::ONE, &[HOME, VILLAGE]));
+    let mut world = World::new(domains.map(split::settings).chain([aside]));
+    let mut crossed = BTreeSet::new();
+    for sample in samples.iter().filter(|s| s.is_request() || s.is_notice()) {
+        let (file, name) = (&sample.file, sample.name());
+        let (from, to) = (split::sender(sample), split::provider(sample));
+        let answer = answers.get(name).cloned();
+        let answer = answer.unwrap_or(Primitive::status(Code::OK));
+        for end in split::ENDS {
+            world.node(end).answer = None;
+            world.node(end).delivered.clear();
+        }
+        world.node(&to).answer = Some(answer.clone());
+        world.hops.clear();
+        if sample.is_request() {
+            assert_eq!(world.ask(from, &sample.primitive), answer, "{file}");
+        } else {
+            world.request(from, &sample.primitive);
+            world.run(30_000);
+        }
+        for end in split::ENDS {
+            let delivered = world.node(end).delivered.iter();
+            let primitives: Vec<_> = delivered.map(|d| d.primitive.clone()).collect();
+            let wanted = (end == to).then(|| sample.primitive.clone());
+            assert_eq!(primitives, Vec::from_iter(wanted), "{file} at {end}");
+        }
+        let there = split::way(from, &to);
+        assert_eq!(seen(&world.hops, Mode::Request, name), there, "{file}");
+        if sample.is_request() {
+            let back = seen(&world.hops, Mode::Response, answer.name());
+            assert_eq!(back, split::way(&to, from), "{file}");
+        }
+        let strayed = world.hops.iter().any(|hop| hop.to == split::ASIDE);
+        assert!(!strayed, "{file}");
+        if from != to {
+            crossed.insert(name.to_owned());
+        }
+    }
+    crossed
+}
+
+const NOTICES: [&str; 5] = [
+    "DeliveryStatusReport",
+    "GroupChangeNotice",
+    "InviteResponse",
+    "LeaveGroupIndication",
+    "PresenceNotification",
+];
+
+#[test]
+fn with_services_split_between_domains_each_request_finds_its_provider_and_its_result_the_way_back()
+{
+    let all: BTreeSet<String> = passed_on()
+        .into_iter()
+        .chain(NOTICES.map(str::to_owned))
+        .collect();
+    assert_eq!(cross_split(false), all);
+    // In the opposite direction what the village provides to its own users stays there.
+    let stays = [
+        "BlockEntityRequest",
+        "ForwardMessageRequest",
+        "GetBlockedListRequest",
+        "GetMessageListRequest",
+        "GetMessageRequest",
+        "RejectMessageRequest",
+        "SetDeliveryMethodRequest",
+    ];
+    let crossed = cross_split(true);
+    let stayed: Vec<&String> = all.difference(&crossed).collect();
+    assert_eq!(stayed, stays);
 }
 
 #[test]

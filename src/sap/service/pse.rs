@@ -8,6 +8,10 @@
 //! a domain that is asked takes itself for the provider, whoever passed the
 //! request on; so a chain ends where the entries end, and never runs back to the
 //! home domain the request came from.
+//!
+//! What others ask about a user goes to the domain of his address, except for his
+//! presence, which is asked of its provider, wherever an entry names one; and who leads
+//! to that provider may tell of the user's presence.
 
 use std::collections::BTreeMap;
 
@@ -31,8 +35,8 @@ impl PseTable {
 
     /// The domain that provides a function (a leaf's name) to users of `home`.
     pub fn find(&self, leaf: &str, home: &str) -> Option<&str> {
-        let leaf = ServiceSet::named(leaf)?;
         let entries = self.0.get(home)?;
+        let leaf = ServiceSet::named(leaf)?;
         let (_, pse) = entries
             .iter()
             .find(|(functions, _)| functions.includes(leaf))?;

@@ -4,10 +4,15 @@
 #![allow(dead_code)]
 
 pub mod alone;
+pub(crate) mod chain;
 pub(crate) mod cluster;
+pub(crate) mod end;
+pub(crate) mod fault_proxy;
 pub mod peer;
 pub(crate) mod process;
 pub mod prosody;
+pub mod samples;
 pub mod script;
+pub mod split;
 pub mod world;
 pub mod xmpp_user;

@@ -197,7 +197,8 @@ pub(crate) fn peer_at(domain: &str, port: u16, speaks_for: &[&str]) -> String {
     )
 }
 
-fn plan(file: &std::path::Path) -> Plan {
+/// What a configuration file makes of a node.
+pub(crate) fn plan(file: &std::path::Path) -> Plan {
     let loaded = Config::load(file, Vec::new()).unwrap_or_else(|error| panic!("{error}"));
     Plan::new(&loaded.config, &loaded.located).unwrap_or_else(|error| panic!("{error}"))
 }

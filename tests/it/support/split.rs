@@ -1,0 +1,179 @@
+//! Domains whose services complement each other, with two relays between them.
+//!
+//! ```text
+//! home.example — one.test — two.test — village.example    IM, content
+//!                    \          \
+//!                     \          pse.example              presence, groups, contact lists
+//!                      aside.test                         where everything unknown would go
+//! ```
+//!
+//! Users of the village have their presence, groups and contact lists at the third domain, so
+//! the village is at the beginning of a route to a provider (WVFF, section 11, figure 4) as well
+//! as at the end of one. Users of the home domain keep their own things at both, while others
+//! ask about them at home (figure 3).
+
+use wvgate::sap::{Element, Route, ServiceSet, Settings};
+use wvgate::ssp::Mode;
+use wvgate::ssp::envelope::Transaction;
+use wvgate::ssp::primitive::{self, Routing};
+
+use super::samples::{self, Sample};
+use super::world::peer;
+
+pub use super::samples::{HOME, VILLAGE};
+pub const PSE: &str = "pse.example";
+pub const ONE: &str = "one.test";
+pub const TWO: &str = "two.test";
+pub const ASIDE: &str = "aside.test";
+pub const RELAYS: [&str; 2] = [ONE, TWO];
+pub const ENDS: [&str; 3] = [HOME, VILLAGE, PSE];
+
+/// Function, home domain, provider: the same at every domain.
+pub const SERVICE_TABLE: &[(&str, &str, &str)] = &[
+    ("*", HOME, VILLAGE),
+    ("PresenceFeat", HOME, PSE),
+    ("ContactListFeat", HOME, PSE),
+    ("SUBPR", HOME, HOME),
+    ("GETPR", HOME, HOME),
+    ("PresenceFeat", VILLAGE, PSE),
+    ("ContactListFeat", VILLAGE, PSE),
+    ("CommonFeat", VILLAGE, HOME),
+    ("ProfileFunc", VILLAGE, HOME),
+];
+
+/// A domain, its peer, and for whom that may speak besides itself.
+pub const LINKS: &[(&str, &str, &[&str])] = &[
+    (HOME, ONE, &[VILLAGE, PSE]),
+    (ONE, HOME, &[]),
+    (ONE, TWO, &[VILLAGE, PSE]),
+    (ONE, ASIDE, &[]),
+    (TWO, ONE, &[HOME]),
+    (TWO, VILLAGE, &[]),
+    // It tells of the presence of the village's users, to users of the village too, because
+    // the Service Table says so.
+    (TWO, PSE, &[]),
+    (VILLAGE, TWO, &[HOME, PSE]),
+    (PSE, TWO, &[HOME, VILLAGE]),
+];
+
+/// A domain, the target, and the peer that leads there.
+pub const ROUTES: &[(&str, &str, &str)] = &[
+    (HOME, "*", ONE),
+    (ONE, VILLAGE, TWO),
+    (ONE, PSE, TWO),
+    (ONE, "*", ASIDE),
+    (TWO, HOME, ONE),
+    (VILLAGE, "*", TWO),
+    (PSE, "*", TWO),
+];
+
+/// The SAP's settings at one of the domains.
+pub fn settings(domain: &str) -> Settings {
+    let mut settings = Settings::new(domain);
+    for (_, to, speaks_for) in LINKS.iter().filter(|(own, ..)| *own == domain) {
+        settings = settings.with_peer(peer(to, speaks_for));
+    }
+    for (_, to, via) in ROUTES.iter().filter(|(own, ..)| *own == domain) {
+        settings = settings.with_route(to, Route::Peer((*via).to_owned()));
+    }
+    if ENDS.contains(&domain) {
+        settings = settings.with_route(domain, Route::Local(Element::Home));
+    }
+    for (function, home, pse) in SERVICE_TABLE {
+        let functions = ServiceSet::named(function).unwrap();
+        settings.pse.add(functions, home, pse);
+    }
+    settings
+}
+
+/// The hops from one end to another.
+pub fn way(from: &str, to: &str) -> Vec<(String, String)> {
+    let to_middle = |end: &str| match end {
+        HOME => vec![HOME, ONE, TWO],
+        VILLAGE => vec![VILLAGE, TWO],
+        _ => vec![PSE, TWO],
+    };
+    if from == to {
+        return Vec::new();
+    }
+    let (mut way, back) = (to_middle(from), to_middle(to));
+    way.extend(back.iter().rev().skip(1));
+    way.windows(2)
+        .map(|hop| (hop[0].to_owned(), hop[1].to_owned()))
+        .collect()
+}
+
+/// The samples, told between these domains.
+pub fn samples(exchanged: bool) -> Vec<Sample> {
+    samples::samples(exchanged)
+        .into_iter()
+        .map(|sample| {
+            let text = samples::text(&sample.file, exchanged);
+            Sample::read(&sample.file, split(&sample, text))
+        })
+        .collect()
+}
+
+/// One sample, told between these domains.
+pub fn sample(file: &str, exchanged: bool, change: impl Fn(String) -> String) -> Sample {
+    let text = change(samples::text(file, exchanged));
+    let sample = Sample::read(file, text.clone());
+    Sample::read(file, split(&sample, text))
+}
+
+/// The village's groups are at the third domain (an id carries the provider's domain), and what
+/// comes from them, or from the provider of the village's presence, comes from there.
+fn split(sample: &Sample, text: String) -> String {
+    let mut text = text;
+    for group in ["party", "reading", "club"] {
+        text = text.replace(&format!("/{group}@{VILLAGE}"), &format!("/{group}@{PSE}"));
+    }
+    let from_group = matches!(
+        sample.name(),
+        "SendMessageRequest" | "LeaveGroupIndication" | "GroupChangeNotice"
+    ) && text.contains(PSE);
+    let from_provider = matches!(
+        sample.name(),
+        "PresenceNotification" | "PresenceAuthRequest"
+    );
+    if sample.mode == Mode::Request && sample.from == VILLAGE && (from_group || from_provider) {
+        text = text.replace(&format!("wv:@{VILLAGE}"), &format!("wv:@{PSE}"));
+    }
+    text
+}
+
+/// Who sends a sample: the presence of the village's users is told by its provider.
+pub fn sender(sample: &Sample) -> &str {
+    match sample.name() {
+        "PresenceNotification" if sample.from == VILLAGE => PSE,
+        _ => &sample.from,
+    }
+}
+
+/// Where a sample must arrive, as the picture says it.
+pub fn provider(sample: &Sample) -> String {
+    let facts = primitive::facts(sample.name()).unwrap();
+    let peek = Transaction::new(Mode::Request, "1", &sample.primitive).peek;
+    let domain = |address: Option<&wvgate::ssp::Address>| address.unwrap().domain().to_owned();
+    match facts.routing {
+        Routing::Group => domain(peek.group.as_ref()),
+        Routing::Subject => domain(peek.subject.as_ref()),
+        Routing::Service => domain(peek.about.as_ref()),
+        Routing::Recipients => {
+            let target = domain(peek.recipients.first().or(peek.users.first()));
+            let asks_presence = facts.family == "presence" && !sample.is_notice();
+            if asks_presence && target == VILLAGE {
+                PSE.to_owned()
+            } else {
+                target
+            }
+        }
+        Routing::Requestor => match (facts.family, sample.from.as_str()) {
+            ("contact_list" | "presence_admin", _) => PSE.to_owned(),
+            (_, HOME) => VILLAGE.to_owned(),
+            ("common" | "profile", _) => HOME.to_owned(),
+            (_, own) => own.to_owned(),
+        },
+        Routing::Hop => panic!("{} goes nowhere", sample.file),
+    }
+}
