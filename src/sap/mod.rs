@@ -17,6 +17,7 @@ pub mod effect;
 pub mod element;
 mod express;
 mod handshake;
+mod hop;
 mod message_ids;
 pub mod outbox;
 mod peer;
@@ -36,6 +37,7 @@ mod tests;
 mod timers;
 pub mod transaction;
 mod understood;
+mod upkeep;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
+use super::Sap;
 use super::element::Time;
 use super::outbox::Outbox;
 use super::session::{Initiator, Responder, SessionRecord};
-use super::{Effect, Sap};
 
 /// A session and whether it may be used for sending: not before the peer has
 /// acknowledged the step that tells it our session id.
@@ -203,68 +203,5 @@ impl Sap {
                 ttl: session.record.ttl,
             })
             .collect()
-    }
-
-    /// Ends one session, or all of a peer, on this side.
-    pub fn drop_sessions(&mut self, domain: &str) -> usize {
-        let Some(state) = self.peers.get_mut(domain) else {
-            return 0;
-        };
-        let dropped = std::mem::take(&mut state.sessions);
-        self.write(dropped.iter().map(|session| session.record.delete()));
-        if !dropped.is_empty() {
-            self.effect(Effect::PeerState(domain.to_owned(), false));
-        }
-        dropped.len()
-    }
-
-    pub(super) fn drop_session(&mut self, domain: &str, own_id: &str) {
-        let Some(state) = self.peers.get_mut(domain) else {
-            return;
-        };
-        let Some(at) = state
-            .sessions
-            .iter()
-            .position(|session| session.record.own_id == own_id)
-        else {
-            return;
-        };
-        let session = state.sessions.remove(at);
-        let none_left = state.ready_session().is_none();
-        if none_left {
-            let settings = self.settings.peers.get(domain);
-            state.wanted |= settings.is_some_and(|peer| peer.connect_always);
-        }
-        self.effect(Effect::Write(session.record.delete()));
-        if none_left {
-            self.effect(Effect::PeerState(domain.to_owned(), false));
-        }
-    }
-
-    pub(super) fn expire_sessions(&mut self, domain: &str, now: Time) {
-        if !self
-            .settings
-            .peers
-            .get(domain)
-            .is_some_and(|peer| peer.dialect.sessions_expire)
-        {
-            return;
-        }
-        let ended: Vec<String> = self.peers.get(domain).map_or_else(Vec::new, |state| {
-            state
-                .sessions
-                .iter()
-                .filter(|s| s.ends_at() <= now)
-                .map(|s| s.record.own_id.clone())
-                .collect()
-        });
-        for own_id in ended {
-            tracing::info!(
-                ssp.peer = domain,
-                ssp.session = own_id,
-                "session was idle for its time to live and ends"
-            );
-            self.drop_session(domain, &own_id);
-        }
     }
 }

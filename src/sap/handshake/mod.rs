@@ -1,13 +1,19 @@
-//! Drives the handshakes of all peers (wire profile, 6.5 to 6.9).
+//! Drives the handshakes of all peers (wire profile, 6.5 to 6.9): ours
+//! ([`initiating`]), theirs ([`responding`]), and what both have in common.
+
+mod initiating;
+mod responding;
+mod steps;
+
+use initiating::{BACK_OFF, LONGEST_BACK_OFF, MAX_REDIRECTS};
+use responding::ONCE_A_MINUTE;
 
 use super::element::Time;
-use super::posting::PendingStep;
 use super::receive::Verdict;
-use super::session::{Failure, Initiator, Progress, Responder, SessionRecord, Step};
-use super::{Count, Effect, Peer, Posted, Sap};
+use super::session::{Failure, Progress, SessionRecord, Step};
+use super::{Count, Effect, Peer, Sap};
 use crate::ssp::envelope::Transaction;
-use crate::ssp::primitive::session::LoginResponse;
-use crate::ssp::{Address, Code, Mode, Primitive, Status};
+use crate::ssp::{Address, Mode, Primitive};
 
 /// Which handshake of a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,80 +24,7 @@ pub(super) enum Role {
     Responder(String),
 }
 
-/// Handshakes one peer may have open at once; glare needs two.
-const MAX_RESPONDERS: usize = 8;
-/// First back-off after a failed handshake and its longest (6.6).
-const BACK_OFF: u64 = 10_000;
-const LONGEST_BACK_OFF: u64 = 600_000;
-/// Redirects followed in a row (6.8).
-const MAX_REDIRECTS: u32 = 3;
-/// Between two resets of a peer's lost session, or two handshakes in place of an
-/// abandoned one (6.7).
-const ONCE_A_MINUTE: u64 = 60_000;
-/// A session may be used so long before the step that tells its id (6.6, I3).
-const HOLD: u64 = 5_000;
-
 impl Sap {
-    /// Sees to it that a session comes about even if there is nothing to send.
-    pub(super) fn want_session(&mut self, domain: &str, now: Time) {
-        if let Some(state) = self.peers.get_mut(domain) {
-            state.wanted = state.ready_session().is_none();
-        }
-        self.connect(domain, now);
-        self.schedule_peer(domain, now);
-    }
-
-    /// Opens a handshake unless one is open, a session stands, or it is too early.
-    pub fn connect(&mut self, domain: &str, now: Time) {
-        let Some(peer) = self.peer_settings(domain) else {
-            return;
-        };
-        let Some(state) = self.peers.get_mut(domain) else {
-            return;
-        };
-        let busy = state.initiator.is_some()
-            || !state.responders.is_empty()
-            || state.ready_session().is_some();
-        if busy || now < state.login_not_before {
-            return;
-        }
-        self.initiate(&peer, now);
-    }
-
-    fn initiate(&mut self, peer: &Peer, now: Time) {
-        let settings = self.settings.clone();
-        let (initiator, step) = Initiator::start(
-            &settings.domain,
-            peer,
-            settings.session_ttl,
-            settings.handshake_timeout,
-            &mut self.random,
-            now,
-        );
-        tracing::info!(
-            ssp.peer = peer.domain,
-            ssp.transaction = initiator.id,
-            "opening a session"
-        );
-        if let Some(state) = self.peers.get_mut(&peer.domain) {
-            state.initiator = Some(initiator);
-        }
-        self.send_step(&peer.domain, Role::Initiator, step, now);
-        self.schedule_peer(&peer.domain, now);
-    }
-
-    fn send_step(&mut self, domain: &str, role: Role, step: Step, now: Time) {
-        self.post_step(
-            PendingStep {
-                peer: domain.to_owned(),
-                role,
-                step,
-                attempt: 0,
-            },
-            now,
-        );
-    }
-
     /// A setup message of a peer.
     pub(super) fn setup(
         &mut self,
@@ -200,42 +133,6 @@ impl Sap {
         Verdict::Accepted
     }
 
-    fn first_step(
-        &mut self,
-        peer: &Peer,
-        id: &str,
-        token: &crate::ssp::primitive::session::SendSecretToken,
-        now: Time,
-    ) -> Verdict {
-        let settings = self.settings.clone();
-        let Some(state) = self.peers.get_mut(&peer.domain) else {
-            return Verdict::Forbidden;
-        };
-        if let Some(responder) = state.responders.iter().find(|responder| responder.id == id) {
-            let progress = responder.token_again(token, now);
-            self.progress(peer, Role::Responder(id.to_owned()), progress, now);
-            return Verdict::Accepted;
-        }
-        if state.responders.len() >= MAX_RESPONDERS {
-            tracing::warn!(ssp.peer = peer.domain, "too many handshakes open");
-            return Verdict::Busy(Some(10_000));
-        }
-        let times = (settings.session_ttl, settings.handshake_timeout);
-        let (responder, step) = Responder::start(
-            &settings.domain,
-            peer,
-            id,
-            token,
-            times,
-            &mut self.random,
-            now,
-        );
-        state.responders.push(responder);
-        self.send_step(&peer.domain, Role::Responder(id.to_owned()), step, now);
-        self.schedule_peer(&peer.domain, now);
-        Verdict::Accepted
-    }
-
     fn progress(&mut self, peer: &Peer, role: Role, progress: Progress, now: Time) {
         match progress {
             Progress::Wait => {}
@@ -296,76 +193,6 @@ impl Sap {
             self.services_up(domain, now);
         }
         self.pump(domain, now);
-    }
-
-    /// The fate of a posted step.
-    pub(super) fn step_posted(&mut self, mut pending: PendingStep, outcome: &Posted, now: Time) {
-        let Some(peer) = self.peer_settings(&pending.peer) else {
-            return;
-        };
-        if !self.role_is_alive(&pending) {
-            return;
-        }
-        let why = match outcome {
-            Posted::Acknowledged => {
-                // Step 6 acknowledged: the peer knows our session id.
-                if let (Role::Responder(id), 6) = (&pending.role, pending.step.number) {
-                    self.responder_done(&peer.domain, id, now);
-                }
-                return;
-            }
-            // Unlike a closed connection these are not a matter of timing.
-            Posted::Refused {
-                status: status @ (400 | 403 | 413 | 415),
-                ..
-            } => {
-                pending.attempt = usize::MAX;
-                format!("HTTP {status}")
-            }
-            Posted::Refused { status, .. } => format!("HTTP {status}"),
-            Posted::Closed => "connection closed without an answer".to_owned(),
-            Posted::Failed(why) => why.clone(),
-        };
-        let Some(wait) = peer.dialect.handshake_retries.get(pending.attempt).copied() else {
-            let failure = Failure::NotAcknowledged {
-                step: pending.step.number,
-                why,
-            };
-            return self.handshake_failed(&peer, &pending.role.clone(), &failure, now);
-        };
-        pending.attempt += 1;
-        pending.step.at = now.plus_millis(wait);
-        self.post_step(pending, now);
-    }
-
-    fn responder_done(&mut self, domain: &str, id: &str, now: Time) {
-        let Some(state) = self.peers.get_mut(domain) else {
-            return;
-        };
-        let was_up = state.ready_session().is_some();
-        let Some(at) = state.responders.iter().position(|r| r.id == id) else {
-            return;
-        };
-        let responder = state.responders.remove(at);
-        if let Some(session) = responder.session().and_then(|own| state.session_mut(own)) {
-            session.ready = true;
-        }
-        self.session_ready(domain, was_up, now);
-    }
-
-    /// Whether the step still waits for its answer.
-    pub(super) fn role_is_alive(&self, pending: &PendingStep) -> bool {
-        self.peers
-            .get(&pending.peer)
-            .is_some_and(|state| match &pending.role {
-                Role::Initiator => state.initiator.as_ref().is_some_and(|initiator| {
-                    initiator.id == pending.step.id && initiator.awaits(pending.step.number)
-                }),
-                Role::Responder(id) => state
-                    .responders
-                    .iter()
-                    .any(|responder| responder.id == *id && responder.awaits(pending.step.number)),
-            })
     }
 
     pub(super) fn expire_handshakes(&mut self, domain: &str, now: Time) {
@@ -476,52 +303,6 @@ impl Sap {
         self.schedule_peer(&peer.domain, now);
     }
 
-    /// Tells a peer that keeps using a session we have lost to forget it
-    /// (deployed-server, section 4), and logs in ourselves.
-    pub(super) fn reset_lost_session(&mut self, domain: &str, session: &str, now: Time) {
-        let Some(state) = self.peers.get_mut(domain) else {
-            return;
-        };
-        if state
-            .last_reset
-            .is_some_and(|last| now.since(last) < ONCE_A_MINUTE)
-        {
-            return;
-        }
-        state.last_reset = Some(now);
-        let number = session.split('@').next().unwrap_or_default().to_owned();
-        let primitive = LoginResponse {
-            session: None,
-            time_to_live: Some(0),
-            status: Status::new(Code::INVALID_SESSION),
-            redirects: None,
-        };
-        tracing::info!(
-            ssp.peer = domain,
-            ssp.session = session,
-            "telling the peer to forget a session that we have lost"
-        );
-        self.post_once(
-            domain,
-            &Step {
-                number: 6,
-                mode: Mode::Response,
-                id: number,
-                primitive: primitive.into(),
-                at: now,
-            },
-        );
-        self.want_session(domain, now);
-    }
-
-    /// Whether the peer may use a session before its last step has reached us.
-    pub(super) fn awaits_last_step(&self, domain: &str, now: Time) -> bool {
-        self.peers
-            .get(domain)
-            .and_then(|state| state.initiator.as_ref())
-            .is_some_and(|initiator| initiator.just_logged_in(now, HOLD))
-    }
-
     /// The peer with an open handshake of this transaction id. `LoginResponse` does
     /// not say who sends it; if it brings a session id, that has the peer's domain,
     /// which tells apart peers that number their handshakes alike.
@@ -554,34 +335,5 @@ impl Sap {
             .iter()
             .find(|(_, state)| owns(state))
             .map(|(domain, _)| domain.clone())
-    }
-
-    /// Our handshake with a peer; step 2 is matched by domain only.
-    fn initiator(&mut self, domain: &str) -> Option<&mut Initiator> {
-        self.peers.get_mut(domain)?.initiator.as_mut()
-    }
-
-    fn initiator_of(
-        &mut self,
-        domain: &str,
-        id: &str,
-    ) -> Option<(&mut Initiator, &mut super::Random)> {
-        let initiator = self
-            .peers
-            .get_mut(domain)?
-            .initiator
-            .as_mut()
-            .filter(|initiator| initiator.id == id)?;
-        Some((initiator, &mut self.random))
-    }
-
-    fn responder_of(
-        &mut self,
-        domain: &str,
-        id: &str,
-    ) -> Option<(&mut Responder, &mut super::Random)> {
-        let responders = &mut self.peers.get_mut(domain)?.responders;
-        let responder = responders.iter_mut().find(|responder| responder.id == id)?;
-        Some((responder, &mut self.random))
     }
 }

@@ -1,0 +1,91 @@
+//! Handshakes that we open (wire profile, 6.6 and 6.8).
+
+use super::Role;
+use crate::sap::element::Time;
+use crate::sap::session::Initiator;
+use crate::sap::{Peer, Random, Sap};
+
+/// First back-off after a failed handshake and its longest (6.6).
+pub(super) const BACK_OFF: u64 = 10_000;
+pub(super) const LONGEST_BACK_OFF: u64 = 600_000;
+/// Redirects followed in a row (6.8).
+pub(super) const MAX_REDIRECTS: u32 = 3;
+/// A session may be used so long before the step that tells its id (6.6, I3).
+const HOLD: u64 = 5_000;
+
+impl Sap {
+    /// Sees to it that a session comes about even if there is nothing to send.
+    pub(in crate::sap) fn want_session(&mut self, domain: &str, now: Time) {
+        if let Some(state) = self.peers.get_mut(domain) {
+            state.wanted = state.ready_session().is_none();
+        }
+        self.connect(domain, now);
+        self.schedule_peer(domain, now);
+    }
+
+    /// Opens a handshake unless one is open, a session stands, or it is too early.
+    pub fn connect(&mut self, domain: &str, now: Time) {
+        let Some(peer) = self.peer_settings(domain) else {
+            return;
+        };
+        let Some(state) = self.peers.get_mut(domain) else {
+            return;
+        };
+        let busy = state.initiator.is_some()
+            || !state.responders.is_empty()
+            || state.ready_session().is_some();
+        if busy || now < state.login_not_before {
+            return;
+        }
+        self.initiate(&peer, now);
+    }
+
+    fn initiate(&mut self, peer: &Peer, now: Time) {
+        let settings = self.settings.clone();
+        let (initiator, step) = Initiator::start(
+            &settings.domain,
+            peer,
+            settings.session_ttl,
+            settings.handshake_timeout,
+            &mut self.random,
+            now,
+        );
+        tracing::info!(
+            ssp.peer = peer.domain,
+            ssp.transaction = initiator.id,
+            "opening a session"
+        );
+        if let Some(state) = self.peers.get_mut(&peer.domain) {
+            state.initiator = Some(initiator);
+        }
+        self.send_step(&peer.domain, Role::Initiator, step, now);
+        self.schedule_peer(&peer.domain, now);
+    }
+
+    /// Whether the peer may use a session before its last step has reached us.
+    pub(in crate::sap) fn awaits_last_step(&self, domain: &str, now: Time) -> bool {
+        self.peers
+            .get(domain)
+            .and_then(|state| state.initiator.as_ref())
+            .is_some_and(|initiator| initiator.just_logged_in(now, HOLD))
+    }
+
+    /// Our handshake with a peer; step 2 is matched by domain only.
+    pub(super) fn initiator(&mut self, domain: &str) -> Option<&mut Initiator> {
+        self.peers.get_mut(domain)?.initiator.as_mut()
+    }
+
+    pub(super) fn initiator_of(
+        &mut self,
+        domain: &str,
+        id: &str,
+    ) -> Option<(&mut Initiator, &mut Random)> {
+        let initiator = self
+            .peers
+            .get_mut(domain)?
+            .initiator
+            .as_mut()
+            .filter(|initiator| initiator.id == id)?;
+        Some((initiator, &mut self.random))
+    }
+}

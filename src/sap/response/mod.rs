@@ -1,0 +1,257 @@
+//! Results: back along the Transaction Table (wire profile, 7.3 to 7.5); what
+//! happens without one is in [`deadlines`].
+
+mod deadlines;
+
+use super::element::{Element, RequestId, Time};
+use super::outbox::Item;
+use super::report::is_reported_on;
+use super::request::fingerprint;
+use super::transaction::{Origin, Place, State};
+use super::{Count, Effect, Peer, Sap, express, split, timers};
+use crate::ssp::envelope::{Transaction, decode_fragment};
+use crate::ssp::primitive::{self, Kind};
+use crate::ssp::{Address, Code, Mode, Primitive};
+
+/// Answered requests remembered at most, whatever the duplicate window: bounds the
+/// memory of a busy relay to some hundred megabytes. Our choice.
+const MAX_REMEMBERED: usize = 250_000;
+
+impl Sap {
+    /// A transaction in mode Response from a peer.
+    pub(super) fn peer_response(&mut self, peer: &Peer, transaction: &Transaction, now: Time) {
+        let place = Place::Peer {
+            peer: peer.domain.clone(),
+            id: transaction.id.clone(),
+        };
+        // Some peers send reports under the id of the message they are about.
+        if matches!(
+            transaction.name.as_ref(),
+            "DeliveryStatusReport" | "InviteResponse"
+        ) {
+            // Several may come under one id; the same one comes again if our
+            // acknowledgement was lost.
+            let mut report = transaction.clone();
+            report.mode = Mode::Request;
+            report.id = format!("{}/{:016x}", transaction.id, fingerprint(transaction));
+            return self.peer_request(peer, "", &report, now);
+        }
+        if self.service_answer(peer, transaction, now) {
+            return;
+        }
+        let Some(number) = self.table.by_place(&place) else {
+            tracing::debug!(ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name, "response nobody asked for");
+            return self.count(Count::Unasked);
+        };
+        let mut transaction = self.understood(peer, transaction);
+        if transaction.name == "GetServiceResponse"
+            && let Some(origin) = self.table.get(number).map(|record| record.origin.clone())
+        {
+            transaction = self.discovered_for(peer, &origin, transaction, now);
+        }
+        let answers = match primitive::facts(&transaction.name) {
+            Some(facts) => matches!(facts.kind, Kind::Response | Kind::Notice),
+            None => false,
+        };
+        if !answers {
+            // It must not be handed on as an answer: who knows what it does there.
+            tracing::warn!(ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name, "this is no answer");
+            return self.request_failed(&peer.domain, &transaction.id, Code::INTERNAL, now);
+        }
+        let Ok(raw) = std::str::from_utf8(&transaction.raw) else {
+            return;
+        };
+        // The peer has the request, whatever became of our post's acknowledgement.
+        self.part_answered(number, &place, raw.to_owned(), now);
+    }
+
+    /// The answer of a service element.
+    pub fn respond(&mut self, element: Element, to: RequestId, primitive: &Primitive, now: Time) {
+        let place = Place::Element {
+            element,
+            request: to,
+        };
+        match self.table.by_place(&place) {
+            Some(number) => self.part_answered(number, &place, primitive.to_xml(None), now),
+            None => self.count(Count::Unasked),
+        }
+    }
+
+    fn part_answered(&mut self, number: u64, place: &Place, raw: String, now: Time) {
+        let Some(record) = self.table.get(number) else {
+            return;
+        };
+        let Some(part) = record.parts.iter().position(|part| part.place == *place) else {
+            return;
+        };
+        if record.parts[part].answer.is_some() {
+            // A second answer: further results are not of use to anybody here.
+            return self.count(Count::Unasked);
+        }
+        let taken_over = record.state == State::TakenOver;
+        match record.state {
+            State::Answered(_) => return self.count(Count::Unasked),
+            State::Pending | State::TakenOver => {}
+        }
+        if taken_over {
+            self.report_late(number, &raw, now);
+        }
+        // An answer that completes its request is written with it.
+        let write = self
+            .table
+            .update(number, |record| record.parts[part].answer = Some(raw));
+        let complete = self
+            .table
+            .get(number)
+            .is_some_and(|record| record.parts.iter().all(|part| part.answer.is_some()));
+        if !complete {
+            self.write(write);
+        }
+        self.finish_if_complete(number, now);
+    }
+
+    /// Answers a request all of whose parts are answered.
+    pub(super) fn finish_if_complete(&mut self, number: u64, now: Time) {
+        let Some(record) = self.table.get(number) else {
+            return;
+        };
+        if record.state != State::Pending && record.state != State::TakenOver {
+            return;
+        }
+        let mut answers = Vec::with_capacity(record.parts.len());
+        for part in &record.parts {
+            let Some(answer) = &part.answer else { return };
+            answers.push((part.targets.clone(), answer.clone()));
+        }
+        if record.state == State::TakenOver {
+            return self.close(number, None, now);
+        }
+        if let [(_, answer)] = answers.as_slice() {
+            let answer = answer.clone();
+            return self.finish_raw(number, &answer, now);
+        }
+        let parts: Vec<(Vec<Address>, Primitive)> = answers
+            .into_iter()
+            .map(|(targets, raw)| {
+                let answer =
+                    decode_fragment(raw.as_bytes()).unwrap_or(Primitive::status(Code::INTERNAL));
+                (targets, answer)
+            })
+            .collect();
+        let answer = split::join(&record.name, record.message.as_deref(), &parts);
+        self.finish(number, &answer, now);
+    }
+
+    pub(super) fn finish(&mut self, number: u64, answer: &Primitive, now: Time) {
+        self.finish_raw(number, &answer.to_xml(None), now);
+    }
+
+    fn finish_raw(&mut self, number: u64, answer: &str, now: Time) {
+        self.close(number, Some(answer.to_owned()), now);
+        self.send_answer(number, answer, now);
+    }
+
+    /// Ends a request and keeps it for the duplicate window.
+    fn close(&mut self, number: u64, answer: Option<String>, now: Time) {
+        if let Some(record) = self.table.get(number) {
+            let (by, expires) = (
+                self.answer_by(&record.name, record.received, record.expires),
+                record.expires,
+            );
+            self.timers.cancel(by, timers::Timer::Answer(number));
+            self.timers.cancel(expires, timers::Timer::GiveUp(number));
+        }
+        let settings = self.settings.clone();
+        let write = self.table.close(number, answer, |place| match place {
+            // Which message ids were used there must be known after a restart.
+            Place::Peer { peer, .. } => {
+                let peer = settings.peers.get(peer);
+                peer.is_some_and(|peer| peer.dialect.unique_message_ids)
+            }
+            _ => false,
+        });
+        self.write(write);
+        self.forget_later(number, now);
+    }
+
+    /// Sends an answer to where the request came from.
+    pub(super) fn send_answer(&mut self, number: u64, answer: &str, now: Time) {
+        let Some(record) = self.table.get(number) else {
+            return;
+        };
+        match record.origin.clone() {
+            Origin::Element { element, token } => {
+                if let Ok(primitive) = decode_fragment(answer.as_bytes()) {
+                    self.effect(Effect::Answer(element, token, primitive));
+                }
+            }
+            Origin::Peer { peer: domain, id } => {
+                let (name, message) = (record.name.clone(), record.message.clone());
+                let Some(peer) = self.peer_settings(&domain) else {
+                    return;
+                };
+                let raw =
+                    express::raw(&peer, answer.as_bytes()).unwrap_or_else(|_| answer.to_owned());
+                let answer_name = raw
+                    .trim_start_matches('<')
+                    .split([' ', '>', '/'])
+                    .next()
+                    .unwrap_or(&name)
+                    .to_owned();
+                let item = Item {
+                    mode: Mode::Response,
+                    id,
+                    name: answer_name,
+                    raw,
+                    conversation: None,
+                    expires: now.plus_millis(self.settings.duplicate_window),
+                    message,
+                    via: None,
+                };
+                self.enqueue(&domain, item, now);
+            }
+        }
+    }
+
+    pub(super) fn forget_later(&mut self, number: u64, from: Time) {
+        self.answered.push_back(number);
+        if self.answered.len() > MAX_REMEMBERED
+            && let Some(oldest) = self.answered.pop_front()
+        {
+            let write = self.forget(oldest);
+            self.write(write);
+        }
+        let window = match self.table.get(number) {
+            // A report may still have to find the peer's transaction id.
+            Some(record)
+                if is_reported_on(record) && self.wants_reports_as_response(&record.origin) =>
+            {
+                self.settings.default_validity
+            }
+            _ => self.settings.duplicate_window,
+        };
+        self.timers
+            .set(from.plus_millis(window), timers::Timer::Forget(number));
+    }
+
+    pub(super) fn forget(&mut self, number: u64) -> Option<crate::store::Write> {
+        while self
+            .answered
+            .front()
+            .is_some_and(|oldest| self.table.get(*oldest).is_none() || *oldest == number)
+        {
+            self.answered.pop_front();
+        }
+        let record = self.table.get(number)?;
+        if let (Origin::Peer { peer, .. }, Some(message)) = (&record.origin, &record.message) {
+            let key = (peer.clone(), message.clone());
+            self.reports.remove(&key);
+        }
+        self.table.remove(number)
+    }
+
+    fn wants_reports_as_response(&self, origin: &Origin) -> bool {
+        matches!(origin, Origin::Peer { peer, .. }
+            if self.settings.peers.get(peer).is_some_and(|peer| peer.dialect.reports_as_response))
+    }
+}
