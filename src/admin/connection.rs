@@ -11,7 +11,7 @@ use tokio::sync::{broadcast, oneshot};
 use super::lines::{LineError, Lines, MAX_REQUEST};
 use super::request::{Line, Request};
 use super::{Control, Shared, session, users, views};
-use crate::node::Gone;
+use crate::node::{Core, Gone};
 use crate::sap::Trace;
 
 /// A connection that asks nothing for so long is closed; our choice.
@@ -113,7 +113,10 @@ impl Connection {
             }
             Request::Status => views::status(&shared).await,
             Request::Peers => ask(&shared, |core| Line::result(&core.sap.peer_views())).await,
-            Request::Sessions => ask(&shared, |core| Line::result(&core.sap.session_views())).await,
+            Request::Sessions => {
+                let look = |core: &mut Core, now, _: &mut _| views::sessions(core, now);
+                shared.node.ask(look).await.map(|rows| Line::result(&rows))
+            }
             Request::Routes => ask(&shared, |core| Line::result(&views::routes(core))).await,
             Request::Transactions { limit } => {
                 ask(&shared, move |core| {
@@ -129,7 +132,7 @@ impl Connection {
             Request::UserList => users::list(&shared).await,
             Request::UserRemove { user } => users::remove(&shared, user).await,
             Request::UserPasswd { user, password } => users::passwd(&shared, user, password).await,
-            Request::Logout { peer } => logout(&shared, peer).await,
+            Request::Logout { peer, reason } => logout(&shared, peer, reason).await,
             Request::Connect { peer } => connect(&shared, peer).await,
             Request::Reload => reload(&shared).await,
             Request::Stop => match shared.control.send(Control::Stop).await {
@@ -190,24 +193,29 @@ impl Filter {
 /// Looks at the core.
 async fn ask(
     shared: &Shared,
-    look: impl FnOnce(&crate::node::Core) -> Line + Send + 'static,
+    look: impl FnOnce(&Core) -> Line + Send + 'static,
 ) -> Result<Line, Gone> {
     shared.node.ask(move |core, _, _| look(core)).await
 }
 
-async fn logout(shared: &Shared, peer: String) -> Result<Line, Gone> {
-    let work = move |core: &mut crate::node::Core, _, _: &mut _| {
+async fn logout(shared: &Shared, peer: String, reason: Option<String>) -> Result<Line, Gone> {
+    let work = move |core: &mut Core, now, _: &mut _| {
         if core.sap.settings().peers.contains_key(&peer) {
-            Line::result(&core.sap.drop_sessions(&peer))
+            Line::result(&core.sap.log_out(&peer, reason.as_deref(), now))
         } else {
             no_peer(core, &peer)
         }
     };
-    shared.node.ask(work).await
+    let answer = shared.node.ask(work).await?;
+    // The SAP itself ends it after two seconds.
+    while shared.node.ask(|core, _, _| core.sap.is_leaving()).await? {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(answer)
 }
 
 async fn connect(shared: &Shared, peer: String) -> Result<Line, Gone> {
-    let work = move |core: &mut crate::node::Core, now, _: &mut _| {
+    let work = move |core: &mut Core, now, _: &mut _| {
         if !core.sap.settings().peers.contains_key(&peer) {
             return no_peer(core, &peer);
         }
@@ -219,7 +227,7 @@ async fn connect(shared: &Shared, peer: String) -> Result<Line, Gone> {
     shared.node.ask(work).await
 }
 
-fn no_peer(core: &crate::node::Core, peer: &str) -> Line {
+fn no_peer(core: &Core, peer: &str) -> Line {
     let peers: Vec<&str> = core
         .sap
         .settings()

@@ -2,11 +2,12 @@
 //! profile, 11.1 and 11.3).
 
 use super::element::Time;
+use super::posting::Flight;
 use super::transaction::Origin;
 use super::{Peer, Sap};
 use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::session::KeepAliveResponse;
-use crate::ssp::{Code, Primitive, Status};
+use crate::ssp::{Code, Mode, Primitive, Status};
 
 impl Sap {
     /// Requests to the SAP itself.
@@ -20,62 +21,17 @@ impl Sap {
     ) {
         match transaction.primitive() {
             Ok(Primitive::KeepAliveRequest(request)) => {
-                // A new value is taken if it is not longer than what we announced.
-                let wanted = request
-                    .time_to_live
-                    .map(|seconds| u64::from(seconds) * 1000);
-                let mut code = Code::OK;
-                let mut ttl = self.settings.session_ttl;
-                let mut changed = None;
-                if let Some(session) = self
-                    .peers
-                    .get_mut(&peer.domain)
-                    .and_then(|state| state.session_mut(session))
-                {
-                    match wanted {
-                        Some(wanted) if wanted >= 1000 && wanted <= self.settings.session_ttl => {
-                            session.record.ttl = wanted;
-                            changed = Some(session.record.put());
-                        }
-                        Some(wanted) if wanted != session.record.ttl => code = Code(605),
-                        _ => {}
+                match self.kept_alive(peer, session, &request, now) {
+                    Some(answer) => {
+                        self.answer_at_once(origin, transaction, &answer.into(), now);
                     }
-                    ttl = session.record.ttl;
+                    None => self.answer_unknown(peer, session, transaction, now),
                 }
-                self.write(changed);
-                let seconds = u32::try_from(ttl / 1000).unwrap_or(u32::MAX);
-                let answer = KeepAliveResponse {
-                    time_to_live: Some(seconds),
-                    status: Status::new(code),
-                };
-                self.answer_at_once(origin, transaction, &answer.into(), now);
             }
-            Ok(Primitive::LogoutRequest(_)) => {
-                tracing::info!(
-                    ssp.peer = peer.domain,
-                    ssp.session = session,
-                    "the peer logs out"
-                );
-                self.answer_at_once(origin, transaction, &Primitive::status(Code::OK), now);
-                self.drop_session(&peer.domain, session);
+            Ok(Primitive::LogoutRequest(request)) => {
+                self.logged_out(peer, session, transaction, &request, now);
             }
-            Ok(Primitive::Disconnect(notice)) => {
-                let wait = notice
-                    .status
-                    .try_again
-                    .map_or(600_000, |seconds| u64::from(seconds) * 1000);
-                tracing::warn!(
-                    ssp.peer = peer.domain,
-                    ssp.session = session,
-                    code = notice.status.code.0,
-                    "the peer disconnects"
-                );
-                self.drop_session(&peer.domain, session);
-                if let Some(state) = self.peers.get_mut(&peer.domain) {
-                    state.login_not_before = now.plus_millis(wait);
-                }
-                self.schedule_peer(&peer.domain, now);
-            }
+            Ok(Primitive::Disconnect(notice)) => self.disconnected(peer, session, &notice, now),
             Ok(Primitive::ServiceRequest(request)) => {
                 let answer = self.agree(peer, &request, now);
                 self.answer_at_once(origin, transaction, &answer, now);
@@ -88,5 +44,17 @@ impl Sap {
                 now,
             ),
         }
+    }
+
+    /// A keep-alive for a session that ended a moment ago: said in that session, for
+    /// there may be no other.
+    fn answer_unknown(&mut self, peer: &Peer, session: &str, transaction: &Transaction, now: Time) {
+        let answer = KeepAliveResponse {
+            time_to_live: None,
+            status: Status::new(Code::INVALID_SESSION),
+        };
+        let (id, answer) = (&transaction.id, answer.into());
+        let mode = Mode::Response;
+        self.post_in_session(peer, session, mode, id, &answer, Flight::Once, now);
     }
 }

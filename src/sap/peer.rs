@@ -3,9 +3,15 @@
 use serde::Serialize;
 
 use super::Sap;
+use std::collections::VecDeque;
+
 use super::element::Time;
+use super::ending::Leaving;
+use super::handshake::Role;
 use super::outbox::Outbox;
+use super::redirect::Redirect;
 use super::session::{Initiator, Responder, SessionRecord};
+use super::upkeep::KeepAlive;
 
 /// A session and whether it may be used for sending: not before the peer has
 /// acknowledged the step that tells it our session id.
@@ -13,6 +19,10 @@ use super::session::{Initiator, Responder, SessionRecord};
 pub(super) struct Session {
     pub(super) record: SessionRecord,
     pub(super) ready: bool,
+    /// Our `LogoutRequest` that waits for its answer: it is not used any more.
+    pub(super) logout: Option<String>,
+    /// Our `KeepAliveRequest` that waits for its answer.
+    pub(super) keep_alive: Option<KeepAlive>,
 }
 
 impl Session {
@@ -46,9 +56,14 @@ pub(super) struct PeerState {
     pub(super) login_not_before: Time,
     /// A session is to come about even with an empty queue.
     pub(super) wanted: bool,
-    /// Where the peer redirected our next handshake, and how often in a row.
-    pub(super) redirect: Option<String>,
+    /// Where the peer redirected our next handshake, and further addresses of the list.
+    pub(super) redirect: Option<Redirect>,
+    pub(super) further: VecDeque<Redirect>,
+    /// Redirects in a row, and the last one.
     pub(super) redirects: u32,
+    pub(super) last_redirect: Time,
+    /// We log out.
+    pub(super) leaving: Option<Leaving>,
     /// Connections closed without an answer in a row.
     pub(super) closed: u32,
     /// Last reset of a lost session.
@@ -100,6 +115,8 @@ pub struct SessionView {
     pub last_out: Time,
     /// Milliseconds.
     pub ttl: u64,
+    /// Whether we opened it, or the peer.
+    pub opened_by_us: bool,
 }
 
 impl PeerState {
@@ -114,7 +131,10 @@ impl PeerState {
             login_not_before: Time::default(),
             wanted: false,
             redirect: None,
+            further: VecDeque::new(),
             redirects: 0,
+            last_redirect: Time::default(),
+            leaving: None,
             closed: 0,
             last_reset: None,
             last_counter: None,
@@ -144,14 +164,36 @@ impl PeerState {
     }
 
     pub(super) fn add_session(&mut self, record: SessionRecord, ready: bool) {
-        self.sessions.push(Session { record, ready });
+        self.sessions.push(Session {
+            record,
+            ready,
+            logout: None,
+            keep_alive: None,
+        });
         self.sessions
             .sort_by_key(|session| session.record.established);
     }
 
     /// The session to send on: the most recently established one.
     pub(super) fn ready_session(&self) -> Option<&Session> {
-        self.sessions.iter().rev().find(|session| session.ready)
+        self.sessions
+            .iter()
+            .rev()
+            .find(|session| session.ready && session.logout.is_none())
+    }
+
+    /// Takes a handshake out; `None` if there is none. Within it, the session that came
+    /// of it and cannot be used: the peer never acknowledged its id, and has not used
+    /// it in the meantime.
+    pub(super) fn abandon(&mut self, role: &Role) -> Option<Option<String>> {
+        let Role::Responder(id) = role else {
+            return self.initiator.take().map(|_| None);
+        };
+        let at = self.responders.iter().position(|r| r.id == *id)?;
+        let responder = self.responders.remove(at);
+        let session = responder.session().and_then(|own| self.session_mut(own));
+        let unusable = session.filter(|session| !session.ready);
+        Some(unusable.map(|session| session.record.own_id.clone()))
     }
 
     pub(super) fn session_mut(&mut self, own_id: &str) -> Option<&mut Session> {
@@ -201,6 +243,7 @@ impl Sap {
                 last_in: session.record.last_in,
                 last_out: session.record.last_out,
                 ttl: session.record.ttl,
+                opened_by_us: session.record.opened_by_us,
             })
             .collect()
     }

@@ -7,9 +7,9 @@ use super::outbox::Item;
 use super::session::Step;
 use super::timers::Timer;
 use super::{Count, Direction, Effect, Post, Posted, Sap, Trace};
-use crate::ssp::envelope::print_setup;
+use crate::ssp::envelope::{print_session, print_setup};
 use crate::ssp::xml::Writer;
-use crate::ssp::{Code, Mode};
+use crate::ssp::{Code, Mode, Primitive};
 
 /// A post under way.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub(super) enum Flight {
         /// Our id of the session used.
         session: String,
     },
+    /// Our `LogoutRequest`.
+    Goodbye { peer: String, session: String },
     /// Something whose fate is of no interest.
     Once,
 }
@@ -53,10 +55,7 @@ impl Sap {
         let step = &pending.step;
         let raw = step.primitive.to_xml(Some(&peer.dialect.style()));
         let body = print_setup(&peer.dialect.namespace, step.mode, &step.id, &raw);
-        let redirect = self
-            .peers
-            .get(&pending.peer)
-            .and_then(|state| state.redirect.clone());
+        let url = self.elsewhere(&pending.peer, &pending.role, now);
         let number = self.next_number();
         let post = Post {
             peer: pending.peer.clone(),
@@ -65,7 +64,7 @@ impl Sap {
             session: None,
             // The binding carries the id on steps 1 and 2 only.
             transaction: (step.number <= 2).then(|| step.id.clone()),
-            url: redirect,
+            url,
             transactions: 1,
         };
         tracing::debug!(
@@ -89,13 +88,21 @@ impl Sap {
         }
     }
 
-    /// Posts a setup message outside any handshake; never repeated.
-    pub(super) fn post_once(&mut self, domain: &str, step: &Step) {
+    /// Where the steps of a handshake go, if not to the peer's usual address.
+    fn elsewhere(&self, domain: &str, role: &Role, now: Time) -> Option<String> {
+        let redirect = self.peers.get(domain)?.redirect.as_ref();
+        let redirect = redirect.filter(|to| *role == Role::Initiator && to.counts(now));
+        redirect.map(|to| to.url.clone())
+    }
+
+    /// Posts a setup message that is never repeated.
+    pub(super) fn post_once(&mut self, domain: &str, role: &Role, step: &Step, now: Time) {
         let Some(peer) = self.peer_settings(domain) else {
             return;
         };
         let raw = step.primitive.to_xml(Some(&peer.dialect.style()));
         let body = print_setup(&peer.dialect.namespace, step.mode, &step.id, &raw);
+        let url = self.elsewhere(domain, role, now);
         let number = self.next_number();
         self.flights.insert(number, Flight::Once);
         self.effect(Effect::Post(Post {
@@ -104,9 +111,67 @@ impl Sap {
             body: body.into(),
             session: None,
             transaction: None,
-            url: None,
+            url,
             transactions: 1,
         }));
+    }
+
+    /// Posts one transaction in exactly this session, past the outbox; never repeated.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are what a post consists of"
+    )]
+    pub(super) fn post_in_session(
+        &mut self,
+        peer: &super::Peer,
+        session: &str,
+        mode: Mode,
+        id: &str,
+        primitive: &Primitive,
+        flight: Flight,
+        now: Time,
+    ) {
+        let raw = primitive.to_xml(Some(&peer.dialect.style()));
+        let parts = [(mode, id, raw.as_str())];
+        let body = print_session(&peer.dialect.namespace, session, parts);
+        let state = self.peers.get_mut(&peer.domain);
+        let known = state.and_then(|state| state.session_mut(session));
+        let url = known.and_then(|known| known.record.address(now).map(str::to_owned));
+        let number = self.next_number();
+        self.flights.insert(number, flight);
+        self.effect(Effect::Trace(Box::new(Trace {
+            time: now,
+            direction: Direction::Out,
+            peer: Some(peer.domain.clone()),
+            session: Some(session.to_owned()),
+            transaction: Some(id.to_owned()),
+            primitive: primitive.name().to_owned(),
+            message: None,
+            user: None,
+            what: format!("posted as {}", mode.as_str()),
+        })));
+        self.effect(Effect::Post(Post {
+            peer: peer.domain.clone(),
+            number,
+            body: body.into(),
+            session: Some(session.to_owned()),
+            transaction: (mode == Mode::Request).then(|| id.to_owned()),
+            url,
+            transactions: 1,
+        }));
+    }
+
+    /// As [`Sap::enqueue`], to be posted not before `at`.
+    pub(super) fn enqueue_later(&mut self, domain: &str, item: Item, at: Time, now: Time) {
+        let Some(state) = self.peers.get_mut(domain) else {
+            return;
+        };
+        let expires = item.expires;
+        let (number, write) = state.outbox.push(item);
+        state.outbox.delay(number, at);
+        state.next_expiry = Some(state.next_expiry.map_or(expires, |next| next.min(expires)));
+        self.effect(Effect::Write(write));
+        self.schedule_peer(domain, now);
     }
 
     /// Adds a transaction to a peer's outbox and starts what can start.
@@ -130,6 +195,11 @@ impl Sap {
         let Some(peer) = self.peer_settings(domain) else {
             return;
         };
+        // What has expired is not posted.
+        self.expire_queue(domain, now);
+        if self.peers.get(domain).is_some_and(|p| p.leaving.is_some()) {
+            return self.say_goodbye(domain, now);
+        }
         loop {
             let Some(state) = self.peers.get_mut(domain) else {
                 return;
@@ -140,10 +210,11 @@ impl Sap {
                 }
                 return;
             }
-            let Some(session) = state
-                .ready_session()
-                .map(|session| session.record.own_id.clone())
-            else {
+            let session = state.ready_session().map(|session| {
+                let url = session.record.address(now).map(str::to_owned);
+                (session.record.own_id.clone(), url)
+            });
+            let Some((session, url)) = session else {
                 return self.connect(domain, now);
             };
             let (count, bytes) = (self.settings.batch_count, self.settings.batch_bytes);
@@ -186,7 +257,7 @@ impl Sap {
                 body: body.into(),
                 session: Some(session),
                 transaction,
-                url: None,
+                url,
                 transactions,
             }));
         }
@@ -205,6 +276,10 @@ impl Sap {
                 self.pump(&peer, now);
                 self.schedule_peer(&peer, now);
             }
+            Some(Flight::Goodbye { peer, session }) => {
+                let taken = *outcome == Posted::Acknowledged;
+                self.goodbye_posted(&peer, &session, taken, now);
+            }
             Some(Flight::Once) | None => {}
         }
     }
@@ -217,11 +292,14 @@ impl Sap {
         outcome: &Posted,
         now: Time,
     ) {
-        let Some(peer) = self.peer_settings(domain) else {
-            return;
-        };
+        let peer = self.peer_settings(domain);
         let Some(state) = self.peers.get_mut(domain) else {
             return;
+        };
+        let Some(peer) = peer else {
+            // It was taken out of the configuration meanwhile; its queue stays.
+            let writes = state.outbox.failed(number, now);
+            return self.write(writes);
         };
         if *outcome != Posted::Closed {
             state.closed = 0;
@@ -232,13 +310,14 @@ impl Sap {
                 state.last_error = None;
                 self.write(writes);
                 for item in items {
-                    self.item_acknowledged(domain, &item, now);
+                    self.item_acknowledged(domain, item, now);
                 }
             }
             Posted::Refused { status: 403, .. } => {
                 // The peer does not know our session any more.
-                state.outbox.failed(number, now);
+                let writes = state.outbox.failed(number, now);
                 state.outbox.failures = 0;
+                self.write(writes);
                 tracing::warn!(
                     ssp.peer = domain,
                     ssp.session = session,
@@ -331,12 +410,13 @@ impl Sap {
             );
         }
         state.last_error = Some(why.to_owned());
-        state.outbox.failed(number, now.plus_millis(wait));
+        let writes = state.outbox.failed(number, now.plus_millis(wait));
+        self.write(writes);
         self.count(Count::Retried);
     }
 
     /// The peer has taken an item over.
-    fn item_acknowledged(&mut self, domain: &str, item: &Item, now: Time) {
+    fn item_acknowledged(&mut self, domain: &str, item: Item, now: Time) {
         self.count(Count::Sent);
         if item.name == "SendMessageRequest" {
             self.count(Count::Ended(Outcome::Relayed));
@@ -344,6 +424,7 @@ impl Sap {
         if item.mode == Mode::Request {
             self.request_acknowledged(domain, &item.id, now);
         }
+        self.keep_until_answered(domain, item);
     }
 
     /// An item will never reach the peer.

@@ -5,10 +5,8 @@ mod initiating;
 mod responding;
 mod steps;
 
-use initiating::{BACK_OFF, LONGEST_BACK_OFF, MAX_REDIRECTS};
-use responding::ONCE_A_MINUTE;
-
 use super::element::Time;
+use super::ending::AWAY;
 use super::receive::Verdict;
 use super::session::{Failure, Progress, SessionRecord, Step};
 use super::{Count, Effect, Peer, Sap};
@@ -32,6 +30,9 @@ impl Sap {
         client_names: &[String],
         now: Time,
     ) -> Verdict {
+        if self.closing {
+            return Verdict::Busy(Some(AWAY));
+        }
         if transaction.id.is_empty() {
             // An answer without an id ends the deployed server's process.
             tracing::warn!(ssp.primitive = %transaction.name, "setup message without transaction id");
@@ -140,7 +141,7 @@ impl Sap {
             Progress::Established(record, step) => self.established(peer, role, record, step, now),
             Progress::Failed(failure, step) => {
                 if let Some(step) = step {
-                    self.post_once(&peer.domain, &step);
+                    self.post_once(&peer.domain, &role, &step, now);
                 }
                 self.handshake_failed(peer, &role, &failure, now);
             }
@@ -151,7 +152,7 @@ impl Sap {
         &mut self,
         peer: &Peer,
         role: Role,
-        record: SessionRecord,
+        mut record: SessionRecord,
         step: Option<Step>,
         now: Time,
     ) {
@@ -162,22 +163,27 @@ impl Sap {
             peer_session = record.peer_id,
             "session established"
         );
-        let write = record.put();
         let Some(state) = self.peers.get_mut(&peer.domain) else {
             return;
         };
+        if role == Role::Initiator {
+            state.initiator = None;
+            state.further.clear();
+            if let Some(redirect) = &state.redirect {
+                record.url = Some(redirect.url.clone());
+                record.url_until = redirect.until;
+            }
+            state.redirect = state.redirect.take().filter(|to| to.until.is_some());
+        }
+        let write = record.put();
         let was_up = state.ready_session().is_some();
         state.add_session(record, step.is_none());
         state.wanted = false;
         state.login_failures = 0;
         state.login_not_before = Time::default();
-        (state.redirects, state.closed) = (0, 0);
+        state.closed = 0;
         state.outbox.not_before = Time::default();
         state.last_error = None;
-        if role == Role::Initiator {
-            state.initiator = None;
-            state.redirect = None;
-        }
         self.effect(Effect::Write(write));
         self.count(Count::HandshakeDone);
         match step {
@@ -187,7 +193,8 @@ impl Sap {
         self.schedule_peer(&peer.domain, now);
     }
 
-    fn session_ready(&mut self, domain: &str, was_up: bool, now: Time) {
+    /// A session may be used for sending from now on.
+    pub(super) fn session_ready(&mut self, domain: &str, was_up: bool, now: Time) {
         if !was_up {
             self.effect(Effect::PeerState(domain.to_owned(), true));
             self.services_up(domain, now);
@@ -221,83 +228,29 @@ impl Sap {
     }
 
     fn handshake_failed(&mut self, peer: &Peer, role: &Role, failure: &Failure, now: Time) {
-        let jitter = self.random.below(BACK_OFF / 4);
         let Some(state) = self.peers.get_mut(&peer.domain) else {
             return;
         };
-        let mut unusable = None;
-        let known = match role {
-            Role::Initiator => state.initiator.take().is_some(),
-            Role::Responder(id) => match state.responders.iter().position(|r| r.id == *id) {
-                Some(at) => {
-                    // A session whose id the peer never acknowledged cannot be used,
-                    // unless it has used it itself in the meantime.
-                    let responder = state.responders.remove(at);
-                    unusable = responder
-                        .session()
-                        .and_then(|own| state.session_mut(own))
-                        .filter(|session| !session.ready)
-                        .map(|session| session.record.own_id.clone());
-                    true
-                }
-                None => false,
-            },
-        };
-        if !known {
+        let Some(unusable) = state.abandon(role) else {
             return;
-        }
+        };
         state.last_error = Some(failure.to_string());
         tracing::warn!(ssp.peer = peer.domain, role = ?role, "handshake failed: {failure}");
-        let mut redirected = false;
-        match role {
-            Role::Initiator => {
-                state.redirect = None;
-                let redirect = match failure {
-                    Failure::Refused { redirects, .. } => {
-                        redirects.iter().find(|url| peer.redirects.contains(url))
-                    }
-                    _ => None,
-                };
-                if let (Some(url), true) = (redirect, state.redirects < MAX_REDIRECTS) {
-                    state.redirects += 1;
-                    state.redirect = Some(url.clone());
-                    state.login_not_before = now;
-                    redirected = true;
-                } else {
-                    state.redirects = 0;
-                    state.login_failures = state.login_failures.saturating_add(1);
-                    let wait = BACK_OFF
-                        .saturating_mul(u64::from(state.login_failures))
-                        .min(LONGEST_BACK_OFF);
-                    // The first failure is usually a neighbour that is just starting.
-                    let wait = if state.login_failures == 1 {
-                        wait / 10
-                    } else {
-                        wait
-                    };
-                    state.login_not_before = now.plus_millis(wait + jitter);
-                }
-            }
-            Role::Responder(_) => {
-                // The peer may wait for ever; a session of ours frees its queue (6.7).
-                let counter = state
-                    .last_counter
-                    .is_none_or(|last| now.since(last) >= ONCE_A_MINUTE);
-                if counter && *failure != Failure::Digest {
-                    state.last_counter = Some(now);
-                    state.login_not_before = now;
-                }
-                if let Some(own_id) = unusable {
-                    self.drop_session(&peer.domain, &own_id);
-                }
-                if counter && *failure != Failure::Digest {
-                    self.want_session(&peer.domain, now);
-                }
-            }
-        }
         self.count(Count::HandshakeFailed);
+        let redirected = match (failure, role) {
+            (Failure::Refused { redirects, .. }, _) => self.redirected(peer, redirects, now),
+            (Failure::NotAcknowledged { .. } | Failure::TimedOut, Role::Initiator) => {
+                self.next_address(&peer.domain, now)
+            }
+            _ => false,
+        };
+        match role {
+            Role::Initiator if redirected => {}
+            Role::Initiator => self.back_off(&peer.domain, now),
+            Role::Responder(_) => self.abandoned(peer, failure, unusable, now),
+        }
         if redirected {
-            self.connect(&peer.domain, now);
+            self.log_in_elsewhere(peer, now);
         }
         self.pump(&peer.domain, now);
         self.schedule_peer(&peer.domain, now);

@@ -3,7 +3,7 @@
 use super::Role;
 use crate::sap::element::Time;
 use crate::sap::receive::Verdict;
-use crate::sap::session::{Responder, Step};
+use crate::sap::session::{Failure, Responder, Step};
 use crate::sap::{Peer, Random, Sap};
 use crate::ssp::primitive::session::{LoginResponse, SendSecretToken};
 use crate::ssp::{Code, Mode, Status};
@@ -12,7 +12,7 @@ use crate::ssp::{Code, Mode, Status};
 const MAX_RESPONDERS: usize = 8;
 /// Between two resets of a peer's lost session, or two handshakes in place of an
 /// abandoned one (6.7).
-pub(super) const ONCE_A_MINUTE: u64 = 60_000;
+const ONCE_A_MINUTE: u64 = 60_000;
 
 impl Sap {
     pub(super) fn first_step(
@@ -66,6 +66,33 @@ impl Sap {
         self.session_ready(domain, was_up, now);
     }
 
+    /// A handshake of the peer has failed, and with it perhaps a session whose id it
+    /// never acknowledged. It may wait for ever; a session of ours frees its queue
+    /// (6.7).
+    pub(super) fn abandoned(
+        &mut self,
+        peer: &Peer,
+        failure: &Failure,
+        unusable: Option<String>,
+        now: Time,
+    ) {
+        let Some(state) = self.peers.get_mut(&peer.domain) else {
+            return;
+        };
+        let lately = |last| now.since(last) < ONCE_A_MINUTE;
+        let counter = *failure != Failure::Digest && !state.last_counter.is_some_and(lately);
+        if counter {
+            state.last_counter = Some(now);
+            state.login_not_before = now;
+        }
+        if let Some(own_id) = unusable {
+            self.drop_session(&peer.domain, &own_id);
+        }
+        if counter {
+            self.want_session(&peer.domain, now);
+        }
+    }
+
     /// Tells a peer that keeps using a session we have lost to forget it
     /// (deployed-server, section 4), and logs in ourselves.
     pub(in crate::sap) fn reset_lost_session(&mut self, domain: &str, session: &str, now: Time) {
@@ -91,16 +118,14 @@ impl Sap {
             ssp.session = session,
             "telling the peer to forget a session that we have lost"
         );
-        self.post_once(
-            domain,
-            &Step {
-                number: 6,
-                mode: Mode::Response,
-                id: number,
-                primitive: primitive.into(),
-                at: now,
-            },
-        );
+        let step = Step {
+            number: 6,
+            mode: Mode::Response,
+            id: number.clone(),
+            primitive: primitive.into(),
+            at: now,
+        };
+        self.post_once(domain, &Role::Responder(number), &step, now);
         self.want_session(domain, now);
     }
 

@@ -107,11 +107,16 @@ impl Sap {
         let Some(record) = self.table.get(number) else {
             return;
         };
-        let answer = split::answer(
-            &record.name,
-            record.message.as_deref(),
-            Status::new(Code::TIMEOUT),
-        );
+        // A message whose validity ends first has expired, unless the peer has it.
+        let mut parts = record.parts.iter().filter(|part| part.place == *place);
+        let taken = parts.any(|part| part.acknowledged.is_some());
+        let expired = record.name == "SendMessageRequest" && record.expires <= now && !taken;
+        let code = if expired {
+            Code::EXPIRED
+        } else {
+            Code::TIMEOUT
+        };
+        let answer = split::answer(&record.name, record.message.as_deref(), Status::new(code));
         if let Place::Peer { peer, id } = place {
             tracing::warn!(
                 ssp.peer = peer,
@@ -125,7 +130,7 @@ impl Sap {
                 .and_then(|state| state.outbox.withdraw(id))
             {
                 self.effect(Effect::Write(write));
-                return self.item_lost(&peer.clone(), &item, Code::TIMEOUT, now);
+                return self.item_lost(&peer.clone(), &item, code, now);
             }
         }
         self.part_answered(number, place, answer.to_xml(None), now);
@@ -171,7 +176,13 @@ impl Sap {
         }
     }
 
-    fn part_failed(&mut self, number: u64, place: &Place, code: Code, now: Time) {
+    pub(in crate::sap) fn part_failed(
+        &mut self,
+        number: u64,
+        place: &Place,
+        code: Code,
+        now: Time,
+    ) {
         let Some(record) = self.table.get(number) else {
             return;
         };

@@ -36,7 +36,9 @@ impl Sap {
             report.id = format!("{}/{:016x}", transaction.id, fingerprint(transaction));
             return self.peer_request(peer, "", &report, now);
         }
-        if self.service_answer(peer, transaction, now) {
+        if self.service_answer(peer, transaction, now)
+            || self.session_answer(peer, transaction, now)
+        {
             return;
         }
         let Some(number) = self.table.by_place(&place) else {
@@ -57,6 +59,17 @@ impl Sap {
             // It must not be handed on as an answer: who knows what it does there.
             tracing::warn!(ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name, "this is no answer");
             return self.request_failed(&peer.domain, &transaction.id, Code::INTERNAL, now);
+        }
+        let asked = self.table.get(number).map_or("", |row| row.name.as_str());
+        if !is_answer_to(asked, &transaction.name) {
+            tracing::warn!(
+                ssp.peer = peer.domain, ssp.transaction = transaction.id,
+                ssp.primitive = %transaction.name, asked, "the answer to another request"
+            );
+            return self.count(Count::Unasked);
+        }
+        if self.is_given_back(&peer.domain, number, &transaction, now) {
+            return;
         }
         let Ok(raw) = std::str::from_utf8(&transaction.raw) else {
             return;
@@ -161,6 +174,11 @@ impl Sap {
             self.timers.cancel(by, timers::Timer::Answer(number));
             self.timers.cancel(expires, timers::Timer::GiveUp(number));
         }
+        for part in self.table.get(number).iter().flat_map(|row| &row.parts) {
+            if let Place::Peer { id, .. } = &part.place {
+                self.kept.take(id);
+            }
+        }
         let settings = self.settings.clone();
         let write = self.table.close(number, answer, |place| match place {
             // Which message ids were used there must be known after a restart.
@@ -254,4 +272,11 @@ impl Sap {
         matches!(origin, Origin::Peer { peer, .. }
             if self.settings.peers.get(peer).is_some_and(|peer| peer.dialect.reports_as_response))
     }
+}
+
+/// Whether a response of this name can answer a request of that name: a bare status
+/// always can (wire profile, 7.3).
+fn is_answer_to(request: &str, response: &str) -> bool {
+    let leaf = |name| primitive::facts(name).map(|facts| facts.leaf);
+    response == "Status" || leaf(request) == leaf(response)
 }
