@@ -182,18 +182,20 @@ impl PeerState {
             .find(|session| session.ready && session.logout.is_none())
     }
 
-    /// Takes a handshake out; `None` if there is none. Within it, the session that came
-    /// of it and cannot be used: the peer never acknowledged its id, and has not used
+    /// Takes a handshake out. Whether there was one; and the session that came of it
+    /// and cannot be used, because the peer never acknowledged its id and has not used
     /// it in the meantime.
-    pub(super) fn abandon(&mut self, role: &Role) -> Option<Option<String>> {
+    pub(super) fn abandon(&mut self, role: &Role) -> (bool, Option<String>) {
         let Role::Responder(id) = role else {
-            return self.initiator.take().map(|_| None);
+            return (self.initiator.take().is_some(), None);
         };
-        let at = self.responders.iter().position(|r| r.id == *id)?;
+        let Some(at) = self.responders.iter().position(|r| r.id == *id) else {
+            return (false, None);
+        };
         let responder = self.responders.remove(at);
         let session = responder.session().and_then(|own| self.session_mut(own));
         let unusable = session.filter(|session| !session.ready);
-        Some(unusable.map(|session| session.record.own_id.clone()))
+        (true, unusable.map(|session| session.record.own_id.clone()))
     }
 
     pub(super) fn session_mut(&mut self, own_id: &str) -> Option<&mut Session> {

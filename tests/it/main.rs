@@ -26,6 +26,7 @@ mod node_relay;
 mod packaging;
 mod relay_all;
 mod services;
+mod session_rules;
 mod spine;
 mod support;
 mod xmpp_link;

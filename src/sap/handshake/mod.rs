@@ -231,9 +231,10 @@ impl Sap {
         let Some(state) = self.peers.get_mut(&peer.domain) else {
             return;
         };
-        let Some(unusable) = state.abandon(role) else {
+        let (known, unusable) = state.abandon(role);
+        if !known {
             return;
-        };
+        }
         state.last_error = Some(failure.to_string());
         tracing::warn!(ssp.peer = peer.domain, role = ?role, "handshake failed: {failure}");
         self.count(Count::HandshakeFailed);
