@@ -167,6 +167,12 @@ impl Sap {
                     self.item_lost(&peer.clone(), &item, code, now);
                     continue;
                 }
+                if taken_over && self.outbox_holds(peer, id) {
+                    // Its post is under way: what becomes of that is the outcome.
+                    let later = now.plus_millis(self.settings.response_timeout);
+                    self.timers.set(later, timers::Timer::GiveUp(number));
+                    return;
+                }
                 if taken_over {
                     // The next hop has it, and never said more.
                     return self.close(number, None, now);
