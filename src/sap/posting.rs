@@ -39,6 +39,8 @@ pub(super) struct PendingStep {
 
 /// No retry of a post waits longer: milliseconds; our choice.
 const LONGEST_WAIT: u64 = 60_000;
+/// Unless the peer has asked for it, and then no longer than this; our choice.
+const LONGEST_ASKED: u64 = 3_600_000;
 
 impl Sap {
     /// Posts a step when its time has come.
@@ -395,7 +397,7 @@ impl Sap {
             .dialect
             .retry_step
             .saturating_mul(u64::from(state.outbox.failures) + 1);
-        let wait = after.unwrap_or(step).min(LONGEST_WAIT) + jitter;
+        let wait = after.map_or(step.min(LONGEST_WAIT), |after| after.min(LONGEST_ASKED)) + jitter;
         if state.outbox.failures == 0 {
             tracing::warn!(
                 ssp.peer = domain,

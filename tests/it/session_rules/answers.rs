@@ -218,10 +218,7 @@ fn what_has_expired_is_not_posted_and_its_sender_hears_of_it() {
             waited += 500;
             while let Some(at) = relay.posts.iter().position(|post| post.peer == "b.test") {
                 let since = waited - 500;
-                assert!(
-                    since < u64::from(validity) * 1_000,
-                    "posted after its time"
-                );
+                assert!(since < u64::from(validity) * 1_000, "posted after its time");
                 let post = relay.posts.remove(at);
                 tries += 1;
                 relay.posted(&post, &Posted::Failed("connection refused".to_owned()));
@@ -280,4 +277,27 @@ fn notices_and_answers_of_a_peer_that_was_never_asked_reach_nobody() {
     let delivered: &[(_, Delivered)] = &relay.delivered;
     assert!(delivered.is_empty());
     assert_eq!(count(&relay, Count::Unasked), 3);
+}
+
+#[test]
+fn a_peer_that_is_busy_is_left_alone_as_long_as_it_says() {
+    let mut relay = relay();
+    say(
+        &mut relay,
+        "a.test",
+        Mode::Request,
+        "m1",
+        &message("m1", 3_600),
+    );
+    let post = under_way(&mut relay, "b.test");
+    let busy = Posted::Refused {
+        status: 503,
+        retry_after: Some(300_000),
+    };
+    relay.posted(&post, &busy);
+    relay.pass(299_999);
+    take_all(&mut relay, "a.test");
+    assert!(relay.posts.is_empty());
+    relay.pass(1_000);
+    assert_eq!(to(&mut relay, "b.test").body, post.body);
 }
