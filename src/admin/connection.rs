@@ -8,11 +8,11 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{broadcast, oneshot};
 
+use super::filter::Filter;
 use super::lines::{LineError, Lines, MAX_REQUEST};
 use super::request::{Line, Request};
-use super::{Control, Shared, session, users, views};
+use super::{Control, Shared, services, session, users, views};
 use crate::node::{Core, Gone};
-use crate::sap::Trace;
 
 /// A connection that asks nothing for so long is closed; our choice.
 const IDLE: Duration = Duration::from_secs(300);
@@ -85,12 +85,11 @@ impl Connection {
                 user,
                 transaction,
             } => {
-                let filter = Filter {
-                    peer,
-                    user,
-                    transaction,
-                };
-                return self.trace(&filter).await;
+                if let Some(refusal) = unknown_peer(&shared, peer.clone()).await {
+                    return self.say(&refusal).await;
+                }
+                let filter = Filter::new(peer, user.as_deref(), transaction);
+                return self.trace(filter).await;
             }
             Request::Chat { user, password } => {
                 return session::chat(self, &user, password).await;
@@ -107,7 +106,7 @@ impl Connection {
                     to,
                     text,
                     report,
-                    patience: Duration::from_secs(timeout.clamp(1, 86_400)),
+                    patience: seconds(timeout),
                 };
                 return session::send(self, wanted).await;
             }
@@ -117,6 +116,15 @@ impl Connection {
                 let look = |core: &mut Core, now, _: &mut _| views::sessions(core, now);
                 shared.node.ask(look).await.map(|rows| Line::result(&rows))
             }
+            Request::Services { peer } => services::table(&shared, peer).await,
+            Request::Discover { peer, of, timeout } => {
+                services::discover(&shared, peer, of, seconds(timeout)).await
+            }
+            Request::Probe {
+                peer,
+                probe,
+                timeout,
+            } => services::probe(&shared, peer, probe, seconds(timeout)).await,
             Request::Routes => ask(&shared, |core| Line::result(&views::routes(core))).await,
             Request::Transactions { limit } => {
                 ask(&shared, move |core| {
@@ -130,6 +138,7 @@ impl Connection {
             }
             Request::UserAdd { user, password } => users::add(&shared, user, password).await,
             Request::UserList => users::list(&shared).await,
+            Request::UserShow { user } => users::show(&shared, user).await,
             Request::UserRemove { user } => users::remove(&shared, user).await,
             Request::UserPasswd { user, password } => users::passwd(&shared, user, password).await,
             Request::Logout { peer, reason } => logout(&shared, peer, reason).await,
@@ -143,7 +152,7 @@ impl Connection {
         self.say(&answer.unwrap_or_else(Line::error)).await
     }
 
-    async fn trace(&mut self, filter: &Filter) -> Result<(), Hangup> {
+    async fn trace(&mut self, mut filter: Filter) -> Result<(), Hangup> {
         let mut traces = self.shared.node.traces();
         loop {
             let trace = tokio::select! {
@@ -163,30 +172,6 @@ impl Connection {
                 Err(broadcast::error::RecvError::Closed) => return Err(Hangup),
             }
         }
-    }
-}
-
-/// Which traces are wanted.
-struct Filter {
-    peer: Option<String>,
-    user: Option<String>,
-    transaction: Option<String>,
-}
-
-impl Filter {
-    fn lets(&self, trace: &Trace) -> bool {
-        let is =
-            |wanted: &Option<String>, field: &Option<String>| wanted.is_none() || wanted == field;
-        let by_user = match (&self.user, &trace.user) {
-            (None, _) => true,
-            (Some(_), None) => false,
-            (Some(wanted), Some(user)) => {
-                user.trim_start_matches("wv:") == wanted.trim_start_matches("wv:")
-            }
-        };
-        by_user
-            && is(&self.peer, &trace.peer)
-            && (is(&self.transaction, &trace.transaction) || self.transaction == trace.message)
     }
 }
 
@@ -227,18 +212,30 @@ async fn connect(shared: &Shared, peer: String) -> Result<Line, Gone> {
     shared.node.ask(work).await
 }
 
-fn no_peer(core: &Core, peer: &str) -> Line {
-    let peers: Vec<&str> = core
-        .sap
-        .settings()
-        .peers
-        .keys()
-        .map(String::as_str)
-        .collect();
-    Line::error(format!(
-        "there is no peer {peer}; the peers are: {}",
-        peers.join(", ")
-    ))
+/// The refusal if a trace is wanted with somebody who is no peer.
+async fn unknown_peer(shared: &Shared, peer: Option<String>) -> Option<Line> {
+    let peer = peer?.to_ascii_lowercase();
+    let look = move |core: &mut Core, _, _: &mut _| {
+        let known = peer == "xmpp" || core.sap.settings().peers.contains_key(&peer);
+        (!known).then(|| no_peer(core, &peer))
+    };
+    shared.node.ask(look).await.ok().flatten()
+}
+
+pub(super) fn no_peer(core: &Core, peer: &str) -> Line {
+    let settings = core.sap.settings();
+    let peers: Vec<&str> = settings.peers.keys().map(String::as_str).collect();
+    let hint = match settings.routes.find_exact(peer) {
+        _ if peers.is_empty() => "none is configured".to_owned(),
+        Some(crate::sap::Route::Peer(via)) => format!("{peer} is reached through {via}"),
+        _ => format!("the peers are: {}", peers.join(", ")),
+    };
+    Line::error(format!("there is no peer {peer}; {hint}"))
+}
+
+/// Patience of a client, within bounds.
+fn seconds(timeout: u64) -> Duration {
+    Duration::from_secs(timeout.clamp(1, 86_400))
 }
 
 async fn reload(shared: &Shared) -> Result<Line, Gone> {

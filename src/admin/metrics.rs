@@ -71,16 +71,12 @@ impl Snapshot {
             expected.iter().map(|name| (name.clone(), false)).collect();
         components.extend(core.components.clone());
         Self {
-            counters: core
-                .metrics
-                .iter()
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect(),
+            counters: core.metrics.all().into_iter().collect(),
             open: core.messages_open(),
             pending: views::pending(core),
             peers: core.sap.peer_views(),
             components,
-            users: core.home.as_ref().map(|home| {
+            users: core.home_domain().map(|home| {
                 let online = home.users().filter(|name| home.is_online(name)).count();
                 (home.users().count(), online)
             }),

@@ -11,6 +11,9 @@
 //! |---|---|
 //! | `{"do":"status"}` | the node in one object |
 //! | `{"do":"peers"}`, `sessions`, `routes` | lists |
+//! | `{"do":"services","peer":"b.test"}` | the Service Table; `peer` may be left out |
+//! | `{"do":"discover","peer":"b.test","of":"c.test","timeout":30}` | asks the peer for its services, or for those of a domain behind it, and waits; then as `services` |
+//! | `{"do":"probe","peer":"b.test","probe":"echo","timeout":30}` | tries whether the peer answers; also `keep_alive` |
 //! | `{"do":"transactions","limit":100}` | the newest rows of the Transaction Table |
 //! | `{"do":"queue","peer":"b.test","limit":100}` | what waits for peers; `peer` may be left out |
 //! | `{"do":"explain","id":"m-1"}` | all that is remembered of a message or transaction |
@@ -31,10 +34,12 @@
 
 mod client;
 mod connection;
+mod filter;
 mod http;
 mod lines;
 mod metrics;
 mod request;
+mod services;
 mod session;
 mod socket;
 mod users;
@@ -52,7 +57,7 @@ use crate::sap::Time;
 
 pub use client::{Client, ClientError};
 pub use lines::{LineError, Lines};
-pub use request::{Line, Request, Sent};
+pub use request::{Line, ProbeKind, Request, Sent};
 pub use views::{QueueRow, SessionRow, Status, TransactionRow};
 
 /// What the operator's side needs to know.

@@ -17,6 +17,33 @@ pub enum Request {
     Sessions,
     /// All routes.
     Routes,
+    /// The Service Table.
+    Services {
+        /// This peer's part only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        peer: Option<String>,
+    },
+    /// Asks a peer what it offers; then the same as `Services`.
+    Discover {
+        /// The peer's domain.
+        peer: String,
+        /// What this domain offers, which is reached through the peer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<String>,
+        /// Seconds to wait.
+        #[serde(default = "half_a_minute")]
+        timeout: u64,
+    },
+    /// Tries whether a peer answers: [`ProbeView`](crate::sap::service::ProbeView).
+    Probe {
+        /// The peer's domain.
+        peer: String,
+        /// How.
+        probe: ProbeKind,
+        /// Seconds to wait.
+        #[serde(default = "half_a_minute")]
+        timeout: u64,
+    },
     /// The newest rows of the Transaction Table.
     Transactions {
         /// How many at most.
@@ -58,6 +85,11 @@ pub enum Request {
     },
     /// All users.
     UserList,
+    /// One user: his profile, and whether he is online.
+    UserShow {
+        /// Name.
+        user: String,
+    },
     /// Removes a user with all that is his.
     UserRemove {
         /// Name.
@@ -111,6 +143,16 @@ pub enum Request {
     Reload,
     /// Drains and ends the process.
     Stop,
+}
+
+/// How a peer is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeKind {
+    /// By a `KeepAliveRequest`.
+    KeepAlive,
+    /// By a message to its echo user.
+    Echo,
 }
 
 fn hundred() -> usize {

@@ -1,12 +1,13 @@
 //! Users of the home domain, as the operator works them.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Shared;
 use super::request::Line;
 use crate::home::{Home, UserError, password};
 use crate::node::{Gone, clock};
 use crate::sap::{Act, Time};
+use crate::ssp::primitive::profile::UserProfile;
 
 /// The name of a user of this node, given as name or address.
 pub(super) fn local_name(shared: &Shared, user: &str) -> Result<String, String> {
@@ -28,7 +29,7 @@ pub(super) async fn check_password(
 ) -> Result<(), String> {
     let user = name.to_owned();
     let look = move |core: &mut crate::node::Core, _, _: &mut _| {
-        let home = core.home.as_ref();
+        let home = core.home_domain();
         home.and_then(|home| home.password_hash(&user).map(str::to_owned))
     };
     let known = shared
@@ -81,7 +82,7 @@ pub(super) async fn remove(shared: &Shared, user: String) -> Result<Line, Gone> 
 pub(super) async fn list(shared: &Shared) -> Result<Line, Gone> {
     let domain = shared.settings.domain.clone();
     let look = move |core: &mut crate::node::Core, _, _: &mut _| {
-        let Some(home) = &core.home else {
+        let Some(home) = core.home_domain() else {
             return no_home();
         };
         let users: Vec<_> = home
@@ -97,6 +98,59 @@ pub(super) async fn list(shared: &Shared) -> Result<Line, Gone> {
         Line::result(&users)
     };
     shared.node.ask(look).await
+}
+
+/// One user with his profile.
+pub(super) async fn show(shared: &Shared, user: String) -> Result<Line, Gone> {
+    let name = match local_name(shared, &user) {
+        Ok(name) => name,
+        Err(why) => return Ok(Line::error(why)),
+    };
+    let look = move |core: &mut crate::node::Core, _, _: &mut _| {
+        let Some(home) = &core.home else {
+            return no_home();
+        };
+        match home.profile(&name) {
+            Some(profile) => Line::result(&view(&name, home.is_online(&name), &profile)),
+            None => Line::error(UserError::Unknown(name)),
+        }
+    };
+    shared.node.ask(look).await
+}
+
+/// A profile under the names it has on the wire.
+fn view(name: &str, online: bool, profile: &UserProfile) -> Value {
+    let services = profile
+        .services
+        .iter()
+        .flatten()
+        .map(|entry| json!({ "name": entry.name, "status": entry.status, "pse": entry.pse }));
+    let privacy = profile.privacy.iter().flatten();
+    let privacy = privacy.map(|entry| json!({ "name": entry.name, "status": entry.status }));
+    let terminals = profile.terminals.iter().flatten().map(|entry| {
+        json!({
+            "url": entry.url,
+            "client_type": entry.client_type,
+            "initial_delivery_method": entry.delivery_method,
+            "accepted_content_types": entry.content_types,
+            "accepted_transfer_encoding": entry.transfer_encoding,
+            "accepted_content_length": entry.content_length,
+            "supported_bearers": entry.bearers,
+            "supported_cir_methods": entry.cir_methods,
+        })
+    });
+    let properties = profile.properties.iter().flatten();
+    let properties = properties.map(|entry| json!({ "name": entry.name, "value": entry.value }));
+    json!({
+        "user": name,
+        "address": profile.user,
+        "online": online,
+        "modified": profile.modified.map(|at| at.to_string()),
+        "services": services.collect::<Vec<_>>(),
+        "privacy": privacy.collect::<Vec<_>>(),
+        "terminals": terminals.collect::<Vec<_>>(),
+        "properties": properties.collect::<Vec<_>>(),
+    })
 }
 
 async fn with_password(
@@ -134,6 +188,7 @@ async fn change(
         Err(why) => return Ok(Line::error(why)),
     };
     let done = shared.node.change(move |core, now, turn| {
+        core.home_domain()?;
         core.with_home(now, turn, |home, acts| work(home, &name, now, acts))
     });
     Ok(match done.await? {

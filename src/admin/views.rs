@@ -123,7 +123,7 @@ pub(super) async fn status(shared: &Shared) -> Result<Line, Gone> {
         let mut components: BTreeMap<String, bool> =
             expected.into_iter().map(|name| (name, false)).collect();
         components.extend(core.components.clone());
-        let home = core.home.as_ref();
+        let home = core.home_domain();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             domain,

@@ -1,14 +1,18 @@
 //! `wvgate check`: everything that can be known before, or beside, a running node.
 
+mod findings;
+mod peer;
+mod reach;
+mod session;
+
 use std::time::Duration;
 
 use bytes::BytesMut;
-use clap::Args;
-use rustls::pki_types::ServerName;
+use clap::{Args, Subcommand};
+use reach::PATIENCE;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 
 use super::output;
 use super::{Failure, Global};
@@ -24,24 +28,37 @@ use crate::xmpp::element::{Element, Limits};
 use crate::xmpp::link::ComponentSettings;
 use crate::xmpp::stream::{self, Item, StreamReader};
 
-/// For each step by itself: lookup, connection, handshake.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 #[derive(Args)]
 #[command(after_help = "\
 One line per item: ok, warn or FAIL, and what to do. While the node runs it is asked to log
 in to its peers; else peers are tried as far as TLS, and the XMPP server with the secret of
 each component.
 
-Example:
-  wvgate check --config config/relay.toml")]
+Examples:
+  wvgate check --config config/relay.toml
+  wvgate check peer village.test     one peer, layer by layer")]
 pub(super) struct Check {
     /// Look at the files only; reach for no peer and no server
     #[arg(long)]
     offline: bool,
+    #[command(subcommand)]
+    of: Option<Of>,
+}
+
+#[derive(Subcommand)]
+enum Of {
+    /// Check the way to one peer, layer by layer, up to a message there and back
+    Peer(peer::CheckPeer),
 }
 
 pub(super) async fn check(global: &Global, args: &Check) -> Result<(), Failure> {
+    if let Some(Of::Peer(peer)) = &args.of {
+        if args.offline {
+            let why = "wvgate: --offline reaches for no peer; leave it out";
+            return Err(Failure::Usage(why.to_owned()));
+        }
+        return peer::check(global, peer).await;
+    }
     let file = global.config_file();
     let made = global.load().and_then(|loaded| {
         let plan = Plan::new(&loaded.config, &loaded.located)?;
@@ -239,7 +256,7 @@ async fn without_node(plan: &Plan, verdicts: &mut Verdicts) -> Result<(), Failur
 /// Tries the addresses of a peer as far as TLS; whether one works.
 async fn reach(link: &LinkSettings, verdicts: &mut Verdicts) -> Result<bool, Failure> {
     let peer = &link.peer;
-    let endpoints = match endpoints(link).await {
+    let endpoints = match reach::endpoints(link).await {
         Ok(endpoints) => endpoints,
         Err(why) => {
             verdicts.fail(format!("peer {peer}: {why}"))?;
@@ -259,51 +276,18 @@ async fn reach(link: &LinkSettings, verdicts: &mut Verdicts) -> Result<bool, Fai
     Ok(works)
 }
 
-async fn endpoints(link: &LinkSettings) -> Result<Vec<Endpoint>, String> {
-    if link.urls.is_empty() {
-        let targets = link.srv.targets(&link.peer).await;
-        let targets = targets.map_err(|error| format!("{error}; or give it a url"))?;
-        let endpoint = |(host, port): (String, u16)| Endpoint::new(true, &host, port);
-        return Ok(targets.into_iter().map(endpoint).collect());
-    }
-    let endpoint = |url: &String| Endpoint::parse(url).map_err(|error| error.to_string());
-    link.urls.iter().map(endpoint).collect()
-}
-
+/// One address, as far as TLS; how it is reached, or the layer that fails and why.
 async fn connect(link: &LinkSettings, endpoint: &Endpoint) -> Result<String, String> {
-    let host = endpoint.host.as_str();
-    let found = timeout(PATIENCE, lookup_host((host, endpoint.port))).await;
-    let addresses: Vec<_> = match found {
-        Ok(Ok(addresses)) => addresses.collect(),
-        Ok(Err(error)) => return Err(format!("DNS: {error}; check the name")),
-        Err(_) => return Err("DNS: no answer".to_owned()),
-    };
-    let mut stream = Err("DNS: the name has no address".to_owned());
-    for address in &addresses {
-        stream = match timeout(PATIENCE, TcpStream::connect(address)).await {
-            Ok(Ok(open)) => Ok(open),
-            Ok(Err(error)) => Err(format!("TCP: {address}: {error}; is the peer running?")),
-            Err(_) => Err(format!("TCP: {address}: no answer; is a firewall between?")),
-        };
-        if stream.is_ok() {
-            break;
-        }
-    }
-    let stream = stream?;
+    let addresses = reach::lookup(endpoint).await;
+    let addresses = addresses.map_err(|why| format!("DNS: {why}"))?;
+    let stream = reach::open(&addresses).await;
+    let (stream, _) = stream.map_err(|why| format!("TCP: {why}"))?;
     if !endpoint.tls {
         return Ok("is reached by plain HTTP".to_owned());
     }
-    let name = link.server_name.as_deref().unwrap_or(host).to_owned();
-    let server = ServerName::try_from(name.clone())
-        .map_err(|error| format!("TLS: \"{name}\" cannot stand in a certificate: {error}"))?;
-    let handshake = TlsConnector::from(link.tls.clone()).connect(server, stream);
-    match timeout(PATIENCE, handshake).await {
-        Ok(Ok(_)) => Ok(format!("is reached, its certificate is good for {name}")),
-        Ok(Err(error)) => Err(format!(
-            "TLS: {error}; check ca, server_name and the peer's certificate"
-        )),
-        Err(_) => Err("TLS: no handshake; does it speak TLS on this port?".to_owned()),
-    }
+    let tls = reach::secure(link, endpoint, stream).await;
+    let name = tls.map_err(|why| format!("TLS: {why}"))?.name;
+    Ok(format!("is reached, its certificate is good for {name}"))
 }
 
 /// Logs in as a component and goes again (XEP-0114).

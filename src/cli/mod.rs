@@ -15,6 +15,7 @@ mod node;
 mod output;
 mod run;
 mod send;
+mod services;
 mod trace;
 mod translate;
 mod user;
@@ -64,7 +65,7 @@ struct Global {
 enum Command {
     /// Run the node
     Run(run::Run),
-    /// Check configuration, certificates, mappings, peers and the XMPP server
+    /// Check configuration, certificates, mappings, peers and the XMPP server; or one peer
     Check(check::Check),
     /// Write a commented first configuration, with development certificates
     Init(init::Init),
@@ -76,6 +77,8 @@ enum Command {
     Sessions(look::List),
     /// List the routes: which domain is reached over whom
     Routes(look::List),
+    /// List who provides what, what peers offer and what was agreed; ask a peer
+    Services(services::Services),
     /// List requests, newest first, with where they came from and went
     Transactions(look::Transactions),
     /// List what waits to be sent to peers
@@ -186,6 +189,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Peers(list) => look::peers(&global, list.format).await,
         Command::Sessions(list) => look::sessions(&global, list.format).await,
         Command::Routes(list) => look::routes(&global, list.format).await,
+        Command::Services(args) => services::services(&global, args).await,
         Command::Transactions(args) => look::transactions(&global, &args).await,
         Command::Queue(args) => look::queue(&global, args).await,
         Command::Trace(args) => trace::trace(&global, args).await,

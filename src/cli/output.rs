@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use super::Failure;
-use crate::sap::Time;
+use crate::sap::{ServiceSet, Time};
 use crate::ssp::datetime::DateTime;
 
 /// For people or for programs.
@@ -106,6 +106,23 @@ pub(super) fn field(row: &Value, name: &str) -> String {
         }
         other => other.to_string(),
     }
+}
+
+/// A field with names of the service tree; `everything` for all of it, `-` for nothing.
+pub(super) fn functions(row: &Value, name: &str) -> String {
+    match set(row, name) {
+        set if set == ServiceSet::ALL => "everything".to_owned(),
+        _ => field(row, name),
+    }
+}
+
+/// The functions that a field names.
+pub(super) fn set(row: &Value, name: &str) -> ServiceSet {
+    let names = row[name].as_array().into_iter().flatten();
+    let names = names.filter_map(Value::as_str);
+    names
+        .filter_map(ServiceSet::named)
+        .fold(ServiceSet::NONE, ServiceSet::union)
 }
 
 /// A field that holds milliseconds since the epoch, as a date.

@@ -253,6 +253,10 @@ fn tell_what_is_bound(
     if config.home.is_some() {
         rows.push(("home", format!("users of {}", config.node.domain)));
     }
+    if config.node.echo {
+        let address = format!("echo@{} answers", config.node.domain);
+        rows.push(("echo", address));
+    }
     let rows: Vec<Vec<String>> = rows
         .into_iter()
         .map(|(name, value)| vec![name.to_owned(), value])

@@ -9,20 +9,28 @@ use crate::admin::{Line, Request};
 
 #[derive(Args)]
 #[command(after_help = "\
-Bodies of messages are never shown.
+Columns: time, direction, peer, session, transaction, primitive, what happened. Bodies of
+messages are never shown. It goes on until it is interrupted; for what has been, see
+wvgate explain.
+
+Several conditions must all hold. With --user and --transaction everything that belongs to
+what was shown once comes along, answers and the message's end among it; --peer narrows
+that to one neighbour.
 
 Examples:
   wvgate trace
-  wvgate trace --peer relay.test
-  wvgate trace --user alice@village.test --format json")]
+  wvgate trace --peer relay.test                          a neighbour, logins too
+  wvgate trace --peer xmpp                                stanzas
+  wvgate trace --user alice@village.test --format json    what she sends and gets
+  wvgate trace --transaction 5f0c3a@village.test          a message, on all its ways")]
 pub(super) struct TraceArgs {
     /// Only with this peer (`xmpp` for the XMPP server)
     #[arg(long, value_name = "DOMAIN")]
     peer: Option<String>,
-    /// Only of this user
+    /// Only what this user sends or gets
     #[arg(long, value_name = "ADDRESS")]
     user: Option<String>,
-    /// Only of this transaction or message
+    /// Only this transaction or message, as `wvgate send` and `transactions` show its id
     #[arg(long, value_name = "ID")]
     transaction: Option<String>,
     /// Lines for people, or JSON for programs

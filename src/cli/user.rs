@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use serde_json::Value;
 
 use super::output::{self, Column, Format, field};
 use super::{Failure, Global, chat};
@@ -14,7 +15,8 @@ Examples:
   wvgate user add bob                                  asks for a password
   wvgate user add bob --password-file bob.secret
   WVGATE_PASSWORD=secret wvgate user passwd bob
-  wvgate user list --format json")]
+  wvgate user list --format json
+  wvgate user show bob                                 profile and services")]
 pub(super) struct UserArgs {
     #[command(subcommand)]
     order: Order,
@@ -31,6 +33,14 @@ enum Order {
     },
     /// List all users
     List {
+        /// Columns for people, or JSON for programs
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Show a user's profile: services, privacy, terminals, properties
+    Show {
+        /// The part before the @
+        name: String,
         /// Columns for people, or JSON for programs
         #[arg(long, value_enum, default_value_t)]
         format: Format,
@@ -84,6 +94,14 @@ pub(super) async fn user(global: &Global, args: UserArgs) -> Result<(), Failure>
             node.ask(&Request::UserRemove { user }).await?;
             output::line(format!("user {name} was removed"))
         }
+        Order::Show { name, format } => {
+            let mut node = global.connect().await?;
+            let user = node.ask(&Request::UserShow { user: name }).await?;
+            match format {
+                Format::Json => output::json(&user),
+                Format::Text => output::print(&output::aligned(&profile(&user))),
+            }
+        }
         Order::List { format } => {
             const COLUMNS: &[Column] = &[
                 ("USER", |row| field(row, "user")),
@@ -93,5 +111,70 @@ pub(super) async fn user(global: &Global, args: UserArgs) -> Result<(), Failure>
             let rows = global.connect().await?.ask(&Request::UserList).await?;
             output::list(&rows, COLUMNS, format)
         }
+    }
+}
+
+/// A user's profile in lines: of what kind, which one, how it is.
+fn profile(user: &Value) -> Vec<Vec<String>> {
+    let line = |kind: &str, name: String, is: String| vec![kind.to_owned(), name, is];
+    let mut lines = vec![
+        line("user", field(user, "user"), field(user, "address")),
+        line("online", field(user, "online"), String::new()),
+        line("modified", field(user, "modified"), String::new()),
+    ];
+    let parts: [(&str, &str, &str, &[&str]); 4] = [
+        ("service", "services", "name", &["status", "pse"]),
+        ("privacy", "privacy", "name", &["status"]),
+        (
+            "terminal",
+            "terminals",
+            "url",
+            &[
+                "client_type",
+                "initial_delivery_method",
+                "accepted_content_types",
+            ],
+        ),
+        ("property", "properties", "name", &["value"]),
+    ];
+    for (kind, part, name, fields) in parts {
+        for entry in user[part].as_array().into_iter().flatten() {
+            let said = fields.iter().filter(|name| !entry[**name].is_null());
+            let said: Vec<String> = said.map(|name| field(entry, name)).collect();
+            lines.push(line(kind, field(entry, name), said.join("  ")));
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_is_told_in_lines_and_what_is_missing_left_out() {
+        let user = serde_json::json!({
+            "user": "bob", "address": "wv:bob@b.test", "online": true,
+            "modified": "2024-04-30T08:00:00Z",
+            "services": [
+                { "name": "IM", "status": "Active", "pse": "wv:@a.test" },
+                { "name": "Presence", "status": "Inactive", "pse": null },
+            ],
+            "privacy": [], "terminals": [],
+            "properties": [{ "name": "PP_CITY", "value": "Oslo" }],
+        });
+        let text = output::aligned(&profile(&user));
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "user      bob                   wv:bob@b.test",
+                "online    yes",
+                "modified  2024-04-30T08:00:00Z",
+                "service   IM                    Active  wv:@a.test",
+                "service   Presence              Inactive",
+                "property  PP_CITY               Oslo",
+            ]
+        );
     }
 }

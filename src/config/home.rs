@@ -25,8 +25,6 @@ pub struct HomeSection {
     /// Who may see a new user's presence: `ask` (whom the user granted it) or `contacts`
     /// (everyone on the user's contact lists). Default `ask`.
     pub default_authorization: DefaultAuthorization,
-    /// Keep a user `echo` who answers each message with the same text. Default `true`.
-    pub echo: bool,
     /// Users that are created at start if they do not exist. Default: none.
     pub user: Vec<HomeUser>,
 }
@@ -71,7 +69,6 @@ impl Default for HomeSection {
             max_offline: 1000,
             offline_validity: Duration::from_secs(7 * 86_400),
             default_authorization: DefaultAuthorization::Ask,
-            echo: true,
             user: Vec::new(),
         }
     }
@@ -87,7 +84,8 @@ impl Default for HomeUser {
 }
 
 impl HomeSection {
-    pub(super) fn check(&self, report: &mut Report<'_>) {
+    /// `echo`: whether the name is taken by the node (`node.echo`).
+    pub(super) fn check(&self, echo: bool, report: &mut Report<'_>) {
         let counts = [
             ("max_users", self.max_users, 1),
             ("max_offline", self.max_offline, 1),
@@ -109,7 +107,7 @@ impl HomeSection {
         let mut seen = BTreeMap::new();
         for (index, user) in self.user.iter().enumerate() {
             let path = format!("home.user.{index}");
-            user.check(&path, self.echo, report);
+            user.check(&path, echo, report);
             if let Some(first) = seen.insert(user.name.clone(), path.clone()) {
                 let line = report.line(&format!("{first}.name"));
                 let message = format!("\"{}\" is listed twice{line}", user.name);
@@ -149,7 +147,7 @@ impl HomeUser {
             report.error(
                 &key,
                 "\"echo\" is the built-in user",
-                "choose another name, or set home.echo = false",
+                "choose another name, or set node.echo = false",
             );
         }
         if self.password.file().is_none() && self.password.expose().is_empty() {

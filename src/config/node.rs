@@ -25,6 +25,9 @@ pub struct NodeSection {
     pub description: Option<String>,
     /// Web page of this service provider, as told to peers. Default: none.
     pub url: Option<String>,
+    /// Keep a user `echo` of `domain` who answers each message with the same text, so that
+    /// peers can try the way there and back. Default `true`.
+    pub echo: bool,
 }
 
 impl Default for NodeSection {
@@ -36,6 +39,7 @@ impl Default for NodeSection {
             name: None,
             description: None,
             url: None,
+            echo: true,
         }
     }
 }

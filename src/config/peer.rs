@@ -64,6 +64,24 @@ pub struct PeerSection {
     /// What we want to use at the peer: a service agreement on it is negotiated when a
     /// session comes up. Default: nothing, no negotiation.
     pub wants: Vec<String>,
+    /// What the peer, and the domains named in its `speaks_for`, may do with profiles of
+    /// users who are not theirs: `none`, `read` or `write` (which includes `read`). A home
+    /// domain may always read and change its own users' profiles, a provider named in a
+    /// `[[service]]` read those of the users it serves. Default `none`.
+    pub profiles: Profiles,
+}
+
+/// What a peer may do with other domains' user profiles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profiles {
+    /// Nothing: it is answered 403.
+    #[default]
+    None,
+    /// Get them.
+    Read,
+    /// Get and change them.
+    Write,
 }
 
 /// When the node logs in to a peer.
@@ -112,6 +130,7 @@ impl Default for PeerSection {
             redirects: Vec::new(),
             offers: vec!["*".to_string()],
             wants: Vec::new(),
+            profiles: Profiles::None,
         }
     }
 }

@@ -177,7 +177,7 @@ fn slot<'a>(value: &'a mut Value, path: &str) -> Option<&'a mut Value> {
 
 /// Takes out the key at this path; for an element of a list the whole list, so that the
 /// numbers of the others stay true.
-fn remove(value: &mut Value, path: &[String]) -> bool {
+pub(super) fn remove(value: &mut Value, path: &[String]) -> bool {
     let is_name = |part: &String| part.parse::<usize>().is_err();
     let Some(last) = path.iter().rposition(is_name) else {
         return false;
@@ -194,12 +194,16 @@ fn remove(value: &mut Value, path: &[String]) -> bool {
 }
 
 /// Message and remedy for an error in the shape of the key at `path`.
-fn explain(kind: &Kind, path: &str) -> (String, String) {
+pub(super) fn explain(kind: &Kind, path: &str) -> (String, String) {
     let key = path
         .rsplit('.')
         .find(|part| part.parse::<usize>().is_err())
         .unwrap_or(path);
     match kind {
+        Kind::UnknownField(name, _) if path == "home.echo" => {
+            let message = "every node has this user now, not only home domains";
+            (message.to_string(), format!("write {name} in [node]"))
+        }
         Kind::UnknownField(name, known) => {
             let fix = match suggest::nearest(name, known) {
                 Some(meant) => format!("did you mean \"{meant}\"?"),
@@ -282,7 +286,7 @@ fn described(found: &Actual) -> String {
 }
 
 /// A syntax error, at the line where the parser gave up.
-fn syntax(file: &str, text: &str, error: &toml_edit::TomlError) -> Problem {
+pub(super) fn syntax(file: &str, text: &str, error: &toml_edit::TomlError) -> Problem {
     let offset = error.span().map(|span| span.start);
     let line = offset.map(|offset| line_of(text, offset));
     let content = line

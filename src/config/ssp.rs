@@ -59,6 +59,9 @@ pub struct SspSection {
     pub default_validity: Duration,
     /// Life of a service agreement: asked for, and granted at most. Default `7d`.
     pub agreement_ttl: Duration,
+    /// Time for which a user profile that passed by answers further requests for it; `0s`:
+    /// each is passed on. Default `5m`.
+    pub profile_cache: Duration,
     /// Most outgoing transactions kept for one peer; more are refused. Default 100000.
     pub max_queue: usize,
     /// Most transactions sent in one message (a dialect may allow fewer). Default 64.
@@ -103,6 +106,7 @@ impl Default for SspSection {
             token_lifetime: Duration::from_secs(60),
             default_validity: Duration::from_secs(86_400),
             agreement_ttl: Duration::from_secs(7 * 86_400),
+            profile_cache: Duration::from_secs(300),
             max_queue: 100_000,
             batch_count: 64,
             batch_bytes: Size::kib(256),

@@ -4,7 +4,7 @@
 /// letters wrong at most (swapped neighbours count once), or one the beginning of the other.
 pub(super) fn nearest<'a>(word: &str, names: &[&'a str]) -> Option<&'a str> {
     let word = word.to_lowercase().replace('-', "_");
-    let plain = |name: &str| name.replace('-', "_");
+    let plain = |name: &str| name.to_lowercase().replace('-', "_");
     let by_letters = names
         .iter()
         .map(|name| (distance(&word, &plain(name)), *name))
@@ -12,9 +12,10 @@ pub(super) fn nearest<'a>(word: &str, names: &[&'a str]) -> Option<&'a str> {
         .filter(|(distance, name)| *distance <= ((name.len().max(word.len()) + 1) / 3).clamp(1, 3));
     by_letters.map(|(_, name)| name).or_else(|| {
         let beginning = |name: &&&str| {
+            let name = plain(name);
             word.len() >= 3
                 && name.len() >= 3
-                && (name.starts_with(&word) || word.starts_with(**name))
+                && (name.starts_with(&word) || word.starts_with(&name))
         };
         names.iter().find(beginning).copied()
     })

@@ -24,7 +24,7 @@ pub(super) fn check(config: &Config, report: &mut Report<'_>) {
         service.check(&format!("service.{index}"), report);
     }
     if let Some(home) = &config.home {
-        home.check(report);
+        home.check(config.node.echo, report);
     }
     if let Some(xmpp) = &config.xmpp {
         xmpp.check(config.xmpp_domain().unwrap_or_default(), report);

@@ -9,6 +9,7 @@ use crate::ssp::address::Address;
 use crate::ssp::status::Code;
 
 use super::client::{ClientKey, Event};
+use super::echo::Rate;
 use super::settings::HomeSettings;
 
 /// Everything that does not belong to one user.
@@ -23,6 +24,8 @@ pub(super) struct Core {
     pub(super) timers: BTreeSet<(Time, Timer)>,
     /// Requests of our users that wait for their answer.
     pub(super) requests: BTreeMap<Token, Pending>,
+    /// How much the echo user may say.
+    pub(super) echoes: Rate,
     /// State of the generator (splitmix64).
     random: u64,
 }
@@ -82,6 +85,7 @@ impl Core {
             events: Vec::new(),
             timers: BTreeSet::new(),
             requests: BTreeMap::new(),
+            echoes: Rate::default(),
             random: seed,
         }
     }

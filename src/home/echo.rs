@@ -1,5 +1,11 @@
-//! `echo@domain`: answers every message to its sender with the same content, so that an operator
-//! or a user can see that the way there and back works.
+//! `echo@domain`: answers every message to its sender with the same content, so that an operator,
+//! a user or a peer can see that the way there and back works. Every node has one, whether it
+//! hosts other users or not, unless `node.echo` is off.
+//!
+//! An echo is never echoed, and nobody hears more of it than [`Rate`] allows: two programs that
+//! answer each other would otherwise go on for ever.
+
+use std::collections::BTreeMap;
 
 use crate::sap::element::{Act, Time};
 use crate::ssp::address::{Address, Kind};
@@ -10,22 +16,32 @@ use crate::ssp::datetime::DateTime;
 use crate::ssp::primitive::message::SendMessageRequest;
 
 use super::core::Core;
-use super::inbox::Letter;
+use super::message::Message;
 use super::user::ECHO;
 
-/// Answers a message. Groups, services and other domains' echo users get no answer: it might go
-/// round for ever.
+/// Echoes to one sender: so many at once, and one more each `PACE` milliseconds. Our choice.
+const BURST: u64 = 30;
+const PACE: u64 = 1_000;
+/// The same for all senders together.
+const BURST_OF_ALL: u64 = 500;
+const PACE_OF_ALL: u64 = 20;
+/// Senders remembered; more are bounded together only.
+const MAX_SENDERS: usize = 1000;
+
+/// Answers a message; its validity is the echo's too. Groups, services and other domains' echo
+/// users get no answer: it might go round for ever.
 pub(super) fn answer(
     core: &mut Core,
     echo: &Address,
-    sender: &Address,
-    letter: &Letter,
+    message: &Message,
     now: Time,
     out: &mut Vec<Act>,
 ) {
+    let (sender, letter) = (&message.sender, &message.letter);
     if sender.kind() != Kind::User || sender.local() == ECHO {
         return;
     }
+    core.echoes.note(sender, now);
     let request = SendMessageRequest {
         delivery_report: false,
         meta: Some(MetaInfo::of_user(core.domain(), echo.clone())),
@@ -35,7 +51,7 @@ pub(super) fn answer(
             content_type: Some(letter.content_type.clone()),
             content_name: None,
             content_size: u64::try_from(letter.content.len()).ok(),
-            validity: Some(core.settings.offline_validity),
+            validity: Some((message.until.since(now) / 1000).max(1)),
             recipients: vec![Recipient::User(UserElement::new(sender.clone()))],
             recipient_display: None,
             sender: Some(Sender::user(UserElement::new(echo.clone()))),
@@ -46,10 +62,75 @@ pub(super) fn answer(
             bytes: letter.content.clone(),
         }),
     };
-    let expires = now.plus_seconds(core.settings.offline_validity);
     out.push(Act::Request {
         token: core.token(),
         primitive: request.into(),
-        expires,
+        expires: message.until,
     });
+}
+
+/// How much is echoed, to each sender and altogether. For each there is the moment at which all
+/// that was said so far would have been said at an even pace.
+#[derive(Debug, Default)]
+pub(super) struct Rate {
+    senders: BTreeMap<Address, Time>,
+    all: Time,
+}
+
+impl Rate {
+    /// Whether one more may be said now.
+    pub(super) fn allows(&self, sender: &Address, now: Time) -> bool {
+        let ahead = |paced: Time| paced.0.saturating_sub(now.0);
+        let own = self.senders.get(sender).copied().unwrap_or_default();
+        ahead(own) <= PACE * (BURST - 1) && ahead(self.all) <= PACE_OF_ALL * (BURST_OF_ALL - 1)
+    }
+
+    /// One is said.
+    fn note(&mut self, sender: &Address, now: Time) {
+        self.all = self.all.max(now).plus_millis(PACE_OF_ALL);
+        if self.senders.len() >= MAX_SENDERS {
+            self.senders.retain(|_, paced| *paced > now);
+        }
+        if self.senders.len() < MAX_SENDERS || self.senders.contains_key(sender) {
+            let paced = self.senders.entry(sender.clone()).or_default();
+            *paced = (*paced).max(now).plus_millis(PACE);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_sender_hears_a_burst_and_then_one_a_second() {
+        let (zoe, now) = (Address::new("wv:zoe@far.test"), Time(1_000_000));
+        let mut rate = Rate::default();
+        for _ in 0..BURST {
+            assert!(rate.allows(&zoe, now));
+            rate.note(&zoe, now);
+        }
+        assert!(!rate.allows(&zoe, now));
+        assert!(rate.allows(&Address::new("wv:yan@far.test"), now));
+        assert!(!rate.allows(&zoe, now.plus_millis(PACE - 1)));
+        assert!(rate.allows(&zoe, now.plus_millis(PACE)));
+    }
+
+    #[test]
+    fn strangers_are_bounded_together_and_the_table_does_not_grow() {
+        let mut rate = Rate::default();
+        let mut said = 0;
+        for second in 0..10 {
+            let now = Time(1_000_000 + second * 1000);
+            for number in 0..1000 {
+                let sender = Address::new(&format!("wv:u{second}-{number}@far.test"));
+                if rate.allows(&sender, now) {
+                    rate.note(&sender, now);
+                    said += 1;
+                }
+            }
+        }
+        assert_eq!(said, BURST_OF_ALL + 9 * 1000 / PACE_OF_ALL);
+        assert!(rate.senders.len() <= MAX_SENDERS);
+    }
 }

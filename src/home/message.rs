@@ -19,6 +19,7 @@ use crate::ssp::status::{Code, Status};
 use super::client::Event;
 use super::core::{Core, Timer, respond};
 use super::inbox::{Arrival, Letter};
+use super::profile;
 use super::records;
 use super::user::User;
 use super::{Caller, Home};
@@ -179,12 +180,19 @@ impl Home {
         }
         let name = self.known_user(address)?;
         let user = self.users.get(&name).ok_or(Code::UNKNOWN_USER)?;
+        if !user.may_use(&self.core, profile::IM) {
+            return Err(Code::UNAUTHORIZED_RECIPIENT);
+        }
         let relation = user.relations.get(&message.sender);
         if relation.is_some_and(|relation| relation.blocked) {
             return Err(Code::BLOCKED);
         }
         if user.inbox.knows(&message.sender, &message.id) {
             return Ok((name, false));
+        }
+        let now = message.letter.arrived;
+        if user.builtin && !self.core.echoes.allows(&message.sender, now) {
+            return Err(Code::UNAVAILABLE);
         }
         let settings = &self.core.settings;
         let bytes = user.inbox.bytes() + message.letter.content.len();
@@ -222,7 +230,7 @@ impl User {
         if online {
             self.hand_over(core, id, sender, letter, None, now, out);
             if self.builtin {
-                super::echo::answer(core, &self.address(core), sender, letter, now, out);
+                super::echo::answer(core, &self.address(core), message, now, out);
             }
         }
     }

@@ -13,6 +13,7 @@
 //! | `sending`, `message`, `inbox`, `echo` | messages out, messages in, the offline store |
 //! | `presence`, `subscription`, `authorization` | our users' presence and who may see it |
 //! | `watching` | other users' presence, as our users see it |
+//! | `profile` | our users' profiles: services, privacy, terminals, properties |
 //! | `information` | provider information, verification of ids |
 //! | `records`, `relation`, `core` | what is kept, and what all share |
 
@@ -25,6 +26,7 @@ mod information;
 mod message;
 pub mod password;
 mod presence;
+mod profile;
 mod records;
 mod relation;
 mod sending;
@@ -101,6 +103,11 @@ impl Home {
         }
     }
 
+    /// Whether this is a home domain at all, with other users than the echo user.
+    pub fn has_users(&self) -> bool {
+        self.core.settings.users
+    }
+
     /// What clients are to be told since the last call, in order.
     pub fn take_events(&mut self) -> Vec<(ClientKey, Event)> {
         std::mem::take(&mut self.core.events)
@@ -172,6 +179,12 @@ impl ServiceElement for Home {
             Primitive::PresenceNotification(notice) => self.take_presence(&notice, out),
             Primitive::GetSPInfoRequest(request) => self.serve_info(&caller, *request, out),
             Primitive::VerifyIDRequest(request) => self.serve_verify(&caller, &request, out),
+            Primitive::GetUserProfileRequest(request) => {
+                self.serve_get_profile(&caller, &request, out);
+            }
+            Primitive::UpdateUserProfileRequest(request) => {
+                self.serve_update_profile(&caller, *request, now, out);
+            }
             Primitive::Unknown(_) => {
                 respond(caller.id, Status::new(Code::NOT_SUPPORTED), out);
             }
@@ -220,6 +233,7 @@ impl ServiceElement for Home {
                 user.account.online = user.is_online();
                 user.save(out);
                 user.publish(&mut self.core, now, out);
+                user.tell_profile(&mut self.core, now, out);
             }
         }
         while let Some((at, _)) = self.core.timers.first()

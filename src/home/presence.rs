@@ -15,6 +15,7 @@ use crate::ssp::primitive::presence::PresenceNotification;
 
 use super::client::{Availability, Standing};
 use super::core::Core;
+use super::profile;
 use super::relation::{Relation, Shown};
 use super::user::User;
 
@@ -42,6 +43,9 @@ impl User {
         let Some(relation) = self.relations.get(other) else {
             return Standing::Unknown;
         };
+        if !self.may_use(core, profile::PRESENCE) {
+            return Standing::Denied;
+        }
         // Proactive authorization goes before reactive (WVFF 5.3.6).
         match relation {
             Relation {

@@ -5,6 +5,7 @@
 //! | `home/user/NAME` | the account: password hash, text, mood, alias |
 //! | `home/user/NAME/arrival/20 digits` | a waiting message, or the trace of a delivered one |
 //! | `home/user/NAME/notice/20 digits` | a report that waits for a login |
+//! | `home/user/NAME/profile` | what was changed of the profile, as XML |
 //! | `home/user/NAME/relation/ADDRESS` | contact, blocking, authorization, watching |
 //! | `home/user/NAME/request/20 digits` | a request that waits for its answer |
 //!
@@ -14,14 +15,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::sap::element::{Act, Token};
+use crate::sap::profile::memory::Kept;
 use crate::ssp::address::Address;
+use crate::ssp::primitive::profile::UserProfile;
 use crate::store::Write;
 
 use super::Home;
 use super::core::{Pending, Timer};
 use super::inbox::Arrival;
 use super::relation::Relation;
-use super::user::{Account, Notice, User};
+use super::user::{Account, ECHO, Notice, User};
 
 /// Start of all keys.
 pub(super) const PREFIX: &str = "home/";
@@ -52,6 +55,14 @@ pub(super) fn delete_notice(name: &str, number: u64) -> Act {
     delete(numbered(name, "notice", number))
 }
 
+pub(super) fn put_profile(name: &str, profile: &UserProfile) -> Act {
+    put(format!("{USER}{name}/profile"), &Kept(profile.clone()))
+}
+
+pub(super) fn delete_profile(name: &str) -> Act {
+    delete(format!("{USER}{name}/profile"))
+}
+
 pub(super) fn put_relation(name: &str, other: &Address, relation: &Relation) -> Act {
     put(format!("{USER}{name}/relation/{other}"), relation)
 }
@@ -75,11 +86,17 @@ impl Home {
         let mut parts = key.strip_prefix(USER).ok_or_else(unknown)?.splitn(3, '/');
         let name = parts.next().filter(|name| !name.is_empty());
         let name = name.ok_or_else(unknown)?;
+        // A node that was a home domain once keeps its users' records for when it is again.
+        if !self.core.settings.users && name != ECHO {
+            return Ok(());
+        }
         let Some(section) = parts.next() else {
             self.take_back_account(name, read(key, value)?);
             return Ok(());
         };
-        let rest = parts.next().ok_or_else(unknown)?;
+        let rest = parts.next();
+        let rest = rest.or((section == "profile").then_some(""));
+        let rest = rest.ok_or_else(unknown)?;
         // Records of the echo user outlive its being switched off.
         let Some(user) = self.users.get_mut(name) else {
             return Ok(());
@@ -99,6 +116,7 @@ impl Home {
                     .insert((notice.until, Timer::Notice(name.to_owned(), number)));
                 user.notices.insert(number, notice);
             }
+            "profile" => user.profile = Some(Box::new(read::<Kept>(key, value)?.0)),
             "relation" => {
                 let (other, relation) = (Address::new(rest), read::<Relation>(key, value)?);
                 let retry = relation.subscription.as_ref().and_then(|s| s.retry);

@@ -9,6 +9,7 @@ use crate::ssp::status::Code;
 use super::Home;
 use super::client::{Availability, ClientKey, Command, ContactEntry, Event, Known};
 use super::core::{Asked, Core};
+use super::profile;
 use super::sending::Draft;
 use super::user::{User, UserError};
 use super::watching::too_many_requests;
@@ -72,6 +73,7 @@ impl Home {
             user.save(out);
             user.publish(core, now, out);
         }
+        user.tell_profile(core, now, out);
         let kept: Vec<u64> = user.notices.keys().copied().collect();
         for number in kept {
             if let Some(event) = user.drop_notice(number, core, out) {
@@ -92,6 +94,7 @@ impl Home {
             return;
         };
         user.clients.remove(&client);
+        user.tell_profile(core, now, out);
         if user.clients.is_empty() {
             user.account.online = false;
             user.save(out);
@@ -126,6 +129,12 @@ impl User {
         out: &mut Vec<Act>,
     ) {
         let name = command.name();
+        if let Some(service) = service(&command)
+            && !self.may_use(core, service)
+        {
+            let why = format!("The service {service} is not active.");
+            return core.tell(client, Event::error(name, None, Code::NOT_AGREED, why));
+        }
         if let Some(other) = subject(&command) {
             let other = core.at_home(other);
             if !other.is_valid() || other.kind() != Kind::User {
@@ -301,6 +310,15 @@ impl User {
         Event::Contacts {
             contacts: entries.collect(),
         }
+    }
+}
+
+/// The service of the profile that a command uses.
+fn service(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::Message { .. } => Some(profile::IM),
+        Command::Subscribe { .. } | Command::GetPresence { .. } => Some(profile::PRESENCE),
+        _ => None,
     }
 }
 

@@ -1,5 +1,9 @@
 //! What an operator decides about the home domain.
 
+use crate::sap::profile::services_of;
+use crate::sap::{Element, PseTable, ServiceSet};
+use crate::ssp::primitive::profile::ProfileService;
+
 /// Who may see a user's presence without having been told by the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -24,6 +28,14 @@ pub struct HomeSettings {
     pub url: Option<String>,
     /// Whether `echo@domain` exists and answers every message with itself.
     pub echo: bool,
+    /// Services of a user whose profile says nothing else, with those who provide them; no
+    /// other can be active.
+    pub services: Vec<ProfileService>,
+    /// Whether another domain is the provider to be told of changed profiles.
+    pub tells_profiles: bool,
+    /// Whether there are other users. Without them this is no home domain, but what the
+    /// echo user of a relay or gateway lives in.
+    pub users: bool,
     /// Who may see presence.
     pub default_authorization: Authorization,
     /// Seconds a message waits at most for its recipient; also the validity given to messages
@@ -58,12 +70,16 @@ pub struct HomeSettings {
 impl HomeSettings {
     /// The defaults for a domain.
     pub fn new(domain: &str) -> Self {
+        let served = ServiceSet::of_element(Element::Home);
         Self {
+            services: services_of(served, &PseTable::default(), domain),
+            tells_profiles: false,
             domain: domain.to_ascii_lowercase(),
             name: None,
             description: None,
             url: None,
             echo: false,
+            users: true,
             default_authorization: Authorization::Ask,
             offline_validity: 7 * 86_400,
             request_validity: 120,

@@ -10,6 +10,7 @@ use crate::ssp::status::{Code, Status};
 
 use super::client::{Event, Standing};
 use super::core::respond;
+use super::profile;
 use super::relation::{Shown, Watcher};
 use super::settings::Authorization;
 use super::{Caller, Home};
@@ -102,7 +103,10 @@ impl Home {
                     continue;
                 }
             };
-            if let Some(user) = self.users.get(&name)
+            let user = self.users.get(&name);
+            if !user.is_none_or(|user| user.may_use(&self.core, profile::PRESENCE)) {
+                failures.push((Code::UNAUTHORIZED_RECIPIENT, publisher));
+            } else if let Some(user) = user
                 && user.standing(&self.core, &watcher) == Standing::Authorized
             {
                 values.push(PresenceValue {
@@ -137,6 +141,9 @@ impl Home {
         let name = self.known_user(publisher)?;
         let core = &mut self.core;
         let user = self.users.get_mut(&name).ok_or(Code::UNKNOWN_USER)?;
+        if !user.may_use(core, profile::PRESENCE) {
+            return Err(Code::UNAUTHORIZED_RECIPIENT);
+        }
         let before = user.relations.get(watcher).and_then(|r| r.watcher.as_ref());
         if before.is_none() && user.watchers >= core.settings.max_watchers {
             return Err(Code::UNAVAILABLE);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::sap::element::{Act, Outcome, Time, Token};
 use crate::ssp::address::{Address, Kind};
+use crate::ssp::primitive::profile::UserProfile;
 use crate::ssp::status::{Code, Status};
 
 use super::Home;
@@ -13,8 +14,7 @@ use super::inbox::Inbox;
 use super::records;
 use super::relation::Relation;
 
-/// Name of the user that answers every message with itself.
-pub const ECHO: &str = "echo";
+pub use crate::sap::ECHO;
 
 /// Why users cannot be changed so.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,6 +68,8 @@ pub(super) struct Notice {
 pub(super) struct User {
     pub(super) name: String,
     pub(super) account: Account,
+    /// The parts of the profile that were changed.
+    pub(super) profile: Option<Box<UserProfile>>,
     /// The echo user: no account record, always online, authorizes everybody.
     pub(super) builtin: bool,
     pub(super) clients: BTreeSet<ClientKey>,
@@ -387,6 +389,9 @@ fn remove(mut user: User, core: &mut Core, now: Time, out: &mut Vec<Act>) {
         core.requests.remove(&token);
         core.timers.remove(&(until, Timer::Request(token)));
         out.push(records::delete_request(&user.name, token));
+    }
+    if user.profile.is_some() {
+        out.push(records::delete_profile(&user.name));
     }
     out.push(records::delete_account(&user.name));
 }

@@ -43,7 +43,7 @@ pub struct ServerTls {
 }
 
 /// Files and choices of the calling side, for one peer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClientTls {
     /// PEM: authorities that may vouch for the peer; `None` means the system's.
     pub ca: Option<PathBuf>,
@@ -219,6 +219,8 @@ pub struct CertificateFacts {
     pub dns_names: Vec<String>,
     /// Subject, as `CN=...`.
     pub subject: String,
+    /// Who has signed it, as `CN=...`.
+    pub issuer: String,
 }
 
 /// Where `now` lies in a certificate's time.
@@ -256,16 +258,26 @@ pub fn certificate_facts(path: &Path) -> Result<CertificateFacts, TlsError> {
     let first = chain.first().ok_or_else(|| TlsError::NoCertificate {
         path: path.to_owned(),
     })?;
-    let (_, parsed) =
-        X509Certificate::from_der(first).map_err(|error| TlsError::BadCertificate {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })?;
+    facts(first).map_err(|reason| TlsError::BadCertificate {
+        path: path.to_owned(),
+        reason,
+    })
+}
+
+/// What there is to know of a certificate that the other side has shown; `None` if it
+/// cannot be read.
+pub fn shown_certificate_facts(certificate: &CertificateDer<'_>) -> Option<CertificateFacts> {
+    facts(certificate).ok()
+}
+
+fn facts(certificate: &CertificateDer<'_>) -> Result<CertificateFacts, String> {
+    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|error| error.to_string())?;
     Ok(CertificateFacts {
         not_before: moment(parsed.validity().not_before.timestamp()),
         not_after: moment(parsed.validity().not_after.timestamp()),
         dns_names: names(&parsed, true),
         subject: parsed.subject().to_string(),
+        issuer: parsed.issuer().to_string(),
     })
 }
 

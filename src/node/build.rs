@@ -1,6 +1,7 @@
 //! From configuration to the values the floors below understand. Nothing is
 //! bound or dialled here; what cannot work is said as configuration problems.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::http::server::ServerSettings;
 use crate::http::srv::SrvResolver;
 use crate::http::tls::{self, ClientTls, ServerTls, Validity};
 use crate::sap::dialect::Dialect;
+use crate::sap::profile::{Access, services_of};
 use crate::sap::{
     Element, Peer, Provider, PseTable, Route, Secret, ServiceSet, Settings, SpeaksFor,
 };
@@ -33,7 +35,7 @@ pub struct Plan {
     pub server: ServerSettings,
     /// One per peer.
     pub links: Vec<LinkSettings>,
-    /// The home domain.
+    /// The home domain, or at least the echo user.
     pub home: Option<HomePlan>,
     /// The XMPP gateway.
     pub gateway: Option<GatewayPlan>,
@@ -85,11 +87,11 @@ impl Plan {
         let gateway = gateway(config, at, &mut problems);
         match (problems.is_empty(), server) {
             (true, Some(server)) => Ok(Self {
+                home: home_plan(config, &settings.pse),
                 settings: Arc::new(settings),
                 limits: limits(config),
                 server,
                 links,
-                home: config.home.as_ref().map(|home| home_plan(config, home)),
                 gateway,
                 data: config.node.data.clone(),
                 warnings,
@@ -118,12 +120,14 @@ pub fn sap_settings(
         batch_count: ssp.batch_count,
         batch_bytes: ssp.batch_bytes.get(),
         agreement_ttl: millis(ssp.agreement_ttl.get()),
+        profile_cache: millis(ssp.profile_cache.get()),
         provider: Provider {
             name: config.node.name.clone(),
             description: config.node.description.clone(),
             url: config.node.url.clone(),
         },
         pse: pse_table(config, at, problems),
+        echo: config.node.echo,
         ..Settings::new(&config.node.domain)
     };
     if config.home.is_some() {
@@ -142,6 +146,8 @@ pub fn sap_settings(
         };
         settings.routes.add(&route.domain, via);
     }
+    // One copy of each, however many peers have it.
+    let dialects: Vec<Arc<Dialect>> = dialects.iter().cloned().map(Arc::new).collect();
     for (number, peer) in config.peer.iter().enumerate() {
         match dialects.iter().find(|dialect| dialect.name == peer.dialect) {
             Some(dialect) => {
@@ -149,31 +155,45 @@ pub fn sap_settings(
                 let functions = [("offers", &peer.offers), ("wants", &peer.wants)]
                     .map(|(list, names)| services(&format!("{key}.{list}"), names, at, problems));
                 let [offers, wants] = functions;
-                let peer = peer_settings(peer, Arc::new(dialect.clone()));
+                let peer = peer_settings(peer, Arc::clone(dialect));
                 settings = settings.with_peer(Peer {
                     offers,
                     wants,
                     ..peer
                 });
             }
+            // A file that is there has been complained of already.
+            None if folder_of(config)
+                .is_some_and(|folder| folder.join(format!("{}.toml", peer.dialect)).exists()) => {}
             None => {
                 let names: Vec<&str> = dialects
                     .iter()
                     .map(|dialect| dialect.name.as_str())
                     .collect();
+                let fix = config::did_you_mean(&peer.dialect, &names);
                 problems.push(at.problem(
                     &format!("peer.{number}.dialect"),
                     format!("there is no dialect \"{}\"", peer.dialect),
-                    format!(
-                        "use one of {}, or add mappings/dialects/{}.toml",
-                        names.join(", "),
-                        peer.dialect
-                    ),
+                    if fix.starts_with("did") {
+                        fix
+                    } else {
+                        format!(
+                            "use one of {}, or add mappings/dialects/{}.toml",
+                            names.join(", "),
+                            peer.dialect
+                        )
+                    },
                 ));
             }
         }
     }
     settings
+}
+
+/// Where the operator's dialects are.
+fn folder_of(config: &Config) -> Option<PathBuf> {
+    let mappings = config.node.mappings.as_ref();
+    mappings.map(|folder| folder.join("dialects"))
 }
 
 /// The dialects that come along and those of the operator's folder, which win.
@@ -186,12 +206,7 @@ pub fn dialects(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> V
         ));
         Vec::new()
     });
-    let Some(folder) = config
-        .node
-        .mappings
-        .as_ref()
-        .map(|folder| folder.join("dialects"))
-    else {
+    let Some(folder) = folder_of(config) else {
         return dialects;
     };
     let Ok(entries) = std::fs::read_dir(&folder) else {
@@ -205,51 +220,39 @@ pub fn dialects(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> V
         file.extension()
             .is_some_and(|extension| extension == "toml")
     }) {
-        let read = std::fs::read_to_string(file).map_err(|error| (None, error.to_string()));
-        let read = read.and_then(|text| {
-            Dialect::from_toml(&text)
-                .map_err(|error| (line_of(&error.to_string()), one_line(&error.to_string())))
-        });
-        match read {
-            Ok(mut dialect) => {
-                dialect.name = file
-                    .file_stem()
-                    .map_or(dialect.name, |stem| stem.to_string_lossy().into_owned());
-                dialects.retain(|known| known.name != dialect.name);
-                dialects.push(dialect);
-            }
-            Err((line, message)) => {
-                let fix = "see mappings/dialects/template.toml for all keys";
-                problems.push(Problem::new(
-                    file.display().to_string(),
-                    line,
-                    "",
-                    message,
-                    fix,
-                ));
-            }
+        if let Some(mut dialect) = dialect_of(file, problems) {
+            dialect.name = file
+                .file_stem()
+                .map_or(dialect.name, |stem| stem.to_string_lossy().into_owned());
+            dialects.retain(|known| known.name != dialect.name);
+            dialects.push(dialect);
         }
     }
     dialects
 }
 
-/// "TOML parse error at line 3, column 5" to 3.
-fn line_of(message: &str) -> Option<usize> {
-    let (_, rest) = message.split_once("line ")?;
-    rest.split(|c: char| !c.is_ascii_digit())
-        .next()?
-        .parse()
-        .ok()
-}
-
-/// The last sentence of a TOML error, which names the key.
-fn one_line(message: &str) -> String {
-    message
-        .lines()
-        .rfind(|line| !line.trim().is_empty())
-        .unwrap_or(message)
-        .trim()
-        .to_owned()
+/// A dialect of the operator, unless something is wrong with it.
+fn dialect_of(file: &Path, problems: &mut Vec<Problem>) -> Option<Dialect> {
+    let name = file.display().to_string();
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) => {
+            let what = format!("cannot be read ({error})");
+            problems.push(Problem::new(name, None, "", what, ""));
+            return None;
+        }
+    };
+    let table = config::read_table::<Dialect>(&name, &text);
+    let before = problems.len();
+    problems.extend(table.problems);
+    for fault in table.value.iter().flat_map(Dialect::faults) {
+        let fix = match fault.known.as_slice() {
+            [] => fault.remedy.to_owned(),
+            known => config::did_you_mean(&fault.word, known),
+        };
+        problems.push(table.located.problem(&fault.key, fault.what, fix));
+    }
+    table.value.filter(|_| problems.len() == before)
 }
 
 fn peer_settings(peer: &PeerSection, dialect: Arc<Dialect>) -> Peer {
@@ -284,6 +287,11 @@ fn peer_settings(peer: &PeerSection, dialect: Arc<Dialect>) -> Peer {
         found_by_srv: peer.addresses().next().is_none(),
         offers: ServiceSet::ALL,
         wants: ServiceSet::NONE,
+        profiles: match peer.profiles {
+            config::Profiles::None => Access::None,
+            config::Profiles::Read => Access::Read,
+            config::Profiles::Write => Access::Write,
+        },
     }
 }
 
@@ -418,6 +426,8 @@ fn check_validity(
 fn links(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Vec<LinkSettings> {
     let mut links = Vec::new();
     let srv = (!config.peer.is_empty()).then(SrvResolver::system);
+    // Peers with the same files share what was read from them.
+    let mut read: HashMap<ClientTls, Arc<rustls::ClientConfig>> = HashMap::new();
     for (number, peer) in config.peer.iter().enumerate() {
         let files = ClientTls {
             ca: peer.ca.clone(),
@@ -425,8 +435,13 @@ fn links(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Vec<Link
             key: peer.client_key.clone(),
             verify: peer.verify,
         };
-        let tls = match tls::client_config(&files, &peer.domain) {
-            Ok(tls) => tls,
+        // A peer that is not verified is warned of by name.
+        let known = read.get(&files).filter(|_| files.verify).cloned();
+        let tls = match known.map_or_else(|| tls::client_config(&files, &peer.domain), Ok) {
+            Ok(tls) => {
+                read.insert(files, Arc::clone(&tls));
+                tls
+            }
             Err(error) => {
                 problems.push(at.problem(
                     &format!("peer.{number}.ca"),
@@ -456,28 +471,47 @@ fn links(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Vec<Link
     links
 }
 
-fn home_plan(config: &Config, home: &config::HomeSection) -> HomePlan {
-    HomePlan {
-        settings: HomeSettings {
-            name: config.node.name.clone(),
-            description: config.node.description.clone(),
-            url: config.node.url.clone(),
-            echo: home.echo,
-            default_authorization: match home.default_authorization {
-                config::DefaultAuthorization::Ask => Authorization::Ask,
-                config::DefaultAuthorization::Contacts => Authorization::Contacts,
-            },
-            offline_validity: home.offline_validity.as_secs(),
-            max_users: home.max_users,
-            max_offline: home.max_offline,
-            ..HomeSettings::new(&config.node.domain)
+/// The home domain; on other nodes what their echo user lives in, if they have one.
+fn home_plan(config: &Config, table: &PseTable) -> Option<HomePlan> {
+    let settings = HomeSettings {
+        name: config.node.name.clone(),
+        description: config.node.description.clone(),
+        url: config.node.url.clone(),
+        echo: config.node.echo,
+        ..HomeSettings::new(&config.node.domain)
+    };
+    let Some(home) = &config.home else {
+        let settings = HomeSettings {
+            users: false,
+            ..settings
+        };
+        let users = Vec::new();
+        return config.node.echo.then_some(HomePlan { settings, users });
+    };
+    let settings = HomeSettings {
+        default_authorization: match home.default_authorization {
+            config::DefaultAuthorization::Ask => Authorization::Ask,
+            config::DefaultAuthorization::Contacts => Authorization::Contacts,
         },
-        users: home
-            .user
-            .iter()
-            .map(|user| (user.name.clone(), user.password.clone()))
-            .collect(),
-    }
+        offline_validity: home.offline_validity.as_secs(),
+        max_users: home.max_users,
+        max_offline: home.max_offline,
+        tells_profiles: table
+            .find("UPDUP", &config.node.domain)
+            .is_some_and(|pse| pse != config.node.domain),
+        services: services_of(
+            ServiceSet::of_element(Element::Home),
+            table,
+            &config.node.domain,
+        ),
+        ..settings
+    };
+    let named = home.user.iter();
+    let users = named.map(|user| (user.name.clone(), user.password.clone()));
+    Some(HomePlan {
+        settings,
+        users: users.collect(),
+    })
 }
 
 fn gateway(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option<GatewayPlan> {

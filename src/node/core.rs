@@ -14,7 +14,7 @@ use crate::sap::{
     Act, Count, Direction, Effect, Element, Facts, Post, Posted, Sap, ServiceElement, Time, Trace,
     Verdict,
 };
-use crate::ssp::Message;
+use crate::ssp::{Code, Message, Primitive};
 use crate::store::Write;
 
 /// Traces remembered.
@@ -64,7 +64,7 @@ impl std::fmt::Debug for Answer {
 pub struct Core {
     /// The relay SAP.
     pub sap: Sap,
-    /// The home domain, if this node hosts one.
+    /// The home domain, if this node hosts one; without it perhaps an echo user.
     pub home: Option<Home>,
     /// The XMPP gateway, if this node is one.
     pub gateway: Option<Gateway>,
@@ -116,6 +116,11 @@ impl Core {
     pub fn start(&mut self, now: Time, turn: &mut Turn) {
         self.sap.start(now);
         self.settle(now, turn);
+    }
+
+    /// The home domain, if this node hosts users.
+    pub fn home_domain(&self) -> Option<&Home> {
+        self.home.as_ref().filter(|home| home.has_users())
     }
 
     /// A message of a peer.
@@ -290,7 +295,11 @@ impl Core {
                         (Element::Gateway, _, Some(gateway)) => {
                             gateway.deliver(delivered, now, &mut acts);
                         }
-                        _ => {}
+                        // Its section is new in the configuration, and waits for a restart.
+                        _ => acts.extend(delivered.id.map(|to| Act::Respond {
+                            to,
+                            primitive: Primitive::status(Code::UNAVAILABLE),
+                        })),
                     }
                     self.perform(element, acts, now, turn);
                 }
@@ -334,10 +343,11 @@ impl Core {
                         peer: None,
                         session: None,
                         transaction: None,
-                        primitive: "SendMessageRequest".to_owned(),
+                        primitive: "SendMessageRequest".into(),
                         message: Some(message),
                         user: None,
-                        what: format!("ended: {outcome:?}"),
+                        to: Vec::new(),
+                        what: format!("ended: {outcome:?}").into(),
                     };
                     self.trace(trace, turn);
                 }
@@ -403,14 +413,20 @@ impl Core {
 }
 
 fn stanza_trace(direction: Direction, stanza: &Stanza, now: Time) -> Trace {
-    let (kind, id, from) = match stanza {
+    let (kind, id, from, to) = match stanza {
         Stanza::Message(message) => (
             "message",
             message.id.as_ref().map(|id| id.0.clone()),
             message.from.as_ref(),
+            message.to.as_ref(),
         ),
-        Stanza::Presence(presence) => ("presence", presence.id.clone(), presence.from.as_ref()),
-        Stanza::Iq(iq) => ("iq", Some(iq.id().to_owned()), iq.from()),
+        Stanza::Presence(presence) => (
+            "presence",
+            presence.id.clone(),
+            presence.from.as_ref(),
+            presence.to.as_ref(),
+        ),
+        Stanza::Iq(iq) => ("iq", Some(iq.id().to_owned()), iq.from(), iq.to()),
     };
     Trace {
         time: now,
@@ -418,12 +434,13 @@ fn stanza_trace(direction: Direction, stanza: &Stanza, now: Time) -> Trace {
         peer: Some("xmpp".to_owned()),
         session: None,
         transaction: None,
-        primitive: format!("<{kind}/>"),
+        primitive: format!("<{kind}/>").into(),
         message: id,
         user: from.map(ToString::to_string),
+        to: to.map(ToString::to_string).into_iter().collect(),
         what: match direction {
-            Direction::In => "stanza received".to_owned(),
-            _ => "stanza sent".to_owned(),
+            Direction::In => "stanza received".into(),
+            _ => "stanza sent".into(),
         },
     }
 }

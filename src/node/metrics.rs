@@ -10,9 +10,11 @@ use crate::store::Write;
 /// All counters, by name with labels as Prometheus writes them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metrics {
+    /// As they were when they were last written.
     counters: BTreeMap<String, u64>,
+    /// Counted since then: names are made once a batch.
     #[serde(skip)]
-    changed: bool,
+    recent: BTreeMap<Count, u64>,
 }
 
 /// Key of the kept counters.
@@ -29,35 +31,32 @@ impl Metrics {
 
     /// Counts.
     pub fn count(&mut self, count: Count) {
-        self.add(name(count), 1);
-    }
-
-    /// Adds to a counter.
-    pub fn add(&mut self, name: String, by: u64) {
-        *self.counters.entry(name).or_default() += by;
-        self.changed = true;
+        *self.recent.entry(count).or_default() += 1;
     }
 
     /// A counter's value.
     pub fn get(&self, name: &str) -> u64 {
-        self.counters.get(name).copied().unwrap_or(0)
+        self.all().get(name).copied().unwrap_or(0)
     }
 
     /// All counters.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.counters
-            .iter()
-            .map(|(name, value)| (name.as_str(), *value))
+    pub fn all(&self) -> BTreeMap<String, u64> {
+        let mut all = self.counters.clone();
+        for (count, times) in &self.recent {
+            *all.entry(name(*count)).or_default() += times;
+        }
+        all
     }
 
     /// What to keep, if something changed since it was last asked.
     pub fn take_write(&mut self) -> Option<Write> {
-        std::mem::take(&mut self.changed).then(|| Write::put_json(KEY, self))
+        (!self.recent.is_empty()).then(|| self.write())
     }
 
     /// What to keep, changed or not.
     pub fn write(&mut self) -> Write {
-        self.changed = false;
+        self.counters = self.all();
+        self.recent.clear();
         Write::put_json(KEY, self)
     }
 
@@ -68,8 +67,8 @@ impl Metrics {
 
     /// Messages that came to an end.
     pub fn ended(&self) -> u64 {
-        self.counters
-            .iter()
+        self.all()
+            .into_iter()
             .filter(|(name, _)| name.starts_with("wvgate_messages_ended_total"))
             .map(|(_, value)| value)
             .sum()

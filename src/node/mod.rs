@@ -17,6 +17,7 @@ pub mod clock;
 pub mod core;
 mod fair;
 pub mod inbox;
+mod links;
 pub mod metrics;
 mod owner;
 mod receiver;

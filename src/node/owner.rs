@@ -81,6 +81,7 @@ impl Owner {
             }
             let now = self.clock.now();
             let mut batch = Batch::empty();
+            self.core.sap.hold();
             match back {
                 Some(Back::Failed) => self.recover(now, &mut batch.turn).await?,
                 Some(Back::GivenUp(taken)) => self.take_again(taken, now, &mut batch),
@@ -105,6 +106,8 @@ impl Owner {
             if due && self.closed.until.is_none() {
                 self.core.timeout(now, &mut batch.turn);
             }
+            self.core.sap.release();
+            self.core.settle(now, &mut batch.turn);
             self.hand_over(batch).await;
         }
     }
@@ -119,6 +122,7 @@ impl Owner {
     }
 
     async fn take(&mut self, input: Input, now: Time, batch: &mut Batch) {
+        batch.strict |= is_strict(&input);
         let turn = &mut batch.turn;
         match input {
             Input::Message { reply, .. } if self.closed.until.is_some() => {
@@ -254,6 +258,7 @@ impl Batch {
             turn: Turn::default(),
             verdicts: Vec::new(),
             taken: Vec::new(),
+            strict: false,
         }
     }
 
@@ -267,6 +272,16 @@ impl Batch {
             && turn.answers.is_empty()
             && self.verdicts.is_empty()
             && self.taken.is_empty()
+    }
+}
+
+/// Whether somebody was or will be told that what came in is safe from a power cut. A POST whose
+/// end is forgotten is repeated under its ids, and for a message the peer's durability decides.
+fn is_strict(input: &Input) -> bool {
+    match input {
+        Input::Message { strict, .. } => *strict,
+        Input::Posted(..) => false,
+        _ => true,
     }
 }
 

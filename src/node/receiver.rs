@@ -51,17 +51,14 @@ impl NodeReceiver {
 impl Receiver for NodeReceiver {
     async fn receive(&self, inbound: Inbound) -> HttpVerdict {
         let settings = self.settings();
-        let allowed: &[Repair] = if settings
-            .peers
-            .values()
-            .any(|peer| !peer.dialect.repairs.is_empty())
-        {
+        let allowed: &[Repair] = if settings.may_repair() {
             Repair::ALL
         } else {
             &[]
         };
-        let (message, repairs) = match envelope::scan_lenient(&inbound.body, &self.limits, allowed)
-        {
+        let names = &settings.names;
+        let read = envelope::scan_of_peers(&inbound.body, &self.limits, allowed, names);
+        let (message, repairs) = match read {
             Ok(read) => read,
             Err(error) => {
                 let dropped = Self::is_dropped(&inbound, &settings);

@@ -14,10 +14,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_xmpp::Stanza;
 
 use super::core::{ToXmpp, Turn};
+use super::links::Links;
 use crate::home::{ClientKey, Event};
-use crate::http::link::{Post as HttpPost, Target};
+use crate::http::link::{LinkSettings, Post as HttpPost, Target};
 use crate::sap::{Post, Posted, Trace, Verdict};
-use crate::store::Store;
+use crate::store::{CommitFuture, Store, Write};
 use crate::xmpp::link::Outgoing;
 
 /// Milliseconds after which a sender that was refused may come again.
@@ -31,8 +32,8 @@ pub(super) enum Release {
     Client(ClientKey, mpsc::Sender<Event>),
     /// A client went.
     ClientGone(ClientKey),
-    /// A link to a peer.
-    Link(String, mpsc::Sender<HttpPost>),
+    /// New settings of the links to peers.
+    Links(Vec<LinkSettings>),
     /// An XMPP link came up with this connection number.
     Connection(String, u64),
     /// The core was made anew from the disk after a failed commit. Its clients are
@@ -46,6 +47,9 @@ pub(super) struct Batch {
     pub(super) verdicts: Vec<(oneshot::Sender<Verdict>, Verdict)>,
     /// What XMPP links brought: if the batch is given up nobody repeats it.
     pub(super) taken: Vec<Taken>,
+    /// Whether its effects wait until its writes are on disk, or only until they are safe from the
+    /// death of this process.
+    pub(super) strict: bool,
 }
 
 /// Something an XMPP link brought.
@@ -84,7 +88,7 @@ pub(super) struct Releaser {
     pub(super) store: Arc<dyn Store>,
     pub(super) back: mpsc::UnboundedSender<Back>,
     pub(super) traces: broadcast::Sender<Arc<Trace>>,
-    pub(super) links: HashMap<String, mpsc::Sender<HttpPost>>,
+    pub(super) links: Links,
     pub(super) components: HashMap<String, Component>,
     pub(super) clients: HashMap<ClientKey, mpsc::Sender<Event>>,
     /// After a failed commit everything is given up until the core is made anew.
@@ -128,15 +132,16 @@ impl Releaser {
 
     /// Writes what some steps need written in one commit, then does them in order.
     async fn commit(&mut self, mut steps: Vec<Release>) {
-        let mut writes = Vec::new();
+        let (mut writes, mut strict) = (Vec::new(), false);
         for step in &mut steps {
             if let Release::Batch(batch) = step {
                 writes.append(&mut batch.turn.writes);
+                strict |= batch.strict;
             }
         }
         if !self.failed
             && !writes.is_empty()
-            && let Err(error) = self.store.commit(writes).await
+            && let Err(error) = self.keep(writes, strict).await
         {
             self.failed = true;
             tracing::error!("the store does not take records, requests are refused: {error}");
@@ -152,9 +157,7 @@ impl Releaser {
                 Release::ClientGone(client) => {
                     self.clients.remove(&client);
                 }
-                Release::Link(peer, posts) => {
-                    self.links.insert(peer, posts);
-                }
+                Release::Links(settings) => self.links.replace(&settings),
                 Release::Connection(domain, number) => {
                     if let Some(component) = self.components.get_mut(&domain) {
                         component.connection = number;
@@ -163,6 +166,14 @@ impl Releaser {
                 }
                 Release::Reset => {}
             }
+        }
+    }
+
+    fn keep(&self, writes: Vec<Write>, strict: bool) -> CommitFuture {
+        if strict {
+            self.store.commit(writes)
+        } else {
+            self.store.commit_soon(writes)
         }
     }
 
@@ -213,15 +224,10 @@ impl Releaser {
             headers,
             target: post.url.map_or(Target::Usual, Target::Url),
         };
-        let why = match self.links.get(&post.peer) {
-            Some(link) => match link.try_send(http) {
-                Ok(()) => return,
-                Err(_) => "the link to the peer is overloaded or stopped",
-            },
-            None => "there is no link to the peer",
-        };
-        let failed = Posted::Failed(why.to_owned());
-        let _ = self.back.send(Back::Posted(number, failed));
+        if let Err(why) = self.links.post(&post.peer, http) {
+            let failed = Posted::Failed(why.to_owned());
+            let _ = self.back.send(Back::Posted(number, failed));
+        }
     }
 
     /// Stanzas of one component go out together, with their newest mark.

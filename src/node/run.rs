@@ -15,6 +15,7 @@ use super::build::Plan;
 use super::clock::{self, Clock};
 use super::core::Core;
 use super::inbox::{Input, NodeHandle};
+use super::links::Links;
 use super::owner::{Closed, Owner};
 use super::receiver::NodeReceiver;
 use super::releaser::{Component, Release, Releaser};
@@ -23,16 +24,13 @@ use crate::home::Home;
 use crate::http::link::{self, PostOutcome};
 use crate::http::server;
 use crate::sap::{PeerView, Posted, Sap, Settings};
-use crate::store::{SqliteStore, Store, StoreError, load_all, sqlite};
+use crate::store::{JournalStore, SqliteStore, Store, StoreError, journal, load_all, sqlite};
 use crate::xmpp::link as xmpp_link;
 
 /// Inputs that may wait for the owner.
 pub(super) const INBOX: usize = 4096;
 /// Batches that may wait for their commit.
 const RELEASES: usize = 8;
-/// Posts that may wait for a link; its outbox holds the rest.
-const POSTS: usize = 64;
-
 /// For a logout at the end; the SAP gives up a little earlier.
 const FAREWELL: Duration = Duration::from_millis(2_500);
 /// What peers are told then.
@@ -76,7 +74,9 @@ impl Node {
         let path = plan.data.join("wvgate.db");
         let open_path = path.clone();
         let store = tokio::task::spawn_blocking(move || {
-            SqliteStore::open(&open_path, sqlite::Options::default())
+            let database = SqliteStore::open(&open_path, sqlite::Options::default())?;
+            let journal = open_path.with_extension("journal");
+            JournalStore::open(&journal, Arc::new(database), journal::Options::default())
         })
         .await
         .unwrap_or(Err(StoreError::Closed))
@@ -130,19 +130,8 @@ impl Node {
         };
         tracker.spawn(server.run(Arc::new(receiver), soft.clone(), hard.clone()));
 
-        let mut node_links = HashMap::new();
         let done = forward_posts(&inbox, &tracker);
-        for link_settings in &plan.links {
-            let (posts, receiver) = mpsc::channel(POSTS);
-            node_links.insert(link_settings.peer.clone(), posts);
-            link::spawn(
-                link_settings.clone(),
-                receiver,
-                done.clone(),
-                &tracker,
-                hard.clone(),
-            );
-        }
+        let links = Links::new(&plan.links, done, tracker.clone(), hard.clone());
         let mut components = HashMap::new();
         if let Some(gateway) = &plan.gateway {
             let events = forward_xmpp(&inbox, &tracker);
@@ -168,7 +157,7 @@ impl Node {
             store: store.clone(),
             back,
             traces,
-            links: node_links,
+            links,
             components,
             clients: HashMap::new(),
             failed: false,
@@ -272,21 +261,8 @@ impl Node {
             Err(poisoned) => *poisoned.into_inner() = plan.settings.clone(),
         }
         self.tls.replace(plan.server.tls.clone());
-        let done = forward_posts(&self.handle.inbox, &self.tracker);
-        for link_settings in &plan.links {
-            let (posts, receiver) = mpsc::channel(POSTS);
-            link::spawn(
-                link_settings.clone(),
-                receiver,
-                done.clone(),
-                &self.tracker,
-                self.hard.clone(),
-            );
-            let _ = self
-                .release
-                .send(Release::Link(link_settings.peer.clone(), posts))
-                .await;
-        }
+        let links = Release::Links(plan.links.clone());
+        let _ = self.release.send(links).await;
         let settings = plan.settings.clone();
         let _ = self
             .handle

@@ -2,15 +2,15 @@
 //! `mappings/dialects/`, so that an integrator can describe a peer without a
 //! compiler.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::service::ServiceSet;
-use crate::ssp::envelope;
-use crate::ssp::xml::Style;
+use crate::ssp::xml::{Names, Repair, Style};
+use crate::ssp::{Primitive, envelope};
 
 /// Everything a peer of some kind needs or does differently. Absent keys mean
 /// our own way.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "snake_case")]
 pub struct Dialect {
     /// Name, as a peer's configuration refers to it.
@@ -60,6 +60,19 @@ pub struct Dialect {
     /// A request that does not say who asks ends the peer's process: the requestor
     /// is filled in, or the request refused (deployed-server, section 8).
     pub requestor_required: bool,
+    /// Whether a group's participant may write, or invite, under his screen name to
+    /// the peer that holds the group; else as the user he is (quirk E-7).
+    pub screen_name_senders: bool,
+    /// Who hands a group's messages to the members of other domains.
+    pub group_distribution: GroupDistribution,
+    /// The details of a failure say whom they are about in their text only: read
+    /// there, and screen names written there (quirks B-7 and D-12).
+    pub details_in_words: bool,
+    /// Times of the peer are wrong: the time of receipt is taken (quirk A-9).
+    pub wrong_times: bool,
+    /// Notices come without saying for whom: who of our side has joined its groups
+    /// and watches its users is remembered (quirks B-5 and B-6).
+    pub unaddressed_notices: bool,
     /// Messages that cannot be repaired are acknowledged and dropped, because a
     /// refusal only brings them back for a day.
     pub drop_unreadable: bool,
@@ -69,20 +82,22 @@ pub struct Dialect {
     pub never_send: Vec<String>,
     /// Repairs tried on messages of this peer that are not well-formed.
     pub repairs: Vec<String>,
-    /// The output style.
-    pub emit: Emit,
+    /// How names are written; keys are our names.
+    pub emit: Style,
+    /// How names are read; keys are the peer's names.
+    pub accept: Names,
 }
 
-/// How names are written; keys are our names.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Emit {
-    /// Elements written under another name.
-    pub elements: std::collections::BTreeMap<String, String>,
-    /// Attributes written under another name, keyed `Element@attribute` or `@attribute`.
-    pub attributes: std::collections::BTreeMap<String, String>,
-    /// Attributes written a second time under another name.
-    pub twins: std::collections::BTreeMap<String, String>,
+/// Who hands a group's messages to members of domains other than the group's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupDistribution {
+    /// The group's server, to every member wherever he is.
+    #[default]
+    Provider,
+    /// Each domain to its own members: the group's server reports 516 for every
+    /// member of another domain, which is no failure (quirk E-3).
+    Members,
 }
 
 impl Default for Dialect {
@@ -108,11 +123,17 @@ impl Default for Dialect {
             client_ids: true,
             unique_message_ids: false,
             requestor_required: false,
+            screen_name_senders: true,
+            group_distribution: GroupDistribution::Provider,
+            details_in_words: false,
+            wrong_times: false,
+            unaddressed_notices: false,
             drop_unreadable: false,
             codes: std::collections::BTreeMap::new(),
             never_send: Vec::new(),
             repairs: Vec::new(),
-            emit: Emit::default(),
+            emit: Style::default(),
+            accept: Names::default(),
         }
     }
 }
@@ -124,13 +145,24 @@ pub enum DialectError {
     #[error("{0}")]
     Syntax(String),
     /// A value without meaning.
-    #[error("{key}: {why}")]
-    Value {
-        /// The key.
-        key: &'static str,
-        /// What is wrong with it.
-        why: String,
-    },
+    #[error(transparent)]
+    Value(#[from] Fault),
+}
+
+/// A value that has no meaning.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {what}")]
+pub struct Fault {
+    /// The key, dotted, with the index of a list's element: `repairs.0`.
+    pub key: String,
+    /// What is wrong with it.
+    pub what: String,
+    /// What stands there.
+    pub word: String,
+    /// What may stand there, if that can be listed ...
+    pub known: Vec<&'static str>,
+    /// ... or what to write.
+    pub remedy: &'static str,
 }
 
 const BUILT_IN: &[&str] = &[
@@ -147,35 +179,97 @@ impl Dialect {
     pub fn from_toml(text: &str) -> Result<Self, DialectError> {
         let dialect: Self =
             toml_edit::de::from_str(text).map_err(|e| DialectError::Syntax(e.to_string()))?;
-        if dialect.batch == 0 || dialect.posts == 0 {
-            return Err(DialectError::Value {
-                key: "batch, posts",
-                why: "must be at least 1".to_owned(),
-            });
-        }
-        for name in &dialect.never_send {
-            if crate::ssp::primitive::facts(name).is_none() {
-                return Err(DialectError::Value {
-                    key: "never_send",
-                    why: format!("no primitive is called {name}"),
-                });
-            }
-        }
-        if let Err(name) = ServiceSet::of_names(dialect.services.iter().map(String::as_str)) {
-            return Err(DialectError::Value {
-                key: "services",
-                why: format!("the service tree has no {name}"),
-            });
-        }
-        for code in dialect.codes.keys() {
-            if code.parse::<u16>().is_err() {
-                return Err(DialectError::Value {
-                    key: "codes",
-                    why: format!("{code} is not a status code"),
-                });
-            }
+        if let Some(fault) = dialect.faults().into_iter().next() {
+            return Err(fault.into());
         }
         Ok(dialect)
+    }
+
+    /// Values that have no meaning, in the order of the keys.
+    pub fn faults(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let mut add = |key: String,
+                       what: String,
+                       word: &str,
+                       known: &[&'static str],
+                       remedy: &'static str| {
+            faults.push(Fault {
+                key,
+                what,
+                word: word.to_owned(),
+                known: known.to_vec(),
+                remedy,
+            });
+        };
+        for (key, value) in [("batch", self.batch), ("posts", self.posts)] {
+            if value == 0 {
+                let what = "0 is too small".to_owned();
+                add(key.to_owned(), what, "0", &[], "write 1 or more");
+            }
+        }
+        let services = ServiceSet::known_names();
+        let repairs: Vec<&str> = Repair::ALL.iter().map(|repair| repair.name()).collect();
+        for (n, name) in self.services.iter().enumerate() {
+            if ServiceSet::named(name).is_none() {
+                let what = format!("the service tree has no \"{name}\"");
+                add(format!("services.{n}"), what, name, &services, "");
+            }
+        }
+        for code in self.codes.keys() {
+            if code.parse::<u16>().is_err() {
+                let what = format!("\"{code}\" is not a status code");
+                add(
+                    format!("codes.{code}"),
+                    what,
+                    code,
+                    &[],
+                    "write it like 202 = 200",
+                );
+            }
+        }
+        for (n, name) in self.never_send.iter().enumerate() {
+            if crate::ssp::primitive::facts(name).is_none() {
+                let what = format!("no primitive is called \"{name}\"");
+                add(format!("never_send.{n}"), what, name, Primitive::NAMES, "");
+            }
+        }
+        for (n, name) in self.repairs.iter().enumerate() {
+            if !repairs.contains(&name.as_str()) {
+                let what = format!("no repair is called \"{name}\"");
+                add(format!("repairs.{n}"), what, name, &repairs, "");
+            }
+        }
+        let attributes = [
+            ("emit.attributes", &self.emit.attributes),
+            ("emit.twins", &self.emit.twins),
+            ("accept.attributes", &self.accept.attributes),
+        ];
+        for (table, names) in attributes {
+            for (key, value) in names {
+                let at = key.split_once('@');
+                let element_is_name = at.is_some_and(|(e, _)| e.is_empty() || is_name(e));
+                if !element_is_name || !at.is_some_and(|(_, a)| is_name(a)) {
+                    let what = format!("\"{key}\" names no attribute");
+                    add(format!("{table}.{key}"), what, key, &[], ATTRIBUTE);
+                } else if !is_name(value) {
+                    let what = format!("\"{value}\" is no name of an attribute");
+                    add(format!("{table}.{key}"), what, value, &[], NAME);
+                }
+            }
+        }
+        let elements = [
+            ("emit.elements", &self.emit.elements),
+            ("accept.elements", &self.accept.elements),
+        ];
+        for (table, names) in elements {
+            for (key, value) in names {
+                if let Some(word) = [key, value].into_iter().find(|word| !is_name(word)) {
+                    let what = format!("\"{word}\" is no name of an element");
+                    add(format!("{table}.{key}"), what, word, &[], NAME);
+                }
+            }
+        }
+        faults
     }
 
     /// The dialects that come with the program.
@@ -187,18 +281,16 @@ impl Dialect {
     }
 
     /// The writer's part.
-    pub fn style(&self) -> Style {
-        Style {
-            elements: self.emit.elements.clone(),
-            attributes: self.emit.attributes.clone(),
-            twins: self.emit.twins.clone(),
-        }
+    pub fn style(&self) -> &Style {
+        &self.emit
     }
 
     /// Whether a primitive received elsewhere may be sent as the bytes it came in.
     pub fn passes_raw(&self) -> bool {
-        self.emit == Emit::default()
+        self.emit.is_plain()
             && self.client_ids
+            && self.screen_name_senders
+            && !self.details_in_words
             && !self.unique_message_ids
             && !self.requestor_required
             && self.codes.is_empty()
@@ -212,12 +304,29 @@ impl Dialect {
             .filter(|set| !set.is_empty())
     }
 
+    /// Whether it must be known who of our side stands at such a peer.
+    pub fn wants_standing(&self) -> bool {
+        self.unaddressed_notices || self.group_distribution == GroupDistribution::Members
+    }
+
     /// Whether the peer must not get this primitive.
     pub fn forbids(&self, primitive: &str) -> bool {
         self.never_send
             .iter()
             .any(|name| name.eq_ignore_ascii_case(primitive))
     }
+}
+
+const ATTRIBUTE: &str = "write \"Element@attribute\", or \"@attribute\" for every element";
+const NAME: &str = "write letters, digits, - . and _ only, a letter first";
+
+/// Whether XML lets an element or attribute be called so; no prefixes.
+fn is_name(text: &str) -> bool {
+    let first = |c: char| c.is_alphabetic() || c == '_';
+    text.starts_with(first)
+        && text
+            .chars()
+            .all(|c| c.is_alphanumeric() || "_-.".contains(c))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What the SAP wants done, and what it tells those who watch it.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -123,13 +125,16 @@ pub struct Trace {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transaction: Option<String>,
     /// The primitive.
-    pub primitive: String,
+    pub primitive: Cow<'static, str>,
     /// The message's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// From whom.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// To whom, the first of many.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub to: Vec<String>,
     /// What happened, in words.
-    pub what: String,
+    pub what: Cow<'static, str>,
 }

@@ -28,6 +28,8 @@ const DISCONNECTED: u64 = 600_000;
 #[derive(Debug)]
 pub(super) struct Leaving {
     reason: Option<String>,
+    /// What waited has been posted.
+    pub(super) flushed: bool,
     /// Then the sessions end whatever the peer says.
     pub(super) until: Time,
 }
@@ -105,10 +107,11 @@ impl Sap {
         if let Some(state) = self.peers.get_mut(domain) {
             state.leaving = Some(Leaving {
                 reason: reason.map(str::to_owned),
+                flushed: false,
                 until: now.plus_millis(FAREWELL),
             });
         }
-        self.say_goodbye(domain, now);
+        self.pump(domain, now);
         self.schedule_peer(domain, now);
     }
 

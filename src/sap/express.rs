@@ -24,6 +24,9 @@ pub(super) fn request(
         Some(primitive) => primitive,
         None => decode_fragment(fragment).map_err(|e| refused(e.to_string()))?,
     };
+    if !peer.dialect.screen_name_senders {
+        primitive = requestor::as_user(primitive, peer);
+    }
     if peer.dialect.requestor_required {
         primitive = requestor::named(primitive, domain)?;
     }
@@ -59,11 +62,16 @@ pub(super) fn typed(peer: &Peer, mut primitive: Primitive) -> String {
     {
         replace_code(status, &dialect.codes);
     }
+    if dialect.details_in_words
+        && let Some(status) = status_mut(&mut primitive)
+    {
+        screen_names_in_words(status);
+    }
     if let Primitive::GetPresenceResponse(response) = &mut primitive {
         // Without one the answer is thrown away (quirk D-3).
         response.status.get_or_insert_with(Status::ok);
     }
-    primitive.to_xml(Some(&dialect.style()))
+    primitive.to_xml(Some(dialect.style()))
 }
 
 /// Quirk E-6: no client in the `MetaInfo` of subscriptions and group primitives.
@@ -98,6 +106,21 @@ fn status_mut(primitive: &mut Primitive) -> Option<&mut Status> {
         Primitive::Status(status) => Some(status),
         Primitive::SendMessageResponse(response) => Some(&mut response.status),
         _ => None,
+    }
+}
+
+/// Quirk D-12: screen names stand in the text of a detail.
+fn screen_names_in_words(status: &mut Status) {
+    for detail in &mut status.details {
+        if detail.screen_names.is_empty() {
+            continue;
+        }
+        let names = detail.screen_names.drain(..).map(|name| name.name);
+        let names = names.collect::<Vec<_>>().join(", ");
+        detail.description = Some(match detail.description.take() {
+            Some(text) => format!("{text}: {names}"),
+            None => names,
+        });
     }
 }
 

@@ -20,10 +20,12 @@ mod ending;
 mod express;
 mod handshake;
 mod hop;
+mod members;
 mod message_ids;
 pub mod outbox;
 mod peer;
 mod posting;
+pub mod profile;
 pub mod random;
 mod receive;
 mod redirect;
@@ -35,6 +37,7 @@ pub mod service;
 pub mod session;
 pub mod settings;
 pub mod split;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -58,7 +61,7 @@ pub use random::Random;
 pub use receive::{Facts, Verdict};
 pub use service::{PseTable, ServiceSet, ServiceView};
 pub use session::SessionRecord;
-pub use settings::{Peer, Provider, Route, Routes, Secret, Settings, SpeaksFor};
+pub use settings::{ECHO, Peer, Provider, Route, Routes, Secret, Settings, SpeaksFor};
 pub use transaction::{Origin, Place, Record};
 
 use peer::PeerState;
@@ -89,10 +92,17 @@ pub struct Sap {
     kept: again::Kept,
     /// The node is about to stop: nothing new is taken, nobody is logged in to.
     closing: bool,
+    profiles: profile::Profiles,
+    standing: standing::Standing,
+    probes: service::Probes,
     /// Unique to this run: prefix of our transaction ids.
     run: String,
     last: u64,
     effects: VecDeque<Effect>,
+    /// Peers for whom something was queued, and when.
+    to_pump: BTreeMap<String, Time>,
+    /// Whether they must wait for [`Sap::release`].
+    held: bool,
 }
 
 impl Sap {
@@ -122,9 +132,14 @@ impl Sap {
             services: service::ServiceTable::default(),
             kept: again::Kept::default(),
             closing: false,
+            profiles: profile::Profiles::default(),
+            standing: standing::Standing::default(),
+            probes: service::Probes::default(),
             run,
             last: 0,
             effects: VecDeque::new(),
+            to_pump: BTreeMap::new(),
+            held: false,
         }
     }
 
@@ -150,7 +165,8 @@ impl Sap {
             let (peer, seq) = rest
                 .rsplit_once('/')
                 .ok_or_else(|| format!("record {key} names no peer"))?;
-            let item = serde_json::from_slice(value).map_err(bad)?;
+            let item = outbox::Item::from_record(value)
+                .map_err(|error| format!("record {key} cannot be read: {error}"))?;
             // The queue of a peer taken out is kept until it expires, in case it
             // comes back.
             self.peers
@@ -166,6 +182,17 @@ impl Sap {
         } else if let Some(rest) = key.strip_prefix(service::table::PREFIX) {
             let agreement = serde_json::from_slice(value).map_err(bad)?;
             self.services.restore(rest, agreement)?;
+        } else if let Some(user) = key.strip_prefix(profile::memory::PREFIX) {
+            let told = serde_json::from_slice(value).map_err(bad)?;
+            self.profiles.restore(user, told);
+        } else if key.starts_with(standing::PREFIX) {
+            let taken: standing::Taken = serde_json::from_slice(value).map_err(bad)?;
+            if self.peers.contains_key(&taken.seat.peer) {
+                self.standing.restore(taken);
+            } else {
+                self.effects
+                    .push_back(Effect::Write(standing::forget(&taken.seat)));
+            }
         } else if let Some(rest) = key.strip_prefix(transaction::PREFIX) {
             let record: Record = serde_json::from_slice(value).map_err(bad)?;
             self.remember_report(&record);
@@ -204,6 +231,7 @@ impl Sap {
                 }
             }
         }
+        self.profiles_due(now);
         let domains: Vec<String> = self.peers.keys().cloned().collect();
         for domain in domains {
             let always = self.settings.peers.get(&domain);
@@ -216,7 +244,7 @@ impl Sap {
                 .get(&domain)
                 .is_some_and(|state| state.ready_session().is_some())
             {
-                self.services_up(&domain, now);
+                self.services_due(&domain, now);
             }
             self.pump(&domain, now);
             self.schedule_peer(&domain, now);
@@ -257,7 +285,24 @@ impl Sap {
 
     /// What is to be done next; `None` when all is drained.
     pub fn next_effect(&mut self) -> Option<Effect> {
+        if self.effects.is_empty() && !self.held {
+            // Only now, so that all that came together leaves together.
+            for (domain, now) in std::mem::take(&mut self.to_pump) {
+                self.pump(&domain, now);
+            }
+        }
         self.effects.pop_front()
+    }
+
+    /// Lets nothing out to peers until [`Sap::release`], so that what several
+    /// inputs queue up for one peer fills one POST.
+    pub fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// Ends [`Sap::hold`]; the effects are to be drained again.
+    pub fn release(&mut self) {
+        self.held = false;
     }
 
     /// The settings in force.

@@ -24,6 +24,7 @@ pub struct Item {
     /// Primitive's name, for the log.
     pub name: String,
     /// The primitive, in the peer's dialect.
+    #[serde(default)]
     pub raw: String,
     /// Sender and recipient, where order matters.
     pub conversation: Option<String>,
@@ -33,6 +34,55 @@ pub struct Item {
     pub message: Option<String>,
     /// Domains passed so far.
     pub via: Option<String>,
+}
+
+impl Item {
+    /// As it is kept: what describes it as JSON, a line feed, the primitive as it is.
+    fn to_record(&self) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Kept<'a> {
+            mode: Mode,
+            id: &'a str,
+            name: &'a str,
+            conversation: Option<&'a str>,
+            expires: Time,
+            message: Option<&'a str>,
+            via: Option<&'a str>,
+        }
+        let kept = Kept {
+            mode: self.mode,
+            id: &self.id,
+            name: &self.name,
+            conversation: self.conversation.as_deref(),
+            expires: self.expires,
+            message: self.message.as_deref(),
+            via: self.via.as_deref(),
+        };
+        let mut record = Vec::with_capacity(self.raw.len() + 256);
+        // Writing texts and numbers to memory does not fail.
+        let _ = serde_json::to_writer(&mut record, &kept);
+        record.push(b'\n');
+        record.extend_from_slice(self.raw.as_bytes());
+        record
+    }
+
+    /// Reads what [`Item::to_record`] has written.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn from_record(record: &[u8]) -> Result<Self, String> {
+        let end = record.iter().position(|byte| *byte == b'\n');
+        let (kept, raw) = match end {
+            Some(end) => (&record[..end], Some(&record[end + 1..])),
+            // As older versions wrote it, all in JSON.
+            None => (record, None),
+        };
+        let mut item: Self = serde_json::from_slice(kept).map_err(|error| error.to_string())?;
+        if let Some(raw) = raw {
+            item.raw = String::from_utf8(raw.to_vec()).map_err(|error| error.to_string())?;
+        }
+        Ok(item)
+    }
 }
 
 /// The queue of one peer.
@@ -92,7 +142,7 @@ impl Outbox {
     pub fn push(&mut self, item: Item) -> (u64, Write) {
         let number = self.next;
         self.next += 1;
-        let write = Write::put_json(self.key(number), &item);
+        let write = Write::put(self.key(number), item.to_record());
         self.add(number, item);
         (number, write)
     }

@@ -6,8 +6,8 @@ use super::handshake::Role;
 use super::outbox::Item;
 use super::session::Step;
 use super::timers::Timer;
-use super::{Count, Direction, Effect, Post, Posted, Sap, Trace};
-use crate::ssp::envelope::{print_session, print_setup};
+use super::{Count, Dialect, Direction, Effect, Post, Posted, Sap, Trace};
+use crate::ssp::envelope::print_styled_setup;
 use crate::ssp::xml::Writer;
 use crate::ssp::{Code, Mode, Primitive};
 
@@ -55,8 +55,9 @@ impl Sap {
             return;
         };
         let step = &pending.step;
-        let raw = step.primitive.to_xml(Some(&peer.dialect.style()));
-        let body = print_setup(&peer.dialect.namespace, step.mode, &step.id, &raw);
+        let raw = step.primitive.to_xml(Some(peer.dialect.style()));
+        let (style, namespace) = (peer.dialect.style(), &peer.dialect.namespace);
+        let body = print_styled_setup(style, namespace, step.mode, &step.id, &raw);
         let url = self.elsewhere(&pending.peer, &pending.role, now);
         let number = self.next_number();
         let post = Post {
@@ -102,8 +103,9 @@ impl Sap {
         let Some(peer) = self.peer_settings(domain) else {
             return;
         };
-        let raw = step.primitive.to_xml(Some(&peer.dialect.style()));
-        let body = print_setup(&peer.dialect.namespace, step.mode, &step.id, &raw);
+        let raw = step.primitive.to_xml(Some(peer.dialect.style()));
+        let (style, namespace) = (peer.dialect.style(), &peer.dialect.namespace);
+        let body = print_styled_setup(style, namespace, step.mode, &step.id, &raw);
         let url = self.elsewhere(domain, role, now);
         let number = self.next_number();
         self.flights.insert(number, Flight::Once);
@@ -133,25 +135,24 @@ impl Sap {
         flight: Flight,
         now: Time,
     ) {
-        let raw = primitive.to_xml(Some(&peer.dialect.style()));
-        let parts = [(mode, id, raw.as_str())];
-        let body = print_session(&peer.dialect.namespace, session, parts);
+        let item = Item {
+            mode,
+            id: id.to_owned(),
+            name: primitive.name().to_owned(),
+            raw: primitive.to_xml(Some(peer.dialect.style())),
+            conversation: None,
+            expires: now,
+            message: None,
+            via: None,
+        };
+        let body = print_batch(&peer.dialect, session, &[&item]);
         let state = self.peers.get_mut(&peer.domain);
         let known = state.and_then(|state| state.session_mut(session));
         let url = known.and_then(|known| known.record.address(now).map(str::to_owned));
         let number = self.next_number();
         self.flights.insert(number, flight);
-        self.effect(Effect::Trace(Box::new(Trace {
-            time: now,
-            direction: Direction::Out,
-            peer: Some(peer.domain.clone()),
-            session: Some(session.to_owned()),
-            transaction: Some(id.to_owned()),
-            primitive: primitive.name().to_owned(),
-            message: None,
-            user: None,
-            what: format!("posted as {}", mode.as_str()),
-        })));
+        let trace = sent(&peer.domain, session, &item, now);
+        self.effect(Effect::Trace(Box::new(trace)));
         self.effect(Effect::Post(Post {
             peer: peer.domain.clone(),
             number,
@@ -186,7 +187,9 @@ impl Sap {
         state.next_expiry = Some(state.next_expiry.map_or(expires, |next| next.min(expires)));
         let first = state.outbox.len() == 1;
         self.effect(Effect::Write(write));
-        self.pump(domain, now);
+        if !self.to_pump.contains_key(domain) {
+            self.to_pump.insert(domain.to_owned(), now);
+        }
         if first {
             self.schedule_peer(domain, now);
         }
@@ -194,14 +197,26 @@ impl Sap {
 
     /// Posts what may be posted; logs in if there is no session.
     pub(super) fn pump(&mut self, domain: &str, now: Time) {
+        if self.held {
+            self.to_pump.insert(domain.to_owned(), now);
+            return;
+        }
         let Some(peer) = self.peer_settings(domain) else {
             return;
         };
         // What has expired is not posted.
         self.expire_queue(domain, now);
-        if self.peers.get(domain).is_some_and(|p| p.leaving.is_some()) {
-            return self.say_goodbye(domain, now);
+        let leaving = self.peers.get_mut(domain).and_then(|p| p.leaving.as_mut());
+        let flushed = leaving.map(|leaving| std::mem::replace(&mut leaving.flushed, true));
+        if flushed != Some(true) {
+            self.post_batches(&peer, domain, now);
         }
+        if flushed.is_some() {
+            self.say_goodbye(domain, now);
+        }
+    }
+
+    fn post_batches(&mut self, peer: &super::Peer, domain: &str, now: Time) {
         loop {
             let Some(state) = self.peers.get_mut(domain) else {
                 return;
@@ -225,7 +240,7 @@ impl Sap {
                 return;
             }
             let items = state.outbox.get(&numbers);
-            let body = print_batch(&peer.dialect.namespace, &session, &items);
+            let body = print_batch(&peer.dialect, &session, &items);
             let (transactions, first) = (
                 items.len(),
                 items.first().map(|item| (item.mode, item.id.clone())),
@@ -446,10 +461,10 @@ impl Sap {
 }
 
 /// Prints a batch; as `print_session`, with the trace of hops.
-fn print_batch(namespace: &str, session: &str, items: &[&Item]) -> String {
-    let mut writer = Writer::document();
+fn print_batch(dialect: &Dialect, session: &str, items: &[&Item]) -> String {
+    let mut writer = Writer::styled_document(dialect.style());
     writer.element("WV-SSP-Message", |out| {
-        out.attribute("WV-SSP-Message", "xmlns", namespace);
+        out.attribute("WV-SSP-Message", "xmlns", &dialect.namespace);
         out.element("Session", |out| {
             out.attribute("Session", "sessionID", session);
             for item in items {
@@ -468,15 +483,22 @@ fn print_batch(namespace: &str, session: &str, items: &[&Item]) -> String {
 }
 
 fn sent(domain: &str, session: &str, item: &Item, now: Time) -> Trace {
+    let parties = item.conversation.as_deref();
+    let parties = parties.and_then(|parties| parties.split_once(' '));
     Trace {
         time: now,
         direction: Direction::Out,
         peer: Some(domain.to_owned()),
         session: Some(session.to_owned()),
         transaction: Some(item.id.clone()),
-        primitive: item.name.clone(),
+        primitive: item.name.clone().into(),
         message: item.message.clone(),
-        user: None,
-        what: format!("posted as {}", item.mode.as_str()),
+        user: parties.map(|(from, _)| from.to_owned()),
+        to: parties.map(|(_, to)| to.to_owned()).into_iter().collect(),
+        what: match item.mode {
+            Mode::Request => "posted as Request",
+            Mode::Response => "posted as Response",
+        }
+        .into(),
     }
 }

@@ -1,6 +1,7 @@
 //! Takes a peer's message: whose is it, and what is the HTTP answer (wire
 //! profile, 2.2 and 7.1)?
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::element::Time;
@@ -8,6 +9,9 @@ use super::ending::AWAY;
 use super::{Count, Direction, Effect, Peer, Sap, Trace};
 use crate::ssp::envelope::{Session, Transaction};
 use crate::ssp::{Code, Message, Mode};
+
+/// Recipients told in a trace, at most.
+const TRACED: usize = 8;
 
 /// The HTTP answer to a POST, with an empty body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +41,13 @@ impl Sap {
     pub fn receive(&mut self, message: &Message, facts: &Facts, now: Time) -> Verdict {
         match message {
             Message::Setup(transaction) => {
-                self.trace_in(None, None, transaction, "received in setup", now);
+                let transaction = &*self.setup_in_our_names(transaction);
+                let about = transaction.peek.service.iter();
+                let mut about = about.chain(&transaction.peek.about);
+                let peer = about.find_map(|from| self.settings.peer_of(from.domain()));
+                let peer = peer.map(|peer| peer.domain.clone());
+                let what = "received in setup";
+                self.trace_in(peer.as_deref(), None, transaction, what, now);
                 self.setup(transaction, &facts.client_names, now)
             }
             Message::Session(session) => self.session_message(session, facts, now),
@@ -103,6 +113,8 @@ impl Sap {
             session.record.last_in = now;
         }
         for transaction in &message.transactions {
+            let renamed = transaction.renamed(&peer.dialect.accept);
+            let transaction = renamed.as_ref().unwrap_or(transaction);
             self.count(Count::Received);
             let what = match transaction.mode {
                 Mode::Request => "received as Request",
@@ -121,6 +133,19 @@ impl Sap {
             }
         }
         Verdict::Accepted
+    }
+
+    /// A setup message in the profile's names: whose it is stands inside, so the names
+    /// of each peer that has its own are tried.
+    fn setup_in_our_names<'t>(&self, transaction: &'t Transaction) -> Cow<'t, Transaction> {
+        let mut others = self.settings.peers.values();
+        let renamed = others.find_map(|peer| {
+            let renamed = transaction.renamed(&peer.dialect.accept)?;
+            let service = renamed.peek.about.as_ref();
+            let fits = service.is_none_or(|service| peer.is(service.domain()));
+            fits.then_some(renamed)
+        });
+        renamed.map_or(Cow::Borrowed(transaction), Cow::Owned)
     }
 
     /// Which peer, and which session of ours with it. The peer's id is found byte
@@ -208,19 +233,22 @@ impl Sap {
         peer: Option<&str>,
         session: Option<&str>,
         transaction: &Transaction,
-        what: &str,
+        what: &'static str,
         now: Time,
     ) {
+        let peek = &transaction.peek;
+        let to = peek.recipients.iter().chain(&peek.users);
         let trace = Trace {
             time: now,
             direction: Direction::In,
             peer: peer.map(str::to_owned),
             session: session.map(str::to_owned),
             transaction: Some(transaction.id.clone()),
-            primitive: transaction.name.clone().into_owned(),
-            message: transaction.peek.message_id.clone(),
-            user: transaction.peek.user.as_ref().map(ToString::to_string),
-            what: what.to_owned(),
+            primitive: transaction.name.clone(),
+            message: peek.message_id.clone(),
+            user: peek.user.as_ref().map(ToString::to_string),
+            to: to.take(TRACED).map(ToString::to_string).collect(),
+            what: what.into(),
         };
         self.effect(Effect::Trace(Box::new(trace)));
     }

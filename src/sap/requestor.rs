@@ -2,7 +2,8 @@
 //! filled in, what cannot be filled in is refused (deployed-server, section 8;
 //! wire profile 7.2, 10 D-4 and D-10).
 
-use crate::ssp::common::{MetaInfo, Sender, User};
+use super::Peer;
+use crate::ssp::common::{MetaInfo, Party, ScreenName, Sender, User};
 use crate::ssp::primitive::invitation::InviteRequest;
 use crate::ssp::primitive::message::SendMessageRequest;
 use crate::ssp::{Address, Code, Primitive, Status};
@@ -38,6 +39,55 @@ pub(super) fn named(mut primitive: Primitive, domain: &str) -> Result<Primitive,
     Ok(primitive)
 }
 
+/// Puts `domain` where the requestor is named without one (quirk A-8). Whether
+/// anything was.
+pub(super) fn in_domain(primitive: &mut Primitive, domain: &str) -> bool {
+    let Some(Some(meta)) = meta_mut(primitive) else {
+        return false;
+    };
+    let requestor = &mut meta.requestor;
+    let mut named = false;
+    if requestor.service.domain().is_empty() {
+        requestor.service = Address::service(domain);
+        named = true;
+    }
+    if let Some(user) = &mut requestor.user
+        && user.user.domain().is_empty()
+    {
+        user.user = user.user.clone().or_domain(domain);
+        named = true;
+    }
+    named
+}
+
+/// Quirk E-7: who writes, or invites, under a screen name of a group of the peer
+/// does so as the user who asks.
+pub(super) fn as_user(mut primitive: Primitive, peer: &Peer) -> Primitive {
+    let own = |name: &ScreenName| peer.is(name.group.domain());
+    match &mut primitive {
+        Primitive::SendMessageRequest(message) => {
+            let user = message.meta.as_ref().and_then(MetaInfo::user);
+            let name = message.info.sender.as_ref();
+            let name = name.and_then(|sender| sender.screen_name.as_ref());
+            if let (Some(user), Some(name)) = (user, name)
+                && own(name)
+            {
+                message.info.sender = Some(Sender::user(user.clone()));
+            }
+        }
+        Primitive::InviteRequest(invitation) => {
+            let user = invitation.meta.as_ref().and_then(MetaInfo::user);
+            if let (Some(user), Some(Party::ScreenName(name))) = (user, &invitation.inviting)
+                && own(name)
+            {
+                invitation.inviting = Some(Party::User(user.clone()));
+            }
+        }
+        _ => {}
+    }
+    primitive
+}
+
 fn has_user(meta: Option<&MetaInfo>) -> Result<(), Status> {
     match meta.and_then(MetaInfo::user) {
         Some(_) => Ok(()),
@@ -55,6 +105,14 @@ fn message_sender(message: &mut SendMessageRequest) -> Result<(), Status> {
         group.or_else(|| sender.screen_name.as_ref().map(|name| name.group.clone()))
     });
     let from = sender.and_then(|sender| sender.user.clone());
+    if let Some(sender) = &mut message.info.sender
+        && let Some(group) = sender.group.take_if(|_| sender.screen_name.is_none())
+    {
+        // A bare group is refused with 427.
+        let name = group.group.resource_part().unwrap_or_default().to_owned();
+        let group = group.group;
+        sender.screen_name = Some(ScreenName { group, name });
+    }
     match (group, from, user) {
         (Some(group), _, None) => {
             let service = message.meta.as_ref().map(|meta| &meta.requestor.service);

@@ -6,7 +6,14 @@ use std::sync::Arc;
 
 use super::dialect::Dialect;
 use super::element::Element;
+use super::profile::Access;
 use super::service::{PseTable, ServiceSet};
+use crate::ssp::Address;
+use crate::ssp::address::Kind;
+use crate::ssp::xml::Names;
+
+/// Name of the user that answers every message with itself.
+pub const ECHO: &str = "echo";
 
 /// The node's settings. All times in milliseconds.
 #[derive(Debug, Clone)]
@@ -15,6 +22,10 @@ pub struct Settings {
     pub domain: String,
     /// By domain.
     pub peers: BTreeMap<String, Arc<Peer>>,
+    /// The domain of the peer that has an alias.
+    pub(crate) by_alias: BTreeMap<String, String>,
+    /// Whether the dialect of any peer allows a repair.
+    pub(crate) repairs: bool,
     /// Where a domain's users are.
     pub routes: Routes,
     /// Wait for the answer to a request; then 504 (wire profile, 7.5).
@@ -37,10 +48,16 @@ pub struct Settings {
     pub batch_bytes: usize,
     /// Life of a service agreement, asked for and granted at most (11.3).
     pub agreement_ttl: u64,
+    /// How long a profile that passed by is remembered (11.4); 0: not at all.
+    pub profile_cache: u64,
     /// Which domain provides a service to whose users.
     pub pse: PseTable,
     /// Who runs this node, for those who ask (11.5).
     pub provider: Provider,
+    /// What any of the peers calls the parts of an envelope.
+    pub names: Names,
+    /// Whether [`ECHO`] is a user of the own domain, whoever serves the others.
+    pub echo: bool,
 }
 
 /// What is told of the service provider.
@@ -86,6 +103,8 @@ pub struct Peer {
     pub offers: ServiceSet,
     /// What we negotiate to use there; nothing: no negotiation.
     pub wants: ServiceSet,
+    /// What it may do with profiles of users who are not its own (11.4).
+    pub profiles: Access,
 }
 
 /// Bytes that never appear in a log.
@@ -126,6 +145,7 @@ impl Peer {
             found_by_srv: false,
             offers: ServiceSet::ALL,
             wants: ServiceSet::NONE,
+            profiles: Access::None,
         }
     }
 
@@ -186,6 +206,8 @@ impl Settings {
         Self {
             domain: domain.to_owned(),
             peers: BTreeMap::new(),
+            by_alias: BTreeMap::new(),
+            repairs: false,
             routes: Routes::default(),
             response_timeout: 20_000,
             handshake_timeout: 30_000,
@@ -197,8 +219,11 @@ impl Settings {
             batch_count: 64,
             batch_bytes: 256 * 1024,
             agreement_ttl: 7 * 86_400_000,
+            profile_cache: 300_000,
             pse: PseTable::default(),
             provider: Provider::default(),
+            names: Names::default(),
+            echo: false,
         }
     }
 
@@ -210,6 +235,11 @@ impl Settings {
                 self.routes.add(domain, Route::Peer(peer.domain.clone()));
             }
         }
+        let aliases = peer.aliases.iter().cloned();
+        self.by_alias
+            .extend(aliases.map(|alias| (alias, peer.domain.clone())));
+        self.repairs |= !peer.dialect.repairs.is_empty();
+        self.names.extend(peer.dialect.accept.of_envelope());
         self.peers.insert(peer.domain.clone(), Arc::new(peer));
         self
     }
@@ -221,12 +251,31 @@ impl Settings {
         self
     }
 
+    /// Where somebody is reached; without a domain he is one of ours.
+    pub fn route_to(&self, target: &Address) -> Option<&Route> {
+        const HERE: &Route = &Route::Local(Element::Home);
+        let domain = match target.domain() {
+            "" => self.domain.as_str(),
+            domain => domain,
+        };
+        let is_echo = || target.kind() == Kind::User && target.local() == ECHO;
+        if self.echo && domain == self.domain && is_echo() {
+            return Some(HERE);
+        }
+        self.routes.find(domain)
+    }
+
     /// The peer whose domain or alias `domain` is.
     pub fn peer_of(&self, domain: &str) -> Option<&Peer> {
         self.peers
             .get(domain)
-            .or_else(|| self.peers.values().find(|peer| peer.is(domain)))
+            .or_else(|| self.peers.get(self.by_alias.get(domain)?))
             .map(Arc::as_ref)
+    }
+
+    /// Whether there is a peer whose messages may be repaired.
+    pub fn may_repair(&self) -> bool {
+        self.repairs
     }
 
     /// Whether `peer` may send requests of users of `domain` (wire profile 7.2).

@@ -39,6 +39,16 @@ pub fn part(primitive: &Primitive, targets: &[Address]) -> Option<Primitive> {
             part.watchers.retain(|user| targets.contains(&user.user));
             Primitive::PresenceNotification(part)
         }
+        Primitive::LeaveGroupIndication(notice) => {
+            let mut part = notice.clone();
+            part.users.retain(|user| targets.contains(&user.user));
+            Primitive::LeaveGroupIndication(part)
+        }
+        Primitive::GroupChangeNotice(notice) => {
+            let mut part = notice.clone();
+            part.users.retain(|user| targets.contains(&user.user));
+            Primitive::GroupChangeNotice(part)
+        }
         _ => return None,
     })
 }

@@ -21,6 +21,8 @@ pub(super) enum Timer {
     Peer(String),
     /// An agreement with a peer ends or is to be renewed.
     Service(String),
+    /// A profile that was told ends.
+    Profiles,
 }
 
 /// All deadlines.
@@ -60,6 +62,7 @@ impl Sap {
                 Timer::Step(step) => self.step_due(step),
                 Timer::Peer(domain) => self.peer_due(&domain, now),
                 Timer::Service(domain) => self.services_due(&domain, now),
+                Timer::Profiles => self.profiles_due(now),
             }
         }
     }

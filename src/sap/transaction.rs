@@ -96,6 +96,12 @@ pub struct Record {
     pub message: Option<String>,
     /// Who sent the message, if a report was asked for.
     pub report_to: Option<Address>,
+    /// Who asks, where the answer says whether he then stands at a peer (`standing`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asker: Option<super::standing::Asker>,
+    /// The message, as XML, where members of its group are to get it from us (`members`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
     /// Of requestor and content, to notice a loop.
     #[serde(default)]
     pub fingerprint: u64,
@@ -180,6 +186,7 @@ impl Table {
             part.answer = None;
         }
         record.parts.retain(|part| keep(&part.place));
+        record.kept = None;
         self.update(number, |record| record.state = State::Answered(answer))
     }
 

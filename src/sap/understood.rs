@@ -1,66 +1,263 @@
-//! What a peer says in its own way, said in ours.
+//! What a peer says in its own way, said in ours (wire profile, section 10;
+//! `docs/dialects.md`, Quirks).
+//!
+//! Nothing is decoded here unless the primitive's name, or a glance at its bytes,
+//! says that there may be something to mend.
 
 use std::borrow::Cow;
 
-use super::{Peer, Sap, message_ids};
-use crate::ssp::Primitive;
-use crate::ssp::common::Party;
-use crate::ssp::envelope::Transaction;
+use memchr::memmem;
+
+use super::dialect::GroupDistribution;
+use super::element::Time;
+use super::transaction::{Part, Place};
+use super::{Peer, Sap, message_ids, requestor};
+use crate::ssp::address::Kind as AddressKind;
+use crate::ssp::common::{Party, User, UserId};
+use crate::ssp::datetime::DateTime;
+use crate::ssp::envelope::{Peek, Transaction};
 use crate::ssp::primitive::invitation::InviteResponse;
+use crate::ssp::{Address, Code, Mode, Primitive, Status};
 
 impl Sap {
-    /// A transaction of a peer as we mean it: message ids that were changed on the
-    /// way to the peer are the sender's again, and the parties of an
-    /// `InviteResponse` are who they should be (wire profile, 9.1.2: the responder
-    /// is of the peer's domain).
+    /// A transaction of a peer as we mean it.
     pub(super) fn understood<'t>(
         &self,
         peer: &Peer,
         transaction: &'t Transaction,
+        now: Time,
     ) -> Cow<'t, Transaction> {
-        let changed = |primitive: &Primitive| {
-            let mut changed = Transaction::new(transaction.mode, transaction.id.clone(), primitive);
-            changed.via.clone_from(&transaction.via);
-            Cow::Owned(changed)
-        };
-        let may_be_changed = peer.dialect.unique_message_ids && transaction.raw.contains(&b'~');
-        match transaction.name.as_ref() {
-            "SendMessageResponse" | "DeliveryStatusReport" if may_be_changed => {
-                let mut primitive = transaction.primitive();
-                let id = match &mut primitive {
-                    Ok(Primitive::SendMessageResponse(p)) => Some(&mut p.message_id),
-                    Ok(Primitive::DeliveryStatusReport(p)) => p.info.message_id.as_mut(),
-                    _ => None,
-                };
-                if let Some(id) = id
-                    && let Some(original) = message_ids::original(id)
-                {
-                    *id = original.to_owned();
-                }
-                primitive.map_or(Cow::Borrowed(transaction), |primitive| changed(&primitive))
-            }
-            "InviteResponse" => match transaction.primitive() {
-                Ok(Primitive::InviteResponse(mut response)) if self.is_crossed(peer, &response) => {
-                    let InviteResponse {
-                        inviting,
-                        responding,
-                        ..
-                    } = response.as_mut();
-                    std::mem::swap(inviting, responding);
-                    changed(&Primitive::InviteResponse(response))
-                }
-                _ => Cow::Borrowed(transaction),
-            },
-            _ => Cow::Borrowed(transaction),
+        if !is_suspect(peer, transaction) {
+            return Cow::Borrowed(transaction);
         }
+        let Ok(mut primitive) = transaction.primitive() else {
+            return Cow::Borrowed(transaction);
+        };
+        let mut mended =
+            has_no_domain(&transaction.peek) && requestor::in_domain(&mut primitive, &peer.domain);
+        mended |= original_message_id(peer, &mut primitive);
+        mended |= peer.dialect.wrong_times && time_of_receipt(&mut primitive, now);
+        mended |= peer.dialect.details_in_words && details_by_text(&mut primitive);
+        mended |= self.uncrossed(peer, &mut primitive);
+        mended |= self.addressed(peer, transaction, &mut primitive);
+        if let Primitive::GetPresenceResponse(response) = &mut primitive
+            && response.status.is_none()
+        {
+            // Quirk B-4: without one it is a success.
+            response.status = Some(Status::ok());
+            mended = true;
+        }
+        if !mended {
+            return Cow::Borrowed(transaction);
+        }
+        Cow::Owned(changed(transaction, &primitive))
     }
 
-    fn is_crossed(&self, peer: &Peer, response: &InviteResponse) -> bool {
-        let of_peer = |party: &Option<Party>| {
-            party
-                .as_ref()
-                .map(|party| self.settings.may_speak(peer, party.address().domain()))
+    /// The answer to the request `number` as we mean it: it names its message
+    /// (deployed-server, section 7, 15), and members of a group whom its server does
+    /// not serve are no failures (quirk E-3).
+    pub(super) fn answer_understood<'t>(
+        &self,
+        peer: &Peer,
+        number: u64,
+        answer: Cow<'t, Transaction>,
+    ) -> Cow<'t, Transaction> {
+        if answer.name != "SendMessageResponse" {
+            return answer;
+        }
+        let finds = |what: &[u8]| memmem::find(&answer.raw, what).is_some();
+        let nameless = finds(b"messageID=\"\"") || !finds(b"messageID");
+        let by_domain = peer.dialect.group_distribution == GroupDistribution::Members;
+        let Some(record) = self.table.get(number).filter(|_| nameless || by_domain) else {
+            return answer;
         };
-        of_peer(&response.inviting) == Some(true) && of_peer(&response.responding) == Some(false)
+        let part = record.parts.iter().find(|part| {
+            matches!(&part.place, Place::Peer { peer: at, id } if *at == peer.domain && *id == answer.id)
+        });
+        let foreign = by_domain && part.is_some_and(to_group) && finds(b"516");
+        if !nameless && !foreign {
+            return answer;
+        }
+        let Ok(Primitive::SendMessageResponse(mut response)) = answer.primitive() else {
+            return answer;
+        };
+        if response.message_id.is_empty()
+            && let Some(message) = &record.message
+        {
+            response.message_id.clone_from(message);
+        }
+        if foreign && let Some(part) = part {
+            without_foreign_members(&mut response.status, &part.targets);
+        }
+        Cow::Owned(changed(&answer, &Primitive::SendMessageResponse(response)))
+    }
+
+    /// Quirk C-1: the parties of an `InviteResponse` are who they should be; the
+    /// responder is of the peer's domain (wire profile, 9.1.2).
+    fn uncrossed(&self, peer: &Peer, primitive: &mut Primitive) -> bool {
+        let Primitive::InviteResponse(response) = primitive else {
+            return false;
+        };
+        let InviteResponse {
+            inviting,
+            responding,
+            ..
+        } = response.as_mut();
+        let of_peer = |party: &Option<Party>| {
+            let party = party.as_ref();
+            party.map(|party| self.settings.may_speak(peer, party.address().domain()))
+        };
+        let crossed = of_peer(inviting) == Some(true) && of_peer(responding) == Some(false);
+        if crossed {
+            std::mem::swap(inviting, responding);
+        }
+        crossed
+    }
+
+    /// Quirks B-5 and B-6: a notice that does not say for whom it is.
+    fn addressed(&self, peer: &Peer, transaction: &Transaction, primitive: &mut Primitive) -> bool {
+        if !is_unaddressed(peer, transaction) {
+            return false;
+        }
+        let whom = self.addressees(peer, primitive);
+        if whom.is_empty() {
+            tracing::warn!(
+                ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name,
+                "nobody knows for whom this is; dropped"
+            );
+            return false;
+        }
+        let whom = whom.into_iter().map(User::new);
+        match primitive {
+            Primitive::LeaveGroupIndication(notice) => notice.users.extend(whom),
+            Primitive::PresenceNotification(notice) => notice.watchers.extend(whom),
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// Whether there may be something to mend.
+fn is_suspect(peer: &Peer, transaction: &Transaction) -> bool {
+    let dialect = &peer.dialect;
+    let finds = |what: &[u8]| memmem::find(&transaction.raw, what).is_some();
+    let details = || dialect.details_in_words && finds(b"DetailedResult");
+    let changed_id = || dialect.unique_message_ids && transaction.raw.contains(&b'~');
+    has_no_domain(&transaction.peek)
+        || match transaction.name.as_ref() {
+            "SendMessageRequest" => dialect.wrong_times,
+            "DeliveryStatusReport" => dialect.wrong_times || changed_id(),
+            "SendMessageResponse" => changed_id() || details(),
+            "Status" => details(),
+            "InviteResponse" => true,
+            "GetPresenceResponse" => details() || !finds(b"<Status"),
+            _ => is_unaddressed(peer, transaction),
+        }
+}
+
+/// The same transaction around another primitive.
+fn changed(transaction: &Transaction, primitive: &Primitive) -> Transaction {
+    let mut changed = Transaction::new(transaction.mode, transaction.id.clone(), primitive);
+    changed.via.clone_from(&transaction.via);
+    changed
+}
+
+/// Quirk A-8: who asks is named without a domain.
+fn has_no_domain(peek: &Peek) -> bool {
+    let lacks = |address: &Option<Address>| address.as_ref().is_some_and(|a| a.domain().is_empty());
+    lacks(&peek.service) || lacks(&peek.user)
+}
+
+fn is_unaddressed(peer: &Peer, transaction: &Transaction) -> bool {
+    peer.dialect.unaddressed_notices
+        && transaction.mode == Mode::Request
+        && matches!(
+            transaction.name.as_ref(),
+            "LeaveGroupIndication" | "PresenceNotification"
+        )
+        && transaction.peek.users.is_empty()
+        && transaction.peek.recipients.is_empty()
+}
+
+/// Message ids that were changed on the way to the peer are the sender's again.
+fn original_message_id(peer: &Peer, primitive: &mut Primitive) -> bool {
+    let id = match primitive {
+        Primitive::SendMessageResponse(p) => Some(&mut p.message_id),
+        Primitive::DeliveryStatusReport(p) => p.info.message_id.as_mut(),
+        _ => None,
+    };
+    match id {
+        Some(id) if peer.dialect.unique_message_ids => match message_ids::original(id) {
+            Some(original) => {
+                *id = original.to_owned();
+                true
+            }
+            None => false,
+        },
+        _ => false,
+    }
+}
+
+/// Quirk A-9; deployed-server, section 7, 6.
+fn time_of_receipt(primitive: &mut Primitive, now: Time) -> bool {
+    let now = DateTime::from_millis(now.0);
+    let times = match primitive {
+        Primitive::SendMessageRequest(p) => [p.info.date_time.as_mut(), None],
+        Primitive::DeliveryStatusReport(p) => [p.info.date_time.as_mut(), p.time.as_mut()],
+        _ => [None, None],
+    };
+    let mut found = false;
+    for time in times.into_iter().flatten() {
+        *time = now;
+        found = true;
+    }
+    found
+}
+
+/// Quirk B-7: a detail that names nobody is about the address at its text's end.
+fn details_by_text(primitive: &mut Primitive) -> bool {
+    let status = match primitive {
+        Primitive::Status(status) => &mut **status,
+        Primitive::SendMessageResponse(response) => &mut response.status,
+        Primitive::GetPresenceResponse(response) => match &mut response.status {
+            Some(status) => status,
+            None => return false,
+        },
+        _ => return false,
+    };
+    let mut found = false;
+    for detail in &mut status.details {
+        let named = detail.users.len() + detail.groups.len() + detail.screen_names.len();
+        let last = detail.description.as_deref().unwrap_or_default();
+        let last = last.split_whitespace().next_back().unwrap_or_default();
+        let address = Address::new(last.trim_matches(['"', '\'', '.', '!', '<', '>', '(', ')']));
+        if named == 0 && last.contains('@') && address.is_valid() {
+            detail.users.push(UserId { user: address });
+            found = true;
+        }
+    }
+    found
+}
+
+/// Whether a part of a message went to a group.
+fn to_group(part: &Part) -> bool {
+    let mut targets = part.targets.iter();
+    targets.any(|target| target.kind() == AddressKind::Resource)
+}
+
+/// Takes out the details 516 that are about members of a group rather than about one
+/// of those whom the message was sent to.
+fn without_foreign_members(status: &mut Status, targets: &[Address]) {
+    let before = status.details.len();
+    status.details.retain(|detail| {
+        detail.code != Code::DOMAIN_NOT_SUPPORTED
+            || targets.iter().any(|target| {
+                let text = detail.description.as_deref().unwrap_or_default();
+                detail.users.iter().any(|user| user.user == *target) || text.contains(target.bare())
+            })
+    });
+    let all_or_some = matches!(status.code, Code::PARTIAL | Code::MULTIPLE);
+    if status.details.len() < before && status.details.is_empty() && all_or_some {
+        *status = Status::ok();
     }
 }

@@ -49,7 +49,7 @@ impl Sap {
             mode: Mode::Request,
             id: id.clone(),
             name: "KeepAliveRequest".to_owned(),
-            raw: Primitive::from(request).to_xml(Some(&peer.dialect.style())),
+            raw: Primitive::from(request).to_xml(Some(peer.dialect.style())),
             conversation: None,
             expires: now.plus_millis(self.settings.response_timeout),
             message: None,

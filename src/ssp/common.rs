@@ -306,6 +306,13 @@ impl Content for ClientId {
     }
 
     fn write(&self, name: &str, out: &mut Writer<'_>) {
+        if out.has_flat_clients() {
+            let application = self.application.as_deref().unwrap_or_default();
+            let url = Some(self.url.as_str()).filter(|url| !url.is_empty());
+            return out.element(name, |out| {
+                out.attribute(name, "url", url.unwrap_or(application));
+            });
+        }
         out.element(name, |out| {
             out.attribute(name, "url", &self.url);
             if let Some(application) = &self.application {

@@ -11,12 +11,12 @@ use std::borrow::Cow;
 use super::address::Address;
 use super::primitive::Primitive;
 use super::xml::tokens::MAX_DEPTH;
-use super::xml::{self, DecodeError, Limits, Writer};
+use super::xml::{self, DecodeError, Limits, Names, Style, Writer};
 use bytes::Bytes;
 
 mod scan;
 
-pub use scan::{scan, scan_lenient};
+pub use scan::{scan, scan_lenient, scan_of_peers};
 
 /// The namespace of version 1.3 as the deployed server writes it; our default.
 pub const NAMESPACE: &str = "http://www.openmobilealliance.org/DTD/WV-SSP1.3";
@@ -139,6 +139,27 @@ impl Transaction {
     pub fn primitive(&self) -> Result<Primitive, DecodeError> {
         decode_fragment(&self.raw)
     }
+
+    /// The same with the profile's names, from a peer that uses other `names`;
+    /// `None` if it used none of them.
+    pub fn renamed(&self, names: &Names) -> Option<Self> {
+        if !names.may_occur(&self.raw) {
+            return None;
+        }
+        let node = xml::parse(&self.raw, &STANDING_ALONE).ok()?;
+        let mut out = Writer::new();
+        names.write(&node, &mut out);
+        let raw = Bytes::from(out.finish());
+        let name = names.element(node.name).unwrap_or(node.name);
+        Some(Self {
+            mode: self.mode,
+            id: self.id.clone(),
+            name: super::primitive::canonical_name(name),
+            peek: scan::fragment(&raw, &STANDING_ALONE).ok()?,
+            raw,
+            via: self.via.clone(),
+        })
+    }
 }
 
 /// Limits of a fragment: it was bounded when it was scanned, or is our own.
@@ -185,7 +206,18 @@ pub fn print_session<'t>(
 
 /// Prints a setup message.
 pub fn print_setup(namespace: &str, mode: Mode, id: &str, raw: &str) -> String {
-    let mut out = Writer::document();
+    print_styled_setup(&Style::default(), namespace, mode, id, raw)
+}
+
+/// Prints a setup message in a peer's style.
+pub fn print_styled_setup(
+    style: &Style,
+    namespace: &str,
+    mode: Mode,
+    id: &str,
+    raw: &str,
+) -> String {
+    let mut out = Writer::styled_document(style);
     out.element("WV-SSP-Message", |out| {
         out.attribute("WV-SSP-Message", "xmlns", namespace);
         out.element("SetupTransaction", |out| {

@@ -8,13 +8,16 @@
 //! | engine | for |
 //! |---|---|
 //! | [`sqlite::SqliteStore`] | a node; one file, nothing to install |
+//! | [`journal::JournalStore`] | a journal in front of one of them, for speed |
 //! | [`memory::MemoryStore`] | simulated worlds in tests, offline tools; forgets everything |
 //!
-//! Both pass the same conformance suite. [`queue`] builds a durable FIFO upon any of them.
+//! All pass the same conformance suite. [`queue`] builds a durable FIFO upon any of them.
 
+mod backlog;
 #[cfg(test)]
 mod conformance;
 mod engine;
+pub mod journal;
 pub mod memory;
 pub mod queue;
 pub mod sqlite;
@@ -27,6 +30,7 @@ use std::task::{Context, Poll};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
+pub use journal::JournalStore;
 pub use memory::MemoryStore;
 pub use queue::{Queue, QueueKey};
 pub use sqlite::SqliteStore;
@@ -184,7 +188,7 @@ impl Future for CommitFuture {
 /// Ordered key-value records with atomic batches.
 ///
 /// No method blocks; all futures are `'static` and may be awaited anywhere.
-pub trait Store: Send + Sync + 'static {
+pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     /// Applies all writes of the batch atomically, in order (the last write to a key wins), and
     /// resolves when they are on disk.
     ///
@@ -192,6 +196,12 @@ pub trait Store: Send + Sync + 'static {
     /// the calls. When too much waits to be written the batch is refused at once with
     /// [`StoreError::Full`]. An empty batch resolves after the commits before it were settled.
     fn commit(&self, batch: Vec<Write>) -> CommitFuture;
+
+    /// As [`Store::commit`], but it may be left to the operating system when the batch reaches the
+    /// disk: a killed process loses nothing, a power cut may take the last commits of this kind.
+    fn commit_soon(&self, batch: Vec<Write>) -> CommitFuture {
+        self.commit(batch)
+    }
 
     /// If the record's value is `expected` (`None`: there is no record), makes it `new` (`None`:
     /// deletes it) and says `true` when that is on disk; otherwise changes nothing and says

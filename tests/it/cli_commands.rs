@@ -209,6 +209,30 @@ fn check_gives_one_verdict_per_item() {
 }
 
 #[test]
+fn check_explains_a_broken_dialect_by_file_and_line() {
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.0.join("mappings/dialects")).unwrap();
+    let file = folder.file("mappings/dialects/old.toml", "posts = 2\nbach = 1\n");
+    let node = format!("mappings = {:?}\n[ssp]", folder.0.join("mappings"));
+    let peer = "[[peer]]\ndomain = \"other.test\"\ndialect = \"old\"\nallow_plain = true\n";
+    let text = format!("{}{peer}", base(&folder).replace("[ssp]", &node));
+    let config = folder.file("a.toml", &text);
+    let result = output(&config, &["check", "--offline"]);
+    let report = String::from_utf8(result.stdout).unwrap();
+    let line = format!(
+        "{}:2: bach: unknown key; did you mean \"batch\"?",
+        file.display()
+    );
+    assert!(
+        report.contains("FAIL  ") && report.contains(&line),
+        "{report}"
+    );
+    // The peer that names it is not blamed as well.
+    assert!(!report.contains("there is no dialect"), "{report}");
+    assert_ne!(result.status.code(), Some(0));
+}
+
+#[test]
 fn check_asks_a_running_node() {
     let node = Node::start();
     let report = said(&node.config, &["check"]);

@@ -119,6 +119,11 @@ impl Node {
                  [[home.user]]\nname = \"carol\"\npassword = \"carol\"\n{more}"
             ),
         );
+        Self::start_on(folder, config)
+    }
+
+    /// Starts one on a configuration of its own.
+    pub fn start_on(folder: Folder, config: PathBuf) -> Self {
         let (child, bound) = spawn(&config);
         Self {
             folder,

@@ -96,6 +96,14 @@ fn users_are_made_listed_changed_and_removed() {
     assert_eq!(names, ["alice", "bob", "carol"]);
     assert!(said(&node.config, &["user", "list"]).contains("wv:bob@village.test"));
 
+    let bob = ask(&node.config, &["user", "show", "bob", "--format", "json"]);
+    assert_eq!(bob["address"], "wv:bob@village.test");
+    let im = json!({"name": "IM", "status": "Active", "pse": null});
+    assert_eq!(bob["services"][1], im);
+    assert!(said(&node.config, &["user", "show", "bob"]).contains("UserLocation"));
+    let nobody = output(&node.config, &["user", "show", "nobody"]);
+    assert_eq!(nobody.status.code(), Some(1));
+
     let chat = |password| pass(&["chat", "bob"], password).status.code();
     assert_eq!(chat("one"), Some(0));
     assert!(pass(&["user", "passwd", "bob"], "two").status.success());

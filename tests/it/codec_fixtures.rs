@@ -133,6 +133,7 @@ pub fn deployed_style() -> Style {
             ("MessageInfo@contentName", "ContentName"),
             ("UserID@userID", "userid"),
         ]),
+        flat_clients: false,
     }
 }
 

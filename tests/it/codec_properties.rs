@@ -20,10 +20,10 @@ use super::codec_captures::emitted;
 use super::codec_fixtures::{fixtures, transactions};
 
 /// A small generator of numbers: xorshift.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
+    pub fn roll(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -31,7 +31,7 @@ impl Dice {
     }
 }
 
-fn seeds() -> Vec<Vec<u8>> {
+pub fn seeds() -> Vec<Vec<u8>> {
     let samples = fixtures("profile")
         .into_iter()
         .map(|path| std::fs::read(path).unwrap());
@@ -120,7 +120,7 @@ fn mutated(dice: &mut Dice, seeds: &[Vec<u8>]) -> Vec<u8> {
     data
 }
 
-fn families() -> Vec<&'static str> {
+pub fn families() -> Vec<&'static str> {
     let mut families: Vec<_> = Primitive::NAMES
         .iter()
         .filter_map(|name| facts(name))
@@ -132,7 +132,7 @@ fn families() -> Vec<&'static str> {
 }
 
 /// What the fuzz target `target` starts from.
-fn corpus(target: &str) -> Vec<Vec<u8>> {
+pub fn corpus(target: &str) -> Vec<Vec<u8>> {
     fixtures(&format!("../fuzz/corpus/{target}"))
         .into_iter()
         .map(|path| std::fs::read(path).unwrap())

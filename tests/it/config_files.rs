@@ -2,6 +2,7 @@
 //! complete and tells the true defaults, and each mistake yields the line that helps.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod dialects;
 mod mistakes;
 
 use std::collections::BTreeMap;

@@ -5,9 +5,11 @@
 
 mod cli_commands;
 mod cli_node;
+mod cli_partner;
 mod cli_run;
 mod codec_captures;
 mod codec_fixtures;
+mod codec_mutations;
 mod codec_properties;
 mod codec_style;
 mod config_files;
@@ -24,8 +26,11 @@ mod http_transport;
 mod layering;
 mod node_relay;
 mod packaging;
+mod profiles;
+mod quirks;
 mod relay_all;
 mod services;
+mod services_upkeep;
 mod session_rules;
 mod spine;
 mod support;

@@ -8,17 +8,27 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::Failure;
-use super::process::Node;
+use super::process::{Node, Watched};
 use crate::admin::{Client, Line, Request};
 use crate::home::{Command, Event};
-use crate::http::devcerts::{self, Wanted};
+use crate::http::devcerts;
 use crate::node::clock::Clock;
 use crate::ssp::Address;
 
 /// Three running nodes.
 pub(super) struct Chain {
     nodes: Vec<Node>,
-    _folder: Folder,
+    recipients: usize,
+    folder: Folder,
+}
+
+/// How the chain is made.
+pub(super) struct Wanted {
+    pub(super) strict: bool,
+    pub(super) tls: bool,
+    /// The relay's neighbours post one message at a time, to so many recipients at once; messages
+    /// of one conversation wait for each other.
+    pub(super) single: Option<usize>,
 }
 
 /// What one run gave.
@@ -27,7 +37,23 @@ pub(super) struct Run {
     pub(super) latencies: Vec<Duration>,
 }
 
-struct Folder(PathBuf);
+/// A folder for one run; removed in the end.
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    /// Makes one.
+    pub(super) fn make(what: &str) -> Result<Self, Failure> {
+        let name = format!("wvgate-bench-{what}-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).map_err(|error| failed("make a folder", &error))?;
+        Ok(Self(folder))
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+}
 
 impl Drop for Folder {
     fn drop(&mut self) {
@@ -39,23 +65,29 @@ impl Drop for Folder {
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Chain {
-    pub(super) async fn start(strict: bool, tls: bool) -> Result<Self, Failure> {
-        let folder = std::env::temp_dir().join(format!("wvgate-bench-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).map_err(|error| failed("make a folder", &error))?;
-        let folder = Folder(folder);
+    pub(super) async fn start(wanted: &Wanted) -> Result<Self, Failure> {
+        let folder = Folder::make("relay")?;
         let ports = [free_port()?, free_port()?, free_port()?];
-        if tls {
-            let wanted: Result<Vec<Wanted>, _> =
-                DOMAINS.iter().map(|domain| Wanted::parse(domain)).collect();
-            let wanted = wanted.map_err(|error| failed("make certificates", &error))?;
-            devcerts::generate(&folder.0, &wanted, false, Clock::wall())
+        if wanted.tls {
+            let hosts: Result<Vec<_>, _> = DOMAINS
+                .iter()
+                .map(|domain| devcerts::Wanted::parse(domain))
+                .collect();
+            let hosts = hosts.map_err(|error| failed("make certificates", &error))?;
+            devcerts::generate(&folder.0, &hosts, false, Clock::wall())
                 .map_err(|error| failed("make certificates", &error))?;
+        }
+        if let Some(posts) = wanted.single {
+            let dialects = folder.0.join("mappings/dialects");
+            std::fs::create_dir_all(&dialects)
+                .and_then(|()| std::fs::write(dialects.join("single.toml"), single(posts)))
+                .map_err(|error| failed("write a dialect", &error))?;
         }
         let mut nodes = Vec::new();
         for (number, role) in ["relay", "sender", "recipient"].into_iter().enumerate() {
             let domain = DOMAINS[number];
             let socket = folder.0.join(format!("{domain}.sock"));
-            let text = config(&folder.0, number, &ports, strict, tls);
+            let text = config(&folder.0, number, &ports, wanted);
             let file = folder.0.join(format!("{domain}.toml"));
             std::fs::write(&file, text).map_err(|error| failed("write a configuration", &error))?;
             let start = tokio::task::spawn_blocking(move || Node::start(role, &file, socket));
@@ -67,45 +99,56 @@ impl Chain {
         }
         Ok(Self {
             nodes,
-            _folder: folder,
+            recipients: wanted.single.unwrap_or(1),
+            folder,
         })
     }
 
-    pub(super) fn processes(&self) -> &[Node] {
-        &self.nodes
+    pub(super) fn processes(&self) -> impl Iterator<Item = &Watched> {
+        self.nodes.iter().map(Node::process)
     }
 
     /// CPU seconds of each process.
     pub(super) fn cpu(&self) -> Vec<f64> {
-        self.nodes.iter().map(Node::cpu).collect()
+        self.processes().map(Watched::cpu).collect()
+    }
+
+    /// A place for files of others.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder.0
     }
 
     /// Sends so many messages, `window` at a time, and waits for all answers.
     pub(super) async fn carry(&self, messages: u64, window: u64) -> Result<Run, Failure> {
-        let mut recipient = login(&self.nodes[2], "bob").await?;
-        let mut sender = login(&self.nodes[1], "alice").await?;
-        let reading = tokio::spawn(async move {
-            let mut received = 0;
-            while received < messages {
-                match recipient.next().await {
-                    Ok(Line::Event(Event::Message { .. })) => received += 1,
-                    Ok(_) => {}
-                    Err(_) => break,
+        let mut reading = tokio::task::JoinSet::new();
+        for number in 0..self.recipients {
+            let mut recipient = login(&self.nodes[2], &format!("bob{number}")).await?;
+            let share = share(messages, self.recipients, number);
+            reading.spawn(async move {
+                let mut received = 0;
+                while received < share {
+                    match recipient.next().await {
+                        Ok(Line::Event(Event::Message { .. })) => received += 1,
+                        Ok(_) => {}
+                        Err(_) => break,
+                    }
                 }
-            }
-            received
-        });
+                received
+            });
+        }
+        let mut sender = login(&self.nodes[1], "alice").await?;
         let start = Instant::now();
         let mut under_way: HashMap<String, Instant> = HashMap::new();
         let mut latencies = Vec::new();
         let (mut sent, mut answered) = (0, 0);
+        let recipients = self.recipients as u64;
         while answered < messages {
             while sent < messages && (under_way.len() as u64) < window {
                 let id = format!("{}-{sent}", start.elapsed().as_nanos());
                 let text =
                     "a message of about the length of a short message, to be relayed".to_owned();
                 let command = Command::Message {
-                    to: Address::user("bob", DOMAINS[2]),
+                    to: Address::user(&format!("bob{}", sent % recipients), DOMAINS[2]),
                     text,
                     report: false,
                     id: Some(id.clone()),
@@ -130,8 +173,10 @@ impl Chain {
             }
         }
         let total = start.elapsed();
-        match tokio::time::timeout(PATIENCE, reading).await {
-            Ok(Ok(received)) if received == messages => Ok(Run { total, latencies }),
+        match tokio::time::timeout(PATIENCE, reading.join_all()).await {
+            Ok(received) if received.iter().sum::<u64>() == messages => {
+                Ok(Run { total, latencies })
+            }
             _ => Err(Failure::Failed("not all messages arrived".to_owned())),
         }
     }
@@ -151,8 +196,20 @@ async fn login(node: &Node, user: &str) -> Result<Client, Failure> {
     Ok(client)
 }
 
-fn config(folder: &Path, number: usize, ports: &[u16; 3], strict: bool, tls: bool) -> String {
+/// So many of `messages` in turn go to this recipient.
+fn share(messages: u64, recipients: usize, number: usize) -> u64 {
+    let (recipients, number) = (recipients as u64, number as u64);
+    messages / recipients + u64::from(number < messages % recipients)
+}
+
+/// A dialect like ours, but one message in a POST, and so many POSTs at once.
+fn single(posts: usize) -> String {
+    format!("name = \"single\"\nbatch = 1\nposts = {posts}\n")
+}
+
+fn config(folder: &Path, number: usize, ports: &[u16; 3], wanted: &Wanted) -> String {
     let domain = DOMAINS[number];
+    let tls = wanted.tls;
     let mut text = format!(
         "[node]\ndomain = \"{domain}\"\ndata = \"{0}/{domain}\"\n[admin]\nsocket = \"{0}/{domain}.sock\"\n[log]\nlevel = \"error\"\n[ssp]\nlisten = \"127.0.0.1:{1}\"\n",
         folder.display(),
@@ -166,7 +223,14 @@ fn config(folder: &Path, number: usize, ports: &[u16; 3], strict: bool, tls: boo
     } else {
         text += "plain = true\n";
     }
-    let durability = if strict { "strict" } else { "relaxed" };
+    if wanted.single.is_some() {
+        text = text.replacen(
+            "[admin]",
+            &format!("mappings = \"{}/mappings\"\n[admin]", folder.display()),
+            1,
+        );
+    }
+    let durability = if wanted.strict { "strict" } else { "relaxed" };
     let peers: &[usize] = if number == 0 { &[1, 2] } else { &[0] };
     for peer in peers {
         let (scheme, more) = if tls {
@@ -187,18 +251,29 @@ fn config(folder: &Path, number: usize, ports: &[u16; 3], strict: bool, tls: boo
         );
         if number != 0 {
             text += &format!("speaks_for = [\"{}\"]\n", DOMAINS[3 - number]);
+            if wanted.single.is_some() {
+                text += "dialect = \"single\"\n";
+            }
         }
     }
     if number != 0 {
-        let user = if number == 1 { "alice" } else { "bob" };
-        text += &format!(
-            "[[route]]\ndomain = \"*\"\nvia = \"relay.test\"\n[home]\necho = false\n[[home.user]]\nname = \"{user}\"\npassword = \"bench\"\n"
-        );
+        text += "[[route]]\ndomain = \"*\"\nvia = \"relay.test\"\n[home]\n";
+        let users: Vec<String> = if number == 1 {
+            vec!["alice".to_owned()]
+        } else {
+            let recipients = wanted.single.unwrap_or(1);
+            (0..recipients)
+                .map(|number| format!("bob{number}"))
+                .collect()
+        };
+        for user in users {
+            text += &format!("[[home.user]]\nname = \"{user}\"\npassword = \"bench\"\n");
+        }
     }
     text
 }
 
-fn free_port() -> Result<u16, Failure> {
+pub(super) fn free_port() -> Result<u16, Failure> {
     let listener =
         TcpListener::bind("127.0.0.1:0").map_err(|error| failed("find a free port", &error))?;
     Ok(listener

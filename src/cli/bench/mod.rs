@@ -1,7 +1,10 @@
 //! `wvgate bench`: what a chain of real processes carries on this machine.
 
 mod chain;
+mod crowd;
+mod peers;
 mod process;
+mod proxy;
 
 use std::time::Duration;
 
@@ -10,6 +13,9 @@ use serde::Serialize;
 
 use super::Failure;
 use super::output::{self, Format};
+use crate::ssp::envelope::{NAMESPACE, print_session};
+use crate::ssp::primitive::message::SendMessageResponse;
+use crate::ssp::{Mode, Primitive, Status};
 
 #[derive(Args)]
 pub(super) struct Bench {
@@ -21,6 +27,8 @@ pub(super) struct Bench {
 enum What {
     /// Messages from a home domain through a relay to another home domain
     Relay(Relay),
+    /// A relay with few and with many peers
+    Peers(peers::Peers),
 }
 
 #[derive(Args)]
@@ -33,7 +41,11 @@ Figures of one machine and one moment: compare only what was measured in the sam
 
 Examples:
   wvgate bench relay
-  wvgate bench relay --messages 50000 --window 256 --durability relaxed --format json")]
+  wvgate bench relay --messages 50000 --window 256 --durability relaxed --format json
+  wvgate bench relay --single --beside nginx,haproxy    the price of a hop, side by side
+
+A proxy carries for each message two POSTs, the message and its answer, over as many
+connections as messages are under way; scripts/install-bench-tools.sh installs the proxies.")]
 struct Relay {
     /// Messages to send
     #[arg(long, default_value_t = 10_000)]
@@ -50,6 +62,12 @@ struct Relay {
     /// TLS between the nodes
     #[arg(long)]
     tls: bool,
+    /// The relay's neighbours put one message into each POST, to 64 recipients in turn
+    #[arg(long)]
+    single: bool,
+    /// Reverse proxies to carry the same bodies afterwards
+    #[arg(long, value_enum, value_delimiter = ',', conflicts_with = "tls")]
+    beside: Vec<proxy::Proxy>,
     /// Lines for people, or JSON for programs
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -78,6 +96,19 @@ struct Report {
     latency_ms: Latency,
     /// One per process.
     processes: Vec<Process>,
+    /// Reverse proxies that carried as many messages and answers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    beside: Vec<Beside>,
+}
+
+#[derive(Serialize)]
+struct Beside {
+    name: &'static str,
+    messages_per_second: f64,
+    cpu_seconds_per_10k: f64,
+    rss_kib: u64,
+    /// CPU time of the relay as a multiple of the proxy's.
+    relay_over_this: f64,
 }
 
 #[derive(Serialize)]
@@ -96,13 +127,31 @@ struct Process {
 }
 
 pub(super) async fn bench(args: Bench) -> Result<(), Failure> {
-    let What::Relay(relay) = args.what;
-    let chain = chain::Chain::start(relay.durability == Durability::Strict, relay.tls).await?;
+    match args.what {
+        What::Relay(relay) => relay_bench(relay).await,
+        What::Peers(args) => peers::peers(args).await,
+    }
+}
+
+async fn relay_bench(relay: Relay) -> Result<(), Failure> {
+    let wanted = chain::Wanted {
+        strict: relay.durability == Durability::Strict,
+        tls: relay.tls,
+        single: relay.single.then_some(SINGLE_RECIPIENTS),
+    };
+    let chain = chain::Chain::start(&wanted).await?;
     chain.carry(relay.warm_up, relay.window).await?;
     let before = chain.cpu();
     let run = chain.carry(relay.messages, relay.window).await?;
     let after = chain.cpu();
-    let report = report(&chain, &relay, &run, &before, &after);
+    let mut report = report(&chain, &relay, &run, &before, &after);
+    let bodies = [MESSAGE.into(), answer().into_bytes()];
+    for proxy in &relay.beside {
+        let carried = proxy
+            .carry(chain.folder(), &bodies, relay.messages * 2, relay.window)
+            .await?;
+        report.beside.push(beside(&carried, &relay, &report));
+    }
     match relay.format {
         Format::Json => {
             let report = serde_json::to_value(&report)
@@ -110,6 +159,40 @@ pub(super) async fn bench(args: Bench) -> Result<(), Failure> {
             output::json(&report)
         }
         Format::Text => output::line(text(&report)),
+    }
+}
+
+/// Recipients of [`Relay::single`].
+const SINGLE_RECIPIENTS: usize = 64;
+
+/// What a proxy carries: a message of the usual size.
+const MESSAGE: &[u8] = include_bytes!("../../../tests/fixtures/message.xml");
+
+/// And its answer.
+fn answer() -> String {
+    let answer = SendMessageResponse {
+        message_id: "m-20261122-071500-000017".to_owned(),
+        status: Status::ok(),
+    };
+    let answer = Primitive::from(answer).to_xml(None);
+    let transaction = (Mode::Response, "IMApp01-12345", answer.as_str());
+    print_session(NAMESPACE, "8a20b1@peer00001.example.net", [transaction])
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn beside(carried: &proxy::Carried, relay: &Relay, report: &Report) -> Beside {
+    let messages = relay.messages as f64;
+    let cpu = carried.cpu / messages * 10_000.0;
+    let own = report
+        .processes
+        .first()
+        .map_or(0.0, |own| own.cpu_seconds_per_10k);
+    Beside {
+        name: carried.name,
+        messages_per_second: messages / carried.seconds,
+        cpu_seconds_per_10k: cpu,
+        rss_kib: carried.rss_kib,
+        relay_over_this: own / cpu,
     }
 }
 
@@ -128,10 +211,9 @@ fn report(
     let processes =
         chain
             .processes()
-            .iter()
             .zip(before.iter().zip(after))
             .map(|(process, (before, after))| Process {
-                role: process.role,
+                role: process.name,
                 cpu_seconds_per_10k: (after - before) / count * 10_000.0,
                 rss_kib: process.rss_kib(),
             });
@@ -147,6 +229,7 @@ fn report(
             max: percentile(&latencies, 100),
         },
         processes: processes.collect(),
+        beside: Vec::new(),
     }
 }
 
@@ -176,6 +259,13 @@ fn text(report: &Report) -> String {
             text,
             "\n{:<10} {:.3} CPU s per 10 000 messages, {} KiB resident",
             process.role, process.cpu_seconds_per_10k, process.rss_kib
+        );
+    }
+    for beside in &report.beside {
+        let _ = write!(
+            text,
+            "\n{:<10} {:.3} CPU s per 10 000 messages, {} KiB resident; the relay takes {:.2} times its CPU time",
+            beside.name, beside.cpu_seconds_per_10k, beside.rss_kib, beside.relay_over_this
         );
     }
     text

@@ -6,52 +6,32 @@ use std::process::{Child, Command, Stdio};
 
 use super::super::Failure;
 
-/// A node; killed when the value is dropped.
-pub(super) struct Node {
-    pub(super) role: &'static str,
-    pub(super) socket: PathBuf,
+/// A process; killed when the value is dropped.
+pub(super) struct Watched {
+    pub(super) name: &'static str,
     child: Child,
+}
+
+/// A running node.
+pub(super) struct Node {
+    pub(super) socket: PathBuf,
+    process: Watched,
 }
 
 /// Clock ticks a second in /proc; the same on every Linux for decades.
 const TICKS: f64 = 100.0;
 
-impl Node {
-    /// Starts this program with a configuration and waits until it runs.
-    pub(super) fn start(
-        role: &'static str,
-        config: &Path,
-        socket: PathBuf,
-    ) -> Result<Self, Failure> {
-        let failed =
-            |error: std::io::Error| Failure::Failed(format!("cannot start the {role}: {error}"));
-        let program = std::env::current_exe().map_err(failed)?;
-        let mut child = Command::new(program)
-            .args(["run", "--config"])
-            .arg(config)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(failed)?;
-        let output = child.stdout.take();
-        let mut node = Self {
-            role,
-            socket,
-            child,
-        };
-        let mut lines = output
-            .map(|output| BufReader::new(output).lines())
-            .into_iter()
-            .flatten();
-        if lines.any(|line| line.is_ok_and(|line| line == "running")) {
-            return Ok(node);
-        }
-        let _ = node.child.wait();
-        Err(Failure::Failed(format!(
-            "the {role} did not start; try: wvgate run --config {}",
-            config.display()
-        )))
+impl Watched {
+    /// Watches a child of this process.
+    pub(super) fn new(name: &'static str, child: Child) -> Self {
+        Self { name, child }
+    }
+
+    /// What it said, if it has ended by itself.
+    pub(super) fn ended(&mut self) -> Option<String> {
+        let status = self.child.try_wait().ok()??;
+        let words = super::proxy::last_words(&mut self.child);
+        Some(format!("{} has ended ({status}): {words}", self.name))
     }
 
     /// CPU seconds used so far, user and system.
@@ -84,9 +64,51 @@ impl Node {
     }
 }
 
-impl Drop for Node {
+impl Drop for Watched {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+impl Node {
+    /// Starts this program with a configuration and waits until it runs.
+    pub(super) fn start(
+        role: &'static str,
+        config: &Path,
+        socket: PathBuf,
+    ) -> Result<Self, Failure> {
+        let failed =
+            |error: std::io::Error| Failure::Failed(format!("cannot start the {role}: {error}"));
+        let program = std::env::current_exe().map_err(failed)?;
+        let mut child = Command::new(program)
+            .args(["run", "--config"])
+            .arg(config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(failed)?;
+        let output = child.stdout.take();
+        let node = Self {
+            socket,
+            process: Watched::new(role, child),
+        };
+        let mut lines = output
+            .map(|output| BufReader::new(output).lines())
+            .into_iter()
+            .flatten();
+        if lines.any(|line| line.is_ok_and(|line| line == "running")) {
+            return Ok(node);
+        }
+        Err(Failure::Failed(format!(
+            "the {role} did not start; try: wvgate run --config {}",
+            config.display()
+        )))
+    }
+
+    /// To be measured.
+    pub(super) fn process(&self) -> &Watched {
+        &self.process
     }
 }

@@ -3,8 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod echo;
 mod messages;
 mod presence;
+mod profiles;
 mod restart;
 mod users;
 
@@ -229,6 +231,7 @@ impl World {
 /// Where a primitive goes, and who asks.
 fn envelope(primitive: &Primitive) -> (Address, MetaInfo) {
     use crate::ssp::primitive::common::Id;
+    let provider = address("wv:@provider.test");
     let (target, meta) = match primitive {
         Primitive::SendMessageRequest(p) => (p.info.recipients[0].address(), &p.meta),
         Primitive::DeliveryStatusReport(p) => (p.info.recipients[0].address(), &p.meta),
@@ -236,6 +239,7 @@ fn envelope(primitive: &Primitive) -> (Address, MetaInfo) {
         Primitive::UnsubscribeRequest(p) => (&p.users[0].user, &p.meta),
         Primitive::GetPresenceRequest(p) => (&p.users[0].user, &p.meta),
         Primitive::PresenceNotification(p) => (&p.watchers[0].user, &p.meta),
+        Primitive::UpdateUserProfileRequest(p) => (&provider, &p.meta),
         Primitive::VerifyIDRequest(p) => match &p.ids.ids[0] {
             Id::User(id) => (&id.user, &p.meta),
             other => panic!("{other:?}"),

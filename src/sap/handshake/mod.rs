@@ -197,7 +197,7 @@ impl Sap {
     pub(super) fn session_ready(&mut self, domain: &str, was_up: bool, now: Time) {
         if !was_up {
             self.effect(Effect::PeerState(domain.to_owned(), true));
-            self.services_up(domain, now);
+            self.services_due(domain, now);
         }
         self.pump(domain, now);
     }

@@ -49,7 +49,7 @@ impl Sap {
         if let Some(number) = self.table.by_origin(&origin) {
             return self.repeat_answer(peer, number, transaction, now);
         }
-        let transaction = self.understood(peer, transaction);
+        let transaction = self.understood(peer, transaction, now);
         let transaction = transaction.as_ref();
         let Some(facts) = primitive::facts(&transaction.name) else {
             tracing::warn!(ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name, "unknown primitive");
@@ -81,6 +81,14 @@ impl Sap {
             }
             return self.refuse(origin, transaction, Status::new(code), now);
         }
+        if self.profile_forbidden(peer, transaction) {
+            let status = Status::new(Code::FORBIDDEN);
+            tracing::warn!(
+                ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name,
+                "the peer has no business with this user's profile"
+            );
+            return self.refuse(origin, transaction, status, now);
+        }
         if self.is_loop(peer, transaction) {
             tracing::warn!(ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name, "relay loop cut");
             self.count(Count::Loop);
@@ -94,6 +102,7 @@ impl Sap {
         if facts.routing == Routing::Hop {
             return self.hop_request(peer, session, origin, transaction, now);
         }
+        self.forget_standing(peer, transaction);
         let validity = transaction
             .peek
             .validity
@@ -193,14 +202,20 @@ impl Sap {
     /// Routes a request whose sender may send it.
     fn accept(&mut self, incoming: &Incoming<'_>, now: Time) {
         let transaction = &incoming.transaction;
-        if incoming.routing == Routing::Service {
-            let asker = match &incoming.origin {
-                Origin::Peer { peer, .. } => Some(peer.as_str()),
-                Origin::Element { .. } => None,
-            };
-            if let Some(answer) = self.answer_for_service(asker, transaction, now) {
-                return self.answer_at_once(incoming.origin.clone(), transaction, &answer, now);
-            }
+        if let Some(answer) = self.take_echo(&incoming.origin, transaction, now) {
+            return self.answer_at_once(incoming.origin.clone(), transaction, &answer, now);
+        }
+        let asker = match &incoming.origin {
+            Origin::Peer { peer, .. } => Some(peer.as_str()),
+            Origin::Element { .. } => None,
+        };
+        let answer = if incoming.routing == Routing::Service {
+            self.answer_for_service(asker, transaction, now)
+        } else {
+            self.answer_for_profile(asker, transaction, now)
+        };
+        if let Some(answer) = answer {
+            return self.answer_at_once(incoming.origin.clone(), transaction, &answer, now);
         }
         let targets = self.targets(incoming);
         if targets.is_empty() {
@@ -246,6 +261,8 @@ impl Sap {
                 }
             }
         }
+        let asker = self.asker(transaction, &parts);
+        let kept = self.kept_for_members(transaction, &parts);
         let record = Record {
             origin: incoming.origin.clone(),
             name: transaction.name.clone().into_owned(),
@@ -259,12 +276,15 @@ impl Sap {
             },
             message: about(transaction),
             report_to: Self::report_to(transaction),
+            asker,
+            kept,
             fingerprint: fingerprint(transaction),
         };
         self.remember_report(&record);
         let pending = record.state == State::Pending;
         let write = self.table.insert(number, record);
         self.effect(Effect::Write(write));
+        self.profile_asked(number, transaction, now);
         for send in sends {
             match send {
                 Send::Enqueue(peer, item) => self.enqueue(&peer, *item, now),

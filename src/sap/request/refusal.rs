@@ -59,6 +59,8 @@ impl Sap {
             state: State::Pending,
             message: transaction.peek.message_id.clone(),
             report_to: None,
+            asker: None,
+            kept: None,
             fingerprint: 0,
         };
         let _ = self.table.insert(number, record);

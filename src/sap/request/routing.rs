@@ -32,6 +32,11 @@ impl Sap {
             Routing::Requestor => peek
                 .about
                 .clone()
+                .or_else(|| {
+                    let from_peer = matches!(incoming.origin, Origin::Peer { .. });
+                    let home = self.profile_at_home(&incoming.transaction);
+                    home.filter(|_| from_peer)
+                })
                 .or_else(|| self.provider(incoming))
                 .into_iter()
                 .collect(),
@@ -66,12 +71,7 @@ impl Sap {
     ) -> Vec<(Option<Route>, Vec<Address>)> {
         let mut groups: Vec<(Option<Route>, Vec<Address>)> = Vec::new();
         for target in targets {
-            let domain = if target.domain().is_empty() {
-                self.settings.domain.as_str()
-            } else {
-                target.domain()
-            };
-            let route = self.settings.routes.find(domain).cloned();
+            let route = self.settings.route_to(&target).cloned();
             match groups.iter_mut().find(|(known, _)| *known == route) {
                 Some((_, targets)) => targets.push(target),
                 None => groups.push((route, vec![target])),
@@ -84,6 +84,8 @@ impl Sap {
                 | "UnsubscribeRequest"
                 | "GetPresenceRequest"
                 | "PresenceNotification"
+                | "LeaveGroupIndication"
+                | "GroupChangeNotice"
         );
         if groups.len() > 1 && !divisible {
             let all: Vec<Address> = groups
@@ -121,6 +123,11 @@ impl Sap {
                 if self.not_obtained(&domain, transaction, now) {
                     return Err(Status::new(Code::NOT_AGREED)
                         .because(format!("not in the agreement with {domain}")));
+                }
+                let behind = targets.first().map_or("", Address::domain);
+                if self.is_refused_there(&domain, behind, transaction, now) {
+                    return Err(Status::new(Code::NOT_SUPPORTED)
+                        .because(format!("{behind} has no such function")));
                 }
                 if peer.dialect.forbids(&transaction.name) {
                     return Err(Status::new(Code::NOT_SUPPORTED)

@@ -7,7 +7,7 @@ use super::element::{Element, RequestId, Time};
 use super::outbox::Item;
 use super::report::is_reported_on;
 use super::request::fingerprint;
-use super::transaction::{Origin, Place, State};
+use super::transaction::{Origin, Part, Place, State};
 use super::{Count, Effect, Peer, Sap, express, split, timers};
 use crate::ssp::envelope::{Transaction, decode_fragment};
 use crate::ssp::primitive::{self, Kind};
@@ -45,7 +45,11 @@ impl Sap {
             tracing::debug!(ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name, "response nobody asked for");
             return self.count(Count::Unasked);
         };
-        let mut transaction = self.understood(peer, transaction);
+        let transaction = self.understood(peer, transaction, now);
+        let mut transaction = self.answer_understood(peer, number, transaction);
+        self.learn_standing(peer, number, &transaction);
+        self.hand_to_members(peer, number, &transaction, now);
+        self.note_refusal(peer, number, &transaction, now);
         if transaction.name == "GetServiceResponse"
             && let Some(origin) = self.table.get(number).map(|record| record.origin.clone())
         {
@@ -76,6 +80,35 @@ impl Sap {
         };
         // The peer has the request, whatever became of our post's acknowledgement.
         self.part_answered(number, &place, raw.to_owned(), now);
+    }
+
+    /// A 405 tells something about the domain that was addressed.
+    fn note_refusal(&mut self, peer: &Peer, number: u64, transaction: &Transaction, now: Time) {
+        let may_be = matches!(transaction.name.as_ref(), "Status" | "SendMessageResponse")
+            && memchr::memmem::find(&transaction.raw, b"405").is_some();
+        if !may_be {
+            return;
+        }
+        let status = transaction.primitive().ok();
+        let status = status.as_ref().and_then(split::status_of);
+        if status.is_none_or(|status| status.code != Code::NOT_SUPPORTED) {
+            return;
+        }
+        let Some(record) = self.table.get(number) else {
+            return;
+        };
+        let place = |part: &&Part| {
+            matches!(&part.place, Place::Peer { peer: to, id }
+                if *to == peer.domain && *id == transaction.id)
+        };
+        let target = record.parts.iter().find(place).and_then(|part| {
+            let target = part.targets.first()?;
+            Some(target.domain().to_owned())
+        });
+        let name = record.name.clone();
+        if let Some(domain) = target {
+            self.not_supported(&peer.domain, &name, &domain, now);
+        }
     }
 
     /// The answer of a service element.
@@ -166,6 +199,7 @@ impl Sap {
 
     /// Ends a request and keeps it for the duplicate window.
     fn close(&mut self, number: u64, answer: Option<String>, now: Time) {
+        self.profile_answered(number, answer.as_deref(), now);
         if let Some(record) = self.table.get(number) {
             let (by, expires) = (
                 self.answer_by(&record.name, record.received, record.expires),

@@ -155,11 +155,7 @@ impl Sap {
         let Some(peer) = self.peer_settings(domain) else {
             return;
         };
-        let ready = self
-            .peers
-            .get(domain)
-            .is_some_and(|state| state.ready_session().is_some());
-        if !ready
+        if !self.is_up(domain)
             || !peer.dialect.discovery
             || !self.services.is_negotiation_due(domain, peer.wants, now)
         {

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::table::What;
+use super::table::{Heard, What};
 use super::tree::ServiceSet;
+use super::{KNOWN_FOR, SPREAD};
 use crate::sap::element::Time;
 use crate::sap::settings::Route;
 use crate::sap::transaction::Origin;
@@ -12,11 +13,13 @@ use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::service::{
     GetServiceRequest, GetServiceResponse, Protocol, ServiceTree,
 };
+use crate::ssp::xml::DecodeError;
 use crate::ssp::{Address, Code, Primitive, Status};
 
 impl Sap {
-    /// Asks a peer what it offers; the answer will stand in [`Sap::service_views`].
-    /// False if there is no such peer, or none that could answer.
+    /// Asks a peer what it offers; the answer will stand in [`Sap::service_views`], and
+    /// that there was one in [`Sap::heard`]. False if there is no such peer, or none that
+    /// could answer.
     pub fn discover(&mut self, peer: &str, now: Time) -> bool {
         let Some(peer) = self.peer_settings(peer) else {
             return false;
@@ -25,6 +28,8 @@ impl Sap {
             return false;
         }
         if !self.services.is_asking(&peer.domain, What::Discovery, now) {
+            // Again in an hour, whatever comes of it.
+            self.refresh_later(&peer.domain, now);
             let request = GetServiceRequest {
                 service: None,
                 meta: Some(self.own_meta()),
@@ -34,11 +39,66 @@ impl Sap {
         true
     }
 
-    pub(super) fn discover_if_unknown(&mut self, domain: &str, now: Time) {
-        let known = self.services.offered(domain, domain);
-        if !known.is_some_and(|known| known.is_fresh(now)) {
-            self.discover(domain, now);
+    /// Asks a peer what a domain offers that is reached through it; the number of the
+    /// question, for [`Sap::probe_view`]. `None` if there is no such peer, or none that
+    /// could answer.
+    pub fn discover_behind(&mut self, peer: &str, domain: &str, now: Time) -> Option<u64> {
+        let peer = self.peer_settings(peer)?;
+        if !peer.dialect.discovery {
+            return None;
         }
+        let request = GetServiceRequest {
+            service: Some(Address::service(domain)),
+            meta: Some(self.own_meta()),
+        };
+        let number = self.begin_probe(None, now);
+        self.ask(&peer, What::About(number), &request.into(), now);
+        Some(number)
+    }
+
+    /// Whether a peer is being asked about itself, and how that ended the last time.
+    pub fn heard(&self, peer: &str, now: Time) -> (bool, Option<Heard>) {
+        let asking = self.services.is_asking(peer, What::Discovery, now);
+        (asking, self.services.heard(peer).cloned())
+    }
+
+    /// The answer about the peer itself, and all those behind it.
+    pub(super) fn discovered(
+        &mut self,
+        peer: &Peer,
+        answer: Result<Primitive, DecodeError>,
+        now: Time,
+    ) {
+        let problem = match answer {
+            Ok(Primitive::GetServiceResponse(response)) if response.status.code.is_success() => {
+                self.services.learn_all(&peer.domain, &response, now);
+                self.refresh_later(&peer.domain, now);
+                None
+            }
+            Ok(Primitive::GetServiceResponse(response)) => Some(said(&response.status)),
+            Ok(Primitive::Status(status)) => {
+                if status.code == Code::NOT_SUPPORTED {
+                    self.not_supported(&peer.domain, "GetServiceRequest", &peer.domain, now);
+                }
+                Some(said(&status))
+            }
+            Ok(other) => Some(format!("a {} is no answer", other.name())),
+            Err(error) => Some(format!("the answer cannot be read: {error}")),
+        };
+        if let Some(problem) = &problem {
+            tracing::debug!(
+                ssp.peer = peer.domain,
+                problem,
+                "the peer does not say what it offers"
+            );
+        }
+        self.services.hear(&peer.domain, problem, now);
+    }
+
+    fn refresh_later(&mut self, domain: &str, now: Time) {
+        let early = self.random.below(SPREAD);
+        let at = now.plus_millis(KNOWN_FOR - early);
+        self.services.refresh_at(domain, at);
     }
 
     /// Answers a question about `about` (empty: ourselves), asked by a peer or an
@@ -74,7 +134,7 @@ impl Sap {
                 if peer.dialect.discovery {
                     return None;
                 }
-                let functions = peer.dialect.service_set().filter(|_| peer.is(about));
+                let functions = self.by_dialect(peer, about, now);
                 Some(functions.map_or_else(
                     || Primitive::status(Code::DOMAIN_NOT_SUPPORTED),
                     |functions| {
@@ -120,6 +180,12 @@ impl Sap {
         ))
     }
 
+    /// What a peer that cannot be asked offers, if `about` is the peer itself.
+    fn by_dialect(&self, peer: &Peer, about: &str, now: Time) -> Option<ServiceSet> {
+        let built_in = peer.dialect.service_set().filter(|_| peer.is(about))?;
+        Some(built_in.difference(self.services.refused(&peer.domain, about, now)))
+    }
+
     /// What of a peer's functions somebody can use through us.
     fn through(
         &self,
@@ -141,6 +207,9 @@ impl Sap {
         if let Some(Route::Local(element)) = self.settings.routes.find(own) {
             functions = functions.union(ServiceSet::of_element(*element));
         }
+        if self.settings.echo {
+            functions = functions.union(ServiceSet::of_echo());
+        }
         let mut trees = vec![tree(own, false, Some(functions.intersection(usable)))];
         let routes = self.settings.routes.iter();
         for (domain, route) in routes.filter(|(domain, _)| *domain != "*" && domain != own) {
@@ -157,7 +226,7 @@ impl Sap {
                     let known = self.services.offered(&peer.domain, domain);
                     let functions = known
                         .map(|known| known.functions)
-                        .or_else(|| peer.dialect.service_set().filter(|_| peer.is(domain)));
+                        .or_else(|| self.by_dialect(peer, domain, now));
                     let functions =
                         functions.map(|functions| self.through(peer, functions, usable, now));
                     trees.push(tree(domain, true, functions));
@@ -179,6 +248,15 @@ impl Sap {
             .chain(others)
             .map(str::to_owned)
             .collect()
+    }
+}
+
+/// A refusal in words.
+fn said(status: &Status) -> String {
+    let code = status.code.0;
+    match &status.description {
+        Some(description) => format!("{code} {description}"),
+        None => code.to_string(),
     }
 }
 

@@ -1,15 +1,18 @@
 //! Service management (wire profile, 1, 11.2 and 11.3): what each side offers
 //! ([`tree`]), finding out ([`mod@discovery`]), agreeing on it ([`mod@agreement`]),
-//! the Service Table that keeps both ([`table`]), and which domain provides a
-//! service to a home domain's users ([`pse`]).
+//! the Service Table that keeps both ([`table`], and for people [`view`]), which domain
+//! provides a service to a home domain's users ([`pse`]), and trying whether a peer
+//! answers at all ([`mod@probe`]).
 //!
 //! A request that its sender may not use is answered 506 before it is routed.
 
 mod agreement;
 mod discovery;
+pub mod probe;
 pub mod pse;
 pub mod table;
 pub mod tree;
+pub mod view;
 
 use super::element::{Element, Time};
 use super::outbox::Item;
@@ -22,20 +25,31 @@ use crate::ssp::primitive::common::GetSPInfoResponse;
 use crate::ssp::primitive::{self, Kind};
 use crate::ssp::{Address, Mode, Primitive, Status};
 
+pub use probe::{Probe, ProbeView};
 pub use pse::PseTable;
-pub use table::{Agreement, AgreementView, Direction, ServiceView, Source};
+pub use table::{Agreement, Direction, Heard};
 pub use tree::ServiceSet;
+pub use view::{AgreementView, ProviderView, ServiceView, Source};
 
+pub(super) use probe::Probes;
 pub(super) use table::ServiceTable;
-use table::{Asked, What};
+use table::{Asked, KNOWN_FOR, SPREAD, What};
 
 /// Functions of the session and of service management need no agreement: without
 /// them none could be reached.
 const ALWAYS: &[&str] = &["SessionFunc", "ServiceMgmtFunc"];
+/// What every domain has (11.2).
+const MINIMUM: &[&str] = &[
+    "SUBPR", "GETPR", "SENDM", "MDELIV", "INVIT", "CAINV", "JOING", "GETJU",
+];
 /// What the SAP itself serves.
 const OF_SAP: &[&str] = &["KEEPA", "LOGOU", "GETSV", "NEGSV"];
 /// What the embedded home domain serves.
-const OF_HOME: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV", "GETSPI", "VRID"];
+const OF_HOME: &[&str] = &[
+    "SUBPR", "GETPR", "SENDM", "MDELIV", "GETSPI", "VRID", "GETUP", "UPDUP",
+];
+/// What the echo user of a node without home domain serves.
+const OF_ECHO: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV"];
 /// What the XMPP gateway serves.
 const OF_GATEWAY: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV", "VRID"];
 /// Requests that a provider sends to the home domain it serves: they follow from
@@ -57,6 +71,11 @@ impl ServiceSet {
             Element::Home => OF_HOME,
             Element::Gateway => OF_GATEWAY,
         })
+    }
+
+    /// What the echo user serves.
+    pub fn of_echo() -> Self {
+        set(OF_ECHO)
     }
 
     /// What the SAP serves: session and service management.
@@ -159,23 +178,27 @@ impl Sap {
         .into()
     }
 
-    /// A session came up, or was there at the start.
-    pub(super) fn services_up(&mut self, domain: &str, now: Time) {
-        self.discover_if_unknown(domain, now);
-        self.services_due(domain, now);
-    }
-
-    /// Looks after the agreements with one peer and sets the next time to do so.
+    /// Looks after what is known of a peer and agreed with it, and sets the next time
+    /// to do so. Also called when its session comes up.
     pub(super) fn services_due(&mut self, domain: &str, now: Time) {
         self.services.forget_asked(now);
         let ended = self.services.expire(domain, now);
         self.write(ended);
         self.keep_to_offers(domain, now);
+        let up = self.is_up(domain);
+        if up && self.services.is_discovery_due(domain, now) {
+            self.discover(domain, now);
+        }
         self.negotiate(domain, now);
-        if let Some(next) = self.services.next_due(domain) {
+        if let Some(next) = self.services.next_due(domain, up) {
             let at = next.max(now.plus_millis(1));
             self.timers.set(at, Timer::Service(domain.to_owned()));
         }
+    }
+
+    fn is_up(&self, domain: &str) -> bool {
+        let state = self.peers.get(domain);
+        state.is_some_and(|state| state.ready_session().is_some())
     }
 
     /// The answer to a request of the SAP itself; false if it is none.
@@ -189,30 +212,55 @@ impl Sap {
             return false;
         };
         match (what, transaction.primitive()) {
-            (What::Discovery, Ok(Primitive::GetServiceResponse(response))) => {
-                self.services.learn(&peer.domain, &response, now);
-            }
-            (What::Discovery, Ok(Primitive::Status(status))) => {
-                tracing::debug!(
-                    ssp.peer = peer.domain,
-                    code = status.code.0,
-                    "the peer does not say what it offers"
-                );
+            (What::Discovery, answer) => self.discovered(peer, answer, now),
+            (What::About(number), Ok(answer)) => {
+                self.probes.answered(number, &answer, now);
+                if let Primitive::GetServiceResponse(response) = &answer {
+                    self.services.learn(&peer.domain, response, now);
+                }
             }
             (What::Agreement, Ok(answer)) => self.negotiated(peer, &answer, now),
+            (What::Probe(number), Ok(answer)) => self.probes.answered(number, &answer, now),
             (What::Told, Ok(_)) => {}
             (_, Err(error)) => tracing::debug!(
                 ssp.peer = peer.domain,
                 error = %error,
                 "answer about services cannot be read"
             ),
-            (_, Ok(other)) => tracing::debug!(
-                ssp.peer = peer.domain,
-                ssp.primitive = other.name(),
-                "not an answer about services"
-            ),
         }
+        self.services_due(&peer.domain, now);
         true
+    }
+
+    /// A peer has answered a request for `domain` with 405: it does not have that
+    /// function (wire profile, 11, common conventions).
+    pub(super) fn not_supported(&mut self, peer: &str, name: &str, domain: &str, now: Time) {
+        let leaf = primitive::facts(name).map_or("", |facts| facts.leaf);
+        let Some(function) = ServiceSet::named(leaf) else {
+            return;
+        };
+        tracing::info!(
+            ssp.peer = peer,
+            ssp.primitive = name,
+            domain,
+            "the function is taken out of the Service Table: 405"
+        );
+        self.services.refuse(peer, domain, function, now);
+    }
+
+    /// Whether a peer has said lately that `domain` does not have the function a request
+    /// belongs to. The minimum set is tried again and again: every domain has it.
+    pub(super) fn is_refused_there(
+        &self,
+        peer: &str,
+        domain: &str,
+        transaction: &Transaction,
+        now: Time,
+    ) -> bool {
+        let refused = self.services.refused(peer, domain, now);
+        let refused = refused.difference(set(MINIMUM));
+        !refused.is_empty()
+            && function(transaction).is_some_and(|function| refused.includes(function))
     }
 
     /// Sends a request of the SAP itself.
@@ -222,11 +270,12 @@ impl Sap {
         let until = now.plus_millis(self.settings.response_timeout);
         let asked = Asked { what, until };
         self.services.ask(&peer.domain, &id, asked);
+        self.timers.set(until, Timer::Service(peer.domain.clone()));
         let item = Item {
             mode: Mode::Request,
             id,
             name: request.name().to_owned(),
-            raw: request.to_xml(Some(&peer.dialect.style())),
+            raw: request.to_xml(Some(peer.dialect.style())),
             conversation: None,
             expires: until,
             message: None,
@@ -237,17 +286,6 @@ impl Sap {
 
     fn own_meta(&self) -> MetaInfo {
         MetaInfo::of_server(&self.settings.domain)
-    }
-
-    /// The Service Table: one row per domain a peer has told of, and at least one
-    /// per peer.
-    pub fn service_views(&self, now: Time) -> Vec<ServiceView> {
-        let mut views = Vec::new();
-        for peer in self.settings.peers.values() {
-            let usable = self.usable_by(peer, now).names();
-            views.extend(self.services.views(peer, &usable, now));
-        }
-        views
     }
 }
 

@@ -1,12 +1,14 @@
 //! The Service Table: what each peer offers, what was agreed in each direction,
 //! and what the SAP has asked and not yet heard.
+//!
+//! Agreements are kept on disk. What a peer offers is not: it is asked again when
+//! its session is restored, and it may have changed meanwhile.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
 use super::tree::ServiceSet;
-use crate::sap::Peer;
 use crate::sap::element::Time;
 use crate::ssp::primitive::service::GetServiceResponse;
 use crate::store::Write;
@@ -14,7 +16,9 @@ use crate::store::Write;
 /// Prefix of all agreements: `sap/agreement/<peer>/<direction>`.
 pub const PREFIX: &str = "sap/agreement/";
 /// What a peer said about its services holds for an hour: our choice.
-const KNOWN_FOR: u64 = 3_600_000;
+pub(super) const KNOWN_FOR: u64 = 3_600_000;
+/// A peer is asked anew up to so much earlier, so that not all are asked at once.
+pub(super) const SPREAD: u64 = KNOWN_FOR / 10;
 /// Domains remembered per peer, at most.
 const MAX_DOMAINS: usize = 1024;
 /// After a refused or unanswered negotiation the next one comes in an hour.
@@ -47,20 +51,10 @@ pub struct Agreement {
 
 impl Agreement {
     /// When a renewal is due: after nine tenths of its life.
-    fn renew_at(&self) -> Time {
+    pub fn renew_at(&self) -> Time {
         let life = self.expires.since(self.since);
         self.since.plus_millis(life / 10 * 9)
     }
-}
-
-/// Where knowledge of a peer's services comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Source {
-    /// The peer said so.
-    Discovered,
-    /// Its dialect says so: such peers cannot be asked.
-    Dialect,
 }
 
 /// What one domain offers, as one peer tells it.
@@ -78,15 +72,28 @@ impl Offered {
     }
 }
 
+/// How the last question to a peer about its services ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// When.
+    pub at: Time,
+    /// Why nothing was learnt; `None` if something was.
+    pub problem: Option<String>,
+}
+
 /// A request of the SAP itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
-    /// `GetServiceRequest`.
+    /// `GetServiceRequest` about the peer itself.
     Discovery,
+    /// `GetServiceRequest` about a domain reached through it.
+    About(u64),
     /// `ServiceRequest` for functions we want.
     Agreement,
     /// `ServiceRequest` that only tells: a reduction, a cancellation.
     Told,
+    /// A question to see whether the peer answers.
+    Probe(u64),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -99,6 +106,11 @@ pub(super) struct Asked {
 #[derive(Debug, Default)]
 struct Row {
     offered: BTreeMap<String, Offered>,
+    /// Functions answered 405, by the domain they were meant for, and since when.
+    refused: BTreeMap<String, (ServiceSet, Time)>,
+    /// When the peer is to be asked what it offers; `None`: it was not asked yet.
+    refresh: Option<Time>,
+    heard: Option<Heard>,
     granted: Option<Agreement>,
     obtained: Option<Agreement>,
     /// What we asked for when the agreement was reached.
@@ -112,53 +124,6 @@ struct Row {
 pub(in crate::sap) struct ServiceTable {
     rows: BTreeMap<String, Row>,
     asked: HashMap<(String, String), Asked>,
-}
-
-/// A row of the Service Table as an operator sees it: one domain a peer serves or
-/// reaches.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ServiceView {
-    /// The peer: the next hop.
-    pub peer: String,
-    /// The domain, the peer's own or one behind it.
-    pub domain: String,
-    /// What the domain offers, in the fewest names of the service tree; `None`
-    /// while that is not known.
-    pub offers: Option<Vec<String>>,
-    /// Who says so.
-    pub source: Option<Source>,
-    /// When it was said. Milliseconds since the epoch.
-    pub seen: Option<Time>,
-    /// What the peer may use here now, by agreement or by its record.
-    pub usable: Vec<String>,
-    /// What was agreed that the peer may use here.
-    pub granted: Option<AgreementView>,
-    /// What was agreed that we may use at the peer.
-    pub obtained: Option<AgreementView>,
-}
-
-/// An agreement as an operator sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AgreementView {
-    /// Its id.
-    pub id: String,
-    /// What was agreed, in the fewest names.
-    pub functions: Vec<String>,
-    /// Home domains it was concluded for.
-    pub served: Vec<String>,
-    /// Milliseconds since the epoch.
-    pub expires: Time,
-}
-
-impl From<&Agreement> for AgreementView {
-    fn from(agreement: &Agreement) -> Self {
-        Self {
-            id: agreement.id.clone(),
-            functions: agreement.functions.names(),
-            served: agreement.served.clone(),
-            expires: agreement.expires,
-        }
-    }
 }
 
 impl ServiceTable {
@@ -252,8 +217,9 @@ impl ServiceTable {
         self.row(peer).not_before = None;
     }
 
-    /// When something is to be done about the agreements with a peer.
-    pub fn next_due(&self, peer: &str) -> Option<Time> {
+    /// When something is to be done about a peer. Nothing is asked without a session
+    /// (`up`); when it comes up, what is due is done then.
+    pub fn next_due(&self, peer: &str, up: bool) -> Option<Time> {
         let row = self.rows.get(peer)?;
         let ends = row.granted.as_ref().map(|agreement| agreement.expires);
         let renewal = row.obtained.as_ref().map(Agreement::renew_at);
@@ -263,12 +229,78 @@ impl ServiceTable {
             (renewal, retry) => renewal.or(retry),
         };
         let over = row.obtained.as_ref().map(|agreement| agreement.expires);
-        [ends, renewal, over].into_iter().flatten().min()
+        let asked = [renewal, row.refresh].map(|at| at.filter(|_| up));
+        [ends, over].into_iter().chain(asked).flatten().min()
     }
 
     /// What is known of a domain from a peer.
     pub fn offered(&self, peer: &str, domain: &str) -> Option<&Offered> {
         self.rows.get(peer)?.offered.get(domain)
+    }
+
+    /// All that a peer has told of, itself among it.
+    pub fn told_by(&self, peer: &str) -> impl Iterator<Item = (&str, &Offered)> {
+        let row = self.rows.get(peer).into_iter();
+        row.flat_map(|row| &row.offered)
+            .map(|(domain, offered)| (domain.as_str(), offered))
+    }
+
+    /// What of a domain's functions a peer has answered 405 lately.
+    pub fn refused(&self, peer: &str, domain: &str, now: Time) -> ServiceSet {
+        let refused = self.rows.get(peer).and_then(|row| row.refused.get(domain));
+        refused.map_or(ServiceSet::NONE, |(functions, since)| {
+            if now.since(*since) < KNOWN_FOR {
+                *functions
+            } else {
+                ServiceSet::NONE
+            }
+        })
+    }
+
+    /// A peer has answered 405: the domain does not have these functions.
+    pub fn refuse(&mut self, peer: &str, domain: &str, functions: ServiceSet, now: Time) {
+        let before = self.refused(peer, domain, now);
+        let row = self.row(peer);
+        if let Some(offered) = row.offered.get_mut(domain) {
+            offered.functions = offered.functions.difference(functions);
+        }
+        if row.refused.contains_key(domain) || row.refused.len() < MAX_DOMAINS {
+            let refused = (before.union(functions), now);
+            row.refused.insert(domain.to_owned(), refused);
+        }
+    }
+
+    /// Whether a peer is to be asked what it offers.
+    pub fn is_discovery_due(&self, peer: &str, now: Time) -> bool {
+        let refresh = self.rows.get(peer).and_then(|row| row.refresh);
+        refresh.is_none_or(|at| at <= now)
+    }
+
+    /// A peer is to be asked what it offers at this time.
+    pub fn refresh_at(&mut self, peer: &str, at: Time) {
+        self.row(peer).refresh = Some(at);
+    }
+
+    /// How the last question ended.
+    pub fn heard(&self, peer: &str) -> Option<&Heard> {
+        self.rows.get(peer)?.heard.as_ref()
+    }
+
+    /// A question ended.
+    pub fn hear(&mut self, peer: &str, problem: Option<String>, now: Time) {
+        self.row(peer).heard = Some(Heard { at: now, problem });
+    }
+
+    /// Until when nothing is negotiated.
+    pub fn not_before(&self, peer: &str) -> Option<Time> {
+        self.rows.get(peer)?.not_before
+    }
+
+    /// Takes in what a peer says of itself and of those behind it: what it does not
+    /// mention any more is gone.
+    pub fn learn_all(&mut self, peer: &str, response: &GetServiceResponse, now: Time) {
+        self.row(peer).offered.clear();
+        self.learn(peer, response, now);
     }
 
     /// Takes in what a peer says.
@@ -288,6 +320,8 @@ impl ServiceTable {
                 relay: tree.relay.unwrap_or(false),
                 at: now,
             };
+            // What it says now counts, whatever it did before.
+            row.refused.remove(domain);
             row.offered.insert(domain.to_owned(), offered);
         }
     }
@@ -303,6 +337,7 @@ impl ServiceTable {
             .any(|((to, _), asked)| to == peer && asked.what == what && asked.until > now)
     }
 
+    /// Takes the question an answer belongs to.
     pub(super) fn answered(&mut self, peer: &str, id: &str) -> Option<What> {
         if self.asked.is_empty() {
             return None;
@@ -311,47 +346,19 @@ impl ServiceTable {
         self.asked.remove(&key).map(|asked| asked.what)
     }
 
+    /// Gives up questions that were not answered in time.
     pub(super) fn forget_asked(&mut self, now: Time) {
-        self.asked.retain(|_, asked| asked.until > now);
-    }
-
-    pub(super) fn views(&self, peer: &Peer, usable: &[String], now: Time) -> Vec<ServiceView> {
-        let agreement = |direction| {
-            self.agreement(&peer.domain, direction, now)
-                .map(AgreementView::from)
-        };
-        let view = |domain: &str, offers, source, seen| ServiceView {
-            peer: peer.domain.clone(),
-            domain: domain.to_owned(),
-            offers,
-            source,
-            seen,
-            usable: usable.to_vec(),
-            granted: agreement(Direction::Granted),
-            obtained: agreement(Direction::Obtained),
-        };
-        let mut views = Vec::new();
-        if self.offered(&peer.domain, &peer.domain).is_none() {
-            let built_in = peer.dialect.service_set();
-            let source = built_in.map(|_| Source::Dialect);
-            views.push(view(
-                &peer.domain,
-                built_in.map(ServiceSet::names),
-                source,
-                None,
-            ));
+        let mut silent = Vec::new();
+        self.asked.retain(|(peer, _), asked| {
+            let waits = asked.until > now;
+            if !waits && asked.what == What::Discovery {
+                silent.push(peer.clone());
+            }
+            waits
+        });
+        for peer in silent {
+            self.hear(&peer, Some("no answer in time".to_owned()), now);
         }
-        let row = self.rows.get(&peer.domain);
-        for (domain, offered) in row.into_iter().flat_map(|row| &row.offered) {
-            let names = Some(offered.functions.names());
-            views.push(view(
-                domain,
-                names,
-                Some(Source::Discovered),
-                Some(offered.at),
-            ));
-        }
-        views
     }
 
     fn row(&mut self, peer: &str) -> &mut Row {

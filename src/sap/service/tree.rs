@@ -121,6 +121,19 @@ impl ServiceSet {
         })
     }
 
+    /// All names that [`ServiceSet::named`] knows.
+    pub fn known_names() -> Vec<&'static str> {
+        let mut names = Vec::new();
+        for (feature, groups) in TREE {
+            names.push(*feature);
+            for (group, leaves) in *groups {
+                names.push(*group);
+                names.extend_from_slice(leaves);
+            }
+        }
+        names
+    }
+
     /// What a `WVSSPFeat` means.
     pub fn of_features(features: &Features) -> Self {
         features

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{Message, Mode, Peek, Session, Transaction};
 use crate::ssp::Address;
 use crate::ssp::primitive;
+use crate::ssp::xml::names::{NO_NAMES, Names};
 use crate::ssp::xml::repair::{self, Repair};
 use crate::ssp::xml::tokens::{Attribute, Token, Tokens};
 use crate::ssp::xml::{self, Limits, Malformed, Node, Writer};
@@ -16,9 +17,14 @@ use crate::ssp::xml::{self, Limits, Malformed, Node, Writer};
 /// # Errors
 /// The body is not XML within `limits`, or not an SSP envelope: HTTP 400 or 413.
 pub fn scan(body: &Bytes, limits: &Limits) -> Result<Message, Malformed> {
+    scan_named(body, limits, &NO_NAMES)
+}
+
+fn scan_named(body: &Bytes, limits: &Limits, names: &Names) -> Result<Message, Malformed> {
     Scanner {
         body,
         limits,
+        names,
         tokens: Tokens::new(body, limits)?,
     }
     .message()
@@ -34,7 +40,22 @@ pub fn scan_lenient(
     limits: &Limits,
     allowed: &[Repair],
 ) -> Result<(Message, Vec<Repair>), Malformed> {
-    let fault = match scan(body, limits) {
+    scan_of_peers(body, limits, allowed, &NO_NAMES)
+}
+
+/// As [`scan_lenient`], from peers that may write the envelope with other `names`.
+/// What is inside of the transactions stays as it came, see
+/// [`Transaction::renamed`].
+///
+/// # Errors
+/// As [`scan`]; the fault of the body as it came.
+pub fn scan_of_peers(
+    body: &Bytes,
+    limits: &Limits,
+    allowed: &[Repair],
+    names: &Names,
+) -> Result<(Message, Vec<Repair>), Malformed> {
+    let fault = match scan_named(body, limits, names) {
         Ok(message) => return Ok((message, Vec::new())),
         Err(fault) => fault,
     };
@@ -44,7 +65,7 @@ pub fn scan_lenient(
     let Some((mended, done)) = repair::repair(body, allowed) else {
         return Err(fault);
     };
-    match scan(&Bytes::from(mended), limits) {
+    match scan_named(&Bytes::from(mended), limits, names) {
         Ok(message) => Ok((message, done)),
         Err(_) => Err(fault),
     }
@@ -55,6 +76,7 @@ pub(super) fn fragment(raw: &Bytes, limits: &Limits) -> Result<Peek, Malformed> 
     let mut scanner = Scanner {
         body: raw,
         limits,
+        names: &NO_NAMES,
         tokens: Tokens::new(raw, limits)?,
     };
     match scanner.child()? {
@@ -77,22 +99,24 @@ fn may_be_repaired(fault: &Malformed) -> bool {
 struct Scanner<'a> {
     body: &'a Bytes,
     limits: &'a Limits,
+    /// Of the envelope's parts, where peers write them otherwise.
+    names: &'a Names,
     tokens: Tokens<'a>,
 }
 
 impl<'a> Scanner<'a> {
     fn message(mut self) -> Result<Message, Malformed> {
         match self.child()? {
-            Some((name, _)) if name.eq_ignore_ascii_case("WV-SSP-Message") => {}
+            Some((name, _)) if self.is(name, "WV-SSP-Message") => {}
             _ => return Err(Malformed::Envelope("the root is not WV-SSP-Message")),
         }
         let Some((name, _)) = self.child()? else {
             return Err(Malformed::Envelope("WV-SSP-Message is empty"));
         };
-        let message = if name.eq_ignore_ascii_case("Session") {
+        let message = if self.is(name, "Session") {
             self.session()?.map(Message::Session)
-        } else if name.eq_ignore_ascii_case("SetupTransaction") {
-            self.transaction()?.map(Message::Setup)
+        } else if self.is(name, "SetupTransaction") {
+            self.transaction("SetupTransaction")?.map(Message::Setup)
         } else {
             None
         };
@@ -125,13 +149,13 @@ impl<'a> Scanner<'a> {
     }
 
     fn session(&mut self) -> Result<Option<Session>, Malformed> {
-        let session = self.text("sessionID");
+        let session = self.own("Session", "sessionID").unwrap_or_default();
         let depth = self.tokens.depth();
         let mut transactions = Vec::new();
         let (mut empty, mut seen) = (true, 0);
         while let Some((name, _)) = self.child()? {
             empty = false;
-            if name.eq_ignore_ascii_case("Transaction") {
+            if self.is(name, "Transaction") {
                 seen += 1;
                 if seen > self.limits.transactions {
                     return Err(Malformed::Count {
@@ -140,23 +164,25 @@ impl<'a> Scanner<'a> {
                     });
                 }
                 // Without an id there is nothing to answer to (deployed-server, section 5).
-                transactions.extend(self.transaction()?.filter(|t| !t.id.is_empty()));
+                let transaction = self.transaction("Transaction")?;
+                transactions.extend(transaction.filter(|t| !t.id.is_empty()));
             }
             self.close_to(depth)?;
         }
         Ok((!empty).then_some(Session {
-            session,
+            session: session.into_owned(),
             transactions,
         }))
     }
 
     /// Reads a `Transaction` or `SetupTransaction` to the end of its primitive;
     /// `None` if it has none.
-    fn transaction(&mut self) -> Result<Option<Transaction>, Malformed> {
+    fn transaction(&mut self, element: &str) -> Result<Option<Transaction>, Malformed> {
         let mode = self
-            .attribute("mode")
+            .own(element, "mode")
             .map_or(Mode::Response, |mode| Mode::read(&mode));
-        let id = self.text("transactionID");
+        let id = self.own(element, "transactionID").unwrap_or_default();
+        let id = id.into_owned();
         let via = self.attribute("via").map(Cow::into_owned);
         self.tokens.forget_prefixes();
         let Some((name, at)) = self.child()? else {
@@ -230,8 +256,21 @@ impl<'a> Scanner<'a> {
             .map(Attribute::value)
     }
 
-    fn text(&self, name: &str) -> String {
-        self.attribute(name).unwrap_or_default().into_owned()
+    /// Whether `written` is the envelope's element `name`.
+    fn is(&self, written: &str, name: &str) -> bool {
+        written.eq_ignore_ascii_case(name) || self.names.element(written) == Some(name)
+    }
+
+    /// An attribute of an element of the envelope.
+    fn own(&self, element: &str, name: &str) -> Option<Cow<'a, str>> {
+        self.attribute(name).or_else(|| {
+            if self.names.is_empty() {
+                return None;
+            }
+            let other = |a: &&Attribute<'_>| self.names.attribute(element, a.local) == Some(name);
+            let attributes = self.tokens.attributes().iter();
+            attributes.copied().find(|a| other(&a)).map(|a| a.value())
+        })
     }
 
     fn address(&self, name: &str) -> Option<Address> {

@@ -7,12 +7,14 @@
 //! and counts (wire profile, section 3).
 
 pub mod element;
+pub mod names;
 pub mod reader;
 pub mod repair;
 pub(crate) mod tokens;
 pub mod writer;
 
 pub use element::{Content, DecodeError, Field};
+pub use names::Names;
 pub use reader::{Limits, Malformed, Node, parse};
 pub use repair::Repair;
 pub use writer::{Style, Writer};

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 /// How a peer wants its XML: the output side of a dialect.
 ///
 /// Keys of the tables are the names this crate uses, values the names written.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Style {
     /// Element renames.
     pub elements: BTreeMap<String, String>,
@@ -13,12 +14,17 @@ pub struct Style {
     pub attributes: BTreeMap<String, String>,
     /// Attributes written a second time under another name, keyed as above.
     pub twins: BTreeMap<String, String>,
+    /// A `ClientID` is its `url` alone, never an `ApplicationID` inside (quirk D-14).
+    pub flat_clients: bool,
 }
 
 impl Style {
     /// Whether the style changes nothing, so that raw fragments may pass.
     pub fn is_plain(&self) -> bool {
-        self.elements.is_empty() && self.attributes.is_empty() && self.twins.is_empty()
+        self.elements.is_empty()
+            && self.attributes.is_empty()
+            && self.twins.is_empty()
+            && !self.flat_clients
     }
 
     fn attribute<'s>(
@@ -65,11 +71,23 @@ impl<'s> Writer<'s> {
 
     /// A writer of a whole document, which starts with an XML declaration.
     pub fn document() -> Self {
-        let mut document = Self::new();
-        document
-            .out
+        Self::new().declared()
+    }
+
+    /// As [`Writer::document`], in a peer's style.
+    pub fn styled_document(style: &'s Style) -> Self {
+        Self::styled(style).declared()
+    }
+
+    /// Whether clients are written as their URL alone.
+    pub fn has_flat_clients(&self) -> bool {
+        self.style.is_some_and(|style| style.flat_clients)
+    }
+
+    fn declared(mut self) -> Self {
+        self.out
             .push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-        document
+        self
     }
 
     /// What has been written.

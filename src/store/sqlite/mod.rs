@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use super::backlog::{Backlog, backlog};
 use super::engine::Engine;
 use super::{CommitFuture, Stats, Store, StoreError, StoreFuture, Watch, Write};
 use reader::Reader;
@@ -70,7 +71,7 @@ impl Default for Options {
 pub struct SqliteStore {
     path: PathBuf,
     engine: Arc<Engine>,
-    writer: writer::Queue,
+    writer: Backlog<Job>,
     reader: reader::Queue,
     /// `None` only while dropping.
     writer_thread: Option<JoinHandle<()>>,
@@ -96,7 +97,7 @@ impl SqliteStore {
 
         let engine = Arc::new(Engine::new());
         let (reader, requests) = reader::queue(options.queue_reads);
-        let (writer, jobs) = writer::queue(&options);
+        let (writer, jobs) = backlog(options.queue_commits, options.queue_bytes);
         let reader_thread = spawn("wvgate-store-r", move || {
             Reader::new(read_connection).run(requests);
         })?;
@@ -123,7 +124,8 @@ impl SqliteStore {
 impl Store for SqliteStore {
     fn commit(&self, batch: Vec<Write>) -> CommitFuture {
         let (job, verdict) = Job::batch(batch);
-        match self.writer.push(job) {
+        let bytes = job.bytes;
+        match self.writer.push(job, bytes) {
             Ok(()) => CommitFuture::waiting(verdict),
             Err(error) => CommitFuture::ready(Err(error)),
         }
@@ -136,7 +138,8 @@ impl Store for SqliteStore {
         new: Option<Vec<u8>>,
     ) -> StoreFuture<bool> {
         let (job, verdict) = Job::swap(key, expected, new);
-        let queued = self.writer.push(job);
+        let bytes = job.bytes;
+        let queued = self.writer.push(job, bytes);
         Box::pin(async move {
             queued?;
             verdict.await.unwrap_or(Err(StoreError::Closed))

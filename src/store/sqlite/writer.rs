@@ -1,20 +1,19 @@
 //! The writer thread: drains the queue of commits and puts each group into one transaction.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::{Options, sort_error};
+use crate::store::backlog::Jobs;
 use crate::store::engine::Engine;
 use crate::store::{StoreError, Write, setting};
 
 /// One commit that waits to be written.
 #[derive(Debug)]
 pub(super) struct Job {
-    bytes: usize,
+    pub(super) bytes: usize,
     task: Task,
 }
 
@@ -73,83 +72,6 @@ impl Job {
     }
 }
 
-/// The sending side of the bounded queue.
-#[derive(Debug)]
-pub(super) struct Queue {
-    /// `None` once closed.
-    jobs: Option<SyncSender<Job>>,
-    waiting_bytes: Arc<AtomicUsize>,
-    max_bytes: usize,
-}
-
-/// The receiving side.
-#[derive(Debug)]
-pub(super) struct Jobs {
-    jobs: Receiver<Job>,
-    waiting_bytes: Arc<AtomicUsize>,
-}
-
-pub(super) fn queue(options: &Options) -> (Queue, Jobs) {
-    let (sender, jobs) = sync_channel(options.queue_commits.max(1));
-    let waiting_bytes = Arc::new(AtomicUsize::new(0));
-    let queue = Queue {
-        jobs: Some(sender),
-        waiting_bytes: Arc::clone(&waiting_bytes),
-        max_bytes: options.queue_bytes,
-    };
-    let jobs = Jobs {
-        jobs,
-        waiting_bytes,
-    };
-    (queue, jobs)
-}
-
-impl Queue {
-    /// Queues a commit without waiting.
-    pub(super) fn push(&self, job: Job) -> Result<(), StoreError> {
-        let Some(jobs) = &self.jobs else {
-            return Err(StoreError::Closed);
-        };
-        let bytes = job.bytes;
-        let before = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
-        let refusal = if before > 0 && before.saturating_add(bytes) > self.max_bytes {
-            StoreError::Full(format!("{before} bytes wait to be written already"))
-        } else {
-            match jobs.try_send(job) {
-                Ok(()) => return Ok(()),
-                Err(TrySendError::Full(_)) => {
-                    StoreError::Full("too many commits wait to be written already".to_owned())
-                }
-                Err(TrySendError::Disconnected(_)) => StoreError::Closed,
-            }
-        };
-        self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        Err(refusal)
-    }
-
-    /// Lets the writer end after what is queued.
-    pub(super) fn close(&mut self) {
-        self.jobs = None;
-    }
-}
-
-impl Jobs {
-    /// Waits for a commit and takes those that are there besides, in order; `None` when closed
-    /// and drained.
-    fn next_group(&self, options: &Options) -> Option<Vec<Job>> {
-        let first = self.jobs.recv().ok()?;
-        let mut bytes = first.bytes;
-        let mut group = vec![first];
-        while group.len() < options.group_commits && bytes < options.group_bytes {
-            let Ok(job) = self.jobs.try_recv() else { break };
-            bytes = bytes.saturating_add(job.bytes);
-            group.push(job);
-        }
-        self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        Some(group)
-    }
-}
-
 /// The owner of the writing connection.
 pub(super) struct Writer {
     connection: Connection,
@@ -169,8 +91,9 @@ impl Writer {
     /// Works until the queue is closed and drained, then tidies up the log.
     // By value: the receiver must go with the thread, so that a crashed one shows as closed.
     #[allow(clippy::needless_pass_by_value)]
-    pub(super) fn run(mut self, jobs: Jobs) {
-        while let Some(group) = jobs.next_group(&self.options) {
+    pub(super) fn run(mut self, jobs: Jobs<Job>) {
+        let (commits, bytes) = (self.options.group_commits, self.options.group_bytes);
+        while let Some(group) = jobs.next_group(commits, bytes, None) {
             self.commit(group);
         }
         self.close();
@@ -280,66 +203,4 @@ fn apply_write(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result
             .execute([key])?,
     };
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
-    use super::*;
-
-    fn job(bytes: usize) -> Job {
-        Job::batch(vec![Write::put("", vec![0; bytes])]).0
-    }
-
-    #[test]
-    fn a_full_queue_refuses_until_a_group_is_taken() {
-        let options = Options {
-            queue_bytes: 100,
-            queue_commits: 3,
-            ..Options::default()
-        };
-        let (mut queue, jobs) = queue(&options);
-        let refused = |verdict| matches!(verdict, Err(StoreError::Full(_)));
-
-        // Alone, even a job beyond the limit passes.
-        assert_eq!(queue.push(job(200)), Ok(()));
-        assert!(refused(queue.push(job(1))));
-        assert_eq!(jobs.next_group(&options).unwrap().len(), 1);
-
-        assert_eq!(queue.push(job(60)), Ok(()));
-        assert_eq!(queue.push(job(40)), Ok(()));
-        assert!(refused(queue.push(job(1))));
-        assert_eq!(queue.push(job(0)), Ok(()));
-        assert!(refused(queue.push(job(0))));
-        assert_eq!(jobs.next_group(&options).unwrap().len(), 3);
-        assert_eq!(queue.push(job(100)), Ok(()));
-
-        queue.close();
-        assert_eq!(queue.push(job(1)), Err(StoreError::Closed));
-        assert_eq!(jobs.next_group(&options).unwrap().len(), 1);
-        assert!(jobs.next_group(&options).is_none());
-    }
-
-    #[test]
-    fn a_queue_whose_writer_has_gone_is_closed() {
-        let (queue, jobs) = queue(&Options::default());
-        drop(jobs);
-        assert_eq!(queue.push(job(1)), Err(StoreError::Closed));
-    }
-
-    #[test]
-    fn groups_are_bounded_in_commits_and_bytes() {
-        let options = Options {
-            group_commits: 3,
-            group_bytes: 100,
-            ..Options::default()
-        };
-        let (queue, jobs) = queue(&options);
-        for bytes in [1, 1, 1, 1, 99, 1, 1] {
-            queue.push(job(bytes)).unwrap();
-        }
-        let sizes = || jobs.next_group(&options).unwrap().len();
-        assert_eq!([sizes(), sizes(), sizes()], [3, 2, 2]);
-    }
 }

@@ -190,6 +190,11 @@ pub const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     (
         "allow_plain = true",
+        "allow_plain = true\nprofiles = \"all\"",
+        "a.toml:9: peer.profiles: \"all\" is not known; write \"none\" or \"read\" or \"write\"",
+    ),
+    (
+        "allow_plain = true",
         "allow_plain = true\nspeaks_for = [\"relay.test\"]",
         "a.toml:9: peer.speaks_for: \"relay.test\" is this node's own domain; remove it",
     ),

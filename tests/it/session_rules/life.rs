@@ -33,10 +33,9 @@ fn kept(ttl: u32, code: u16) -> String {
 }
 
 fn with_ttl(millis: u64) -> Settings {
-    Settings {
-        session_ttl: millis,
-        ..settings(&["a.test", "b.test"])
-    }
+    let mut settings = settings(&["a.test", "b.test"]);
+    settings.session_ttl = millis;
+    settings
 }
 
 #[test]
@@ -301,10 +300,8 @@ fn a_session_used_by_the_peer_before_its_last_step_is_acknowledged_is_up() {
 fn a_dialect_whose_sessions_do_not_end_is_kept_alive_without_haste() {
     let endless = but(|dialect| dialect.sessions_expire = false);
     let peer = Peer::new("a.test", endless);
-    let settings = Settings {
-        session_ttl: 600_000,
-        ..Settings::new("r.test").with_peer(peer)
-    };
+    let mut settings = Settings::new("r.test").with_peer(peer);
+    settings.session_ttl = 600_000;
     let mut node = Alone::new(settings);
     log_in(&mut node, "1", "a.test");
     node.pass(2_000_000);

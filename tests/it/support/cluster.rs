@@ -91,6 +91,11 @@ impl Cluster {
         &self.nodes[domain]
     }
 
+    /// What a domain's node keeps.
+    pub(crate) fn store(&self, domain: &str) -> &MemoryStore {
+        &self.stores[domain]
+    }
+
     fn plan(&self, domain: &str) -> Plan {
         let mut text = format!(
             "[node]\ndomain = \"{domain}\"\ndata = \"{}\"\n[ssp]\nlisten = \"127.0.0.1:{}\"\nplain = true\n{}",

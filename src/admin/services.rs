@@ -1,0 +1,188 @@
+//! The Service Table, asking a peer for its services, and trying whether it answers.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::Shared;
+use super::connection::no_peer;
+use super::request::{Line, ProbeKind};
+use crate::node::{Core, Gone};
+use crate::sap::Time;
+use crate::sap::service::{Heard, Probe, ProbeView};
+
+/// Between two looks at whether an answer has come; our choice.
+const LOOK: Duration = Duration::from_millis(25);
+
+/// The whole table, or one peer's part of it.
+pub(super) async fn table(shared: &Shared, peer: Option<String>) -> Result<Line, Gone> {
+    let look = move |core: &mut Core, now, _: &mut _| match &peer {
+        Some(peer) if !is_peer(core, peer) => no_peer(core, peer),
+        _ => view(core, peer.as_deref(), now),
+    };
+    shared.node.ask(look).await
+}
+
+/// What was asked.
+enum Question {
+    /// The peer about itself.
+    Itself,
+    /// A question of this number.
+    Number(u64),
+}
+
+/// What became of it.
+enum Fate {
+    Waits,
+    Learnt,
+    Refused(String),
+}
+
+/// Asks a peer what it offers, or what a domain behind it does, and waits for the answer.
+pub(super) async fn discover(
+    shared: &Shared,
+    peer: String,
+    of: Option<String>,
+    patience: Duration,
+) -> Result<Line, Gone> {
+    let to = peer.clone();
+    let begin = move |core: &mut Core, now: Time, _: &mut _| {
+        if !is_peer(core, &to) {
+            return (Some(no_peer(core, &to)), None);
+        }
+        let asked = match &of {
+            Some(domain) => core
+                .sap
+                .discover_behind(&to, domain, now)
+                .map(Question::Number),
+            None => core.sap.discover(&to, now).then_some(Question::Itself),
+        };
+        (None, asked)
+    };
+    let question = match shared.node.ask(begin).await? {
+        (Some(refusal), _) => return Ok(refusal),
+        (None, Some(question)) => question,
+        (None, None) => {
+            let why = "its dialect has no service discovery; without --discover and --of the \
+                       dialect's own list is shown";
+            return Ok(Line::error(format!("{peer} cannot be asked: {why}")));
+        }
+    };
+    match tokio::time::timeout(patience, answer(shared, &peer, &question)).await {
+        Ok(line) => line,
+        Err(_) => {
+            let why = "has not answered in time; see `wvgate peers`, or wvgate check peer";
+            Ok(Line::error(format!("{peer} {why} {peer}")))
+        }
+    }
+}
+
+/// Waits for the answer to a question that was asked.
+async fn answer(shared: &Shared, peer: &str, question: &Question) -> Result<Line, Gone> {
+    loop {
+        let (to, number) = match question {
+            Question::Itself => (peer.to_owned(), None),
+            Question::Number(number) => (peer.to_owned(), Some(*number)),
+        };
+        let look = move |core: &mut Core, now: Time, _: &mut _| {
+            let fate = match number {
+                Some(number) => fate_of(core, number),
+                None => match core.sap.heard(&to, now) {
+                    (true, _) => Fate::Waits,
+                    (false, Some(Heard { problem: None, .. })) => Fate::Learnt,
+                    (false, heard) => Fate::Refused(
+                        heard
+                            .and_then(|heard| heard.problem)
+                            .unwrap_or_else(|| "no answer in time".to_owned()),
+                    ),
+                },
+            };
+            match fate {
+                Fate::Waits => None,
+                Fate::Learnt => Some(view(core, Some(&to), now)),
+                Fate::Refused(why) => Some(Line::error(format!("{to} does not say: {why}"))),
+            }
+        };
+        if let Some(line) = shared.node.ask(look).await? {
+            return Ok(line);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn fate_of(core: &Core, number: u64) -> Fate {
+    let view = core.sap.probe_view(number);
+    let Some((status, view)) = view.and_then(|view| Some((view.status?, view))) else {
+        return Fate::Waits;
+    };
+    if (200..300).contains(&status) {
+        return Fate::Learnt;
+    }
+    let words = view.description.as_deref().unwrap_or_default();
+    Fate::Refused(format!("{status} {words}").trim_end().to_owned())
+}
+
+/// Tries a peer and waits until it is known how that ended, or for so long. `null` if such
+/// a peer would not understand.
+pub(super) async fn probe(
+    shared: &Shared,
+    peer: String,
+    kind: ProbeKind,
+    patience: Duration,
+) -> Result<Line, Gone> {
+    let probe = match kind {
+        ProbeKind::KeepAlive => Probe::KeepAlive,
+        ProbeKind::Echo => Probe::Echo,
+    };
+    let begin = move |core: &mut Core, now: Time, _: &mut _| {
+        let known = is_peer(core, &peer);
+        let refusal = (!known).then(|| no_peer(core, &peer));
+        (refusal, core.sap.probe(&peer, probe, now))
+    };
+    let number = match shared.node.ask(begin).await? {
+        (Some(refusal), _) => return Ok(refusal),
+        (None, None) => return Ok(Line::result(&json!(null))),
+        (None, Some(number)) => number,
+    };
+    let look = move |core: &mut Core, _, _: &mut _| core.sap.probe_view(number).cloned();
+    let ended = async {
+        loop {
+            let view = shared.node.ask(look).await?;
+            if view.as_ref().is_none_or(|view| is_over(view, probe)) {
+                return Ok(view);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    let view = match tokio::time::timeout(patience, ended).await {
+        Ok(view) => view?,
+        // As far as it has come.
+        Err(_) => shared.node.ask(look).await?,
+    };
+    Ok(Line::result(&view))
+}
+
+fn is_over(view: &ProbeView, probe: Probe) -> bool {
+    let good = view
+        .status
+        .is_some_and(|status| (200..300).contains(&status));
+    view.answered.is_some() && (probe == Probe::KeepAlive || !good || view.echoed.is_some())
+}
+
+fn is_peer(core: &Core, peer: &str) -> bool {
+    core.sap.settings().peers.contains_key(peer)
+}
+
+fn view(core: &Core, peer: Option<&str>, now: Time) -> Line {
+    let rows = core.sap.service_views(now).into_iter();
+    let peers: Vec<_> = rows
+        .filter(|row| peer.is_none_or(|peer| row.peer == peer))
+        .collect();
+    let providers: Vec<_> = core
+        .sap
+        .provider_views()
+        .into_iter()
+        .filter(|row| peer.is_none_or(|peer| row.via.as_deref() == Some(peer)))
+        .collect();
+    Line::result(&json!({"providers": providers, "peers": peers}))
+}

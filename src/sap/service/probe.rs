@@ -1,0 +1,203 @@
+//! Trying whether a peer answers: a keep-alive, or a message to its echo user from a
+//! sender who exists for that message only. For an operator; nothing here is kept.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::table::What;
+use crate::sap::element::{Outcome, Time};
+use crate::sap::transaction::Origin;
+use crate::sap::{Count, ECHO, Sap, split};
+use crate::ssp::address::Kind;
+use crate::ssp::common::{ContentData, MessageInfo, MetaInfo, Recipient, Sender, User};
+use crate::ssp::datetime::DateTime;
+use crate::ssp::envelope::Transaction;
+use crate::ssp::primitive::message::{SendMessageRequest, SendMessageResponse};
+use crate::ssp::primitive::session::KeepAliveRequest;
+use crate::ssp::{Address, Primitive, Status};
+
+/// Probes remembered, and for how long: milliseconds. Our choice.
+const MAX: usize = 64;
+const REMEMBERED: u64 = 600_000;
+const TEXT: &str = "wvgate check";
+
+/// What is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe {
+    /// `KeepAliveRequest` (wire profile, 11.1).
+    KeepAlive,
+    /// A message to the peer's echo user.
+    Echo,
+}
+
+/// How far a probe has come. Times in milliseconds since the epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProbeView {
+    /// When it was begun.
+    pub asked: Time,
+    /// When the peer answered.
+    pub answered: Option<Time>,
+    /// What it answered.
+    pub status: Option<u16>,
+    /// In its words.
+    pub description: Option<String>,
+    /// When the echo was back.
+    pub echoed: Option<Time>,
+}
+
+/// Probes under way or ended lately.
+#[derive(Debug, Default)]
+pub(in crate::sap) struct Probes(BTreeMap<u64, Running>);
+
+#[derive(Debug)]
+struct Running {
+    /// The echo user, and who wrote to him.
+    echo: Option<(Address, Address)>,
+    view: ProbeView,
+}
+
+impl Sap {
+    /// Begins to try a peer; its number for [`Sap::probe_view`]. `None` if there is no
+    /// such peer, or one that would not understand.
+    pub fn probe(&mut self, peer: &str, probe: Probe, now: Time) -> Option<u64> {
+        let peer = self.peer_settings(peer)?;
+        let (request, echo) = match probe {
+            Probe::KeepAlive if !peer.dialect.keep_alive => return None,
+            Probe::KeepAlive => {
+                let request = KeepAliveRequest {
+                    time_to_live: None,
+                    meta: Some(self.own_meta()),
+                };
+                (request.into(), None)
+            }
+            Probe::Echo => {
+                let echo = Address::user(ECHO, &peer.domain);
+                let unique = self.next_number();
+                let name = format!("wvgate-check-{}{unique}", self.run);
+                let sender = Address::user(&name, &self.settings.domain);
+                let message = self.message_to(&echo, &sender, now);
+                // It ends when it is acknowledged or has expired, like any other.
+                self.count(Count::Accepted);
+                (message, Some((echo, sender)))
+            }
+        };
+        let number = self.begin_probe(echo, now);
+        self.ask(&peer, What::Probe(number), &request, now);
+        Some(number)
+    }
+
+    pub(super) fn begin_probe(&mut self, echo: Option<(Address, Address)>, now: Time) -> u64 {
+        let number = self.next_number();
+        self.probes.begin(number, echo, now);
+        number
+    }
+
+    /// How far a probe, or a question about a domain, has come.
+    pub fn probe_view(&self, number: u64) -> Option<&ProbeView> {
+        self.probes.0.get(&number).map(|running| &running.view)
+    }
+
+    /// Takes a message that is the echo to a probe, and answers it.
+    pub(in crate::sap) fn take_echo(
+        &mut self,
+        origin: &Origin,
+        transaction: &Transaction,
+        now: Time,
+    ) -> Option<Primitive> {
+        if self.probes.0.is_empty() || transaction.name != "SendMessageRequest" {
+            return None;
+        }
+        let (Origin::Peer { .. }, [to]) = (origin, &transaction.peek.recipients[..]) else {
+            return None;
+        };
+        let from = transaction.peek.sender.as_ref()?;
+        self.probes.echoed(from, to, now)?;
+        self.count(Count::Accepted);
+        self.count(Count::Ended(Outcome::Delivered));
+        let response = SendMessageResponse {
+            message_id: transaction.peek.message_id.clone().unwrap_or_default(),
+            status: Status::ok(),
+        };
+        Some(response.into())
+    }
+
+    fn message_to(&self, echo: &Address, sender: &Address, now: Time) -> Primitive {
+        let content_type = "text/plain".to_owned();
+        let user = |address: &Address| User::new(address.clone());
+        SendMessageRequest {
+            delivery_report: false,
+            meta: Some(MetaInfo::of_user(&self.settings.domain, sender.clone())),
+            info: MessageInfo {
+                message_id: Some(sender.as_str().trim_start_matches("wv:").to_owned()),
+                uri: None,
+                content_type: Some(content_type.clone()),
+                content_name: None,
+                content_size: Some(TEXT.len() as u64),
+                validity: Some((self.settings.response_timeout / 1000).max(1)),
+                recipients: vec![Recipient::User(user(echo))],
+                recipient_display: None,
+                sender: Some(Sender::user(user(sender))),
+                date_time: Some(DateTime::from_millis(now.0)),
+            },
+            content: Some(ContentData {
+                content_type,
+                bytes: TEXT.into(),
+            }),
+        }
+        .into()
+    }
+}
+
+impl Probes {
+    fn begin(&mut self, number: u64, echo: Option<(Address, Address)>, now: Time) {
+        let is_recent = |running: &Running| now.since(running.view.asked) < REMEMBERED;
+        self.0.retain(|_, running| is_recent(running));
+        while self.0.len() >= MAX {
+            self.0.pop_first();
+        }
+        let view = ProbeView {
+            asked: now,
+            answered: None,
+            status: None,
+            description: None,
+            echoed: None,
+        };
+        self.0.insert(number, Running { echo, view });
+    }
+
+    /// The peer's answer to the request itself.
+    pub(super) fn answered(&mut self, number: u64, answer: &Primitive, now: Time) {
+        let Some(running) = self.0.get_mut(&number) else {
+            return;
+        };
+        let status = match answer {
+            Primitive::KeepAliveResponse(response) => Some(&response.status),
+            Primitive::GetServiceResponse(response) => Some(&response.status),
+            other => split::status_of(other),
+        };
+        // Of several statuses the one about the recipient says more.
+        let detail = status.and_then(|status| status.details.first());
+        let code = detail.map(|detail| detail.code);
+        running.view.answered = Some(now);
+        running.view.status = code.or(status.map(|status| status.code)).map(|code| code.0);
+        running.view.description = detail
+            .and_then(|detail| detail.description.clone())
+            .or_else(|| status.and_then(|status| status.description.clone()));
+    }
+
+    fn echoed(&mut self, from: &Address, to: &Address, now: Time) -> Option<()> {
+        if to.kind() != Kind::User {
+            return None;
+        }
+        let waits = |running: &&mut Running| {
+            running
+                .echo
+                .as_ref()
+                .is_some_and(|(echo, sender)| echo == from && sender == to)
+        };
+        let running = self.0.values_mut().find(waits)?;
+        running.view.echoed.get_or_insert(now);
+        Some(())
+    }
+}

@@ -1,0 +1,119 @@
+//! Names that a peer writes otherwise than the wire profile: the input side of a
+//! dialect.
+
+use std::collections::BTreeMap;
+
+use memchr::memmem;
+
+use super::{Node, Writer};
+
+/// Elements and attributes under other names. Keys are the names as the peer
+/// writes them, letter for letter, values the names of the profile.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Names {
+    /// Elements.
+    pub elements: BTreeMap<String, String>,
+    /// Attributes, keyed `Element@attribute`, with the profile's name of the
+    /// element, or `@attribute` for those of every element.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// Nothing is called otherwise.
+pub(crate) static NO_NAMES: Names = Names {
+    elements: BTreeMap::new(),
+    attributes: BTreeMap::new(),
+};
+
+/// Elements around a primitive, and their attributes.
+const ENVELOPE: &[&str] = &[
+    "WV-SSP-Message",
+    "Session",
+    "SetupTransaction",
+    "Transaction",
+];
+const ENVELOPE_ATTRIBUTES: &[&str] = &["sessionID", "transactionID", "mode"];
+
+impl Names {
+    /// Whether everything is called as in the profile.
+    pub fn is_empty(&self) -> bool {
+        self.elements.is_empty() && self.attributes.is_empty()
+    }
+
+    /// The profile's name of an element that has another one.
+    pub fn element(&self, written: &str) -> Option<&str> {
+        self.elements.get(written).map(String::as_str)
+    }
+
+    /// The profile's name of an attribute of `element` that has another one.
+    pub fn attribute(&self, element: &str, written: &str) -> Option<&str> {
+        if self.attributes.is_empty() {
+            return None;
+        }
+        self.attributes
+            .get(&format!("{element}@{written}"))
+            .or_else(|| self.attributes.get(&format!("@{written}")))
+            .map(String::as_str)
+    }
+
+    /// The part of the names that concerns the envelope: it is read before anybody
+    /// knows whose message it is, so for all peers alike.
+    #[must_use]
+    pub fn of_envelope(&self) -> Self {
+        let own = |name: &str| name.is_empty() || ENVELOPE.contains(&name);
+        let elements = self.elements.iter();
+        let attributes = self.attributes.iter();
+        Self {
+            elements: elements
+                .filter(|(_, ours)| ENVELOPE.contains(&ours.as_str()))
+                .map(|(theirs, ours)| (theirs.clone(), ours.clone()))
+                .collect(),
+            attributes: attributes
+                .filter(|(theirs, ours)| {
+                    own(theirs.split('@').next().unwrap_or_default())
+                        && ENVELOPE_ATTRIBUTES.contains(&ours.as_str())
+                })
+                .map(|(theirs, ours)| (theirs.clone(), ours.clone()))
+                .collect(),
+        }
+    }
+
+    /// Adds the names of another peer; those here already stay.
+    pub fn extend(&mut self, other: Self) {
+        for (theirs, ours) in other.elements {
+            self.elements.entry(theirs).or_insert(ours);
+        }
+        for (theirs, ours) in other.attributes {
+            self.attributes.entry(theirs).or_insert(ours);
+        }
+    }
+
+    /// Whether any of the names may stand in `xml`.
+    pub fn may_occur(&self, xml: &[u8]) -> bool {
+        let attributes = self.attributes.keys();
+        self.elements
+            .keys()
+            .map(String::as_str)
+            .chain(attributes.map(|key| key.rsplit('@').next().unwrap_or_default()))
+            .any(|name| memmem::find(xml, name.as_bytes()).is_some())
+    }
+
+    /// Writes `node` with the profile's names. An attribute that is there under
+    /// both names is taken under the right one.
+    pub fn write(&self, node: &Node<'_>, out: &mut Writer<'_>) {
+        let name = self.element(node.name).unwrap_or(node.name);
+        out.element(name, |out| {
+            for (written, value) in &node.attributes {
+                match self.attribute(name, written) {
+                    Some(ours) if node.attribute(&[ours]).is_some() => {}
+                    Some(ours) => out.attribute(name, ours, value),
+                    None => out.attribute(name, written, value),
+                }
+            }
+            out.text(&node.text);
+            for child in &node.children {
+                self.write(child, out);
+            }
+        });
+    }
+}

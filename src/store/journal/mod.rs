@@ -1,0 +1,281 @@
+//! A journal in front of an engine: what was committed is on disk after one short write, and
+//! reaches the engine later, many commits in one.
+//!
+//! ```text
+//!  commit ──▶ bounded queue ──▶ journal thread: append a frame, fdatasync, answer
+//!                                     │ remember in the overlay
+//!                                     ▼ every second, or so many bytes
+//!                               engine behind: one commit with the last change of each key
+//! ```
+//!
+//! Most records of a relay live for a fraction of a second: a transaction is queued, posted, and
+//! gone. They never reach the engine behind. Reads see the engine through the overlay.
+//!
+//! There are two files, written in turn: while the engine takes over what one holds, commits go to
+//! the other. A file is written anew only when the engine has all it held. Each commit to the engine
+//! says how far it goes, in the record [`APPLIED`]; at the next start after a crash, what the files
+//! hold beyond that is committed.
+//!
+//! When the journal cannot be written or the engine takes nothing (a full disk), commits go to the
+//! engine itself, together with the overlay, until that succeeds: nothing is acknowledged that is
+//! not kept, and deletions can still make room.
+
+mod overlay;
+mod segment;
+#[cfg(test)]
+mod tests;
+mod wait;
+mod writer;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use self::segment::Segment;
+use self::wait::wait;
+use self::writer::{Batch, Job, Reply, Writer};
+use super::backlog::{Backlog, backlog};
+use super::engine::Engine;
+use super::{CommitFuture, Stats, Store, StoreError, StoreFuture, Watch, Write};
+
+/// How the journal works. The defaults suit a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Longest time until the engine behind gets a change.
+    pub flush_after: Duration,
+    /// Bytes of journal after which the engine behind gets them. Four times as much is the most
+    /// that a file holds while the engine is busy.
+    pub flush_bytes: u64,
+    /// Commits that may wait; beyond them [`StoreError::Full`].
+    pub queue_commits: usize,
+    /// Bytes of keys and values that may wait; beyond them [`StoreError::Full`].
+    pub queue_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            flush_after: Duration::from_secs(1),
+            flush_bytes: 8 << 20,
+            queue_commits: 16_384,
+            queue_bytes: 64 << 20,
+        }
+    }
+}
+
+/// An engine with a journal in front of it.
+///
+/// Dropping it commits what the journal holds to the engine and removes the files.
+#[derive(Debug)]
+pub struct JournalStore {
+    engine: Arc<Engine>,
+    jobs: Backlog<Job>,
+    /// `None` only while dropping.
+    thread: Option<JoinHandle<()>>,
+    /// Dropped after the thread has ended.
+    behind: Arc<dyn Store>,
+}
+
+impl JournalStore {
+    /// Puts a journal before `behind`; its files are `path` with `.1` and `.2` added. Blocks; meant
+    /// for start-up. The caller sees to it that nobody else uses them.
+    ///
+    /// # Errors
+    ///
+    /// - [`StoreError::Io`], [`StoreError::Full`]: a file cannot be read or made, or `behind` does
+    ///   not take over what was in it.
+    /// - [`StoreError::Corrupt`]: the files are not of one journal.
+    pub fn open(path: &Path, behind: Arc<dyn Store>, options: Options) -> Result<Self, StoreError> {
+        let paths = [numbered(path, 1), numbered(path, 2)];
+        let last = take_over(&paths, behind.as_ref())?;
+        let create = |path: &PathBuf| {
+            Segment::create(path).map_err(|error| problem("cannot make the journal", path, &error))
+        };
+        let segments = [create(&paths[0])?, create(&paths[1])?];
+        let engine = Arc::new(Engine::new());
+        let (jobs, receiver) = backlog(options.queue_commits, options.queue_bytes);
+        let writer = Writer::new(
+            Arc::clone(&behind),
+            Arc::clone(&engine),
+            paths,
+            segments,
+            last,
+            options,
+        );
+        let thread = thread::Builder::new()
+            .name("wvgate-journal".to_owned())
+            .spawn(move || writer.run(receiver))
+            .map_err(|error| StoreError::Io(format!("cannot start the journal: {error}")))?;
+        Ok(Self {
+            engine,
+            jobs,
+            thread: Some(thread),
+            behind,
+        })
+    }
+
+    fn queue(&self, writes: Vec<Write>, sync: bool) -> CommitFuture {
+        let (reply, verdict) = oneshot::channel();
+        let bytes = writes.iter().map(Write::size).sum();
+        let batch = Batch {
+            writes,
+            sync,
+            reply: Reply::Commit(reply),
+        };
+        match self.jobs.push(Job::Commit(batch), bytes) {
+            Ok(()) => CommitFuture::waiting(verdict),
+            Err(error) => CommitFuture::ready(Err(error)),
+        }
+    }
+
+    fn ask<T: Send + 'static>(
+        &self,
+        job: Job,
+        answer: oneshot::Receiver<Result<T, StoreError>>,
+    ) -> StoreFuture<T> {
+        let queued = self.jobs.push(job, 0);
+        Box::pin(async move {
+            queued?;
+            answer.await.unwrap_or(Err(StoreError::Closed))
+        })
+    }
+}
+
+impl Store for JournalStore {
+    fn commit(&self, batch: Vec<Write>) -> CommitFuture {
+        self.queue(batch, true)
+    }
+
+    fn commit_soon(&self, batch: Vec<Write>) -> CommitFuture {
+        self.queue(batch, false)
+    }
+
+    fn compare_and_set(
+        &self,
+        key: &str,
+        expected: Option<Vec<u8>>,
+        new: Option<Vec<u8>>,
+    ) -> StoreFuture<bool> {
+        let (reply, answer) = oneshot::channel();
+        let write = super::setting(key, new);
+        self.ask(
+            Job::Swap {
+                expected,
+                write,
+                reply,
+            },
+            answer,
+        )
+    }
+
+    fn get(&self, key: &str) -> StoreFuture<Option<Vec<u8>>> {
+        let (reply, answer) = oneshot::channel();
+        let key = key.to_owned();
+        self.ask(Job::Get { key, reply }, answer)
+    }
+
+    fn scan(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> StoreFuture<Vec<(String, Vec<u8>)>> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job::Scan {
+            prefix: prefix.to_owned(),
+            after: after.map(str::to_owned),
+            limit,
+            reply,
+        };
+        self.ask(job, answer)
+    }
+
+    fn watch(&self, prefix: &str) -> Watch {
+        self.engine.watchers.add(prefix)
+    }
+
+    fn health(&self) -> Result<(), StoreError> {
+        if self.thread.as_ref().is_some_and(JoinHandle::is_finished) {
+            return Err(StoreError::Closed);
+        }
+        self.engine.health().and_then(|()| self.behind.health())
+    }
+
+    fn stats(&self) -> Stats {
+        self.engine.stats()
+    }
+}
+
+impl Drop for JournalStore {
+    fn drop(&mut self) {
+        self.jobs.close();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread of the journal has crashed");
+        }
+    }
+}
+
+/// The record behind the journal that says up to which frame it has everything; not seen by readers.
+const APPLIED: &str = "journal/applied";
+
+fn applied(sequence: u64) -> Write {
+    Write::put(APPLIED, sequence.to_string())
+}
+
+/// Commits to the engine what a crash has left; says the last sequence.
+fn take_over(paths: &[PathBuf; 2], behind: &dyn Store) -> Result<u64, StoreError> {
+    let applied = match wait(behind.get(APPLIED))? {
+        None => 0,
+        Some(text) => std::str::from_utf8(&text)
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| StoreError::Corrupt(format!("{APPLIED} is no number")))?,
+    };
+    let mut frames = Vec::new();
+    for path in paths {
+        let read = segment::read(path)
+            .map_err(|error| problem("cannot read the journal", path, &error))?;
+        frames.extend(read.into_iter().filter(|frame| frame.sequence > applied));
+    }
+    frames.sort_by_key(|frame| frame.sequence);
+    let mut last = applied;
+    let mut writes = Vec::new();
+    for frame in frames {
+        if frame.sequence != last + 1 {
+            return Err(StoreError::Corrupt(format!(
+                "{} and {} do not go on where the database ends (a restored one, perhaps); move \
+                 both away to go on without what they hold",
+                paths[0].display(),
+                paths[1].display()
+            )));
+        }
+        last = frame.sequence;
+        writes.extend(frame.writes);
+    }
+    if last > applied {
+        tracing::info!(records = writes.len(), "taken over from the journal");
+        writes.push(self::applied(last));
+        wait(behind.commit(writes))?;
+    }
+    Ok(last)
+}
+
+fn numbered(path: &Path, number: u8) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{number}"));
+    PathBuf::from(name)
+}
+
+fn problem(what: &str, path: &Path, error: &io::Error) -> StoreError {
+    let text = format!("{what} {}: {error}", path.display());
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full(text),
+        _ => StoreError::Io(text),
+    }
+}

@@ -1,0 +1,430 @@
+//! The journal's thread: appends groups of commits, and passes them on.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::overlay::Overlay;
+use super::segment::{self, Segment};
+use super::wait::{look, wait};
+use super::{APPLIED, Options, applied, problem};
+use crate::store::backlog::Jobs;
+use crate::store::engine::Engine;
+use crate::store::{CommitFuture, Store, StoreError, Write};
+
+/// Commits of one frame at most, and bytes of keys and values after which it takes no more.
+const GROUP: (usize, usize) = (4096, 8 << 20);
+
+/// While the engine is busy its answer is looked for that often.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The engine is offered again what it has refused.
+const RETRY: Duration = Duration::from_millis(500);
+
+type Page = Vec<(String, Vec<u8>)>;
+
+/// What waits for the thread.
+#[derive(Debug)]
+pub(super) enum Job {
+    Commit(Batch),
+    Swap {
+        expected: Option<Vec<u8>>,
+        write: Write,
+        reply: oneshot::Sender<Result<bool, StoreError>>,
+    },
+    Get {
+        key: String,
+        reply: oneshot::Sender<Result<Option<Vec<u8>>, StoreError>>,
+    },
+    Scan {
+        prefix: String,
+        after: Option<String>,
+        limit: usize,
+        reply: oneshot::Sender<Result<Page, StoreError>>,
+    },
+}
+
+/// One commit.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) writes: Vec<Write>,
+    /// Whether the answer waits for the disk.
+    pub(super) sync: bool,
+    pub(super) reply: Reply,
+}
+
+#[derive(Debug)]
+pub(super) enum Reply {
+    Commit(oneshot::Sender<Result<(), StoreError>>),
+    Swap(oneshot::Sender<Result<bool, StoreError>>),
+}
+
+impl Reply {
+    /// Answers the caller, who may have left.
+    fn settle(self, verdict: Result<(), StoreError>) {
+        match self {
+            Self::Commit(reply) => drop(reply.send(verdict)),
+            Self::Swap(reply) => drop(reply.send(verdict.map(|()| true))),
+        }
+    }
+}
+
+/// What the engine behind is taking over.
+#[derive(Debug)]
+struct Flushing {
+    overlay: Overlay,
+    commit: CommitFuture,
+}
+
+/// The owner of the files.
+#[derive(Debug)]
+pub(super) struct Writer {
+    behind: Arc<dyn Store>,
+    engine: Arc<Engine>,
+    paths: [PathBuf; 2],
+    /// The one written to, and the other one. `None`: commits go to the engine behind until it
+    /// has taken one.
+    segments: Option<[Segment; 2]>,
+    /// Whether frames of the first one may not be on disk yet.
+    unsynced: bool,
+    /// Of the last frame.
+    sequence: u64,
+    overlay: Overlay,
+    /// When the overlay got its first change.
+    since: Instant,
+    flushing: Option<Flushing>,
+    options: Options,
+}
+
+impl Writer {
+    pub(super) fn new(
+        behind: Arc<dyn Store>,
+        engine: Arc<Engine>,
+        paths: [PathBuf; 2],
+        segments: [Segment; 2],
+        sequence: u64,
+        options: Options,
+    ) -> Self {
+        Self {
+            behind,
+            engine,
+            paths,
+            segments: Some(segments),
+            unsynced: false,
+            sequence,
+            overlay: Overlay::default(),
+            since: Instant::now(),
+            flushing: None,
+            options,
+        }
+    }
+
+    /// Works until the queue is closed and drained, then passes everything on.
+    // By value: the receiver must go with the thread, so that a crashed one shows as closed.
+    #[allow(clippy::needless_pass_by_value)]
+    pub(super) fn run(mut self, jobs: Jobs<Job>) {
+        while let Some(group) = jobs.next_group(GROUP.0, GROUP.1, self.pause()) {
+            self.take(group);
+            self.look_after();
+        }
+        self.close();
+    }
+
+    /// Longest time to wait for a job; `None`: there is nothing else to do.
+    fn pause(&self) -> Option<Duration> {
+        if self.flushing.is_some() {
+            return Some(LOOK);
+        }
+        if self.overlay.is_empty() {
+            return None;
+        }
+        let due = if self.segments.is_some() {
+            self.options.flush_after
+        } else {
+            RETRY
+        };
+        Some(due.saturating_sub(self.since.elapsed()))
+    }
+
+    /// Jobs in order; commits in a row share a frame.
+    fn take(&mut self, group: Vec<Job>) {
+        let mut batches = Vec::with_capacity(group.len());
+        for job in group {
+            if let Job::Commit(batch) = job {
+                batches.push(batch);
+                continue;
+            }
+            self.commit(std::mem::take(&mut batches));
+            match job {
+                Job::Commit(_) => {}
+                Job::Swap {
+                    expected,
+                    write,
+                    reply,
+                } => match self.get(write.key()) {
+                    Ok(found) if found == expected => self.commit(vec![Batch {
+                        writes: vec![write],
+                        sync: true,
+                        reply: Reply::Swap(reply),
+                    }]),
+                    Ok(_) => {
+                        self.engine.committed(1, std::iter::empty());
+                        drop(reply.send(Ok(false)));
+                    }
+                    Err(error) => drop(reply.send(Err(error))),
+                },
+                Job::Get { key, reply } => drop(reply.send(self.get(&key))),
+                Job::Scan {
+                    prefix,
+                    after,
+                    limit,
+                    reply,
+                } => drop(reply.send(self.scan(&prefix, after, limit))),
+            }
+        }
+        self.commit(batches);
+    }
+
+    fn commit(&mut self, batches: Vec<Batch>) {
+        if batches.is_empty() {
+            return;
+        }
+        if self.segments.is_some() {
+            match self.append(&batches) {
+                Ok(()) => return self.succeed(batches),
+                Err(error) => {
+                    tracing::warn!(%error, "commits go past the journal until the store has taken one");
+                    self.bypass();
+                }
+            }
+        }
+        for batch in batches {
+            if self.segments.is_some() {
+                // An earlier one of them has ended the trouble.
+                self.commit(vec![batch]);
+                continue;
+            }
+            match self.commit_behind(&batch.writes) {
+                Ok(()) => {
+                    self.engine.committed(1, batch.writes.iter());
+                    batch.reply.settle(Ok(()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a commit has failed");
+                    self.engine.failed(1, &error);
+                    batch.reply.settle(Err(error));
+                }
+            }
+        }
+    }
+
+    /// Writes one frame. After an error nothing of it counts.
+    fn append(&mut self, batches: &[Batch]) -> Result<(), StoreError> {
+        let Some([segment, _]) = &mut self.segments else {
+            return Err(StoreError::Closed);
+        };
+        let mut frame = segment::begin();
+        for write in batches.iter().flat_map(|batch| &batch.writes) {
+            segment::add(&mut frame, write);
+        }
+        let sync = batches.iter().any(|batch| batch.sync);
+        // An empty commit only waits for those before it.
+        if frame.len() == segment::HEAD && !(sync && self.unsynced) {
+            return Ok(());
+        }
+        segment::finish(&mut frame, self.sequence + 1);
+        segment
+            .append(&frame, sync)
+            .map_err(|error| problem("cannot write the journal", &self.paths[0], &error))?;
+        self.sequence += 1;
+        self.unsynced = !sync;
+        Ok(())
+    }
+
+    fn succeed(&mut self, batches: Vec<Batch>) {
+        let writes = batches.iter().flat_map(|batch| &batch.writes);
+        self.engine.committed(batches.len() as u64, writes);
+        if self.overlay.is_empty() {
+            self.since = Instant::now();
+        }
+        for batch in batches {
+            for write in batch.writes {
+                self.overlay.apply(write);
+            }
+            batch.reply.settle(Ok(()));
+        }
+    }
+
+    /// Passes on what is due.
+    fn look_after(&mut self) {
+        let Some([segment, _]) = &self.segments else {
+            if !self.overlay.is_empty() && self.since.elapsed() >= RETRY {
+                self.since = Instant::now();
+                if let Err(error) = self.commit_behind(&[]) {
+                    tracing::debug!(%error, "the store still takes nothing");
+                }
+            }
+            return;
+        };
+        // A busy engine slows commits down before the files and the overlay grow out of bounds.
+        let full = segment.len() >= 4 * self.options.flush_bytes
+            || self.overlay.bytes() as u64 >= 4 * self.options.flush_bytes;
+        let due = !self.overlay.is_empty()
+            && (segment.len() >= self.options.flush_bytes
+                || self.since.elapsed() >= self.options.flush_after);
+        if self.end_flush(full) && due {
+            self.begin_flush();
+        }
+    }
+
+    /// Gives the overlay to the engine and turns to the other file.
+    fn begin_flush(&mut self) {
+        let Some(segments) = &mut self.segments else {
+            return;
+        };
+        // Frames of the next file must not be on disk without those of this one.
+        if self.unsynced {
+            if let Err(error) = segments[0].sync() {
+                tracing::warn!(%error, "the journal cannot be written");
+                self.bypass();
+                return;
+            }
+            self.unsynced = false;
+        }
+        let overlay = std::mem::take(&mut self.overlay);
+        let mut writes = overlay.writes();
+        writes.push(applied(self.sequence));
+        let commit = self.behind.commit(writes);
+        self.flushing = Some(Flushing { overlay, commit });
+        segments.swap(0, 1);
+        self.paths.swap(0, 1);
+        segments[0].rewind();
+    }
+
+    /// Whether the engine has taken over what it was given, or there was nothing.
+    fn end_flush(&mut self, block: bool) -> bool {
+        let Some(mut flushing) = self.flushing.take() else {
+            return true;
+        };
+        let verdict = if block {
+            Some(wait(&mut flushing.commit))
+        } else {
+            look(&mut flushing.commit)
+        };
+        match verdict {
+            Some(Ok(())) => true,
+            None => {
+                self.flushing = Some(flushing);
+                false
+            }
+            Some(Err(error)) => {
+                tracing::warn!(%error, "the store has not taken over what is in the journal");
+                flushing.overlay.extend(std::mem::take(&mut self.overlay));
+                self.overlay = flushing.overlay;
+                self.since = Instant::now();
+                self.segments = None;
+                false
+            }
+        }
+    }
+
+    /// From now on commits go to the engine behind. The files stay: they hold the overlay.
+    fn bypass(&mut self) {
+        self.end_flush(true);
+        self.since = Instant::now();
+        self.segments = None;
+    }
+
+    /// Commits to the engine behind, together with the overlay. When that succeeds the journal is
+    /// begun anew.
+    fn commit_behind(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        let mut all = self.overlay.writes();
+        all.extend_from_slice(writes);
+        // A frame that failed may be on disk all the same; it counts as passed.
+        all.push(applied(self.sequence + 1));
+        wait(self.behind.commit(all))?;
+        self.sequence += 1;
+        self.overlay = Overlay::default();
+        let [first, second] = [
+            Segment::create(&self.paths[0]),
+            Segment::create(&self.paths[1]),
+        ];
+        match (first, second) {
+            (Ok(first), Ok(second)) => {
+                tracing::info!("commits go through the journal again");
+                self.segments = Some([first, second]);
+                self.unsynced = false;
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::warn!(%error, "the journal cannot be made, commits go past it");
+            }
+        }
+        Ok(())
+    }
+
+    fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let known = self.overlay.get(key).or_else(|| {
+            let flushing = self.flushing.as_ref()?;
+            flushing.overlay.get(key)
+        });
+        match known {
+            Some(value) => Ok(value.map(<[u8]>::to_vec)),
+            None => wait(self.behind.get(key)),
+        }
+    }
+
+    /// A page of the engine behind, seen through the overlay.
+    fn scan(&self, prefix: &str, after: Option<String>, limit: usize) -> Result<Page, StoreError> {
+        let flushing = self.flushing.as_ref().map(|flushing| &flushing.overlay);
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let (mut page, mut after) = (Vec::new(), after);
+        loop {
+            let behind = wait(self.behind.scan(prefix, after.as_deref(), limit))?;
+            let until = (behind.len() >= limit)
+                .then(|| behind.last().map(|(key, _)| key.clone()))
+                .flatten();
+            let mut records: BTreeMap<String, Vec<u8>> = behind.into_iter().collect();
+            for overlay in flushing.into_iter().chain([&self.overlay]) {
+                let changes = overlay
+                    .range(prefix, after.as_deref())
+                    .take_while(|(key, _)| until.as_deref().is_none_or(|until| *key <= until));
+                for (key, value) in changes {
+                    match value {
+                        Some(value) => drop(records.insert(key.to_owned(), value.to_vec())),
+                        None => drop(records.remove(key)),
+                    }
+                }
+            }
+            records.remove(APPLIED);
+            page.extend(records);
+            page.truncate(limit);
+            if page.len() == limit || until.is_none() {
+                return Ok(page);
+            }
+            after = until;
+        }
+    }
+
+    fn close(mut self) {
+        self.end_flush(true);
+        let mut writes = self.overlay.writes();
+        writes.push(applied(self.sequence));
+        let kept = wait(self.behind.commit(writes));
+        let removed = match (kept, self.segments) {
+            (Ok(()), Some(segments)) => segments
+                .into_iter()
+                .try_for_each(Segment::remove)
+                .map_err(|error| error.to_string()),
+            (Ok(()), None) => Ok(()),
+            (Err(error), _) => Err(error.to_string()),
+        };
+        if let Err(error) = removed {
+            tracing::warn!(%error, "the journal was not closed tidily; it will be read at the next start");
+        }
+    }
+}
