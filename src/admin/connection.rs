@@ -12,7 +12,7 @@ use super::filter::Filter;
 use super::lines::{LineError, Lines, MAX_REQUEST};
 use super::request::{Line, Request};
 use super::{Control, Shared, services, session, users, views};
-use crate::node::Gone;
+use crate::node::{Core, Gone};
 
 /// A connection that asks nothing for so long is closed; our choice.
 const IDLE: Duration = Duration::from_secs(300);
@@ -112,7 +112,10 @@ impl Connection {
             }
             Request::Status => views::status(&shared).await,
             Request::Peers => ask(&shared, |core| Line::result(&core.sap.peer_views())).await,
-            Request::Sessions => ask(&shared, |core| Line::result(&core.sap.session_views())).await,
+            Request::Sessions => {
+                let look = |core: &mut Core, now, _: &mut _| views::sessions(core, now);
+                shared.node.ask(look).await.map(|rows| Line::result(&rows))
+            }
             Request::Services { peer } => services::table(&shared, peer).await,
             Request::Discover { peer, of, timeout } => {
                 services::discover(&shared, peer, of, seconds(timeout)).await
@@ -138,7 +141,7 @@ impl Connection {
             Request::UserShow { user } => users::show(&shared, user).await,
             Request::UserRemove { user } => users::remove(&shared, user).await,
             Request::UserPasswd { user, password } => users::passwd(&shared, user, password).await,
-            Request::Logout { peer } => logout(&shared, peer).await,
+            Request::Logout { peer, reason } => logout(&shared, peer, reason).await,
             Request::Connect { peer } => connect(&shared, peer).await,
             Request::Reload => reload(&shared).await,
             Request::Stop => match shared.control.send(Control::Stop).await {
@@ -175,24 +178,29 @@ impl Connection {
 /// Looks at the core.
 async fn ask(
     shared: &Shared,
-    look: impl FnOnce(&crate::node::Core) -> Line + Send + 'static,
+    look: impl FnOnce(&Core) -> Line + Send + 'static,
 ) -> Result<Line, Gone> {
     shared.node.ask(move |core, _, _| look(core)).await
 }
 
-async fn logout(shared: &Shared, peer: String) -> Result<Line, Gone> {
-    let work = move |core: &mut crate::node::Core, _, _: &mut _| {
+async fn logout(shared: &Shared, peer: String, reason: Option<String>) -> Result<Line, Gone> {
+    let work = move |core: &mut Core, now, _: &mut _| {
         if core.sap.settings().peers.contains_key(&peer) {
-            Line::result(&core.sap.drop_sessions(&peer))
+            Line::result(&core.sap.log_out(&peer, reason.as_deref(), now))
         } else {
             no_peer(core, &peer)
         }
     };
-    shared.node.ask(work).await
+    let answer = shared.node.ask(work).await?;
+    // The SAP itself ends it after two seconds.
+    while shared.node.ask(|core, _, _| core.sap.is_leaving()).await? {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(answer)
 }
 
 async fn connect(shared: &Shared, peer: String) -> Result<Line, Gone> {
-    let work = move |core: &mut crate::node::Core, now, _: &mut _| {
+    let work = move |core: &mut Core, now, _: &mut _| {
         if !core.sap.settings().peers.contains_key(&peer) {
             return no_peer(core, &peer);
         }
@@ -207,14 +215,14 @@ async fn connect(shared: &Shared, peer: String) -> Result<Line, Gone> {
 /// The refusal if a trace is wanted with somebody who is no peer.
 async fn unknown_peer(shared: &Shared, peer: Option<String>) -> Option<Line> {
     let peer = peer?.to_ascii_lowercase();
-    let look = move |core: &mut crate::node::Core, _, _: &mut _| {
+    let look = move |core: &mut Core, _, _: &mut _| {
         let known = peer == "xmpp" || core.sap.settings().peers.contains_key(&peer);
         (!known).then(|| no_peer(core, &peer))
     };
     shared.node.ask(look).await.ok().flatten()
 }
 
-pub(super) fn no_peer(core: &crate::node::Core, peer: &str) -> Line {
+pub(super) fn no_peer(core: &Core, peer: &str) -> Line {
     let settings = core.sap.settings();
     let peers: Vec<&str> = settings.peers.keys().map(String::as_str).collect();
     let hint = match settings.routes.find_exact(peer) {

@@ -20,7 +20,7 @@
 //! | `{"do":"trace","peer":…,"user":…,"transaction":…}` | `{"trace":{…}}` lines until the client hangs up; every filter may be left out |
 //! | `{"do":"user_add","user":"bob","password":"…"}` | also `user_passwd` |
 //! | `{"do":"user_list"}`, `{"do":"user_remove","user":"bob"}` | |
-//! | `{"do":"logout","peer":"b.test"}` | forgets all sessions with a peer |
+//! | `{"do":"logout","peer":"b.test","reason":"…"}` | ends all sessions with a peer, which is told if it understands that |
 //! | `{"do":"connect","peer":"b.test"}` | logs in to a peer now, unless there is a session |
 //! | `{"do":"send","from":"bob","to":"a@b.test","text":"…","report":true,"timeout":30}` | one message: events as in a chat, then the result |
 //! | `{"do":"chat","user":"bob","password":"…"}` | see below |
@@ -58,7 +58,7 @@ use crate::sap::Time;
 pub use client::{Client, ClientError};
 pub use lines::{LineError, Lines};
 pub use request::{Line, ProbeKind, Request, Sent};
-pub use views::{QueueRow, Status, TransactionRow};
+pub use views::{QueueRow, SessionRow, Status, TransactionRow};
 
 /// What the operator's side needs to know.
 #[derive(Debug, Clone)]

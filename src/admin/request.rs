@@ -13,7 +13,7 @@ pub enum Request {
     Status,
     /// All peers: [`PeerView`](crate::sap::PeerView).
     Peers,
-    /// All sessions: [`SessionView`](crate::sap::SessionView).
+    /// All sessions: [`SessionRow`](super::SessionRow).
     Sessions,
     /// All routes.
     Routes,
@@ -102,10 +102,14 @@ pub enum Request {
         /// The new password.
         password: String,
     },
-    /// Forgets all sessions with a peer.
+    /// Ends all sessions with a peer: [`LoggedOut`](crate::sap::LoggedOut), when it has
+    /// answered or two seconds are over.
     Logout {
         /// The peer's domain.
         peer: String,
+        /// What it is told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// Logs in to a peer.
     Connect {

@@ -10,7 +10,7 @@ use super::request::Line;
 use crate::node::{Core, Gone};
 use crate::sap::outbox::{self, Item};
 use crate::sap::transaction::State;
-use crate::sap::{Element, Origin, Place, Route, Time};
+use crate::sap::{Element, Origin, Place, Route, SessionView, Time};
 
 /// The node in one object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -85,6 +85,33 @@ pub struct QueueRow {
     pub message: Option<String>,
     /// Bytes of the primitive.
     pub bytes: usize,
+}
+
+/// A session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SessionRow {
+    /// What the SAP knows of it.
+    #[serde(flatten)]
+    pub session: SessionView,
+    /// Milliseconds since anything came or went in it.
+    pub idle: u64,
+    /// Milliseconds until it ends if it stays idle; none if it does not.
+    pub ends_in: Option<u64>,
+}
+
+pub(super) fn sessions(core: &Core, now: Time) -> Vec<SessionRow> {
+    let row = |session: SessionView| {
+        let idle = now.since(session.last_in.max(session.last_out));
+        let peer = core.sap.settings().peers.get(&session.peer);
+        let ends = peer.is_some_and(|peer| peer.dialect.sessions_expire);
+        let ends_in = ends.then(|| session.ttl.saturating_sub(idle));
+        SessionRow {
+            session,
+            idle,
+            ends_in,
+        }
+    };
+    core.sap.session_views().into_iter().map(row).collect()
 }
 
 pub(super) async fn status(shared: &Shared) -> Result<Line, Gone> {

@@ -132,10 +132,20 @@ pub(super) async fn sessions(global: &Global, format: Format) -> Result<(), Fail
         ("PEER", |row| field(row, "peer")),
         ("OUR ID", |row| field(row, "own_id")),
         ("THEIR ID", |row| field(row, "peer_id")),
+        ("OPENED BY", |row| {
+            let ours = row["opened_by_us"].as_bool() == Some(true);
+            if ours { "us" } else { "peer" }.to_owned()
+        }),
         ("SINCE", |row| time_field(row, "established")),
         ("LAST IN", |row| time_field(row, "last_in")),
         ("LAST OUT", |row| time_field(row, "last_out")),
+        ("IDLE", |row| duration(row["idle"].as_u64().unwrap_or(0))),
         ("LIVES", |row| duration(row["ttl"].as_u64().unwrap_or(0))),
+        ("ENDS IN", |row| {
+            row["ends_in"]
+                .as_u64()
+                .map_or_else(|| "never".to_owned(), duration)
+        }),
     ];
     show(global, &Request::Sessions, COLUMNS, format).await
 }

@@ -87,7 +87,7 @@ enum Command {
     Trace(trace::TraceArgs),
     /// Show what happened to a message or transaction, hop by hop
     Explain(explain::Explain),
-    /// Log in to a peer now, or forget the sessions with it
+    /// Log in to a peer now, or out
     Peer(node::PeerArgs),
     /// Let the running node read its configuration again
     Reload,

@@ -19,10 +19,14 @@ enum Order {
         /// The peer's domain
         domain: String,
     },
-    /// Forget all sessions with the peer; the next message logs in again
+    /// End all sessions with the peer, which is told if it understands that; the next
+    /// message logs in again
     Logout {
         /// The peer's domain
         domain: String,
+        /// What the peer is told
+        #[arg(long)]
+        reason: Option<String>,
     },
 }
 
@@ -36,12 +40,19 @@ pub(super) async fn peer(global: &Global, args: PeerArgs) -> Result<(), Failure>
             let answer = node.ask(&request).await?;
             output::line(format!("{domain}: {}", output::field(&answer, "state")))
         }
-        Order::Logout { domain } => {
+        Order::Logout { domain, reason } => {
             let request = Request::Logout {
                 peer: domain.clone(),
+                reason,
             };
-            let dropped = node.ask(&request).await?;
-            output::line(format!("{domain}: {dropped} sessions forgotten"))
+            let ended = node.ask(&request).await?;
+            let sessions = output::field(&ended, "sessions");
+            let how = if ended["told"].as_bool() == Some(true) {
+                "ended, the peer was told"
+            } else {
+                "forgotten"
+            };
+            output::line(format!("{domain}: {sessions} sessions {how}"))
         }
     }
 }

@@ -55,6 +55,9 @@ pub struct PeerSection {
     pub adopt_unknown_session: bool,
     /// Most requests taken from this peer in one second. Default: no limit.
     pub max_rate: Option<u32>,
+    /// Further hosts to which the peer may redirect us, besides those of its addresses or
+    /// SRV records. Default: none.
+    pub redirects: Vec<String>,
     /// What the peer may use here, in names of the service tree (features, function groups,
     /// functions); `*` for everything. A service agreement may say less. Default `*`.
     pub offers: Vec<String>,
@@ -124,6 +127,7 @@ impl Default for PeerSection {
             client_name: None,
             adopt_unknown_session: false,
             max_rate: None,
+            redirects: Vec::new(),
             offers: vec!["*".to_string()],
             wants: Vec::new(),
             profiles: Profiles::None,
@@ -154,6 +158,9 @@ impl PeerSection {
                     report.domain(&format!("{path}.{list}.{index}"), name);
                 }
             }
+        }
+        for (index, host) in self.redirects.iter().enumerate() {
+            report.domain(&format!("{path}.redirects.{index}"), host);
         }
         for (name, value) in [
             ("server_name", &self.server_name),

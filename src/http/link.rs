@@ -107,6 +107,8 @@ pub struct LinkSettings {
     /// Candidates in order; an http URL here is the operator's choice and needs no `allow_plain`.
     /// Empty: SRV.
     pub urls: Vec<String>,
+    /// With SRV, hosts besides its targets to which an exact URL may lead.
+    pub redirects: Vec<String>,
     /// With SRV, try each target by http too, after https; and let redirects and remembered URLs
     /// be http.
     pub allow_plain: bool,
@@ -444,7 +446,11 @@ impl Link {
     /// What to try for a target, in order, the last good one first.
     async fn candidates(&self, target: &Target) -> Result<Vec<Endpoint>, String> {
         let mut candidates = match target {
-            Target::Url(url) => return Ok(vec![self.allowed(url)?]),
+            Target::Url(url) => {
+                let endpoint = self.allowed(url)?;
+                self.is_of_the_peer(&endpoint).await?;
+                return Ok(vec![endpoint]);
+            }
             Target::Usual if self.settings.urls.is_empty() => {
                 let targets = self.settings.srv.targets(&self.settings.peer).await;
                 let mut candidates = Vec::new();
@@ -479,6 +485,23 @@ impl Link {
                 "{endpoint}: plain http is not allowed for this peer (allow_plain)"
             ))
         }
+    }
+
+    /// Where the peer's addresses come from SRV records, an exact URL must lead to one of
+    /// their hosts, or to one that the settings name (wire profile 6.8). Else whoever
+    /// gave the URL has compared.
+    async fn is_of_the_peer(&self, endpoint: &Endpoint) -> Result<(), String> {
+        let settings = &self.settings;
+        let named = |host: &String| host.eq_ignore_ascii_case(&endpoint.host);
+        if !settings.urls.is_empty() || settings.redirects.iter().any(named) {
+            return Ok(());
+        }
+        let targets = settings.srv.targets(&settings.peer).await;
+        let targets = targets.map_err(|error| format!("dns: {error}"))?;
+        if targets.iter().any(|(host, _)| named(host)) {
+            return Ok(());
+        }
+        Err(format!("{endpoint} is not an address of the peer"))
     }
 
     /// Starts a POST at once if a kept connection leads where it should go.

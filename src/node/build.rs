@@ -279,7 +279,12 @@ fn peer_settings(peer: &PeerSection, dialect: Arc<Dialect>) -> Peer {
         client_name: peer.client_name.clone(),
         strict: peer.durability == config::Durability::Strict,
         max_rate: peer.max_rate,
-        redirects: peer.addresses().map(str::to_owned).collect(),
+        redirects: peer
+            .addresses()
+            .map(str::to_owned)
+            .chain(peer.redirects.iter().cloned())
+            .collect(),
+        found_by_srv: peer.addresses().next().is_none(),
         offers: ServiceSet::ALL,
         wants: ServiceSet::NONE,
         profiles: match peer.profiles {
@@ -450,6 +455,7 @@ fn links(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Vec<Link
         links.push(LinkSettings {
             peer: peer.domain.clone(),
             urls: peer.addresses().map(str::to_owned).collect(),
+            redirects: peer.redirects.clone(),
             allow_plain: peer.allow_plain,
             tls,
             server_name: peer.server_name.clone(),

@@ -59,3 +59,25 @@ pub fn random() -> Random {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wall_clock_that_is_wrong_or_jumps_moves_no_deadline() {
+        // The wall clock is read at the start only. Whatever it said then, what comes in
+        // a minute comes in a steady minute.
+        let steady = Instant::now();
+        for wall in [0, 1_000_000_000_000, 9_000_000_000_000] {
+            let clock = Clock { wall, steady };
+            let before = clock.now();
+            assert!(before.0 >= wall && clock.now() >= before);
+            let deadline = Time(wall).plus_seconds(60);
+            let expected = tokio::time::Instant::from(steady) + std::time::Duration::from_secs(60);
+            assert_eq!(clock.instant(deadline), expected);
+            // What is over is due at once, not before the start.
+            assert_eq!(clock.instant(Time(0)), steady.into());
+        }
+    }
+}

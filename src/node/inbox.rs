@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::core::{Answer, Core, Turn};
+use super::fair;
 use crate::home::{ClientKey, Command, Event};
 use crate::sap::{Facts, Posted, Time, Trace, Verdict};
 use crate::ssp::Message;
@@ -38,6 +39,19 @@ pub(super) enum Input {
     ClientClose(ClientKey),
     /// Anything else that wants a look at the core.
     Ask(Question),
+}
+
+impl Input {
+    /// The domain that a message of a session claims.
+    pub(super) fn session_domain(&self) -> Option<&str> {
+        match self {
+            Self::Message { message, .. } => match message.as_ref() {
+                Message::Session(session) => Some(fair::domain(&session.session)),
+                Message::Setup(_) => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 /// Runs on the owner. What it does is committed like any other input.

@@ -15,6 +15,7 @@
 pub mod build;
 pub mod clock;
 pub mod core;
+mod fair;
 pub mod inbox;
 mod links;
 pub mod metrics;

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
 use super::core::{Core, Turn};
+use super::fair::take_turns;
 use super::inbox::Input;
 use super::releaser::{BUSY, Back, Batch, Release, Taken};
 use crate::sap::{Time, Verdict};
@@ -92,6 +93,7 @@ impl Owner {
                 }
                 None => {}
             }
+            take_turns(&mut inputs, Input::session_domain);
             for input in inputs.drain(..) {
                 self.take(input, now, &mut batch).await;
             }

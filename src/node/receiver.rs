@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::fair::{Shares, whose};
 use super::inbox::Input;
 use super::inbox::NodeHandle;
+use super::run::INBOX;
 use crate::http::server::{Inbound, Receiver, Verdict as HttpVerdict};
 use crate::sap::{Count, Facts, Settings, Verdict};
 use crate::ssp::envelope;
@@ -18,7 +20,11 @@ pub(super) struct NodeReceiver {
     pub(super) handle: NodeHandle,
     pub(super) limits: Limits,
     pub(super) settings: Arc<std::sync::RwLock<Arc<Settings>>>,
+    pub(super) shares: Arc<Shares>,
 }
+
+/// Messages of one peer that may wait for the owner: a quarter of its inbox.
+const SHARE: usize = INBOX / 4;
 
 impl NodeReceiver {
     fn settings(&self) -> Arc<Settings> {
@@ -70,6 +76,11 @@ impl Receiver for NodeReceiver {
                     (false, false) => HttpVerdict::Malformed,
                 };
             }
+        };
+        let Some(_share) = self.shares.take(whose(&message, &settings), SHARE) else {
+            return HttpVerdict::Busy {
+                retry_after: Some(std::time::Duration::from_secs(1)),
+            };
         };
         let strict = strict(&message, &settings);
         let facts = Facts {

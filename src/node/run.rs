@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -22,14 +23,19 @@ use crate::gateway::Gateway;
 use crate::home::Home;
 use crate::http::link::{self, PostOutcome};
 use crate::http::server;
-use crate::sap::{Posted, Sap, Settings};
+use crate::sap::{PeerView, Posted, Sap, Settings};
 use crate::store::{self, Store, StoreError, load_all};
 use crate::xmpp::link as xmpp_link;
 
 /// Inputs that may wait for the owner.
-const INBOX: usize = 4096;
+pub(super) const INBOX: usize = 4096;
 /// Batches that may wait for their commit.
 const RELEASES: usize = 8;
+/// For a logout at the end; the SAP gives up a little earlier.
+const FAREWELL: Duration = Duration::from_millis(2_500);
+/// What peers are told then.
+const REASON: &str = "the server stops";
+
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -115,6 +121,7 @@ impl Node {
             handle: handle.clone(),
             limits: plan.limits,
             settings: settings.clone(),
+            shares: Arc::default(),
         };
         tracker.spawn(server.run(Arc::new(receiver), soft.clone(), hard.clone()));
 
@@ -192,26 +199,43 @@ impl Node {
         self.local_addr
     }
 
-    /// Stops accepting and gives what is under way until `grace` has passed; then
-    /// stops everything. All that was acknowledged is on disk either way.
-    pub async fn stop(self, grace: std::time::Duration) {
+    /// Takes nothing new, gives what is under way until `grace` has passed, logs out
+    /// from the peers that understand it, and stops everything. With a `grace` of zero
+    /// at once: then sessions stay as they are. All that was acknowledged is on disk
+    /// either way.
+    pub async fn stop(self, grace: Duration) {
+        if !grace.is_zero() {
+            let _ = self.handle.ask(|core, _, _| core.sap.drain()).await;
+            // A peer that does not answer anyway is not waited for.
+            self.until(grace, |core| {
+                let peers = core.sap.peer_views();
+                let done = |p: &PeerView| p.posting == 0 || p.last_error.is_some();
+                peers.iter().all(done)
+            })
+            .await;
+            let leave = |core: &mut Core, now, _: &mut _| core.sap.log_out_everywhere(REASON, now);
+            let _ = self.handle.ask(leave).await;
+            self.until(FAREWELL, |core| !core.sap.is_leaving()).await;
+        }
         self.soft.cancel();
-        let drained = async {
-            loop {
-                let idle = self
-                    .handle
-                    .ask(|core, _, _| core.sap.peer_views().iter().all(|peer| peer.posting == 0))
-                    .await;
-                if idle.unwrap_or(true) {
-                    break;
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        self.hard.cancel();
+        let _ = tokio::time::timeout(Duration::from_secs(5), self.tracker.wait()).await;
+        let _ = self.owner.await;
+    }
+
+    /// Waits until the core is as wanted, or the time is over.
+    async fn until(&self, limit: Duration, wanted: fn(&Core) -> bool) {
+        let reached = async {
+            while !self
+                .handle
+                .ask(move |core, _, _| wanted(core))
+                .await
+                .unwrap_or(true)
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        let _ = tokio::time::timeout(grace, drained).await;
-        self.hard.cancel();
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(5), self.tracker.wait()).await;
-        let _ = self.owner.await;
+        let _ = tokio::time::timeout(limit, reached).await;
     }
 
     /// Resolves when the owner has ended by itself: a defect or a store that

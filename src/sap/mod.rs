@@ -12,11 +12,14 @@
 //! elements, [`Sap::posted`] the fate of a POST, [`Sap::timeout`] the time; each
 //! leaves its [`Effect`]s to be drained by [`Sap::next_effect`].
 
+mod again;
 pub mod dialect;
 pub mod effect;
 pub mod element;
+mod ending;
 mod express;
 mod handshake;
+mod hop;
 mod members;
 mod message_ids;
 pub mod outbox;
@@ -25,6 +28,7 @@ mod posting;
 pub mod profile;
 pub mod random;
 mod receive;
+mod redirect;
 mod report;
 mod request;
 mod requestor;
@@ -39,15 +43,19 @@ mod tests;
 mod timers;
 pub mod transaction;
 mod understood;
+mod upkeep;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
+
+use crate::store::Write;
 
 pub use dialect::Dialect;
 pub use effect::{Count, Direction, Effect, Post, Posted, Trace};
 pub use element::{
     Act, Degraded, Delivered, Element, Outcome, RequestId, ServiceElement, Time, Token,
 };
+pub use ending::LoggedOut;
 pub use peer::{PeerView, SessionView};
 pub use random::Random;
 pub use receive::{Facts, Verdict};
@@ -80,6 +88,10 @@ pub struct Sap {
     answered: VecDeque<u64>,
     message_ids: message_ids::MessageIds,
     services: service::ServiceTable,
+    /// Messages that peers have taken and not yet answered.
+    kept: again::Kept,
+    /// The node is about to stop: nothing new is taken, nobody is logged in to.
+    closing: bool,
     profiles: profile::Profiles,
     standing: standing::Standing,
     probes: service::Probes,
@@ -118,6 +130,8 @@ impl Sap {
             answered: VecDeque::new(),
             message_ids: message_ids::MessageIds::default(),
             services: service::ServiceTable::default(),
+            kept: again::Kept::default(),
+            closing: false,
             profiles: profile::Profiles::default(),
             standing: standing::Standing::default(),
             probes: service::Probes::default(),
@@ -160,6 +174,11 @@ impl Sap {
                 .or_insert_with(|| PeerState::new(peer))
                 .outbox
                 .restore(number(seq)?, item);
+        } else if let Some(peer) = key.strip_prefix(ending::COME_BACK) {
+            if let Some(state) = self.peers.get_mut(peer) {
+                state.wanted = true;
+            }
+            self.effects.push_back(Effect::Write(Write::delete(key)));
         } else if let Some(rest) = key.strip_prefix(service::table::PREFIX) {
             let agreement = serde_json::from_slice(value).map_err(bad)?;
             self.services.restore(rest, agreement)?;
@@ -185,6 +204,7 @@ impl Sap {
 
     /// Goes to work after all records are back.
     pub fn start(&mut self, now: Time) {
+        self.set_right(now);
         let rows: Vec<_> = self
             .table
             .iter()
@@ -214,12 +234,9 @@ impl Sap {
         self.profiles_due(now);
         let domains: Vec<String> = self.peers.keys().cloned().collect();
         for domain in domains {
-            if self
-                .settings
-                .peers
-                .get(&domain)
-                .is_some_and(|peer| peer.connect_always)
-            {
+            let always = self.settings.peers.get(&domain);
+            let always = always.is_some_and(|peer| peer.connect_always);
+            if always || self.peers.get(&domain).is_some_and(|state| state.wanted) {
                 self.want_session(&domain, now);
             }
             if self
@@ -236,6 +253,15 @@ impl Sap {
 
     /// Replaces the settings: peers, policies, dialects, routes.
     pub fn reload(&mut self, settings: Arc<Settings>, now: Time) {
+        let gone: Vec<String> = self
+            .peers
+            .keys()
+            .filter(|domain| !settings.peers.contains_key(*domain))
+            .cloned()
+            .collect();
+        for domain in gone {
+            self.cast_out(&domain, now);
+        }
         self.settings = settings;
         for domain in self.settings.peers.keys() {
             self.peers
@@ -244,9 +270,7 @@ impl Sap {
         }
         let domains: Vec<String> = self.peers.keys().cloned().collect();
         for domain in domains {
-            if !self.settings.peers.contains_key(&domain) {
-                self.drop_sessions(&domain);
-            }
+            self.keep_alive(&domain, now);
             self.services_due(&domain, now);
             self.pump(&domain, now);
         }
@@ -256,6 +280,7 @@ impl Sap {
     /// posts may still be under way.
     pub fn continue_numbers(&mut self, before: &Self) {
         self.last = self.last.max(before.last);
+        self.closing = before.closing;
     }
 
     /// What is to be done next; `None` when all is drained.

@@ -98,6 +98,10 @@ pub struct Outbox {
     flying: BTreeMap<u64, Vec<u64>>,
     /// Items that must be posted alone because a batch with them was refused.
     alone: BTreeSet<u64>,
+    /// Items that are not posted before their time.
+    delayed: BTreeMap<u64, Time>,
+    /// Items under way that are not posted again.
+    forsaken: BTreeSet<u64>,
     /// No post before.
     pub not_before: Time,
     /// Posts that failed in a row.
@@ -121,6 +125,8 @@ impl Outbox {
             next: 1,
             flying: BTreeMap::new(),
             alone: BTreeSet::new(),
+            delayed: BTreeMap::new(),
+            forsaken: BTreeSet::new(),
             not_before: Time::default(),
             failures: 0,
         }
@@ -139,6 +145,16 @@ impl Outbox {
         let write = Write::put(self.key(number), item.to_record());
         self.add(number, item);
         (number, write)
+    }
+
+    /// Holds an item back until `at`. Not known after a restart.
+    pub fn delay(&mut self, number: u64, at: Time) {
+        self.delayed.insert(number, at);
+    }
+
+    /// When the next item may be posted that is held back.
+    pub fn next_delayed(&self, now: Time) -> Option<Time> {
+        self.delayed.values().copied().filter(|at| *at > now).min()
     }
 
     /// Items waiting or under way.
@@ -186,6 +202,10 @@ impl Outbox {
             }
             let conversation = item.conversation.as_deref();
             if conversation.is_some_and(|conversation| busy.contains(conversation)) {
+                continue;
+            }
+            if self.delayed.get(number).is_some_and(|at| *at > now) {
+                busy.extend(conversation);
                 continue;
             }
             let alone = self.alone.contains(number);
@@ -238,11 +258,25 @@ impl Outbox {
         self.take(&numbers)
     }
 
-    /// A post failed for a reason that may pass: its items wait until `not_before`.
-    pub fn failed(&mut self, post: u64, not_before: Time) {
-        self.flying.remove(&post);
+    /// A post failed for a reason that may pass: its items wait until `not_before`,
+    /// except those that nobody waits for.
+    pub fn failed(&mut self, post: u64, not_before: Time) -> Vec<Write> {
+        let mut numbers = self.flying.remove(&post).unwrap_or_default();
         self.failures = self.failures.saturating_add(1);
         self.not_before = self.not_before.max(not_before);
+        numbers.retain(|number| self.forsaken.contains(number));
+        self.take(&numbers).1
+    }
+
+    /// Nobody waits for a request any more: it leaves at once, or when its post has
+    /// failed.
+    pub fn forsake(&mut self, id: &str) -> Option<Write> {
+        if let Some((_, write)) = self.withdraw(id) {
+            return Some(write);
+        }
+        let number = self.find(id)?;
+        self.forsaken.insert(number);
+        None
     }
 
     /// Takes a request back that was not posted yet; `None` if it is under way or gone.
@@ -298,6 +332,8 @@ impl Outbox {
     fn forget(&mut self, number: u64) -> Option<Item> {
         let item = self.items.remove(&number)?;
         self.alone.remove(&number);
+        self.delayed.remove(&number);
+        self.forsaken.remove(&number);
         self.expiries.remove(&(item.expires, number));
         if item.mode == Mode::Request {
             self.by_id.remove(&item.id);
@@ -421,6 +457,34 @@ mod tests {
                 .is_empty()
         );
         assert!(outbox.withdraw("1").is_some());
+    }
+
+    #[test]
+    fn what_is_held_back_holds_its_conversation_back() {
+        let mut outbox = Outbox::new("p");
+        outbox.delay(1, Time(500));
+        for (id, conversation) in [("1", "a>b"), ("2", "c>d"), ("3", "a>b")] {
+            outbox.push(item(id, conversation));
+        }
+        let batch = |at| outbox.batch(&Dialect::default(), 64, 10_000, Time(at));
+        assert_eq!(ids(&outbox, &batch(499)), ["2"]);
+        assert_eq!(outbox.next_delayed(Time(499)), Some(Time(500)));
+        assert_eq!(ids(&outbox, &batch(500)), ["1", "2", "3"]);
+        assert_eq!(outbox.next_delayed(Time(500)), None);
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_not_posted_again() {
+        let mut outbox = Outbox::new("p");
+        for id in ["1", "2", "3"] {
+            outbox.push(item(id, "a>b"));
+        }
+        outbox.fly(9, vec![1, 2]);
+        assert!(outbox.forsake("3").is_some(), "it was not under way");
+        assert!(outbox.forsake("1").is_none());
+        assert_eq!(outbox.failed(9, Time(0)).len(), 1);
+        let batch = outbox.batch(&Dialect::default(), 64, 10_000, Time(0));
+        assert_eq!(ids(&outbox, &batch), ["2"]);
     }
 
     #[test]

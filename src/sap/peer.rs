@@ -2,10 +2,16 @@
 
 use serde::Serialize;
 
+use super::Sap;
+use std::collections::VecDeque;
+
 use super::element::Time;
+use super::ending::Leaving;
+use super::handshake::Role;
 use super::outbox::Outbox;
+use super::redirect::Redirect;
 use super::session::{Initiator, Responder, SessionRecord};
-use super::{Effect, Sap};
+use super::upkeep::KeepAlive;
 
 /// A session and whether it may be used for sending: not before the peer has
 /// acknowledged the step that tells it our session id.
@@ -13,6 +19,10 @@ use super::{Effect, Sap};
 pub(super) struct Session {
     pub(super) record: SessionRecord,
     pub(super) ready: bool,
+    /// Our `LogoutRequest` that waits for its answer: it is not used any more.
+    pub(super) logout: Option<String>,
+    /// Our `KeepAliveRequest` that waits for its answer.
+    pub(super) keep_alive: Option<KeepAlive>,
 }
 
 impl Session {
@@ -46,9 +56,14 @@ pub(super) struct PeerState {
     pub(super) login_not_before: Time,
     /// A session is to come about even with an empty queue.
     pub(super) wanted: bool,
-    /// Where the peer redirected our next handshake, and how often in a row.
-    pub(super) redirect: Option<String>,
+    /// Where the peer redirected our next handshake, and further addresses of the list.
+    pub(super) redirect: Option<Redirect>,
+    pub(super) further: VecDeque<Redirect>,
+    /// Redirects in a row, and the last one.
     pub(super) redirects: u32,
+    pub(super) last_redirect: Time,
+    /// We log out.
+    pub(super) leaving: Option<Leaving>,
     /// Connections closed without an answer in a row.
     pub(super) closed: u32,
     /// Last reset of a lost session.
@@ -100,6 +115,8 @@ pub struct SessionView {
     pub last_out: Time,
     /// Milliseconds.
     pub ttl: u64,
+    /// Whether we opened it, or the peer.
+    pub opened_by_us: bool,
 }
 
 impl PeerState {
@@ -114,7 +131,10 @@ impl PeerState {
             login_not_before: Time::default(),
             wanted: false,
             redirect: None,
+            further: VecDeque::new(),
             redirects: 0,
+            last_redirect: Time::default(),
+            leaving: None,
             closed: 0,
             last_reset: None,
             last_counter: None,
@@ -144,14 +164,38 @@ impl PeerState {
     }
 
     pub(super) fn add_session(&mut self, record: SessionRecord, ready: bool) {
-        self.sessions.push(Session { record, ready });
+        self.sessions.push(Session {
+            record,
+            ready,
+            logout: None,
+            keep_alive: None,
+        });
         self.sessions
             .sort_by_key(|session| session.record.established);
     }
 
     /// The session to send on: the most recently established one.
     pub(super) fn ready_session(&self) -> Option<&Session> {
-        self.sessions.iter().rev().find(|session| session.ready)
+        self.sessions
+            .iter()
+            .rev()
+            .find(|session| session.ready && session.logout.is_none())
+    }
+
+    /// Takes a handshake out. Whether there was one; and the session that came of it
+    /// and cannot be used, because the peer never acknowledged its id and has not used
+    /// it in the meantime.
+    pub(super) fn abandon(&mut self, role: &Role) -> (bool, Option<String>) {
+        let Role::Responder(id) = role else {
+            return (self.initiator.take().is_some(), None);
+        };
+        let Some(at) = self.responders.iter().position(|r| r.id == *id) else {
+            return (false, None);
+        };
+        let responder = self.responders.remove(at);
+        let session = responder.session().and_then(|own| self.session_mut(own));
+        let unusable = session.filter(|session| !session.ready);
+        (true, unusable.map(|session| session.record.own_id.clone()))
     }
 
     pub(super) fn session_mut(&mut self, own_id: &str) -> Option<&mut Session> {
@@ -201,70 +245,8 @@ impl Sap {
                 last_in: session.record.last_in,
                 last_out: session.record.last_out,
                 ttl: session.record.ttl,
+                opened_by_us: session.record.opened_by_us,
             })
             .collect()
-    }
-
-    /// Ends one session, or all of a peer, on this side.
-    pub fn drop_sessions(&mut self, domain: &str) -> usize {
-        let Some(state) = self.peers.get_mut(domain) else {
-            return 0;
-        };
-        let dropped = std::mem::take(&mut state.sessions);
-        self.write(dropped.iter().map(|session| session.record.delete()));
-        if !dropped.is_empty() {
-            self.effect(Effect::PeerState(domain.to_owned(), false));
-        }
-        dropped.len()
-    }
-
-    pub(super) fn drop_session(&mut self, domain: &str, own_id: &str) {
-        let Some(state) = self.peers.get_mut(domain) else {
-            return;
-        };
-        let Some(at) = state
-            .sessions
-            .iter()
-            .position(|session| session.record.own_id == own_id)
-        else {
-            return;
-        };
-        let session = state.sessions.remove(at);
-        let none_left = state.ready_session().is_none();
-        if none_left {
-            let settings = self.settings.peers.get(domain);
-            state.wanted |= settings.is_some_and(|peer| peer.connect_always);
-        }
-        self.effect(Effect::Write(session.record.delete()));
-        if none_left {
-            self.effect(Effect::PeerState(domain.to_owned(), false));
-        }
-    }
-
-    pub(super) fn expire_sessions(&mut self, domain: &str, now: Time) {
-        if !self
-            .settings
-            .peers
-            .get(domain)
-            .is_some_and(|peer| peer.dialect.sessions_expire)
-        {
-            return;
-        }
-        let ended: Vec<String> = self.peers.get(domain).map_or_else(Vec::new, |state| {
-            state
-                .sessions
-                .iter()
-                .filter(|s| s.ends_at() <= now)
-                .map(|s| s.record.own_id.clone())
-                .collect()
-        });
-        for own_id in ended {
-            tracing::info!(
-                ssp.peer = domain,
-                ssp.session = own_id,
-                "session was idle for its time to live and ends"
-            );
-            self.drop_session(domain, &own_id);
-        }
     }
 }

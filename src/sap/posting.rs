@@ -9,7 +9,7 @@ use super::timers::Timer;
 use super::{Count, Dialect, Direction, Effect, Post, Posted, Sap, Trace};
 use crate::ssp::envelope::print_styled_setup;
 use crate::ssp::xml::Writer;
-use crate::ssp::{Code, Mode};
+use crate::ssp::{Code, Mode, Primitive};
 
 /// A post under way.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub(super) enum Flight {
         /// Our id of the session used.
         session: String,
     },
+    /// Our `LogoutRequest`.
+    Goodbye { peer: String, session: String },
     /// Something whose fate is of no interest.
     Once,
 }
@@ -37,6 +39,8 @@ pub(super) struct PendingStep {
 
 /// No retry of a post waits longer: milliseconds; our choice.
 const LONGEST_WAIT: u64 = 60_000;
+/// Unless the peer has asked for it, and then no longer than this; our choice.
+const LONGEST_ASKED: u64 = 3_600_000;
 
 impl Sap {
     /// Posts a step when its time has come.
@@ -54,10 +58,7 @@ impl Sap {
         let raw = step.primitive.to_xml(Some(peer.dialect.style()));
         let (style, namespace) = (peer.dialect.style(), &peer.dialect.namespace);
         let body = print_styled_setup(style, namespace, step.mode, &step.id, &raw);
-        let redirect = self
-            .peers
-            .get(&pending.peer)
-            .and_then(|state| state.redirect.clone());
+        let url = self.elsewhere(&pending.peer, &pending.role, now);
         let number = self.next_number();
         let post = Post {
             peer: pending.peer.clone(),
@@ -66,7 +67,7 @@ impl Sap {
             session: None,
             // The binding carries the id on steps 1 and 2 only.
             transaction: (step.number <= 2).then(|| step.id.clone()),
-            url: redirect,
+            url,
             transactions: 1,
         };
         tracing::debug!(
@@ -90,14 +91,22 @@ impl Sap {
         }
     }
 
-    /// Posts a setup message outside any handshake; never repeated.
-    pub(super) fn post_once(&mut self, domain: &str, step: &Step) {
+    /// Where the steps of a handshake go, if not to the peer's usual address.
+    fn elsewhere(&self, domain: &str, role: &Role, now: Time) -> Option<String> {
+        let redirect = self.peers.get(domain)?.redirect.as_ref();
+        let redirect = redirect.filter(|to| *role == Role::Initiator && to.counts(now));
+        redirect.map(|to| to.url.clone())
+    }
+
+    /// Posts a setup message that is never repeated.
+    pub(super) fn post_once(&mut self, domain: &str, role: &Role, step: &Step, now: Time) {
         let Some(peer) = self.peer_settings(domain) else {
             return;
         };
         let raw = step.primitive.to_xml(Some(peer.dialect.style()));
         let (style, namespace) = (peer.dialect.style(), &peer.dialect.namespace);
         let body = print_styled_setup(style, namespace, step.mode, &step.id, &raw);
+        let url = self.elsewhere(domain, role, now);
         let number = self.next_number();
         self.flights.insert(number, Flight::Once);
         self.effect(Effect::Post(Post {
@@ -106,9 +115,66 @@ impl Sap {
             body: body.into(),
             session: None,
             transaction: None,
-            url: None,
+            url,
             transactions: 1,
         }));
+    }
+
+    /// Posts one transaction in exactly this session, past the outbox; never repeated.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are what a post consists of"
+    )]
+    pub(super) fn post_in_session(
+        &mut self,
+        peer: &super::Peer,
+        session: &str,
+        mode: Mode,
+        id: &str,
+        primitive: &Primitive,
+        flight: Flight,
+        now: Time,
+    ) {
+        let item = Item {
+            mode,
+            id: id.to_owned(),
+            name: primitive.name().to_owned(),
+            raw: primitive.to_xml(Some(peer.dialect.style())),
+            conversation: None,
+            expires: now,
+            message: None,
+            via: None,
+        };
+        let body = print_batch(&peer.dialect, session, &[&item]);
+        let state = self.peers.get_mut(&peer.domain);
+        let known = state.and_then(|state| state.session_mut(session));
+        let url = known.and_then(|known| known.record.address(now).map(str::to_owned));
+        let number = self.next_number();
+        self.flights.insert(number, flight);
+        let trace = sent(&peer.domain, session, &item, now);
+        self.effect(Effect::Trace(Box::new(trace)));
+        self.effect(Effect::Post(Post {
+            peer: peer.domain.clone(),
+            number,
+            body: body.into(),
+            session: Some(session.to_owned()),
+            transaction: (mode == Mode::Request).then(|| id.to_owned()),
+            url,
+            transactions: 1,
+        }));
+    }
+
+    /// As [`Sap::enqueue`], to be posted not before `at`.
+    pub(super) fn enqueue_later(&mut self, domain: &str, item: Item, at: Time, now: Time) {
+        let Some(state) = self.peers.get_mut(domain) else {
+            return;
+        };
+        let expires = item.expires;
+        let (number, write) = state.outbox.push(item);
+        state.outbox.delay(number, at);
+        state.next_expiry = Some(state.next_expiry.map_or(expires, |next| next.min(expires)));
+        self.effect(Effect::Write(write));
+        self.schedule_peer(domain, now);
     }
 
     /// Adds a transaction to a peer's outbox and starts what can start.
@@ -138,6 +204,19 @@ impl Sap {
         let Some(peer) = self.peer_settings(domain) else {
             return;
         };
+        // What has expired is not posted.
+        self.expire_queue(domain, now);
+        let leaving = self.peers.get_mut(domain).and_then(|p| p.leaving.as_mut());
+        let flushed = leaving.map(|leaving| std::mem::replace(&mut leaving.flushed, true));
+        if flushed != Some(true) {
+            self.post_batches(&peer, domain, now);
+        }
+        if flushed.is_some() {
+            self.say_goodbye(domain, now);
+        }
+    }
+
+    fn post_batches(&mut self, peer: &super::Peer, domain: &str, now: Time) {
         loop {
             let Some(state) = self.peers.get_mut(domain) else {
                 return;
@@ -148,10 +227,11 @@ impl Sap {
                 }
                 return;
             }
-            let Some(session) = state
-                .ready_session()
-                .map(|session| session.record.own_id.clone())
-            else {
+            let session = state.ready_session().map(|session| {
+                let url = session.record.address(now).map(str::to_owned);
+                (session.record.own_id.clone(), url)
+            });
+            let Some((session, url)) = session else {
                 return self.connect(domain, now);
             };
             let (count, bytes) = (self.settings.batch_count, self.settings.batch_bytes);
@@ -194,7 +274,7 @@ impl Sap {
                 body: body.into(),
                 session: Some(session),
                 transaction,
-                url: None,
+                url,
                 transactions,
             }));
         }
@@ -213,6 +293,10 @@ impl Sap {
                 self.pump(&peer, now);
                 self.schedule_peer(&peer, now);
             }
+            Some(Flight::Goodbye { peer, session }) => {
+                let taken = *outcome == Posted::Acknowledged;
+                self.goodbye_posted(&peer, &session, taken, now);
+            }
             Some(Flight::Once) | None => {}
         }
     }
@@ -225,11 +309,14 @@ impl Sap {
         outcome: &Posted,
         now: Time,
     ) {
-        let Some(peer) = self.peer_settings(domain) else {
-            return;
-        };
+        let peer = self.peer_settings(domain);
         let Some(state) = self.peers.get_mut(domain) else {
             return;
+        };
+        let Some(peer) = peer else {
+            // It was taken out of the configuration meanwhile; its queue stays.
+            let writes = state.outbox.failed(number, now);
+            return self.write(writes);
         };
         if *outcome != Posted::Closed {
             state.closed = 0;
@@ -240,13 +327,14 @@ impl Sap {
                 state.last_error = None;
                 self.write(writes);
                 for item in items {
-                    self.item_acknowledged(domain, &item, now);
+                    self.item_acknowledged(domain, item, now);
                 }
             }
             Posted::Refused { status: 403, .. } => {
                 // The peer does not know our session any more.
-                state.outbox.failed(number, now);
+                let writes = state.outbox.failed(number, now);
                 state.outbox.failures = 0;
+                self.write(writes);
                 tracing::warn!(
                     ssp.peer = domain,
                     ssp.session = session,
@@ -324,7 +412,7 @@ impl Sap {
             .dialect
             .retry_step
             .saturating_mul(u64::from(state.outbox.failures) + 1);
-        let wait = after.unwrap_or(step).min(LONGEST_WAIT) + jitter;
+        let wait = after.map_or(step.min(LONGEST_WAIT), |after| after.min(LONGEST_ASKED)) + jitter;
         if state.outbox.failures == 0 {
             tracing::warn!(
                 ssp.peer = domain,
@@ -339,12 +427,13 @@ impl Sap {
             );
         }
         state.last_error = Some(why.to_owned());
-        state.outbox.failed(number, now.plus_millis(wait));
+        let writes = state.outbox.failed(number, now.plus_millis(wait));
+        self.write(writes);
         self.count(Count::Retried);
     }
 
     /// The peer has taken an item over.
-    fn item_acknowledged(&mut self, domain: &str, item: &Item, now: Time) {
+    fn item_acknowledged(&mut self, domain: &str, item: Item, now: Time) {
         self.count(Count::Sent);
         if item.name == "SendMessageRequest" {
             self.count(Count::Ended(Outcome::Relayed));
@@ -352,6 +441,7 @@ impl Sap {
         if item.mode == Mode::Request {
             self.request_acknowledged(domain, &item.id, now);
         }
+        self.keep_until_answered(domain, item);
     }
 
     /// An item will never reach the peer.

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::element::Time;
+use super::ending::AWAY;
 use super::{Count, Direction, Effect, Peer, Sap, Trace};
 use crate::ssp::envelope::{Session, Transaction};
-use crate::ssp::{Message, Mode};
+use crate::ssp::{Code, Message, Mode};
 
 /// Recipients told in a trace, at most.
 const TRACED: usize = 8;
@@ -82,6 +83,9 @@ impl Sap {
             );
             return Verdict::Malformed;
         }
+        if self.is_too_late(&message.transactions) {
+            return Verdict::Busy(Some(AWAY));
+        }
         let requests = message
             .transactions
             .iter()
@@ -98,6 +102,7 @@ impl Sap {
             && !state.within_rate(requests, rate, now)
         {
             tracing::debug!(ssp.peer = peer.domain, "the peer sends faster than it may");
+            self.count_refusal(Code::UNAVAILABLE.0);
             return Verdict::Busy(Some(1_000));
         }
         if let Some(session) = self
@@ -172,13 +177,7 @@ impl Sap {
         if let Some((domain, own_id)) = found {
             // The peer uses the session: whatever became of our last step's
             // acknowledgement, it has our id.
-            if let Some(session) = self
-                .peers
-                .get_mut(&domain)
-                .and_then(|state| state.session_mut(&own_id))
-            {
-                session.ready = true;
-            }
+            self.session_is_used(&domain, &own_id, now);
             return self
                 .peer_settings(&domain)
                 .map(|peer| (peer, own_id))
@@ -215,6 +214,18 @@ impl Sap {
             self.reset_lost_session(&peer.domain, id, now);
         }
         Err(Verdict::Forbidden)
+    }
+
+    fn session_is_used(&mut self, domain: &str, own_id: &str, now: Time) {
+        let Some(state) = self.peers.get_mut(domain) else {
+            return;
+        };
+        let was_up = state.ready_session().is_some();
+        let session = state.session_mut(own_id);
+        if let Some(session) = session.filter(|session| !session.ready) {
+            session.ready = true;
+            self.session_ready(domain, was_up, now);
+        }
     }
 
     fn trace_in(

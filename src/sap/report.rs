@@ -2,10 +2,14 @@
 //! under which transaction id, and that its id was used (quirk D-2; deployed-server,
 //! section 9, advice 7 and 8).
 
-use super::Sap;
+use super::element::{Element, Time};
 use super::transaction::{Origin, Place, Record};
-use crate::ssp::envelope::Transaction;
-use crate::ssp::{Address, Primitive};
+use super::{Sap, split};
+use crate::ssp::common::{MessageInfo, MetaInfo, Recipient, Sender, User};
+use crate::ssp::datetime::DateTime;
+use crate::ssp::envelope::{Transaction, decode_fragment};
+use crate::ssp::primitive::message::{DeliveryResult, DeliveryStatusReport};
+use crate::ssp::{Address, Code, Primitive};
 
 impl Sap {
     /// The sender, if he wants to hear what becomes of the message.
@@ -65,6 +69,63 @@ impl Sap {
                 }
             }
         }
+    }
+
+    /// The result of a message whose requestor was told 202 already: a failure
+    /// becomes a delivery report, if one was asked for. That somebody further on has
+    /// no answer is none: he may have delivered it, and then there is a report of that.
+    pub(super) fn report_late(&mut self, number: u64, raw: &str, now: Time) {
+        let Some(record) = self.table.get(number) else {
+            return;
+        };
+        let Ok(answer) = decode_fragment(raw.as_bytes()) else {
+            return;
+        };
+        let Some(status) = split::status_of(&answer)
+            .filter(|status| ![Code::OK, Code(202), Code::TIMEOUT].contains(&status.code))
+        else {
+            return;
+        };
+        tracing::info!(
+            ssp.transaction = number,
+            code = status.code.0,
+            "a message taken over earlier has failed"
+        );
+        let (Some(sender), Some(message)) = (&record.report_to, &record.message) else {
+            return;
+        };
+        let Some(recipient) = record
+            .parts
+            .iter()
+            .flat_map(|part| &part.targets)
+            .next()
+            .cloned()
+        else {
+            return;
+        };
+        let info = MessageInfo {
+            message_id: Some(message.clone()),
+            uri: None,
+            content_type: None,
+            content_name: None,
+            content_size: None,
+            validity: None,
+            recipients: vec![Recipient::User(User::new(sender.clone()))],
+            recipient_display: None,
+            sender: Some(Sender::user(User::new(recipient))),
+            date_time: Some(DateTime::from_millis(record.received.0)),
+        };
+        let report = DeliveryStatusReport {
+            meta: Some(MetaInfo::of_server(&self.settings.domain)),
+            result: DeliveryResult {
+                status: status.clone(),
+            },
+            time: Some(DateTime::from_millis(now.0)),
+            info,
+        };
+        let expires = now.plus_millis(self.settings.default_validity);
+        // The element named does not matter: a notice is not answered.
+        self.request(Element::Home, super::Token(0), &report.into(), expires, now);
     }
 }
 

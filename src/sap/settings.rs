@@ -95,8 +95,10 @@ pub struct Peer {
     pub strict: bool,
     /// Requests a second it may send; more are answered 503.
     pub max_rate: Option<u32>,
-    /// URLs to which it may redirect us.
+    /// URLs or hosts to whose hosts it may redirect us (6.8).
     pub redirects: Vec<String>,
+    /// Its addresses come from SRV records: the link compares redirects with them.
+    pub found_by_srv: bool,
     /// What it may use here, unless an agreement says less (11.3).
     pub offers: ServiceSet,
     /// What we negotiate to use there; nothing: no negotiation.
@@ -140,6 +142,7 @@ impl Peer {
             strict: true,
             max_rate: None,
             redirects: Vec::new(),
+            found_by_srv: false,
             offers: ServiceSet::ALL,
             wants: ServiceSet::NONE,
             profiles: Access::None,

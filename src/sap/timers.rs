@@ -78,6 +78,7 @@ impl Sap {
         if let Some(state) = self.peers.get_mut(domain) {
             state.scheduled = None;
         }
+        self.expire_leaving(domain, now);
         self.expire_handshakes(domain, now);
         self.expire_queue(domain, now);
         self.expire_sessions(domain, now);
@@ -113,14 +114,18 @@ impl Sap {
             at(expiry);
         }
         if let Some(dialect) = dialect {
-            for session in &state.sessions {
-                if dialect.keep_alive {
-                    at(session.keep_alive_at());
-                }
-                if dialect.sessions_expire {
-                    at(session.ends_at());
-                }
+            if let Some(session) = state.ready_session().filter(|_| dialect.keep_alive) {
+                at(session.keep_alive_at());
             }
+            for session in state.sessions.iter().filter(|_| dialect.sessions_expire) {
+                at(session.ends_at());
+            }
+        }
+        if let Some(leaving) = &state.leaving {
+            at(leaving.until);
+        }
+        if let Some(delayed) = state.outbox.next_delayed(now) {
+            at(delayed);
         }
         let Some(time) = next.map(|time| time.max(now.plus_millis(1))) else {
             return;
@@ -134,7 +139,7 @@ impl Sap {
         }
     }
 
-    fn expire_queue(&mut self, domain: &str, now: Time) {
+    pub(super) fn expire_queue(&mut self, domain: &str, now: Time) {
         let Some(state) = self.peers.get_mut(domain) else {
             return;
         };

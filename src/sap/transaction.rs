@@ -190,6 +190,26 @@ impl Table {
         self.update(number, |record| record.state = State::Answered(answer))
     }
 
+    /// A part goes out again under another id.
+    pub fn move_part(&mut self, number: u64, from: &Place, to: Place) -> Option<Write> {
+        let record = self.records.get_mut(&number)?;
+        let part = record.parts.iter_mut().find(|part| part.place == *from)?;
+        part.place = to.clone();
+        part.acknowledged = None;
+        self.by_place.remove(from);
+        self.by_place.insert(to, number);
+        Some(Write::put_json(key(number), record))
+    }
+
+    /// After a restart with a clock that was put back: no record is of the future.
+    pub fn set_right(&mut self, now: Time) {
+        for record in self.records.values_mut() {
+            let ahead = record.received.since(now);
+            record.received = Time(record.received.0 - ahead);
+            record.expires = Time(record.expires.0.saturating_sub(ahead));
+        }
+    }
+
     /// Notes that a peer has acknowledged a part.
     pub fn acknowledged(&mut self, number: u64, place: &Place, now: Time) {
         let parts = self

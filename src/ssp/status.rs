@@ -85,6 +85,8 @@ codes! {
     FORCED_LOGOUT = 601;
     /// Session unknown.
     INVALID_SESSION = 604;
+    /// A new value that is not accepted; the old one stays.
+    NOT_ACCEPTED = 605;
     /// Group does not exist.
     NO_GROUP = 800;
     /// Group is not joined.

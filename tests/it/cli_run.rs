@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::cli_node::{Node, json as ask, output, said, with_input, wvgate};
+use crate::support::cluster::Cluster;
 
 #[test]
 fn two_users_talk() {
@@ -337,4 +338,51 @@ fn what_happens_can_be_followed() {
     });
     trace.kill().unwrap();
     trace.wait().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_are_listed_and_ended_and_a_stopping_node_logs_out() {
+    let mut cluster = Cluster::new(&["b.test"]);
+    let peer = |domain: &str, url: &str| {
+        format!("[[peer]]\ndomain = \"{domain}\"\nurl = \"{url}\"\nallow_plain = true\n")
+    };
+    let url = format!("http://127.0.0.1:{}/", cluster.ports["b.test"]);
+    let mut node = Node::start_with(&peer("b.test", &url));
+    let bound = node.bound.iter().find(|line| line.starts_with("SSP"));
+    let bound = bound.unwrap().split_whitespace().last().unwrap().to_owned();
+    cluster.start("b.test", &peer("village.test", &bound)).await;
+    let there = cluster.node("b.test").handle().clone();
+    let there = || there.ask(|core, _, _| core.sap.session_views().len());
+
+    let up = || {
+        said(&node.config, &["peer", "connect", "b.test"]);
+        for _ in 0..1_000 {
+            let rows = ask(&node.config, &["sessions", "--format", "json"]);
+            if let Some(row) = rows.as_array().unwrap().first() {
+                return row.clone();
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        panic!("no session comes up")
+    };
+    let row = up();
+    assert_eq!(
+        (&row["peer"], &row["opened_by_us"]),
+        (&"b.test".into(), &true.into())
+    );
+    assert!(row["idle"].is_u64() && row["ends_in"].is_u64(), "{row}");
+    let table = said(&node.config, &["sessions"]);
+    assert!(
+        table.contains("OPENED BY") && table.contains("  us  "),
+        "{table}"
+    );
+    let logout = ["peer", "logout", "b.test", "--reason", "a test"];
+    let ended = said(&node.config, &logout);
+    assert_eq!(ended, "b.test: 1 sessions ended, the peer was told\n");
+    assert_eq!(there().await.unwrap(), 0);
+
+    up();
+    node.signal("TERM");
+    assert_eq!(node.wait(), Some(0));
+    assert_eq!(there().await.unwrap(), 0);
 }

@@ -32,7 +32,10 @@ fn between() -> Alone {
             peer_id: format!("101@{peer}"),
             established: Time(1),
             ttl: 86_400_000_000,
+            opened_by_us: false,
+            own_ttl: 0,
             url: None,
+            url_until: None,
             last_in: alone.now,
             last_out: alone.now,
         };

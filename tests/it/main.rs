@@ -32,6 +32,7 @@ mod quirks;
 mod relay_all;
 mod services;
 mod services_upkeep;
+mod session_rules;
 mod spine;
 mod support;
 mod xmpp_link;

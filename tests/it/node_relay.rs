@@ -152,3 +152,36 @@ async fn messages_survive_a_relay_that_is_away_for_a_while() {
     }
     assert_eq!(texts, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
 }
+
+async fn sessions(cluster: &Cluster, domain: &str) -> usize {
+    let handle = cluster.node(domain).handle();
+    let look = handle.ask(|core, _, _| core.sap.session_views().len());
+    look.await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_that_is_stopped_logs_out_and_is_logged_in_to_afresh() {
+    let mut cluster = chain().await;
+    let alice = login(&cluster, "alice", "a.test").await;
+    let mut bob = login(&cluster, "bob", "b.test").await;
+    for n in ["0", "1"] {
+        let command = message("wv:bob@b.test", n, &format!("m{n}"));
+        alice.command(command).await.unwrap();
+        let text = until(&mut bob, |event| match event {
+            Event::Message { text, .. } => Some(text.clone()),
+            _ => None,
+        });
+        assert_eq!(text.await, n);
+        if n == "0" {
+            let relay = cluster.nodes.remove("r.test").unwrap();
+            relay.stop(Duration::from_secs(10)).await;
+            for domain in ["a.test", "b.test"] {
+                assert_eq!(sessions(&cluster, domain).await, 0, "{domain}");
+            }
+            cluster.start_again("r.test").await;
+        }
+    }
+    for domain in ["a.test", "b.test"] {
+        assert!(sessions(&cluster, domain).await > 0, "{domain}");
+    }
+}

@@ -59,7 +59,10 @@ impl Between {
                 peer_id: format!("{id}@{peer}"),
                 established: Time(if id == "95" { 1 } else { 2 }),
                 ttl: 86_400_000,
+                opened_by_us: false,
+                own_ttl: 0,
                 url: None,
+                url_until: None,
                 last_in: alone.now,
                 last_out: alone.now,
             };

@@ -141,6 +141,7 @@ impl Crowd {
             let link = LinkSettings {
                 peer: "relay.test".to_owned(),
                 urls: vec![url.to_owned()],
+                redirects: Vec::new(),
                 allow_plain: true,
                 tls: Arc::clone(&tls),
                 server_name: None,

@@ -20,6 +20,8 @@ pub struct Initiator {
     pub id: String,
     token: Token,
     state: State,
+    /// What we announce, and the smaller of that and theirs.
+    own_ttl: u64,
     ttl: u64,
     timeout: u64,
     /// When the handshake has failed for lack of progress.
@@ -52,6 +54,7 @@ impl Initiator {
             id: random.hex(8),
             token: token.clone(),
             state: State::TokenSent,
+            own_ttl: ttl,
             ttl,
             timeout,
             deadline: now.plus_millis(timeout),
@@ -142,16 +145,10 @@ impl Initiator {
     /// Step 6, or a refusal at any point.
     pub fn response(&mut self, peer: &Peer, theirs: &LoginResponse, now: Time) -> Progress {
         if !theirs.status.code.is_success() {
-            let redirects = theirs
-                .redirects
-                .iter()
-                .flatten()
-                .map(|r| r.url.clone())
-                .collect();
             return Progress::Failed(
                 Failure::Refused {
                     code: theirs.status.code,
-                    redirects,
+                    redirects: theirs.redirects.clone().unwrap_or_default(),
                 },
                 None,
             );
@@ -168,7 +165,10 @@ impl Initiator {
             peer_id: peer_id.clone(),
             established: now,
             ttl: shorter(self.ttl, theirs.time_to_live),
+            opened_by_us: true,
+            own_ttl: self.own_ttl,
             url: None,
+            url_until: None,
             last_in: now,
             last_out: now,
         };
@@ -196,11 +196,13 @@ pub(super) fn refusal(code: Code) -> LoginResponse {
     }
 }
 
-/// The smaller of our time to live (milliseconds) and theirs (seconds).
+/// The smaller of our time to live (milliseconds) and theirs (seconds). 0 means that
+/// they did not say.
 pub(super) fn shorter(ours: u64, theirs: Option<u32>) -> u64 {
-    theirs.map_or(ours, |theirs| {
-        ours.min(u64::from(theirs).saturating_mul(1000))
-    })
+    match theirs {
+        None | Some(0) => ours,
+        Some(theirs) => ours.min(u64::from(theirs).saturating_mul(1000)),
+    }
 }
 
 pub(super) fn seconds(millis: u64) -> u32 {

@@ -11,6 +11,7 @@ pub use record::SessionRecord;
 pub use responder::Responder;
 
 use super::element::Time;
+use crate::ssp::primitive::session::RedirectAddress;
 use crate::ssp::{Mode, Primitive};
 
 /// A setup message to be posted.
@@ -54,7 +55,7 @@ pub enum Failure {
         /// Its status.
         code: crate::ssp::Code,
         /// Where to go instead.
-        redirects: Vec<String>,
+        redirects: Vec<RedirectAddress>,
     },
     /// No acknowledgement after all repetitions.
     #[error("step {step} was not acknowledged: {why}")]

@@ -19,9 +19,18 @@ pub struct SessionRecord {
     pub established: Time,
     /// Idle milliseconds after which it ends: the smaller of both sides' values.
     pub ttl: u64,
-    /// Where the peer acknowledged the first step.
+    /// Whether we opened it.
+    #[serde(default)]
+    pub opened_by_us: bool,
+    /// Milliseconds that we announced last as our time to live.
+    #[serde(default)]
+    pub own_ttl: u64,
+    /// Where the peer has redirected us; `None`: its usual address.
     #[serde(default)]
     pub url: Option<String>,
+    /// Until when that counts; `None`: as long as the session.
+    #[serde(default)]
+    pub url_until: Option<Time>,
     /// Last message from the peer. Not written at every message.
     #[serde(default)]
     pub last_in: Time,
@@ -37,6 +46,12 @@ impl SessionRecord {
     /// The record's key.
     pub fn key(&self) -> String {
         format!("{}{}/{}", Self::PREFIX, self.peer, self.own_id)
+    }
+
+    /// Where to post now, if not to the usual address.
+    pub fn address(&self, now: Time) -> Option<&str> {
+        let counts = self.url_until.is_none_or(|until| now < until);
+        self.url.as_deref().filter(|_| counts)
     }
 
     /// Keeps the record.

@@ -24,6 +24,8 @@ pub struct Responder {
     /// The last step we sent, for a repeated question.
     last: Step,
     state: State,
+    /// What we announce, and the smaller of that and theirs.
+    own_ttl: u64,
     ttl: u64,
     timeout: u64,
     /// When the handshake has failed for lack of progress.
@@ -72,6 +74,7 @@ impl Responder {
             their_token: theirs.token.clone(),
             last: step.clone(),
             state: State::TokenReturned,
+            own_ttl: ttl,
             ttl,
             timeout,
             deadline: now.plus_millis(timeout),
@@ -145,7 +148,7 @@ impl Responder {
             return Progress::Failed(
                 Failure::Refused {
                     code: theirs.status.code,
-                    redirects: Vec::new(),
+                    redirects: theirs.redirects.clone().unwrap_or_default(),
                 },
                 None,
             );
@@ -170,7 +173,10 @@ impl Responder {
                     peer_id: peer_id.clone(),
                     established: now,
                     ttl,
+                    opened_by_us: false,
+                    own_ttl: self.own_ttl,
                     url: None,
+                    url_until: None,
                     last_in: now,
                     last_out: now,
                 };

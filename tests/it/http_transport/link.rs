@@ -141,6 +141,7 @@ pub(super) fn settings(urls: &[String]) -> LinkSettings {
     LinkSettings {
         peer: "village.example".into(),
         urls: urls.to_vec(),
+        redirects: Vec::new(),
         allow_plain: false,
         tls: client_config(&unverified, "village.example").unwrap(),
         server_name: None,

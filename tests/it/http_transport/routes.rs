@@ -284,3 +284,29 @@ async fn a_redirect_to_another_host_or_a_second_one_is_a_refusal() {
     );
     assert_eq!(circle.requests().len(), 2);
 }
+
+#[tokio::test]
+async fn a_redirect_leads_to_srv_targets_and_to_hosts_the_record_names_only() {
+    let server = serve(server_settings(), Verdict::Accepted).await;
+    let port = server.addr.port();
+    let by_srv = LinkSettings {
+        allow_plain: true,
+        srv: srv_of(&[("localhost", port)]),
+        ..settings(&[])
+    };
+    let elsewhere = format!("http://127.0.0.1:{port}/");
+    let posted = link(by_srv.clone()).post_to(&elsewhere).await;
+    assert!(
+        reason(&posted).contains("not an address of the peer"),
+        "{posted:?}"
+    );
+    let target = format!("http://LOCALHOST:{port}/");
+    let posted = link(by_srv.clone()).post_to(&target).await;
+    assert_eq!(posted.outcome, PostOutcome::Acknowledged);
+    let named = LinkSettings {
+        redirects: vec!["127.0.0.1".to_owned()],
+        ..by_srv
+    };
+    let posted = link(named).post_to(&elsewhere).await;
+    assert_eq!(posted.outcome, PostOutcome::Acknowledged);
+}

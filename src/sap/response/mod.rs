@@ -1,4 +1,7 @@
-//! Results: back along the Transaction Table (wire profile, 7.3 to 7.5).
+//! Results: back along the Transaction Table (wire profile, 7.3 to 7.5); what
+//! happens without one is in [`deadlines`].
+
+mod deadlines;
 
 use super::element::{Element, RequestId, Time};
 use super::outbox::Item;
@@ -6,13 +9,9 @@ use super::report::is_reported_on;
 use super::request::fingerprint;
 use super::transaction::{Origin, Part, Place, State};
 use super::{Count, Effect, Peer, Sap, express, split, timers};
-use crate::ssp::common::{MessageInfo, MetaInfo, Recipient, Sender, User};
-use crate::ssp::datetime::DateTime;
 use crate::ssp::envelope::{Transaction, decode_fragment};
-use crate::ssp::primitive::message::{DeliveryResult, DeliveryStatusReport};
-use crate::ssp::primitive::session::KeepAliveRequest;
 use crate::ssp::primitive::{self, Kind};
-use crate::ssp::{Address, Code, Mode, Primitive, Status};
+use crate::ssp::{Address, Code, Mode, Primitive};
 
 /// Answered requests remembered at most, whatever the duplicate window: bounds the
 /// memory of a busy relay to some hundred megabytes. Our choice.
@@ -37,7 +36,9 @@ impl Sap {
             report.id = format!("{}/{:016x}", transaction.id, fingerprint(transaction));
             return self.peer_request(peer, "", &report, now);
         }
-        if self.service_answer(peer, transaction, now) {
+        if self.service_answer(peer, transaction, now)
+            || self.session_answer(peer, transaction, now)
+        {
             return;
         }
         let Some(number) = self.table.by_place(&place) else {
@@ -62,6 +63,17 @@ impl Sap {
             // It must not be handed on as an answer: who knows what it does there.
             tracing::warn!(ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name, "this is no answer");
             return self.request_failed(&peer.domain, &transaction.id, Code::INTERNAL, now);
+        }
+        let asked = self.table.get(number).map_or("", |row| row.name.as_str());
+        if !is_answer_to(asked, &transaction.name) {
+            tracing::warn!(
+                ssp.peer = peer.domain, ssp.transaction = transaction.id,
+                ssp.primitive = %transaction.name, asked, "the answer to another request"
+            );
+            return self.count(Count::Unasked);
+        }
+        if self.is_given_back(&peer.domain, number, &transaction, now) {
+            return;
         }
         let Ok(raw) = std::str::from_utf8(&transaction.raw) else {
             return;
@@ -196,6 +208,11 @@ impl Sap {
             self.timers.cancel(by, timers::Timer::Answer(number));
             self.timers.cancel(expires, timers::Timer::GiveUp(number));
         }
+        for part in self.table.get(number).iter().flat_map(|row| &row.parts) {
+            if let Place::Peer { id, .. } = &part.place {
+                self.kept.take(id);
+            }
+        }
         let settings = self.settings.clone();
         let write = self.table.close(number, answer, |place| match place {
             // Which message ids were used there must be known after a restart.
@@ -248,242 +265,6 @@ impl Sap {
         }
     }
 
-    /// When to look whether a request has been answered. For messages a relay
-    /// looks before its own requestor does, so that it can answer 202 in time.
-    pub(super) fn answer_by(&self, name: &str, received: Time, expires: Time) -> Time {
-        let wait = self.settings.response_timeout;
-        let wait = if name == "SendMessageRequest" {
-            wait / 4 * 3
-        } else {
-            wait
-        };
-        received.plus_millis(wait).min(expires)
-    }
-
-    /// The peer has our request; from now on it has the time for an answer.
-    pub(super) fn request_acknowledged(&mut self, domain: &str, id: &str, now: Time) {
-        let place = Place::Peer {
-            peer: domain.to_owned(),
-            id: id.to_owned(),
-        };
-        let Some(number) = self.table.by_place(&place) else {
-            return;
-        };
-        let timeout = self.settings.response_timeout;
-        self.table.acknowledged(number, &place, now);
-        self.timers
-            .set(now.plus_millis(timeout), timers::Timer::Answer(number));
-    }
-
-    /// The peer will not get our request.
-    pub(super) fn request_failed(&mut self, domain: &str, id: &str, code: Code, now: Time) {
-        let place = Place::Peer {
-            peer: domain.to_owned(),
-            id: id.to_owned(),
-        };
-        let Some(number) = self.table.by_place(&place) else {
-            return;
-        };
-        let Some(record) = self.table.get(number) else {
-            return;
-        };
-        let answer = split::answer(&record.name, record.message.as_deref(), Status::new(code));
-        self.part_answered(number, &place, answer.to_xml(None), now);
-    }
-
-    /// No answer in time. A message that still waits here, for a peer or in a
-    /// service element (the XMPP server may be away), or that reached the next
-    /// hop only just now, is answered 202: this node has it on disk and answers
-    /// for it. Anything else waiting is taken back, and the requestor hears 504.
-    pub(super) fn answer_due(&mut self, number: u64, now: Time) {
-        let timeout = self.settings.response_timeout;
-        let Some(record) = self.table.get(number) else {
-            return;
-        };
-        if record.state != State::Pending {
-            return;
-        }
-        let prompt = record.received.plus_millis(timeout / 4);
-        let (mut late, mut next, mut take_over) = (Vec::new(), None, false);
-        for part in record.parts.iter().filter(|part| part.answer.is_none()) {
-            let deadline = part
-                .acknowledged
-                .unwrap_or(record.received)
-                .plus_millis(timeout)
-                .min(record.expires);
-            let waiting = match &part.place {
-                Place::Peer { peer, id } => self.outbox_holds(peer, id),
-                // An element that has not answered keeps the message until it can.
-                Place::Element { .. } => true,
-                Place::Here => false,
-            };
-            take_over |= waiting
-                || part
-                    .acknowledged
-                    .is_some_and(|at| at > prompt && deadline > now);
-            if deadline <= now {
-                late.push(part.place.clone());
-            } else {
-                next = Some(next.map_or(deadline, |next: Time| next.min(deadline)));
-            }
-        }
-        if record.name == "SendMessageRequest" && take_over && record.expires > now {
-            let status = Status::new(Code(202)).because("queued");
-            let answer =
-                split::answer(&record.name, record.message.as_deref(), status).to_xml(None);
-            let write = self
-                .table
-                .update(number, |record| record.state = State::TakenOver);
-            self.write(write);
-            return self.send_answer(number, &answer, now);
-        }
-        for place in late {
-            self.time_out_part(number, &place, now);
-        }
-        if let Some(next) = next {
-            self.timers.set(next, timers::Timer::Answer(number));
-        }
-    }
-
-    fn time_out_part(&mut self, number: u64, place: &Place, now: Time) {
-        let Some(record) = self.table.get(number) else {
-            return;
-        };
-        let answer = split::answer(
-            &record.name,
-            record.message.as_deref(),
-            Status::new(Code::TIMEOUT),
-        );
-        if let Place::Peer { peer, id } = place {
-            tracing::warn!(
-                ssp.peer = peer,
-                ssp.transaction = id,
-                ssp.primitive = record.name,
-                "no answer in time"
-            );
-            if let Some((item, write)) = self
-                .peers
-                .get_mut(peer)
-                .and_then(|state| state.outbox.withdraw(id))
-            {
-                self.effect(Effect::Write(write));
-                return self.item_lost(&peer.clone(), &item, Code::TIMEOUT, now);
-            }
-        }
-        self.part_answered(number, place, answer.to_xml(None), now);
-    }
-
-    /// The request itself has expired.
-    pub(super) fn give_up(&mut self, number: u64, now: Time) {
-        let Some(record) = self.table.get(number) else {
-            return;
-        };
-        if matches!(record.state, State::Answered(_)) {
-            return;
-        }
-        let taken_over = record.state == State::TakenOver;
-        let open: Vec<Place> = record
-            .parts
-            .iter()
-            .filter(|part| part.answer.is_none())
-            .map(|part| part.place.clone())
-            .collect();
-        let code = if record.name == "SendMessageRequest" {
-            Code::EXPIRED
-        } else {
-            Code::TIMEOUT
-        };
-        for place in open {
-            if let Place::Peer { peer, id } = &place {
-                let withdrawn = self
-                    .peers
-                    .get_mut(peer)
-                    .and_then(|state| state.outbox.withdraw(id));
-                if let Some((item, write)) = withdrawn {
-                    self.effect(Effect::Write(write));
-                    self.item_lost(&peer.clone(), &item, code, now);
-                    continue;
-                }
-                if taken_over {
-                    // The next hop has it, and never said more.
-                    return self.close(number, None, now);
-                }
-            }
-            self.part_failed(number, &place, code, now);
-        }
-    }
-
-    fn part_failed(&mut self, number: u64, place: &Place, code: Code, now: Time) {
-        let Some(record) = self.table.get(number) else {
-            return;
-        };
-        let answer = split::answer(&record.name, record.message.as_deref(), Status::new(code));
-        self.part_answered(number, place, answer.to_xml(None), now);
-    }
-
-    fn outbox_holds(&self, peer: &str, id: &str) -> bool {
-        self.peers
-            .get(peer)
-            .is_some_and(|state| state.outbox.holds(id))
-    }
-
-    /// The result of a message whose requestor was told 202 already: a failure
-    /// becomes a delivery report, if one was asked for. That somebody further on has
-    /// no answer is none: he may have delivered it, and then there is a report of that.
-    fn report_late(&mut self, number: u64, raw: &str, now: Time) {
-        let Some(record) = self.table.get(number) else {
-            return;
-        };
-        let Ok(answer) = decode_fragment(raw.as_bytes()) else {
-            return;
-        };
-        let Some(status) = split::status_of(&answer)
-            .filter(|status| ![Code::OK, Code(202), Code::TIMEOUT].contains(&status.code))
-        else {
-            return;
-        };
-        tracing::info!(
-            ssp.transaction = number,
-            code = status.code.0,
-            "a message taken over earlier has failed"
-        );
-        let (Some(sender), Some(message)) = (&record.report_to, &record.message) else {
-            return;
-        };
-        let Some(recipient) = record
-            .parts
-            .iter()
-            .flat_map(|part| &part.targets)
-            .next()
-            .cloned()
-        else {
-            return;
-        };
-        let info = MessageInfo {
-            message_id: Some(message.clone()),
-            uri: None,
-            content_type: None,
-            content_name: None,
-            content_size: None,
-            validity: None,
-            recipients: vec![Recipient::User(User::new(sender.clone()))],
-            recipient_display: None,
-            sender: Some(Sender::user(User::new(recipient))),
-            date_time: Some(DateTime::from_millis(record.received.0)),
-        };
-        let report = DeliveryStatusReport {
-            meta: Some(MetaInfo::of_server(&self.settings.domain)),
-            result: DeliveryResult {
-                status: status.clone(),
-            },
-            time: Some(DateTime::from_millis(now.0)),
-            info,
-        };
-        let expires = now.plus_millis(self.settings.default_validity);
-        // The element named does not matter: a notice is not answered.
-        self.request(Element::Home, super::Token(0), &report.into(), expires, now);
-    }
-
     pub(super) fn forget_later(&mut self, number: u64, from: Time) {
         self.answered.push_back(number);
         if self.answered.len() > MAX_REMEMBERED
@@ -525,44 +306,11 @@ impl Sap {
         matches!(origin, Origin::Peer { peer, .. }
             if self.settings.peers.get(peer).is_some_and(|peer| peer.dialect.reports_as_response))
     }
+}
 
-    /// Keeps idle sessions alive (wire profile, 11.1).
-    pub(super) fn keep_alive(&mut self, domain: &str, now: Time) {
-        let Some(peer) = self.peer_settings(domain) else {
-            return;
-        };
-        if !peer.dialect.keep_alive {
-            return;
-        }
-        let due = self.peers.get(domain).and_then(|state| {
-            let session = state.ready_session()?;
-            (session.keep_alive_at() <= now && session.ends_at() > now).then_some(())
-        });
-        if due.is_none() {
-            return;
-        }
-        let request = KeepAliveRequest {
-            time_to_live: None,
-            meta: Some(MetaInfo::of_server(&self.settings.domain)),
-        };
-        self.last += 1;
-        let item = Item {
-            mode: Mode::Request,
-            id: format!("{}-{}", self.run, self.last),
-            name: "KeepAliveRequest".to_owned(),
-            raw: Primitive::from(request).to_xml(Some(peer.dialect.style())),
-            conversation: None,
-            expires: now.plus_millis(self.settings.response_timeout),
-            message: None,
-            via: None,
-        };
-        if let Some(session) = self
-            .peers
-            .get_mut(domain)
-            .and_then(|state| state.sessions.last_mut())
-        {
-            session.record.last_out = now;
-        }
-        self.enqueue(domain, item, now);
-    }
+/// Whether a response of this name can answer a request of that name: a bare status
+/// always can (wire profile, 7.3).
+fn is_answer_to(request: &str, response: &str) -> bool {
+    let leaf = |name| primitive::facts(name).map(|facts| facts.leaf);
+    response == "Status" || leaf(request) == leaf(response)
 }

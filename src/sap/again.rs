@@ -1,0 +1,158 @@
+//! Messages that a peer has taken, kept in memory until it answers: an answer with a
+//! `TryAgainTimeout` gives them back, and they are sent again after that time (wire
+//! profile, 8.1). After a restart such an answer is passed on instead.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::element::Time;
+use super::outbox::Item;
+use super::transaction::{Place, State};
+use super::{Count, Sap, split, timers};
+use crate::ssp::Mode;
+use crate::ssp::envelope::Transaction;
+
+/// Bytes kept, at most; the oldest go first. Our choice.
+const MOST: usize = 64 * 1024 * 1024;
+/// What an item takes besides its text, about.
+const OVERHEAD: usize = 256;
+
+/// The messages, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    items: BTreeMap<u64, Item>,
+    by_id: HashMap<String, u64>,
+    next: u64,
+    bytes: usize,
+}
+
+impl Kept {
+    fn keep(&mut self, item: Item) {
+        self.next += 1;
+        self.bytes += cost(&item);
+        self.by_id.insert(item.id.clone(), self.next);
+        self.items.insert(self.next, item);
+        while self.bytes > MOST {
+            let Some((_, oldest)) = self.items.pop_first() else {
+                return;
+            };
+            self.bytes -= cost(&oldest);
+            self.by_id.remove(&oldest.id);
+        }
+    }
+
+    /// Takes one out, by our transaction id.
+    pub(super) fn take(&mut self, id: &str) -> Option<Item> {
+        let item = self.items.remove(&self.by_id.remove(id)?)?;
+        self.bytes -= cost(&item);
+        Some(item)
+    }
+}
+
+fn cost(item: &Item) -> usize {
+    item.raw.len() + OVERHEAD
+}
+
+impl Sap {
+    /// The peer has acknowledged a message and owes the answer.
+    pub(super) fn keep_until_answered(&mut self, domain: &str, item: Item) {
+        let place = Place::Peer {
+            peer: domain.to_owned(),
+            id: item.id.clone(),
+        };
+        let is_message = item.mode == Mode::Request && item.name == "SendMessageRequest";
+        if is_message && self.table.by_place(&place).is_some() {
+            self.kept.keep(item);
+        }
+    }
+
+    /// Whether an answer gives a message back that can be sent again in time; then it
+    /// is, under a new id.
+    pub(super) fn is_given_back(
+        &mut self,
+        domain: &str,
+        number: u64,
+        transaction: &Transaction,
+        now: Time,
+    ) -> bool {
+        let Some(record) = self.table.get(number) else {
+            return false;
+        };
+        let open = matches!(record.state, State::Pending | State::TakenOver);
+        let Some(after) = try_again(transaction).filter(|_| open) else {
+            return false;
+        };
+        let at = now.plus_seconds(u64::from(after.max(1)));
+        if at >= record.expires {
+            return false;
+        }
+        let (name, received, expires) = (record.name.clone(), record.received, record.expires);
+        let Some(mut item) = self.kept.take(&transaction.id) else {
+            return false;
+        };
+        self.last += 1;
+        item.id = format!("{}-{}", self.run, self.last);
+        let place = |id: &str| Place::Peer {
+            peer: domain.to_owned(),
+            id: id.to_owned(),
+        };
+        let (old, new) = (place(&transaction.id), place(&item.id));
+        let write = self.table.move_part(number, &old, new);
+        self.write(write);
+        tracing::info!(
+            ssp.peer = domain,
+            ssp.transaction = transaction.id,
+            wait_s = after,
+            "the peer gives a message back for now"
+        );
+        // It left the books when the peer took it.
+        self.count(Count::Accepted);
+        self.enqueue_later(domain, item, at, now);
+        // Its requestor hears 202 no later than usual.
+        let by = self.answer_by(&name, received, expires).max(now);
+        self.timers.set(by, timers::Timer::Answer(number));
+        true
+    }
+}
+
+/// Seconds after which a message that could not be taken may come again.
+fn try_again(transaction: &Transaction) -> Option<u32> {
+    if !transaction.raw.windows(15).any(|w| w == b"TryAgainTimeout") {
+        return None;
+    }
+    let answer = transaction.primitive().ok()?;
+    let status = split::status_of(&answer)?;
+    status.try_again.filter(|_| status.code.is_transient())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn item(id: u64, bytes: usize) -> Item {
+        Item {
+            mode: Mode::Request,
+            id: id.to_string(),
+            name: "SendMessageRequest".to_owned(),
+            raw: "x".repeat(bytes),
+            conversation: None,
+            expires: Time(1),
+            message: None,
+            via: None,
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_and_the_oldest_goes_first() {
+        let mut kept = Kept::default();
+        for id in 0..100 {
+            kept.keep(item(id, 1024 * 1024));
+        }
+        assert!(kept.bytes <= MOST && kept.items.len() == kept.by_id.len());
+        assert!(kept.take("0").is_none());
+        assert_eq!(kept.take("99").unwrap().id, "99");
+        assert!(kept.take("99").is_none());
+        let left: usize = kept.items.values().map(cost).sum();
+        assert_eq!(kept.bytes, left);
+    }
+}

@@ -1,0 +1,293 @@
+//! Drives the handshakes of all peers (wire profile, 6.5 to 6.9): ours
+//! ([`initiating`]), theirs ([`responding`]), and what both have in common.
+
+mod initiating;
+mod responding;
+mod steps;
+
+use super::element::Time;
+use super::ending::AWAY;
+use super::receive::Verdict;
+use super::session::{Failure, Progress, SessionRecord, Step};
+use super::{Count, Effect, Peer, Sap};
+use crate::ssp::envelope::Transaction;
+use crate::ssp::{Address, Mode, Primitive};
+
+/// Which handshake of a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Ours.
+    Initiator,
+    /// The peer's, with its transaction id.
+    Responder(String),
+}
+
+impl Sap {
+    /// A setup message of a peer.
+    pub(super) fn setup(
+        &mut self,
+        transaction: &Transaction,
+        client_names: &[String],
+        now: Time,
+    ) -> Verdict {
+        if self.closing {
+            return Verdict::Busy(Some(AWAY));
+        }
+        if transaction.id.is_empty() {
+            // An answer without an id ends the deployed server's process.
+            tracing::warn!(ssp.primitive = %transaction.name, "setup message without transaction id");
+            return Verdict::Malformed;
+        }
+        let primitive = match transaction.primitive() {
+            Ok(primitive) => primitive,
+            Err(error) => {
+                tracing::warn!(ssp.transaction = transaction.id, ssp.primitive = %transaction.name, "unusable setup message: {error}");
+                return Verdict::Malformed;
+            }
+        };
+        let service = match &primitive {
+            Primitive::SendSecretToken(p) => Some(p.service.clone()),
+            Primitive::LoginRequest(p) => Some(p.service.clone()),
+            _ => None,
+        };
+        let domain = match &service {
+            Some(service) => self
+                .settings
+                .peer_of(service.domain())
+                .map(|peer| peer.domain.clone()),
+            None => self.handshake_owner(transaction, &primitive),
+        };
+        let Some(peer) = domain
+            .as_deref()
+            .and_then(|domain| self.peer_settings(domain))
+        else {
+            tracing::warn!(
+                ssp.transaction = transaction.id, ssp.primitive = %transaction.name,
+                service = service.as_ref().map_or("", Address::as_str),
+                "setup message of a domain that is no peer, or of no open handshake"
+            );
+            return Verdict::Forbidden;
+        };
+        if peer
+            .client_name
+            .as_ref()
+            .is_some_and(|name| !client_names.contains(name))
+        {
+            tracing::warn!(
+                ssp.peer = peer.domain,
+                "setup message without the peer's client certificate"
+            );
+            return Verdict::Forbidden;
+        }
+        let (role, progress) = match (&primitive, transaction.mode) {
+            (Primitive::SendSecretToken(token), Mode::Request) => {
+                return self.first_step(&peer, &transaction.id, token, now);
+            }
+            (Primitive::SendSecretToken(token), Mode::Response) => {
+                let Some(initiator) = self.initiator(&peer.domain) else {
+                    return Verdict::Forbidden;
+                };
+                (Role::Initiator, initiator.token(&peer, token, now))
+            }
+            (Primitive::LoginRequest(login), Mode::Response) => {
+                let Some((initiator, random)) = self.initiator_of(&peer.domain, &transaction.id)
+                else {
+                    return Verdict::Forbidden;
+                };
+                (Role::Initiator, initiator.login(&peer, login, random, now))
+            }
+            (Primitive::LoginResponse(response), Mode::Response) => {
+                let Some((initiator, _)) = self.initiator_of(&peer.domain, &transaction.id) else {
+                    return Verdict::Forbidden;
+                };
+                (Role::Initiator, initiator.response(&peer, response, now))
+            }
+            (Primitive::LoginRequest(login), Mode::Request) => {
+                let Some((responder, _)) = self.responder_of(&peer.domain, &transaction.id) else {
+                    return Verdict::Forbidden;
+                };
+                (
+                    Role::Responder(transaction.id.clone()),
+                    responder.login(&peer, login, now),
+                )
+            }
+            (Primitive::LoginResponse(response), Mode::Request) => {
+                let Some((responder, random)) = self.responder_of(&peer.domain, &transaction.id)
+                else {
+                    return Verdict::Forbidden;
+                };
+                (
+                    Role::Responder(transaction.id.clone()),
+                    responder.response(&peer, response, random, now),
+                )
+            }
+            _ => {
+                tracing::warn!(
+                    ssp.peer = peer.domain,
+                    ssp.primitive = primitive.name(),
+                    "not a setup primitive"
+                );
+                return Verdict::Forbidden;
+            }
+        };
+        self.progress(&peer, role, progress, now);
+        Verdict::Accepted
+    }
+
+    fn progress(&mut self, peer: &Peer, role: Role, progress: Progress, now: Time) {
+        match progress {
+            Progress::Wait => {}
+            Progress::Send(step) => self.send_step(&peer.domain, role, step, now),
+            Progress::Established(record, step) => self.established(peer, role, record, step, now),
+            Progress::Failed(failure, step) => {
+                if let Some(step) = step {
+                    self.post_once(&peer.domain, &role, &step, now);
+                }
+                self.handshake_failed(peer, &role, &failure, now);
+            }
+        }
+    }
+
+    fn established(
+        &mut self,
+        peer: &Peer,
+        role: Role,
+        mut record: SessionRecord,
+        step: Option<Step>,
+        now: Time,
+    ) {
+        let own_id = record.own_id.clone();
+        tracing::info!(
+            ssp.peer = peer.domain,
+            ssp.session = own_id,
+            peer_session = record.peer_id,
+            "session established"
+        );
+        let Some(state) = self.peers.get_mut(&peer.domain) else {
+            return;
+        };
+        if role == Role::Initiator {
+            state.initiator = None;
+            state.further.clear();
+            if let Some(redirect) = &state.redirect {
+                record.url = Some(redirect.url.clone());
+                record.url_until = redirect.until;
+            }
+            state.redirect = state.redirect.take().filter(|to| to.until.is_some());
+        }
+        let write = record.put();
+        let was_up = state.ready_session().is_some();
+        state.add_session(record, step.is_none());
+        state.wanted = false;
+        state.login_failures = 0;
+        state.login_not_before = Time::default();
+        state.closed = 0;
+        state.outbox.not_before = Time::default();
+        state.last_error = None;
+        self.effect(Effect::Write(write));
+        self.count(Count::HandshakeDone);
+        match step {
+            Some(step) => self.send_step(&peer.domain, role, step, now),
+            None => self.session_ready(&peer.domain, was_up, now),
+        }
+        self.schedule_peer(&peer.domain, now);
+    }
+
+    /// A session may be used for sending from now on.
+    pub(super) fn session_ready(&mut self, domain: &str, was_up: bool, now: Time) {
+        if !was_up {
+            self.effect(Effect::PeerState(domain.to_owned(), true));
+            self.services_due(domain, now);
+        }
+        self.pump(domain, now);
+    }
+
+    pub(super) fn expire_handshakes(&mut self, domain: &str, now: Time) {
+        let Some(peer) = self.peer_settings(domain) else {
+            return;
+        };
+        let Some(state) = self.peers.get(domain) else {
+            return;
+        };
+        let mut late: Vec<Role> = state
+            .responders
+            .iter()
+            .filter(|responder| responder.deadline <= now)
+            .map(|responder| Role::Responder(responder.id.clone()))
+            .collect();
+        late.extend(
+            state
+                .initiator
+                .iter()
+                .filter(|initiator| initiator.deadline <= now)
+                .map(|_| Role::Initiator),
+        );
+        for role in late {
+            self.handshake_failed(&peer, &role, &Failure::TimedOut, now);
+        }
+    }
+
+    fn handshake_failed(&mut self, peer: &Peer, role: &Role, failure: &Failure, now: Time) {
+        let Some(state) = self.peers.get_mut(&peer.domain) else {
+            return;
+        };
+        let (known, unusable) = state.abandon(role);
+        if !known {
+            return;
+        }
+        state.last_error = Some(failure.to_string());
+        tracing::warn!(ssp.peer = peer.domain, role = ?role, "handshake failed: {failure}");
+        self.count(Count::HandshakeFailed);
+        let redirected = match (failure, role) {
+            (Failure::Refused { redirects, .. }, _) => self.redirected(peer, redirects, now),
+            (Failure::NotAcknowledged { .. } | Failure::TimedOut, Role::Initiator) => {
+                self.next_address(&peer.domain, now)
+            }
+            _ => false,
+        };
+        match role {
+            Role::Initiator if redirected => {}
+            Role::Initiator => self.back_off(&peer.domain, now),
+            Role::Responder(_) => self.abandoned(peer, failure, unusable, now),
+        }
+        if redirected {
+            self.log_in_elsewhere(peer, now);
+        }
+        self.pump(&peer.domain, now);
+        self.schedule_peer(&peer.domain, now);
+    }
+
+    /// The peer with an open handshake of this transaction id. `LoginResponse` does
+    /// not say who sends it; if it brings a session id, that has the peer's domain,
+    /// which tells apart peers that number their handshakes alike.
+    fn handshake_owner(&self, transaction: &Transaction, primitive: &Primitive) -> Option<String> {
+        let owns = |state: &super::peer::PeerState| match transaction.mode {
+            Mode::Response => state
+                .initiator
+                .as_ref()
+                .is_some_and(|initiator| initiator.id == transaction.id),
+            Mode::Request => state
+                .responders
+                .iter()
+                .any(|responder| responder.id == transaction.id),
+        };
+        let named = match primitive {
+            Primitive::LoginResponse(response) => response
+                .session
+                .as_deref()
+                .and_then(|session| session.split_once('@'))
+                .and_then(|(_, domain)| self.settings.peer_of(&domain.to_ascii_lowercase()))
+                .map(|peer| peer.domain.clone()),
+            _ => None,
+        };
+        if let Some(named) = named
+            && self.peers.get(&named).is_some_and(owns)
+        {
+            return Some(named);
+        }
+        self.peers
+            .iter()
+            .find(|(_, state)| owns(state))
+            .map(|(domain, _)| domain.clone())
+    }
+}

@@ -1,0 +1,60 @@
+//! Requests of a peer to the SAP itself: session and service management (wire
+//! profile, 11.1 and 11.3).
+
+use super::element::Time;
+use super::posting::Flight;
+use super::transaction::Origin;
+use super::{Peer, Sap};
+use crate::ssp::envelope::Transaction;
+use crate::ssp::primitive::session::KeepAliveResponse;
+use crate::ssp::{Code, Mode, Primitive, Status};
+
+impl Sap {
+    /// Requests to the SAP itself.
+    pub(super) fn hop_request(
+        &mut self,
+        peer: &Peer,
+        session: &str,
+        origin: Origin,
+        transaction: &Transaction,
+        now: Time,
+    ) {
+        match transaction.primitive() {
+            Ok(Primitive::KeepAliveRequest(request)) => {
+                match self.kept_alive(peer, session, &request, now) {
+                    Some(answer) => {
+                        self.answer_at_once(origin, transaction, &answer.into(), now);
+                    }
+                    None => self.answer_unknown(peer, session, transaction, now),
+                }
+            }
+            Ok(Primitive::LogoutRequest(request)) => {
+                self.logged_out(peer, session, transaction, &request, now);
+            }
+            Ok(Primitive::Disconnect(notice)) => self.disconnected(peer, session, &notice, now),
+            Ok(Primitive::ServiceRequest(request)) => {
+                let answer = self.agree(peer, &request, now);
+                self.answer_at_once(origin, transaction, &answer, now);
+            }
+            Ok(_) => self.refuse(origin, transaction, Status::new(Code::NOT_IMPLEMENTED), now),
+            Err(error) => self.refuse(
+                origin,
+                transaction,
+                Status::new(Code::BAD_REQUEST).because(error.to_string()),
+                now,
+            ),
+        }
+    }
+
+    /// A keep-alive for a session that ended a moment ago: said in that session, for
+    /// there may be no other.
+    fn answer_unknown(&mut self, peer: &Peer, session: &str, transaction: &Transaction, now: Time) {
+        let answer = KeepAliveResponse {
+            time_to_live: None,
+            status: Status::new(Code::INVALID_SESSION),
+        };
+        let (id, answer) = (&transaction.id, answer.into());
+        let mode = Mode::Response;
+        self.post_in_session(peer, session, mode, id, &answer, Flight::Once, now);
+    }
+}

@@ -1,0 +1,204 @@
+//! What becomes of a request that is not answered in time (wire profile, 7.5).
+
+use crate::sap::element::Time;
+use crate::sap::transaction::{Place, State};
+use crate::sap::{Effect, Sap, split, timers};
+use crate::ssp::{Code, Status};
+
+impl Sap {
+    /// When to look whether a request has been answered. For messages a relay
+    /// looks before its own requestor does, so that it can answer 202 in time.
+    pub(in crate::sap) fn answer_by(&self, name: &str, received: Time, expires: Time) -> Time {
+        let wait = self.settings.response_timeout;
+        let wait = if name == "SendMessageRequest" {
+            wait / 4 * 3
+        } else {
+            wait
+        };
+        received.plus_millis(wait).min(expires)
+    }
+
+    /// The peer has our request; from now on it has the time for an answer.
+    pub(in crate::sap) fn request_acknowledged(&mut self, domain: &str, id: &str, now: Time) {
+        let place = Place::Peer {
+            peer: domain.to_owned(),
+            id: id.to_owned(),
+        };
+        let Some(number) = self.table.by_place(&place) else {
+            return;
+        };
+        let timeout = self.settings.response_timeout;
+        self.table.acknowledged(number, &place, now);
+        self.timers
+            .set(now.plus_millis(timeout), timers::Timer::Answer(number));
+    }
+
+    /// The peer will not get our request.
+    pub(in crate::sap) fn request_failed(&mut self, domain: &str, id: &str, code: Code, now: Time) {
+        let place = Place::Peer {
+            peer: domain.to_owned(),
+            id: id.to_owned(),
+        };
+        let Some(number) = self.table.by_place(&place) else {
+            return;
+        };
+        let Some(record) = self.table.get(number) else {
+            return;
+        };
+        let answer = split::answer(&record.name, record.message.as_deref(), Status::new(code));
+        self.part_answered(number, &place, answer.to_xml(None), now);
+    }
+
+    /// No answer in time. A message that still waits here, for a peer or in a
+    /// service element (the XMPP server may be away), or that reached the next
+    /// hop only just now, is answered 202: this node has it on disk and answers
+    /// for it. Anything else waiting is taken back, and the requestor hears 504.
+    pub(in crate::sap) fn answer_due(&mut self, number: u64, now: Time) {
+        let timeout = self.settings.response_timeout;
+        let Some(record) = self.table.get(number) else {
+            return;
+        };
+        if record.state != State::Pending {
+            return;
+        }
+        let prompt = record.received.plus_millis(timeout / 4);
+        let (mut late, mut next, mut take_over) = (Vec::new(), None, false);
+        for part in record.parts.iter().filter(|part| part.answer.is_none()) {
+            let deadline = part
+                .acknowledged
+                .unwrap_or(record.received)
+                .plus_millis(timeout)
+                .min(record.expires);
+            let waiting = match &part.place {
+                Place::Peer { peer, id } => self.outbox_holds(peer, id),
+                // An element that has not answered keeps the message until it can.
+                Place::Element { .. } => true,
+                Place::Here => false,
+            };
+            take_over |= waiting
+                || part
+                    .acknowledged
+                    .is_some_and(|at| at > prompt && deadline > now);
+            if deadline <= now {
+                late.push(part.place.clone());
+            } else {
+                next = Some(next.map_or(deadline, |next: Time| next.min(deadline)));
+            }
+        }
+        if record.name == "SendMessageRequest" && take_over && record.expires > now {
+            let status = Status::new(Code(202)).because("queued");
+            let answer =
+                split::answer(&record.name, record.message.as_deref(), status).to_xml(None);
+            let write = self
+                .table
+                .update(number, |record| record.state = State::TakenOver);
+            self.write(write);
+            return self.send_answer(number, &answer, now);
+        }
+        for place in late {
+            self.time_out_part(number, &place, now);
+        }
+        if let Some(next) = next {
+            self.timers.set(next, timers::Timer::Answer(number));
+        }
+    }
+
+    fn time_out_part(&mut self, number: u64, place: &Place, now: Time) {
+        let Some(record) = self.table.get(number) else {
+            return;
+        };
+        // A message whose validity ends first has expired, unless the peer has it.
+        let mut parts = record.parts.iter().filter(|part| part.place == *place);
+        let taken = parts.any(|part| part.acknowledged.is_some());
+        let expired = record.name == "SendMessageRequest" && record.expires <= now && !taken;
+        let code = if expired {
+            Code::EXPIRED
+        } else {
+            Code::TIMEOUT
+        };
+        let answer = split::answer(&record.name, record.message.as_deref(), Status::new(code));
+        if let Place::Peer { peer, id } = place {
+            tracing::warn!(
+                ssp.peer = peer,
+                ssp.transaction = id,
+                ssp.primitive = record.name,
+                "no answer in time"
+            );
+            if let Some((item, write)) = self
+                .peers
+                .get_mut(peer)
+                .and_then(|state| state.outbox.withdraw(id))
+            {
+                self.effect(Effect::Write(write));
+                return self.item_lost(&peer.clone(), &item, code, now);
+            }
+        }
+        self.part_answered(number, place, answer.to_xml(None), now);
+    }
+
+    /// The request itself has expired.
+    pub(in crate::sap) fn give_up(&mut self, number: u64, now: Time) {
+        let Some(record) = self.table.get(number) else {
+            return;
+        };
+        if matches!(record.state, State::Answered(_)) {
+            return;
+        }
+        let taken_over = record.state == State::TakenOver;
+        let open: Vec<Place> = record
+            .parts
+            .iter()
+            .filter(|part| part.answer.is_none())
+            .map(|part| part.place.clone())
+            .collect();
+        let code = if record.name == "SendMessageRequest" {
+            Code::EXPIRED
+        } else {
+            Code::TIMEOUT
+        };
+        for place in open {
+            if let Place::Peer { peer, id } = &place {
+                let withdrawn = self
+                    .peers
+                    .get_mut(peer)
+                    .and_then(|state| state.outbox.withdraw(id));
+                if let Some((item, write)) = withdrawn {
+                    self.effect(Effect::Write(write));
+                    self.item_lost(&peer.clone(), &item, code, now);
+                    continue;
+                }
+                if taken_over && self.outbox_holds(peer, id) {
+                    // Its post is under way: what becomes of that is the outcome.
+                    let later = now.plus_millis(self.settings.response_timeout);
+                    self.timers.set(later, timers::Timer::GiveUp(number));
+                    return;
+                }
+                if taken_over {
+                    // The next hop has it, and never said more.
+                    return self.close(number, None, now);
+                }
+            }
+            self.part_failed(number, &place, code, now);
+        }
+    }
+
+    pub(in crate::sap) fn part_failed(
+        &mut self,
+        number: u64,
+        place: &Place,
+        code: Code,
+        now: Time,
+    ) {
+        let Some(record) = self.table.get(number) else {
+            return;
+        };
+        let answer = split::answer(&record.name, record.message.as_deref(), Status::new(code));
+        self.part_answered(number, place, answer.to_xml(None), now);
+    }
+
+    fn outbox_holds(&self, peer: &str, id: &str) -> bool {
+        self.peers
+            .get(peer)
+            .is_some_and(|state| state.outbox.holds(id))
+    }
+}
