@@ -11,7 +11,7 @@ use super::super::output::{self, Format};
 use super::chain::{Folder, free_port};
 use super::crowd::{self, Crowd, Places};
 use super::process::Node;
-use crate::ssp::envelope::scan;
+use crate::ssp::envelope::{Transaction, scan};
 use crate::ssp::xml::Limits;
 use crate::ssp::{Message, Primitive};
 
@@ -145,7 +145,7 @@ fn message() -> Result<crate::ssp::primitive::message::SendMessageRequest, Failu
     let Message::Session(session) = read else {
         return Err(unread());
     };
-    match session.transactions.first().map(|first| first.primitive()) {
+    match session.transactions.first().map(Transaction::primitive) {
         Some(Ok(Primitive::SendMessageRequest(message))) => Ok(*message),
         _ => Err(unread()),
     }

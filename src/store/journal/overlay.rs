@@ -12,6 +12,14 @@ pub(super) struct Overlay {
     bytes: usize,
 }
 
+/// What an overlay says of a record.
+pub(super) enum Known<'a> {
+    /// It has this value.
+    Value(&'a [u8]),
+    /// There is none.
+    Deleted,
+}
+
 impl Overlay {
     /// Takes a change over.
     pub(super) fn apply(&mut self, write: Write) {
@@ -23,9 +31,10 @@ impl Overlay {
         self.records.insert(key, value);
     }
 
-    /// What is known of a record: `Some(None)` says that it is deleted.
-    pub(super) fn get(&self, key: &str) -> Option<Option<&[u8]>> {
-        self.records.get(key).map(Option::as_deref)
+    /// What is known of a record.
+    pub(super) fn get(&self, key: &str) -> Option<Known<'_>> {
+        let value = self.records.get(key)?;
+        Some(value.as_deref().map_or(Known::Deleted, Known::Value))
     }
 
     /// Changes of keys that start with `prefix` and are greater than `after`, in order.

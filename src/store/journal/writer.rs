@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
-use super::overlay::Overlay;
+use super::overlay::{Known, Overlay};
 use super::segment::{self, Segment};
 use super::wait::{look, wait};
 use super::{APPLIED, Options, applied, problem};
@@ -371,7 +372,8 @@ impl Writer {
             flushing.overlay.get(key)
         });
         match known {
-            Some(value) => Ok(value.map(<[u8]>::to_vec)),
+            Some(Known::Value(value)) => Ok(Some(value.to_vec())),
+            Some(Known::Deleted) => Ok(None),
             None => wait(self.behind.get(key)),
         }
     }
