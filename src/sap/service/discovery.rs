@@ -16,6 +16,9 @@ use crate::ssp::primitive::service::{
 use crate::ssp::xml::DecodeError;
 use crate::ssp::{Address, Code, Primitive, Status};
 
+/// Domains behind us that are told of unasked; our choice.
+const MOST_TOLD: usize = 64;
+
 impl Sap {
     /// Asks a peer what it offers; the answer will stand in [`Sap::service_views`], and
     /// that there was one in [`Sap::heard`]. False if there is no such peer, or none that
@@ -199,7 +202,9 @@ impl Sap {
             .intersection(self.usable_at(&peer.domain, now))
     }
 
-    /// Ourselves, the other domains served here, and those reached through us.
+    /// Ourselves, the other domains served here, and those reached through us, if they
+    /// are few: of many each is asked for by name, or the answer would grow with the
+    /// peers, and all answers together with their square.
     fn all_trees(&self, asker: Option<&str>, usable: ServiceSet, now: Time) -> Vec<ServiceTree> {
         let own = &self.settings.domain;
         let info = ServiceSet::named("GETSPI").unwrap_or_default();
@@ -211,7 +216,13 @@ impl Sap {
             functions = functions.union(ServiceSet::of_echo());
         }
         let mut trees = vec![tree(own, false, Some(functions.intersection(usable)))];
-        let routes = self.settings.routes.iter();
+        let behind = |route: &Route| matches!(route, Route::Peer(_));
+        let routes = || self.settings.routes.iter();
+        let many = routes()
+            .filter(|(_, route)| behind(route))
+            .nth(MOST_TOLD)
+            .is_some();
+        let routes = routes().filter(|(_, route)| !many || !behind(route));
         for (domain, route) in routes.filter(|(domain, _)| *domain != "*" && domain != own) {
             match route {
                 Route::Local(element) => {

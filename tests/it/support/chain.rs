@@ -303,11 +303,13 @@ impl Chain {
         for (_, peer, speaks_for) in picture.links.iter().filter(|(own, ..)| *own == domain) {
             let port = self.way(domain, peer).port;
             text += &super::process::peer_at(peer, port, speaks_for);
+            text += "profiles = \"write\"\n";
         }
         for (_, target, via) in picture.routes.iter().filter(|(own, ..)| *own == domain) {
             text += &format!("[[route]]\ndomain = \"{target}\"\nvia = \"{via}\"\n");
         }
-        for (name, home, pse) in picture.services {
+        let services = picture.services.iter();
+        for (name, home, pse) in services.filter(|row| super::split::is_known(row, domain)) {
             text +=
                 &format!("[[service]]\nname = \"{name}\"\nhome = \"{home}\"\npse = \"{pse}\"\n");
         }

@@ -79,11 +79,17 @@ pub fn settings(domain: &str) -> Settings {
     if ENDS.contains(&domain) {
         settings = settings.with_route(domain, Route::Local(Element::Home));
     }
-    for (function, home, pse) in SERVICE_TABLE {
+    for (function, home, pse) in SERVICE_TABLE.iter().filter(|row| is_known(row, domain)) {
         let functions = ServiceSet::named(function).unwrap();
         settings.pse.add(functions, home, pse);
     }
     settings
+}
+
+/// Whether a row stands in the table of a domain. A provider that does not know that it is one
+/// serves whoever asks it by its elements; else its SAP would keep the profiles it is told.
+pub fn is_known((_, home, pse): &(&str, &str, &str), domain: &str) -> bool {
+    *pse != domain || *home == domain
 }
 
 /// The hops from one end to another.
