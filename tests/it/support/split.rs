@@ -86,10 +86,10 @@ pub fn settings(domain: &str) -> Settings {
     settings
 }
 
-/// Whether a row stands in the table of a domain. A provider that does not know that it is one
-/// serves whoever asks it by its elements; else its SAP would keep the profiles it is told.
-pub fn is_known((_, home, pse): &(&str, &str, &str), domain: &str) -> bool {
-    *pse != domain || *home == domain
+/// Whether a row stands in the table of a domain. A provider of profiles does not know that it is
+/// one: else its SAP would keep what it is told, and no element would see it.
+pub fn is_known((function, home, pse): &(&str, &str, &str), domain: &str) -> bool {
+    *pse != domain || *home == domain || !matches!(*function, "*" | "ProfileFunc")
 }
 
 /// The hops from one end to another.
