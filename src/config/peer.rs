@@ -46,7 +46,7 @@ pub struct PeerSection {
     /// When to log in: `on-demand` or `always`. Default `on-demand`.
     pub connect: Connect,
     /// `strict`: what is accepted from this peer is on disk before it is acknowledged;
-    /// `relaxed`: soon after. Default `strict`.
+    /// `relaxed`: with the operating system. Default `strict`.
     pub durability: Durability,
     /// DNS name that the peer's client certificate must carry. Default: not asked for.
     pub client_name: Option<String>,

@@ -61,9 +61,10 @@ impl Links {
             .map_err(|_| "the link to the peer is overloaded or stopped")
     }
 
-    /// Takes over changed settings. Links of before finish what they have.
+    /// Takes over changed settings. Links of before finish what they have; a peer that was taken
+    /// out can still be told so.
     pub(super) fn replace(&mut self, settings: &[LinkSettings]) {
-        self.settings = by_peer(settings);
+        self.settings.extend(by_peer(settings));
         self.running.clear();
     }
 }

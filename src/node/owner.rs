@@ -12,7 +12,7 @@ use super::fair::take_turns;
 use super::inbox::Input;
 use super::releaser::{BUSY, Back, Batch, Release, Taken};
 use crate::sap::{Time, Verdict};
-use crate::store::{Store, StoreError, load_all};
+use crate::store::{Store, StoreError, Write, load_all};
 use crate::xmpp::link::{LinkEvent, Stanza};
 
 /// Inputs taken in one batch; bounds the time until the first of them is answered.
@@ -71,7 +71,11 @@ impl Owner {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Ok(()),
-                told = self.back.recv() => back = told,
+                told = self.back.recv() => match told {
+                    Some(told) => back = Some(told),
+                    // Without the releaser nothing can be kept or let out any more.
+                    None => return Err(StoreError::Closed),
+                },
                 count = self.inbox.recv_many(&mut inputs, BATCH) => {
                     if count == 0 {
                         return Ok(());
@@ -104,7 +108,11 @@ impl Owner {
             }
             let due = self.core.next_timeout().is_some_and(|at| at <= now);
             if due && self.closed.until.is_none() {
+                let before = batch.turn.writes.len();
                 self.core.timeout(now, &mut batch.turn);
+                // Forgetting something can wait; that this node answers for a message cannot.
+                let mut writes = batch.turn.writes[before..].iter();
+                batch.strict |= writes.any(|write| matches!(write, Write::Put { .. }));
             }
             self.core.sap.release();
             self.core.settle(now, &mut batch.turn);
@@ -131,15 +139,11 @@ impl Owner {
             Input::Message {
                 message,
                 facts,
-                strict,
                 reply,
+                ..
             } => {
                 let verdict = self.core.receive(&message, &facts, now, turn);
-                if strict {
-                    batch.verdicts.push((reply, verdict));
-                } else {
-                    let _ = reply.send(verdict);
-                }
+                batch.verdicts.push((reply, verdict));
             }
             Input::Posted(number, outcome) => self.core.posted(number, &outcome, now, turn),
             Input::Xmpp(event) => self.xmpp(*event, now, batch).await,

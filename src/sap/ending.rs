@@ -249,6 +249,8 @@ impl Sap {
             if !self.session_is_left(&peer.domain) {
                 self.end_open(&peer.domain, now);
             }
+            // Perhaps at once.
+            self.pump(&peer.domain, now);
         }
         self.schedule_peer(&peer.domain, now);
     }

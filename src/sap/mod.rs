@@ -246,6 +246,11 @@ impl Sap {
             {
                 self.services_due(&domain, now);
             }
+            // What has expired meanwhile is not posted any more.
+            if let Some(state) = self.peers.get_mut(&domain) {
+                state.next_expiry = state.outbox.next_expiry();
+            }
+            self.expire_queue(&domain, now);
             self.pump(&domain, now);
             self.schedule_peer(&domain, now);
         }

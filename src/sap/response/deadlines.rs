@@ -156,6 +156,8 @@ impl Sap {
         } else {
             Code::TIMEOUT
         };
+        // First all that can be taken back: the others may end the request.
+        let mut gone = Vec::with_capacity(open.len());
         for place in open {
             if let Place::Peer { peer, id } = &place {
                 let withdrawn = self
@@ -167,6 +169,11 @@ impl Sap {
                     self.item_lost(&peer.clone(), &item, code, now);
                     continue;
                 }
+            }
+            gone.push(place);
+        }
+        for place in gone {
+            if let Place::Peer { peer, id } = &place {
                 if taken_over && self.outbox_holds(peer, id) {
                     // Its post is under way: what becomes of that is the outcome.
                     let later = now.plus_millis(self.settings.response_timeout);

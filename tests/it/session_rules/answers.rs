@@ -235,6 +235,27 @@ fn what_has_expired_is_not_posted_and_its_sender_hears_of_it() {
 }
 
 #[test]
+fn what_expired_while_the_node_was_down_is_not_posted_at_its_start() {
+    let mut relay = relay();
+    say(
+        &mut relay,
+        "a.test",
+        Mode::Request,
+        "m1",
+        &message("m1", 60),
+    );
+    let post = under_way(&mut relay, "b.test");
+    relay.posted(&post, &Posted::Failed("connection refused".to_owned()));
+    relay.now = relay.now.plus_seconds(600);
+    relay.restart();
+    relay.pass(0);
+    assert_eq!(answered(&mut relay), ("m1".to_owned(), 542));
+    relay.pass(90_000);
+    assert!(relay.posts.iter().all(|post| post.peer != "b.test"));
+    assert_eq!(open(&relay), 0);
+}
+
+#[test]
 fn what_expires_while_it_is_under_way_is_not_posted_again() {
     let mut relay = relay();
     say(

@@ -89,7 +89,7 @@ pub fn settings(domain: &str) -> Settings {
 /// Whether a row stands in the table of a domain. A provider of profiles does not know that it is
 /// one: else its SAP would keep what it is told, and no element would see it.
 pub fn is_known((function, home, pse): &(&str, &str, &str), domain: &str) -> bool {
-    *pse != domain || *home == domain || !matches!(*function, "*" | "ProfileFunc")
+    *pse != domain || *home == domain || !matches!(*function, "*" | "ProfileFunc" | "CommonFeat")
 }
 
 /// The hops from one end to another.
