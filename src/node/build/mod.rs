@@ -1,0 +1,210 @@
+//! From configuration to the values the floors below understand. Nothing is
+//! bound or dialled here; what cannot work is said as configuration problems.
+
+mod sap;
+mod transport;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::sap::limits;
+pub use self::sap::{dialects, sap_settings};
+use self::transport::{links, server};
+use crate::config::{self, Config, ConfigError, Located, Problem};
+use crate::gateway::GatewaySettings;
+use crate::home::{Authorization, HomeSettings};
+use crate::http::link::LinkSettings;
+use crate::http::server::ServerSettings;
+use crate::sap::profile::services_of;
+use crate::sap::{Element, PseTable, ServiceSet, Settings};
+use crate::ssp::xml::Limits;
+use crate::translate::{Mappings, Mode, Translator};
+use crate::xmpp::link::{Backoff, ComponentSettings};
+
+/// Everything a node needs to start.
+#[derive(Clone)]
+pub struct Plan {
+    /// The SAP's settings.
+    pub settings: Arc<Settings>,
+    /// XML limits.
+    pub limits: Limits,
+    /// The SSP listener.
+    pub server: ServerSettings,
+    /// One per peer.
+    pub links: Vec<LinkSettings>,
+    /// The home domain, or at least the echo user.
+    pub home: Option<HomePlan>,
+    /// The XMPP gateway.
+    pub gateway: Option<GatewayPlan>,
+    /// Directory of the store.
+    pub data: PathBuf,
+    /// Doubtful choices, one line each.
+    pub warnings: Vec<String>,
+}
+
+/// The home domain.
+#[derive(Debug, Clone)]
+pub struct HomePlan {
+    /// Its settings.
+    pub settings: HomeSettings,
+    /// Users created if they do not exist: name and first password.
+    pub users: Vec<(String, config::Secret)>,
+}
+
+/// The XMPP gateway.
+#[derive(Clone)]
+pub struct GatewayPlan {
+    /// Its settings.
+    pub settings: GatewaySettings,
+    /// Names and tables.
+    pub translator: Arc<Translator>,
+    /// Its components.
+    pub components: Vec<ComponentSettings>,
+}
+
+/// Why no plan can be made.
+pub type BuildError = ConfigError;
+
+impl Plan {
+    /// Makes a plan of a checked configuration. Reads certificates, dialects and
+    /// mappings.
+    ///
+    /// # Errors
+    /// One problem per file that cannot be used.
+    pub fn new(config: &Config, at: &Located) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let mut warnings = Vec::new();
+        let dialects = dialects(config, at, &mut problems);
+        let settings = sap_settings(config, &dialects, at, &mut problems);
+        let server = server(config, at, &mut problems, &mut warnings);
+        let links = links(config, at, &mut problems);
+        let gateway = gateway(config, at, &mut problems);
+        match (problems.is_empty(), server) {
+            (true, Some(server)) => Ok(Self {
+                home: home_plan(config, &settings.pse),
+                settings: Arc::new(settings),
+                limits: limits(config),
+                server,
+                links,
+                gateway,
+                data: config.node.data.clone(),
+                warnings,
+            }),
+            _ => Err(ConfigError::new(problems)),
+        }
+    }
+}
+
+/// The home domain; on other nodes what their echo user lives in, if they have one.
+fn home_plan(config: &Config, table: &PseTable) -> Option<HomePlan> {
+    let settings = HomeSettings {
+        name: config.node.name.clone(),
+        description: config.node.description.clone(),
+        url: config.node.url.clone(),
+        echo: config.node.echo,
+        ..HomeSettings::new(&config.node.domain)
+    };
+    let Some(home) = &config.home else {
+        let settings = HomeSettings {
+            users: false,
+            ..settings
+        };
+        let users = Vec::new();
+        return config.node.echo.then_some(HomePlan { settings, users });
+    };
+    let settings = HomeSettings {
+        default_authorization: match home.default_authorization {
+            config::DefaultAuthorization::Ask => Authorization::Ask,
+            config::DefaultAuthorization::Contacts => Authorization::Contacts,
+        },
+        offline_validity: home.offline_validity.as_secs(),
+        max_users: home.max_users,
+        max_offline: home.max_offline,
+        tells_profiles: table
+            .find("UPDUP", &config.node.domain)
+            .is_some_and(|pse| pse != config.node.domain),
+        services: services_of(
+            ServiceSet::of_element(Element::Home),
+            table,
+            &config.node.domain,
+        ),
+        ..settings
+    };
+    let named = home.user.iter();
+    let users = named.map(|user| (user.name.clone(), user.password.clone()));
+    Some(HomePlan {
+        settings,
+        users: users.collect(),
+    })
+}
+
+fn gateway(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option<GatewayPlan> {
+    let xmpp = config.xmpp.as_ref()?;
+    let mappings = match &config.node.mappings {
+        Some(folder) => match Mappings::load(folder) {
+            Ok(mappings) => mappings,
+            Err(error) => {
+                problems.push(at.problem(
+                    "node.mappings",
+                    error.to_string(),
+                    "mend the file, or remove it to use the built-in table",
+                ));
+                return None;
+            }
+        },
+        None => Mappings::built_in(),
+    };
+    let names: Vec<&str> = xmpp
+        .component
+        .iter()
+        .map(|component| component.domain.as_str())
+        .collect();
+    let domain = config.xmpp_domain().unwrap_or(&config.node.domain);
+    let mode = match xmpp.mode {
+        config::XmppMode::Names => Mode::Names,
+        config::XmppMode::Gateway => Mode::Gateway,
+    };
+    let mut translator = Translator::new(domain, &names).in_mode(mode);
+    translator.mappings = Arc::new(mappings);
+    translator.muc.clone_from(&xmpp.muc);
+    let components = xmpp.component.iter().map(|component| ComponentSettings {
+        domain: component.domain.clone(),
+        secret: crate::xmpp::Secret::new(component.secret.expose()),
+        server: xmpp.server.clone(),
+        connect_timeout: Duration::from_secs(10),
+        ping_interval: xmpp.ping_interval.get(),
+        ping_timeout: xmpp.ping_timeout.get(),
+        backoff: Backoff {
+            first: Duration::from_secs(1),
+            max: xmpp.reconnect_max.get(),
+        },
+        queue: 256,
+        barrier_to: None,
+    });
+    let components = components.collect();
+    Some(GatewayPlan {
+        settings: GatewaySettings {
+            auto_subscribed: xmpp.auto_subscribed,
+            strict_receipts: xmpp.strict_receipts,
+            settle_millis: millis(xmpp.settle.get()),
+            default_validity: config.ssp.default_validity.as_secs(),
+            ..GatewaySettings::default()
+        },
+        translator: Arc::new(translator),
+        components,
+    })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Where a plan listens, for messages.
+impl Plan {
+    /// The SSP address.
+    pub fn listen(&self) -> SocketAddr {
+        self.server.listen
+    }
+}

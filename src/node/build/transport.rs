@@ -1,0 +1,157 @@
+//! The SSP listener and the links to peers, with their certificates.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::{self, Config, Located, Problem};
+use crate::http::link::LinkSettings;
+use crate::http::server::ServerSettings;
+use crate::http::srv::SrvResolver;
+use crate::http::tls::{self, ClientTls, ServerTls, Validity};
+use crate::node::clock::Clock;
+
+/// A POST connection to a peer, at most so many at once.
+const CONNECTIONS: usize = 4;
+
+pub(super) fn server(
+    config: &Config,
+    at: &Located,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<String>,
+) -> Option<ServerSettings> {
+    let ssp = &config.ssp;
+    let tls = match (&ssp.certificate, &ssp.key) {
+        (Some(certificate), Some(key)) => {
+            check_validity("ssp.certificate", certificate, at, problems, warnings);
+            let files = ServerTls {
+                certificate: certificate.clone(),
+                key: key.clone(),
+                client_ca: ssp.client_ca.clone(),
+                client_certificates: match ssp.client_certificates {
+                    config::ClientCertificates::None => tls::ClientCertificates::None,
+                    config::ClientCertificates::Request => tls::ClientCertificates::Request,
+                    config::ClientCertificates::Require => tls::ClientCertificates::Require,
+                },
+            };
+            match tls::server_config(&files) {
+                Ok(config) => Some(config),
+                Err(error) => {
+                    problems.push(at.problem(
+                        "ssp.certificate",
+                        error.to_string(),
+                        "make one with `wvgate certs`, or name the right files",
+                    ));
+                    return None;
+                }
+            }
+        }
+        _ => None,
+    };
+    Some(ServerSettings {
+        listen: ssp.listen,
+        plain: ssp.plain,
+        tls,
+        max_body: ssp.max_message.get(),
+        max_connections: ssp.max_connections,
+        header_timeout: ssp.header_timeout.get(),
+        body_timeout: ssp.body_timeout.get(),
+        idle_timeout: ssp.idle_timeout.get(),
+        tls_handshake_timeout: ssp.header_timeout.get(),
+        path: None,
+    })
+}
+
+/// An expired certificate is a mistake of the configuration; one that expires
+/// soon a warning.
+fn check_validity(
+    key: &str,
+    file: &Path,
+    at: &Located,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<String>,
+) {
+    let fix = "renew it, or make a new one with `wvgate certs`";
+    match tls::certificate_facts(file) {
+        Ok(facts) => match facts.validity(Clock::wall()) {
+            Validity::Valid(left) if left > Duration::from_secs(14 * 86_400) => {}
+            Validity::Valid(left) => {
+                let message = format!(
+                    "{} expires in {} days",
+                    file.display(),
+                    left.as_secs() / 86_400
+                );
+                warnings.push(at.problem(key, message, fix).to_string());
+            }
+            Validity::Expired(since) => {
+                let message = format!(
+                    "{} expired {} days ago",
+                    file.display(),
+                    since.as_secs() / 86_400
+                );
+                problems.push(at.problem(key, message, fix));
+            }
+            Validity::NotYet(_) => {
+                problems.push(at.problem(
+                    key,
+                    format!("{} is not valid yet", file.display()),
+                    "check the clock of this machine",
+                ));
+            }
+        },
+        Err(error) => problems.push(at.problem(key, error.to_string(), fix)),
+    }
+}
+
+pub(super) fn links(
+    config: &Config,
+    at: &Located,
+    problems: &mut Vec<Problem>,
+) -> Vec<LinkSettings> {
+    let mut links = Vec::new();
+    let srv = (!config.peer.is_empty()).then(SrvResolver::system);
+    // Peers with the same files share what was read from them.
+    let mut read: HashMap<ClientTls, Arc<rustls::ClientConfig>> = HashMap::new();
+    for (number, peer) in config.peer.iter().enumerate() {
+        let files = ClientTls {
+            ca: peer.ca.clone(),
+            certificate: peer.client_certificate.clone(),
+            key: peer.client_key.clone(),
+            verify: peer.verify,
+        };
+        // A peer that is not verified is warned of by name.
+        let known = read.get(&files).filter(|_| files.verify).cloned();
+        let tls = match known.map_or_else(|| tls::client_config(&files, &peer.domain), Ok) {
+            Ok(tls) => {
+                read.insert(files, Arc::clone(&tls));
+                tls
+            }
+            Err(error) => {
+                problems.push(at.problem(
+                    &format!("peer.{number}.ca"),
+                    error.to_string(),
+                    "name the peer's authority in `ca`",
+                ));
+                continue;
+            }
+        };
+        let Some(srv) = srv.clone() else { continue };
+        links.push(LinkSettings {
+            peer: peer.domain.clone(),
+            urls: peer.addresses().map(str::to_owned).collect(),
+            redirects: peer.redirects.clone(),
+            allow_plain: peer.allow_plain,
+            tls,
+            server_name: peer.server_name.clone(),
+            connect_timeout: Duration::from_secs(10),
+            answer_timeout: Duration::from_secs(30),
+            // Under the deployed server's 60 s, so that it is we who close.
+            idle_timeout: Duration::from_secs(45),
+            max_connections: CONNECTIONS,
+            user_agent: concat!("wvgate/", env!("CARGO_PKG_VERSION")).to_owned(),
+            srv,
+        });
+    }
+    links
+}
