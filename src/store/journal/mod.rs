@@ -16,9 +16,9 @@
 //! says how far it goes, in the record [`APPLIED`]; at the next start after a crash, what the files
 //! hold beyond that is committed.
 //!
-//! When the journal cannot be written or the engine takes nothing (a full disk), commits go to the
-//! engine itself, together with the overlay, until that succeeds: nothing is acknowledged that is
-//! not kept, and deletions can still make room.
+//! When the disk is nearly full, the journal cannot be written, or the engine takes nothing, commits
+//! go to the engine itself, together with the overlay: nothing is acknowledged that is not kept, and
+//! deletions can still make room. The journal is begun anew when there is room again.
 
 mod overlay;
 mod segment;
@@ -50,6 +50,9 @@ pub struct Options {
     /// Bytes of journal after which the engine behind gets them. Four times as much is the most
     /// that a file holds while the engine is busy.
     pub flush_bytes: u64,
+    /// With less room than this on the disk there is no journal: the engine gets each commit itself,
+    /// so that nothing is accepted that it might not have room for a second later.
+    pub reserve_bytes: u64,
     /// Commits that may wait; beyond them [`StoreError::Full`].
     pub queue_commits: usize,
     /// Bytes of keys and values that may wait; beyond them [`StoreError::Full`].
@@ -61,6 +64,7 @@ impl Default for Options {
         Self {
             flush_after: Duration::from_secs(1),
             flush_bytes: 8 << 20,
+            reserve_bytes: 64 << 20,
             queue_commits: 16_384,
             queue_bytes: 64 << 20,
         }
@@ -92,10 +96,14 @@ impl JournalStore {
     pub fn open(path: &Path, behind: Arc<dyn Store>, options: Options) -> Result<Self, StoreError> {
         let paths = [numbered(path, 1), numbered(path, 2)];
         let last = take_over(&paths, behind.as_ref())?;
-        let create = |path: &PathBuf| {
-            Segment::create(path).map_err(|error| problem("cannot make the journal", path, &error))
+        let segments = match segments(&paths, options.reserve_bytes) {
+            Ok(segments) => Some(segments),
+            Err(StoreError::Full(why)) => {
+                tracing::warn!("commits go past the journal: {why}");
+                None
+            }
+            Err(error) => return Err(error),
         };
-        let segments = [create(&paths[0])?, create(&paths[1])?];
         let engine = Arc::new(Engine::new());
         let (jobs, receiver) = backlog(options.queue_commits, options.queue_bytes);
         let writer = Writer::new(
@@ -264,6 +272,39 @@ fn take_over(paths: &[PathBuf; 2], behind: &dyn Store) -> Result<u64, StoreError
         wait(behind.commit(writes))?;
     }
     Ok(last)
+}
+
+/// Makes both files, empty.
+///
+/// # Errors
+/// [`StoreError::Full`]: there is too little room. [`StoreError::Io`]: they cannot be made.
+fn segments(paths: &[PathBuf; 2], reserve: u64) -> Result<[Segment; 2], StoreError> {
+    check_room(&paths[0], reserve)?;
+    let create = |path: &PathBuf| {
+        Segment::create(path).map_err(|error| problem("cannot make the journal", path, &error))
+    };
+    Ok([create(&paths[0])?, create(&paths[1])?])
+}
+
+/// Fails if there is too little room beside a file. Where that cannot be known it is not in the way.
+fn check_room(path: &Path, reserve: u64) -> Result<(), StoreError> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let Ok(disk) = rustix::fs::statvfs(folder) else {
+        return Ok(());
+    };
+    let room = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if room < reserve {
+        return Err(StoreError::Full(format!(
+            "{} has {} MiB left, fewer than {}",
+            folder.display(),
+            room >> 20,
+            reserve >> 20
+        )));
+    }
+    Ok(())
 }
 
 fn numbered(path: &Path, number: u8) -> PathBuf {

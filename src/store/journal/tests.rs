@@ -79,6 +79,31 @@ mod conforms_when_lazy {
     suite!(subject(lazy()));
 }
 
+/// As on a disk with hardly any room.
+fn cramped() -> Options {
+    Options {
+        reserve_bytes: u64::MAX,
+        ..Options::default()
+    }
+}
+
+mod conforms_without_room {
+    use super::*;
+    suite!(subject(cramped()));
+}
+
+#[tokio::test]
+async fn without_room_commits_go_to_the_engine_at_once() {
+    let (folder, behind) = (Folder::new(), Arc::new(MemoryStore::new()));
+    let store = folder.open(&behind, cramped());
+    store.commit(vec![Write::put("a", "1")]).await.unwrap();
+    assert_eq!(behind.stats().commits, 1);
+    behind.fail_next(StoreError::Full("as arranged".to_owned()));
+    let refused = store.commit(vec![Write::put("b", "1")]).await;
+    assert!(matches!(refused, Err(StoreError::Full(_))), "{refused:?}");
+    assert!(folder.files().iter().all(|file| !file.exists()));
+}
+
 async fn records(store: &dyn Store) -> Vec<(String, String)> {
     let mut records = Vec::new();
     load_all(store, "", |key, value| {

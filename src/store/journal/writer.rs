@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::overlay::{Known, Overlay};
 use super::segment::{self, Segment};
 use super::wait::{look, wait};
-use super::{APPLIED, Options, applied, problem};
+use super::{APPLIED, Options, applied, check_room, problem, segments};
 use crate::store::backlog::Jobs;
 use crate::store::engine::Engine;
 use crate::store::{CommitFuture, Store, StoreError, Write};
@@ -89,6 +89,8 @@ pub(super) struct Writer {
     /// The one written to, and the other one. `None`: commits go to the engine behind until it
     /// has taken one.
     segments: Option<[Segment; 2]>,
+    /// When it was last looked whether there can be a journal.
+    tried: Instant,
     /// Whether frames of the first one may not be on disk yet.
     unsynced: bool,
     /// Of the last frame.
@@ -105,7 +107,7 @@ impl Writer {
         behind: Arc<dyn Store>,
         engine: Arc<Engine>,
         paths: [PathBuf; 2],
-        segments: [Segment; 2],
+        segments: Option<[Segment; 2]>,
         sequence: u64,
         options: Options,
     ) -> Self {
@@ -113,7 +115,8 @@ impl Writer {
             behind,
             engine,
             paths,
-            segments: Some(segments),
+            segments,
+            tried: Instant::now(),
             unsynced: false,
             sequence,
             overlay: Overlay::default(),
@@ -276,8 +279,18 @@ impl Writer {
         let due = !self.overlay.is_empty()
             && (segment.len() >= self.options.flush_bytes
                 || self.since.elapsed() >= self.options.flush_after);
-        if self.end_flush(full) && due {
-            self.begin_flush();
+        if !self.end_flush(full) || !due {
+            return;
+        }
+        match check_room(&self.paths[0], self.options.reserve_bytes) {
+            Ok(()) => self.begin_flush(),
+            Err(error) => {
+                tracing::warn!(%error, "commits go past the journal");
+                self.bypass();
+                if let Err(error) = self.commit_behind(&[]) {
+                    tracing::warn!(%error, "the store has not taken over what is in the journal");
+                }
+            }
         }
     }
 
@@ -326,6 +339,7 @@ impl Writer {
                 flushing.overlay.extend(std::mem::take(&mut self.overlay));
                 self.overlay = flushing.overlay;
                 self.since = Instant::now();
+                self.tried = self.since;
                 self.segments = None;
                 false
             }
@@ -336,6 +350,7 @@ impl Writer {
     fn bypass(&mut self) {
         self.end_flush(true);
         self.since = Instant::now();
+        self.tried = self.since;
         self.segments = None;
     }
 
@@ -349,19 +364,18 @@ impl Writer {
         wait(self.behind.commit(all))?;
         self.sequence += 1;
         self.overlay = Overlay::default();
-        let [first, second] = [
-            Segment::create(&self.paths[0]),
-            Segment::create(&self.paths[1]),
-        ];
-        match (first, second) {
-            (Ok(first), Ok(second)) => {
+        if self.tried.elapsed() < RETRY {
+            return Ok(());
+        }
+        self.tried = Instant::now();
+        match segments(&self.paths, self.options.reserve_bytes) {
+            Ok(segments) => {
                 tracing::info!("commits go through the journal again");
-                self.segments = Some([first, second]);
+                self.segments = Some(segments);
                 self.unsynced = false;
             }
-            (Err(error), _) | (_, Err(error)) => {
-                tracing::warn!(%error, "the journal cannot be made, commits go past it");
-            }
+            Err(StoreError::Full(_)) => {}
+            Err(error) => tracing::warn!(%error, "commits go past the journal"),
         }
         Ok(())
     }

@@ -1,11 +1,12 @@
 //! Stores that take nothing for a while.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 use wvgate::store::sqlite::{Options, SqliteStore};
-use wvgate::store::{MemoryStore, Store, StoreError};
+use wvgate::store::{JournalStore, MemoryStore, Store, StoreError, journal};
 
 use super::{Heard, home, login, names, send};
 use crate::support::process::World;
@@ -146,6 +147,23 @@ async fn a_change_is_answered_when_it_is_kept_and_undone_when_it_is_not() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_relay_without_room_refuses_until_there_is_some() {
+    without_room(|database, _| Arc::new(database)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_without_room_for_a_journal_refuses_until_there_is_some() {
+    without_room(|database, journal| {
+        let options = journal::Options {
+            // As on a disk with hardly any room.
+            reserve_bytes: u64::MAX,
+            ..journal::Options::default()
+        };
+        Arc::new(JournalStore::open(journal, Arc::new(database), options).unwrap())
+    })
+    .await;
+}
+
+async fn without_room(store: impl Fn(SqliteStore, &Path) -> Arc<dyn Store>) {
     let mut world = World::new(&["a.test", "b.test", "r.test"]);
     let a = world.peer("r.test", &["b.test"]) + &home("alice", "r.test");
     let ssp = "response_timeout = \"4s\"\nbatch_count = 4";
@@ -160,8 +178,9 @@ async fn a_relay_without_room_refuses_until_there_is_some() {
         ..Options::default()
     };
     let path = world.data("r.test").join("wvgate.db");
-    let store = SqliteStore::open(&path, options).unwrap();
-    world.start_on("r.test", Arc::new(store)).await;
+    let database = SqliteStore::open(&path, options).unwrap();
+    let store = store(database, &path.with_extension("journal"));
+    world.start_on("r.test", store).await;
     let mut alice = login(&world, "alice", "a.test").await;
     let filler = "x".repeat(8 << 10);
     let wanted = names('m', 80);
