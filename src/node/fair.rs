@@ -26,6 +26,9 @@ pub(super) fn domain(session: &str) -> &str {
 /// Puts items in an order in which their owners take turns; each owner's items stay in
 /// order.
 pub(super) fn take_turns<T>(items: &mut Vec<T>, owner: impl Fn(&T) -> Option<&str>) {
+    if items.len() < 2 {
+        return;
+    }
     let mut counts: HashMap<Option<&str>, usize> = HashMap::new();
     let turns: Vec<usize> = items
         .iter()

@@ -35,8 +35,11 @@ impl Metrics {
     }
 
     /// A counter's value.
-    pub fn get(&self, name: &str) -> u64 {
-        self.all().get(name).copied().unwrap_or(0)
+    pub fn get(&self, wanted: &str) -> u64 {
+        let recent = self.recent.iter();
+        let recent = recent.filter(|(count, _)| name(**count) == wanted);
+        self.counters.get(wanted).copied().unwrap_or(0)
+            + recent.map(|(_, times)| times).sum::<u64>()
     }
 
     /// All counters.
@@ -55,8 +58,9 @@ impl Metrics {
 
     /// What to keep, changed or not.
     pub fn write(&mut self) -> Write {
-        self.counters = self.all();
-        self.recent.clear();
+        for (count, times) in std::mem::take(&mut self.recent) {
+            *self.counters.entry(name(count)).or_default() += times;
+        }
         Write::put_json(KEY, self)
     }
 

@@ -124,7 +124,7 @@ impl Sap {
         let provider = primitive::facts(name)
             .and_then(|facts| self.settings.pse.find(facts.leaf, domain))
             .and_then(|pse| self.settings.routes.find(pse))
-            .filter(|route| !came_from(incoming, route));
+            .filter(|route| !matches!(route, Route::Peer(peer) if came_from(incoming, peer)));
         provider.or(usual).cloned()
     }
 
@@ -142,7 +142,7 @@ impl Sap {
         match route {
             None => Err(Status::new(Code::DOMAIN_NOT_SUPPORTED)),
             // Back to where it came from: that is no way forward.
-            Some(Route::Peer(peer)) if came_from(incoming, &Route::Peer(peer.clone())) => {
+            Some(Route::Peer(peer)) if came_from(incoming, &peer) => {
                 Err(Status::new(Code::DOMAIN_NOT_SUPPORTED).because(format!("{peer} sent it here")))
             }
             Some(Route::Peer(domain)) => {
@@ -263,12 +263,9 @@ impl Sap {
     }
 }
 
-/// Whether a route leads back to the peer that sent the request here.
-fn came_from(incoming: &Incoming<'_>, route: &Route) -> bool {
-    match (&incoming.origin, route) {
-        (Origin::Peer { peer: from, .. }, Route::Peer(to)) => from == to,
-        _ => false,
-    }
+/// Whether this peer sent the request here.
+fn came_from(incoming: &Incoming<'_>, peer: &str) -> bool {
+    matches!(&incoming.origin, Origin::Peer { peer: from, .. } if from == peer)
 }
 
 /// Messages and reports between the same two parties stay in order; so do the
