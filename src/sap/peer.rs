@@ -66,6 +66,8 @@ pub(super) struct PeerState {
     pub(super) leaving: Option<Leaving>,
     /// Connections closed without an answer in a row.
     pub(super) closed: u32,
+    /// Sessions in a row whose first post was answered 403.
+    pub(super) forbidden: u32,
     /// Last reset of a lost session.
     pub(super) last_reset: Option<Time>,
     /// Our last handshake begun in place of an abandoned one of the peer's.
@@ -136,6 +138,7 @@ impl PeerState {
             last_redirect: Time::default(),
             leaving: None,
             closed: 0,
+            forbidden: 0,
             last_reset: None,
             last_counter: None,
             last_error: None,

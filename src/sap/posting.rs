@@ -42,6 +42,11 @@ const LONGEST_WAIT: u64 = 60_000;
 /// Unless the peer has asked for it, and then no longer than this; our choice.
 const LONGEST_ASKED: u64 = 3_600_000;
 
+/// A peer that answers 403 in each new session is logged in to after so much more each time, and
+/// after so much at most: milliseconds; as after failed handshakes (wire profile, 6.6).
+const FORBIDDEN_STEP: u64 = 10_000;
+const LONGEST_FORBIDDEN: u64 = 600_000;
+
 impl Sap {
     /// Posts a step when its time has come.
     pub(super) fn post_step(&mut self, pending: PendingStep, now: Time) {
@@ -325,6 +330,7 @@ impl Sap {
             Posted::Acknowledged => {
                 let (items, writes) = state.outbox.acknowledged(number);
                 state.last_error = None;
+                state.forbidden = 0;
                 self.write(writes);
                 for item in items {
                     self.item_acknowledged(domain, item, now);
@@ -334,6 +340,13 @@ impl Sap {
                 // The peer does not know our session any more.
                 let writes = state.outbox.failed(number, now);
                 state.outbox.failures = 0;
+                // Once may happen; a peer that knows none of the sessions it grants must not be
+                // asked for ever new ones without a pause.
+                if state.session_mut(session).is_some() {
+                    let wait = u64::from(state.forbidden) * FORBIDDEN_STEP;
+                    state.login_not_before = now.plus_millis(wait.min(LONGEST_FORBIDDEN));
+                    state.forbidden = state.forbidden.saturating_add(1);
+                }
                 self.write(writes);
                 tracing::warn!(
                     ssp.peer = domain,

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use wvgate::sap::{Count, Peer, Settings, Time, Verdict};
+use wvgate::sap::{Count, Peer, Posted, Settings, Time, Verdict};
 use wvgate::ssp::envelope::print_session;
 use wvgate::ssp::{Mode, Primitive};
 
@@ -308,4 +308,41 @@ fn a_dialect_whose_sessions_do_not_end_is_kept_alive_without_haste() {
     let said = node.posts.iter().map(|p| only(p).name.to_string());
     assert_eq!(said.collect::<Vec<_>>(), ["KeepAliveRequest"], "it hangs");
     assert_eq!(sessions(&node, "a.test"), ["1@a.test"]);
+}
+
+#[test]
+fn a_peer_that_knows_none_of_its_sessions_is_logged_in_to_ever_more_slowly() {
+    let mut relay = relay();
+    let body = message("m1", 86_400);
+    say(&mut relay, "a.test", Mode::Request, "m1", &body);
+    let forbidden = Posted::Refused {
+        status: 403,
+        retry_after: None,
+    };
+    for (round, pause) in [0, 10_000, 20_000].into_iter().enumerate() {
+        let post = under_way(&mut relay, "b.test");
+        assert_eq!(only(&post).name, "SendMessageRequest");
+        relay.posted(&post, &forbidden);
+        if pause > 0 {
+            relay.pass(pause - 1);
+            assert!(relay.posts.iter().all(|post| post.peer != "b.test"));
+            relay.pass(1);
+        }
+        let step1 = to(&mut relay, "b.test");
+        assert_eq!(only(&step1).name, "SendSecretToken", "round {round}");
+        be_logged_in(&mut relay, &step1, &format!("9{round}"));
+    }
+    // Once it takes something, all is forgotten.
+    let taken = to(&mut relay, "b.test");
+    assert_eq!(only(&taken).name, "SendMessageRequest");
+    say(
+        &mut relay,
+        "a.test",
+        Mode::Request,
+        "m2",
+        &message("m2", 600),
+    );
+    let post = under_way(&mut relay, "b.test");
+    relay.posted(&post, &forbidden);
+    assert_eq!(only(&to(&mut relay, "b.test")).name, "SendSecretToken");
 }
