@@ -1,6 +1,6 @@
 //! One node process under measurement.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -30,7 +30,7 @@ impl Watched {
     /// What it said, if it has ended by itself.
     pub(super) fn ended(&mut self) -> Option<String> {
         let status = self.child.try_wait().ok()??;
-        let words = super::proxy::last_words(&mut self.child);
+        let words = last_words(&mut self.child);
         Some(format!("{} has ended ({status}): {words}", self.name))
     }
 
@@ -111,4 +111,13 @@ impl Node {
     pub(super) fn process(&self) -> &Watched {
         &self.process
     }
+}
+
+/// What an ended child has said.
+fn last_words(child: &mut Child) -> String {
+    let mut words = String::new();
+    if let Some(errors) = &mut child.stderr {
+        let _ = errors.take(4096).read_to_string(&mut words);
+    }
+    words
 }

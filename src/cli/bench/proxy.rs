@@ -1,6 +1,6 @@
 //! Reverse proxies that carry the same bodies: what an HTTP hop costs here and now.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as Port};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -249,13 +249,4 @@ fn free_port() -> Result<u16, Failure> {
         .and_then(|port| port.local_addr())
         .map(|address| address.port())
         .map_err(|error| Failure::Failed(format!("cannot find a free port: {error}")))
-}
-
-/// What an ended child has said.
-pub(super) fn last_words(child: &mut Child) -> String {
-    let mut words = String::new();
-    if let Some(errors) = &mut child.stderr {
-        let _ = errors.take(4096).read_to_string(&mut words);
-    }
-    words
 }
