@@ -103,6 +103,8 @@ async fn ready(shared: &Shared) -> Response<Full<Bytes>> {
     let mut reasons = Vec::new();
     if let Err(error) = shared.node.store().health() {
         reasons.push(format!("store: {error}"));
+    } else if !shared.node.store().has_room() {
+        reasons.push("store: hardly any room left".to_owned());
     }
     let look = shared.node.ask(|core, _, _| core.components.clone());
     match tokio::time::timeout(PATIENCE, look).await {
@@ -130,7 +132,7 @@ async fn metrics(shared: &Shared) -> Response<Full<Bytes>> {
     match tokio::time::timeout(PATIENCE, look).await {
         Ok(Ok(snapshot)) => {
             let store = shared.node.store();
-            let body = snapshot.text(store.stats(), store.health().is_ok());
+            let body = snapshot.text(store.stats(), store.health().is_ok(), store.has_room());
             let mut response = text(StatusCode::OK, body);
             let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
             response.headers_mut().insert(CONTENT_TYPE, kind);

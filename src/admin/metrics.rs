@@ -85,12 +85,12 @@ impl Snapshot {
     }
 
     /// As Prometheus reads it.
-    pub(super) fn text(&self, store: Stats, healthy: bool) -> String {
+    pub(super) fn text(&self, store: Stats, healthy: bool, room: bool) -> String {
         let mut text = Text(String::new());
         self.counters(&mut text);
         self.peers(&mut text);
         self.others(&mut text);
-        store_lines(&mut text, store, healthy);
+        store_lines(&mut text, store, healthy, room);
         text.0
     }
 
@@ -180,12 +180,18 @@ impl Snapshot {
     }
 }
 
-fn store_lines(text: &mut Text, store: Stats, healthy: bool) {
+fn store_lines(text: &mut Text, store: Stats, healthy: bool, room: bool) {
     text.one(
         "wvgate_store_healthy",
         "gauge",
         "Whether the last commit succeeded.",
         u8::from(healthy),
+    );
+    text.one(
+        "wvgate_store_room",
+        "gauge",
+        "Whether there is room for new requests.",
+        u8::from(room),
     );
     text.one(
         "wvgate_store_commits_total",

@@ -115,7 +115,11 @@ pub(super) fn sessions(core: &Core, now: Time) -> Vec<SessionRow> {
 }
 
 pub(super) async fn status(shared: &Shared) -> Result<Line, Gone> {
-    let store = shared.node.store().health();
+    let store = shared.node.store();
+    let mut trouble = store.health().err().map(|error| error.to_string());
+    if trouble.is_none() && !store.has_room() {
+        trouble = Some("there is hardly any room left; new requests are refused".to_owned());
+    }
     let (started, domain) = (shared.started, shared.settings.domain.clone());
     let expected = shared.settings.components.clone();
     let look = move |core: &mut Core, now: Time, _: &mut _| {
@@ -139,7 +143,7 @@ pub(super) async fn status(shared: &Shared) -> Result<Line, Gone> {
             users: home.map(|home| home.users().count()),
             online: home.map(|home| home.users().filter(|name| home.is_online(name)).count()),
             components,
-            store: store.err().map(|error| error.to_string()),
+            store: trouble,
         }
     };
     Ok(Line::result(&shared.node.ask(look).await?))

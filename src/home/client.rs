@@ -393,6 +393,12 @@ impl Event {
         }
     }
 
+    /// The answer to a message that this node has no room for.
+    pub fn no_room(id: Option<String>, to: Address) -> Self {
+        let status = Status::new(Code::QUEUE_FULL).because("There is no room for messages now.");
+        Self::sent(id.unwrap_or_default(), to, &status)
+    }
+
     /// The answer to a message.
     pub(super) fn sent(id: String, to: Address, status: &Status) -> Self {
         Self::Sent {

@@ -11,6 +11,7 @@ use super::core::{Core, Turn};
 use super::fair::take_turns;
 use super::inbox::Input;
 use super::releaser::{BUSY, Back, Batch, Release, Taken};
+use crate::home::{Command, Event};
 use crate::sap::{Time, Verdict};
 use crate::store::{Store, StoreError, Write, load_all};
 use crate::xmpp::link::{LinkEvent, Stanza};
@@ -85,6 +86,7 @@ impl Owner {
             }
             let now = self.clock.now();
             let mut batch = Batch::empty();
+            self.core.sap.set_crowded(!self.store.has_room());
             self.core.sap.hold();
             match back {
                 Some(Back::Failed) => self.recover(now, &mut batch.turn).await?,
@@ -162,6 +164,9 @@ impl Owner {
                 }
                 let _ = reply.send(known);
             }
+            Input::Client(client, Command::Message { to, id, .. }) if !self.store.has_room() => {
+                turn.events.push((client, Event::no_room(id, to)));
+            }
             Input::Client(client, command) => self.core.client(client, command, now, turn),
             Input::ClientClose(client) => {
                 let _ = self.release.send(Release::ClientGone(client)).await;
@@ -202,7 +207,8 @@ impl Owner {
             LinkEvent::Stanza { domain, stanza } => {
                 let kept = Taken::Stanza(domain.clone(), Box::new(copy(&stanza)));
                 batch.taken.push(kept);
-                if self.closed.until.is_some() {
+                let brings_more = matches!(stanza, Stanza::Message(_)) && !self.store.has_room();
+                if self.closed.until.is_some() || brings_more {
                     self.core.refuse_stanza(&domain, stanza, now, turn);
                 } else {
                     self.core.stanza(&domain, stanza, now, turn);

@@ -9,6 +9,7 @@ use super::{Effect, Peer, Sap};
 use crate::ssp::common::MetaInfo;
 use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::session::{Disconnect, LogoutRequest};
+use crate::ssp::primitive::{self, Routing};
 use crate::ssp::{Code, Mode, Primitive, Status};
 use crate::store::Write;
 
@@ -55,6 +56,21 @@ impl Sap {
         let ends = |name: &str| matches!(name, "LogoutRequest" | "Disconnect");
         let new = |t: &Transaction| t.mode == Mode::Request && !ends(&t.name);
         self.closing && transactions.iter().any(new)
+    }
+
+    /// Says whether the store has hardly any room. While it has, peers are told to come again later
+    /// with requests; sessions are kept up, and answers taken, so that what is under way ends.
+    pub fn set_crowded(&mut self, crowded: bool) {
+        self.crowded = crowded;
+    }
+
+    /// Whether a message would bring something to keep to a node without room for it.
+    pub(super) fn is_too_much(&self, transactions: &[Transaction]) -> bool {
+        let keeps = |t: &Transaction| {
+            let hop = |facts: &primitive::Facts| facts.routing == Routing::Hop;
+            t.mode == Mode::Request && !primitive::facts(&t.name).is_some_and(hop)
+        };
+        self.crowded && transactions.iter().any(keeps)
     }
 
     /// Ends all sessions with a peer. One that understands it is told; that takes two

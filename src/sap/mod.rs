@@ -92,6 +92,8 @@ pub struct Sap {
     kept: again::Kept,
     /// The node is about to stop: nothing new is taken, nobody is logged in to.
     closing: bool,
+    /// The store has hardly any room: requests are refused, what is under way goes on.
+    crowded: bool,
     profiles: profile::Profiles,
     standing: standing::Standing,
     probes: service::Probes,
@@ -132,6 +134,7 @@ impl Sap {
             services: service::ServiceTable::default(),
             kept: again::Kept::default(),
             closing: false,
+            crowded: false,
             profiles: profile::Profiles::default(),
             standing: standing::Standing::default(),
             probes: service::Probes::default(),
@@ -286,6 +289,7 @@ impl Sap {
     pub fn continue_numbers(&mut self, before: &Self) {
         self.last = self.last.max(before.last);
         self.closing = before.closing;
+        self.crowded = before.crowded;
     }
 
     /// What is to be done next; `None` when all is drained.

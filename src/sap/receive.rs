@@ -13,6 +13,9 @@ use crate::ssp::{Code, Message, Mode};
 /// Recipients told in a trace, at most.
 const TRACED: usize = 8;
 
+/// Milliseconds after which a peer may come again when there is no room for its requests.
+const CROWDED: u64 = 1_000;
+
 /// The HTTP answer to a POST, with an empty body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -85,6 +88,11 @@ impl Sap {
         }
         if self.is_too_late(&message.transactions) {
             return Verdict::Busy(Some(AWAY));
+        }
+        if self.is_too_much(&message.transactions) {
+            tracing::debug!(ssp.peer = peer.domain, "no room for the peer's requests");
+            self.count_refusal(Code::UNAVAILABLE.0);
+            return Verdict::Busy(Some(CROWDED));
         }
         let requests = message
             .transactions

@@ -1,5 +1,6 @@
 //! What every engine keeps about itself: watchers, counters, the verdict on the last commit.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::watch::Watchers;
@@ -8,6 +9,7 @@ use super::{Stats, StoreError, Write};
 #[derive(Debug)]
 pub(super) struct Engine {
     pub(super) watchers: Watchers,
+    tight: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -21,6 +23,7 @@ impl Engine {
     pub(super) fn new() -> Self {
         Self {
             watchers: Watchers::default(),
+            tight: AtomicBool::new(false),
             state: Mutex::new(State {
                 stats: Stats::default(),
                 verdict: Ok(()),
@@ -48,6 +51,15 @@ impl Engine {
         let mut state = self.lock();
         state.stats.failed += commits;
         state.verdict = Err(error.clone());
+    }
+
+    /// Says whether there is room for more than the end of what is under way.
+    pub(super) fn set_room(&self, room: bool) {
+        self.tight.store(!room, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        !self.tight.load(Ordering::Relaxed)
     }
 
     pub(super) fn stats(&self) -> Stats {

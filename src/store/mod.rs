@@ -20,6 +20,7 @@ mod engine;
 pub mod journal;
 pub mod memory;
 pub mod queue;
+mod room;
 pub mod sqlite;
 pub mod watch;
 
@@ -236,6 +237,13 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     /// The verdict on the last commit, for `/ready`. It changes only with the next commit: a node
     /// that refuses traffic because of it should write some small record now and then.
     fn health(&self) -> Result<(), StoreError>;
+
+    /// Whether there is room for new work. What is left without it is kept for the end of what is
+    /// under way: a store that is full to the last byte could not even keep the session over which
+    /// its messages would leave.
+    fn has_room(&self) -> bool {
+        true
+    }
 
     /// What was done since the store was opened.
     fn stats(&self) -> Stats;

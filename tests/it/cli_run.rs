@@ -214,6 +214,7 @@ fn health_and_metrics_are_served() {
         "wvgate_messages_queued",
         "wvgate_users",
         "wvgate_store_healthy",
+        "wvgate_store_room",
     ] {
         assert!(text.contains(&format!("# TYPE {family} gauge")), "{text}");
     }

@@ -40,7 +40,7 @@ use self::wait::wait;
 use self::writer::{Batch, Job, Reply, Writer};
 use super::backlog::{Backlog, backlog};
 use super::engine::Engine;
-use super::{CommitFuture, Stats, Store, StoreError, StoreFuture, Watch, Write};
+use super::{CommitFuture, Stats, Store, StoreError, StoreFuture, Watch, Write, room};
 
 /// How the journal works. The defaults suit a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -213,6 +213,10 @@ impl Store for JournalStore {
         self.engine.health().and_then(|()| self.behind.health())
     }
 
+    fn has_room(&self) -> bool {
+        self.behind.has_room()
+    }
+
     fn stats(&self) -> Stats {
         self.engine.stats()
     }
@@ -288,18 +292,13 @@ fn segments(paths: &[PathBuf; 2], reserve: u64) -> Result<[Segment; 2], StoreErr
 
 /// Fails if there is too little room beside a file. Where that cannot be known it is not in the way.
 fn check_room(path: &Path, reserve: u64) -> Result<(), StoreError> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let Ok(disk) = rustix::fs::statvfs(folder) else {
+    let Some(room) = room::beside(path) else {
         return Ok(());
     };
-    let room = disk.f_bavail.saturating_mul(disk.f_frsize);
     if room < reserve {
         return Err(StoreError::Full(format!(
-            "{} has {} MiB left, fewer than {}",
-            folder.display(),
+            "the disk of {} has {} MiB left, fewer than {}",
+            path.display(),
             room >> 20,
             reserve >> 20
         )));

@@ -36,6 +36,9 @@ pub struct Options {
     /// write-ahead log comes on top); commits that would need more fail with
     /// [`StoreError::Full`]. `None`: as large as the disk.
     pub max_bytes: Option<u64>,
+    /// With less room than this, in what `max_bytes` allows or on the disk, there is none for new
+    /// work: see [`Store::has_room`].
+    pub reserve_bytes: u64,
     /// Commits that share a transaction at most; more make each of them wait longer.
     pub group_commits: usize,
     /// Bytes of keys and values after which a group takes no further commit.
@@ -54,6 +57,7 @@ impl Default for Options {
         Self {
             relaxed: false,
             max_bytes: None,
+            reserve_bytes: 32 << 20,
             group_commits: 4096,
             group_bytes: 8 << 20,
             queue_commits: 16_384,
@@ -101,7 +105,7 @@ impl SqliteStore {
         let reader_thread = spawn("wvgate-store-r", move || {
             Reader::new(read_connection).run(requests);
         })?;
-        let owner = Writer::new(write_connection, Arc::clone(&engine), options);
+        let owner = Writer::new(path, write_connection, Arc::clone(&engine), options);
         let writer_thread = spawn("wvgate-store-w", move || owner.run(jobs))?;
 
         Ok(Self {
@@ -169,6 +173,10 @@ impl Store for SqliteStore {
             return Err(StoreError::Closed);
         }
         self.engine.health()
+    }
+
+    fn has_room(&self) -> bool {
+        self.engine.has_room()
     }
 
     fn stats(&self) -> Stats {

@@ -198,6 +198,42 @@ async fn a_full_database_refuses_and_recovers() {
 }
 
 #[tokio::test]
+async fn the_last_room_is_not_for_new_work() {
+    let directory = TestDirectory::new();
+    let options = Options {
+        max_bytes: Some(256 << 10),
+        reserve_bytes: 64 << 10,
+        ..Options::default()
+    };
+    let store = SqliteStore::open(&directory.database(), options).unwrap();
+    let large = |n: u32| vec![Write::put(format!("a/{n}"), vec![0; 16 << 10])];
+    let mut kept = 0;
+    while store.has_room() {
+        store.commit(large(kept)).await.unwrap();
+        // It is said after the commit is answered.
+        store.commit(Vec::new()).await.unwrap();
+        kept += 1;
+        assert!(kept < 16);
+    }
+    assert!(kept > 8, "{kept}");
+    store.commit(vec![Write::put("b", "small")]).await.unwrap();
+    let deletion = (0..4).map(|n| Write::delete(format!("a/{n}"))).collect();
+    store.commit(deletion).await.unwrap();
+    store.commit(Vec::new()).await.unwrap();
+    assert!(store.has_room());
+
+    // A disk of which nothing may be used.
+    let directory = TestDirectory::new();
+    let options = Options {
+        reserve_bytes: u64::MAX,
+        ..Options::default()
+    };
+    let store = SqliteStore::open(&directory.database(), options).unwrap();
+    assert_eq!(store.commit(large(0)).await, Ok(()));
+    assert!(!store.has_room());
+}
+
+#[tokio::test]
 async fn a_damaged_table_fails_commits_but_not_the_thread() {
     let directory = TestDirectory::new();
     let store = directory.open();

@@ -1,14 +1,20 @@
 //! The writer thread: drains the queue of commits and puts each group into one transaction.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::{Options, sort_error};
 use crate::store::backlog::Jobs;
 use crate::store::engine::Engine;
-use crate::store::{StoreError, Write, setting};
+use crate::store::{StoreError, Write, room, setting};
+
+/// The disk is looked at that often, while there are commits or room is short.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// One commit that waits to be written.
 #[derive(Debug)]
@@ -74,17 +80,27 @@ impl Job {
 
 /// The owner of the writing connection.
 pub(super) struct Writer {
+    path: PathBuf,
     connection: Connection,
     engine: Arc<Engine>,
     options: Options,
+    /// When the disk was last looked at.
+    looked: Option<Instant>,
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection, engine: Arc<Engine>, options: Options) -> Self {
+    pub(super) fn new(
+        path: &Path,
+        connection: Connection,
+        engine: Arc<Engine>,
+        options: Options,
+    ) -> Self {
         Self {
+            path: path.to_owned(),
             connection,
             engine,
             options,
+            looked: None,
         }
     }
 
@@ -93,10 +109,54 @@ impl Writer {
     #[allow(clippy::needless_pass_by_value)]
     pub(super) fn run(mut self, jobs: Jobs<Job>) {
         let (commits, bytes) = (self.options.group_commits, self.options.group_bytes);
-        while let Some(group) = jobs.next_group(commits, bytes, None) {
-            self.commit(group);
+        self.measure();
+        loop {
+            let pause = (!self.engine.has_room()).then_some(LOOK);
+            let Some(group) = jobs.next_group(commits, bytes, pause) else {
+                break;
+            };
+            if !group.is_empty() {
+                self.commit(group);
+            }
+            self.measure();
         }
         self.close();
+    }
+
+    /// Looks whether there is room for new work, and says when that changes.
+    fn measure(&mut self) {
+        let left = self.left();
+        let room = left.is_none_or(|left| left >= self.options.reserve_bytes);
+        if room != self.engine.has_room() {
+            self.engine.set_room(room);
+            let (path, kib) = (self.path.display(), left.map(|left| left >> 10));
+            if room {
+                tracing::info!("{path} has room again; new requests are taken");
+            } else {
+                tracing::error!(
+                    kib,
+                    "{path} has hardly any room; new requests are refused, what is under way goes on"
+                );
+            }
+        }
+    }
+
+    /// Bytes left; `None` if that is not known, or was looked at just now and enough.
+    fn left(&mut self) -> Option<u64> {
+        let free = self.options.max_bytes.and_then(|max| {
+            let pragma = |name: &str| {
+                self.connection
+                    .query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, u32>(0))
+                    .ok()
+            };
+            let used = pragma("page_count")?.saturating_sub(pragma("freelist_count")?);
+            Some(max.saturating_sub(u64::from(used) * u64::from(pragma("page_size")?)))
+        });
+        if self.engine.has_room() && self.looked.is_some_and(|at| at.elapsed() < LOOK) {
+            return free;
+        }
+        self.looked = Some(Instant::now());
+        free.into_iter().chain(room::beside(&self.path)).min()
     }
 
     fn commit(&mut self, group: Vec<Job>) {

@@ -175,6 +175,7 @@ async fn without_room(store: impl Fn(SqliteStore, &Path) -> Arc<dyn Store>) {
     world.start("a.test").await;
     let options = Options {
         max_bytes: Some(256 << 10),
+        reserve_bytes: 96 << 10,
         ..Options::default()
     };
     let path = world.data("r.test").join("wvgate.db");
