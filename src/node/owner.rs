@@ -81,6 +81,11 @@ impl Owner {
                     if count == 0 {
                         return Ok(());
                     }
+                    // What other tasks have ready comes along: one commit for all of it.
+                    tokio::task::yield_now().await;
+                    while inputs.len() < BATCH && let Ok(more) = self.inbox.try_recv() {
+                        inputs.push(more);
+                    }
                 }
                 () = sleep_until(wake) => {}
             }

@@ -8,6 +8,9 @@
 //!                               engine behind: one commit with the last change of each key
 //! ```
 //!
+//! A commit that need not wait for the disk is appended by its caller, if nothing waits before it and
+//! it is a copy into the system's memory; else it takes the same way.
+//!
 //! Most records of a relay live for a fraction of a second: a transaction is queued, posted, and
 //! gone. They never reach the engine behind. Reads see the engine through the overlay.
 //!
@@ -29,7 +32,8 @@ mod writer;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -78,6 +82,9 @@ impl Default for Options {
 pub struct JournalStore {
     engine: Arc<Engine>,
     jobs: Backlog<Job>,
+    writer: Arc<Mutex<Writer>>,
+    /// Jobs queued and not yet done.
+    unfinished: Arc<AtomicUsize>,
     /// `None` only while dropping.
     thread: Option<JoinHandle<()>>,
     /// Dropped after the thread has ended.
@@ -114,13 +121,20 @@ impl JournalStore {
             last,
             options,
         );
+        let writer = Arc::new(Mutex::new(writer));
+        let unfinished = Arc::new(AtomicUsize::new(0));
         let thread = thread::Builder::new()
             .name("wvgate-journal".to_owned())
-            .spawn(move || writer.run(receiver))
+            .spawn({
+                let (writer, unfinished) = (Arc::clone(&writer), Arc::clone(&unfinished));
+                move || writer::run(&writer, receiver, &unfinished)
+            })
             .map_err(|error| StoreError::Io(format!("cannot start the journal: {error}")))?;
         Ok(Self {
             engine,
             jobs,
+            writer,
+            unfinished,
             thread: Some(thread),
             behind,
         })
@@ -134,10 +148,34 @@ impl JournalStore {
             sync,
             reply: Reply::Commit(reply),
         };
-        match self.jobs.push(Job::Commit(batch), bytes) {
+        match self.push(Job::Commit(batch), bytes) {
             Ok(()) => CommitFuture::waiting(verdict),
             Err(error) => CommitFuture::ready(Err(error)),
         }
+    }
+
+    fn push(&self, job: Job, bytes: usize) -> Result<(), StoreError> {
+        self.unfinished.fetch_add(1, Ordering::Relaxed);
+        let queued = self.jobs.push(job, bytes);
+        if queued.is_err() {
+            self.unfinished.fetch_sub(1, Ordering::Relaxed);
+        }
+        queued
+    }
+
+    /// Commits in this thread, if nothing waits before it and nobody writes just now.
+    fn commit_at_once(&self, writes: Vec<Write>) -> Result<(), Vec<Write>> {
+        if self.unfinished.load(Ordering::Acquire) > 0 {
+            return Err(writes);
+        }
+        let Ok(mut writer) = self.writer.try_lock() else {
+            return Err(writes);
+        };
+        if writer.commit_at_once(writes)? {
+            // Should there be no room for it, there is something else that wakes the thread.
+            let _ = self.jobs.push(Job::LookAfter, 0);
+        }
+        Ok(())
     }
 
     fn ask<T: Send + 'static>(
@@ -145,7 +183,7 @@ impl JournalStore {
         job: Job,
         answer: oneshot::Receiver<Result<T, StoreError>>,
     ) -> StoreFuture<T> {
-        let queued = self.jobs.push(job, 0);
+        let queued = self.push(job, 0);
         Box::pin(async move {
             queued?;
             answer.await.unwrap_or(Err(StoreError::Closed))
@@ -159,7 +197,10 @@ impl Store for JournalStore {
     }
 
     fn commit_soon(&self, batch: Vec<Write>) -> CommitFuture {
-        self.queue(batch, false)
+        match self.commit_at_once(batch) {
+            Ok(()) => CommitFuture::ready(Ok(())),
+            Err(batch) => self.queue(batch, false),
+        }
     }
 
     fn compare_and_set(

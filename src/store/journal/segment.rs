@@ -72,6 +72,12 @@ impl Segment {
         Ok(())
     }
 
+    /// Whether a frame of so many bytes goes where blocks exist already, so that adding it, without
+    /// waiting for the disk, is a copy into the system's memory.
+    pub(super) fn fits(&self, frame: usize) -> bool {
+        self.end + frame as u64 <= self.room
+    }
+
     /// Waits until all frames are on disk.
     pub(super) fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
@@ -107,13 +113,17 @@ impl Segment {
     }
 }
 
-/// Begins a frame.
-pub(super) fn begin() -> Vec<u8> {
-    vec![0; HEAD]
+/// A frame of these changes; [`HEAD`] bytes if there are none.
+pub(super) fn of<'a>(writes: impl IntoIterator<Item = &'a Write>, sequence: u64) -> Vec<u8> {
+    let mut frame = vec![0; HEAD];
+    for write in writes {
+        add(&mut frame, write);
+    }
+    finish(&mut frame, sequence);
+    frame
 }
 
-/// Adds a change to a frame that was begun.
-pub(super) fn add(frame: &mut Vec<u8>, write: &Write) {
+fn add(frame: &mut Vec<u8>, write: &Write) {
     let text = |frame: &mut Vec<u8>, bytes: &[u8]| {
         // Commits are bounded far below 4 GiB.
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
@@ -133,8 +143,7 @@ pub(super) fn add(frame: &mut Vec<u8>, write: &Write) {
     }
 }
 
-/// Ends a frame.
-pub(super) fn finish(frame: &mut [u8], sequence: u64) {
+fn finish(frame: &mut [u8], sequence: u64) {
     let length = u32::try_from(frame.len() - HEAD).unwrap_or(u32::MAX);
     frame[0..4].copy_from_slice(&length.to_le_bytes());
     frame[8..HEAD].copy_from_slice(&sequence.to_le_bytes());

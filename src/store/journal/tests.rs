@@ -302,3 +302,50 @@ async fn a_commit_may_be_left_to_the_system() {
     let other = crashed.open(&Arc::new(MemoryStore::new()), lazy());
     assert_eq!(records(&other).await, pairs(&[("a", "1")]));
 }
+
+#[tokio::test]
+async fn commits_with_and_without_waiting_for_the_disk_keep_their_order() {
+    let (folder, behind) = (Folder::new(), Arc::new(MemoryStore::new()));
+    let store = folder.open(&behind, lazy());
+    let mut commits = Vec::new();
+    for number in 0..300 {
+        let write = || vec![Write::put("a", number.to_string())];
+        // Some find the thread at work, some not.
+        match number % 7 {
+            0 => commits.push(store.commit(write())),
+            _ => commits.push(store.commit_soon(write())),
+        }
+        if number % 10 == 0 {
+            for commit in commits.drain(..) {
+                commit.await.unwrap();
+            }
+        }
+    }
+    for commit in commits {
+        commit.await.unwrap();
+    }
+    assert_eq!(store.get("a").await.unwrap().as_deref(), Some(&b"299"[..]));
+    assert_eq!(store.stats().commits, 300);
+    // And so they are found again.
+    let after = Folder::new();
+    folder.copy_files_to(&after);
+    let store = after.open(&behind, lazy());
+    assert_eq!(records(&store).await, pairs(&[("a", "299")]));
+}
+
+#[tokio::test]
+async fn a_commit_that_waits_for_nothing_reaches_the_engine_in_time() {
+    let (folder, behind) = (Folder::new(), Arc::new(MemoryStore::new()));
+    let options = Options {
+        flush_after: Duration::from_millis(20),
+        ..Options::default()
+    };
+    let store = folder.open(&behind, options);
+    for number in ["1", "2"] {
+        let commit = store.commit_soon(vec![Write::put("a", number)]);
+        commit.await.unwrap();
+        while behind.get("a").await.unwrap().as_deref() != Some(number.as_bytes()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}

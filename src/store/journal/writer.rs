@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -46,6 +47,8 @@ pub(super) enum Job {
         limit: usize,
         reply: oneshot::Sender<Result<Page, StoreError>>,
     },
+    /// There is something to pass on in a while.
+    LookAfter,
 }
 
 /// One commit.
@@ -71,6 +74,27 @@ impl Reply {
             Self::Swap(reply) => drop(reply.send(verdict.map(|()| true))),
         }
     }
+}
+
+/// Works until the queue is closed and drained, then passes everything on. `unfinished` are the jobs
+/// queued and not yet done.
+// By value: the receiver must go with the thread, so that a crashed one shows as closed.
+#[allow(clippy::needless_pass_by_value)]
+pub(super) fn run(writer: &Mutex<Writer>, jobs: Jobs<Job>, unfinished: &AtomicUsize) {
+    let lock = || writer.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let pause = lock().pause();
+        let Some(group) = jobs.next_group(GROUP.0, GROUP.1, pause) else {
+            break;
+        };
+        let counts = |job: &&Job| !matches!(job, Job::LookAfter);
+        let count = group.iter().filter(counts).count();
+        let mut writer = lock();
+        writer.take(group);
+        unfinished.fetch_sub(count, Ordering::Release);
+        writer.look_after();
+    }
+    lock().close();
 }
 
 /// What the engine behind is taking over.
@@ -126,15 +150,27 @@ impl Writer {
         }
     }
 
-    /// Works until the queue is closed and drained, then passes everything on.
-    // By value: the receiver must go with the thread, so that a crashed one shows as closed.
-    #[allow(clippy::needless_pass_by_value)]
-    pub(super) fn run(mut self, jobs: Jobs<Job>) {
-        while let Some(group) = jobs.next_group(GROUP.0, GROUP.1, self.pause()) {
-            self.take(group);
-            self.look_after();
+    /// Commits without waiting for the disk, in the caller's thread, if that is a copy into the
+    /// system's memory; else gives the writes back. Says whether the thread has to look after it.
+    pub(super) fn commit_at_once(&mut self, writes: Vec<Write>) -> Result<bool, Vec<Write>> {
+        let crowded = self.is_crowded();
+        let Some([segment, _]) = self.segments.as_mut().filter(|_| !crowded) else {
+            return Err(writes);
+        };
+        let frame = segment::of(&writes, self.sequence + 1);
+        if frame.len() > segment::HEAD {
+            // What an error leaves is written over by the thread, who tells it.
+            if !segment.fits(frame.len()) || segment.append(&frame, false).is_err() {
+                return Err(writes);
+            }
+            self.sequence += 1;
+            self.unsynced = true;
         }
-        self.close();
+        let is_first = self.overlay.is_empty();
+        let is_due = segment.len() >= self.options.flush_bytes;
+        self.engine.committed(1, writes.iter());
+        self.remember(writes);
+        Ok(is_first || is_due)
     }
 
     /// Longest time to wait for a job; `None`: there is nothing else to do.
@@ -187,6 +223,7 @@ impl Writer {
                     limit,
                     reply,
                 } => drop(reply.send(self.scan(&prefix, after, limit))),
+                Job::LookAfter => {}
             }
         }
         self.commit(batches);
@@ -230,16 +267,13 @@ impl Writer {
         let Some([segment, _]) = &mut self.segments else {
             return Err(StoreError::Closed);
         };
-        let mut frame = segment::begin();
-        for write in batches.iter().flat_map(|batch| &batch.writes) {
-            segment::add(&mut frame, write);
-        }
+        let writes = batches.iter().flat_map(|batch| &batch.writes);
+        let frame = segment::of(writes, self.sequence + 1);
         let sync = batches.iter().any(|batch| batch.sync);
         // An empty commit only waits for those before it.
         if frame.len() == segment::HEAD && !(sync && self.unsynced) {
             return Ok(());
         }
-        segment::finish(&mut frame, self.sequence + 1);
         segment
             .append(&frame, sync)
             .map_err(|error| problem("cannot write the journal", &self.paths[0], &error))?;
@@ -251,15 +285,26 @@ impl Writer {
     fn succeed(&mut self, batches: Vec<Batch>) {
         let writes = batches.iter().flat_map(|batch| &batch.writes);
         self.engine.committed(batches.len() as u64, writes);
+        for batch in batches {
+            self.remember(batch.writes);
+            batch.reply.settle(Ok(()));
+        }
+    }
+
+    fn remember(&mut self, writes: Vec<Write>) {
         if self.overlay.is_empty() {
             self.since = Instant::now();
         }
-        for batch in batches {
-            for write in batch.writes {
-                self.overlay.apply(write);
-            }
-            batch.reply.settle(Ok(()));
+        for write in writes {
+            self.overlay.apply(write);
         }
+    }
+
+    /// A busy engine slows commits down before the files and the overlay grow out of bounds.
+    fn is_crowded(&self) -> bool {
+        let most = 4 * self.options.flush_bytes;
+        let is_long = |[segment, _]: &[Segment; 2]| segment.len() >= most;
+        self.segments.as_ref().is_some_and(is_long) || self.overlay.bytes() as u64 >= most
     }
 
     /// Passes on what is due.
@@ -273,13 +318,10 @@ impl Writer {
             }
             return;
         };
-        // A busy engine slows commits down before the files and the overlay grow out of bounds.
-        let full = segment.len() >= 4 * self.options.flush_bytes
-            || self.overlay.bytes() as u64 >= 4 * self.options.flush_bytes;
         let due = !self.overlay.is_empty()
             && (segment.len() >= self.options.flush_bytes
                 || self.since.elapsed() >= self.options.flush_after);
-        if !self.end_flush(full) || !due {
+        if !self.end_flush(self.is_crowded()) || !due {
             return;
         }
         match check_room(&self.paths[0], self.options.reserve_bytes) {
@@ -426,14 +468,14 @@ impl Writer {
         }
     }
 
-    fn close(mut self) {
+    fn close(&mut self) {
         self.end_flush(true);
         let mut writes = self.overlay.writes();
         // The frame of a commit that failed may be on disk all the same; it counts as passed.
         let failed = u64::from(self.segments.is_none());
         writes.push(applied(self.sequence + failed));
         let kept = wait(self.behind.commit(writes));
-        let removed = match (kept, self.segments) {
+        let removed = match (kept, self.segments.take()) {
             (Ok(()), Some(segments)) => segments
                 .into_iter()
                 .try_for_each(Segment::remove)
