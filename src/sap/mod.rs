@@ -44,6 +44,7 @@ mod timers;
 pub mod transaction;
 mod understood;
 mod upkeep;
+mod who_left;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -94,6 +95,7 @@ pub struct Sap {
     closing: bool,
     profiles: profile::Profiles,
     standing: standing::Standing,
+    questions: who_left::Questions,
     probes: service::Probes,
     /// Unique to this run: prefix of our transaction ids.
     run: String,
@@ -134,6 +136,7 @@ impl Sap {
             closing: false,
             profiles: profile::Profiles::default(),
             standing: standing::Standing::default(),
+            questions: who_left::Questions::default(),
             probes: service::Probes::default(),
             run,
             last: 0,
@@ -197,7 +200,9 @@ impl Sap {
             let record: Record = serde_json::from_slice(value).map_err(bad)?;
             self.remember_report(&record);
             self.remember_message_id(&record);
-            self.table.restore(number(rest)?, record);
+            let number = number(rest)?;
+            self.questions.restore(number, &record);
+            self.table.restore(number, record);
         }
         Ok(())
     }

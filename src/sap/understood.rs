@@ -39,7 +39,7 @@ impl Sap {
         mended |= peer.dialect.wrong_times && time_of_receipt(&mut primitive, now);
         mended |= peer.dialect.details_in_words && details_by_text(&mut primitive);
         mended |= self.uncrossed(peer, &mut primitive);
-        mended |= self.addressed(peer, transaction, &mut primitive);
+        mended |= self.addressed(peer, transaction, &mut primitive, now);
         if let Primitive::GetPresenceResponse(response) = &mut primitive
             && response.status.is_none()
         {
@@ -115,16 +115,25 @@ impl Sap {
     }
 
     /// Quirks B-5 and B-6: a notice that does not say for whom it is.
-    fn addressed(&self, peer: &Peer, transaction: &Transaction, primitive: &mut Primitive) -> bool {
+    fn addressed(
+        &self,
+        peer: &Peer,
+        transaction: &Transaction,
+        primitive: &mut Primitive,
+        now: Time,
+    ) -> bool {
         if !is_unaddressed(peer, transaction) {
             return false;
         }
-        let whom = self.addressees(peer, primitive);
+        let whom = self.addressees(peer, primitive, now);
         if whom.is_empty() {
-            tracing::warn!(
-                ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name,
-                "nobody knows for whom this is; dropped"
-            );
+            // Who has left can be asked for (`who_left`).
+            if transaction.name != "LeaveGroupIndication" {
+                tracing::warn!(
+                    ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name,
+                    "nobody knows for whom this is; dropped"
+                );
+            }
             return false;
         }
         let whom = whom.into_iter().map(User::new);
