@@ -38,6 +38,7 @@ impl Sap {
         mended |= original_message_id(peer, &mut primitive);
         mended |= peer.dialect.wrong_times && time_of_receipt(&mut primitive, now);
         mended |= peer.dialect.details_in_words && details_by_text(&mut primitive);
+        mended |= without_missing_names(peer, &mut primitive);
         mended |= self.uncrossed(peer, &mut primitive);
         mended |= self.addressed(peer, transaction, &mut primitive, now);
         if let Primitive::GetPresenceResponse(response) = &mut primitive
@@ -159,6 +160,10 @@ fn is_suspect(peer: &Peer, transaction: &Transaction) -> bool {
             "SendMessageResponse" => changed_id() || details(),
             "Status" => details(),
             "InviteResponse" => true,
+            "JoinGroupResponse" => dialect
+                .missing_names
+                .iter()
+                .any(|name| finds(name.as_bytes())),
             "GetPresenceResponse" => details() || !finds(b"<Status"),
             _ => is_unaddressed(peer, transaction),
         }
@@ -246,6 +251,20 @@ fn details_by_text(primitive: &mut Primitive) -> bool {
         }
     }
     found
+}
+
+/// Quirk A-12: a list of who is joined names nobody who has no name.
+fn without_missing_names(peer: &Peer, primitive: &mut Primitive) -> bool {
+    let Primitive::JoinGroupResponse(response) = primitive else {
+        return false;
+    };
+    let Some(joined) = &mut response.joined else {
+        return false;
+    };
+    let missing = &peer.dialect.missing_names;
+    let before = joined.len();
+    joined.retain(|name| !missing.iter().any(|missing| name.trim() == missing));
+    joined.len() < before
 }
 
 /// Whether a part of a message went to a group.
