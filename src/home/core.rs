@@ -10,6 +10,7 @@ use crate::ssp::status::Code;
 
 use super::client::{ClientKey, Event};
 use super::echo::Rate;
+use super::reach::Away;
 use super::settings::HomeSettings;
 
 /// Everything that does not belong to one user.
@@ -24,6 +25,8 @@ pub(super) struct Core {
     pub(super) timers: BTreeSet<(Time, Timer)>,
     /// Requests of our users that wait for their answer.
     pub(super) requests: BTreeMap<Token, Pending>,
+    /// Domains that cannot be reached.
+    pub(super) away: Away,
     /// How much the echo user may say.
     pub(super) echoes: Rate,
     /// State of the generator (splitmix64).
@@ -41,6 +44,8 @@ pub(super) enum Timer {
     Request(Token),
     /// A user's subscription is to be tried again.
     Retry(String, Address),
+    /// Users of a domain to which no session came back are shown as unknown.
+    Away(String),
 }
 
 /// A request of a user of ours that waits for its answer.
@@ -63,7 +68,12 @@ pub(super) enum Asked {
     /// To take a message.
     Message { id: String, to: Address },
     /// To subscribe.
-    Subscribe { to: Address },
+    Subscribe {
+        to: Address,
+        /// As before, because something may have been lost.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        anew: bool,
+    },
     /// For presence, once.
     Presence { of: Address },
     /// Whether a user exists.
@@ -85,6 +95,7 @@ impl Core {
             events: Vec::new(),
             timers: BTreeSet::new(),
             requests: BTreeMap::new(),
+            away: Away::default(),
             echoes: Rate::default(),
             random: seed,
         }

@@ -12,7 +12,7 @@
 //! | `session` | client sessions and their commands ([`client`]) |
 //! | `sending`, `message`, `inbox`, `echo` | messages out, messages in, the offline store |
 //! | `presence`, `subscription`, `authorization` | our users' presence and who may see it |
-//! | `watching` | other users' presence, as our users see it |
+//! | `watching`, `reach` | other users' presence, as our users see it |
 //! | `profile` | our users' profiles: services, privacy, terminals, properties |
 //! | `information` | provider information, verification of ids |
 //! | `records`, `relation`, `core` | what is kept, and what all share |
@@ -27,6 +27,7 @@ mod message;
 pub mod password;
 mod presence;
 mod profile;
+mod reach;
 mod records;
 mod relation;
 mod sending;
@@ -121,12 +122,7 @@ impl Home {
 
     /// Sends every watcher in the domains that `behind` picks what he may see, because the way to
     /// them was established anew and notifications may have been lost (presence-attributes, 5).
-    pub fn refresh_domains(
-        &mut self,
-        behind: impl Fn(&str) -> bool,
-        now: Time,
-        out: &mut Vec<Act>,
-    ) {
+    fn refresh_domains(&mut self, behind: impl Fn(&str) -> bool, now: Time, out: &mut Vec<Act>) {
         let Self { users, core, .. } = self;
         for user in users.values_mut() {
             if user.forget_shown(&behind) {
@@ -211,7 +207,9 @@ impl ServiceElement for Home {
             Asked::Message { id, to } => {
                 user.message_answered(core, client, id, to, &status, now, out);
             }
-            Asked::Subscribe { to } => user.subscribe_answered(core, &to, &status, now, out),
+            Asked::Subscribe { to, anew } => {
+                user.subscribe_answered(core, &to, anew, &status, now, out);
+            }
             Asked::Presence { of } => {
                 user.presence_answered(core, client, &of, &status, answer, out);
             }
@@ -257,6 +255,7 @@ impl ServiceElement for Home {
                         user.retry_subscription(core, &other, now, out);
                     }
                 }
+                Timer::Away(domain) => self.is_away(&domain, now),
                 Timer::Request(token) => {
                     self.end_request(token, &Status::new(Code::TIMEOUT), now, out);
                 }

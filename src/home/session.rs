@@ -172,7 +172,7 @@ impl User {
                 self.save(out);
                 self.publish(core, now, out);
             }
-            Command::Contacts => core.tell(client, self.contacts()),
+            Command::Contacts => core.tell(client, self.contacts(core)),
             Command::Watchers => core.tell(client, self.watchers(core)),
             // The others are about somebody.
             _ => {}
@@ -292,7 +292,7 @@ impl User {
         );
     }
 
-    fn contacts(&self) -> Event {
+    fn contacts(&self, core: &Core) -> Event {
         let entries = self.relations.iter().filter_map(|(other, relation)| {
             let subscription = relation.subscription.as_ref();
             if relation.contact.is_none() && !relation.blocked && subscription.is_none() {
@@ -304,7 +304,8 @@ impl User {
                 contact: relation.contact.is_some(),
                 blocked: relation.blocked,
                 subscription: subscription.map(|subscription| subscription.state),
-                presence: subscription.map_or_else(Known::default, |s| s.presence.clone()),
+                presence: subscription
+                    .map_or_else(Known::default, |s| core.away.shown(other, &s.presence)),
             })
         });
         Event::Contacts {

@@ -90,7 +90,23 @@ impl User {
             subscription.failures = 0;
             subscription.retry = None;
         });
-        self.request_subscription(core, to, now, out);
+        self.request_subscription(core, to, false, now, out);
+    }
+
+    /// Asks again for what the user watches already.
+    pub(super) fn subscribe_anew(
+        &mut self,
+        core: &mut Core,
+        to: &Address,
+        now: Time,
+        out: &mut Vec<Act>,
+    ) {
+        self.relate(to, out, |relation| {
+            if let Some(subscription) = &mut relation.subscription {
+                subscription.retry = None;
+            }
+        });
+        self.request_subscription(core, to, true, now, out);
     }
 
     /// Stops watching somebody, whatever the other side says.
@@ -128,7 +144,7 @@ impl User {
                     subscription.retry = None;
                 }
             });
-            self.request_subscription(core, to, now, out);
+            self.request_subscription(core, to, false, now, out);
         }
     }
 
@@ -137,6 +153,7 @@ impl User {
         &mut self,
         core: &mut Core,
         to: &Address,
+        anew: bool,
         status: &Status,
         now: Time,
         out: &mut Vec<Act>,
@@ -149,7 +166,9 @@ impl User {
         };
         let verdict = effective(status);
         if verdict.is_success() {
-            self.tell(core, &Event::done("subscribe", Some(to)));
+            if !anew {
+                self.tell(core, &Event::done("subscribe", Some(to)));
+            }
         } else if verdict.is_transient() && subscription.failures < MAX_FAILURES {
             let failures = subscription.failures + 1;
             let pause =
@@ -235,6 +254,7 @@ impl User {
         &mut self,
         core: &mut Core,
         to: &Address,
+        anew: bool,
         now: Time,
         out: &mut Vec<Act>,
     ) {
@@ -244,7 +264,8 @@ impl User {
             attributes: Some(wanted()),
         };
         let expires = now.plus_seconds(core.settings.request_validity);
-        let asked = Asked::Subscribe { to: to.clone() };
+        let to = to.clone();
+        let asked = Asked::Subscribe { to, anew };
         self.ask(core, None, asked, request, expires, out);
     }
 

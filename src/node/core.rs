@@ -364,8 +364,10 @@ impl Core {
             _ => false,
         };
         let mut acts = Vec::new();
-        if let (Some(home), true) = (&mut self.home, up) {
-            home.refresh_domains(behind, now, &mut acts);
+        match &mut self.home {
+            Some(home) if up => home.peer_up(behind, now, &mut acts),
+            Some(home) => home.peer_down(behind, now),
+            None => {}
         }
         self.perform(Element::Home, acts, now, turn);
         let mut acts = Vec::new();

@@ -73,6 +73,9 @@ pub struct Dialect {
     /// Notices come without saying for whom: who of our side has joined its groups
     /// and watches its users is remembered (quirks B-5 and B-6).
     pub unaddressed_notices: bool,
+    /// What the peer writes for a name that it does not have, in a list of who is
+    /// joined: dropped (quirk A-12).
+    pub missing_names: Vec<String>,
     /// Messages that cannot be repaired are acknowledged and dropped, because a
     /// refusal only brings them back for a day.
     pub drop_unreadable: bool,
@@ -128,6 +131,7 @@ impl Default for Dialect {
             details_in_words: false,
             wrong_times: false,
             unaddressed_notices: false,
+            missing_names: Vec::new(),
             drop_unreadable: false,
             codes: std::collections::BTreeMap::new(),
             never_send: Vec::new(),
@@ -231,6 +235,18 @@ impl Dialect {
             if crate::ssp::primitive::facts(name).is_none() {
                 let what = format!("no primitive is called \"{name}\"");
                 add(format!("never_send.{n}"), what, name, Primitive::NAMES, "");
+            }
+        }
+        for (n, name) in self.missing_names.iter().enumerate() {
+            if name.trim().is_empty() {
+                let what = "this is no text".to_owned();
+                add(
+                    format!("missing_names.{n}"),
+                    what,
+                    name,
+                    &[],
+                    "write it like \"N/A\"",
+                );
             }
         }
         for (n, name) in self.repairs.iter().enumerate() {

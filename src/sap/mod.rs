@@ -44,6 +44,7 @@ mod timers;
 pub mod transaction;
 mod understood;
 mod upkeep;
+mod who_left;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -96,6 +97,7 @@ pub struct Sap {
     crowded: bool,
     profiles: profile::Profiles,
     standing: standing::Standing,
+    questions: who_left::Questions,
     probes: service::Probes,
     /// Unique to this run: prefix of our transaction ids.
     run: String,
@@ -137,6 +139,7 @@ impl Sap {
             crowded: false,
             profiles: profile::Profiles::default(),
             standing: standing::Standing::default(),
+            questions: who_left::Questions::default(),
             probes: service::Probes::default(),
             run,
             last: 0,
@@ -200,7 +203,9 @@ impl Sap {
             let record: Record = serde_json::from_slice(value).map_err(bad)?;
             self.remember_report(&record);
             self.remember_message_id(&record);
-            self.table.restore(number(rest)?, record);
+            let number = number(rest)?;
+            self.questions.restore(number, &record);
+            self.table.restore(number, record);
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::element::Time;
 use super::transaction::{Part, Place};
 use super::{Peer, Sap};
 use crate::ssp::envelope::Transaction;
@@ -209,7 +210,7 @@ impl Sap {
     }
 
     /// Whom a notice of a peer is for that does not say so. Empty if that is not known.
-    pub(super) fn addressees(&self, peer: &Peer, notice: &Primitive) -> Vec<Address> {
+    pub(super) fn addressees(&self, peer: &Peer, notice: &Primitive, now: Time) -> Vec<Address> {
         match notice {
             Primitive::LeaveGroupIndication(notice) => {
                 let Some(group) = &notice.group else {
@@ -217,7 +218,10 @@ impl Sap {
                 };
                 let joined = self.standing.who(&peer.domain, group);
                 // The group is no more, or there is only one whom it can be about.
-                if notice.status.code == Code::NO_GROUP || joined.len() == 1 {
+                let only = joined.len() == 1;
+                if notice.status.code == Code::NO_GROUP
+                    || (only && !self.questions.concern(&peer.domain, group, now))
+                {
                     return joined;
                 }
                 Vec::new()

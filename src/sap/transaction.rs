@@ -102,6 +102,9 @@ pub struct Record {
     /// The message, as XML, where members of its group are to get it from us (`members`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<String>,
+    /// The notice that waits for the answer (`who_left`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<super::who_left::Waiting>,
     /// Of requestor and content, to notice a loop.
     #[serde(default)]
     pub fingerprint: u64,
@@ -187,6 +190,7 @@ impl Table {
         }
         record.parts.retain(|part| keep(&part.place));
         record.kept = None;
+        record.waiting = None;
         self.update(number, |record| record.state = State::Answered(answer))
     }
 

@@ -38,8 +38,9 @@ impl Sap {
         mended |= original_message_id(peer, &mut primitive);
         mended |= peer.dialect.wrong_times && time_of_receipt(&mut primitive, now);
         mended |= peer.dialect.details_in_words && details_by_text(&mut primitive);
+        mended |= without_missing_names(peer, &mut primitive);
         mended |= self.uncrossed(peer, &mut primitive);
-        mended |= self.addressed(peer, transaction, &mut primitive);
+        mended |= self.addressed(peer, transaction, &mut primitive, now);
         if let Primitive::GetPresenceResponse(response) = &mut primitive
             && response.status.is_none()
         {
@@ -115,16 +116,25 @@ impl Sap {
     }
 
     /// Quirks B-5 and B-6: a notice that does not say for whom it is.
-    fn addressed(&self, peer: &Peer, transaction: &Transaction, primitive: &mut Primitive) -> bool {
+    fn addressed(
+        &self,
+        peer: &Peer,
+        transaction: &Transaction,
+        primitive: &mut Primitive,
+        now: Time,
+    ) -> bool {
         if !is_unaddressed(peer, transaction) {
             return false;
         }
-        let whom = self.addressees(peer, primitive);
+        let whom = self.addressees(peer, primitive, now);
         if whom.is_empty() {
-            tracing::warn!(
-                ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name,
-                "nobody knows for whom this is; dropped"
-            );
+            // Who has left can be asked for (`who_left`).
+            if transaction.name != "LeaveGroupIndication" {
+                tracing::warn!(
+                    ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name,
+                    "nobody knows for whom this is; dropped"
+                );
+            }
             return false;
         }
         let whom = whom.into_iter().map(User::new);
@@ -150,6 +160,10 @@ fn is_suspect(peer: &Peer, transaction: &Transaction) -> bool {
             "SendMessageResponse" => changed_id() || details(),
             "Status" => details(),
             "InviteResponse" => true,
+            "JoinGroupResponse" => dialect
+                .missing_names
+                .iter()
+                .any(|name| finds(name.as_bytes())),
             "GetPresenceResponse" => details() || !finds(b"<Status"),
             _ => is_unaddressed(peer, transaction),
         }
@@ -237,6 +251,20 @@ fn details_by_text(primitive: &mut Primitive) -> bool {
         }
     }
     found
+}
+
+/// Quirk A-12: a list of who is joined names nobody who has no name.
+fn without_missing_names(peer: &Peer, primitive: &mut Primitive) -> bool {
+    let Primitive::JoinGroupResponse(response) = primitive else {
+        return false;
+    };
+    let Some(joined) = &mut response.joined else {
+        return false;
+    };
+    let missing = &peer.dialect.missing_names;
+    let before = joined.len();
+    joined.retain(|name| !missing.iter().any(|missing| name.trim() == missing));
+    joined.len() < before
 }
 
 /// Whether a part of a message went to a group.

@@ -7,6 +7,7 @@ mod echo;
 mod messages;
 mod presence;
 mod profiles;
+mod reach;
 mod restart;
 mod users;
 

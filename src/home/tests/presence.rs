@@ -476,21 +476,3 @@ fn after_a_restart_watchers_learn_that_nobody_is_online() {
     world.wait(1);
     assert_eq!(world.sent(), []);
 }
-
-#[test]
-fn a_domain_whose_way_was_shut_is_told_anew() {
-    let mut world = World::peopled();
-    world.open(1, "bob");
-    for watcher in ["zoe@far.test", "yan@near.test"] {
-        world.say(1, &format!(r#"{{"do":"add_contact","user":"{watcher}"}}"#));
-        subscribe(&mut world, watcher, &["bob@home.test"], &[]);
-    }
-    world.sent();
-    let mut out = Vec::new();
-    world
-        .home
-        .refresh_domains(|domain| domain == "far.test", world.now, &mut out);
-    world.settle(out);
-    let online = AttributeName::OnlineStatus;
-    assert_eq!(notified(&mut world, &online), one(ZOE, Some("T")));
-}

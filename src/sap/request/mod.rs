@@ -102,6 +102,9 @@ impl Sap {
         if facts.routing == Routing::Hop {
             return self.hop_request(peer, session, origin, transaction, now);
         }
+        if self.asks_who_left(peer, transaction, now) {
+            return;
+        }
         self.forget_standing(peer, transaction);
         let validity = transaction
             .peek
@@ -275,6 +278,7 @@ impl Sap {
             report_to: Self::report_to(transaction),
             asker,
             kept,
+            waiting: None,
             fingerprint: fingerprint(transaction),
         };
         self.remember_report(&record);

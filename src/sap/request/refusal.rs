@@ -61,6 +61,7 @@ impl Sap {
             report_to: None,
             asker: None,
             kept: None,
+            waiting: None,
             fingerprint: 0,
         };
         let _ = self.table.insert(number, record);

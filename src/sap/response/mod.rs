@@ -193,8 +193,12 @@ impl Sap {
     }
 
     fn finish_raw(&mut self, number: u64, answer: &str, now: Time) {
+        let waiting = self.table.get(number).and_then(|row| row.waiting.clone());
         self.close(number, Some(answer.to_owned()), now);
-        self.send_answer(number, answer, now);
+        match waiting {
+            Some(notice) => self.told_who_is_joined(notice, answer, now),
+            None => self.send_answer(number, answer, now),
+        }
     }
 
     /// Ends a request and keeps it for the duplicate window.

@@ -2,7 +2,7 @@
 
 use crate::support::alone::only;
 use wvgate::home::Event;
-use wvgate::sap::{Posted, Verdict};
+use wvgate::sap::{Peer, Posted, Verdict};
 use wvgate::ssp::address::Kind;
 use wvgate::ssp::envelope::{decode_fragment, print_session};
 use wvgate::ssp::presence::AttributeName;
@@ -199,15 +199,39 @@ async fn the_session_in_a_header_is_not_read() {
     assert!(matches!(bob.event().await, Some(Event::Ready { .. })));
 }
 
-#[test]
-fn the_list_of_a_join_is_passed_on_as_the_hint_it_is() {
-    let mut between = Between::new();
+fn list_of_a_join(between: &mut Between, names: &[&str]) -> Option<Vec<String>> {
     let join = about_group("JoinGroupRequest", ROB, super::ROOM);
-    let answer = "<JoinGroupResponse><Status code=\"200\"/><JoinedList><Name>N/A</Name><Name>Boss</Name></JoinedList></JoinGroupResponse>";
-    let Primitive::JoinGroupResponse(heard) = between.answered(&join, answer) else {
+    let names: String = names
+        .iter()
+        .map(|name| format!("<Name>{name}</Name>"))
+        .collect();
+    let answer = format!(
+        "<JoinGroupResponse><Status code=\"200\"/><JoinedList>{names}</JoinedList></JoinGroupResponse>"
+    );
+    let Primitive::JoinGroupResponse(heard) = between.answered(&join, &answer) else {
         panic!("no answer")
     };
-    assert_eq!(heard.joined.unwrap(), ["N/A", "Boss"]);
+    heard.joined
+}
+
+#[test]
+fn a_missing_name_in_the_list_of_a_join_is_dropped() {
+    let mut between = Between::new();
+    let names = ["N/A", "Boss", "\nN/A\n", "N/Alice"];
+    let heard = list_of_a_join(&mut between, &names);
+    assert_eq!(heard.unwrap(), ["Boss", "N/Alice"]);
+    // Of others it is a name.
+    let mut between = Between::with(Peer::new("a.test", quiet()));
+    let heard = list_of_a_join(&mut between, &["N/A", "Boss"]);
+    assert_eq!(heard.unwrap(), ["N/A", "Boss"]);
+}
+
+#[test]
+fn the_list_of_a_join_is_passed_on_as_the_hint_it_is() {
+    // Neither the one who joins nor anybody twice need be right.
+    let mut between = Between::new();
+    let heard = list_of_a_join(&mut between, &["Boss", "Boss", "Absent"]);
+    assert_eq!(heard.unwrap(), ["Boss", "Boss", "Absent"]);
 }
 
 #[test]

@@ -301,3 +301,29 @@ fn its_other_domains_are_taken_for_itself() {
     let refusal = between.sent("a.test");
     assert_eq!(code(&refusal.primitive().unwrap()), 901);
 }
+
+#[tokio::test]
+async fn who_is_watched_at_home_is_asked_for_anew_when_a_session_comes_back() {
+    use crate::support::peer::{Deployed, node};
+    let mut peer = Deployed::listen().await;
+    let store = std::sync::Arc::new(wvgate::store::MemoryStore::new());
+    let node = node(&peer, &store, "").await;
+    peer.talk_to(node.local_addr());
+    peer.log_in().await;
+    let bob = node.handle().client_open("bob").await.unwrap().unwrap();
+    let command = wvgate::home::Command::Subscribe {
+        user: Address::new(ALICE),
+    };
+    bob.command(command).await.unwrap();
+    let asked = peer.expect(&["<SubscribeRequest"]).await;
+    let id = asked.attribute("transactionID");
+    let answer = [("\"u1\"", &*format!("\"{id}\""))];
+    assert_eq!(peer.replay("13/0066", &answer).await, Some(200));
+    // The session is gone, and with it perhaps what was to be told.
+    let lose = |core: &mut wvgate::node::Core, _, _: &mut _| core.sap.drop_sessions("a.test");
+    assert_eq!(node.handle().ask(lose).await.unwrap(), 1);
+    peer.log_in().await;
+    let again = peer.expect(&["<SubscribeRequest"]).await;
+    assert_ne!(again.attribute("transactionID"), id);
+    assert!(again.body.contains(ALICE), "{}", again.body);
+}

@@ -151,24 +151,61 @@ fn a_deleted_group_is_told_to_all_of_our_side_who_joined_it() {
     assert!(between.is_quiet());
 }
 
+/// A join under this screen name.
+fn join(between: &mut Between, who: &str, name: &str) {
+    let join = format!(
+        "<JoinGroupRequest groupID=\"{ROOM}\" joinedListRequest=\"No\" subscribeNotif=\"No\">{}<ScreenName groupID=\"{ROOM}\">{name}</ScreenName></JoinGroupRequest>",
+        asks(who)
+    );
+    between.answered(&join, JOINED);
+}
+
+/// That somebody had to leave the group.
+fn ejected(between: &mut Between, id: &str) {
+    let notice = format!(
+        "<LeaveGroupIndication groupID=\"{ROOM}\"><Status code=\"809\"/><ReasonText>Enough</ReasonText></LeaveGroupIndication>"
+    );
+    between.say("a.test", Mode::Request, id, &notice);
+}
+
+/// Who asks the group's server for who is joined, and under which id.
+fn question(between: &mut Between) -> (String, Address) {
+    let asked = between.sent("a.test");
+    let Primitive::GetJoinedUsersRequest(question) = asked.primitive().unwrap() else {
+        panic!("{asked:?}")
+    };
+    assert_eq!(question.group, Address::new(ROOM));
+    let asker = question.meta.unwrap().user().unwrap().user.clone();
+    (asked.id, asker)
+}
+
+/// The deployed server's list of these screen names.
+fn joined(between: &mut Between, id: &str, names: &[&str]) {
+    let names: String = names
+        .iter()
+        .map(|name| format!("<Mapping><SName>{name}</SName></Mapping>"))
+        .collect();
+    let list = format!(
+        "<GetJoinedUsersResponse><Status code=\"200\"/><JoinedUser><UserMapList><UserMapping>{names}<Mapping><SName>Host</SName><UserID userid=\"{ALICE}\"/></Mapping></UserMapping></UserMapList></JoinedUser></GetJoinedUsersResponse>"
+    );
+    between.say("a.test", Mode::Response, id, &list);
+}
+
 #[test]
-fn a_leave_that_does_not_say_who_concerns_the_only_member_or_nobody() {
+fn a_leave_that_does_not_say_who_concerns_the_only_member() {
     let mut between = Between::new();
+    ejected(&mut between, "0-1");
+    assert!(between.is_quiet(), "nobody of our side is there");
     for who in [ROB, RAY] {
         between.answered(&about_group("JoinGroupRequest", who, ROOM), JOINED);
     }
-    let ejected = format!(
-        "<LeaveGroupIndication groupID=\"{ROOM}\"><Status code=\"824\"/></LeaveGroupIndication>"
-    );
-    between.say("a.test", Mode::Request, "1-1", &ejected);
-    assert!(between.is_quiet(), "one of two, but which?");
     between.answered(&about_group("LeaveGroupRequest", RAY, ROOM), LEFT);
-    between.say("a.test", Mode::Request, "2-1", &ejected);
+    ejected(&mut between, "2-1");
     assert_eq!(told(&mut between), [Address::new(ROB)]);
     // A join that was refused counts for nothing.
     let refused = "<Status code=\"816\"/>";
     between.answered(&about_group("JoinGroupRequest", RAY, ROOM), refused);
-    between.say("a.test", Mode::Request, "3-1", &ejected);
+    ejected(&mut between, "3-1");
     assert!(between.is_quiet());
     assert!(
         between
@@ -177,6 +214,106 @@ fn a_leave_that_does_not_say_who_concerns_the_only_member_or_nobody() {
             .keys()
             .all(|key| !key.contains("standing"))
     );
+}
+
+#[test]
+fn a_member_asks_who_is_joined_and_those_no_longer_listed_hear_that_they_left() {
+    let mut between = Between::new();
+    for (who, name) in [(ROB, "Robin"), (RAY, "Ray & Co"), ("wv:sue@r.test", "Sue")] {
+        join(&mut between, who, &name.replace('&', "&amp;"));
+    }
+    ejected(&mut between, "1-1");
+    let (id, asker) = question(&mut between);
+    assert_eq!(asker, Address::new(RAY), "a user asks");
+    // It is said again, and of another: one question at a time.
+    ejected(&mut between, "1-1");
+    ejected(&mut between, "2-1");
+    assert!(between.is_quiet());
+    // Neither is lost in a restart.
+    between.alone.restart();
+    joined(&mut between, &id, &["robin", "Stranger"]);
+    // The second notice was about one of these: who is left is asked, and still there.
+    let (id, asker) = question(&mut between);
+    assert_eq!(asker, Address::new(ROB));
+    let notice = between.sent("r.test");
+    let Ok(Primitive::LeaveGroupIndication(said)) = notice.primitive() else {
+        panic!("{notice:?}")
+    };
+    assert_eq!(said.status.code, Code(809));
+    assert_eq!(said.reason.as_deref(), Some("Enough"));
+    let left: Vec<Address> = said.users.into_iter().map(|user| user.user).collect();
+    assert_eq!(left, [Address::new(RAY), Address::new("wv:sue@r.test")]);
+    joined(&mut between, &id, &["Robin"]);
+    assert!(between.is_quiet());
+    // A third comes a moment later. The only one left need not be whom it is about.
+    ejected(&mut between, "3-1");
+    let (id, _) = question(&mut between);
+    joined(&mut between, &id, &["Robin"]);
+    assert!(between.is_quiet());
+    between.alone.pass(120_000);
+    ejected(&mut between, "4-1");
+    assert_eq!(told(&mut between), [Address::new(ROB)]);
+}
+
+#[test]
+fn a_member_who_may_not_ask_any_more_is_the_one_who_left() {
+    let mut between = Between::new();
+    join(&mut between, ROB, "Robin");
+    // Without a name his id serves.
+    between.answered(&about_group("JoinGroupRequest", RAY, ROOM), JOINED);
+    ejected(&mut between, "1-1");
+    let (id, asker) = question(&mut between);
+    assert_eq!(asker, Address::new(RAY));
+    let not_joined = "<Status code=\"808\"/>";
+    between.say("a.test", Mode::Response, &id, not_joined);
+    let (id, asker) = question(&mut between);
+    assert_eq!(asker, Address::new(ROB));
+    joined(&mut between, &id, &["Robin"]);
+    assert_eq!(told(&mut between), [Address::new(RAY)]);
+}
+
+#[test]
+fn a_member_who_may_stand_under_an_unknown_name_is_not_told_that_he_left() {
+    let mut between = Between::new();
+    join(&mut between, ROB, "Robin");
+    between.answered(&about_group("JoinGroupRequest", RAY, ROOM), JOINED);
+    for (id, names) in [("1-1", ["Stranger", "Robin"]), ("2-1", ["ray", "Robin"])] {
+        ejected(&mut between, id);
+        let (id, _) = question(&mut between);
+        joined(&mut between, &id, &names);
+        assert!(between.is_quiet(), "{names:?}");
+    }
+    ejected(&mut between, "3-1");
+    let (id, _) = question(&mut between);
+    joined(&mut between, &id, &["Robin"]);
+    assert_eq!(told(&mut between), [Address::new(RAY)]);
+}
+
+#[test]
+fn a_question_about_who_left_that_is_not_answered_ends_with_the_notice() {
+    let mut between = Between::new();
+    for (who, name) in [(ROB, "Robin"), (RAY, "Ray")] {
+        join(&mut between, who, name);
+    }
+    ejected(&mut between, "1-1");
+    let (id, _) = question(&mut between);
+    between.alone.pass(21_000);
+    joined(&mut between, &id, &["Robin"]);
+    assert!(between.is_quiet(), "too late");
+    // Both refuse to tell: nobody is told.
+    ejected(&mut between, "2-1");
+    for asker in [RAY, ROB] {
+        let (id, who) = question(&mut between);
+        assert_eq!(who, Address::new(asker));
+        between.say("a.test", Mode::Response, &id, "<Status code=\"816\"/>");
+    }
+    assert!(between.is_quiet());
+    // They are still taken for members: the group's end concerns both.
+    let gone = format!(
+        "<LeaveGroupIndication groupID=\"{ROOM}\"><Status code=\"800\"/></LeaveGroupIndication>"
+    );
+    between.say("a.test", Mode::Request, "3-1", &gone);
+    assert_eq!(told(&mut between).len(), 2);
 }
 
 #[test]

@@ -1,0 +1,134 @@
+//! The way to the domains of those whom our users watch: lost for a moment nobody is told,
+//! lost for longer they are shown as unknown, and when it is back everything is asked anew,
+//! because notifications may have been lost (wire profile, 10 E-15; xmpp-mapping, 11).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::sap::element::{Act, Time};
+use crate::ssp::address::Address;
+
+use super::Home;
+use super::client::{Event, Known};
+use super::core::{Asked, Core, Timer};
+use super::user::User;
+
+/// Seconds without a session after which watchers are told; as for those behind the gateway.
+const GRACE_SECONDS: u64 = 60;
+
+/// The domains that cannot be reached now.
+#[derive(Debug, Default)]
+pub(super) struct Away {
+    /// Since when.
+    since: BTreeMap<String, Time>,
+    /// Whose users are shown as unknown.
+    told: BTreeSet<String>,
+}
+
+impl Away {
+    /// What is shown of a user's presence.
+    pub(super) fn shown(&self, publisher: &Address, known: &Known) -> Known {
+        if !self.told.contains(publisher.domain()) {
+            return known.clone();
+        }
+        Known {
+            authorized: known.authorized,
+            alias: known.alias.clone(),
+            ..Known::default()
+        }
+    }
+}
+
+impl Home {
+    /// The way to the domains that `behind` picks was established anew: their users are told
+    /// what they may see, and what ours watch there is shown and asked for again.
+    pub fn peer_up(&mut self, behind: impl Fn(&str) -> bool, now: Time, out: &mut Vec<Act>) {
+        self.refresh_domains(&behind, now, out);
+        let Self { users, core, .. } = self;
+        core.away.since.retain(|domain, _| !behind(domain));
+        let mut back = BTreeSet::new();
+        core.away.told.retain(|domain| {
+            let is_back = behind(domain);
+            if is_back {
+                back.insert(domain.clone());
+            }
+            !is_back
+        });
+        // What waits for its answer goes out over the new session.
+        let asked: BTreeSet<(String, Address)> = core
+            .requests
+            .values()
+            .filter_map(|pending| match &pending.what {
+                Asked::Subscribe { to, .. } => Some((pending.user.clone(), to.clone())),
+                _ => None,
+            })
+            .collect();
+        for user in users.values_mut() {
+            for publisher in user.watched(&behind) {
+                if back.contains(publisher.domain()) {
+                    user.show_as_is(core, &publisher);
+                }
+                if !asked.contains(&(user.name.clone(), publisher.clone())) {
+                    user.subscribe_anew(core, &publisher, now, out);
+                }
+            }
+        }
+    }
+
+    /// The last session on the way to the domains that `behind` picks was lost.
+    pub fn peer_down(&mut self, behind: impl Fn(&str) -> bool, now: Time) {
+        let Self { users, core, .. } = self;
+        for publisher in users.values().flat_map(|user| user.watched(&behind)) {
+            let domain = publisher.domain();
+            if core.away.told.contains(domain) || core.away.since.contains_key(domain) {
+                continue;
+            }
+            core.away.since.insert(domain.to_owned(), now);
+            let at = now.plus_seconds(GRACE_SECONDS);
+            core.timers.insert((at, Timer::Away(domain.to_owned())));
+        }
+    }
+
+    /// No session came back in time.
+    pub(super) fn is_away(&mut self, domain: &str, now: Time) {
+        let Self { users, core, .. } = self;
+        let since = core.away.since.get(domain).copied();
+        if since.is_none_or(|since| now < since.plus_seconds(GRACE_SECONDS)) {
+            return;
+        }
+        core.away.since.remove(domain);
+        core.away.told.insert(domain.to_owned());
+        for user in users.values() {
+            for publisher in user.watched(|other| other == domain) {
+                user.show_as_is(core, &publisher);
+            }
+        }
+    }
+}
+
+impl User {
+    /// Whom the user watches in these domains.
+    fn watched(&self, behind: impl Fn(&str) -> bool) -> Vec<Address> {
+        self.relations
+            .iter()
+            .filter(|(other, relation)| relation.subscription.is_some() && behind(other.domain()))
+            .map(|(other, _)| other.clone())
+            .collect()
+    }
+
+    /// Tells the clients what is to be shown of somebody of whom anything is known.
+    fn show_as_is(&self, core: &mut Core, publisher: &Address) {
+        let relation = self.relations.get(publisher);
+        let Some(subscription) = relation.and_then(|relation| relation.subscription.as_ref())
+        else {
+            return;
+        };
+        if subscription.presence == Known::default() {
+            return;
+        }
+        let event = Event::Presence {
+            user: publisher.clone(),
+            presence: core.away.shown(publisher, &subscription.presence),
+        };
+        self.tell(core, &event);
+    }
+}
