@@ -10,6 +10,7 @@ mod cli_partner;
 mod cli_run;
 mod codec_captures;
 mod codec_fixtures;
+mod codec_fuzzing;
 mod codec_mutations;
 mod codec_properties;
 mod codec_style;
