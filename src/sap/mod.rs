@@ -44,6 +44,7 @@ mod timers;
 pub mod transaction;
 mod understood;
 mod upkeep;
+mod visit;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -92,6 +93,8 @@ pub struct Sap {
     kept: again::Kept,
     /// The node is about to stop: nothing new is taken, nobody is logged in to.
     closing: bool,
+    /// Messages that only the real node may take; see `Settings::visiting`.
+    turned_away: u64,
     profiles: profile::Profiles,
     standing: standing::Standing,
     probes: service::Probes,
@@ -132,6 +135,7 @@ impl Sap {
             services: service::ServiceTable::default(),
             kept: again::Kept::default(),
             closing: false,
+            turned_away: 0,
             profiles: profile::Profiles::default(),
             standing: standing::Standing::default(),
             probes: service::Probes::default(),
