@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the real-server tests and the demo need and what is not there yet:
-# the Debian packages of Prosody and Python's venv, and slixmpp in target/venv.
+# Installs what the real-server tests, the demo and fuzzing need and what is not there yet:
+# the Debian packages of Prosody, Python's venv and g++, and slixmpp in target/venv.
 # Run it as root or as a user who may use sudo. Running it again changes nothing.
 set -eu
 
@@ -22,6 +22,7 @@ as_root() {
 missing=
 command -v prosody >/dev/null && command -v prosodyctl >/dev/null || missing="prosody"
 command -v python3 >/dev/null || missing="$missing python3"
+command -v c++ >/dev/null || missing="$missing g++"
 if [ ! -x "$venv/bin/python" ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
     missing="$missing python3-venv"
 fi

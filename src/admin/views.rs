@@ -223,7 +223,7 @@ pub(super) async fn queue(shared: &Shared, peer: Option<&str>, limit: usize) -> 
     let row = |(key, value): (String, Vec<u8>)| {
         let rest = key.strip_prefix(outbox::PREFIX)?;
         let (peer, _) = rest.rsplit_once('/')?;
-        let item: Item = serde_json::from_slice(&value).ok()?;
+        let item = Item::from_record(&value).ok()?;
         Some(QueueRow {
             peer: peer.to_owned(),
             mode: item.mode.as_str().to_owned(),

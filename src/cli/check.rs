@@ -4,6 +4,7 @@ mod findings;
 mod peer;
 mod reach;
 mod session;
+mod visit;
 
 use std::time::Duration;
 

@@ -44,6 +44,7 @@ mod timers;
 pub mod transaction;
 mod understood;
 mod upkeep;
+mod visit;
 mod who_left;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -95,6 +96,8 @@ pub struct Sap {
     closing: bool,
     /// The store has hardly any room: requests are refused, what is under way goes on.
     crowded: bool,
+    /// Messages that only the real node may take; see `Settings::visiting`.
+    turned_away: u64,
     profiles: profile::Profiles,
     standing: standing::Standing,
     questions: who_left::Questions,
@@ -137,6 +140,7 @@ impl Sap {
             kept: again::Kept::default(),
             closing: false,
             crowded: false,
+            turned_away: 0,
             profiles: profile::Profiles::default(),
             standing: standing::Standing::default(),
             questions: who_left::Questions::default(),

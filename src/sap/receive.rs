@@ -42,6 +42,10 @@ impl Sap {
     /// Takes a message. The verdict may be given only after the effects that it
     /// left have been committed.
     pub fn receive(&mut self, message: &Message, facts: &Facts, now: Time) -> Verdict {
+        if self.is_for_the_real_node(message) {
+            self.turned_away += 1;
+            return Verdict::Busy(Some(AWAY));
+        }
         match message {
             Message::Setup(transaction) => {
                 let transaction = &*self.setup_in_our_names(transaction);
@@ -145,7 +149,10 @@ impl Sap {
 
     /// A setup message in the profile's names: whose it is stands inside, so the names
     /// of each peer that has its own are tried.
-    fn setup_in_our_names<'t>(&self, transaction: &'t Transaction) -> Cow<'t, Transaction> {
+    pub(super) fn setup_in_our_names<'t>(
+        &self,
+        transaction: &'t Transaction,
+    ) -> Cow<'t, Transaction> {
         let mut others = self.settings.peers.values();
         let renamed = others.find_map(|peer| {
             let renamed = transaction.renamed(&peer.dialect.accept)?;

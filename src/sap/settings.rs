@@ -58,6 +58,8 @@ pub struct Settings {
     pub names: Names,
     /// Whether [`ECHO`] is a user of the own domain, whoever serves the others.
     pub echo: bool,
+    /// This node is there to try that peer, and keeps nothing.
+    pub visiting: Option<String>,
 }
 
 /// What is told of the service provider.
@@ -224,6 +226,7 @@ impl Settings {
             provider: Provider::default(),
             names: Names::default(),
             echo: false,
+            visiting: None,
         }
     }
 

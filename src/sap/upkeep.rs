@@ -12,7 +12,7 @@ use crate::ssp::{Code, Mode, Primitive, Status};
 /// A `KeepAliveRequest` of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KeepAlive {
-    id: String,
+    pub(super) id: String,
     /// The new time to live it asks for, milliseconds.
     asked: Option<u64>,
 }

@@ -19,7 +19,7 @@ struct Pair {
     relay: Node,
 }
 
-fn config(folder: &Folder, domain: &str, port: u16, more: &str) -> PathBuf {
+pub fn config(folder: &Folder, domain: &str, port: u16, more: &str) -> PathBuf {
     let data = folder.0.join("data");
     folder.file(
         "node.toml",
@@ -30,7 +30,7 @@ fn config(folder: &Folder, domain: &str, port: u16, more: &str) -> PathBuf {
     )
 }
 
-fn peer(domain: &str, port: u16, more: &str) -> String {
+pub fn peer(domain: &str, port: u16, more: &str) -> String {
     format!(
         "[[peer]]\ndomain = \"{domain}\"\nurl = \"http://127.0.0.1:{port}/\"\n\
          allow_plain = true\n{more}\n"
@@ -63,7 +63,7 @@ impl Pair {
 }
 
 /// Waits until every message that was accepted has ended.
-fn ends(node: &Node) {
+pub fn ends(node: &Node) {
     let mut status = Value::Null;
     for _ in 0..PATIENCE.as_millis() / 100 {
         status = ask(&node.config, &["status", "--format", "json"]);
@@ -77,12 +77,12 @@ fn ends(node: &Node) {
 }
 
 /// The finding on a layer.
-fn layer<'f>(findings: &'f Value, layer: &str) -> &'f Value {
+pub fn layer<'f>(findings: &'f Value, layer: &str) -> &'f Value {
     let mut findings = findings.as_array().unwrap().iter();
     findings.find(|finding| finding["layer"] == layer).unwrap()
 }
 
-fn verdicts(findings: &Value) -> Vec<(&str, &str)> {
+pub fn verdicts(findings: &Value) -> Vec<(&str, &str)> {
     let text = |value: &'_ Value| -> &'static str { value.as_str().unwrap().to_owned().leak() };
     let findings = findings.as_array().unwrap().iter();
     findings
@@ -90,7 +90,7 @@ fn verdicts(findings: &Value) -> Vec<(&str, &str)> {
         .collect()
 }
 
-fn failing(config: &Path, args: &[&str]) -> (i32, String) {
+pub fn failing(config: &Path, args: &[&str]) -> (i32, String) {
     let output = output(config, args);
     let text = String::from_utf8(output.stderr).unwrap();
     (output.status.code().unwrap(), text)
@@ -132,47 +132,6 @@ fn every_layer_of_the_way_to_a_peer_is_checked() {
     for node in [&pair.home, &pair.relay] {
         ends(node);
     }
-}
-
-#[test]
-fn without_a_running_node_the_login_is_skipped_and_what_fails_is_named() {
-    let folder = Folder::new();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let open = listener.local_addr().unwrap().port();
-    let text = peer("open.test", open, "") + &peer("closed.test", free_port(), "");
-    let config = config(&folder, "home.test", 0, &text);
-    let found = |peer: &str| {
-        let output = output(&config, &["check", "peer", peer, "--format", "json"]);
-        let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
-        (output.status.code(), findings)
-    };
-    let (code, findings) = found("open.test");
-    assert_eq!(code, Some(0));
-    assert_eq!(layer(&findings, "tcp")["verdict"], "ok");
-    for skipped in ["handshake", "keep-alive", "discovery", "agreement", "echo"] {
-        let finding = layer(&findings, skipped);
-        assert_eq!(finding["verdict"], "skipped");
-        assert!(
-            finding["what"]
-                .as_str()
-                .unwrap()
-                .contains("no running node")
-        );
-    }
-    let (code, findings) = found("closed.test");
-    assert_eq!(code, Some(1));
-    assert_eq!(layer(&findings, "tcp")["verdict"], "failed");
-    assert_eq!(layer(&findings, "tls")["verdict"], "skipped");
-    let (code, why) = failing(&config, &["check", "peer", "nobody.test"]);
-    assert_eq!(code, 1);
-    assert!(
-        why.contains("there is no peer nobody.test; the peers are: open.test, closed.test"),
-        "{why}"
-    );
-    assert_eq!(
-        failing(&config, &["check", "--offline", "peer", "open.test"]).0,
-        64
-    );
 }
 
 #[test]
@@ -365,6 +324,32 @@ fn a_relay_echoes_to_a_user_and_can_be_told_not_to() {
     let quiet = Node::start_on(folder, config);
     let users = ask(&quiet.config, &["user", "list", "--format", "json"]);
     assert_eq!(users[0]["user"], "echo");
+}
+
+#[test]
+fn what_waits_for_a_peer_is_listed() {
+    let folder = Folder::new();
+    let text = "response_timeout = \"1s\"\n".to_owned()
+        + &peer("relay.test", free_port(), "")
+        + "[home]\n[[home.user]]\nname = \"alice\"\npassword = \"alice\"\n";
+    let config = config(&folder, "home.test", free_port(), &text);
+    let node = Node::start_on(folder, config);
+    let mut alice = node.chat("alice");
+    alice.tell(&json!({"do": "message", "to": "echo@relay.test", "text": "hi", "id": "m-7"}));
+    alice.wait("sent", |sent| sent["status"] == 202);
+    let rows = ask(
+        &node.config,
+        &["queue", "--peer", "relay.test", "--format", "json"],
+    );
+    assert_eq!(rows.as_array().unwrap().len(), 1, "{rows:#}");
+    assert_eq!(rows[0]["primitive"], "SendMessageRequest");
+    assert_eq!(rows[0]["message"], "m-7");
+    assert!(rows[0]["bytes"].as_u64() > Some(100), "{rows:#}");
+    let nobody = ask(
+        &node.config,
+        &["queue", "--peer", "other.test", "--format", "json"],
+    );
+    assert_eq!(nobody, json!([]));
 }
 
 #[test]

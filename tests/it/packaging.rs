@@ -25,7 +25,15 @@ fn the_test_command_is_the_same_everywhere() {
 #[test]
 fn make_has_the_targets_it_promises() {
     let text = read("Makefile");
-    for target in ["demo", "test", "lint", "bench", "fmt", "install-tools"] {
+    for target in [
+        "demo",
+        "test",
+        "lint",
+        "fuzz",
+        "bench",
+        "fmt",
+        "install-tools",
+    ] {
         assert!(text.contains(&format!("\n{target}:")), "{target}");
         assert!(text.contains(&format!("'make {target} ")), "help: {target}");
     }

@@ -1,12 +1,11 @@
 //! `wvgate check peer`: the way to one peer, layer by layer.
 //!
 //! DNS, TCP and TLS are tried by this process, with the configuration's certificates. From
-//! the login on only the running node can speak for the domain: sessions are its own, and a
-//! login beside it would take them over, and what peers hold for the domain would be delivered
-//! to a process that cannot keep it. So the node is asked to do it, over its control
-//! socket; without one these layers are skipped.
+//! the login on the running node is asked to do it, over its control socket: sessions are its
+//! own, and a login beside it would take them over. If none runs, a temporary one does it
+//! ([`visit`](super::visit)).
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use tokio::net::TcpStream;
 
 use super::super::output::{self, Format};
@@ -14,6 +13,7 @@ use super::super::{Failure, Global};
 use super::findings::{Finding, Findings, Verdict, finding};
 use super::reach;
 use super::session::Asking;
+use super::visit::Visit;
 use crate::admin::Client;
 use crate::http::endpoint::Endpoint;
 use crate::http::link::LinkSettings;
@@ -28,8 +28,9 @@ const SOON: u64 = 14;
 #[command(after_help = "\
 One line per layer: ok, warning, failed or skipped, what was found, and what to do. DNS, TCP
 and TLS are tried from here; login, keep-alive, services and a message to the peer's echo
-user are done by the running node, in the session it has or gets. The exit code is 1 if
-anything failed.
+user are done by the running node, in the session it has or gets. If none runs, a temporary
+one does it: it listens where the node would, keeps nothing, takes none of the messages that
+the peer has for this domain, and logs out. The exit code is 1 if anything failed.
 
 Examples:
   wvgate check peer village.test
@@ -43,6 +44,21 @@ pub(super) struct CheckPeer {
     /// Lines for people, or JSON for programs
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Whether to log in with a temporary node if none runs
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    login: Login,
+}
+
+/// When a temporary node logs in to a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Login {
+    /// If the peer's dialect has a logout
+    #[default]
+    Auto,
+    /// Never
+    Never,
+    /// Even if the peer then keeps a session that nobody answers for
+    Always,
 }
 
 pub(super) async fn check(global: &Global, args: &CheckPeer) -> Result<(), Failure> {
@@ -81,15 +97,11 @@ pub(super) async fn check(global: &Global, args: &CheckPeer) -> Result<(), Failu
                 timeout: args.timeout,
                 reached,
                 handshake: plan.settings.handshake_timeout,
+                visit: None,
             };
             asking.all(&mut findings).await?;
         }
-        Err(_) => {
-            for layer in ["handshake", "keep-alive", "discovery", "agreement", "echo"] {
-                let why = "no running node, which owns the sessions; start it: wvgate run";
-                findings.skipped(layer, why)?;
-            }
-        }
+        Err(_) => without_node(args, &plan, &domain, reached, &mut findings).await?,
     }
     if args.format == Format::Json {
         let all = serde_json::to_value(&findings.all);
@@ -99,6 +111,42 @@ pub(super) async fn check(global: &Global, args: &CheckPeer) -> Result<(), Failu
         return Err(Failure::Silent);
     }
     Ok(())
+}
+
+/// The layers from the login on with a temporary node, if that may and can be.
+async fn without_node(
+    args: &CheckPeer,
+    plan: &Plan,
+    peer: &str,
+    reached: bool,
+    findings: &mut Findings,
+) -> Result<(), Failure> {
+    let peers = &plan.settings.peers;
+    let logout = peers.get(peer).is_some_and(|peer| peer.dialect.logout);
+    let why_not = match args.login {
+        Login::Never => Some("no running node, and --login never"),
+        Login::Auto if !logout => Some(
+            "no running node, and the peer's dialect has no logout: it would keep a session that \
+             nobody answers for; start the node: wvgate run, or say --login always",
+        ),
+        _ if !reached => Some("no running node, and no way to the peer"),
+        Login::Auto | Login::Always => None,
+    };
+    let visit = match why_not {
+        Some(why) => Err(why.to_owned()),
+        None => Visit::begin(plan, peer)
+            .await
+            .map_err(|why| format!("no running node, and no temporary one: {why}")),
+    };
+    match visit {
+        Ok(visit) => visit.all(args.timeout, logout, findings).await,
+        Err(why) => {
+            for layer in ["handshake", "keep-alive", "discovery", "agreement", "echo"] {
+                findings.skipped(layer, why.as_str())?;
+            }
+            Ok(())
+        }
+    }
 }
 
 /// DNS, TCP and TLS for each address of the peer. Where one works, others that do not are

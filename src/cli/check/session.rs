@@ -1,5 +1,5 @@
-//! The layers from the login on, done by the running node, which is asked over its control
-//! socket.
+//! The layers from the login on, done by the running node, or a temporary one, which is asked
+//! over its control socket.
 
 use serde_json::Value;
 
@@ -7,6 +7,7 @@ use super::super::Failure;
 use super::super::output::{duration, field, functions, set, time_field};
 use super::findings::{Finding, Findings, Verdict, finding};
 use crate::admin::{Client, ClientError, ProbeKind, Request};
+use crate::node::NodeHandle;
 
 /// The layers that the running node does.
 pub(super) struct Asking {
@@ -18,6 +19,8 @@ pub(super) struct Asking {
     pub(super) reached: bool,
     /// Milliseconds.
     pub(super) handshake: u64,
+    /// The node, if it is a temporary one.
+    pub(super) visit: Option<NodeHandle>,
 }
 
 impl Asking {
@@ -102,7 +105,7 @@ impl Asking {
                 findings.warn(layer, reason(&view), fix)
             }
             Some(_) => findings.fail(layer, reason(&view), "the peer's log says why"),
-            None => findings.fail(layer, self.silence(), "see wvgate queue and the peer's log"),
+            None => self.silence(layer, findings).await,
         }
     }
 
@@ -170,12 +173,27 @@ impl Asking {
                 findings.fail(layer, reason(&view), fix)
             }
             Some(_) => findings.fail(layer, reason(&view), "the peer's log says why"),
-            None => findings.fail(layer, self.silence(), "see wvgate queue and the peer's log"),
+            None => self.silence(layer, findings).await,
         }
     }
 
-    fn silence(&self) -> String {
-        format!("no answer within {} s", self.timeout)
+    /// There was no answer. It may come in one post with messages for this domain, which
+    /// a temporary node does not take.
+    async fn silence(&self, layer: &'static str, findings: &mut Findings) -> Result<(), Failure> {
+        let what = format!("no answer within {} s", self.timeout);
+        if self.turned_away().await > 0 {
+            let why = "the peer has messages for this domain, which only the node itself takes";
+            return findings.skipped(layer, format!("{what}: {why}; start it: wvgate run"));
+        }
+        findings.fail(layer, what, "see wvgate queue and the peer's log")
+    }
+
+    async fn turned_away(&self) -> u64 {
+        let Some(node) = &self.visit else {
+            return 0;
+        };
+        let count = node.ask(|core, _, _| core.sap.turned_away()).await;
+        count.unwrap_or_default()
     }
 }
 

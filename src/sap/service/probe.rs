@@ -186,6 +186,12 @@ impl Probes {
             .or_else(|| status.and_then(|status| status.description.clone()));
     }
 
+    /// Whether this is the echo to a probe.
+    pub(in crate::sap) fn awaits(&self, from: &Address, to: &Address) -> bool {
+        let mut echoes = self.0.values().filter_map(|running| running.echo.as_ref());
+        echoes.any(|(echo, sender)| echo == from && sender == to)
+    }
+
     fn echoed(&mut self, from: &Address, to: &Address, now: Time) -> Option<()> {
         if to.kind() != Kind::User {
             return None;

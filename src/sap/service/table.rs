@@ -337,6 +337,13 @@ impl ServiceTable {
             .any(|((to, _), asked)| to == peer && asked.what == what && asked.until > now)
     }
 
+    /// Whether an id is that of a question not answered yet.
+    pub(in crate::sap) fn has_asked(&self, peer: &str, id: &str) -> bool {
+        self.asked
+            .keys()
+            .any(|(to, asked)| to == peer && asked == id)
+    }
+
     /// Takes the question an answer belongs to.
     pub(super) fn answered(&mut self, peer: &str, id: &str) -> Option<What> {
         if self.asked.is_empty() {

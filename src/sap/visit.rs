@@ -1,0 +1,79 @@
+//! A node for a moment, which tries one peer and keeps nothing. So it takes nothing that
+//! would have to be kept, and ends nobody's session: everything that is not about the
+//! visit is told to come again later.
+
+use super::{Peer, Sap, transaction::Place};
+use crate::ssp::envelope::Transaction;
+use crate::ssp::primitive::{self, Routing};
+use crate::ssp::{Message, Mode};
+
+impl Sap {
+    /// Messages that were told to come again because this node is there for a visit only.
+    pub fn turned_away(&self) -> u64 {
+        self.turned_away
+    }
+
+    /// Whether a message must wait for the node that keeps its records.
+    pub(super) fn is_for_the_real_node(&self, message: &Message) -> bool {
+        let Some(visited) = &self.settings.visiting else {
+            return false;
+        };
+        let Some(peer) = self.settings.peers.get(visited) else {
+            return true;
+        };
+        match message {
+            Message::Setup(transaction) => {
+                let transaction = self.setup_in_our_names(transaction);
+                // Later steps name nobody; they belong to a handshake, or are refused.
+                let mut about = transaction.peek.about.iter();
+                about.any(|from| !peer.is(from.domain()))
+            }
+            Message::Session(session) => {
+                let state = self.peers.get(&peer.domain);
+                let mut known = state.iter().flat_map(|state| &state.sessions);
+                let is_ours = known.any(|known| known.record.peer_id == session.session);
+                let mut transactions = session.transactions.iter();
+                !is_ours || transactions.any(|t| !self.is_of_the_visit(peer, t))
+            }
+        }
+    }
+
+    /// Whether a transaction answers something that was asked during the visit, is the
+    /// echo, or is about the session and the services of this node.
+    fn is_of_the_visit(&self, peer: &Peer, transaction: &Transaction) -> bool {
+        let renamed = transaction.renamed(&peer.dialect.accept);
+        let transaction = renamed.as_ref().unwrap_or(transaction);
+        let peek = &transaction.peek;
+        if transaction.mode == Mode::Response {
+            let place = Place::Peer {
+                peer: peer.domain.clone(),
+                id: transaction.id.clone(),
+            };
+            return self.services.has_asked(&peer.domain, &transaction.id)
+                || self.has_asked_in_session(&peer.domain, &transaction.id)
+                || self.table.by_place(&place).is_some();
+        }
+        match primitive::facts(&transaction.name).map(|facts| facts.routing) {
+            Some(Routing::Hop) => true,
+            Some(Routing::Service) => {
+                let about = peek.about.as_ref().map_or("", |about| about.domain());
+                about.is_empty() || about == self.settings.domain
+            }
+            Some(_) if transaction.name == "SendMessageRequest" => {
+                let (from, to) = (peek.sender.as_ref(), &peek.recipients[..]);
+                matches!((from, to), (Some(from), [to]) if self.probes.awaits(from, to))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether an id is that of a keep-alive or logout of ours that is not answered yet.
+    fn has_asked_in_session(&self, domain: &str, id: &str) -> bool {
+        let state = self.peers.get(domain);
+        let mut sessions = state.iter().flat_map(|state| &state.sessions);
+        sessions.any(|session| {
+            session.logout.as_deref() == Some(id)
+                || session.keep_alive.as_ref().is_some_and(|k| k.id == id)
+        })
+    }
+}
