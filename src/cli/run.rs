@@ -14,7 +14,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use super::output;
 use super::{Failure, Global};
 use crate::admin::{self, Admin, AdminError, Control};
-use crate::config::{Config, Loaded, Located, LogFormat, LogSection, Registration};
+use crate::config::{Config, ConfigError, Loaded, Located, LogFormat, LogSection, Registration};
 use crate::node::{Node, Plan, StartError};
 
 /// For what is under way at the end; our choice, well below the 90 s of init systems.
@@ -33,12 +33,18 @@ Examples:
 pub(super) struct Run {}
 
 pub(super) async fn run(global: &Global, _: &Run) -> Result<(), Failure> {
-    let Loaded {
-        config,
-        warnings,
-        located,
-    } = global.load()?;
-    let plan = Plan::new(&config, &located)?;
+    let (
+        Loaded {
+            config,
+            warnings,
+            located,
+        },
+        plan,
+    ) = aside(|| {
+        let loaded = global.load()?;
+        let plan = Plan::new(&loaded.config, &loaded.located)?;
+        Ok::<_, Failure>((loaded, plan))
+    })?;
     start_logging(&config.log);
     let plan_warnings = plan.warnings.iter().cloned();
     for warning in warnings
@@ -49,7 +55,8 @@ pub(super) async fn run(global: &Global, _: &Run) -> Result<(), Failure> {
         eprintln!("warning: {warning}");
     }
     let mut signals = Signals::new()?;
-    let node = Node::start(plan.clone()).await;
+    let (tls, plain) = (plan.server.tls.is_some(), plan.server.plain);
+    let node = Node::start(plan).await;
     let node = node.map_err(|error| start_failure(&error, &located))?;
 
     let (control, orders) = mpsc::channel(8);
@@ -63,11 +70,13 @@ pub(super) async fn run(global: &Global, _: &Run) -> Result<(), Failure> {
             return Err(admin_failure(&error, &located));
         }
     };
-    tell_what_is_bound(&config, &plan, &node, &admin)?;
+    tell_what_is_bound(&config, tls, plain, &node, &admin)?;
+    drop(located);
+    tracker.spawn(give_back_memory());
 
     let mut running = Running {
         global,
-        config,
+        config: without_peers(config),
         node,
         orders,
     };
@@ -95,6 +104,7 @@ pub(super) async fn run(global: &Global, _: &Run) -> Result<(), Failure> {
 
 struct Running<'g> {
     global: &'g Global,
+    /// Without its peers: thousands of them would cost memory, and nothing looks at them again.
     config: Config,
     node: Node,
     orders: mpsc::Receiver<Control>,
@@ -125,10 +135,10 @@ impl Running<'_> {
     /// Takes over what can be changed while running; a configuration with problems
     /// changes nothing.
     async fn reload(&mut self) -> Result<Vec<String>, Vec<String>> {
-        let read = Config::load(self.global.config_file(), crate::config::environment());
-        let made = read.and_then(|loaded| {
+        let made = aside(|| {
+            let loaded = Config::load(self.global.config_file(), crate::config::environment())?;
             let plan = Plan::new(&loaded.config, &loaded.located)?;
-            Ok((loaded, plan))
+            Ok::<_, ConfigError>((loaded, plan))
         });
         let (loaded, plan) = match made {
             Ok(made) => made,
@@ -159,8 +169,8 @@ impl Running<'_> {
                 remarks.push(loaded.located.problem(section, why, "").to_string());
             }
         }
-        self.node.reload(&plan).await;
-        self.config = loaded.config;
+        self.node.reload(plan).await;
+        self.config = without_peers(loaded.config);
         tracing::info!("the configuration was read again");
         Ok(remarks)
     }
@@ -211,9 +221,31 @@ fn admin_settings(config: &Config) -> admin::Settings {
     }
 }
 
+/// Works in a thread that ends: what it has used of memory meanwhile goes back to the system. A
+/// configuration with thousands of peers takes tens of megabytes to read.
+fn aside<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let done = std::thread::scope(|scope| scope.spawn(work).join());
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// The allocator gives back memory that was not used for a second, but only when a thread that has
+/// used some ends; a node at rest has no such thread.
+async fn give_back_memory() {
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        let _ = std::thread::spawn(|| drop(std::hint::black_box(vec![0_u8; 1 << 10]))).join();
+    }
+}
+
+fn without_peers(mut config: Config) -> Config {
+    config.peer = Vec::new();
+    config
+}
+
 fn tell_what_is_bound(
     config: &Config,
-    plan: &Plan,
+    tls: bool,
+    plain: bool,
     node: &Node,
     admin: &Admin,
 ) -> Result<(), Failure> {
@@ -227,10 +259,10 @@ fn tell_what_is_bound(
         ),
     )];
     let at = node.local_addr();
-    if plan.server.tls.is_some() {
+    if tls {
         rows.push(("SSP", format!("https://{at}/")));
     }
-    if plan.server.plain {
+    if plain {
         rows.push(("SSP", format!("http://{at}/")));
     }
     rows.push(("control", config.admin_socket().display().to_string()));

@@ -125,7 +125,7 @@ pub struct LinkSettings {
     /// Most POSTs at once, and most connections kept. At least 1.
     pub max_connections: usize,
     /// `User-Agent`.
-    pub user_agent: String,
+    pub user_agent: Arc<str>,
     /// Where SRV answers come from; shared by all links.
     pub srv: Arc<SrvResolver>,
 }

@@ -24,7 +24,7 @@ pub(super) struct Links {
 impl Links {
     /// Links that tell `done` what became of posts, and end at `stop`.
     pub(super) fn new(
-        settings: &[LinkSettings],
+        settings: Vec<LinkSettings>,
         done: mpsc::Sender<Posted>,
         tracker: TaskTracker,
         stop: CancellationToken,
@@ -63,15 +63,15 @@ impl Links {
 
     /// Takes over changed settings. Links of before finish what they have; a peer that was taken
     /// out can still be told so.
-    pub(super) fn replace(&mut self, settings: &[LinkSettings]) {
+    pub(super) fn replace(&mut self, settings: Vec<LinkSettings>) {
         self.settings.extend(by_peer(settings));
         self.running.clear();
     }
 }
 
-fn by_peer(settings: &[LinkSettings]) -> HashMap<String, LinkSettings> {
+fn by_peer(settings: Vec<LinkSettings>) -> HashMap<String, LinkSettings> {
     settings
-        .iter()
-        .map(|settings| (settings.peer.clone(), settings.clone()))
+        .into_iter()
+        .map(|settings| (settings.peer.clone(), settings))
         .collect()
 }

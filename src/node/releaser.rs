@@ -157,7 +157,7 @@ impl Releaser {
                 Release::ClientGone(client) => {
                     self.clients.remove(&client);
                 }
-                Release::Links(settings) => self.links.replace(&settings),
+                Release::Links(settings) => self.links.replace(settings),
                 Release::Connection(domain, number) => {
                     if let Some(component) = self.components.get_mut(&domain) {
                         component.connection = number;

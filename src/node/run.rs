@@ -126,7 +126,7 @@ impl Node {
         tracker.spawn(server.run(Arc::new(receiver), soft.clone(), hard.clone()));
 
         let done = forward_posts(&inbox, &tracker);
-        let links = Links::new(&plan.links, done, tracker.clone(), hard.clone());
+        let links = Links::new(plan.links, done, tracker.clone(), hard.clone());
         let mut components = HashMap::new();
         if let Some(gateway) = &plan.gateway {
             let events = forward_xmpp(&inbox, &tracker);
@@ -250,15 +250,15 @@ impl Node {
 
     /// Takes over changed peers, policies, dialects, routes and certificates.
     /// Listeners, the home domain's and the gateway's settings need a restart.
-    pub async fn reload(&self, plan: &Plan) {
+    pub async fn reload(&self, plan: Plan) {
         match self.settings.write() {
             Ok(mut settings) => *settings = plan.settings.clone(),
             Err(poisoned) => *poisoned.into_inner() = plan.settings.clone(),
         }
-        self.tls.replace(plan.server.tls.clone());
-        let links = Release::Links(plan.links.clone());
+        self.tls.replace(plan.server.tls);
+        let links = Release::Links(plan.links);
         let _ = self.release.send(links).await;
-        let settings = plan.settings.clone();
+        let settings = plan.settings;
         let _ = self
             .handle
             .ask(move |core, now, _| core.sap.reload(settings, now))

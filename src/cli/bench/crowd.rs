@@ -149,7 +149,7 @@ impl Crowd {
                 answer_timeout: Duration::from_secs(30),
                 idle_timeout: Duration::from_secs(600),
                 max_connections: 4,
-                user_agent: "wvgate-bench".to_owned(),
+                user_agent: "wvgate-bench".into(),
                 srv: Arc::clone(&srv),
             };
             link::spawn(link, receiver, posted, &tracker, stop.clone());

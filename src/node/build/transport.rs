@@ -109,7 +109,8 @@ pub(super) fn links(
     at: &Located,
     problems: &mut Vec<Problem>,
 ) -> Vec<LinkSettings> {
-    let mut links = Vec::new();
+    let mut links = Vec::with_capacity(config.peer.len());
+    let user_agent: Arc<str> = concat!("wvgate/", env!("CARGO_PKG_VERSION")).into();
     let srv = (!config.peer.is_empty()).then(SrvResolver::system);
     // Peers with the same files share what was read from them.
     let mut read: HashMap<ClientTls, Arc<rustls::ClientConfig>> = HashMap::new();
@@ -149,7 +150,7 @@ pub(super) fn links(
             // Under the deployed server's 60 s, so that it is we who close.
             idle_timeout: Duration::from_secs(45),
             max_connections: CONNECTIONS,
-            user_agent: concat!("wvgate/", env!("CARGO_PKG_VERSION")).to_owned(),
+            user_agent: Arc::clone(&user_agent),
             srv,
         });
     }
