@@ -199,7 +199,7 @@ impl Writer {
             }
             self.commit(std::mem::take(&mut batches));
             match job {
-                Job::Commit(_) => {}
+                Job::Commit(_) | Job::LookAfter => {}
                 Job::Swap {
                     expected,
                     write,
@@ -223,7 +223,6 @@ impl Writer {
                     limit,
                     reply,
                 } => drop(reply.send(self.scan(&prefix, after, limit))),
-                Job::LookAfter => {}
             }
         }
         self.commit(batches);
