@@ -6,6 +6,7 @@ mod ending;
 mod flood;
 mod life;
 mod redirects;
+mod visit;
 
 use std::sync::Arc;
 
