@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::domain;
 use super::report::Report;
 use super::secret::Secret;
+use super::units::Duration;
 
 /// One peer: how to reach it, how to know it, what it may do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +56,9 @@ pub struct PeerSection {
     pub adopt_unknown_session: bool,
     /// Most requests taken from this peer in one second. Default: no limit.
     pub max_rate: Option<u32>,
+    /// A peer that exceeds `max_rate` for so long, and does not heed that it is told to come
+    /// later, is disconnected and may log in again after a minute. Default: never.
+    pub max_flood: Option<Duration>,
     /// Further hosts to which the peer may redirect us, besides those of its addresses or
     /// SRV records. Default: none.
     pub redirects: Vec<String>,
@@ -127,6 +131,7 @@ impl Default for PeerSection {
             client_name: None,
             adopt_unknown_session: false,
             max_rate: None,
+            max_flood: None,
             redirects: Vec::new(),
             offers: vec!["*".to_string()],
             wants: Vec::new(),
@@ -183,6 +188,13 @@ impl PeerSection {
                 &key("max_rate"),
                 "0 would refuse every request",
                 "write 1 or more, or remove it",
+            );
+        }
+        if self.max_flood.is_some() && self.max_rate.is_none() {
+            report.warn(
+                &key("max_flood"),
+                "means nothing without max_rate",
+                "say how many requests a second are too many",
             );
         }
         if self

@@ -324,7 +324,7 @@ impl Sap {
     /// Requests that a peer has not answered, or not even got, are answered 503.
     /// Messages are not: those that wait here go on waiting, and the peer answers for
     /// those that it has taken.
-    fn end_open(&mut self, domain: &str, now: Time) {
+    pub(super) fn end_open(&mut self, domain: &str, now: Time) {
         let rows = self.table.iter().filter(|(_, record)| {
             record.state == State::Pending && record.name != "SendMessageRequest"
         });

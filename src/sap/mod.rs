@@ -18,6 +18,7 @@ pub mod effect;
 pub mod element;
 mod ending;
 mod express;
+mod flood;
 mod handshake;
 mod hop;
 mod members;

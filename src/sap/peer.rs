@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use super::element::Time;
 use super::ending::Leaving;
+use super::flood::Allowance;
 use super::handshake::Role;
 use super::outbox::Outbox;
 use super::redirect::Redirect;
@@ -75,8 +76,9 @@ pub(super) struct PeerState {
     pub(super) last_error: Option<String>,
     /// When this peer is looked after next.
     pub(super) scheduled: Option<Time>,
-    /// Requests it may still send at once, and since when that is known.
-    allowance: (u64, Time),
+    pub(super) allowance: Allowance,
+    /// It was disconnected and may not log in before.
+    pub(super) barred_until: Time,
 }
 
 /// A peer as an operator sees it.
@@ -143,27 +145,9 @@ impl PeerState {
             last_counter: None,
             last_error: None,
             scheduled: None,
-            allowance: (0, Time::default()),
+            allowance: Allowance::default(),
+            barred_until: Time::default(),
         }
-    }
-
-    /// Whether so many requests more keep to the rate; a second's worth may come
-    /// in one burst.
-    pub(super) fn within_rate(&mut self, requests: usize, per_second: u32, now: Time) -> bool {
-        let (left, since) = self.allowance;
-        let (rate, requests) = (u64::from(per_second), requests as u64);
-        let gained = now.since(since).saturating_mul(rate);
-        let left = left.saturating_add(gained).min(rate.saturating_mul(1000));
-        let enough = left >= requests.min(rate).saturating_mul(1000);
-        self.allowance = (
-            if enough {
-                left.saturating_sub(requests.saturating_mul(1000))
-            } else {
-                left
-            },
-            now,
-        );
-        enough
     }
 
     pub(super) fn add_session(&mut self, record: SessionRecord, ready: bool) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::element::Time;
 use super::ending::AWAY;
+use super::flood::LATER;
 use super::{Count, Direction, Effect, Peer, Sap, Trace};
 use crate::ssp::envelope::{Session, Transaction};
 use crate::ssp::{Code, Message, Mode};
@@ -110,12 +111,8 @@ impl Sap {
             );
             return Verdict::Busy(Some(5_000));
         }
-        if let (Some(rate), Some(state)) = (peer.max_rate, self.peers.get_mut(&peer.domain))
-            && !state.within_rate(requests, rate, now)
-        {
-            tracing::debug!(ssp.peer = peer.domain, "the peer sends faster than it may");
-            self.count_refusal(Code::UNAVAILABLE.0);
-            return Verdict::Busy(Some(1_000));
+        if self.is_too_fast(&peer, requests, now) {
+            return Verdict::Busy(Some(LATER));
         }
         if let Some(session) = self
             .peers

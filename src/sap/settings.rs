@@ -97,6 +97,8 @@ pub struct Peer {
     pub strict: bool,
     /// Requests a second it may send; more are answered 503.
     pub max_rate: Option<u32>,
+    /// One that does not heed that for so long is disconnected: milliseconds.
+    pub max_flood: Option<u64>,
     /// URLs or hosts to whose hosts it may redirect us (6.8).
     pub redirects: Vec<String>,
     /// Its addresses come from SRV records: the link compares redirects with them.
@@ -143,6 +145,7 @@ impl Peer {
             client_name: None,
             strict: true,
             max_rate: None,
+            max_flood: None,
             redirects: Vec::new(),
             found_by_srv: false,
             offers: ServiceSet::ALL,

@@ -2,10 +2,12 @@
 //! time between scripted peers.
 
 mod answers;
+mod crowded;
 mod ending;
 mod flood;
 mod life;
 mod redirects;
+mod visit;
 
 use std::sync::Arc;
 

@@ -190,6 +190,7 @@ fn peer_settings(peer: &PeerSection, dialect: Arc<Dialect>) -> Peer {
         client_name: peer.client_name.clone(),
         strict: peer.durability == config::Durability::Strict,
         max_rate: peer.max_rate,
+        max_flood: peer.max_flood.map(|time| millis(time.get())),
         redirects: peer
             .addresses()
             .map(str::to_owned)

@@ -31,6 +31,9 @@ impl Sap {
             self.progress(peer, Role::Responder(id.to_owned()), progress, now);
             return Verdict::Accepted;
         }
+        if now < state.barred_until {
+            return Verdict::Busy(Some(state.barred_until.since(now)));
+        }
         if state.responders.len() >= MAX_RESPONDERS {
             tracing::warn!(ssp.peer = peer.domain, "too many handshakes open");
             return Verdict::Busy(Some(10_000));
