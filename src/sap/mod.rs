@@ -18,6 +18,7 @@ pub mod effect;
 pub mod element;
 mod ending;
 mod express;
+mod front;
 mod handshake;
 mod hop;
 mod members;
@@ -57,6 +58,7 @@ pub use element::{
     Act, Degraded, Delivered, Element, Outcome, RequestId, ServiceElement, Time, Token,
 };
 pub use ending::LoggedOut;
+pub use front::Front;
 pub use peer::{PeerView, SessionView};
 pub use random::Random;
 pub use receive::{Facts, Verdict};

@@ -31,6 +31,8 @@ pub enum Verdict {
 pub struct Facts {
     /// DNS names of a verified client certificate.
     pub client_names: Vec<String>,
+    /// The host that the peer posted to, as it says.
+    pub host: Option<String>,
     /// Repairs that were needed to read it.
     pub repairs: Vec<String>,
 }
@@ -48,7 +50,7 @@ impl Sap {
                 let peer = peer.map(|peer| peer.domain.clone());
                 let what = "received in setup";
                 self.trace_in(peer.as_deref(), None, transaction, what, now);
-                self.setup(transaction, &facts.client_names, now)
+                self.setup(transaction, facts, now)
             }
             Message::Session(session) => self.session_message(session, facts, now),
         }
@@ -98,7 +100,7 @@ impl Sap {
             );
             return Verdict::Busy(Some(5_000));
         }
-        if let (Some(rate), Some(state)) = (peer.max_rate, self.peers.get_mut(&peer.domain))
+        if let (Some(rate), Some(state)) = (peer.max_rate, self.peers.get_mut(peer.real()))
             && !state.within_rate(requests, rate, now)
         {
             tracing::debug!(ssp.peer = peer.domain, "the peer sends faster than it may");
@@ -121,7 +123,7 @@ impl Sap {
                 Mode::Response => "received as Response",
             };
             self.trace_in(
-                Some(&peer.domain),
+                Some(peer.real()),
                 Some(&message.session),
                 transaction,
                 what,
@@ -168,7 +170,10 @@ impl Sap {
             Some(session.record.own_id.clone())
         };
         let found = match &by_domain {
-            Some(domain) => known(self, domain).map(|own| (domain.clone(), own)),
+            Some(domain) => self.settings.identities_of(domain).find_map(|peer| {
+                let own = known(self, &peer.domain)?;
+                Some((peer.domain.clone(), own))
+            }),
             None => self
                 .peers
                 .keys()
@@ -187,7 +192,8 @@ impl Sap {
             tracing::warn!(ssp.session = id, "unknown session");
             return Err(Verdict::Forbidden);
         };
-        if self.awaits_last_step(&peer.domain, now) {
+        let awaits = |peer: &Arc<Peer>| self.awaits_last_step(&peer.domain, now);
+        if self.settings.identities_of(&peer.domain).any(awaits) {
             // Step 6 may have been overtaken (6.6, I3).
             return Err(Verdict::Busy(Some(1_000)));
         }
