@@ -44,6 +44,10 @@ pub struct PeerSection {
     /// Further home domains for whose users the peer may relay; `*` for every domain but
     /// our own. Default: only itself and its aliases.
     pub speaks_for: Vec<String>,
+    /// Home domains behind us that are presented to this peer as services of their own, each
+    /// with sessions of its own: for peers that take only users of the session's domain.
+    /// Default: none.
+    pub fronts: Vec<String>,
     /// When to log in: `on-demand` or `always`. Default `on-demand`.
     pub connect: Connect,
     /// `strict`: what is accepted from this peer is on disk before it is acknowledged;
@@ -126,6 +130,7 @@ impl Default for PeerSection {
             allow_plain: false,
             aliases: Vec::new(),
             speaks_for: Vec::new(),
+            fronts: Vec::new(),
             connect: Connect::OnDemand,
             durability: Durability::Strict,
             client_name: None,
@@ -157,9 +162,13 @@ impl PeerSection {
     pub(super) fn check(&self, path: &str, report: &mut Report<'_>) {
         let key = |key: &str| format!("{path}.{key}");
         report.domain(&key("domain"), &self.domain);
-        for (list, domains) in [("aliases", &self.aliases), ("speaks_for", &self.speaks_for)] {
+        for (list, domains) in [
+            ("aliases", &self.aliases),
+            ("speaks_for", &self.speaks_for),
+            ("fronts", &self.fronts),
+        ] {
             for (index, name) in domains.iter().enumerate() {
-                if list == "aliases" || name != "*" {
+                if list != "speaks_for" || name != "*" {
                     report.domain(&format!("{path}.{list}.{index}"), name);
                 }
             }

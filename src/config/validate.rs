@@ -37,7 +37,11 @@ pub(super) fn check(config: &Config, report: &mut Report<'_>) {
 
 fn check_peer(config: &Config, peer: &PeerSection, path: &str, report: &mut Report<'_>) {
     let own = &config.node.domain;
-    let lists = [("aliases", &peer.aliases), ("speaks_for", &peer.speaks_for)];
+    let lists = [
+        ("aliases", &peer.aliases),
+        ("speaks_for", &peer.speaks_for),
+        ("fronts", &peer.fronts),
+    ];
     for (list, domains) in lists {
         if let Some(index) = domains
             .iter()
@@ -47,6 +51,7 @@ fn check_peer(config: &Config, peer: &PeerSection, path: &str, report: &mut Repo
             report.error(&format!("{path}.{list}.{index}"), message, "remove it");
         }
     }
+    check_fronts(config, peer, path, report);
     if peer.domain == *own && !own.is_empty() {
         let message = format!("\"{own}\" is this node's own domain (node.domain)");
         report.error(
@@ -72,6 +77,32 @@ fn check_peer(config: &Config, peer: &PeerSection, path: &str, report: &mut Repo
             message,
             "add certificate and key to [ssp], or allow_plain = true here",
         );
+    }
+}
+
+/// What is presented to a peer lies behind us, not behind the peer.
+fn check_fronts(config: &Config, peer: &PeerSection, path: &str, report: &mut Report<'_>) {
+    let route = |domain: &str| config.route.iter().find(|route| route.domain == domain);
+    for (index, front) in peer.fronts.iter().enumerate() {
+        // Said already.
+        if *front == config.node.domain {
+            continue;
+        }
+        let key = format!("{path}.fronts.{index}");
+        let mut others = config.peer.iter().flat_map(PeerSection::names);
+        let direct = others.any(|name| name == front) || config.xmpp_domain() == Some(front);
+        let way = route(front).or_else(|| route("*").filter(|_| !direct));
+        let back = way.is_some_and(|way| matches!(&way.via, Via::Peer(via) if *via == peer.domain));
+        if back || peer.names().any(|name| name == front) {
+            let message = format!("\"{front}\" is reached through this very peer");
+            report.error(&key, message, "remove it");
+        } else if peer.fronts[..index].contains(front) {
+            report.error(&key, format!("\"{front}\" is listed twice"), "remove it");
+        } else if way.is_none() && !direct {
+            let message = format!("nothing leads to \"{front}\"");
+            let fix = format!("add [[route]] with domain = \"{front}\"");
+            report.warn(&key, message, fix);
+        }
     }
 }
 

@@ -161,6 +161,7 @@ impl<R: Receiver> Exchange<R> {
                 remote: self.caller.remote,
                 tls: self.caller.tls,
                 client_names: self.caller.names.clone(),
+                host: reported(&head.headers, header::HOST.as_str()),
                 user_agent: reported(&head.headers, header::USER_AGENT.as_str()),
                 session_header: reported(&head.headers, "x-wv-sessionid"),
                 transaction_header: reported(&head.headers, "x-wv-transactionid"),

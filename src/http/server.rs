@@ -87,6 +87,8 @@ pub struct Inbound {
     /// DNS names of the client's certificate, lower case, when it presented one and it was
     /// verified against the configured authority; else empty.
     pub client_names: Vec<String>,
+    /// `Host`, at most 256 bytes of it.
+    pub host: Option<String>,
     /// `User-Agent`, at most 256 bytes of it.
     pub user_agent: Option<String>,
     /// `x-wv-sessionid`. The body is authoritative; a difference is only worth a log line.

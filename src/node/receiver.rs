@@ -85,6 +85,7 @@ impl Receiver for NodeReceiver {
         let strict = strict(&message, &settings);
         let facts = Facts {
             client_names: inbound.client_names,
+            host: inbound.host,
             repairs: repairs
                 .iter()
                 .map(|repair| repair.name().to_owned())

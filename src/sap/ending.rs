@@ -142,7 +142,7 @@ impl Sap {
         };
         let request = LogoutRequest {
             reason: leaving.reason.clone(),
-            meta: Some(MetaInfo::of_server(&self.settings.domain)),
+            meta: Some(MetaInfo::of_server(peer.presented(&self.settings.domain))),
         };
         let request = Primitive::from(request);
         let usable = state.sessions.iter();
@@ -278,7 +278,7 @@ impl Sap {
             return;
         }
         let notice = Disconnect {
-            meta: Some(MetaInfo::of_server(&self.settings.domain)),
+            meta: Some(MetaInfo::of_server(peer.presented(&self.settings.domain))),
             status,
             redirects: None,
         };

@@ -58,7 +58,7 @@ impl Sap {
     /// Whether so many requests more are faster than the peer may send. One that goes on
     /// so for too long is disconnected.
     pub(super) fn is_too_fast(&mut self, peer: &Peer, requests: usize, now: Time) -> bool {
-        let (Some(rate), Some(state)) = (peer.max_rate, self.peers.get_mut(&peer.domain)) else {
+        let (Some(rate), Some(state)) = (peer.max_rate, self.peers.get_mut(peer.real())) else {
             return false;
         };
         if state.allowance.takes(requests, rate, now) {
@@ -70,7 +70,10 @@ impl Sap {
         let borne = peer.max_flood.is_none_or(|most| flooding < most);
         // Who does not understand it may never log in again by itself.
         if !borne && peer.dialect.logout {
-            self.disconnect_flooder(peer, now);
+            let settings = self.settings.clone();
+            for identity in settings.identities_of(&peer.domain) {
+                self.disconnect_flooder(identity, now);
+            }
         }
         true
     }

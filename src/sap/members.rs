@@ -84,7 +84,7 @@ impl Sap {
                 continue;
             }
             let seat = Seat {
-                peer: peer.domain.clone(),
+                peer: peer.real().to_owned(),
                 at: group.clone(),
                 who: from.clone(),
             };
@@ -122,7 +122,7 @@ impl Sap {
 
     /// Members of a group on our side but for one of them; nobody if he is none.
     fn other_members(&self, peer: &Peer, group: &Address, from: &Address) -> Vec<Address> {
-        let mut members = self.standing.who(&peer.domain, group);
+        let mut members = self.standing.who(peer.real(), group);
         let all = members.len();
         members.retain(|member| member != from);
         if members.len() == all {

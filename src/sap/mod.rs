@@ -19,6 +19,7 @@ pub mod element;
 mod ending;
 mod express;
 mod flood;
+mod front;
 mod handshake;
 mod hop;
 mod members;
@@ -59,6 +60,7 @@ pub use element::{
     Act, Degraded, Delivered, Element, Outcome, RequestId, ServiceElement, Time, Token,
 };
 pub use ending::LoggedOut;
+pub use front::Front;
 pub use peer::{PeerView, SessionView};
 pub use random::Random;
 pub use receive::{Facts, Verdict};

@@ -2,6 +2,7 @@
 //! them.
 
 use super::element::{Outcome, Time};
+use super::front::domain_of;
 use super::handshake::Role;
 use super::outbox::Item;
 use super::session::Step;
@@ -66,7 +67,7 @@ impl Sap {
         let url = self.elsewhere(&pending.peer, &pending.role, now);
         let number = self.next_number();
         let post = Post {
-            peer: pending.peer.clone(),
+            peer: peer.real().to_owned(),
             number,
             body: body.into(),
             session: None,
@@ -115,7 +116,7 @@ impl Sap {
         let number = self.next_number();
         self.flights.insert(number, Flight::Once);
         self.effect(Effect::Post(Post {
-            peer: domain.to_owned(),
+            peer: peer.real().to_owned(),
             number,
             body: body.into(),
             session: None,
@@ -159,7 +160,7 @@ impl Sap {
         let trace = sent(&peer.domain, session, &item, now);
         self.effect(Effect::Trace(Box::new(trace)));
         self.effect(Effect::Post(Post {
-            peer: peer.domain.clone(),
+            peer: peer.real().to_owned(),
             number,
             body: body.into(),
             session: Some(session.to_owned()),
@@ -274,7 +275,7 @@ impl Sap {
                 self.effect(Effect::Trace(Box::new(trace)));
             }
             self.effect(Effect::Post(Post {
-                peer: domain.to_owned(),
+                peer: peer.real().to_owned(),
                 number,
                 body: body.into(),
                 session: Some(session),
@@ -501,7 +502,7 @@ fn sent(domain: &str, session: &str, item: &Item, now: Time) -> Trace {
     Trace {
         time: now,
         direction: Direction::Out,
-        peer: Some(domain.to_owned()),
+        peer: Some(domain_of(domain).to_owned()),
         session: Some(session.to_owned()),
         transaction: Some(item.id.clone()),
         primitive: item.name.clone().into(),

@@ -35,6 +35,8 @@ pub enum Verdict {
 pub struct Facts {
     /// DNS names of a verified client certificate.
     pub client_names: Vec<String>,
+    /// The host that the peer posted to, as it says.
+    pub host: Option<String>,
     /// Repairs that were needed to read it.
     pub repairs: Vec<String>,
 }
@@ -56,7 +58,7 @@ impl Sap {
                 let peer = peer.map(|peer| peer.domain.clone());
                 let what = "received in setup";
                 self.trace_in(peer.as_deref(), None, transaction, what, now);
-                self.setup(transaction, &facts.client_names, now)
+                self.setup(transaction, facts, now)
             }
             Message::Session(session) => self.session_message(session, facts, now),
         }
@@ -130,7 +132,7 @@ impl Sap {
                 Mode::Response => "received as Response",
             };
             self.trace_in(
-                Some(&peer.domain),
+                Some(peer.real()),
                 Some(&message.session),
                 transaction,
                 what,
@@ -180,7 +182,10 @@ impl Sap {
             Some(session.record.own_id.clone())
         };
         let found = match &by_domain {
-            Some(domain) => known(self, domain).map(|own| (domain.clone(), own)),
+            Some(domain) => self.settings.identities_of(domain).find_map(|peer| {
+                let own = known(self, &peer.domain)?;
+                Some((peer.domain.clone(), own))
+            }),
             None => self
                 .peers
                 .keys()
@@ -199,7 +204,8 @@ impl Sap {
             tracing::warn!(ssp.session = id, "unknown session");
             return Err(Verdict::Forbidden);
         };
-        if self.awaits_last_step(&peer.domain, now) {
+        let awaits = |peer: &Arc<Peer>| self.awaits_last_step(&peer.domain, now);
+        if self.settings.identities_of(&peer.domain).any(awaits) {
             // Step 6 may have been overtaken (6.6, I3).
             return Err(Verdict::Busy(Some(1_000)));
         }

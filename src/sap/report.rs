@@ -3,6 +3,7 @@
 //! section 9, advice 7 and 8).
 
 use super::element::{Element, Time};
+use super::front::domain_of;
 use super::transaction::{Origin, Place, Record};
 use super::{Sap, split};
 use crate::ssp::common::{MessageInfo, MetaInfo, Recipient, Sender, User};
@@ -65,7 +66,8 @@ impl Sap {
             if let Place::Peer { peer, .. } = &part.place {
                 let settings = self.settings.peers.get(peer);
                 if settings.is_some_and(|peer| peer.dialect.unique_message_ids) {
-                    self.message_ids.remember(peer, message, record.received);
+                    self.message_ids
+                        .remember(domain_of(peer), message, record.received);
                 }
             }
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::dialect::Dialect;
 use super::element::Element;
+use super::front::Front;
 use super::profile::Access;
 use super::service::{PseTable, ServiceSet};
 use crate::ssp::Address;
@@ -20,7 +21,7 @@ pub const ECHO: &str = "echo";
 pub struct Settings {
     /// Own SSP domain; `wv:@domain` is the service id.
     pub domain: String,
-    /// By domain.
+    /// By domain; identities of ours (`front`) by the name of each.
     pub peers: BTreeMap<String, Arc<Peer>>,
     /// The domain of the peer that has an alias.
     pub(crate) by_alias: BTreeMap<String, String>,
@@ -80,6 +81,11 @@ pub struct Peer {
     pub domain: String,
     /// Further domains that are the same server (quirk E-18).
     pub aliases: Vec<String>,
+    /// Home domains behind us that are presented to it as services of their own (quirk
+    /// E-2).
+    pub fronts: Vec<String>,
+    /// Set if this is such an identity rather than the peer itself (`front`).
+    pub front: Option<Front>,
     /// Home domains it may relay for, besides its own.
     pub speaks_for: SpeaksFor,
     /// Agreed password mixed into the digests; usually empty (6.3).
@@ -137,6 +143,8 @@ impl Peer {
         Self {
             domain: domain.to_owned(),
             aliases: Vec::new(),
+            fronts: Vec::new(),
+            front: None,
             speaks_for: SpeaksFor::default(),
             password: Secret::default(),
             dialect,
@@ -157,6 +165,12 @@ impl Peer {
     /// Whether `domain` is the peer itself.
     pub fn is(&self, domain: &str) -> bool {
         self.domain == domain || self.aliases.iter().any(|alias| alias == domain)
+    }
+
+    /// Its domain and its aliases.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let names = std::iter::once(&self.domain).chain(&self.aliases);
+        names.map(String::as_str)
     }
 }
 
@@ -236,7 +250,7 @@ impl Settings {
     /// Adds a peer and, unless another is there, the direct route to it.
     #[must_use]
     pub fn with_peer(mut self, peer: Peer) -> Self {
-        for domain in std::iter::once(&peer.domain).chain(&peer.aliases) {
+        for domain in peer.names() {
             if self.routes.find_exact(domain).is_none() {
                 self.routes.add(domain, Route::Peer(peer.domain.clone()));
             }
@@ -246,6 +260,10 @@ impl Settings {
             .extend(aliases.map(|alias| (alias, peer.domain.clone())));
         self.repairs |= !peer.dialect.repairs.is_empty();
         self.names.extend(peer.dialect.accept.of_envelope());
+        for identity in peer.identities() {
+            self.peers
+                .insert(identity.domain.clone(), Arc::new(identity));
+        }
         self.peers.insert(peer.domain.clone(), Arc::new(peer));
         self
     }
@@ -277,6 +295,7 @@ impl Settings {
             .get(domain)
             .or_else(|| self.peers.get(self.by_alias.get(domain)?))
             .map(Arc::as_ref)
+            .filter(|peer| peer.front.is_none())
     }
 
     /// Whether there is a peer whose messages may be repaired.
@@ -294,7 +313,7 @@ impl Settings {
             && domain != self.domain
             && match self.routes.find_exact(domain) {
                 None => true,
-                Some(Route::Peer(via)) => *via == peer.domain,
+                Some(Route::Peer(via)) => via == peer.real(),
                 Some(Route::Local(_)) => false,
             }
     }

@@ -192,7 +192,7 @@ impl Sap {
             .flat_map(|part| part.targets.iter())
             .filter(|target| !failed.contains(target))
             .map(|target| Seat {
-                peer: peer.domain.clone(),
+                peer: peer.real().to_owned(),
                 at: target.clone(),
                 who: who.clone(),
             })
@@ -216,11 +216,11 @@ impl Sap {
                 let Some(group) = &notice.group else {
                     return Vec::new();
                 };
-                let joined = self.standing.who(&peer.domain, group);
+                let joined = self.standing.who(peer.real(), group);
                 // The group is no more, or there is only one whom it can be about.
                 let only = joined.len() == 1;
                 if notice.status.code == Code::NO_GROUP
-                    || (only && !self.questions.concern(&peer.domain, group, now))
+                    || (only && !self.questions.concern(peer.real(), group, now))
                 {
                     return joined;
                 }
@@ -231,9 +231,9 @@ impl Sap {
                 let Some(first) = publishers.next() else {
                     return Vec::new();
                 };
-                let mut watchers = self.standing.who(&peer.domain, first);
+                let mut watchers = self.standing.who(peer.real(), first);
                 for other in publishers {
-                    let others = self.standing.who(&peer.domain, other);
+                    let others = self.standing.who(peer.real(), other);
                     watchers.retain(|watcher| others.contains(watcher));
                 }
                 watchers
@@ -252,7 +252,7 @@ impl Sap {
         };
         for who in notice.peek.users.iter().chain(&notice.peek.recipients) {
             let seat = Seat {
-                peer: peer.domain.clone(),
+                peer: peer.real().to_owned(),
                 at: group.clone(),
                 who: who.clone(),
             };

@@ -34,7 +34,7 @@ impl Sap {
             return Cow::Borrowed(transaction);
         };
         let mut mended =
-            has_no_domain(&transaction.peek) && requestor::in_domain(&mut primitive, &peer.domain);
+            has_no_domain(&transaction.peek) && requestor::in_domain(&mut primitive, peer.real());
         mended |= original_message_id(peer, &mut primitive);
         mended |= peer.dialect.wrong_times && time_of_receipt(&mut primitive, now);
         mended |= peer.dialect.details_in_words && details_by_text(&mut primitive);

@@ -41,7 +41,7 @@ impl Sap {
         let own_id = session.record.own_id.clone();
         let request = KeepAliveRequest {
             time_to_live: asked.map(seconds),
-            meta: Some(MetaInfo::of_server(&self.settings.domain)),
+            meta: Some(MetaInfo::of_server(peer.presented(&self.settings.domain))),
         };
         self.last += 1;
         let id = format!("{}-{}", self.run, self.last);

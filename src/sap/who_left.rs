@@ -109,7 +109,7 @@ impl Sap {
             return false;
         };
         let waiting = Waiting {
-            peer: peer.domain.clone(),
+            peer: peer.real().to_owned(),
             group: group.clone(),
             notice: Notice {
                 id: transaction.id.clone(),
@@ -121,7 +121,7 @@ impl Sap {
             gone: Vec::new(),
         };
         let at = key(&waiting);
-        if self.standing.who(&peer.domain, group).is_empty() {
+        if self.standing.who(peer.real(), group).is_empty() {
             self.nobody_knows(&waiting);
             return true;
         }

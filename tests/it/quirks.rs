@@ -8,6 +8,7 @@ mod accepted;
 mod confused;
 mod damaged;
 mod emitted;
+mod fronts;
 mod keys;
 mod limits;
 

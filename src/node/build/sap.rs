@@ -170,6 +170,8 @@ fn peer_settings(peer: &PeerSection, dialect: Arc<Dialect>) -> Peer {
     Peer {
         domain: peer.domain.clone(),
         aliases: peer.aliases.clone(),
+        fronts: peer.fronts.clone(),
+        front: None,
         speaks_for: SpeaksFor {
             any: peer.speaks_for.iter().any(|domain| domain == "*"),
             domains: peer

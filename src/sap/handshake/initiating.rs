@@ -35,7 +35,7 @@ impl Sap {
             || !state.responders.is_empty()
             || state.ready_session().is_some()
             || state.leaving.is_some();
-        if busy || now < state.login_not_before {
+        if busy || now < state.login_not_before || self.token_is_awaited(&peer) {
             return;
         }
         self.initiate(&peer, now);
@@ -44,7 +44,11 @@ impl Sap {
     /// A new handshake at the address to which the peer has sent us.
     pub(in crate::sap) fn log_in_elsewhere(&mut self, peer: &Peer, now: Time) {
         let free = |state: &PeerState| state.initiator.is_none() && state.leaving.is_none();
-        if self.peers.get(&peer.domain).is_some_and(free) {
+        if self.token_is_awaited(peer) {
+            if let Some(state) = self.peers.get_mut(&peer.domain) {
+                state.wanted = true;
+            }
+        } else if self.peers.get(&peer.domain).is_some_and(free) {
             self.initiate(peer, now);
         }
     }
@@ -55,7 +59,7 @@ impl Sap {
         }
         let settings = self.settings.clone();
         let (initiator, step) = Initiator::start(
-            &settings.domain,
+            peer.presented(&settings.domain),
             peer,
             settings.session_ttl,
             settings.handshake_timeout,

@@ -7,7 +7,8 @@ mod steps;
 
 use super::element::Time;
 use super::ending::AWAY;
-use super::receive::Verdict;
+use super::front::domain_of;
+use super::receive::{Facts, Verdict};
 use super::session::{Failure, Progress, SessionRecord, Step};
 use super::{Count, Effect, Peer, Sap};
 use crate::ssp::envelope::Transaction;
@@ -24,12 +25,7 @@ pub(super) enum Role {
 
 impl Sap {
     /// A setup message of a peer.
-    pub(super) fn setup(
-        &mut self,
-        transaction: &Transaction,
-        client_names: &[String],
-        now: Time,
-    ) -> Verdict {
+    pub(super) fn setup(&mut self, transaction: &Transaction, facts: &Facts, now: Time) -> Verdict {
         if self.closing {
             return Verdict::Busy(Some(AWAY));
         }
@@ -71,7 +67,7 @@ impl Sap {
         if peer
             .client_name
             .as_ref()
-            .is_some_and(|name| !client_names.contains(name))
+            .is_some_and(|name| !facts.client_names.contains(name))
         {
             tracing::warn!(
                 ssp.peer = peer.domain,
@@ -79,6 +75,16 @@ impl Sap {
             );
             return Verdict::Forbidden;
         }
+        let id = &transaction.id;
+        let peer = self.identity_addressed(peer, facts.host.as_deref(), |state| {
+            let mut ours = state.initiator.iter();
+            match (&primitive, transaction.mode) {
+                // Step 2 has an id of its own.
+                (Primitive::SendSecretToken(_), Mode::Response) => ours.any(|i| i.awaits(1)),
+                (_, Mode::Response) => ours.any(|i| i.id == *id),
+                (_, Mode::Request) => state.responders.iter().any(|r| r.id == *id),
+            }
+        });
         let (role, progress) = match (&primitive, transaction.mode) {
             (Primitive::SendSecretToken(token), Mode::Request) => {
                 return self.first_step(&peer, &transaction.id, token, now);
@@ -137,7 +143,10 @@ impl Sap {
     fn progress(&mut self, peer: &Peer, role: Role, progress: Progress, now: Time) {
         match progress {
             Progress::Wait => {}
-            Progress::Send(step) => self.send_step(&peer.domain, role, step, now),
+            Progress::Send(step) => {
+                self.send_step(&peer.domain, role.clone(), step, now);
+                self.let_others_log_in(peer, &role, now);
+            }
             Progress::Established(record, step) => self.established(peer, role, record, step, now),
             Progress::Failed(failure, step) => {
                 if let Some(step) = step {
@@ -196,7 +205,7 @@ impl Sap {
     /// A session may be used for sending from now on.
     pub(super) fn session_ready(&mut self, domain: &str, was_up: bool, now: Time) {
         if !was_up {
-            self.effect(Effect::PeerState(domain.to_owned(), true));
+            self.effect(Effect::PeerState(domain_of(domain).to_owned(), true));
             self.services_due(domain, now);
         }
         self.pump(domain, now);
@@ -255,6 +264,7 @@ impl Sap {
         }
         self.pump(&peer.domain, now);
         self.schedule_peer(&peer.domain, now);
+        self.let_others_log_in(peer, role, now);
     }
 
     /// The peer with an open handshake of this transaction id. `LoginResponse` does
@@ -280,10 +290,12 @@ impl Sap {
                 .map(|peer| peer.domain.clone()),
             _ => None,
         };
-        if let Some(named) = named
-            && self.peers.get(&named).is_some_and(owns)
-        {
-            return Some(named);
+        if let Some(named) = named {
+            let mut identities = self.settings.identities_of(&named);
+            let owner = identities.find(|peer| self.peers.get(&peer.domain).is_some_and(owns));
+            if let Some(owner) = owner {
+                return Some(owner.domain.clone());
+            }
         }
         self.peers
             .iter()

@@ -40,7 +40,7 @@ impl Sap {
         }
         let times = (settings.session_ttl, settings.handshake_timeout);
         let (responder, step) = Responder::start(
-            &settings.domain,
+            peer.presented(&settings.domain),
             peer,
             id,
             token,

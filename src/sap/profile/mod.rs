@@ -333,7 +333,7 @@ fn asking<'a>(peer: &'a Peer, transaction: &'a Transaction) -> &'a str {
     let peek = &transaction.peek;
     let named = peek.service.as_ref().or(peek.user.as_ref());
     match named.map_or("", Address::domain) {
-        "" => &peer.domain,
+        "" => peer.real(),
         domain => domain,
     }
 }

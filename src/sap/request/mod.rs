@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::element::{Element, Time, Token};
+use super::front::{domain_of, is_of};
 use super::report::about;
 use super::transaction::{Origin, Part, Place, Record, State};
 use super::{Count, Effect, Peer, Sap, split, timers};
@@ -120,7 +121,7 @@ impl Sap {
         };
         let incoming = Incoming {
             origin,
-            from_domain: peer.domain.clone(),
+            from_domain: peer.real().to_owned(),
             transaction: Cow::Borrowed(transaction),
             kind: facts.kind,
             routing: facts.routing,
@@ -194,9 +195,11 @@ impl Sap {
                 || via.split(' ').count() > MAX_HOPS;
         }
         let fingerprint = fingerprint(transaction);
-        self.table.by_fingerprint(fingerprint).is_some_and(|record| {
-            matches!(&record.origin, Origin::Peer { peer: other, .. } if *other != peer.domain)
-        })
+        self.table
+            .by_fingerprint(fingerprint)
+            .is_some_and(|record| {
+                matches!(record.origin, Origin::Peer { .. }) && !is_of(&record.origin, peer.real())
+            })
     }
 
     /// Routes a request whose sender may send it.
@@ -206,7 +209,7 @@ impl Sap {
             return self.answer_at_once(incoming.origin.clone(), transaction, &answer, now);
         }
         let asker = match &incoming.origin {
-            Origin::Peer { peer, .. } => Some(peer.as_str()),
+            Origin::Peer { peer, .. } => Some(domain_of(peer)),
             Origin::Element { .. } => None,
         };
         let answer = if incoming.routing == Routing::Service {

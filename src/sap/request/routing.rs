@@ -2,6 +2,7 @@
 
 use super::Incoming;
 use crate::sap::element::{Delivered, Element, RequestId, Time};
+use crate::sap::front::is_of;
 use crate::sap::outbox::Item;
 use crate::sap::report::about;
 use crate::sap::settings::Route;
@@ -102,7 +103,7 @@ impl Sap {
     pub(super) fn provides(&self, peer: &Peer, publisher: &Address) -> bool {
         let pse = self.settings.pse.find("SUBPR", publisher.domain());
         let route = pse.and_then(|pse| self.settings.routes.find(pse));
-        matches!(route, Some(Route::Peer(via)) if *via == peer.domain)
+        matches!(route, Some(Route::Peer(via)) if via == peer.real())
     }
 
     /// Where a target is reached: at his domain; a user's presence where the Service
@@ -162,9 +163,10 @@ impl Sap {
                     return Err(Status::new(Code::NOT_SUPPORTED)
                         .because("the target's server has no such function"));
                 }
+                let peer = self.identity_for(&peer, &transaction.peek);
                 if self
                     .peers
-                    .get(&domain)
+                    .get(&peer.domain)
                     .is_some_and(|state| state.outbox.len() >= self.settings.max_queue)
                 {
                     return Err(Status::new(if message {
@@ -208,10 +210,10 @@ impl Sap {
                 };
                 Ok((
                     Place::Peer {
-                        peer: domain.clone(),
+                        peer: peer.domain.clone(),
                         id,
                     },
-                    Send::Enqueue(domain, Box::new(item)),
+                    Send::Enqueue(peer.domain.clone(), Box::new(item)),
                 ))
             }
             Some(Route::Local(element)) => {
@@ -265,7 +267,7 @@ impl Sap {
 
 /// Whether this peer sent the request here.
 fn came_from(incoming: &Incoming<'_>, peer: &str) -> bool {
-    matches!(&incoming.origin, Origin::Peer { peer: from, .. } if from == peer)
+    is_of(&incoming.origin, peer)
 }
 
 /// Messages and reports between the same two parties stay in order; so do the

@@ -20,10 +20,6 @@ const MAX_REMEMBERED: usize = 250_000;
 impl Sap {
     /// A transaction in mode Response from a peer.
     pub(super) fn peer_response(&mut self, peer: &Peer, transaction: &Transaction, now: Time) {
-        let place = Place::Peer {
-            peer: peer.domain.clone(),
-            id: transaction.id.clone(),
-        };
         // Some peers send reports under the id of the message they are about.
         if matches!(
             transaction.name.as_ref(),
@@ -41,6 +37,12 @@ impl Sap {
         {
             return;
         }
+        let asked = self.identity_asked(peer, &transaction.id);
+        let peer = asked.as_deref().unwrap_or(peer);
+        let place = Place::Peer {
+            peer: peer.domain.clone(),
+            id: transaction.id.clone(),
+        };
         let Some(number) = self.table.by_place(&place) else {
             tracing::debug!(ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name, "response nobody asked for");
             return self.count(Count::Unasked);
@@ -107,7 +109,7 @@ impl Sap {
         });
         let name = record.name.clone();
         if let Some(domain) = target {
-            self.not_supported(&peer.domain, &name, &domain, now);
+            self.not_supported(peer.real(), &name, &domain, now);
         }
     }
 

@@ -30,7 +30,7 @@ impl Sap {
                     .into()
             }
             Some(id) if request.cancel == Some(true) => {
-                let write = self.services.end(&peer.domain, Direction::Granted);
+                let write = self.services.end(peer.real(), Direction::Granted);
                 self.write(write);
                 tracing::info!(
                     ssp.peer = peer.domain,
@@ -43,7 +43,7 @@ impl Sap {
             }
             _ => self.grant(peer, request, now),
         };
-        self.services_due(&peer.domain, now);
+        self.services_due(peer.real(), now);
         answer
     }
 
@@ -51,7 +51,7 @@ impl Sap {
     fn grant(&mut self, peer: &Peer, request: &ServiceRequest, now: Time) -> Primitive {
         let current = self
             .services
-            .agreement(&peer.domain, Direction::Granted, now)
+            .agreement(peer.real(), Direction::Granted, now)
             .cloned();
         let named = request.functions.as_ref().map(wanted);
         // A renewal need not name the functions again.
@@ -102,7 +102,7 @@ impl Sap {
         );
         let write = self
             .services
-            .agree(&peer.domain, Direction::Granted, agreement);
+            .agree(peer.real(), Direction::Granted, agreement);
         self.write([write]);
         let code = if refused.is_empty() {
             Code::OK
@@ -120,7 +120,7 @@ impl Sap {
     fn provider_says(&mut self, peer: &Peer, request: &ServiceRequest, now: Time) -> Primitive {
         let Some(mut agreement) = self
             .services
-            .agreement(&peer.domain, Direction::Obtained, now)
+            .agreement(peer.real(), Direction::Obtained, now)
             .cloned()
         else {
             return Primitive::status(Code::NOT_FOUND);
@@ -135,15 +135,15 @@ impl Sap {
             "the peer reduces what it agreed to"
         );
         if request.cancel == Some(true) {
-            let write = self.services.end(&peer.domain, Direction::Obtained);
+            let write = self.services.end(peer.real(), Direction::Obtained);
             self.write(write);
             // It will hardly want to hear the same wish again at once.
-            self.services.negotiating(&peer.domain, peer.wants, now);
+            self.services.negotiating(peer.real(), peer.wants, now);
         } else {
             agreement.functions = left;
             let write = self
                 .services
-                .agree(&peer.domain, Direction::Obtained, agreement);
+                .agree(peer.real(), Direction::Obtained, agreement);
             self.write([write]);
         }
         Primitive::status(Code::OK)
@@ -227,16 +227,16 @@ impl Sap {
         let agreement = Agreement {
             id: id.clone(),
             functions: agreed,
-            served: self.served_towards(&peer.domain),
+            served: self.served_towards(peer.real()),
             since: now,
             expires: now.plus_millis(ttl),
         };
         let write = self
             .services
-            .agree(&peer.domain, Direction::Obtained, agreement);
+            .agree(peer.real(), Direction::Obtained, agreement);
         self.write([write]);
-        self.services.settled(&peer.domain);
-        self.services_due(&peer.domain, now);
+        self.services.settled(peer.real());
+        self.services_due(peer.real(), now);
     }
 
     fn not_granted(&mut self, peer: &Peer, status: &Status, now: Time) {
@@ -247,11 +247,11 @@ impl Sap {
         );
         if status.code == Code::NOT_FOUND {
             // It has lost the agreement: one more try, without the id.
-            let ended = self.services.end(&peer.domain, Direction::Obtained);
+            let ended = self.services.end(peer.real(), Direction::Obtained);
             if ended.is_some() {
                 self.write(ended);
-                self.services.settled(&peer.domain);
-                self.services_due(&peer.domain, now);
+                self.services.settled(peer.real());
+                self.services_due(peer.real(), now);
             }
         }
     }
@@ -292,7 +292,7 @@ impl Sap {
 
     fn is_agreement(&self, peer: &Peer, direction: Direction, id: &str, now: Time) -> bool {
         self.services
-            .agreement(&peer.domain, direction, now)
+            .agreement(peer.real(), direction, now)
             .is_some_and(|agreement| agreement.id == id)
     }
 }

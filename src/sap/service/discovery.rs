@@ -30,9 +30,9 @@ impl Sap {
         if !peer.dialect.discovery {
             return false;
         }
-        if !self.services.is_asking(&peer.domain, What::Discovery, now) {
+        if !self.services.is_asking(peer.real(), What::Discovery, now) {
             // Again in an hour, whatever comes of it.
-            self.refresh_later(&peer.domain, now);
+            self.refresh_later(peer.real(), now);
             let request = GetServiceRequest {
                 service: None,
                 meta: Some(self.own_meta()),
@@ -74,14 +74,14 @@ impl Sap {
     ) {
         let problem = match answer {
             Ok(Primitive::GetServiceResponse(response)) if response.status.code.is_success() => {
-                self.services.learn_all(&peer.domain, &response, now);
-                self.refresh_later(&peer.domain, now);
+                self.services.learn_all(peer.real(), &response, now);
+                self.refresh_later(peer.real(), now);
                 None
             }
             Ok(Primitive::GetServiceResponse(response)) => Some(said(&response.status)),
             Ok(Primitive::Status(status)) => {
                 if status.code == Code::NOT_SUPPORTED {
-                    self.not_supported(&peer.domain, "GetServiceRequest", &peer.domain, now);
+                    self.not_supported(peer.real(), "GetServiceRequest", peer.real(), now);
                 }
                 Some(said(&status))
             }
@@ -95,7 +95,7 @@ impl Sap {
                 "the peer does not say what it offers"
             );
         }
-        self.services.hear(&peer.domain, problem, now);
+        self.services.hear(peer.real(), problem, now);
     }
 
     fn refresh_later(&mut self, domain: &str, now: Time) {
@@ -128,7 +128,7 @@ impl Sap {
             Route::Peer(peer) if asker == Some(peer) => None,
             Route::Peer(peer) => {
                 let peer = self.settings.peers.get(peer)?;
-                if let Some(known) = self.services.offered(&peer.domain, about)
+                if let Some(known) = self.services.offered(peer.real(), about)
                     && known.is_fresh(now)
                 {
                     let functions = self.through(peer, known.functions, usable, now);
@@ -161,7 +161,7 @@ impl Sap {
         let Ok(Primitive::GetServiceResponse(mut answer)) = transaction.primitive() else {
             return transaction;
         };
-        self.services.learn(&peer.domain, &answer, now);
+        self.services.learn(peer.real(), &answer, now);
         let asking = match origin {
             Origin::Peer { peer, .. } => self.settings.peers.get(peer),
             Origin::Element { .. } => None,
@@ -186,7 +186,7 @@ impl Sap {
     /// What a peer that cannot be asked offers, if `about` is the peer itself.
     fn by_dialect(&self, peer: &Peer, about: &str, now: Time) -> Option<ServiceSet> {
         let built_in = peer.dialect.service_set().filter(|_| peer.is(about))?;
-        Some(built_in.difference(self.services.refused(&peer.domain, about, now)))
+        Some(built_in.difference(self.services.refused(peer.real(), about, now)))
     }
 
     /// What of a peer's functions somebody can use through us.
@@ -199,7 +199,7 @@ impl Sap {
     ) -> ServiceSet {
         functions
             .intersection(usable)
-            .intersection(self.usable_at(&peer.domain, now))
+            .intersection(self.usable_at(peer.real(), now))
     }
 
     /// Ourselves, the other domains served here, and those reached through us, if they
@@ -234,7 +234,7 @@ impl Sap {
                     let Some(peer) = self.settings.peers.get(peer) else {
                         continue;
                     };
-                    let known = self.services.offered(&peer.domain, domain);
+                    let known = self.services.offered(peer.real(), domain);
                     let functions = known
                         .map(|known| known.functions)
                         .or_else(|| self.by_dialect(peer, domain, now));

@@ -15,6 +15,7 @@ pub mod tree;
 pub mod view;
 
 use super::element::{Element, Time};
+use super::front::domain_of;
 use super::outbox::Item;
 use super::settings::Route;
 use super::timers::Timer;
@@ -90,7 +91,7 @@ impl Sap {
     pub fn usable_by(&self, peer: &Peer, now: Time) -> ServiceSet {
         let agreed = self
             .services
-            .agreement(&peer.domain, Direction::Granted, now)
+            .agreement(peer.real(), Direction::Granted, now)
             .map_or(peer.offers, |agreement| {
                 agreement.functions.intersection(peer.offers)
             });
@@ -108,7 +109,7 @@ impl Sap {
 
     /// Whether a request of the peer is outside of what it may use: 506.
     pub(super) fn not_agreed(&self, peer: &Peer, transaction: &Transaction, now: Time) -> bool {
-        if peer.offers == ServiceSet::ALL && !self.has_agreement(&peer.domain, Direction::Granted) {
+        if peer.offers == ServiceSet::ALL && !self.has_agreement(peer.real(), Direction::Granted) {
             return false;
         }
         let Some(function) = function(transaction) else {
@@ -117,7 +118,7 @@ impl Sap {
         if self.usable_by(peer, now).includes(function) {
             return false;
         }
-        let ours = || self.usable_at(&peer.domain, now).intersection(peer.wants);
+        let ours = || self.usable_at(peer.real(), now).intersection(peer.wants);
         !(is_of_provider(transaction) && ours().includes(function))
     }
 
@@ -181,6 +182,10 @@ impl Sap {
     /// Looks after what is known of a peer and agreed with it, and sets the next time
     /// to do so. Also called when its session comes up.
     pub(super) fn services_due(&mut self, domain: &str, now: Time) {
+        // One of several identities: services are agreed on with the peer itself.
+        if domain_of(domain) != domain {
+            return;
+        }
         self.services.forget_asked(now);
         let ended = self.services.expire(domain, now);
         self.write(ended);
@@ -208,7 +213,7 @@ impl Sap {
         transaction: &Transaction,
         now: Time,
     ) -> bool {
-        let Some(what) = self.services.answered(&peer.domain, &transaction.id) else {
+        let Some(what) = self.services.answered(peer.real(), &transaction.id) else {
             return false;
         };
         match (what, transaction.primitive()) {
@@ -216,7 +221,7 @@ impl Sap {
             (What::About(number), Ok(answer)) => {
                 self.probes.answered(number, &answer, now);
                 if let Primitive::GetServiceResponse(response) = &answer {
-                    self.services.learn(&peer.domain, response, now);
+                    self.services.learn(peer.real(), response, now);
                 }
             }
             (What::Agreement, Ok(answer)) => self.negotiated(peer, &answer, now),
@@ -228,7 +233,7 @@ impl Sap {
                 "answer about services cannot be read"
             ),
         }
-        self.services_due(&peer.domain, now);
+        self.services_due(peer.real(), now);
         true
     }
 
@@ -269,8 +274,9 @@ impl Sap {
         let id = format!("{}-{}", self.run, self.last);
         let until = now.plus_millis(self.settings.response_timeout);
         let asked = Asked { what, until };
-        self.services.ask(&peer.domain, &id, asked);
-        self.timers.set(until, Timer::Service(peer.domain.clone()));
+        self.services.ask(peer.real(), &id, asked);
+        self.timers
+            .set(until, Timer::Service(peer.real().to_owned()));
         let item = Item {
             mode: Mode::Request,
             id,
@@ -281,7 +287,7 @@ impl Sap {
             message: None,
             via: None,
         };
-        self.enqueue(&peer.domain, item, now);
+        self.enqueue(peer.real(), item, now);
     }
 
     fn own_meta(&self) -> MetaInfo {

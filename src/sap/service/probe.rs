@@ -72,7 +72,7 @@ impl Sap {
                 (request.into(), None)
             }
             Probe::Echo => {
-                let echo = Address::user(ECHO, &peer.domain);
+                let echo = Address::user(ECHO, peer.real());
                 let unique = self.next_number();
                 let name = format!("wvgate-check-{}{unique}", self.run);
                 let sender = Address::user(&name, &self.settings.domain);

@@ -99,6 +99,7 @@ impl Sap {
     /// per peer.
     pub fn service_views(&self, now: Time) -> Vec<ServiceView> {
         let peers = self.settings.peers.values();
+        let peers = peers.filter(|peer| peer.front.is_none());
         peers.flat_map(|peer| self.views_of(peer, now)).collect()
     }
 

@@ -200,6 +200,26 @@ pub const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     (
         "allow_plain = true",
+        "allow_plain = true\nfronts = [\"village.test\"]",
+        "a.toml:9: peer.fronts: \"village.test\" is reached through this very peer; remove it",
+    ),
+    (
+        "allow_plain = true",
+        "allow_plain = true\nfronts = [\"a.test\"]",
+        "a.toml:9: peer.fronts: \"a.test\" is reached through this very peer; remove it",
+    ),
+    (
+        "allow_plain = true\n[[route]]\ndomain = \"*\"",
+        "allow_plain = true\nfronts = [\"a.test\", \"b.test\", \"a.test\"]\n[[route]]\ndomain = \"c.test\"",
+        "a.toml:9: peer.fronts: \"a.test\" is listed twice; remove it",
+    ),
+    (
+        "allow_plain = true",
+        "allow_plain = true\nfronts = [\"relay.test\"]",
+        "a.toml:9: peer.fronts: \"relay.test\" is this node's own domain; remove it",
+    ),
+    (
+        "allow_plain = true",
         "allow_plain = true\nclient_certificate = \"DIR/a.toml\"",
         "a.toml:9: peer.client_certificate: needs client_key as well; add client_key = \"...\"",
     ),
