@@ -72,6 +72,8 @@ pub struct Core {
     pub metrics: Metrics,
     /// The last things that happened.
     pub traces: TraceLog,
+    /// Whether somebody watches what happens.
+    pub watched: bool,
     /// Which XMPP components are connected.
     pub components: BTreeMap<String, bool>,
 }
@@ -85,6 +87,7 @@ impl Core {
             gateway,
             metrics: Metrics::default(),
             traces: TraceLog::new(TRACES),
+            watched: false,
             components: BTreeMap::new(),
         }
     }
@@ -408,9 +411,10 @@ impl Core {
     }
 
     fn trace(&mut self, trace: Trace, turn: &mut Turn) {
-        let trace = Arc::new(trace);
-        self.traces.push(trace.clone());
-        turn.traces.push(trace);
+        self.traces.push(&trace);
+        if self.watched {
+            turn.traces.push(Arc::new(trace));
+        }
     }
 }
 

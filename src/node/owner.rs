@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
@@ -12,7 +12,7 @@ use super::fair::take_turns;
 use super::inbox::Input;
 use super::releaser::{BUSY, Back, Batch, Release, Taken};
 use crate::home::{Command, Event};
-use crate::sap::{Time, Verdict};
+use crate::sap::{Time, Trace, Verdict};
 use crate::store::{Store, StoreError, Write, load_all};
 use crate::xmpp::link::{LinkEvent, Stanza};
 
@@ -34,6 +34,8 @@ pub(super) struct Owner {
     pub(super) release: mpsc::Sender<Release>,
     /// Makes an empty core, for a new start from the disk.
     pub(super) fresh: Box<dyn FnMut() -> Core + Send>,
+    /// Somebody may watch what happens.
+    pub(super) traces: broadcast::Sender<Arc<Trace>>,
     pub(super) stop: CancellationToken,
     pub(super) closed: Closed,
 }
@@ -92,6 +94,7 @@ impl Owner {
             let now = self.clock.now();
             let mut batch = Batch::empty();
             self.core.sap.set_crowded(!self.store.has_room());
+            self.core.watched = self.traces.receiver_count() > 0;
             self.core.sap.hold();
             match back {
                 Some(Back::Failed) => self.recover(now, &mut batch.turn).await?,

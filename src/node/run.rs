@@ -167,6 +167,7 @@ impl Node {
             back: told,
             release: release.clone(),
             fresh: Box::new(fresh),
+            traces: handle.traces.clone(),
             stop: hard.clone(),
             closed: Closed::default(),
         };

@@ -1,14 +1,15 @@
 //! From the outbox to the wire: handshake steps and batches, and what becomes of
 //! them.
 
+mod setup;
+
 use super::element::{Outcome, Time};
 use super::front::domain_of;
 use super::handshake::Role;
 use super::outbox::Item;
 use super::session::Step;
-use super::timers::Timer;
 use super::{Count, Dialect, Direction, Effect, Post, Posted, Sap, Trace};
-use crate::ssp::envelope::print_styled_setup;
+use crate::ssp::envelope::TRANSACTION_OVERHEAD;
 use crate::ssp::xml::Writer;
 use crate::ssp::{Code, Mode, Primitive};
 
@@ -49,83 +50,6 @@ const FORBIDDEN_STEP: u64 = 10_000;
 const LONGEST_FORBIDDEN: u64 = 600_000;
 
 impl Sap {
-    /// Posts a step when its time has come.
-    pub(super) fn post_step(&mut self, pending: PendingStep, now: Time) {
-        if pending.step.at > now {
-            let number = self.next_number();
-            self.timers.set(pending.step.at, Timer::Step(number));
-            self.steps.insert(number, pending);
-            return;
-        }
-        let Some(peer) = self.peer_settings(&pending.peer) else {
-            return;
-        };
-        let step = &pending.step;
-        let raw = step.primitive.to_xml(Some(peer.dialect.style()));
-        let (style, namespace) = (peer.dialect.style(), &peer.dialect.namespace);
-        let body = print_styled_setup(style, namespace, step.mode, &step.id, &raw);
-        let url = self.elsewhere(&pending.peer, &pending.role, now);
-        let number = self.next_number();
-        let post = Post {
-            peer: peer.real().to_owned(),
-            number,
-            body: body.into(),
-            session: None,
-            // The binding carries the id on steps 1 and 2 only.
-            transaction: (step.number <= 2).then(|| step.id.clone()),
-            url,
-            transactions: 1,
-        };
-        tracing::debug!(
-            ssp.peer = pending.peer,
-            ssp.transaction = step.id,
-            ssp.primitive = step.primitive.name(),
-            step = step.number,
-            attempt = pending.attempt,
-            "posting handshake step"
-        );
-        self.flights.insert(number, Flight::Step(pending));
-        self.effect(Effect::Post(post));
-    }
-
-    pub(super) fn step_due(&mut self, number: u64) {
-        if let Some(pending) = self.steps.remove(&number) {
-            let at = pending.step.at;
-            if self.role_is_alive(&pending) {
-                self.post_step(pending, at);
-            }
-        }
-    }
-
-    /// Where the steps of a handshake go, if not to the peer's usual address.
-    fn elsewhere(&self, domain: &str, role: &Role, now: Time) -> Option<String> {
-        let redirect = self.peers.get(domain)?.redirect.as_ref();
-        let redirect = redirect.filter(|to| *role == Role::Initiator && to.counts(now));
-        redirect.map(|to| to.url.clone())
-    }
-
-    /// Posts a setup message that is never repeated.
-    pub(super) fn post_once(&mut self, domain: &str, role: &Role, step: &Step, now: Time) {
-        let Some(peer) = self.peer_settings(domain) else {
-            return;
-        };
-        let raw = step.primitive.to_xml(Some(peer.dialect.style()));
-        let (style, namespace) = (peer.dialect.style(), &peer.dialect.namespace);
-        let body = print_styled_setup(style, namespace, step.mode, &step.id, &raw);
-        let url = self.elsewhere(domain, role, now);
-        let number = self.next_number();
-        self.flights.insert(number, Flight::Once);
-        self.effect(Effect::Post(Post {
-            peer: peer.real().to_owned(),
-            number,
-            body: body.into(),
-            session: None,
-            transaction: None,
-            url,
-            transactions: 1,
-        }));
-    }
-
     /// Posts one transaction in exactly this session, past the outbox; never repeated.
     #[expect(
         clippy::too_many_arguments,
@@ -477,6 +401,10 @@ impl Sap {
 /// Prints a batch; as `print_session`, with the trace of hops.
 fn print_batch(dialect: &Dialect, session: &str, items: &[&Item]) -> String {
     let mut writer = Writer::styled_document(dialect.style());
+    let sizes = items
+        .iter()
+        .map(|item| item.raw.len() + TRANSACTION_OVERHEAD);
+    writer.reserve(sizes.sum());
     writer.element("WV-SSP-Message", |out| {
         out.attribute("WV-SSP-Message", "xmlns", &dialect.namespace);
         out.element("Session", |out| {

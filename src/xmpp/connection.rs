@@ -4,9 +4,10 @@
 //! to bad stanzas, pings) goes through a bounded queue and is dropped with a warning when that is
 //! full, which takes a peer that sends rubbish and does not read.
 
+mod writing;
+
 use bytes::BytesMut;
 use std::{
-    collections::VecDeque,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -17,7 +18,7 @@ use tokio::{
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::{Notify, mpsc},
-    time::{Instant, sleep_until, timeout},
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 use tokio_xmpp::{Stanza, jid::Jid};
@@ -27,10 +28,10 @@ use xmpp_parsers::{iq::Iq, ping::Ping};
 use super::{
     element::{Element, Limits},
     link::{ComponentSettings, DownReason, LinkEvent, Outgoing, Over},
-    reply::{self, Unsendable},
+    reply::{self},
     stream::{self, Item, StreamReader},
-    text,
 };
+use writing::Writing;
 
 /// Bytes collected before they are written, while there is more to write.
 const WRITE_SIZE: usize = 64 * 1024;
@@ -338,178 +339,6 @@ impl Reading<'_> {
             Item::Opened { .. } | Item::Element(Element::Handshake) => {}
         }
         Ok(None)
-    }
-}
-
-struct Writing<'a> {
-    shared: &'a Shared<'a>,
-    number: u64,
-    write: OwnedWriteHalf,
-    buffer: BytesMut,
-    outgoing: &'a mut mpsc::Receiver<Outgoing>,
-    own: mpsc::Receiver<Stanza>,
-    /// The newest mark that no ping has been written for.
-    unconfirmed: Option<u64>,
-    /// The ping under way: by when its answer is due, and the stall count when that was set.
-    barrier: Option<(Instant, u64)>,
-}
-
-impl Writing<'_> {
-    async fn run(&mut self) -> Result<DownReason, Over> {
-        let mut batch = Vec::new();
-        let batch_size = self.shared.settings.queue.max(1);
-        loop {
-            let due = self.barrier.map(|(due, _)| due);
-            tokio::select! {
-                taken = self.outgoing.recv_many(&mut batch, batch_size) => {
-                    if taken == 0 {
-                        return Err(Over);
-                    }
-                }
-                Some(stanza) = self.own.recv() => {
-                    if let Err(why) = self.encode(&stanza) {
-                        debug!(domain = %self.shared.settings.domain, "own answer not sent: {why}");
-                    }
-                }
-                () = self.shared.answered.notified() => self.barrier = None,
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    if let Some(reason) = self.overdue() {
-                        return Ok(reason);
-                    }
-                }
-            }
-            if let Some(reason) = self.write_batch(&mut batch).await? {
-                return Ok(reason);
-            }
-        }
-    }
-
-    /// Encodes a batch, sees to the ping behind its marks, and writes all in as few writes as
-    /// the buffer's size allows.
-    async fn write_batch(&mut self, batch: &mut Vec<Outgoing>) -> Result<Option<DownReason>, Over> {
-        for outgoing in batch.drain(..) {
-            if outgoing.connection != self.number {
-                debug!(domain = %self.shared.settings.domain, "discarded stanzas of an earlier connection");
-                continue;
-            }
-            let mut stanzas = VecDeque::from(outgoing.stanzas);
-            while let Some(stanza) = stanzas.pop_front() {
-                self.add(stanza).await?;
-                if self.buffer.len() >= WRITE_SIZE
-                    && let Some(reason) = self.flush().await
-                {
-                    return Ok(Some(reason));
-                }
-            }
-            self.unconfirmed = outgoing.mark.or(self.unconfirmed);
-        }
-        if self.barrier.is_none()
-            && let Some(mark) = self.unconfirmed.take()
-        {
-            match self.shared.ping(BARRIER, mark).map(|p| self.encode(&p)) {
-                Some(Ok(())) => {
-                    let due = Instant::now() + self.shared.patience();
-                    self.barrier = Some((due, self.shared.stalls()));
-                }
-                Some(Err(_)) | None => {
-                    return Ok(Some(lost(&"the address for pings is not a valid JID")));
-                }
-            }
-        }
-        Ok(self.flush().await)
-    }
-
-    /// Adds a stanza to the buffer, or hands its bounce to the owner.
-    async fn add(&mut self, mut stanza: Stanza) -> Result<(), Over> {
-        let settings = self.shared.settings;
-        let outcome = address(&settings.domain, &mut stanza).and_then(|()| self.encode(&stanza));
-        let Err(why) = outcome else {
-            return Ok(());
-        };
-        warn!(domain = %settings.domain, "a stanza was not sent: {why}");
-        match reply::bounce(stanza, &why) {
-            Ok(stanza) => {
-                let domain = settings.domain.clone();
-                self.shared.tell(LinkEvent::Stanza { domain, stanza }).await
-            }
-            Err(_) => Ok(()),
-        }
-    }
-
-    fn encode(&mut self, stanza: &Stanza) -> Result<(), Unsendable> {
-        Ok(text::write_to_stream(stanza, &mut self.buffer)?)
-    }
-
-    /// Writes the buffer. Gives up when the server takes nothing for long, unless that is
-    /// because we do not read ourselves.
-    async fn flush(&mut self) -> Option<DownReason> {
-        let patience = self.shared.patience();
-        while !self.buffer.is_empty() {
-            let before = self.shared.stalls();
-            match timeout(patience, self.write.write_buf(&mut self.buffer)).await {
-                Ok(Ok(0)) => return Some(lost(&"the connection takes no more bytes")),
-                Ok(Ok(_)) => {}
-                Ok(Err(e)) => return Some(lost(&e)),
-                Err(_) if self.shared.stalled_since(before) => {}
-                Err(_) => {
-                    return Some(lost(&format!("the server took nothing for {patience:?}")));
-                }
-            }
-        }
-        None
-    }
-
-    /// The answer to the ping behind a mark did not come in time.
-    fn overdue(&mut self) -> Option<DownReason> {
-        let (_, before) = self.barrier?;
-        let patience = self.shared.patience();
-        if self.shared.stalled_since(before) {
-            self.barrier = Some((Instant::now() + patience, self.shared.stalls()));
-            return None;
-        }
-        let settings = self.shared.settings;
-        let to = settings.barrier_to.as_ref().unwrap_or(&settings.domain);
-        Some(lost(&format!(
-            "{to} did not answer a ping within {patience:?}"
-        )))
-    }
-
-    /// Writes what is queued and the end of the stream.
-    async fn say_goodbye(&mut self) {
-        while let Ok(outgoing) = self.outgoing.try_recv() {
-            for mut stanza in outgoing.stanzas {
-                let fits = address(&self.shared.settings.domain, &mut stanza).is_ok();
-                if outgoing.connection == self.number && fits {
-                    let _ = self.encode(&stanza);
-                }
-            }
-        }
-        self.buffer.extend_from_slice(stream::FOOTER);
-        let _ = self.write.write_all_buf(&mut self.buffer).await;
-        let _ = self.write.shutdown().await;
-    }
-}
-
-/// Checks the addresses of a stanza of ours, and completes a missing sender.
-fn address(domain: &str, stanza: &mut Stanza) -> Result<(), Unsendable> {
-    let (from, to) = match stanza {
-        Stanza::Message(message) => (&mut message.from, message.to.is_some()),
-        Stanza::Presence(presence) => (&mut presence.from, presence.to.is_some()),
-        Stanza::Iq(iq) => {
-            let to = iq.to().is_some();
-            (iq.from_mut(), to)
-        }
-    };
-    if !to {
-        return Err(Unsendable::NoRecipient);
-    }
-    match from {
-        Some(jid) if jid.domain().as_str() == domain => Ok(()),
-        Some(_) => Err(Unsendable::ForeignSender),
-        None => {
-            *from = Some(Jid::new(domain).map_err(|_| Unsendable::ForeignSender)?);
-            Ok(())
-        }
     }
 }
 

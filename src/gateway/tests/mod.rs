@@ -6,8 +6,10 @@ mod questions;
 
 use super::*;
 use crate::sap::Outcome;
+use crate::sap::{Delivered, ServiceElement};
 use crate::ssp::Address;
 use crate::ssp::common::MetaInfo;
+use crate::ssp::primitive::{self, Kind};
 use crate::ssp::xml::{Limits, parse};
 use crate::store::Write;
 use crate::translate::stanza::{self, ns};

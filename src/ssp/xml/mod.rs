@@ -6,9 +6,11 @@
 //! control characters, a second root, anything after the root, unbounded depth
 //! and counts (wire profile, section 3).
 
+mod characters;
 pub mod element;
 pub mod names;
 pub mod reader;
+mod references;
 pub mod repair;
 pub(crate) mod tokens;
 pub mod writer;

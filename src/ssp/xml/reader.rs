@@ -5,7 +5,9 @@
 
 use std::borrow::Cow;
 
-use super::tokens::{Token, Tokens, line_ends, trim, unescape};
+use super::characters::trim;
+use super::references::{line_ends, unescape};
+use super::tokens::{Token, Tokens};
 
 /// Bounds on one document. The defaults suit SSP traffic; the body's size is
 /// bounded earlier, by the HTTP floor.

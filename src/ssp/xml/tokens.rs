@@ -9,9 +9,13 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr2, memchr3, memmem};
+use memchr::{memchr, memchr3, memmem};
 
+use super::characters::{
+    ANY, BEYOND, LATER, NAME, characters, is_name_later, is_name_start, is_space, name_length,
+};
 use super::reader::{Limits, Malformed};
+use super::references::{Unresolved, resolve, resolve_one};
 
 /// Nesting that no limit goes beyond: readers of trees are recursive.
 pub(crate) const MAX_DEPTH: usize = 256;
@@ -510,188 +514,6 @@ impl<'a> Tokens<'a> {
             why: why.to_owned(),
         }
     }
-}
-
-/// Character data with references resolved and line ends normalised.
-pub(crate) fn unescape(raw: &str) -> Cow<'_, str> {
-    if memchr2(b'&', b'\r', raw.as_bytes()).is_none() {
-        return Cow::Borrowed(raw);
-    }
-    Cow::Owned(resolve(raw, '\n'))
-}
-
-/// A CDATA section's content with line ends normalised.
-pub(crate) fn line_ends(raw: &str) -> Cow<'_, str> {
-    if memchr(b'\r', raw.as_bytes()).is_none() {
-        return Cow::Borrowed(raw);
-    }
-    Cow::Owned(raw.replace("\r\n", "\n").replace('\r', "\n"))
-}
-
-/// White space in the sense of XML.
-pub(crate) fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
-}
-
-/// Removes white space in the sense of XML at both ends.
-pub(crate) fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t', '\n', '\r'])
-}
-
-/// Whether XML 1.0 allows the character (production 2).
-pub(crate) fn is_character(c: char) -> bool {
-    c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}') || matches!(c, '\t' | '\n' | '\r')
-}
-
-/// The text of a body, within the limit of bytes, of characters XML allows,
-/// without byte order mark.
-fn characters<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a str, Malformed> {
-    if bytes.len() > limits.bytes {
-        return Err(Malformed::Size(limits.bytes));
-    }
-    let text = std::str::from_utf8(bytes).map_err(|e| Malformed::Encoding(e.valid_up_to()))?;
-    let suspicious = bytes.chunks(128).any(|chunk| {
-        // Without branches, which the compiler makes fast.
-        let (mut low, mut bad) = (0u8, 0u8);
-        for b in chunk {
-            low |= u8::from(*b < 0x20) | u8::from(*b == 0xEF);
-        }
-        if low != 0 {
-            for b in chunk {
-                bad |= u8::from(*b < 0x20)
-                    & u8::from(*b != b'\n')
-                    & u8::from(*b != b'\r')
-                    & u8::from(*b != b'\t')
-                    | u8::from(*b == 0xEF);
-            }
-        }
-        bad != 0
-    });
-    if suspicious && let Some(bad) = text.chars().find(|c| !is_character(*c)) {
-        return Err(Malformed::Control(u32::from(bad)));
-    }
-    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
-}
-
-enum Unresolved {
-    Form,
-    Name,
-    Character(u32),
-}
-
-/// What `&name;` stands for.
-fn resolve_one(name: &str) -> Result<char, Unresolved> {
-    let number = match name {
-        "amp" => return Ok('&'),
-        "lt" => return Ok('<'),
-        "gt" => return Ok('>'),
-        "quot" => return Ok('"'),
-        "apos" => return Ok('\''),
-        _ => name.strip_prefix('#'),
-    };
-    let Some(number) = number else {
-        let named = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric());
-        return Err(if named {
-            Unresolved::Name
-        } else {
-            Unresolved::Form
-        });
-    };
-    let (digits, radix) = match number.strip_prefix('x') {
-        Some(digits) => (digits, 16),
-        None => (number, 10),
-    };
-    if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
-        return Err(Unresolved::Form);
-    }
-    let code = u32::from_str_radix(digits, radix).map_err(|_| Unresolved::Form)?;
-    char::from_u32(code)
-        .filter(|c| is_character(*c))
-        .ok_or(Unresolved::Character(code))
-}
-
-/// Resolves references that have been checked; each line end becomes `line_end`,
-/// which for attributes is a space like every literal tab.
-fn resolve(raw: &str, line_end: char) -> String {
-    let mut out = String::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some(at) = rest.find(['&', '\r', '\n', '\t']) {
-        out.push_str(&rest[..at]);
-        let from = &rest[at..];
-        let mut used = 1;
-        match from.as_bytes()[0] {
-            b'&' => {
-                let end = from.find(';').unwrap_or(0);
-                out.extend(resolve_one(from.get(1..end).unwrap_or_default()));
-                used = end + 1;
-            }
-            b'\t' if line_end == '\n' => out.push('\t'),
-            b'\r' => {
-                out.push(line_end);
-                used += usize::from(from.as_bytes().get(1) == Some(&b'\n'));
-            }
-            _ => out.push(line_end),
-        }
-        rest = &from[used..];
-    }
-    out.push_str(rest);
-    out
-}
-
-/// Length of the run of ASCII characters of names that `bytes` start with.
-fn name_length(bytes: &[u8]) -> usize {
-    let class = |b: u8| NAME[usize::from(b)];
-    // Four at a time: most of a tag is names.
-    let mut length = 0;
-    while let Some([a, b, c, d]) = bytes.get(length..length + 4) {
-        if class(*a) & class(*b) & class(*c) & class(*d) & ANY == 0 {
-            break;
-        }
-        length += 4;
-    }
-    while bytes.get(length).is_some_and(|b| class(*b) & ANY != 0) {
-        length += 1;
-    }
-    length
-}
-
-const NONE: u8 = 0;
-/// Allowed anywhere in a name.
-const PART: u8 = ANY;
-/// Allowed after the first character.
-const LATER: u8 = ANY | 2;
-/// Common to all that may stand in a name.
-const ANY: u8 = 1;
-/// Byte of a character beyond ASCII.
-const BEYOND: u8 = 4;
-
-#[allow(clippy::cast_possible_truncation)] // no larger than a byte
-const NAME: [u8; 256] = {
-    let mut table = [NONE; 256];
-    let mut b = 0;
-    while b < 256 {
-        table[b] = match b as u8 {
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' => PART,
-            b'0'..=b'9' | b'-' | b'.' => LATER,
-            0x80.. => BEYOND,
-            _ => NONE,
-        };
-        b += 1;
-    }
-    table
-};
-
-/// Production 4 of XML 1.0 beyond ASCII.
-fn is_name_start(c: char) -> bool {
-    matches!(c, '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2FF}'
-        | '\u{370}'..='\u{37D}' | '\u{37F}'..='\u{1FFF}' | '\u{200C}'..='\u{200D}'
-        | '\u{2070}'..='\u{218F}' | '\u{2C00}'..='\u{2FEF}' | '\u{3001}'..='\u{D7FF}'
-        | '\u{F900}'..='\u{FDCF}' | '\u{FDF0}'..='\u{FFFD}' | '\u{10000}'..='\u{EFFFF}')
-}
-
-/// What production 4a adds beyond ASCII.
-fn is_name_later(c: char) -> bool {
-    matches!(c, '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
 }
 
 #[cfg(test)]

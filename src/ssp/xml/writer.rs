@@ -79,6 +79,11 @@ impl<'s> Writer<'s> {
         Self::styled(style).declared()
     }
 
+    /// Makes room for so many bytes more.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.out.reserve(bytes);
+    }
+
     /// Whether clients are written as their URL alone.
     pub fn has_flat_clients(&self) -> bool {
         self.style.is_some_and(|style| style.flat_clients)

@@ -114,8 +114,16 @@ impl Segment {
 }
 
 /// A frame of these changes; [`HEAD`] bytes if there are none.
-pub(super) fn of<'a>(writes: impl IntoIterator<Item = &'a Write>, sequence: u64) -> Vec<u8> {
-    let mut frame = vec![0; HEAD];
+pub(super) fn of<'a, I>(writes: I, sequence: u64) -> Vec<u8>
+where
+    I: IntoIterator<Item = &'a Write>,
+    I::IntoIter: Clone,
+{
+    let writes = writes.into_iter();
+    // A kind and two lengths with each.
+    let bytes: usize = writes.clone().map(|write| write.size() + 9).sum();
+    let mut frame = Vec::with_capacity(HEAD + bytes);
+    frame.resize(HEAD, 0);
     for write in writes {
         add(&mut frame, write);
     }

@@ -1,0 +1,132 @@
+//! What the SAP sees of the gateway: a service element behind it.
+
+use super::ids::Numbers;
+use super::watch_wv::WatchWv;
+use super::watch_xmpp::WatchXmpp;
+use super::{Asked, Gateway, Timer, records, respond};
+use crate::sap::{Act, Delivered, ServiceElement, Time, Token};
+use crate::ssp::primitive::{self, Kind, Primitive};
+use crate::ssp::{Code, Status};
+
+impl ServiceElement for Gateway {
+    const PREFIX: &'static str = "gateway/";
+
+    fn restore(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
+        use records::{number_of, pair_of, value as read};
+        if key == Numbers::KEY {
+            return self.numbers.restore(value);
+        }
+        if let Some(rest) = key.strip_prefix(records::OUT) {
+            let entry: records::Entry = read(value)?;
+            self.timers.by(entry.until, Timer::Outbox);
+            self.outbox.restore(number_of(rest)?, entry);
+        } else if let Some(rest) = key.strip_prefix(records::SENT) {
+            self.restore_sent(number_of(rest)?, read(value)?);
+        } else if let Some(rest) = key.strip_prefix(records::RECEIVED) {
+            let received = read(value)?;
+            self.keep_received(number_of(rest)?, received);
+        } else if let Some(rest) = key.strip_prefix(records::WATCH_WV) {
+            let watch = WatchWv::restored(read(value)?);
+            let pair = pair_of(rest)?;
+            self.timers.by(watch.since(), Timer::WatchWv(pair.clone()));
+            self.watch_wv.insert(pair, watch);
+        } else if let Some(rest) = key.strip_prefix(records::WATCH_XMPP) {
+            let watch = WatchXmpp::restored(read(value)?);
+            self.watch_xmpp.insert(pair_of(rest)?, watch);
+        } else {
+            return Err(format!("{key} is no record of the gateway"));
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self, delivered: Delivered, now: Time, out: &mut Vec<Act>) {
+        let Delivered {
+            id,
+            user,
+            primitive,
+            expires,
+            ..
+        } = delivered;
+        match (primitive, id) {
+            (Primitive::SendMessageRequest(request), id) => {
+                self.send_message(&request, id, expires, now, out);
+            }
+            (Primitive::DeliveryStatusReport(report), _) => self.report_in(&report, now, out),
+            (Primitive::PresenceNotification(notice), _) => self.notified(&notice, now, out),
+            (Primitive::SubscribeRequest(request), Some(id)) => {
+                let status = match user {
+                    Some(user) => self.subscribe_xmpp(&request, &user, now, out),
+                    None => Status::new(Code::BAD_REQUEST),
+                };
+                respond(id, status, out);
+            }
+            (Primitive::UnsubscribeRequest(request), Some(id)) => {
+                let status = match user {
+                    Some(user) => self.unsubscribe_xmpp(&request, &user, now, out),
+                    None => Status::new(Code::BAD_REQUEST),
+                };
+                respond(id, status, out);
+            }
+            (Primitive::GetPresenceRequest(request), Some(id)) => match user {
+                Some(user) => self.get_presence(&request, &user, id, expires, now, out),
+                None => respond(id, Status::new(Code::BAD_REQUEST), out),
+            },
+            (Primitive::VerifyIDRequest(request), Some(id)) => {
+                self.verify(&request, id, expires, now, out);
+            }
+            (Primitive::Unknown(_), Some(id)) => {
+                respond(id, Status::new(Code::NOT_SUPPORTED), out);
+            }
+            (other, Some(id)) => {
+                let is_request =
+                    primitive::facts(other.name()).is_some_and(|facts| facts.kind == Kind::Request);
+                let code = if is_request {
+                    Code::NOT_IMPLEMENTED
+                } else {
+                    Code::NOT_SUPPORTED
+                };
+                respond(id, Status::new(code), out);
+            }
+            (other, None) => {
+                tracing::debug!(ssp.primitive = other.name(), "a notice has no counterpart");
+            }
+        }
+    }
+
+    fn answer(&mut self, token: Token, answer: &Primitive, now: Time, out: &mut Vec<Act>) {
+        if self.received.contains_key(&token.0) {
+            self.message_answered(token.0, answer, now, out);
+            return;
+        }
+        match self.asked.remove(&token.0) {
+            Some(Asked::Subscribe(pair)) => self.subscribed_wv(&pair, answer, now, out),
+            Some(Asked::Presence(pair, to)) => self.got_presence(&pair, &to, answer, now, out),
+            Some(Asked::Nothing) | None => {}
+        }
+    }
+
+    fn timeout(&mut self, now: Time, out: &mut Vec<Act>) {
+        let mut due = Vec::new();
+        while let Some(timer) = self.timers.pop(now) {
+            match timer {
+                Timer::Sent(number) => self.check_sent(number, now, out),
+                Timer::Received(number) => self.forget_received(number, now, out),
+                Timer::WatchWv(pair) => self.check_wv(&pair, now, out),
+                Timer::WatchXmpp(pair) => due.push(pair),
+                Timer::Query(number) => self.query_over(number, out),
+                Timer::Peer(domain) => self.peer_lost(&domain, now),
+                Timer::Link(component) => self.link_lost(&component, now, out),
+                Timer::Outbox => self.outbox.expire(now, out),
+                Timer::Forget => {
+                    self.nobody.retain(|_, until| *until > now);
+                    self.used_ids.retain(|_, until| *until > now);
+                }
+            }
+        }
+        self.check_xmpp(&due, now, out);
+    }
+
+    fn next_timeout(&self) -> Option<Time> {
+        self.timers.next()
+    }
+}
