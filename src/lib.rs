@@ -16,5 +16,6 @@ pub mod node;
 pub mod sap;
 pub mod ssp;
 pub mod store;
+pub mod text;
 pub mod translate;
 pub mod xmpp;

@@ -1,0 +1,8 @@
+//! Foreign text: what every floor may use of it.
+//!
+//! * [`shown`] is how text of a peer, a stranger or a user appears in logs, traces and on screens:
+//!   cut, on one line, without characters that steer a terminal.
+
+pub mod shown;
+
+pub use shown::{IdShown, Shown, cut};
