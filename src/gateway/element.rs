@@ -7,6 +7,7 @@ use super::{Asked, Gateway, Timer, records, respond};
 use crate::sap::{Act, Delivered, ServiceElement, Time, Token};
 use crate::ssp::primitive::{self, Kind, Primitive};
 use crate::ssp::{Code, Status};
+use crate::text::Shown;
 
 impl ServiceElement for Gateway {
     const PREFIX: &'static str = "gateway/";
@@ -88,7 +89,7 @@ impl ServiceElement for Gateway {
                 respond(id, Status::new(code), out);
             }
             (other, None) => {
-                tracing::debug!(ssp.primitive = other.name(), "a notice has no counterpart");
+                tracing::debug!(ssp.primitive = %Shown(other.name()), "a notice has no counterpart");
             }
         }
     }

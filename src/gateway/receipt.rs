@@ -11,6 +11,7 @@ use crate::ssp::common::{ClientId, Recipient, User};
 use crate::ssp::datetime::DateTime;
 use crate::ssp::primitive::message::DeliveryStatusReport;
 use crate::store::Write;
+use crate::text::Shown;
 use crate::translate::Context;
 use crate::translate::message::is_plain_id;
 use crate::translate::receipt::{About, error_of, receipt};
@@ -32,7 +33,7 @@ impl Gateway {
                 self.sent_became(found, TargetState::Failed(code.0), now, out);
             } else {
                 tracing::info!(
-                    xmpp.stanza_id = id,
+                    xmpp.stanza_id = %Shown(id),
                     code = code.0,
                     "a message came back after its end"
                 );
@@ -120,7 +121,7 @@ impl Gateway {
         };
         // Without an id there is nothing a receipt could name.
         let (Some(id), Some(to)) = (id, to) else {
-            tracing::debug!(message_id, "a delivery report about an unknown message");
+            tracing::debug!(message_id = %Shown(&message_id), "a delivery report about an unknown message");
             return;
         };
         let reporter = report.info.sender.as_ref().and_then(|s| s.user.as_ref());

@@ -39,6 +39,7 @@ use super::endpoint::{Endpoint, EndpointError};
 use super::pool::{Body, Pool};
 use super::srv::SrvResolver;
 use super::{CONTENT_TYPE, cause_chain, dial};
+use crate::text::Shown;
 
 /// One message to send.
 #[derive(Clone, Debug)]
@@ -313,7 +314,7 @@ impl Link {
         let Some(moved) = self.followed(endpoint, answered) else {
             return (outcome_of(attempt), None);
         };
-        debug!(ssp.peer = self.settings.peer, id = post.id, to = %moved, "redirected");
+        debug!(ssp.peer = self.settings.peer, id = post.id, to = %Shown(&moved.to_string()), "redirected");
         let kept = self.pool.take(&moved);
         let started = kept.map(|sender| self.start(sender, &moved, post));
         match self.attempt(&moved, post, started).await {
@@ -321,7 +322,8 @@ impl Link {
                 (PostOutcome::Acknowledged, Some(moved.to_string()))
             }
             Attempt::NotReached(reason) => {
-                let reason = format!("redirected by {endpoint}: {moved}: {reason}");
+                let moved = moved.to_string();
+                let reason = format!("redirected by {endpoint}: {}: {reason}", Shown(&moved));
                 (PostOutcome::Unreachable { reason }, None)
             }
             other => (outcome_of(other), None),

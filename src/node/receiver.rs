@@ -14,6 +14,7 @@ use crate::sap::{Count, Facts, Settings, Verdict};
 use crate::ssp::envelope;
 use crate::ssp::xml::Limits;
 use crate::ssp::xml::repair::Repair;
+use crate::text::Shown;
 
 /// Reads bodies and hands them to the owner.
 pub(super) struct NodeReceiver {
@@ -63,8 +64,10 @@ impl Receiver for NodeReceiver {
             Err(error) => {
                 let dropped = Self::is_dropped(&inbound, &settings);
                 tracing::warn!(
-                    remote = %inbound.remote, dropped, ssp.transaction = inbound.transaction_header,
-                    "body cannot be read: {error}"
+                    remote = %inbound.remote,
+                    dropped,
+                    ssp.transaction = %Shown(inbound.transaction_header.as_deref().unwrap_or_default()),
+                    "body cannot be read: {}", Shown(&error.to_string())
                 );
                 let count = |core: &mut super::Core, _, _: &mut super::core::Turn| {
                     core.metrics.count(Count::Unreadable);

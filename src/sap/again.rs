@@ -10,6 +10,7 @@ use super::transaction::{Place, State};
 use super::{Count, Sap, split, timers};
 use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
+use crate::text::Shown;
 
 /// Bytes kept, at most; the oldest go first. Our choice.
 const MOST: usize = 64 * 1024 * 1024;
@@ -100,7 +101,7 @@ impl Sap {
         self.write(write);
         tracing::info!(
             ssp.peer = domain,
-            ssp.transaction = transaction.id,
+            ssp.transaction = %Shown(&transaction.id),
             wait_s = after,
             "the peer gives a message back for now"
         );

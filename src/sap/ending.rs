@@ -12,6 +12,7 @@ use crate::ssp::primitive::session::{Disconnect, LogoutRequest};
 use crate::ssp::primitive::{self, Routing};
 use crate::ssp::{Code, Mode, Primitive, Status};
 use crate::store::Write;
+use crate::text::{IdShown, Shown};
 
 /// Milliseconds after which a peer may come again to a node that is stopping; our choice.
 pub(super) const AWAY: u64 = 1_000;
@@ -151,7 +152,7 @@ impl Sap {
             .map(|session| session.record.own_id.clone())
             .collect();
         for session in usable {
-            tracing::info!(ssp.peer = domain, ssp.session = session, "logging out");
+            tracing::info!(ssp.peer = domain, ssp.session = %IdShown(&session), "logging out");
             self.last += 1;
             let id = format!("{}-{}", self.run, self.last);
             let flight = Flight::Goodbye {
@@ -218,8 +219,8 @@ impl Sap {
     ) {
         tracing::info!(
             ssp.peer = peer.domain,
-            ssp.session = session,
-            reason = request.reason,
+            ssp.session = %IdShown(session),
+            reason = %Shown(request.reason.as_deref().unwrap_or_default()),
             "the peer logs out"
         );
         let ok = Primitive::status(Code::OK);
@@ -248,7 +249,7 @@ impl Sap {
     ) {
         tracing::warn!(
             ssp.peer = peer.domain,
-            ssp.session = session,
+            ssp.session = %IdShown(session),
             code = notice.status.code.0,
             "the peer disconnects"
         );

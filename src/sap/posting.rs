@@ -12,6 +12,7 @@ use super::{Count, Dialect, Direction, Effect, Post, Posted, Sap, Trace};
 use crate::ssp::envelope::TRANSACTION_OVERHEAD;
 use crate::ssp::xml::Writer;
 use crate::ssp::{Code, Mode, Primitive};
+use crate::text::IdShown;
 
 /// A post under way.
 #[derive(Debug, Clone)]
@@ -275,7 +276,7 @@ impl Sap {
                 self.write(writes);
                 tracing::warn!(
                     ssp.peer = domain,
-                    ssp.session = session,
+                    ssp.session = %IdShown(session),
                     "the peer does not know the session; logging in anew"
                 );
                 self.drop_session(domain, session);
@@ -320,7 +321,7 @@ impl Sap {
                 if lost {
                     tracing::warn!(
                         ssp.peer = domain,
-                        ssp.session = session,
+                        ssp.session = %IdShown(session),
                         "closed without an answer again and again; logging in anew"
                     );
                     self.drop_session(domain, session);

@@ -10,6 +10,7 @@ use super::flood::LATER;
 use super::{Count, Direction, Effect, Peer, Sap, Trace};
 use crate::ssp::envelope::{Session, Transaction};
 use crate::ssp::{Code, Message, Mode};
+use crate::text::IdShown;
 
 /// Recipients told in a trace, at most.
 const TRACED: usize = 8;
@@ -76,7 +77,7 @@ impl Sap {
         {
             tracing::warn!(
                 ssp.peer = peer.domain,
-                ssp.session = message.session,
+                ssp.session = %IdShown(&message.session),
                 "message without the peer's client certificate"
             );
             return Verdict::Forbidden;
@@ -201,7 +202,7 @@ impl Sap {
                 .ok_or(Verdict::Forbidden);
         }
         let Some(peer) = by_domain.and_then(|domain| self.peer_settings(&domain)) else {
-            tracing::warn!(ssp.session = id, "unknown session");
+            tracing::warn!(ssp.session = %IdShown(id), "unknown session");
             return Err(Verdict::Forbidden);
         };
         let awaits = |peer: &Arc<Peer>| self.awaits_last_step(&peer.domain, now);
@@ -217,7 +218,7 @@ impl Sap {
             if let Some(own_id) = session.map(|session| session.record.own_id.clone()) {
                 tracing::info!(
                     ssp.peer = peer.domain,
-                    ssp.session = id,
+                    ssp.session = %IdShown(id),
                     "unknown session taken as the peer's"
                 );
                 return Ok((peer, own_id));
@@ -225,7 +226,7 @@ impl Sap {
         }
         tracing::warn!(
             ssp.peer = peer.domain,
-            ssp.session = id,
+            ssp.session = %IdShown(id),
             "unknown session of the peer"
         );
         if peer.dialect.reset_lost_session {

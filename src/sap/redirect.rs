@@ -4,6 +4,7 @@
 use super::element::Time;
 use super::{Peer, Sap};
 use crate::ssp::primitive::session::RedirectAddress;
+use crate::text::Shown;
 
 /// Redirects followed in a row.
 const MAX_REDIRECTS: u32 = 3;
@@ -54,7 +55,7 @@ impl Sap {
         state.last_redirect = now;
         state.login_not_before = now;
         let first = addresses.remove(0);
-        tracing::info!(ssp.peer = peer.domain, url = first.url, "redirected");
+        tracing::info!(ssp.peer = peer.domain, url = %Shown(&first.url), "redirected");
         state.redirect = Some(first);
         state.further = addresses.into();
         true

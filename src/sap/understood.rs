@@ -18,6 +18,7 @@ use crate::ssp::datetime::DateTime;
 use crate::ssp::envelope::{Peek, Transaction};
 use crate::ssp::primitive::invitation::InviteResponse;
 use crate::ssp::{Address, Code, Mode, Primitive, Status};
+use crate::text::Shown;
 
 impl Sap {
     /// A transaction of a peer as we mean it.
@@ -131,7 +132,7 @@ impl Sap {
             // Who has left can be asked for (`who_left`).
             if transaction.name != "LeaveGroupIndication" {
                 tracing::warn!(
-                    ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name,
+                    ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name),
                     "nobody knows for whom this is; dropped"
                 );
             }

@@ -8,6 +8,7 @@ use crate::ssp::common::MetaInfo;
 use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::session::{KeepAliveRequest, KeepAliveResponse};
 use crate::ssp::{Code, Mode, Primitive, Status};
+use crate::text::IdShown;
 
 /// A `KeepAliveRequest` of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +100,7 @@ impl Sap {
                 let own_id = session.record.own_id.clone();
                 tracing::warn!(
                     ssp.peer = peer.domain,
-                    ssp.session = own_id,
+                    ssp.session = %IdShown(&own_id),
                     "the peer does not know the session; logging in anew"
                 );
                 self.drop_session(&peer.domain, &own_id);
@@ -210,7 +211,7 @@ impl Sap {
         for own_id in ended {
             tracing::info!(
                 ssp.peer = domain,
-                ssp.session = own_id,
+                ssp.session = %IdShown(&own_id),
                 "session was idle for its time to live and ends"
             );
             // It may come again whenever it likes.

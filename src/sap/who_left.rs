@@ -16,6 +16,7 @@ use crate::ssp::common::{MetaInfo, User};
 use crate::ssp::envelope::{Transaction, decode_fragment};
 use crate::ssp::primitive::group::{GetJoinedUsersRequest, GetJoinedUsersResponse};
 use crate::ssp::{Address, Code, Mode, Primitive};
+use crate::text::Shown;
 
 use super::standing::Seat;
 
@@ -294,7 +295,7 @@ impl Sap {
     fn nobody_knows(&mut self, waiting: &Waiting) {
         tracing::warn!(
             ssp.peer = waiting.peer,
-            ssp.transaction = waiting.notice.id,
+            ssp.transaction = %Shown(&waiting.notice.id),
             ssp.primitive = "LeaveGroupIndication",
             "nobody knows for whom this is; dropped"
         );

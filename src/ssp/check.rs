@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::envelope::{self, Message, NAMESPACE, Peek, Transaction};
 use super::primitive;
-use super::xml::{self, Limits, Malformed, Node, Repair};
+use super::xml::{self, Limits, Malformed, Node, Repair, Texts};
 use super::{Address, Primitive};
 
 /// Limits for what is printed from something that kept the default ones:
@@ -16,6 +16,7 @@ const ROOMY: Limits = Limits {
     attributes: usize::MAX,
     bytes: usize::MAX,
     transactions: usize::MAX,
+    texts: Texts::UNLIMITED,
 };
 
 /// The envelope scan accepts what the tree reader accepts, keeps the limits,

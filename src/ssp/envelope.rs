@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use super::address::Address;
 use super::primitive::Primitive;
 use super::xml::tokens::MAX_DEPTH;
-use super::xml::{self, DecodeError, Limits, Names, Style, Writer};
+use super::xml::{self, DecodeError, Limits, Names, Style, Texts, Writer};
 use bytes::Bytes;
 
 mod scan;
@@ -169,6 +169,7 @@ const STANDING_ALONE: Limits = Limits {
     attributes: usize::MAX,
     bytes: usize::MAX,
     transactions: usize::MAX,
+    texts: Texts::UNLIMITED,
 };
 
 /// Decodes a fragment that has passed [`scan`] before.

@@ -31,6 +31,7 @@ use super::{
     reply::{self},
     stream::{self, Item, StreamReader},
 };
+use crate::text::Shown;
 use writing::Writing;
 
 /// Bytes collected before they are written, while there is more to write.
@@ -321,7 +322,7 @@ impl Reading<'_> {
             Item::Element(Element::BadStanza(bad)) => {
                 debug!(
                     domain = %self.shared.settings.domain,
-                    xmpp.stanza_id = bad.id.as_deref().unwrap_or_default(),
+                    xmpp.stanza_id = %Shown(bad.id.as_deref().unwrap_or_default()),
                     kind = ?bad.kind,
                     "a bad stanza came in: {}", bad.wrong
                 );
@@ -330,7 +331,7 @@ impl Reading<'_> {
                 }
             }
             Item::Element(Element::Unknown(name)) => {
-                debug!(domain = %self.shared.settings.domain, name, "skipped an unknown element");
+                debug!(domain = %self.shared.settings.domain, name = %Shown(&name), "skipped an unknown element");
             }
             Item::Element(Element::StreamError { condition, text }) => {
                 return Ok(Some(DownReason::StreamError { condition, text }));

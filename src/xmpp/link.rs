@@ -43,6 +43,8 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
 
+use crate::text::Shown;
+
 pub use tokio_xmpp::Stanza;
 
 use super::{Secret, connection};
@@ -139,7 +141,7 @@ pub enum DownReason {
     #[error("the connection to the XMPP server was lost: {0}")]
     Lost(String),
     /// The server ended the stream and said why.
-    #[error("the XMPP server ended the stream with {condition}: {text}")]
+    #[error("the XMPP server ended the stream with {}: {}", Shown(.condition), Shown(.text))]
     StreamError {
         /// The condition's name (RFC 6120, 4.9.3).
         condition: String,

@@ -59,7 +59,7 @@ pub fn reprint(message: &Message) -> String {
     }
 }
 
-fn samples() -> Vec<(String, Bytes)> {
+pub fn samples() -> Vec<(String, Bytes)> {
     fixtures("profile")
         .iter()
         .map(|path| {

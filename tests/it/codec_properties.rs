@@ -309,6 +309,7 @@ fn limits_are_kept_whatever_comes() {
         attributes: 3,
         bytes: 4000,
         transactions: 2,
+        ..Limits::default()
     };
     let (mut dice, seeds) = (Dice(0x57_5647_4154_4535), seeds());
     let mut faults = [0; 5];

@@ -23,6 +23,12 @@ fn session(content: &str) -> String {
     )
 }
 
+fn setup(id: &str, service: &str) -> String {
+    format!(
+        "<WV-SSP-Message xmlns=\"x\"><SetupTransaction mode=\"Request\" transactionID=\"{id}\"><SendSecretToken serviceID=\"{service}\"><SecretToken>x</SecretToken></SendSecretToken></SetupTransaction></WV-SSP-Message>"
+    )
+}
+
 #[tokio::test]
 async fn bodies_that_are_no_message_are_answered_400() {
     let (mut peer, node) = start().await;
@@ -42,6 +48,19 @@ async fn bodies_that_are_no_message_are_answered_400() {
         ("a setup message without id", "<WV-SSP-Message><SetupTransaction mode=\"Request\"><SendSecretToken serviceID=\"wv:@a.test\"><SecretToken>x</SecretToken></SendSecretToken></SetupTransaction></WV-SSP-Message>".to_owned()),
     ] {
         assert_eq!(peer.post(&post(&body)).await, Some(400), "{what}: {body}");
+    }
+    for long in [
+        session("<Status code=\"200\"/>").replace("101@a.test", &"1".repeat(300_000)),
+        session("<Status code=\"200\"/>")
+            .replace("ID=\"1\"", &format!("ID=\"{}\"", "1".repeat(257))),
+        session(&format!("<{}/>", "a".repeat(200))),
+        session(&format!(
+            "<a><User userID=\"{}@a.test\"/></a>",
+            "u".repeat(800)
+        )),
+        setup("1", &format!("wv:@{}", "d".repeat(800))),
+    ] {
+        assert_eq!(peer.post(&post(&long)).await, Some(400), "{long:.99}");
     }
     // One that is only named is passed over, as the deployed server does; nobody fetches it.
     let named = format!(
@@ -120,4 +139,25 @@ async fn a_peer_that_speaks_for_a_foreign_domain_is_answered_901() {
         let answer = peer.expect(&[&id]).await;
         assert_eq!(answer.attribute("code"), "901", "{}", answer.body);
     }
+}
+
+#[tokio::test]
+async fn what_a_stranger_says_leaves_nothing_longer_than_an_id() {
+    let (peer, node) = start().await;
+    let long = "T".repeat(1_000_000);
+    let body = setup(&long, "wv:@nobody.test");
+    assert_eq!(peer.post(&post(&body)).await, Some(400));
+    let longest = "L".repeat(256);
+    let body = setup(&longest, "wv:@nobody.test");
+    assert_eq!(peer.post(&post(&body)).await, Some(403));
+    let (of_long, of_longest) = node
+        .handle()
+        .ask(move |core, _, _| {
+            let found = |id: &str| core.traces.explain(id).len();
+            // A trace cuts what it keeps.
+            (found(&long) + found(&long[..4096]), found(&longest))
+        })
+        .await
+        .unwrap();
+    assert_eq!((of_long, of_longest), (0, 1));
 }

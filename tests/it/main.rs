@@ -12,6 +12,7 @@ mod cli_visit;
 mod codec_captures;
 mod codec_fixtures;
 mod codec_fuzzing;
+mod codec_lengths;
 mod codec_mutations;
 mod codec_properties;
 mod codec_style;

@@ -13,6 +13,7 @@ use super::session::{Failure, Progress, SessionRecord, Step};
 use super::{Count, Effect, Peer, Sap};
 use crate::ssp::envelope::Transaction;
 use crate::ssp::{Address, Mode, Primitive};
+use crate::text::{IdShown, Shown};
 
 /// Which handshake of a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,15 @@ pub(super) enum Role {
     Responder(String),
 }
 
+impl Role {
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::Initiator => "initiator",
+            Self::Responder(_) => "responder",
+        }
+    }
+}
+
 impl Sap {
     /// A setup message of a peer.
     pub(super) fn setup(&mut self, transaction: &Transaction, facts: &Facts, now: Time) -> Verdict {
@@ -31,13 +41,13 @@ impl Sap {
         }
         if transaction.id.is_empty() {
             // An answer without an id ends the deployed server's process.
-            tracing::warn!(ssp.primitive = %transaction.name, "setup message without transaction id");
+            tracing::warn!(ssp.primitive = %Shown(&transaction.name), "setup message without transaction id");
             return Verdict::Malformed;
         }
         let primitive = match transaction.primitive() {
             Ok(primitive) => primitive,
             Err(error) => {
-                tracing::warn!(ssp.transaction = transaction.id, ssp.primitive = %transaction.name, "unusable setup message: {error}");
+                tracing::warn!(ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), "unusable setup message: {error}");
                 return Verdict::Malformed;
             }
         };
@@ -58,8 +68,8 @@ impl Sap {
             .and_then(|domain| self.peer_settings(domain))
         else {
             tracing::warn!(
-                ssp.transaction = transaction.id, ssp.primitive = %transaction.name,
-                service = service.as_ref().map_or("", Address::as_str),
+                ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name),
+                service = %Shown(service.as_ref().map_or("", Address::as_str)),
                 "setup message of a domain that is no peer, or of no open handshake"
             );
             return Verdict::Forbidden;
@@ -130,7 +140,7 @@ impl Sap {
             _ => {
                 tracing::warn!(
                     ssp.peer = peer.domain,
-                    ssp.primitive = primitive.name(),
+                    ssp.primitive = %Shown(primitive.name()),
                     "not a setup primitive"
                 );
                 return Verdict::Forbidden;
@@ -168,8 +178,8 @@ impl Sap {
         let own_id = record.own_id.clone();
         tracing::info!(
             ssp.peer = peer.domain,
-            ssp.session = own_id,
-            peer_session = record.peer_id,
+            ssp.session = %IdShown(&own_id),
+            peer_session = %IdShown(&record.peer_id),
             "session established"
         );
         let Some(state) = self.peers.get_mut(&peer.domain) else {
@@ -245,7 +255,11 @@ impl Sap {
             return;
         }
         state.last_error = Some(failure.to_string());
-        tracing::warn!(ssp.peer = peer.domain, role = ?role, "handshake failed: {failure}");
+        tracing::warn!(
+            ssp.peer = peer.domain,
+            role = role.as_str(),
+            "handshake failed: {failure}"
+        );
         self.count(Count::HandshakeFailed);
         let redirected = match (failure, role) {
             (Failure::Refused { redirects, .. }, _) => self.redirected(peer, redirects, now),

@@ -7,6 +7,7 @@ use crate::sap::session::{Failure, Responder, Step};
 use crate::sap::{Peer, Random, Sap};
 use crate::ssp::primitive::session::{LoginResponse, SendSecretToken};
 use crate::ssp::{Code, Mode, Status};
+use crate::text::IdShown;
 
 /// Handshakes one peer may have open at once; glare needs two.
 const MAX_RESPONDERS: usize = 8;
@@ -118,7 +119,7 @@ impl Sap {
         };
         tracing::info!(
             ssp.peer = domain,
-            ssp.session = session,
+            ssp.session = %IdShown(session),
             "telling the peer to forget a session that we have lost"
         );
         let step = Step {

@@ -16,6 +16,7 @@ use crate::ssp::address::{Address, Kind as AddressKind};
 use crate::ssp::envelope::{Peek, Transaction};
 use crate::ssp::primitive::{self, Kind, Routing};
 use crate::ssp::{Code, Mode, Primitive, Status};
+use crate::text::Shown;
 use routing::Send;
 
 /// More hops than this are taken for a loop.
@@ -53,7 +54,7 @@ impl Sap {
         let transaction = self.understood(peer, transaction, now);
         let transaction = transaction.as_ref();
         let Some(facts) = primitive::facts(&transaction.name) else {
-            tracing::warn!(ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name, "unknown primitive");
+            tracing::warn!(ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), "unknown primitive");
             return self.refuse(origin, transaction, Status::new(Code::NOT_SUPPORTED), now);
         };
         match facts.kind {
@@ -66,15 +67,15 @@ impl Sap {
         }
         if self.not_agreed(peer, transaction, now) {
             tracing::warn!(
-                ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name,
+                ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name),
                 "the peer may not use this function"
             );
             return self.refuse(origin, transaction, Status::new(Code::NOT_AGREED), now);
         }
         if let Some(code) = self.forbidden(peer, &transaction.peek) {
             tracing::warn!(
-                ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name,
-                user = transaction.peek.user.as_ref().map_or("", Address::as_str),
+                ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name),
+                user = %Shown(transaction.peek.user.as_ref().map_or("", Address::as_str)),
                 "the peer may not speak for this user"
             );
             if facts.kind == Kind::Notice {
@@ -85,13 +86,13 @@ impl Sap {
         if self.profile_forbidden(peer, transaction) {
             let status = Status::new(Code::FORBIDDEN);
             tracing::warn!(
-                ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name,
+                ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name),
                 "the peer has no business with this user's profile"
             );
             return self.refuse(origin, transaction, status, now);
         }
         if self.is_loop(peer, transaction) {
-            tracing::warn!(ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name, "relay loop cut");
+            tracing::warn!(ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), "relay loop cut");
             self.count(Count::Loop);
             return self.refuse(
                 origin,

@@ -7,6 +7,7 @@ use crate::sap::{Count, Peer, Sap, split};
 use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::{self, Kind};
 use crate::ssp::{Code, Primitive, Status};
+use crate::text::Shown;
 
 impl Sap {
     pub(super) fn refused_part(&mut self, incoming: &Incoming<'_>, code: Code) {
@@ -77,7 +78,7 @@ impl Sap {
         now: Time,
     ) {
         self.count(Count::Duplicate);
-        tracing::debug!(ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name, "repeated transaction");
+        tracing::debug!(ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), "repeated transaction");
         let Some(record) = self.table.get(number) else {
             return;
         };

@@ -12,6 +12,7 @@ use super::{Count, Effect, Peer, Sap, express, split, timers};
 use crate::ssp::envelope::{Transaction, decode_fragment};
 use crate::ssp::primitive::{self, Kind};
 use crate::ssp::{Address, Code, Mode, Primitive};
+use crate::text::Shown;
 
 /// Answered requests remembered at most, whatever the duplicate window: bounds the
 /// memory of a busy relay to some hundred megabytes. Our choice.
@@ -44,7 +45,7 @@ impl Sap {
             id: transaction.id.clone(),
         };
         let Some(number) = self.table.by_place(&place) else {
-            tracing::debug!(ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name, "response nobody asked for");
+            tracing::debug!(ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), "response nobody asked for");
             return self.count(Count::Unasked);
         };
         let transaction = self.understood(peer, transaction, now);
@@ -63,14 +64,14 @@ impl Sap {
         };
         if !answers {
             // It must not be handed on as an answer: who knows what it does there.
-            tracing::warn!(ssp.peer = peer.domain, ssp.transaction = transaction.id, ssp.primitive = %transaction.name, "this is no answer");
+            tracing::warn!(ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), "this is no answer");
             return self.request_failed(&peer.domain, &transaction.id, Code::INTERNAL, now);
         }
         let asked = self.table.get(number).map_or("", |row| row.name.as_str());
         if !is_answer_to(asked, &transaction.name) {
             tracing::warn!(
-                ssp.peer = peer.domain, ssp.transaction = transaction.id,
-                ssp.primitive = %transaction.name, asked, "the answer to another request"
+                ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id),
+                ssp.primitive = %Shown(&transaction.name), asked, "the answer to another request"
             );
             return self.count(Count::Unasked);
         }

@@ -8,6 +8,7 @@ use super::{ALWAYS, Time};
 use crate::sap::{Peer, Sap};
 use crate::ssp::primitive::service::{Functions, ServiceRequest, ServiceResponse};
 use crate::ssp::{Code, Primitive, Status};
+use crate::text::Shown;
 
 /// The shortest agreement: shorter ones would be renewed all the time.
 const SHORTEST: u64 = 60_000;
@@ -34,7 +35,7 @@ impl Sap {
                 self.write(write);
                 tracing::info!(
                     ssp.peer = peer.domain,
-                    agreement = id,
+                    agreement = %Shown(id),
                     "agreement ended by the peer"
                 );
                 let mut answer = refusal(Status::ok(), ServiceSet::NONE);
@@ -96,7 +97,7 @@ impl Sap {
         };
         tracing::info!(
             ssp.peer = peer.domain,
-            agreement = id,
+            agreement = %Shown(&id),
             functions = agreed.names().join(" "),
             "agreement granted"
         );
@@ -130,7 +131,7 @@ impl Sap {
         });
         tracing::warn!(
             ssp.peer = peer.domain,
-            agreement = agreement.id,
+            agreement = %Shown(&agreement.id),
             functions = left.names().join(" "),
             "the peer reduces what it agreed to"
         );
@@ -194,7 +195,7 @@ impl Sap {
             other => {
                 tracing::warn!(
                     ssp.peer = peer.domain,
-                    ssp.primitive = other.name(),
+                    ssp.primitive = %Shown(other.name()),
                     "not an answer to a ServiceRequest"
                 );
                 return;
@@ -219,7 +220,7 @@ impl Sap {
             });
         tracing::info!(
             ssp.peer = peer.domain,
-            agreement = id,
+            agreement = %Shown(id),
             functions = agreed.names().join(" "),
             refused = peer.wants.difference(agreed).names().join(" "),
             "agreement obtained"

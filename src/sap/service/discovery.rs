@@ -15,6 +15,7 @@ use crate::ssp::primitive::service::{
 };
 use crate::ssp::xml::DecodeError;
 use crate::ssp::{Address, Code, Primitive, Status};
+use crate::text::Shown;
 
 /// Domains behind us that are told of unasked; our choice.
 const MOST_TOLD: usize = 64;
@@ -91,7 +92,7 @@ impl Sap {
         if let Some(problem) = &problem {
             tracing::debug!(
                 ssp.peer = peer.domain,
-                problem,
+                problem = %Shown(problem),
                 "the peer does not say what it offers"
             );
         }

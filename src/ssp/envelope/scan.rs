@@ -149,7 +149,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn session(&mut self) -> Result<Option<Session>, Malformed> {
-        let session = self.own("Session", "sessionID").unwrap_or_default();
+        let session = self.own_id("Session", "sessionID")?;
         let depth = self.tokens.depth();
         let mut transactions = Vec::new();
         let (mut empty, mut seen) = (true, 0);
@@ -170,7 +170,7 @@ impl<'a> Scanner<'a> {
             self.close_to(depth)?;
         }
         Ok((!empty).then_some(Session {
-            session: session.into_owned(),
+            session,
             transactions,
         }))
     }
@@ -181,8 +181,7 @@ impl<'a> Scanner<'a> {
         let mode = self
             .own(element, "mode")
             .map_or(Mode::Response, |mode| Mode::read(&mode));
-        let id = self.own(element, "transactionID").unwrap_or_default();
-        let id = id.into_owned();
+        let id = self.own_id(element, "transactionID")?;
         let via = self.attribute("via").map(Cow::into_owned);
         self.tokens.forget_prefixes();
         let Some((name, at)) = self.child()? else {
@@ -271,6 +270,14 @@ impl<'a> Scanner<'a> {
             let attributes = self.tokens.attributes().iter();
             attributes.copied().find(|a| other(&a)).map(|a| a.value())
         })
+    }
+
+    /// An id of the envelope; empty where there is none.
+    fn own_id(&self, element: &str, name: &str) -> Result<String, Malformed> {
+        let id = self.own(element, name).unwrap_or_default();
+        // Under its usual name it has been measured before.
+        self.limits.texts.check_id(&id)?;
+        Ok(id.into_owned())
     }
 
     fn address(&self, name: &str) -> Option<Address> {

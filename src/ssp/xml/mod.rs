@@ -8,6 +8,7 @@
 
 mod characters;
 pub mod element;
+pub mod limits;
 pub mod names;
 pub mod reader;
 mod references;
@@ -16,7 +17,8 @@ pub(crate) mod tokens;
 pub mod writer;
 
 pub use element::{Content, DecodeError, Field};
+pub use limits::{Limits, Texts};
 pub use names::Names;
-pub use reader::{Limits, Malformed, Node, parse};
+pub use reader::{Malformed, Node, parse};
 pub use repair::Repair;
 pub use writer::{Style, Writer};

@@ -6,38 +6,9 @@
 use std::borrow::Cow;
 
 use super::characters::trim;
+pub use super::limits::{Limits, Texts};
 use super::references::{line_ends, unescape};
 use super::tokens::{Token, Tokens};
-
-/// Bounds on one document. The defaults suit SSP traffic; the body's size is
-/// bounded earlier, by the HTTP floor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Deepest nesting of elements, the root counting as one; 256 at most.
-    pub depth: usize,
-    /// Elements in one document.
-    pub elements: usize,
-    /// Attributes of one element.
-    pub attributes: usize,
-    /// Bytes of the document.
-    pub bytes: usize,
-    /// `Transaction` elements in one `Session`.
-    pub transactions: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        // Our choice: a full PresenceNotification nests 11 deep, a group of a
-        // thousand members lists about 4 000 elements.
-        Self {
-            depth: 32,
-            elements: 50_000,
-            attributes: 32,
-            bytes: 1 << 20,
-            transactions: 256,
-        }
-    }
-}
 
 /// Why bytes are not an acceptable XML document. The peer gets HTTP 400 (or
 /// 413 where [`Malformed::is_size`] says so).
@@ -79,6 +50,14 @@ pub enum Malformed {
     #[error("more than {limit} {what}")]
     Count {
         /// What was counted.
+        what: &'static str,
+        /// The bound.
+        limit: usize,
+    },
+    /// A text that names something is too long.
+    #[error("{what} longer than {limit} bytes")]
+    Long {
+        /// What it is.
         what: &'static str,
         /// The bound.
         limit: usize,

@@ -14,7 +14,8 @@ use memchr::{memchr, memchr3, memmem};
 use super::characters::{
     ANY, BEYOND, LATER, NAME, characters, is_name_later, is_name_start, is_space, name_length,
 };
-use super::reader::{Limits, Malformed};
+use super::limits::{Limits, Texts, within};
+use super::reader::Malformed;
 use super::references::{Unresolved, resolve, resolve_one};
 
 /// Nesting that no limit goes beyond: readers of trees are recursive.
@@ -77,6 +78,15 @@ enum Place {
     After,
 }
 
+/// An element that is open.
+#[derive(Debug, Clone, Copy)]
+struct Open<'a> {
+    /// Name as written.
+    name: &'a str,
+    /// Byte offset behind its start tag.
+    content: usize,
+}
+
 /// The tokenizer's state.
 #[derive(Debug)]
 pub(crate) struct Tokens<'a> {
@@ -89,7 +99,7 @@ pub(crate) struct Tokens<'a> {
     declared: bool,
     /// Whether any element or attribute since the last [`Tokens::forget_prefixes`] had a prefix.
     prefixed: bool,
-    open: Vec<&'a str>,
+    open: Vec<Open<'a>>,
     attributes: Vec<Attribute<'a>>,
     elements: usize,
     limits: Limits,
@@ -187,7 +197,7 @@ impl<'a> Tokens<'a> {
         match (self.place, self.open.last()) {
             (Place::Prolog, _) => Err(Malformed::Empty),
             (Place::Inside, name) => Err(Malformed::Unclosed(
-                name.copied().unwrap_or_default().to_owned(),
+                name.map_or("", |open| open.name).to_owned(),
             )),
             (Place::After, _) => Ok(Token::Eof),
         }
@@ -229,7 +239,10 @@ impl<'a> Tokens<'a> {
             }
         }
         self.place = Place::Inside;
-        self.open.push(name);
+        self.open.push(Open {
+            name,
+            content: self.at,
+        });
         Ok(Token::Start { name: local, at })
     }
 
@@ -265,6 +278,10 @@ impl<'a> Tokens<'a> {
         }
         let raw = &self.text[start..self.at];
         self.at += 1;
+        if raw.len() > self.limits.texts.shortest_value() {
+            let (what, limit) = self.limits.texts.of_attribute(local);
+            within(what, raw.len(), limit)?;
+        }
         if self.attributes.len() >= self.limits.attributes {
             return Err(Malformed::Count {
                 what: "attributes",
@@ -284,7 +301,7 @@ impl<'a> Tokens<'a> {
     }
 
     fn end_tag(&mut self) -> Result<Token<'a>, Malformed> {
-        let Some(name) = self.open.last() else {
+        let Some(&Open { name, content }) = self.open.last() else {
             return Err(if self.place == Place::After {
                 Malformed::Trailing
             } else {
@@ -302,6 +319,12 @@ impl<'a> Tokens<'a> {
         }
         if bytes.get(end) != Some(&b'>') {
             return Err(self.syntax("an end tag that closes another element"));
+        }
+        if self.at - content > self.limits.texts.label {
+            let local = name.rsplit(':').next().unwrap_or(name);
+            if Texts::is_label(local) {
+                within("a name", self.at - content, self.limits.texts.label)?;
+            }
         }
         self.at = end + 1;
         Ok(self.pop())
@@ -456,11 +479,15 @@ impl<'a> Tokens<'a> {
     fn name(&mut self) -> Result<(&'a str, &'a str), Malformed> {
         let start = self.at;
         let first = self.plain_name()?;
+        let longest = self.limits.texts.name;
+        within("a name of an element or attribute", first.len(), longest)?;
         if self.text.as_bytes().get(self.at) != Some(&b':') {
             return Ok((first, first));
         }
         self.at += 1;
         let local = self.plain_name()?;
+        let length = self.at - start;
+        within("a name of an element or attribute", length, longest)?;
         self.prefixed |= !matches!(first, "xmlns" | "xml");
         Ok((&self.text[start..self.at], local))
     }
