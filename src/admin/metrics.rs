@@ -217,6 +217,12 @@ fn store_lines(text: &mut Text, store: Stats, healthy: bool, room: bool) {
         "Batches that failed.",
         store.failed,
     );
+    text.one(
+        "wvgate_store_damaged_total",
+        "counter",
+        "Records found damaged or unreadable and set aside, and torn ends of files.",
+        store.damaged,
+    );
 }
 
 struct Text(String);

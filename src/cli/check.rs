@@ -4,6 +4,7 @@ mod findings;
 mod peer;
 mod reach;
 mod session;
+mod start;
 mod visit;
 
 use std::time::Duration;
@@ -33,7 +34,8 @@ use crate::xmpp::stream::{self, Item, StreamReader};
 #[command(after_help = "\
 One line per item: ok, warn or FAIL, and what to do. While the node runs it is asked to log
 in to its peers; else peers are tried as far as TLS, and the XMPP server with the secret of
-each component.
+each component; and it is looked whether the node could start: its folder, room on the disk,
+the store, the addresses it listens on.
 
 Examples:
   wvgate check --config config/relay.toml
@@ -85,8 +87,12 @@ pub(super) async fn check(global: &Global, args: &Check) -> Result<(), Failure> 
         verdicts.warn(warning)?;
     }
     files(&loaded, &mut verdicts)?;
+    let node = Client::connect(&loaded.config.admin_socket()).await;
+    if node.is_err() {
+        start::check(&loaded.config, &plan, &mut verdicts)?;
+    }
     if !args.offline {
-        match Client::connect(&loaded.config.admin_socket()).await {
+        match node {
             Ok(node) => beside_node(node, &plan, &mut verdicts).await?,
             Err(_) => without_node(&plan, &mut verdicts).await?,
         }

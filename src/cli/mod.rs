@@ -13,9 +13,11 @@ mod init;
 mod look;
 mod node;
 mod output;
+mod remedy;
 mod run;
 mod send;
 mod services;
+mod store;
 mod trace;
 mod translate;
 mod user;
@@ -93,6 +95,8 @@ enum Command {
     Reload,
     /// Stop the running node after what is under way
     Stop,
+    /// Check, repair or back up the store
+    Store(store::StoreArgs),
     /// Manage the users of the home domain
     User(user::UserArgs),
     /// Be a user of the home domain, in this terminal
@@ -197,6 +201,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Peer(args) => node::peer(&global, args).await,
         Command::Reload => node::reload(&global).await,
         Command::Stop => node::stop(&global).await,
+        Command::Store(args) => store::store(&global, &args),
         Command::User(args) => user::user(&global, args).await,
         Command::Chat(args) => chat::chat(&global, args).await,
         Command::Send(args) => send::send(&global, args).await,

@@ -11,8 +11,8 @@ use tracing_subscriber::filter::{EnvFilter, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use super::output;
 use super::{Failure, Global};
+use super::{output, remedy};
 use crate::admin::{self, Admin, AdminError, Control};
 use crate::config::{Config, ConfigError, Loaded, Located, LogFormat, LogSection, Registration};
 use crate::node::{Node, Plan, StartError};
@@ -298,14 +298,8 @@ fn tell_what_is_bound(
 
 fn start_failure(error: &StartError, at: &Located) -> Failure {
     let (key, fix) = match error {
-        StartError::Listen(..) => (
-            "ssp.listen",
-            "stop the program that uses it, or choose another address",
-        ),
-        StartError::Store(..) => (
-            "node.data",
-            "stop the other node, or give this one a directory of its own",
-        ),
+        StartError::Listen(_, why) => ("ssp.listen", remedy::of_listening(why)),
+        StartError::Store(_, why) => ("node.data", remedy::of_store(why)),
         StartError::Password(_) => ("home.user", "give the user another password"),
     };
     Failure::Failed(at.problem(key, error.to_string(), fix).to_string())
@@ -315,10 +309,7 @@ fn admin_failure(error: &AdminError, at: &Located) -> Failure {
     let (key, fix) = match error {
         AdminError::Taken(_) => ("admin.socket", "give each node a socket of its own"),
         AdminError::Socket(..) => ("admin.socket", "name a path that can be written"),
-        AdminError::Listen(..) => (
-            "admin.listen",
-            "stop the program that uses it, or choose another address",
-        ),
+        AdminError::Listen(_, why) => ("admin.listen", remedy::of_listening(why)),
     };
     Failure::Failed(at.problem(key, error.to_string(), fix).to_string())
 }

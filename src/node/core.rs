@@ -95,7 +95,7 @@ impl Core {
     /// Takes back a record written before a restart.
     ///
     /// # Errors
-    /// The record cannot be read; the node must not start on it.
+    /// The record cannot be read. The node goes on without it.
     pub fn restore(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
         if key.starts_with(Sap::PREFIX) {
             self.sap.restore(key, value)

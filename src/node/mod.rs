@@ -22,6 +22,7 @@ pub mod metrics;
 mod owner;
 mod receiver;
 mod releaser;
+mod restore;
 mod run;
 mod trace;
 
@@ -29,5 +30,6 @@ pub use self::core::Core;
 pub use build::{BuildError, Plan};
 pub use inbox::{ClientSession, Gone, NodeHandle};
 pub use metrics::Metrics;
+pub use restore::reader;
 pub use run::{Node, StartError};
 pub use trace::TraceLog;

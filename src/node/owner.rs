@@ -11,9 +11,10 @@ use super::core::{Core, Turn};
 use super::fair::take_turns;
 use super::inbox::Input;
 use super::releaser::{BUSY, Back, Batch, Release, Taken};
+use super::restore::restore;
 use crate::home::{Command, Event};
 use crate::sap::{Time, Trace, Verdict};
-use crate::store::{Store, StoreError, Write, load_all};
+use crate::store::{Store, StoreError, Write};
 use crate::xmpp::link::{LinkEvent, Stanza};
 
 /// Inputs taken in one batch; bounds the time until the first of them is answered.
@@ -253,10 +254,7 @@ impl Owner {
     async fn recover(&mut self, now: Time, turn: &mut Turn) -> Result<(), StoreError> {
         self.closed.close(now);
         let mut core = (self.fresh)();
-        load_all(self.store.as_ref(), "", |key, value| {
-            core.restore(&key, &value).map_err(StoreError::Corrupt)
-        })
-        .await?;
+        restore(self.store.as_ref(), &mut core).await?;
         core.sap.continue_numbers(&self.core.sap);
         std::mem::swap(&mut core.traces, &mut self.core.traces);
         let links = std::mem::take(&mut self.core.components);

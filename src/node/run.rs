@@ -19,12 +19,13 @@ use super::links::Links;
 use super::owner::{Closed, Owner};
 use super::receiver::NodeReceiver;
 use super::releaser::{Component, Release, Releaser};
+use super::restore::restore;
 use crate::gateway::Gateway;
 use crate::home::Home;
 use crate::http::link::{self, PostOutcome};
 use crate::http::server;
 use crate::sap::{PeerView, Posted, Sap, Settings};
-use crate::store::{self, Store, StoreError, load_all};
+use crate::store::{self, Store, StoreError};
 use crate::xmpp::link as xmpp_link;
 
 /// Inputs that may wait for the owner.
@@ -87,12 +88,11 @@ impl Node {
         let clock = Clock::start();
         let mut fresh = maker(&plan);
         let mut core = fresh();
-        let restored = load_all(store.as_ref(), "", |key, value| {
-            core.restore(&key, &value).map_err(StoreError::Corrupt)
-        });
-        let records = restored
-            .await
-            .map_err(|error| StartError::Store(plan.data.display().to_string(), error))?;
+        let failed = |error| StartError::Store(plan.data.display().to_string(), error);
+        let restored = restore(store.as_ref(), &mut core).await.map_err(failed)?;
+        let claimed = restored.claim(store.as_ref(), &plan.settings.domain);
+        claimed.await.map_err(failed)?;
+        let records = restored.records;
         tracing::info!(records, data = %plan.data.display(), "state restored");
         create_users(&plan, &mut core, &store, &clock).await?;
 
@@ -268,7 +268,7 @@ impl Node {
 }
 
 /// Makes cores without records.
-fn maker(plan: &Plan) -> impl FnMut() -> Core + Send + 'static {
+pub(super) fn maker(plan: &Plan) -> impl FnMut() -> Core + Send + use<> {
     let (settings, home, gateway) = (
         plan.settings.clone(),
         plan.home.clone(),

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::watch::Watchers;
-use super::{Stats, StoreError, Write};
+use super::{Stats, StoreError, Write, aside};
 
 #[derive(Debug)]
 pub(super) struct Engine {
@@ -37,13 +37,24 @@ impl Engine {
         commits: u64,
         writes: impl Iterator<Item = &'a Write> + Clone,
     ) {
-        let records = writes.clone().fold(0, |records, _| records + 1);
+        let (mut records, mut aside) = (0, 0);
+        for write in writes.clone() {
+            records += 1;
+            let is_put = matches!(write, Write::Put { .. });
+            aside += u64::from(is_put && write.key().starts_with(aside::PREFIX));
+        }
         self.watchers.tell(writes);
         let mut state = self.lock();
         state.stats.commits += commits;
         state.stats.transactions += 1;
         state.stats.records += records;
+        state.stats.damaged += aside;
         state.verdict = Ok(());
+    }
+
+    /// So many records, or what was left of them, were found damaged.
+    pub(super) fn damaged(&self, records: u64) {
+        self.lock().stats.damaged += records;
     }
 
     /// So many batches have failed.

@@ -13,13 +13,20 @@
 //!
 //! All pass the same conformance suite. [`queue`] builds a durable FIFO upon any of them.
 
+pub mod aside;
 mod backlog;
+pub mod backup;
+mod boot;
+pub mod check;
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod damage;
 mod engine;
 pub mod journal;
 pub mod memory;
 pub mod queue;
+pub mod repair;
 mod room;
 pub mod sqlite;
 pub mod watch;
@@ -36,6 +43,7 @@ use tokio::sync::oneshot;
 pub use journal::JournalStore;
 pub use memory::MemoryStore;
 pub use queue::{Queue, QueueKey};
+pub use room::beside as room_beside;
 pub use sqlite::SqliteStore;
 pub use watch::{Watch, WatchError};
 
@@ -120,9 +128,15 @@ pub enum StoreError {
     /// written.
     #[error("the store cannot use its files: {0}")]
     Io(String),
-    /// The data is damaged, foreign, or of a newer version of this program.
+    /// The data is damaged. Nothing was changed; `wvgate store repair` goes on with what is left.
     #[error("the data in the store cannot be used: {0}")]
     Corrupt(String),
+    /// The data is of somebody else: another program, a newer version of this one, another domain.
+    #[error("the store is not one for this node: {0}")]
+    Foreign(String),
+    /// Another process uses the store.
+    #[error("the store is in use: {0}")]
+    Locked(String),
     /// Another writer was faster; only engines with several writing nodes answer this.
     #[error("the record {key} was changed by another writer")]
     Conflict {
@@ -145,6 +159,8 @@ pub struct Stats {
     pub records: u64,
     /// Batches and compare-and-sets that failed.
     pub failed: u64,
+    /// Records found damaged or unreadable, and ends of files found torn.
+    pub damaged: u64,
 }
 
 /// The answer to a read or to [`Store::compare_and_set`].
@@ -249,16 +265,47 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     fn stats(&self) -> Stats;
 }
 
+/// The database in the data directory of a node.
+const DATABASE: &str = "wvgate.db";
+/// What takes the place of `db` in the names of the journal's files.
+const JOURNAL: &str = "journal";
+/// And in that of a repaired database that is not in its place yet.
+const REPAIRED: &str = "repaired";
+
 /// Opens the store of a node in its data directory, or makes one: `wvgate.db` with a journal before
 /// it. Blocks; meant for start-up.
 ///
 /// # Errors
 /// See [`SqliteStore::open`] and [`JournalStore::open`].
 pub fn open(data: &Path) -> Result<JournalStore, StoreError> {
-    let path = data.join("wvgate.db");
+    let path = data.join(DATABASE);
+    if let Some(problem) = missing(&path) {
+        return Err(StoreError::Corrupt(problem));
+    }
     let database = SqliteStore::open(&path, sqlite::Options::default())?;
-    let journal = path.with_extension("journal");
+    let journal = path.with_extension(JOURNAL);
     JournalStore::open(&journal, Arc::new(database), journal::Options::default())
+}
+
+/// What is wrong if a database is not there though it should be.
+fn missing(database: &Path) -> Option<String> {
+    if database.exists() {
+        return None;
+    }
+    let repaired = database.with_extension(REPAIRED);
+    let path = database.display();
+    if repaired.exists() {
+        let done = repaired.display();
+        return Some(format!(
+            "{path} is missing and {done} is there: a repair was not brought to its end; run it again"
+        ));
+    }
+    let files = journal::files(&database.with_extension(JOURNAL));
+    let left = files.iter().find(|file| file.exists())?;
+    Some(format!(
+        "{path} is missing, though its journal {} is there",
+        left.display()
+    ))
 }
 
 /// Walks all records under a prefix in order, page by page; used at start-up to restore state.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Bytes left beside a file for processes like this one. `None`: that cannot be known here.
-pub(super) fn beside(path: &Path) -> Option<u64> {
+pub fn beside(path: &Path) -> Option<u64> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

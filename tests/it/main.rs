@@ -8,6 +8,7 @@ mod cli_commands;
 mod cli_node;
 mod cli_partner;
 mod cli_run;
+mod cli_store;
 mod cli_visit;
 mod codec_captures;
 mod codec_fixtures;

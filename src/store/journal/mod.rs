@@ -16,14 +16,17 @@
 //!
 //! There are two files, written in turn: while the engine takes over what one holds, commits go to
 //! the other. A file is written anew only when the engine has all it held. Each commit to the engine
-//! says how far it goes, in the record [`APPLIED`]; at the next start after a crash, what the files
-//! hold beyond that is committed.
+//! says which journal is in use and how far the engine has everything; at the next start after a
+//! crash, what the files hold beyond that is committed, or, if something is missing, nothing is
+//! touched and the store is not opened: see [`recovery`].
 //!
 //! When the disk is nearly full, the journal cannot be written, or the engine takes nothing, commits
 //! go to the engine itself, together with the overlay: nothing is acknowledged that is not kept, and
 //! deletions can still make room. The journal is begun anew when there is room again.
 
 mod overlay;
+pub(in crate::store) mod reading;
+pub(in crate::store) mod recovery;
 mod segment;
 #[cfg(test)]
 mod tests;
@@ -39,6 +42,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use self::recovery::{Mark, take_over};
 use self::segment::Segment;
 use self::wait::wait;
 use self::writer::{Batch, Job, Reply, Writer};
@@ -99,11 +103,12 @@ impl JournalStore {
     ///
     /// - [`StoreError::Io`], [`StoreError::Full`]: a file cannot be read or made, or `behind` does
     ///   not take over what was in it.
-    /// - [`StoreError::Corrupt`]: the files are not of one journal.
+    /// - [`StoreError::Corrupt`]: something that was acknowledged is missing in the files. Nothing was
+    ///   changed.
     pub fn open(path: &Path, behind: Arc<dyn Store>, options: Options) -> Result<Self, StoreError> {
-        let paths = [numbered(path, 1), numbered(path, 2)];
-        let last = take_over(&paths, behind.as_ref())?;
-        let segments = match segments(&paths, options.reserve_bytes) {
+        let paths = files(path);
+        let mut last = take_over(&paths, behind.as_ref())?;
+        let segments = match begin(&paths, options.reserve_bytes, behind.as_ref(), &mut last) {
             Ok(segments) => Some(segments),
             Err(StoreError::Full(why)) => {
                 tracing::warn!("commits go past the journal: {why}");
@@ -259,7 +264,10 @@ impl Store for JournalStore {
     }
 
     fn stats(&self) -> Stats {
-        self.engine.stats()
+        Stats {
+            damaged: self.behind.stats().damaged,
+            ..self.engine.stats()
+        }
     }
 }
 
@@ -274,61 +282,42 @@ impl Drop for JournalStore {
     }
 }
 
-/// The record behind the journal that says up to which frame it has everything; not seen by readers.
-const APPLIED: &str = "journal/applied";
-
-fn applied(sequence: u64) -> Write {
-    Write::put(APPLIED, sequence.to_string())
+/// The files of the journal at `path`.
+pub(in crate::store) fn files(path: &Path) -> [PathBuf; 2] {
+    [numbered(path, 1), numbered(path, 2)]
 }
 
-/// Commits to the engine what a crash has left; says the last sequence.
-fn take_over(paths: &[PathBuf; 2], behind: &dyn Store) -> Result<u64, StoreError> {
-    let applied = match wait(behind.get(APPLIED))? {
-        None => 0,
-        Some(text) => std::str::from_utf8(&text)
-            .ok()
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(|| StoreError::Corrupt(format!("{APPLIED} is no number")))?,
-    };
-    let mut frames = Vec::new();
-    for path in paths {
-        let read = segment::read(path)
-            .map_err(|error| problem("cannot read the journal", path, &error))?;
-        frames.extend(read.into_iter().filter(|frame| frame.sequence > applied));
-    }
-    frames.sort_by_key(|frame| frame.sequence);
-    let mut last = applied;
-    let mut writes = Vec::new();
-    for frame in frames {
-        if frame.sequence != last + 1 {
-            return Err(StoreError::Corrupt(format!(
-                "{} and {} do not go on where the database ends (a restored one, perhaps); move \
-                 both away to go on without what they hold",
-                paths[0].display(),
-                paths[1].display()
-            )));
-        }
-        last = frame.sequence;
-        writes.extend(frame.writes);
-    }
-    if last > applied {
-        tracing::info!(records = writes.len(), "taken over from the journal");
-        writes.push(self::applied(last));
-        wait(behind.commit(writes))?;
-    }
-    Ok(last)
-}
-
-/// Makes both files, empty.
+/// Makes both files anew, with an empty frame in the first one, and says so in the engine: from then
+/// on they must be there at the next start. `sequence` is that of the last frame.
 ///
 /// # Errors
-/// [`StoreError::Full`]: there is too little room. [`StoreError::Io`]: they cannot be made.
-fn segments(paths: &[PathBuf; 2], reserve: u64) -> Result<[Segment; 2], StoreError> {
+/// [`StoreError::Full`]: there is too little room. [`StoreError::Io`]: they cannot be made. Others:
+/// the engine takes nothing.
+fn begin(
+    paths: &[PathBuf; 2],
+    reserve: u64,
+    behind: &dyn Store,
+    sequence: &mut u64,
+) -> Result<[Segment; 2], StoreError> {
     check_room(&paths[0], reserve)?;
-    let create = |path: &PathBuf| {
-        Segment::create(path).map_err(|error| problem("cannot make the journal", path, &error))
+    let journal = getrandom::u64()
+        .map_err(|error| StoreError::Io(format!("the system has no random numbers: {error}")))?;
+    let make = |path: &PathBuf| {
+        Segment::create(path, journal)
+            .map_err(|error| problem("cannot make the journal", path, &error))
     };
-    Ok([create(&paths[0])?, create(&paths[1])?])
+    let mut segments = [make(&paths[0])?, make(&paths[1])?];
+    let applied = *sequence;
+    *sequence += 1;
+    segments[0]
+        .append(&segment::of([], journal, *sequence, applied), true)
+        .map_err(|error| problem("cannot write the journal", &paths[0], &error))?;
+    let mark = Mark {
+        applied,
+        journal: Some(journal),
+    };
+    wait(behind.commit(mark.writes().to_vec()))?;
+    Ok(segments)
 }
 
 /// Fails if there is too little room beside a file. Where that cannot be known it is not in the way.

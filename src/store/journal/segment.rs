@@ -1,46 +1,58 @@
-//! One file of the journal: frames, one for each group of commits.
+//! One file of the journal: a header, and frames, one for each group of commits.
 //!
 //! ```text
-//! frame   = length u32 · checksum u32 · sequence u64 · payload        (numbers little-endian)
+//! header  = "WVGJ" · version u32 · journal u64 · room u64 · boot 36 bytes · checksum u32
+//! frame   = length u32 · checksum u32 · sequence u64 · synced u64 · payload    (little-endian)
 //! payload = { 1 · key length u32 · key · value length u32 · value      put
 //!           | 2 · key length u32 · key }*                              delete
 //! ```
 //!
-//! The checksum (CRC-32) covers sequence and payload. A segment is written from its beginning again
-//! and again, without being cut: writing to blocks that exist already is what makes the disk quick.
-//! What remains behind the newest frame is older, so its sequence does not follow, and reading
-//! stops there, as it does at a frame that was torn.
+//! Frames begin at [`FRAMES`]. The checksum (CRC-32) covers all behind it and begins with the number
+//! of the journal, so that frames of another one, or what a value looks like, do not pass. `synced` is
+//! the last sequence that was on disk when the frame was made. A segment is written from its beginning
+//! again and again, without being cut: writing to blocks that exist already is what makes the disk
+//! quick. Behind the newest frame stand zeros, as many as a frame has before its payload, and then
+//! what remains of older ones; so an end can be told from a frame that was torn or damaged.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::store::Write;
+use crate::store::{Write, boot};
 
 /// Bytes before the payload of a frame.
-pub(super) const HEAD: usize = 16;
+pub(super) const HEAD: usize = 24;
+
+/// Bytes of a frame without changes, with the zeros behind it.
+pub(super) const EMPTY: usize = 2 * HEAD;
+
+/// Where the first frame is.
+pub(super) const FRAMES: u64 = 4096;
 
 /// A file grows by so much at once.
 const GROWTH: u64 = 1 << 20;
 
-const PUT: u8 = 1;
-const DELETE: u8 = 2;
+pub(super) const MAGIC: &[u8; 4] = b"WVGJ";
+const VERSION: u32 = 1;
+const HEADER: usize = 24 + boot::LENGTH + 4;
+
+pub(super) const PUT: u8 = 1;
+pub(super) const DELETE: u8 = 2;
 
 /// A file of the journal, open for writing.
 #[derive(Debug)]
 pub(super) struct Segment {
     path: PathBuf,
     file: File,
+    header: Header,
     /// Where the next frame goes.
     end: u64,
-    /// Up to here the file consists of blocks that exist.
-    room: u64,
 }
 
 impl Segment {
     /// Makes an empty file.
-    pub(super) fn create(path: &Path) -> io::Result<Self> {
+    pub(super) fn create(path: &Path, journal: u64) -> io::Result<Self> {
         let file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -50,10 +62,14 @@ impl Segment {
         let mut segment = Self {
             path: path.to_owned(),
             file,
-            end: 0,
-            room: 0,
+            header: Header {
+                journal,
+                room: 0,
+                boot: boot::id(),
+            },
+            end: FRAMES,
         };
-        segment.grow(1)?;
+        segment.grow(FRAMES + 1)?;
         if let Some(directory) = path.parent().filter(|path| !path.as_os_str().is_empty()) {
             File::open(directory)?.sync_all()?;
         }
@@ -68,14 +84,15 @@ impl Segment {
         if sync {
             self.file.sync_data()?;
         }
-        self.end = after;
+        // The next one takes the place of the zeros.
+        self.end = after - HEAD as u64;
         Ok(())
     }
 
     /// Whether a frame of so many bytes goes where blocks exist already, so that adding it, without
     /// waiting for the disk, is a copy into the system's memory.
     pub(super) fn fits(&self, frame: usize) -> bool {
-        self.end + frame as u64 <= self.room
+        self.end + frame as u64 <= self.header.room
     }
 
     /// Waits until all frames are on disk.
@@ -85,12 +102,17 @@ impl Segment {
 
     /// Whatever is in the file is in the store behind: starts from the beginning.
     pub(super) fn rewind(&mut self) {
-        self.end = 0;
+        self.end = FRAMES;
     }
 
     /// Bytes of frames.
     pub(super) fn len(&self) -> u64 {
-        self.end
+        self.end - FRAMES
+    }
+
+    /// Which journal it is of.
+    pub(super) fn journal(&self) -> u64 {
+        self.header.journal
     }
 
     /// Removes the file.
@@ -98,23 +120,74 @@ impl Segment {
         fs::remove_file(&self.path)
     }
 
-    /// Makes blocks for at least so many bytes exist.
+    /// Makes blocks for at least so many bytes exist, and then says so in the header: a file that is
+    /// shorter than its header says was cut.
     fn grow(&mut self, bytes: u64) -> io::Result<()> {
-        if bytes <= self.room {
+        let mut there = self.header.room;
+        if bytes <= there {
             return Ok(());
         }
         let zeros = vec![0; 64 << 10];
         let room = bytes.div_ceil(GROWTH) * GROWTH;
-        while self.room < room {
-            self.file.write_all_at(&zeros, self.room)?;
-            self.room += zeros.len() as u64;
+        while there < room {
+            self.file.write_all_at(&zeros, there)?;
+            there += zeros.len() as u64;
         }
-        self.file.sync_all()
+        self.file.sync_all()?;
+        let header = Header {
+            room,
+            ..self.header.clone()
+        };
+        self.file.write_all_at(&header.bytes(), 0)?;
+        self.file.sync_data()?;
+        self.header = header;
+        Ok(())
     }
 }
 
-/// A frame of these changes; [`HEAD`] bytes if there are none.
-pub(super) fn of<'a, I>(writes: I, sequence: u64) -> Vec<u8>
+/// What a file says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) journal: u64,
+    /// Bytes of the file, at least.
+    pub(super) room: u64,
+    /// The start of the system in which it was written.
+    pub(super) boot: Option<String>,
+}
+
+impl Header {
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(HEADER);
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        bytes.extend_from_slice(&self.journal.to_le_bytes());
+        bytes.extend_from_slice(&self.room.to_le_bytes());
+        bytes.extend_from_slice(self.boot.as_deref().unwrap_or_default().as_bytes());
+        bytes.resize(HEADER - 4, 0);
+        let checksum = crc32fast::hash(&bytes);
+        bytes.extend_from_slice(&checksum.to_le_bytes());
+        bytes
+    }
+
+    /// Of a file's first bytes; `None` if they are no header, or a damaged one.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let bytes = bytes.get(..HEADER)?;
+        let (said, checksum) = bytes.split_at(HEADER - 4);
+        if crc32fast::hash(said).to_le_bytes() != checksum || !said.starts_with(MAGIC) {
+            return None;
+        }
+        let boot = std::str::from_utf8(&said[24..]).ok()?;
+        let boot = boot.trim_end_matches('\0');
+        Some(Self {
+            journal: number(said, 8)?,
+            room: number(said, 16)?,
+            boot: (!boot.is_empty()).then(|| boot.to_owned()),
+        })
+    }
+}
+
+/// A frame of these changes and the zeros behind it; [`EMPTY`] bytes if there are none.
+pub(super) fn of<'a, I>(writes: I, journal: u64, sequence: u64, synced: u64) -> Vec<u8>
 where
     I: IntoIterator<Item = &'a Write>,
     I::IntoIter: Clone,
@@ -122,12 +195,18 @@ where
     let writes = writes.into_iter();
     // A kind and two lengths with each.
     let bytes: usize = writes.clone().map(|write| write.size() + 9).sum();
-    let mut frame = Vec::with_capacity(HEAD + bytes);
+    let mut frame = Vec::with_capacity(EMPTY + bytes);
     frame.resize(HEAD, 0);
     for write in writes {
         add(&mut frame, write);
     }
-    finish(&mut frame, sequence);
+    let length = u32::try_from(frame.len() - HEAD).unwrap_or(u32::MAX);
+    frame[0..4].copy_from_slice(&length.to_le_bytes());
+    frame[8..16].copy_from_slice(&sequence.to_le_bytes());
+    frame[16..HEAD].copy_from_slice(&synced.to_le_bytes());
+    let checksum = checksum(seed(journal), &frame[8..]);
+    frame[4..8].copy_from_slice(&checksum.to_le_bytes());
+    frame.resize(frame.len() + HEAD, 0);
     frame
 }
 
@@ -151,80 +230,29 @@ fn add(frame: &mut Vec<u8>, write: &Write) {
     }
 }
 
-fn finish(frame: &mut [u8], sequence: u64) {
-    let length = u32::try_from(frame.len() - HEAD).unwrap_or(u32::MAX);
-    frame[0..4].copy_from_slice(&length.to_le_bytes());
-    frame[8..HEAD].copy_from_slice(&sequence.to_le_bytes());
-    let checksum = crc32fast::hash(&frame[8..]);
-    frame[4..8].copy_from_slice(&checksum.to_le_bytes());
+/// What the checksums of a journal's frames begin with.
+pub(super) fn seed(journal: u64) -> u32 {
+    crc32fast::hash(&journal.to_le_bytes())
 }
 
-/// A frame as it was read.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Frame {
-    pub(super) sequence: u64,
-    pub(super) writes: Vec<Write>,
+pub(super) fn checksum(seed: u32, bytes: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new_with_initial(seed);
+    hasher.update(bytes);
+    hasher.finalize()
 }
 
-/// Reads a file, up to the first frame that does not follow the one before; nothing if there is no
-/// such file.
-pub(super) fn read(path: &Path) -> io::Result<Vec<Frame>> {
-    let mut bytes = Vec::new();
-    match File::open(path) {
-        Ok(mut file) => file.read_to_end(&mut bytes)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    let mut frames: Vec<Frame> = Vec::new();
-    let mut rest = bytes.as_slice();
-    while let Some((sequence, payload, after)) = frame(rest) {
-        let follows = frames
-            .last()
-            .is_none_or(|last| sequence == last.sequence + 1);
-        let (true, Some(writes)) = (follows, changes(payload)) else {
-            break;
-        };
-        frames.push(Frame { sequence, writes });
-        rest = after;
+/// The eight bytes from `at` on.
+pub(super) fn number(bytes: &[u8], at: usize) -> Option<u64> {
+    let bytes = bytes.get(at..at + 8)?;
+    Some(u64::from_le_bytes(bytes.try_into().ok()?))
+}
+
+/// Rewrites a file's header as if another start of the system had written it.
+#[cfg(test)]
+pub(super) fn in_another_boot(file: &mut [u8]) {
+    if let Some(header) = Header::read(file) {
+        let boot = Some("0".repeat(boot::LENGTH));
+        let header = Header { boot, ..header }.bytes();
+        file[..header.len()].copy_from_slice(&header);
     }
-    Ok(frames)
-}
-
-/// Sequence, payload, and what follows; `None` if there is no whole frame.
-fn frame(bytes: &[u8]) -> Option<(u64, &[u8], &[u8])> {
-    let head = bytes.get(..HEAD)?;
-    let length = u32::from_le_bytes(head[0..4].try_into().ok()?) as usize;
-    let checksum = u32::from_le_bytes(head[4..8].try_into().ok()?);
-    let sequence = u64::from_le_bytes(head[8..HEAD].try_into().ok()?);
-    let end = HEAD.checked_add(length)?;
-    let payload = bytes.get(HEAD..end)?;
-    // Sequences begin at 1: zeros are no frame.
-    let whole = sequence > 0 && crc32fast::hash(&bytes[8..end]) == checksum;
-    whole.then_some((sequence, payload, &bytes[end..]))
-}
-
-fn changes(mut payload: &[u8]) -> Option<Vec<Write>> {
-    let mut writes = Vec::new();
-    while let Some((kind, rest)) = payload.split_first() {
-        let (key, rest) = text(rest)?;
-        let key = String::from_utf8(key.to_vec()).ok()?;
-        payload = match *kind {
-            PUT => {
-                let (value, rest) = text(rest)?;
-                writes.push(Write::put(key, value));
-                rest
-            }
-            DELETE => {
-                writes.push(Write::delete(key));
-                rest
-            }
-            _ => return None,
-        };
-    }
-    Some(writes)
-}
-
-fn text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (length, rest) = bytes.split_first_chunk::<4>()?;
-    rest.split_at_checked(u32::from_le_bytes(*length) as usize)
 }

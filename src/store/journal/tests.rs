@@ -107,7 +107,7 @@ async fn without_room_commits_go_to_the_engine_at_once() {
 async fn records(store: &dyn Store) -> Vec<(String, String)> {
     let mut records = Vec::new();
     load_all(store, "", |key, value| {
-        records.push((key, String::from_utf8(value).unwrap()));
+        records.push((key, String::from_utf8_lossy(&value).into_owned()));
         Ok(())
     })
     .await
@@ -135,10 +135,11 @@ async fn a_record_that_comes_and_goes_never_reaches_the_engine() {
         .commit(vec![Write::put("a/stays", "y")])
         .await
         .unwrap();
-    assert_eq!(behind.stats().commits, 0);
+    // At the beginning it was told that there is a journal.
+    assert_eq!(behind.stats().commits, 1);
     assert_eq!(store.stats().commits, 201);
     drop(store);
-    assert_eq!(behind.stats().commits, 1);
+    assert_eq!(behind.stats().commits, 2);
     assert!(folder.files().iter().all(|file| !file.exists()));
     let store = folder.open(&behind, lazy());
     assert_eq!(records(&store).await, pairs(&[("a/stays", "y")]));
@@ -167,8 +168,14 @@ async fn what_was_acknowledged_is_there_after_a_crash() {
     }
 }
 
+/// Where the file's frames begin, and how long one is with these writes.
+fn frame_places(writes: usize) -> (usize, usize) {
+    let begin = usize::try_from(segment::FRAMES).unwrap() + segment::HEAD;
+    (begin, segment::HEAD + writes)
+}
+
 #[tokio::test]
-async fn a_torn_frame_is_as_if_it_had_never_been() {
+async fn a_torn_frame_is_as_if_it_had_never_been_and_is_told() {
     let (folder, behind) = (Folder::new(), Arc::new(MemoryStore::new()));
     let store = folder.open(&behind, lazy());
     for value in ["1", "2", "3"] {
@@ -176,9 +183,7 @@ async fn a_torn_frame_is_as_if_it_had_never_been() {
         store.commit(writes).await.unwrap();
     }
     let whole = fs::read(&folder.files()[0]).unwrap();
-    let length = segment::read(&folder.files()[0]).unwrap().len();
-    assert_eq!(length, 3);
-    let frame = segment::HEAD + 2 * 11;
+    let (begin, frame) = frame_places(2 * 11);
     for cut in 0..frame {
         let crashed = Folder::new();
         folder.copy_files_to(&crashed);
@@ -186,17 +191,79 @@ async fn a_torn_frame_is_as_if_it_had_never_been() {
             .write(true)
             .open(&crashed.files()[0])
             .unwrap();
-        let at = 2 * frame + cut;
-        assert_ne!(whole[2 * frame], 0, "the third frame begins here");
+        let at = begin + 2 * frame + cut;
+        assert_ne!(whole[begin + 2 * frame], 0, "the third frame begins here");
         file.write_all_at(&vec![0xA5; frame - cut], at as u64)
             .unwrap();
-        let store = crashed.open(&Arc::new(MemoryStore::new()), lazy());
-        assert_eq!(
-            records(&store).await,
-            pairs(&[("a", "2"), ("b", "2")]),
-            "{cut}"
-        );
+        let behind = Arc::new(MemoryStore::new());
+        let store = crashed.open(&behind, lazy());
+        let found: Vec<_> = records(&store).await;
+        let (aside, found): (Vec<_>, Vec<_>) = found
+            .into_iter()
+            .partition(|(key, _)| key.starts_with(crate::store::aside::PREFIX));
+        assert_eq!(found, pairs(&[("a", "2"), ("b", "2")]), "{cut}");
+        assert_eq!((aside.len(), store.stats().damaged), (1, 1));
     }
+}
+
+#[tokio::test]
+async fn a_damaged_frame_before_a_whole_one_is_refused_and_nothing_is_touched() {
+    let (folder, behind) = (Folder::new(), Arc::new(MemoryStore::new()));
+    let store = folder.open(&behind, lazy());
+    for value in ["1", "2", "3"] {
+        store.commit(vec![Write::put("a", value)]).await.unwrap();
+    }
+    let (begin, frame) = frame_places(11);
+    let crashed = Folder::new();
+    folder.copy_files_to(&crashed);
+    let path = &crashed.files()[0];
+    let mut bytes = fs::read(path).unwrap();
+    bytes[begin + frame + 30] ^= 4;
+    fs::write(path, &bytes).unwrap();
+    let refused = JournalStore::open(&crashed.journal(), behind.clone(), lazy());
+    let Err(StoreError::Corrupt(text)) = refused else {
+        panic!("{refused:?}");
+    };
+    for word in [
+        "journal.1",
+        "entries 3 to 3 are missing",
+        "1 whole ones with 1 records",
+        "wvgate store repair",
+        "--without-journal",
+    ] {
+        assert!(text.contains(word), "{text}");
+    }
+    assert_eq!(fs::read(path).unwrap(), bytes);
+}
+
+#[tokio::test]
+async fn a_power_cut_may_take_what_was_left_to_the_system_in_any_order() {
+    let (folder, behind) = (Folder::new(), Arc::new(MemoryStore::new()));
+    let store = folder.open(&behind, lazy());
+    store.commit(vec![Write::put("a", "1")]).await.unwrap();
+    for value in ["2", "3", "4"] {
+        let soon = store.commit_soon(vec![Write::put("a", value)]);
+        soon.await.unwrap();
+    }
+    let (begin, frame) = frame_places(11);
+    let crashed = Folder::new();
+    folder.copy_files_to(&crashed);
+    let path = &crashed.files()[0];
+    let mut bytes = fs::read(path).unwrap();
+    // The second of three is not there.
+    bytes[begin + 2 * frame..begin + 3 * frame].fill(0);
+    fs::write(path, &bytes).unwrap();
+    // As long as the system was not started anew that is damage.
+    assert!(JournalStore::open(&crashed.journal(), behind, lazy()).is_err());
+    // In another start of the system it is what was allowed to be lost.
+    for path in crashed.files() {
+        let mut bytes = fs::read(&path).unwrap();
+        segment::in_another_boot(&mut bytes);
+        fs::write(&path, &bytes).unwrap();
+    }
+    let store = crashed.open(&Arc::new(MemoryStore::new()), lazy());
+    assert_eq!(store.get("a").await.unwrap().as_deref(), Some(&b"2"[..]));
+    assert_eq!(store.stats().damaged, 1);
 }
 
 #[tokio::test]
@@ -232,7 +299,7 @@ async fn files_that_do_not_fit_the_engine_are_refused() {
         panic!("{refused:?}");
     };
     assert!(
-        text.contains("journal.1") && text.contains("move"),
+        text.contains("journal.") && text.contains("restored") && text.contains("repair"),
         "{text}"
     );
 }
@@ -288,7 +355,8 @@ async fn a_journal_that_cannot_be_written_is_passed_by() {
         .into_iter()
         .map(|(key, _)| key)
         .collect();
-    assert_eq!(keys, ["a", "b", APPLIED]);
+    assert_eq!(keys[..2], ["a", "b"]);
+    assert_eq!(keys[2..], recovery::MARKS);
 }
 
 #[tokio::test]

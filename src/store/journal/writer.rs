@@ -10,9 +10,10 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::overlay::{Known, Overlay};
+use super::recovery::{MARKS, Mark};
 use super::segment::{self, Segment};
 use super::wait::{look, wait};
-use super::{APPLIED, Options, applied, check_room, problem, segments};
+use super::{Options, begin, check_room, problem};
 use crate::store::backlog::Jobs;
 use crate::store::engine::Engine;
 use crate::store::{CommitFuture, Store, StoreError, Write};
@@ -119,6 +120,8 @@ pub(super) struct Writer {
     unsynced: bool,
     /// Of the last frame.
     sequence: u64,
+    /// Of the last frame that is on disk.
+    synced: u64,
     overlay: Overlay,
     /// When the overlay got its first change.
     since: Instant,
@@ -143,6 +146,7 @@ impl Writer {
             tried: Instant::now(),
             unsynced: false,
             sequence,
+            synced: sequence,
             overlay: Overlay::default(),
             since: Instant::now(),
             flushing: None,
@@ -157,8 +161,9 @@ impl Writer {
         let Some([segment, _]) = self.segments.as_mut().filter(|_| !crowded) else {
             return Err(writes);
         };
-        let frame = segment::of(&writes, self.sequence + 1);
-        if frame.len() > segment::HEAD {
+        let (next, journal) = (self.sequence + 1, segment.journal());
+        let frame = segment::of(&writes, journal, next, self.synced);
+        if frame.len() > segment::EMPTY {
             // What an error leaves is written over by the thread, who tells it.
             if !segment.fits(frame.len()) || segment.append(&frame, false).is_err() {
                 return Err(writes);
@@ -267,10 +272,10 @@ impl Writer {
             return Err(StoreError::Closed);
         };
         let writes = batches.iter().flat_map(|batch| &batch.writes);
-        let frame = segment::of(writes, self.sequence + 1);
+        let frame = segment::of(writes, segment.journal(), self.sequence + 1, self.synced);
         let sync = batches.iter().any(|batch| batch.sync);
         // An empty commit only waits for those before it.
-        if frame.len() == segment::HEAD && !(sync && self.unsynced) {
+        if frame.len() == segment::EMPTY && !(sync && self.unsynced) {
             return Ok(());
         }
         segment
@@ -278,6 +283,9 @@ impl Writer {
             .map_err(|error| problem("cannot write the journal", &self.paths[0], &error))?;
         self.sequence += 1;
         self.unsynced = !sync;
+        if sync {
+            self.synced = self.sequence;
+        }
         Ok(())
     }
 
@@ -348,15 +356,31 @@ impl Writer {
                 return;
             }
             self.unsynced = false;
+            self.synced = self.sequence;
         }
-        let overlay = std::mem::take(&mut self.overlay);
-        let mut writes = overlay.writes();
-        writes.push(applied(self.sequence));
-        let commit = self.behind.commit(writes);
-        self.flushing = Some(Flushing { overlay, commit });
+        // When the engine says that it has everything up to here, the other file must begin behind.
+        let [_, next] = segments;
+        let journal = next.journal();
+        next.rewind();
+        let first = segment::of([], journal, self.sequence + 1, self.synced);
+        if let Err(error) = next.append(&first, false) {
+            tracing::warn!(%error, "the journal cannot be written");
+            self.bypass();
+            return;
+        }
         segments.swap(0, 1);
         self.paths.swap(0, 1);
-        segments[0].rewind();
+        let overlay = std::mem::take(&mut self.overlay);
+        let mut writes = overlay.writes();
+        let mark = Mark {
+            applied: self.sequence,
+            journal: Some(journal),
+        };
+        writes.extend(mark.writes());
+        self.sequence += 1;
+        self.unsynced = true;
+        let commit = self.behind.commit(writes);
+        self.flushing = Some(Flushing { overlay, commit });
     }
 
     /// Whether the engine has taken over what it was given, or there was nothing.
@@ -401,7 +425,11 @@ impl Writer {
         let mut all = self.overlay.writes();
         all.extend_from_slice(writes);
         // A frame that failed may be on disk all the same; it counts as passed.
-        all.push(applied(self.sequence + 1));
+        let mark = Mark {
+            applied: self.sequence + 1,
+            journal: None,
+        };
+        all.extend(mark.writes());
         wait(self.behind.commit(all))?;
         self.sequence += 1;
         self.overlay = Overlay::default();
@@ -409,11 +437,13 @@ impl Writer {
             return Ok(());
         }
         self.tried = Instant::now();
-        match segments(&self.paths, self.options.reserve_bytes) {
+        let (behind, reserve) = (Arc::clone(&self.behind), self.options.reserve_bytes);
+        match begin(&self.paths, reserve, behind.as_ref(), &mut self.sequence) {
             Ok(segments) => {
                 tracing::info!("commits go through the journal again");
                 self.segments = Some(segments);
                 self.unsynced = false;
+                self.synced = self.sequence;
             }
             Err(StoreError::Full(_)) => {}
             Err(error) => tracing::warn!(%error, "commits go past the journal"),
@@ -457,7 +487,9 @@ impl Writer {
                     }
                 }
             }
-            records.remove(APPLIED);
+            for mark in MARKS {
+                records.remove(mark);
+            }
             page.extend(records);
             page.truncate(limit);
             if page.len() == limit || until.is_none() {
@@ -472,7 +504,11 @@ impl Writer {
         let mut writes = self.overlay.writes();
         // The frame of a commit that failed may be on disk all the same; it counts as passed.
         let failed = u64::from(self.segments.is_none());
-        writes.push(applied(self.sequence + failed));
+        let mark = Mark {
+            applied: self.sequence + failed,
+            journal: None,
+        };
+        writes.extend(mark.writes());
         let kept = wait(self.behind.commit(writes));
         let removed = match (kept, self.segments.take()) {
             (Ok(()), Some(segments)) => segments

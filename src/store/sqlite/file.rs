@@ -5,19 +5,11 @@ use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags};
 
-use super::{Options, sort_error};
-use crate::store::StoreError;
-
-/// Marks the file as ours (`PRAGMA application_id`): "WVGT".
-const APPLICATION_ID: i32 = 0x5756_4754;
-
-/// The schema that this program writes (`PRAGMA user_version`). Version 1: the table `record`.
-const SCHEMA_VERSION: i32 = 1;
-
-const SCHEMA: &str =
-    "CREATE TABLE record(key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;";
+use super::wal::{self, Log};
+use super::{Options, schema, sort_error, verify};
+use crate::store::{StoreError, boot};
 
 /// The file that the owner of a data directory keeps locked.
 const LOCK_FILE: &str = "wvgate.lock";
@@ -33,13 +25,17 @@ const CACHE_KIB: i64 = 32 << 10;
 
 /// The right to use a data directory; given back on drop, or by the system when the process dies.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(in crate::store) struct Lock {
     _file: File,
+    /// The directory was used before, by a node that noted itself in it.
+    pub(in crate::store) used_before: bool,
+    /// That was since the system was started last.
+    pub(in crate::store) same_boot: bool,
 }
 
 impl Lock {
     /// Locks the directory of the database file, making the directory if need be.
-    pub(super) fn take(database: &Path) -> Result<Self, StoreError> {
+    pub(in crate::store) fn take(database: &Path) -> Result<Self, StoreError> {
         let directory = directory_of(database);
         make_directory(&directory)
             .map_err(|error| problem("cannot make the data directory", &directory, &error))?;
@@ -54,25 +50,131 @@ impl Lock {
             .map_err(|error| problem("cannot open the lock file", &path, &error))?;
         match file.try_lock() {
             Ok(()) => {
+                let (before, boot) = note(&mut file);
+                let now = boot::id();
                 // Only a hint for the operator whose second process is refused.
-                let _ = note_owner(&mut file);
-                Ok(Self { _file: file })
+                let _ = note_owner(&mut file, now.as_deref());
+                Ok(Self {
+                    _file: file,
+                    used_before: before.is_some(),
+                    same_boot: now.is_some() && boot == now,
+                })
             }
-            Err(TryLockError::WouldBlock) => Err(StoreError::Io(format!(
-                "{} is locked by another wvgate{}; stop that one, or give this one a data \
-                 directory of its own",
-                path.display(),
-                owner(&mut file)
-            ))),
+            Err(TryLockError::WouldBlock) => Err(locked(&path, &mut file)),
+            Err(TryLockError::Error(error)) => Err(problem("cannot lock", &path, &error)),
+        }
+    }
+
+    /// Locks the directory for a look; `None` if it was never used, and then nothing is made.
+    pub(in crate::store) fn look(database: &Path) -> Result<Option<File>, StoreError> {
+        let path = directory_of(database).join(LOCK_FILE);
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(problem("cannot open the lock file", &path, &error)),
+        };
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Err(locked(&path, &mut file)),
             Err(TryLockError::Error(error)) => Err(problem("cannot lock", &path, &error)),
         }
     }
 }
 
-/// Opens the writer's connection; makes the file and its schema if they are missing.
-pub(super) fn open_for_writing(path: &Path, options: &Options) -> Result<Connection, StoreError> {
-    make_file(path).map_err(|error| problem("cannot open the database", path, &error))?;
-    open_and_prepare(path, options).map_err(|error| error.at(path))
+fn locked(path: &Path, file: &mut File) -> StoreError {
+    let owner = note(file).0;
+    let owner = owner.map_or(String::new(), |process| format!(" (process {process})"));
+    StoreError::Locked(format!(
+        "{} is locked by another wvgate{owner}",
+        path.display()
+    ))
+}
+
+/// A database ready for work.
+pub(super) struct Opened {
+    pub(super) connection: Connection,
+    /// Records that were set aside, and a torn end of the log.
+    pub(super) damaged: u64,
+}
+
+/// Opens the writer's connection; makes the file and its schema if they are missing. Reads
+/// everything once: see [`verify`].
+pub(super) fn open_for_writing(
+    path: &Path,
+    options: &Options,
+    lock: &Lock,
+) -> Result<Opened, StoreError> {
+    if !path.exists() {
+        make_database(path, lock)?;
+    }
+    let torn = check_log(path, lock.same_boot)?;
+    let opened = open_and_prepare(path, options).map_err(|error| error.at(path))?;
+    let damaged = opened.damaged + u64::from(torn);
+    Ok(Opened { damaged, ..opened })
+}
+
+/// The write-ahead log of a database.
+pub(in crate::store) fn log_of(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push("-wal");
+    PathBuf::from(name)
+}
+
+/// Refuses a log that `SQLite` would cut where it is broken. Says whether its end is torn.
+fn check_log(database: &Path, same_boot: bool) -> Result<bool, StoreError> {
+    let path = log_of(database);
+    let log = wal::inspect(&path, same_boot)
+        .map_err(|error| problem("cannot read the log", &path, &error))?;
+    match log {
+        Log::Whole(_) => Ok(false),
+        Log::Torn(whole) => {
+            tracing::warn!(
+                whole,
+                "the last entry of {} is not whole: it was being written when the node or the \
+                 system ended, or it is damaged; what is not in it must be in the journal",
+                path.display()
+            );
+            Ok(true)
+        }
+        Log::Damaged { before, behind } => Err(StoreError::Corrupt(format!(
+            "{} is damaged after {before} entries, about {behind} are behind",
+            path.display()
+        ))),
+    }
+}
+
+/// Makes the database beside its place and moves it there, so that a file in place is never empty.
+fn make_database(path: &Path, lock: &Lock) -> Result<(), StoreError> {
+    let log = log_of(path);
+    if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+        return Err(StoreError::Corrupt(format!(
+            "{} is missing, though its log {} is there",
+            path.display(),
+            log.display()
+        )));
+    }
+    if lock.used_before {
+        tracing::warn!(
+            "{} was used before and has no database; an empty one is begun",
+            directory_of(path).display()
+        );
+    }
+    let new = path.with_extension("new");
+    let made = || -> io::Result<()> {
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => make_file(&new),
+        }
+    };
+    made().map_err(|error| problem("cannot make the database", path, &error))?;
+    let filled = || {
+        let mut connection = connect(&new, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        schema::create(&mut connection)?;
+        connection.close().map_err(|(_, error)| error)
+    };
+    filled().map_err(|error: rusqlite::Error| OpenError::Sqlite(error).at(path))?;
+    let moved = fs::rename(&new, path).and_then(|()| File::open(directory_of(path))?.sync_all());
+    moved.map_err(|error| problem("cannot make the database", path, &error))
 }
 
 /// Opens the reader's connection to a file that the writer's has prepared.
@@ -86,8 +188,9 @@ pub(super) fn open_for_reading(path: &Path) -> Result<Connection, StoreError> {
 }
 
 /// What may go wrong with a file that could be opened.
-enum OpenError {
+pub(in crate::store) enum OpenError {
     Sqlite(rusqlite::Error),
+    Damaged(String),
     Foreign,
     Newer(i32),
     NoLog,
@@ -100,35 +203,49 @@ impl From<rusqlite::Error> for OpenError {
 }
 
 impl OpenError {
-    fn at(self, path: &Path) -> StoreError {
+    pub(in crate::store) fn at(self, path: &Path) -> StoreError {
         let path = path.display();
         match self {
+            // A statement that fits the schema and is not understood: the schema is damaged.
+            Self::Sqlite(error) if is_plain(&error) => {
+                StoreError::Corrupt(format!("{path} is damaged: {error}"))
+            }
             Self::Sqlite(error) => match sort_error(&error) {
                 StoreError::Full(text) => StoreError::Full(format!("{path}: {text}")),
                 StoreError::Corrupt(text) => StoreError::Corrupt(format!("{path}: {text}")),
                 StoreError::Io(text) => StoreError::Io(format!("{path}: {text}")),
                 other => other,
             },
-            Self::Foreign => StoreError::Corrupt(format!(
-                "{path} is an SQLite file of another program; give wvgate a file of its own"
+            Self::Damaged(why) => StoreError::Corrupt(format!("{path} is damaged: {why}")),
+            Self::Foreign => StoreError::Foreign(format!(
+                "{path} is no store of wvgate, or its header is damaged; give wvgate a folder of \
+                 its own, or take what is in the file with: wvgate store repair"
             )),
             Self::NoLog => StoreError::Io(format!(
                 "{path} cannot have a write-ahead log here; put it on a local file system"
             )),
-            Self::Newer(version) => StoreError::Corrupt(format!(
-                "{path} has schema version {version}, this wvgate knows versions up to \
-                 {SCHEMA_VERSION}; it was written by a newer wvgate, run that one"
+            Self::Newer(version) => StoreError::Foreign(format!(
+                "{path} has schema version {version}, this wvgate knows versions up to {}; it was \
+                 written by a newer wvgate, run that one (if there was none it is damaged: wvgate \
+                 store repair)",
+                schema::SCHEMA_VERSION
             )),
         }
     }
 }
 
-fn open_and_prepare(path: &Path, options: &Options) -> Result<Connection, OpenError> {
+/// An error of `SQLite` that is about a statement, not about the disk.
+fn is_plain(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|cause| cause.extended_code);
+    code == Some(rusqlite::ffi::SQLITE_ERROR)
+}
+
+fn open_and_prepare(path: &Path, options: &Options) -> Result<Opened, OpenError> {
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     // First of all, so that a file which is not ours stays as it is.
-    let version = schema_version(&connection)?;
-    if version > SCHEMA_VERSION {
-        return Err(OpenError::Newer(version));
+    let version = schema::version(&connection)?;
+    if version == 0 {
+        return Err(OpenError::Damaged("it is empty".to_owned()));
     }
 
     let mode: String =
@@ -142,35 +259,24 @@ fn open_and_prepare(path: &Path, options: &Options) -> Result<Connection, OpenEr
     pragma_echoed(&connection, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     pragma_echoed(&connection, "journal_size_limit", LOG_BYTES)?;
 
-    if version == 0 {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute_batch(SCHEMA)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-        transaction.commit()?;
+    if version < schema::SCHEMA_VERSION {
+        verify::structure(&connection)?;
+        schema::migrate(&mut connection)?;
+        tracing::info!("the records of {} have checksums now", path.display());
     }
+    let damaged = verify::verify(&mut connection)?;
     if let Some(bytes) = options.max_bytes {
         let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
         let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page.max(1);
         pragma_echoed(&connection, "max_page_count", pages.max(1))?;
     }
-    Ok(connection)
+    Ok(Opened {
+        connection,
+        damaged,
+    })
 }
 
-/// The schema version of the file: 0 for an empty one.
-fn schema_version(connection: &Connection) -> Result<i32, OpenError> {
-    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
-    let (application, version) = (number("application_id")?, number("user_version")?);
-    let objects: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    match (application, version, objects) {
-        (APPLICATION_ID, 1.., _) => Ok(version),
-        (0, 0, 0) => Ok(0),
-        _ => Err(OpenError::Foreign),
-    }
-}
-
-fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
+pub(in crate::store) fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     // Each connection belongs to one thread, so SQLite's own mutexes can be left out.
     Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
 }
@@ -180,7 +286,7 @@ fn pragma_echoed(connection: &Connection, name: &str, value: i64) -> rusqlite::R
     connection.pragma_update_and_check(None, name, value, |_| Ok(()))
 }
 
-fn directory_of(database: &Path) -> PathBuf {
+pub(in crate::store) fn directory_of(database: &Path) -> PathBuf {
     match database.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
@@ -201,7 +307,7 @@ fn make_directory(directory: &Path) -> io::Result<()> {
 }
 
 /// Makes a private database file; `SQLite` gives its companions (`-wal`, `-shm`) the same mode.
-fn make_file(path: &Path) -> io::Result<()> {
+pub(in crate::store) fn make_file(path: &Path) -> io::Result<()> {
     let made = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -219,23 +325,24 @@ fn make_file(path: &Path) -> io::Result<()> {
     }
 }
 
-fn note_owner(file: &mut File) -> io::Result<()> {
+fn note_owner(file: &mut File, boot: Option<&str>) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
-    writeln!(file, "{}", std::process::id())
+    writeln!(file, "{}\n{}", std::process::id(), boot.unwrap_or_default())
 }
 
-/// " (process 123)" if the lock file says so.
-fn owner(file: &mut File) -> String {
+/// Process and start of the system, as the last owner has noted them.
+fn note(file: &mut File) -> (Option<u32>, Option<String>) {
     let mut text = String::new();
-    let read = file.take(32).read_to_string(&mut text);
-    match (read, text.trim().parse::<u32>()) {
-        (Ok(_), Ok(process)) => format!(" (process {process})"),
-        _ => String::new(),
+    if file.take(128).read_to_string(&mut text).is_err() {
+        return (None, None);
     }
+    let mut lines = text.lines();
+    let process = lines.next().and_then(|line| line.trim().parse().ok());
+    (process, lines.next().map(str::to_owned))
 }
 
-fn problem(what: &str, path: &Path, error: &io::Error) -> StoreError {
+pub(in crate::store) fn problem(what: &str, path: &Path, error: &io::Error) -> StoreError {
     let text = format!("{what} {}: {error}", path.display());
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full(text),

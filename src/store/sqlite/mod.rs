@@ -9,8 +9,13 @@
 //! them (within bounds), so one fsync serves as many commits as arrived meanwhile. The write-ahead
 //! log lets reads and an operator's `sqlite3` or online backup go on beside it.
 
-mod file;
+pub(in crate::store) mod file;
+pub(in crate::store) mod offline;
 mod reader;
+mod schema;
+mod sum;
+mod verify;
+pub(in crate::store) mod wal;
 mod writer;
 
 #[cfg(test)]
@@ -90,22 +95,26 @@ impl SqliteStore {
     ///
     /// # Errors
     ///
-    /// - [`StoreError::Io`]: a file cannot be made or opened, or another process uses the
-    ///   directory (`wvgate.lock` in it is locked).
-    /// - [`StoreError::Corrupt`]: the file is damaged, is not a wvgate store, or was written by a
-    ///   newer version of wvgate.
+    /// - [`StoreError::Locked`]: another process uses the directory (`wvgate.lock` in it is locked).
+    /// - [`StoreError::Io`]: a file cannot be made or opened.
+    /// - [`StoreError::Corrupt`]: the file or its log is damaged. A record whose checksum is wrong is
+    ///   no error: it is set aside, told and counted.
+    /// - [`StoreError::Foreign`]: the file is not a wvgate store, or was written by a newer version
+    ///   of wvgate.
     pub fn open(path: &Path, options: Options) -> Result<Self, StoreError> {
         let lock = file::Lock::take(path)?;
-        let write_connection = file::open_for_writing(path, &options)?;
+        let opened = file::open_for_writing(path, &options, &lock)?;
         let read_connection = file::open_for_reading(path)?;
 
         let engine = Arc::new(Engine::new());
+        engine.damaged(opened.damaged);
         let (reader, requests) = reader::queue(options.queue_reads);
         let (writer, jobs) = backlog(options.queue_commits, options.queue_bytes);
-        let reader_thread = spawn("wvgate-store-r", move || {
-            Reader::new(read_connection).run(requests);
+        let reader_thread = spawn("wvgate-store-r", {
+            let engine = Arc::clone(&engine);
+            move || Reader::new(read_connection, engine).run(requests)
         })?;
-        let owner = Writer::new(path, write_connection, Arc::clone(&engine), options);
+        let owner = Writer::new(path, opened.connection, Arc::clone(&engine), options);
         let writer_thread = spawn("wvgate-store-w", move || owner.run(jobs))?;
 
         Ok(Self {
@@ -212,7 +221,7 @@ fn join(thread: Option<JoinHandle<()>>) {
 /// Sorts `SQLite`'s errors by what the caller can do about them.
 fn sort_error(error: &rusqlite::Error) -> StoreError {
     use rusqlite::ErrorCode;
-    use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
+    use rusqlite::ffi::{SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_SHORT_READ};
 
     let text = error.to_string();
     match error.sqlite_error() {
@@ -221,6 +230,8 @@ fn sort_error(error: &rusqlite::Error) -> StoreError {
             // The log's index is a small file next to it; it cannot grow on a full disk.
             _ if cause.extended_code == SQLITE_IOERR_SHMSIZE => StoreError::Full(text),
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => StoreError::Corrupt(text),
+            // A file that ends within a page.
+            _ if cause.extended_code == SQLITE_IOERR_SHORT_READ => StoreError::Corrupt(text),
             _ => StoreError::Io(text),
         },
         // A column that is not of the type that the schema gives it.

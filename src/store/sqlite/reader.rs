@@ -1,12 +1,15 @@
 //! The reader thread: answers gets and scans from a read-only connection of its own.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::sort_error;
-use crate::store::{StoreError, StoreFuture, end_of};
+use super::sum::{self, Row};
+use crate::store::engine::Engine;
+use crate::store::{StoreError, StoreFuture, aside, end_of};
 
 type Page = Vec<(String, Vec<u8>)>;
 
@@ -95,11 +98,12 @@ fn answer_of<T: Send + 'static>(
 /// The owner of the reading connection.
 pub(super) struct Reader {
     connection: Connection,
+    engine: Arc<Engine>,
 }
 
 impl Reader {
-    pub(super) fn new(connection: Connection) -> Self {
-        Self { connection }
+    pub(super) fn new(connection: Connection, engine: Arc<Engine>) -> Self {
+        Self { connection, engine }
     }
 
     /// Works until the queue is closed and drained.
@@ -107,8 +111,7 @@ impl Reader {
         for request in requests {
             match request {
                 Request::Get { key, reply } if !reply.is_closed() => {
-                    let answer = self.get(&key).map_err(|error| sort_error(&error));
-                    drop(reply.send(answer));
+                    drop(reply.send(self.get(&key)));
                 }
                 Request::Scan {
                     prefix,
@@ -116,10 +119,7 @@ impl Reader {
                     limit,
                     reply,
                 } if !reply.is_closed() => {
-                    let answer = self
-                        .scan(&prefix, after.as_deref(), limit)
-                        .map_err(|error| sort_error(&error));
-                    drop(reply.send(answer));
+                    drop(reply.send(self.scan(&prefix, after, limit)));
                 }
                 // Whoever asked has left.
                 Request::Get { .. } | Request::Scan { .. } => {}
@@ -127,37 +127,91 @@ impl Reader {
         }
     }
 
-    fn get(&self, key: &str) -> rusqlite::Result<Option<Vec<u8>>> {
-        self.connection
-            .prepare_cached("SELECT value FROM record WHERE key = ?1")?
-            .query_row([key], |row| row.get(0))
-            .optional()
-    }
-
-    fn scan(&self, prefix: &str, after: Option<&str>, limit: usize) -> rusqlite::Result<Page> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let from = match after {
-            // `after` itself is left out; the least text behind it is the one with a NUL more.
-            Some(after) if after >= prefix => format!("{after}\0"),
-            _ => prefix.to_owned(),
+    fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let read = || {
+            let mut select = self
+                .connection
+                .prepare_cached("SELECT key, value, sum FROM record WHERE key = ?1")?;
+            let mut rows = select.query([key])?;
+            let Some(row) = rows.next()? else {
+                return Ok(None);
+            };
+            sum::check(row).map(|row| match row {
+                Row::Good(_, value) => Some(Ok(value.to_vec())),
+                Row::Damaged(damaged) => Some(Err(damaged.why)),
+            })
         };
-        let record = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        match end_of(prefix) {
-            Some(end) => self
-                .connection
-                .prepare_cached(
-                    "SELECT key, value FROM record WHERE key >= ?1 AND key < ?2 \
-                     ORDER BY key LIMIT ?3",
-                )?
-                .query_map((from, end, limit), record)?
-                .collect(),
-            None => self
-                .connection
-                .prepare_cached(
-                    "SELECT key, value FROM record WHERE key >= ?1 ORDER BY key LIMIT ?2",
-                )?
-                .query_map((from, limit), record)?
-                .collect(),
+        match read().map_err(|error: rusqlite::Error| sort_error(&error))? {
+            None => Ok(None),
+            Some(Ok(value)) => Ok(Some(value)),
+            Some(Err(why)) => {
+                self.engine.damaged(1);
+                aside::tell(key, why, false);
+                Err(StoreError::Corrupt(format!("the record {key}: {why}")))
+            }
         }
     }
+
+    /// A page of good records; what has been damaged since the store was opened is told, counted
+    /// and passed over.
+    fn scan(&self, prefix: &str, after: Option<String>, limit: usize) -> Result<Page, StoreError> {
+        let mut page = Page::new();
+        let mut from = match after {
+            Some(after) if after.as_str() >= prefix => behind(after),
+            _ => prefix.to_owned(),
+        };
+        loop {
+            let wanted = limit - page.len();
+            let (rows, damaged, last) = self
+                .read(prefix, &from, wanted)
+                .map_err(|error| sort_error(&error))?;
+            page.extend(rows);
+            // A page with fewer records than asked for would be taken for the last one.
+            match last {
+                Some(last) if damaged > 0 && page.len() < limit => from = behind(last),
+                _ => return Ok(page),
+            }
+        }
+    }
+
+    /// Good records, the number of damaged ones, and the last key.
+    fn read(
+        &self,
+        prefix: &str,
+        from: &str,
+        limit: usize,
+    ) -> rusqlite::Result<(Page, u64, Option<String>)> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let end = end_of(prefix);
+        let mut select = self.connection.prepare_cached(if end.is_some() {
+            "SELECT key, value, sum FROM record WHERE key >= ?1 AND key < ?3 ORDER BY key LIMIT ?2"
+        } else {
+            "SELECT key, value, sum FROM record WHERE key >= ?1 ORDER BY key LIMIT ?2"
+        })?;
+        let mut rows = match &end {
+            Some(end) => select.query((from, limit, end))?,
+            None => select.query((from, limit))?,
+        };
+        let (mut page, mut damaged, mut last) = (Page::new(), 0, None);
+        while let Some(row) = rows.next()? {
+            match sum::check(row)? {
+                Row::Good(key, value) => page.push((key.to_owned(), value.to_vec())),
+                Row::Damaged(record) => {
+                    damaged += 1;
+                    self.engine.damaged(1);
+                    aside::tell(&record.key_text(), record.why, false);
+                    last = Some(record.key_text());
+                    continue;
+                }
+            }
+            last = page.last().map(|(key, _)| key.clone());
+        }
+        Ok((page, damaged, last))
+    }
+}
+
+/// The least key behind this one: the one with a NUL more.
+fn behind(mut key: String) -> String {
+    key.push('\0');
+    key
 }

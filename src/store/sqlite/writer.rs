@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{Options, sort_error};
+use super::{Options, sort_error, sum};
 use crate::store::backlog::Jobs;
 use crate::store::engine::Engine;
 use crate::store::{StoreError, Write, room, setting};
@@ -250,14 +250,14 @@ fn apply(transaction: &Transaction<'_>, task: &Task) -> rusqlite::Result<bool> {
     }
 }
 
-fn apply_write(transaction: &Transaction<'_>, write: &Write) -> rusqlite::Result<()> {
+pub(super) fn apply_write(transaction: &Connection, write: &Write) -> rusqlite::Result<()> {
     match write {
         Write::Put { key, value } => transaction
             .prepare_cached(
-                "INSERT INTO record(key, value) VALUES(?1, ?2) \
-                 ON CONFLICT(key) DO UPDATE SET value = excluded.value",
+                "INSERT INTO record(key, value, sum) VALUES(?1, ?2, ?3) \
+                 ON CONFLICT(key) DO UPDATE SET value = excluded.value, sum = excluded.sum",
             )?
-            .execute((key, value))?,
+            .execute((key, value, sum::of(key.as_bytes(), value)))?,
         Write::Delete { key } => transaction
             .prepare_cached("DELETE FROM record WHERE key = ?1")?
             .execute([key])?,

@@ -1,0 +1,113 @@
+//! What a start needs of this machine: the folder of the store, room, the store itself, addresses.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::Verdicts;
+use crate::cli::{Failure, remedy, store};
+use crate::config::Config;
+use crate::node::Plan;
+use crate::store::{StoreError, room_beside};
+
+/// With less than this there is no journal.
+const JOURNAL_MIB: u64 = 64;
+/// With less than this nothing new is accepted.
+const LEAST_MIB: u64 = 32;
+
+/// Looks at all of it, for a node that does not run.
+pub(super) fn check(config: &Config, plan: &Plan, verdicts: &mut Verdicts) -> Result<(), Failure> {
+    let data = &plan.data;
+    match writable(data) {
+        Ok(()) => verdicts.ok(format!("folder {} can be written", data.display()))?,
+        Err(error) => {
+            let why = remedy::of_store(&StoreError::Io(error.to_string()));
+            verdicts.fail(format!("folder {}: {error}; {why}", data.display()))?;
+        }
+    }
+    let there = existing(data);
+    if let Some(room) = room_beside(&there.join("wvgate.db")) {
+        let (mib, place) = (room >> 20, there.display());
+        if mib < LEAST_MIB {
+            verdicts.fail(format!(
+                "room: {mib} MiB beside {place}, nothing new is accepted with less than \
+                 {LEAST_MIB}; make room on that disk"
+            ))?;
+        } else if mib < JOURNAL_MIB {
+            verdicts.warn(format!(
+                "room: {mib} MiB beside {place}, the node is slow with less than {JOURNAL_MIB}"
+            ))?;
+        } else {
+            verdicts.ok(format!("room: {mib} MiB beside {place}"))?;
+        }
+    }
+    store_of(plan, verdicts)?;
+    listen("ssp.listen", plan.listen(), verdicts)?;
+    if let Some(address) = config.admin.listen {
+        listen("admin.listen", address, verdicts)?;
+    }
+    Ok(())
+}
+
+fn store_of(plan: &Plan, verdicts: &mut Verdicts) -> Result<(), Failure> {
+    match store::look(&plan.data, Some(plan)) {
+        Err(error) => verdicts.fail(format!("store: {error}; {}", remedy::of_store(&error))),
+        Ok(report) if report.is_new => verdicts.ok("store: none yet, an empty one is begun"),
+        Ok(report) => {
+            for problem in &report.problems {
+                let error = StoreError::Corrupt(problem.clone());
+                verdicts.fail(format!("store: {error}; {}", remedy::of_store(&error)))?;
+            }
+            for remark in &report.remarks {
+                verdicts.warn(format!("store: {remark}"))?;
+            }
+            if !report.damaged.is_empty() {
+                verdicts.warn(format!(
+                    "store: {} damaged records are set aside at the start; wvgate store check \
+                     names them",
+                    report.damaged.len()
+                ))?;
+            }
+            if report.problems.is_empty() {
+                let records: u64 = report.sections.values().map(|found| found.records).sum();
+                verdicts.ok(format!("store: {records} records"))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn listen(key: &str, address: SocketAddr, verdicts: &mut Verdicts) -> Result<(), Failure> {
+    match TcpListener::bind(address) {
+        Ok(_) => verdicts.ok(format!("{key}: {address} is free")),
+        Err(error) => {
+            let fix = remedy::of_listening(&error);
+            verdicts.fail(format!("{key}: cannot listen on {address}: {error}; {fix}"))
+        }
+    }
+}
+
+/// The folder, or the nearest one above it that is there.
+fn existing(folder: &Path) -> PathBuf {
+    let found = folder.ancestors().find(|folder| folder.is_dir());
+    match found {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Makes a file there, or above where the folder will be made, and removes it.
+fn writable(folder: &Path) -> io::Result<()> {
+    if folder.exists() && !folder.is_dir() {
+        return Err(ErrorKind::NotADirectory.into());
+    }
+    let probe = existing(folder).join(format!(".wvgate-check-{}", std::process::id()));
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&probe);
+    made.and_then(|_| fs::remove_file(&probe))
+}

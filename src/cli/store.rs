@@ -1,0 +1,251 @@
+//! `wvgate store`: a store that no node uses is checked and repaired; any is backed up.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::output::{self, Format};
+use super::{Failure, Global, remedy};
+use crate::node::{Plan, reader};
+use crate::store::StoreError;
+use crate::store::backup::backup;
+use crate::store::check::{self, Report};
+use crate::store::repair::{Repaired, repair};
+use crate::text::Shown;
+
+/// So many damaged records are named.
+const NAMED: usize = 50;
+
+#[derive(Args)]
+#[command(after_help = "\
+The store is the folder node.data of the configuration, or the one that --data names. check and
+repair are for a node that does not run; a backup may be made of a running one. repair deletes
+nothing: files as they were found go to set-aside-DATE/ in the folder, damaged records to the
+section aside of the new database.
+
+Examples:
+  wvgate store check
+  wvgate store repair
+  wvgate store backup /backup/wvgate-monday.db
+  wvgate store check --data /backup/copy            no configuration is read")]
+pub(super) struct StoreArgs {
+    #[command(subcommand)]
+    order: Order,
+}
+
+#[derive(Subcommand)]
+enum Order {
+    /// Read everything and say what is there, what is damaged and whether a node would start on it
+    Check {
+        /// The folder of the store [default: node.data of the configuration]
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// Lines for people, or JSON for programs
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Go on with what is whole; what is not is kept aside
+    Repair {
+        /// The folder of the store [default: node.data of the configuration]
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// Take the database alone, and leave what only the journal has
+        #[arg(long)]
+        without_journal: bool,
+    },
+    /// Write a copy of everything to a new file of mode 600; the node may run
+    Backup {
+        /// The file to make
+        file: PathBuf,
+        /// The folder of the store [default: node.data of the configuration]
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
+}
+
+pub(super) fn store(global: &Global, args: &StoreArgs) -> Result<(), Failure> {
+    match &args.order {
+        Order::Check { data, format } => checked(global, data.as_deref(), *format),
+        Order::Repair {
+            data,
+            without_journal,
+        } => {
+            let data = folder(global, data.as_deref())?;
+            let done = repair(&data, !without_journal);
+            told(&data, &done.map_err(|error| failure(&data, &error))?)
+        }
+        Order::Backup { file, data } => {
+            let data = folder(global, data.as_deref())?;
+            let entries = backup(&data, file).map_err(|error| failure(&data, &error))?;
+            output::line(format!(
+                "{} holds everything, {entries} entries of the journal among it; to restore it, see \
+                 docs/operating.md",
+                file.display()
+            ))
+        }
+    }
+}
+
+fn folder(global: &Global, named: Option<&Path>) -> Result<PathBuf, Failure> {
+    match named {
+        Some(data) => Ok(data.to_owned()),
+        None => Ok(global.load()?.config.node.data),
+    }
+}
+
+fn failure(data: &Path, error: &StoreError) -> Failure {
+    let remedy = match error {
+        StoreError::Locked(_) => "stop that node first (wvgate stop)",
+        // Of a file that was named here.
+        StoreError::Io(why) if why.contains("exists already") => "",
+        other => remedy::of_store(other),
+    };
+    let end = if remedy.is_empty() { "" } else { "; " };
+    Failure::Failed(format!("{}: {error}{end}{remedy}", data.display()))
+}
+
+/// What a node would say to the store in this folder; records are read as that of the plan would.
+pub(super) fn look(data: &Path, plan: Option<&Plan>) -> Result<Report, StoreError> {
+    match plan {
+        Some(plan) => check::check(data, reader(plan)),
+        None => check::check(data, |_, _| None),
+    }
+}
+
+fn checked(global: &Global, named: Option<&Path>, format: Format) -> Result<(), Failure> {
+    let (data, plan) = match named {
+        Some(data) => (data.to_owned(), None),
+        None => {
+            let loaded = global.load()?;
+            let plan = Plan::new(&loaded.config, &loaded.located)?;
+            (loaded.config.node.data, Some(plan))
+        }
+    };
+    let report = look(&data, plan.as_ref()).map_err(|error| failure(&data, &error))?;
+    if format == Format::Json {
+        output::json(&as_json(&report))?;
+    } else {
+        output::print(&as_text(&report))?;
+    }
+    if report.problems.is_empty() && report.damaged.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Silent)
+}
+
+fn as_text(report: &Report) -> String {
+    let mut lines = Vec::new();
+    if report.is_new {
+        lines.push(format!(
+            "{}: there is none yet; a node begins an empty one",
+            report.database.display()
+        ));
+    }
+    let mut rows = Vec::new();
+    for (section, found) in &report.sections {
+        rows.push(vec![
+            section.clone(),
+            format!("{} records", found.records),
+            format!("{} bytes", found.bytes),
+        ]);
+    }
+    lines.extend(output::aligned(&rows).lines().map(str::to_owned));
+    match report.journal {
+        Some((entries, records)) => lines.push(format!(
+            "journal: {entries} entries with {records} records that the database does not have yet; \
+             they are counted above"
+        )),
+        None if report.is_new => {}
+        None => lines.push("journal: none, the node was stopped".to_owned()),
+    }
+    let aside = report
+        .aside
+        .iter()
+        .map(|note| format!("set aside earlier: {}: {}", Shown(&note.key), note.why));
+    lines.extend(aside.take(NAMED));
+    if report.aside.len() > NAMED {
+        lines.push(format!("set aside earlier: {} in all", report.aside.len()));
+    }
+    lines.extend(
+        report
+            .remarks
+            .iter()
+            .map(|remark| format!("note: {remark}")),
+    );
+    for (key, why) in report.damaged.iter().take(NAMED) {
+        lines.push(format!("DAMAGED  {}: {why}", Shown(key)));
+    }
+    lines.extend(
+        report
+            .problems
+            .iter()
+            .map(|problem| format!("FAIL     {problem}")),
+    );
+    lines.push(match (report.problems.is_empty(), report.damaged.len()) {
+        (true, 0) => "all of it is whole".to_owned(),
+        (true, damaged) => {
+            format!("{damaged} damaged records: a node starts without them and sets them aside")
+        }
+        (false, _) => {
+            "a node does not start on it: wvgate store repair, or restore a backup".to_owned()
+        }
+    });
+    lines.join("\n") + "\n"
+}
+
+fn as_json(report: &Report) -> serde_json::Value {
+    let sections = report.sections.iter().map(
+        |(name, found)| json!({"section": name, "records": found.records, "bytes": found.bytes}),
+    );
+    let pairs = |pairs: &[(String, String)]| {
+        let pairs = pairs
+            .iter()
+            .map(|(key, why)| json!({"key": key, "why": why}));
+        pairs.collect::<Vec<_>>()
+    };
+    let aside = report
+        .aside
+        .iter()
+        .map(|note| json!({"key": note.key, "why": note.why, "at": note.at}));
+    json!({
+        "database": report.database,
+        "new": report.is_new,
+        "sections": sections.collect::<Vec<_>>(),
+        "journal": report.journal.map(|(entries, records)| {
+            json!({"entries": entries, "records": records})
+        }),
+        "damaged": pairs(&report.damaged),
+        "aside": aside.collect::<Vec<_>>(),
+        "remarks": report.remarks,
+        "problems": report.problems,
+    })
+}
+
+fn told(data: &Path, repaired: &Repaired) -> Result<(), Failure> {
+    let mut lines = vec![format!("taken: {} records", repaired.taken)];
+    let (entries, behind) = repaired.journal;
+    if entries > 0 {
+        lines.push(format!(
+            "of the journal: {entries} entries, {behind} of them from behind a gap"
+        ));
+    }
+    for (key, why) in repaired.aside.iter().take(NAMED) {
+        lines.push(format!("set aside: {}: {why}", Shown(key)));
+    }
+    if repaired.aside.len() > NAMED {
+        lines.push(format!("set aside: {} in all", repaired.aside.len()));
+    }
+    lines.extend(
+        repaired
+            .remarks
+            .iter()
+            .map(|remark| format!("note: {remark}")),
+    );
+    lines.push(format!(
+        "the files as they were found are in {}; {} can be used",
+        repaired.folder.display(),
+        data.display()
+    ));
+    output::line(lines.join("\n"))
+}

@@ -1,0 +1,435 @@
+//! Damage at every place of a small store, as a killed process has left it. Each time it must have
+//! started with everything, or refused with a line that names the file, or started without what is
+//! damaged, told and counted. Never in silence.
+//!
+//! `WVGATE_DAMAGE=all` tries every byte, `WVGATE_DAMAGE=500` about so many of each file; without it
+//! it is a share that takes seconds.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::journal::{JournalStore, Options};
+use super::repair::repair;
+use super::{SqliteStore, Store, StoreError, Write, aside, load_all, open, sqlite};
+
+const FILES: [&str; 4] = [
+    "wvgate.db",
+    "wvgate.db-wal",
+    "wvgate.journal.1",
+    "wvgate.journal.2",
+];
+
+type Records = BTreeMap<String, Vec<u8>>;
+
+/// A directory that goes away.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        // Thousands of stores are opened: in memory where there is such a place.
+        let memory = PathBuf::from("/dev/shm");
+        let root = Some(memory).filter(|memory| memory.is_dir());
+        let root = root.unwrap_or_else(std::env::temp_dir);
+        let path = root.join(format!("wvgate-damage-{}-{number}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The files of a killed node, and what it had acknowledged.
+struct Killed {
+    files: Vec<(&'static str, Vec<u8>)>,
+    lock: Vec<u8>,
+    records: Records,
+    /// Values that a key has had.
+    ever: BTreeMap<String, BTreeSet<Vec<u8>>>,
+}
+
+impl Killed {
+    /// Records in the database, in its log, and in the journal alone; both files of the journal were
+    /// written more than once.
+    fn new() -> Self {
+        let folder = Folder::new();
+        let mut killed = Self {
+            files: Vec::new(),
+            lock: Vec::new(),
+            records: Records::new(),
+            ever: BTreeMap::new(),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let first = open(&folder.0).unwrap();
+        for n in 0..30 {
+            let value = format!("first {n} {}", "x".repeat(n * 7));
+            runtime.block_on(killed.commit(&first, vec![put(&format!("sap/out/{n:03}"), &value)]));
+        }
+        let long = vec![put("sap/long/1", &"long ".repeat(2000))];
+        runtime.block_on(killed.commit(&first, long));
+        drop(first);
+
+        let database = folder.0.join("wvgate.db");
+        let behind = SqliteStore::open(&database, sqlite::Options::default()).unwrap();
+        let behind = Arc::new(behind);
+        let options = Options {
+            flush_after: Duration::from_secs(3600),
+            flush_bytes: 3000,
+            ..Options::default()
+        };
+        let path = folder.0.join("wvgate.journal");
+        let store = JournalStore::open(&path, behind.clone(), options).unwrap();
+        for round in 0..4 {
+            for n in 0..4 {
+                let writes = vec![
+                    put(
+                        &format!("home/message/{round}{n}"),
+                        &format!("text {round} {n}"),
+                    ),
+                    Write::delete(format!("sap/out/{:03}", round * 4 + n)),
+                    put("sap/out/029", &format!("changed {round} {n}")),
+                ];
+                runtime.block_on(killed.commit(&store, writes));
+            }
+            if round == 3 {
+                break;
+            }
+            // So much that the database gets it all.
+            let key = format!("home/large/{round}");
+            let large = vec![put(&key, &"large ".repeat(600))];
+            runtime.block_on(killed.commit(&store, large));
+            while runtime.block_on(behind.get(&key)).unwrap().is_none() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        for name in FILES {
+            killed
+                .files
+                .push((name, fs::read(folder.0.join(name)).unwrap()));
+        }
+        killed.lock = fs::read(folder.0.join("wvgate.lock")).unwrap();
+        killed
+    }
+
+    async fn commit(&mut self, store: &dyn Store, writes: Vec<Write>) {
+        for write in &writes {
+            match write {
+                Write::Put { key, value } => {
+                    self.records.insert(key.clone(), value.clone());
+                    let ever = self.ever.entry(key.clone()).or_default();
+                    ever.insert(value.clone());
+                }
+                Write::Delete { key } => drop(self.records.remove(key)),
+            }
+        }
+        store.commit(writes).await.unwrap();
+    }
+
+    fn file(&self, name: &str) -> &[u8] {
+        &self.files.iter().find(|(file, _)| *file == name).unwrap().1
+    }
+
+    /// The files with one changed; `None`: removed.
+    fn with(&self, name: &str, changed: Option<&[u8]>) -> Folder {
+        let folder = Folder::new();
+        for (file, bytes) in &self.files {
+            let bytes = if *file == name {
+                changed
+            } else {
+                Some(&bytes[..])
+            };
+            if let Some(bytes) = bytes {
+                fs::write(folder.0.join(file), bytes).unwrap();
+            }
+        }
+        fs::write(folder.0.join("wvgate.lock"), &self.lock).unwrap();
+        folder
+    }
+
+    /// Opens, and says how it ended; fails if something was lost or invented in silence.
+    fn judge(&self, folder: &Folder, what: &str) -> Outcome {
+        let (opened, log) = logged(|| open(&folder.0));
+        let store = match opened {
+            Err(StoreError::Corrupt(text) | StoreError::Foreign(text)) => {
+                let path = folder.0.join("wvgate.");
+                assert!(text.contains(path.to_str().unwrap()), "{what}: {text}");
+                return Outcome::Refused;
+            }
+            Err(other) => panic!("{what}: {other}"),
+            Ok(store) => store,
+        };
+        let (records, aside) = all(&store);
+        let damaged = store.stats().damaged;
+        drop(store);
+        for (key, value) in &records {
+            assert!(
+                self.ever.get(key).is_some_and(|ever| ever.contains(value)),
+                "{what}: {key}"
+            );
+        }
+        if records == self.records {
+            return Outcome::Everything;
+        }
+        assert!(damaged > 0 && aside > 0, "{what}: lost in silence");
+        assert!(log.contains("aside"), "{what}: {log:?}");
+        Outcome::Aside
+    }
+
+    /// A refused store can be repaired, and holds nothing that was never in it.
+    fn repair(&self, folder: &Folder, what: &str) -> usize {
+        let before = fs::read(folder.0.join("wvgate.db")).ok();
+        let repaired = repair(&folder.0, true).unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert_eq!(
+            fs::read(repaired.folder.join("wvgate.db")).ok(),
+            before,
+            "{what}"
+        );
+        let store = open(&folder.0).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let (records, _) = all(&store);
+        for (key, value) in &records {
+            assert!(
+                self.ever.get(key).is_some_and(|ever| ever.contains(value)),
+                "{what}: {key}"
+            );
+        }
+        records.len()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    Everything,
+    Refused,
+    Aside,
+}
+
+fn put(key: &str, value: &str) -> Write {
+    Write::put(key, value)
+}
+
+/// All records, and how many were set aside.
+fn all(store: &dyn Store) -> (Records, usize) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let (mut records, mut aside) = (Records::new(), 0);
+    let loaded = load_all(store, "", |key, value| {
+        if key.starts_with(aside::PREFIX) {
+            assert!(aside::read(&value).is_some(), "{key}");
+            aside += 1;
+        } else {
+            records.insert(key, value);
+        }
+        Ok(())
+    });
+    runtime.block_on(loaded).unwrap();
+    (records, aside)
+}
+
+/// What is done, and what it logs.
+fn logged<T>(work: impl FnOnce() -> T) -> (T, String) {
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .finish();
+    let done = tracing::subscriber::with_default(subscriber, work);
+    let text = String::from_utf8_lossy(&lines.0.lock().unwrap()).into_owned();
+    (done, text)
+}
+
+/// The bytes that are tried: about so many, or all.
+fn places(range: std::ops::Range<usize>, share: usize) -> impl Iterator<Item = usize> {
+    let wanted = std::env::var("WVGATE_DAMAGE").unwrap_or_default();
+    let share = match wanted.as_str() {
+        "all" => range.len(),
+        number => number.parse().unwrap_or(share),
+    };
+    // Odd, so that all bits of a byte have their turn.
+    let step = (range.len() / share.max(1)).max(1) | 1;
+    range.step_by(step)
+}
+
+/// Where something is in a file: of the journal's the header and the frames.
+fn used(killed: &Killed, name: &str) -> Vec<std::ops::Range<usize>> {
+    let bytes = killed.file(name);
+    if name.contains("journal") {
+        let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 40;
+        return vec![0..64, 4096..end];
+    }
+    vec![0..100, 100..bytes.len()]
+}
+
+#[test]
+fn the_files_of_a_killed_node_hold_everything() {
+    let killed = Killed::new();
+    for name in FILES {
+        let folder = killed.with(name, Some(killed.file(name)));
+        assert_eq!(killed.judge(&folder, name), Outcome::Everything);
+    }
+}
+
+#[test]
+fn no_flipped_bit_passes_in_silence() {
+    let killed = Killed::new();
+    let mut seen = BTreeMap::new();
+    for name in FILES {
+        for range in used(&killed, name) {
+            let share = if range.start == 0 { 12 } else { 60 };
+            for at in places(range, share) {
+                let mut bytes = killed.file(name).to_vec();
+                bytes[at] ^= 1 << (at % 8);
+                let folder = killed.with(name, Some(&bytes));
+                let what = format!("{name}: bit {} of byte {at}", at % 8);
+                let outcome = killed.judge(&folder, &what);
+                *seen.entry(outcome).or_insert(0) += 1;
+                if outcome == Outcome::Refused && at % 5 == 0 {
+                    killed.repair(&folder, &what);
+                }
+            }
+        }
+    }
+    // Each of the three ways was taken.
+    assert_eq!(seen.len(), 3, "{seen:?}");
+}
+
+#[test]
+fn no_cut_passes_in_silence() {
+    let killed = Killed::new();
+    for name in FILES {
+        let whole = killed.file(name);
+        let ranges = used(&killed, name);
+        let end = ranges.last().unwrap().end;
+        let cuts = places(0..end, 30).chain([0, whole.len() - 1, whole.len() / 2]);
+        for length in cuts {
+            let folder = killed.with(name, Some(&whole[..length]));
+            let what = format!("{name}: cut to {length}");
+            let outcome = killed.judge(&folder, &what);
+            if outcome == Outcome::Refused && length % 3 == 0 {
+                killed.repair(&folder, &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_missing_or_zeroed_file_passes_in_silence() {
+    let killed = Killed::new();
+    for name in FILES {
+        let zeros = vec![0; killed.file(name).len()];
+        for (changed, what) in [(None, "removed"), (Some(&zeros[..]), "zeroed")] {
+            let folder = killed.with(name, changed);
+            let what = format!("{name}: {what}");
+            assert_eq!(killed.judge(&folder, &what), Outcome::Refused, "{what}");
+            let taken = killed.repair(&folder, &what);
+            if name != "wvgate.db" {
+                assert!(taken > 10, "{what}: {taken}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_refused_is_left_as_it_was() {
+    let killed = Killed::new();
+    for name in ["wvgate.journal.1", "wvgate.journal.2", "wvgate.db-wal"] {
+        let folder = killed.with(name, Some(&vec![0; killed.file(name).len()]));
+        open(&folder.0).unwrap_err();
+        for (file, bytes) in &killed.files {
+            // What was in a good log may have gone to where it belongs.
+            if name.contains("journal") && file.contains("db") {
+                continue;
+            }
+            let now = fs::read(folder.0.join(file)).unwrap();
+            if *file == name {
+                assert!(now.iter().all(|byte| *byte == 0) && now.len() == bytes.len());
+            } else {
+                assert!(now == *bytes, "{file} after {name}");
+            }
+        }
+    }
+}
+
+fn flip(path: &Path, needle: &[u8]) {
+    let mut bytes = fs::read(path).unwrap();
+    let at = bytes.windows(needle.len()).position(|part| part == needle);
+    bytes[at.expect("it is in the file")] ^= 1;
+    let mut file = fs::File::create(path).unwrap();
+    file.write_all(&bytes).unwrap();
+}
+
+#[test]
+fn a_damaged_record_is_set_aside_told_and_counted_once() {
+    let folder = Folder::new();
+    let store = open(&folder.0).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let writes = vec![
+        put("a/1", "an innocent"),
+        put("a/2", "a victim"),
+        put("a/3", "another"),
+    ];
+    runtime.block_on(store.commit(writes)).unwrap();
+    drop(store);
+    flip(&folder.0.join("wvgate.db"), b"a victim");
+
+    let (store, log) = logged(|| open(&folder.0).unwrap());
+    assert!(log.contains("a/2") && log.contains("aside"), "{log}");
+    assert_eq!(store.stats().damaged, 1);
+    let (records, aside) = all(&store);
+    assert_eq!(records.into_keys().collect::<Vec<_>>(), ["a/1", "a/3"]);
+    assert_eq!(aside, 1);
+    drop(store);
+    // The next start has nothing to tell, and the remains are still there.
+    let store = open(&folder.0).unwrap();
+    assert_eq!((store.stats().damaged, all(&store).1), (0, 1));
+}
+
+#[test]
+fn a_damaged_key_does_not_hide_its_neighbours() {
+    let folder = Folder::new();
+    let store = open(&folder.0).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let writes = (0..20).map(|n| put(&format!("a/{n:02}"), "x")).collect();
+    runtime.block_on(store.commit(writes)).unwrap();
+    drop(store);
+    let path = folder.0.join("wvgate.db");
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.windows(4).position(|part| part == b"a/07").unwrap();
+    // Far behind all others: a search would turn off before those that follow it here.
+    bytes[at] = b'z';
+    fs::write(&path, bytes).unwrap();
+    let store = open(&folder.0).unwrap();
+    let (records, aside) = all(&store);
+    assert_eq!((records.len(), aside, store.stats().damaged), (19, 1, 1));
+    assert!(!records.contains_key("a/07") && records.contains_key("a/08"));
+}
