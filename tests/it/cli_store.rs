@@ -213,7 +213,6 @@ fn the_store_of_another_domain_is_told_as_that() {
 fn each_reason_not_to_start_has_its_own_remedy() {
     let mut node = killed(1);
     let database = data(&node).join("wvgate.db");
-    let good = fs::read(&database).unwrap();
 
     // A node that runs.
     node.crash_and_restart();
@@ -239,11 +238,11 @@ fn each_reason_not_to_start_has_its_own_remedy() {
     let text = refusal(&node);
     assert!(text.contains("wvgate store repair"), "{text}");
     assert!(text.contains("wvgate.db"), "{text}");
-    drop(good);
 
-    // A folder that is a file.
-    fs::remove_dir_all(data(&node)).unwrap();
-    fs::write(data(&node), "").unwrap();
+    // A folder that cannot be made, not even by root.
+    let config = fs::read_to_string(&node.config).unwrap();
+    let config = config.replace(data(&node).to_str().unwrap(), "/proc/nowhere/data");
+    fs::write(&node.config, config).unwrap();
     let text = refusal(&node);
     assert!(
         text.contains("own the folder") && !text.contains("other node"),
