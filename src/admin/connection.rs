@@ -41,19 +41,22 @@ impl Connection {
     }
 
     pub(super) async fn run(mut self) {
-        while let Ok(Some(line)) = self.next_request().await {
-            if self.serve(&line).await.is_err() {
+        while let Ok(Some(request)) = self.next_request().await {
+            // A line that could not be read has been answered.
+            if let Some(line) = request
+                && self.serve(&line).await.is_err()
+            {
                 return;
             }
         }
     }
 
-    async fn next_request(&mut self) -> Result<Option<String>, Hangup> {
+    async fn next_request(&mut self) -> Result<Option<Option<String>>, Hangup> {
         match tokio::time::timeout(IDLE, self.lines.next()).await {
-            Ok(Ok(line)) => Ok(line),
+            Ok(Ok(line)) => Ok(line.map(Some)),
             Ok(Err(error @ (LineError::TooLong(_) | LineError::NotText))) => {
                 self.say(&Line::error(error)).await?;
-                Err(Hangup)
+                Ok(Some(None))
             }
             _ => Err(Hangup),
         }

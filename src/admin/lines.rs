@@ -11,10 +11,10 @@ pub(super) const MAX_ANSWER: usize = 64 * 1024 * 1024;
 /// Why there is no line.
 #[derive(Debug, thiserror::Error)]
 pub enum LineError {
-    /// Longer than allowed.
+    /// Longer than allowed. It was passed over; the next line can be read.
     #[error("the line is longer than {0} bytes")]
     TooLong(usize),
-    /// Not UTF-8.
+    /// Not UTF-8. The next line can be read.
     #[error("the line is not UTF-8 text")]
     NotText,
     /// The stream is broken.
@@ -27,6 +27,8 @@ pub enum LineError {
 pub struct Lines<R> {
     reader: BufReader<R>,
     begun: Vec<u8>,
+    /// The line that was begun is longer than allowed.
+    passed_over: bool,
     limit: usize,
 }
 
@@ -36,6 +38,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         Self {
             reader: BufReader::new(reader),
             begun: Vec::new(),
+            passed_over: false,
             limit,
         }
     }
@@ -43,7 +46,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     /// The next line without its end; `None` at the end of the stream.
     ///
     /// # Errors
-    /// See [`LineError`]; the stream is of no further use.
+    /// See [`LineError`]; after `Io` the stream is of no further use.
     pub async fn next(&mut self) -> Result<Option<String>, LineError> {
         loop {
             let chunk = self.reader.fill_buf().await?;
@@ -51,13 +54,18 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                 Some(at) => (at + 1, true),
                 None => (chunk.len(), chunk.is_empty()),
             };
-            if self.begun.len() + used > self.limit {
-                return Err(LineError::TooLong(self.limit));
+            if self.passed_over || self.begun.len() + used > self.limit {
+                self.passed_over = true;
+                self.begun = Vec::new();
+            } else {
+                self.begun.extend_from_slice(&chunk[..used]);
             }
-            self.begun.extend_from_slice(&chunk[..used]);
             self.reader.consume(used);
             if !ended {
                 continue;
+            }
+            if std::mem::take(&mut self.passed_over) {
+                return Err(LineError::TooLong(self.limit));
             }
             if self.begun.is_empty() {
                 return Ok(None);
@@ -88,5 +96,17 @@ mod tests {
     async fn a_line_without_end_is_not_kept() {
         let mut lines = Lines::new(&b"0123456789"[..], 5);
         assert!(matches!(lines.next().await, Err(LineError::TooLong(5))));
+        assert_eq!(lines.next().await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_line_that_is_too_long_or_no_text_is_refused_and_the_next_is_read() {
+        let long = format!("{}\nnext\n", "x".repeat(100_000));
+        let mut lines = Lines::new(long.as_bytes(), 5);
+        assert!(matches!(lines.next().await, Err(LineError::TooLong(5))));
+        assert_eq!(lines.next().await.unwrap().as_deref(), Some("next"));
+        let mut lines = Lines::new(&b"\xff\nnext"[..], 5);
+        assert!(matches!(lines.next().await, Err(LineError::NotText)));
+        assert_eq!(lines.next().await.unwrap().as_deref(), Some("next"));
     }
 }

@@ -1,16 +1,21 @@
 //! Client sessions of home-domain users: a chat, or a single message.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::connection::{Connection, Hangup};
+use super::lines::LineError;
 use super::request::{Line, Sent};
 use super::users;
-use crate::home::{Command, Event};
+use crate::home::{Command, Event, Takes};
 use crate::node::ClientSession;
 use crate::ssp::Address;
 
 /// Until the first event of a session, which says that it is open.
 const OPENING: Duration = Duration::from_secs(10);
+
+/// For what a client has said before it went; our choice.
+const LAST: Duration = Duration::from_secs(1);
 
 /// A message to be sent.
 pub(super) struct Wanted {
@@ -37,11 +42,13 @@ pub(super) async fn chat(
     {
         return connection.say(&Line::error(why)).await;
     }
-    let Some(mut session) = open(connection, &name).await? else {
+    let Some(mut session) = open(connection, &name, Takes::Everything).await? else {
         return Ok(());
     };
     loop {
         tokio::select! {
+            // Who reads nothing is not listened to either.
+            biased;
             event = session.event() => {
                 let Some(event) = event else {
                     let why = "the session was ended by the node";
@@ -49,40 +56,64 @@ pub(super) async fn chat(
                     return Err(Hangup);
                 };
                 let is_over = matches!(&event, Event::Error { command, .. } if command == "login");
-                connection.say(&Line::Event(event)).await?;
+                if let Err(gone) = connection.say(&Line::Event(event)).await {
+                    hear_last(connection, &session).await;
+                    return Err(gone);
+                }
                 if is_over {
                     return Err(Hangup);
                 }
             }
-            line = connection.lines.next() => {
-                let Ok(Some(line)) = line else {
-                    return Err(Hangup);
-                };
-                match serde_json::from_str::<Command>(&line) {
-                    Ok(command) => session.command(command).await.map_err(|_| Hangup)?,
-                    Err(error) => {
-                        let event = Event::Error {
-                            command: "unknown".to_owned(),
-                            user: None,
-                            status: 400,
-                            description: Some(format!("the command cannot be understood: {error}")),
-                        };
-                        connection.say(&Line::Event(event)).await?;
-                    }
-                }
-            }
+            line = connection.lines.next(), if !session.is_behind() => match understood(line)? {
+                Ok(command) => session.command(command).await.map_err(|_| Hangup)?,
+                Err(refusal) => connection.say(&Line::Event(refusal)).await?,
+            },
         }
     }
 }
 
-/// Sends one message, tells what happens, and says how it ended.
+/// A client that has gone may have acknowledged something before.
+async fn hear_last(connection: &mut Connection, session: &ClientSession) {
+    let hearing = async {
+        while let Ok(line) = understood(connection.lines.next().await) {
+            if let Ok(Command::Ack { number }) = line
+                && session.command(Command::Ack { number }).await.is_err()
+            {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(LAST, hearing).await;
+}
+
+/// What a line says, or the answer to one that says nothing.
+fn understood(line: Result<Option<String>, LineError>) -> Result<Result<Command, Event>, Hangup> {
+    let why = match line {
+        Ok(Some(line)) => match serde_json::from_str::<Command>(&line) {
+            Ok(command) => return Ok(Ok(command)),
+            Err(error) => format!("the command cannot be understood: {error}"),
+        },
+        Err(error @ (LineError::TooLong(_) | LineError::NotText)) => error.to_string(),
+        Ok(None) | Err(LineError::Io(_)) => return Err(Hangup),
+    };
+    Ok(Err(Event::Error {
+        command: "unknown".to_owned(),
+        user: None,
+        status: 400,
+        description: Some(why),
+    }))
+}
+
+/// Sends one message, tells what happens, and says how it ended. The client acknowledges what it
+/// was told; what is still to be acknowledged when it goes is told to the user.
 pub(super) async fn send(connection: &mut Connection, wanted: Wanted) -> Result<(), Hangup> {
     let shared = connection.shared.clone();
     let name = match users::local_name(&shared, &wanted.from) {
         Ok(name) => name,
         Err(why) => return connection.say(&Line::error(why)).await,
     };
-    let Some(mut session) = open(connection, &name).await? else {
+    // What waits for the user is not ours to take: it is for one of his clients.
+    let Some(mut session) = open(connection, &name, Takes::OwnAnswers).await? else {
         return Ok(());
     };
     let id = format!(
@@ -105,23 +136,38 @@ pub(super) async fn send(connection: &mut Connection, wanted: Wanted) -> Result<
     };
     let until = tokio::time::sleep(wanted.patience);
     tokio::pin!(until);
-    while !is_over(&sent, wanted.report) {
-        let event = tokio::select! {
-            event = session.event() => event,
+    // What the client has not acknowledged yet.
+    let mut open = BTreeSet::new();
+    while !(is_over(&sent, wanted.report) && open.is_empty()) {
+        tokio::select! {
+            event = session.event() => {
+                let Some(event) = event else { break };
+                note(&mut sent, &event);
+                open.extend(event.number());
+                connection.say(&Line::Event(event)).await?;
+            }
             () = &mut until => break,
-            _ = connection.lines.next() => return Err(Hangup),
-        };
-        let Some(event) = event else { break };
-        note(&mut sent, &event);
-        connection.say(&Line::Event(event)).await?;
+            line = connection.lines.next() => match understood(line)? {
+                Ok(Command::Ack { number }) => {
+                    open.remove(&number);
+                    let ack = Command::Ack { number };
+                    session.command(ack).await.map_err(|_| Hangup)?;
+                }
+                _ => return Err(Hangup),
+            },
+        }
     }
     connection.say(&Line::result(&sent)).await
 }
 
 /// Opens a session and passes on its first event; `None` if that was refused, which the
 /// client was told.
-async fn open(connection: &mut Connection, name: &str) -> Result<Option<ClientSession>, Hangup> {
-    let opened = connection.shared.node.client_open(name).await;
+async fn open(
+    connection: &mut Connection,
+    name: &str,
+    takes: Takes,
+) -> Result<Option<ClientSession>, Hangup> {
+    let opened = connection.shared.node.client_open_for(name, takes).await;
     let refusal = match opened {
         Ok(Some(mut session)) => match tokio::time::timeout(OPENING, session.event()).await {
             Ok(Some(event)) => {

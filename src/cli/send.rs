@@ -6,11 +6,11 @@ use super::chat::screen;
 use super::output::{self, Format};
 use super::{Failure, Global};
 use crate::admin::{Line, Request, Sent};
-use crate::home::Event;
+use crate::home::{Command, Event};
 
 #[derive(Args)]
 #[command(after_help = "\
-The sender is online for the moment it takes; messages that waited for him are shown here.
+The sender is online for the moment it takes; what waits for him stays for his next chat.
 With --report it waits until the recipient has the message; a recipient who is away gets it
 later, and the report may come after the time is over.
 
@@ -50,8 +50,13 @@ pub(super) async fn send(global: &Global, args: Send) -> Result<(), Failure> {
     let sent: Sent = loop {
         match node.next().await? {
             Line::Event(Event::Ready { .. }) => {}
-            Line::Event(event) if args.format == Format::Text => {
-                output::line(screen::event(&event))?;
+            Line::Event(event) => {
+                if args.format == Format::Text {
+                    output::line(screen::event(&event))?;
+                }
+                if let Some(number) = event.number() {
+                    node.say(&Command::Ack { number }).await?;
+                }
             }
             Line::Result { result } => {
                 if args.format == Format::Json {

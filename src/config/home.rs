@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::report::Report;
 use super::secret::Secret;
-use super::units::Duration;
+use super::units::{Duration, Size};
 
 /// The embedded home domain: this node hosts the users of `node.domain`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,9 +17,13 @@ pub struct HomeSection {
     pub registration: Registration,
     /// Most users. Default 10000.
     pub max_users: usize,
-    /// Most messages kept for one user who is away. Default 1000.
+    /// Most messages kept for one user until a client has taken them. Default 5000.
     pub max_offline: usize,
-    /// Time for which a message is kept for a user who is away, unless its sender named a
+    /// Most bytes of them. Default `16MiB`.
+    pub max_offline_bytes: Size,
+    /// Most bytes of them for all users together. Default `256MiB`.
+    pub max_waiting_bytes: Size,
+    /// Time for which a message is kept for a user who does not take it, unless its sender named a
     /// shorter one. Default `7d`.
     pub offline_validity: Duration,
     /// Who may see a new user's presence: `ask` (whom the user granted it) or `contacts`
@@ -66,7 +70,9 @@ impl Default for HomeSection {
         Self {
             registration: Registration::Closed,
             max_users: 10_000,
-            max_offline: 1000,
+            max_offline: 5000,
+            max_offline_bytes: Size::kib(16 * 1024),
+            max_waiting_bytes: Size::kib(256 * 1024),
             offline_validity: Duration::from_secs(7 * 86_400),
             default_authorization: DefaultAuthorization::Ask,
             user: Vec::new(),
@@ -91,6 +97,12 @@ impl HomeSection {
             ("max_offline", self.max_offline, 1),
         ];
         report.at_least("home", &counts);
+        let least = Size::kib(4);
+        let sizes = [
+            ("max_offline_bytes", self.max_offline_bytes, least),
+            ("max_waiting_bytes", self.max_waiting_bytes, least),
+        ];
+        report.size_at_least("home", &sizes);
         report.not_zero("home", &[("offline_validity", self.offline_validity)]);
         if self.user.len() > self.max_users {
             let message = format!(

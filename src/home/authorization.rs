@@ -87,7 +87,7 @@ impl User {
     pub(super) fn undecided(&self) -> Vec<Address> {
         self.relations
             .iter()
-            .filter(|(_, relation)| relation.watcher.as_ref().is_some_and(|w| w.asked))
+            .filter(|(_, relation)| relation.is_asked())
             .map(|(other, _)| other.clone())
             .collect()
     }

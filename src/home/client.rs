@@ -7,16 +7,38 @@
 //! ```
 //!
 //! Addresses may be given without `wv:`, and without domain if they are of this domain.
+//!
+//! Messages, reports and refusals come with a number and wait, on disk, until one client of the
+//! user has acknowledged that number: a message is delivered by that, not by being written to a
+//! socket. A client that goes away leaves what it did not acknowledge to the next one. A client is
+//! told only so much ahead of its acknowledgements.
+//!
+//! ```text
+//! {"event":"message","number":6963200000000,"id":"…","from":"wv:carol@b.test","text":"hi",…}
+//! {"do":"ack","number":6963200000000}
+//! ```
 
 use serde::{Deserialize, Serialize};
 
-use crate::sap::element::Time;
 use crate::ssp::address::Address;
-use crate::ssp::status::{Code, Status};
+
+pub use super::event::{
+    ContactEntry, Detail, Event, Known, Standing, SubscriptionState, WatcherEntry,
+};
 
 /// Names a client session; chosen by whoever opens it, never used twice in one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ClientKey(pub u64);
+
+/// What a client session is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Takes {
+    /// Everything that waits for the user and comes for him.
+    #[default]
+    Everything,
+    /// Only what becomes of the messages it sends itself: what waits for the user stays.
+    OwnAnswers,
+}
 
 /// Availability of a user (presence-attributes, 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -66,6 +88,12 @@ pub enum Command {
         /// again under its id is delivered once.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<String>,
+    },
+    /// What came under this number has been taken: it is not told again, and a message is
+    /// delivered with that. The only command that is not answered.
+    Ack {
+        /// The number of the event.
+        number: u64,
     },
     /// Change one's own presence. What is absent stays.
     Presence {
@@ -143,215 +171,12 @@ pub enum Command {
     },
 }
 
-/// What a client is told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub enum Event {
-    /// The session is open; what waited for the user follows.
-    Ready {
-        /// Whose session.
-        user: Address,
-        /// How many messages follow.
-        waiting: usize,
-    },
-    /// A message has come.
-    Message {
-        /// Its id.
-        id: String,
-        /// A user or a group.
-        from: Address,
-        /// The name to show for the sender, where one is given: the screen name in a group.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        name: Option<String>,
-        /// The text; empty for content that is no text.
-        text: String,
-        /// MIME type.
-        content_type: String,
-        /// Content that is no text, in base64.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        data: Option<String>,
-        /// Where the content is, if it is not here.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        uri: Option<String>,
-        /// When it came, if it had to wait.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        delayed: Option<Time>,
-    },
-    /// The recipient's side has answered to a message.
-    Sent {
-        /// Which message.
-        id: String,
-        /// To whom.
-        to: Address,
-        /// 200 taken; else why not.
-        status: u16,
-        /// In words.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        description: Option<String>,
-        /// Who was not reached, and why.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        details: Vec<Detail>,
-    },
-    /// A delivery report.
-    Report {
-        /// About which message.
-        id: String,
-        /// 200 delivered; else what became of it.
-        status: u16,
-        /// In words.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        description: Option<String>,
-        /// The recipient of the message.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        to: Option<Address>,
-    },
-    /// A watched user's presence, as far as it is known.
-    Presence {
-        /// Whose.
-        user: Address,
-        /// The presence.
-        #[serde(flatten)]
-        presence: Known,
-    },
-    /// Somebody wants to see one's presence: answer with [`Command::Authorize`].
-    AuthorizationRequest {
-        /// Who.
-        user: Address,
-    },
-    /// Contacts and watched users.
-    Contacts {
-        /// By address.
-        contacts: Vec<ContactEntry>,
-    },
-    /// Those who watch one's presence.
-    Watchers {
-        /// By address.
-        watchers: Vec<WatcherEntry>,
-    },
-    /// Whether a user exists.
-    Verified {
-        /// Which user.
-        user: Address,
-        /// 200 he does; else why it cannot be said or that he does not.
-        status: u16,
-    },
-    /// A command without an answer of its own was done.
-    Done {
-        /// Its name, as in `"do"`.
-        command: String,
-        /// Whom it was about.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        user: Option<Address>,
-    },
-    /// A command could not be done.
-    Error {
-        /// Its name, as in `"do"`.
-        command: String,
-        /// Whom it was about.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        user: Option<Address>,
-        /// Why not (status-codes).
-        status: u16,
-        /// In words.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        description: Option<String>,
-    },
-}
-
-/// Recipients that share a fate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Detail {
-    /// The code.
-    pub status: u16,
-    /// In words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    /// Who.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub users: Vec<Address>,
-}
-
-/// What is known of another user's presence. `None`: unknown or not shown to us.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Known {
-    /// Whether any value is shown to us.
-    #[serde(default)]
-    pub authorized: bool,
-    /// Logged in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub online: Option<bool>,
-    /// Availability.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub availability: Option<Availability>,
-    /// Status text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
-    /// Mood, as on the wire.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mood: Option<String>,
-    /// Nickname.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub alias: Option<String>,
-}
-
-/// One line of the contact list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ContactEntry {
-    /// Who.
-    pub user: Address,
-    /// One's own name for him.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// On the contact list; else only watched or blocked.
-    pub contact: bool,
-    /// Blocked.
-    pub blocked: bool,
-    /// How far watching him has come.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subscription: Option<SubscriptionState>,
-    /// What was last heard of him.
-    #[serde(flatten)]
-    pub presence: Known,
-}
-
-/// How far a subscription has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SubscriptionState {
-    /// Asked for; nothing has been shown.
-    Pending,
-    /// Values come.
-    Active,
-}
-
-/// One watcher.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WatcherEntry {
-    /// Who.
-    pub user: Address,
-    /// What he may see.
-    pub state: Standing,
-}
-
-/// What somebody may see of a user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Standing {
-    /// Everything he asked for.
-    Authorized,
-    /// Nothing, by decision.
-    Denied,
-    /// Nothing until the user has decided.
-    Pending,
-    /// Nothing, and the user was not asked.
-    Unknown,
-}
-
 impl Command {
     /// The command's name, as in `"do"`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Message { .. } => "message",
+            Self::Ack { .. } => "ack",
             Self::Presence { .. } => "presence",
             Self::Subscribe { .. } => "subscribe",
             Self::Unsubscribe { .. } => "unsubscribe",
@@ -365,56 +190,6 @@ impl Command {
             Self::Block { .. } => "block",
             Self::Unblock { .. } => "unblock",
             Self::Verify { .. } => "verify",
-        }
-    }
-}
-
-impl Event {
-    /// A command was done.
-    pub(super) fn done(command: &str, user: Option<&Address>) -> Self {
-        Self::Done {
-            command: command.to_owned(),
-            user: user.cloned(),
-        }
-    }
-
-    /// A command was refused.
-    pub(super) fn error(
-        command: &str,
-        user: Option<&Address>,
-        status: Code,
-        description: impl Into<String>,
-    ) -> Self {
-        Self::Error {
-            command: command.to_owned(),
-            user: user.cloned(),
-            status: status.0,
-            description: Some(description.into()),
-        }
-    }
-
-    /// The answer to a message that this node has no room for.
-    pub fn no_room(id: Option<String>, to: Address) -> Self {
-        let status = Status::new(Code::QUEUE_FULL).because("There is no room for messages now.");
-        Self::sent(id.unwrap_or_default(), to, &status)
-    }
-
-    /// The answer to a message.
-    pub(super) fn sent(id: String, to: Address, status: &Status) -> Self {
-        Self::Sent {
-            id,
-            to,
-            status: status.code.0,
-            description: status.description.clone(),
-            details: status
-                .details
-                .iter()
-                .map(|detail| Detail {
-                    status: detail.code.0,
-                    description: detail.description.clone(),
-                    users: detail.users.iter().map(|id| id.user.clone()).collect(),
-                })
-                .collect(),
         }
     }
 }
@@ -462,24 +237,5 @@ mod tests {
             let value: serde_json::Value = serde_json::to_value(&command).unwrap();
             assert_eq!(value["do"], command.name());
         }
-    }
-
-    #[test]
-    fn events_are_flat_and_readable_back() {
-        let event = Event::Presence {
-            user: Address::new("bob@b.test"),
-            presence: Known {
-                authorized: true,
-                online: Some(true),
-                availability: Some(Availability::Discreet),
-                ..Known::default()
-            },
-        };
-        let text = serde_json::to_string(&event).unwrap();
-        assert_eq!(
-            text,
-            r#"{"event":"presence","user":"wv:bob@b.test","authorized":true,"online":true,"availability":"discreet"}"#
-        );
-        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
     }
 }

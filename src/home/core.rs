@@ -29,6 +29,8 @@ pub(super) struct Core {
     pub(super) away: Away,
     /// How much the echo user may say.
     pub(super) echoes: Rate,
+    /// Bytes of messages that wait, of all users.
+    pub(super) waiting_bytes: usize,
     /// State of the generator (splitmix64).
     random: u64,
 }
@@ -42,6 +44,8 @@ pub(super) enum Timer {
     Notice(String, u64),
     /// A request should have been answered.
     Request(Token),
+    /// A watcher of a user who is not authorized is forgotten.
+    Watcher(String, Address),
     /// A user's subscription is to be tried again.
     Retry(String, Address),
     /// Users of a domain to which no session came back are shown as unknown.
@@ -97,6 +101,7 @@ impl Core {
             requests: BTreeMap::new(),
             away: Away::default(),
             echoes: Rate::default(),
+            waiting_bytes: 0,
             random: seed,
         }
     }

@@ -22,10 +22,13 @@ use super::user::ECHO;
 /// Echoes to one sender: so many at once, and one more each `PACE` milliseconds. Our choice.
 const BURST: u64 = 30;
 const PACE: u64 = 1_000;
-/// The same for all senders together.
+/// The same for all senders of a domain,
+const BURST_OF_DOMAIN: u64 = 250;
+const PACE_OF_DOMAIN: u64 = 40;
+/// and for all together.
 const BURST_OF_ALL: u64 = 500;
 const PACE_OF_ALL: u64 = 20;
-/// Senders remembered; more are bounded together only.
+/// Senders remembered, and domains; more are bounded together only.
 const MAX_SENDERS: usize = 1000;
 
 /// Answers a message; its validity is the echo's too. Groups, services and other domains' echo
@@ -74,6 +77,7 @@ pub(super) fn answer(
 #[derive(Debug, Default)]
 pub(super) struct Rate {
     senders: BTreeMap<Address, Time>,
+    domains: BTreeMap<String, Time>,
     all: Time,
 }
 
@@ -82,19 +86,29 @@ impl Rate {
     pub(super) fn allows(&self, sender: &Address, now: Time) -> bool {
         let ahead = |paced: Time| paced.0.saturating_sub(now.0);
         let own = self.senders.get(sender).copied().unwrap_or_default();
-        ahead(own) <= PACE * (BURST - 1) && ahead(self.all) <= PACE_OF_ALL * (BURST_OF_ALL - 1)
+        let domain = self.domains.get(sender.domain());
+        let domain = domain.copied().unwrap_or_default();
+        ahead(own) <= PACE * (BURST - 1)
+            && ahead(domain) <= PACE_OF_DOMAIN * (BURST_OF_DOMAIN - 1)
+            && ahead(self.all) <= PACE_OF_ALL * (BURST_OF_ALL - 1)
     }
 
     /// One is said.
     fn note(&mut self, sender: &Address, now: Time) {
         self.all = self.all.max(now).plus_millis(PACE_OF_ALL);
-        if self.senders.len() >= MAX_SENDERS {
-            self.senders.retain(|_, paced| *paced > now);
-        }
-        if self.senders.len() < MAX_SENDERS || self.senders.contains_key(sender) {
-            let paced = self.senders.entry(sender.clone()).or_default();
-            *paced = (*paced).max(now).plus_millis(PACE);
-        }
+        note_in(&mut self.senders, sender, PACE, now);
+        let domain = sender.domain().to_owned();
+        note_in(&mut self.domains, &domain, PACE_OF_DOMAIN, now);
+    }
+}
+
+fn note_in<K: Ord + Clone>(table: &mut BTreeMap<K, Time>, who: &K, pace: u64, now: Time) {
+    if table.len() >= MAX_SENDERS {
+        table.retain(|_, paced| *paced > now);
+    }
+    if table.len() < MAX_SENDERS || table.contains_key(who) {
+        let paced = table.entry(who.clone()).or_default();
+        *paced = (*paced).max(now).plus_millis(pace);
     }
 }
 
@@ -123,7 +137,7 @@ mod tests {
         for second in 0..10 {
             let now = Time(1_000_000 + second * 1000);
             for number in 0..1000 {
-                let sender = Address::new(&format!("wv:u{second}-{number}@far.test"));
+                let sender = Address::new(&format!("wv:u{second}-{number}@d{}.test", number % 3));
                 if rate.allows(&sender, now) {
                     rate.note(&sender, now);
                     said += 1;
@@ -132,5 +146,20 @@ mod tests {
         }
         assert_eq!(said, BURST_OF_ALL + 9 * 1000 / PACE_OF_ALL);
         assert!(rate.senders.len() <= MAX_SENDERS);
+    }
+
+    #[test]
+    fn invented_senders_of_one_domain_do_not_use_up_what_others_may_hear() {
+        let (mut rate, now) = (Rate::default(), Time(1_000_000));
+        let mut said = 0;
+        for number in 0..1000 {
+            let sender = Address::new(&format!("wv:u{number}@far.test"));
+            if rate.allows(&sender, now) {
+                rate.note(&sender, now);
+                said += 1;
+            }
+        }
+        assert_eq!(said, BURST_OF_DOMAIN);
+        assert!(rate.allows(&Address::new("wv:yan@other.test"), now));
     }
 }

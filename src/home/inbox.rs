@@ -1,5 +1,6 @@
-//! The inbox of one user: messages that wait for a login, and the memory of those that were
-//! handed over, by which duplicates are recognised. Every arrival lives until its validity ends.
+//! The inbox of one user: messages that wait until a client has taken them, and the memory of
+//! those that were taken, by which duplicates are recognised. Every arrival lives until its
+//! validity ends.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -8,7 +9,7 @@ use crate::ssp::address::Address;
 use crate::ssp::common::{decode_base64, encode_base64};
 use crate::ssp::datetime::DateTime;
 
-/// An arrival: a message that waits, or the trace of one that was handed over.
+/// An arrival: a message that waits, or the trace of one that was taken.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Arrival {
     /// Message id, unique together with the sender.
@@ -20,6 +21,10 @@ pub(super) struct Arrival {
     /// The message, as long as it waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) waiting: Option<Letter>,
+    /// What is reported of it in the end, if the recipient blocks its sender: nobody is told of
+    /// the message, and it has no content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) blocked: Option<Letter>,
 }
 
 /// A message as it is kept for its recipient.
@@ -33,6 +38,9 @@ pub(super) struct Letter {
     /// The content.
     #[serde(with = "base64")]
     pub(super) content: Vec<u8>,
+    /// Its bytes, where it is not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) size: Option<usize>,
     /// Where the content is, if it is not here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) uri: Option<String>,
@@ -45,6 +53,35 @@ pub(super) struct Letter {
     pub(super) report: bool,
 }
 
+impl Letter {
+    /// What a report needs of it.
+    pub(super) fn without_content(&self) -> Self {
+        Self {
+            content: Vec::new(),
+            size: Some(self.content.len()),
+            uri: None,
+            name: None,
+            ..self.clone()
+        }
+    }
+
+    /// Bytes that it takes up.
+    pub(super) fn bytes(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        self.content.len() + self.content_type.len() + text(&self.name) + text(&self.uri)
+    }
+}
+
+impl Arrival {
+    /// Bytes that its message takes up as long as it waits.
+    pub(super) fn bytes(&self) -> usize {
+        let named = self.id.len() + self.sender.as_str().len();
+        self.waiting
+            .as_ref()
+            .map_or(0, |letter| letter.bytes() + named)
+    }
+}
+
 /// One user's arrivals.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
@@ -53,8 +90,20 @@ pub(super) struct Inbox {
     /// By sender and message id.
     known: HashMap<(Address, String), u64>,
     /// Those that wait.
-    waiting: BTreeSet<u64>,
-    /// Bytes of content that wait.
+    waiting: Stored,
+    /// Those that wait, of each domain of senders.
+    of_domain: HashMap<String, Stored>,
+    /// Those that are only remembered, by domain of senders.
+    remembered: BTreeMap<String, BTreeSet<u64>>,
+    /// Messages that one client has taken and another has still to be told.
+    copies: BTreeMap<u64, Arrival>,
+    copied_bytes: usize,
+}
+
+/// Messages that wait.
+#[derive(Debug, Default)]
+struct Stored {
+    numbers: BTreeSet<u64>,
     bytes: usize,
 }
 
@@ -66,40 +115,45 @@ impl Inbox {
 
     /// How many messages wait.
     pub(super) fn waiting(&self) -> usize {
-        self.waiting.len()
+        self.waiting.numbers.len()
+    }
+
+    /// Bytes that wait.
+    pub(super) fn bytes(&self) -> usize {
+        self.waiting.bytes
+    }
+
+    /// How many messages of a domain wait, and their bytes.
+    pub(super) fn waiting_of(&self, domain: &str) -> (usize, usize) {
+        let stored = self.of_domain.get(domain);
+        stored.map_or((0, 0), |stored| (stored.numbers.len(), stored.bytes))
     }
 
     /// How many arrivals are only remembered.
     pub(super) fn remembered(&self) -> usize {
-        self.arrivals.len() - self.waiting.len()
+        self.arrivals.len() - self.waiting()
     }
 
-    /// Bytes of content that wait.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// The first message that waits.
-    pub(super) fn first_waiting(&self) -> Option<u64> {
-        self.waiting.first().copied()
-    }
-
-    /// The oldest arrival that is only remembered.
+    /// The oldest arrival that is only remembered, of the domain of which most are: what one
+    /// domain sends does not displace the memory of the others'.
     pub(super) fn first_remembered(&self) -> Option<u64> {
-        self.arrivals
-            .iter()
-            .find(|(_, arrival)| arrival.waiting.is_none())
-            .map(|(number, _)| *number)
+        let most = self.remembered.values().max_by_key(|numbers| numbers.len());
+        most.and_then(|numbers| numbers.first().copied())
     }
 
-    /// Puts an arrival behind all others and says its number.
-    pub(super) fn push(&mut self, arrival: Arrival) -> u64 {
-        let number = self
-            .arrivals
-            .last_key_value()
-            .map_or(0, |(last, _)| last + 1);
-        self.insert(number, arrival);
-        number
+    /// The first message from this number on that waits, or was taken by one client only.
+    pub(super) fn next(&self, from: u64) -> Option<(u64, &Arrival)> {
+        let waiting = self.waiting.numbers.range(from..).next();
+        let waiting = waiting.and_then(|number| self.arrivals.get_key_value(number));
+        let copy = self.copies.range(from..).next();
+        let both = [waiting, copy].into_iter().flatten();
+        both.min_by_key(|(number, _)| **number)
+            .map(|(number, arrival)| (*number, arrival))
+    }
+
+    /// The highest number given so far.
+    pub(super) fn last(&self) -> Option<u64> {
+        self.arrivals.last_key_value().map(|(last, _)| *last)
     }
 
     /// Puts an arrival at its number.
@@ -107,9 +161,13 @@ impl Inbox {
         self.remove(number);
         self.known
             .insert((arrival.sender.clone(), arrival.id.clone()), number);
-        if let Some(letter) = &arrival.waiting {
-            self.waiting.insert(number);
-            self.bytes += letter.content.len();
+        let domain = arrival.sender.domain().to_owned();
+        if arrival.waiting.is_some() {
+            self.waiting.insert(number, arrival.bytes());
+            let own = self.of_domain.entry(domain).or_default();
+            own.insert(number, arrival.bytes());
+        } else {
+            self.remembered.entry(domain).or_default().insert(number);
         }
         self.arrivals.insert(number, arrival);
     }
@@ -121,10 +179,17 @@ impl Inbox {
 
     /// Takes the message out of an arrival, which stays remembered.
     pub(super) fn take(&mut self, number: u64) -> Option<Letter> {
-        let letter = self.arrivals.get_mut(&number)?.waiting.take()?;
-        self.waiting.remove(&number);
-        self.bytes -= letter.content.len();
-        Some(letter)
+        let mut arrival = self.remove(number)?;
+        let letter = arrival.waiting.take();
+        self.insert(number, arrival);
+        letter
+    }
+
+    /// Forgets that something is to be reported of an arrival that is only remembered.
+    pub(super) fn forget_report(&mut self, number: u64) {
+        if let Some(arrival) = self.arrivals.get_mut(&number) {
+            arrival.blocked = None;
+        }
     }
 
     /// Forgets an arrival.
@@ -132,16 +197,67 @@ impl Inbox {
         let arrival = self.arrivals.remove(&number)?;
         self.known
             .remove(&(arrival.sender.clone(), arrival.id.clone()));
-        if let Some(letter) = &arrival.waiting {
-            self.waiting.remove(&number);
-            self.bytes -= letter.content.len();
+        let domain = arrival.sender.domain();
+        if arrival.waiting.is_some() {
+            self.waiting.remove(number, arrival.bytes());
+            if let Some(own) = self.of_domain.get_mut(domain) {
+                own.remove(number, arrival.bytes());
+                if own.numbers.is_empty() {
+                    self.of_domain.remove(domain);
+                }
+            }
+        } else if let Some(own) = self.remembered.get_mut(domain) {
+            own.remove(&number);
+            if own.is_empty() {
+                self.remembered.remove(domain);
+            }
         }
         Some(arrival)
+    }
+
+    /// Keeps a message that was taken for a client that was not told of it yet. It is no longer
+    /// waiting: it goes with those clients.
+    pub(super) fn copy(&mut self, number: u64, letter: Letter) {
+        let Some(arrival) = self.arrivals.get(&number) else {
+            return;
+        };
+        let copy = Arrival {
+            waiting: Some(letter),
+            ..arrival.clone()
+        };
+        self.copied_bytes += copy.bytes();
+        self.copies.insert(number, copy);
+    }
+
+    /// How many copies are kept, and their bytes.
+    pub(super) fn copies(&self) -> (usize, usize) {
+        (self.copies.len(), self.copied_bytes)
+    }
+
+    /// Forgets copies that every client was told of: those before this number.
+    pub(super) fn forget_copies(&mut self, before: u64) {
+        while let Some(first) = self.copies.first_entry()
+            && *first.key() < before
+        {
+            self.copied_bytes -= first.remove().bytes();
+        }
     }
 
     /// All numbers, in order.
     pub(super) fn numbers(&self) -> Vec<u64> {
         self.arrivals.keys().copied().collect()
+    }
+}
+
+impl Stored {
+    fn insert(&mut self, number: u64, bytes: usize) {
+        self.numbers.insert(number);
+        self.bytes += bytes;
+    }
+
+    fn remove(&mut self, number: u64, bytes: usize) {
+        self.numbers.remove(&number);
+        self.bytes -= bytes;
     }
 }
 
@@ -170,10 +286,12 @@ mod tests {
             id: id.to_owned(),
             sender: Address::new("a@b"),
             until: Time(1),
+            blocked: None,
             waiting: Some(Letter {
                 name: None,
                 content_type: "text/plain".to_owned(),
                 content: content.to_vec(),
+                size: None,
                 uri: None,
                 arrived: Time(0),
                 sent: None,
@@ -185,24 +303,70 @@ mod tests {
     #[test]
     fn counts_follow_what_comes_and_goes() {
         let mut inbox = Inbox::default();
-        let first = inbox.push(arrival("1", b"abc"));
-        let second = inbox.push(arrival("2", b"de"));
-        assert_eq!((inbox.waiting(), inbox.bytes()), (2, 5));
-        assert_eq!(inbox.first_waiting(), Some(first));
-        assert_eq!(inbox.take(first).unwrap().content, b"abc");
-        assert!(inbox.take(first).is_none());
+        let named = 1 + "wv:a@b".len() + "text/plain".len();
+        inbox.insert(1, arrival("1", b"abc"));
+        inbox.insert(2, arrival("2", b"de"));
+        assert_eq!((inbox.waiting(), inbox.bytes()), (2, 5 + 2 * named));
+        assert_eq!(inbox.waiting_of("b"), (2, 5 + 2 * named));
+        assert_eq!(inbox.next(0).map(|(number, _)| number), Some(1));
+        assert_eq!(inbox.take(1).unwrap().content, b"abc");
+        assert!(inbox.take(1).is_none());
         assert_eq!(
             (inbox.waiting(), inbox.bytes(), inbox.remembered()),
-            (1, 2, 1)
+            (1, 2 + named, 1)
         );
         assert!(inbox.knows(&Address::new("a@b"), "1"));
-        inbox.remove(first);
-        inbox.remove(second);
+        inbox.remove(1);
+        inbox.remove(2);
         assert!(!inbox.knows(&Address::new("a@b"), "1"));
         assert_eq!(
             (inbox.waiting(), inbox.bytes(), inbox.remembered()),
             (0, 0, 0)
         );
+        assert_eq!(inbox.waiting_of("b"), (0, 0));
+        assert!(inbox.of_domain.is_empty() && inbox.remembered.is_empty());
+    }
+
+    #[test]
+    fn a_copy_lives_until_everybody_was_told() {
+        let mut inbox = Inbox::default();
+        for number in 1..=3 {
+            inbox.insert(number, arrival(&number.to_string(), b"abc"));
+        }
+        let letter = inbox.take(2).unwrap();
+        inbox.copy(2, letter);
+        assert_eq!((inbox.waiting(), inbox.copies().0), (2, 1));
+        let numbers = |inbox: &Inbox| {
+            let mut from = 0;
+            let mut all = Vec::new();
+            while let Some((number, _)) = inbox.next(from) {
+                all.push(number);
+                from = number + 1;
+            }
+            all
+        };
+        assert_eq!(numbers(&inbox), [1, 2, 3]);
+        inbox.forget_copies(3);
+        assert_eq!(inbox.copies(), (0, 0));
+        assert_eq!(numbers(&inbox), [1, 3]);
+    }
+
+    #[test]
+    fn a_flood_of_one_domain_does_not_displace_what_is_remembered_of_another() {
+        let mut inbox = Inbox::default();
+        for number in 0..5 {
+            let mut trace = arrival(&number.to_string(), b"");
+            trace.waiting = None;
+            if number == 0 {
+                trace.sender = Address::new("honest@far");
+            }
+            inbox.insert(number, trace);
+        }
+        for expected in [1, 2, 3] {
+            assert_eq!(inbox.first_remembered(), Some(expected));
+            inbox.remove(expected);
+        }
+        assert!(inbox.knows(&Address::new("honest@far"), "0"));
     }
 
     #[test]

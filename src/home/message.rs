@@ -1,23 +1,19 @@
-//! Messages and delivery reports for our users (wire profile, 9.3).
+//! Messages for our users (wire profile, 9.3).
 //!
-//! A message is refused at once or accepted; accepted, it is handed to all clients of its
-//! recipient, or waits in his inbox for the next login. It is remembered by sender and id until
-//! its validity ends: a second one of the same id gets the same answer and is not delivered.
-//! "Delivered" means handed to a client session.
+//! A message is refused at once or accepted; accepted, it waits in its recipient's inbox until
+//! one of his clients has taken it ([`super::feed`]), which is what "delivered" means. It is
+//! remembered by sender and id until its validity ends: a second one of the same id gets the same
+//! answer and is not delivered.
 
 use crate::sap::element::{Act, Outcome, Time};
-use crate::ssp::address::{Address, Kind};
-use crate::ssp::common::{
-    GroupId, MessageInfo, MetaInfo, Recipient, Sender, User as UserElement, encode_base64,
-};
-use crate::ssp::datetime::DateTime;
-use crate::ssp::primitive::message::{
-    DeliveryResult, DeliveryStatusReport, SendMessageRequest, SendMessageResponse,
-};
+use crate::ssp::address::Address;
+use crate::ssp::common::{GroupId, MessageInfo, Recipient};
+use crate::ssp::primitive::message::{SendMessageRequest, SendMessageResponse};
 use crate::ssp::status::{Code, Status};
 
-use super::client::Event;
+use super::client::Standing;
 use super::core::{Core, Timer, respond};
+use super::feed::Feed;
 use super::inbox::{Arrival, Letter};
 use super::profile;
 use super::records;
@@ -27,13 +23,18 @@ use super::{Caller, Home};
 /// There is no contact list of that name.
 const NO_CONTACT_LIST: Code = Code(700);
 
+/// A domain has a small part of an inbox with less than one in so many; so much is kept for these
+/// beyond the bound.
+const SMALL: usize = 8;
+
+/// Said with 200 to who may know it.
+const WAITS: &str = "The user is away: it is kept until he logs in.";
+
 /// A message on its way to one recipient.
 #[derive(Debug, Clone)]
 pub(super) struct Message {
     pub(super) id: String,
     pub(super) sender: Address,
-    /// Whether the sender gave the id, so that a duplicate can be recognised.
-    pub(super) lasting: bool,
     pub(super) until: Time,
     pub(super) letter: Letter,
 }
@@ -78,10 +79,16 @@ impl Home {
             message: message.id.clone(),
             outcome: Outcome::Repeated,
         }));
+        let waits = new == 1 && targets.len() == 1;
+        let waits = waits
+            && accepted
+                .iter()
+                .any(|(name, _)| self.is_seen_away(name, &message));
         let status = if targets.is_empty() {
             Status::new(Code::BAD_PARAMETER).because("There is no recipient.")
         } else {
-            status_for(targets.len(), failures)
+            let status = status_for(targets.len(), failures);
+            if waits { status.because(WAITS) } else { status }
         };
         let response = SendMessageResponse {
             message_id: message.id.clone(),
@@ -95,44 +102,9 @@ impl Home {
         }
     }
 
-    /// A report on a message of a user of ours.
-    pub(super) fn take_report(
-        &mut self,
-        report: &DeliveryStatusReport,
-        now: Time,
-        out: &mut Vec<Act>,
-    ) {
-        let Self { users, core, .. } = self;
-        let info = &report.info;
-        let Some(id) = &info.message_id else {
-            return;
-        };
-        let status = &report.result.status;
-        let event = Event::Report {
-            id: id.clone(),
-            status: status.code.0,
-            description: status.description.clone(),
-            to: info
-                .sender
-                .as_ref()
-                .and_then(|sender| sender.user.as_ref())
-                .map(|user| user.user.clone()),
-        };
-        for recipient in &info.recipients {
-            let address = core.at_home(recipient.address());
-            if let Ok(name) = core.local_name(&address)
-                && let Some(user) = users.get_mut(name)
-                && !user.builtin
-            {
-                user.tell_or_keep(core, event.clone(), now, out);
-            }
-        }
-    }
-
     fn message_of(&mut self, request: SendMessageRequest, sender: Address, now: Time) -> Message {
         let info = request.info;
         let given = info.message_id.filter(|id| !id.is_empty());
-        let lasting = given.is_some();
         let longest = self.core.settings.offline_validity;
         let validity = info.validity.filter(|validity| *validity > 0);
         let (content_type, content) = request
@@ -146,7 +118,6 @@ impl Home {
         Message {
             id: given.unwrap_or_else(|| self.core.message_id()),
             sender,
-            lasting,
             until: now.plus_seconds(validity.map_or(longest, |validity| validity.min(longest))),
             letter: Letter {
                 name: screen_name.filter(|name| !name.is_empty()),
@@ -155,12 +126,23 @@ impl Home {
                     .or(info.content_type)
                     .unwrap_or_else(|| "text/plain".to_owned()),
                 content: content.unwrap_or_default(),
+                size: None,
                 uri: info.uri,
                 arrived: now,
                 sent: info.date_time,
                 report: request.delivery_report,
             },
         }
+    }
+
+    /// Whether the sender may see that the recipient has no client that takes the message.
+    fn is_seen_away(&self, name: &str, message: &Message) -> bool {
+        let takes = |user: &User| user.clients.values().any(Feed::takes_everything);
+        self.users.get(name).is_some_and(|user| {
+            !user.builtin
+                && !takes(user)
+                && user.standing(&self.core, &message.sender) == Standing::Authorized
+        })
     }
 
     /// The recipient's name and whether the message is new to him; or why he does not get it.
@@ -183,10 +165,6 @@ impl Home {
         if !user.may_use(&self.core, profile::IM) {
             return Err(Code::UNAUTHORIZED_RECIPIENT);
         }
-        let relation = user.relations.get(&message.sender);
-        if relation.is_some_and(|relation| relation.blocked) {
-            return Err(Code::BLOCKED);
-        }
         if user.inbox.knows(&message.sender, &message.id) {
             return Ok((name, false));
         }
@@ -194,11 +172,7 @@ impl Home {
         if user.builtin && !self.core.echoes.allows(&message.sender, now) {
             return Err(Code::UNAVAILABLE);
         }
-        let settings = &self.core.settings;
-        let bytes = user.inbox.bytes() + message.letter.content.len();
-        let full =
-            user.inbox.waiting() >= settings.max_offline || bytes > settings.max_offline_bytes;
-        if !user.is_online() && full {
+        if !user.builtin && !user.has_room_for_message(&self.core, message) {
             return Err(Code::QUEUE_FULL);
         }
         Ok((name, true))
@@ -206,50 +180,55 @@ impl Home {
 }
 
 impl User {
-    /// Hands an accepted message to the user's clients or keeps it.
+    /// Keeps an accepted message and tells the user's clients of it. The echo user takes it at
+    /// once. Of a message whose sender is blocked nobody is told, and its sender sees what he would
+    /// see if the user never logged in.
     fn receive(&mut self, core: &mut Core, message: &Message, now: Time, out: &mut Vec<Act>) {
         let Message {
             id, sender, letter, ..
         } = message;
-        let online = self.is_online();
-        if message.lasting || !online {
-            let arrival = Arrival {
-                id: id.clone(),
-                sender: sender.clone(),
-                until: message.until,
-                waiting: (!online).then(|| letter.clone()),
-            };
-            let timer = |number| (message.until, Timer::Arrival(self.name.clone(), number));
-            let number = self.inbox.push(arrival);
-            core.timers.insert(timer(number));
-            if let Some(arrival) = self.inbox.get(number) {
-                out.push(records::put_arrival(&self.name, number, arrival));
-            }
-            self.trim_inbox(core, now, out);
+        let relation = self.relations.get(sender);
+        let is_blocked = relation.is_some_and(|relation| relation.blocked);
+        let arrival = Arrival {
+            id: id.clone(),
+            sender: sender.clone(),
+            until: message.until,
+            waiting: (!self.builtin && !is_blocked).then(|| letter.clone()),
+            blocked: is_blocked.then(|| letter.without_content()),
+        };
+        if is_blocked {
+            out.push(refused(id, Code::BLOCKED));
         }
-        if online {
-            self.hand_over(core, id, sender, letter, None, now, out);
-            if self.builtin {
-                super::echo::answer(core, &self.address(core), message, now, out);
-            }
+        let number = self.new_number(now);
+        out.push(records::put_arrival(&self.name, number, &arrival));
+        self.put_arrival(core, number, arrival);
+        if self.builtin {
+            let delivered = Status::ok().because("Delivered");
+            self.report(core, id, sender, letter, &delivered, now, out);
+            out.push(Act::Outcome {
+                message: id.clone(),
+                outcome: Outcome::Delivered,
+            });
+            super::echo::answer(core, &self.address(core), message, now, out);
         }
+        self.feed(core, now);
+        self.trim_inbox(core, now, out);
     }
 
-    /// Hands over everything that waits, in order of arrival.
-    pub(super) fn hand_over_waiting(&mut self, core: &mut Core, now: Time, out: &mut Vec<Act>) {
-        while let Some(number) = self.inbox.first_waiting() {
-            let Some(letter) = self.inbox.take(number) else {
-                return;
-            };
-            let Some(arrival) = self.inbox.get(number) else {
-                return;
-            };
-            let (id, sender) = (arrival.id.clone(), arrival.sender.clone());
-            out.push(records::put_arrival(&self.name, number, arrival));
-            let arrived = Some(letter.arrived);
-            self.hand_over(core, &id, &sender, &letter, arrived, now, out);
-        }
-        self.trim_inbox(core, now, out);
+    /// Puts an arrival at its number.
+    pub(super) fn put_arrival(&mut self, core: &mut Core, number: u64, arrival: Arrival) {
+        core.timers
+            .insert((arrival.until, Timer::Arrival(self.name.clone(), number)));
+        core.waiting_bytes += arrival.bytes();
+        self.inbox.insert(number, arrival);
+    }
+
+    /// Takes the message out of an arrival, which stays remembered.
+    pub(super) fn take_letter(&mut self, core: &mut Core, number: u64) -> Option<Letter> {
+        let before = self.inbox.bytes();
+        let letter = self.inbox.take(number);
+        core.waiting_bytes -= before - self.inbox.bytes();
+        letter
     }
 
     /// The validity of an arrival is over.
@@ -262,6 +241,27 @@ impl User {
     ) {
         let expired = Status::new(Code::EXPIRED).because("Expired");
         self.end_arrival(core, number, &expired, Outcome::Expired, now, out);
+    }
+
+    /// Whether one more message may wait. What the sender's domain has a small part of is refused
+    /// later than the rest: a flood of one domain does not shut out the others.
+    fn has_room_for_message(&self, core: &Core, message: &Message) -> bool {
+        let settings = &core.settings;
+        let named = message.id.len() + message.sender.as_str().len();
+        let more = message.letter.bytes() + named;
+        let (own, own_bytes) = self.inbox.waiting_of(message.sender.domain());
+        let (most, most_bytes) = (settings.max_offline, settings.max_offline_bytes);
+        let is_small = own < most / SMALL && own_bytes + more <= most_bytes / SMALL;
+        let beyond = |bound: usize| {
+            if is_small {
+                bound + bound / SMALL
+            } else {
+                bound
+            }
+        };
+        self.inbox.waiting() < beyond(most)
+            && self.inbox.bytes() + more <= beyond(most_bytes)
+            && core.waiting_bytes + more <= beyond(settings.max_waiting_bytes)
     }
 
     /// Forgets an arrival. If it was still waiting, that is how the message ends.
@@ -277,9 +277,13 @@ impl User {
         let Some(arrival) = self.inbox.remove(number) else {
             return;
         };
+        core.waiting_bytes -= arrival.bytes();
         core.timers
             .remove(&(arrival.until, Timer::Arrival(self.name.clone(), number)));
         out.push(records::delete_arrival(&self.name, number));
+        if let Some(letter) = &arrival.blocked {
+            self.report(core, &arrival.id, &arrival.sender, letter, status, now, out);
+        }
         if let Some(letter) = arrival.waiting {
             self.report(
                 core,
@@ -297,97 +301,12 @@ impl User {
         }
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn hand_over(
-        &self,
-        core: &mut Core,
-        id: &str,
-        sender: &Address,
-        letter: &Letter,
-        delayed: Option<Time>,
-        now: Time,
-        out: &mut Vec<Act>,
-    ) {
-        let text = text_of(&letter.content_type, &letter.content);
-        let event = Event::Message {
-            id: id.to_owned(),
-            from: sender.clone(),
-            name: letter.name.clone(),
-            data: match text {
-                None if !letter.content.is_empty() => Some(encode_base64(&letter.content)),
-                _ => None,
-            },
-            text: text.unwrap_or_default(),
-            content_type: letter.content_type.clone(),
-            uri: letter.uri.clone(),
-            delayed,
-        };
-        self.tell(core, &event);
-        let delivered = Status::ok().because("Delivered to the client");
-        self.report(core, id, sender, letter, &delivered, now, out);
-        out.push(Act::Outcome {
-            message: id.to_owned(),
-            outcome: Outcome::Delivered,
-        });
-    }
-
-    /// Reports to the sender, if he wants it; sender and recipient change places.
-    #[allow(clippy::too_many_arguments)]
-    fn report(
-        &self,
-        core: &mut Core,
-        id: &str,
-        sender: &Address,
-        letter: &Letter,
-        status: &Status,
-        now: Time,
-        out: &mut Vec<Act>,
-    ) {
-        if !letter.report {
-            return;
-        }
-        let recipient = if sender.kind() == Kind::Resource {
-            Recipient::Group(GroupId {
-                group: sender.clone(),
-            })
-        } else {
-            Recipient::User(UserElement::new(sender.clone()))
-        };
-        let own = self.address(core);
-        let report = DeliveryStatusReport {
-            meta: Some(MetaInfo::of_user(core.domain(), own.clone())),
-            result: DeliveryResult {
-                status: status.clone(),
-            },
-            time: Some(DateTime::from_millis(now.0)),
-            info: MessageInfo {
-                message_id: Some(id.to_owned()),
-                uri: None,
-                content_type: Some(letter.content_type.clone()),
-                content_name: None,
-                content_size: u64::try_from(letter.content.len()).ok(),
-                validity: None,
-                recipients: vec![recipient],
-                recipient_display: None,
-                sender: Some(Sender::user(UserElement::new(own))),
-                date_time: letter.sent,
-            },
-        };
-        // The sender's domain may be away for a while; the report is worth waiting as long as
-        // the message was.
-        let expires = now.plus_seconds(core.settings.offline_validity);
-        out.push(Act::Request {
-            token: core.token(),
-            primitive: report.into(),
-            expires,
-        });
-    }
-
-    fn trim_inbox(&mut self, core: &mut Core, now: Time, out: &mut Vec<Act>) {
+    pub(super) fn trim_inbox(&mut self, core: &mut Core, now: Time, out: &mut Vec<Act>) {
         while self.inbox.remembered() > core.settings.max_remembered
             && let Some(number) = self.inbox.first_remembered()
         {
-            // Nothing waits in it, so status and outcome have no effect.
+            // Nothing waits in it, so status and outcome mean nothing.
+            self.inbox.forget_report(number);
             self.end_arrival(core, number, &Status::ok(), Outcome::Delivered, now, out);
         }
     }
@@ -462,7 +381,7 @@ fn status_for(targets: usize, failures: Vec<(Code, Address)>) -> Status {
 
 /// The text of a content that is text; `None` if it is not. Charsets are UTF-8 and Latin-1 (WVFF
 /// 6.4); others are read as UTF-8 with replacement characters.
-fn text_of(content_type: &str, content: &[u8]) -> Option<String> {
+pub(super) fn text_of(content_type: &str, content: &[u8]) -> Option<String> {
     let lower = content_type.to_ascii_lowercase();
     if !lower.trim_start().starts_with("text/") && !lower.trim().is_empty() {
         return None;

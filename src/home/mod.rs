@@ -1,4 +1,4 @@
-//! The embedded home domain: users, presence with authorization, messages with an offline store.
+//! The embedded home domain: users, presence with authorization, messages that wait until they are taken.
 //!
 //! [`Home`] is a [`ServiceElement`]: pure state that is handed requests of the SAP, commands of
 //! local clients and time. What it wants done it pushes as [`Act`]s; what clients are to be told
@@ -9,9 +9,10 @@
 //! | file | what |
 //! |---|---|
 //! | `user` | a user and the administration of users |
-//! | `session` | client sessions and their commands ([`client`]) |
-//! | `sending`, `message`, `inbox`, `echo` | messages out, messages in, the offline store |
-//! | `presence`, `subscription`, `authorization` | our users' presence and who may see it |
+//! | `session` | client sessions and their commands ([`client`], `event`) |
+//! | `sending`, `message`, `report`, `echo` | messages out, messages in, reports on both |
+//! | `inbox`, `notice`, `feed` | what waits for a user, and how his clients take it |
+//! | `presence`, `subscription`, `watchers`, `authorization` | our users' presence and who may see it |
 //! | `watching`, `reach` | other users' presence, as our users see it |
 //! | `profile` | our users' profiles: services, privacy, terminals, properties |
 //! | `information` | provider information, verification of ids |
@@ -21,15 +22,19 @@ mod authorization;
 pub mod client;
 mod core;
 mod echo;
+mod event;
+mod feed;
 mod inbox;
 mod information;
 mod message;
+mod notice;
 pub mod password;
 mod presence;
 mod profile;
 mod reach;
 mod records;
 mod relation;
+mod report;
 mod sending;
 mod session;
 mod settings;
@@ -37,6 +42,7 @@ mod subscription;
 #[cfg(test)]
 mod tests;
 mod user;
+mod watchers;
 mod watching;
 
 use std::collections::BTreeMap;
@@ -46,7 +52,7 @@ use crate::ssp::Primitive;
 use crate::ssp::address::Address;
 use crate::ssp::status::{Code, Status};
 
-pub use client::{ClientKey, Command, Event};
+pub use client::{ClientKey, Command, Event, Takes};
 pub use settings::{Authorization, HomeSettings};
 pub use user::{ECHO, UserError};
 
@@ -114,7 +120,7 @@ impl Home {
         std::mem::take(&mut self.core.events)
     }
 
-    /// Messages that wait for their recipient's next login.
+    /// Messages that no client of their recipient has taken yet.
     pub fn messages_waiting(&self) -> u64 {
         let waiting = self.users.values().map(|user| user.inbox.waiting() as u64);
         waiting.sum()
@@ -248,6 +254,11 @@ impl ServiceElement for Home {
                 Timer::Notice(name, number) => {
                     if let Some(user) = users.get_mut(&name) {
                         user.drop_notice(number, core, out);
+                    }
+                }
+                Timer::Watcher(name, other) => {
+                    if let Some(user) = users.get_mut(&name) {
+                        user.expire_watcher(core, &other, now, out);
                     }
                 }
                 Timer::Retry(name, other) => {

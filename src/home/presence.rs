@@ -237,6 +237,11 @@ impl User {
     }
 }
 
+/// Whether our users publish an attribute.
+pub(super) fn is_published(name: &str) -> bool {
+    PUBLISHED.iter().any(|published| published.as_str() == name)
+}
+
 /// The attributes asked for, all of them unknown.
 fn withdrawn(attributes: &[String]) -> PresenceSubList {
     select(attributes, |name| Attribute::unknown(name.clone()))

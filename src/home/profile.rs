@@ -33,6 +33,9 @@ pub(super) const IM: &str = "IM";
 /// Presence.
 pub(super) const PRESENCE: &str = "Presence";
 
+/// Bytes of what is kept of a profile; our choice.
+const MAX_PROFILE: usize = 64 * 1024;
+
 /// Network capabilities that this domain never asks of anybody.
 const CAPABILITIES: [&str; 2] = ["UserLocation", "UserInteraction"];
 
@@ -89,6 +92,10 @@ impl Home {
         let services = &core.settings.services;
         let provided = |entry: &ProfileService| provided(services, entry);
         let changes = update(&mut profile, mode, given, provided);
+        if records::profile_bytes(&profile) > MAX_PROFILE {
+            let status = Status::new(Code::QUEUE_FULL).because("The profile would be too long.");
+            return respond(caller.id, status, out);
+        }
         respond(caller.id, changes.status(), out);
         if !changes.changed {
             return;
@@ -156,7 +163,7 @@ impl User {
         for entry in profile.services.iter_mut().flatten() {
             entry.pse = pse_of(&core.settings.services, &entry.name).cloned();
         }
-        let clients = self.clients.iter().map(|client| terminal(*client));
+        let clients = self.clients.keys().map(|client| terminal(*client));
         profile.terminals.get_or_insert_default().extend(clients);
         let created = DateTime::from_millis(self.account.created.0);
         profile.modified.get_or_insert(created);

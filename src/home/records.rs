@@ -3,8 +3,8 @@
 //! | key | value (JSON) |
 //! |---|---|
 //! | `home/user/NAME` | the account: password hash, text, mood, alias |
-//! | `home/user/NAME/arrival/20 digits` | a waiting message, or the trace of a delivered one |
-//! | `home/user/NAME/notice/20 digits` | a report that waits for a login |
+//! | `home/user/NAME/arrival/20 digits` | a message that waits until it is taken, or the trace of one that was |
+//! | `home/user/NAME/notice/20 digits` | a report or refusal that waits until it is taken |
 //! | `home/user/NAME/profile` | what was changed of the profile, as XML |
 //! | `home/user/NAME/relation/ADDRESS` | contact, blocking, authorization, watching |
 //! | `home/user/NAME/request/20 digits` | a request that waits for its answer |
@@ -23,8 +23,9 @@ use crate::store::Write;
 use super::Home;
 use super::core::{Pending, Timer};
 use super::inbox::Arrival;
+use super::notice::Notice;
 use super::relation::Relation;
-use super::user::{Account, ECHO, Notice, User};
+use super::user::{Account, ECHO, User};
 
 /// Start of all keys.
 pub(super) const PREFIX: &str = "home/";
@@ -57,6 +58,11 @@ pub(super) fn delete_notice(name: &str, number: u64) -> Act {
 
 pub(super) fn put_profile(name: &str, profile: &UserProfile) -> Act {
     put(format!("{USER}{name}/profile"), &Kept(profile.clone()))
+}
+
+/// Bytes of a profile's record.
+pub(super) fn profile_bytes(profile: &UserProfile) -> usize {
+    serde_json::to_vec(&Kept(profile.clone())).map_or(0, |record| record.len())
 }
 
 pub(super) fn delete_profile(name: &str) -> Act {
@@ -106,15 +112,13 @@ impl Home {
         match section {
             "arrival" => {
                 let (number, arrival) = (number()?, read::<Arrival>(key, value)?);
-                core.timers
-                    .insert((arrival.until, Timer::Arrival(name.to_owned(), number)));
-                user.inbox.insert(number, arrival);
+                user.put_arrival(core, number, arrival);
             }
             "notice" => {
                 let (number, notice) = (number()?, read::<Notice>(key, value)?);
                 core.timers
                     .insert((notice.until, Timer::Notice(name.to_owned(), number)));
-                user.notices.insert(number, notice);
+                user.insert_notice(number, notice);
             }
             "profile" => user.profile = Some(Box::new(read::<Kept>(key, value)?.0)),
             "relation" => {
@@ -123,6 +127,10 @@ impl Home {
                 if let Some(at) = retry {
                     core.timers
                         .insert((at, Timer::Retry(name.to_owned(), other.clone())));
+                }
+                if let Some(until) = relation.watcher.as_ref().and_then(|w| w.until) {
+                    core.timers
+                        .insert((until, Timer::Watcher(name.to_owned(), other.clone())));
                 }
                 user.watchers += usize::from(relation.watcher.is_some());
                 user.relations.insert(other, relation);

@@ -42,6 +42,9 @@ pub(super) struct Watcher {
     pub(super) attributes: Vec<String>,
     /// The user was asked for authorization and has not answered.
     pub(super) asked: bool,
+    /// When it is forgotten, unless he is authorized by then; none in records of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) until: Option<Time>,
     /// What he was shown last.
     #[serde(skip)]
     pub(super) shown: Shown,
@@ -78,6 +81,11 @@ impl Relation {
     /// Whether there is nothing to remember.
     pub(super) fn is_empty(&self) -> bool {
         !self.is_own() && self.watcher.is_none()
+    }
+
+    /// Whether the user was asked about him and has not answered.
+    pub(super) fn is_asked(&self) -> bool {
+        self.watcher.as_ref().is_some_and(|watcher| watcher.asked)
     }
 
     /// Whether the user himself made something of it, as opposed to being watched.

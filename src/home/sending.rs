@@ -15,7 +15,7 @@ use super::user::User;
 use super::{effective, watching};
 
 /// Bytes of a message id given by a client.
-const MAX_ID: usize = 128;
+pub(super) const MAX_ID: usize = 128;
 
 /// A text that a client wants to send.
 #[derive(Debug)]
@@ -89,13 +89,16 @@ impl User {
             },
             content: Some(content),
         };
+        if let Some(feed) = self.clients.get_mut(&client) {
+            feed.has_sent(&id);
+        }
         let asked = Asked::Message { id, to };
         let expires = now.plus_seconds(validity);
         self.ask(core, Some(client), asked, request, expires, out);
     }
 
-    /// The recipient's side has answered to a message. The client that sent it is told; if it is
-    /// gone, a refusal is told to the user's other clients or kept for the next login.
+    /// The recipient's side has answered to a message. The client that sent it is told. A refusal
+    /// is kept until that client has acknowledged it; if it is gone, any client of the user.
     #[allow(clippy::too_many_arguments)]
     pub(super) fn message_answered(
         &mut self,
@@ -109,10 +112,11 @@ impl User {
     ) {
         let verdict = effective(status);
         let event = Event::sent(id, to, status);
-        match client.filter(|client| self.clients.contains(client)) {
-            Some(client) => core.tell(client, event),
-            None if verdict.is_success() => {}
-            None => self.tell_or_keep(core, event, now, out),
+        let client = client.filter(|client| self.clients.contains_key(client));
+        if !verdict.is_success() {
+            self.notice(core, event, client, now, out);
+        } else if let Some(client) = client {
+            core.tell(client, event);
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::ssp::primitive::common::{Id, IdList, VerifyIDRequest};
 use crate::ssp::status::Code;
 
 use super::Home;
-use super::client::{Availability, ClientKey, Command, ContactEntry, Event, Known};
+use super::client::{Availability, ClientKey, Command, ContactEntry, Event, Known, Takes};
 use super::core::{Asked, Core};
 use super::profile;
 use super::sending::Draft;
@@ -20,6 +20,8 @@ const PRESENCE_VALUE: Code = Code(751);
 const MAX_CONTACTS: Code = Code(754);
 /// Bytes of a status text or alias.
 const MAX_TEXT: usize = 1024;
+/// Bytes of a user's own name for a contact.
+const MAX_NAME: usize = 256;
 /// What `StatusMood` may be (presence-attributes, 3.5).
 const MOODS: [&str; 11] = [
     "HAPPY",
@@ -36,8 +38,8 @@ const MOODS: [&str; 11] = [
 ];
 
 impl Home {
-    /// Opens a session of a user. Tells it [`Event::Ready`], then questions for authorization,
-    /// reports and messages that waited. With his first session the user comes online.
+    /// Opens a session of a user. Tells it [`Event::Ready`], then what waits for the user, as far
+    /// as it takes that, and then what comes. With his first session the user comes online.
     ///
     /// # Errors
     /// There is no such user, he has too many sessions, or the key is taken.
@@ -45,6 +47,7 @@ impl Home {
         &mut self,
         client: ClientKey,
         user: &str,
+        takes: Takes,
         now: Time,
         out: &mut Vec<Act>,
     ) -> Result<(), UserError> {
@@ -57,16 +60,8 @@ impl Home {
             return Err(UserError::Full("client session"));
         }
         let is_first = user.clients.is_empty();
-        user.clients.insert(client);
         core.clients.insert(client, name);
-        let ready = Event::Ready {
-            user: user.address(core),
-            waiting: user.inbox.waiting(),
-        };
-        core.tell(client, ready);
-        for other in user.undecided() {
-            core.tell(client, Event::AuthorizationRequest { user: other });
-        }
+        user.begin_feed(core, client, takes, now);
         if is_first {
             user.availability = Availability::default();
             user.account.online = true;
@@ -74,26 +69,21 @@ impl Home {
             user.publish(core, now, out);
         }
         user.tell_profile(core, now, out);
-        let kept: Vec<u64> = user.notices.keys().copied().collect();
-        for number in kept {
-            if let Some(event) = user.drop_notice(number, core, out) {
-                core.tell(client, event);
-            }
-        }
-        user.hand_over_waiting(core, now, out);
+        user.feed(core, now);
         Ok(())
     }
 
     /// Ends a session, if it is open. With his last one the user goes offline.
     pub fn client_close(&mut self, client: ClientKey, now: Time, out: &mut Vec<Act>) {
         let Self { users, core, .. } = self;
-        let Some(name) = core.clients.remove(&client) else {
+        let Some(user) = core
+            .clients
+            .get(&client)
+            .and_then(|name| users.get_mut(name))
+        else {
             return;
         };
-        let Some(user) = users.get_mut(&name) else {
-            return;
-        };
-        user.clients.remove(&client);
+        user.end_feed(core, client, now, out);
         user.tell_profile(core, now, out);
         if user.clients.is_empty() {
             user.account.online = false;
@@ -102,7 +92,8 @@ impl Home {
         }
     }
 
-    /// Does what a client wants. Every command is answered by an event, some of them later.
+    /// Does what a client wants. Every command but an acknowledgement is answered by an event, some
+    /// of them later.
     pub fn client(&mut self, client: ClientKey, command: Command, now: Time, out: &mut Vec<Act>) {
         let Self { users, core, .. } = self;
         let user = core
@@ -111,7 +102,7 @@ impl Home {
             .and_then(|name| users.get_mut(name));
         if let Some(user) = user {
             user.command(core, client, command, now, out);
-        } else {
+        } else if !matches!(command, Command::Ack { .. }) {
             let why = "The session is not open.";
             let event = Event::error(command.name(), None, Code::INVALID_SESSION, why);
             core.tell(client, event);
@@ -172,6 +163,7 @@ impl User {
                 self.save(out);
                 self.publish(core, now, out);
             }
+            Command::Ack { number } => self.acknowledge(core, client, number, now, out),
             Command::Contacts => core.tell(client, self.contacts(core)),
             Command::Watchers => core.tell(client, self.watchers(core)),
             // The others are about somebody.
@@ -216,8 +208,15 @@ impl User {
             Command::CancelAuthorization { .. } => {
                 self.cancel_authorization(core, other, now, out);
             }
+            Command::AddContact { name: given, .. }
+                if given.as_ref().is_some_and(|name| name.len() > MAX_NAME) =>
+            {
+                let why = "The name is too long.";
+                let event = Event::error(name, Some(other), Code::BAD_PARAMETER, why);
+                return core.tell(client, event);
+            }
             Command::AddContact { name, .. } => {
-                let name = name.filter(|name| !name.is_empty() && name.len() <= MAX_TEXT);
+                let name = name.filter(|name| !name.is_empty());
                 self.add_contact(core, other, name, now, out);
             }
             Command::RemoveContact { .. } => self.remove_contact(core, other, now, out),
@@ -337,6 +336,7 @@ fn subject(command: &Command) -> Option<&Address> {
         | Command::Unblock { user }
         | Command::Verify { user } => Some(user),
         Command::Message { .. }
+        | Command::Ack { .. }
         | Command::Presence { .. }
         | Command::Contacts
         | Command::Watchers => None,

@@ -52,15 +52,24 @@ pub struct HomeSettings {
     pub max_contacts: usize,
     /// Watchers of one user.
     pub max_watchers: usize,
-    /// Messages that wait for one user.
+    /// Messages that wait for one user until a client has taken them. Domains of senders that
+    /// have only a small part of it may go beyond by an eighth; so with the bytes.
     pub max_offline: usize,
-    /// Bytes of content that wait for one user.
+    /// Bytes of messages that wait for one user.
     pub max_offline_bytes: usize,
+    /// Bytes of messages that wait for all users together.
+    pub max_waiting_bytes: usize,
+    /// What a client is told ahead of its acknowledgements.
+    pub max_unacknowledged: usize,
+    /// Bytes of it; what is begun with is told whole.
+    pub max_unacknowledged_bytes: usize,
     /// Messages of which one user's inbox remembers that they were delivered, to recognise
     /// duplicates.
     pub max_remembered: usize,
-    /// Reports and refusals that wait for one user.
+    /// Reports and refusals that wait for one user; beyond it the oldest goes.
     pub max_notices: usize,
+    /// Bytes of them.
+    pub max_notice_bytes: usize,
     /// Requests of one user that wait for their answer.
     pub max_requests: usize,
     /// Bytes of text in a message that a client of ours sends.
@@ -87,10 +96,14 @@ impl HomeSettings {
             max_clients: 8,
             max_contacts: 1000,
             max_watchers: 1000,
-            max_offline: 500,
-            max_offline_bytes: 4 * 1024 * 1024,
+            max_offline: 5000,
+            max_offline_bytes: 16 * 1024 * 1024,
+            max_waiting_bytes: 256 * 1024 * 1024,
+            max_unacknowledged: 128,
+            max_unacknowledged_bytes: 1024 * 1024,
             max_remembered: 1000,
-            max_notices: 200,
+            max_notices: 1000,
+            max_notice_bytes: 256 * 1024,
             max_requests: 500,
             max_text: 64 * 1024,
         }

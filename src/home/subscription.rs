@@ -8,17 +8,14 @@ use crate::ssp::primitive::presence::{
 };
 use crate::ssp::status::{Code, Status};
 
-use super::client::{Event, Standing};
+use super::client::Standing;
 use super::core::respond;
+use super::presence::is_published;
 use super::profile;
-use super::relation::{Shown, Watcher};
-use super::settings::Authorization;
 use super::{Caller, Home};
 
-/// Attributes of one subscription; those beyond have no meaning to us anyway.
-const MAX_ATTRIBUTES: usize = 64;
-/// Characters of a name that are kept.
-const MAX_NAME: usize = 64;
+/// Stands for attributes that nobody here publishes: none at all would mean all of them.
+const NOTHING: &str = "-";
 
 impl Home {
     /// Puts the requestor on the watcher lists, answers, and shows him what he may see.
@@ -37,7 +34,7 @@ impl Home {
         let mut subscribed: Vec<String> = Vec::new();
         for id in &request.users {
             let publisher = self.core.at_home(&id.user);
-            match self.add_watcher(&watcher, &publisher, &attributes, out) {
+            match self.add_watcher(&watcher, &publisher, &attributes, now, out) {
                 Ok(name) if subscribed.contains(&name) => {}
                 Ok(name) => subscribed.push(name),
                 Err(code) => failures.push((code, publisher)),
@@ -130,55 +127,19 @@ impl Home {
             None => Err(Code::UNKNOWN_USER),
         }
     }
-
-    fn add_watcher(
-        &mut self,
-        watcher: &Address,
-        publisher: &Address,
-        attributes: &[String],
-        out: &mut Vec<Act>,
-    ) -> Result<String, Code> {
-        let name = self.known_user(publisher)?;
-        let core = &mut self.core;
-        let user = self.users.get_mut(&name).ok_or(Code::UNKNOWN_USER)?;
-        if !user.may_use(core, profile::PRESENCE) {
-            return Err(Code::UNAUTHORIZED_RECIPIENT);
-        }
-        let before = user.relations.get(watcher).and_then(|r| r.watcher.as_ref());
-        if before.is_none() && user.watchers >= core.settings.max_watchers {
-            return Err(Code::UNAVAILABLE);
-        }
-        let was_asked = before.is_some_and(|before| before.asked);
-        let asks = user.standing(core, watcher) == Standing::Unknown
-            && core.settings.default_authorization == Authorization::Ask;
-        user.relate(watcher, out, |relation| {
-            relation.watcher = Some(Watcher {
-                attributes: attributes.to_vec(),
-                asked: was_asked || asks,
-                shown: Shown::Unsure,
-            });
-        });
-        if asks {
-            let user_asking = watcher.clone();
-            user.tell(core, &Event::AuthorizationRequest { user: user_asking });
-        }
-        Ok(name)
-    }
 }
 
-/// Names of the attributes asked for, sorted; none means all.
+/// Names of the attributes asked for, of those that are published, sorted; none means all.
 fn names(list: Option<&AttributeList>) -> Vec<String> {
-    let mut names: Vec<String> = list
-        .and_then(|list| list.presence.as_ref())
-        .map(|list| {
-            list.attributes
-                .iter()
-                .take(MAX_ATTRIBUTES)
-                .map(|attribute| attribute.name.as_str().chars().take(MAX_NAME).collect())
-                .collect()
-        })
-        .unwrap_or_default();
+    let asked = list.and_then(|list| list.presence.as_ref());
+    let asked = asked.map_or(&[][..], |list| &list.attributes);
+    let names = asked.iter().map(|attribute| attribute.name.as_str());
+    let names = names.filter(|name| is_published(name)).map(str::to_owned);
+    let mut names: Vec<String> = names.collect();
     names.sort();
     names.dedup();
+    if names.is_empty() && !asked.is_empty() {
+        names.push(NOTHING.to_owned());
+    }
     names
 }

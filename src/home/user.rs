@@ -1,6 +1,6 @@
 //! One user of the home domain, and their administration.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::sap::element::{Act, Outcome, Time, Token};
 use crate::ssp::address::{Address, Kind};
@@ -10,7 +10,9 @@ use crate::ssp::status::{Code, Status};
 use super::Home;
 use super::client::{Availability, ClientKey, Event};
 use super::core::{Asked, Core, Pending, Timer};
+use super::feed::Feed;
 use super::inbox::Inbox;
+use super::notice::Notice;
 use super::records;
 use super::relation::Relation;
 
@@ -54,15 +56,6 @@ pub(super) struct Account {
     pub(super) alias: Option<String>,
 }
 
-/// An event that waits for the user's next login.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub(super) struct Notice {
-    /// When it is dropped.
-    pub(super) until: Time,
-    /// The event.
-    pub(super) event: Event,
-}
-
 /// One user.
 #[derive(Debug, Default)]
 pub(super) struct User {
@@ -72,13 +65,17 @@ pub(super) struct User {
     pub(super) profile: Option<Box<UserProfile>>,
     /// The echo user: no account record, always online, authorizes everybody.
     pub(super) builtin: bool,
-    pub(super) clients: BTreeSet<ClientKey>,
+    /// Those that are logged in, with what each was told of the queue.
+    pub(super) clients: BTreeMap<ClientKey, Feed>,
     pub(super) availability: Availability,
     pub(super) relations: BTreeMap<Address, Relation>,
     /// How many relations have a watcher; bounded.
     pub(super) watchers: usize,
     pub(super) inbox: Inbox,
     pub(super) notices: BTreeMap<u64, Notice>,
+    pub(super) notice_bytes: usize,
+    /// The last number given in the queue since the start.
+    pub(super) numbered: Option<u64>,
     /// Requests that wait for their answer.
     pub(super) in_flight: usize,
 }
@@ -204,54 +201,9 @@ impl User {
 
     /// Tells all clients of the user.
     pub(super) fn tell(&self, core: &mut Core, event: &Event) {
-        for client in &self.clients {
+        for client in self.clients.keys() {
             core.tell(*client, event.clone());
         }
-    }
-
-    /// Tells all clients of the user, or keeps the event for the next login.
-    pub(super) fn tell_or_keep(
-        &mut self,
-        core: &mut Core,
-        event: Event,
-        now: Time,
-        out: &mut Vec<Act>,
-    ) {
-        if !self.clients.is_empty() {
-            self.tell(core, &event);
-            return;
-        }
-        if self.notices.len() >= core.settings.max_notices
-            && let Some((oldest, _)) = self.notices.first_key_value()
-        {
-            self.drop_notice(*oldest, core, out);
-        }
-        let number = self
-            .notices
-            .last_key_value()
-            .map_or(0, |(last, _)| last + 1);
-        let notice = Notice {
-            until: now.plus_seconds(core.settings.offline_validity),
-            event,
-        };
-        out.push(records::put_notice(&self.name, number, &notice));
-        core.timers
-            .insert((notice.until, Timer::Notice(self.name.clone(), number)));
-        self.notices.insert(number, notice);
-    }
-
-    /// Forgets a kept event and returns it.
-    pub(super) fn drop_notice(
-        &mut self,
-        number: u64,
-        core: &mut Core,
-        out: &mut Vec<Act>,
-    ) -> Option<Event> {
-        let notice = self.notices.remove(&number)?;
-        core.timers
-            .remove(&(notice.until, Timer::Notice(self.name.clone(), number)));
-        out.push(records::delete_notice(&self.name, number));
-        Some(notice.event)
     }
 
     /// Writes the account.
@@ -346,7 +298,7 @@ fn valid_name(name: &str, domain: &str) -> Result<String, UserError> {
 
 fn remove(mut user: User, core: &mut Core, now: Time, out: &mut Vec<Act>) {
     let gone = Status::new(Code::UNKNOWN_USER).because("The user was removed.");
-    for client in std::mem::take(&mut user.clients) {
+    for client in std::mem::take(&mut user.clients).into_keys() {
         core.clients.remove(&client);
         core.tell(
             client,

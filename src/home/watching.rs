@@ -9,6 +9,7 @@ use crate::ssp::primitive::presence::{
     GetPresenceRequest, PresenceNotification, SubscribeRequest, UnsubscribeRequest,
 };
 use crate::ssp::status::{Code, Status};
+use crate::text::cut;
 
 use super::client::{Availability, ClientKey, Event, Known, SubscriptionState};
 use super::core::{Asked, Core, Timer};
@@ -34,7 +35,7 @@ const WANTED: [AttributeName; 14] = [
     AttributeName::InfoLink,
 ];
 
-/// Characters of a text value that are kept.
+/// Bytes of a text value that are kept.
 const MAX_VALUE: usize = 1024;
 
 /// A subscription that fails for reasons that may pass is tried again after so many seconds,
@@ -311,7 +312,7 @@ impl Known {
                 *old = attribute
                     .simple()
                     .filter(|text| !text.is_empty())
-                    .map(|text| text.chars().take(MAX_VALUE).collect());
+                    .map(|text| cut(text, MAX_VALUE).to_owned());
             }
         };
         text(&AttributeName::StatusText, &mut self.text);

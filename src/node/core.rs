@@ -9,7 +9,7 @@ use tokio_xmpp::Stanza;
 use super::metrics::{self, Metrics};
 use super::trace::TraceLog;
 use crate::gateway::Gateway;
-use crate::home::{ClientKey, Command, Event, Home};
+use crate::home::{ClientKey, Command, Event, Home, Takes};
 use crate::sap::{
     Act, Count, Direction, Effect, Element, Facts, Post, Posted, Sap, ServiceElement, Time, Trace,
     Verdict,
@@ -164,7 +164,7 @@ impl Core {
 
     /// Messages accepted and not yet ended: `accepted == ended + open`, always and
     /// across restarts. They wait for a peer, for the XMPP server's word, or for
-    /// their recipient's next login.
+    /// a client of their recipient to take them.
     pub fn messages_open(&self) -> u64 {
         self.sap.messages_queued()
             + self.gateway.as_ref().map_or(0, Gateway::messages_open)
@@ -195,6 +195,7 @@ impl Core {
         &mut self,
         client: ClientKey,
         user: &str,
+        takes: Takes,
         now: Time,
         turn: &mut Turn,
     ) -> bool {
@@ -205,7 +206,7 @@ impl Core {
         if known {
             self.with_home(now, turn, |home, acts| {
                 // A failure is told by an event.
-                let _ = home.client_open(client, user, now, acts);
+                let _ = home.client_open(client, user, takes, now, acts);
             });
         }
         known

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use super::client::{ClientSession, EventSender};
 use super::core::{Answer, Core, Turn};
 use super::fair;
-use crate::home::{ClientKey, Command, Event};
+use crate::home::{ClientKey, Command, Takes};
 use crate::sap::{Facts, Posted, Time, Trace, Verdict};
 use crate::ssp::Message;
 use crate::store::Store;
@@ -30,7 +31,8 @@ pub(super) enum Input {
     ClientOpen {
         client: ClientKey,
         user: String,
-        events: mpsc::Sender<Event>,
+        takes: Takes,
+        events: EventSender,
         reply: oneshot::Sender<bool>,
     },
     /// A client's command.
@@ -114,29 +116,38 @@ impl NodeHandle {
         Ok(answer.await.ok())
     }
 
-    /// Opens a client session of a home-domain user whose password was checked;
-    /// `None` if there is no such user.
+    /// Opens a client session of a home-domain user whose password was checked, which takes
+    /// everything that waits for the user; `None` if there is no such user.
     ///
     /// # Errors
     /// The node has stopped.
     pub async fn client_open(&self, user: &str) -> Result<Option<ClientSession>, Gone> {
+        self.client_open_for(user, Takes::Everything).await
+    }
+
+    /// Opens a client session that takes only some of what waits; else as
+    /// [`NodeHandle::client_open`].
+    ///
+    /// # Errors
+    /// The node has stopped.
+    pub async fn client_open_for(
+        &self,
+        user: &str,
+        takes: Takes,
+    ) -> Result<Option<ClientSession>, Gone> {
         let client = ClientKey(self.clients.fetch_add(1, Ordering::Relaxed));
-        // A client that does not read loses its session, not the node's memory.
-        let (events, received) = mpsc::channel(1024);
+        let (session, events) = ClientSession::new(client, self.inbox.clone());
         let (reply, answer) = oneshot::channel();
         let input = Input::ClientOpen {
             client,
             user: user.to_owned(),
+            takes,
             events,
             reply,
         };
         self.inbox.send(input).await.map_err(|_| Gone)?;
         let known = answer.await.map_err(|_| Gone)?;
-        Ok(known.then(|| ClientSession {
-            client,
-            events: received,
-            inbox: self.inbox.clone(),
-        }))
+        Ok(known.then_some(session))
     }
 
     /// Everything that happens from now on.
@@ -147,42 +158,5 @@ impl NodeHandle {
     /// The store, for its health.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
-    }
-}
-
-/// A client session; ends when it is dropped.
-pub struct ClientSession {
-    client: ClientKey,
-    events: mpsc::Receiver<Event>,
-    inbox: mpsc::Sender<Input>,
-}
-
-impl ClientSession {
-    /// The next event; `None` when the node has ended the session.
-    pub async fn event(&mut self) -> Option<Event> {
-        self.events.recv().await
-    }
-
-    /// Gives a command.
-    ///
-    /// # Errors
-    /// The node has stopped.
-    pub async fn command(&self, command: Command) -> Result<(), Gone> {
-        self.inbox
-            .send(Input::Client(self.client, command))
-            .await
-            .map_err(|_| Gone)
-    }
-}
-
-impl Drop for ClientSession {
-    fn drop(&mut self) {
-        let (inbox, client) = (self.inbox.clone(), self.client);
-        if let Err(mpsc::error::TrySendError::Full(input)) =
-            inbox.try_send(Input::ClientClose(client))
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            runtime.spawn(async move { inbox.send(input).await.is_ok() });
-        }
     }
 }

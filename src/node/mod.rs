@@ -13,6 +13,7 @@
 //! I/O.
 
 pub mod build;
+mod client;
 pub mod clock;
 pub mod core;
 mod fair;
@@ -28,7 +29,8 @@ mod trace;
 
 pub use self::core::Core;
 pub use build::{BuildError, Plan};
-pub use inbox::{ClientSession, Gone, NodeHandle};
+pub use client::ClientSession;
+pub use inbox::{Gone, NodeHandle};
 pub use metrics::Metrics;
 pub use restore::reader;
 pub use run::{Node, StartError};

@@ -163,11 +163,12 @@ impl Owner {
             Input::ClientOpen {
                 client,
                 user,
+                takes,
                 events,
                 reply,
             } => {
                 let _ = self.release.send(Release::Client(client, events)).await;
-                let known = self.core.client_open(client, &user, now, turn);
+                let known = self.core.client_open(client, &user, takes, now, turn);
                 if !known {
                     let _ = self.release.send(Release::ClientGone(client)).await;
                 }
@@ -296,7 +297,8 @@ impl Batch {
 fn is_strict(input: &Input) -> bool {
     match input {
         Input::Message { strict, .. } => *strict,
-        Input::Posted(..) => false,
+        // What was acknowledged and forgotten is told again.
+        Input::Posted(..) | Input::Client(_, Command::Ack { .. }) => false,
         _ => true,
     }
 }

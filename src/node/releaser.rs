@@ -13,9 +13,10 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_xmpp::Stanza;
 
+use super::client::EventSender;
 use super::core::{ToXmpp, Turn};
 use super::links::Links;
-use crate::home::{ClientKey, Event};
+use crate::home::ClientKey;
 use crate::http::link::{LinkSettings, Post as HttpPost, Target};
 use crate::sap::{Post, Posted, Trace, Verdict};
 use crate::store::{CommitFuture, Store, Write};
@@ -29,7 +30,7 @@ pub(super) enum Release {
     /// A batch.
     Batch(Box<Batch>),
     /// A client came.
-    Client(ClientKey, mpsc::Sender<Event>),
+    Client(ClientKey, EventSender),
     /// A client went.
     ClientGone(ClientKey),
     /// New settings of the links to peers.
@@ -90,7 +91,7 @@ pub(super) struct Releaser {
     pub(super) traces: broadcast::Sender<Arc<Trace>>,
     pub(super) links: Links,
     pub(super) components: HashMap<String, Component>,
-    pub(super) clients: HashMap<ClientKey, mpsc::Sender<Event>>,
+    pub(super) clients: HashMap<ClientKey, EventSender>,
     /// After a failed commit everything is given up until the core is made anew.
     pub(super) failed: bool,
 }
@@ -201,7 +202,7 @@ impl Releaser {
             let full = self
                 .clients
                 .get(&client)
-                .is_some_and(|events| events.try_send(event).is_err());
+                .is_some_and(|events| !events.send(event));
             if full {
                 // Its session ends when the channel's end is dropped.
                 self.clients.remove(&client);

@@ -63,7 +63,7 @@ fn a_script_may_chat_by_a_pipe() {
     for line in [
         "* you are alice@village.test",
         "* NOT sent to nobody@village.test: 531",
-        "* sent to carol@village.test",
+        "* taken by village.test for carol@village.test",
         "* no contacts",
         "there is no command /nonsense",
     ] {

@@ -26,7 +26,7 @@ async fn logged_in() -> (Deployed, Node, ClientSession) {
     peer.talk_to(node.local_addr());
     peer.log_in().await;
     let mut bob = node.handle().client_open("bob").await.unwrap().unwrap();
-    assert!(matches!(bob.event().await, Some(Event::Ready { .. })));
+    assert!(matches!(bob.take().await, Some(Event::Ready { .. })));
     (peer, node, bob)
 }
 
@@ -42,7 +42,7 @@ async fn count(node: &Node, counter: &'static str) -> u64 {
 
 async fn text_for(bob: &mut ClientSession) -> (String, String) {
     loop {
-        let event = tokio::time::timeout(Duration::from_secs(10), bob.event()).await;
+        let event = tokio::time::timeout(Duration::from_secs(10), bob.take()).await;
         if let Event::Message { text, from, .. } = event.unwrap().unwrap() {
             return (from.to_string(), text);
         }
@@ -293,7 +293,7 @@ async fn advice_7_our_users_get_405_for_what_would_end_the_peer() {
     bob.command(ask).await.unwrap();
     let refused = async {
         loop {
-            let event = bob.event().await.unwrap();
+            let event = bob.take().await.unwrap();
             if format!("{event:?}").contains("405") {
                 break;
             }
@@ -344,7 +344,7 @@ async fn advice_8_two_messages_with_one_id_arrive_under_two_and_the_report_finds
     assert_eq!(peer.replay("01/0029", &report).await, Some(200));
     let seen = async {
         loop {
-            if let Some(Event::Report { id, .. }) = bob.event().await {
+            if let Some(Event::Report { id, .. }) = bob.take().await {
                 break id;
             }
         }

@@ -1,6 +1,7 @@
 //! What happens when processes are killed, connections break and disks are full:
 //! nothing acknowledged is lost, nothing arrives twice, order holds, counts add up.
 
+mod clients;
 mod connections;
 mod kills;
 mod stores;
@@ -56,6 +57,8 @@ struct Heard {
     texts: Vec<String>,
     /// Message ids with the status of each answer.
     sent: Vec<(String, u16)>,
+    /// Message ids with the status of each delivery report.
+    reports: Vec<(String, u16)>,
 }
 
 impl Heard {
@@ -63,9 +66,10 @@ impl Heard {
     async fn until(&mut self, client: &mut ClientSession, enough: impl Fn(&Self) -> bool) {
         let listening = async {
             while !enough(self) {
-                match client.event().await.expect("the session lives") {
+                match client.take().await.expect("the session lives") {
                     Event::Message { text, .. } => self.texts.push(text),
                     Event::Sent { id, status, .. } => self.sent.push((id, status)),
+                    Event::Report { id, status, .. } => self.reports.push((id, status)),
                     _ => {}
                 }
             }

@@ -52,7 +52,7 @@ async fn until<T>(
     let mut seen = Vec::new();
     let found = async {
         loop {
-            let event = client.event().await.expect("the session lives");
+            let event = client.take().await.expect("the session lives");
             if let Some(found) = wanted(&event) {
                 return found;
             }

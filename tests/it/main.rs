@@ -27,6 +27,7 @@ mod deployed_transitions;
 mod dialogues;
 mod faults;
 mod gateway_prosody;
+mod home_clients;
 mod http_transport;
 mod layering;
 mod node_relay;

@@ -59,7 +59,7 @@ async fn login(cluster: &Cluster, user: &str, domain: &str) -> ClientSession {
 async fn until<T>(client: &mut ClientSession, mut wanted: impl FnMut(&Event) -> Option<T>) -> T {
     let found = async {
         loop {
-            let event = client.event().await.expect("the session lives");
+            let event = client.take().await.expect("the session lives");
             if let Some(found) = wanted(&event) {
                 return found;
             }

@@ -128,7 +128,14 @@ impl Chain {
                 let mut received = 0;
                 while received < share {
                     match recipient.next().await {
-                        Ok(Line::Event(Event::Message { .. })) => received += 1,
+                        Ok(Line::Event(event)) => {
+                            received += u64::from(matches!(event, Event::Message { .. }));
+                            if let Some(number) = event.number()
+                                && recipient.say(&Command::Ack { number }).await.is_err()
+                            {
+                                break;
+                            }
+                        }
                         Ok(_) => {}
                         Err(_) => break,
                     }

@@ -3,21 +3,30 @@
 mod command;
 pub(super) mod screen;
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::collections::VecDeque;
+use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::output;
 use super::user::PasswordSource;
 use super::{Failure, Global};
 use crate::admin::{Client, LineError, Lines, Request};
-use crate::home::Event;
+use crate::home::{Command, Event};
+use crate::ssp::Address;
 use command::{Action, Typist};
 
 /// Bytes of a line that is typed; the node takes no longer ones.
 const MAX_LINE: usize = 60 * 1024;
+
+/// Bytes of a password that is typed.
+const MAX_PASSWORD: u64 = 4096;
+
+/// A message without answer for so long is told to the user.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// For answers that are still missing when the input has ended.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
@@ -61,6 +70,7 @@ pub(super) async fn chat(global: &Global, args: Chat) -> Result<(), Failure> {
         json: args.json,
         typist: Typist::default(),
         unanswered: 0,
+        silent: VecDeque::new(),
     };
     let ended = talk.until_input_ends().await?;
     if ended == Ended::Input {
@@ -69,8 +79,9 @@ pub(super) async fn chat(global: &Global, args: Chat) -> Result<(), Failure> {
             seconds => Duration::from_secs(seconds),
         };
         let rest = talk.rest(args.wait > 0);
-        if let Ok(outcome) = tokio::time::timeout(patience, rest).await {
-            outcome?;
+        match tokio::time::timeout(patience, rest).await {
+            Ok(outcome) => outcome?,
+            Err(_) => talk.tell_silence(patience)?,
         }
     }
     Ok(())
@@ -82,6 +93,8 @@ struct Talk {
     typist: Typist,
     /// Commands whose answer has not come.
     unanswered: usize,
+    /// Messages whose answer has not come and that the user was not told of, since when.
+    silent: VecDeque<(Address, Instant)>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -98,10 +111,12 @@ impl Talk {
         // The first line says whether the session is open.
         self.hear_next().await?;
         loop {
+            let silence = self.silent.front().map(|(_, since)| *since + SILENCE);
             tokio::select! {
+                () = until(silence) => self.tell_silence(SILENCE)?,
                 line = self.node.line() => {
                     let line = line?.ok_or(crate::admin::ClientError::Ended)?;
-                    self.hear(&line)?;
+                    self.hear(&line).await?;
                 }
                 line = input.next() => match line {
                     Ok(Some(line)) => {
@@ -110,11 +125,24 @@ impl Talk {
                         }
                     }
                     Ok(None) => return Ok(Ended::Input),
-                    Err(error @ LineError::NotText) => eprintln!("wvgate: {error}"),
+                    Err(error @ (LineError::NotText | LineError::TooLong(_))) => {
+                        eprintln!("wvgate: not sent: {error}");
+                    }
                     Err(error) => return Err(Failure::Failed(error.to_string())),
                 },
             }
         }
+    }
+
+    /// Says which messages have no answer for so long.
+    fn tell_silence(&mut self, patience: Duration) -> Result<(), Failure> {
+        while let Some((to, since)) = self.silent.front()
+            && since.elapsed() >= patience
+        {
+            output::line(screen::no_answer(to))?;
+            self.silent.pop_front();
+        }
+        Ok(())
     }
 
     /// Hears what still comes: all of it, or until everything is answered.
@@ -128,9 +156,11 @@ impl Talk {
     async fn hear_next(&mut self) -> Result<(), Failure> {
         let line = self.node.line().await?;
         self.hear(&line.ok_or(crate::admin::ClientError::Ended)?)
+            .await
     }
 
-    fn hear(&mut self, line: &str) -> Result<(), Failure> {
+    /// Prints what the node says, and then acknowledges it.
+    async fn hear(&mut self, line: &str) -> Result<(), Failure> {
         let Ok(event) = serde_json::from_str::<Event>(line) else {
             let refusal = serde_json::from_str::<Value>(line).unwrap_or_default();
             let why = refusal["error"].as_str().unwrap_or(line);
@@ -139,11 +169,21 @@ impl Talk {
         if is_answer(&event) {
             self.unanswered = self.unanswered.saturating_sub(1);
         }
+        if let Event::Sent { to, .. } | Event::Error { user: Some(to), .. } = &event
+            && let Some(at) = self.silent.iter().position(|(other, _)| is_same(other, to))
+        {
+            self.silent.remove(at);
+        }
         self.typist.hear(&event);
         if self.json {
-            return output::line(line);
+            output::line(line)?;
+        } else {
+            output::line(screen::event(&event))?;
         }
-        output::line(screen::event(&event))
+        if let Some(number) = event.number() {
+            self.node.say(&Command::Ack { number }).await?;
+        }
+        Ok(())
     }
 
     async fn type_line(&mut self, line: &str) -> Result<Option<Ended>, Failure> {
@@ -163,6 +203,9 @@ impl Talk {
         match self.typist.understand(line) {
             Action::Say(command) => {
                 self.unanswered += 1;
+                if let Command::Message { to, .. } = &command {
+                    self.silent.push_back((to.clone(), Instant::now()));
+                }
                 self.node.say(&command).await?;
                 Ok(None)
             }
@@ -170,6 +213,18 @@ impl Talk {
             Action::Quit => Ok(Some(Ended::Quit)),
         }
     }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether an address as it was typed and as the node names it may be the same.
+fn is_same(typed: &Address, named: &Address) -> bool {
+    typed.clone().or_domain(named.domain()) == *named
 }
 
 /// Whether the event answers a command. Presence comes unasked too; then the end of a
@@ -208,7 +263,10 @@ pub(super) fn password(source: &PasswordSource, question: &str) -> Result<String
         echo(false);
     }
     let mut line = String::new();
-    let read = std::io::stdin().lock().read_line(&mut line);
+    let read = std::io::stdin()
+        .lock()
+        .take(MAX_PASSWORD)
+        .read_line(&mut line);
     if asks {
         echo(true);
         eprintln!();

@@ -52,7 +52,12 @@ pub(crate) fn event(event: &Event) -> String {
             details,
             ..
         } => match details.first() {
-            None if (200..300).contains(status) => format!("* sent to {}", who(to)),
+            None if *status == 202 => format!(
+                "* waits on the way to {}: {}; it is kept, and delivered when the way is free",
+                who(to),
+                reason(*status, description.as_ref())
+            ),
+            None if (200..300).contains(status) => taken(to, description.as_ref()),
             None => format!(
                 "* NOT sent to {}: {}",
                 who(to),
@@ -82,7 +87,7 @@ pub(crate) fn event(event: &Event) -> String {
             }
         }
         Event::Presence { user, presence } => format!("* {} {}", who(user), known(presence)),
-        Event::AuthorizationRequest { user } => {
+        Event::AuthorizationRequest { user, .. } => {
             let user = who(user);
             format!("* {user} wants to see your presence: /allow {user} or /deny {user}")
         }
@@ -111,6 +116,24 @@ pub(crate) fn event(event: &Event) -> String {
     }
 }
 
+/// A message that the recipient's side has; that they have read it tells a report only.
+fn taken(to: &Address, said: Option<&String>) -> String {
+    let said = said.map_or_else(String::new, |said| format!(". {}", clean(said)));
+    format!("* taken by {} for {}{said}", clean(to.domain()), who(to))
+}
+
+/// Said of a message that has no answer for a while.
+pub(super) fn no_answer(to: &Address) -> String {
+    let domain = match to.domain() {
+        "" => "the recipient's side".to_owned(),
+        domain => clean(domain),
+    };
+    format!(
+        "* no answer from {domain} yet: the message to {} is kept here and tried until there is one",
+        who(to)
+    )
+}
+
 fn who(address: &Address) -> String {
     clean(address.bare())
 }
@@ -132,10 +155,13 @@ fn contact(entry: &ContactEntry) -> String {
     if entry.blocked {
         text.push_str(" (blocked)");
     }
-    if entry.subscription == Some(SubscriptionState::Pending) {
-        text.push_str(" (not authorized yet)");
+    match entry.subscription {
+        None => format!("{text} is not watched: /subscribe {}", who(&entry.user)),
+        Some(SubscriptionState::Pending) if !entry.presence.authorized => {
+            format!("{text} has not allowed you to see their presence yet")
+        }
+        Some(_) => format!("{text} {}", known(&entry.presence)),
     }
-    format!("{text} {}", known(&entry.presence))
 }
 
 fn watcher(entry: &WatcherEntry) -> String {
@@ -215,6 +241,37 @@ mod tests {
         )
         .unwrap();
         assert_eq!(event(&message), "bob@b.test: a [2Jb\n    c");
+    }
+
+    #[test]
+    fn a_message_is_shown_as_what_became_of_it() {
+        let sent = |more: &str| {
+            let text = format!(r#"{{"event":"sent","id":"1","to":"wv:bob@b.test",{more}}}"#);
+            event(&serde_json::from_str(&text).unwrap())
+        };
+        assert_eq!(sent(r#""status":200"#), "* taken by b.test for bob@b.test");
+        assert_eq!(
+            sent(r#""status":200,"description":"The user is away.""#),
+            "* taken by b.test for bob@b.test. The user is away."
+        );
+        let waits = sent(r#""status":202,"description":"The next hop does not answer.""#);
+        assert!(
+            waits.starts_with("* waits on the way to bob@b.test: 202 The next hop"),
+            "{waits}"
+        );
+        assert!(waits.contains("it is kept"), "{waits}");
+    }
+
+    #[test]
+    fn a_contact_whose_presence_is_not_shown_says_what_to_do() {
+        let contacts: Event = serde_json::from_str(
+            r#"{"event":"contacts","contacts":[{"user":"wv:bob@b.test","contact":true,"blocked":false,"authorized":false},{"user":"wv:eve@b.test","contact":true,"blocked":false,"authorized":false,"subscription":"pending"}]}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            event(&contacts),
+            "* bob@b.test is not watched: /subscribe bob@b.test\n* eve@b.test has not allowed you to see their presence yet"
+        );
     }
 
     #[test]

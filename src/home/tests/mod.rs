@@ -7,6 +7,7 @@ mod echo;
 mod messages;
 mod presence;
 mod profiles;
+mod queue;
 mod reach;
 mod restart;
 mod users;
@@ -35,6 +36,8 @@ pub(super) struct World {
     pub(super) answers: BTreeMap<RequestId, Primitive>,
     pub(super) events: BTreeMap<ClientKey, Vec<Event>>,
     pub(super) outcomes: Vec<(String, Outcome)>,
+    /// Whether clients acknowledge what they hear, at once.
+    pub(super) acknowledges: bool,
     ours: BTreeMap<RequestId, Token>,
     requests: u64,
     starts: u64,
@@ -61,6 +64,7 @@ impl World {
             answers: BTreeMap::new(),
             events: BTreeMap::new(),
             outcomes: Vec::new(),
+            acknowledges: true,
             ours: BTreeMap::new(),
             requests: 0,
             starts: 0,
@@ -85,11 +89,19 @@ impl World {
     }
 
     pub(super) fn open(&mut self, client: u64, user: &str) {
+        self.open_for(client, user, Takes::Everything);
+    }
+
+    pub(super) fn open_for(&mut self, client: u64, user: &str, takes: Takes) {
         let mut out = Vec::new();
         self.home
-            .client_open(ClientKey(client), user, self.now, &mut out)
+            .client_open(ClientKey(client), user, takes, self.now, &mut out)
             .unwrap();
         self.settle(out);
+    }
+
+    pub(super) fn acknowledge(&mut self, client: u64, number: u64) {
+        self.say(client, &format!(r#"{{"do":"ack","number":{number}}}"#));
     }
 
     pub(super) fn close(&mut self, client: u64) {
@@ -178,7 +190,7 @@ impl World {
 
     fn settle(&mut self, acts: Vec<Act>) {
         let mut acts: VecDeque<Act> = acts.into();
-        self.collect();
+        self.collect(&mut acts);
         while let Some(act) = acts.pop_front() {
             let mut out = Vec::new();
             match act {
@@ -217,14 +229,27 @@ impl World {
                     }
                 }
             }
-            self.collect();
             acts.extend(out);
+            self.collect(&mut acts);
         }
     }
 
-    fn collect(&mut self) {
-        for (client, event) in self.home.take_events() {
-            self.events.entry(client).or_default().push(event);
+    fn collect(&mut self, acts: &mut VecDeque<Act>) {
+        loop {
+            let events = self.home.take_events();
+            if events.is_empty() {
+                return;
+            }
+            for (client, event) in events {
+                let number = event.number().filter(|_| self.acknowledges);
+                self.events.entry(client).or_default().push(event);
+                if let Some(number) = number {
+                    let mut out = Vec::new();
+                    let ack = Command::Ack { number };
+                    self.home.client(client, ack, self.now, &mut out);
+                    acts.extend(out);
+                }
+            }
         }
     }
 }

@@ -86,7 +86,12 @@ fn sessions_are_bounded_and_need_a_user() {
     world.open(1, "ALICE");
     let mut out = Vec::new();
     let now = world.now;
-    let mut open = |key, user| world.home.client_open(ClientKey(key), user, now, &mut out);
+    let mut open = |key, user| {
+        let takes = Takes::Everything;
+        world
+            .home
+            .client_open(ClientKey(key), user, takes, now, &mut out)
+    };
     assert_eq!(open(2, "alice"), Err(UserError::Full("client session")));
     assert_eq!(open(2, "zoe"), Err(UserError::Unknown("zoe".to_owned())));
     world.say(7, r#"{"do":"contacts"}"#);

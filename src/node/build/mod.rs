@@ -122,6 +122,8 @@ fn home_plan(config: &Config, table: &PseTable) -> Option<HomePlan> {
         offline_validity: home.offline_validity.as_secs(),
         max_users: home.max_users,
         max_offline: home.max_offline,
+        max_offline_bytes: home.max_offline_bytes.get(),
+        max_waiting_bytes: home.max_waiting_bytes.get(),
         tells_profiles: table
             .find("UPDUP", &config.node.domain)
             .is_some_and(|pse| pse != config.node.domain),

@@ -63,7 +63,7 @@ async fn what_cannot_be_kept_is_refused_and_comes_again() {
     heard.assert_all_taken(&[vec!["first".to_owned()], wanted.clone()].concat());
     assert!(retried(&world, "a.test").await > 0);
     // What bob heard until his session ended, and what waited for him.
-    while let Some(event) = bob.event().await {
+    while let Some(event) = bob.take().await {
         if let wvgate::home::Event::Message { text, .. } = event {
             received.texts.push(text);
         }
@@ -89,7 +89,7 @@ async fn what_cannot_be_kept_is_refused_and_comes_again() {
         }
     }
     // The one that could not be kept is not sent, and its client is told.
-    while bob.event().await.is_some() {}
+    while bob.take().await.is_some() {}
     let mut bob = login(&world, "bob", "b.test").await;
     send(&bob, "wv:alice@a.test", "end", "end").await;
     let mut at_alice = Heard::default();

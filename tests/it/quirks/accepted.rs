@@ -196,7 +196,7 @@ async fn the_session_in_a_header_is_not_read() {
     }
     // Only the first was delivered: the second repeats its transaction.
     let mut bob = node.handle().client_open("bob").await.unwrap().unwrap();
-    assert!(matches!(bob.event().await, Some(Event::Ready { .. })));
+    assert!(matches!(bob.take().await, Some(Event::Ready { .. })));
 }
 
 fn list_of_a_join(between: &mut Between, names: &[&str]) -> Option<Vec<String>> {

@@ -119,7 +119,7 @@ async fn notifications_that_nobody_asked_for_are_taken_and_not_shown() {
     assert_eq!(peer.replay("01/0017", &[]).await, Some(200));
     let shown = async {
         loop {
-            match bob.event().await {
+            match bob.take().await {
                 Some(wvgate::home::Event::Presence { .. }) => return true,
                 Some(wvgate::home::Event::Message { .. }) => return false,
                 _ => {}

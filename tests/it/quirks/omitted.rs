@@ -81,7 +81,7 @@ async fn presence_without_value_shows_nothing() {
     assert_eq!(peer.replay("13/0068", &other).await, Some(200));
     let first = async {
         loop {
-            if let Some(wvgate::home::Event::Presence { user, presence }) = bob.event().await {
+            if let Some(wvgate::home::Event::Presence { user, presence }) = bob.take().await {
                 return (user, presence);
             }
         }

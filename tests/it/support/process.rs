@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use wvgate::config::Config;
-use wvgate::node::{Core, Node, Plan};
+use wvgate::home::{self, Event};
+use wvgate::node::{ClientSession, Core, Node, Plan};
 use wvgate::store::Store;
 
 use super::cluster::{Folder, free_port};
@@ -126,6 +127,31 @@ impl World {
     /// Kills the process with SIGKILL.
     pub(crate) fn kill(&mut self, domain: &str) {
         drop(self.processes.remove(domain).unwrap());
+    }
+
+    /// Logs a user in at a node in a process of its own.
+    pub(crate) fn open(&mut self, domain: &str, user: &str) {
+        self.tell(domain, &format!("open {user}"));
+    }
+
+    /// Lets the user who is logged in there acknowledge something.
+    pub(crate) fn acknowledge(&mut self, domain: &str, number: u64) {
+        self.tell(domain, &format!("ack {number}"));
+    }
+
+    /// What the user who is logged in there was told since this was last asked.
+    pub(crate) fn events(&mut self, domain: &str) -> Vec<Value> {
+        let process = self.processes.get_mut(domain).unwrap();
+        let lines: Vec<String> = process.lines.try_iter().collect();
+        let events = lines.iter().filter_map(|line| line.split_once("EVENT "));
+        events
+            .map(|(_, json)| serde_json::from_str(json).unwrap())
+            .collect()
+    }
+
+    fn tell(&mut self, domain: &str, line: &str) {
+        let process = self.processes.get_mut(domain).unwrap();
+        writeln!(process.stdin, "{line}").unwrap();
     }
 
     /// What a node in a process of its own has logged.
@@ -277,12 +303,45 @@ pub(crate) async fn serve() {
             let _ = sender.send(line);
         }
     });
-    while lines.recv().await.is_some() {
-        let counts = node.handle().ask(|core, _, _| Counts::of(core)).await;
-        let counts = counts.unwrap();
-        let json = json!({
-            "accepted": counts.accepted, "ended": counts.ended, "open": counts.open,
-        });
-        println!("COUNTS {json}");
+    let mut session = None;
+    loop {
+        let line = tokio::select! {
+            line = lines.recv() => line,
+            event = next_event(&mut session) => {
+                println!("EVENT {}", serde_json::to_string(&event).unwrap());
+                continue;
+            }
+        };
+        let Some(line) = line else {
+            return;
+        };
+        match line.split_once(' ') {
+            Some(("open", user)) => session = node.handle().client_open(user).await.unwrap(),
+            Some(("ack", number)) => {
+                let number = number.parse().unwrap();
+                let session = session.as_ref().unwrap();
+                session
+                    .command(home::Command::Ack { number })
+                    .await
+                    .unwrap();
+            }
+            _ => print_counts(&node).await,
+        }
     }
+}
+
+async fn next_event(session: &mut Option<ClientSession>) -> Event {
+    match session {
+        Some(session) => session.event().await.unwrap(),
+        None => std::future::pending().await,
+    }
+}
+
+async fn print_counts(node: &Node) {
+    let counts = node.handle().ask(|core, _, _| Counts::of(core)).await;
+    let counts = counts.unwrap();
+    let json = json!({
+        "accepted": counts.accepted, "ended": counts.ended, "open": counts.open,
+    });
+    println!("COUNTS {json}");
 }

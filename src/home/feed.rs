@@ -1,0 +1,327 @@
+//! What the clients of a user are told of his queue, as far as they take it.
+//!
+//! The queue of a user is everything that has a number: messages, and what became of his own
+//! ([`super::notice`]). Each client is told of it in order, but only so much ahead of what it has
+//! acknowledged. What one client acknowledges has left the queue; the user's other clients are
+//! still told, and a client that goes away leaves what it did not acknowledge to the next one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::sap::element::{Act, Outcome, Time};
+use crate::ssp::address::Address;
+use crate::ssp::common::encode_base64;
+use crate::ssp::status::{Code, Status};
+
+use super::client::{ClientKey, Event, Takes};
+use super::core::Core;
+use super::inbox::Arrival;
+use super::message::text_of;
+use super::records;
+use super::relation::Relation;
+use super::user::User;
+
+/// Milliseconds after which a message is said to have waited.
+const AT_ONCE: u64 = 5_000;
+/// Messages of its own that a client which takes nothing else hears of.
+const MAX_SENT: usize = 16;
+
+/// What a number is of: its remainder by [`KINDS`].
+const MESSAGE: u64 = 0;
+const NOTICE: u64 = 1;
+const QUESTION: u64 = 2;
+const KINDS: u64 = 4;
+
+/// What one client of a user was told and has not acknowledged.
+#[derive(Debug)]
+pub(super) struct Feed {
+    /// When the session was opened.
+    opened: Time,
+    takes: Takes,
+    /// Of everything before this number it was told.
+    next: u64,
+    /// What it was told and has not acknowledged, with its bytes.
+    told: BTreeMap<u64, usize>,
+    bytes: usize,
+    /// Who wants to see the user's presence, as it has not been told yet.
+    questions: BTreeSet<Address>,
+    /// How many questions it was told.
+    asked: u64,
+    /// Messages of its own, if it takes only what becomes of these.
+    sent: BTreeSet<String>,
+}
+
+impl Feed {
+    pub(super) fn new(takes: Takes, opened: Time) -> Self {
+        Self {
+            opened,
+            takes,
+            next: 0,
+            told: BTreeMap::new(),
+            bytes: 0,
+            questions: BTreeSet::new(),
+            asked: 0,
+            sent: BTreeSet::new(),
+        }
+    }
+
+    /// Whether it takes everything that comes for the user.
+    pub(super) fn takes_everything(&self) -> bool {
+        self.takes == Takes::Everything
+    }
+
+    /// Notes that the client has sent a message.
+    pub(super) fn has_sent(&mut self, id: &str) {
+        if !self.takes_everything() && self.sent.len() < MAX_SENT {
+            self.sent.insert(id.to_owned());
+        }
+    }
+
+    fn has_room(&self, core: &Core) -> bool {
+        let settings = &core.settings;
+        self.told.is_empty()
+            || self.told.len() < settings.max_unacknowledged
+                && self.bytes < settings.max_unacknowledged_bytes
+    }
+
+    /// Whether there is a message behind this number that it was not told of.
+    fn lacks(&self, message: u64) -> bool {
+        self.takes_everything() && self.next <= number(message, MESSAGE)
+    }
+
+    fn is_for(&self, client: ClientKey, notice: &super::notice::Notice) -> bool {
+        let own = |id: &str| self.sent.contains(id);
+        notice.only.is_none_or(|only| only == client)
+            && (self.takes_everything() || notice.event.message_id().is_some_and(own))
+    }
+}
+
+impl User {
+    /// A number for something that comes now: higher than all before, also if the queue is empty.
+    pub(super) fn new_number(&mut self, now: Time) -> u64 {
+        // So many a millisecond without running ahead; all stay exact as a double.
+        let by_time = now.0.saturating_mul(256);
+        let notice = self.notices.last_key_value().map(|(last, _)| *last);
+        let last = self.numbered.max(self.inbox.last()).max(notice);
+        let number = last.map_or(by_time, |last| by_time.max(last + 1));
+        self.numbered = Some(number);
+        number
+    }
+
+    /// Tells each client what comes next, as far as it takes it.
+    pub(super) fn feed(&mut self, core: &mut Core, now: Time) {
+        let mut clients = std::mem::take(&mut self.clients);
+        for (client, feed) in &mut clients {
+            while feed.has_room(core)
+                && let Some(event) = self.next_for(*client, feed, now)
+            {
+                let bytes = event.bytes();
+                feed.bytes += bytes;
+                feed.told
+                    .extend(event.number().map(|number| (number, bytes)));
+                core.tell(*client, event);
+            }
+        }
+        self.clients = clients;
+        self.forget_copies();
+    }
+
+    /// A client has taken what it was told under a number.
+    pub(super) fn acknowledge(
+        &mut self,
+        core: &mut Core,
+        client: ClientKey,
+        number: u64,
+        now: Time,
+        out: &mut Vec<Act>,
+    ) {
+        let Some(feed) = self.clients.get_mut(&client) else {
+            return;
+        };
+        // Only what it was told; twice means no more than once.
+        let Some(bytes) = feed.told.remove(&number) else {
+            return;
+        };
+        feed.bytes -= bytes;
+        match number % KINDS {
+            MESSAGE => self.delivered(core, number / KINDS, now, out),
+            NOTICE => {
+                self.drop_notice(number / KINDS, core, out);
+            }
+            _ => {}
+        }
+        self.feed(core, now);
+    }
+
+    /// Puts a question for authorization to all clients, when each comes to it.
+    pub(super) fn ask_clients(&mut self, core: &mut Core, who: &Address, now: Time) {
+        let most = core.settings.max_watchers;
+        let relations = &self.relations;
+        for feed in self.clients.values_mut().filter(|f| f.takes_everything()) {
+            if feed.questions.len() >= most {
+                feed.questions
+                    .retain(|who| relations.get(who).is_some_and(Relation::is_asked));
+            }
+            feed.questions.insert(who.clone());
+        }
+        self.feed(core, now);
+    }
+
+    /// Lets a new client hear of the queue.
+    pub(super) fn begin_feed(
+        &mut self,
+        core: &mut Core,
+        client: ClientKey,
+        takes: Takes,
+        now: Time,
+    ) {
+        let mut feed = Feed::new(takes, now);
+        if feed.takes_everything() {
+            feed.questions = self.undecided().into_iter().collect();
+        }
+        self.clients.insert(client, feed);
+        let ready = Event::Ready {
+            user: self.address(core),
+            waiting: self.inbox.waiting(),
+        };
+        core.tell(client, ready);
+    }
+
+    /// A client is gone. What only it was to be told is told to the others, or waits.
+    pub(super) fn end_feed(
+        &mut self,
+        core: &mut Core,
+        client: ClientKey,
+        now: Time,
+        out: &mut Vec<Act>,
+    ) {
+        self.clients.remove(&client);
+        core.clients.remove(&client);
+        let own = |notice: &super::notice::Notice| notice.only == Some(client);
+        let left: Vec<u64> = self
+            .notices
+            .iter()
+            .filter(|(_, notice)| own(notice))
+            .map(|(number, _)| *number)
+            .collect();
+        for number in left {
+            if let Some(event) = self.drop_notice(number, core, out) {
+                self.notice(core, event, None, now, out);
+            }
+        }
+        self.forget_copies();
+    }
+
+    /// The next thing that a client has to be told of.
+    fn next_for(&self, client: ClientKey, feed: &mut Feed, now: Time) -> Option<Event> {
+        let from = feed.next.div_ceil(KINDS);
+        let message = if feed.takes_everything() {
+            self.inbox.next(from)
+        } else {
+            None
+        };
+        let from = feed.next.saturating_sub(NOTICE).div_ceil(KINDS);
+        let notice = self
+            .notices
+            .range(from..)
+            .find(|(_, notice)| feed.is_for(client, notice));
+        let message = message.map(|(at, arrival)| (number(at, MESSAGE), arrival));
+        let notice = notice.map(|(at, notice)| (number(*at, NOTICE), notice));
+        match (message, notice) {
+            (Some((number, arrival)), notice) if notice.is_none_or(|(other, _)| number < other) => {
+                feed.next = number + 1;
+                message_event(arrival, feed.opened, now).map(|event| event.numbered(number))
+            }
+            (_, Some((number, notice))) => {
+                feed.next = number + 1;
+                Some(notice.event.clone().numbered(number))
+            }
+            _ => self.next_question(feed),
+        }
+    }
+
+    /// Questions come last: what waits does not wait for them.
+    fn next_question(&self, feed: &mut Feed) -> Option<Event> {
+        while let Some(user) = feed.questions.pop_first() {
+            if self.relations.get(&user).is_some_and(Relation::is_asked) {
+                feed.asked += 1;
+                let event = Event::AuthorizationRequest { number: None, user };
+                return Some(event.numbered(number(feed.asked, QUESTION)));
+            }
+        }
+        None
+    }
+
+    /// One client has taken a message: that is its end.
+    fn delivered(&mut self, core: &mut Core, at: u64, now: Time, out: &mut Vec<Act>) {
+        // Another client may have been faster, or its validity is over.
+        let Some(letter) = self.take_letter(core, at) else {
+            return;
+        };
+        let Some(arrival) = self.inbox.get(at).cloned() else {
+            return;
+        };
+        out.push(records::put_arrival(&self.name, at, &arrival));
+        let delivered = Status::ok().because("Delivered to the client");
+        let Arrival { id, sender, .. } = arrival;
+        self.report(core, &id, &sender, &letter, &delivered, now, out);
+        out.push(Act::Outcome {
+            message: id,
+            outcome: Outcome::Delivered,
+        });
+        if self.clients.values().any(|feed| feed.lacks(at)) {
+            self.inbox.copy(at, letter);
+            self.end_slow_clients(core, now, out);
+        }
+        self.trim_inbox(core, now, out);
+    }
+
+    /// Ends the sessions of clients that lag too far behind those that take.
+    fn end_slow_clients(&mut self, core: &mut Core, now: Time, out: &mut Vec<Act>) {
+        let most = (core.settings.max_offline, core.settings.max_offline_bytes);
+        let too_many = |(count, bytes): (usize, usize)| count > most.0 || bytes > most.1;
+        while too_many(self.inbox.copies()) {
+            let takers = self.clients.iter().filter(|(_, f)| f.takes_everything());
+            let Some((slowest, _)) = takers.min_by_key(|(_, feed)| feed.next) else {
+                return;
+            };
+            let slowest = *slowest;
+            let why = "The session took too little for too long.";
+            let event = Event::error("login", None, Code::QUEUE_FULL, why);
+            core.tell(slowest, event);
+            self.end_feed(core, slowest, now, out);
+            self.tell_profile(core, now, out);
+        }
+    }
+
+    fn forget_copies(&mut self) {
+        let takers = self.clients.values().filter(|f| f.takes_everything());
+        let told = takers.map(|feed| feed.next.div_ceil(KINDS)).min();
+        self.inbox.forget_copies(told.unwrap_or(u64::MAX));
+    }
+}
+
+/// The number by which clients know what has this number among its kind.
+fn number(at: u64, kind: u64) -> u64 {
+    at.saturating_mul(KINDS).saturating_add(kind)
+}
+
+/// A message as a client hears it.
+fn message_event(arrival: &Arrival, opened: Time, now: Time) -> Option<Event> {
+    let letter = arrival.waiting.as_ref()?;
+    let text = text_of(&letter.content_type, &letter.content);
+    let waited = letter.arrived < opened || now.since(letter.arrived) > AT_ONCE;
+    Some(Event::Message {
+        number: None,
+        id: arrival.id.clone(),
+        from: arrival.sender.clone(),
+        name: letter.name.clone(),
+        data: match text {
+            None if !letter.content.is_empty() => Some(encode_base64(&letter.content)),
+            _ => None,
+        },
+        text: text.unwrap_or_default(),
+        content_type: letter.content_type.clone(),
+        uri: letter.uri.clone(),
+        delayed: waited.then_some(letter.arrived),
+    })
+}

@@ -1,0 +1,136 @@
+//! Clients of a home domain over the control socket: what they acknowledge, and what becomes of
+//! lines that cannot be read.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::cli_node::{Node, said, with_input, wvgate};
+
+/// A client that acknowledges nothing by itself.
+struct Raw {
+    lines: BufReader<UnixStream>,
+}
+
+impl Raw {
+    fn connect(node: &Node) -> Self {
+        let socket = node.folder.0.join("data/wvgate.sock");
+        let stream = UnixStream::connect(socket).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        Self {
+            lines: BufReader::new(stream),
+        }
+    }
+
+    fn chat(node: &Node, user: &str) -> Self {
+        let mut raw = Self::connect(node);
+        raw.say(&json!({"do": "chat", "user": user, "password": user}).to_string());
+        raw.event("ready");
+        raw
+    }
+
+    fn say(&mut self, line: &str) {
+        writeln!(self.lines.get_mut(), "{line}").unwrap();
+    }
+
+    fn line(&mut self) -> Value {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line}: {error}"))
+    }
+
+    /// The next event of that name; others are passed over.
+    fn event(&mut self, name: &str) -> Value {
+        loop {
+            let event = self.line();
+            if event["event"] == name {
+                return event;
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_client_has_read_and_not_acknowledged_comes_again_and_is_not_reported() {
+    let node = Node::start();
+    let mut alice = node.chat("alice");
+    let message =
+        json!({"do": "message", "to": "carol", "text": "hi", "id": "m-1", "report": true});
+    alice.tell(&message);
+    alice.wait("sent", |_| true);
+    let mut carol = Raw::chat(&node, "carol");
+    let first = carol.event("message");
+    drop(carol);
+    let mut carol = Raw::chat(&node, "carol");
+    assert_eq!(carol.event("message")["number"], first["number"]);
+    carol.say(&json!({"do": "ack", "number": first["number"]}).to_string());
+    let report = alice.wait("report", |_| true);
+    assert_eq!(
+        (&report["id"], &report["status"]),
+        (&json!("m-1"), &json!(200))
+    );
+    // It was not reported before: a second report would have been the first.
+    assert!(alice.quit().iter().all(|event| event["event"] != "report"));
+    drop(carol);
+    let mut carol = Raw::chat(&node, "carol");
+    carol.say(r#"{"do":"contacts"}"#);
+    assert_eq!(carol.line()["event"], "contacts");
+}
+
+#[test]
+fn who_sends_one_message_leaves_what_waits_to_the_chat() {
+    let node = Node::start();
+    let mut alice = node.chat("alice");
+    alice.tell(&json!({"do": "message", "to": "carol", "text": "hi", "id": "m-1"}));
+    alice.wait("sent", |_| true);
+    for format in ["text", "json"] {
+        let args = ["--to", "echo", "--report", "--format", format, "hello"];
+        let args = [&["send", "--from", "carol"][..], &args].concat();
+        assert!(!said(&node.config, &args).contains("m-1"));
+    }
+    let mut carol = node.chat("carol");
+    assert_eq!(carol.wait("message", |_| true)["id"], "m-1");
+}
+
+#[test]
+fn a_typed_line_that_is_too_long_is_refused_and_the_chat_goes_on() {
+    let node = Node::start();
+    let mut command = wvgate(&node.config);
+    command
+        .args(["chat", "alice"])
+        .env("WVGATE_PASSWORD", "alice");
+    let long = "x".repeat(100_000);
+    let output = with_input(command, &format!("/to echo\n{long}\nshort\n"));
+    let (text, why) = (
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    );
+    assert!(output.status.success(), "{why}");
+    assert!(why.contains("not sent: the line is longer than"), "{why}");
+    assert_eq!(text.matches("* taken by village.test for echo").count(), 1);
+}
+
+#[test]
+fn a_line_that_the_node_cannot_read_is_answered_and_the_next_is_served() {
+    let node = Node::start();
+    let mut raw = Raw::connect(&node);
+    raw.say(&"x".repeat(100_000));
+    assert!(
+        raw.line()["error"]
+            .as_str()
+            .unwrap()
+            .contains("longer than")
+    );
+    raw.say(r#"{"do":"user_list"}"#);
+    assert!(raw.line()["result"].is_array());
+    let mut alice = Raw::chat(&node, "alice");
+    alice.say(&"x".repeat(100_000));
+    let refusal = alice.event("error");
+    assert_eq!(refusal["status"], 400);
+    alice.say(r#"{"do":"contacts"}"#);
+    alice.event("contacts");
+}
