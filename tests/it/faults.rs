@@ -6,6 +6,7 @@ mod connections;
 mod kills;
 mod stores;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use wvgate::home::{Command, Event};
@@ -53,8 +54,10 @@ async fn send(client: &ClientSession, to: &str, text: &str, id: &str) {
 /// What a client heard.
 #[derive(Debug, Default)]
 struct Heard {
-    /// Texts in order.
+    /// Texts in order; what comes again under its number is no other message.
     texts: Vec<String>,
+    /// The numbers of messages.
+    numbers: BTreeSet<u64>,
     /// Message ids with the status of each answer.
     sent: Vec<(String, u16)>,
     /// Message ids with the status of each delivery report.
@@ -62,12 +65,21 @@ struct Heard {
 }
 
 impl Heard {
+    /// Takes in a message.
+    fn note(&mut self, event: Event) {
+        if let Event::Message { number, text, .. } = event
+            && self.numbers.insert(number.unwrap())
+        {
+            self.texts.push(text);
+        }
+    }
+
     /// Listens until `enough`.
     async fn until(&mut self, client: &mut ClientSession, enough: impl Fn(&Self) -> bool) {
         let listening = async {
             while !enough(self) {
                 match client.take().await.expect("the session lives") {
-                    Event::Message { text, .. } => self.texts.push(text),
+                    event @ Event::Message { .. } => self.note(event),
                     Event::Sent { id, status, .. } => self.sent.push((id, status)),
                     Event::Report { id, status, .. } => self.reports.push((id, status)),
                     _ => {}

@@ -64,9 +64,7 @@ async fn what_cannot_be_kept_is_refused_and_comes_again() {
     assert!(retried(&world, "a.test").await > 0);
     // What bob heard until his session ended, and what waited for him.
     while let Some(event) = bob.take().await {
-        if let wvgate::home::Event::Message { text, .. } = event {
-            received.texts.push(text);
-        }
+        received.note(event);
     }
     let mut bob = login(&world, "bob", "b.test").await;
     received
