@@ -13,6 +13,7 @@ use super::lines::{LineError, Lines, MAX_REQUEST};
 use super::request::{Line, Request};
 use super::{Control, Shared, services, session, users, views};
 use crate::node::{Core, Gone};
+use crate::sap::Login;
 
 /// A connection that asks nothing for so long is closed; our choice.
 const IDLE: Duration = Duration::from_secs(300);
@@ -203,16 +204,45 @@ async fn logout(shared: &Shared, peer: String, reason: Option<String>) -> Result
 }
 
 async fn connect(shared: &Shared, peer: String) -> Result<Line, Gone> {
+    let asked = peer.clone();
     let work = move |core: &mut Core, now, _: &mut _| {
         if !core.sap.settings().peers.contains_key(&peer) {
             return no_peer(core, &peer);
         }
-        core.sap.connect(&peer, now);
-        let views = core.sap.peer_views();
-        let state = views.iter().find(|view| view.domain == peer);
-        Line::result(&state)
+        core.sap.connect_now(&peer, now);
+        Line::result(&())
     };
-    shared.node.ask(work).await
+    let refused = shared.node.ask(work).await?;
+    if matches!(refused, Line::Error { .. }) {
+        return Ok(refused);
+    }
+    // The SAP itself ends a login that takes too long, at each address of a list.
+    loop {
+        let peer = asked.clone();
+        let look = move |core: &mut Core, _, _: &mut _| match core.sap.login(&peer) {
+            Login::UnderWay => None,
+            Login::Stands => Some(Connected {
+                state: "up",
+                error: None,
+            }),
+            Login::Failed(why) => Some(Connected {
+                state: "down",
+                error: Some(why),
+            }),
+        };
+        if let Some(connected) = shared.node.ask(look).await? {
+            return Ok(Line::result(&connected));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// What became of a login.
+#[derive(serde::Serialize)]
+struct Connected {
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
 }
 
 /// The refusal if a trace is wanted with somebody who is no peer.

@@ -1,31 +1,35 @@
 //! Health and metrics by HTTP: `/live`, `/ready`, `/metrics`.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CONTENT_TYPE, HOST, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Shared;
 use super::metrics::Snapshot;
+use super::ready::PATIENCE;
+use super::seats::{Seat, Seats};
+use super::{Shared, ready};
 
 /// Connections at a time; our choice.
 const CONNECTIONS: usize = 64;
-/// The owner answers within this time, or the node does not live; our choice.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// For a request's head, and between requests; our choice.
-const HEAD: Duration = Duration::from_secs(30);
+/// For a request's head; our choice.
+const HEAD: Duration = Duration::from_secs(5);
+/// For a whole connection, which carries one request; our choice.
+const WHOLE: Duration = Duration::from_secs(30);
+/// Bytes of a request's head, and of what waits to be written; our choice.
+const BUFFER: usize = 16 * 1024;
 
 pub(super) async fn serve(
     listener: TcpListener,
@@ -33,7 +37,12 @@ pub(super) async fn serve(
     tracker: TaskTracker,
     stop: CancellationToken,
 ) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let seats = Seats::new(CONNECTIONS);
+    // Else a page of somebody else's could read it through a browser on this machine, by a name
+    // of its own that leads here.
+    let names = listener
+        .local_addr()
+        .is_ok_and(|address| address.ip().is_loopback());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -43,33 +52,61 @@ pub(super) async fn serve(
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let Ok(place) = places.clone().try_acquire_owned() else {
+        let Some(seat) = seats.take() else {
             continue;
         };
-        let (shared, stop) = (shared.clone(), stop.clone());
+        let (shared, stop, seats) = (shared.clone(), stop.clone(), seats.clone());
         tracker.spawn(async move {
             tokio::select! {
-                () = connection(stream, shared) => {}
+                () = connection(stream, shared, seat.clone(), names) => {}
+                () = seat.gone.cancelled() => {}
+                () = tokio::time::sleep(WHOLE) => {}
                 () = stop.cancelled() => {}
             }
-            drop(place);
+            seats.leave(&seat);
         });
     }
 }
 
-async fn connection(stream: TcpStream, shared: Arc<Shared>) {
+async fn connection(stream: TcpStream, shared: Arc<Shared>, seat: Seat, names: bool) {
     let service = service_fn(move |request| {
-        let shared = shared.clone();
-        async move { Ok::<_, Infallible>(answer(&request, &shared).await) }
+        let (shared, seat) = (shared.clone(), seat.clone());
+        async move {
+            seat.set_busy(true);
+            if names && !is_of_this_machine(&request) {
+                let why = "this port is served under localhost or an address only\n";
+                return Ok(text(StatusCode::MISDIRECTED_REQUEST, why));
+            }
+            Ok::<_, Infallible>(answer(&request, &shared).await)
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
+        .keep_alive(false)
+        .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(stream), service)
         .await;
     if let Err(error) = served {
         tracing::debug!("an admin connection broke: {error}");
     }
+}
+
+/// Whether a request names its host by an address or as `localhost`, if at all: every other name
+/// can be made to lead here by whoever has it.
+fn is_of_this_machine<B>(request: &Request<B>) -> bool {
+    let named = request.headers().get(HOST).map(|host| host.to_str());
+    let host = match (named, request.uri().authority()) {
+        (_, Some(authority)) => authority.as_str(),
+        (Some(Ok(host)), None) => host,
+        (Some(Err(_)), None) => return false,
+        (None, None) => return true,
+    };
+    let name = match host.strip_prefix('[') {
+        Some(ip6) => ip6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
 }
 
 async fn answer(request: &Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>> {
@@ -100,24 +137,7 @@ async fn live(shared: &Shared) -> Response<Full<Bytes>> {
 }
 
 async fn ready(shared: &Shared) -> Response<Full<Bytes>> {
-    let mut reasons = Vec::new();
-    if let Err(error) = shared.node.store().health() {
-        reasons.push(format!("store: {error}"));
-    } else if !shared.node.store().has_room() {
-        reasons.push("store: hardly any room left".to_owned());
-    }
-    let look = shared.node.ask(|core, _, _| core.components.clone());
-    match tokio::time::timeout(PATIENCE, look).await {
-        Ok(Ok(up)) => {
-            for component in &shared.settings.components {
-                if up.get(component) != Some(&true) {
-                    reasons.push(format!("xmpp: component {component} is not connected"));
-                }
-            }
-        }
-        Ok(Err(gone)) => reasons.push(gone.to_string()),
-        Err(_) => reasons.push("the owner does not answer".to_owned()),
-    }
+    let reasons = ready::reasons(shared).await;
     if reasons.is_empty() {
         return text(StatusCode::OK, "ok\n");
     }

@@ -51,6 +51,10 @@ const HELP: &[(&str, &str)] = &[
         "wvgate_bodies_unreadable_total",
         "Bodies that could not be read.",
     ),
+    (
+        "wvgate_bodies_too_large_total",
+        "Bodies above max_message, of whomever.",
+    ),
 ];
 
 /// What is measured at a moment.
@@ -147,6 +151,12 @@ impl Snapshot {
             "Unanswered requests of the peer.",
             &self.peers,
             |peer| peer.pending,
+        );
+        text.per_peer(
+            "wvgate_peer_bodies_too_large",
+            "Bodies of the peer above max_message since the start.",
+            &self.peers,
+            |peer| usize::try_from(peer.too_large).unwrap_or(usize::MAX),
         );
     }
 

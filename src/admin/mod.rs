@@ -21,7 +21,7 @@
 //! | `{"do":"user_add","user":"bob","password":"…"}` | also `user_passwd` |
 //! | `{"do":"user_list"}`, `{"do":"user_remove","user":"bob"}` | |
 //! | `{"do":"logout","peer":"b.test","reason":"…"}` | ends all sessions with a peer, which is told if it understands that |
-//! | `{"do":"connect","peer":"b.test"}` | logs in to a peer now, unless there is a session |
+//! | `{"do":"connect","peer":"b.test"}` | logs in to a peer now, unless there is a session, and waits for the outcome |
 //! | `{"do":"send","from":"bob","to":"a@b.test","text":"…","report":true,"timeout":30}` | one message: events as in a chat, then the result |
 //! | `{"do":"chat","user":"bob","password":"…"}` | see below |
 //! | `{"do":"reload"}`, `{"do":"stop"}` | as SIGHUP and SIGTERM |
@@ -38,7 +38,9 @@ mod filter;
 mod http;
 mod lines;
 mod metrics;
+mod ready;
 mod request;
+mod seats;
 mod services;
 mod session;
 mod socket;
@@ -69,6 +71,8 @@ pub struct Settings {
     pub listen: Option<SocketAddr>,
     /// XMPP components that must be up for the node to be ready.
     pub components: Vec<String>,
+    /// How the peers count for the node to be ready.
+    pub ready_peers: crate::config::ReadyPeers,
     /// Whether a chat of an unknown user makes him one.
     pub open_registration: bool,
     /// The node's own domain.

@@ -111,7 +111,7 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
-    /// Logs in to a peer.
+    /// Logs in to a peer now, and waits: `{"state":"up"}`, or `{"state":"down","error":"why"}`.
     Connect {
         /// The peer's domain.
         peer: String,

@@ -45,6 +45,9 @@ pub struct Status {
     pub components: BTreeMap<String, bool>,
     /// What is wrong with the store, if anything.
     pub store: Option<String>,
+    /// Why the node is not ready; nothing if it is.
+    #[serde(default)]
+    pub not_ready: Vec<String>,
 }
 
 /// A row of the Transaction Table.
@@ -144,9 +147,12 @@ pub(super) async fn status(shared: &Shared) -> Result<Line, Gone> {
             online: home.map(|home| home.users().filter(|name| home.is_online(name)).count()),
             components,
             store: trouble,
+            not_ready: Vec::new(),
         }
     };
-    Ok(Line::result(&shared.node.ask(look).await?))
+    let mut status = shared.node.ask(look).await?;
+    status.not_ready = super::ready::reasons(shared).await;
+    Ok(Line::result(&status))
 }
 
 pub(super) fn pending(core: &Core) -> usize {

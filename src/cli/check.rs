@@ -7,8 +7,6 @@ mod session;
 mod start;
 mod visit;
 
-use std::time::Duration;
-
 use bytes::BytesMut;
 use clap::{Args, Subcommand};
 use reach::PATIENCE;
@@ -194,13 +192,16 @@ async fn beside_node(
     }
     for link in &plan.links {
         let peer = link.peer.clone();
-        if let Err(error) = node.ask(&Request::Connect { peer: peer.clone() }).await {
-            verdicts.fail(format!(
-                "peer {peer}: {error}; let the node reload, or restart it"
-            ))?;
-            continue;
-        }
-        match session(&mut node, &peer, plan.settings.handshake_timeout).await? {
+        let login = match node.ask(&Request::Connect { peer: peer.clone() }).await {
+            Ok(login) => login,
+            Err(error) => {
+                verdicts.fail(format!(
+                    "peer {peer}: {error}; let the node reload, or restart it"
+                ))?;
+                continue;
+            }
+        };
+        match session(&login) {
             Ok(()) => verdicts.ok(format!("peer {peer}: session stands"))?,
             Err(why) => {
                 verdicts.fail(format!("peer {peer}: no session: {why}"))?;
@@ -211,30 +212,13 @@ async fn beside_node(
     Ok(())
 }
 
-/// Waits for a session with a peer; else says why there is none.
-async fn session(
-    node: &mut Client,
-    peer: &str,
-    handshake_millis: u64,
-) -> Result<Result<(), String>, Failure> {
-    let pause = Duration::from_millis(200);
-    let mut state = serde_json::Value::Null;
-    for _ in 0..(handshake_millis / 200 + 10) {
-        let peers = node.ask(&Request::Peers).await?;
-        let mut peers = peers.as_array().cloned().unwrap_or_default().into_iter();
-        state = peers
-            .find(|view| view["domain"] == peer)
-            .unwrap_or_default();
-        match state["state"].as_str() {
-            Some("up") => return Ok(Ok(())),
-            Some("logging in") => tokio::time::sleep(pause).await,
-            _ => break,
-        }
+/// Whether a login came to a session; else why not.
+fn session(login: &serde_json::Value) -> Result<(), String> {
+    if login["state"] == "up" {
+        return Ok(());
     }
-    let why = state["last_error"].as_str();
-    Ok(Err(why
-        .unwrap_or("the login has not come to an end")
-        .to_owned()))
+    let why = login["error"].as_str();
+    Err(why.unwrap_or("the login has failed").to_owned())
 }
 
 async fn without_node(plan: &Plan, verdicts: &mut Verdicts) -> Result<(), Failure> {
@@ -270,13 +254,17 @@ async fn reach(link: &LinkSettings, verdicts: &mut Verdicts) -> Result<bool, Fai
             return Ok(false);
         }
     };
-    let mut works = false;
+    let mut tried = Vec::new();
     for endpoint in endpoints {
-        match connect(link, &endpoint).await {
-            Ok(how) => {
-                works = true;
-                verdicts.ok(format!("peer {peer}: {endpoint} {how}"))?;
-            }
+        tried.push((connect(link, &endpoint).await, endpoint));
+    }
+    let works = tried.iter().any(|(how, _)| how.is_ok());
+    for (how, endpoint) in tried {
+        match how {
+            Ok(how) => verdicts.ok(format!("peer {peer}: {endpoint} {how}"))?,
+            Err(why) if works => verdicts.warn(format!(
+                "peer {peer}: {endpoint} {why} (another address works)"
+            ))?,
             Err(why) => verdicts.fail(format!("peer {peer}: {endpoint} {why}"))?,
         }
     }

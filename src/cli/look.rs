@@ -62,9 +62,26 @@ pub(super) const TRANSACTIONS: &[Column] = &[
     ("MESSAGE", |row| field(row, "message")),
 ];
 
-pub(super) async fn status(global: &Global, format: Format) -> Result<(), Failure> {
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  wvgate status
+  wvgate status --ready && echo ready")]
+pub(super) struct StatusArgs {
+    /// Only whether the node is ready, as /ready says: exit code 1 and the reasons if it is not
+    #[arg(long)]
+    ready: bool,
+    /// Columns for people, or JSON for programs
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub(super) async fn status(global: &Global, args: &StatusArgs) -> Result<(), Failure> {
     let value = global.connect().await?.ask(&Request::Status).await?;
-    if format == Format::Json {
+    if args.ready {
+        return ready(&value["not_ready"], args.format);
+    }
+    if args.format == Format::Json {
         return output::json(&value);
     }
     let status: Status = serde_json::from_value(value)
@@ -113,6 +130,24 @@ pub(super) async fn status(global: &Global, format: Format) -> Result<(), Failur
     output::print(&aligned(&rows))
 }
 
+fn ready(reasons: &Value, format: Format) -> Result<(), Failure> {
+    let list = reasons.as_array().map_or(&[][..], Vec::as_slice);
+    match (format, list) {
+        (Format::Json, _) => output::json(reasons)?,
+        (Format::Text, []) => output::line("ready")?,
+        (Format::Text, _) => {
+            for reason in list.iter().filter_map(Value::as_str) {
+                output::line(format!("not ready: {reason}"))?;
+            }
+        }
+    }
+    if list.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Silent)
+    }
+}
+
 pub(super) async fn peers(global: &Global, format: Format) -> Result<(), Failure> {
     const COLUMNS: &[Column] = &[
         ("PEER", |row| field(row, "domain")),
@@ -122,6 +157,7 @@ pub(super) async fn peers(global: &Global, format: Format) -> Result<(), Failure
         ("POSTING", |row| field(row, "posting")),
         ("PENDING", |row| field(row, "pending")),
         ("DIALECT", |row| field(row, "dialect")),
+        ("NO LOGIN BEFORE", |row| time_field(row, "not_before")),
         ("LAST ERROR", |row| field(row, "last_error")),
     ];
     show(global, &Request::Peers, COLUMNS, format).await

@@ -72,7 +72,7 @@ enum Command {
     /// Write a commented first configuration, with development certificates
     Init(init::Init),
     /// Show the running node in a few lines
-    Status(look::List),
+    Status(look::StatusArgs),
     /// List the peers of the running node
     Peers(look::List),
     /// List the sessions with peers
@@ -189,7 +189,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Run(run) => run::run(&global, &run).await,
         Command::Check(check) => check::check(&global, &check).await,
         Command::Init(init) => init::init(&init),
-        Command::Status(list) => look::status(&global, list.format).await,
+        Command::Status(args) => look::status(&global, &args).await,
         Command::Peers(list) => look::peers(&global, list.format).await,
         Command::Sessions(list) => look::sessions(&global, list.format).await,
         Command::Routes(list) => look::routes(&global, list.format).await,

@@ -14,13 +14,14 @@ pub(super) struct PeerArgs {
 
 #[derive(Subcommand)]
 enum Order {
-    /// Log in now, unless there is a session already
+    /// Log in now, unless there is a session already, and wait for the outcome: exit code 1 if
+    /// there is none
     Connect {
         /// The peer's domain
         domain: String,
     },
-    /// End all sessions with the peer, which is told if it understands that; the next
-    /// message logs in again
+    /// End all sessions with the peer, which is told if it understands that; the next message
+    /// logs in again, and with `connect = "always"` the node does after two seconds
     Logout {
         /// The peer's domain
         domain: String,
@@ -38,7 +39,11 @@ pub(super) async fn peer(global: &Global, args: PeerArgs) -> Result<(), Failure>
                 peer: domain.clone(),
             };
             let answer = node.ask(&request).await?;
-            output::line(format!("{domain}: {}", output::field(&answer, "state")))
+            if answer["state"] == "up" {
+                return output::line(format!("{domain}: up"));
+            }
+            let why = output::field(&answer, "error");
+            Err(Failure::Failed(format!("{domain}: no session: {why}")))
         }
         Order::Logout { domain, reason } => {
             let request = Request::Logout {

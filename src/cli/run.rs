@@ -213,6 +213,7 @@ fn admin_settings(config: &Config) -> admin::Settings {
     admin::Settings {
         socket: config.admin_socket(),
         listen: config.admin.listen,
+        ready_peers: config.admin.ready_peers,
         components: components
             .map(|component| component.domain.clone())
             .collect(),

@@ -23,6 +23,22 @@ pub struct AdminSection {
     pub listen: Option<SocketAddr>,
     /// Allow `listen` on an address that other machines reach. Default `false`.
     pub public: bool,
+    /// Which peers must have a session, and be reached, for `/ready`: `none`, `any` or `all`.
+    /// Default `none`.
+    pub ready_peers: ReadyPeers,
+}
+
+/// How the peers count for a node to be ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReadyPeers {
+    /// Not at all.
+    #[default]
+    None,
+    /// One must be up.
+    Any,
+    /// All must.
+    All,
 }
 
 impl AdminSection {

@@ -40,7 +40,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use admin::AdminSection;
+pub use admin::{AdminSection, ReadyPeers};
 pub use home::{DefaultAuthorization, HomeSection, HomeUser, Registration};
 pub use locate::Located;
 pub use log::{LogFormat, LogSection};

@@ -51,6 +51,9 @@ pub struct SspSection {
     /// Life of a session without traffic, as announced at login (`timeToLive`, whole
     /// seconds). Default `1d`.
     pub session_ttl: Duration,
+    /// Most sessions with one peer; a further one ends that which was out of use longest.
+    /// Default 8.
+    pub max_sessions: usize,
     /// Time a begun SSP login has until it must be complete. Default `30s`.
     pub handshake_timeout: Duration,
     /// Time for which a secret token we issued is accepted at login. Default `60s`.
@@ -102,6 +105,7 @@ impl Default for SspSection {
             response_timeout: Duration::from_secs(20),
             duplicate_window: Duration::from_secs(600),
             session_ttl: Duration::from_secs(86_400),
+            max_sessions: 8,
             handshake_timeout: Duration::from_secs(30),
             token_lifetime: Duration::from_secs(60),
             default_validity: Duration::from_secs(86_400),
@@ -189,6 +193,7 @@ impl SspSection {
                 ("max_transactions", self.max_transactions, 1),
                 ("max_connections", self.max_connections, 1),
                 ("max_queue", self.max_queue, 1),
+                ("max_sessions", self.max_sessions, 2),
                 ("batch_count", self.batch_count, 1),
             ],
         );

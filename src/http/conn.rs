@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use super::server::{Inbound, Receiver, ServerSettings, Verdict};
+use super::server::{Inbound, Mishap, Receiver, ServerSettings, Verdict};
 use super::stream::Wire;
 use super::{CONTENT_TYPE, cause_chain};
 
@@ -147,7 +147,12 @@ impl<R: Receiver> Exchange<R> {
         let limits = &self.settings;
         let body = match timeout(limits.body_timeout, collect(body, limits.max_body)).await {
             Ok(Ok(body)) => body,
-            Ok(Err(BodyFault::TooLarge)) => return Ok(last(StatusCode::PAYLOAD_TOO_LARGE)),
+            Ok(Err(BodyFault::TooLarge)) => {
+                let session = reported(&head.headers, "x-wv-sessionid");
+                let remote = self.caller.remote;
+                self.receiver.learn(Mishap::TooLarge, remote, session);
+                return Ok(last(StatusCode::PAYLOAD_TOO_LARGE));
+            }
             Ok(Err(BodyFault::Broken)) => return Ok(last(StatusCode::BAD_REQUEST)),
             Err(_) => return Ok(last(StatusCode::REQUEST_TIMEOUT)),
         };

@@ -42,7 +42,8 @@ pub(crate) async fn connect(
     }
 }
 
-async fn tcp(endpoint: &Endpoint, limit: Duration) -> Result<TcpStream, String> {
+/// The first address of an endpoint that takes a connection.
+pub(crate) async fn tcp(endpoint: &Endpoint, limit: Duration) -> Result<TcpStream, String> {
     let host = endpoint.host.as_str();
     let addresses: Vec<SocketAddr> = match timeout(limit, lookup_host((host, endpoint.port))).await
     {

@@ -46,7 +46,7 @@ use crate::text::Shown;
 pub struct Post {
     /// The owner's name for it; comes back in [`Posted`].
     pub id: u64,
-    /// The whole body.
+    /// The whole body. Empty: a connection is tried, and nothing is sent.
     pub body: Bytes,
     /// Further headers: `x-wv-sessionid`, `x-wv-transactionid`. One whose value cannot stand in
     /// a header is left out, since no receiver may rely on them (wire profile 2.1).
@@ -146,6 +146,8 @@ pub fn spawn(
     tracker.spawn(link.run(posts, done));
 }
 
+/// What a port that serves TLS only says to plain HTTP.
+const UPGRADE_REQUIRED: u16 = 426;
 /// Bytes that hyper may hold per connection and direction.
 const MAX_BUFFER: usize = 16 * 1024;
 
@@ -263,6 +265,9 @@ impl Link {
         post: &Post,
         started: Option<Started>,
     ) -> (PostOutcome, Option<String>) {
+        if post.body.is_empty() {
+            return (self.tried(&post.target).await, None);
+        }
         let mut reasons = Vec::new();
         let mut tried = None;
         if let Some(started) = started {
@@ -295,6 +300,25 @@ impl Link {
             },
             None,
         )
+    }
+
+    /// Whether a connection can be had: what a POST without a body asks. None is kept, and nothing
+    /// is written on it.
+    async fn tried(&self, target: &Target) -> PostOutcome {
+        let candidates = match self.candidates(target).await {
+            Ok(candidates) => candidates,
+            Err(reason) => return PostOutcome::Unreachable { reason },
+        };
+        let mut reasons = Vec::new();
+        for endpoint in candidates {
+            match dial::tcp(&endpoint, self.settings.connect_timeout).await {
+                Ok(_) => return PostOutcome::Acknowledged,
+                Err(reason) => reasons.push(format!("{endpoint}: {reason}")),
+            }
+        }
+        PostOutcome::Unreachable {
+            reason: reasons.join("; "),
+        }
     }
 
     /// From an attempt that got through to the outcome; follows a redirect if there is one.
@@ -442,6 +466,9 @@ impl Link {
 
     /// Starts a POST at once if a kept connection leads where it should go.
     fn start_on_kept(&self, post: &Post) -> Option<Started> {
+        if post.body.is_empty() {
+            return None;
+        }
         let endpoint = match &post.target {
             Target::Url(url) => self.allowed(url).ok()?,
             Target::Usual => self.pool.good()?,
@@ -474,6 +501,12 @@ impl fmt::Debug for LinkSettings {
 fn outcome_of(attempt: Attempt) -> PostOutcome {
     match attempt {
         Attempt::Answered(answered) if answered.is_success() => PostOutcome::Acknowledged,
+        Attempt::Answered(answered) if answered.status == UPGRADE_REQUIRED => {
+            PostOutcome::Unreachable {
+                reason: "HTTP 426: the port serves TLS only; the peer's url must be https"
+                    .to_owned(),
+            }
+        }
         Attempt::Answered(answered) => PostOutcome::Refused {
             status: answered.status,
             retry_after: answered.retry_after,

@@ -125,6 +125,22 @@ pub trait Receiver: Send + Sync + 'static {
     /// durable before the acknowledgement is made so inside it. The future is dropped when the
     /// connection or the server ends before it is ready.
     fn receive(&self, inbound: Inbound) -> impl Future<Output = Verdict> + Send;
+
+    /// Learns of what was answered without it, because it could never become an [`Inbound`].
+    fn learn(&self, mishap: Mishap, remote: SocketAddr, session_header: Option<String>) {
+        let _ = (mishap, remote, session_header);
+    }
+}
+
+/// What a caller did that could never become an [`Inbound`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mishap {
+    /// A `ClientHello` on a port without TLS.
+    TlsOnPlain,
+    /// Plain HTTP on a port that serves TLS only.
+    PlainOnTls,
+    /// A body above `max_body`.
+    TooLarge,
 }
 
 /// A bound port that is not being served yet.
@@ -239,8 +255,9 @@ impl Server {
 
 const TLS_ON_PLAIN: &[u8] =
     b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+// Not 400: the message is not at fault, and its sender must keep it.
 const PLAIN_ON_TLS: &[u8] =
-    b"HTTP/1.1 400 This port speaks TLS only\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    b"HTTP/1.1 426 This port speaks TLS only\r\nUpgrade: TLS/1.2\r\nConnection: Upgrade, close\r\nContent-Length: 0\r\n\r\n";
 const TOO_MANY: &[u8] = b"HTTP/1.1 503 Too Many Connections\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 /// One connection's way from its first byte to HTTP.
@@ -272,11 +289,13 @@ impl<R: Receiver> Visit<R> {
             }
             (true, None) => {
                 debug!(%remote, "TLS ClientHello on a plain port");
+                self.receiver.learn(Mishap::TlsOnPlain, remote, None);
                 return say_and_close(stream, TLS_ON_PLAIN).await;
             }
             (false, _) if self.settings.plain => Wire::Plain(stream),
             (false, _) => {
                 debug!(%remote, "plain HTTP on a TLS port");
+                self.receiver.learn(Mishap::PlainOnTls, remote, None);
                 return say_and_close(stream, PLAIN_ON_TLS).await;
             }
         };

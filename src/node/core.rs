@@ -11,8 +11,8 @@ use super::trace::TraceLog;
 use crate::gateway::Gateway;
 use crate::home::{ClientKey, Command, Event, Home, Takes};
 use crate::sap::{
-    Act, Count, Direction, Effect, Element, Facts, Post, Posted, Sap, ServiceElement, Time, Trace,
-    Verdict,
+    Act, Count, Direction, Effect, Element, Facts, Knock, Post, Posted, Sap, ServiceElement, Time,
+    Trace, Verdict,
 };
 use crate::ssp::{Code, Message, Primitive};
 use crate::store::Write;
@@ -39,6 +39,8 @@ pub struct Turn {
     pub writes: Vec<Write>,
     /// To be posted.
     pub posts: Vec<Post>,
+    /// Connections to be tried.
+    pub knocks: Vec<Knock>,
     /// To be written to XMPP links.
     pub stanzas: Vec<ToXmpp>,
     /// To be told to clients.
@@ -290,6 +292,7 @@ impl Core {
             match effect {
                 Effect::Write(write) => turn.writes.push(write),
                 Effect::Post(post) => turn.posts.push(post),
+                Effect::Knock(knock) => turn.knocks.push(knock),
                 Effect::Count(count) => self.metrics.count(count),
                 Effect::Trace(trace) => self.trace(*trace, turn),
                 Effect::Deliver(element, delivered) => {
@@ -323,6 +326,7 @@ impl Core {
                     self.perform(element, acts, now, turn);
                 }
                 Effect::PeerState(peer, up) => self.peer_state(&peer, up, now, turn),
+                Effect::PeerAway(peer, since) => self.peer_state(&peer, false, since, turn),
             }
         }
         self.collect(now, turn);

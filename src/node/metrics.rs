@@ -94,6 +94,7 @@ fn name(count: Count) -> String {
         Count::HandshakeDone => "wvgate_handshakes_total{result=\"done\"}".to_owned(),
         Count::HandshakeFailed => "wvgate_handshakes_total{result=\"failed\"}".to_owned(),
         Count::Loop => "wvgate_loops_cut_total".to_owned(),
+        Count::TooLarge => "wvgate_bodies_too_large_total".to_owned(),
         Count::Unreadable => "wvgate_bodies_unreadable_total".to_owned(),
     }
 }

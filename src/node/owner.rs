@@ -13,7 +13,7 @@ use super::inbox::Input;
 use super::releaser::{BUSY, Back, Batch, Release, Taken};
 use super::restore::restore;
 use crate::home::{Command, Event};
-use crate::sap::{Time, Trace, Verdict};
+use crate::sap::{Settings, Time, Trace, Verdict};
 use crate::store::{Store, StoreError, Write};
 use crate::xmpp::link::{LinkEvent, Stanza};
 
@@ -34,7 +34,7 @@ pub(super) struct Owner {
     pub(super) back: mpsc::UnboundedReceiver<Back>,
     pub(super) release: mpsc::Sender<Release>,
     /// Makes an empty core, for a new start from the disk.
-    pub(super) fresh: Box<dyn FnMut() -> Core + Send>,
+    pub(super) fresh: Box<dyn FnMut(Arc<Settings>) -> Core + Send>,
     /// Somebody may watch what happens.
     pub(super) traces: broadcast::Sender<Arc<Trace>>,
     pub(super) stop: CancellationToken,
@@ -254,7 +254,8 @@ impl Owner {
     /// sees to that).
     async fn recover(&mut self, now: Time, turn: &mut Turn) -> Result<(), StoreError> {
         self.closed.close(now);
-        let mut core = (self.fresh)();
+        // Under the settings in force, which may be newer than those of the start.
+        let mut core = (self.fresh)(self.core.sap.settings().clone());
         restore(self.store.as_ref(), &mut core).await?;
         core.sap.continue_numbers(&self.core.sap);
         std::mem::swap(&mut core.traces, &mut self.core.traces);
@@ -283,6 +284,7 @@ impl Batch {
         let turn = &self.turn;
         turn.writes.is_empty()
             && turn.posts.is_empty()
+            && turn.knocks.is_empty()
             && turn.stanzas.is_empty()
             && turn.events.is_empty()
             && turn.traces.is_empty()

@@ -1,16 +1,17 @@
 //! The HTTP server's way into the node: reads the envelope on the connection's
 //! own task, then asks the owner.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::fair::{Shares, whose};
 use super::inbox::Input;
 use super::inbox::NodeHandle;
 use super::run::INBOX;
-use crate::http::server::{Inbound, Receiver, Verdict as HttpVerdict};
-use crate::sap::{Count, Facts, Settings, Verdict};
+use crate::http::server::{Inbound, Mishap, Receiver, Verdict as HttpVerdict};
+use crate::sap::{Count, Facts, Settings, Trouble, Verdict};
 use crate::ssp::envelope;
 use crate::ssp::xml::Limits;
 use crate::ssp::xml::repair::Repair;
@@ -22,7 +23,12 @@ pub(super) struct NodeReceiver {
     pub(super) limits: Limits,
     pub(super) settings: Arc<std::sync::RwLock<Arc<Settings>>>,
     pub(super) shares: Arc<Shares>,
+    /// Mishaps that may wait for the owner.
+    pub(super) mishaps: Arc<Semaphore>,
 }
+
+/// Mishaps that may wait for the owner.
+pub(super) const MISHAPS: usize = 64;
 
 /// Messages of one peer that may wait for the owner: a quarter of its inbox.
 const SHARE: usize = INBOX / 4;
@@ -73,6 +79,9 @@ impl Receiver for NodeReceiver {
                     core.metrics.count(Count::Unreadable);
                 };
                 let _ = self.handle.ask(count).await;
+                if error.is_size() {
+                    self.learn(Mishap::TooLarge, inbound.remote, inbound.session_header);
+                }
                 return match (dropped, error.is_size()) {
                     (true, _) => HttpVerdict::Accepted,
                     (false, true) => HttpVerdict::TooLarge,
@@ -93,6 +102,7 @@ impl Receiver for NodeReceiver {
                 .iter()
                 .map(|repair| repair.name().to_owned())
                 .collect(),
+            remote: Some(inbound.remote.ip()),
         };
         let (reply, verdict) = oneshot::channel();
         let input = Input::Message {
@@ -121,6 +131,25 @@ impl Receiver for NodeReceiver {
             },
             Err(_) => HttpVerdict::Busy { retry_after: None },
         }
+    }
+
+    fn learn(&self, mishap: Mishap, remote: SocketAddr, session: Option<String>) {
+        // Anybody can bring them about: no more wait for the owner than it bears.
+        let Ok(place) = self.mishaps.clone().try_acquire_owned() else {
+            return;
+        };
+        let trouble = match mishap {
+            Mishap::TlsOnPlain => Trouble::TlsOnPlain,
+            Mishap::PlainOnTls => Trouble::PlainOnTls,
+            Mishap::TooLarge => Trouble::TooLarge,
+        };
+        let told = Input::Ask(Box::new(move |core, now, turn| {
+            let remote = Some(remote.ip());
+            core.sap.trouble(trouble, remote, session.as_deref(), now);
+            core.settle(now, turn);
+            drop(place);
+        }));
+        let _ = self.handle.inbox.try_send(told);
     }
 }
 

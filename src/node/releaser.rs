@@ -197,6 +197,9 @@ impl Releaser {
         for post in batch.turn.posts {
             self.post(post);
         }
+        for knock in batch.turn.knocks {
+            self.post(Post::knock(knock));
+        }
         self.stanzas(batch.turn.stanzas).await;
         for (client, event) in batch.turn.events {
             let full = self

@@ -86,7 +86,7 @@ impl Restored {
 
 /// Says of records, one after the other, why this plan's node could not read them.
 pub fn reader(plan: &Plan) -> impl FnMut(&str, &[u8]) -> Option<String> + use<> {
-    let mut core = maker(plan)();
+    let mut core = maker(plan)(plan.settings.clone());
     let domain = plan.settings.domain.clone();
     move |key, value| {
         if key != DOMAIN {

@@ -17,7 +17,7 @@ use super::core::Core;
 use super::inbox::{Input, NodeHandle};
 use super::links::Links;
 use super::owner::{Closed, Owner};
-use super::receiver::NodeReceiver;
+use super::receiver::{MISHAPS, NodeReceiver};
 use super::releaser::{Component, Release, Releaser};
 use super::restore::restore;
 use crate::gateway::Gateway;
@@ -87,7 +87,7 @@ impl Node {
     pub async fn start_on(plan: Plan, store: Arc<dyn Store>) -> Result<Self, StartError> {
         let clock = Clock::start();
         let mut fresh = maker(&plan);
-        let mut core = fresh();
+        let mut core = fresh(plan.settings.clone());
         let failed = |error| StartError::Store(plan.data.display().to_string(), error);
         let restored = restore(store.as_ref(), &mut core).await.map_err(failed)?;
         let claimed = restored.claim(store.as_ref(), &plan.settings.domain);
@@ -122,6 +122,7 @@ impl Node {
             limits: plan.limits,
             settings: settings.clone(),
             shares: Arc::default(),
+            mishaps: Arc::new(tokio::sync::Semaphore::new(MISHAPS)),
         };
         tracker.spawn(server.run(Arc::new(receiver), soft.clone(), hard.clone()));
 
@@ -268,13 +269,9 @@ impl Node {
 }
 
 /// Makes cores without records.
-pub(super) fn maker(plan: &Plan) -> impl FnMut() -> Core + Send + use<> {
-    let (settings, home, gateway) = (
-        plan.settings.clone(),
-        plan.home.clone(),
-        plan.gateway.clone(),
-    );
-    move || {
+pub(super) fn maker(plan: &Plan) -> impl FnMut(Arc<Settings>) -> Core + Send + use<> {
+    let (home, gateway) = (plan.home.clone(), plan.gateway.clone());
+    move |settings| {
         let mut random = clock::random();
         let home = home
             .as_ref()
@@ -286,7 +283,7 @@ pub(super) fn maker(plan: &Plan) -> impl FnMut() -> Core + Send + use<> {
                 random.below(u64::MAX),
             )
         });
-        Core::new(Sap::new(settings.clone(), clock::random()), home, gateway)
+        Core::new(Sap::new(settings, clock::random()), home, gateway)
     }
 }
 

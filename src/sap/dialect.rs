@@ -39,6 +39,8 @@ pub struct Dialect {
     pub logout: bool,
     /// Service discovery and negotiation are understood.
     pub discovery: bool,
+    /// There is a user `echo`, by whom an operator can try the way there and back.
+    pub echo: bool,
     /// What such a peer offers, in names of the service tree: what is told of a peer
     /// that cannot be asked. Empty: not known.
     pub services: Vec<String>,
@@ -118,6 +120,7 @@ impl Default for Dialect {
             keep_alive: true,
             logout: true,
             discovery: true,
+            echo: true,
             services: Vec::new(),
             sessions_expire: true,
             reports_as_response: false,

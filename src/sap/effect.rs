@@ -17,12 +17,16 @@ pub enum Effect {
     Write(Write),
     /// Send bytes to a peer. The outcome comes back with the same number.
     Post(Post),
+    /// Try whether a connection to a peer can be had. The outcome comes back as that of a post.
+    Knock(Knock),
     /// Hand a request or notice to a service element of this node.
     Deliver(Element, Delivered),
     /// Hand a service element the answer to its own request.
     Answer(Element, Token, Primitive),
-    /// Sessions with a peer came up (true) or are all gone.
+    /// Sessions with a peer came up, or it is reached again (true); or they are all gone.
     PeerState(String, bool),
+    /// A peer is not reached any more, since then, though there is a session.
+    PeerAway(String, Time),
     /// Count.
     Count(Count),
     /// For `wvgate trace` and `wvgate explain`.
@@ -46,6 +50,30 @@ pub struct Post {
     pub url: Option<String>,
     /// Transactions inside.
     pub transactions: usize,
+}
+
+impl Post {
+    /// A connection that is only tried: nothing to send.
+    pub fn knock(knock: Knock) -> Self {
+        Self {
+            peer: knock.peer,
+            number: knock.number,
+            body: Bytes::new(),
+            session: None,
+            transaction: None,
+            url: None,
+            transactions: 0,
+        }
+    }
+}
+
+/// A connection that is only tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Knock {
+    /// To whom.
+    pub peer: String,
+    /// Our number for it.
+    pub number: u64,
 }
 
 /// How a POST ended, as far as the core cares.
@@ -94,6 +122,8 @@ pub enum Count {
     Loop,
     /// A body that could not be read was dropped or refused.
     Unreadable,
+    /// A body above the limit was refused.
+    TooLarge,
 }
 
 /// Which way something went, seen from this node.

@@ -52,6 +52,11 @@ impl Sap {
         self.closing = true;
     }
 
+    /// Whether the node is about to stop.
+    pub fn is_closing(&self) -> bool {
+        self.closing
+    }
+
     /// Whether a message would bring something new to a node about to stop.
     pub(super) fn is_too_late(&self, transactions: &[Transaction]) -> bool {
         let ends = |name: &str| matches!(name, "LogoutRequest" | "Disconnect");
@@ -84,6 +89,7 @@ impl Sap {
             self.leave(domain, reason, now);
         } else {
             self.drop_sessions(domain);
+            self.come_back(domain, now);
         }
         LoggedOut { sessions, told }
     }
@@ -185,8 +191,24 @@ impl Sap {
         state.wanted = wanted;
         if !state.sessions.iter().any(|session| session.ready) {
             state.leaving = None;
+            self.come_back(domain, now);
         }
         self.pump(domain, now);
+        self.schedule_peer(domain, now);
+    }
+
+    /// After a logout: a peer with whom there is always to be a session gets one again, when it
+    /// has had a moment to see the end of the last one.
+    fn come_back(&mut self, domain: &str, now: Time) {
+        let always = self.settings.peers.get(domain);
+        if self.closing || !always.is_some_and(|peer| peer.connect_always) {
+            return;
+        }
+        if let Some(state) = self.peers.get_mut(domain) {
+            state.wanted = true;
+            let after = now.plus_millis(AFTER_LOGOUT);
+            state.login_not_before = state.login_not_before.max(after);
+        }
         self.schedule_peer(domain, now);
     }
 
@@ -262,6 +284,11 @@ impl Sap {
             let wait = wait.map_or(DISCONNECTED, |seconds| u64::from(seconds) * 1000);
             if let Some(state) = self.peers.get_mut(&peer.domain) {
                 state.login_not_before = now.plus_millis(wait);
+                state.held = wait > 0;
+                let why = notice.status.description.as_deref().unwrap_or_default();
+                let code = notice.status.code.0;
+                let why = format!("the peer has disconnected: {code} {}", Shown(why));
+                state.last_error = Some(why.trim_end().to_owned());
             }
             if !self.session_is_left(&peer.domain) {
                 self.end_open(&peer.domain, now);

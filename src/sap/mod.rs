@@ -21,6 +21,7 @@ mod express;
 mod flood;
 mod front;
 mod handshake;
+mod hold;
 mod hop;
 mod members;
 mod message_ids;
@@ -28,7 +29,9 @@ pub mod outbox;
 mod peer;
 mod posting;
 pub mod profile;
+mod quiet;
 pub mod random;
+mod reach;
 mod receive;
 mod redirect;
 mod report;
@@ -44,6 +47,7 @@ mod standing;
 mod tests;
 mod timers;
 pub mod transaction;
+mod trouble;
 mod understood;
 mod upkeep;
 mod visit;
@@ -55,12 +59,13 @@ use std::sync::Arc;
 use crate::store::Write;
 
 pub use dialect::Dialect;
-pub use effect::{Count, Direction, Effect, Post, Posted, Trace};
+pub use effect::{Count, Direction, Effect, Knock, Post, Posted, Trace};
 pub use element::{
     Act, Degraded, Delivered, Element, Outcome, RequestId, ServiceElement, Time, Token,
 };
 pub use ending::LoggedOut;
 pub use front::Front;
+pub use hold::Login;
 pub use peer::{PeerView, SessionView};
 pub use random::Random;
 pub use receive::{Facts, Verdict};
@@ -68,6 +73,7 @@ pub use service::{PseTable, ServiceSet, ServiceView};
 pub use session::SessionRecord;
 pub use settings::{ECHO, Peer, Provider, Route, Routes, Secret, Settings, SpeaksFor};
 pub use transaction::{Origin, Place, Record};
+pub use trouble::Trouble;
 
 use peer::PeerState;
 use posting::Flight;
@@ -99,6 +105,8 @@ pub struct Sap {
     closing: bool,
     /// The store has hardly any room: requests are refused, what is under way goes on.
     crowded: bool,
+    /// What the log says of those who are no peers.
+    quiet: quiet::Quiet,
     /// Messages that only the real node may take; see `Settings::visiting`.
     turned_away: u64,
     profiles: profile::Profiles,
@@ -143,6 +151,7 @@ impl Sap {
             kept: again::Kept::default(),
             closing: false,
             crowded: false,
+            quiet: quiet::Quiet::default(),
             turned_away: 0,
             profiles: profile::Profiles::default(),
             standing: standing::Standing::default(),
@@ -219,6 +228,10 @@ impl Sap {
 
     /// Goes to work after all records are back.
     pub fn start(&mut self, now: Time) {
+        let domains: Vec<String> = self.peers.keys().cloned().collect();
+        for domain in &domains {
+            self.forget_sessions(domain);
+        }
         self.set_right(now);
         let rows: Vec<_> = self
             .table
@@ -247,7 +260,6 @@ impl Sap {
             }
         }
         self.profiles_due(now);
-        let domains: Vec<String> = self.peers.keys().cloned().collect();
         for domain in domains {
             let always = self.settings.peers.get(&domain);
             let always = always.is_some_and(|peer| peer.connect_always);
@@ -290,9 +302,14 @@ impl Sap {
         }
         let domains: Vec<String> = self.peers.keys().cloned().collect();
         for domain in domains {
+            if let Some(peer) = self.peer_settings(&domain) {
+                self.begin_anew(&peer, now);
+                self.limit_sessions(&peer, now);
+            }
             self.keep_alive(&domain, now);
             self.services_due(&domain, now);
             self.pump(&domain, now);
+            self.schedule_peer(&domain, now);
         }
     }
 

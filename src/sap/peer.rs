@@ -3,15 +3,19 @@
 use serde::Serialize;
 
 use super::Sap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 
 use super::element::Time;
 use super::ending::Leaving;
 use super::flood::Allowance;
 use super::handshake::Role;
 use super::outbox::Outbox;
+use super::quiet::Quiet;
+use super::reach::Reach;
 use super::redirect::Redirect;
 use super::session::{Initiator, Responder, SessionRecord};
+use super::trouble::Troubles;
 use super::upkeep::KeepAlive;
 
 /// A session and whether it may be used for sending: not before the peer has
@@ -55,6 +59,8 @@ pub(super) struct PeerState {
     /// Handshakes of ours that failed in a row.
     pub(super) login_failures: u32,
     pub(super) login_not_before: Time,
+    /// The peer has disconnected us and said so, and until when it wants to be left alone.
+    pub(super) held: bool,
     /// A session is to come about even with an empty queue.
     pub(super) wanted: bool,
     /// Where the peer redirected our next handshake, and further addresses of the list.
@@ -69,8 +75,8 @@ pub(super) struct PeerState {
     pub(super) closed: u32,
     /// Sessions in a row whose first post was answered 403.
     pub(super) forbidden: u32,
-    /// Last reset of a lost session.
-    pub(super) last_reset: Option<Time>,
+    /// Sessions we have lost and the peer was told to forget, and when.
+    pub(super) resets: BTreeMap<String, Time>,
     /// Our last handshake begun in place of an abandoned one of the peer's.
     pub(super) last_counter: Option<Time>,
     pub(super) last_error: Option<String>,
@@ -79,6 +85,16 @@ pub(super) struct PeerState {
     pub(super) allowance: Allowance,
     /// It was disconnected and may not log in before.
     pub(super) barred_until: Time,
+    /// Since when a login of ours waits for those of others that may be the peer's.
+    pub(super) yielding: Option<Time>,
+    /// Where the last handshake came from that was certainly the peer's.
+    pub(super) at_home: Option<IpAddr>,
+    /// What the log says of it.
+    pub(super) quiet: Quiet,
+    /// Whether it is reached.
+    pub(super) reach: Reach,
+    /// What of it never became a message.
+    pub(super) troubles: Troubles,
 }
 
 /// A peer as an operator sees it.
@@ -88,8 +104,12 @@ pub struct PeerView {
     pub domain: String,
     /// Its dialect.
     pub dialect: String,
-    /// `up`, `logging in`, `down` or `idle`.
+    /// `up`, `away` (there is a session, but it is not reached), `logging in`, `held` (it disconnected us and wants to be left alone), `down` or
+    /// `idle`.
     pub state: &'static str,
+    /// Without a session: no login of ours before, milliseconds since the epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Time>,
     /// Sessions.
     pub sessions: usize,
     /// Transactions waiting to be posted.
@@ -98,6 +118,8 @@ pub struct PeerView {
     pub posting: usize,
     /// Unanswered requests of the peer.
     pub pending: usize,
+    /// Bodies of it above `ssp.max_message` since the start.
+    pub too_large: u64,
     /// The last thing that went wrong.
     pub last_error: Option<String>,
 }
@@ -133,6 +155,7 @@ impl PeerState {
             next_expiry: None,
             login_failures: 0,
             login_not_before: Time::default(),
+            held: false,
             wanted: false,
             redirect: None,
             further: VecDeque::new(),
@@ -141,12 +164,17 @@ impl PeerState {
             leaving: None,
             closed: 0,
             forbidden: 0,
-            last_reset: None,
+            resets: BTreeMap::new(),
             last_counter: None,
             last_error: None,
             scheduled: None,
             allowance: Allowance::default(),
             barred_until: Time::default(),
+            yielding: None,
+            at_home: None,
+            quiet: Quiet::default(),
+            reach: Reach::default(),
+            troubles: Troubles::default(),
         }
     }
 
@@ -202,20 +230,30 @@ impl Sap {
                 .peers
                 .get(domain)
                 .map_or_else(String::new, |peer| peer.dialect.name.clone()),
-            state: if state.ready_session().is_some() {
+            state: if state.ready_session().is_some() && state.reach.is_away() {
+                "away"
+            } else if state.ready_session().is_some() {
                 "up"
             } else if state.initiator.is_some() || !state.responders.is_empty() {
                 "logging in"
+            } else if state.held {
+                "held"
             } else if state.login_failures > 0 {
                 "down"
             } else {
                 "idle"
             },
+            not_before: Some(state.login_not_before)
+                .filter(|at| *at > Time::default() && state.ready_session().is_none()),
             sessions: state.sessions.len(),
             queued: state.outbox.len(),
             posting: state.outbox.posts(),
             pending: self.table.pending_of(domain),
-            last_error: state.last_error.clone(),
+            too_large: state.troubles.too_large,
+            last_error: state
+                .last_error
+                .clone()
+                .or_else(|| state.troubles.shown().map(str::to_owned)),
         };
         self.peers.iter().map(view).collect()
     }

@@ -27,6 +27,8 @@ pub(super) enum Flight {
     },
     /// Our `LogoutRequest`.
     Goodbye { peer: String, session: String },
+    /// A connection that was only tried, to this peer.
+    Reach(String),
     /// Something whose fate is of no interest.
     Once,
 }
@@ -216,6 +218,11 @@ impl Sap {
         match self.flights.remove(&number) {
             Some(Flight::Step(pending)) => self.step_posted(pending, outcome, now),
             Some(Flight::Batch { peer, session }) => {
+                match outcome {
+                    Posted::Failed(why) => self.not_reached(&peer, why, now),
+                    Posted::Closed => {}
+                    _ => self.heard_from(&peer, now),
+                }
                 self.batch_posted(&peer, &session, number, outcome, now);
                 // What came back may have expired meanwhile.
                 if let Some(state) = self.peers.get_mut(&peer) {
@@ -228,6 +235,7 @@ impl Sap {
                 let taken = *outcome == Posted::Acknowledged;
                 self.goodbye_posted(&peer, &session, taken, now);
             }
+            Some(Flight::Reach(peer)) => self.reach_tried(&peer, outcome, now),
             Some(Flight::Once) | None => {}
         }
     }

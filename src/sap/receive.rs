@@ -2,6 +2,7 @@
 //! profile, 2.2 and 7.1)?
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::element::Time;
@@ -40,6 +41,8 @@ pub struct Facts {
     pub host: Option<String>,
     /// Repairs that were needed to read it.
     pub repairs: Vec<String>,
+    /// The address it came from.
+    pub remote: Option<IpAddr>,
 }
 
 impl Sap {
@@ -117,13 +120,20 @@ impl Sap {
         if self.is_too_fast(&peer, requests, now) {
             return Verdict::Busy(Some(LATER));
         }
-        if let Some(session) = self
-            .peers
-            .get_mut(&peer.domain)
-            .and_then(|state| state.session_mut(&own_id))
-        {
-            session.record.last_in = now;
+        self.heard_from(&peer.domain, now);
+        let mut moved = None;
+        if let Some(state) = self.peers.get_mut(&peer.domain) {
+            state.troubles.message_came(now);
+            if let Some(session) = state.session_mut(&own_id) {
+                let record = &mut session.record;
+                record.last_in = now;
+                // Written once; where it comes from later is of use for this run only.
+                let unknown = record.from.is_none();
+                record.from = facts.remote.or(record.from);
+                moved = (unknown && record.from.is_some()).then(|| record.put());
+            }
         }
+        self.write(moved);
         for transaction in &message.transactions {
             let renamed = transaction.renamed(&peer.dialect.accept);
             let transaction = renamed.as_ref().unwrap_or(transaction);

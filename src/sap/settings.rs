@@ -43,6 +43,8 @@ pub struct Settings {
     pub max_queue: usize,
     /// Unanswered requests of one peer.
     pub max_pending: usize,
+    /// Sessions with one peer, at least 1.
+    pub max_sessions: usize,
     /// Transactions per POST, at most, whatever the dialect allows.
     pub batch_count: usize,
     /// Bytes per POST, about.
@@ -235,6 +237,7 @@ impl Settings {
             default_validity: 86_400_000,
             max_queue: 100_000,
             max_pending: 100_000,
+            max_sessions: 8,
             batch_count: 64,
             batch_bytes: 256 * 1024,
             agreement_ttl: 7 * 86_400_000,

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::element::Time;
+use super::handshake::room::YIELD;
 use super::{Count, Effect, Sap};
 use crate::ssp::Code;
 
@@ -83,6 +84,7 @@ impl Sap {
         self.expire_queue(domain, now);
         self.expire_sessions(domain, now);
         self.keep_alive(domain, now);
+        self.look_after_reach(domain, now);
         self.pump(domain, now);
         self.schedule_peer(domain, now);
     }
@@ -110,6 +112,9 @@ impl Sap {
         {
             at(state.login_not_before);
         }
+        if let Some(since) = state.yielding.filter(|_| state.ready_session().is_none()) {
+            at(since.plus_millis(YIELD));
+        }
         if let Some(expiry) = state.next_expiry {
             at(expiry);
         }
@@ -120,6 +125,14 @@ impl Sap {
             for session in state.sessions.iter().filter(|_| dialect.sessions_expire) {
                 at(session.ends_at());
             }
+        }
+        if let Some(due) = state.reach.due()
+            && state.ready_session().is_some()
+            && settings.visiting.is_none()
+            && !self.closing
+            && self.looks_after_users()
+        {
+            at(due);
         }
         if let Some(leaving) = &state.leaving {
             at(leaving.until);

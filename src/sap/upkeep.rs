@@ -2,6 +2,7 @@
 
 use super::element::Time;
 use super::outbox::Item;
+use super::peer::Session;
 use super::session::SessionRecord;
 use super::{Effect, Peer, Sap};
 use crate::ssp::common::MetaInfo;
@@ -224,6 +225,71 @@ impl Sap {
         }
     }
 
+    /// Ends the sessions that are one peer's too many: those that it has never used first, then
+    /// those out of use longest. The newest stays.
+    pub(super) fn limit_sessions(&mut self, peer: &Peer, now: Time) {
+        let most = self.settings.max_sessions.max(1);
+        loop {
+            let Some(state) = self.peers.get_mut(&peer.domain) else {
+                return;
+            };
+            let Some((_, others)) = state.sessions.split_last() else {
+                return;
+            };
+            if others.len() < most {
+                return;
+            }
+            let Some(oldest) = out_of_use(others) else {
+                return;
+            };
+            let (own_id, peer_id) = (oldest.record.own_id.clone(), oldest.record.peer_id.clone());
+            let known = oldest.ready;
+            if let Some(left_out) = state.quiet.due("sessions", now) {
+                tracing::warn!(
+                    ssp.peer = peer.domain,
+                    ssp.session = %IdShown(&own_id),
+                    left_out,
+                    "the peer has more than {most} sessions: one out of use ends"
+                );
+            }
+            if known && peer.dialect.logout {
+                // It may come again whenever it likes.
+                let status = Status {
+                    try_again: Some(0),
+                    ..Status::new(Code::SESSION_EXPIRED).because("too many sessions")
+                };
+                self.disconnect(peer, &own_id, status, now);
+            } else if known && peer.dialect.reset_lost_session {
+                self.make_forget(&peer.domain, &peer_id, now);
+            }
+            self.drop_session(&peer.domain, &own_id);
+        }
+    }
+
+    /// Forgets what is more than one peer may have at a start, when nobody can be told yet.
+    pub(super) fn forget_sessions(&mut self, domain: &str) {
+        let most = self.settings.max_sessions.max(1);
+        let mut forgotten = Vec::new();
+        if let Some(state) = self.peers.get_mut(domain) {
+            while state.sessions.len() > most
+                && let Some(oldest) = out_of_use(&state.sessions)
+            {
+                let record = oldest.record.clone();
+                state.sessions.retain(|s| s.record.own_id != record.own_id);
+                forgotten.push(record.delete());
+            }
+        }
+        if !forgotten.is_empty() {
+            let sessions = forgotten.len();
+            tracing::warn!(
+                ssp.peer = domain,
+                sessions,
+                "sessions beyond {most} forgotten"
+            );
+        }
+        self.write(forgotten);
+    }
+
     /// After a restart. Nothing could come while the node was away, so the time in
     /// which a session must be used begins anew; and a clock that was put back must
     /// not make anything wait for what has been.
@@ -242,6 +308,15 @@ impl Sap {
         }
         self.table.set_right(now);
     }
+}
+
+/// Of these sessions one that the peer has never used, else the one out of use longest.
+fn out_of_use(sessions: &[Session]) -> Option<&Session> {
+    sessions.iter().min_by_key(|session| {
+        let record = &session.record;
+        let used = record.last_in > record.established;
+        (used, record.last_in.max(record.last_out))
+    })
 }
 
 fn seconds(millis: u64) -> u32 {

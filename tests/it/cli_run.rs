@@ -387,3 +387,96 @@ async fn sessions_are_listed_and_ended_and_a_stopping_node_logs_out() {
     assert_eq!(node.wait(), Some(0));
     assert_eq!(there().await.unwrap(), 0);
 }
+
+/// A connection to the admin port.
+fn to_admin(node: &Node) -> std::net::TcpStream {
+    let line = node.bound.iter().find(|line| line.starts_with("admin"));
+    let address = line.unwrap().split("http://").nth(1).unwrap();
+    std::net::TcpStream::connect(address.split('/').next().unwrap()).unwrap()
+}
+
+#[test]
+fn idle_connections_keep_nobody_from_the_health_of_a_node() {
+    let node = Node::start();
+    let idle: Vec<_> = (0..200).map(|_| to_admin(&node)).collect();
+    for _ in 0..10 {
+        assert_eq!(node.get("/live"), (200, "ok\n".to_owned()));
+    }
+    drop(idle);
+}
+
+#[test]
+fn another_machines_name_does_not_lead_to_the_health_of_a_node() {
+    use std::io::{Read as _, Write as _};
+    let node = Node::start();
+    for (host, status) in [
+        ("evil.test", "421"),
+        ("evil.test:80", "421"),
+        ("localhost.evil.test", "421"),
+        ("127.0.0.1.evil.test", "421"),
+        ("localhost", "200"),
+        ("LOCALHOST:9090", "200"),
+        ("127.0.0.1:1", "200"),
+        ("[::1]:1", "200"),
+    ] {
+        let mut stream = to_admin(&node);
+        write!(stream, "GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer.split(' ').nth(1), Some(status), "{host}: {answer}");
+    }
+}
+
+#[test]
+fn whether_a_node_without_its_peers_is_ready_is_policy() {
+    let nobody = crate::cli_node::free_port();
+    let peer = format!(
+        "[[peer]]\ndomain = \"b.test\"\nurl = \"http://127.0.0.1:{nobody}/\"\nallow_plain = true\n"
+    );
+    for (policy, ready, why) in [
+        ("none", true, ""),
+        ("any", false, "peers: none is up"),
+        ("all", false, "peers: 1 of 1 not up"),
+    ] {
+        let folder = crate::cli_node::Folder::new();
+        let data = folder.0.join("data");
+        let config = folder.file(
+            "node.toml",
+            &format!(
+                "[node]\ndomain = \"village.test\"\ndata = {data:?}\n\
+                 [ssp]\nlisten = \"127.0.0.1:0\"\nplain = true\n\
+                 [admin]\nlisten = \"127.0.0.1:0\"\nready_peers = \"{policy}\"\n{peer}"
+            ),
+        );
+        let node = Node::start_on(folder, config);
+        let (status, body) = node.get("/ready");
+        assert_eq!(
+            (status == 200, status == 503),
+            (ready, !ready),
+            "{policy}: {body}"
+        );
+        assert!(body.contains(why), "{policy}: {body}");
+        let said = crate::cli_node::output(&node.config, &["status", "--ready"]);
+        assert_eq!(said.status.code(), Some(i32::from(!ready)), "{policy}");
+        assert!(
+            String::from_utf8(said.stdout).unwrap().contains(why),
+            "{policy}"
+        );
+    }
+}
+
+#[test]
+fn a_login_is_tried_when_it_is_asked_for_and_its_exit_code_says_what_became_of_it() {
+    let nobody = crate::cli_node::free_port();
+    let node = Node::start_with(&format!(
+        "[[peer]]\ndomain = \"b.test\"\nurl = \"http://127.0.0.1:{nobody}/\"\nallow_plain = true\n"
+    ));
+    for _ in 0..2 {
+        let said = crate::cli_node::output(&node.config, &["peer", "connect", "b.test"]);
+        let why = String::from_utf8(said.stderr).unwrap();
+        assert_eq!(said.status.code(), Some(1), "{why}");
+        assert!(why.contains("b.test: no session: step 1"), "{why}");
+    }
+    let peers = said(&node.config, &["peers"]);
+    assert!(peers.contains("NO LOGIN BEFORE"), "{peers}");
+}

@@ -173,3 +173,33 @@ fn a_port_in_use_leaves_no_room_for_a_temporary_node() {
     assert_eq!(code, 0);
     all_are_skipped(&findings, "no temporary one: cannot listen on 127.0.0.1:");
 }
+
+#[test]
+fn a_peer_whose_dialect_has_no_echo_user_is_healthy_without_one() {
+    let (home, relay) = (free_port(), free_port());
+    let folder = Folder::new();
+    let relay_config = config(&folder, "relay.test", relay, &peer("home.test", home, ""));
+    let _relay = Node::start_on(folder, relay_config);
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.0.join("dialects")).unwrap();
+    folder.file(
+        "dialects/mute.toml",
+        "echo = false\ndiscovery = false\nkeep_alive = false\n",
+    );
+    let text = peer("relay.test", relay, "dialect = \"mute\"");
+    let config = config(&folder, "home.test", home, &text);
+    let text = std::fs::read_to_string(&config).unwrap();
+    let text = text.replace("[ssp]\n", &format!("mappings = {:?}\n[ssp]\n", folder.0));
+    std::fs::write(&config, text).unwrap();
+    let (code, findings) = check(&config, "relay.test", &[]);
+    assert_eq!(code, 0, "{findings:#}");
+    for (name, verdict) in [
+        ("handshake", "ok"),
+        ("keep-alive", "skipped"),
+        ("discovery", "skipped"),
+        ("echo", "skipped"),
+    ] {
+        assert_eq!(layer(&findings, name)["verdict"], verdict, "{findings:#}");
+    }
+    assert!(what(&findings, "echo").contains("have no echo user"));
+}

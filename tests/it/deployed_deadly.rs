@@ -36,6 +36,7 @@ fn between() -> Alone {
             own_ttl: 0,
             url: None,
             url_until: None,
+            from: None,
             last_in: alone.now,
             last_out: alone.now,
         };

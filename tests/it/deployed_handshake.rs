@@ -175,11 +175,12 @@ async fn advice_4_a_session_that_we_lost_is_reset_and_we_log_in() {
             .await,
         Some(200)
     );
-    // Refused once more, the original is not told to forget again within the minute.
-    assert_eq!(
-        peer.replay("13/0025", &[("101@a.test", "77@a.test")]).await,
-        Some(403)
-    );
+    // Another one is told by itself; and each once within the minute.
+    let again = &[("101@a.test", "77@a.test")];
+    assert_eq!(peer.replay("13/0025", again).await, Some(403));
+    let reset = peer.expect(&["<LoginResponse"]).await;
+    assert_eq!(reset.attribute("transactionID"), "77");
+    assert_eq!(peer.replay("13/0025", again).await, Some(403));
     let rest = peer.rest(Duration::from_millis(300)).await;
     assert!(rest.iter().all(|m| !m.body.contains("<LoginResponse")));
 }

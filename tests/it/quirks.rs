@@ -64,6 +64,7 @@ impl Between {
                 own_ttl: 0,
                 url: None,
                 url_until: None,
+                from: None,
                 last_in: alone.now,
                 last_out: alone.now,
             };

@@ -5,8 +5,12 @@ mod answers;
 mod crowded;
 mod ending;
 mod flood;
+mod hold;
 mod life;
+mod reach;
 mod redirects;
+mod room;
+mod troubles;
 mod visit;
 
 use std::sync::Arc;

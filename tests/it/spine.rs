@@ -155,7 +155,9 @@ fn is_ready(port: u16) -> bool {
     TcpStream::connect(("127.0.0.1", port))
         .and_then(|mut stream| {
             stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-            stream.write_all(b"GET /ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
+            stream.write_all(
+                b"GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+            )?;
             stream.read_to_string(&mut answer)
         })
         .is_ok()

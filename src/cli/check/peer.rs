@@ -96,7 +96,6 @@ pub(super) async fn check(global: &Global, args: &CheckPeer) -> Result<(), Failu
                 peer: domain,
                 timeout: args.timeout,
                 reached,
-                handshake: plan.settings.handshake_timeout,
                 visit: None,
             };
             asking.all(&mut findings).await?;

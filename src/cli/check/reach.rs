@@ -30,8 +30,14 @@ pub(super) async fn endpoints(link: &LinkSettings) -> Result<Vec<Endpoint>, Stri
     if link.urls.is_empty() {
         let targets = link.srv.targets(&link.peer).await;
         let targets = targets.map_err(|error| format!("{error}; or give it a url"))?;
-        let endpoint = |(host, port): (String, u16)| Endpoint::new(true, &host, port);
-        return Ok(targets.into_iter().map(endpoint).collect());
+        let mut endpoints = Vec::new();
+        for (host, port) in targets {
+            endpoints.push(Endpoint::new(true, &host, port));
+            if link.allow_plain {
+                endpoints.push(Endpoint::new(false, &host, port));
+            }
+        }
+        return Ok(endpoints);
     }
     let endpoint = |url: &String| Endpoint::parse(url).map_err(|error| error.to_string());
     link.urls.iter().map(endpoint).collect()

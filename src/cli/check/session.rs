@@ -17,8 +17,6 @@ pub(super) struct Asking {
     pub(super) timeout: u64,
     /// Whether an address of the peer was reached from here.
     pub(super) reached: bool,
-    /// Milliseconds.
-    pub(super) handshake: u64,
     /// The node, if it is a temporary one.
     pub(super) visit: Option<NodeHandle>,
 }
@@ -48,12 +46,15 @@ impl Asking {
 
     async fn handshake(&mut self, findings: &mut Findings) -> Result<bool, Failure> {
         let (layer, peer) = ("handshake", self.peer.clone());
-        if let Err(why) = self.ask(&Request::Connect { peer: peer.clone() }).await? {
-            let fix = "the node runs on another configuration: wvgate reload";
-            findings.fail(layer, why, fix)?;
-            return Ok(false);
-        }
-        match super::session(&mut self.node, &peer, self.handshake).await? {
+        let login = match self.ask(&Request::Connect { peer: peer.clone() }).await? {
+            Ok(login) => login,
+            Err(why) => {
+                let fix = "the node runs on another configuration: wvgate reload";
+                findings.fail(layer, why, fix)?;
+                return Ok(false);
+            }
+        };
+        match super::session(&login) {
             Ok(()) => {
                 let sessions = self.node.ask(&Request::Sessions).await?;
                 let mut rows = sessions.as_array().into_iter().flatten();
@@ -148,6 +149,9 @@ impl Asking {
     async fn echo(&mut self, findings: &mut Findings) -> Result<(), Failure> {
         let layer = "echo";
         let view = match self.probe(ProbeKind::Echo).await? {
+            Ok(Value::Null) => {
+                return findings.skipped(layer, "such peers have no echo user, says their dialect");
+            }
             Ok(view) => view,
             Err(why) => return findings.fail(layer, why, ""),
         };
@@ -155,7 +159,7 @@ impl Asking {
             return findings.add(timed(layer, "there and back", &view, "echoed"));
         }
         match view["status"].as_u64() {
-            Some(531) => {
+            Some(427 | 531) => {
                 let fix = "a wvgate has one unless node.echo = false; other servers have none";
                 findings.warn(layer, format!("no echo user: {}", reason(&view)), fix)
             }

@@ -28,7 +28,6 @@ const REASON: Option<&str> = Some("the check is over");
 /// A temporary node.
 pub(super) struct Visit {
     peer: String,
-    handshake: u64,
     node: Node,
     client: Client,
     stop: CancellationToken,
@@ -41,15 +40,13 @@ impl Visit {
     pub(super) async fn begin(plan: &Plan, peer: &str) -> Result<Self, String> {
         let folder = Folder::new().map_err(|error| error.to_string())?;
         let plan = visiting(plan, peer);
-        let (domain, handshake) = (
-            plan.settings.domain.clone(),
-            plan.settings.handshake_timeout,
-        );
+        let domain = plan.settings.domain.clone();
         let node = Node::start_on(plan, Arc::new(MemoryStore::new())).await;
         let node = node.map_err(|error| error.to_string())?;
         let settings = admin::Settings {
             socket: folder.0.join("control.sock"),
             listen: None,
+            ready_peers: crate::config::ReadyPeers::None,
             components: Vec::new(),
             open_registration: false,
             domain,
@@ -66,7 +63,6 @@ impl Visit {
         match made {
             Ok(client) => Ok(Self {
                 peer: peer.to_owned(),
-                handshake,
                 node,
                 client,
                 stop,
@@ -95,7 +91,6 @@ impl Visit {
             peer: self.peer.clone(),
             timeout,
             reached: true,
-            handshake: self.handshake,
             visit: Some(self.node.handle().clone()),
         };
         let outcome = tokio::select! {

@@ -28,6 +28,7 @@ pub fn sap_settings(
         default_validity: millis(ssp.default_validity.get()),
         max_queue: ssp.max_queue,
         max_pending: ssp.max_queue,
+        max_sessions: ssp.max_sessions,
         batch_count: ssp.batch_count,
         batch_bytes: ssp.batch_bytes.get(),
         agreement_ttl: millis(ssp.agreement_ttl.get()),

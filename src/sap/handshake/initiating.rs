@@ -1,9 +1,10 @@
 //! Handshakes that we open (wire profile, 6.6 and 6.8).
 
 use super::Role;
+use super::room::YIELD;
 use crate::sap::element::Time;
 use crate::sap::peer::PeerState;
-use crate::sap::session::Initiator;
+use crate::sap::session::{Initiator, Responder};
 use crate::sap::{Peer, Random, Sap};
 
 /// First back-off after a failed handshake and its longest (6.6).
@@ -30,9 +31,18 @@ impl Sap {
         let Some(state) = self.peers.get_mut(domain) else {
             return;
         };
+        // Theirs go before ours, but strangers in their name not for long.
+        let theirs = if state.responders.iter().any(Responder::is_proven) {
+            true
+        } else if state.responders.is_empty() {
+            state.yielding = None;
+            false
+        } else {
+            now.since(*state.yielding.get_or_insert(now)) < YIELD
+        };
         // While we log out, nobody logs in.
-        let busy = state.initiator.is_some()
-            || !state.responders.is_empty()
+        let busy = theirs
+            || state.initiator.is_some()
             || state.ready_session().is_some()
             || state.leaving.is_some();
         if busy || now < state.login_not_before || self.token_is_awaited(&peer) {
@@ -73,6 +83,7 @@ impl Sap {
         );
         if let Some(state) = self.peers.get_mut(&peer.domain) {
             state.initiator = Some(initiator);
+            state.yielding = None;
             state.redirect = state.redirect.take().filter(|to| to.counts(now));
         }
         self.send_step(&peer.domain, Role::Initiator, step, now);

@@ -3,11 +3,13 @@
 
 mod initiating;
 mod responding;
+pub(super) mod room;
 mod steps;
 
 use super::element::Time;
 use super::ending::AWAY;
 use super::front::domain_of;
+use super::reach::Reach;
 use super::receive::{Facts, Verdict};
 use super::session::{Failure, Progress, SessionRecord, Step};
 use super::{Count, Effect, Peer, Sap};
@@ -51,6 +53,17 @@ impl Sap {
                 return Verdict::Malformed;
             }
         };
+        let kept = match &primitive {
+            Primitive::SendSecretToken(p) => p.token.0.len(),
+            _ => 0,
+        };
+        if kept > room::MAX_TOKEN {
+            tracing::warn!(
+                ssp.transaction = %Shown(&transaction.id), ssp.primitive = %transaction.name,
+                bytes = kept, "setup message with a token that is too long"
+            );
+            return Verdict::Malformed;
+        }
         let service = match &primitive {
             Primitive::SendSecretToken(p) => Some(p.service.clone()),
             Primitive::LoginRequest(p) => Some(p.service.clone()),
@@ -97,7 +110,7 @@ impl Sap {
         });
         let (role, progress) = match (&primitive, transaction.mode) {
             (Primitive::SendSecretToken(token), Mode::Request) => {
-                return self.first_step(&peer, &transaction.id, token, now);
+                return self.first_step(&peer, &transaction.id, token, facts.remote, now);
             }
             (Primitive::SendSecretToken(token), Mode::Response) => {
                 let Some(initiator) = self.initiator(&peer.domain) else {
@@ -146,7 +159,18 @@ impl Sap {
                 return Verdict::Forbidden;
             }
         };
+        let progress = match progress {
+            Progress::Established(mut record, step) => {
+                record.from = facts.remote;
+                Progress::Established(record, step)
+            }
+            other => other,
+        };
+        let proven = matches!((&role, &progress), (Role::Responder(_), Progress::Send(step)) if step.number == 4);
         self.progress(&peer, role, progress, now);
+        if proven {
+            self.proven(&peer, &transaction.id, now);
+        }
         Verdict::Accepted
     }
 
@@ -200,6 +224,7 @@ impl Sap {
         state.wanted = false;
         state.login_failures = 0;
         state.login_not_before = Time::default();
+        state.held = false;
         state.closed = 0;
         state.outbox.not_before = Time::default();
         state.last_error = None;
@@ -209,16 +234,22 @@ impl Sap {
             Some(step) => self.send_step(&peer.domain, role, step, now),
             None => self.session_ready(&peer.domain, was_up, now),
         }
+        self.limit_sessions(peer, now);
         self.schedule_peer(&peer.domain, now);
     }
 
     /// A session may be used for sending from now on.
     pub(super) fn session_ready(&mut self, domain: &str, was_up: bool, now: Time) {
+        if let Some(state) = self.peers.get_mut(domain) {
+            state.reach = Reach::default();
+        }
+        self.heard_from(domain, now);
         if !was_up {
             self.effect(Effect::PeerState(domain_of(domain).to_owned(), true));
             self.services_due(domain, now);
         }
         self.pump(domain, now);
+        self.schedule_peer(domain, now);
     }
 
     pub(super) fn expire_handshakes(&mut self, domain: &str, now: Time) {

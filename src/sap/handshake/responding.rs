@@ -1,5 +1,7 @@
 //! Handshakes that a peer opens (wire profile, 6.6 and 6.7).
 
+use std::net::IpAddr;
+
 use super::Role;
 use crate::sap::element::Time;
 use crate::sap::receive::Verdict;
@@ -9,11 +11,11 @@ use crate::ssp::primitive::session::{LoginResponse, SendSecretToken};
 use crate::ssp::{Code, Mode, Status};
 use crate::text::IdShown;
 
-/// Handshakes one peer may have open at once; glare needs two.
-const MAX_RESPONDERS: usize = 8;
-/// Between two resets of a peer's lost session, or two handshakes in place of an
-/// abandoned one (6.7).
+/// Between two resets of the same lost session, or two handshakes in place of an abandoned one
+/// (6.7).
 const ONCE_A_MINUTE: u64 = 60_000;
+/// Lost sessions of one peer that are reset in a minute; it has no more than a few.
+const MAX_RESETS: usize = 8;
 
 impl Sap {
     pub(super) fn first_step(
@@ -21,6 +23,7 @@ impl Sap {
         peer: &Peer,
         id: &str,
         token: &SendSecretToken,
+        from: Option<IpAddr>,
         now: Time,
     ) -> Verdict {
         let settings = self.settings.clone();
@@ -35,12 +38,11 @@ impl Sap {
         if now < state.barred_until {
             return Verdict::Busy(Some(state.barred_until.since(now)));
         }
-        if state.responders.len() >= MAX_RESPONDERS {
-            tracing::warn!(ssp.peer = peer.domain, "too many handshakes open");
-            return Verdict::Busy(Some(10_000));
+        if let Err(verdict) = self.make_room(peer, from, now) {
+            return verdict;
         }
         let times = (settings.session_ttl, settings.handshake_timeout);
-        let (responder, step) = Responder::start(
+        let (mut responder, step) = Responder::start(
             peer.presented(&settings.domain),
             peer,
             id,
@@ -49,7 +51,10 @@ impl Sap {
             &mut self.random,
             now,
         );
-        state.responders.push(responder);
+        responder.from = from;
+        if let Some(state) = self.peers.get_mut(&peer.domain) {
+            state.responders.push(responder);
+        }
         self.send_step(&peer.domain, Role::Responder(id.to_owned()), step, now);
         self.schedule_peer(&peer.domain, now);
         Verdict::Accepted
@@ -103,13 +108,25 @@ impl Sap {
         let Some(state) = self.peers.get_mut(domain) else {
             return;
         };
-        if state
-            .last_reset
-            .is_some_and(|last| now.since(last) < ONCE_A_MINUTE)
-        {
+        state
+            .resets
+            .retain(|_, last| now.since(*last) < ONCE_A_MINUTE);
+        if state.resets.contains_key(session) || state.resets.len() >= MAX_RESETS {
             return;
         }
-        state.last_reset = Some(now);
+        state.resets.insert(session.to_owned(), now);
+        tracing::info!(
+            ssp.peer = domain,
+            ssp.session = %IdShown(session),
+            "telling the peer to forget a session that we have lost"
+        );
+        self.make_forget(domain, session, now);
+        self.want_session(domain, now);
+    }
+
+    /// Makes a peer that knows no logout forget a session, by a refusal under the number in its
+    /// id (deployed-server, section 4).
+    pub(in crate::sap) fn make_forget(&mut self, domain: &str, session: &str, now: Time) {
         let number = session.split('@').next().unwrap_or_default().to_owned();
         let primitive = LoginResponse {
             session: None,
@@ -117,11 +134,6 @@ impl Sap {
             status: Status::new(Code::INVALID_SESSION),
             redirects: None,
         };
-        tracing::info!(
-            ssp.peer = domain,
-            ssp.session = %IdShown(session),
-            "telling the peer to forget a session that we have lost"
-        );
         let step = Step {
             number: 6,
             mode: Mode::Response,
@@ -130,7 +142,6 @@ impl Sap {
             at: now,
         };
         self.post_once(domain, &Role::Responder(number), &step, now);
-        self.want_session(domain, now);
     }
 
     pub(super) fn responder_of(

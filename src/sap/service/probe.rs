@@ -71,6 +71,7 @@ impl Sap {
                 };
                 (request.into(), None)
             }
+            Probe::Echo if !peer.dialect.echo => return None,
             Probe::Echo => {
                 let echo = Address::user(ECHO, peer.real());
                 let unique = self.next_number();

@@ -169,6 +169,7 @@ impl Initiator {
             own_ttl: self.own_ttl,
             url: None,
             url_until: None,
+            from: None,
             last_in: now,
             last_out: now,
         };

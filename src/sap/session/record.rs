@@ -1,6 +1,8 @@
 //! The session record: kept on disk, because the deployed server never logs in
 //! again (wire profile, 6.9).
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::sap::element::Time;
@@ -31,6 +33,9 @@ pub struct SessionRecord {
     /// Until when that counts; `None`: as long as the session.
     #[serde(default)]
     pub url_until: Option<Time>,
+    /// The address that the peer's messages come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<IpAddr>,
     /// Last message from the peer. Not written at every message.
     #[serde(default)]
     pub last_in: Time,

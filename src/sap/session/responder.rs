@@ -4,6 +4,8 @@
 //! their token ──▶ R1 token returned ── their digest ──▶ R2 login sent ── their session ──▶ R3
 //! ```
 
+use std::net::IpAddr;
+
 use super::digest::{digest, new_token, verify};
 use super::initiator::{refusal, seconds, shorter};
 use super::{Failure, Progress, SessionRecord, Step};
@@ -30,6 +32,8 @@ pub struct Responder {
     timeout: u64,
     /// When the handshake has failed for lack of progress.
     pub deadline: Time,
+    /// Where its first step came from, if the transport knows.
+    pub from: Option<IpAddr>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +82,7 @@ impl Responder {
             ttl,
             timeout,
             deadline: now.plus_millis(timeout),
+            from: None,
         };
         (responder, step)
     }
@@ -86,6 +91,11 @@ impl Responder {
     /// only then may it be repeated.
     pub fn awaits(&self, step: u8) -> bool {
         self.last.number == step
+    }
+
+    /// Whether the digest was right: only the peer itself could know our token.
+    pub fn is_proven(&self) -> bool {
+        self.state != State::TokenReturned
     }
 
     /// Our session id, once there is one.
@@ -177,6 +187,7 @@ impl Responder {
                     own_ttl: self.own_ttl,
                     url: None,
                     url_until: None,
+                    from: None,
                     last_in: now,
                     last_out: now,
                 };

@@ -122,7 +122,10 @@ impl World {
                 }
                 Effect::Answer(_, token, primitive) => node.answers.push((token, primitive)),
                 Effect::Count(count) => node.counts.push(count),
-                Effect::PeerState(..) | Effect::Trace(_) => {}
+                Effect::PeerState(..)
+                | Effect::PeerAway(..)
+                | Effect::Knock(_)
+                | Effect::Trace(_) => {}
             }
         }
     }

@@ -526,3 +526,30 @@ async fn the_stop_token_ends_the_link_at_once() {
     soon(link.tracker.wait()).await;
     assert!(link.done.recv().await.is_none());
 }
+
+#[tokio::test]
+async fn a_port_that_serves_tls_only_is_named_and_the_message_is_kept() {
+    let text = "HTTP/1.1 426 x\r\nUpgrade: TLS/1.2\r\nContent-Length: 0\r\n\r\n";
+    let peer = peer(move |_| Reply::Say(text.into())).await;
+    let posted = link(settings(&[peer.url()])).post(1).await;
+    assert!(reason(&posted).contains("TLS only"), "{posted:?}");
+}
+
+#[tokio::test]
+async fn a_post_without_a_body_tries_a_connection_and_sends_nothing() {
+    let peer = peer(|_| ok()).await;
+    let dead = format!("http://127.0.0.1:{}/", dead_port().await);
+    let empty = |id| Post {
+        id,
+        body: Bytes::new(),
+        headers: Vec::new(),
+        target: Target::Usual,
+    };
+    let mut reached = link(settings(&[dead.clone(), peer.url()]));
+    reached.posts.send(empty(1)).await.unwrap();
+    assert_eq!(reached.next().await.outcome, PostOutcome::Acknowledged);
+    let mut away = link(settings(&[dead]));
+    away.posts.send(empty(2)).await.unwrap();
+    assert!(reason(&away.next().await).contains("connect"));
+    assert!(peer.requests().is_empty());
+}

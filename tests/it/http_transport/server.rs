@@ -348,7 +348,7 @@ async fn plain_http_on_a_tls_port_is_told_so() {
     stream.write_all(post("<x/>").as_bytes()).await.unwrap();
     let answer = soon(rest(&mut stream)).await;
     assert!(
-        answer.starts_with("HTTP/1.1 400 This port speaks TLS only\r\n"),
+        answer.starts_with("HTTP/1.1 426 This port speaks TLS only\r\n"),
         "{answer}"
     );
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use wvgate::sap::service::Probe;
 use wvgate::sap::{Dialect, Peer, Posted, Settings, Verdict};
 use wvgate::ssp::envelope::{print_session, scan_of_peers};
 use wvgate::ssp::xml::{Limits, Names};
@@ -212,4 +213,17 @@ fn hops_are_written_where_the_dialect_says_so() {
         assert_eq!(sent.via.as_deref(), written.then_some("b.test"), "{keys}");
         assert!(text(&sent).starts_with("<SendMessageRequest"));
     }
+}
+
+#[test]
+fn a_peer_without_an_echo_user_is_not_asked_for_one() {
+    let probe = |keys| {
+        let mut node = Alone::new(Settings::new("r.test").with_peer(peer(keys)));
+        let begun = node.sap.probe("a.test", Probe::Echo, node.now);
+        node.drain();
+        (begun.is_some(), node.posts.len())
+    };
+    // A login, and nothing at all.
+    assert_eq!(probe(""), (true, 1));
+    assert_eq!(probe("echo = false"), (false, 0));
 }

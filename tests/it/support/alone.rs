@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use wvgate::sap::{
-    Count, Delivered, Dialect, Effect, Element, Facts, Post, Posted, Random, Sap, Settings, Time,
-    Token, Verdict,
+    Count, Delivered, Dialect, Effect, Element, Facts, Knock, Post, Posted, Random, Sap, Settings,
+    Time, Token, Verdict,
 };
 use wvgate::ssp::envelope::scan;
 use wvgate::ssp::xml::Limits;
@@ -24,6 +24,18 @@ pub struct Alone {
     pub delivered: Vec<(Element, Delivered)>,
     pub answers: Vec<(Token, Primitive)>,
     pub counts: Vec<Count>,
+    /// Connections to be tried.
+    pub knocks: Vec<Knock>,
+    /// What is told of peers to those who watch their users.
+    pub reached: Vec<(String, Reached)>,
+}
+
+/// Whether a peer is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    Yes,
+    NoSession,
+    NoSince(Time),
 }
 
 impl Alone {
@@ -36,13 +48,19 @@ impl Alone {
             delivered: Vec::new(),
             answers: Vec::new(),
             counts: Vec::new(),
+            knocks: Vec::new(),
+            reached: Vec::new(),
         }
     }
 
     /// Kills it and starts it again from its disk.
     pub fn restart(&mut self) {
-        let settings = self.sap.settings().clone();
-        self.sap = Sap::new(settings, Random::repeatable(self.now.0));
+        self.restart_with(self.sap.settings().as_ref().clone());
+    }
+
+    /// ... with other settings.
+    pub fn restart_with(&mut self, settings: Settings) {
+        self.sap = Sap::new(Arc::new(settings), Random::repeatable(self.now.0));
         for (key, value) in &self.disk {
             self.sap.restore(key, value).unwrap();
         }
@@ -53,9 +71,23 @@ impl Alone {
 
     /// A peer posts this.
     pub fn say(&mut self, body: &str) -> Verdict {
+        self.say_with(body, &Facts::default())
+    }
+
+    /// Somebody at this address posts this.
+    pub fn say_from(&mut self, remote: &str, body: &str) -> Verdict {
+        let remote = Some(remote.parse().unwrap());
+        let facts = Facts {
+            remote,
+            ..Facts::default()
+        };
+        self.say_with(body, &facts)
+    }
+
+    fn say_with(&mut self, body: &str, facts: &Facts) -> Verdict {
         let body = Bytes::copy_from_slice(body.as_bytes());
         let message = scan(&body, &Limits::default()).unwrap_or_else(|e| panic!("{e}: {body:?}"));
-        let verdict = self.sap.receive(&message, &Facts::default(), self.now);
+        let verdict = self.sap.receive(&message, facts, self.now);
         self.drain();
         verdict
     }
@@ -112,7 +144,11 @@ impl Alone {
                 Effect::Deliver(element, delivered) => self.delivered.push((element, delivered)),
                 Effect::Answer(_, token, primitive) => self.answers.push((token, primitive)),
                 Effect::Count(count) => self.counts.push(count),
-                Effect::PeerState(..) | Effect::Trace(_) => {}
+                Effect::PeerState(peer, true) => self.reached.push((peer, Reached::Yes)),
+                Effect::PeerState(peer, false) => self.reached.push((peer, Reached::NoSession)),
+                Effect::PeerAway(peer, since) => self.reached.push((peer, Reached::NoSince(since))),
+                Effect::Knock(knock) => self.knocks.push(knock),
+                Effect::Trace(_) => {}
             }
         }
     }

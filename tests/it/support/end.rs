@@ -216,7 +216,11 @@ impl End {
                     writes.push(Write::put_json(key, &result));
                     self.results.push(result);
                 }
-                Effect::PeerState(..) | Effect::Count(_) | Effect::Trace(_) => {}
+                Effect::PeerState(..)
+                | Effect::PeerAway(..)
+                | Effect::Knock(_)
+                | Effect::Count(_)
+                | Effect::Trace(_) => {}
             }
         }
         if !writes.is_empty() {

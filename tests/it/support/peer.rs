@@ -375,6 +375,13 @@ pub fn digest(token: &str) -> String {
 
 /// A node for b.test with the user bob, whose peer a.test is the deployed server.
 pub async fn node(peer: &Deployed, store: &Arc<MemoryStore>, extra: &str) -> Node {
+    Node::start_on(plan(peer, extra), store.clone())
+        .await
+        .unwrap()
+}
+
+/// Its configuration.
+pub fn plan(peer: &Deployed, extra: &str) -> Plan {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let path = std::env::temp_dir().join(format!(
         "wvgate-deployed-{}-{}.toml",
@@ -394,5 +401,5 @@ pub async fn node(peer: &Deployed, store: &Arc<MemoryStore>, extra: &str) -> Nod
     let loaded = loaded.unwrap_or_else(|error| panic!("{error}"));
     let plan = Plan::new(&loaded.config, &loaded.located).unwrap_or_else(|error| panic!("{error}"));
     std::fs::remove_file(path).unwrap();
-    Node::start_on(plan, store.clone()).await.unwrap()
+    plan
 }

@@ -195,7 +195,11 @@ impl World {
                     node.delivered.push(delivered);
                 }
                 Effect::Answer(_, token, primitive) => node.answers.push((token, primitive)),
-                Effect::Count(_) | Effect::PeerState(..) | Effect::Trace(_) => {}
+                Effect::PeerState(..)
+                | Effect::PeerAway(..)
+                | Effect::Knock(_)
+                | Effect::Count(_)
+                | Effect::Trace(_) => {}
             }
         }
     }
