@@ -99,17 +99,7 @@ fn records(
         let why = "its records have no checksums yet; they get them at the next start";
         report.remarks.push(why.to_owned());
     }
-    let mut marks = [None, None];
-    let mut all: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-    let damaged = reading.walk(database, |key, value| {
-        match MARKS.iter().position(|mark| *mark == key) {
-            Some(number) => marks[number] = Some(value.to_vec()),
-            None => drop(all.insert(key.to_owned(), value.to_vec())),
-        }
-    })?;
-    let damaged = damaged.into_iter().map(|(key, why)| (key, why.to_owned()));
-    report.damaged.extend(damaged);
-    let mark = Mark::of(marks).unwrap_or_default();
+    let mark = Mark::of(MARKS.map(|key| reading.get(key))).unwrap_or_default();
     let paths = journal::files(&database.with_extension(super::JOURNAL));
     let mut state = recovery::examine(&paths, mark)
         .map_err(|error| file::problem("cannot read the journal", &paths[0], &error))?;
@@ -118,32 +108,50 @@ fn records(
         let text = format!("the last entry of {} is not whole", path.display());
         report.remarks.push(text);
     }
-    let records: usize = state.frames.iter().map(|frame| frame.writes.len()).sum();
+    let changes: usize = state.frames.iter().map(|frame| frame.writes.len()).sum();
     report.journal = (mark.journal.is_some() || !state.frames.is_empty())
-        .then_some((state.frames.len() as u64, records as u64));
+        .then_some((state.frames.len() as u64, changes as u64));
+    let mut newer = BTreeMap::new();
     for write in state.frames.drain(..).flat_map(|frame| frame.writes) {
         match write {
-            Write::Put { key, value } => drop(all.insert(key, value)),
-            Write::Delete { key } => drop(all.remove(&key)),
+            Write::Put { key, value } => newer.insert(key, Some(value)),
+            Write::Delete { key } => newer.insert(key, None),
+        };
+    }
+    let damaged = reading.walk(database, |key, value| {
+        if !MARKS.contains(&key) && !newer.contains_key(key) {
+            report.count(key, value, understand);
+        }
+    })?;
+    for (key, value) in &newer {
+        if let Some(value) = value {
+            report.count(key, value, understand);
         }
     }
-    for (key, value) in &all {
-        if let Some((note, _)) = key
-            .starts_with(aside::PREFIX)
-            .then(|| aside::read(value))
-            .flatten()
-        {
-            report.aside.push(note);
-            continue;
+    let damaged = damaged.into_iter().map(|(key, why)| (key, why.to_owned()));
+    report.damaged.extend(damaged);
+    Ok(())
+}
+
+impl Report {
+    fn count(
+        &mut self,
+        key: &str,
+        value: &[u8],
+        understand: &mut impl FnMut(&str, &[u8]) -> Option<String>,
+    ) {
+        let is_aside = key.starts_with(aside::PREFIX);
+        if let Some((note, _)) = is_aside.then(|| aside::read(value)).flatten() {
+            self.aside.push(note);
+            return;
         }
-        let section = report.sections.entry(section_of(key)).or_default();
+        let section = self.sections.entry(section_of(key)).or_default();
         section.records += 1;
         section.bytes += (key.len() + value.len()) as u64;
         if let Some(why) = understand(key, value) {
-            report.damaged.push((key.clone(), why));
+            self.damaged.push((key.to_owned(), why));
         }
     }
-    Ok(())
 }
 
 /// The first two parts of a key, or the first one if there are no more than two.

@@ -1,7 +1,7 @@
 //! Goes on with what is left of a damaged store: a new database of all that can be read. The files as
 //! they were found are moved to a folder beside it; nothing is deleted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt;
@@ -145,12 +145,22 @@ fn build(
         )
     }));
 
+    let aside = records.keys().filter(|key| key.starts_with(aside::PREFIX));
+    let earlier: BTreeSet<String> = aside.cloned().collect();
     let marks = MARKS.map(|mark| records.remove(mark));
     let mut mark = Mark::of(marks).unwrap_or_default();
     if with_journal {
         mark.applied = take_journal(journal, mark, &mut records, repaired)?;
     }
     mark.journal = None;
+    let before = records.len();
+    records.retain(|key, _| !earlier.contains(key));
+    if records.len() < before {
+        repaired.remarks.push(format!(
+            "{} records set aside earlier are in the old files only",
+            before - records.len()
+        ));
+    }
     let damaged = found.damaged.into_iter();
     // A good one of the same key was found elsewhere, or it is a mark, of which there are two.
     let damaged =

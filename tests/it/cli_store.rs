@@ -153,6 +153,73 @@ fn a_record_that_cannot_be_understood_is_set_aside_told_and_counted() {
         text.contains("set aside earlier: home/user/mallory"),
         "{text}"
     );
+    // A repair leaves them in the old files.
+    let text = said(&node.config, &["store", "repair"]);
+    assert!(text.contains("2 records set aside earlier"), "{text}");
+    let text = said(&node.config, &["store", "check"]);
+    assert!(
+        text.contains("all of it is whole") && !text.contains("mallory"),
+        "{text}"
+    );
+}
+
+/// Whatever a record says, another one may count on it that it is there.
+#[test]
+fn a_node_starts_without_any_one_of_its_records() {
+    let more = "[[peer]]\ndomain = \"relay.test\"\nurl = \"http://127.0.0.1:1/\"\nallow_plain = true\n\
+                [[route]]\ndomain = \"*\"\nvia = \"relay.test\"\n";
+    let mut node = Node::start_with(more);
+    let mut alice = node.chat("alice");
+    alice.tell(&json!({"do": "message", "to": "carol", "text": "waits", "id": "m-1"}));
+    alice.wait("sent", |sent| sent["id"] == "m-1");
+    for id in ["m-2", "m-3"] {
+        let message = json!({"do": "message", "to": "wv:bob@far.test", "text": "far", "id": id});
+        alice.tell(&message);
+    }
+    alice.tell(&json!({"do": "subscribe", "user": "wv:bob@far.test"}));
+    alice.tell(&json!({"do": "subscribe", "user": "carol"}));
+    // Answered when all before it is done.
+    alice.tell(&json!({"do": "message", "to": "carol", "text": "last", "id": "m-4"}));
+    alice.wait("sent", |sent| sent["id"] == "m-4");
+    node.child.kill().unwrap();
+    node.child.wait().unwrap();
+
+    let loaded = wvgate::config::Config::load(&node.config, Vec::new()).unwrap();
+    let plan = wvgate::node::Plan::new(&loaded.config, &loaded.located).unwrap();
+    let work = async {
+        let mut records = Vec::new();
+        {
+            let data = data(&node);
+            let store = tokio::task::spawn_blocking(move || wvgate::store::open(&data).unwrap());
+            let store = store.await.unwrap();
+            let each = |key, value| {
+                records.push(wvgate::store::Write::put(key, value));
+                Ok(())
+            };
+            wvgate::store::load_all(&store, "", each).await.unwrap();
+            tokio::task::spawn_blocking(move || drop(store))
+                .await
+                .unwrap();
+        }
+        assert!(records.len() > 10, "{records:?}");
+        for (number, missing) in records.iter().enumerate() {
+            let mut rest = records.clone();
+            rest.remove(number);
+            let store = wvgate::store::MemoryStore::new();
+            wvgate::store::Store::commit(&store, rest).await.unwrap();
+            let store = std::sync::Arc::new(store);
+            let started = wvgate::node::Node::start_on(plan.clone(), store).await;
+            let started = started.unwrap_or_else(|error| panic!("{}: {error}", missing.key()));
+            // All its clocks have run out, and it still answers.
+            let timeout = |core: &mut wvgate::node::Core, now: wvgate::sap::Time, turn: &mut _| {
+                core.timeout(now.plus_millis(30 * 86_400_000), turn);
+            };
+            let answered = started.handle().ask(timeout).await;
+            assert!(answered.is_ok(), "without {}", missing.key());
+            started.stop(std::time::Duration::ZERO).await;
+        }
+    };
+    tokio::runtime::Runtime::new().unwrap().block_on(work);
 }
 
 #[test]

@@ -417,3 +417,48 @@ async fn a_commit_that_waits_for_nothing_reaches_the_engine_in_time() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_journal_of_the_first_version_is_taken_over() {
+    let (folder, behind) = (Folder::new(), Arc::new(MemoryStore::new()));
+    behind
+        .commit(vec![Write::put(recovery::MARKS[0], "7")])
+        .await
+        .unwrap();
+    // No header; a frame is length, checksum, sequence and payload.
+    let mut file = Vec::new();
+    for (sequence, value) in [(7_u64, b'o'), (8, b'1'), (9, b'2')] {
+        let mut rest = sequence.to_le_bytes().to_vec();
+        rest.extend_from_slice(&[1, 1, 0, 0, 0, b'a', 1, 0, 0, 0, value]);
+        file.extend_from_slice(&11_u32.to_le_bytes());
+        file.extend_from_slice(&crc32fast::hash(&rest).to_le_bytes());
+        file.extend_from_slice(&rest);
+    }
+    file.resize(1 << 20, 0);
+    fs::write(&folder.files()[0], file).unwrap();
+    fs::write(&folder.files()[1], vec![0; 1 << 20]).unwrap();
+    let store = folder.open(&behind, lazy());
+    assert_eq!(records(&store).await, pairs(&[("a", "2")]));
+    assert_eq!(store.stats().damaged, 0);
+}
+
+#[tokio::test]
+async fn of_a_long_torn_frame_a_part_is_kept() {
+    let (folder, behind) = (Folder::new(), Arc::new(MemoryStore::new()));
+    let store = folder.open(&behind, lazy());
+    let long = vec![Write::put("a", vec![b'x'; 200 << 10])];
+    store.commit(long).await.unwrap();
+    let crashed = Folder::new();
+    folder.copy_files_to(&crashed);
+    let path = &crashed.files()[0];
+    let mut bytes = fs::read(path).unwrap();
+    bytes[100 << 10] ^= 1;
+    fs::write(path, bytes).unwrap();
+    let store = crashed.open(&Arc::new(MemoryStore::new()), lazy());
+    let page = store.scan("", None, 10).await.unwrap();
+    let [(_, kept)] = &page[..] else {
+        panic!("{} records", page.len());
+    };
+    let (_, bytes) = crate::store::aside::read(kept).unwrap();
+    assert_eq!(bytes.len(), 64 << 10);
+}

@@ -45,6 +45,17 @@ impl Reading {
         self.version == schema::SCHEMA_VERSION
     }
 
+    /// The value of a record, if it is good.
+    pub(in crate::store) fn get(&self, key: &str) -> Option<Vec<u8>> {
+        let sql = format!("{} WHERE key = ?1", self.columns());
+        let mut select = self.connection.prepare(&sql).ok()?;
+        let mut rows = select.query([key]).ok()?;
+        match self.look(rows.next().ok()??).ok()? {
+            Look::Good(_, value) => Some(value.to_vec()),
+            Look::Damaged(_) => None,
+        }
+    }
+
     /// All records: good ones are given to `each`, damaged ones come back, with why.
     pub(in crate::store) fn walk(
         &self,

@@ -423,3 +423,75 @@ async fn a_killed_process_loses_nothing_acknowledged_and_tears_no_batch() {
     // Applied in the order of the calls: there is no gap.
     assert_eq!(first.last(), Some(&(first.len() as u64 - 1)));
 }
+
+#[tokio::test]
+async fn a_database_of_the_first_version_gets_checksums_and_keeps_everything() {
+    let directory = TestDirectory::new();
+    fs::create_dir_all(directory.data()).unwrap();
+    let old = Connection::open(directory.database()).unwrap();
+    old.execute_batch(
+        "CREATE TABLE record(key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;
+         PRAGMA application_id = 0x57564754; PRAGMA user_version = 1; PRAGMA journal_mode = WAL;
+         INSERT INTO record VALUES('a/1', X'0102'), ('a/2', X''), ('journal/applied', X'3137');",
+    )
+    .unwrap();
+    drop(old);
+    let store = directory.open();
+    assert_eq!(store.get("a/1").await, Ok(Some(vec![1, 2])));
+    assert_eq!(store.get("a/2").await, Ok(Some(Vec::new())));
+    assert_eq!(store.stats().damaged, 0);
+    store.commit(vec![Write::put("a/2", "new")]).await.unwrap();
+    drop(store);
+    let store = directory.open();
+    assert_eq!(store.get("a/2").await, Ok(Some(b"new".to_vec())));
+    assert_eq!(load_all(&store, "", |_, _| Ok(())).await, Ok(3));
+}
+
+#[test]
+fn a_database_of_which_very_much_is_damaged_is_refused() {
+    let directory = TestDirectory::new();
+    drop(directory.open());
+    let other = Connection::open(directory.database()).unwrap();
+    let most = crate::store::aside::MAX_RECORDS;
+    let spoil = |from: usize, to: usize| {
+        let sql = "WITH RECURSIVE n(i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
+            INSERT INTO record SELECT printf('a/%05d', i), X'00', 1 FROM n";
+        other.execute(sql, (from, to)).unwrap();
+    };
+    spoil(1, most + 1);
+    let error = directory.open_error();
+    assert!(matches!(&error, StoreError::Corrupt(text) if text.contains("wvgate.db")));
+    other
+        .execute("DELETE FROM record WHERE key = 'a/00001'", [])
+        .unwrap();
+    assert_eq!(directory.open().stats().damaged, most as u64);
+}
+
+#[tokio::test]
+async fn what_is_damaged_while_the_store_is_open_is_passed_over_and_counted() {
+    let directory = TestDirectory::new();
+    let store = directory.open();
+    let writes = (0..5).map(|n| Write::put(format!("a/{n}"), "x")).collect();
+    store.commit(writes).await.unwrap();
+    let other = Connection::open(directory.database()).unwrap();
+    other
+        .execute(
+            "UPDATE record SET value = X'79' WHERE key IN ('a/1', 'a/4')",
+            [],
+        )
+        .unwrap();
+    let error = store.get("a/1").await.unwrap_err();
+    assert!(matches!(&error, StoreError::Corrupt(text) if text.contains("a/1")));
+    // Pages stay full, or they would be taken for the last one.
+    let keys = |page: Vec<(String, Vec<u8>)>| -> Vec<String> {
+        page.into_iter().map(|(key, _)| key).collect()
+    };
+    assert_eq!(
+        keys(store.scan("a/", None, 2).await.unwrap()),
+        ["a/0", "a/2"]
+    );
+    let rest = store.scan("a/", Some("a/2"), 2).await.unwrap();
+    assert_eq!(keys(rest), ["a/3"]);
+    assert_eq!(store.stats().damaged, 3);
+    assert_eq!(store.health(), Ok(()));
+}
