@@ -7,7 +7,7 @@ use crate::store::StoreError;
 /// About a store that cannot be used.
 pub(super) fn of_store(error: &StoreError) -> &'static str {
     match error {
-        StoreError::Locked(_) => "stop the other node, or give this one a folder of its own",
+        StoreError::Locked(_) => "stop the other node, or give this one a directory of its own",
         StoreError::Full(_) => "make room on that disk",
         StoreError::Corrupt(_) => {
             "nothing was changed: `wvgate store check` shows what is damaged, `wvgate store repair` \
