@@ -26,8 +26,8 @@ pub struct PeerSection {
     /// Password both sides mix into the login digest, where the dialect does so.
     /// Default: none.
     pub password: Option<Secret>,
-    /// The CA certificates (PEM) that must have signed the peer's certificate.
-    /// Default: the system's.
+    /// The CA certificates (PEM) one of which must have signed the peer's certificate, or that
+    /// certificate itself. Default: the system's.
     pub ca: Option<PathBuf>,
     /// Check the peer's certificate. Default `true`.
     pub verify: bool,
@@ -35,7 +35,8 @@ pub struct PeerSection {
     pub client_certificate: Option<PathBuf>,
     /// The private key (PEM) of `client_certificate`. Default: none.
     pub client_key: Option<PathBuf>,
-    /// Name the peer's certificate must carry. Default: the host of the address.
+    /// Name the peer's certificate must carry. Default: the host of its `url`; where DNS says
+    /// where it is, its domain.
     pub server_name: Option<String>,
     /// Allow plain HTTP to and from this peer. Default `false`.
     pub allow_plain: bool,

@@ -34,12 +34,23 @@ pub struct SspSection {
     pub max_depth: usize,
     /// Most transactions taken in one message. Default 256.
     pub max_transactions: usize,
-    /// Most connections open at once, from all peers. Default 1024.
+    /// Most connections open at once, from all peers; addresses from which no peer has spoken
+    /// yet have at most three quarters of them. Default 1024.
     pub max_connections: usize,
+    /// Most connections open at once from one address (from one /64 of IPv6); an address of a
+    /// peer has at least a quarter of `max_connections`. Raise it where peers come through a
+    /// proxy. Default 64.
+    pub max_connections_per_address: usize,
+    /// Most bytes of HTTP bodies held at once, from all peers; addresses from which no peer has
+    /// spoken yet have at most half of them. At least twice `max_message`. Default `64MiB`.
+    pub max_bodies: Size,
     /// Time a connection has for the TLS handshake and the head of a request. Default `10s`.
     pub header_timeout: Duration,
     /// Time a request has for its body. Default `30s`.
     pub body_timeout: Duration,
+    /// What a body must bring each second, after its first five; `0B`: any pace.
+    /// Default `1KiB`.
+    pub body_pace: Size,
     /// Time after which a connection without requests is closed. Default `60s`.
     pub idle_timeout: Duration,
     /// Time a forwarded request waits for its answer before the requestor is told 504.
@@ -99,8 +110,11 @@ impl Default for SspSection {
             max_depth: 32,
             max_transactions: 256,
             max_connections: 1024,
+            max_connections_per_address: 64,
+            max_bodies: Size::kib(64 << 10),
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
+            body_pace: Size::kib(1),
             idle_timeout: Duration::from_secs(60),
             response_timeout: Duration::from_secs(20),
             duplicate_window: Duration::from_secs(600),
@@ -192,6 +206,11 @@ impl SspSection {
                 ("max_depth", self.max_depth, 12),
                 ("max_transactions", self.max_transactions, 1),
                 ("max_connections", self.max_connections, 1),
+                (
+                    "max_connections_per_address",
+                    self.max_connections_per_address,
+                    1,
+                ),
                 ("max_queue", self.max_queue, 1),
                 ("max_sessions", self.max_sessions, 2),
                 ("batch_count", self.batch_count, 1),
@@ -201,6 +220,11 @@ impl SspSection {
         let sizes = [
             ("max_message", self.max_message, least),
             ("batch_bytes", self.batch_bytes, least),
+            (
+                "max_bodies",
+                self.max_bodies,
+                Size(self.max_message.bytes().saturating_mul(2)),
+            ),
         ];
         report.size_at_least("ssp", &sizes);
     }

@@ -19,7 +19,7 @@ const DISCARD_TIME: Duration = Duration::from_secs(1);
 pub(crate) struct Answered {
     /// HTTP status.
     pub(crate) status: u16,
-    /// `Retry-After`, if given in seconds.
+    /// `Retry-After`: in seconds, or as a date against the answer's own `Date`.
     pub(crate) retry_after: Option<Duration>,
     location: Option<String>,
 }
@@ -30,8 +30,7 @@ impl Answered {
         Answered {
             status: head.status.as_u16(),
             retry_after: text(header::RETRY_AFTER)
-                .and_then(|seconds| seconds.trim().parse().ok())
-                .map(Duration::from_secs),
+                .and_then(|wait| retry_after(wait, text(header::DATE))),
             location: text(header::LOCATION).map(str::to_owned),
         }
     }
@@ -47,6 +46,18 @@ impl Answered {
             .then_some(self.location.as_deref())
             .flatten()
     }
+}
+
+/// The wait that a `Retry-After` means (RFC 9110, 10.2.3). A date in any of the three forms counts
+/// from the answer's `Date`, whose clock it is by; without one it means nothing.
+fn retry_after(wait: &str, date: Option<&str>) -> Option<Duration> {
+    let wait = wait.trim();
+    if let Ok(seconds) = wait.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = httpdate::parse_http_date(wait).ok()?;
+    let now = httpdate::parse_http_date(date?.trim()).ok()?;
+    Some(until.duration_since(now).unwrap_or_default())
 }
 
 /// Reads and forgets the rest of an answer. Whether the connection is clean afterwards.
@@ -99,4 +110,22 @@ pub(crate) fn fault(error: &hyper::Error) -> Fault {
         next = cause.source();
     }
     Fault::Closed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_read_in_seconds_and_as_a_date_of_each_form() {
+        let now = Some("Sun, 06 Nov 1994 08:49:37 GMT");
+        let seconds = |wait| retry_after(wait, now).map(|wait| wait.as_secs());
+        assert_eq!(seconds(" 120 "), Some(120));
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:50:07 GMT"), Some(30));
+        assert_eq!(seconds("Sunday, 06-Nov-94 08:50:07 GMT"), Some(30));
+        assert_eq!(seconds("Sun Nov  6 08:50:07 1994"), Some(30));
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:49:00 GMT"), Some(0));
+        assert_eq!(seconds("soon"), None);
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:50:07 GMT", None), None);
+    }
 }

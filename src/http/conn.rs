@@ -14,18 +14,20 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Incoming};
-use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::header::{self, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use super::cause_chain;
+use super::fields::{self, reported};
+use super::places::{self, Place};
 use super::server::{Inbound, Mishap, Receiver, ServerSettings, Verdict};
 use super::stream::Wire;
-use super::{CONTENT_TYPE, cause_chain};
 
 /// Bytes of a request's line and headers; more is answered 431.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
@@ -33,14 +35,16 @@ const MAX_HEADER_BYTES: usize = 16 * 1024;
 const MAX_BUFFER: usize = 32 * 1024;
 /// Bytes set aside for a body before any of it has come, whatever its declared length.
 const FIRST_RESERVE: usize = 16 * 1024;
-/// Bytes kept of a header that is only reported.
-const MAX_REPORTED: usize = 256;
+/// How long a body may take before it is held to the least pace.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Who is at the other end.
 pub(crate) struct Caller {
     pub(crate) remote: SocketAddr,
     pub(crate) tls: bool,
     pub(crate) names: Vec<String>,
+    /// What of connections and bytes is theirs.
+    pub(crate) place: Place,
 }
 
 /// Serves one connection until it ends by itself, is idle or slow for too long, or `soft` is
@@ -141,20 +145,30 @@ impl<R: Receiver> Exchange<R> {
         {
             return Ok(unread(&body, StatusCode::NOT_FOUND));
         }
-        if !is_ssp(&head.headers) {
-            return Ok(unread(&body, StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        if let Err(status) = fields::check(&head.headers) {
+            return Ok(unread(&body, status));
         }
         let limits = &self.settings;
-        let body = match timeout(limits.body_timeout, collect(body, limits.max_body)).await {
-            Ok(Ok(body)) => body,
-            Ok(Err(BodyFault::TooLarge)) => {
+        // Held until the answer, as the body is.
+        let mut room = self.caller.place.bytes();
+        let collected = timeout(limits.body_timeout, collect(body, limits, &mut room)).await;
+        let body = match collected.unwrap_or(Err(BodyFault::Slow)) {
+            Ok(body) => body,
+            Err(BodyFault::TooLarge) => {
                 let session = reported(&head.headers, "x-wv-sessionid");
                 let remote = self.caller.remote;
                 self.receiver.learn(Mishap::TooLarge, remote, session);
                 return Ok(last(StatusCode::PAYLOAD_TOO_LARGE));
             }
-            Ok(Err(BodyFault::Broken)) => return Ok(last(StatusCode::BAD_REQUEST)),
-            Err(_) => return Ok(last(StatusCode::REQUEST_TIMEOUT)),
+            Err(BodyFault::Broken) => return Ok(last(StatusCode::BAD_REQUEST)),
+            Err(BodyFault::Slow) => return Ok(last(StatusCode::REQUEST_TIMEOUT)),
+            Err(BodyFault::NoRoom) => {
+                debug!(remote = %self.caller.remote, "too many bytes of bodies are under way");
+                let mut answer = last(StatusCode::SERVICE_UNAVAILABLE);
+                let wait = HeaderValue::from_static("1");
+                answer.headers_mut().insert(header::RETRY_AFTER, wait);
+                return Ok(answer);
+            }
         };
         if body.is_empty() {
             return Ok(plain(StatusCode::BAD_REQUEST));
@@ -221,26 +235,23 @@ fn unread(body: &Incoming, status: StatusCode) -> Answer {
     }
 }
 
-fn is_ssp(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.as_bytes().get(..CONTENT_TYPE.len()))
-        .is_some_and(|start| start.eq_ignore_ascii_case(CONTENT_TYPE.as_bytes()))
-}
-
-fn reported(headers: &HeaderMap, name: &str) -> Option<String> {
-    let value = headers.get(name)?.as_bytes();
-    let value = &value[..value.len().min(MAX_REPORTED)];
-    Some(String::from_utf8_lossy(value).into_owned())
-}
-
+/// Why a body was not read to its end.
 enum BodyFault {
     TooLarge,
     Broken,
+    /// It comes at less than the least pace, or takes too long in all.
+    Slow,
+    /// Too much of other bodies is under way.
+    NoRoom,
 }
 
-/// Reads a body of at most `max` bytes. A body that declares more is not read at all.
-async fn collect(mut body: Incoming, max: usize) -> Result<Bytes, BodyFault> {
+/// Reads a body of at most `max_body` bytes. A body that declares more is not read at all.
+async fn collect(
+    mut body: Incoming,
+    limits: &ServerSettings,
+    room: &mut places::Bytes<'_>,
+) -> Result<Bytes, BodyFault> {
+    let max = limits.max_body;
     let declared = body.size_hint().lower();
     if declared > max as u64 {
         return Err(BodyFault::TooLarge);
@@ -249,16 +260,30 @@ async fn collect(mut body: Incoming, max: usize) -> Result<Bytes, BodyFault> {
     // that waits somewhere would otherwise keep alive.
     let expected = usize::try_from(declared).unwrap_or(max).min(FIRST_RESERVE);
     let mut whole = BytesMut::with_capacity(expected);
-    while let Some(frame) = body.frame().await {
+    let start = Instant::now();
+    loop {
+        let seconds = whole.len() as u64 / limits.body_pace.max(1);
+        let until = start + GRACE + Duration::from_secs(seconds);
+        let frame = match limits.body_pace {
+            0 => body.frame().await,
+            _ => timeout_at(until, body.frame())
+                .await
+                .map_err(|_| BodyFault::Slow)?,
+        };
+        let Some(frame) = frame else {
+            return Ok(whole.freeze());
+        };
         let Ok(data) = frame.map_err(|_| BodyFault::Broken)?.into_data() else {
             continue;
         };
         if whole.len() + data.len() > max {
             return Err(BodyFault::TooLarge);
         }
+        if !room.take(data.len()) {
+            return Err(BodyFault::NoRoom);
+        }
         whole.extend_from_slice(&data);
     }
-    Ok(whole.freeze())
 }
 
 /// The phase of a connection and since when it lasts.

@@ -19,11 +19,10 @@ use super::stream::Wire;
 const MAX_ADDRESSES: usize = 4;
 
 /// Opens a connection. `limit` holds for each step by itself: the lookup, each address, the
-/// handshake. `server_name` stands in for the endpoint's host in the certificate check.
+/// handshake.
 pub(crate) async fn connect(
     endpoint: &Endpoint,
     tls: &Arc<rustls::ClientConfig>,
-    server_name: Option<&str>,
     limit: Duration,
 ) -> Result<Wire, String> {
     let stream = tcp(endpoint, limit).await?;
@@ -31,7 +30,7 @@ pub(crate) async fn connect(
     if !endpoint.tls {
         return Ok(Wire::Plain(stream));
     }
-    let name = server_name.unwrap_or(&endpoint.host);
+    let name = endpoint.identity();
     let name = ServerName::try_from(name.to_owned())
         .map_err(|error| format!("tls: `{name}` cannot stand in a certificate: {error}"))?;
     let handshake = TlsConnector::from(Arc::clone(tls)).connect(name, stream);

@@ -1,5 +1,6 @@
 //! Where a POST goes: `http://host:port/path` or `https://...`, and nothing else.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use hyper::Uri;
@@ -15,6 +16,9 @@ pub struct Endpoint {
     pub port: u16,
     /// Request target with its query, beginning with `/`.
     pub path: String,
+    /// The name for which its certificate must be good; `None`: `host`. What DNS says of a peer
+    /// leads to a host, and does not say that the host may speak for the peer.
+    pub identity: Option<String>,
 }
 
 /// Why a text is not a usable URL.
@@ -32,14 +36,30 @@ pub enum EndpointError {
 }
 
 impl Endpoint {
-    /// An endpoint with the path `/`.
+    /// An endpoint with the path `/`. A name with characters beyond ASCII stands in its form for
+    /// the wire, `xn--...` (RFC 5891).
     pub fn new(tls: bool, host: &str, port: u16) -> Self {
         Endpoint {
             tls,
-            host: host.to_ascii_lowercase(),
+            host: wire_name(host),
             port,
             path: "/".into(),
+            identity: None,
         }
+    }
+
+    /// The same, with a certificate for another name than the host's.
+    #[must_use]
+    pub fn known_as(self, name: &str) -> Self {
+        Endpoint {
+            identity: Some(wire_name(name)),
+            ..self
+        }
+    }
+
+    /// The name for which the certificate must be good.
+    pub fn identity(&self) -> &str {
+        self.identity.as_deref().unwrap_or(&self.host)
     }
 
     /// Parses an absolute URL.
@@ -48,7 +68,7 @@ impl Endpoint {
     /// [`EndpointError`], naming the text.
     pub fn parse(text: &str) -> Result<Self, EndpointError> {
         let not_a_url = || EndpointError::NotAUrl(text.to_owned());
-        let uri: Uri = text.trim().parse().map_err(|_| not_a_url())?;
+        let uri: Uri = ascii(text.trim()).parse().map_err(|_| not_a_url())?;
         let tls = match uri.scheme_str() {
             Some(scheme) if scheme.eq_ignore_ascii_case("https") => true,
             Some(scheme) if scheme.eq_ignore_ascii_case("http") => false,
@@ -85,25 +105,29 @@ impl Endpoint {
 
     /// The endpoint that a `Location` header given by this one means.
     ///
+    /// In any form of RFC 3986, section 4.2. On the same host the certificate stays that of this
+    /// one.
+    ///
     /// # Errors
-    /// [`EndpointError`] when it is neither an absolute URL nor an absolute path.
+    /// [`EndpointError`] when the location leads to no http or https URL.
     pub fn redirected(&self, location: &str) -> Result<Self, EndpointError> {
-        let location = location.trim();
-        if location.starts_with('/') && !location.starts_with("//") {
-            let path: Uri = location
-                .parse()
-                .map_err(|_| EndpointError::NotAUrl(location.to_owned()))?;
-            return Ok(Endpoint {
-                path: path.to_string(),
-                ..self.clone()
-            });
+        let not_a_url = || EndpointError::NotAUrl(location.to_owned());
+        let base = url::Url::parse(&self.to_string()).map_err(|_| not_a_url())?;
+        let mut to = base.join(location.trim()).map_err(|_| not_a_url())?;
+        to.set_fragment(None);
+        let mut to = Endpoint::parse(to.as_str())?;
+        if to.host == self.host {
+            to.identity.clone_from(&self.identity);
         }
-        Endpoint::parse(location)
+        Ok(to)
     }
 
     /// Whether a connection to one serves the other.
     pub fn same_origin(&self, other: &Endpoint) -> bool {
-        self.tls == other.tls && self.port == other.port && self.host == other.host
+        self.tls == other.tls
+            && self.port == other.port
+            && self.host == other.host
+            && self.identity() == other.identity()
     }
 
     /// `host:port`, as the `Host` header has it; always with the port, as deployed servers do.
@@ -114,6 +138,29 @@ impl Endpoint {
             format!("{}:{}", self.host, self.port)
         }
     }
+}
+
+/// A host's name in its form for DNS, TLS and HTTP: lower case, ASCII. What is no name for DNS
+/// stays as it is, and will not be found.
+pub(crate) fn wire_name(host: &str) -> String {
+    if host.is_ascii() {
+        return host.to_ascii_lowercase();
+    }
+    idna::domain_to_ascii(host).unwrap_or_else(|_| host.to_lowercase())
+}
+
+/// A URL whose host is ASCII.
+fn ascii(url: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = url.split_once("://").filter(|_| !url.is_ascii()) else {
+        return Cow::Borrowed(url);
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) => (host, format!(":{port}")),
+        None => (authority, String::new()),
+    };
+    Cow::Owned(format!("{scheme}://{}{port}{path}", wire_name(host)))
 }
 
 impl fmt::Display for Endpoint {
@@ -139,6 +186,10 @@ mod tests {
             ),
             ("https://[::1]:5280/", "https://[::1]:5280/"),
             ("http://[::1]", "http://[::1]:80/"),
+            (
+                "https://Bücher.example:5280/ssp",
+                "https://xn--bcher-kva.example:5280/ssp",
+            ),
         ] {
             let endpoint = Endpoint::parse(text).unwrap();
             assert_eq!(endpoint.to_string(), written);
@@ -166,17 +217,29 @@ mod tests {
     #[test]
     fn a_location_is_read_against_where_it_came_from() {
         let here = Endpoint::parse("https://village.example:5280/").unwrap();
-        assert_eq!(
-            here.redirected("/other").unwrap().to_string(),
-            "https://village.example:5280/other"
-        );
-        assert_eq!(
-            here.redirected("http://elsewhere.example/x")
-                .unwrap()
-                .to_string(),
-            "http://elsewhere.example:80/x"
-        );
-        assert!(here.redirected("//elsewhere.example/x").is_err());
-        assert!(here.redirected("other").is_err());
+        let there = |location| here.redirected(location).map(|to| to.to_string());
+        for (location, url) in [
+            ("/other", "https://village.example:5280/other"),
+            ("other?x=1", "https://village.example:5280/other?x=1"),
+            ("?x=1#part", "https://village.example:5280/?x=1"),
+            (
+                "http://elsewhere.example/x",
+                "http://elsewhere.example:80/x",
+            ),
+            ("//elsewhere.example/x", "https://elsewhere.example:443/x"),
+        ] {
+            assert_eq!(there(location).as_deref(), Ok(url), "{location}");
+        }
+        assert!(there("ftp://elsewhere.example/").is_err());
+    }
+
+    #[test]
+    fn a_certificate_is_that_of_the_peer_on_its_host_only() {
+        let here = Endpoint::new(true, "ssp.host.example", 5280).known_as("Bücher.example");
+        assert_eq!(here.identity(), "xn--bcher-kva.example");
+        let to = |location| here.redirected(location).unwrap();
+        assert_eq!(to("/other").identity(), "xn--bcher-kva.example");
+        assert_eq!(to("https://other.example/").identity(), "other.example");
+        assert!(!here.same_origin(&Endpoint::new(true, "ssp.host.example", 5280)));
     }
 }

@@ -36,6 +36,7 @@ use tracing::{debug, warn};
 
 use super::answer::{self, Answered};
 use super::endpoint::{Endpoint, EndpointError};
+use super::known::KnownAddresses;
 use super::pool::{Body, Pool};
 use super::srv::SrvResolver;
 use super::{CONTENT_TYPE, cause_chain, dial};
@@ -74,7 +75,7 @@ pub enum PostOutcome {
     Refused {
         /// The HTTP status.
         status: u16,
-        /// From `Retry-After`, when it was given in seconds.
+        /// From `Retry-After`.
         retry_after: Option<Duration>,
     },
     /// The request was written, or part of it, and the connection closed without an answer. The
@@ -117,7 +118,8 @@ pub struct LinkSettings {
     pub allow_plain: bool,
     /// TLS towards this peer.
     pub tls: Arc<rustls::ClientConfig>,
-    /// The name to expect in the peer's certificate instead of the URL's or SRV target's host.
+    /// The name to expect in the peer's certificate instead of the URL's host or, with SRV, the
+    /// peer's domain.
     pub server_name: Option<String>,
     /// For each of: name lookup, TCP connection per address, TLS handshake.
     pub connect_timeout: Duration,
@@ -131,6 +133,8 @@ pub struct LinkSettings {
     pub user_agent: Arc<str>,
     /// Where SRV answers come from; shared by all links.
     pub srv: Arc<SrvResolver>,
+    /// Learns the addresses at which the peer is reached.
+    pub known: Option<Arc<KnownAddresses>>,
 }
 
 /// Starts a link on `tracker`. It ends when `posts` is closed and everything has been reported, or
@@ -193,7 +197,13 @@ impl Link {
         let configured = settings
             .urls
             .iter()
-            .map(|url| Endpoint::parse(url))
+            .map(|url| {
+                let endpoint = Endpoint::parse(url)?;
+                Ok(match &settings.server_name {
+                    Some(name) => endpoint.known_as(name),
+                    None => endpoint,
+                })
+            })
             .collect();
         Link {
             settings,
@@ -377,8 +387,10 @@ impl Link {
     /// Opens a connection and starts its driver.
     async fn open(&self, endpoint: &Endpoint) -> Result<SendRequest<Body>, String> {
         let settings = &self.settings;
-        let name = settings.server_name.as_deref();
-        let wire = dial::connect(endpoint, &settings.tls, name, settings.connect_timeout).await?;
+        let wire = dial::connect(endpoint, &settings.tls, settings.connect_timeout).await?;
+        if let (Some(known), Some(address)) = (&settings.known, wire.remote()) {
+            known.note(address);
+        }
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(MAX_BUFFER)
             .handshake::<_, Body>(TokioIo::new(wire))

@@ -18,15 +18,19 @@ mod conn;
 pub mod devcerts;
 mod dial;
 pub mod endpoint;
+mod fields;
+pub mod known;
 pub mod link;
+mod places;
 mod pool;
 pub mod server;
 pub mod srv;
 mod stream;
 pub mod tls;
+mod trust;
 
-/// The media type of every SSP message. Compared as a case-insensitive prefix, so that parameters
-/// do no harm; sent without parameters (wire profile 2.1).
+/// The media type of every SSP message. Taken in any case and with any parameters; sent without
+/// (wire profile 2.1).
 pub const CONTENT_TYPE: &str = "application/vnd.wv.ssp+xml";
 
 /// Joins an error and all of its causes to one line, leaving out a cause whose words were said

@@ -18,13 +18,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use super::conn;
+use super::known::KnownAddresses;
+use super::places::{Bounds, Full, Place, Places};
 use super::stream::Wire;
 use super::tls::certificate_dns_names;
 
@@ -39,8 +42,20 @@ pub struct ServerSettings {
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// Largest request body, in bytes. More is answered 413 and not read.
     pub max_body: usize,
-    /// Most connections at a time. One more is answered 503 and closed.
+    /// Most connections at a time. One more is answered 503 and closed. Strangers leave a quarter
+    /// of them to addresses of peers.
     pub max_connections: usize,
+    /// Most connections of one address at a time (of the first 64 bits of an IPv6 address). One
+    /// more is answered 503 and closed. An address of a peer has at least a quarter of all.
+    pub max_of_one_address: usize,
+    /// Most bytes of bodies that are being read or wait for their answer, in all. A body beyond
+    /// them is answered 503. Strangers leave half of them to addresses of peers.
+    pub max_bytes: usize,
+    /// Bytes a second that a body must bring, after its first five seconds. A slower one is
+    /// answered 408. 0: any pace.
+    pub body_pace: u64,
+    /// Which addresses are those of peers.
+    pub known: Arc<KnownAddresses>,
     /// From the first byte of a request to the end of its headers; also from the connection's
     /// opening to its first byte. When it is over the connection is closed.
     pub header_timeout: Duration,
@@ -56,9 +71,10 @@ pub struct ServerSettings {
 }
 
 impl Default for ServerSettings {
-    /// Plain HTTP on port 5280 of every address. The numbers are our choice: 1 MiB bodies, 4096
-    /// connections, 10 s for headers and handshake, 30 s for a body, 75 s idle (deployed servers
-    /// drop idle connections after 60 s, so theirs go first).
+    /// Plain HTTP on port 5280 of every address. The numbers are our choice: 1 MiB bodies, 64 MiB
+    /// of them at a time, 4096 connections, 64 of one address, 10 s for headers and handshake,
+    /// 30 s and at least 1 KiB/s for a body, 75 s idle (deployed servers drop idle connections
+    /// after 60 s, so theirs go first).
     fn default() -> Self {
         ServerSettings {
             listen: SocketAddr::from(([0, 0, 0, 0], 5280)),
@@ -66,6 +82,10 @@ impl Default for ServerSettings {
             tls: None,
             max_body: 1024 * 1024,
             max_connections: 4096,
+            max_of_one_address: 64,
+            max_bytes: 64 << 20,
+            body_pace: 1024,
+            known: Arc::default(),
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(75),
@@ -202,7 +222,13 @@ impl Server {
         hard: CancellationToken,
     ) {
         let tracker = TaskTracker::new();
-        let places = Arc::new(Semaphore::new(self.settings.max_connections));
+        let bounds = Bounds {
+            connections: self.settings.max_connections,
+            of_one_address: self.settings.max_of_one_address,
+            bytes: self.settings.max_bytes,
+        };
+        let places = Places::new(bounds, Arc::clone(&self.settings.known));
+        let mut told = Told::default();
         // Refusals are polite only as long as they are few.
         let refusals = Arc::new(Semaphore::new(64));
         loop {
@@ -221,37 +247,46 @@ impl Server {
             };
             let _ = stream.set_nodelay(true);
             let hard = hard.clone();
-            if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-                let visit = Visit {
-                    settings: Arc::clone(&self.settings),
-                    tls: self.tls.borrow().clone(),
-                    receiver: Arc::clone(&receiver),
-                    remote,
-                    soft: soft.clone(),
-                };
-                tracker.spawn(async move {
-                    tokio::select! {
-                        biased;
-                        () = hard.cancelled() => {}
-                        () = visit.serve(stream, place) => {}
+            let place = match places.take(remote.ip()) {
+                Ok(place) => place,
+                Err(full) => {
+                    told.refused(remote, full);
+                    if let Ok(refusal) = Arc::clone(&refusals).try_acquire_owned() {
+                        tracker.spawn(async move {
+                            tokio::select! {
+                                biased;
+                                () = hard.cancelled() => {}
+                                () = say_and_close(stream, TOO_MANY) => drop(refusal),
+                            }
+                        });
                     }
-                });
-            } else if let Ok(refusal) = Arc::clone(&refusals).try_acquire_owned() {
-                debug!(%remote, "too many connections");
-                tracker.spawn(async move {
-                    tokio::select! {
-                        biased;
-                        () = hard.cancelled() => {}
-                        () = say_and_close(stream, TOO_MANY) => drop(refusal),
-                    }
-                });
-            }
+                    continue;
+                }
+            };
+            let visit = Visit {
+                settings: Arc::clone(&self.settings),
+                tls: self.tls.borrow().clone(),
+                receiver: Arc::clone(&receiver),
+                remote,
+                place,
+                soft: soft.clone(),
+            };
+            tracker.spawn(async move {
+                tokio::select! {
+                    biased;
+                    () = hard.cancelled() => {}
+                    () = visit.serve(stream) => {}
+                }
+            });
         }
         drop(self.listener);
         tracker.close();
         tracker.wait().await;
     }
 }
+
+/// Between two lines about refused connections.
+const QUIET: Duration = Duration::from_secs(60);
 
 const TLS_ON_PLAIN: &[u8] =
     b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
@@ -260,17 +295,41 @@ const PLAIN_ON_TLS: &[u8] =
     b"HTTP/1.1 426 This port speaks TLS only\r\nUpgrade: TLS/1.2\r\nConnection: Upgrade, close\r\nContent-Length: 0\r\n\r\n";
 const TOO_MANY: &[u8] = b"HTTP/1.1 503 Too Many Connections\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
+/// Says that connections are refused, once in a while.
+#[derive(Default)]
+struct Told {
+    last: Option<Instant>,
+    since: u64,
+}
+
+impl Told {
+    fn refused(&mut self, remote: SocketAddr, full: Full) {
+        self.since += 1;
+        if self.last.is_some_and(|last| last.elapsed() < QUIET) {
+            return;
+        }
+        let why = match full {
+            Full::Address => "the address has max_connections_per_address already",
+            Full::Strangers => "strangers have three quarters of max_connections already",
+            Full::All => "there are max_connections already",
+        };
+        warn!(%remote, refused = self.since, "connections are refused: {why}");
+        (self.last, self.since) = (Some(Instant::now()), 0);
+    }
+}
+
 /// One connection's way from its first byte to HTTP.
 struct Visit<R> {
     settings: Arc<ServerSettings>,
     tls: Option<Arc<rustls::ServerConfig>>,
     receiver: Arc<R>,
     remote: SocketAddr,
+    place: Place,
     soft: CancellationToken,
 }
 
 impl<R: Receiver> Visit<R> {
-    async fn serve(self, stream: TcpStream, _place: OwnedSemaphorePermit) {
+    async fn serve(self, stream: TcpStream) {
         let remote = self.remote;
         let first = tokio::select! {
             biased;
@@ -307,6 +366,7 @@ impl<R: Receiver> Visit<R> {
                 .first()
                 .map(|certificate| certificate_dns_names(certificate))
                 .unwrap_or_default(),
+            place: self.place,
         };
         conn::serve(wire, caller, self.settings, self.receiver, self.soft).await;
     }

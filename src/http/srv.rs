@@ -7,20 +7,22 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RData;
-use tokio::sync::OnceCell;
+use hickory_resolver::system_conf::parse_resolv_conf;
 
 use super::cause_chain;
+use super::endpoint::wire_name;
 
 /// Bounds of the time an answer is kept, whatever its TTL says. Our choice: long enough to spare
 /// DNS, short enough to follow a move within the hour.
@@ -108,19 +110,25 @@ struct Kept {
 }
 
 impl SrvResolver {
-    /// One that asks the system's DNS servers (`/etc/resolv.conf`, read at the first lookup).
+    /// One that asks the system's DNS servers (`/etc/resolv.conf`, read at the first lookup, and
+    /// anew whenever it has changed or its servers have not answered).
     pub fn system() -> Arc<Self> {
+        Self::configured_by(Path::new("/etc/resolv.conf"))
+    }
+
+    /// As [`SrvResolver::system`], with another file of the same form.
+    pub fn configured_by(file: &Path) -> Arc<Self> {
         Self::with_source(Dns {
-            server: None,
-            resolver: OnceCell::new(),
+            servers: Servers::File(file.to_owned()),
+            resolver: tokio::sync::Mutex::default(),
         })
     }
 
     /// One that asks this DNS server (by UDP) instead of the system's.
     pub fn asking(server: SocketAddr) -> Arc<Self> {
         Self::with_source(Dns {
-            server: Some(server),
-            resolver: OnceCell::new(),
+            servers: Servers::One(server),
+            resolver: tokio::sync::Mutex::default(),
         })
     }
 
@@ -141,7 +149,8 @@ impl SrvResolver {
     }
 
     async fn targets_at(&self, domain: &str, now: Instant) -> Result<Vec<(String, u16)>, SrvError> {
-        let name = format!("_imps-server._tcp.{}.", domain.trim_end_matches('.'));
+        let domain = wire_name(domain.trim_end_matches('.'));
+        let name = format!("_imps-server._tcp.{domain}.");
         let kept = self.kept(&name, now);
         let records = if let Some(records) = kept {
             records
@@ -222,36 +231,85 @@ fn draw(bound: u32) -> u32 {
 }
 
 struct Dns {
-    /// `None`: what the system has configured.
-    server: Option<SocketAddr>,
-    resolver: OnceCell<TokioResolver>,
+    servers: Servers,
+    /// As configured by the file at that time of its last change.
+    resolver: tokio::sync::Mutex<Option<(Option<SystemTime>, TokioResolver)>>,
+}
+
+enum Servers {
+    /// What a file in the form of `/etc/resolv.conf` names.
+    File(PathBuf),
+    /// This one, by UDP.
+    One(SocketAddr),
 }
 
 impl Dns {
-    fn resolver(&self) -> Result<TokioResolver, NetError> {
-        let Some(server) = self.server else {
-            return TokioResolver::builder_tokio()?.build();
+    /// The resolver for the servers as they are configured now.
+    async fn resolver(&self, name: &str) -> Result<TokioResolver, SrvError> {
+        let changed = match &self.servers {
+            Servers::File(file) => std::fs::metadata(file)
+                .and_then(|file| file.modified())
+                .ok(),
+            Servers::One(_) => None,
         };
-        let mut by_udp = ConnectionConfig::udp();
-        by_udp.port = server.port();
-        let server = NameServerConfig::new(server.ip(), true, vec![by_udp]);
-        let config = ResolverConfig::from_parts(None, vec![], vec![server]);
-        TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).build()
+        let mut made = self.resolver.lock().await;
+        if let Some((at, resolver)) = &*made
+            && *at == changed
+        {
+            return Ok(resolver.clone());
+        }
+        let resolver = self.make().map_err(|reason| SrvError::Broken {
+            name: name.to_owned(),
+            reason,
+        })?;
+        *made = Some((changed, resolver.clone()));
+        Ok(resolver)
+    }
+
+    fn make(&self) -> Result<TokioResolver, String> {
+        let build = |config, options| {
+            let mut builder =
+                TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+            *builder.options_mut() = options;
+            builder.build().map_err(|error| cause_chain(&error))
+        };
+        match &self.servers {
+            Servers::File(file) => {
+                let text = std::fs::read(file)
+                    .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+                let (config, options) = parse_resolv_conf(text)
+                    .map_err(|error| format!("{}: {}", file.display(), cause_chain(&error)))?;
+                if config.name_servers().is_empty() {
+                    return Err(format!("{} names no server", file.display()));
+                }
+                build(config, options)
+            }
+            Servers::One(server) => {
+                let mut by_udp = ConnectionConfig::udp();
+                by_udp.port = server.port();
+                let server = NameServerConfig::new(server.ip(), true, vec![by_udp]);
+                let config = ResolverConfig::from_parts(None, vec![], vec![server]);
+                build(config, ResolverOpts::default())
+            }
+        }
     }
 }
 
 impl SrvSource for Dns {
     fn lookup<'a>(&'a self, name: &'a str) -> Lookup<'a> {
         Box::pin(async move {
-            let resolver = self
-                .resolver
-                .get_or_try_init(|| async { self.resolver() })
-                .await
-                .map_err(|error| explain(name, &error))?;
-            let lookup = resolver
-                .srv_lookup(name)
-                .await
-                .map_err(|error| explain(name, &error))?;
+            let resolver = self.resolver(name).await?;
+            let lookup = match resolver.srv_lookup(name).await {
+                Ok(lookup) => lookup,
+                Err(error) => {
+                    let error = explain(name, &error);
+                    if matches!(error, SrvError::Broken { .. }) {
+                        // The servers may be others by now, without the file's time telling.
+                        *self.resolver.lock().await = None;
+                    }
+                    return Err(error);
+                }
+            };
             let mut records = Vec::new();
             let mut ttl = *KEEP.end();
             for record in lookup.answers() {

@@ -1,6 +1,7 @@
 //! A byte stream that is either plain TCP or TLS over TCP, in either role.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -26,6 +27,15 @@ impl Wire {
     /// Whether the bytes are protected.
     pub(crate) fn is_tls(&self) -> bool {
         matches!(self, Wire::Tls(_))
+    }
+
+    /// The other side's address, as long as the connection is up.
+    pub(crate) fn remote(&self) -> Option<IpAddr> {
+        let stream = match self {
+            Wire::Plain(tcp) => tcp,
+            Wire::Tls(tls) => tls.get_ref().0,
+        };
+        stream.peer_addr().ok().map(|address| address.ip())
     }
 
     /// The other side's certificate chain, empty when it presented none.

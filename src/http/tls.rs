@@ -12,10 +12,11 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 use tracing::warn;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+use super::trust::Trust;
 
 /// Whether the listening side wants certificates from its callers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub struct ServerTls {
     pub certificate: PathBuf,
     /// PEM: the private key of the first certificate.
     pub key: PathBuf,
-    /// PEM: authorities that may vouch for callers; needed unless `client_certificates` is `None`.
+    /// PEM: authorities that may vouch for callers, or callers' own certificates; needed unless `client_certificates` is `None`.
     pub client_ca: Option<PathBuf>,
     /// Whether callers are asked for a certificate.
     pub client_certificates: ClientCertificates,
@@ -45,7 +46,8 @@ pub struct ServerTls {
 /// Files and choices of the calling side, for one peer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClientTls {
-    /// PEM: authorities that may vouch for the peer; `None` means the system's.
+    /// PEM: authorities that may vouch for the peer, or the peer's own certificate; `None` means
+    /// the system's.
     pub ca: Option<PathBuf>,
     /// PEM: the certificate that we present, when the peer asks for one.
     pub certificate: Option<PathBuf>,
@@ -159,16 +161,8 @@ pub fn server_config(files: &ServerTls) -> Result<Arc<ServerConfig>, TlsError> {
             .client_ca
             .as_deref()
             .ok_or(TlsError::NoClientAuthority)?;
-        let roots = Arc::new(authorities(path)?);
-        let mut verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
-        if files.client_certificates == ClientCertificates::Request {
-            verifier = verifier.allow_unauthenticated();
-        }
-        let verifier = verifier.build().map_err(|error| TlsError::BadAuthority {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })?;
-        builder.with_client_cert_verifier(verifier)
+        let optional = files.client_certificates == ClientCertificates::Request;
+        builder.with_client_cert_verifier(Trust::read(path)?.of_clients(optional))
     };
     let config = builder
         .with_single_cert(chain, key)
@@ -184,11 +178,15 @@ pub fn client_config(files: &ClientTls, peer: &str) -> Result<Arc<ClientConfig>,
     let builder =
         ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
     let builder = if files.verify {
-        let roots = match &files.ca {
-            Some(path) => authorities(path)?,
-            None => native_roots()?,
-        };
-        builder.with_root_certificates(roots)
+        match &files.ca {
+            Some(path) => {
+                let verifier = Trust::read(path)?.of_servers();
+                builder
+                    .dangerous()
+                    .with_custom_certificate_verifier(verifier)
+            }
+            None => builder.with_root_certificates(native_roots()?),
+        }
     } else {
         warn!(
             ssp.peer = peer,
@@ -324,7 +322,7 @@ fn moment(seconds: i64) -> SystemTime {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let pem = read(path)?;
     let chain = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<Vec<_>, _>>()
@@ -352,19 +350,6 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
         path: path.to_owned(),
         source,
     })
-}
-
-fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(path)? {
-        roots
-            .add(certificate)
-            .map_err(|error| TlsError::BadAuthority {
-                path: path.to_owned(),
-                reason: error.to_string(),
-            })?;
-    }
-    Ok(roots)
 }
 
 fn native_roots() -> Result<RootCertStore, TlsError> {

@@ -2,11 +2,13 @@
 //! to costs no more than its settings.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::http::known::KnownAddresses;
 use crate::http::link::{self, LinkSettings, Post, Posted};
 
 /// Posts that may wait in a link; the core has one or a few under way for each peer.
@@ -16,6 +18,8 @@ const POSTS: usize = 64;
 pub(super) struct Links {
     settings: HashMap<String, LinkSettings>,
     running: HashMap<String, mpsc::Sender<Post>>,
+    /// Learns where peers are.
+    known: Arc<KnownAddresses>,
     done: mpsc::Sender<Posted>,
     tracker: TaskTracker,
     stop: CancellationToken,
@@ -25,6 +29,7 @@ impl Links {
     /// Links that tell `done` what became of posts, and end at `stop`.
     pub(super) fn new(
         settings: Vec<LinkSettings>,
+        known: Arc<KnownAddresses>,
         done: mpsc::Sender<Posted>,
         tracker: TaskTracker,
         stop: CancellationToken,
@@ -32,6 +37,7 @@ impl Links {
         Self {
             settings: by_peer(settings),
             running: HashMap::new(),
+            known,
             done,
             tracker,
             stop,
@@ -50,7 +56,11 @@ impl Links {
                 .ok_or("there is no link to the peer")?;
             let (posts, receiver) = mpsc::channel(POSTS);
             let (done, stop) = (self.done.clone(), self.stop.clone());
-            link::spawn(settings.clone(), receiver, done, &self.tracker, stop);
+            let settings = LinkSettings {
+                known: Some(Arc::clone(&self.known)),
+                ..settings.clone()
+            };
+            link::spawn(settings, receiver, done, &self.tracker, stop);
             self.running.insert(peer.to_owned(), posts);
         }
         let link = self

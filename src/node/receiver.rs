@@ -10,6 +10,7 @@ use super::fair::{Shares, whose};
 use super::inbox::Input;
 use super::inbox::NodeHandle;
 use super::run::INBOX;
+use crate::http::known::KnownAddresses;
 use crate::http::server::{Inbound, Mishap, Receiver, Verdict as HttpVerdict};
 use crate::sap::{Count, Facts, Settings, Trouble, Verdict};
 use crate::ssp::envelope;
@@ -25,6 +26,8 @@ pub(super) struct NodeReceiver {
     pub(super) shares: Arc<Shares>,
     /// Mishaps that may wait for the owner.
     pub(super) mishaps: Arc<Semaphore>,
+    /// Learns where peers are.
+    pub(super) known: Arc<KnownAddresses>,
 }
 
 /// Mishaps that may wait for the owner.
@@ -95,6 +98,7 @@ impl Receiver for NodeReceiver {
             };
         };
         let strict = strict(&message, &settings);
+        let in_session = matches!(message, crate::ssp::Message::Session(_));
         let facts = Facts {
             client_names: inbound.client_names,
             host: inbound.host,
@@ -123,7 +127,12 @@ impl Receiver for NodeReceiver {
             }
         }
         match verdict.await {
-            Ok(Verdict::Accepted) => HttpVerdict::Accepted,
+            Ok(Verdict::Accepted) => {
+                if in_session {
+                    self.known.note(inbound.remote.ip());
+                }
+                HttpVerdict::Accepted
+            }
             Ok(Verdict::Malformed) => HttpVerdict::Malformed,
             Ok(Verdict::Forbidden) => HttpVerdict::Forbidden,
             Ok(Verdict::Busy(after)) => HttpVerdict::Busy {

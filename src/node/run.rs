@@ -123,11 +123,18 @@ impl Node {
             settings: settings.clone(),
             shares: Arc::default(),
             mishaps: Arc::new(tokio::sync::Semaphore::new(MISHAPS)),
+            known: plan.server.known.clone(),
         };
         tracker.spawn(server.run(Arc::new(receiver), soft.clone(), hard.clone()));
 
         let done = forward_posts(&inbox, &tracker);
-        let links = Links::new(plan.links, done, tracker.clone(), hard.clone());
+        let links = Links::new(
+            plan.links,
+            plan.server.known,
+            done,
+            tracker.clone(),
+            hard.clone(),
+        );
         let mut components = HashMap::new();
         if let Some(gateway) = &plan.gateway {
             let events = forward_xmpp(&inbox, &tracker);

@@ -151,6 +151,7 @@ impl Crowd {
                 max_connections: 4,
                 user_agent: "wvgate-bench".into(),
                 srv: Arc::clone(&srv),
+                known: None,
             };
             link::spawn(link, receiver, posted, &tracker, stop.clone());
             let events = sender.clone();

@@ -30,16 +30,24 @@ pub(super) async fn endpoints(link: &LinkSettings) -> Result<Vec<Endpoint>, Stri
     if link.urls.is_empty() {
         let targets = link.srv.targets(&link.peer).await;
         let targets = targets.map_err(|error| format!("{error}; or give it a url"))?;
+        let name = link.server_name.as_ref().unwrap_or(&link.peer);
         let mut endpoints = Vec::new();
         for (host, port) in targets {
-            endpoints.push(Endpoint::new(true, &host, port));
+            let found = |tls| Endpoint::new(tls, &host, port).known_as(name);
+            endpoints.push(found(true));
             if link.allow_plain {
-                endpoints.push(Endpoint::new(false, &host, port));
+                endpoints.push(found(false));
             }
         }
         return Ok(endpoints);
     }
-    let endpoint = |url: &String| Endpoint::parse(url).map_err(|error| error.to_string());
+    let endpoint = |url: &String| {
+        let endpoint = Endpoint::parse(url).map_err(|error| error.to_string())?;
+        Ok(match &link.server_name {
+            Some(name) => endpoint.known_as(name),
+            None => endpoint,
+        })
+    };
     link.urls.iter().map(endpoint).collect()
 }
 
@@ -79,8 +87,8 @@ pub(super) async fn secure(
     endpoint: &Endpoint,
     stream: TcpStream,
 ) -> Result<Tls, String> {
-    let name = link.server_name.as_deref().unwrap_or(&endpoint.host);
-    shake(TlsConnector::from(link.tls.clone()), name, stream).await
+    let connector = TlsConnector::from(link.tls.clone());
+    shake(connector, endpoint.identity(), stream).await
 }
 
 /// What an endpoint shows whose certificate was refused.
@@ -96,8 +104,7 @@ pub(super) async fn unchecked(
         verify: false,
     };
     let config = tls::client_config(&files, &link.peer).ok()?;
-    let name = link.server_name.as_deref().unwrap_or(&endpoint.host);
-    let made = shake(TlsConnector::from(config), name, stream).await;
+    let made = shake(TlsConnector::from(config), endpoint.identity(), stream).await;
     made.ok()?.certificate
 }
 

@@ -17,9 +17,10 @@ impl Link {
                 let targets = self.settings.srv.targets(&self.settings.peer).await;
                 let mut candidates = Vec::new();
                 for (host, port) in targets.map_err(|error| format!("dns: {error}"))? {
-                    candidates.push(Endpoint::new(true, &host, port));
+                    let found = |tls| self.identified(Endpoint::new(tls, &host, port));
+                    candidates.push(found(true));
                     if self.settings.allow_plain {
-                        candidates.push(Endpoint::new(false, &host, port));
+                        candidates.push(found(false));
                     }
                 }
                 candidates
@@ -35,6 +36,7 @@ impl Link {
 
     pub(super) fn allowed(&self, url: &str) -> Result<Endpoint, String> {
         let endpoint = Endpoint::parse(url).map_err(|error| error.to_string())?;
+        let endpoint = self.identified(endpoint);
         let configured = self
             .configured
             .iter()
@@ -46,6 +48,21 @@ impl Link {
             Err(format!(
                 "{endpoint}: plain http is not allowed for this peer (allow_plain)"
             ))
+        }
+    }
+
+    /// An endpoint with the name that its certificate must have: that of the settings; else the
+    /// host, where the settings name it; else the peer's. Whoever answers DNS for the peer may
+    /// lead us anywhere, and must not be able to be taken for it (RFC 6125, 1.8).
+    fn identified(&self, endpoint: Endpoint) -> Endpoint {
+        let settings = &self.settings;
+        let named = |host: &String| host.eq_ignore_ascii_case(&endpoint.host);
+        match &settings.server_name {
+            Some(name) => endpoint.known_as(name),
+            None if settings.urls.is_empty() && !settings.redirects.iter().any(named) => {
+                endpoint.known_as(&settings.peer)
+            }
+            None => endpoint,
         }
     }
 

@@ -55,6 +55,10 @@ pub(super) fn server(
         tls,
         max_body: ssp.max_message.get(),
         max_connections: ssp.max_connections,
+        max_of_one_address: ssp.max_connections_per_address,
+        max_bytes: ssp.max_bodies.get(),
+        body_pace: ssp.body_pace.bytes(),
+        known: Arc::default(),
         header_timeout: ssp.header_timeout.get(),
         body_timeout: ssp.body_timeout.get(),
         idle_timeout: ssp.idle_timeout.get(),
@@ -152,6 +156,7 @@ pub(super) fn links(
             max_connections: CONNECTIONS,
             user_agent: Arc::clone(&user_agent),
             srv,
+            known: None,
         });
     }
     links

@@ -151,6 +151,7 @@ pub(super) fn settings(urls: &[String]) -> LinkSettings {
         max_connections: 1,
         user_agent: "wvgate test".into(),
         srv: srv_of(&[]),
+        known: None,
     }
 }
 

@@ -42,8 +42,8 @@ async fn srv_targets_are_tried_by_https_and_then_by_http_if_allowed() {
 
 #[tokio::test]
 async fn a_tls_target_is_reached_by_srv_without_falling_back() {
-    let folder = certificates_for(&["localhost"]);
-    let tls = Some(server_tls(&folder, "localhost"));
+    let folder = certificates_for(&["village.example"]);
+    let tls = Some(server_tls(&folder, "village.example"));
     let mut server = serve(
         ServerSettings {
             tls,
@@ -64,6 +64,81 @@ async fn a_tls_target_is_reached_by_srv_without_falling_back() {
         Some(format!("https://localhost:{port}/"))
     );
     assert!(server.seen.recv().await.unwrap().tls);
+}
+
+#[tokio::test]
+async fn a_host_named_by_dns_must_show_the_certificate_of_the_peer() {
+    let folder = certificates_for(&["localhost"]);
+    let tls = Some(server_tls(&folder, "localhost"));
+    let server = serve(
+        ServerSettings {
+            tls,
+            ..server_settings()
+        },
+        Verdict::Accepted,
+    )
+    .await;
+    let found = LinkSettings {
+        tls: client_tls(&folder.path("ca.pem")),
+        srv: srv_of(&[("localhost", server.addr.port())]),
+        ..settings(&[])
+    };
+    // Whoever answers DNS for the peer has a good certificate, of their own.
+    let posted = link(found.clone()).post(1).await;
+    assert!(reason(&posted).contains("village.example"), "{posted:?}");
+    // Where the operator has named the host, it is the operator's word that counts.
+    let named = LinkSettings {
+        server_name: Some("localhost".to_owned()),
+        ..found
+    };
+    let posted = link(named).post(1).await;
+    assert_eq!(posted.outcome, PostOutcome::Acknowledged);
+}
+
+#[tokio::test]
+async fn a_certificate_that_stands_in_the_file_itself_is_taken_for_what_it_is() {
+    let file = |name: &str| {
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/fixtures/certificates")
+            .join(name)
+    };
+    for name in ["self-signed", "v1"] {
+        let tls = server_config(&ServerTls {
+            certificate: file(&format!("{name}.pem")),
+            key: file(&format!("{name}.key")),
+            client_ca: Some(file(&format!("{name}.pem"))),
+            client_certificates: ClientCertificates::Require,
+        })
+        .unwrap();
+        let running = ServerSettings {
+            tls: Some(tls),
+            ..server_settings()
+        };
+        let server = serve(running, Verdict::Accepted).await;
+        let url = [format!("https://localhost:{}/", server.addr.port())];
+        let ours = |ca: &str| {
+            let files = ClientTls {
+                ca: Some(file(ca)),
+                certificate: Some(file(&format!("{name}.pem"))),
+                key: Some(file(&format!("{name}.key"))),
+                verify: true,
+            };
+            LinkSettings {
+                tls: client_config(&files, "village.example").unwrap(),
+                ..settings(&url)
+            }
+        };
+        let posted = link(ours(&format!("{name}.pem"))).post(1).await;
+        assert_eq!(posted.outcome, PostOutcome::Acknowledged, "{name}");
+        // Another one in the file vouches for nothing.
+        let other = if name == "v1" {
+            "self-signed.pem"
+        } else {
+            "v1.pem"
+        };
+        let posted = link(ours(other)).post(1).await;
+        assert!(reason(&posted).contains("tls: "), "{name}: {posted:?}");
+    }
 }
 
 #[tokio::test]

@@ -494,3 +494,147 @@ async fn a_port_that_serves_nothing_is_not_bound() {
     .unwrap();
     assert!(error.to_string().contains("neither plain HTTP nor TLS"));
 }
+
+#[tokio::test]
+async fn a_stranger_with_many_slow_connections_leaves_room_for_everybody_else() {
+    let mut running = serve(
+        ServerSettings {
+            max_of_one_address: 8,
+            body_timeout: Duration::from_secs(600),
+            ..settings()
+        },
+        Verdict::Accepted,
+    )
+    .await;
+    let from = |last: u8| {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        let address = std::net::SocketAddr::from(([127, 0, 0, last], 0));
+        socket.bind(address).unwrap();
+        socket.connect(running.addr)
+    };
+    let whole = post("<x>slow</x>");
+    let mut slow = Vec::new();
+    for _ in 0..8 {
+        let mut stream = from(9).await.unwrap();
+        let part = &whole.as_bytes()[..whole.len() - 3];
+        stream.write_all(part).await.unwrap();
+        slow.push(stream);
+    }
+    let mut more = from(9).await.unwrap();
+    assert!(soon(rest(&mut more)).await.starts_with("HTTP/1.1 503 "));
+    let mut other = from(10).await.unwrap();
+    other.write_all(whole.as_bytes()).await.unwrap();
+    assert!(soon(head(&mut other)).await.starts_with("HTTP/1.1 200 "));
+    running.seen.recv().await.unwrap();
+    // One that goes makes room for one that comes.
+    drop(slow.pop());
+    loop {
+        let mut stream = from(9).await.unwrap();
+        let _ = stream.write_all(whole.as_bytes()).await;
+        if soon(head(&mut stream)).await.starts_with("HTTP/1.1 200 ") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn strangers_cannot_take_the_last_quarter_of_the_connections() {
+    let known = std::sync::Arc::new(wvgate::http::known::KnownAddresses::default());
+    known.note([127, 0, 0, 20].into());
+    let running = serve(
+        ServerSettings {
+            max_connections: 4,
+            known,
+            ..settings()
+        },
+        Verdict::Accepted,
+    )
+    .await;
+    let from = |last: u8| {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        let address = std::net::SocketAddr::from(([127, 0, 0, last], 0));
+        socket.bind(address).unwrap();
+        socket.connect(running.addr)
+    };
+    let mut strangers = Vec::new();
+    for last in 11..14 {
+        let mut stream = from(last).await.unwrap();
+        stream.write_all(b"POST / HT").await.unwrap();
+        strangers.push(stream);
+    }
+    let mut fourth = from(14).await.unwrap();
+    assert!(soon(rest(&mut fourth)).await.starts_with("HTTP/1.1 503 "));
+    let mut peer = from(20).await.unwrap();
+    peer.write_all(post("<x/>").as_bytes()).await.unwrap();
+    assert!(soon(head(&mut peer)).await.starts_with("HTTP/1.1 200 "));
+}
+
+#[tokio::test]
+async fn a_body_slower_than_the_least_pace_is_answered_408_long_before_its_time_is_over() {
+    let limits = ServerSettings {
+        body_timeout: Duration::from_secs(3600),
+        body_pace: 1 << 20,
+        ..settings()
+    };
+    let running = serve(limits, Verdict::Accepted).await;
+    let mut stream = connected(&running).await;
+    let whole = post(&"x".repeat(1000));
+    stream
+        .write_all(&whole.as_bytes()[..whole.len() - 3])
+        .await
+        .unwrap();
+    assert!(soon(rest(&mut stream)).await.starts_with("HTTP/1.1 408 "));
+}
+
+#[tokio::test]
+async fn bodies_under_way_are_bounded_in_bytes_all_together() {
+    let mut running = serve_gated(
+        ServerSettings {
+            max_bytes: 40_000,
+            ..settings()
+        },
+        Verdict::Accepted,
+    )
+    .await;
+    // A stranger may have half of them.
+    let body = "x".repeat(15_000);
+    let mut first = connected(&running).await;
+    first.write_all(post(&body).as_bytes()).await.unwrap();
+    running.seen.recv().await.unwrap();
+    let answer = said(&running, post(&body)).await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("retry-after: 1\r\n"), "{answer}");
+    running.gate.add_permits(2);
+    assert!(soon(head(&mut first)).await.starts_with("HTTP/1.1 200 "));
+    // Given back with the answer.
+    assert!(
+        said(&running, post(&body))
+            .await
+            .starts_with("HTTP/1.1 200 ")
+    );
+}
+
+#[tokio::test]
+async fn only_ssp_in_no_coding_but_chunked_is_read() {
+    let running = serve(settings(), Verdict::Accepted).await;
+    let ask = |fields: &str| {
+        format!("POST / HTTP/1.1\r\nHost: gw\r\n{fields}\r\n\r\n4\r\n<x/>\r\n0\r\n\r\n")
+    };
+    let ssp = "Content-Type: application/vnd.wv.ssp+xml";
+    for (fields, status) in [
+        (format!("{ssp}\r\nTransfer-Encoding: chunked"), 200),
+        (format!("{ssp}EVIL\r\nTransfer-Encoding: chunked"), 415),
+        (format!("{ssp}\r\nTransfer-Encoding: gzip, chunked"), 501),
+        (
+            format!("{ssp}\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked"),
+            415,
+        ),
+    ] {
+        let answer = said(&running, ask(&fields)).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{fields}: {answer}"
+        );
+    }
+}
