@@ -18,7 +18,7 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::proto::rr::RData;
+use hickory_resolver::proto::rr::{RData, Record, RecordType};
 use hickory_resolver::system_conf::parse_resolv_conf;
 
 use super::cause_chain;
@@ -28,6 +28,8 @@ use super::endpoint::wire_name;
 /// DNS, short enough to follow a move within the hour.
 const KEEP: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(30)..=Duration::from_secs(3600);
+/// Aliases that are followed from the name asked for.
+const MAX_ALIASES: usize = 8;
 /// Most domains whose answers are kept.
 const MAX_KEPT: usize = 4096;
 
@@ -279,9 +281,6 @@ impl Dns {
                     .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
                 let (config, options) = parse_resolv_conf(text)
                     .map_err(|error| format!("{}: {}", file.display(), cause_chain(&error)))?;
-                if config.name_servers().is_empty() {
-                    return Err(format!("{} names no server", file.display()));
-                }
                 build(config, options)
             }
             Servers::One(server) => {
@@ -299,33 +298,67 @@ impl SrvSource for Dns {
     fn lookup<'a>(&'a self, name: &'a str) -> Lookup<'a> {
         Box::pin(async move {
             let resolver = self.resolver(name).await?;
-            let lookup = match resolver.srv_lookup(name).await {
-                Ok(lookup) => lookup,
-                Err(error) => {
-                    let error = explain(name, &error);
-                    if matches!(error, SrvError::Broken { .. }) {
-                        // The servers may be others by now, without the file's time telling.
-                        *self.resolver.lock().await = None;
+            let mut at = name.to_owned();
+            for _ in 0..MAX_ALIASES {
+                let error = match resolver.srv_lookup(at.as_str()).await {
+                    Ok(lookup) => match answer(lookup.answers()) {
+                        Some(answer) => return Ok(answer),
+                        None => None,
+                    },
+                    Err(error) => Some(explain(name, &error)),
+                };
+                match error {
+                    // There may be an alias: the resolver follows those of addresses only.
+                    None | Some(SrvError::NoRecords { .. }) => {}
+                    Some(error) => {
+                        if matches!(error, SrvError::Broken { .. }) {
+                            // The servers may be others by now, without the file's time telling.
+                            *self.resolver.lock().await = None;
+                        }
+                        return Err(error);
                     }
-                    return Err(error);
                 }
-            };
-            let mut records = Vec::new();
-            let mut ttl = *KEEP.end();
-            for record in lookup.answers() {
-                if let RData::SRV(srv) = &record.data {
-                    ttl = ttl.min(Duration::from_secs(record.ttl.into()));
-                    records.push(SrvRecord {
-                        priority: srv.priority,
-                        weight: srv.weight,
-                        port: srv.port,
-                        target: srv.target.to_utf8().trim_end_matches('.').to_owned(),
-                    });
+                let aliases = resolver.lookup(at.as_str(), RecordType::CNAME).await;
+                let alias = aliases.ok().and_then(|aliases| {
+                    aliases
+                        .answers()
+                        .iter()
+                        .find_map(|record| match &record.data {
+                            RData::CNAME(alias) => Some(alias.0.to_ascii()),
+                            _ => None,
+                        })
+                });
+                match alias {
+                    Some(alias) if alias != at => at = alias,
+                    _ => break,
                 }
             }
-            Ok(SrvAnswer { records, ttl })
+            Err(SrvError::NoRecords {
+                name: name.to_owned(),
+            })
         })
     }
+}
+
+/// The SRV records of an answer, if there are any.
+fn answer(records: &[Record]) -> Option<SrvAnswer> {
+    let mut ttl = *KEEP.end();
+    let mut found = Vec::new();
+    for record in records {
+        if let RData::SRV(srv) = &record.data {
+            ttl = ttl.min(Duration::from_secs(record.ttl.into()));
+            found.push(SrvRecord {
+                priority: srv.priority,
+                weight: srv.weight,
+                port: srv.port,
+                target: srv.target.to_ascii().trim_end_matches('.').to_owned(),
+            });
+        }
+    }
+    (!found.is_empty()).then_some(SrvAnswer {
+        records: found,
+        ttl,
+    })
 }
 
 fn explain(name: &str, error: &NetError) -> SrvError {

@@ -90,12 +90,6 @@ async fn absence_refusal_and_failure_are_told_apart() {
     assert!(matches!(failed, SrvError::Broken { .. }), "{failed}");
 }
 
-/// A file as `/etc/resolv.conf`, which names this server.
-fn resolv_conf(path: &std::path::Path, server: &str) {
-    let text = format!("nameserver {server}\noptions timeout:1 attempts:1\n");
-    std::fs::write(path, text).unwrap();
-}
-
 #[tokio::test]
 async fn the_servers_of_the_system_are_read_anew_when_they_have_changed() {
     let folder = super::Folder::new();
@@ -104,18 +98,15 @@ async fn the_servers_of_the_system_are_read_anew_when_they_have_changed() {
     let resolver = SrvResolver::configured_by(&file);
     let error = soon(resolver.targets("village.example")).await.unwrap_err();
     assert!(matches!(&error, SrvError::Broken { .. }), "{error}");
-    assert!(
-        error.to_string().starts_with("DNS did not answer"),
-        "{error}"
-    );
-    assert!(error.to_string().contains("names no server"), "{error}");
+    let text = error.to_string();
+    assert!(text.starts_with("DNS did not answer"), "{text}");
+    assert!(text.contains("resolv.conf: "), "{text}");
 
-    // The port is always 53 there, where this process may not listen or somebody else does: that
-    // another server is asked shows in the words.
-    resolv_conf(&file, "not an address");
+    // Nobody answers there, and that is another reason.
+    let servers = "nameserver 127.0.0.77\noptions timeout:1 attempts:1\n";
+    std::fs::write(&file, servers).unwrap();
     let error = soon(resolver.targets("village.example")).await.unwrap_err();
-    assert!(error.to_string().contains("resolv.conf"), "{error}");
-    assert!(!error.to_string().contains("names no server"), "{error}");
+    assert!(!error.to_string().contains("resolv.conf"), "{error}");
 }
 
 #[tokio::test]
@@ -129,14 +120,30 @@ async fn an_alias_in_dns_is_followed() {
             while query[end] != 0 {
                 end += usize::from(query[end]) + 1;
             }
-            let mut answer = query[..2].to_vec();
-            answer.extend([0x85, 0x80, 0, 1, 0, 2, 0, 0, 0, 0]);
-            answer.extend(&query[12..end + 5]);
             // The name asked for is an alias of alias.test, which has the SRV record.
             let alias = b"\x05alias\x04test\x00";
-            answer.extend([0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 60, 0, 12]);
-            answer.extend(alias);
-            answer.extend(alias);
+            let at_alias = query[12..].starts_with(alias);
+            let mut answer = query[..2].to_vec();
+            answer.extend([
+                0x85,
+                0x80,
+                0,
+                1,
+                0,
+                if at_alias { 1 } else { 2 },
+                0,
+                0,
+                0,
+                0,
+            ]);
+            answer.extend(&query[12..end + 5]);
+            if at_alias {
+                answer.extend([0xc0, 12]);
+            } else {
+                answer.extend([0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 60, 0, 12]);
+                answer.extend(alias);
+                answer.extend(alias);
+            }
             answer.extend([0, 33, 0, 1, 0, 0, 0, 60, 0, 16, 0, 1, 0, 5, 20, 160]);
             answer.extend(b"\x03ssp\x04test\x00");
             socket.send_to(&answer, from).await.unwrap();

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use wvgate::http::link::{LinkSettings, PostOutcome};
 use wvgate::http::server::{ServerSettings, Verdict};
 use wvgate::http::srv::{SrvAnswer, SrvError, SrvRecord, SrvResolver};
@@ -102,43 +104,72 @@ async fn a_certificate_that_stands_in_the_file_itself_is_taken_for_what_it_is() 
             .join("tests/fixtures/certificates")
             .join(name)
     };
-    for name in ["self-signed", "v1"] {
-        let tls = server_config(&ServerTls {
-            certificate: file(&format!("{name}.pem")),
-            key: file(&format!("{name}.key")),
-            client_ca: Some(file(&format!("{name}.pem"))),
-            client_certificates: ClientCertificates::Require,
-        })
-        .unwrap();
+    let show = |name: &str| {
+        let chain = CertificateDer::from_pem_file(file(&format!("{name}.pem"))).unwrap();
+        let key = PrivateKeyDer::from_pem_file(file(&format!("{name}.key"))).unwrap();
+        let provider = rustls::crypto::ring::default_provider();
+        let key = provider.key_provider.load_private_key(key).unwrap();
+        // Past the check of rustls, which makes nothing of version 1 itself.
+        let shown = rustls::sign::CertifiedKey::new(vec![chain], key);
+        let config = rustls::ServerConfig::builder_with_provider(provider.into());
+        let config = config.with_safe_default_protocol_versions().unwrap();
+        let shown = rustls::sign::SingleCertAndKey::from(shown);
+        let config = config
+            .with_no_client_auth()
+            .with_cert_resolver(std::sync::Arc::new(shown));
+        std::sync::Arc::new(config)
+    };
+    for (name, other) in [("self-signed", "v1"), ("v1", "self-signed")] {
         let running = ServerSettings {
-            tls: Some(tls),
+            tls: Some(show(name)),
             ..server_settings()
         };
         let server = serve(running, Verdict::Accepted).await;
         let url = [format!("https://localhost:{}/", server.addr.port())];
-        let ours = |ca: &str| {
-            let files = ClientTls {
-                ca: Some(file(ca)),
-                certificate: Some(file(&format!("{name}.pem"))),
-                key: Some(file(&format!("{name}.key"))),
-                verify: true,
-            };
-            LinkSettings {
-                tls: client_config(&files, "village.example").unwrap(),
-                ..settings(&url)
-            }
+        let trusting = |ca: &str| LinkSettings {
+            tls: client_tls(&file(&format!("{ca}.pem"))),
+            ..settings(&url)
         };
-        let posted = link(ours(&format!("{name}.pem"))).post(1).await;
+        let posted = link(trusting(name)).post(1).await;
         assert_eq!(posted.outcome, PostOutcome::Acknowledged, "{name}");
         // Another one in the file vouches for nothing.
-        let other = if name == "v1" {
-            "self-signed.pem"
-        } else {
-            "v1.pem"
-        };
-        let posted = link(ours(other)).post(1).await;
+        let posted = link(trusting(other)).post(1).await;
         assert!(reason(&posted).contains("tls: "), "{name}: {posted:?}");
     }
+}
+
+#[tokio::test]
+async fn a_caller_is_known_by_a_certificate_that_signs_itself() {
+    let file = |name: &str| {
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/fixtures/certificates")
+            .join(name)
+    };
+    let folder = certificates_for(&["localhost"]);
+    let tls = server_config(&ServerTls {
+        certificate: folder.path("localhost.pem"),
+        key: folder.path("localhost.key"),
+        client_ca: Some(file("self-signed.pem")),
+        client_certificates: ClientCertificates::Require,
+    })
+    .unwrap();
+    let running = ServerSettings {
+        tls: Some(tls),
+        ..server_settings()
+    };
+    let server = serve(running, Verdict::Accepted).await;
+    let files = ClientTls {
+        ca: Some(folder.path("ca.pem")),
+        certificate: Some(file("self-signed.pem")),
+        key: Some(file("self-signed.key")),
+        verify: true,
+    };
+    let ours = LinkSettings {
+        tls: client_config(&files, "village.example").unwrap(),
+        ..settings(&[format!("https://localhost:{}/", server.addr.port())])
+    };
+    let posted = link(ours).post(1).await;
+    assert_eq!(posted.outcome, PostOutcome::Acknowledged);
 }
 
 #[tokio::test]
