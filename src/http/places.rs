@@ -82,9 +82,10 @@ impl Places {
             of_one_address,
             ..
         } = self.bounds;
-        let most = match stranger {
-            true => of_one_address,
-            false => of_one_address.max(connections / RESERVE),
+        let most = if stranger {
+            of_one_address
+        } else {
+            of_one_address.max(connections / RESERVE)
         };
         let mut state = self.state();
         if state.open >= connections {
