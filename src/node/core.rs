@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio_xmpp::Stanza;
 
 use super::metrics::{self, Metrics};
-use super::trace::TraceLog;
+use super::trace::{self, TraceLog};
 use crate::gateway::Gateway;
 use crate::home::{ClientKey, Command, Event, Home, Takes};
 use crate::sap::{
@@ -16,9 +16,6 @@ use crate::sap::{
 };
 use crate::ssp::{Code, Message, Primitive};
 use crate::store::Write;
-
-/// Traces remembered.
-const TRACES: usize = 20_000;
 
 /// A stanza for an XMPP link.
 #[derive(Debug)]
@@ -88,7 +85,7 @@ impl Core {
             home,
             gateway,
             metrics: Metrics::default(),
-            traces: TraceLog::new(TRACES),
+            traces: TraceLog::default(),
             watched: false,
             components: BTreeMap::new(),
         }
@@ -418,7 +415,7 @@ impl Core {
     fn trace(&mut self, trace: Trace, turn: &mut Turn) {
         self.traces.push(&trace);
         if self.watched {
-            turn.traces.push(Arc::new(trace));
+            turn.traces.push(Arc::new(trace::bounded(trace)));
         }
     }
 }

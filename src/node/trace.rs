@@ -8,11 +8,17 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use crate::sap::{Direction, Time, Trace};
+use crate::text::cut;
 
-/// Longest text kept of a field, in bytes.
-const LONGEST: usize = 4096;
+/// Longest text kept of a field, in bytes; our choice: no id or address of ordinary length is
+/// cut.
+const LONGEST: usize = 200;
 /// Says that there is no text.
 const ABSENT: u16 = u16::MAX;
+/// Traces remembered.
+const TRACES: usize = 20_000;
+/// Bytes of all of them; our choice.
+const BYTES: usize = 16 << 20;
 
 /// A bounded memory of traces.
 #[derive(Debug)]
@@ -20,7 +26,10 @@ pub struct TraceLog {
     ring: VecDeque<Entry>,
     /// The texts of all entries, one after the other; each behind its length.
     texts: VecDeque<u8>,
-    bound: usize,
+    /// Bytes that the entries take.
+    bytes: usize,
+    most: usize,
+    most_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -35,23 +44,26 @@ struct Entry {
     length: usize,
 }
 
+impl Default for TraceLog {
+    fn default() -> Self {
+        Self::new(TRACES, BYTES)
+    }
+}
+
 impl TraceLog {
-    /// A memory of the last `bound` traces.
-    pub fn new(bound: usize) -> Self {
+    /// A memory of the last `most` traces, and of `most_bytes` bytes at most.
+    pub fn new(most: usize, most_bytes: usize) -> Self {
         Self {
             ring: VecDeque::new(),
             texts: VecDeque::new(),
-            bound,
+            bytes: 0,
+            most,
+            most_bytes,
         }
     }
 
-    /// Adds a trace, forgetting the oldest one if there are too many.
+    /// Adds a trace, forgetting the oldest ones if there are too many.
     pub fn push(&mut self, trace: &Trace) {
-        if self.ring.len() >= self.bound
-            && let Some(oldest) = self.ring.pop_front()
-        {
-            self.texts.drain(..oldest.length);
-        }
         let before = self.texts.len();
         for text in [
             &trace.peer,
@@ -65,25 +77,35 @@ impl TraceLog {
         for recipient in &trace.to {
             self.add(Some(recipient));
         }
-        self.ring.push_back(Entry {
+        let entry = Entry {
             time: trace.time,
             direction: trace.direction,
-            primitive: trace.primitive.clone(),
-            what: trace.what.clone(),
+            primitive: shortened(&trace.primitive),
+            what: shortened(&trace.what),
             recipients: trace.to.len(),
             length: self.texts.len() - before,
-        });
+        };
+        self.bytes += entry.bytes();
+        self.ring.push_back(entry);
+        while self.ring.len() > self.most || self.bytes > self.most_bytes {
+            let Some(oldest) = self.ring.pop_front() else {
+                break;
+            };
+            self.texts.drain(..oldest.length);
+            self.bytes -= oldest.bytes();
+        }
+    }
+
+    /// Bytes that are remembered.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     fn add(&mut self, text: Option<&str>) {
         let Some(text) = text else {
             return self.texts.extend(ABSENT.to_le_bytes());
         };
-        let mut end = text.len().min(LONGEST);
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        let text = &text[..end];
+        let text = cut(text, LONGEST);
         let length = u16::try_from(text.len()).unwrap_or_default();
         self.texts.extend(length.to_le_bytes());
         self.texts.extend(text.as_bytes());
@@ -92,6 +114,7 @@ impl TraceLog {
     /// All traces that concern `id`: a message id or a transaction id. The
     /// transactions of a message bring their own traces along.
     pub fn explain(&self, id: &str) -> Vec<Trace> {
+        let id = cut(id, LONGEST);
         let is = |field: &Option<String>, wanted: &str| field.as_deref() == Some(wanted);
         let transactions: Vec<(Option<String>, String)> = self
             .iter()
@@ -119,7 +142,43 @@ impl TraceLog {
     }
 }
 
+/// A trace as it is kept and told: no text of it longer than 200 bytes.
+pub fn bounded(mut trace: Trace) -> Trace {
+    let shorten = |text: &mut String| {
+        let end = cut(text, LONGEST).len();
+        text.truncate(end);
+    };
+    let texts = [
+        &mut trace.peer,
+        &mut trace.session,
+        &mut trace.transaction,
+        &mut trace.message,
+        &mut trace.user,
+    ];
+    texts.into_iter().flatten().for_each(shorten);
+    trace.to.iter_mut().for_each(shorten);
+    trace.primitive = shortened(&trace.primitive);
+    trace.what = shortened(&trace.what);
+    trace
+}
+
+#[expect(clippy::ptr_arg, reason = "a borrowed one stays borrowed for ever")]
+fn shortened(text: &Cow<'static, str>) -> Cow<'static, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text),
+        Cow::Owned(text) => Cow::Owned(cut(text, LONGEST).to_owned()),
+    }
+}
+
 impl Entry {
+    fn bytes(&self) -> usize {
+        let owned = |text: &Cow<'static, str>| match text {
+            Cow::Borrowed(_) => 0,
+            Cow::Owned(text) => text.len(),
+        };
+        size_of::<Self>() + self.length + owned(&self.primitive) + owned(&self.what)
+    }
+
     fn read(&self, mut texts: &[u8]) -> Trace {
         let mut next = || {
             let (length, rest) = texts.split_first_chunk::<2>()?;
@@ -168,7 +227,7 @@ mod tests {
 
     #[test]
     fn traces_are_found_as_they_were_until_they_are_forgotten() {
-        let mut log = TraceLog::new(5);
+        let mut log = TraceLog::new(5, BYTES);
         let traces: Vec<Trace> = (0..12)
             .map(|n| {
                 trace(
@@ -188,11 +247,33 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_between_characters() {
-        let mut log = TraceLog::new(5);
+        let mut log = TraceLog::new(5, BYTES);
         let long = "ß".repeat(100_000);
         log.push(&trace(1, &[&format!("x{long}")]));
         log.push(&trace(2, &[&long]));
         let kept: Vec<usize> = log.iter().map(|trace| trace.to[0].len()).collect();
-        assert_eq!(kept, [4095, 4096]);
+        assert_eq!(kept, [199, 200]);
+    }
+
+    #[test]
+    fn whatever_the_texts_are_the_memory_ends_at_its_bytes() {
+        let mut log = TraceLog::new(TRACES, 100_000);
+        let huge = "x".repeat(1_000_000);
+        for n in 0..1_000 {
+            let mut trace = trace(n, &[huge.as_str(); 8]);
+            trace.primitive = Cow::Owned(huge.clone());
+            trace.transaction = Some(format!("{n}{huge}"));
+            trace.session = Some(huge.clone());
+            trace.user = Some(huge.clone());
+            assert!(bounded(trace.clone()).to.iter().all(|to| to.len() == 200));
+            log.push(&trace);
+            assert!(log.bytes() <= 100_000);
+        }
+        // The newest ones are there.
+        let kept: Vec<Trace> = log.iter().collect();
+        assert!(kept.len() > 20);
+        assert_eq!(kept.last().map(|trace| trace.time), Some(Time(999)));
+        let whole = format!("999{huge}");
+        assert_eq!(log.explain(&whole).len(), 1);
     }
 }

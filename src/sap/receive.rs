@@ -60,8 +60,11 @@ impl Sap {
                 let mut about = about.chain(&transaction.peek.about);
                 let peer = about.find_map(|from| self.settings.peer_of(from.domain()));
                 let peer = peer.map(|peer| peer.domain.clone());
-                let what = "received in setup";
-                self.trace_in(peer.as_deref(), None, transaction, what, now);
+                // What strangers send does not displace what peers sent.
+                if peer.is_some() {
+                    let what = "received in setup";
+                    self.trace_in(peer.as_deref(), None, transaction, what, now);
+                }
                 self.setup(transaction, facts, now)
             }
             Message::Session(session) => self.session_message(session, facts, now),
