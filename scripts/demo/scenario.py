@@ -24,6 +24,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 30.0
+# As shells say it.
+INTERRUPTED = 130
 ALICE = "wv:alice@village.test"
 ROMEO = "wv:romeo@xmpp.test"
 ALICE_JID = "alice@village.test"
@@ -47,6 +49,8 @@ class Actor:
             stdout=subprocess.PIPE,
             text=True,
             cwd=os.getcwd(),
+            # A group of its own: Ctrl-C reaches this program alone, which then ends the others.
+            start_new_session=True,
             env={**os.environ, **(environment or {})},
         )
         threading.Thread(target=self._listen, daemon=True).start()
@@ -155,7 +159,7 @@ class Scenario:
         result = subprocess.run(command, capture_output=True, text=True, timeout=30)
         if result.returncode != 0:
             raise Failed(f"{node} cannot explain {message}: {result.stderr.strip()}")
-        traces = json.loads(result.stdout)
+        traces = json.loads(result.stdout)["traces"]
         if not traces:
             raise Failed(f"{node} does not remember message {message}")
         return traces
@@ -316,6 +320,8 @@ class Scenario:
             raise Failed(f"the refusal says {sent}")
         self.done()
         self.note(f"alice is told: {status} {sent.get('description', '')}".rstrip())
+        if status == 533:
+            self.note("(the XMPP server does not say whether he is away or does not exist)")
         self.step("romeo's message to a home-domain user who does not exist comes back as one")
         stanza = f"stray-{self.run}"
         self.romeo.tell(do="message", to="nobody@village.test", body="hello?", id=stanza)
@@ -340,6 +346,8 @@ class Scenario:
         except Failed as failure:
             print(f"FAILED {self.step_name}: {failure}", flush=True)
             return 1
+        except KeyboardInterrupt:
+            return INTERRUPTED
         finally:
             for actor in (self.alice, self.romeo):
                 if actor is not None:

@@ -24,6 +24,8 @@ COMPONENT_PORT = 15347
 NODES = (("village", 15281, 15291), ("relay", 15282, 15292), ("xmpp", 15283, 15293))
 USERS = ("romeo", "juliet")
 PATIENCE = 60.0
+# As shells say it, and as the scenario ends when it is interrupted.
+INTERRUPTED = 130
 
 PICTURE = """
   alice, carol                                                     romeo, juliet
@@ -42,6 +44,8 @@ class Trouble(Exception):
 class World:
     def __init__(self, program):
         self.program = program
+        # Left running for somebody to join in: the end is wanted then.
+        self.is_done = False
         self.running = []
 
     def start(self, name, command):
@@ -122,6 +126,8 @@ class World:
                 print(f"\n--- the last lines of {file}\n" + "\n".join(lines))
 
     def stop(self):
+        # A second Ctrl-C would leave something running.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         for _, process in reversed(self.running):
             if process.poll() is None:
                 process.terminate()
@@ -170,6 +176,9 @@ def play(world):
     world.nodes()
     print(f"all ready; their logs are in {DIR}/\n", flush=True)
     code = world.scenario()
+    if code == INTERRUPTED:
+        raise KeyboardInterrupt
+    world.is_done = code == 0
     if code != 0:
         raise Trouble("the scenario failed, see above")
     if os.environ.get("KEEP", "") not in ("", "0"):
@@ -198,12 +207,14 @@ def main():
         play(world)
         code = 0
     except Trouble as trouble:
-        world.logs()
-        print(f"\nthe demo failed: {trouble}", file=sys.stderr)
+        print(f"\nthe demo failed: {trouble}", file=sys.stderr, flush=True)
+        # Without any of it running, the logs there are are another demo's.
+        if world.running:
+            world.logs()
         code = 1
     except KeyboardInterrupt:
-        print()
-        code = 0
+        print("\nstopping what was started ...", flush=True)
+        code = 0 if world.is_done else INTERRUPTED
     finally:
         world.stop()
     sys.exit(code)

@@ -11,7 +11,7 @@ use tokio::sync::{broadcast, oneshot};
 use super::filter::Filter;
 use super::lines::{LineError, Lines, MAX_REQUEST};
 use super::request::{Line, Request};
-use super::{Control, Shared, services, session, users, views};
+use super::{Control, Shared, explain, services, session, users, views};
 use crate::node::{Core, Gone};
 use crate::sap::Login;
 
@@ -131,14 +131,26 @@ impl Connection {
             } => services::probe(&shared, peer, probe, seconds(timeout)).await,
             Request::Routes => ask(&shared, |core| Line::result(&views::routes(core))).await,
             Request::Transactions { limit } => {
-                ask(&shared, move |core| {
-                    Line::result(&views::transactions(core, limit))
-                })
-                .await
+                let look = move |core: &mut Core, now, _: &mut _| {
+                    Line::result(&views::transactions(core, limit, now))
+                };
+                shared.node.ask(look).await
             }
             Request::Queue { peer, limit } => views::queue(&shared, peer.as_deref(), limit).await,
-            Request::Explain { id } => {
-                ask(&shared, move |core| Line::result(&core.traces.explain(&id))).await
+            Request::Explain {
+                id,
+                user,
+                since,
+                limit,
+            } => {
+                let limit = limit.min(explain::MOST);
+                let wanted = explain::Wanted {
+                    id,
+                    user,
+                    since,
+                    limit,
+                };
+                explain::explain(&shared, wanted).await
             }
             Request::UserAdd { user, password } => users::add(&shared, user, password).await,
             Request::UserList => users::list(&shared).await,

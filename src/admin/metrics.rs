@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::views;
-use crate::node::Core;
+use crate::home::Home;
+use crate::node::{Core, log};
 use crate::sap::{PeerView, Time};
 use crate::store::Stats;
 
@@ -61,6 +62,10 @@ const HELP: &[(&str, &str)] = &[
 pub(super) struct Snapshot {
     counters: BTreeMap<String, u64>,
     open: u64,
+    offline: u64,
+    history: usize,
+    history_lost: u64,
+    skew: f64,
     pending: usize,
     peers: Vec<PeerView>,
     components: BTreeMap<String, bool>,
@@ -74,9 +79,14 @@ impl Snapshot {
         let mut components: BTreeMap<String, bool> =
             expected.iter().map(|name| (name.clone(), false)).collect();
         components.extend(core.components.clone());
+        let offline = core.home.as_ref().map_or(0, Home::messages_waiting);
         Self {
             counters: core.metrics.all().into_iter().collect(),
-            open: core.messages_open(),
+            open: core.messages_open().saturating_sub(offline),
+            offline,
+            history: core.history.bytes(),
+            history_lost: core.history.lost,
+            skew: seconds(core.skew().0),
             pending: views::pending(core),
             peers: core.sap.peer_views(),
             components,
@@ -116,8 +126,14 @@ impl Snapshot {
         text.one(
             "wvgate_messages_queued",
             "gauge",
-            "Messages accepted and not yet ended.",
+            "Messages accepted and not yet ended, except those in inboxes.",
             self.open,
+        );
+        text.one(
+            "wvgate_messages_offline",
+            "gauge",
+            "Messages in the inboxes of this node's users, until a client takes them.",
+            self.offline,
         );
         text.one(
             "wvgate_transactions_pending",
@@ -182,12 +198,41 @@ impl Snapshot {
             );
         }
         text.one(
+            "wvgate_history_bytes",
+            "gauge",
+            "What became of messages, in the store.",
+            self.history,
+        );
+        text.one(
+            "wvgate_history_lost_total",
+            "counter",
+            "Steps of messages that were not kept because the store took none.",
+            self.history_lost,
+        );
+        text.one(
+            "wvgate_log_lines_lost_total",
+            "counter",
+            "Lines of the log that its output did not take.",
+            log::lost(),
+        );
+        text.one(
+            "wvgate_clock_skew_seconds",
+            "gauge",
+            "How far the wall clock is ahead of the node's own time.",
+            self.skew,
+        );
+        text.one(
             "wvgate_uptime_seconds",
             "gauge",
             "Time since the start.",
             self.uptime / 1000,
         );
     }
+}
+
+fn seconds(millis: i64) -> f64 {
+    std::time::Duration::from_millis(millis.unsigned_abs()).as_secs_f64()
+        * if millis < 0 { -1.0 } else { 1.0 }
 }
 
 fn store_lines(text: &mut Text, store: Stats, healthy: bool, room: bool) {

@@ -16,7 +16,7 @@
 //! | `{"do":"probe","peer":"b.test","probe":"echo","timeout":30}` | tries whether the peer answers; also `keep_alive` |
 //! | `{"do":"transactions","limit":100}` | the newest rows of the Transaction Table |
 //! | `{"do":"queue","peer":"b.test","limit":100}` | what waits for peers; `peer` may be left out |
-//! | `{"do":"explain","id":"m-1"}` | all that is remembered of a message or transaction |
+//! | `{"do":"explain","id":"m-1","user":"a@b.test","since":7200000,"limit":100}` | what became of messages: by message or transaction id, by user, of the last so many milliseconds; all may be left out |
 //! | `{"do":"trace","peer":…,"user":…,"transaction":…}` | `{"trace":{…}}` lines until the client hangs up; every filter may be left out |
 //! | `{"do":"user_add","user":"bob","password":"…"}` | also `user_passwd` |
 //! | `{"do":"user_list"}`, `{"do":"user_remove","user":"bob"}` | |
@@ -34,6 +34,7 @@
 
 mod client;
 mod connection;
+mod explain;
 mod filter;
 mod http;
 mod lines;
@@ -58,6 +59,7 @@ use crate::node::NodeHandle;
 use crate::sap::Time;
 
 pub use client::{Client, ClientError};
+pub use explain::Explained;
 pub use lines::{LineError, Lines};
 pub use request::{Line, ProbeKind, Request, Sent};
 pub use views::{QueueRow, SessionRow, Status, TransactionRow};

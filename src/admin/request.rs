@@ -59,10 +59,20 @@ pub enum Request {
         #[serde(default = "hundred")]
         limit: usize,
     },
-    /// What is remembered of a message or transaction.
+    /// What became of messages: [`Explained`](super::Explained).
     Explain {
-        /// Its id.
-        id: String,
+        /// Of this message or transaction, with what happened step by step.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        /// Of this user.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
+        /// Of the last so many milliseconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<u64>,
+        /// How many messages at most, the newest.
+        #[serde(default = "hundred")]
+        limit: usize,
     },
     /// Everything that happens from now on.
     Trace {

@@ -175,8 +175,19 @@ fn is_peer(core: &Core, peer: &str) -> bool {
 
 fn view(core: &Core, peer: Option<&str>, now: Time) -> Line {
     let rows = core.sap.service_views(now).into_iter();
+    let wall = |time: &mut Time| *time = core.wall(*time);
     let peers: Vec<_> = rows
         .filter(|row| peer.is_none_or(|peer| row.peer == peer))
+        .map(|mut row| {
+            let agreements = [row.granted.as_mut(), row.obtained.as_mut()];
+            for agreement in agreements.into_iter().flatten() {
+                wall(&mut agreement.since);
+                wall(&mut agreement.expires);
+            }
+            let times = [&mut row.seen, &mut row.known_until, &mut row.next_try];
+            times.into_iter().flatten().for_each(wall);
+            row
+        })
         .collect();
     let providers: Vec<_> = core
         .sap

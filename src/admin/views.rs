@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::request::Line;
-use crate::node::{Core, Gone};
+use crate::node::{Core, Gone, history};
+use crate::sap::history::{domain_of, element_name, said};
 use crate::sap::outbox::{self, Item};
 use crate::sap::transaction::State;
-use crate::sap::{Element, Origin, Place, Route, SessionView, Time};
+use crate::sap::{Element, Origin, Place, Record, Route, SessionView, Time};
 
 /// The node in one object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,6 +68,9 @@ pub struct TransactionRow {
     pub to: Vec<String>,
     /// `pending`, `taken over` or `answered`.
     pub state: String,
+    /// What was answered, or what it waits for, in words.
+    #[serde(default)]
+    pub what: String,
     /// The message's id.
     pub message: Option<String>,
 }
@@ -88,6 +92,12 @@ pub struct QueueRow {
     pub message: Option<String>,
     /// Bytes of the primitive.
     pub bytes: usize,
+    /// What it waits for, in words.
+    #[serde(default)]
+    pub waits: String,
+    /// When it is tried again, if not now: milliseconds since the epoch.
+    #[serde(default)]
+    pub next_try: Option<Time>,
 }
 
 /// A session.
@@ -109,7 +119,12 @@ pub(super) fn sessions(core: &Core, now: Time) -> Vec<SessionRow> {
         let ends = peer.is_some_and(|peer| peer.dialect.sessions_expire);
         let ends_in = ends.then(|| session.ttl.saturating_sub(idle));
         SessionRow {
-            session,
+            session: SessionView {
+                established: core.wall(session.established),
+                last_in: core.wall(session.last_in),
+                last_out: core.wall(session.last_out),
+                ..session
+            },
             idle,
             ends_in,
         }
@@ -134,7 +149,7 @@ pub(super) async fn status(shared: &Shared) -> Result<Line, Gone> {
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             domain,
-            started,
+            started: core.wall(started),
             uptime: now.since(started),
             peers: peers.len(),
             peers_up: peers.iter().filter(|peer| peer.state == "up").count(),
@@ -175,15 +190,15 @@ pub(super) fn routes(core: &Core) -> Vec<Value> {
     routes.map(row).collect()
 }
 
-pub(super) fn transactions(core: &Core, limit: usize) -> Vec<TransactionRow> {
+pub(super) fn transactions(core: &Core, limit: usize, now: Time) -> Vec<TransactionRow> {
     let mut rows: Vec<_> = core.sap.transactions().iter().collect();
     rows.sort_unstable_by_key(|(number, _)| std::cmp::Reverse(*number));
     rows.truncate(limit);
-    let row = |(number, record): (u64, &crate::sap::Record)| TransactionRow {
+    let row = |(number, record): (u64, &Record)| TransactionRow {
         number,
         primitive: record.name.clone(),
-        received: record.received,
-        expires: record.expires,
+        received: core.wall(record.received),
+        expires: core.wall(record.expires),
         from: match &record.origin {
             Origin::Peer { peer, id } => format!("{peer} {id}"),
             Origin::Element { element, .. } => element_name(*element).to_owned(),
@@ -195,9 +210,35 @@ pub(super) fn transactions(core: &Core, limit: usize) -> Vec<TransactionRow> {
             State::Answered(_) => "answered",
         }
         .to_owned(),
+        what: what(core, record, now),
         message: record.message.clone(),
     };
     rows.into_iter().map(row).collect()
+}
+
+/// What was answered, or what a request waits for.
+fn what(core: &Core, record: &Record, now: Time) -> String {
+    if let State::Answered(answer) = &record.state {
+        let said = answer.as_deref().map(|raw| said(raw.as_bytes()));
+        return said.map_or_else(String::new, |said| {
+            history::status(said.code, said.reason.as_deref())
+        });
+    }
+    let waiting = record.parts.iter().filter(|part| part.answer.is_none());
+    let words = waiting.map(|part| match (&part.place, part.acknowledged) {
+        (Place::Peer { peer, .. }, Some(_)) => {
+            format!("{} has it and has not answered", domain_of(peer))
+        }
+        (Place::Peer { peer, .. }, None) => match core.wait_of(peer, now) {
+            Some(wait) => format!("waits for {}: {}", wait.peer, history::in_words(&wait)),
+            None => format!("waits for {peer}, which is no peer any more"),
+        },
+        (Place::Element { element, .. }, _) => {
+            format!("with {}", element_name(*element))
+        }
+        (Place::Here, _) => String::new(),
+    });
+    words.collect::<Vec<_>>().join("; ")
 }
 
 fn place(place: &Place) -> String {
@@ -205,13 +246,6 @@ fn place(place: &Place) -> String {
         Place::Peer { peer, id } => format!("{peer} {id}"),
         Place::Element { element, .. } => element_name(*element).to_owned(),
         Place::Here => "here".to_owned(),
-    }
-}
-
-fn element_name(element: Element) -> &'static str {
-    match element {
-        Element::Home => "local",
-        Element::Gateway => "xmpp",
     }
 }
 
@@ -226,18 +260,28 @@ pub(super) async fn queue(shared: &Shared, peer: Option<&str>, limit: usize) -> 
         Ok(records) => records,
         Err(error) => return Ok(Line::error(error)),
     };
+    let look = |core: &mut Core, now: Time, _: &mut _| {
+        let peers = core.sap.peer_views().into_iter();
+        let wait = |domain: String| Some((domain.clone(), core.wait_of(&domain, now)?));
+        let waits: BTreeMap<_, _> = peers.filter_map(|view| wait(view.domain)).collect();
+        (waits, core.skew())
+    };
+    let (waits, skew) = shared.node.ask(look).await?;
     let row = |(key, value): (String, Vec<u8>)| {
         let rest = key.strip_prefix(outbox::PREFIX)?;
         let (peer, _) = rest.rsplit_once('/')?;
         let item = Item::from_record(&value).ok()?;
+        let wait = waits.get(peer);
         Some(QueueRow {
             peer: peer.to_owned(),
             mode: item.mode.as_str().to_owned(),
             primitive: item.name,
             transaction: item.id,
-            expires: item.expires,
+            expires: skew.wall(item.expires),
             message: item.message,
             bytes: item.raw.len(),
+            waits: wait.map_or_else(|| "no peer any more".to_owned(), history::in_words),
+            next_try: wait.and_then(|wait| wait.next_try),
         })
     };
     let rows: Vec<QueueRow> = records.into_iter().filter_map(row).collect();

@@ -12,7 +12,10 @@ use crate::node::clock::{self, Clock};
 
 #[derive(Args)]
 #[command(after_help = "\
-Writes DIR/wvgate.toml and DIR/certs; nothing that is there already is overwritten.
+Writes DIR/wvgate.toml and DIR/certs; nothing that is there already is overwritten. The node
+runs from any directory: paths are written whole. Beside nodes made earlier in the same place
+it takes the next free ports and the same development authority, so that they trust each
+other, and writes down how to reach them.
 
 Examples:
   wvgate init village.test
@@ -55,12 +58,18 @@ pub(super) fn init(args: &Init) -> Result<(), Failure> {
     if let Some(problem) = problems.iter().find(|problem| problem.key == "node.domain") {
         return Err(Failure::Usage(format!("wvgate: {}", problem.message)));
     }
+    std::fs::create_dir_all(&dir)
+        .map_err(|error| Failure::Failed(format!("{} cannot be made: {error}", dir.display())))?;
+    let dir = std::path::absolute(&dir).unwrap_or(dir);
+    let file = dir.join("wvgate.toml");
+    let neighbours = Neighbour::beside(&dir);
     let failed = |path: &Path, error: std::io::Error| {
         Failure::Failed(format!("{} cannot be written: {error}", path.display()))
     };
     let certs = dir.join("certs");
     let names = format!("{},localhost,127.0.0.1", args.domain);
     let wanted = Wanted::parse(&names).map_err(|error| Failure::Usage(error.to_string()))?;
+    let authority = share_authority(&neighbours, &certs);
     devcerts::generate(&certs, &[wanted], false, Clock::wall())
         .map_err(|error| Failure::Failed(error.to_string()))?;
     if args.role == Role::Gateway {
@@ -70,12 +79,24 @@ pub(super) fn init(args: &Init) -> Result<(), Failure> {
             write_new(&secret, &text, 0o600).map_err(|error| failed(&secret, error))?;
         }
     }
-    let text = configuration(&args.domain, &dir, args.role);
+    let ssp = free_port(SSP, &neighbours, |neighbour| neighbour.ssp);
+    let admin = free_port(ADMIN, &neighbours, |neighbour| neighbour.admin);
+    let text = configuration(&args.domain, &dir, args.role, (ssp, admin), &neighbours);
     write_new(&file, &text, 0o644).map_err(|error| failed(&file, error))?;
     // What is written must be usable as it is.
     Config::load(&file, config::environment())?;
     output::line(format!("wrote {}", file.display()))?;
     output::line(format!("wrote {} (for development only)", certs.display()))?;
+    if let Some(with) = authority {
+        output::line(format!(
+            "its authority is that of {with}: they trust each other"
+        ))?;
+    }
+    if (ssp, admin) != (SSP, ADMIN) {
+        output::line(format!(
+            "it listens on {ssp} and {admin}: the usual ports are taken"
+        ))?;
+    }
     output::line(format!("next: wvgate run --config {}", file.display()))
 }
 
@@ -87,20 +108,119 @@ fn write_new(path: &Path, text: &str, mode: u32) -> std::io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
-fn configuration(domain: &str, dir: &Path, role: Role) -> String {
+/// The usual ports.
+const SSP: u16 = 5280;
+const ADMIN: u16 = 9280;
+
+/// A node that was made beside this one.
+struct Neighbour {
+    domain: String,
+    dir: PathBuf,
+    ssp: u16,
+    admin: Option<u16>,
+}
+
+impl Neighbour {
+    /// Those whose directories lie beside this one.
+    fn beside(dir: &Path) -> Vec<Self> {
+        let around = dir
+            .parent()
+            .and_then(|parent| std::fs::read_dir(parent).ok());
+        let mut found: Vec<Self> = around
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Self::at(&entry.ok()?.path()))
+            .filter(|neighbour| neighbour.dir != dir)
+            .collect();
+        found.sort_by(|a, b| a.domain.cmp(&b.domain));
+        found
+    }
+
+    fn at(dir: &Path) -> Option<Self> {
+        let loaded = Config::load(dir.join("wvgate.toml"), []).ok()?;
+        Some(Self {
+            domain: loaded.config.node.domain,
+            dir: dir.to_owned(),
+            ssp: loaded.config.ssp.listen.port(),
+            admin: loaded.config.admin.listen.map(|listen| listen.port()),
+        })
+    }
+}
+
+/// The first port from the usual one on that no neighbour has and nobody listens on.
+fn free_port<P: Into<Option<u16>>>(
+    usual: u16,
+    neighbours: &[Neighbour],
+    port_of: impl Fn(&Neighbour) -> P,
+) -> u16 {
+    let taken: Vec<u16> = neighbours
+        .iter()
+        .filter_map(|neighbour| port_of(neighbour).into())
+        .collect();
+    let free = |port: &u16| {
+        !taken.contains(port) && std::net::TcpListener::bind(("0.0.0.0", *port)).is_ok()
+    };
+    (usual..usual.saturating_add(100))
+        .find(free)
+        .unwrap_or(usual)
+}
+
+/// Nodes beside each other have one development authority, so that they trust each other. Says
+/// whose it is, if this one has none of its own yet.
+fn share_authority(neighbours: &[Neighbour], certs: &Path) -> Option<String> {
+    if certs.join("ca.pem").exists() || certs.join("ca.key").exists() {
+        return None;
+    }
+    neighbours.iter().find_map(|neighbour| {
+        let theirs = neighbour.dir.join("certs");
+        let read = |name: &str| std::fs::read_to_string(theirs.join(name)).ok();
+        let (certificate, key) = (read("ca.pem")?, read("ca.key")?);
+        std::fs::create_dir_all(certs).ok()?;
+        write_new(&certs.join("ca.key"), &key, 0o600).ok()?;
+        write_new(&certs.join("ca.pem"), &certificate, 0o644).ok()?;
+        Some(neighbour.domain.clone())
+    })
+}
+
+/// How to reach the neighbours, to be switched on by taking the signs away.
+fn neighbours_part(neighbours: &[Neighbour]) -> String {
+    if neighbours.is_empty() {
+        return String::new();
+    }
+    let mut text =
+        "# Nodes beside this one on this machine; make each a peer of the other:\n".to_owned();
+    for Neighbour { domain, ssp, .. } in neighbours {
+        text += &format!(
+            "#\n#[[peer]]\n#domain = \"{domain}\"\n#url = \"https://127.0.0.1:{ssp}/\"\n\
+             #ca = \"@DIR@/certs/ca.pem\"\n"
+        );
+    }
+    text + "\n"
+}
+
+fn configuration(
+    domain: &str,
+    dir: &Path,
+    role: Role,
+    (ssp, admin): (u16, u16),
+    neighbours: &[Neighbour],
+) -> String {
     let dir = dir.display();
     let role_part = match role {
         Role::Home => HOME,
         Role::Relay => RELAY,
         Role::Gateway => GATEWAY,
     };
-    let text = format!("{HEAD}{role_part}{TAIL}");
+    let neighbours = neighbours_part(neighbours);
+    let text = format!("{HEAD}{role_part}{neighbours}{TAIL}");
     text.replace("@DOMAIN@", domain)
+        .replace("@SSP@", &ssp.to_string())
+        .replace("@ADMIN@", &admin.to_string())
         .replace("@DIR@", &dir.to_string())
 }
 
 const HEAD: &str = r#"# The node @DOMAIN@. Written by wvgate init; all keys are explained in
-# config/reference.toml of the source. Paths are relative to the working directory.
+# config/reference.toml of the source. Relative paths would be those of the working directory.
 
 [node]
 domain = "@DOMAIN@"
@@ -108,7 +228,7 @@ data = "@DIR@/data"         # the durable store; back it up
 #name = "..."               # what peers are told about this provider
 
 [ssp]
-listen = "0.0.0.0:5280"     # peers find the port by the domain's SRV record
+listen = "0.0.0.0:@SSP@"     # peers find the port by the domain's SRV record
 # Development certificates, which no real peer trusts. Replace them.
 certificate = "@DIR@/certs/@DOMAIN@.pem"
 key = "@DIR@/certs/@DOMAIN@.key"
@@ -178,7 +298,7 @@ secret = { file = "@DIR@/component.secret" }
 "#;
 
 const TAIL: &str = r#"[admin]
-listen = "127.0.0.1:9280"   # /live, /ready, /metrics
+listen = "127.0.0.1:@ADMIN@"   # /live, /ready, /metrics
 
 [log]
 level = "info"

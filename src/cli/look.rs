@@ -59,6 +59,7 @@ pub(super) const TRANSACTIONS: &[Column] = &[
     ("PRIMITIVE", |row| field(row, "primitive")),
     ("FROM", |row| field(row, "from")),
     ("TO", |row| field(row, "to")),
+    ("WHAT", |row| field(row, "what")),
     ("MESSAGE", |row| field(row, "message")),
 ];
 
@@ -207,6 +208,7 @@ pub(super) async fn queue(global: &Global, args: Queue) -> Result<(), Failure> {
         ("TRANSACTION", |row| field(row, "transaction")),
         ("EXPIRES", |row| time_field(row, "expires")),
         ("BYTES", |row| field(row, "bytes")),
+        ("WAITS FOR", |row| field(row, "waits")),
         ("MESSAGE", |row| field(row, "message")),
     ];
     let (peer, limit) = (args.peer, args.limit);

@@ -10,6 +10,7 @@ mod check;
 mod completions;
 mod explain;
 mod init;
+mod logging;
 mod look;
 mod node;
 mod output;
@@ -29,7 +30,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 use crate::admin::{Client, ClientError};
-use crate::config::{self, Config, Loaded};
+use crate::config::{self, Config, Glance, Loaded};
 
 /// Relay, translator and home domain for OMA IMPS (Wireless Village) and XMPP
 #[derive(Parser)]
@@ -124,6 +125,8 @@ enum Failure {
     Failed(String),
     /// All was said already: 1.
     Silent,
+    /// All was said already: this code.
+    Said(u8),
     /// Nobody reads our output any more: 0.
     Unread,
 }
@@ -172,12 +175,13 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(()) | Err(Failure::Unread) => ExitCode::SUCCESS,
         Err(Failure::Silent) => ExitCode::FAILURE,
+        Err(Failure::Said(code)) => ExitCode::from(code),
         Err(Failure::Failed(why)) => {
-            eprintln!("wvgate: {why}");
+            output::complain(format!("wvgate: {why}"));
             ExitCode::FAILURE
         }
         Err(Failure::Usage(why)) => {
-            eprintln!("{why}");
+            output::complain(why);
             ExitCode::from(64)
         }
     }
@@ -232,12 +236,34 @@ impl Global {
         Ok(Config::load(self.config_file(), config::environment())?)
     }
 
-    /// A connection to the running node.
+    /// What can be told of the configuration even if it has mistakes.
+    fn glance(&self) -> Option<Glance> {
+        Glance::at(&self.config_file(), config::environment())
+    }
+
+    /// A connection to the running node. A mistake in the configuration, made since the node
+    /// started, does not hide it.
     async fn connect(&self) -> Result<Client, Failure> {
-        let socket = match &self.socket {
-            Some(socket) => socket.clone(),
-            None => self.load()?.config.admin_socket(),
+        if let Some(socket) = &self.socket {
+            return Ok(Client::connect(socket).await?);
+        }
+        let mistakes = match self.load() {
+            Ok(loaded) => return Ok(Client::connect(&loaded.config.admin_socket()).await?),
+            Err(mistakes) => mistakes,
         };
-        Ok(Client::connect(&socket).await?)
+        let Some(seen) = self.glance() else {
+            return Err(mistakes);
+        };
+        match Client::connect(&seen.socket).await {
+            Ok(client) => {
+                let file = self.config_file();
+                output::complain(format!(
+                    "wvgate: {} has mistakes; see: wvgate check",
+                    file.display()
+                ));
+                Ok(client)
+            }
+            Err(_) => Err(mistakes),
+        }
     }
 }

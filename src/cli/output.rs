@@ -30,6 +30,11 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     })
 }
 
+/// Says something on standard error. What happens to that is no reason to fail.
+pub(super) fn complain(text: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// Prints a line.
 pub(super) fn line(text: impl std::fmt::Display) -> Result<(), Failure> {
     print(&format!("{text}\n"))

@@ -7,14 +7,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing_subscriber::filter::{EnvFilter, filter_fn};
-use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
-use tracing_subscriber::util::SubscriberInitExt as _;
 
+use super::logging::{Level, Voice};
+use super::remedy;
 use super::{Failure, Global};
-use super::{output, remedy};
 use crate::admin::{self, Admin, AdminError, Control};
-use crate::config::{Config, ConfigError, Loaded, Located, LogFormat, LogSection, Registration};
+use crate::config::{Config, ConfigError, Loaded, Located, LogFormat, Registration};
 use crate::node::{Node, Plan, StartError};
 
 /// For what is under way at the end; our choice, well below the 90 s of init systems.
@@ -33,6 +31,15 @@ Examples:
 pub(super) struct Run {}
 
 pub(super) async fn run(global: &Global, _: &Run) -> Result<(), Failure> {
+    let seen = global.glance();
+    let voice = Voice::start(seen.map_or(LogFormat::Text, |seen| seen.log_format))?;
+    let outcome = run_node(global, &voice).await;
+    let outcome = outcome.map_err(|failure| voice.last_words(failure));
+    voice.flush();
+    outcome
+}
+
+async fn run_node(global: &Global, voice: &Voice) -> Result<(), Failure> {
     let (
         Loaded {
             config,
@@ -45,14 +52,15 @@ pub(super) async fn run(global: &Global, _: &Run) -> Result<(), Failure> {
         let plan = Plan::new(&loaded.config, &loaded.located)?;
         Ok::<_, Failure>((loaded, plan))
     })?;
-    start_logging(&config.log);
+    voice.log(&config.log);
+    voice.mind_panics();
     let plan_warnings = plan.warnings.iter().cloned();
     for warning in warnings
         .iter()
         .map(ToString::to_string)
         .chain(plan_warnings)
     {
-        eprintln!("warning: {warning}");
+        voice.say(Level::Warn, &format!("warning: {warning}"));
     }
     let mut signals = Signals::new()?;
     let (tls, plain) = (plan.server.tls.is_some(), plan.server.plain);
@@ -70,26 +78,26 @@ pub(super) async fn run(global: &Global, _: &Run) -> Result<(), Failure> {
             return Err(admin_failure(&error, &located));
         }
     };
-    tell_what_is_bound(&config, tls, plain, &node, &admin)?;
+    tell_what_is_bound(&config, tls, plain, &node, &admin, voice);
     drop(located);
     tracker.spawn(give_back_memory());
 
     let mut running = Running {
         global,
+        voice,
         config: without_peers(config),
         node,
         orders,
     };
     let outcome = running.wait(&mut signals).await;
     if outcome.is_ok() {
-        eprintln!(
-            "wvgate: stopping, up to {} s for what is under way",
-            GRACE.as_secs()
-        );
+        let seconds = GRACE.as_secs();
+        let text = format!("wvgate: stopping, up to {seconds} s for what is under way");
+        voice.say(Level::Info, &text);
         tokio::select! {
             () = running.node.stop(GRACE) => {}
             _ = signals.end() => {
-                eprintln!("wvgate: stopped at once");
+                voice.say(Level::Warn, "wvgate: stopped at once");
                 admin.remove_socket();
                 return Err(Failure::Silent);
             }
@@ -104,6 +112,7 @@ pub(super) async fn run(global: &Global, _: &Run) -> Result<(), Failure> {
 
 struct Running<'g> {
     global: &'g Global,
+    voice: &'g Voice,
     /// Without its peers: thousands of them would cost memory, and nothing looks at them again.
     config: Config,
     node: Node,
@@ -117,7 +126,7 @@ impl Running<'_> {
             tokio::select! {
                 _ = signals.hangup.recv() => {
                     for line in self.reload().await.unwrap_or_else(|problems| problems) {
-                        eprintln!("{line}");
+                        self.voice.say(Level::Warn, &line);
                     }
                 }
                 _ = end(&mut signals.terminate, &mut signals.interrupt) => return Ok(()),
@@ -249,7 +258,8 @@ fn tell_what_is_bound(
     plain: bool,
     node: &Node,
     admin: &Admin,
-) -> Result<(), Failure> {
+    voice: &Voice,
+) {
     let mut rows = vec![(
         "node",
         format!(
@@ -294,7 +304,7 @@ fn tell_what_is_bound(
         .into_iter()
         .map(|(name, value)| vec![name.to_owned(), value])
         .collect();
-    output::print(&(output::aligned(&rows) + "running\n"))
+    voice.tell(&rows);
 }
 
 fn start_failure(error: &StartError, at: &Located) -> Failure {
@@ -313,33 +323,4 @@ fn admin_failure(error: &AdminError, at: &Located) -> Failure {
         AdminError::Listen(_, why) => ("admin.listen", remedy::of_listening(why)),
     };
     Failure::Failed(at.problem(key, error.to_string(), fix).to_string())
-}
-
-fn start_logging(log: &LogSection) {
-    let filter = std::env::var("RUST_LOG")
-        .ok()
-        .filter(|directives| !directives.is_empty())
-        .and_then(|directives| EnvFilter::try_new(directives).ok())
-        .or_else(|| EnvFilter::try_new(&log.level).ok())
-        .unwrap_or_else(|| EnvFilter::new("info"));
-    // At trace it prints whole stanzas and handshakes.
-    let discreet = filter_fn(|metadata| {
-        !metadata.target().starts_with("tokio_xmpp") || *metadata.level() < tracing::Level::TRACE
-    });
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(false);
-    let started = match log.format {
-        LogFormat::Text => tracing_subscriber::registry()
-            .with(filter)
-            .with(lines.with_filter(discreet))
-            .try_init(),
-        LogFormat::Json => tracing_subscriber::registry()
-            .with(filter)
-            .with(lines.json().with_filter(discreet))
-            .try_init(),
-    };
-    if let Err(error) = started {
-        eprintln!("warning: nothing is logged: {error}");
-    }
 }

@@ -52,7 +52,9 @@ pub(super) async fn trace(global: &Global, args: TraceArgs) -> Result<(), Failur
             (Line::Trace { trace }, Format::Text) => {
                 output::line(cells(&trace).join("  ").trim_end())?;
             }
-            (Line::Lagged { lagged }, _) => eprintln!("({lagged} traces were lost)"),
+            (Line::Lagged { lagged }, _) => {
+                output::complain(format!("({lagged} traces were lost)"));
+            }
             _ => {}
         }
     }

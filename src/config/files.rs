@@ -122,6 +122,11 @@ fn secret(key: &str, secret: &mut Secret, report: &mut Report<'_>) {
         Ok(()) if secret.expose().is_empty() => {
             report.error(key, format!("the file \"{shown}\" is empty"), fix);
         }
+        Ok(()) if secret.expose().contains(['\n', '\r']) => {
+            let message = format!("the file \"{shown}\" has several lines; a secret is one");
+            let fix = format!("leave the secret alone in it, without comments; {fix}");
+            report.error(key, message, fix);
+        }
         Ok(()) => warn_if_open(key, &path, report),
         Err(error) => report.error(key, format!("\"{shown}\" cannot be read ({error})"), fix),
     }

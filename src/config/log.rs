@@ -49,16 +49,104 @@ impl LogSection {
             );
             return;
         }
-        // A bare word that is no level would be taken for the name of a module.
-        for word in self.level.split(',').map(str::trim) {
-            let level = word.rsplit('=').next().unwrap_or(word);
-            if LEVELS.contains(&level.to_lowercase().as_str()) {
+        // A bare word that is no level would be taken for the name of a module, and nothing
+        // would be logged at all.
+        for word in outside_brackets(&self.level) {
+            let level = word.rsplit('=').next().unwrap_or_default().trim();
+            let known = LEVELS.contains(&level.to_lowercase().as_str());
+            let module = !word.contains('=') && level.contains("::");
+            if known || module || level.is_empty() || level.ends_with(']') {
                 continue;
             }
-            if let Some(meant) = suggest::nearest(level, &LEVELS) {
-                let message = format!("\"{level}\" is not a level");
-                report.error("log.level", message, format!("did you mean \"{meant}\"?"));
+            let message = format!("\"{level}\" is not a level");
+            let fix = match meant(level) {
+                Some(meant) => format!("did you mean \"{meant}\"?"),
+                None => format!("write one of {}", LEVELS.join(", ")),
+            };
+            report.error("log.level", message, fix);
+        }
+    }
+}
+
+/// The directives of a filter: parts between commas, except those in `[span{field=value}]`.
+fn outside_brackets(filter: &str) -> Vec<&str> {
+    let (mut depth, mut from, mut parts) = (0_i32, 0, Vec::new());
+    for (at, c) in filter.char_indices() {
+        match c {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth -= 1,
+            ',' if depth == 0 => {
+                parts.push(filter[from..at].trim());
+                from = at + 1;
             }
+            _ => {}
+        }
+    }
+    parts.push(filter[from..].trim());
+    parts
+}
+
+/// What other programs call a level, or a slip of the pen.
+fn meant(word: &str) -> Option<&'static str> {
+    match word.to_lowercase().as_str() {
+        "fatal" | "critical" | "crit" | "alert" | "emerg" | "emergency" | "err" => Some("error"),
+        "warning" => Some("warn"),
+        "notice" | "normal" => Some("info"),
+        "verbose" | "fine" => Some("debug"),
+        "all" | "finest" | "loud" => Some("trace"),
+        "none" | "quiet" | "silent" => Some("off"),
+        other => suggest::nearest(other, &LEVELS),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use crate::config::{Config, Located};
+
+    fn complaint(level: &str) -> Option<String> {
+        let mut config = Config::example();
+        config.log.level = level.to_owned();
+        let (problems, _) = config.validate(&Located::default());
+        let found = problems.iter().find(|problem| problem.key == "log.level");
+        found.map(ToString::to_string)
+    }
+
+    #[test]
+    fn a_word_that_is_no_level_is_refused_with_those_that_exist() {
+        for (word, meant) in [
+            ("loud", "trace"),
+            ("notice", "info"),
+            ("verbose", "debug"),
+            ("fatal", "error"),
+            ("critical", "error"),
+            ("warning", "warn"),
+            ("infoo", "info"),
+            ("info,wvgate::sap=verbose", "debug"),
+        ] {
+            let complaint = complaint(word).unwrap();
+            assert!(complaint.contains(&format!("\"{meant}\"")), "{complaint}");
+        }
+        let unknown = complaint("wvgate").unwrap();
+        assert!(
+            unknown.contains("error, warn, info, debug, trace, off"),
+            "{unknown}"
+        );
+    }
+
+    #[test]
+    fn levels_and_filters_are_taken() {
+        for level in [
+            "info",
+            "WARN",
+            "off",
+            "info,wvgate::sap=debug",
+            "wvgate::sap",
+            "warn,hyper=off",
+            "wvgate[post{peer=b.test}]=trace",
+        ] {
+            assert_eq!(complaint(level), None, "{level}");
         }
     }
 }

@@ -18,6 +18,7 @@
 mod admin;
 mod domain;
 mod files;
+mod glance;
 mod home;
 mod locate;
 mod log;
@@ -32,6 +33,7 @@ mod service;
 mod ssp;
 mod suggest;
 mod table;
+mod trace;
 mod units;
 mod validate;
 mod xmpp;
@@ -41,6 +43,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use admin::{AdminSection, ReadyPeers};
+pub use glance::Glance;
 pub use home::{DefaultAuthorization, HomeSection, HomeUser, Registration};
 pub use locate::Located;
 pub use log::{LogFormat, LogSection};
@@ -52,6 +55,7 @@ pub use secret::Secret;
 pub use service::ServiceSection;
 pub use ssp::{ClientCertificates, SspSection};
 pub use table::{Table, did_you_mean, read_table};
+pub use trace::TraceSection;
 pub use units::{Duration, Size};
 pub use xmpp::{XmppComponent, XmppMode, XmppSection};
 
@@ -77,6 +81,8 @@ pub struct Config {
     pub xmpp: Option<XmppSection>,
     /// Looking into the running node.
     pub admin: AdminSection,
+    /// How long it is remembered what became of messages.
+    pub trace: TraceSection,
     /// What is logged.
     pub log: LogSection,
 }

@@ -229,6 +229,15 @@ impl PeerSection {
         let further = further.map(|(index, url)| (format!("{path}.urls.{index}"), url));
         for (key, url) in first.chain(further) {
             match scheme(url) {
+                // The password is not shown.
+                None if has_user(url) => {
+                    let fix = format!(
+                        "write \"{}\"; what proves who we are is password or client_certificate",
+                        without_user(url)
+                    );
+                    let message = "holds a user, and perhaps a password, which SSP has no use for";
+                    report.error(&key, message, fix);
+                }
                 None => {
                     let fix = format!("write it like \"https://{}:5280/\"", host_meant(url));
                     report.error(
@@ -288,6 +297,24 @@ fn scheme(url: &str) -> Option<&str> {
         && port_is_good
         && !rest.contains(|c: char| c.is_whitespace() || c.is_control());
     good.then_some(scheme)
+}
+
+fn authority(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?']).next().unwrap_or_default()
+}
+
+/// Whether there is a user before the host.
+fn has_user(url: &str) -> bool {
+    authority(url).contains('@')
+}
+
+fn without_user(url: &str) -> String {
+    let authority = authority(url);
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let scheme = url.split_once("://").map_or("https", |(scheme, _)| scheme);
+    let at = url.find(authority).unwrap_or_default() + authority.len();
+    format!("{scheme}://{host}{}", url.get(at..).unwrap_or_default())
 }
 
 fn host_meant(url: &str) -> &str {

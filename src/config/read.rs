@@ -101,7 +101,7 @@ fn shape(mut value: Value, located: Located) -> Draft {
             }
         }
     }
-    for section in ["node", "ssp", "home", "xmpp", "admin", "log"] {
+    for section in ["node", "ssp", "home", "xmpp", "admin", "trace", "log"] {
         // A struct could be read from a list as well, in the order of its fields.
         if matches!(value.find_ref(section), Some(Value::Array(..))) {
             let fix = format!("write [{section}] instead of [[{section}]]");
@@ -309,8 +309,13 @@ pub(super) fn syntax(file: &str, text: &str, error: &toml_edit::TomlError) -> Pr
     let value = content
         .split_once('=')
         .map_or("", |(_, value)| value.trim());
+    let number = value.trim_start_matches(['-', '+']);
+    let number = number.split('#').next().unwrap_or_default().trim();
+    let digits = |c: char| c.is_ascii_digit() || c == '_';
     let fix = if message.contains("duplicate key") {
         "remove one of them"
+    } else if number.len() > 18 && number.chars().all(digits) {
+        "the number is too large; write a smaller one"
     } else if value.starts_with(|c: char| c.is_alphanumeric() || c == '/')
         || value.matches('"').count() == 1
     {

@@ -31,6 +31,7 @@ pub(super) fn check(config: &Config, report: &mut Report<'_>) {
     }
     check_xmpp(config, report);
     config.admin.check(report);
+    config.trace.check(report);
     config.log.check(report);
     check_ports(config, report);
 }
@@ -52,6 +53,7 @@ fn check_peer(config: &Config, peer: &PeerSection, path: &str, report: &mut Repo
         }
     }
     check_fronts(config, peer, path, report);
+    check_spoken_for(config, peer, path, report);
     if peer.domain == *own && !own.is_empty() {
         let message = format!("\"{own}\" is this node's own domain (node.domain)");
         report.error(
@@ -77,6 +79,38 @@ fn check_peer(config: &Config, peer: &PeerSection, path: &str, report: &mut Repo
             message,
             "add certificate and key to [ssp], or allow_plain = true here",
         );
+    }
+}
+
+/// Who is a peer of this node, or served by it, speaks for itself.
+fn check_spoken_for(config: &Config, peer: &PeerSection, path: &str, report: &mut Report<'_>) {
+    for (index, domain) in peer.speaks_for.iter().enumerate() {
+        let key = format!("{path}.speaks_for.{index}");
+        if peer.names().any(|name| name == domain) {
+            let message = format!(
+                "\"{domain}\" is the peer itself, which may always speak for its own users"
+            );
+            report.warn(&key, message, "remove it");
+            continue;
+        }
+        let others = config
+            .peer
+            .iter()
+            .filter(|other| other.domain != peer.domain);
+        let direct = others
+            .flat_map(PeerSection::names)
+            .any(|name| name == domain);
+        if direct {
+            let message = format!(
+                "\"{domain}\" is a peer of this node and speaks for itself; with this, {} may do so too",
+                peer.domain
+            );
+            let fix = "remove it here, or the [[peer]] if it is reached only through this one";
+            report.warn(&key, message, fix);
+        } else if config.xmpp_domain() == Some(domain) {
+            let message = format!("\"{domain}\" is the XMPP domain that this node serves");
+            report.error(&key, message, "remove it");
+        }
     }
 }
 
@@ -283,4 +317,40 @@ fn check_ports(config: &Config, report: &mut Report<'_>) {
 fn collide(a: SocketAddr, b: SocketAddr) -> bool {
     let overlap = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
     a.port() == b.port() && a.port() != 0 && overlap
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Located;
+
+    #[test]
+    fn who_speaks_for_somebody_who_speaks_for_himself_is_told() {
+        let mut config = Config::example();
+        let other = PeerSection {
+            domain: "oldtown.test".to_owned(),
+            aliases: vec!["old.test".to_owned()],
+            ..PeerSection::default()
+        };
+        config.peer.push(other);
+        config.peer[0].speaks_for = ["old.test", "village.test", "behind.test", "xmpp.test"]
+            .map(str::to_owned)
+            .to_vec();
+        let (problems, warnings) = config.validate(&Located::default());
+        let all: Vec<String> = problems
+            .iter()
+            .chain(&warnings)
+            .filter(|problem| problem.key.contains("speaks_for"))
+            .map(ToString::to_string)
+            .collect();
+        let told = |domain: &str, what: &str| {
+            let name = format!("\"{domain}\"");
+            let is = |line: &&String| line.contains(&name) && line.contains(what);
+            all.iter().any(|line| is(&line))
+        };
+        assert_eq!(all.len(), 3, "{all:?}");
+        assert!(told("old.test", "speaks for itself"), "{all:?}");
+        assert!(told("village.test", "is the peer itself"), "{all:?}");
+        assert!(told("xmpp.test", "that this node serves"), "{all:?}");
+    }
 }

@@ -50,7 +50,7 @@ impl Gateway {
             &message_id,
             validity,
             language.as_deref(),
-            now.0,
+            self.skew.wall(now).0,
         );
         let outcome = match translated {
             Ok(ToSsp::Message(mut request)) => {

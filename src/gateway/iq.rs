@@ -11,7 +11,6 @@ use super::records::Pair;
 use super::{Gateway, bare};
 use crate::sap::{Act, Time};
 use crate::ssp::Code;
-use crate::ssp::datetime::DateTime;
 use crate::ssp::presence::{Attribute, AttributeName, PresenceSubList};
 use crate::translate::presence::location::tzo;
 use crate::translate::stanza::{attribute, element, ns, text_element};
@@ -87,7 +86,7 @@ impl Gateway {
                     return None;
                 }
                 let zone = zone.unwrap_or_else(|| "+00:00".to_owned());
-                let utc = DateTime::from_millis(now.0).to_string();
+                let utc = self.skew.date(now).to_string();
                 let time = element("time", ns::TIME)
                     .append(text_element("tzo", ns::TIME, &zone))
                     .append(text_element("utc", ns::TIME, &utc));

@@ -61,9 +61,9 @@ impl Gateway {
         let component = self.translator.component_of(&sender);
         let component = component.ok_or(Code::DOMAIN_NOT_SUPPORTED)?.to_owned();
         let stanza_id = self.stanza_id(message_id, request, out);
-        let translated = self
-            .translator
-            .message_to_xmpp(request, &stanza_id, now.0)?;
+        let translated =
+            self.translator
+                .message_to_xmpp(request, &stanza_id, self.skew.wall(now).0)?;
         let room = self.settings.max_queue.saturating_sub(self.outbox.len());
         if translated.stanzas.len() > room || self.sent.len() >= self.settings.max_messages {
             return Err(Code::QUEUE_FULL);

@@ -54,7 +54,7 @@ use xmpp_parsers::presence::{Presence, Type};
 pub use outbox::OutStanza;
 pub use settings::GatewaySettings;
 
-use crate::sap::{Act, RequestId, Time, Token};
+use crate::sap::{Act, RequestId, Skew, Time, Token};
 use crate::ssp::primitive::Primitive;
 use crate::ssp::{Code, Status};
 use crate::translate::stanza::ends;
@@ -105,6 +105,7 @@ pub struct Gateway {
     lost_links: BTreeMap<String, Time>,
     /// Domains whose watchers were told of a lost link or peer.
     told: BTreeSet<String>,
+    skew: Skew,
 }
 
 /// What a request of the gateway was for.
@@ -157,7 +158,13 @@ impl Gateway {
             lost_peers: BTreeMap::new(),
             lost_links: BTreeMap::new(),
             told: BTreeSet::new(),
+            skew: Skew::default(),
         }
+    }
+
+    /// Says how the wall clock stands, for dates that others see.
+    pub fn set_skew(&mut self, skew: Skew) {
+        self.skew = skew;
     }
 
     /// A stanza that came in by the link of `component`.

@@ -55,7 +55,7 @@ impl Gateway {
         if !sent.report {
             return;
         }
-        let settings = &self.settings;
+        let (settings, skew) = (&self.settings, self.skew);
         let mut reports = Vec::new();
         for target in &mut sent.targets {
             let code = match target.state {
@@ -87,7 +87,7 @@ impl Gateway {
                 content_type: sent.content_type.clone(),
                 content_size: sent.content_size,
             };
-            reports.push(self.translator.report(&about, code, now.0));
+            reports.push(self.translator.report(&about, code, skew.wall(now).0));
         }
         for report in reports {
             self.tell(report.into(), now, out);

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::sap::element::{Act, RequestId, Time, Token};
+use crate::sap::element::{Act, RequestId, Skew, Time, Token};
 use crate::ssp::Primitive;
 use crate::ssp::address::Address;
 use crate::ssp::status::Code;
@@ -31,6 +31,8 @@ pub(super) struct Core {
     pub(super) echoes: Rate,
     /// Bytes of messages that wait, of all users.
     pub(super) waiting_bytes: usize,
+    /// How the wall clock stands, for dates that others see.
+    pub(super) skew: Skew,
     /// State of the generator (splitmix64).
     random: u64,
 }
@@ -102,6 +104,7 @@ impl Core {
             away: Away::default(),
             echoes: Rate::default(),
             waiting_bytes: 0,
+            skew: Skew::default(),
             random: seed,
         }
     }

@@ -12,7 +12,6 @@ use crate::ssp::address::{Address, Kind};
 use crate::ssp::common::{
     ContentData, MessageInfo, MetaInfo, Recipient, Sender, User as UserElement,
 };
-use crate::ssp::datetime::DateTime;
 use crate::ssp::primitive::message::SendMessageRequest;
 
 use super::core::Core;
@@ -58,7 +57,7 @@ pub(super) fn answer(
             recipients: vec![Recipient::User(UserElement::new(sender.clone()))],
             recipient_display: None,
             sender: Some(Sender::user(UserElement::new(echo.clone()))),
-            date_time: Some(DateTime::from_millis(now.0)),
+            date_time: Some(core.skew.date(now)),
         },
         content: Some(ContentData {
             content_type: letter.content_type.clone(),

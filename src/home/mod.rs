@@ -47,7 +47,7 @@ mod watching;
 
 use std::collections::BTreeMap;
 
-use crate::sap::element::{Act, Delivered, RequestId, ServiceElement, Time, Token};
+use crate::sap::element::{Act, Delivered, RequestId, ServiceElement, Skew, Time, Token};
 use crate::ssp::Primitive;
 use crate::ssp::address::Address;
 use crate::ssp::status::{Code, Status};
@@ -113,6 +113,11 @@ impl Home {
     /// Whether this is a home domain at all, with other users than the echo user.
     pub fn has_users(&self) -> bool {
         self.core.settings.users
+    }
+
+    /// Says how the wall clock stands, for dates that others see.
+    pub fn set_skew(&mut self, skew: Skew) {
+        self.core.skew = skew;
     }
 
     /// What clients are to be told since the last call, in order.

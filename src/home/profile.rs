@@ -15,7 +15,6 @@ use crate::sap::profile::change::{empty, update};
 use crate::sap::profile::{Parts, readable, response};
 use crate::ssp::address::Address;
 use crate::ssp::common::MetaInfo;
-use crate::ssp::datetime::DateTime;
 use crate::ssp::primitive::profile::{
     GetUserProfileRequest, GetUserProfileResponse, PrivacyCapability, ProfileService, Terminal,
     UpdateUserProfileRequest, UserProfile,
@@ -100,7 +99,7 @@ impl Home {
         if !changes.changed {
             return;
         }
-        profile.modified = Some(DateTime::from_millis(now.0));
+        profile.modified = Some(core.skew.date(now));
         let before = user.authorized_watchers(core);
         out.push(records::put_profile(&user.name, &profile));
         user.profile = Some(Box::new(profile));
@@ -165,7 +164,7 @@ impl User {
         }
         let clients = self.clients.keys().map(|client| terminal(*client));
         profile.terminals.get_or_insert_default().extend(clients);
-        let created = DateTime::from_millis(self.account.created.0);
+        let created = core.skew.date(self.account.created);
         profile.modified.get_or_insert(created);
         profile.user = Some(self.address(core));
         profile

@@ -4,7 +4,6 @@
 use crate::sap::element::{Act, Time};
 use crate::ssp::address::{Address, Kind};
 use crate::ssp::common::{GroupId, MessageInfo, MetaInfo, Recipient, Sender, User as UserElement};
-use crate::ssp::datetime::DateTime;
 use crate::ssp::primitive::message::{DeliveryResult, DeliveryStatusReport};
 use crate::ssp::status::Status;
 
@@ -83,7 +82,7 @@ impl User {
             result: DeliveryResult {
                 status: status.clone(),
             },
-            time: Some(DateTime::from_millis(now.0)),
+            time: Some(core.skew.date(now)),
             info: MessageInfo {
                 message_id: Some(id.to_owned()),
                 uri: None,

@@ -5,7 +5,6 @@ use crate::ssp::address::{Address, Kind};
 use crate::ssp::common::{
     ContentData, GroupId, MessageInfo, MetaInfo, Recipient, Sender, User as UserElement,
 };
-use crate::ssp::datetime::DateTime;
 use crate::ssp::primitive::message::SendMessageRequest;
 use crate::ssp::status::{Code, Status};
 
@@ -85,7 +84,7 @@ impl User {
                 }],
                 recipient_display: None,
                 sender: Some(Sender::user(UserElement::new(own))),
-                date_time: Some(DateTime::from_millis(now.0)),
+                date_time: Some(core.skew.date(now)),
             },
             content: Some(content),
         };

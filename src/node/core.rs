@@ -6,13 +6,16 @@ use std::sync::Arc;
 
 use tokio_xmpp::Stanza;
 
+use super::clock::Kept;
+use super::history::{self, History};
 use super::metrics::{self, Metrics};
 use super::trace::{self, TraceLog};
 use crate::gateway::Gateway;
 use crate::home::{ClientKey, Command, Event, Home, Takes};
+use crate::sap::waiting::Wait;
 use crate::sap::{
-    Act, Count, Direction, Effect, Element, Facts, Knock, Post, Posted, Sap, ServiceElement, Time,
-    Trace, Verdict,
+    Act, Count, Direction, Effect, Element, Facts, Knock, Post, Posted, Sap, ServiceElement, Skew,
+    Time, Trace, Verdict,
 };
 use crate::ssp::{Code, Message, Primitive};
 use crate::store::Write;
@@ -71,10 +74,15 @@ pub struct Core {
     pub metrics: Metrics,
     /// The last things that happened.
     pub traces: TraceLog,
+    /// What became of messages.
+    pub history: History,
     /// Whether somebody watches what happens.
     pub watched: bool,
     /// Which XMPP components are connected.
     pub components: BTreeMap<String, bool>,
+    /// Where the clocks stood before a restart.
+    pub kept_clock: Option<Kept>,
+    skew: Skew,
 }
 
 impl Core {
@@ -86,8 +94,11 @@ impl Core {
             gateway,
             metrics: Metrics::default(),
             traces: TraceLog::default(),
+            history: History::default(),
             watched: false,
             components: BTreeMap::new(),
+            kept_clock: None,
+            skew: Skew::default(),
         }
     }
 
@@ -109,6 +120,12 @@ impl Core {
         } else if key == metrics::KEY {
             self.metrics = Metrics::restore(value)?;
             Ok(())
+        } else if key == Kept::KEY {
+            // Without it the clock starts as if there had been none.
+            self.kept_clock = serde_json::from_slice(value).ok();
+            Ok(())
+        } else if key.starts_with(history::PREFIX) {
+            self.history.restore(key, value)
         } else {
             Ok(())
         }
@@ -116,8 +133,38 @@ impl Core {
 
     /// Goes to work after all records are back.
     pub fn start(&mut self, now: Time, turn: &mut Turn) {
+        self.history.start(now);
         self.sap.start(now);
         self.settle(now, turn);
+    }
+
+    /// Says how the wall clock stands, for dates that others see.
+    pub fn set_skew(&mut self, skew: Skew) {
+        self.skew = skew;
+        self.sap.set_skew(skew);
+        if let Some(home) = &mut self.home {
+            home.set_skew(skew);
+        }
+        if let Some(gateway) = &mut self.gateway {
+            gateway.set_skew(skew);
+        }
+    }
+
+    /// What the wall clock shows at a time of the node.
+    pub fn wall(&self, time: Time) -> Time {
+        self.skew.wall(time)
+    }
+
+    /// How far the wall clock is ahead of the node's time.
+    pub fn skew(&self) -> Skew {
+        self.skew
+    }
+
+    /// What a peer's outbox waits for, its times by the wall clock.
+    pub fn wait_of(&self, peer: &str, now: Time) -> Option<Wait> {
+        let mut wait = self.sap.wait_of(peer, now)?;
+        wait.next_try = wait.next_try.map(|at| self.wall(at));
+        Some(wait)
     }
 
     /// The home domain, if this node hosts users.
@@ -292,6 +339,7 @@ impl Core {
                 Effect::Knock(knock) => turn.knocks.push(knock),
                 Effect::Count(count) => self.metrics.count(count),
                 Effect::Trace(trace) => self.trace(*trace, turn),
+                Effect::Step(step) => self.history.note(*step),
                 Effect::Deliver(element, delivered) => {
                     let mut acts = Vec::new();
                     match (element, &mut self.home, &mut self.gateway) {
@@ -342,6 +390,7 @@ impl Core {
                 Act::Accepted => self.metrics.count(Count::Accepted),
                 Act::Outcome { message, outcome } => {
                     self.metrics.count(Count::Ended(outcome));
+                    self.history.note_outcome(&message, element, outcome, now);
                     let trace = Trace {
                         time: now,
                         direction: Direction::Here,
@@ -352,7 +401,7 @@ impl Core {
                         message: Some(message),
                         user: None,
                         to: Vec::new(),
-                        what: format!("ended: {outcome:?}").into(),
+                        what: history::outcome(outcome).into(),
                     };
                     self.trace(trace, turn);
                 }
@@ -395,7 +444,16 @@ impl Core {
     /// Fetches what the elements tell others than the SAP.
     fn collect(&mut self, now: Time, turn: &mut Turn) {
         if let Some(home) = &mut self.home {
-            turn.events.extend(home.take_events());
+            for (client, mut event) in home.take_events() {
+                if let Event::Message {
+                    delayed: Some(arrived),
+                    ..
+                } = &mut event
+                {
+                    *arrived = self.skew.wall(*arrived);
+                }
+                turn.events.push((client, event));
+            }
         }
         let stanzas = self
             .gateway
@@ -415,6 +473,8 @@ impl Core {
     fn trace(&mut self, trace: Trace, turn: &mut Turn) {
         self.traces.push(&trace);
         if self.watched {
+            let time = self.skew.wall(trace.time);
+            let trace = Trace { time, ..trace };
             turn.traces.push(Arc::new(trace::bounded(trace)));
         }
     }

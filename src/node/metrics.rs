@@ -17,6 +17,27 @@ pub struct Metrics {
     recent: BTreeMap<Count, u64>,
 }
 
+/// Counters that are told before anything was counted.
+const FROM_THE_START: &[Count] = &[
+    Count::Accepted,
+    Count::Ended(Outcome::Delivered),
+    Count::Ended(Outcome::Relayed),
+    Count::Ended(Outcome::Expired),
+    Count::Ended(Outcome::Degraded(Degraded::PlainText)),
+    Count::Ended(Outcome::Degraded(Degraded::Reference)),
+    Count::Ended(Outcome::Repeated),
+    Count::Ended(Outcome::Untranslatable),
+    Count::Received,
+    Count::Sent,
+    Count::Duplicate,
+    Count::Unasked,
+    Count::Retried,
+    Count::HandshakeDone,
+    Count::HandshakeFailed,
+    Count::Loop,
+    Count::Unreadable,
+];
+
 /// Key of the kept counters.
 pub const KEY: &str = "node/counters";
 
@@ -42,9 +63,13 @@ impl Metrics {
             + recent.map(|(_, times)| times).sum::<u64>()
     }
 
-    /// All counters.
+    /// All counters; those that always exist are there from the start, with zero, so that a rate
+    /// can be made of them before anything happens.
     pub fn all(&self) -> BTreeMap<String, u64> {
         let mut all = self.counters.clone();
+        for count in FROM_THE_START {
+            all.entry(name(*count)).or_default();
+        }
         for (count, times) in &self.recent {
             *all.entry(name(*count)).or_default() += times;
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::clock::Clock;
+use super::clock::{Clock, Seen, Watch};
 use super::core::{Core, Turn};
 use super::fair::take_turns;
 use super::inbox::Input;
@@ -29,6 +29,7 @@ const LONGEST_CLOSED: u64 = 8_000;
 pub(super) struct Owner {
     pub(super) core: Core,
     pub(super) clock: Clock,
+    pub(super) watch: Watch,
     pub(super) store: Arc<dyn Store>,
     pub(super) inbox: mpsc::Receiver<Input>,
     pub(super) back: mpsc::UnboundedReceiver<Back>,
@@ -66,10 +67,15 @@ impl Owner {
     pub(super) async fn run(mut self) -> Result<(), StoreError> {
         let mut inputs = Vec::with_capacity(BATCH);
         let mut first = Batch::empty();
-        self.core.start(self.clock.now(), &mut first.turn);
+        let now = self.clock.now();
+        self.mind_wall_clock(now, &mut first);
+        self.core.start(now, &mut first.turn);
         self.hand_over(first).await;
         loop {
-            let due = self.closed.until.or_else(|| self.core.next_timeout());
+            let due = self.closed.until.or_else(|| {
+                let next = self.core.next_timeout().into_iter();
+                next.chain(self.core.history.next()).min()
+            });
             let wake = due.map(|at| self.clock.instant(at));
             let mut back = None;
             tokio::select! {
@@ -94,6 +100,7 @@ impl Owner {
             }
             let now = self.clock.now();
             let mut batch = Batch::empty();
+            self.mind_wall_clock(now, &mut batch);
             self.core.sap.set_crowded(!self.store.has_room());
             self.core.watched = self.traces.receiver_count() > 0;
             self.core.sap.hold();
@@ -127,13 +134,45 @@ impl Owner {
             }
             self.core.sap.release();
             self.core.settle(now, &mut batch.turn);
+            self.write_history(now, &mut batch);
             self.hand_over(batch).await;
+        }
+    }
+
+    /// Dates are by the wall clock as it is now; where it stands is kept as soon as it has moved.
+    fn mind_wall_clock(&mut self, now: Time, batch: &mut Batch) {
+        match self.watch.look(now) {
+            Seen::Same => {}
+            Seen::Moved(skew) => self.core.set_skew(skew),
+            Seen::Jumped(skew, by) => {
+                tracing::warn!(
+                    by_ms = by,
+                    "the wall clock has jumped (it was set, or the machine slept); no deadline moves, dates follow it"
+                );
+                self.core.set_skew(skew);
+            }
+        }
+        if self.watch.must_write() && self.closed.until.is_none() {
+            batch.turn.writes.extend(self.watch.take_write(now));
+        }
+    }
+
+    /// What became of messages is written now and then, and never in the way of what must be: not
+    /// while the store fails, nor into its last room.
+    fn write_history(&mut self, now: Time, batch: &mut Batch) {
+        let due = self.core.history.next().is_some_and(|at| at <= now);
+        if due && self.closed.until.is_none() && self.store.has_room() {
+            batch.turn.writes.extend(self.core.history.flush(now));
+        } else if due {
+            self.core.history.wait(now);
         }
     }
 
     async fn hand_over(&mut self, mut batch: Batch) {
         if !batch.turn.writes.is_empty() {
             batch.turn.writes.extend(self.core.metrics.take_write());
+            let now = self.clock.now();
+            batch.turn.writes.extend(self.watch.take_write(now));
         }
         if !batch.is_empty() {
             let _ = self.release.send(Release::Batch(Box::new(batch))).await;
@@ -259,8 +298,11 @@ impl Owner {
         restore(self.store.as_ref(), &mut core).await?;
         core.sap.continue_numbers(&self.core.sap);
         std::mem::swap(&mut core.traces, &mut self.core.traces);
+        std::mem::swap(&mut core.history, &mut self.core.history);
         let links = std::mem::take(&mut self.core.components);
         self.core = core;
+        self.watch = Watch::default();
+        self.mind_wall_clock(now, &mut Batch::empty());
         let _ = self.release.send(Release::Reset).await;
         self.core.start(now, turn);
         for (component, up) in links {

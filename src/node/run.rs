@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::build::Plan;
-use super::clock::{self, Clock};
+use super::clock::{self, Clock, Watch};
 use super::core::Core;
+use super::history::History;
 use super::inbox::{Input, NodeHandle};
 use super::links::Links;
 use super::owner::{Closed, Owner};
@@ -85,7 +86,6 @@ impl Node {
     /// # Errors
     /// See [`StartError`].
     pub async fn start_on(plan: Plan, store: Arc<dyn Store>) -> Result<Self, StartError> {
-        let clock = Clock::start();
         let mut fresh = maker(&plan);
         let mut core = fresh(plan.settings.clone());
         let failed = |error| StartError::Store(plan.data.display().to_string(), error);
@@ -94,6 +94,7 @@ impl Node {
         claimed.await.map_err(failed)?;
         let records = restored.records;
         tracing::info!(records, data = %plan.data.display(), "state restored");
+        let clock = Clock::resume(core.kept_clock);
         create_users(&plan, &mut core, &store, &clock).await?;
 
         let (inbox, inputs) = mpsc::channel(INBOX);
@@ -170,6 +171,7 @@ impl Node {
         let owner = Owner {
             core,
             clock,
+            watch: Watch::default(),
             store,
             inbox: inputs,
             back: told,
@@ -226,6 +228,12 @@ impl Node {
             let _ = self.handle.ask(leave).await;
             self.until(FAREWELL, |core| !core.sap.is_leaving()).await;
         }
+        // What became of the last messages; if the store does not take it, nothing waits for it.
+        let last = self.handle.ask(|core, now, turn| {
+            let writes = core.history.flush(now);
+            turn.writes.extend(writes);
+        });
+        let _ = tokio::time::timeout(Duration::from_secs(1), last).await;
         self.soft.cancel();
         self.hard.cancel();
         let _ = tokio::time::timeout(Duration::from_secs(5), self.tracker.wait()).await;
@@ -278,6 +286,7 @@ impl Node {
 /// Makes cores without records.
 pub(super) fn maker(plan: &Plan) -> impl FnMut(Arc<Settings>) -> Core + Send + use<> {
     let (home, gateway) = (plan.home.clone(), plan.gateway.clone());
+    let keep = plan.history;
     move |settings| {
         let mut random = clock::random();
         let home = home
@@ -290,7 +299,9 @@ pub(super) fn maker(plan: &Plan) -> impl FnMut(Arc<Settings>) -> Core + Send + u
                 random.below(u64::MAX),
             )
         });
-        Core::new(Sap::new(settings, clock::random()), home, gateway)
+        let mut core = Core::new(Sap::new(settings, clock::random()), home, gateway);
+        core.history = History::new(keep);
+        core
     }
 }
 

@@ -12,7 +12,7 @@ use crate::text::cut;
 
 /// Longest text kept of a field, in bytes; our choice: no id or address of ordinary length is
 /// cut.
-const LONGEST: usize = 200;
+const LONGEST: usize = 256;
 /// Says that there is no text.
 const ABSENT: u16 = u16::MAX;
 /// Traces remembered.
@@ -142,7 +142,7 @@ impl TraceLog {
     }
 }
 
-/// A trace as it is kept and told: no text of it longer than 200 bytes.
+/// A trace as it is kept and told: no text of it longer than 256 bytes.
 pub fn bounded(mut trace: Trace) -> Trace {
     let shorten = |text: &mut String| {
         let end = cut(text, LONGEST).len();
@@ -252,7 +252,7 @@ mod tests {
         log.push(&trace(1, &[&format!("x{long}")]));
         log.push(&trace(2, &[&long]));
         let kept: Vec<usize> = log.iter().map(|trace| trace.to[0].len()).collect();
-        assert_eq!(kept, [199, 200]);
+        assert_eq!(kept, [255, 256]);
     }
 
     #[test]
@@ -265,7 +265,7 @@ mod tests {
             trace.transaction = Some(format!("{n}{huge}"));
             trace.session = Some(huge.clone());
             trace.user = Some(huge.clone());
-            assert!(bounded(trace.clone()).to.iter().all(|to| to.len() == 200));
+            assert!(bounded(trace.clone()).to.iter().all(|to| to.len() == 256));
             log.push(&trace);
             assert!(log.bytes() <= 100_000);
         }

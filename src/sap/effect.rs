@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::element::{Delivered, Element, Outcome, Time, Token};
+use super::history::Step;
 use crate::ssp::Primitive;
 use crate::store::Write;
 
@@ -31,6 +32,8 @@ pub enum Effect {
     Count(Count),
     /// For `wvgate trace` and `wvgate explain`.
     Trace(Box<Trace>),
+    /// What becomes of a message, for `wvgate explain`.
+    Step(Box<Step>),
 }
 
 /// A POST to a peer.

@@ -8,6 +8,7 @@
 
 use crate::ssp::Primitive;
 use crate::ssp::address::Address;
+use crate::ssp::datetime::DateTime;
 use crate::store::Write;
 
 /// Milliseconds since 1970-01-01T00:00:00Z; the only time the core knows.
@@ -42,6 +43,25 @@ impl Time {
     /// Milliseconds from `earlier` to this, 0 if it is later.
     pub fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// How far the wall clock is ahead of the node's time, or behind if negative: milliseconds.
+///
+/// The node's time runs evenly and on over restarts; deadlines are in it. The wall clock may be
+/// wrong, and be put right: dates that others see are by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Skew(pub i64);
+
+impl Skew {
+    /// What the wall clock shows at this time.
+    pub fn wall(self, time: Time) -> Time {
+        Time(time.0.saturating_add_signed(self.0))
+    }
+
+    /// The date at this time.
+    pub fn date(self, time: Time) -> DateTime {
+        DateTime::from_millis(self.wall(time).0)
     }
 }
 

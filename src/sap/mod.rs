@@ -21,6 +21,7 @@ mod express;
 mod flood;
 mod front;
 mod handshake;
+pub mod history;
 mod hold;
 mod hop;
 mod members;
@@ -51,6 +52,7 @@ mod trouble;
 mod understood;
 mod upkeep;
 mod visit;
+pub mod waiting;
 mod who_left;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -61,7 +63,7 @@ use crate::store::Write;
 pub use dialect::Dialect;
 pub use effect::{Count, Direction, Effect, Knock, Post, Posted, Trace};
 pub use element::{
-    Act, Degraded, Delivered, Element, Outcome, RequestId, ServiceElement, Time, Token,
+    Act, Degraded, Delivered, Element, Outcome, RequestId, ServiceElement, Skew, Time, Token,
 };
 pub use ending::LoggedOut;
 pub use front::Front;
@@ -121,6 +123,7 @@ pub struct Sap {
     to_pump: BTreeMap<String, Time>,
     /// Whether they must wait for [`Sap::release`].
     held: bool,
+    skew: Skew,
 }
 
 impl Sap {
@@ -162,7 +165,13 @@ impl Sap {
             effects: VecDeque::new(),
             to_pump: BTreeMap::new(),
             held: false,
+            skew: Skew::default(),
         }
+    }
+
+    /// Says how the wall clock stands, for dates that others see.
+    pub fn set_skew(&mut self, skew: Skew) {
+        self.skew = skew;
     }
 
     /// Takes back a record written before a restart.

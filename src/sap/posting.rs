@@ -440,7 +440,7 @@ fn sent(domain: &str, session: &str, item: &Item, now: Time) -> Trace {
         time: now,
         direction: Direction::Out,
         peer: Some(domain_of(domain).to_owned()),
-        session: Some(session.to_owned()),
+        session: Some(IdShown(session).to_string()),
         transaction: Some(item.id.clone()),
         primitive: item.name.clone().into(),
         message: item.message.clone(),

@@ -274,7 +274,7 @@ impl Sap {
             time: now,
             direction: Direction::In,
             peer: peer.map(str::to_owned),
-            session: session.map(str::to_owned),
+            session: session.map(|id| IdShown(id).to_string()),
             transaction: Some(transaction.id.clone()),
             primitive: transaction.name.clone(),
             message: peek.message_id.clone(),

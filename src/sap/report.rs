@@ -7,7 +7,6 @@ use super::front::domain_of;
 use super::transaction::{Origin, Place, Record};
 use super::{Sap, split};
 use crate::ssp::common::{MessageInfo, MetaInfo, Recipient, Sender, User};
-use crate::ssp::datetime::DateTime;
 use crate::ssp::envelope::{Transaction, decode_fragment};
 use crate::ssp::primitive::message::{DeliveryResult, DeliveryStatusReport};
 use crate::ssp::{Address, Code, Primitive};
@@ -115,14 +114,14 @@ impl Sap {
             recipients: vec![Recipient::User(User::new(sender.clone()))],
             recipient_display: None,
             sender: Some(Sender::user(User::new(recipient))),
-            date_time: Some(DateTime::from_millis(record.received.0)),
+            date_time: Some(self.skew.date(record.received)),
         };
         let report = DeliveryStatusReport {
             meta: Some(MetaInfo::of_server(&self.settings.domain)),
             result: DeliveryResult {
                 status: status.clone(),
             },
-            time: Some(DateTime::from_millis(now.0)),
+            time: Some(self.skew.date(now)),
             info,
         };
         let expires = now.plus_millis(self.settings.default_validity);

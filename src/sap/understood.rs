@@ -37,7 +37,7 @@ impl Sap {
         let mut mended =
             has_no_domain(&transaction.peek) && requestor::in_domain(&mut primitive, peer.real());
         mended |= original_message_id(peer, &mut primitive);
-        mended |= peer.dialect.wrong_times && time_of_receipt(&mut primitive, now);
+        mended |= peer.dialect.wrong_times && time_of_receipt(&mut primitive, self.skew.date(now));
         mended |= peer.dialect.details_in_words && details_by_text(&mut primitive);
         mended |= without_missing_names(peer, &mut primitive);
         mended |= self.uncrossed(peer, &mut primitive);
@@ -214,8 +214,7 @@ fn original_message_id(peer: &Peer, primitive: &mut Primitive) -> bool {
 }
 
 /// Quirk A-9; deployed-server, section 7, 6.
-fn time_of_receipt(primitive: &mut Primitive, now: Time) -> bool {
-    let now = DateTime::from_millis(now.0);
+fn time_of_receipt(primitive: &mut Primitive, now: DateTime) -> bool {
     let times = match primitive {
         Primitive::SendMessageRequest(p) => [p.info.date_time.as_mut(), None],
         Primitive::DeliveryStatusReport(p) => [p.info.date_time.as_mut(), p.time.as_mut()],

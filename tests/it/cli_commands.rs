@@ -70,6 +70,48 @@ fn an_expired_certificate_is_one_line() {
 }
 
 #[test]
+fn what_only_looks_right_is_one_line_with_a_fitting_remedy() {
+    let folder = Folder::new();
+    let peer = "[[peer]]\ndomain = \"b.test\"\nallow_plain = true\n";
+    let text = format!("{}max_queue = 99999999999999999999999\n", base(&folder));
+    let (line, code) = complaint(&folder.file("a.toml", &text));
+    assert!(line.contains("a.toml:7: ssp.max_queue: "), "{line}");
+    assert!(
+        line.ends_with("the number is too large; write a smaller one"),
+        "{line}"
+    );
+    assert_eq!(code, Some(64));
+
+    let secret = folder.file("b.secret", "one\ntwo\n");
+    let text = format!(
+        "{}{peer}password = {{ file = {secret:?} }}\n",
+        base(&folder)
+    );
+    let (line, _) = complaint(&folder.file("a.toml", &text));
+    assert!(line.contains("a.toml:10: peer.password: "), "{line}");
+    assert!(
+        line.contains("has several lines; a secret is one; leave"),
+        "{line}"
+    );
+
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let wanted = [Wanted::parse("village.test").unwrap()];
+    devcerts::generate(&folder.0, &wanted, false, long_ago).unwrap();
+    let text = format!(
+        "{}{peer}client_certificate = {:?}\nclient_key = {:?}\n",
+        base(&folder),
+        folder.0.join("village.test.pem"),
+        folder.0.join("village.test.key")
+    );
+    let (line, _) = complaint(&folder.file("a.toml", &text));
+    assert!(
+        line.contains("a.toml:10: peer.client_certificate: "),
+        "{line}"
+    );
+    assert!(line.contains("expired"), "{line}");
+}
+
+#[test]
 fn two_roles_on_one_port_are_one_line() {
     let folder = Folder::new();
     let port = free_port();
@@ -180,6 +222,53 @@ fn init_writes_what_runs_and_overwrites_nothing() {
     }
     let bad = output(Path::new("unused.toml"), &["init", "not a domain"]);
     assert_eq!(bad.status.code(), Some(64));
+}
+
+#[test]
+fn nodes_made_beside_each_other_run_from_anywhere_trust_each_other_and_share_no_port() {
+    let folder = Folder::new();
+    let init = |domain: &str| {
+        let mut command = wvgate(Path::new("unused.toml"));
+        let output = command
+            .args(["init", domain])
+            .current_dir(&folder.0)
+            .output();
+        let output = output.unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{errors}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    init("a.test");
+    let said = init("b.test");
+    assert!(said.contains("that of a.test"), "{said}");
+    assert!(said.contains("the usual ports are taken"), "{said}");
+    let read = |path: &str| std::fs::read_to_string(folder.0.join(path)).unwrap();
+    assert_eq!(read("a.test/certs/ca.pem"), read("b.test/certs/ca.pem"));
+    let port = |text: &str| {
+        let line = text.lines().find(|line| line.starts_with("listen = "));
+        line.unwrap().split('"').nth(1).unwrap().to_owned()
+    };
+    let (a, b) = (read("a.test/wvgate.toml"), read("b.test/wvgate.toml"));
+    assert_ne!(port(&a), port(&b));
+    assert!(b.contains("#domain = \"a.test\""), "{b}");
+    // Switched on, it is a good configuration, and found and usable from within.
+    let peers = b.replace(
+        "#[[peer]]\n#domain = \"a.test\"",
+        "[[peer]]\ndomain = \"a.test\"",
+    );
+    let peers = peers.replace("#url = \"https://127", "url = \"https://127");
+    let peers = peers.replace("#ca = ", "ca = ");
+    std::fs::write(folder.0.join("b.test/wvgate.toml"), peers).unwrap();
+    for domain in ["a.test", "b.test"] {
+        let mut command = wvgate(Path::new("unused.toml"));
+        command
+            .env_remove("WVGATE_CONFIG")
+            .args(["check", "--offline"]);
+        let output = command.current_dir(folder.0.join(domain)).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}");
+        assert!(text.contains("configuration"), "{text}");
+    }
 }
 
 #[test]

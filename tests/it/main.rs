@@ -5,7 +5,9 @@
 
 mod chain;
 mod cli_commands;
+mod cli_explain;
 mod cli_node;
+mod cli_outputs;
 mod cli_partner;
 mod cli_run;
 mod cli_store;

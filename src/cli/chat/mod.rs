@@ -126,7 +126,7 @@ impl Talk {
                     }
                     Ok(None) => return Ok(Ended::Input),
                     Err(error @ (LineError::NotText | LineError::TooLong(_))) => {
-                        eprintln!("wvgate: not sent: {error}");
+                        output::complain(format!("wvgate: not sent: {error}"));
                     }
                     Err(error) => return Err(Failure::Failed(error.to_string())),
                 },
@@ -196,7 +196,9 @@ impl Talk {
                     self.unanswered += 1;
                     self.node.say(&command).await?;
                 }
-                Err(error) => eprintln!("wvgate: not a JSON command: {error}"),
+                Err(error) => {
+                    output::complain(format!("wvgate: not a JSON command: {error}"));
+                }
             }
             return Ok(None);
         }

@@ -17,6 +17,7 @@ use crate::gateway::GatewaySettings;
 use crate::home::{Authorization, HomeSettings};
 use crate::http::link::LinkSettings;
 use crate::http::server::ServerSettings;
+use crate::node::history::Keep;
 use crate::sap::profile::services_of;
 use crate::sap::{Element, PseTable, ServiceSet, Settings};
 use crate::ssp::xml::Limits;
@@ -38,6 +39,8 @@ pub struct Plan {
     pub home: Option<HomePlan>,
     /// The XMPP gateway.
     pub gateway: Option<GatewayPlan>,
+    /// How much of the histories of messages is kept.
+    pub history: Keep,
     /// Directory of the store.
     pub data: PathBuf,
     /// Doubtful choices, one line each.
@@ -79,7 +82,7 @@ impl Plan {
         let dialects = dialects(config, at, &mut problems);
         let settings = sap_settings(config, &dialects, at, &mut problems);
         let server = server(config, at, &mut problems, &mut warnings);
-        let links = links(config, at, &mut problems);
+        let links = links(config, at, &mut problems, &mut warnings);
         let gateway = gateway(config, at, &mut problems);
         match (problems.is_empty(), server) {
             (true, Some(server)) => Ok(Self {
@@ -89,6 +92,10 @@ impl Plan {
                 server,
                 links,
                 gateway,
+                history: Keep {
+                    millis: millis(config.trace.keep.get()),
+                    bytes: config.trace.max_bytes.get(),
+                },
                 data: config.node.data.clone(),
                 warnings,
             }),

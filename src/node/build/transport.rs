@@ -112,6 +112,7 @@ pub(super) fn links(
     config: &Config,
     at: &Located,
     problems: &mut Vec<Problem>,
+    warnings: &mut Vec<String>,
 ) -> Vec<LinkSettings> {
     let mut links = Vec::with_capacity(config.peer.len());
     let user_agent: Arc<str> = concat!("wvgate/", env!("CARGO_PKG_VERSION")).into();
@@ -126,6 +127,10 @@ pub(super) fn links(
             verify: peer.verify,
         };
         // A peer that is not verified is warned of by name.
+        if let Some(certificate) = &peer.client_certificate {
+            let key = format!("peer.{number}.client_certificate");
+            check_validity(&key, certificate, at, problems, warnings);
+        }
         let known = read.get(&files).filter(|_| files.verify).cloned();
         let tls = match known.map_or_else(|| tls::client_config(&files, &peer.domain), Ok) {
             Ok(tls) => {

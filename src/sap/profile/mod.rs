@@ -14,7 +14,6 @@ use super::service::{Direction, PseTable, ServiceSet};
 use super::settings::Route;
 use super::timers::Timer;
 use super::{Peer, Sap};
-use crate::ssp::datetime::DateTime;
 use crate::ssp::envelope::{Transaction, decode_fragment};
 use crate::ssp::primitive::profile::{
     GetUserProfileResponse, ProfileService, UpdateUserProfileRequest, UserProfile,
@@ -239,7 +238,7 @@ impl Sap {
         if changes.done > 0 || changes.changed {
             profile.user = Some(user.clone());
             if changes.changed {
-                profile.modified = Some(DateTime::from_millis(now.0));
+                profile.modified = Some(self.skew.date(now));
             }
             let until = now.plus_millis(self.settings.agreement_ttl);
             let write = self.profiles.tell(user, profile, until);

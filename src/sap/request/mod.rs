@@ -289,6 +289,7 @@ impl Sap {
         let pending = record.state == State::Pending;
         let write = self.table.insert(number, record);
         self.effect(Effect::Write(write));
+        self.tell_accepted(number, transaction, now);
         self.profile_asked(number, transaction, now);
         for send in sends {
             match send {

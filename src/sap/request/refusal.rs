@@ -27,6 +27,7 @@ impl Sap {
         now: Time,
     ) {
         self.count_refusal(status.code.0);
+        self.trace_refused(&origin, transaction, &status, now);
         let kind = primitive::facts(&transaction.name).map(|facts| facts.kind);
         if kind == Some(Kind::Notice) {
             return;
@@ -34,6 +35,7 @@ impl Sap {
         if transaction.name == "SendMessageRequest" {
             self.count(Count::Accepted);
             self.count(Count::Ended(Outcome::Refused(status.code.0)));
+            self.tell_refused(&origin, transaction, &status, now);
         }
         let answer = split::answer(
             &transaction.name,

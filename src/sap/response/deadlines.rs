@@ -29,6 +29,7 @@ impl Sap {
         };
         let timeout = self.settings.response_timeout;
         self.table.acknowledged(number, &place, now);
+        self.tell_taken(number, &place, now);
         self.timers
             .set(now.plus_millis(timeout), timers::Timer::Answer(number));
     }
@@ -46,6 +47,7 @@ impl Sap {
             return;
         };
         let answer = split::answer(&record.name, record.message.as_deref(), Status::new(code));
+        self.tell_failed(number, &place, code, now);
         self.part_answered(number, &place, answer.to_xml(None), now);
     }
 
@@ -93,6 +95,7 @@ impl Sap {
                 .table
                 .update(number, |record| record.state = State::TakenOver);
             self.write(write);
+            self.tell_taken_over(number, now);
             return self.send_answer(number, &answer, now);
         }
         for place in late {
@@ -133,6 +136,7 @@ impl Sap {
                 return self.item_lost(&peer.clone(), &item, code, now);
             }
         }
+        self.tell_failed(number, place, code, now);
         self.part_answered(number, place, answer.to_xml(None), now);
     }
 
@@ -200,6 +204,7 @@ impl Sap {
             return;
         };
         let answer = split::answer(&record.name, record.message.as_deref(), Status::new(code));
+        self.tell_failed(number, place, code, now);
         self.part_answered(number, place, answer.to_xml(None), now);
     }
 

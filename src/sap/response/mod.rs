@@ -81,6 +81,7 @@ impl Sap {
         let Ok(raw) = std::str::from_utf8(&transaction.raw) else {
             return;
         };
+        self.tell_answered(number, &place, raw.as_bytes(), false, now);
         // The peer has the request, whatever became of our post's acknowledgement.
         self.part_answered(number, &place, raw.to_owned(), now);
     }
@@ -121,7 +122,11 @@ impl Sap {
             request: to,
         };
         match self.table.by_place(&place) {
-            Some(number) => self.part_answered(number, &place, primitive.to_xml(None), now),
+            Some(number) => {
+                let raw = primitive.to_xml(None);
+                self.tell_answered(number, &place, raw.as_bytes(), false, now);
+                self.part_answered(number, &place, raw, now);
+            }
             None => self.count(Count::Unasked),
         }
     }

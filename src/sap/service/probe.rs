@@ -11,7 +11,6 @@ use crate::sap::transaction::Origin;
 use crate::sap::{Count, ECHO, Sap, split};
 use crate::ssp::address::Kind;
 use crate::ssp::common::{ContentData, MessageInfo, MetaInfo, Recipient, Sender, User};
-use crate::ssp::datetime::DateTime;
 use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::message::{SendMessageRequest, SendMessageResponse};
 use crate::ssp::primitive::session::KeepAliveRequest;
@@ -139,7 +138,7 @@ impl Sap {
                 recipients: vec![Recipient::User(user(echo))],
                 recipient_display: None,
                 sender: Some(Sender::user(user(sender))),
-                date_time: Some(DateTime::from_millis(now.0)),
+                date_time: Some(self.skew.date(now)),
             },
             content: Some(ContentData {
                 content_type,

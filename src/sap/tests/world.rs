@@ -125,7 +125,8 @@ impl World {
                 Effect::PeerState(..)
                 | Effect::PeerAway(..)
                 | Effect::Knock(_)
-                | Effect::Trace(_) => {}
+                | Effect::Trace(_)
+                | Effect::Step(_) => {}
             }
         }
     }

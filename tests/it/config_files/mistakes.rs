@@ -18,6 +18,21 @@ listen = "127.0.0.1:9280"
 
 /// What is replaced in `BASE` (nothing: appended), by what, and the line that is printed.
 pub const MISTAKES: &[(&str, &str, &str)] = &[
+    (
+        "allow_plain = true",
+        "url = \"https://me:secret@village.test:5280/ssp\"",
+        "a.toml:8: peer.url: holds a user, and perhaps a password, which SSP has no use for; write \"https://village.test:5280/ssp\"; what proves who we are is password or client_certificate",
+    ),
+    (
+        "[admin]",
+        "[trace]\nmax_bytes = \"1B\"\n[admin]",
+        "a.toml:13: trace.max_bytes: is too small to be of use; write at least \"1MiB\", or keep = \"0s\" to keep nothing",
+    ),
+    (
+        "[admin]",
+        "[log]\nlevel = \"notice\"\n[admin]",
+        "a.toml:13: log.level: \"notice\" is not a level; did you mean \"info\"?",
+    ),
     // shape
     (
         "listen = \"127.0.0.1:5280\"",

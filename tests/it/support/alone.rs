@@ -148,7 +148,7 @@ impl Alone {
                 Effect::PeerState(peer, false) => self.reached.push((peer, Reached::NoSession)),
                 Effect::PeerAway(peer, since) => self.reached.push((peer, Reached::NoSince(since))),
                 Effect::Knock(knock) => self.knocks.push(knock),
-                Effect::Trace(_) => {}
+                Effect::Trace(_) | Effect::Step(_) => {}
             }
         }
     }

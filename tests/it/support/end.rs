@@ -220,7 +220,8 @@ impl End {
                 | Effect::PeerAway(..)
                 | Effect::Knock(_)
                 | Effect::Count(_)
-                | Effect::Trace(_) => {}
+                | Effect::Trace(_)
+                | Effect::Step(_) => {}
             }
         }
         if !writes.is_empty() {

@@ -199,7 +199,8 @@ impl World {
                 | Effect::PeerAway(..)
                 | Effect::Knock(_)
                 | Effect::Count(_)
-                | Effect::Trace(_) => {}
+                | Effect::Trace(_)
+                | Effect::Step(_) => {}
             }
         }
     }

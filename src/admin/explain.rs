@@ -1,0 +1,219 @@
+//! What became of messages: the histories in the store, and what waits now.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::Shared;
+use super::request::Line;
+use crate::node::history::{self, Piece, Present, Story, plain, short};
+use crate::node::{Core, Gone};
+use crate::sap::outbox::Item;
+use crate::sap::waiting::Queued;
+use crate::sap::{Skew, Time, Trace};
+
+/// Records of the log read at once: a few megabytes.
+const PAGE: usize = 16;
+/// Messages told at most.
+pub(super) const MOST: usize = 10_000;
+
+/// What is wanted.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    /// A message or transaction.
+    pub(super) id: Option<String>,
+    /// A user's messages.
+    pub(super) user: Option<String>,
+    /// Not older than so many milliseconds.
+    pub(super) since: Option<u64>,
+    /// Messages, the newest, at most.
+    pub(super) limit: usize,
+}
+
+/// What is known of messages.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Explained {
+    /// Their histories, the oldest first.
+    pub messages: Vec<Story>,
+    /// What happened to one message or transaction in this run, step by step: as
+    /// [`Trace`] is written.
+    pub traces: Vec<serde_json::Value>,
+}
+
+pub(super) async fn explain(shared: &Shared, wanted: Wanted) -> Result<Line, Gone> {
+    let mut found = Found::new(wanted);
+    let now = shared.node.ask(|_, now, _| now).await?;
+    found.not_before = found
+        .wanted
+        .since
+        .map(|since| Time(now.0.saturating_sub(since)));
+    let mut after: Option<String> = None;
+    loop {
+        let store = shared.node.store();
+        let page = match store.scan(history::PREFIX, after.as_deref(), PAGE).await {
+            Ok(page) => page,
+            Err(error) => return Ok(Line::error(error)),
+        };
+        after = page.last().map(|(key, _)| key.clone());
+        for (_, record) in &page {
+            found.record(record);
+        }
+        if page.len() < PAGE {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    let (id, user) = (found.wanted.id.clone(), found.user.clone());
+    let look = move |core: &mut Core, now: Time, _: &mut _| {
+        let pending: Vec<Piece> = core.history.pending().cloned().collect();
+        let mut waits = BTreeMap::new();
+        for view in core.sap.peer_views() {
+            if let Some(wait) = core.wait_of(&view.domain, now) {
+                waits.insert(wait.peer.clone(), wait);
+            }
+        }
+        let is_wanted = |item: &Item| {
+            let is = |id: &str| item.message.as_deref() == Some(id) || item.id == id;
+            let of = |user: &str| {
+                let parties = item.conversation.as_deref().unwrap_or_default();
+                parties.split(' ').any(|party| plain(party) == user)
+            };
+            id.as_deref().is_none_or(is) && user.as_deref().is_none_or(of)
+        };
+        let queued = core.sap.queued_messages(is_wanted, MOST, now);
+        let traces = id.as_deref().map(|id| core.traces.explain(id));
+        let xmpp_up = !core.components.is_empty() && core.components.values().all(|up| *up);
+        let present = Present {
+            waits,
+            xmpp_up,
+            now: core.wall(now),
+        };
+        let mut traces = traces.unwrap_or_default();
+        for trace in &mut traces {
+            trace.time = core.wall(trace.time);
+        }
+        (pending, queued, present, traces, core.skew())
+    };
+    let (pending, queued, present, traces, skew) = shared.node.ask(look).await?;
+    for piece in pending {
+        found.piece(piece);
+    }
+    for queued in queued {
+        found.queued(&queued);
+    }
+    Ok(Line::result(&found.told(&present, &traces, skew)))
+}
+
+/// Messages found so far.
+struct Found {
+    wanted: Wanted,
+    user: Option<String>,
+    not_before: Option<Time>,
+    messages: BTreeMap<String, Piece>,
+    /// Those whose beginning was not wanted.
+    passed_over: HashSet<String>,
+}
+
+impl Found {
+    fn new(mut wanted: Wanted) -> Self {
+        wanted.id = wanted.id.as_deref().map(short);
+        let user = wanted.user.as_deref().map(plain);
+        Self {
+            wanted,
+            user,
+            not_before: None,
+            messages: BTreeMap::new(),
+            passed_over: HashSet::new(),
+        }
+    }
+
+    fn record(&mut self, record: &[u8]) {
+        let time = history::time_of(record).unwrap_or_default();
+        // What waits may have come long before it last moved.
+        if self.not_before.is_some_and(|from| time < from) {
+            return;
+        }
+        for line in history::pieces(record) {
+            if let Ok(piece) = serde_json::from_str::<Piece>(line) {
+                self.piece(piece);
+            }
+        }
+    }
+
+    fn piece(&mut self, piece: Piece) {
+        if let Some(known) = self.messages.get_mut(&piece.id) {
+            return known.merge(piece);
+        }
+        if !self.is_wanted(&piece) {
+            return;
+        }
+        self.messages.insert(piece.id.clone(), piece);
+        // The newest ones are wanted; twice as many are enough to choose from.
+        if self.messages.len() > 2 * self.wanted.limit.max(1) {
+            self.forget_oldest();
+        }
+    }
+
+    fn is_wanted(&self, piece: &Piece) -> bool {
+        if self.passed_over.contains(&piece.id) {
+            return false;
+        }
+        let is = |id: &String| {
+            let same = |transaction: &Option<String>| transaction.as_ref() == Some(id);
+            piece.id == *id
+                || same(&piece.transaction)
+                || piece.legs.iter().any(|leg| same(&leg.transaction))
+        };
+        self.wanted.id.as_ref().is_none_or(is)
+            && self.user.as_ref().is_none_or(|user| piece.concerns(user))
+    }
+
+    /// A message that waits is told of even if its history was lost.
+    fn queued(&mut self, queued: &Queued) {
+        let item = &queued.item;
+        let id = item.message.clone().unwrap_or_else(|| item.id.clone());
+        let mut piece = Piece::new(&id);
+        piece.expires = Some(item.expires);
+        let parties = item.conversation.as_deref();
+        let parties = parties.and_then(|parties| parties.split_once(' '));
+        piece.sender = parties.map(|(from, _)| short(from));
+        if let Some(leg) = piece.leg(&queued.wait.peer, Some(&item.id)) {
+            leg.to.extend(parties.map(|(_, to)| short(to)));
+        }
+        match self.messages.get_mut(&piece.id) {
+            Some(known) => known.merge(piece),
+            None => {
+                self.messages.insert(piece.id.clone(), piece);
+            }
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let mut ages: Vec<(Time, String)> = self
+            .messages
+            .values()
+            .map(|piece| (piece.received.unwrap_or_default(), piece.id.clone()))
+            .collect();
+        ages.sort_unstable();
+        let too_many = ages.len().saturating_sub(self.wanted.limit);
+        for (_, id) in ages.into_iter().take(too_many) {
+            self.messages.remove(&id);
+            self.passed_over.insert(id);
+        }
+    }
+
+    fn told(mut self, present: &Present, traces: &[Trace], skew: Skew) -> Explained {
+        self.forget_oldest();
+        let told = |piece: &mut Piece| {
+            piece.by_wall_clock(skew);
+            Story::of(piece, present)
+        };
+        let mut messages: Vec<Story> = self.messages.values_mut().map(told).collect();
+        messages.sort_by(|a, b| (a.received, &a.message).cmp(&(b.received, &b.message)));
+        let traces = traces.iter().map(serde_json::to_value);
+        Explained {
+            messages,
+            traces: traces.filter_map(Result::ok).collect(),
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! What becomes of each message, told step by step for `wvgate explain`.
+
+use super::element::{Element, Time};
+pub use super::front::domain_of;
+use super::transaction::{Origin, Part, Place, Record};
+use super::{Direction, Effect, Sap, Trace, split};
+use crate::ssp::envelope::{Transaction, decode_fragment};
+use crate::ssp::{Address, Code, Status};
+
+/// Recipients told of one part, at most; our choice.
+const TOLD: usize = 8;
+
+/// A step on the way of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The message's id; that of its transaction where it has none.
+    pub message: String,
+    /// When.
+    pub time: Time,
+    /// What.
+    pub what: What,
+}
+
+/// What happened to a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// It came in, and its parts went on.
+    Received {
+        /// From where.
+        origin: Origin,
+        /// Who sent it.
+        sender: Option<Address>,
+        /// Until when it is valid.
+        expires: Time,
+        /// Where its parts went.
+        parts: Vec<Sent>,
+    },
+    /// The next hop has taken a part, by HTTP.
+    Taken(Place),
+    /// A part was answered, or ends without an answer.
+    Ended(Ended),
+    /// The requestor was told 202: this node answers for it.
+    TakenOver,
+    /// A delivery report about it came through.
+    Reported {
+        /// Who reports, usually the recipient.
+        by: Option<Address>,
+        /// The status.
+        result: Said,
+    },
+}
+
+/// A part on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// Where to.
+    pub place: Place,
+    /// For whom, the first of many.
+    pub to: Vec<Address>,
+    /// Set if it was refused here at once.
+    pub refused: Option<Said>,
+}
+
+/// The end of a part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Where it had gone.
+    pub place: Place,
+    /// The status.
+    pub result: Said,
+    /// Whether this node says so, because the other side did not or could not.
+    pub here: bool,
+}
+
+/// A status: its code, and what else was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// The code.
+    pub code: u16,
+    /// In words, if it is no success.
+    pub reason: Option<String>,
+}
+
+impl Sap {
+    /// Tells of a request that was accepted, if it is a message or a report about one.
+    pub(super) fn tell_accepted(&mut self, number: u64, transaction: &Transaction, now: Time) {
+        let Some(record) = self.table.get(number) else {
+            return;
+        };
+        let what = match transaction.name.as_ref() {
+            "SendMessageRequest" => {
+                let (origin, expires) = (record.origin.clone(), record.expires);
+                let parts = record.parts.iter().map(sent).collect();
+                received(transaction, origin, expires, parts)
+            }
+            "DeliveryStatusReport" => What::Reported {
+                by: transaction.peek.sender.clone(),
+                result: said(&transaction.raw),
+            },
+            _ => return,
+        };
+        let message = name_of(transaction.peek.message_id.as_deref(), &record.origin);
+        self.tell(message, what, now);
+    }
+
+    /// Tells of a message that goes nowhere.
+    pub(super) fn tell_refused(
+        &mut self,
+        origin: &Origin,
+        transaction: &Transaction,
+        status: &Status,
+        now: Time,
+    ) {
+        if transaction.name != "SendMessageRequest" {
+            return;
+        }
+        let part = Sent {
+            place: Place::Here,
+            to: transaction
+                .peek
+                .recipients
+                .iter()
+                .take(TOLD)
+                .cloned()
+                .collect(),
+            refused: Some(of_status(status)),
+        };
+        let message = name_of(transaction.peek.message_id.as_deref(), origin);
+        let what = received(transaction, origin.clone(), now, vec![part]);
+        self.tell(message, what, now);
+    }
+
+    /// Traces that a request was refused, and why.
+    pub(super) fn trace_refused(
+        &mut self,
+        origin: &Origin,
+        transaction: &Transaction,
+        status: &Status,
+        now: Time,
+    ) {
+        let why = status.description.as_deref().unwrap_or_default();
+        let peek = &transaction.peek;
+        let (peer, transaction_id) = match origin {
+            Origin::Peer { peer, id } => (Some(domain_of(peer).to_owned()), Some(id.clone())),
+            Origin::Element { .. } => (None, None),
+        };
+        let trace = Trace {
+            time: now,
+            direction: Direction::Here,
+            peer,
+            session: None,
+            transaction: transaction_id,
+            primitive: transaction.name.clone(),
+            message: peek.message_id.clone(),
+            user: peek.user.as_ref().map(ToString::to_string),
+            to: Vec::new(),
+            what: format!("refused with {} {why}", status.code)
+                .trim_end()
+                .to_owned()
+                .into(),
+        };
+        self.effect(Effect::Trace(Box::new(trace)));
+    }
+
+    /// Tells that a part of a message was answered: `raw`, by who has it or by this node.
+    pub(super) fn tell_answered(
+        &mut self,
+        number: u64,
+        place: &Place,
+        raw: &[u8],
+        here: bool,
+        now: Time,
+    ) {
+        let Some(message) = self.message_of(number) else {
+            return;
+        };
+        let what = What::Ended(Ended {
+            place: place.clone(),
+            result: said(raw),
+            here,
+        });
+        self.tell(message, what, now);
+    }
+
+    /// Tells that a part of a message will get no answer, with the code for it.
+    pub(super) fn tell_failed(&mut self, number: u64, place: &Place, code: Code, now: Time) {
+        let Some(message) = self.message_of(number) else {
+            return;
+        };
+        let what = What::Ended(Ended {
+            place: place.clone(),
+            result: Said {
+                code: code.0,
+                reason: None,
+            },
+            here: true,
+        });
+        self.tell(message, what, now);
+    }
+
+    /// Tells that a peer has taken a part of a message.
+    pub(super) fn tell_taken(&mut self, number: u64, place: &Place, now: Time) {
+        if let Some(message) = self.message_of(number) {
+            self.tell(message, What::Taken(place.clone()), now);
+        }
+    }
+
+    /// Tells that the requestor of a message was told 202.
+    pub(super) fn tell_taken_over(&mut self, number: u64, now: Time) {
+        if let Some(message) = self.message_of(number) {
+            self.tell(message, What::TakenOver, now);
+        }
+    }
+
+    fn message_of(&self, number: u64) -> Option<String> {
+        let record = self.table.get(number)?;
+        (record.name == "SendMessageRequest").then(|| name(record))
+    }
+
+    fn tell(&mut self, message: String, what: What, now: Time) {
+        let time = now;
+        let step = Step {
+            message,
+            time,
+            what,
+        };
+        self.effect(Effect::Step(Box::new(step)));
+    }
+}
+
+fn received(transaction: &Transaction, origin: Origin, expires: Time, parts: Vec<Sent>) -> What {
+    let peek = &transaction.peek;
+    What::Received {
+        origin,
+        sender: peek.sender.clone().or_else(|| peek.user.clone()),
+        expires,
+        parts,
+    }
+}
+
+fn sent(part: &Part) -> Sent {
+    Sent {
+        place: part.place.clone(),
+        to: part.targets.iter().take(TOLD).cloned().collect(),
+        refused: part.answer.as_deref().map(|raw| said(raw.as_bytes())),
+    }
+}
+
+fn name(record: &Record) -> String {
+    name_of(record.message.as_deref(), &record.origin)
+}
+
+/// What a message is called: by its id, else by its transaction's.
+fn name_of(message: Option<&str>, origin: &Origin) -> String {
+    match (message, origin) {
+        (Some(message), _) => message.to_owned(),
+        (None, Origin::Peer { id, .. }) => id.clone(),
+        (None, Origin::Element { token, .. }) => token.0.to_string(),
+    }
+}
+
+/// The status in an answer or report. A success is found without reading all of it.
+pub fn said(raw: &[u8]) -> Said {
+    let at = memchr::memmem::find(raw, b"<Code>").map(|at| at + 6);
+    let digits = at.and_then(|at| raw.get(at..at + 3));
+    let code = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+    if let Some(code @ (200 | 202)) = code {
+        return Said { code, reason: None };
+    }
+    let Ok(primitive) = decode_fragment(raw) else {
+        return Said {
+            code: code.unwrap_or(Code::INTERNAL.0),
+            reason: None,
+        };
+    };
+    match &primitive {
+        crate::ssp::Primitive::DeliveryStatusReport(report) => of_status(&report.result.status),
+        other => split::status_of(other).map_or(
+            Said {
+                code: Code::OK.0,
+                reason: None,
+            },
+            of_status,
+        ),
+    }
+}
+
+/// With one failure in its details, that one says more than "multiple errors".
+fn of_status(status: &Status) -> Said {
+    let mut said = Said {
+        code: status.code.0,
+        reason: status.description.clone(),
+    };
+    if let [detail] = status.details.as_slice() {
+        said.code = detail.code.0;
+        said.reason = detail.description.clone().or(said.reason);
+    }
+    said
+}
+
+/// How an element of this node is called on screens.
+pub fn element_name(element: Element) -> &'static str {
+    match element {
+        Element::Home => "local",
+        Element::Gateway => "xmpp",
+    }
+}
+
+/// Where a part is, as it is called on screens, and its transaction there.
+pub fn place_name(place: &Place) -> (&str, Option<&str>) {
+    match place {
+        Place::Peer { peer, id } => (super::front::domain_of(peer), Some(id)),
+        Place::Element { element, .. } => (element_name(*element), None),
+        Place::Here => ("here", None),
+    }
+}
+
+/// Where a request came from, as it is called on screens, and its transaction there.
+pub fn origin_name(origin: &Origin) -> (&str, Option<&str>) {
+    match origin {
+        Origin::Peer { peer, id } => (super::front::domain_of(peer), Some(id)),
+        Origin::Element { element, .. } => (element_name(*element), None),
+    }
+}
