@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::cli_node::{Node, said, with_input, wvgate};
+use crate::cli_node::{Node, free_port, said, with_input, wvgate};
 
 /// A client that acknowledges nothing by itself.
 struct Raw {
@@ -133,4 +133,85 @@ fn a_line_that_the_node_cannot_read_is_answered_and_the_next_is_served() {
     assert_eq!(refusal["status"], 400);
     alice.say(r#"{"do":"contacts"}"#);
     alice.event("contacts");
+}
+
+#[test]
+fn a_message_to_a_peer_that_is_away_is_said_to_be_kept() {
+    let peer = format!(
+        "[[peer]]\ndomain = \"away.test\"\nurl = \"http://127.0.0.1:{}/\"\nallow_plain = true\n",
+        free_port()
+    );
+    let node = Node::start_with(&peer);
+    let mut command = wvgate(&node.config);
+    command
+        .args(["chat", "alice"])
+        .env("WVGATE_PASSWORD", "alice");
+    let output = with_input(command, "/to bob@away.test hi\n");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let told = "* no answer from away.test yet: the message to bob@away.test is kept here";
+    assert_eq!(text.matches(told).count(), 1, "{text}");
+}
+
+#[test]
+fn that_a_user_is_away_is_said_to_who_may_see_it() {
+    let node = Node::start();
+    let mut alice = node.chat("alice");
+    let message = json!({"do": "message", "to": "carol", "text": "hi"});
+    alice.tell(&message);
+    assert_eq!(alice.wait("sent", |_| true)["description"], Value::Null);
+    let mut carol = node.chat("carol");
+    carol.tell(&json!({"do": "add_contact", "user": "alice"}));
+    carol.wait("done", |_| true);
+    alice.tell(&message);
+    assert_eq!(alice.wait("sent", |_| true)["description"], Value::Null);
+    carol.wait("message", |_| true);
+    carol.quit();
+    // Carol is gone when her session is.
+    for _ in 0..600 {
+        alice.tell(&message);
+        let sent = alice.wait("sent", |_| true);
+        assert_eq!(sent["status"], 200);
+        if sent["description"].is_string() {
+            let said = sent["description"].as_str().unwrap();
+            assert!(said.contains("kept until he logs in"), "{said}");
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("it was not said that carol is away");
+}
+
+#[test]
+fn what_a_client_names_and_says_is_bounded_in_bytes() {
+    let node = Node::start();
+    let mut alice = Raw::chat(&node, "alice");
+    let text = |bytes: usize| "é".repeat(bytes / 2);
+    for (command, code) in [
+        (
+            json!({"do": "add_contact", "user": "carol", "name": text(256)}),
+            None,
+        ),
+        (
+            json!({"do": "add_contact", "user": "carol", "name": text(258)}),
+            Some(402),
+        ),
+        (json!({"do": "presence", "text": text(1024)}), None),
+        (json!({"do": "presence", "text": text(1026)}), Some(751)),
+        (json!({"do": "presence", "alias": text(1026)}), Some(751)),
+        (json!({"do": "subscribe", "user": text(1026)}), Some(901)),
+        (
+            json!({"do": "message", "to": "carol", "text": "x", "id": "i".repeat(129)}),
+            Some(402),
+        ),
+    ] {
+        alice.say(&command.to_string());
+        match code {
+            None => alice.event("done"),
+            Some(code) => {
+                let refusal = alice.event("error");
+                assert_eq!(refusal["status"], code, "{refusal}");
+                refusal
+            }
+        };
+    }
 }

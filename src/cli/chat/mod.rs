@@ -81,7 +81,7 @@ pub(super) async fn chat(global: &Global, args: Chat) -> Result<(), Failure> {
         let rest = talk.rest(args.wait > 0);
         match tokio::time::timeout(patience, rest).await {
             Ok(outcome) => outcome?,
-            Err(_) => talk.tell_silence(patience)?,
+            Err(_) => talk.tell_silence(Duration::ZERO)?,
         }
     }
     Ok(())
@@ -148,7 +148,14 @@ impl Talk {
     /// Hears what still comes: all of it, or until everything is answered.
     async fn rest(&mut self, all: bool) -> Result<(), Failure> {
         while all || self.unanswered > 0 {
-            self.hear_next().await?;
+            let silence = self.silent.front().map(|(_, since)| *since + SILENCE);
+            tokio::select! {
+                () = until(silence) => self.tell_silence(SILENCE)?,
+                line = self.node.line() => {
+                    let line = line?.ok_or(crate::admin::ClientError::Ended)?;
+                    self.hear(&line).await?;
+                }
+            }
         }
         Ok(())
     }
