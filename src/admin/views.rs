@@ -12,6 +12,7 @@ use crate::sap::history::{domain_of, element_name, said};
 use crate::sap::outbox::{self, Item};
 use crate::sap::transaction::State;
 use crate::sap::{Element, Origin, Place, Record, Route, SessionView, Time};
+use crate::text::IdShown;
 
 /// The node in one object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -113,7 +114,11 @@ pub struct SessionRow {
 }
 
 pub(super) fn sessions(core: &Core, now: Time) -> Vec<SessionRow> {
-    let row = |session: SessionView| {
+    let row = |mut session: SessionView| {
+        // Whoever knows one whole may speak in the session.
+        for id in [&mut session.own_id, &mut session.peer_id] {
+            *id = IdShown(id).to_string();
+        }
         let idle = now.since(session.last_in.max(session.last_out));
         let peer = core.sap.settings().peers.get(&session.peer);
         let ends = peer.is_some_and(|peer| peer.dialect.sessions_expire);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::domain;
+use super::network::network;
 use super::report::Report;
 use super::secret::Secret;
 use super::units::Duration;
@@ -56,8 +57,13 @@ pub struct PeerSection {
     pub durability: Durability,
     /// DNS name that the peer's client certificate must carry. Default: not asked for.
     pub client_name: Option<String>,
+    /// Addresses from which the peer speaks, as `192.0.2.7` or `2001:db8::/32`: it is not
+    /// heard from others, whatever session it names. Default: any.
+    pub from: Vec<String>,
     /// Take over the session id of an authenticated peer whose session we do not know (it
-    /// kept it over a loss of ours) instead of refusing it. Default `false`.
+    /// kept it over a loss of ours) instead of refusing it, if it comes from an address in
+    /// `from`, or without that from one from which the peer used a session since the start.
+    /// Default `false`.
     pub adopt_unknown_session: bool,
     /// Most requests taken from this peer in one second. Default: no limit.
     pub max_rate: Option<u32>,
@@ -135,6 +141,7 @@ impl Default for PeerSection {
             connect: Connect::OnDemand,
             durability: Durability::Strict,
             client_name: None,
+            from: Vec::new(),
             adopt_unknown_session: false,
             max_rate: None,
             max_flood: None,
@@ -176,6 +183,15 @@ impl PeerSection {
         }
         for (index, host) in self.redirects.iter().enumerate() {
             report.domain(&format!("{path}.redirects.{index}"), host);
+        }
+        for (index, from) in self.from.iter().enumerate() {
+            if network(from).is_none() {
+                report.error(
+                    &format!("{path}.from.{index}"),
+                    format!("\"{from}\" is not an address or network"),
+                    "write it like \"192.0.2.7\", \"192.0.2.0/24\" or \"2001:db8::/32\"",
+                );
+            }
         }
         for (name, value) in [
             ("server_name", &self.server_name),

@@ -13,6 +13,7 @@
 //! leaves its [`Effect`]s to be drained by [`Sap::next_effect`].
 
 mod again;
+mod asked;
 pub mod dialect;
 pub mod effect;
 pub mod element;
@@ -26,8 +27,10 @@ mod hold;
 mod hop;
 mod members;
 mod message_ids;
+mod network;
 pub mod outbox;
 mod peer;
+mod permission;
 mod posting;
 pub mod profile;
 mod quiet;
@@ -68,6 +71,7 @@ pub use element::{
 pub use ending::LoggedOut;
 pub use front::Front;
 pub use hold::Login;
+pub use network::Network;
 pub use peer::{PeerView, SessionView};
 pub use random::Random;
 pub use receive::{Facts, Verdict};
@@ -100,6 +104,7 @@ pub struct Sap {
     /// Answered requests, the oldest first.
     answered: VecDeque<u64>,
     message_ids: message_ids::MessageIds,
+    asked: asked::Asked,
     services: service::ServiceTable,
     /// Messages that peers have taken and not yet answered.
     kept: again::Kept,
@@ -150,6 +155,7 @@ impl Sap {
             reports: HashMap::new(),
             answered: VecDeque::new(),
             message_ids: message_ids::MessageIds::default(),
+            asked: asked::Asked::default(),
             services: service::ServiceTable::default(),
             kept: again::Kept::default(),
             closing: false,
@@ -224,12 +230,19 @@ impl Sap {
                 self.effects
                     .push_back(Effect::Write(standing::forget(&taken.seat)));
             }
+        } else if let Some(rest) = key.strip_prefix(asked::PREFIX) {
+            let kept = serde_json::from_slice(value).map_err(bad)?;
+            self.asked.restore(number(rest)?, kept);
+        } else if key == asked::SINCE {
+            let since = serde_json::from_slice(value).map_err(bad)?;
+            self.asked.restore_since(since);
         } else if let Some(rest) = key.strip_prefix(transaction::PREFIX) {
             let record: Record = serde_json::from_slice(value).map_err(bad)?;
             self.remember_report(&record);
             self.remember_message_id(&record);
             let number = number(rest)?;
             self.questions.restore(number, &record);
+            self.asked.restore_row(number, &record);
             self.table.restore(number, record);
         }
         Ok(())
@@ -255,6 +268,10 @@ impl Sap {
                 )
             })
             .collect();
+        self.asked.start(!rows.is_empty());
+        for (number, until) in self.asked.ends() {
+            self.timers.set(until, timers::Timer::Forget(number));
+        }
         for (number, name, state, received, expires) in rows {
             match state {
                 transaction::State::Answered(_) => self.forget_later(number, received),

@@ -95,6 +95,8 @@ pub(super) struct PeerState {
     pub(super) reach: Reach,
     /// What of it never became a message.
     pub(super) troubles: Troubles,
+    /// From where its sessions were used.
+    pub(super) seen: super::network::Seen,
 }
 
 /// A peer as an operator sees it.
@@ -175,6 +177,7 @@ impl PeerState {
             quiet: Quiet::default(),
             reach: Reach::default(),
             troubles: Troubles::default(),
+            seen: super::network::Seen::default(),
         }
     }
 

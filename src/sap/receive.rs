@@ -72,7 +72,7 @@ impl Sap {
     }
 
     fn session_message(&mut self, message: &Session, facts: &Facts, now: Time) -> Verdict {
-        let (peer, own_id) = match self.session_owner(&message.session, now) {
+        let (peer, own_id) = match self.session_owner(&message.session, facts.remote, now) {
             Ok(owner) => owner,
             Err(verdict) => return verdict,
         };
@@ -127,6 +127,7 @@ impl Sap {
         let mut moved = None;
         if let Some(state) = self.peers.get_mut(&peer.domain) {
             state.troubles.message_came(now);
+            state.seen.note(facts.remote);
             if let Some(session) = state.session_mut(&own_id) {
                 let record = &mut session.record;
                 record.last_in = now;
@@ -177,8 +178,13 @@ impl Sap {
     }
 
     /// Which peer, and which session of ours with it. The peer's id is found byte
-    /// for byte (wire profile, 5.3).
-    fn session_owner(&mut self, id: &str, now: Time) -> Result<(Arc<Peer>, String), Verdict> {
+    /// for byte (wire profile, 5.3). From where the peer does not speak, it is nobody's.
+    fn session_owner(
+        &mut self,
+        id: &str,
+        from: Option<IpAddr>,
+        now: Time,
+    ) -> Result<(Arc<Peer>, String), Verdict> {
         let domain = id
             .split_once('@')
             .map_or("", |(_, domain)| domain)
@@ -205,6 +211,19 @@ impl Sap {
                 .keys()
                 .find_map(|domain| known(self, domain).map(|own| (domain.clone(), own))),
         };
+        let whose = found
+            .as_ref()
+            .map(|(domain, _)| domain)
+            .or(by_domain.as_ref());
+        if let Some(peer) = whose.and_then(|domain| self.peer_settings(domain))
+            && !peer.is_from(from)
+        {
+            tracing::warn!(
+                ssp.peer = peer.domain, ssp.session = %IdShown(id), remote = from.map(tracing::field::display),
+                "session of a peer from an address that is none of its own"
+            );
+            return Err(Verdict::Forbidden);
+        }
         if let Some((domain, own_id)) = found {
             // The peer uses the session: whatever became of our last step's
             // acknowledgement, it has our id.
@@ -223,11 +242,11 @@ impl Sap {
             // Step 6 may have been overtaken (6.6, I3).
             return Err(Verdict::Busy(Some(1_000)));
         }
-        if peer.adopt_unknown_session {
-            let session = self
-                .peers
-                .get(&peer.domain)
-                .and_then(|state| state.ready_session());
+        let state = self.peers.get(&peer.domain);
+        let known = state.is_some_and(|state| state.is_known_from(&peer, from));
+        let lost = state.is_some_and(|state| state.may_have_lost(&peer, from));
+        if peer.adopt_unknown_session && known {
+            let session = state.and_then(|state| state.ready_session());
             if let Some(own_id) = session.map(|session| session.record.own_id.clone()) {
                 tracing::info!(
                     ssp.peer = peer.domain,
@@ -242,7 +261,7 @@ impl Sap {
             ssp.session = %IdShown(id),
             "unknown session of the peer"
         );
-        if peer.dialect.reset_lost_session {
+        if peer.dialect.reset_lost_session && lost {
             self.reset_lost_session(&peer.domain, id, now);
         }
         Err(Verdict::Forbidden)

@@ -39,27 +39,6 @@ pub(super) fn named(mut primitive: Primitive, domain: &str) -> Result<Primitive,
     Ok(primitive)
 }
 
-/// Puts `domain` where the requestor is named without one (quirk A-8). Whether
-/// anything was.
-pub(super) fn in_domain(primitive: &mut Primitive, domain: &str) -> bool {
-    let Some(Some(meta)) = meta_mut(primitive) else {
-        return false;
-    };
-    let requestor = &mut meta.requestor;
-    let mut named = false;
-    if requestor.service.domain().is_empty() {
-        requestor.service = Address::service(domain);
-        named = true;
-    }
-    if let Some(user) = &mut requestor.user
-        && user.user.domain().is_empty()
-    {
-        user.user = user.user.clone().or_domain(domain);
-        named = true;
-    }
-    named
-}
-
 /// Quirk E-7: who writes, or invites, under a screen name of a group of the peer
 /// does so as the user who asks.
 pub(super) fn as_user(mut primitive: Primitive, peer: &Peer) -> Primitive {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::dialect::Dialect;
 use super::element::Element;
 use super::front::Front;
+use super::network::Network;
 use super::profile::Access;
 use super::service::{PseTable, ServiceSet};
 use crate::ssp::Address;
@@ -101,6 +102,8 @@ pub struct Peer {
     pub adopt_unknown_session: bool,
     /// DNS name that its client certificate must carry.
     pub client_name: Option<String>,
+    /// Addresses from which it speaks; none: any.
+    pub from: Vec<Network>,
     /// Whether acknowledgements to it wait for the disk.
     pub strict: bool,
     /// Requests a second it may send; more are answered 503.
@@ -153,6 +156,7 @@ impl Peer {
             connect_always: false,
             adopt_unknown_session: false,
             client_name: None,
+            from: Vec::new(),
             strict: true,
             max_rate: None,
             max_flood: None,

@@ -56,11 +56,10 @@ impl Sap {
             match timer {
                 Timer::Answer(number) => self.answer_due(number, now),
                 Timer::GiveUp(number) => self.give_up(number, now),
-                Timer::Forget(number) => {
-                    if let Some(write) = self.forget(number) {
-                        self.effect(Effect::Write(write));
-                    }
-                }
+                Timer::Forget(number) => match self.forget(number) {
+                    Some(write) => self.effect(Effect::Write(write)),
+                    None => self.forget_asked(number, now),
+                },
                 Timer::Step(step) => self.step_due(step),
                 Timer::Peer(domain) => self.peer_due(&domain, now),
                 Timer::Service(domain) => self.services_due(&domain, now),

@@ -102,6 +102,12 @@ pub struct Record {
     /// The message, as XML, where members of its group are to get it from us (`members`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<String>,
+    /// Whom the message is for in groups of a peer that leaves members to us (`members`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub circle: Option<super::members::Circle>,
+    /// Where the message went, once it is answered, if a report was asked for (`asked`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sent: Vec<super::asked::SentTo>,
     /// The notice that waits for the answer (`who_left`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<super::who_left::Waiting>,
@@ -184,12 +190,16 @@ impl Table {
         keep: impl Fn(&Place) -> bool,
     ) -> Option<Write> {
         let record = self.records.get_mut(&number)?;
+        if record.report_to.is_some() {
+            record.sent = super::asked::sent_to(record);
+        }
         for part in &mut record.parts {
             self.by_place.remove(&part.place);
             part.answer = None;
         }
         record.parts.retain(|part| keep(&part.place));
         record.kept = None;
+        record.circle = None;
         record.waiting = None;
         self.update(number, |record| record.state = State::Answered(answer))
     }

@@ -8,10 +8,9 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 
-use super::dialect::GroupDistribution;
 use super::element::Time;
 use super::transaction::{Part, Place};
-use super::{Peer, Sap, message_ids, requestor};
+use super::{Peer, Sap, message_ids};
 use crate::ssp::address::Kind as AddressKind;
 use crate::ssp::common::{Party, User, UserId};
 use crate::ssp::datetime::DateTime;
@@ -28,20 +27,24 @@ impl Sap {
         transaction: &'t Transaction,
         now: Time,
     ) -> Cow<'t, Transaction> {
-        if !is_suspect(peer, transaction) {
-            return Cow::Borrowed(transaction);
+        let mut understood = Cow::Borrowed(transaction);
+        if has_no_domain(&transaction.peek)
+            && let Some(completed) = transaction.completed(peer.real())
+        {
+            understood = Cow::Owned(completed);
         }
-        let Ok(mut primitive) = transaction.primitive() else {
-            return Cow::Borrowed(transaction);
+        if !is_suspect(peer, &understood) {
+            return understood;
+        }
+        let Ok(mut primitive) = understood.primitive() else {
+            return understood;
         };
-        let mut mended =
-            has_no_domain(&transaction.peek) && requestor::in_domain(&mut primitive, peer.real());
-        mended |= original_message_id(peer, &mut primitive);
+        let mut mended = original_message_id(peer, &mut primitive);
         mended |= peer.dialect.wrong_times && time_of_receipt(&mut primitive, self.skew.date(now));
         mended |= peer.dialect.details_in_words && details_by_text(&mut primitive);
         mended |= without_missing_names(peer, &mut primitive);
         mended |= self.uncrossed(peer, &mut primitive);
-        mended |= self.addressed(peer, transaction, &mut primitive, now);
+        mended |= self.addressed(peer, &understood, &mut primitive, now);
         if let Primitive::GetPresenceResponse(response) = &mut primitive
             && response.status.is_none()
         {
@@ -50,14 +53,14 @@ impl Sap {
             mended = true;
         }
         if !mended {
-            return Cow::Borrowed(transaction);
+            return understood;
         }
-        Cow::Owned(changed(transaction, &primitive))
+        Cow::Owned(changed(&understood, &primitive))
     }
 
     /// The answer to the request `number` as we mean it: it names its message
     /// (deployed-server, section 7, 15), and members of a group whom its server does
-    /// not serve are no failures (quirk E-3).
+    /// not serve, and who get the message from us, are no failures (quirk E-3).
     pub(super) fn answer_understood<'t>(
         &self,
         peer: &Peer,
@@ -69,14 +72,15 @@ impl Sap {
         }
         let finds = |what: &[u8]| memmem::find(&answer.raw, what).is_some();
         let nameless = finds(b"messageID=\"\"") || !finds(b"messageID");
-        let by_domain = peer.dialect.group_distribution == GroupDistribution::Members;
-        let Some(record) = self.table.get(number).filter(|_| nameless || by_domain) else {
+        let Some(record) = self.table.get(number) else {
             return answer;
         };
+        let circle = record.circle.as_ref();
+        let served = circle.is_some_and(|circle| self.are_served_here(peer, circle));
         let part = record.parts.iter().find(|part| {
             matches!(&part.place, Place::Peer { peer: at, id } if *at == peer.domain && *id == answer.id)
         });
-        let foreign = by_domain && part.is_some_and(to_group) && finds(b"516");
+        let foreign = served && part.is_some_and(to_group) && finds(b"516");
         if !nameless && !foreign {
             return answer;
         }
@@ -154,20 +158,19 @@ fn is_suspect(peer: &Peer, transaction: &Transaction) -> bool {
     let finds = |what: &[u8]| memmem::find(&transaction.raw, what).is_some();
     let details = || dialect.details_in_words && finds(b"DetailedResult");
     let changed_id = || dialect.unique_message_ids && transaction.raw.contains(&b'~');
-    has_no_domain(&transaction.peek)
-        || match transaction.name.as_ref() {
-            "SendMessageRequest" => dialect.wrong_times,
-            "DeliveryStatusReport" => dialect.wrong_times || changed_id(),
-            "SendMessageResponse" => changed_id() || details(),
-            "Status" => details(),
-            "InviteResponse" => true,
-            "JoinGroupResponse" => dialect
-                .missing_names
-                .iter()
-                .any(|name| finds(name.as_bytes())),
-            "GetPresenceResponse" => details() || !finds(b"<Status"),
-            _ => is_unaddressed(peer, transaction),
-        }
+    match transaction.name.as_ref() {
+        "SendMessageRequest" => dialect.wrong_times,
+        "DeliveryStatusReport" => dialect.wrong_times || changed_id(),
+        "SendMessageResponse" => changed_id() || details(),
+        "Status" => details(),
+        "InviteResponse" => true,
+        "JoinGroupResponse" => dialect
+            .missing_names
+            .iter()
+            .any(|name| finds(name.as_bytes())),
+        "GetPresenceResponse" => details() || !finds(b"<Status"),
+        _ => is_unaddressed(peer, transaction),
+    }
 }
 
 /// The same transaction around another primitive.
@@ -177,10 +180,9 @@ fn changed(transaction: &Transaction, primitive: &Primitive) -> Transaction {
     changed
 }
 
-/// Quirk A-8: who asks is named without a domain.
+/// Quirk A-8: somebody who speaks is named without a domain.
 fn has_no_domain(peek: &Peek) -> bool {
-    let lacks = |address: &Option<Address>| address.as_ref().is_some_and(|a| a.domain().is_empty());
-    lacks(&peek.service) || lacks(&peek.user)
+    peek.claims.iter().any(|c| c.address.domain().is_empty())
 }
 
 fn is_unaddressed(peer: &Peer, transaction: &Transaction) -> bool {

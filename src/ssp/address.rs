@@ -188,6 +188,8 @@ impl fmt::Debug for Address {
 }
 
 impl Field for Address {
+    const ADDRESS: bool = true;
+
     fn parse(text: &str) -> Option<Self> {
         Some(Self::new(text))
     }

@@ -9,9 +9,9 @@
 use std::borrow::Cow;
 
 use super::address::Address;
-use super::primitive::Primitive;
+use super::primitive::{self, Place, Primitive};
 use super::xml::tokens::MAX_DEPTH;
-use super::xml::{self, DecodeError, Limits, Names, Style, Texts, Writer};
+use super::xml::{self, DecodeError, Limits, Names, Node, Style, Texts, Writer};
 use bytes::Bytes;
 
 mod scan;
@@ -115,6 +115,17 @@ pub struct Peek {
     pub message_id: Option<String>,
     /// `MessageInfo@validity`, seconds.
     pub validity: Option<u64>,
+    /// All addresses that the sender must be entitled to name.
+    pub claims: Vec<Claim>,
+}
+
+/// An address in a place where it does something; see [`Place`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The place.
+    pub place: &'static Place,
+    /// The address.
+    pub address: Address,
 }
 
 impl Transaction {
@@ -154,11 +165,52 @@ impl Transaction {
         Some(Self {
             mode: self.mode,
             id: self.id.clone(),
-            name: super::primitive::canonical_name(name),
+            name: primitive::canonical_name(name),
             peek: scan::fragment(&raw, &STANDING_ALONE).ok()?,
             raw,
             via: self.via.clone(),
         })
+    }
+
+    /// The same with `domain` wherever an address that speaks has none: it belongs to
+    /// whose primitive it is.
+    pub fn completed(&self, domain: &str) -> Option<Self> {
+        let mut node = xml::parse(&self.raw, &STANDING_ALONE).ok()?;
+        let places = primitive::speaking(&self.name);
+        complete(&mut node, &mut Vec::new(), places, domain);
+        let mut out = Writer::new();
+        scan::write_node(&node, &mut out);
+        let raw = Bytes::from(out.finish());
+        Some(Self {
+            peek: scan::fragment(&raw, &STANDING_ALONE).ok()?,
+            raw,
+            ..self.clone()
+        })
+    }
+}
+
+/// Puts `domain` where an address that speaks has none (quirk A-8).
+fn complete(node: &mut Node<'_>, path: &mut Vec<String>, places: &[Place], domain: &str) {
+    let at: Vec<&str> = path.iter().map(String::as_str).collect();
+    for place in places.iter().filter(|place| place.is_at(&at)) {
+        let mut attributes = node.attributes.iter_mut();
+        let Some((name, value)) = attributes.find(|(name, _)| *name == place.attribute) else {
+            continue;
+        };
+        let address = Address::new(value);
+        let bare = address.bare();
+        let completed = match bare.strip_suffix('@').unwrap_or(bare) {
+            "" if *name == "serviceID" => Address::service(domain),
+            // A user without a name is nobody, in whatever domain.
+            "" => continue,
+            bare => Address::new(bare).or_domain(domain),
+        };
+        *value = completed.as_str().to_owned().into();
+    }
+    for child in &mut node.children {
+        path.push(child.name.to_owned());
+        complete(child, path, places, domain);
+        path.pop();
     }
 }
 

@@ -208,7 +208,7 @@ fn the_service_table_tells_of_providers_offers_and_agreements() {
     let table = ask(config, &["services", "relay.test", "--format", "json"]);
     assert_eq!(
         table["peers"][0]["obtained"]["functions"],
-        json!(["IMSendFunc"])
+        json!(["SENDM", "MDELIV"])
     );
     assert_eq!(table["providers"][0]["pse"], "far.test");
     assert_eq!(table["providers"][0]["via"], "relay.test");

@@ -390,6 +390,20 @@ async fn sessions_are_listed_and_ended_and_a_stopping_node_logs_out() {
         (&"b.test".into(), &true.into())
     );
     assert!(row["idle"].is_u64() && row["ends_in"].is_u64(), "{row}");
+    // Whoever knows a session's id may speak in it: it is never shown whole.
+    let other = cluster.node("b.test").handle();
+    let whole = other
+        .ask(|core, _, _| core.sap.session_views())
+        .await
+        .unwrap();
+    for (field, id) in [("own_id", &whole[0].peer_id), ("peer_id", &whole[0].own_id)] {
+        let shown = row[field].as_str().unwrap();
+        let begin = shown.strip_suffix('…').unwrap();
+        assert!(
+            id.starts_with(begin) && begin.len() < id.len() / 2,
+            "{shown}"
+        );
+    }
     let table = said(&node.config, &["sessions"]);
     assert!(
         table.contains("OPENED BY") && table.contains("  us  "),

@@ -12,7 +12,9 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use wvgate::sap::service::PseTable;
 use wvgate::sap::{Element, Route, ServiceSet, Settings};
+use wvgate::ssp::common::{ContentData, MessageInfo, MetaInfo, Recipient, Sender, User};
 use wvgate::ssp::envelope::scan;
+use wvgate::ssp::primitive::message::SendMessageRequest;
 use wvgate::ssp::primitive::{self, Kind, Routing};
 use wvgate::ssp::xml::Limits;
 use wvgate::ssp::{Address, Code, Mode, Primitive};
@@ -126,6 +128,28 @@ fn cross(exchanged: bool) -> BTreeSet<String> {
     crossed
 }
 
+/// A report is about a message: it is sent before, from `domain`.
+fn sends_before(world: &mut World, domain: &str, notice: &Primitive) {
+    let Primitive::DeliveryStatusReport(report) = notice else {
+        return;
+    };
+    let user = |address: &Address| User::new(address.clone());
+    let sender = report.info.recipients[0].address();
+    let recipient = report.info.sender.as_ref().unwrap().user.clone().unwrap();
+    let message = SendMessageRequest {
+        delivery_report: true,
+        meta: Some(MetaInfo::of_user(sender.domain(), sender.clone())),
+        info: MessageInfo {
+            recipients: vec![Recipient::User(recipient)],
+            sender: Some(Sender::user(user(sender))),
+            ..report.info.clone()
+        },
+        content: Some(ContentData::text("hi")),
+    };
+    world.request(domain, &message.into());
+    world.run(30_000);
+}
+
 /// All requests that are passed on, by name.
 fn passed_on() -> BTreeSet<String> {
     let facts = Primitive::NAMES
@@ -160,6 +184,7 @@ fn every_notice_crosses_in_both_directions() {
                 continue;
             }
             let to = other(from);
+            sends_before(&mut world, to, &sample.primitive);
             world.node(to).delivered.clear();
             world.hops.clear();
             world.request(from, &sample.primitive);
@@ -191,9 +216,12 @@ fn cross_split(exchanged: bool) -> BTreeSet<String> {
         let answer = answer.unwrap_or(Primitive::status(Code::OK));
         for end in split::ENDS {
             world.node(end).answer = None;
-            world.node(end).delivered.clear();
         }
         world.node(&to).answer = Some(answer.clone());
+        sends_before(&mut world, &to, &sample.primitive);
+        for end in split::ENDS {
+            world.node(end).delivered.clear();
+        }
         world.hops.clear();
         if sample.is_request() {
             assert_eq!(world.ask(from, &sample.primitive), answer, "{file}");

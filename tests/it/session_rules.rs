@@ -1,6 +1,7 @@
 //! The rules of sessions and of time (wire profile, 6, 7.5, 8.1 and 11.1): one relay in pretend
 //! time between scripted peers.
 
+mod addresses;
 mod answers;
 mod crowded;
 mod ending;

@@ -8,7 +8,7 @@ use crate::config::{self, Config, Located, PeerSection, Problem, Via};
 use crate::sap::dialect::Dialect;
 use crate::sap::profile::Access;
 use crate::sap::{
-    Element, Peer, Provider, PseTable, Route, Secret, ServiceSet, Settings, SpeaksFor,
+    Element, Network, Peer, Provider, PseTable, Route, Secret, ServiceSet, Settings, SpeaksFor,
 };
 use crate::ssp::xml::Limits;
 
@@ -191,6 +191,12 @@ fn peer_settings(peer: &PeerSection, dialect: Arc<Dialect>) -> Peer {
         connect_always: peer.connect == config::Connect::Always,
         adopt_unknown_session: peer.adopt_unknown_session,
         client_name: peer.client_name.clone(),
+        from: peer
+            .from
+            .iter()
+            .filter_map(|from| config::network(from))
+            .map(|(address, bits)| Network { address, bits })
+            .collect(),
         strict: peer.durability == config::Durability::Strict,
         max_rate: peer.max_rate,
         max_flood: peer.max_flood.map(|time| millis(time.get())),

@@ -98,6 +98,14 @@ impl Sap {
             );
             return Verdict::Forbidden;
         }
+        if !peer.is_from(facts.remote) {
+            tracing::warn!(
+                ssp.peer = peer.domain,
+                remote = facts.remote.map(tracing::field::display),
+                "setup message from an address that is none of the peer's"
+            );
+            return Verdict::Forbidden;
+        }
         let id = &transaction.id;
         let peer = self.identity_addressed(peer, facts.host.as_deref(), |state| {
             let mut ours = state.initiator.iter();

@@ -12,8 +12,7 @@ use super::front::{domain_of, is_of};
 use super::report::about;
 use super::transaction::{Origin, Part, Place, Record, State};
 use super::{Count, Effect, Peer, Sap, split, timers};
-use crate::ssp::address::{Address, Kind as AddressKind};
-use crate::ssp::envelope::{Peek, Transaction};
+use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::{self, Kind, Routing};
 use crate::ssp::{Code, Mode, Primitive, Status};
 use crate::text::Shown;
@@ -72,16 +71,23 @@ impl Sap {
             );
             return self.refuse(origin, transaction, Status::new(Code::NOT_AGREED), now);
         }
-        if let Some(code) = self.forbidden(peer, &transaction.peek) {
+        if let Some(why) = self.forbidden(peer, transaction) {
             tracing::warn!(
                 ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name),
-                user = %Shown(transaction.peek.user.as_ref().map_or("", Address::as_str)),
-                "the peer may not speak for this user"
+                %why, "the peer may not speak for this user"
             );
             if facts.kind == Kind::Notice {
-                return self.count_refusal(code.0);
+                return self.count_refusal(Code::ADDRESS.0);
             }
-            return self.refuse(origin, transaction, Status::new(code), now);
+            return self.refuse(origin, transaction, Status::new(Code::ADDRESS), now);
+        }
+        if self.is_unsent(peer, transaction, now) {
+            tracing::warn!(
+                ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id),
+                ssp.message = %Shown(transaction.peek.message_id.as_deref().unwrap_or_default()),
+                "the peer reports on a message that was not sent to it; dropped"
+            );
+            return self.count_refusal(Code::ADDRESS.0);
         }
         if self.profile_forbidden(peer, transaction) {
             let status = Status::new(Code::FORBIDDEN);
@@ -169,27 +175,6 @@ impl Sap {
         self.accept(&incoming, now);
     }
 
-    /// Who may speak for whom (wire profile, 7.2). A message's sender counts as
-    /// much as its requestor: the deployed server checks only one of them.
-    fn forbidden(&self, peer: &Peer, peek: &Peek) -> Option<Code> {
-        let may = |address: &Address| {
-            let domain = address.domain();
-            domain.is_empty() || self.settings.may_speak(peer, domain)
-        };
-        let user = peek.user.as_ref().filter(|_| !peek.by_server);
-        let named = user.into_iter().chain(&peek.service).chain(&peek.sender);
-        let may_tell = |publisher: &Address| may(publisher) || self.provides(peer, publisher);
-        if !named.into_iter().all(may) || !peek.publishers.iter().all(may_tell) {
-            return Some(Code::ADDRESS);
-        }
-        match (user, &peek.sender) {
-            (Some(user), Some(sender)) if user.kind() == AddressKind::User && user != sender => {
-                Some(Code::ADDRESS)
-            }
-            _ => None,
-        }
-    }
-
     fn is_loop(&self, peer: &Peer, transaction: &Transaction) -> bool {
         if let Some(via) = &transaction.via {
             return via.split(' ').any(|hop| hop == self.settings.domain)
@@ -266,7 +251,7 @@ impl Sap {
             }
         }
         let asker = self.asker(transaction, &parts);
-        let kept = self.kept_for_members(transaction, &parts);
+        let (circle, kept) = self.kept_for_members(transaction, &parts);
         let record = Record {
             origin: incoming.origin.clone(),
             name: transaction.name.clone().into_owned(),
@@ -282,10 +267,14 @@ impl Sap {
             report_to: Self::report_to(transaction),
             asker,
             kept,
+            circle,
+            sent: Vec::new(),
             waiting: None,
             fingerprint: fingerprint(transaction),
         };
         self.remember_report(&record);
+        let begun = self.asked.note(number, &record, now);
+        self.write(begun);
         let pending = record.state == State::Pending;
         let write = self.table.insert(number, record);
         self.effect(Effect::Write(write));

@@ -64,6 +64,8 @@ impl Sap {
             report_to: None,
             asker: None,
             kept: None,
+            circle: None,
+            sent: Vec::new(),
             waiting: None,
             fingerprint: 0,
         };

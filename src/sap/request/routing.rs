@@ -99,13 +99,6 @@ impl Sap {
         groups
     }
 
-    /// Whether the peer is, or leads to, the provider of a user's presence.
-    pub(super) fn provides(&self, peer: &Peer, publisher: &Address) -> bool {
-        let pse = self.settings.pse.find("SUBPR", publisher.domain());
-        let route = pse.and_then(|pse| self.settings.routes.find(pse));
-        matches!(route, Some(Route::Peer(via)) if via == peer.real())
-    }
-
     /// Where a target is reached: at his domain; a user's presence where the Service
     /// Table says that his home domain has it. Whoever is asked by that provider asks
     /// the home domain.

@@ -86,16 +86,19 @@ impl Sap {
         self.part_answered(number, &place, raw.to_owned(), now);
     }
 
-    /// A 405 tells something about the domain that was addressed.
+    /// A 405 or 501 tells something about the domain that was addressed.
     fn note_refusal(&mut self, peer: &Peer, number: u64, transaction: &Transaction, now: Time) {
         let may_be = matches!(transaction.name.as_ref(), "Status" | "SendMessageResponse")
-            && memchr::memmem::find(&transaction.raw, b"405").is_some();
+            && ["405", "501"]
+                .iter()
+                .any(|code| memchr::memmem::find(&transaction.raw, code.as_bytes()).is_some());
         if !may_be {
             return;
         }
         let status = transaction.primitive().ok();
         let status = status.as_ref().and_then(split::status_of);
-        if status.is_none_or(|status| status.code != Code::NOT_SUPPORTED) {
+        let without = [Code::NOT_SUPPORTED, Code::NOT_IMPLEMENTED];
+        if status.is_none_or(|status| !without.contains(&status.code)) {
             return;
         }
         let Some(record) = self.table.get(number) else {
@@ -306,6 +309,7 @@ impl Sap {
         {
             self.answered.pop_front();
         }
+        self.keep_asked(number);
         let record = self.table.get(number)?;
         if let (Origin::Peer { peer, .. }, Some(message)) = (&record.origin, &record.message) {
             let key = (peer.clone(), message.clone());

@@ -67,7 +67,10 @@ impl Sap {
         if peer.offers.is_empty() {
             return refusal(Status::new(Code::FORBIDDEN), wanted).into();
         }
-        let agreed = wanted.intersection(peer.offers.union(set(ALWAYS)));
+        // What is answered 501 in the end is not to be had.
+        let (provided, _) = self.provided_to(peer.real(), now);
+        let grantable = peer.offers.intersection(provided).union(set(ALWAYS));
+        let agreed = wanted.intersection(grantable);
         let refused = wanted.difference(agreed);
         if agreed.is_empty() {
             return refusal(Status::new(Code::NOT_AGREED), wanted).into();
@@ -146,6 +149,7 @@ impl Sap {
                 .services
                 .agree(peer.real(), Direction::Obtained, agreement);
             self.write([write]);
+            self.services.negotiating(peer.real(), peer.wants, now);
         }
         Primitive::status(Code::OK)
     }
@@ -236,7 +240,10 @@ impl Sap {
             .services
             .agree(peer.real(), Direction::Obtained, agreement);
         self.write([write]);
-        self.services.settled(peer.real());
+        // What is missing may be provided later: it is asked for again in an hour.
+        if agreed.includes(peer.wants) {
+            self.services.settled(peer.real());
+        }
         self.services_due(peer.real(), now);
     }
 
@@ -257,21 +264,32 @@ impl Sap {
         }
     }
 
-    /// Provider: what the record does not offer any more is taken out of the
-    /// agreement, and the peer is told.
+    /// Provider: what is behind this node has changed.
+    pub(super) fn keep_all_to_offers(&mut self, now: Time) {
+        for domain in self.services.granted() {
+            self.keep_to_offers(&domain, now);
+        }
+    }
+
+    /// Provider: what the record does not offer any more, or nobody provides, is taken out
+    /// of the agreement, and the peer is told. Whoever is behind this node and was not
+    /// heard yet, as after a restart, may provide anything.
     pub(super) fn keep_to_offers(&mut self, domain: &str, now: Time) {
         let Some(peer) = self.peer_settings(domain) else {
             return;
         };
-        let offers = peer.offers.union(set(ALWAYS));
-        let Some(mut agreement) = self
-            .services
-            .agreement(domain, Direction::Granted, now)
-            .filter(|agreement| !offers.includes(agreement.functions))
-            .cloned()
-        else {
+        let granted = self.services.agreement(domain, Direction::Granted, now);
+        let Some(mut agreement) = granted.cloned() else {
             return;
         };
+        let mut offers = peer.offers;
+        if let (provided, true) = self.provided_to(domain, now) {
+            offers = offers.intersection(provided);
+        }
+        let offers = offers.union(set(ALWAYS));
+        if offers.includes(agreement.functions) {
+            return;
+        }
         agreement.functions = agreement.functions.intersection(offers);
         let left = agreement.functions;
         let request = ServiceRequest {

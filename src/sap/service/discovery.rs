@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::table::{Heard, What};
 use super::tree::ServiceSet;
-use super::{KNOWN_FOR, SPREAD};
+use super::{KNOWN_FOR, OF_SAP_BY_AGREEMENT, SPREAD, set};
 use crate::sap::element::Time;
 use crate::sap::settings::Route;
 use crate::sap::transaction::Origin;
@@ -203,19 +203,61 @@ impl Sap {
             .intersection(self.usable_at(peer.real(), now))
     }
 
-    /// Ourselves, the other domains served here, and those reached through us, if they
-    /// are few: of many each is asked for by name, or the answer would grow with the
-    /// peers, and all answers together with their square.
-    fn all_trees(&self, asker: Option<&str>, usable: ServiceSet, now: Time) -> Vec<ServiceTree> {
-        let own = &self.settings.domain;
-        let info = ServiceSet::named("GETSPI").unwrap_or_default();
-        let mut functions = ServiceSet::of_sap().union(info);
-        if let Some(Route::Local(element)) = self.settings.routes.find(own) {
+    /// What this node serves under its own domain.
+    fn own_functions(&self) -> ServiceSet {
+        let mut functions = ServiceSet::of_sap();
+        if let Some(Route::Local(element)) = self.settings.routes.find(&self.settings.domain) {
             functions = functions.union(ServiceSet::of_element(*element));
         }
         if self.settings.echo {
             functions = functions.union(ServiceSet::of_echo());
         }
+        functions
+    }
+
+    /// What this node, and the domains behind it that the Service Table knows, provide to
+    /// a peer; and whether all that are behind have been heard, so that there is no more.
+    pub(super) fn provided_to(&self, asker: &str, now: Time) -> (ServiceSet, bool) {
+        let mut provided = self.own_functions().union(set(OF_SAP_BY_AGREEMENT));
+        for (_, route) in self.settings.routes.iter() {
+            if let Route::Local(element) = route {
+                provided = provided.union(ServiceSet::of_element(*element));
+            }
+        }
+        let mut is_all = true;
+        let others = self
+            .settings
+            .peers
+            .values()
+            .filter(|peer| peer.front.is_none());
+        for peer in others.filter(|peer| peer.domain != asker) {
+            let name = peer.real();
+            let through = |functions| self.through(peer, functions, ServiceSet::ALL, now);
+            if let Some(functions) = self.by_dialect(peer, name, now) {
+                provided = provided.union(through(functions));
+            } else if peer.dialect.discovery {
+                is_all &= self
+                    .services
+                    .heard(name)
+                    .is_some_and(|h| h.problem.is_none());
+            }
+            for (domain, offered) in self.services.told_by(name) {
+                // Of several ways to a domain one is taken.
+                let leads = |via: &Route| matches!(via, Route::Peer(via) if via == name);
+                if self.settings.routes.find(domain).is_some_and(leads) {
+                    provided = provided.union(through(offered.functions));
+                }
+            }
+        }
+        (provided, is_all)
+    }
+
+    /// Ourselves, the other domains served here, and those reached through us, if they
+    /// are few: of many each is asked for by name, or the answer would grow with the
+    /// peers, and all answers together with their square.
+    fn all_trees(&self, asker: Option<&str>, usable: ServiceSet, now: Time) -> Vec<ServiceTree> {
+        let own = &self.settings.domain;
+        let functions = self.own_functions();
         let mut trees = vec![tree(own, false, Some(functions.intersection(usable)))];
         let behind = |route: &Route| matches!(route, Route::Peer(_));
         let routes = || self.settings.routes.iter();

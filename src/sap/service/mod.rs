@@ -44,7 +44,9 @@ const MINIMUM: &[&str] = &[
     "SUBPR", "GETPR", "SENDM", "MDELIV", "INVIT", "CAINV", "JOING", "GETJU",
 ];
 /// What the SAP itself serves.
-const OF_SAP: &[&str] = &["KEEPA", "LOGOU", "GETSV", "NEGSV"];
+const OF_SAP: &[&str] = &["KEEPA", "LOGOU", "GETSV", "NEGSV", "GETSPI"];
+/// What it serves to those with whom it has agreed on it: it is told of profiles (11.4).
+const OF_SAP_BY_AGREEMENT: &[&str] = &["UPDUP"];
 /// What the embedded home domain serves.
 const OF_HOME: &[&str] = &[
     "SUBPR", "GETPR", "SENDM", "MDELIV", "GETSPI", "VRID", "GETUP", "UPDUP",
@@ -234,11 +236,14 @@ impl Sap {
             ),
         }
         self.services_due(peer.real(), now);
+        if matches!(what, What::Discovery | What::About(_)) {
+            self.keep_all_to_offers(now);
+        }
         true
     }
 
-    /// A peer has answered a request for `domain` with 405: it does not have that
-    /// function (wire profile, 11, common conventions).
+    /// A peer has answered a request for `domain` with 405 or 501: it does not have that
+    /// function (wire profile, 11, common conventions). What was granted of it is reduced.
     pub(super) fn not_supported(&mut self, peer: &str, name: &str, domain: &str, now: Time) {
         let leaf = primitive::facts(name).map_or("", |facts| facts.leaf);
         let Some(function) = ServiceSet::named(leaf) else {
@@ -248,9 +253,10 @@ impl Sap {
             ssp.peer = peer,
             ssp.primitive = name,
             domain,
-            "the function is taken out of the Service Table: 405"
+            "the function is taken out of the Service Table: 405 or 501"
         );
         self.services.refuse(peer, domain, function, now);
+        self.keep_all_to_offers(now);
     }
 
     /// Whether a peer has said lately that `domain` does not have the function a request

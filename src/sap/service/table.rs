@@ -106,7 +106,7 @@ pub(super) struct Asked {
 #[derive(Debug, Default)]
 struct Row {
     offered: BTreeMap<String, Offered>,
-    /// Functions answered 405, by the domain they were meant for, and since when.
+    /// Functions answered 405 or 501, by the domain they were meant for, and since when.
     refused: BTreeMap<String, (ServiceSet, Time)>,
     /// When the peer is to be asked what it offers; `None`: it was not asked yet.
     refresh: Option<Time>,
@@ -155,6 +155,12 @@ impl ServiceTable {
         agreement.filter(|agreement| agreement.expires > now)
     }
 
+    /// Peers to whom something is granted.
+    pub fn granted(&self) -> Vec<String> {
+        let rows = self.rows.iter().filter(|(_, row)| row.granted.is_some());
+        rows.map(|(peer, _)| peer.clone()).collect()
+    }
+
     /// Concludes or changes an agreement.
     pub fn agree(&mut self, peer: &str, direction: Direction, agreement: Agreement) -> Write {
         let write = Write::put_json(key(peer, direction), &agreement);
@@ -195,11 +201,15 @@ impl ServiceTable {
         let Some(row) = self.rows.get(peer) else {
             return !wants.is_empty();
         };
-        if row.not_before.is_some_and(|at| at > now) {
+        if row.wanted == wants && row.not_before.is_some_and(|at| at > now) {
             return false;
         }
         match &row.obtained {
-            Some(agreement) => agreement.renew_at() <= now || row.wanted != wants,
+            Some(agreement) => {
+                agreement.renew_at() <= now
+                    || row.wanted != wants
+                    || !agreement.functions.includes(wants)
+            }
             None => !wants.is_empty(),
         }
     }
@@ -222,7 +232,11 @@ impl ServiceTable {
     pub fn next_due(&self, peer: &str, up: bool) -> Option<Time> {
         let row = self.rows.get(peer)?;
         let ends = row.granted.as_ref().map(|agreement| agreement.expires);
-        let renewal = row.obtained.as_ref().map(Agreement::renew_at);
+        let is_part = |agreement: &&Agreement| !agreement.functions.includes(row.wanted);
+        let renewal = row.obtained.as_ref().map(|agreement| {
+            let part = row.not_before.filter(|_| is_part(&agreement));
+            part.unwrap_or_else(|| agreement.renew_at())
+        });
         // A renewal that failed is tried again later, or the agreement ends.
         let renewal = match (renewal, row.not_before) {
             (Some(renewal), Some(retry)) => Some(renewal.max(retry)),

@@ -5,7 +5,7 @@
 //! ```
 
 use super::digest::{digest, new_token, verify};
-use super::{Failure, Progress, SessionRecord, Step};
+use super::{Failure, Progress, SessionRecord, Step, is_foreign};
 use crate::sap::element::Time;
 use crate::sap::random::Random;
 use crate::sap::settings::Peer;
@@ -159,6 +159,9 @@ impl Initiator {
                 None,
             );
         };
+        if is_foreign(peer, peer_id) {
+            return Progress::Failed(Failure::ForeignSession, None);
+        }
         let record = SessionRecord {
             peer: peer.domain.clone(),
             own_id: own_id.clone(),

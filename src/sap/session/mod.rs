@@ -11,6 +11,7 @@ pub use record::SessionRecord;
 pub use responder::Responder;
 
 use super::element::Time;
+use super::settings::Peer;
 use crate::ssp::primitive::session::RedirectAddress;
 use crate::ssp::{Mode, Primitive};
 
@@ -27,6 +28,14 @@ pub struct Step {
     pub primitive: Primitive,
     /// Not before.
     pub at: Time,
+}
+
+/// Whether a session id is of another domain than the peer's: it is found by that
+/// (wire profile, 5.3). One without domain is nobody's.
+fn is_foreign(peer: &Peer, id: &str) -> bool {
+    let domain = id.split_once('@').map_or("", |(_, domain)| domain);
+    let domain = domain.to_ascii_lowercase();
+    !domain.is_empty() && !peer.is(&domain) && peer.real() != domain
 }
 
 /// What a handshake wants next.
@@ -68,6 +77,9 @@ pub enum Failure {
     /// No progress within the time for a handshake.
     #[error("no answer from the peer within the time for a handshake")]
     TimedOut,
+    /// The id that the peer issued would be somebody else's.
+    #[error("the session id that the peer issued is of another domain")]
+    ForeignSession,
     /// Something the role does not allow at this point.
     #[error("the peer broke the order of steps: {0}")]
     Misbehaved(&'static str),

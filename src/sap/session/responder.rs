@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use super::digest::{digest, new_token, verify};
 use super::initiator::{refusal, seconds, shorter};
-use super::{Failure, Progress, SessionRecord, Step};
+use super::{Failure, Progress, SessionRecord, Step, is_foreign};
 use crate::sap::element::Time;
 use crate::sap::random::Random;
 use crate::sap::settings::Peer;
@@ -165,6 +165,9 @@ impl Responder {
         }
         match (&self.state, &theirs.session) {
             (State::Established(_), _) => Progress::Send(self.last.clone()),
+            (State::LoginSent, Some(peer_id)) if is_foreign(peer, peer_id) => {
+                Progress::Failed(Failure::ForeignSession, None)
+            }
             (State::LoginSent, Some(peer_id)) => {
                 let own_id = format!("{}@{}", random.hex(8), self.own_domain);
                 let ttl = shorter(self.ttl, theirs.time_to_live);

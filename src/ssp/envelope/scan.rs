@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::{Message, Mode, Peek, Session, Transaction};
+use super::{Claim, Message, Mode, Peek, Session, Transaction};
 use crate::ssp::Address;
-use crate::ssp::primitive;
+use crate::ssp::primitive::{self, Place};
 use crate::ssp::xml::names::{NO_NAMES, Names};
 use crate::ssp::xml::repair::{self, Repair};
 use crate::ssp::xml::tokens::{Attribute, Token, Tokens};
@@ -212,11 +212,19 @@ impl<'a> Scanner<'a> {
                 _ => notes.peek.users.push(address),
             }
         }
+        let places = primitive::speaking(&primitive::canonical_name(name));
+        let mut path: Vec<&str> = Vec::with_capacity(primitive::DEEPEST);
+        self.claims(places, &path, &mut notes.peek);
         let depth = self.tokens.depth();
         loop {
             match self.tokens.next()? {
                 Token::Start { name, .. } => {
                     let level = self.tokens.depth() - depth;
+                    if level <= primitive::DEEPEST {
+                        path.truncate(level - 1);
+                        path.push(name);
+                        self.claims(places, &path, &mut notes.peek);
+                    }
                     if level <= 3 {
                         notes.take(level, name, self);
                     }
@@ -236,6 +244,15 @@ impl<'a> Scanner<'a> {
             self.body.slice_ref(slice.as_bytes())
         };
         Ok((raw, notes.peek))
+    }
+
+    /// Notes the addresses that the last start tag has in one of these `places`.
+    fn claims(&self, places: &'static [Place], path: &[&str], peek: &mut Peek) {
+        for place in places.iter().filter(|place| place.is_at(path)) {
+            let address = self.address(place.attribute);
+            peek.claims
+                .extend(address.map(|address| Claim { place, address }));
+        }
     }
 
     /// A fragment whose prefixes are declared outside is written anew without them.
@@ -472,7 +489,7 @@ impl Notes {
     }
 }
 
-fn write_node(node: &Node<'_>, out: &mut Writer<'_>) {
+pub(super) fn write_node(node: &Node<'_>, out: &mut Writer<'_>) {
     out.element(node.name, |out| {
         for (name, value) in &node.attributes {
             out.attribute(node.name, name, value);

@@ -11,11 +11,15 @@ pub mod group_admin;
 pub mod invitation;
 pub mod message;
 pub mod message_store;
+mod places;
 pub mod presence;
 pub mod presence_admin;
 pub mod profile;
 pub mod service;
 pub mod session;
+
+pub(crate) use places::DEEPEST;
+pub use places::{Place, Role, places, speaking};
 
 use super::status::Status;
 use super::xml::{Content, DecodeError, Node, Style, Writer};
@@ -109,6 +113,12 @@ macro_rules! primitives {
             leaf: "",
             routing: Routing::Hop,
         } ];
+
+        /// What each primitive declares; see [`places`].
+        const PLACES: &[(&str, places::Declared)] = &[
+            $( (stringify!($name), <$module::$name as Content>::places), )*
+            ("Status", <Status as Content>::places),
+        ];
     };
 }
 

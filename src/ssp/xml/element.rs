@@ -41,10 +41,17 @@ pub trait Content: Sized {
 
     /// Writes the element as `<name …>`.
     fn write(&self, name: &str, out: &mut Writer<'_>);
+
+    /// Tells each place below the element, which is `at`, where an address stands: the
+    /// elements on the way down, and the attribute.
+    fn places(_at: &mut Vec<&'static str>, _found: &mut dyn FnMut(&[&'static str], &'static str)) {}
 }
 
 /// A value that stands in an attribute or is the only text of an element.
 pub trait Field: Sized {
+    /// Whether the value is an address.
+    const ADDRESS: bool = false;
+
     /// Reads the value; `None` if it has no meaning.
     fn parse(text: &str) -> Option<Self>;
     /// Writes the value.
@@ -158,8 +165,45 @@ macro_rules! element {
                     ); )*
                 });
             }
+
+            fn places(
+                at: &mut Vec<&'static str>,
+                found: &mut dyn FnMut(&[&'static str], &'static str),
+            ) {
+                let _ = (&at, &found);
+                $( $crate::ssp::xml::element::field_places!(
+                    $kind $mode, at, found, $type, [$($xml),*] $(, $item)?
+                ); )*
+            }
         }
     )*};
+}
+
+macro_rules! field_places {
+    (attr $mode:ident, $at:ident, $found:ident, $t:ty, [$($xml:literal),*]) => {
+        if <$t as $crate::ssp::xml::Field>::ADDRESS { $( $found(&$at[..], $xml); )* }
+    };
+    (child $mode:ident, $at:ident, $found:ident, $t:ty, [$($xml:literal),*]) => {
+        $(
+            $at.push($xml);
+            <$t as $crate::ssp::xml::Content>::places($at, $found);
+            $at.pop();
+        )*
+    };
+    (list of, $at:ident, $found:ident, $t:ty, [$($xml:literal),*], $item:literal) => {
+        $(
+            $at.extend([$xml, $item]);
+            <$t as $crate::ssp::xml::Content>::places($at, $found);
+            $at.truncate($at.len() - 2);
+        )*
+    };
+    // A text that is an address would have no place.
+    (text own, $at:ident, $found:ident, $t:ty, []) => {
+        const { assert!(!<$t as $crate::ssp::xml::Field>::ADDRESS) }
+    };
+    (choice $mode:ident, $at:ident, $found:ident, $t:ty, []) => {
+        <$t as $crate::ssp::xml::Content>::places($at, $found);
+    };
 }
 
 macro_rules! field_type {
@@ -321,8 +365,18 @@ macro_rules! choice {
             fn write(&self, name: &str, out: &mut $crate::ssp::xml::Writer<'_>) {
                 out.element(name, |out| self.write_choice(out));
             }
+            fn places(
+                at: &mut Vec<&'static str>,
+                found: &mut dyn FnMut(&[&'static str], &'static str),
+            ) {
+                $(
+                    at.push($xml);
+                    <$type as $crate::ssp::xml::Content>::places(at, found);
+                    at.pop();
+                )*
+            }
         }
     )*};
 }
 
-pub(crate) use {choice, element, field_type, read_field, write_field};
+pub(crate) use {choice, element, field_places, field_type, read_field, write_field};

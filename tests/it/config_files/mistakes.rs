@@ -33,6 +33,11 @@ pub const MISTAKES: &[(&str, &str, &str)] = &[
         "[log]\nlevel = \"notice\"\n[admin]",
         "a.toml:13: log.level: \"notice\" is not a level; did you mean \"info\"?",
     ),
+    (
+        "allow_plain = true",
+        "allow_plain = true\nfrom = [\"192.0.2.0/24\", \"192.0.2.7/24\"]",
+        "a.toml:9: peer.from: \"192.0.2.7/24\" is not an address or network; write it like \"192.0.2.7\", \"192.0.2.0/24\" or \"2001:db8::/32\"",
+    ),
     // shape
     (
         "listen = \"127.0.0.1:5280\"",

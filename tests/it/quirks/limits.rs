@@ -100,6 +100,137 @@ fn members_on_our_side_get_a_group_message_from_us() {
     assert!(between.is_quiet());
 }
 
+/// Robby, Ray and Cleo (who has no name) join through us.
+fn with_members() -> Between {
+    let mut between = Between::new();
+    let joined = "<JoinGroupResponse><Status code=\"200\"/></JoinGroupResponse>";
+    for (who, name) in [(ROB, Some("Robby")), (RAY, Some("Ray")), (CLEO, None)] {
+        let name = name.map_or_else(String::new, participant);
+        let end = format!("{name}</JoinGroupRequest>");
+        let join = about_group("JoinGroupRequest", who, ROOM).replace("</JoinGroupRequest>", &end);
+        between.answered(&join, joined);
+    }
+    between
+}
+
+fn participant(name: &str) -> String {
+    format!("<ScreenName groupID=\"{ROOM}\">{name}</ScreenName>")
+}
+
+/// To whom the next message to r.test goes.
+fn copied(between: &mut Between) -> Vec<Address> {
+    let copy = between.sent("r.test");
+    let Ok(Primitive::SendMessageRequest(message)) = copy.primitive() else {
+        panic!("{copy:?}")
+    };
+    let to = message.info.recipients.iter();
+    to.map(|recipient| recipient.address().clone()).collect()
+}
+
+const RAY: &str = "wv:ray@r.test";
+const CLEO: &str = "wv:cleo@c.test";
+
+#[test]
+fn a_message_to_one_participant_goes_to_that_member_alone() {
+    let mut between = with_members();
+    // A user of the group's own server has it from there: nobody here gets it.
+    let to_gina = message(ROB, &participant("Gina"));
+    let heard = between.answered(&to_gina, &taken(200, ""));
+    assert_eq!(code(&heard), 200);
+    assert!(between.is_quiet());
+    // A member of ours gets it from us, whatever the group's server makes of that.
+    for (n, (name, who)) in [(" Ray\n", RAY), ("cleo", CLEO), (CLEO, CLEO)]
+        .into_iter()
+        .enumerate()
+    {
+        for verdict in [200, 900] {
+            let id = format!("p{n}-{verdict}");
+            let xml = message(ROB, &participant(name)).replace("m1", &id);
+            let asked = between.relayed_to_it(&xml);
+            let details = if verdict == 200 { "" } else { FOREIGN };
+            between.alone.restart();
+            between.say(
+                "a.test",
+                Mode::Response,
+                &asked.id,
+                &taken(verdict, details),
+            );
+            assert_eq!(copied(&mut between), [Address::new(who)], "{name}");
+            assert_eq!(code(&between.sent("r.test").primitive().unwrap()), 200);
+            assert!(between.is_quiet());
+        }
+    }
+}
+
+#[test]
+fn a_participant_who_is_not_known_here_is_a_failure() {
+    let mut between = with_members();
+    // Not even to who has the same name in another group, or writes to himself.
+    for (n, name) in ["Joe", "ray", "", "Robby"].into_iter().enumerate() {
+        let xml = message(ROB, &participant(name)).replace("m1", &format!("q{n}"));
+        let heard = between.answered(&xml, &taken(900, FOREIGN));
+        assert_eq!(code(&heard), 900, "{name}");
+        assert!(between.is_quiet(), "{name}");
+    }
+    // Who is no member reaches no participant through us.
+    let stranger = message("wv:eve@r.test", &participant("Ray"));
+    let heard = between.answered(&stranger, &taken(900, FOREIGN));
+    assert_eq!(code(&heard), 900);
+    assert!(between.is_quiet());
+    // With one who is known it goes to him, and the failure stays.
+    let both = format!(
+        "{}</Recipient><Recipient>{}",
+        participant("Joe"),
+        participant("Ray")
+    );
+    let xml = message(ROB, &both).replace("m1", "q9");
+    let asked = between.relayed_to_it(&xml);
+    between.say(
+        "a.test",
+        Mode::Response,
+        &asked.id,
+        &taken(900, &FOREIGN.repeat(2)),
+    );
+    assert_eq!(copied(&mut between), [Address::new(RAY)]);
+    assert_eq!(code(&between.sent("r.test").primitive().unwrap()), 900);
+    // A name that two have is nobody's.
+    let named = format!("{}</JoinGroupRequest>", participant("Ray"));
+    let join = about_group("JoinGroupRequest", "wv:ray@c.test", ROOM);
+    let joined = "<JoinGroupResponse><Status code=\"200\"/></JoinGroupResponse>";
+    between.answered(&join.replace("</JoinGroupRequest>", &named), joined);
+    let xml = message(ROB, &participant("Ray")).replace("m1", "q10");
+    assert_eq!(code(&between.answered(&xml, &taken(900, FOREIGN))), 900);
+    assert!(between.is_quiet());
+}
+
+#[test]
+fn members_get_what_is_for_their_group_and_nothing_else() {
+    let group = format!("<GroupID groupID=\"{ROOM}\"/>");
+    let as_user = user(ROOM);
+    let list = "<ContactList contactListID=\"wv:alice/den@a.test\"/>".to_owned();
+    let all = [CLEO, RAY].map(Address::new);
+    let private = format!("{group}</Recipient><Recipient>{}", participant("Ray"));
+    let cases: [(&str, &str, u16, &[Address]); 6] = [
+        (&group, "the group", 200, &all),
+        (&as_user, "the group where a user should stand", 200, &all),
+        (&private, "the group and one of it", 200, &all),
+        (&participant("Ray"), "a participant", 200, &all[1..]),
+        (&user(ALICE), "a user", 900, &[]),
+        (&list, "a contact list", 900, &[]),
+    ];
+    for (to, what, verdict, got) in cases {
+        let mut between = with_members();
+        let asked = between.relayed_to_it(&message(ROB, to));
+        between.say("a.test", Mode::Response, &asked.id, &taken(900, FOREIGN));
+        if !got.is_empty() {
+            assert_eq!(copied(&mut between), got, "{what}");
+        }
+        let heard = between.sent("r.test").primitive().unwrap();
+        assert_eq!(code(&heard), verdict, "{what}");
+        assert!(between.is_quiet(), "{what}");
+    }
+}
+
 #[test]
 fn other_failures_of_a_group_message_stay() {
     let mut between = Between::new();

@@ -1,6 +1,25 @@
 //! Negotiation and agreements, and what they forbid.
 
 use super::*;
+use crate::support::world::Hop;
+
+/// As [`super::pair`], where a server behind the village has every function.
+fn pair(offers: ServiceSet, wants: ServiceSet) -> World {
+    let mut world = super::pair(offers, wants);
+    let village = (**world.node(VILLAGE).sap.settings()).clone();
+    world.reload(VILLAGE, village.with_peer(rest(ServiceSet::ALL)));
+    world
+}
+
+/// A server that has these functions and cannot be asked.
+fn rest(functions: ServiceSet) -> Peer {
+    let dialect = Dialect {
+        discovery: false,
+        services: functions.names(),
+        ..Dialect::default()
+    };
+    Peer::new("rest.test", Arc::new(dialect))
+}
 
 fn agreements(world: &mut World, domain: &str) -> (Option<ServiceSet>, Option<ServiceSet>) {
     let now = world.now;
@@ -165,7 +184,8 @@ fn a_provider_that_offers_less_reduces_the_agreement() {
         offers: set(&["IMFeat"]),
         ..peer(HOME, &[])
     };
-    world.reload(VILLAGE, home(VILLAGE, less));
+    let less = home(VILLAGE, less).with_peer(rest(ServiceSet::ALL));
+    world.reload(VILLAGE, less);
     world.run(HOUR);
     let left = set(&["IMFeat"]);
     assert_eq!(agreements(&mut world, VILLAGE).0, Some(left));
@@ -180,6 +200,103 @@ fn who_wants_nothing_any_more_cancels() {
     world.run(HOUR);
     assert_eq!(agreements(&mut world, HOME).1, None);
     assert_eq!(agreements(&mut world, VILLAGE).0, None);
+}
+
+#[test]
+fn nothing_is_granted_that_nobody_provides() {
+    let mut world = super::pair(ServiceSet::ALL, ServiceSet::NONE);
+    brings_session_up(&mut world);
+    let wanted = set(&["SearchFunc", "IMFeat", "PresenceDeliverFunc"]);
+    let part = granted(negotiate(&mut world, asking(Some(wanted))));
+    assert_eq!(part.status.code.0, 201);
+    let served = set(&["SENDM", "MDELIV", "SUBPR", "GETPR"]);
+    assert_eq!(in_tree(&part.agreed), served);
+    assert_eq!(in_tree(&part.not_available), wanted.difference(served));
+    // Discovery says the same.
+    let tree = discover(&mut world, HOME, Some(VILLAGE)).trees.remove(0);
+    assert_eq!(functions(&tree).intersection(wanted), served);
+    let nothing = granted(negotiate(&mut world, asking(Some(set(&["SearchFunc"])))));
+    assert_eq!((nothing.status.code.0, nothing.agreement), (506, None));
+    assert_eq!(in_tree(&nothing.not_available), set(&["SearchFunc"]));
+}
+
+#[test]
+fn what_is_behind_the_provider_is_granted_until_it_goes() {
+    let wants = set(&["GroupFeat", "SENDM"]);
+    let mut world = super::pair(ServiceSet::ALL, wants);
+    brings_session_up(&mut world);
+    assert_eq!(agreements(&mut world, HOME).1, Some(set(&["SENDM"])));
+    // A server with groups comes: they are asked for again, and granted.
+    let village = (**world.node(VILLAGE).sap.settings()).clone();
+    let groups = set(&["GroupFeat"]);
+    world.reload(VILLAGE, village.clone().with_peer(rest(groups)));
+    world.run(2 * HOUR);
+    assert_eq!(agreements(&mut world, HOME).1, Some(wants));
+    assert_eq!(agreements(&mut world, VILLAGE).0, Some(wants));
+    // It goes, and the requestor is told.
+    world.hops.clear();
+    world.reload(VILLAGE, village);
+    world.run(1000);
+    assert_eq!(agreements(&mut world, HOME).1, Some(set(&["SENDM"])));
+    assert_eq!(agreements(&mut world, VILLAGE).0, Some(set(&["SENDM"])));
+    let told = |hop: &&Hop| hop.from == VILLAGE && hop.name == "ServiceRequest";
+    assert_eq!(world.hops.iter().filter(told).count(), 1);
+}
+
+#[test]
+fn a_function_answered_405_or_501_is_taken_out_of_the_agreement() {
+    for code in [405, 501] {
+        let wants = set(&["SRCH", "SENDM"]);
+        let mut world = super::pair(ServiceSet::ALL, wants);
+        let village = (**world.node(VILLAGE).sap.settings()).clone();
+        let mut village = village.with_peer(rest(set(&["SRCH"])));
+        village.pse.add(set(&["SRCH"]), HOME, "rest.test");
+        world.reload(VILLAGE, village);
+        let mut home = (**world.node(HOME).sap.settings()).clone();
+        home.pse.add(set(&["SRCH"]), HOME, VILLAGE);
+        world.reload(HOME, home);
+        let mut rest = Settings::new("rest.test")
+            .with_peer(peer(VILLAGE, &[HOME]))
+            .with_route("rest.test", Route::Local(Element::Home));
+        rest.peers.values_mut().for_each(|peer| {
+            let mut quiet = (**peer).clone();
+            quiet.dialect = crate::support::alone::quiet();
+            *peer = Arc::new(quiet);
+        });
+        let other = World::new([rest]);
+        world.nodes.extend(other.nodes);
+        world.node("rest.test").answer = Some(Primitive::status(Code(code)));
+        brings_session_up(&mut world);
+        assert_eq!(agreements(&mut world, HOME).1, Some(wants), "{code}");
+        let answer = world.ask(HOME, &sample("SearchRequest"));
+        assert_eq!(super::code(&answer), code);
+        let left = Some(set(&["SENDM"]));
+        assert_eq!(agreements(&mut world, HOME).1, left, "{code}");
+        assert_eq!(agreements(&mut world, VILLAGE).0, left, "{code}");
+        assert_eq!(super::code(&world.ask(HOME, &sample("SearchRequest"))), 506);
+    }
+}
+
+#[test]
+fn an_agreement_outlives_a_restart_in_which_nobody_was_heard_yet() {
+    let wants = set(&["SENDM"]);
+    let mut world = super::pair(ServiceSet::ALL, wants);
+    let village = (**world.node(VILLAGE).sap.settings()).clone();
+    let away = Peer::new("zoo.test", Arc::new(Dialect::default()));
+    world.reload(VILLAGE, village.with_peer(away));
+    brings_session_up(&mut world);
+    // It was granted what is only known of a server that is away now.
+    let key = format!("sap/agreement/{HOME}/granted");
+    let disk = &mut world.node(VILLAGE).disk;
+    let mut kept: serde_json::Value = serde_json::from_slice(&disk[&key]).unwrap();
+    kept["functions"] = serde_json::json!(["SENDM", "SRCH"]);
+    disk.insert(key, serde_json::to_vec(&kept).unwrap());
+    world.restart(VILLAGE);
+    world.run(HOUR);
+    assert_eq!(
+        agreements(&mut world, VILLAGE).0,
+        Some(set(&["SENDM", "SRCH"]))
+    );
 }
 
 // ------------------------------------------------------------- what follows

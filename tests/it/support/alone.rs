@@ -28,6 +28,8 @@ pub struct Alone {
     pub knocks: Vec<Knock>,
     /// What is told of peers to those who watch their users.
     pub reached: Vec<(String, Reached)>,
+    /// From where peers post.
+    pub remote: Option<std::net::IpAddr>,
 }
 
 /// Whether a peer is reached.
@@ -50,6 +52,7 @@ impl Alone {
             counts: Vec::new(),
             knocks: Vec::new(),
             reached: Vec::new(),
+            remote: None,
         }
     }
 
@@ -71,7 +74,11 @@ impl Alone {
 
     /// A peer posts this.
     pub fn say(&mut self, body: &str) -> Verdict {
-        self.say_with(body, &Facts::default())
+        let facts = Facts {
+            remote: self.remote,
+            ..Facts::default()
+        };
+        self.say_with(body, &facts)
     }
 
     /// Somebody at this address posts this.

@@ -1,0 +1,365 @@
+//! Who may report on a message: only whom it was sent to, and only what was sent.
+//!
+//! As long as a message's row is in the Transaction Table, that says where it went. After
+//! the duplicate window the row is forgotten, but a report may come as long as the message
+//! is valid: what is needed then is kept in a record of its own, message id, sender and the
+//! recipients' domains. So much is kept for each peer that asks for reports, the oldest are
+//! given up first; as long as something has been given up that might still be reported on,
+//! a report of which nothing is known passes if who reports is of the peer's domains.
+
+use std::collections::{BTreeSet, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use super::element::Time;
+use super::settings::Route;
+use super::timers::Timer;
+use super::transaction::{Origin, Place, Record};
+use super::{Effect, Peer, Sap};
+use crate::ssp::Address;
+use crate::ssp::envelope::Transaction;
+use crate::store::Write;
+
+/// Prefix of what is kept.
+pub(super) const PREFIX: &str = "sap/asked/";
+/// Since when all is kept.
+pub(super) const SINCE: &str = "sap/asked-since";
+/// Messages kept for one peer, or for this node. Our choice.
+pub(super) const MOST: usize = 50_000;
+/// Bytes kept for one peer, or for this node. Our choice.
+pub(super) const MOST_BYTES: usize = 16 << 20;
+/// A report about the end of a message comes a little after it: milliseconds.
+const GRACE: u64 = 3_600_000;
+
+/// Where a part of a message went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentTo {
+    /// The peer; `None` for a service element of this node.
+    pub peer: Option<String>,
+    /// The recipients' domains.
+    pub domains: Vec<String>,
+}
+
+/// What is kept of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Kept {
+    message: String,
+    /// Who wants the report.
+    sender: Address,
+    /// The peer it came from; `None` for this node.
+    from: Option<String>,
+    sent: Vec<SentTo>,
+    until: Time,
+}
+
+impl Kept {
+    fn bytes(&self) -> usize {
+        let sent = self.sent.iter().flat_map(|sent| &sent.domains);
+        let sent: usize = sent.map(|domain| domain.len() + 32).sum();
+        self.message.len() + self.sender.as_str().len() + sent + 128
+    }
+}
+
+type Key = (String, Address);
+
+/// Messages on which a report may come.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    /// Numbers of rows, and of what is kept.
+    numbers: HashMap<Key, Vec<u64>>,
+    kept: HashMap<u64, Kept>,
+    /// What is kept for whom, and how many bytes.
+    of: HashMap<Option<String>, (BTreeSet<u64>, usize)>,
+    /// Since when nothing was given up; `None`: nothing was kept yet.
+    since: Option<Time>,
+    /// The store is older than this memory.
+    is_late: bool,
+}
+
+impl Asked {
+    /// Takes back what was kept.
+    pub(super) fn restore(&mut self, number: u64, kept: Kept) {
+        self.index(number, (kept.message.clone(), kept.sender.clone()));
+        let (of, bytes) = self.of.entry(kept.from.clone()).or_default();
+        of.insert(number);
+        *bytes += kept.bytes();
+        self.kept.insert(number, kept);
+    }
+
+    /// Takes back since when all is kept.
+    pub(super) fn restore_since(&mut self, since: Time) {
+        self.since = Some(since);
+    }
+
+    /// Times at which what is kept may be forgotten.
+    pub(super) fn ends(&self) -> impl Iterator<Item = (u64, Time)> {
+        self.kept.iter().map(|(number, kept)| (*number, kept.until))
+    }
+
+    /// All records are back; `rows`: there were transactions.
+    pub(super) fn start(&mut self, rows: bool) {
+        self.is_late = rows && self.since.is_none();
+    }
+
+    fn index(&mut self, number: u64, key: Key) {
+        let numbers = self.numbers.entry(key).or_default();
+        if !numbers.contains(&number) {
+            numbers.push(number);
+        }
+    }
+
+    fn unindex(&mut self, number: u64, key: &Key) {
+        if let Some(numbers) = self.numbers.get_mut(key) {
+            numbers.retain(|known| *known != number);
+            if numbers.is_empty() {
+                self.numbers.remove(key);
+            }
+        }
+    }
+
+    /// Takes note of a row written before a restart.
+    pub(super) fn restore_row(&mut self, number: u64, record: &Record) {
+        if let Some(key) = key_of(record) {
+            self.index(number, key);
+        }
+    }
+
+    /// Takes note of a row.
+    pub(super) fn note(&mut self, number: u64, record: &Record, now: Time) -> Option<Write> {
+        let key = key_of(record)?;
+        self.index(number, key);
+        if self.since.is_some() {
+            return None;
+        }
+        let since = if self.is_late { now } else { Time(0) };
+        Some(self.begin(since))
+    }
+
+    fn begin(&mut self, since: Time) -> Write {
+        self.since = Some(since);
+        Write::put_json(SINCE, &since)
+    }
+
+    /// A row is forgotten: what may still be reported on is kept. Tells until when.
+    fn keep(&mut self, number: u64, record: &Record) -> Option<(Time, Vec<Write>)> {
+        let key = key_of(record)?;
+        let kept = Kept {
+            message: key.0.clone(),
+            sender: key.1.clone(),
+            from: match &record.origin {
+                Origin::Peer { peer, .. } => Some(peer.clone()),
+                Origin::Element { .. } => None,
+            },
+            sent: sent_to(record),
+            until: record.expires.plus_millis(GRACE),
+        };
+        if kept.sent.is_empty() {
+            self.unindex(number, &key);
+            return None;
+        }
+        let until = kept.until;
+        let mut writes = vec![Write::put_json(format!("{PREFIX}{number}"), &kept)];
+        let from = kept.from.clone();
+        self.restore(number, kept);
+        let over = |(of, bytes): &(BTreeSet<u64>, usize)| {
+            of.len() > MOST || (*bytes > MOST_BYTES && of.len() > 1)
+        };
+        let mut given_up = false;
+        while self.of.get(&from).is_some_and(over) {
+            let oldest = self.of.get(&from).and_then(|(of, _)| of.first());
+            let Some(oldest) = oldest.copied() else { break };
+            writes.extend(self.forget(oldest));
+            given_up = true;
+        }
+        if given_up {
+            // Accepted before the one that is forgotten now, at the latest.
+            writes.push(self.begin(record.received));
+        }
+        Some((until, writes))
+    }
+
+    /// Forgets what is kept.
+    fn forget(&mut self, number: u64) -> Option<Write> {
+        let kept = self.kept.remove(&number)?;
+        if let Some((of, bytes)) = self.of.get_mut(&kept.from) {
+            of.remove(&number);
+            *bytes = bytes.saturating_sub(kept.bytes());
+            if of.is_empty() {
+                self.of.remove(&kept.from);
+            }
+        }
+        self.unindex(number, &(kept.message, kept.sender));
+        Some(Write::delete(format!("{PREFIX}{number}")))
+    }
+
+    /// Whether all messages of the last `longest` milliseconds are known.
+    fn is_whole(&self, longest: u64, now: Time) -> bool {
+        match self.since {
+            Some(since) => since == Time(0) || now.since(since) > longest,
+            None => !self.is_late,
+        }
+    }
+}
+
+fn key_of(record: &Record) -> Option<Key> {
+    let (Some(message), Some(sender)) = (&record.message, &record.report_to) else {
+        return None;
+    };
+    Some((message.clone(), sender.clone()))
+}
+
+/// Where the parts of a message went, in few words.
+pub(super) fn sent_to(record: &Record) -> Vec<SentTo> {
+    if !record.sent.is_empty() {
+        return record.sent.clone();
+    }
+    let sent = record.parts.iter().filter_map(|part| {
+        let peer = match &part.place {
+            Place::Peer { peer, .. } => Some(peer.clone()),
+            Place::Element { .. } => None,
+            Place::Here => return None,
+        };
+        let mut domains: Vec<String> = Vec::new();
+        for target in &part.targets {
+            if domains.iter().all(|known| known != target.domain()) {
+                domains.push(target.domain().to_owned());
+            }
+        }
+        Some(SentTo { peer, domains })
+    });
+    sent.collect()
+}
+
+impl Sap {
+    /// Whether a peer reports on what was not sent to it.
+    pub(super) fn is_unsent(&self, peer: &Peer, transaction: &Transaction, now: Time) -> bool {
+        if transaction.name != "DeliveryStatusReport" {
+            return false;
+        }
+        let peek = &transaction.peek;
+        let mut reporters = peek
+            .claims
+            .iter()
+            .filter(|claim| claim.place.path.starts_with(&["MessageInfo", "Sender"]));
+        let (Some(message), Some(to), Some(reporter)) =
+            (&peek.message_id, peek.recipients.first(), reporters.next())
+        else {
+            // Without an id it is about nothing.
+            return true;
+        };
+        let reporter = reporter.address.domain();
+        let to = to.clone().or_domain(&self.settings.domain);
+        let is_here = matches!(self.settings.route_to(&to), Some(Route::Local(_)));
+        let numbers = self.asked.numbers.get(&(message.clone(), to));
+        let sent: Vec<SentTo> = numbers
+            .into_iter()
+            .flatten()
+            .flat_map(|number| match self.asked.kept.get(number) {
+                Some(kept) => kept.sent.clone(),
+                None => self.table.get(*number).map(sent_to).unwrap_or_default(),
+            })
+            .collect();
+        if sent.is_empty() {
+            // A row of an older version, or another way than this was taken there.
+            let longest = self.settings.default_validity.saturating_mul(7) + GRACE;
+            return numbers.is_none() && is_here && self.asked.is_whole(longest, now);
+        }
+        let is_it = |sent: &SentTo| {
+            let there = sent.peer.as_deref().map(super::front::domain_of);
+            there == Some(peer.real())
+                && sent
+                    .domains
+                    .iter()
+                    .any(|domain| domain == reporter || (peer.is(domain) && peer.is(reporter)))
+        };
+        !sent.iter().any(is_it)
+    }
+
+    /// A row of the Transaction Table is about to be forgotten.
+    pub(super) fn keep_asked(&mut self, number: u64) {
+        let Some(record) = self.table.get(number) else {
+            return;
+        };
+        let Some((until, writes)) = self.asked.keep(number, record) else {
+            return;
+        };
+        self.timers.set(until, Timer::Forget(number));
+        self.write(writes);
+    }
+
+    /// What was kept of a message has had its time.
+    pub(super) fn forget_asked(&mut self, number: u64, now: Time) {
+        let over = self.asked.kept.get(&number);
+        if over.is_some_and(|kept| kept.until <= now)
+            && let Some(write) = self.asked.forget(number)
+        {
+            self.effect(Effect::Write(write));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn kept(number: u64, id: String) -> Kept {
+        Kept {
+            message: id,
+            sender: Address::new("alice@a.test"),
+            from: Some("a.test".to_owned()),
+            sent: vec![SentTo {
+                peer: Some("b.test".to_owned()),
+                domains: vec!["b.test".to_owned()],
+            }],
+            until: Time(number),
+        }
+    }
+
+    fn row(id: &str, received: u64) -> Record {
+        Record {
+            origin: Origin::Peer {
+                peer: "a.test".to_owned(),
+                id: "t".to_owned(),
+            },
+            name: "SendMessageRequest".to_owned(),
+            received: Time(received),
+            expires: Time(received + 10),
+            parts: Vec::new(),
+            state: super::super::transaction::State::Answered(None),
+            message: Some(id.to_owned()),
+            report_to: Some(Address::new("alice@a.test")),
+            asker: None,
+            kept: None,
+            circle: None,
+            sent: kept(0, String::new()).sent,
+            waiting: None,
+            fingerprint: 0,
+        }
+    }
+
+    #[test]
+    fn the_oldest_are_given_up_at_the_bound_of_number_and_of_bytes() {
+        for (id, most) in [("m".to_owned(), MOST), ("m".repeat(1 << 20), 15)] {
+            let mut asked = Asked::default();
+            assert!(asked.note(0, &row(&id, 5), Time(5)).is_some());
+            assert!(asked.is_whole(1_000, Time(6)));
+            for number in 0..most as u64 {
+                asked.restore(number, kept(number, format!("{number}{id}")));
+            }
+            let last = most as u64;
+            let (_, writes) = asked.keep(last, &row(&id, 7)).unwrap();
+            let deleted = writes.iter().filter(|w| matches!(w, Write::Delete { .. }));
+            assert_eq!(deleted.count(), 1, "{}", id.len());
+            assert_eq!(asked.kept.len(), most);
+            // Now there may be reports on what is not known any more; for a while.
+            assert!(!asked.is_whole(1_000, Time(8)) && asked.is_whole(1_000, Time(1_008)));
+            let (of, bytes) = &asked.of[&Some("a.test".to_owned())];
+            assert!(of.len() <= MOST && *bytes <= MOST_BYTES);
+            for number in 0..=last {
+                asked.forget(number);
+            }
+            assert!(asked.of.is_empty() && asked.kept.is_empty());
+        }
+    }
+}
