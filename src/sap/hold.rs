@@ -36,8 +36,14 @@ impl Sap {
         let Some(state) = self.peers.get_mut(domain) else {
             return;
         };
-        if state.ready_session().is_some() || state.initiator.is_some() {
+        if state.initiator.is_some() {
             return;
+        }
+        if state.ready_session().is_some() {
+            // A session may stand while the peer is away.
+            state.outbox.not_before = Time::default();
+            self.knock(domain, now);
+            return self.pump(domain, now);
         }
         state.lift_hold();
         self.want_session(domain, now);
@@ -48,8 +54,14 @@ impl Sap {
         let Some(state) = self.peers.get(domain) else {
             return Login::Failed("there is no such peer".to_owned());
         };
-        if state.ready_session().is_some() {
-            return Login::Stands;
+        match (state.ready_session().is_some(), state.reach.is_away()) {
+            (true, _) if state.reach.is_tried() => return Login::UnderWay,
+            (true, false) => return Login::Stands,
+            (true, true) => {
+                let why = state.last_error.as_deref().unwrap_or_default();
+                return Login::Failed(format!("there is one, but the peer is not reached: {why}"));
+            }
+            (false, _) => {}
         }
         let waits = state.leaving.is_some()
             || state.yielding.is_some()

@@ -34,6 +34,11 @@ impl Reach {
         self.away.is_some()
     }
 
+    /// Whether a connection is being tried.
+    pub(super) fn is_tried(&self) -> bool {
+        self.trying
+    }
+
     /// When there is something to do, if there is a session.
     pub(super) fn due(&self) -> Option<Time> {
         let absent = self.away.filter(|_| !self.told);
@@ -87,9 +92,6 @@ impl Sap {
         let gone = reach.away.filter(absent).filter(|_| !reach.told);
         reach.told |= gone.is_some();
         let silent = now.since(reach.heard.max(reach.tried)) >= SILENCE && !reach.trying;
-        if silent {
-            (reach.trying, reach.tried) = (true, now);
-        }
         if let Some(since) = gone {
             let why = state.last_error.as_deref().unwrap_or_default();
             tracing::warn!(
@@ -99,12 +101,24 @@ impl Sap {
             self.effect(Effect::PeerAway(domain_of(domain).to_owned(), since));
         }
         if silent {
-            let number = self.next_number();
-            let flight = Flight::Reach(domain.to_owned());
-            self.flights.insert(number, flight);
-            let peer = domain_of(domain).to_owned();
-            self.effect(Effect::Knock(Knock { peer, number }));
+            self.knock(domain, now);
         }
+    }
+
+    /// Tries a connection to a peer, unless one is being tried.
+    pub(super) fn knock(&mut self, domain: &str, now: Time) {
+        let Some(state) = self.peers.get_mut(domain) else {
+            return;
+        };
+        if std::mem::replace(&mut state.reach.trying, true) {
+            return;
+        }
+        state.reach.tried = now;
+        let number = self.next_number();
+        let flight = Flight::Reach(domain.to_owned());
+        self.flights.insert(number, flight);
+        let peer = domain_of(domain).to_owned();
+        self.effect(Effect::Knock(Knock { peer, number }));
     }
 
     /// Whether it matters here that a silent peer is away.
@@ -119,7 +133,12 @@ impl Sap {
             state.reach.trying = false;
         }
         match outcome {
-            Posted::Failed(why) => self.not_reached(domain, why, now),
+            Posted::Failed(why) => {
+                self.not_reached(domain, why, now);
+                if let Some(state) = self.peers.get_mut(domain) {
+                    state.last_error = Some(why.clone());
+                }
+            }
             _ => {
                 self.heard_from(domain, now);
                 self.pump(domain, now);

@@ -1,6 +1,6 @@
 //! Whether a peer is reached, though a session stands.
 
-use wvgate::sap::{Element, Peer, Posted, Route};
+use wvgate::sap::{Element, Login, Peer, Posted, Route};
 use wvgate::ssp::Mode;
 
 use super::{log_in, message, say, settings, take_all, under_way};
@@ -110,4 +110,21 @@ fn a_relay_without_users_tries_nobody() {
     let mut node = super::relay();
     node.pass(600_000);
     assert!(node.knocks.is_empty());
+}
+
+#[test]
+fn an_operator_who_connects_hears_that_a_peer_with_a_session_is_away() {
+    let mut node = home();
+    node.sap.connect_now("a.test", node.now);
+    node.drain();
+    assert_eq!(node.sap.login("a.test"), Login::UnderWay);
+    pass(&mut node, 500, &refused());
+    let Login::Failed(why) = node.sap.login("a.test") else {
+        panic!("{:?}", node.sap.login("a.test"))
+    };
+    assert!(why.contains("connection refused"), "{why}");
+    node.sap.connect_now("a.test", node.now);
+    node.drain();
+    pass(&mut node, 500, &Posted::Acknowledged);
+    assert_eq!(node.sap.login("a.test"), Login::Stands);
 }
