@@ -5,16 +5,18 @@ SHELL := /bin/bash
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 CARGO ?= cargo
 
-.PHONY: help demo test lint fuzz bench fmt install-tools
+.PHONY: help demo test lint fuzz campaign bench fmt install-tools
 
 help:
 	@echo 'make demo            build, start three nodes and Prosody, and show messages and presence'
 	@echo '                     travel between a Wireless Village user and an XMPP user'
 	@echo '                     (KEEP=1 make demo leaves everything running to join in)'
-	@echo 'make test            formatting, lints, all tests, Prosody included, and fuzzing'
+	@echo 'make test            formatting, lints, all tests, Prosody included, fuzzing, and a short campaign'
 	@echo 'make lint            formatting and lints alone'
 	@echo 'make fuzz            each fuzz target of the codec for a few seconds'
 	@echo '                     (FUZZ_SECONDS=60 make fuzz is more thorough)'
+	@echo 'make campaign        three nodes under kill -9 and broken connections, a minute long'
+	@echo '                     (CAMPAIGN="--kills 300 --messages 50000 --seconds 3600" makes it an hour)'
 	@echo 'make bench           benchmarks of the codec'
 	@echo 'make fmt             format the sources'
 	@echo 'make install-tools   what the tests and the demo need: Prosody, Python, slixmpp, g++'
@@ -27,6 +29,7 @@ demo: install-tools
 test: lint install-tools
 	$(CARGO) test --locked
 	$(MAKE) fuzz
+	$(MAKE) campaign
 
 lint:
 	@$(CARGO) fmt --version >/dev/null && $(CARGO) clippy --version >/dev/null \
@@ -36,6 +39,10 @@ lint:
 
 fuzz:
 	CARGO=$(CARGO) scripts/fuzz.sh
+
+campaign: install-tools
+	$(CARGO) build --locked
+	"$${CARGO_TARGET_DIR:-target}/venv/bin/python" scripts/campaign.py $(CAMPAIGN)
 
 bench:
 	$(CARGO) bench --locked

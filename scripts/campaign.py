@@ -283,6 +283,7 @@ class Campaign:
             ("lost", self.ledger.missing()),
             ("unanswered", self.ledger.unanswered()),
             ("report missing", self.ledger.reports_missing()),
+            ("arrived again", [m for m in self.ledger.messages.values() if m.arrivals > 1]),
         ):
             for message in messages[:5]:
                 print(f"{name}: {message.id} of {message.pair} answered {message.answer}")
