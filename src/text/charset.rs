@@ -31,7 +31,7 @@ enum Kind {
 }
 
 /// Names that the Encoding Standard lacks, or takes for something else than senders mean:
-/// the MIBenum numbers by which WAP names charsets, and those of ASCII, which is often UTF-8.
+/// the numbers of IANA by which WAP names charsets, and those of ASCII, which is often UTF-8.
 const NAMES: &[(&str, &str)] = &[
     ("us-ascii", "utf-8"),
     ("ascii", "utf-8"),
@@ -172,7 +172,9 @@ fn order_of(bytes: &[u8]) -> &'static Encoding {
 /// Whether bytes of which nothing is known look like UTF-16: every second one is zero, often.
 fn looks_like_utf_16(bytes: &[u8]) -> bool {
     let (even, odd) = zeros(bytes);
-    bytes.len() % 2 == 0 && even.max(odd) > bytes.len() / 16 && even.min(odd) * 4 <= even.max(odd)
+    bytes.len().is_multiple_of(2)
+        && even.max(odd) > bytes.len() / 16
+        && even.min(odd) * 4 <= even.max(odd)
 }
 
 /// Zero bytes in even and odd places.

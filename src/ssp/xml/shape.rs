@@ -35,7 +35,10 @@ impl Shape {
     /// Of an element whose inside nobody looks at.
     pub const OPAQUE: &'static Self = &Self::new(&[], &[]);
 
-    /// Of an element with these children and spellings of attributes. At most 64 children.
+    /// Of an element with these children and spellings of attributes.
+    ///
+    /// # Panics
+    /// When compiled, with more than 64 children.
     pub const fn new(parts: &'static [Part], twins: &'static [&'static [&'static str]]) -> Self {
         assert!(parts.len() <= 64, "one bit for each");
         let (mut opaque, mut at) = (true, 0);
