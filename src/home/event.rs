@@ -274,11 +274,11 @@ impl Event {
             id,
             to,
             status: status.code.0,
-            description: status.description.as_deref().map(said),
+            description: status.words().map(said),
             details: details
                 .map(|detail| Detail {
                     status: detail.code.0,
-                    description: detail.description.as_deref().map(said),
+                    description: detail.words().map(said),
                     users: detail
                         .users
                         .iter()

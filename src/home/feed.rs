@@ -11,6 +11,8 @@ use crate::sap::element::{Act, Outcome, Time};
 use crate::ssp::address::Address;
 use crate::ssp::common::encode_base64;
 use crate::ssp::status::{Code, Status};
+use crate::text::charset::{self, Reading};
+use crate::text::media;
 
 use super::client::{ClientKey, Event, Takes};
 use super::core::Core;
@@ -315,11 +317,19 @@ fn message_event(arrival: &Arrival, opened: Time, now: Time) -> Option<Event> {
         id: arrival.id.clone(),
         from: arrival.sender.clone(),
         name: letter.name.clone(),
-        data: match text {
-            None if !letter.content.is_empty() => Some(encode_base64(&letter.content)),
-            _ => None,
+        data: match &text {
+            Some(Reading::Text(_)) => None,
+            _ if letter.content.is_empty() => None,
+            _ => Some(encode_base64(&letter.content)),
         },
-        text: text.unwrap_or_default(),
+        text: match text {
+            Some(Reading::Text(text)) => text,
+            Some(Reading::Unreadable) => {
+                let charset = media::parameter(&letter.content_type, "charset");
+                charset::notice(charset, letter.content.len())
+            }
+            None => String::new(),
+        },
         content_type: letter.content_type.clone(),
         uri: letter.uri.clone(),
         delayed: waited.then_some(letter.arrived),

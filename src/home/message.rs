@@ -10,6 +10,8 @@ use crate::ssp::address::Address;
 use crate::ssp::common::{GroupId, MessageInfo, Recipient};
 use crate::ssp::primitive::message::{SendMessageRequest, SendMessageResponse};
 use crate::ssp::status::{Code, Status};
+use crate::text::charset::{self, Charset, Reading};
+use crate::text::media;
 
 use super::client::Standing;
 use super::core::{Core, Timer, respond};
@@ -104,13 +106,17 @@ impl Home {
 
     fn message_of(&mut self, request: SendMessageRequest, sender: Address, now: Time) -> Message {
         let info = request.info;
+        let content = request.content.map(|content| {
+            let content_type = match info.charset(&content) {
+                Some(charset) => media::with_charset(&content.content_type, charset),
+                None => content.content_type,
+            };
+            (content_type, content.bytes)
+        });
+        let (content_type, content) = content.unzip();
         let given = info.message_id.filter(|id| !id.is_empty());
         let longest = self.core.settings.offline_validity;
         let validity = info.validity.filter(|validity| *validity > 0);
-        let (content_type, content) = request
-            .content
-            .map(|content| (content.content_type, content.bytes))
-            .unzip();
         let screen_name = info.sender.and_then(|sender| {
             let display = sender.display.and_then(|display| display.screen_name);
             sender.screen_name.or(display).map(|screen| screen.name)
@@ -379,22 +385,13 @@ fn status_for(targets: usize, failures: Vec<(Code, Address)>) -> Status {
     status
 }
 
-/// The text of a content that is text; `None` if it is not. Charsets are UTF-8 and Latin-1 (WVFF
-/// 6.4); others are read as UTF-8 with replacement characters.
-pub(super) fn text_of(content_type: &str, content: &[u8]) -> Option<String> {
-    let lower = content_type.to_ascii_lowercase();
-    if !lower.trim_start().starts_with("text/") && !lower.trim().is_empty() {
+/// The text of a content that is text; `None` if it is not.
+pub(super) fn text_of(content_type: &str, content: &[u8]) -> Option<Reading> {
+    if !media::essence(content_type).starts_with("text/") {
         return None;
     }
-    let charset = lower
-        .split(';')
-        .skip(1)
-        .find_map(|parameter| parameter.trim().strip_prefix("charset="))
-        .map_or("utf-8", |charset| charset.trim().trim_matches('"'));
-    Some(match charset {
-        "iso-8859-1" | "latin1" | "iso_8859-1" => content.iter().map(|b| char::from(*b)).collect(),
-        _ => String::from_utf8_lossy(content).into_owned(),
-    })
+    let name = media::parameter(content_type, "charset");
+    Some(charset::read(name.and_then(Charset::named), content))
 }
 
 #[cfg(test)]
@@ -403,12 +400,23 @@ mod tests {
 
     #[test]
     fn text_is_read_in_its_charset() {
-        assert_eq!(text_of("text/plain", "é".as_bytes()).as_deref(), Some("é"));
-        assert_eq!(
-            text_of("Text/Plain; charset=\"ISO-8859-1\"", &[0xe9]).as_deref(),
-            Some("é")
-        );
-        assert_eq!(text_of("", b"x").as_deref(), Some("x"));
+        let text = |text: &str| Some(Reading::Text(text.to_owned()));
+        for (content_type, content, expected) in [
+            ("text/plain", "é".as_bytes(), "é"),
+            ("Text/Plain; charset=\"ISO-8859-1\"", &[0xe9], "é"),
+            ("text/plain; charset=windows-1252", &[0xe9, 0x80], "é€"),
+            ("text/plain; charset=utf-16", b"\xff\xfea\0", "a"),
+            ("text/plain", b"caf\xe9", "café"),
+            ("", b"x", "x"),
+        ] {
+            assert_eq!(
+                text_of(content_type, content),
+                text(expected),
+                "{content_type}"
+            );
+        }
+        let broken = text_of("text/plain; charset=utf-8", b"\xff\xfa\x80");
+        assert_eq!(broken, Some(Reading::Unreadable));
         assert_eq!(text_of("image/png", b"x"), None);
     }
 }

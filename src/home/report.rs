@@ -34,7 +34,7 @@ impl Home {
             number: None,
             id: id.clone(),
             status: status.code.0,
-            description: status.description.as_deref().map(said),
+            description: status.words().map(said),
             to: info
                 .sender
                 .as_ref()

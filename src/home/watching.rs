@@ -185,7 +185,7 @@ impl User {
             });
         } else {
             self.relate(to, out, |relation| relation.subscription = None);
-            let description = status.description.clone().unwrap_or_default();
+            let description = status.words().unwrap_or_default().to_owned();
             let event = Event::error("subscribe", Some(to), verdict, description);
             self.tell(core, &event);
         }
@@ -243,7 +243,7 @@ impl User {
                 "get_presence",
                 Some(of),
                 verdict,
-                status.description.clone().unwrap_or_default(),
+                status.words().unwrap_or_default().to_owned(),
             ),
         };
         if let Some(client) = client {

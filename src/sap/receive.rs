@@ -100,6 +100,19 @@ impl Sap {
             );
             return Verdict::Malformed;
         }
+        let renamed: Result<Vec<_>, _> = message
+            .transactions
+            .iter()
+            .map(|transaction| transaction.renamed(&peer.dialect.accept))
+            .collect();
+        let renamed = match renamed {
+            Ok(renamed) => renamed,
+            Err(fault) => {
+                tracing::warn!(ssp.peer = peer.domain, "message cannot be read: {fault}");
+                self.count(Count::Unreadable);
+                return Verdict::Malformed;
+            }
+        };
         if self.is_too_late(&message.transactions) {
             return Verdict::Busy(Some(AWAY));
         }
@@ -138,8 +151,7 @@ impl Sap {
             }
         }
         self.write(moved);
-        for transaction in &message.transactions {
-            let renamed = transaction.renamed(&peer.dialect.accept);
+        for (transaction, renamed) in message.transactions.iter().zip(&renamed) {
             let transaction = renamed.as_ref().unwrap_or(transaction);
             self.count(Count::Received);
             let what = match transaction.mode {
@@ -169,7 +181,7 @@ impl Sap {
     ) -> Cow<'t, Transaction> {
         let mut others = self.settings.peers.values();
         let renamed = others.find_map(|peer| {
-            let renamed = transaction.renamed(&peer.dialect.accept)?;
+            let renamed = transaction.renamed(&peer.dialect.accept).ok()??;
             let service = renamed.peek.about.as_ref();
             let fits = service.is_none_or(|service| peer.is(service.domain()));
             fits.then_some(renamed)

@@ -14,24 +14,9 @@ use crate::ssp::{Address, Code, Primitive};
 impl Sap {
     /// The sender, if he wants to hear what becomes of the message.
     pub(super) fn report_to(transaction: &Transaction) -> Option<Address> {
-        if transaction.name != "SendMessageRequest" {
-            return None;
-        }
-        let wanted = std::str::from_utf8(&transaction.raw).is_ok_and(|raw| {
-            let tag = raw.split('>').next().unwrap_or_default();
-            tag.split_once("deliveryReport=").is_some_and(|(_, value)| {
-                value
-                    .get(1..4)
-                    .is_some_and(|value| value.eq_ignore_ascii_case("yes"))
-            })
-        });
-        wanted.then(|| {
-            transaction
-                .peek
-                .sender
-                .clone()
-                .or_else(|| transaction.peek.user.clone())
-        })?
+        let peek = &transaction.peek;
+        let wanted = transaction.name == "SendMessageRequest" && peek.report;
+        wanted.then(|| peek.sender.clone().or_else(|| peek.user.clone()))?
     }
 
     /// Keeps the transaction id under which a peer wants the report.

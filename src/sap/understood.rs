@@ -71,7 +71,7 @@ impl Sap {
             return answer;
         }
         let finds = |what: &[u8]| memmem::find(&answer.raw, what).is_some();
-        let nameless = finds(b"messageID=\"\"") || !finds(b"messageID");
+        let nameless = !answer.peek.names_message;
         let Some(record) = self.table.get(number) else {
             return answer;
         };

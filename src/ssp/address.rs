@@ -9,6 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::xml::Field;
+use crate::text::shown::steers;
 
 /// A WV address in its normal form. Never fails to parse: an address that is no
 /// use is a matter for the status of the request, not for the message around it;
@@ -116,25 +117,81 @@ impl Address {
         }
     }
 
-    /// Whether the address keeps the rules of section 4.1: a domain of the
-    /// usual characters, no second `@` or `/`, no white space or control
-    /// characters, `+` only before a phone number.
+    /// Whether the address keeps the rules of section 4.1, with a domain.
     pub fn is_valid(&self) -> bool {
-        let (local, domain) = (self.local(), self.domain());
-        let plus_ok = match local.find('+') {
-            None => true,
-            Some(0) => local[1..].bytes().all(|b| b.is_ascii_digit()) && local.len() > 1,
-            Some(_) => false,
-        };
-        is_domain(domain)
-            && plus_ok
-            && local.matches('/').count() <= 1
-            && local.len() <= 255
-            && !local.chars().any(|c| {
-                c.is_whitespace() || c.is_control() || matches!(c, '@' | '<' | '>' | '"' | '&')
-            })
-            && self.resource_part() != Some("")
+        self.fault().is_none()
     }
+
+    /// Which rule of section 4.1 the address breaks: a domain of the usual characters,
+    /// no second `@` or `/`, no white space, no characters that cannot be seen or that turn the
+    /// direction of a text, `+` only before a phone number.
+    pub fn fault(&self) -> Option<&'static str> {
+        self.fault_of_local().or_else(|| {
+            let domain = self.domain();
+            (!is_domain(domain)).then_some("its domain is none")
+        })
+    }
+
+    /// As [`Address::fault`], where an address without domain is of the one who wrote it.
+    pub fn fault_in_context(&self) -> Option<&'static str> {
+        if self.local().is_empty() && self.domain().is_empty() {
+            Some("it is empty")
+        } else if self.domain().is_empty() {
+            self.fault_of_local()
+        } else {
+            self.fault()
+        }
+    }
+
+    fn fault_of_local(&self) -> Option<&'static str> {
+        let local = self.local();
+        let number = local.strip_prefix('+');
+        if number.is_some_and(|n| n.is_empty() || !n.bytes().all(|b| b.is_ascii_digit())) {
+            Some("'+' stands before something else than a phone number")
+        } else if number.is_none() && local.contains('+') {
+            Some("'+' stands within it")
+        } else if local.contains('@') {
+            Some("it has two domains")
+        } else if local.matches('/').count() > 1 || self.resource_part() == Some("") {
+            Some("'/' stands twice or at the end")
+        } else if local.len() > 255 {
+            Some("it is longer than 255 bytes")
+        } else if local
+            .chars()
+            .any(|c| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '&'))
+        {
+            Some("it has white space, quotes or brackets")
+        } else if local.chars().any(is_unseen) {
+            Some("it has characters that cannot be seen")
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether a character leaves no mark of its own on a screen, so that one address could be shown
+/// as another.
+fn is_unseen(c: char) -> bool {
+    steers(c)
+        || matches!(
+            c,
+            // Soft hyphen, joiners and fillers, selectors of variants, what stands for something
+            // else, private use.
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{115f}'
+                | '\u{1160}'
+                | '\u{17b4}'
+                | '\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{3164}'
+                | '\u{e000}'..='\u{f8ff}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{ffff}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{10ffff}'
+        )
 }
 
 /// Whether `text` has the form of a domain name.
@@ -251,8 +308,30 @@ mod tests {
             "a@-..",
             "bo\"b<x@h",
             "a/@h",
+            "bob@h.test@p.test",
+            "bo b@p.test",
+            "bo\u{a0}b@p.test",
+            "bob\u{202e}@p.test",
+            "b\u{200b}ob@p.test",
+            "b\u{ad}ob@p.test",
+            "bob\u{fe0f}@p.test",
+            "b\u{0}ob@p.test",
+            "bob@p\u{202e}.test",
+            "wv:",
+            "wv:@",
         ] {
             assert!(!Address::new(bad).is_valid(), "{bad}");
+            let in_context = Address::new(bad).fault_in_context();
+            assert_eq!(in_context.is_some(), bad != "bob", "{bad}");
+            // A domain that is left out is that of who wrote it.
+            assert_eq!(Address::new("bob@").fault_in_context(), None);
+        }
+        for good in [
+            "wv:jürgen@h.example",
+            "日本@h.example",
+            "a%e2%80%ae@h.example",
+        ] {
+            assert_eq!(Address::new(good).fault(), None, "{good}");
         }
     }
 }

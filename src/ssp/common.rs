@@ -10,6 +10,7 @@ use super::datetime::DateTime;
 use super::presence::PresenceSubList;
 use super::xml::element::{choice, element};
 use super::xml::{Content, DecodeError, Node, Writer};
+use crate::text::media;
 
 element! {
     /// A user, possibly at one client.
@@ -219,6 +220,15 @@ impl User {
     }
 }
 
+impl MessageInfo {
+    /// The charset of a content: what it says itself, else what is said about it.
+    pub fn charset<'s>(&'s self, content: &'s ContentData) -> Option<&'s str> {
+        let about = self.content_type.as_deref();
+        media::parameter(&content.content_type, "charset")
+            .or_else(|| media::parameter(about?, "charset"))
+    }
+}
+
 impl Sender {
     /// A user.
     pub fn user(user: User) -> Self {
@@ -345,7 +355,8 @@ impl ContentData {
 
 impl Content for ContentData {
     fn read(node: &Node<'_>) -> Result<Self, DecodeError> {
-        let bytes = if node.attribute(&["encoding"]).is_some() {
+        let encoded = node.attribute(&["encoding"]).is_some();
+        let bytes = if encoded {
             decode_base64(&node.text).ok_or(DecodeError::Invalid {
                 element: "ContentData",
                 what: "base64",
@@ -356,8 +367,15 @@ impl Content for ContentData {
         let content_type = node
             .attribute(&["contentType"])
             .map_or("text/plain", |t| t.as_ref());
+        // Text that stood in the document has been read with it, whatever it says of itself.
+        let content_type = match media::parameter(content_type, "charset") {
+            Some(charset) if !encoded && !charset.eq_ignore_ascii_case("utf-8") => {
+                media::with_charset(content_type, "utf-8")
+            }
+            _ => content_type.to_owned(),
+        };
         Ok(Self {
-            content_type: content_type.to_owned(),
+            content_type,
             bytes,
         })
     }

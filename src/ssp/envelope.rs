@@ -8,10 +8,10 @@
 
 use std::borrow::Cow;
 
-use super::address::Address;
+use super::address::{Address, Kind};
 use super::primitive::{self, Place, Primitive};
 use super::xml::tokens::MAX_DEPTH;
-use super::xml::{self, DecodeError, Limits, Names, Node, Style, Texts, Writer};
+use super::xml::{self, DecodeError, Limits, Malformed, Names, Node, Style, Texts, Writer};
 use bytes::Bytes;
 
 mod scan;
@@ -102,6 +102,10 @@ pub struct Peek {
     pub subject: Option<Address>,
     /// `@serviceID` of the primitive.
     pub about: Option<Address>,
+    /// `@deliveryReport` of the primitive is Yes.
+    pub report: bool,
+    /// `@messageID` of the primitive is there and not empty.
+    pub names_message: bool,
     /// Users and lists standing directly in the primitive.
     pub users: Vec<Address>,
     /// Below `Recipient`, `Invited`, `Canceled`, `IDList`, and in an
@@ -126,6 +130,28 @@ pub struct Claim {
     pub place: &'static Place,
     /// The address.
     pub address: Address,
+}
+
+impl Peek {
+    /// The first address noted that is none, of those who ask, send, publish, or are the
+    /// subject; and which rule it breaks. Those who are addressed are judged one by one.
+    pub fn ill_formed(&self) -> Option<(&Address, &'static str)> {
+        let asking = self.user.as_ref().filter(|_| !self.by_server);
+        let mut asking = asking.into_iter().chain(&self.sender);
+        if let Some(nobody) = asking.find(|address| address.kind() == Kind::Service) {
+            return Some((nobody, "it names nobody"));
+        }
+        let users = [&self.user, &self.sender, &self.subject, &self.group];
+        let users = users.into_iter().flatten().chain(&self.publishers);
+        let services = [&self.service, &self.about].into_iter().flatten();
+        let claims = self.claims.iter().map(|claim| &claim.address);
+        let claims = claims.filter(|address| address.kind() != Kind::Service);
+        users
+            .chain(claims)
+            // One without a domain is that of the peer (quirk A-8).
+            .chain(services.filter(|service| !matches!(service.bare(), "" | "@")))
+            .find_map(|address| Some((address, address.fault_in_context()?)))
+    }
 }
 
 impl Transaction {
@@ -153,23 +179,26 @@ impl Transaction {
 
     /// The same with the profile's names, from a peer that uses other `names`;
     /// `None` if it used none of them.
-    pub fn renamed(&self, names: &Names) -> Option<Self> {
+    ///
+    /// # Errors
+    /// With the profile's names it has something twice that may stand once.
+    pub fn renamed(&self, names: &Names) -> Result<Option<Self>, Malformed> {
         if !names.may_occur(&self.raw) {
-            return None;
+            return Ok(None);
         }
-        let node = xml::parse(&self.raw, &STANDING_ALONE).ok()?;
+        let node = xml::parse(&self.raw, &STANDING_ALONE)?;
         let mut out = Writer::new();
         names.write(&node, &mut out);
         let raw = Bytes::from(out.finish());
         let name = names.element(node.name).unwrap_or(node.name);
-        Some(Self {
+        Ok(Some(Self {
             mode: self.mode,
             id: self.id.clone(),
             name: primitive::canonical_name(name),
-            peek: scan::fragment(&raw, &STANDING_ALONE).ok()?,
+            peek: scan::fragment(&raw, &STANDING_ALONE)?,
             raw,
             via: self.via.clone(),
-        })
+        }))
     }
 
     /// The same with `domain` wherever an address that speaks has none: it belongs to
@@ -294,7 +323,6 @@ fn transaction(out: &mut Writer<'_>, element: &str, mode: Mode, id: &str, raw: &
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-    use crate::ssp::xml::Malformed;
 
     fn session(body: &str) -> Session {
         match scan(&Bytes::copy_from_slice(body.as_bytes()), &Limits::default()).unwrap() {
@@ -358,6 +386,36 @@ mod tests {
                 .map(|t| (t.mode, t.id.as_str(), std::str::from_utf8(&t.raw).unwrap())),
         );
         assert_eq!(session(&printed), read);
+    }
+
+    #[test]
+    fn yes_is_read_in_all_forms_by_whoever_reads_it() {
+        for (written, expected) in [
+            ("deliveryReport=\"Yes\"", true),
+            ("deliveryReport = \"Yes\"", true),
+            ("deliveryReport\n=\t' yes '", true),
+            ("x:deliveryReport=\"YES\"", true),
+            ("deliveryReport=\"&#89;es\"", true),
+            ("id='>' deliveryReport='Yes'", true),
+            ("deliveryReport=\"No\" x='deliveryReport=\"Yes\"'", false),
+            ("deliveryReport=\"true\"", false),
+            ("", false),
+        ] {
+            let read = session(&MESSAGE.replace("deliveryReport=\"Yes\"", written));
+            let request = &read.transactions[0];
+            assert_eq!(request.peek.report, expected, "{written}");
+            let typed = request.primitive().unwrap();
+            assert!(
+                matches!(&typed, Primitive::SendMessageRequest(m) if m.delivery_report == expected),
+                "{written}"
+            );
+            let asked = MESSAGE.replace(
+                "clientOriginated=\"Yes\"",
+                &written.replace("deliveryReport", "clientOriginated"),
+            );
+            let by_server = session(&asked).transactions[0].peek.by_server;
+            assert_eq!(by_server, !expected && !written.is_empty(), "{written}");
+        }
     }
 
     #[test]

@@ -103,6 +103,19 @@ impl Code {
         self.0 / 100 == 2
     }
 
+    /// What a description adds to the code: nothing, if it is empty or says of a failure
+    /// that all is well, as the deployed server does in reports of failures.
+    pub fn said(self, description: Option<&str>) -> Option<&str> {
+        let text = description?.trim();
+        let plain = text.trim_end_matches(['.', '!']).to_ascii_lowercase();
+        let is_good = matches!(
+            plain.as_str(),
+            "complete" | "completed" | "success" | "successful" | "ok" | "done" | "delivered"
+        );
+        let lies = is_good && self.0 >= 300;
+        (!text.is_empty() && !lies).then_some(text)
+    }
+
     /// Whether the failure may pass by itself: the requestor may try again.
     pub fn is_transient(self) -> bool {
         matches!(self.0, 408 | 500 | 503 | 504 | 507)
@@ -194,6 +207,11 @@ impl Status {
         self
     }
 
+    /// What is said besides the code, see [`Code::said`].
+    pub fn words(&self) -> Option<&str> {
+        self.code.said(self.description.as_deref())
+    }
+
     /// The status of a request with several user targets, some of which failed:
     /// 200 without failures, the failure's own code if the only target failed,
     /// 201 if some succeeded, 900 if all failed (status-codes, rules).
@@ -229,6 +247,11 @@ impl Status {
 }
 
 impl DetailedResult {
+    /// What is said besides the code, see [`Code::said`].
+    pub fn words(&self) -> Option<&str> {
+        self.code.said(self.description.as_deref())
+    }
+
     /// A detail that names nobody yet.
     pub fn new(code: Code) -> Self {
         Self {

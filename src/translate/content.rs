@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use super::mappings::{MappingError, Rows};
 use super::stanza::clean;
+use crate::text::charset::{self, Charset, Reading};
+use crate::text::media::essence;
 
 /// What becomes of content in XMPP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,13 +19,6 @@ pub enum Rendering {
     Plain,
     /// 415.
     Refuse,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Charset {
-    Utf8,
-    Latin1,
-    Utf16,
 }
 
 /// `content.toml`.
@@ -52,13 +47,11 @@ impl ContentTable {
             types.insert(key.to_ascii_lowercase(), rendering);
         }
         let rows = root.table("charsets")?;
-        rows.needs(["utf-8", "us-ascii", "iso-8859-1"], "charsets")?;
         let mut charsets = BTreeMap::new();
         for key in rows.keys() {
-            let charset = match rows.one_of(&key, &["utf-8", "latin-1", "utf-16"])?.as_str() {
-                "utf-8" => Charset::Utf8,
-                "latin-1" => Charset::Latin1,
-                _ => Charset::Utf16,
+            let name = rows.text(&key)?;
+            let Some(charset) = Charset::named(&name) else {
+                return Err(rows.wrong(&key, format!("no charset is called \"{name}\"")));
             };
             charsets.insert(key.to_ascii_lowercase(), charset);
         }
@@ -77,60 +70,16 @@ impl ContentTable {
             .unwrap_or(Rendering::Refuse)
     }
 
-    /// Text of bytes by the charset parameter of their content type; without the
-    /// characters XML does not have.
-    pub fn decode(&self, content_type: &str, bytes: &[u8]) -> String {
-        let charset = parameter(content_type, "charset")
-            .and_then(|name| self.charsets.get(&name.to_ascii_lowercase()).copied());
-        let text = match charset {
-            Some(Charset::Latin1) => latin_1(bytes),
-            Some(Charset::Utf16) => utf_16(bytes),
-            Some(Charset::Utf8) => String::from_utf8_lossy(bytes).into_owned(),
-            // The deployed server's clients name charsets they do not use.
-            None => String::from_utf8(bytes.to_vec()).unwrap_or_else(|_| latin_1(bytes)),
-        };
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        clean(text).replace("\r\n", "\n").replace('\r', "\n")
-    }
-}
-
-/// `type/subtype` in lower case; `text/plain` if there is none.
-pub fn essence(content_type: &str) -> String {
-    let essence = content_type.split(';').next().unwrap_or_default();
-    let essence = essence.trim().to_ascii_lowercase();
-    if essence.is_empty() {
-        "text/plain".to_owned()
-    } else {
-        essence
-    }
-}
-
-/// A parameter of a content type.
-pub fn parameter<'t>(content_type: &'t str, name: &str) -> Option<&'t str> {
-    content_type.split(';').skip(1).find_map(|part| {
-        let (key, value) = part.split_once('=')?;
-        key.trim()
-            .eq_ignore_ascii_case(name)
-            .then(|| value.trim().trim_matches('"'))
-    })
-}
-
-fn latin_1(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| char::from(*b)).collect()
-}
-
-fn utf_16(bytes: &[u8]) -> String {
-    let little = bytes.starts_with(&[0xff, 0xfe]);
-    let units = bytes.chunks_exact(2).map(|pair| {
-        if little {
-            u16::from_le_bytes([pair[0], pair[1]])
-        } else {
-            u16::from_be_bytes([pair[0], pair[1]])
+    /// Text of bytes in the charset of this name, or a notice where they cannot be read; without
+    /// the characters XML does not have.
+    pub fn decode(&self, name: Option<&str>, bytes: &[u8]) -> String {
+        let own = name.and_then(|name| self.charsets.get(&name.to_ascii_lowercase()).copied());
+        let known = own.or_else(|| Charset::named(name?));
+        match charset::read(known, bytes) {
+            Reading::Text(text) => clean(&text).replace("\r\n", "\n").replace('\r', "\n"),
+            Reading::Unreadable => charset::notice(name, bytes.len()),
         }
-    });
-    char::decode_utf16(units)
-        .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
-        .collect()
+    }
 }
 
 /// What a person would read of an HTML page: no tags, no scripts, blocks on
@@ -236,6 +185,7 @@ fn unentity(text: &str) -> String {
 mod tests {
     use super::super::Mappings;
     use super::*;
+    use crate::text::media::parameter;
     use proptest::prelude::*;
 
     #[test]
@@ -248,7 +198,18 @@ mod tests {
             ("text/plain; charset=\"us-ascii\"", b"abc", "abc"),
             ("text/plain; charset=klingon", b"caf\xe9", "café"),
             ("text/plain; charset=klingon", "é".as_bytes(), "é"),
-            ("text/plain; charset=utf-8", b"a\xffb", "a\u{fffd}b"),
+            ("text/plain; charset=utf-8", b"abc\xffd", "abc\u{fffd}d"),
+            (
+                "text/plain; charset=windows-1252",
+                b"h\xe9\x80",
+                "h\u{e9}\u{20ac}",
+            ),
+            ("text/plain", b"a\xed\xa0\xbd\xed\xb8\x80b", "a\u{1f600}b"),
+            (
+                "text/plain; charset=utf-8",
+                b"\xff\xfa\x80",
+                "[a text of 3 bytes in charset utf-8 that cannot be read]",
+            ),
             ("text/plain;charset=utf-16", b"\0a\0\xe9", "aé"),
             (
                 "text/plain;charset=106",
@@ -256,7 +217,8 @@ mod tests {
                 "ab\nc",
             ),
         ] {
-            assert_eq!(table.decode(content_type, bytes), text, "{content_type}");
+            let charset = parameter(content_type, "charset");
+            assert_eq!(table.decode(charset, bytes), text, "{content_type}");
         }
     }
 

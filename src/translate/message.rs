@@ -169,7 +169,7 @@ impl Translator {
             _ => &content.content_type,
         };
         let table = &self.mappings.content;
-        let text = || table.decode(content_type, &content.bytes);
+        let text = || table.decode(info.charset(content), &content.bytes);
         let (body, form) = match table.rendering(content_type) {
             Rendering::Body => (text(), Form::Full),
             Rendering::Html => (text_of_html(&text()), Form::PlainText),

@@ -158,7 +158,8 @@ impl StatusTable {
     }
 
     /// The stanza error for a code; `None` for a code that is no failure.
-    /// `description` replaces the meaning of the code in its text.
+    /// `description` replaces the meaning of the code in its text, unless it says nothing
+    /// or contradicts the code.
     pub fn error(
         &self,
         code: Code,
@@ -166,7 +167,8 @@ impl StatusTable {
         description: Option<&str>,
     ) -> Option<StanzaError> {
         let form = self.form(code, context)?;
-        let text = format!("IMPS {code}: {}", description.unwrap_or(self.means(code)));
+        let words = code.said(description).unwrap_or(self.means(code));
+        let text = format!("IMPS {code}: {words}");
         let condition = condition_named(&form.condition);
         let mut error = StanzaError::new(type_named(&form.kind), condition, "en", text);
         error.other = Some(

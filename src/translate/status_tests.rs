@@ -191,3 +191,35 @@ fn the_text_names_code_and_meaning() {
         .unwrap();
     assert_eq!(error.texts["en"], "IMPS 427: no bob");
 }
+
+#[test]
+fn an_error_has_the_text_of_its_code_where_the_description_has_none() {
+    let table = table();
+    let text = |code: u16, description: Option<&str>| {
+        let error = table
+            .error(Code(code), Context::Message, description)
+            .unwrap();
+        error.texts.values().next().unwrap().clone()
+    };
+    for nothing in [
+        None,
+        Some(""),
+        Some(" "),
+        Some("Complete"),
+        Some("success!"),
+        Some("OK"),
+    ] {
+        assert_eq!(text(531, nothing), "IMPS 531: Unknown user", "{nothing:?}");
+    }
+    assert_eq!(
+        text(531, Some("no nobody here")),
+        "IMPS 531: no nobody here"
+    );
+    assert_eq!(Code::OK.said(Some("Complete")), Some("Complete"));
+    for code in 200..1000 {
+        if let Some(error) = table.error(Code(code), Context::Message, Some("Complete")) {
+            let text = error.texts.values().next().unwrap();
+            assert_eq!(*text, format!("IMPS {code}: {}", table.means(Code(code))));
+        }
+    }
+}

@@ -10,6 +10,9 @@ use std::sync::OnceLock;
 #[path = "../../src/ssp/mod.rs"]
 #[allow(dead_code, unused_imports)]
 mod ssp;
+#[path = "../../src/text/mod.rs"]
+#[allow(dead_code, unused_imports)]
+mod text;
 
 use ssp::{check, primitive};
 

@@ -97,11 +97,9 @@ fn no_repair_is_made_that_is_not_allowed() {
             .filter(|r| !needed.contains(r))
             .copied()
             .collect();
-        assert_eq!(
-            scan_lenient(body, &Limits::default(), &others),
-            Err(scan(body, &Limits::default()).unwrap_err()),
-            "{number}"
-        );
+        let fault = scan_lenient(body, &Limits::default(), &others).unwrap_err();
+        let strict = scan(body, &Limits::default()).unwrap_err();
+        assert_eq!(*fault.first(), strict, "{number}");
     }
 }
 

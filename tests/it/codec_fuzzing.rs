@@ -78,7 +78,14 @@ fn the_codec_is_fuzzed_with_the_dependencies_it_is_shipped_with() {
             assert!(versions.is_subset(ours), "{name}: {versions:?}, {ours:?}");
         }
     }
-    for name in ["base64", "bytes", "memchr", "serde", "thiserror"] {
+    for name in [
+        "base64",
+        "bytes",
+        "encoding_rs",
+        "memchr",
+        "serde",
+        "thiserror",
+    ] {
         assert!(fuzzed.contains_key(name), "{name}");
     }
 }

@@ -142,6 +142,81 @@ async fn a_peer_that_speaks_for_a_foreign_domain_is_answered_901() {
 }
 
 #[tokio::test]
+async fn an_address_that_is_none_is_answered_901() {
+    let (mut peer, _node) = start().await;
+    peer.log_in().await;
+    let subscription = |user: &str, to: &[&str]| {
+        let to: String = to
+            .iter()
+            .map(|to| format!("<UserID userID=\"{to}\"/>"))
+            .collect();
+        format!(
+            "<SubscribeRequest><MetaInfo clientOriginated=\"Yes\"><Requestor serviceID=\"wv:@a.test\"><User userID=\"{user}\"/></Requestor></MetaInfo>{to}</SubscribeRequest>"
+        )
+    };
+    let (alice, bob) = ("wv:alice@a.test", "wv:bob@b.test");
+    for (n, request) in [
+        subscription("wv:alice@x.test@a.test", &[bob]),
+        subscription("wv:al ice@a.test", &[bob]),
+        subscription("wv:alice\u{202e}@a.test", &[bob]),
+        subscription("wv:", &[bob]),
+        subscription(alice, &["wv:bob@h.test@b.test"]),
+        subscription(alice, &["wv:bo\u{200b}b@b.test"]),
+        subscription(alice, &["wv:"]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = format!("transactionID=\"i{n}\"");
+        let body = session(&request).replace("transactionID=\"1\"", &id);
+        assert_eq!(peer.post(&post(&body)).await, Some(200));
+        let answer = peer.expect(&[&id]).await;
+        assert_eq!(answer.attribute("code"), "901", "{} {request}", answer.body);
+    }
+    // One among others is told by itself.
+    let request = subscription(alice, &[bob, "wv:b b@b.test"]);
+    assert_eq!(peer.post(&post(&session(&request))).await, Some(200));
+    let answer = peer.expect(&["transactionID=\"1\""]).await;
+    assert_ne!(answer.attribute("code"), "200", "{}", answer.body);
+    assert!(
+        answer.body.contains("<DetailedResult code=\"901\""),
+        "{}",
+        answer.body
+    );
+}
+
+#[tokio::test]
+async fn a_body_in_another_encoding_is_read_in_the_one_it_declares() {
+    let (peer, node) = start().await;
+    let unknown = |encoding: &str| {
+        let body =
+            session("<Status code=\"200\"><StatusDescription>é</StatusDescription></Status>");
+        format!("<?xml version=\"1.0\" encoding=\"{encoding}\"?>{body}")
+    };
+    let latin_1: Vec<u8> = unknown("ISO-8859-1")
+        .chars()
+        .map(|c| u8::try_from(u32::from(c)).unwrap())
+        .collect();
+    let utf_16: Vec<u8> = format!("\u{feff}{}", unknown("UTF-16"))
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    for body in [
+        unknown("UTF-8").into_bytes(),
+        latin_1,
+        utf_16,
+        [unknown("UTF-8").as_bytes(), b"\0"].concat(),
+        [b"\r\n", unknown("UTF-8").as_bytes()].concat(),
+    ] {
+        // It was read: nobody has that session.
+        let bytes = typed_post(&body, "application/vnd.wv.ssp+xml");
+        let answer = exchange(node.local_addr(), &bytes).await;
+        assert_eq!(answer, Some(403), "{}", String::from_utf8_lossy(&body));
+    }
+    drop(peer);
+}
+
+#[tokio::test]
 async fn what_a_stranger_says_leaves_nothing() {
     let (peer, node) = start().await;
     let long = "T".repeat(1_000_000);

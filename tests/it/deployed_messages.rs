@@ -221,7 +221,7 @@ async fn advice_6_what_can_be_repaired_is_and_the_rest_is_taken_and_dropped() {
     }
     assert_eq!(count(&node, UNREADABLE).await, 0);
     let broken = peer
-        .replay("01/0017", &[("<Recipient>", "<<Recipient>")])
+        .replay("01/0017", &[("</Recipient>", "</Recipients>")])
         .await;
     assert_eq!(broken, Some(200));
     assert_eq!(count(&node, UNREADABLE).await, 1);

@@ -17,6 +17,7 @@ mod codec_fixtures;
 mod codec_fuzzing;
 mod codec_lengths;
 mod codec_mutations;
+mod codec_once;
 mod codec_properties;
 mod codec_style;
 mod config_files;

@@ -71,6 +71,17 @@ impl Sap {
             );
             return self.refuse(origin, transaction, Status::new(Code::NOT_AGREED), now);
         }
+        if let Some((address, why)) = transaction.peek.ill_formed() {
+            tracing::warn!(
+                ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name),
+                address = %Shown(address.as_str()), "an address that is none: {why}"
+            );
+            if facts.kind == Kind::Notice {
+                return self.count_refusal(Code::ADDRESS.0);
+            }
+            let status = Status::new(Code::ADDRESS).because(why);
+            return self.refuse(origin, transaction, status, now);
+        }
         if let Some(why) = self.forbidden(peer, transaction) {
             tracing::warn!(
                 ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name),

@@ -71,9 +71,18 @@ impl Sap {
         targets: Vec<Address>,
     ) -> Vec<(Option<Route>, Vec<Address>)> {
         let mut groups: Vec<(Option<Route>, Vec<Address>)> = Vec::new();
+        let (ill_formed, targets): (Vec<_>, Vec<_>) = targets
+            .into_iter()
+            .partition(|target| target.fault_in_context().is_some());
+        if !ill_formed.is_empty() {
+            groups.push((None, ill_formed));
+        }
         for target in targets {
             let route = self.route(incoming, &target);
-            match groups.iter_mut().find(|(known, _)| *known == route) {
+            let fits = |(known, with): &&mut (Option<Route>, Vec<Address>)| {
+                *known == route && with.iter().all(|one| one.fault_in_context().is_none())
+            };
+            match groups.iter_mut().find(fits) {
                 Some((_, targets)) => targets.push(target),
                 None => groups.push((route, vec![target])),
             }
@@ -134,7 +143,10 @@ impl Sap {
         let transaction = &incoming.transaction;
         let message = transaction.name == "SendMessageRequest";
         match route {
-            None => Err(Status::new(Code::DOMAIN_NOT_SUPPORTED)),
+            None => Err(match targets.iter().find_map(Address::fault_in_context) {
+                Some(why) => Status::new(Code::ADDRESS).because(why),
+                None => Status::new(Code::DOMAIN_NOT_SUPPORTED),
+            }),
             // Back to where it came from: that is no way forward.
             Some(Route::Peer(peer)) if came_from(incoming, &peer) => {
                 Err(Status::new(Code::DOMAIN_NOT_SUPPORTED).because(format!("{peer} sent it here")))

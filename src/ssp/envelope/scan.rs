@@ -7,17 +7,26 @@ use bytes::Bytes;
 use super::{Claim, Message, Mode, Peek, Session, Transaction};
 use crate::ssp::Address;
 use crate::ssp::primitive::{self, Place};
+use crate::ssp::xml::encoding;
 use crate::ssp::xml::names::{NO_NAMES, Names};
 use crate::ssp::xml::repair::{self, Repair};
+use crate::ssp::xml::shape::Watch;
 use crate::ssp::xml::tokens::{Attribute, Token, Tokens};
-use crate::ssp::xml::{self, Limits, Malformed, Node, Writer};
+use crate::ssp::xml::{self, Field, Limits, Malformed, Node, Shape, Writer};
 
 /// Reads an envelope.
 ///
 /// # Errors
 /// The body is not XML within `limits`, or not an SSP envelope: HTTP 400 or 413.
 pub fn scan(body: &Bytes, limits: &Limits) -> Result<Message, Malformed> {
-    scan_named(body, limits, &NO_NAMES)
+    scan_named(&in_utf_8(body, limits)?, limits, &NO_NAMES)
+}
+
+fn in_utf_8(body: &Bytes, limits: &Limits) -> Result<Bytes, Malformed> {
+    if body.len() > limits.bytes {
+        return Err(Malformed::Size(limits.bytes));
+    }
+    encoding::utf_8(body)
 }
 
 fn scan_named(body: &Bytes, limits: &Limits, names: &Names) -> Result<Message, Malformed> {
@@ -34,7 +43,7 @@ fn scan_named(body: &Bytes, limits: &Limits, names: &Names) -> Result<Message, M
 /// repairs. Tells which of them were needed.
 ///
 /// # Errors
-/// As [`scan`]; the fault of the body as it came.
+/// As [`scan`]; where repairs were not enough, what they have left as well.
 pub fn scan_lenient(
     body: &Bytes,
     limits: &Limits,
@@ -48,13 +57,14 @@ pub fn scan_lenient(
 /// [`Transaction::renamed`].
 ///
 /// # Errors
-/// As [`scan`]; the fault of the body as it came.
+/// As [`scan_lenient`].
 pub fn scan_of_peers(
     body: &Bytes,
     limits: &Limits,
     allowed: &[Repair],
     names: &Names,
 ) -> Result<(Message, Vec<Repair>), Malformed> {
+    let body = &in_utf_8(body, limits)?;
     let fault = match scan_named(body, limits, names) {
         Ok(message) => return Ok((message, Vec::new())),
         Err(fault) => fault,
@@ -67,7 +77,10 @@ pub fn scan_of_peers(
     };
     match scan_named(&Bytes::from(mended), limits, names) {
         Ok(message) => Ok((message, done)),
-        Err(_) => Err(fault),
+        Err(left) => Err(Malformed::Beyond {
+            first: Box::new(fault),
+            left: Box::new(left),
+        }),
     }
 }
 
@@ -80,7 +93,7 @@ pub(super) fn fragment(raw: &Bytes, limits: &Limits) -> Result<Peek, Malformed> 
         tokens: Tokens::new(raw, limits)?,
     };
     match scanner.child()? {
-        Some((name, at)) => Ok(scanner.primitive(name, at)?.1),
+        Some((name, at)) => Ok(scanner.primitive(name, at, primitive::facts(name))?.1),
         None => Err(Malformed::Empty),
     }
 }
@@ -93,6 +106,10 @@ fn may_be_repaired(fault: &Malformed) -> bool {
             | Malformed::Entity(_)
             | Malformed::Unclosed(_)
             | Malformed::Trailing
+            // What stands behind a tag that was never closed stands within it.
+            | Malformed::Twice(_)
+            // Half of a character beyond U+FFFF, as a reference.
+            | Malformed::Control(0xD800..=0xDFFF)
     )
 }
 
@@ -125,6 +142,11 @@ impl<'a> Scanner<'a> {
                 "neither a SetupTransaction nor a Session with content",
             ));
         };
+        if self.child()?.is_some() {
+            return Err(Malformed::Envelope(
+                "more than one element in WV-SSP-Message",
+            ));
+        }
         while self.tokens.next()? != Token::Eof {}
         Ok(message)
     }
@@ -175,8 +197,8 @@ impl<'a> Scanner<'a> {
         }))
     }
 
-    /// Reads a `Transaction` or `SetupTransaction` to the end of its primitive;
-    /// `None` if it has none.
+    /// Reads a `Transaction` or `SetupTransaction` to its end; `None` if it has no
+    /// primitive.
     fn transaction(&mut self, element: &str) -> Result<Option<Transaction>, Malformed> {
         let mode = self
             .own(element, "mode")
@@ -187,11 +209,17 @@ impl<'a> Scanner<'a> {
         let Some((name, at)) = self.child()? else {
             return Ok(None);
         };
-        let (raw, peek) = self.primitive(name, at)?;
+        let facts = primitive::facts(name);
+        let (raw, peek) = self.primitive(name, at, facts)?;
+        if self.child()?.is_some() {
+            return Err(Malformed::Envelope(
+                "more than one primitive in a transaction",
+            ));
+        }
         Ok(Some(Transaction {
             mode,
             id,
-            name: primitive::canonical_name(name),
+            name: facts.map_or_else(|| Cow::Owned(name.to_owned()), |facts| facts.name.into()),
             raw,
             peek,
             via,
@@ -199,20 +227,18 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads a primitive to its end, noting addresses; gives it as XML of its own.
-    fn primitive(&mut self, name: &'a str, at: usize) -> Result<(Bytes, Peek), Malformed> {
+    fn primitive(
+        &mut self,
+        name: &'a str,
+        at: usize,
+        facts: Option<&primitive::Facts>,
+    ) -> Result<(Bytes, Peek), Malformed> {
         let mut notes = Notes::new(name);
-        for attribute in ["groupID", "userID", "serviceID", "contactListID"] {
-            let Some(address) = self.address(attribute) else {
-                continue;
-            };
-            match attribute {
-                "groupID" => notes.peek.group = Some(address),
-                "userID" => notes.peek.subject = Some(address),
-                "serviceID" => notes.peek.about = Some(address),
-                _ => notes.peek.users.push(address),
-            }
+        let mut watch = Watch::new(facts.map_or(primitive::UNKNOWN, |facts| facts.shape));
+        for attribute in self.tokens.attributes() {
+            notes.attribute(attribute);
         }
-        let places = primitive::speaking(&primitive::canonical_name(name));
+        let places = facts.map_or(&[][..], |facts| primitive::speaking(facts.name));
         let mut path: Vec<&str> = Vec::with_capacity(primitive::DEEPEST);
         self.claims(places, &path, &mut notes.peek);
         let depth = self.tokens.depth();
@@ -220,6 +246,9 @@ impl<'a> Scanner<'a> {
             match self.tokens.next()? {
                 Token::Start { name, .. } => {
                     let level = self.tokens.depth() - depth;
+                    if let Some(shape) = watch.child(level, name).map_err(Malformed::Twice)? {
+                        self.no_twins(shape)?;
+                    }
                     if level <= primitive::DEEPEST {
                         path.truncate(level - 1);
                         path.push(name);
@@ -270,6 +299,20 @@ impl<'a> Scanner<'a> {
             .iter()
             .find(|a| a.local == name && !a.is_declaration())
             .map(Attribute::value)
+    }
+
+    /// Refuses a start tag whose spellings of one attribute do not say the same.
+    fn no_twins(&self, shape: &Shape) -> Result<(), Malformed> {
+        for names in shape.twins() {
+            let mut values = names.iter().filter_map(|name| self.attribute(name));
+            if values
+                .next()
+                .is_some_and(|first| values.any(|other| other != first))
+            {
+                return Err(Malformed::Twice(names[0]));
+            }
+        }
+        Ok(())
     }
 
     /// Whether `written` is the envelope's element `name`.
@@ -393,6 +436,24 @@ impl Notes {
         }
     }
 
+    /// Takes note of an attribute of the primitive itself.
+    fn attribute(&mut self, attribute: &Attribute<'_>) {
+        if attribute.is_declaration() {
+            return;
+        }
+        let peek = &mut self.peek;
+        let address = || Address::new(&attribute.value());
+        match attribute.local {
+            "groupID" => drop(peek.group.get_or_insert_with(address)),
+            "userID" => drop(peek.subject.get_or_insert_with(address)),
+            "serviceID" => drop(peek.about.get_or_insert_with(address)),
+            "contactListID" => peek.users.push(address()),
+            "deliveryReport" => peek.report = is_yes(&attribute.value()),
+            "messageID" => peek.names_message = !attribute.raw.is_empty(),
+            _ => {}
+        }
+    }
+
     /// Takes note of the element `name`, whose tag has just been read, `level`
     /// levels below the primitive.
     fn take(&mut self, level: usize, name: &str, tag: &Scanner<'_>) {
@@ -410,7 +471,7 @@ impl Notes {
             if first(&mut self.met.meta) {
                 self.peek.by_server = tag
                     .attribute("clientOriginated")
-                    .is_some_and(|value| !value.trim().eq_ignore_ascii_case("yes"));
+                    .is_some_and(|value| !is_yes(&value));
                 return Child::MetaInfo;
             }
         } else if is("MessageInfo") {
@@ -487,6 +548,11 @@ impl Notes {
             _ => {}
         }
     }
+}
+
+/// What an attribute that is `Yes` or `No` says; the one reader of such values.
+fn is_yes(value: &str) -> bool {
+    bool::parse(value).unwrap_or_default()
 }
 
 pub(super) fn write_node(node: &Node<'_>, out: &mut Writer<'_>) {

@@ -22,7 +22,8 @@ pub(crate) use places::DEEPEST;
 pub use places::{Place, Role, places, speaking};
 
 use super::status::Status;
-use super::xml::{Content, DecodeError, Node, Style, Writer};
+use super::xml::element::part;
+use super::xml::{Content, DecodeError, Node, Shape, Style, Writer};
 
 /// Where a request is sent: what in it decides who serves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -105,6 +106,7 @@ macro_rules! primitives {
                 kind: Kind::$kind,
                 leaf: $leaf,
                 routing: Routing::$routing,
+                shape: <$module::$name as Content>::SHAPE,
             },
         )* Facts {
             name: "Status",
@@ -112,6 +114,7 @@ macro_rules! primitives {
             kind: Kind::Response,
             leaf: "",
             routing: Routing::Hop,
+            shape: Status::SHAPE,
         } ];
 
         /// What each primitive declares; see [`places`].
@@ -238,7 +241,18 @@ pub struct Facts {
     pub leaf: &'static str,
     /// What decides where it goes.
     pub routing: Routing,
+    /// What may stand in it.
+    pub shape: &'static Shape,
 }
+
+/// What may stand in a primitive that is not known.
+pub(crate) const UNKNOWN: &Shape = &Shape::new(
+    &[
+        part!(true, ["MetaInfo"], super::common::MetaInfo::SHAPE),
+        part!(true, ["MessageInfo"], super::common::MessageInfo::SHAPE),
+    ],
+    &[],
+);
 
 /// Facts about the primitive called `name`, in any case; `None` if it is unknown.
 pub fn facts(name: &str) -> Option<&'static Facts> {

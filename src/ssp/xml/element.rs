@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::{Node, Writer};
+use super::{Node, Shape, Writer};
 
 /// Why a well-formed element is not the primitive its name promises.
 /// Answered with status 400 or 402 by the SAP.
@@ -33,6 +33,9 @@ pub enum DecodeError {
 /// Content of an element: how it is read from, and written into, a tag whose
 /// name the parent decides.
 pub trait Content: Sized {
+    /// What may stand in the element, and how often.
+    const SHAPE: &'static Shape = Shape::OPAQUE;
+
     /// Reads the element.
     ///
     /// # Errors
@@ -148,6 +151,13 @@ macro_rules! element {
         }
 
         impl $crate::ssp::xml::Content for $name {
+            const SHAPE: &'static $crate::ssp::xml::Shape = &$crate::ssp::xml::Shape::new(
+                &[$( $crate::ssp::xml::element::part!(
+                    $kind $mode, $type, [$($xml),*] $(, $item)?
+                ), )*],
+                &[$( $crate::ssp::xml::element::twins!($kind, [$($xml),*]), )*],
+            );
+
             fn read(node: &$crate::ssp::xml::Node<'_>) -> Result<Self, $crate::ssp::xml::DecodeError> {
                 let _ = node;
                 Ok(Self {
@@ -204,6 +214,45 @@ macro_rules! field_places {
     (choice $mode:ident, $at:ident, $found:ident, $t:ty, []) => {
         <$t as $crate::ssp::xml::Content>::places($at, $found);
     };
+}
+
+/// The part of a [`Shape`] that a field makes; of no element, if the field is no child.
+macro_rules! part {
+    (child many, $t:ty, [$($xml:literal),*]) => {
+        $crate::ssp::xml::element::part!(false, [$($xml),*], <$t as $crate::ssp::xml::Content>::SHAPE)
+    };
+    (child $mode:ident, $t:ty, [$($xml:literal),*]) => {
+        $crate::ssp::xml::element::part!(true, [$($xml),*], <$t as $crate::ssp::xml::Content>::SHAPE)
+    };
+    (list of, $t:ty, [$($xml:literal),*], $item:literal) => {
+        $crate::ssp::xml::element::part!(true, [$($xml),*], &$crate::ssp::xml::Shape::new(
+            &[$crate::ssp::xml::element::part!(
+                false, [$item], <$t as $crate::ssp::xml::Content>::SHAPE
+            )],
+            &[],
+        ))
+    };
+    (choice many, $t:ty, []) => {
+        $crate::ssp::xml::shape::Part { elements: <$t>::ALTERNATIVES, once: false }
+    };
+    (choice $mode:ident, $t:ty, []) => {
+        $crate::ssp::xml::shape::Part { elements: <$t>::ALTERNATIVES, once: true }
+    };
+    ($kind:ident $mode:ident, $t:ty, [$($xml:literal),*]) => {
+        $crate::ssp::xml::shape::Part { elements: &[], once: true }
+    };
+    ($once:literal, [$($xml:literal),*], $shape:expr) => {
+        $crate::ssp::xml::shape::Part {
+            elements: &[$crate::ssp::xml::shape::Known { names: &[$($xml),*], shape: $shape }],
+            once: $once,
+        }
+    };
+}
+
+/// The spellings of an attribute that has several.
+macro_rules! twins {
+    (attr, [$first:literal, $($xml:literal),+]) => { &[$first, $($xml),+] };
+    ($kind:ident, [$($xml:literal),*]) => { &[] };
 }
 
 macro_rules! field_type {
@@ -322,6 +371,14 @@ macro_rules! choice {
         }
 
         impl $name {
+            /// What the alternatives may hold.
+            pub(crate) const ALTERNATIVES: &'static [$crate::ssp::xml::shape::Known] = &[
+                $( $crate::ssp::xml::shape::Known {
+                    names: &[$xml],
+                    shape: <$type as $crate::ssp::xml::Content>::SHAPE,
+                }, )*
+            ];
+
             /// The alternative that `node` is, if any.
             pub(crate) fn pick(node: &$crate::ssp::xml::Node<'_>)
                 -> Result<Option<Self>, $crate::ssp::xml::DecodeError>
@@ -358,6 +415,11 @@ macro_rules! choice {
 
         /// A wrapper element that holds exactly one alternative.
         impl $crate::ssp::xml::Content for $name {
+            const SHAPE: &'static $crate::ssp::xml::Shape = &$crate::ssp::xml::Shape::new(
+                &[$crate::ssp::xml::shape::Part { elements: Self::ALTERNATIVES, once: true }],
+                &[],
+            );
+
             fn read(node: &$crate::ssp::xml::Node<'_>) -> Result<Self, $crate::ssp::xml::DecodeError> {
                 Self::pick_first(node)?.ok_or(
                     $crate::ssp::xml::DecodeError::Missing { element: stringify!($name), what: "content" })
@@ -379,4 +441,4 @@ macro_rules! choice {
     )*};
 }
 
-pub(crate) use {choice, element, field_places, field_type, read_field, write_field};
+pub(crate) use {choice, element, field_places, field_type, part, read_field, twins, write_field};

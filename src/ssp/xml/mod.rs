@@ -8,11 +8,14 @@
 
 mod characters;
 pub mod element;
+pub mod encoding;
 pub mod limits;
 pub mod names;
 pub mod reader;
 mod references;
 pub mod repair;
+pub mod shape;
+mod surrogates;
 pub(crate) mod tokens;
 pub mod writer;
 
@@ -21,4 +24,5 @@ pub use limits::{Limits, Texts};
 pub use names::Names;
 pub use reader::{Malformed, Node, parse};
 pub use repair::Repair;
+pub use shape::Shape;
 pub use writer::{Style, Writer};

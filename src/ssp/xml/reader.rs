@@ -62,9 +62,21 @@ pub enum Malformed {
         /// The bound.
         limit: usize,
     },
+    /// An element, or an attribute in another spelling, stands again where it may stand once:
+    /// who reads the one and who reads the other would not see the same.
+    #[error("a second {0} where one may stand")]
+    Twice(&'static str),
     /// Larger than the limit.
     #[error("larger than {0} bytes")]
     Size(usize),
+    /// Repairs have mended the first fault, and another was behind it.
+    #[error("{first}; with that mended: {left}")]
+    Beyond {
+        /// Of the body as it came.
+        first: Box<Malformed>,
+        /// Of the body as it was mended, in which places count.
+        left: Box<Malformed>,
+    },
     /// Well-formed, but not the envelope of SSP (wire profile, section 5).
     #[error("not an SSP message: {0}")]
     Envelope(&'static str),
@@ -74,6 +86,14 @@ impl Malformed {
     /// Whether the fault is the size of the input rather than its form.
     pub fn is_size(&self) -> bool {
         matches!(self, Self::Size(_))
+    }
+
+    /// The fault of the body as it came.
+    pub fn first(&self) -> &Self {
+        match self {
+            Self::Beyond { first, .. } => first,
+            other => other,
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr2, memmem};
 
+use super::surrogates;
+
 /// A fault that can be mended.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
@@ -20,8 +22,14 @@ pub enum Repair {
     Latin1,
     /// `<Canceled>` closed by `<Canceled/>` (A-2).
     CanceledEndTag,
+    /// `&#xD83D;&#xDE34;`: a character as two references, one for each half that it
+    /// has in UTF-16. A half alone becomes U+FFFD.
+    SurrogateReferences,
     /// `&` that starts no reference (A-3).
     BareAmpersand,
+    /// `<` behind which no tag can begin, or none that ends before the next one does:
+    /// `I <3 you`.
+    BareLessThan,
     /// `"` and `<` inside a value in double quotes: the value ends at a quote
     /// behind which the tag goes on as a tag must (A-3). A guess, if a good one.
     AttributeQuote,
@@ -33,7 +41,9 @@ impl Repair {
         Self::HtmlEntities,
         Self::Latin1,
         Self::CanceledEndTag,
+        Self::SurrogateReferences,
         Self::BareAmpersand,
+        Self::BareLessThan,
         Self::AttributeQuote,
     ];
 
@@ -43,7 +53,9 @@ impl Repair {
             Self::HtmlEntities => "html-entities",
             Self::Latin1 => "latin1",
             Self::CanceledEndTag => "canceled-end-tag",
+            Self::SurrogateReferences => "surrogate-references",
             Self::BareAmpersand => "bare-ampersand",
+            Self::BareLessThan => "bare-less-than",
             Self::AttributeQuote => "attribute-quote",
         }
     }
@@ -53,7 +65,9 @@ impl Repair {
             Self::HtmlEntities => html_entities(body),
             Self::Latin1 => latin1(body),
             Self::CanceledEndTag => canceled_end_tag(body),
+            Self::SurrogateReferences => surrogates::join(body),
             Self::BareAmpersand => bare_ampersands(body),
+            Self::BareLessThan => bare_less_thans(body),
             Self::AttributeQuote => attribute_quotes(body),
         }
     }
@@ -176,6 +190,42 @@ fn starts_reference(text: &[u8]) -> bool {
     }
 }
 
+fn bare_less_thans(body: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(body.len() + 16);
+    let mut found = false;
+    let mut at = 0;
+    while let Some(step) = memchr(b'<', &body[at..]) {
+        out.extend_from_slice(&body[at..at + step]);
+        at += step;
+        let rest = &body[at..];
+        let length = literal(rest).unwrap_or(1);
+        if length == 1 && !may_be_tag(&rest[1..]) {
+            found = true;
+            out.extend_from_slice(b"&lt;");
+        } else {
+            out.extend_from_slice(&rest[..length]);
+        }
+        at += length;
+    }
+    out.extend_from_slice(&body[at..]);
+    found.then_some(out)
+}
+
+/// Whether what follows a `<` may be a tag or a declaration.
+fn may_be_tag(text: &[u8]) -> bool {
+    let name = text.strip_prefix(b"/").unwrap_or(text);
+    let begins = match name.first() {
+        Some(b'!') => name.len() == text.len(),
+        Some(first) => first.is_ascii_alphabetic() || *first == b'_' || !first.is_ascii(),
+        None => true,
+    };
+    // In quotes anything may follow, and behind an equals sign quotes.
+    let end = name
+        .iter()
+        .find(|b| matches!(b, b'<' | b'>' | b'"' | b'\'' | b'='));
+    begins && end != Some(&b'<')
+}
+
 fn attribute_quotes(body: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(body.len() + 16);
     let mut found = false;
@@ -267,7 +317,7 @@ fn ends_value(text: &[u8]) -> bool {
 /// The length of what `text` starts with if it has to be taken as it is: a
 /// CDATA section, a comment, or a processing instruction. One without end
 /// reaches to the end of the text.
-fn literal(text: &[u8]) -> Option<usize> {
+pub(super) fn literal(text: &[u8]) -> Option<usize> {
     let pairs: [(&[u8], &[u8]); 3] = [(b"<![CDATA[", b"]]>"), (b"<!--", b"-->"), (b"<?", b"?>")];
     let (start, end) = pairs.iter().find(|(start, _)| text.starts_with(start))?;
     let body = &text[start.len()..];
@@ -351,6 +401,22 @@ mod tests {
             mend("<a b='x&y'>R&D; & &amp;&#q; &</a>", Repair::BareAmpersand).unwrap(),
             "<a b='x&amp;y'>R&amp;D; &amp; &amp;&amp;#q; &amp;</a>"
         );
+    }
+
+    #[test]
+    fn a_less_than_that_begins_no_tag_is_escaped() {
+        let good = "<?xml version='1.0'?><!DOCTYPE a><a b='>'><![CDATA[<3]]><!-- <3 --><é/></a>";
+        assert_eq!(mend(good, Repair::BareLessThan), None);
+        assert_eq!(
+            mend(
+                "<a b=\"<3\">I <3 you, 1 < 2 <y but </3</a>",
+                Repair::BareLessThan
+            )
+            .unwrap(),
+            "<a b=\"&lt;3\">I &lt;3 you, 1 &lt; 2 &lt;y but &lt;/3</a>"
+        );
+        // What looks like a tag is left to the reader.
+        assert_eq!(mend("<a>x <b> y</a>", Repair::BareLessThan), None);
     }
 
     #[test]

@@ -51,7 +51,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "repairs = [\"everything\"]\n",
-        "old.toml:1: repairs: no repair is called \"everything\"; write one of html-entities, latin1, canceled-end-tag, bare-ampersand, attribute-quote",
+        "old.toml:1: repairs: no repair is called \"everything\"; write one of html-entities, latin1, canceled-end-tag, surrogate-references, bare-ampersand, bare-less-than, attribute-quote",
     ),
     (
         "never_send = [\"GetPresenceRequst\"]\n",
@@ -83,7 +83,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "via = 1\nbach = 3\nrepairs = [\"x\"]\n",
-        "old.toml:1: via: must be true or false, not 1; write via = true or via = false\nold.toml:2: bach: unknown key; did you mean \"batch\"?\nold.toml:3: repairs: no repair is called \"x\"; write one of html-entities, latin1, canceled-end-tag, bare-ampersand, attribute-quote",
+        "old.toml:1: via: must be true or false, not 1; write via = true or via = false\nold.toml:2: bach: unknown key; did you mean \"batch\"?\nold.toml:3: repairs: no repair is called \"x\"; write one of html-entities, latin1, canceled-end-tag, surrogate-references, bare-ampersand, bare-less-than, attribute-quote",
     ),
 ];
 
