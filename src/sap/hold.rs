@@ -24,8 +24,7 @@ impl PeerState {
         self.login_failures = 0;
         self.held = false;
         self.forbidden = 0;
-        self.outbox.not_before = Time::default();
-        self.outbox.failures = 0;
+        self.outbox.forgive();
         self.last_error = None;
     }
 }
