@@ -15,7 +15,7 @@ use super::restore::restore;
 use crate::home::{Command, Event};
 use crate::sap::{Settings, Time, Trace, Verdict};
 use crate::store::{Store, StoreError, Write};
-use crate::xmpp::link::{LinkEvent, Stanza};
+use crate::xmpp::link::{Blame, LinkEvent, Stanza};
 
 /// Inputs taken in one batch; bounds the time until the first of them is answered.
 const BATCH: usize = 512;
@@ -232,26 +232,20 @@ impl Owner {
         let turn = &mut batch.turn;
         match event {
             LinkEvent::Up { domain, connection } => {
-                tracing::info!(component = domain, "XMPP link is up");
                 // What was meant for the connection before goes out anew, in order.
                 turn.stanzas.retain(|out| out.component != domain);
                 let _ = self
                     .release
                     .send(Release::Connection(domain.clone(), connection))
                     .await;
-                self.core.link(&domain, true, now, turn);
+                self.core.link(&domain, None, now, turn);
             }
-            LinkEvent::Down {
-                domain,
-                reason,
-                retry_in,
-            } => {
-                tracing::warn!(
-                    component = domain,
-                    retry_in_ms = u64::try_from(retry_in.as_millis()).unwrap_or(0),
-                    "XMPP link is down: {reason}"
-                );
-                self.core.link(&domain, false, now, turn);
+            LinkEvent::Down { domain, reason, .. } => {
+                self.core.link(&domain, Some(reason.blame()), now, turn);
+            }
+            LinkEvent::Unsent { stanza, .. } => self.core.unsent(&stanza, now, turn),
+            LinkEvent::Limit { domain, bytes } => {
+                self.core.link_limit(&domain, bytes, now, turn);
             }
             LinkEvent::Stanza { domain, stanza } => {
                 let kept = Taken::Stanza(domain.clone(), Box::new(copy(&stanza)));
@@ -306,7 +300,8 @@ impl Owner {
         let _ = self.release.send(Release::Reset).await;
         self.core.start(now, turn);
         for (component, up) in links {
-            self.core.link(&component, up, now, turn);
+            let down = (!up).then_some(Blame::Nobody);
+            self.core.link(&component, down, now, turn);
         }
         Ok(())
     }

@@ -174,7 +174,9 @@ fn blocked_restored_and_legacy_codes_are_seen() {
 #[test]
 fn a_code_survives_the_way_there_and_back() {
     let table = table();
-    for code in CODES.into_iter().chain([499, 777]) {
+    // But for those that must not be told.
+    let told = |code: &u16| !matches!(code, 532 | 534);
+    for code in CODES.into_iter().chain([499, 777]).filter(told) {
         if let Some(error) = table.error(Code(code), Context::Message, None) {
             let element: Element = error.into();
             assert_eq!(table.code(&element, Context::Message), Code(code));
@@ -190,4 +192,18 @@ fn the_text_names_code_and_meaning() {
         .error(Code(427), Context::Message, Some("no bob"))
         .unwrap();
     assert_eq!(error.texts["en"], "IMPS 427: no bob");
+}
+
+#[test]
+fn nothing_tells_that_a_sender_is_blocked() {
+    let table = Mappings::built_in().status;
+    for context in [Context::Message, Context::Presence, Context::Other] {
+        let unreachable = table.error(Code::UNDELIVERABLE, context, None).unwrap();
+        for code in [532, 534] {
+            for description in [None, Some("Recipient blocked the sender")] {
+                let told = table.error(Code(code), context, description).unwrap();
+                assert_eq!(told, unreachable, "{code}");
+            }
+        }
+    }
 }
