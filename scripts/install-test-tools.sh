@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the real-server tests, the demo and fuzzing need and what is not there yet:
-# the Debian packages of Prosody, Python's venv and g++, and slixmpp in target/venv.
+# the Debian packages of Prosody, ejabberd, Python's venv and g++, and slixmpp in target/venv.
 # Run it as root or as a user who may use sudo. Running it again changes nothing.
 set -eu
 
@@ -21,6 +21,7 @@ as_root() {
 
 missing=
 command -v prosody >/dev/null && command -v prosodyctl >/dev/null || missing="prosody"
+[ -x /usr/sbin/ejabberdctl ] || command -v ejabberdctl >/dev/null || missing="$missing ejabberd"
 command -v python3 >/dev/null || missing="$missing python3"
 command -v c++ >/dev/null || missing="$missing g++"
 if [ ! -x "$venv/bin/python" ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
@@ -42,13 +43,15 @@ if [ -n "$missing" ]; then
     as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q
     # shellcheck disable=SC2086 # a list of package names
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
-    case $missing in
-    *prosody*)
-        if [ -d /run/systemd/system ]; then
-            as_root systemctl disable --now prosody || true
-        fi
-        ;;
-    esac
+    for service in prosody ejabberd; do
+        case $missing in
+        *"$service"*)
+            if [ -d /run/systemd/system ]; then
+                as_root systemctl disable --now "$service" || true
+            fi
+            ;;
+        esac
+    done
 fi
 
 if [ "$("$venv/bin/python" -c 'import slixmpp; print(slixmpp.__version__)' 2>/dev/null)" != "$slixmpp_version" ]; then

@@ -66,6 +66,7 @@ pub(super) struct Snapshot {
     history: usize,
     history_lost: u64,
     skew: f64,
+    silent: BTreeMap<&'static str, u64>,
     pending: usize,
     peers: Vec<PeerView>,
     components: BTreeMap<String, bool>,
@@ -87,6 +88,11 @@ impl Snapshot {
             history: core.history.bytes(),
             history_lost: core.history.lost,
             skew: seconds(core.skew().0),
+            silent: core
+                .gateway
+                .as_ref()
+                .map(|g| g.silent().clone())
+                .unwrap_or_default(),
             pending: views::pending(core),
             peers: core.sap.peer_views(),
             components,
@@ -129,6 +135,19 @@ impl Snapshot {
             "Messages accepted and not yet ended, except those in inboxes.",
             self.open,
         );
+        if !self.silent.is_empty() {
+            text.family(
+                "wvgate_xmpp_silent_total",
+                "counter",
+                "Stanzas from XMPP without a person's words, by kind.",
+            );
+        }
+        for (kind, count) in &self.silent {
+            text.line(
+                &format!("wvgate_xmpp_silent_total{{kind=\"{kind}\"}}"),
+                count,
+            );
+        }
         text.one(
             "wvgate_messages_offline",
             "gauge",

@@ -14,6 +14,7 @@ use super::{Failure, Global};
 use crate::admin::{self, Admin, AdminError, Control};
 use crate::config::{Config, ConfigError, Loaded, Located, LogFormat, Registration};
 use crate::node::{Node, Plan, StartError};
+use crate::translate::address::to_xmpp_domain;
 
 /// For what is under way at the end; our choice, well below the 90 s of init systems.
 const GRACE: Duration = Duration::from_secs(10);
@@ -224,7 +225,7 @@ fn admin_settings(config: &Config) -> admin::Settings {
         listen: config.admin.listen,
         ready_peers: config.admin.ready_peers,
         components: components
-            .map(|component| component.domain.clone())
+            .map(|component| to_xmpp_domain(&component.domain))
             .collect(),
         open_registration: home.is_some_and(|home| home.registration == Registration::Open),
         domain: config.node.domain.clone(),

@@ -230,8 +230,13 @@ fn to_ssp(translator: &Translator, input: &[u8], now: u64) -> Result<Vec<String>
                 let translated = translator.message_to_ssp(&message, id, VALIDITY, None, now);
                 match translated.map_err(|error| error.to_string())? {
                     ToSsp::Message(request) => Primitive::from(*request),
-                    ToSsp::Nothing => {
-                        return Err("nothing in this message has a counterpart in SSP".to_owned());
+                    ToSsp::Nothing(kind) => {
+                        return Err(format!(
+                            "nothing in this message has a counterpart in SSP ({kind})"
+                        ));
+                    }
+                    ToSsp::Expired(_) => {
+                        return Err("it may not be delivered any more".to_owned());
                     }
                     ToSsp::Refuse(error) => {
                         let refusal = Stanza::Message(refusal(&message, *error));

@@ -177,6 +177,7 @@ impl Config {
         let component = XmppComponent {
             domain: "village.test".to_string(),
             secret: Secret::new("secret"),
+            ..XmppComponent::default()
         };
         let xmpp = XmppSection {
             domain: Some("xmpp.test".to_string()),

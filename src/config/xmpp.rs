@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::domain;
 use super::report::Report;
 use super::secret::Secret;
-use super::units::Duration;
+use super::units::{Duration, Size};
+
+/// Every XMPP server takes stanzas of so many bytes (RFC 6120, 13.12).
+const LEAST_STANZA: u64 = 10_000;
 
 /// The gateway, linked to an XMPP server as an external component (XEP-0114).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +57,9 @@ pub struct XmppComponent {
     pub domain: String,
     /// The secret shared with the XMPP server. Required.
     pub secret: Secret,
+    /// The largest stanza the XMPP server takes from this component; a message that makes a
+    /// larger one is refused with 410. At least 10000 bytes. Default `500KiB`.
+    pub max_stanza: Size,
 }
 
 /// How the gateway names users of the other side.
@@ -90,6 +96,7 @@ impl Default for XmppComponent {
         Self {
             domain: String::new(),
             secret: Secret::new(""),
+            max_stanza: Size::kib(500),
         }
     }
 }
@@ -139,6 +146,11 @@ impl XmppSection {
         for (index, component) in self.component.iter().enumerate() {
             let key = format!("xmpp.component.{index}.domain");
             report.domain(&key, &component.domain);
+            if component.max_stanza.0 < LEAST_STANZA {
+                let message = format!("must be at least {LEAST_STANZA} bytes");
+                let fix = "write what the XMPP server takes, such as \"100kB\"";
+                report.error(&format!("xmpp.component.{index}.max_stanza"), message, fix);
+            }
             if component.domain == own && !own.is_empty() {
                 let message = format!("\"{own}\" is the XMPP server's own domain");
                 report.error(

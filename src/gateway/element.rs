@@ -30,7 +30,7 @@ impl ServiceElement for Gateway {
             let watch = WatchWv::restored(read(value)?);
             let pair = pair_of(rest)?;
             self.timers.by(watch.since(), Timer::WatchWv(pair.clone()));
-            self.watch_wv.insert(pair, watch);
+            self.keep_wv(pair, watch);
         } else if let Some(rest) = key.strip_prefix(records::WATCH_XMPP) {
             let watch = WatchXmpp::restored(read(value)?);
             self.watch_xmpp.insert(pair_of(rest)?, watch);
@@ -48,6 +48,7 @@ impl ServiceElement for Gateway {
             expires,
             ..
         } = delivered;
+        self.outbox.at(now);
         match (primitive, id) {
             (Primitive::SendMessageRequest(request), id) => {
                 self.send_message(&request, id, expires, now, out);
@@ -107,6 +108,7 @@ impl ServiceElement for Gateway {
     }
 
     fn timeout(&mut self, now: Time, out: &mut Vec<Act>) {
+        self.outbox.at(now);
         let mut due = Vec::new();
         while let Some(timer) = self.timers.pop(now) {
             match timer {

@@ -5,6 +5,7 @@ use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::{Id, Message, MessageType};
 
 use super::records::{Pair, Received, received_key};
+use super::shares::{Most, domain_of};
 use super::{Gateway, Timer, bare, verdict};
 use crate::sap::{Act, Outcome, Time, Token};
 use crate::ssp::common::Recipient;
@@ -13,6 +14,7 @@ use crate::ssp::primitive::Primitive;
 use crate::ssp::{Code, Status};
 use crate::store::Write;
 use crate::translate::Context;
+use crate::translate::address::to_ssp_domain;
 use crate::translate::message::{ToSsp, is_plain_id, refusal};
 use crate::translate::stanza::{ns, payload};
 
@@ -54,10 +56,7 @@ impl Gateway {
         );
         let outcome = match translated {
             Ok(ToSsp::Message(mut request)) => {
-                if self.received.len() >= self.settings.max_messages {
-                    self.refuse(component, Stanza::Message(message), Code::QUEUE_FULL);
-                    Outcome::Refused(Code::QUEUE_FULL.0)
-                } else {
+                if self.has_room_for(&message) {
                     self.restore_client(&mut request.info.recipients);
                     let until = request.info.validity.unwrap_or(validity);
                     let received = Received {
@@ -79,8 +78,19 @@ impl Gateway {
                     );
                     return;
                 }
+                self.refuse(component, Stanza::Message(message), Code::QUEUE_FULL);
+                Outcome::Refused(Code::QUEUE_FULL.0)
             }
-            Ok(ToSsp::Nothing) => Outcome::Untranslatable,
+            Ok(ToSsp::Nothing(kind)) => {
+                *self.silent.entry(kind).or_default() += 1;
+                Outcome::Untranslatable
+            }
+            Ok(ToSsp::Expired(is_told)) => {
+                if is_told {
+                    self.refuse(component, Stanza::Message(message), Code::EXPIRED);
+                }
+                Outcome::Expired
+            }
             Ok(ToSsp::Refuse(error)) => {
                 self.outbox.volatile(component, refusal(&message, *error));
                 Outcome::Refused(Code::MEDIA_TYPE.0)
@@ -116,7 +126,30 @@ impl Gateway {
         self.keep_received(number, received);
     }
 
+    /// Whether one more message of this sender can be kept until it is answered.
+    fn has_room_for(&self, message: &Message) -> bool {
+        let (Some(from), Some(to)) = (&message.from, &message.to) else {
+            return false;
+        };
+        let id = message.id.as_ref().map_or(0, |id| id.0.len());
+        let bytes = from.as_str().len() + to.as_str().len() + id;
+        let most = Most {
+            items: self.settings.max_messages,
+            bytes: self.settings.max_message_bytes,
+        };
+        let domain = from.domain().as_str();
+        self.received_shares
+            .have_room(domain, self.is_own(domain), bytes, most)
+    }
+
+    /// Whether a domain of XMPP is the one in front of which this gateway stands.
+    pub(super) fn is_own(&self, domain: &str) -> bool {
+        to_ssp_domain(domain) == self.translator.own_ssp_domain()
+    }
+
     pub(super) fn keep_received(&mut self, number: u64, received: Received) {
+        let domain = domain_of(&received.from);
+        self.received_shares.add(domain, received.bytes());
         self.timers.by(received.until, Timer::Received(number));
         self.received_by_id
             .insert(received.message_id.clone(), number);
@@ -124,9 +157,12 @@ impl Gateway {
     }
 
     pub(super) fn drop_received(&mut self, number: u64) {
-        if let Some(received) = self.received.remove(&number)
-            && self.received_by_id.get(&received.message_id) == Some(&number)
-        {
+        let Some(received) = self.received.remove(&number) else {
+            return;
+        };
+        let domain = domain_of(&received.from);
+        self.received_shares.remove(domain, received.bytes());
+        if self.received_by_id.get(&received.message_id) == Some(&number) {
             self.received_by_id.remove(&received.message_id);
             // The peer may keep the message, and the id with it.
             if self.used_ids.len() < self.settings.max_messages {

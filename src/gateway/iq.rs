@@ -2,10 +2,9 @@
 //! there, what time is it (xmpp-mapping, 8 and 11; presence-attributes, 2.3, 2.4).
 
 use minidom::Element;
-use tokio_xmpp::Stanza;
 use xmpp_parsers::iq::Iq;
 use xmpp_parsers::jid::Jid;
-use xmpp_parsers::stanza_error::StanzaError;
+use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
 
 use super::records::Pair;
 use super::{Gateway, bare};
@@ -49,17 +48,26 @@ impl Gateway {
                         id,
                         payload,
                     };
-                    self.refuse(component, Stanza::Iq(iq), Code::UNAVAILABLE);
+                    self.refuse_iq(component, iq, not_understood());
                 }
             }
-            set @ Iq::Set { .. } => self.refuse(component, Stanza::Iq(set), Code::UNAVAILABLE),
-            Iq::Result { id, .. } => self.verified(&id, Code::OK, out),
-            Iq::Error { id, error, .. } => {
+            set @ Iq::Set { .. } => self.refuse_iq(component, set, not_understood()),
+            Iq::Result {
+                from: Some(from),
+                id,
+                ..
+            } => self.verified(&id, &from, Code::OK, out),
+            Iq::Error {
+                from: Some(from),
+                id,
+                error,
+                ..
+            } => {
                 let error: Element = error.into();
                 let code = self.translator.mappings.status.code(&error, Context::Other);
-                self.verified(&id, code, out);
+                self.verified(&id, &from, code, out);
             }
-            Iq::Get { .. } => {}
+            Iq::Get { .. } | Iq::Result { .. } | Iq::Error { .. } => {}
         }
     }
 
@@ -150,6 +158,14 @@ impl Gateway {
             self.outbox.volatile(component, refusal);
         }
     }
+}
+
+/// RFC 6120, 8.4: the answer to a question of a kind that is not known here.
+fn not_understood() -> StanzaError {
+    let (kind, condition) = (ErrorType::Cancel, DefinedCondition::ServiceUnavailable);
+    let mut error = StanzaError::new(kind, condition, "en", "");
+    error.texts.clear();
+    error
 }
 
 fn identity(category: &str, kind: &str, name: Option<&str>, language: Option<&str>) -> Element {

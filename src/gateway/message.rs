@@ -14,6 +14,7 @@
 
 use tokio_xmpp::Stanza;
 use xmpp_parsers::jid::Jid;
+use xmpp_parsers::message::Message;
 
 use super::records::{Sent, Target, TargetState, sent_key};
 use super::{Gateway, Timer, bare};
@@ -23,6 +24,7 @@ use crate::ssp::primitive::message::{SendMessageRequest, SendMessageResponse};
 use crate::ssp::{Address, Code, Status};
 use crate::store::Write;
 use crate::translate::message::{Form, is_plain_id, sender_of};
+use crate::translate::stanza::print;
 
 impl Gateway {
     pub(super) fn send_message(
@@ -65,7 +67,10 @@ impl Gateway {
             self.translator
                 .message_to_xmpp(request, &stanza_id, self.skew.wall(now).0)?;
         let room = self.settings.max_queue.saturating_sub(self.outbox.len());
-        if translated.stanzas.len() > room || self.sent.len() >= self.settings.max_messages {
+        let is_full = translated.stanzas.len() > room
+            || self.outbox.bytes() >= self.settings.max_queue_bytes
+            || self.sent.len() >= self.settings.max_messages;
+        if is_full {
             return Err(Code::QUEUE_FULL);
         }
         let validity = request.info.validity.filter(|seconds| *seconds > 0);
@@ -84,7 +89,7 @@ impl Gateway {
                 (Recipient::Group(_) | Recipient::ScreenName(_), Ok(_)) => Err(Code::NOT_JOINED),
                 (_, result) => result,
             };
-            let message = match result {
+            let message = match result.and_then(|message| self.fitting(&component, message, now)) {
                 Ok(message) => message,
                 Err(code) => {
                     refused.push((code.0, address));
@@ -138,6 +143,29 @@ impl Gateway {
         self.put_sent(number, out);
         self.check_sent(number, now, out);
         Ok(())
+    }
+
+    /// The message, unless it has more bytes than the server takes: it would end the
+    /// link.
+    fn fitting(&mut self, component: &str, message: Message, now: Time) -> Result<Message, Code> {
+        let most = self.outbox.most(component);
+        let stanza = Stanza::Message(message);
+        let bytes = print(&stanza).len();
+        if bytes > most {
+            if let Some(more) = self.seldom.may("large", now.0) {
+                tracing::info!(
+                    component,
+                    bytes,
+                    more,
+                    "a message was refused: the XMPP server takes {most} bytes (max_stanza)"
+                );
+            }
+            return Err(Code::UNDELIVERABLE);
+        }
+        match stanza {
+            Stanza::Message(message) => Ok(message),
+            _ => Err(Code::INTERNAL),
+        }
     }
 
     /// The message's id, unless it cannot be a stanza's or is in use between the

@@ -24,6 +24,7 @@
 //! | `query` | questions that XMPP has to answer: presence, ids |
 //! | `iq` | questions of XMPP that the gateway answers itself |
 //! | `outbox` | stanzas until the server has them |
+//! | `trouble` | stanzas that the link cannot take, or should not have brought |
 
 mod element;
 mod ids;
@@ -35,7 +36,9 @@ mod query;
 mod receipt;
 mod records;
 mod settings;
+mod shares;
 mod show;
+mod trouble;
 mod watch_wv;
 mod watch_xmpp;
 
@@ -57,17 +60,23 @@ pub use settings::GatewaySettings;
 use crate::sap::{Act, RequestId, Skew, Time, Token};
 use crate::ssp::primitive::Primitive;
 use crate::ssp::{Code, Status};
+use crate::text::Seldom;
 use crate::translate::stanza::ends;
 use crate::translate::{Context, Translator};
+use crate::xmpp::text::MAX_OUT;
 use ids::{Numbers, Timers};
 use outbox::Outbox;
 use query::Queries;
 use records::{Pair, Received, Sent};
+use shares::Shares;
 use watch_wv::WatchWv;
 use watch_xmpp::WatchXmpp;
 
 /// How long a stanza that belongs to no message may wait for the link, seconds.
 const NOTICE_VALIDITY: u64 = 86_400;
+
+/// The longest id of a stanza, bytes; our choice: it is kept, and goes back with the answer.
+pub const MAX_ID: usize = 1024;
 
 /// How long a request of the gateway's own may take, milliseconds.
 const REQUEST_MILLIS: u64 = 60_000;
@@ -88,12 +97,16 @@ pub struct Gateway {
     received: BTreeMap<u64, Received>,
     /// The same by message id.
     received_by_id: BTreeMap<String, u64>,
+    received_shares: Shares,
     /// Ids of messages that may still wait in the queue of a peer, until when.
     used_ids: BTreeMap<String, Time>,
     /// Requests about presence, by their token.
     asked: BTreeMap<u64, Asked>,
     watch_wv: BTreeMap<Pair, WatchWv>,
+    watch_wv_shares: Shares,
     watch_xmpp: BTreeMap<Pair, WatchXmpp>,
+    /// Bytes of what is seen of them.
+    seen_bytes: usize,
     /// Bare JIDs that turned out to be nobody, until when.
     nobody: BTreeMap<String, Time>,
     /// Resources made of clients that cannot be one, with the client.
@@ -106,6 +119,9 @@ pub struct Gateway {
     /// Domains whose watchers were told of a lost link or peer.
     told: BTreeSet<String>,
     skew: Skew,
+    /// What came in that was no person's words, by kind.
+    silent: BTreeMap<&'static str, u64>,
+    seldom: Seldom,
 }
 
 /// What a request of the gateway was for.
@@ -137,7 +153,10 @@ impl Gateway {
     /// A gateway without any links yet. `seed` makes its ids differ from those of
     /// other nodes.
     pub fn new(settings: GatewaySettings, translator: Arc<Translator>, seed: u64) -> Self {
-        let outbox = Outbox::new(&translator.components);
+        let mut outbox = Outbox::new(&translator.components, MAX_OUT);
+        for (component, bytes) in &settings.max_stanza {
+            outbox.limit(component, *bytes, &mut Vec::new());
+        }
         Self {
             settings,
             translator,
@@ -148,10 +167,13 @@ impl Gateway {
             sent_by_stanza: BTreeMap::new(),
             received: BTreeMap::new(),
             received_by_id: BTreeMap::new(),
+            received_shares: Shares::default(),
             used_ids: BTreeMap::new(),
             asked: BTreeMap::new(),
             watch_wv: BTreeMap::new(),
+            watch_wv_shares: Shares::default(),
             watch_xmpp: BTreeMap::new(),
+            seen_bytes: 0,
             nobody: BTreeMap::new(),
             clients: BTreeMap::new(),
             queries: Queries::default(),
@@ -159,6 +181,8 @@ impl Gateway {
             lost_links: BTreeMap::new(),
             told: BTreeSet::new(),
             skew: Skew::default(),
+            silent: BTreeMap::new(),
+            seldom: Seldom::default(),
         }
     }
 
@@ -177,12 +201,20 @@ impl Gateway {
             return;
         };
         let (from, to) = (from.clone(), to.clone());
-        let known = |domain: &str| {
-            let mut components = self.translator.components.iter();
-            components.any(|component| component == domain)
+        self.outbox.at(now);
+        let translator = self.translator.clone();
+        // A server may hand it to the link of another component than the one it is for.
+        let Some(own) = translator.component_named(to.domain().as_str()) else {
+            self.misrouted(component, stanza, now, out);
+            return;
         };
+        let component = own;
+        if id_of(&stanza).len() > MAX_ID {
+            self.refuse(component, stanza, Code::BAD_PARAMETER);
+            return;
+        }
         // Between two of our own components there is no XMPP: it would be a loop.
-        if !known(to.domain().as_str()) || known(from.domain().as_str()) {
+        if translator.component_named(from.domain().as_str()).is_some() {
             self.refuse(component, stanza, Code::DOMAIN_NOT_SUPPORTED);
             return;
         }
@@ -200,7 +232,10 @@ impl Gateway {
     pub fn link_up(&mut self, component: &str, now: Time, out: &mut Vec<Act>) {
         self.lost_links.remove(component);
         self.told.remove(&link_name(component));
+        self.outbox.at(now);
         self.outbox.link_up(component);
+        let unreadable = self.outbox.take_unreadable(out);
+        self.give_up(unreadable, now, out);
         self.show_all_wv(component, now, out);
         self.probe_all_xmpp(component, now);
     }
@@ -209,14 +244,6 @@ impl Gateway {
     /// happens before [`Gateway::link_up`].
     pub fn may_refuse(&mut self, component: &str, up: bool) {
         self.outbox.set_up(component, up);
-    }
-
-    /// The link of `component` is lost: watchers are told if it does not come back.
-    pub fn link_down(&mut self, component: &str, now: Time, _out: &mut Vec<Act>) {
-        self.outbox.link_down(component);
-        self.lost_links.entry(component.to_owned()).or_insert(now);
-        let at = now.plus_millis(self.settings.link_grace_millis);
-        self.timers.by(at, Timer::Link(component.to_owned()));
     }
 
     /// A session with `domain` was made or made anew: everything is asked for and
@@ -250,6 +277,13 @@ impl Gateway {
                 self.sent_confirmed(message, number, now, out);
             }
         }
+        let unreadable = self.outbox.take_unreadable(out);
+        self.give_up(unreadable, now, out);
+    }
+
+    /// What came in that was no person's words, by kind.
+    pub fn silent(&self) -> &BTreeMap<&'static str, u64> {
+        &self.silent
     }
 
     /// Domains of WV users with whom XMPP users have to do with, in either direction.
@@ -297,11 +331,21 @@ impl Gateway {
         now: Time,
         out: &mut Vec<Act>,
     ) {
+        let is_broadcast = matches!(presence.type_, Type::None | Type::Unavailable);
         let pair = match self.translator.address(to) {
-            Ok(wv) => Pair {
+            // A broadcast goes to whoever is in a roster: an error would be no answer to anything.
+            Err(_) if is_broadcast => return,
+            Ok(wv) if to.node().is_some() => Pair {
                 xmpp: from.to_bare().to_string(),
                 wv,
             },
+            // Nobody can watch the gateway itself.
+            Ok(_) if presence.type_ != Type::Subscribe => return,
+            Ok(_) => {
+                let stanza = Stanza::Presence(presence.clone());
+                self.refuse(component, stanza, Code::UNKNOWN_USER);
+                return;
+            }
             Err(error) => {
                 let stanza = Stanza::Presence(presence.clone());
                 self.refuse(component, stanza, error.code());
@@ -356,11 +400,17 @@ impl Gateway {
     fn send(&mut self, component: &str, stanza: impl Into<Stanza>, now: Time, out: &mut Vec<Act>) {
         // Twice the bound of messages, so that answers still find room when
         // messages are refused.
-        if self.outbox.len() >= self.settings.max_queue.saturating_mul(2) {
-            tracing::warn!(
-                component,
-                "a stanza was dropped: too many wait for the link"
-            );
+        let settings = &self.settings;
+        let is_full = self.outbox.len() >= settings.max_queue.saturating_mul(2)
+            || self.outbox.bytes() >= settings.max_queue_bytes.saturating_mul(2);
+        if is_full {
+            if let Some(more) = self.seldom.may("full", now.0) {
+                tracing::warn!(
+                    component,
+                    more,
+                    "a stanza was dropped: too many wait for the link"
+                );
+            }
             return;
         }
         let number = self.numbers.next(out);
@@ -381,8 +431,21 @@ impl Gateway {
         }
     }
 
-    /// Sends a request that nobody in XMPP waits for.
+    /// Sends a request that nobody in XMPP waits for, unless too many wait for their
+    /// answers.
     fn ask(&mut self, asked: Asked, primitive: Primitive, now: Time, out: &mut Vec<Act>) {
+        if self.asked.len() >= self.settings.max_queries {
+            if let Some(more) = self.seldom.may("asked", now.0) {
+                tracing::warn!(
+                    more,
+                    "a request was not sent: too many wait for their answers"
+                );
+            }
+            if let Asked::Subscribe(pair) = asked {
+                self.retry_wv(&pair, now);
+            }
+            return;
+        }
         let token = self.numbers.next(out);
         self.asked.insert(token, asked);
         out.push(Act::Request {
@@ -400,6 +463,14 @@ impl Gateway {
             primitive,
             expires: now.plus_seconds(NOTICE_VALIDITY),
         });
+    }
+}
+
+fn id_of(stanza: &Stanza) -> &str {
+    match stanza {
+        Stanza::Message(message) => message.id.as_ref().map_or("", |id| id.0.as_str()),
+        Stanza::Presence(presence) => presence.id.as_deref().unwrap_or(""),
+        Stanza::Iq(iq) => iq.id(),
     }
 }
 

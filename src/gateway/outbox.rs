@@ -4,6 +4,12 @@
 //! forgotten when the server has confirmed it; a new link gets everything that is
 //! unconfirmed again, in order and with the same ids. Presence and answers are
 //! worth nothing later: they go out while the link is up, else not at all.
+//!
+//! A server may end the stream at a stanza it does not like, and XEP-0114 does not
+//! say at which. So what was unconfirmed at an end goes out one by one over the
+//! next link, each when the one before is confirmed. At which the link ends then
+//! is known, and one at which it ends again and again is given up: it must not
+//! hold up what is behind it.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +18,26 @@ use tokio_xmpp::Stanza;
 use super::records::{Entry, out_key};
 use crate::sap::{Act, Time};
 use crate::store::Write;
+use crate::text::Seldom;
 use crate::translate::stanza;
+use crate::xmpp::link::Blame;
+
+/// Suspicion at which a stanza is given up.
+const GUILTY: u8 = 6;
+
+/// Bytes that every server takes as one stanza (RFC 6120, 13.12). What is not kept has no more: a
+/// link that it ended would be ended by it each time it comes back.
+const SURE: usize = 10_000;
+
+/// How much an end of the stream makes a stanza suspect that was under way alone: two ends with a
+/// reason, or three without.
+fn suspicion(blame: Blame) -> u8 {
+    match blame {
+        Blame::Nobody => 0,
+        Blame::Perhaps => 2,
+        Blame::Content | Blame::Size => 3,
+    }
+}
 
 /// A stanza to hand to the link of `component`.
 #[derive(Debug, PartialEq)]
@@ -26,22 +51,97 @@ pub struct OutStanza {
     pub mark: Option<u64>,
 }
 
+/// A stanza that was given up: the link can't take it.
+#[derive(Debug, PartialEq)]
+pub(super) struct GivenUp {
+    /// Its number, and the message it belongs to.
+    pub(super) number: u64,
+    pub(super) message: Option<u64>,
+    pub(super) component: String,
+    /// Its size in bytes.
+    pub(super) bytes: usize,
+    pub(super) why: &'static str,
+}
+
+/// The link of one component.
+#[derive(Debug, Default)]
+struct Lane {
+    is_up: bool,
+    /// The largest number handed out on this link.
+    handed: u64,
+    /// Entries up to this one go out one by one.
+    suspects: u64,
+    /// The one of them that is under way.
+    alone: Option<u64>,
+    /// How suspect the oldest entry is.
+    suspicion: (u64, u8),
+    /// The most bytes of a stanza.
+    most: usize,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     entries: BTreeMap<u64, Entry>,
-    up: BTreeMap<String, bool>,
+    /// Bytes of the entries.
+    bytes: usize,
+    lanes: BTreeMap<String, Lane>,
     ready: Vec<OutStanza>,
+    /// Entries that cannot be read.
+    unreadable: Vec<u64>,
+    seldom: Seldom,
+    now: Time,
 }
 
 impl Outbox {
-    pub(super) fn new(components: &[String]) -> Self {
+    /// An outbox for links that take stanzas of `most` bytes.
+    pub(super) fn new(components: &[String], most: usize) -> Self {
+        let lane = |component: &String| {
+            let lane = Lane {
+                most,
+                ..Lane::default()
+            };
+            (component.clone(), lane)
+        };
         Self {
-            up: components.iter().map(|c| (c.clone(), false)).collect(),
+            lanes: components.iter().map(lane).collect(),
             ..Self::default()
         }
     }
 
+    /// The link of `component` takes no stanza of more than `bytes`; those that have more are given
+    /// up.
+    pub(super) fn limit(
+        &mut self,
+        component: &str,
+        bytes: usize,
+        out: &mut Vec<Act>,
+    ) -> Vec<GivenUp> {
+        let Some(lane) = self.lanes.get_mut(component) else {
+            return Vec::new();
+        };
+        lane.most = lane.most.min(bytes);
+        let most = lane.most;
+        let large = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.component == component && entry.stanza.len() > most);
+        let large: Vec<u64> = large.map(|(number, _)| *number).collect();
+        let why = "it has more bytes than the XMPP server takes";
+        large
+            .into_iter()
+            .filter_map(|number| self.give_up(number, why, out))
+            .collect()
+    }
+
+    /// The most bytes of a stanza that the link of `component` takes.
+    pub(super) fn most(&self, component: &str) -> usize {
+        self.lanes
+            .get(component)
+            .map_or(usize::MAX, |lane| lane.most)
+    }
+
     pub(super) fn restore(&mut self, number: u64, entry: Entry) {
+        self.bytes += entry.stanza.len();
         self.entries.insert(number, entry);
     }
 
@@ -49,26 +149,45 @@ impl Outbox {
         self.entries.len()
     }
 
+    /// Bytes of everything that waits.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn holds(&self, number: u64) -> bool {
         self.entries.contains_key(&number)
     }
 
     pub(super) fn is_up(&self, component: &str) -> bool {
-        self.up.get(component).copied().unwrap_or(false)
+        self.lanes.get(component).is_some_and(|lane| lane.is_up)
     }
 
     /// Hands out a stanza that need not survive.
     pub(super) fn volatile(&mut self, component: &str, stanza: impl Into<Stanza>) {
-        if self.is_up(component) {
-            self.ready.push(OutStanza {
-                component: component.to_owned(),
-                stanza: stanza.into(),
-                mark: None,
-            });
+        if !self.is_up(component) {
+            return;
         }
+        let stanza = stanza.into();
+        let most = self.most(component).min(SURE);
+        if stanza::print(&stanza).len() > most {
+            if let Some(more) = self.seldom.may("large", self.now.0) {
+                tracing::warn!(
+                    component,
+                    more,
+                    "presence or an answer of more than {most} bytes was not sent"
+                );
+            }
+            return;
+        }
+        self.ready.push(OutStanza {
+            component: component.to_owned(),
+            stanza,
+            mark: None,
+        });
     }
 
-    /// Writes a stanza down and hands it out, now or when the link is up.
+    /// Writes a stanza down and hands it out: now, or when the link is up and those
+    /// before it are through.
     pub(super) fn durable(
         &mut self,
         number: u64,
@@ -85,8 +204,12 @@ impl Outbox {
             until,
         };
         out.push(Act::Write(Write::put_json(out_key(number), &entry)));
-        self.entries.insert(number, entry);
-        if self.is_up(component) {
+        self.restore(number, entry);
+        if let Some(lane) = self.lanes.get_mut(component)
+            && lane.is_up
+            && lane.alone.is_none()
+        {
+            lane.handed = number;
             self.ready.push(OutStanza {
                 component: component.to_owned(),
                 stanza,
@@ -102,26 +225,115 @@ impl Outbox {
 
     /// Everything unconfirmed goes out again.
     pub(super) fn link_up(&mut self, component: &str) {
-        self.up.insert(component.to_owned(), true);
         self.ready.retain(|ready| ready.component != component);
-        for (number, entry) in &self.entries {
+        let lane = self.lanes.entry(component.to_owned()).or_default();
+        lane.is_up = true;
+        lane.handed = 0;
+        lane.alone = None;
+        self.hand_out(component);
+    }
+
+    /// The link has ended; returns the stanza at which it ended too often, and those that would end
+    /// it like that.
+    pub(super) fn link_down(
+        &mut self,
+        component: &str,
+        blame: Blame,
+        out: &mut Vec<Act>,
+    ) -> Vec<GivenUp> {
+        self.ready.retain(|ready| ready.component != component);
+        let Some(lane) = self.lanes.get_mut(component) else {
+            return Vec::new();
+        };
+        if !std::mem::replace(&mut lane.is_up, false) {
+            return Vec::new();
+        }
+        let handed = lane.handed;
+        let under_way = self.entries.range(..=handed);
+        let mut under_way = under_way.filter(|(_, entry)| entry.component == component);
+        let first = under_way
+            .next()
+            .map(|(number, entry)| (*number, entry.stanza.len()));
+        let is_alone = under_way.next().is_none();
+        lane.alone = None;
+        let Some((number, bytes)) = first else {
+            return Vec::new();
+        };
+        lane.suspects = lane.suspects.max(handed);
+        if !is_alone {
+            return Vec::new();
+        }
+        if lane.suspicion.0 != number {
+            lane.suspicion = (number, 0);
+        }
+        lane.suspicion.1 += suspicion(blame);
+        if lane.suspicion.1 < GUILTY {
+            return Vec::new();
+        }
+        let why = "the XMPP server ends the stream at it";
+        let mut given_up = Vec::from_iter(self.give_up(number, why, out));
+        if blame == Blame::Size && bytes > SURE {
+            // Others of this size would each end the stream as often.
+            given_up.extend(self.limit(component, bytes - 1, out));
+        }
+        given_up
+    }
+
+    /// Hands out what may go: the next suspect, or all that is left.
+    fn hand_out(&mut self, component: &str) {
+        let Some(lane) = self.lanes.get_mut(component) else {
+            return;
+        };
+        if !lane.is_up || lane.alone.is_some() {
+            return;
+        }
+        for (number, entry) in self.entries.range(lane.handed + 1..) {
             if entry.component != component {
                 continue;
             }
+            let number = *number;
             match stanza::parse(&entry.stanza) {
-                Ok(stanza) => self.ready.push(OutStanza {
-                    component: component.to_owned(),
-                    stanza,
-                    mark: Some(*number),
-                }),
-                Err(error) => tracing::error!(number, error, "a queued stanza cannot be read"),
+                Ok(stanza) => {
+                    lane.handed = number;
+                    self.ready.push(OutStanza {
+                        component: component.to_owned(),
+                        stanza,
+                        mark: Some(number),
+                    });
+                    if number <= lane.suspects {
+                        lane.alone = Some(number);
+                        break;
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(number, error, "a queued stanza cannot be read");
+                    self.unreadable.push(number);
+                }
             }
         }
     }
 
-    pub(super) fn link_down(&mut self, component: &str) {
-        self.up.insert(component.to_owned(), false);
-        self.ready.retain(|ready| ready.component != component);
+    /// What was found to be unreadable when it was to go out.
+    pub(super) fn take_unreadable(&mut self, out: &mut Vec<Act>) -> Vec<GivenUp> {
+        let why = "its record cannot be read";
+        let unreadable = std::mem::take(&mut self.unreadable);
+        let given_up = unreadable.into_iter();
+        given_up
+            .filter_map(|number| self.give_up(number, why, out))
+            .collect()
+    }
+
+    fn give_up(&mut self, number: u64, why: &'static str, out: &mut Vec<Act>) -> Option<GivenUp> {
+        let entry = self.entries.get(&number)?;
+        let given_up = GivenUp {
+            number,
+            message: entry.message,
+            component: entry.component.clone(),
+            bytes: entry.stanza.len(),
+            why,
+        };
+        self.forget(number, out);
+        Some(given_up)
     }
 
     /// Forgets what the server has; returns the messages it was about.
@@ -138,13 +350,40 @@ impl Outbox {
             .map(|(number, entry)| (*number, entry.message))
             .collect();
         for (number, _) in &done {
-            self.remove(*number, out);
+            self.forget(*number, out);
         }
         done
     }
 
     pub(super) fn remove(&mut self, number: u64, out: &mut Vec<Act>) {
-        if self.entries.remove(&number).is_some() {
+        self.forget(number, out);
+    }
+
+    /// Hands out what waited for one that is through.
+    fn go_on(&mut self) {
+        let mut free = Vec::new();
+        for (component, lane) in &mut self.lanes {
+            if lane
+                .alone
+                .is_some_and(|alone| !self.entries.contains_key(&alone))
+            {
+                lane.alone = None;
+                free.push(component.clone());
+            }
+        }
+        for component in free {
+            self.hand_out(&component);
+        }
+    }
+
+    /// For lines that are not to be written too often.
+    pub(super) fn at(&mut self, now: Time) {
+        self.now = now;
+    }
+
+    fn forget(&mut self, number: u64, out: &mut Vec<Act>) {
+        if let Some(entry) = self.entries.remove(&number) {
+            self.bytes = self.bytes.saturating_sub(entry.stanza.len());
             self.ready.retain(|ready| ready.mark != Some(number));
             out.push(Act::Write(Write::delete(out_key(number))));
         }
@@ -159,12 +398,13 @@ impl Outbox {
             .map(|(number, _)| *number)
             .collect();
         for number in old {
-            self.remove(number, out);
+            self.forget(number, out);
         }
     }
 
-    /// When [`Outbox::expire`] has something to do for `number`.
+    /// What is to be handed to the links.
     pub(super) fn take(&mut self) -> Vec<OutStanza> {
+        self.go_on();
         std::mem::take(&mut self.ready)
     }
 }

@@ -23,7 +23,17 @@ const WAIT_MILLIS: u64 = 5_000;
 
 /// Open questions, by number.
 #[derive(Debug, Default)]
-pub(super) struct Queries(BTreeMap<u64, Query>);
+pub(super) struct Queries(BTreeMap<u64, Query>, BTreeMap<String, Probed>);
+
+/// A question on the wire; its key is the id, which nobody can guess.
+#[derive(Debug)]
+struct Probed {
+    /// The question it is part of, and which part.
+    query: u64,
+    at: usize,
+    /// Who alone may answer.
+    jid: String,
+}
 
 #[derive(Debug)]
 enum Query {
@@ -139,6 +149,7 @@ impl Gateway {
 
     /// Answers with what is known by now.
     pub(super) fn query_over(&mut self, number: u64, out: &mut Vec<Act>) {
+        self.queries.1.retain(|_, probed| probed.query != number);
         match self.queries.0.remove(&number) {
             Some(Query::Presence(query)) => self.answer_presence(&query, out),
             Some(Query::Ids(query)) => answer_ids(&query, out),
@@ -232,24 +243,32 @@ impl Gateway {
         }
         let number = self.open(Query::Ids(query), expires, now, out);
         for (at, jid) in open {
+            let id = self.numbers.id(out);
+            let probed = Probed {
+                query: number,
+                at,
+                jid: jid.to_string(),
+            };
+            self.queries.1.insert(id.clone(), probed);
             let get = Iq::Get {
                 from: Jid::new(&component).ok(),
                 to: Some(jid.into()),
-                id: format!("v{number}-{at}"),
+                id,
                 payload: element("query", ns::DISCO_INFO).build(),
             };
             self.outbox.volatile(&component, get);
         }
     }
 
-    /// An answer to one of the questions of [`Gateway::verify`].
-    pub(super) fn verified(&mut self, id: &str, code: Code, out: &mut Vec<Act>) {
-        let numbers = id.strip_prefix('v').and_then(|rest| rest.split_once('-'));
-        let Some((Ok(number), Ok(at))) =
-            numbers.map(|(number, at)| (number.parse::<u64>(), at.parse::<usize>()))
-        else {
+    /// An answer to one of the questions of [`Gateway::verify`], if it is from whom
+    /// was asked.
+    pub(super) fn verified(&mut self, id: &str, from: &Jid, code: Code, out: &mut Vec<Act>) {
+        let probed = self.queries.1.get(id);
+        let Some(probed) = probed.filter(|probed| probed.jid == from.as_str()) else {
             return;
         };
+        let (number, at) = (probed.query, probed.at);
+        self.queries.1.remove(id);
         let Some(Query::Ids(query)) = self.queries.0.get_mut(&number) else {
             return;
         };

@@ -1,7 +1,7 @@
 //! Delivery reports and receipts (xmpp-mapping, 4.3).
 
 use xmpp_parsers::jid::Jid;
-use xmpp_parsers::message::Message;
+use xmpp_parsers::message::{Message, MessageType};
 
 use super::Gateway;
 use super::records::{Sent, TargetState, received_key};
@@ -15,6 +15,7 @@ use crate::text::Shown;
 use crate::translate::Context;
 use crate::translate::message::is_plain_id;
 use crate::translate::receipt::{About, error_of, receipt};
+use crate::translate::words::{Words, words};
 
 impl Gateway {
     /// A receipt or error among the messages from XMPP; whether it was one.
@@ -22,20 +23,20 @@ impl Gateway {
         let (Some(from), Some(to)) = (&message.from, &message.to) else {
             return false;
         };
-        if let Some(error) = error_of(message) {
-            let code = self
-                .translator
-                .mappings
-                .status
-                .code(error, Context::Message);
+        if message.type_ == MessageType::Error {
+            // Without a reason it has come back all the same.
+            let table = &self.translator.mappings.status;
+            let code = error_of(message)
+                .map_or(Code::INTERNAL, |error| table.code(error, Context::Message));
             let id = message.id.as_ref().map_or("", |id| id.0.as_str());
             if let Some(found) = self.find_sent(id, from, to) {
                 self.sent_became(found, TargetState::Failed(code.0), now, out);
-            } else {
+            } else if let Some(more) = self.seldom.may("bounce", now.0) {
                 tracing::info!(
                     xmpp.stanza_id = %Shown(id),
                     code = code.0,
-                    "a message came back after its end"
+                    more,
+                    "an error about a message that has ended, or never was"
                 );
             }
             return true;
@@ -46,8 +47,8 @@ impl Gateway {
         if let Some(found) = self.find_sent(&receipt.id, from, to) {
             self.sent_became(found, TargetState::Received, now, out);
         }
-        // A marker may come along with text of its own.
-        !receipt.displayed || message.bodies.is_empty()
+        // It may come along with words.
+        matches!(words(message, None), Words::Nothing(_))
     }
 
     /// Sends the reports that are due for an answered message.
@@ -94,6 +95,25 @@ impl Gateway {
         }
     }
 
+    /// Whether the report is by the one whom the message was for.
+    fn may_report(&self, number: Option<u64>, report: &DeliveryStatusReport) -> bool {
+        let received = number.and_then(|number| self.received.get(&number));
+        let Some(to) = received.and_then(|received| Jid::new(&received.to).ok()) else {
+            return true;
+        };
+        // Occupants of rooms have other addresses.
+        if self.translator.is_room(&to) {
+            return true;
+        }
+        let sender = report.info.sender.as_ref();
+        let reporter = sender.and_then(|sender| sender.user.as_ref());
+        let reporter = reporter.or_else(|| report.meta.as_ref()?.user());
+        reporter.is_none_or(|reporter| {
+            let jid = self.translator.jid(&reporter.user);
+            jid.is_ok_and(|jid| jid == to.to_bare())
+        })
+    }
+
     /// A report about a message from XMPP.
     pub(super) fn report_in(
         &mut self,
@@ -103,6 +123,13 @@ impl Gateway {
     ) {
         let message_id = report.info.message_id.clone().unwrap_or_default();
         let number = self.received_by_id.get(&message_id).copied();
+        if !self.may_report(number, report) {
+            tracing::debug!(
+                message_id = %Shown(&message_id),
+                "a delivery report by somebody else than the recipient was dropped"
+            );
+            return;
+        }
         let (id, to) = if let Some(received) = number.and_then(|number| self.received.get(&number))
         {
             (received.stanza_id.clone(), Jid::new(&received.from).ok())

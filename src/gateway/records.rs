@@ -45,6 +45,11 @@ pub(super) struct Pair {
 }
 
 impl Pair {
+    /// What it takes, roughly.
+    pub(super) fn bytes(&self) -> usize {
+        self.xmpp.len() + self.wv.as_str().len()
+    }
+
     pub(super) fn wv_key(&self) -> String {
         format!("{WATCH_WV}{} {}", self.xmpp, self.wv)
     }
@@ -134,6 +139,14 @@ pub(super) struct Received {
     pub(super) groupchat: bool,
     pub(super) answered: bool,
     pub(super) until: Time,
+}
+
+impl Received {
+    /// What it takes, roughly.
+    pub(super) fn bytes(&self) -> usize {
+        let id = self.stanza_id.as_ref().map_or(0, String::len);
+        self.from.len() + self.to.len() + id
+    }
 }
 
 /// A subscription of an XMPP user to a WV user.

@@ -1,5 +1,7 @@
 //! What an operator decides about the gateway.
 
+use std::collections::BTreeMap;
+
 /// Policies and bounds. Names, mode and components are the
 /// [`Translator`](crate::translate::Translator)'s.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,10 +35,21 @@ pub struct GatewaySettings {
     pub peer_grace_millis: u64,
     /// Stanzas that may wait for the link; more are refused with 507.
     pub max_queue: usize,
+    /// Bytes of them.
+    pub max_queue_bytes: usize,
+    /// The most bytes of a stanza that the XMPP server takes, by component; for those
+    /// that are not named what servers take as a rule.
+    pub max_stanza: BTreeMap<String, usize>,
     /// Subscriptions kept, in each direction.
     pub max_watches: usize,
+    /// Bytes of the addresses in them, of XMPP users who watch.
+    pub max_watch_bytes: usize,
+    /// Bytes of what is seen of watched XMPP users; beyond them without their texts.
+    pub max_seen_bytes: usize,
     /// Messages whose outcome is awaited, in each direction.
     pub max_messages: usize,
+    /// Bytes of what is kept of those from XMPP.
+    pub max_message_bytes: usize,
     /// Questions to XMPP that may be open.
     pub max_queries: usize,
 }
@@ -55,8 +68,13 @@ impl Default for GatewaySettings {
             link_grace_millis: 10_000,
             peer_grace_millis: 60_000,
             max_queue: 20_000,
+            max_queue_bytes: 64 << 20,
+            max_stanza: BTreeMap::new(),
             max_watches: 100_000,
+            max_watch_bytes: 32 << 20,
+            max_seen_bytes: 64 << 20,
             max_messages: 50_000,
+            max_message_bytes: 32 << 20,
             max_queries: 10_000,
         }
     }

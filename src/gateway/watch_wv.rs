@@ -18,6 +18,7 @@ use xmpp_parsers::message::Message;
 use xmpp_parsers::presence::{Presence, Type};
 
 use super::records::{Pair, WatchWvRecord};
+use super::shares::{Most, domain_of};
 use super::{Asked, Gateway, Timer, verdict};
 use crate::sap::{Act, Time};
 use crate::ssp::Code;
@@ -115,7 +116,16 @@ impl Gateway {
         out: &mut Vec<Act>,
     ) {
         if !self.watch_wv.contains_key(pair) {
-            if self.watch_wv.len() >= self.settings.max_watches {
+            let domain = domain_of(&pair.xmpp);
+            let most = Most {
+                items: self.settings.max_watches,
+                bytes: self.settings.max_watch_bytes,
+            };
+            let is_own = self.is_own(domain);
+            if !self
+                .watch_wv_shares
+                .have_room(domain, is_own, pair.bytes(), most)
+            {
                 let refused = self.presence_of_wv(pair, Type::Subscribe);
                 if let Some(mut stanza) = refused {
                     std::mem::swap(&mut stanza.from, &mut stanza.to);
@@ -123,7 +133,7 @@ impl Gateway {
                 }
                 return;
             }
-            self.watch_wv.insert(pair.clone(), WatchWv::new(now));
+            self.keep_wv(pair.clone(), WatchWv::new(now));
             self.put_wv(pair, out);
         }
         let Some(watch) = self.watch_wv.get_mut(pair) else {
@@ -136,6 +146,23 @@ impl Gateway {
             self.show_wv(pair, now, out);
         }
         self.request_subscription(pair, now, out);
+    }
+
+    pub(super) fn keep_wv(&mut self, pair: Pair, watch: WatchWv) {
+        self.watch_wv_shares
+            .add(domain_of(&pair.xmpp), pair.bytes());
+        self.watch_wv.insert(pair, watch);
+    }
+
+    /// Whether there was a subscription to forget.
+    fn forget_wv(&mut self, pair: &Pair, out: &mut Vec<Act>) -> bool {
+        if self.watch_wv.remove(pair).is_none() {
+            return false;
+        }
+        let domain = domain_of(&pair.xmpp);
+        self.watch_wv_shares.remove(domain, pair.bytes());
+        out.push(Act::Write(Write::delete(pair.wv_key())));
+        true
     }
 
     /// Places the subscription at the publisher, anew if need be: it is answered
@@ -187,22 +214,29 @@ impl Gateway {
         }
         let may_pass = code.is_transient() || matches!(code.0, 600 | 604);
         if may_pass && (watch.record.active || now.since(watch.record.since) < GIVE_UP_MILLIS) {
-            let pause = RETRY_MILLIS.0.saturating_mul(1 << watch.tries.min(8));
-            let at = now.plus_millis(pause.min(RETRY_MILLIS.1));
-            watch.tries += 1;
-            watch.retry = Some(at);
-            self.timers.by(at, Timer::WatchWv(pair.clone()));
+            self.retry_wv(pair, now);
             return;
         }
         let code = if may_pass { Code::TIMEOUT } else { code };
         self.end_wv(pair, code, now, out);
     }
 
+    /// Places the subscription again, later each time.
+    pub(super) fn retry_wv(&mut self, pair: &Pair, now: Time) {
+        let Some(watch) = self.watch_wv.get_mut(pair) else {
+            return;
+        };
+        let pause = RETRY_MILLIS.0.saturating_mul(1 << watch.tries.min(8));
+        let at = now.plus_millis(pause.min(RETRY_MILLIS.1));
+        watch.tries += 1;
+        watch.retry = Some(at);
+        self.timers.by(at, Timer::WatchWv(pair.clone()));
+    }
+
     /// The publisher cannot be watched; the watcher is told as the code wants it.
     fn end_wv(&mut self, pair: &Pair, code: Code, now: Time, out: &mut Vec<Act>) {
         self.hide_wv(pair);
-        self.watch_wv.remove(pair);
-        out.push(Act::Write(Write::delete(pair.wv_key())));
+        self.forget_wv(pair, out);
         let is_denial = matches!(code.0, 403 | 532 | 534);
         let is_gone = matches!(code.0, 427 | 531 | 901);
         if !is_denial {
@@ -249,9 +283,7 @@ impl Gateway {
         } else if let Some(presence) = self.presence_of_wv(pair, Type::Unavailable) {
             self.outbox.volatile(component, presence);
         }
-        if self.watch_wv.remove(pair).is_some() {
-            out.push(Act::Write(Write::delete(pair.wv_key())));
-        }
+        self.forget_wv(pair, out);
     }
 
     pub(super) fn probe_wv(
@@ -314,9 +346,7 @@ impl Gateway {
         let code = verdict(answer);
         if !code.is_success() {
             if matches!(code.0, 427 | 531 | 901) {
-                if self.watch_wv.remove(pair).is_some() {
-                    out.push(Act::Write(Write::delete(pair.wv_key())));
-                }
+                self.forget_wv(pair, out);
                 self.send_presence(Type::Unsubscribed, pair, now, out);
             }
             return;

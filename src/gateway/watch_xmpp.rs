@@ -206,7 +206,8 @@ impl Gateway {
     }
 
     fn forget_xmpp(&mut self, pair: &Pair, out: &mut Vec<Act>) {
-        if self.watch_xmpp.remove(pair).is_some() {
+        if let Some(watch) = self.watch_xmpp.remove(pair) {
+            self.seen_bytes = self.seen_bytes.saturating_sub(watch.seen.bytes());
             out.push(Act::Write(Write::delete(pair.xmpp_key())));
         }
     }
@@ -248,15 +249,18 @@ impl Gateway {
                     self.remember_nobody(&pair.xmpp, now);
                     self.denied(pair, now, out);
                 } else if watch.record.active {
+                    self.seen_bytes = self.seen_bytes.saturating_sub(watch.seen.bytes());
                     watch.seen = Seen::default();
                     self.notify_later(pair, now, out);
                 }
                 self.answer_queries(pair, now, out);
             }
             _ => {
+                let before = watch.seen.bytes();
                 if watch.seen.presence(presence, now.0) {
                     watch.probe = None;
                     watch.silence = None;
+                    self.seen_changed(pair, before, now);
                     self.notify_later(pair, now, out);
                     self.answer_queries(pair, now, out);
                 }
@@ -272,11 +276,33 @@ impl Gateway {
         now: Time,
         out: &mut Vec<Act>,
     ) {
-        if let Some(watch) = self.watch_xmpp.get_mut(pair)
-            && watch.seen.event(message)
-        {
+        let Some(watch) = self.watch_xmpp.get_mut(pair) else {
+            return;
+        };
+        let before = watch.seen.bytes();
+        if watch.seen.event(message) {
+            self.seen_changed(pair, before, now);
             self.notify_later(pair, now, out);
         }
+    }
+
+    /// Accounts for what is seen of a user, and forgets texts of his if all together
+    /// are too many.
+    fn seen_changed(&mut self, pair: &Pair, before: usize, now: Time) {
+        let Some(watch) = self.watch_xmpp.get_mut(pair) else {
+            return;
+        };
+        let others = self.seen_bytes.saturating_sub(before);
+        if others + watch.seen.bytes() > self.settings.max_seen_bytes {
+            watch.seen.forget_texts();
+            if let Some(more) = self.seldom.may("seen", now.0) {
+                tracing::warn!(
+                    more,
+                    "texts of presence are left out: too many are kept already"
+                );
+            }
+        }
+        self.seen_bytes = others + watch.seen.bytes();
     }
 
     fn remember_nobody(&mut self, jid: &str, now: Time) {
@@ -430,7 +456,9 @@ impl Gateway {
             if let Some(watch) = self.watch_xmpp.get_mut(&pair)
                 && watch.record.active
             {
+                self.seen_bytes = self.seen_bytes.saturating_sub(watch.seen.bytes());
                 watch.seen.resources.clear();
+                self.seen_bytes += watch.seen.bytes();
                 self.probe_xmpp(&pair, now);
             }
         }
@@ -472,6 +500,7 @@ impl Gateway {
             if !watch.record.active || !watch.seen.known {
                 continue;
             }
+            self.seen_bytes = self.seen_bytes.saturating_sub(watch.seen.bytes());
             watch.seen = Seen::default();
             let list = PresenceSubList {
                 attributes: vec![Attribute::unknown(AttributeName::OnlineStatus)],

@@ -19,6 +19,7 @@ use crate::sap::{
 };
 use crate::ssp::{Code, Message, Primitive};
 use crate::store::Write;
+use crate::xmpp::link::Blame;
 
 /// A stanza for an XMPP link.
 #[derive(Debug)]
@@ -225,15 +226,24 @@ impl Core {
             + self.home.as_ref().map_or(0, Home::messages_waiting)
     }
 
-    /// An XMPP link came up or went down.
-    pub fn link(&mut self, component: &str, up: bool, now: Time, turn: &mut Turn) {
-        self.components.insert(component.to_owned(), up);
+    /// An XMPP link came up, or went down and a stanza may be to blame.
+    pub fn link(&mut self, component: &str, down: Option<Blame>, now: Time, turn: &mut Turn) {
+        self.components.insert(component.to_owned(), down.is_none());
+        self.with_gateway(now, turn, |gateway, acts| match down {
+            None => gateway.link_up(component, now, acts),
+            Some(blame) => gateway.link_down(component, blame, now, acts),
+        });
+    }
+
+    /// A stanza of ours could not be written to its link.
+    pub fn unsent(&mut self, stanza: &Stanza, now: Time, turn: &mut Turn) {
+        self.with_gateway(now, turn, |gateway, acts| gateway.unsent(stanza, now, acts));
+    }
+
+    /// The XMPP server has said how large a stanza may be.
+    pub fn link_limit(&mut self, component: &str, bytes: usize, now: Time, turn: &mut Turn) {
         self.with_gateway(now, turn, |gateway, acts| {
-            if up {
-                gateway.link_up(component, now, acts);
-            } else {
-                gateway.link_down(component, now, acts);
-            }
+            gateway.limit(component, bytes, now, acts);
         });
     }
 

@@ -16,7 +16,7 @@ use super::restore::restore;
 use crate::home::{Command, Event};
 use crate::sap::{Settings, Time, Trace, Verdict};
 use crate::store::{Store, StoreError, Write};
-use crate::xmpp::link::{LinkEvent, Stanza};
+use crate::xmpp::link::{Blame, LinkEvent, Stanza};
 
 /// Inputs taken in one batch; bounds the time until the first of them is answered.
 const BATCH: usize = 512;
@@ -251,26 +251,20 @@ impl Owner {
         let turn = &mut batch.turn;
         match event {
             LinkEvent::Up { domain, connection } => {
-                tracing::info!(component = domain, "XMPP link is up");
                 // What was meant for the connection before goes out anew, in order.
                 turn.stanzas.retain(|out| out.component != domain);
                 let _ = self
                     .release
                     .send(Release::Connection(domain.clone(), connection))
                     .await;
-                self.link(domain, true, now, turn);
+                self.link(domain, None, now, turn);
             }
-            LinkEvent::Down {
-                domain,
-                reason,
-                retry_in,
-            } => {
-                tracing::warn!(
-                    component = domain,
-                    retry_in_ms = u64::try_from(retry_in.as_millis()).unwrap_or(0),
-                    "XMPP link is down: {reason}"
-                );
-                self.link(domain, false, now, turn);
+            LinkEvent::Down { domain, reason, .. } => {
+                self.link(domain, Some(reason.blame()), now, turn);
+            }
+            LinkEvent::Unsent { stanza, .. } => self.core.unsent(&stanza, now, turn),
+            LinkEvent::Limit { domain, bytes } => {
+                self.core.link_limit(&domain, bytes, now, turn);
             }
             LinkEvent::Stanza { domain, stanza } => {
                 let kept = Taken::Stanza(domain.clone(), Box::new(copy(&stanza)));
@@ -307,12 +301,12 @@ impl Owner {
         }
     }
 
-    fn link(&mut self, component: String, up: bool, now: Time, turn: &mut Turn) {
+    fn link(&mut self, component: String, down: Option<Blame>, now: Time, turn: &mut Turn) {
         if self.closed.until.is_some() {
             // The core is told when it begins.
-            self.core.link_before_start(&component, up);
+            self.core.link_before_start(&component, down.is_none());
         } else {
-            self.core.link(&component, up, now, turn);
+            self.core.link(&component, down, now, turn);
         }
     }
 
@@ -365,7 +359,8 @@ impl Owner {
             self.core.confirmed(&component, mark, now, turn);
         }
         for (component, up) in self.core.components.clone() {
-            self.core.link(&component, up, now, turn);
+            let down = (!up).then_some(Blame::Nobody);
+            self.core.link(&component, down, now, turn);
         }
     }
 }

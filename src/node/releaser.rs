@@ -286,7 +286,7 @@ impl Releaser {
                 // A link that takes nothing more slows the node down until its own
                 // time-outs have made it anew: nothing may be left out.
                 if link.outgoing.send(outgoing_message).await.is_err() {
-                    tracing::warn!(component, "the XMPP link has ended");
+                    tracing::debug!(component, "the XMPP link has ended");
                 }
             }
         }

@@ -35,6 +35,8 @@ pub(super) const INBOX: usize = 4096;
 const RELEASES: usize = 8;
 /// For a logout at the end; the SAP gives up a little earlier.
 const FAREWELL: Duration = Duration::from_millis(2_500);
+/// For the ends of the XMPP streams; the links give up a little earlier.
+const XMPP_FAREWELL: Duration = Duration::from_secs(5);
 /// What peers are told then.
 const REASON: &str = "the server stops";
 
@@ -61,6 +63,8 @@ pub struct Node {
     soft: CancellationToken,
     /// Stops everything.
     hard: CancellationToken,
+    /// Ends the XMPP links, in peace.
+    xmpp: Ending,
     settings: Arc<RwLock<Arc<Settings>>>,
     release: mpsc::Sender<Release>,
     tls: server::TlsSwitch,
@@ -137,8 +141,9 @@ impl Node {
             hard.clone(),
         );
         let mut components = HashMap::new();
+        let xmpp = Ending::new();
         if let Some(gateway) = &plan.gateway {
-            let events = forward_xmpp(&inbox, &tracker);
+            let events = forward_xmpp(&inbox, &xmpp.tracker);
             for component in &gateway.components {
                 let (outgoing, receiver) = mpsc::channel(1024);
                 let link = Component {
@@ -151,11 +156,12 @@ impl Node {
                     component.clone(),
                     receiver,
                     events.clone(),
-                    &tracker,
-                    hard.clone(),
+                    &xmpp.tracker,
+                    xmpp.stop.clone(),
                 );
             }
         }
+        xmpp.tracker.close();
         let (back, told) = mpsc::unbounded_channel();
         let releaser = Releaser {
             store: store.clone(),
@@ -193,6 +199,7 @@ impl Node {
             tracker,
             soft,
             hard,
+            xmpp,
             settings,
             release,
             tls,
@@ -211,7 +218,7 @@ impl Node {
     }
 
     /// Takes nothing new, gives what is under way until `grace` has passed, logs out
-    /// from the peers that understand it, and stops everything. With a `grace` of zero
+    /// from the peers that understand it, ends the XMPP streams, and stops everything. With a `grace` of zero
     /// at once: then sessions stay as they are. All that was acknowledged is on disk
     /// either way.
     pub async fn stop(self, grace: Duration) {
@@ -235,6 +242,10 @@ impl Node {
         });
         let _ = tokio::time::timeout(Duration::from_secs(1), last).await;
         self.soft.cancel();
+        // While the owner still takes what the XMPP server has under way to us.
+        self.xmpp.stop.cancel();
+        let _ = tokio::time::timeout(XMPP_FAREWELL, self.xmpp.tracker.wait()).await;
+        let _ = self.handle.ask(|_, _, _| ()).await;
         self.hard.cancel();
         let _ = tokio::time::timeout(Duration::from_secs(5), self.tracker.wait()).await;
         let _ = self.owner.await;
@@ -280,6 +291,21 @@ impl Node {
             .handle
             .ask(move |core, now, _| core.sap.reload(settings, now))
             .await;
+    }
+}
+
+/// Some tasks that end before others.
+struct Ending {
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Ending {
+    fn new() -> Self {
+        Self {
+            tracker: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        }
     }
 }
 

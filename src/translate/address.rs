@@ -17,6 +17,7 @@ use super::escape::{escape, is_phone_number, percent_decode, percent_encode, une
 use super::{Mode, Translator};
 use crate::ssp::common::{ClientId, User};
 use crate::ssp::{Address, Code};
+use crate::text::shown::steers;
 
 /// Why an address has no counterpart on the other side.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -136,10 +137,17 @@ impl Translator {
         let table = &self.mappings.addresses;
         let domain = to_ssp_domain(jid.domain().as_str());
         let local = match jid.node() {
-            Some(node) => unescape(node.as_str(), table).to_lowercase(),
+            Some(node) => {
+                let local = unescape(node.as_str(), table).to_lowercase();
+                // Mapped back it would be another user's.
+                if escape(&local, table) != node.as_str() {
+                    return Err(bad());
+                }
+                local
+            }
             None => String::new(),
         };
-        if local.starts_with(' ') || local.ends_with(' ') {
+        if local.starts_with(' ') || local.ends_with(' ') || local.contains(steers) {
             return Err(bad());
         }
         if self.is_muc(&domain) {
@@ -166,7 +174,7 @@ impl Translator {
             }
             Mode::Gateway => {
                 let user = percent_encode(&format!("{local}%{domain}"), table);
-                Ok(Address::user(&user, self.gateway_ssp_domain()))
+                Ok(Address::user(&user, &self.gateway_ssp_domain()))
             }
             Mode::Names => Ok(self.remote(&local, &domain, is_group)),
         }
@@ -238,7 +246,8 @@ impl Translator {
 
     /// A nickname as the WV side can have it (section 2.4).
     pub fn screen_name(&self, nick: &str) -> String {
-        let mut name: String = super::stanza::clean(nick.trim());
+        let forbidden = |c: char| if steers(c) { '_' } else { c };
+        let mut name: String = nick.trim().chars().map(forbidden).collect();
         let mut most = self.mappings.addresses.nickname_bytes.min(name.len());
         while !name.is_char_boundary(most) {
             most -= 1;
@@ -252,8 +261,17 @@ impl Translator {
         to_ssp_domain(&self.domain)
     }
 
-    fn gateway_ssp_domain(&self) -> &str {
-        self.gateway_domain()
+    fn gateway_ssp_domain(&self) -> String {
+        to_ssp_domain(self.gateway_domain())
+    }
+
+    /// The component of that domain, in whichever form it is written.
+    pub fn component_named(&self, domain: &str) -> Option<&str> {
+        let domain = to_ssp_domain(domain);
+        let mut components = self.components.iter();
+        components
+            .find(|component| to_ssp_domain(component) == domain)
+            .map(String::as_str)
     }
 
     fn is_muc(&self, domain: &str) -> bool {
@@ -277,10 +295,14 @@ impl Translator {
             return Some(BareJid::from_parts(None, &domain));
         }
         let escaped = escape(&local.to_lowercase(), &self.mappings.addresses);
-        if escaped.starts_with("\\20") || escaped.ends_with("\\20") {
+        if escaped.starts_with("\\20") || escaped.ends_with("\\20") || local.contains(steers) {
             return None;
         }
         let node = NodePart::new(&escaped).ok()?;
+        // What preparation changes is another user's: ß is ss there.
+        if node.as_str() != escaped {
+            return None;
+        }
         Some(BareJid::from_parts(Some(&node), &domain))
     }
 

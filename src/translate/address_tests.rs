@@ -190,7 +190,7 @@ fn clients_become_resources() {
 
 #[test]
 fn long_nicknames_are_cut_between_characters() {
-    assert_eq!(names().screen_name(" Ali\u{1} "), "Ali");
+    assert_eq!(names().screen_name(" Ali\u{1} "), "Ali_");
     let cut = names().screen_name(&"é".repeat(40));
     assert_eq!(cut, "é".repeat(32));
 }
@@ -259,5 +259,60 @@ proptest! {
                 Err(_) => prop_assert!(local.contains('/') || local.contains('~') || local.contains('%')),
             }
         }
+    }
+}
+
+#[test]
+fn an_address_that_does_not_map_back_to_itself_is_malformed() {
+    let translator = Translator::new("home.example", &["village.example"]);
+    for local in [
+        "ß",
+        "\u{fb01}",
+        "a\u{200b}b",
+        "a\u{202e}b",
+        "a\u{2066}b",
+        "%C3%9F",
+        "a\u{ad}b",
+    ] {
+        let address = Address::new(&format!("wv:{local}@village.example"));
+        let error = translator.jid(&address).unwrap_err();
+        assert_eq!(error.code(), Code::ADDRESS, "{local}");
+    }
+    for local in ["bob", "Bob", "bo%40b", "%C3%A9ric", "o'neil", "a\\\\b"] {
+        let address = Address::new(&format!("wv:{local}@village.example"));
+        let jid = translator.jid(&address).unwrap();
+        let back = translator.address(&jid.clone().into()).unwrap();
+        assert_eq!(translator.jid(&back).unwrap(), jid, "{local}");
+    }
+}
+
+#[test]
+fn a_jid_that_does_not_map_back_to_itself_is_malformed() {
+    let translator = Translator::new("home.example", &["village.example"]);
+    for (jid, fits) in [
+        (r"a\5cb@village.example", false),
+        (r"a\5c20b@village.example", true),
+        (r"a\b@village.example", true),
+        (r"bob\2fparty@village.example", true),
+    ] {
+        let read = translator.address(&Jid::new(jid).unwrap());
+        assert_eq!(read.is_ok(), fits, "{jid}: {read:?}");
+    }
+}
+
+#[test]
+fn an_internationalised_component_is_known_in_both_forms() {
+    for written in ["bücher.example", "xn--bcher-kva.example", "BÜCHER.example"] {
+        let translator = Translator::new("home.example", &[written]);
+        for asked in ["bücher.example", "xn--bcher-kva.example"] {
+            let known = translator.component_named(asked);
+            assert_eq!(known, Some("bücher.example"), "{written} {asked}");
+        }
+        let bob = Address::new("wv:bob@xn--bcher-kva.example");
+        assert_eq!(translator.component_of(&bob), Some("bücher.example"));
+        let jid = translator.jid(&bob).unwrap();
+        assert_eq!(jid.as_str(), "bob@bücher.example");
+        assert_eq!(translator.address(&jid.into()).unwrap(), bob);
+        assert_eq!(translator.component_named("other.example"), None);
     }
 }

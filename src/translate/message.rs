@@ -3,10 +3,11 @@
 use minidom::Element;
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::{Id, Lang, Message, MessageType};
-use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
+use xmpp_parsers::stanza_error::StanzaError;
 
 use super::content::{Rendering, text_of_html};
-use super::stanza::{attribute, child_text, clean, element, ns, payload, text_element};
+use super::stanza::{attribute, clean, element, ns, payload, text_element};
+use super::words::{Words, words};
 use super::{AddressError, Translator};
 use crate::ssp::common::{
     ContentData, GroupId, MessageInfo, MetaInfo, Recipient, ScreenName, Sender, User,
@@ -14,6 +15,7 @@ use crate::ssp::common::{
 use crate::ssp::datetime::DateTime;
 use crate::ssp::primitive::message::SendMessageRequest;
 use crate::ssp::{Address, Code};
+use crate::text::shown::steers;
 
 /// Age above which a message says when it was sent, in seconds.
 const DELAYED_AFTER: i64 = 60;
@@ -43,8 +45,10 @@ pub struct ToXmpp {
 pub enum ToSsp {
     /// A message.
     Message(Box<SendMessageRequest>),
-    /// Nothing that has a counterpart: typing notices and the like.
-    Nothing,
+    /// Nothing that has a counterpart; its kind: typing notices and the like.
+    Nothing(&'static str),
+    /// A message that may not be delivered any more; whether its sender wants to hear of it.
+    Expired(bool),
     /// Something its sender must know was not delivered.
     Refuse(Box<StanzaError>),
 }
@@ -143,9 +147,13 @@ impl Translator {
     /// `room/nick`.
     pub fn occupant(&self, name: &ScreenName) -> Result<Jid, AddressError> {
         let room = self.jid(&name.group)?;
-        room.with_resource_str(&clean(name.name.trim()))
+        let nick = clean(name.name.trim());
+        let occupant = room.with_resource_str(&nick).ok();
+        // What preparation changes is another occupant's name.
+        occupant
+            .filter(|jid| jid.resource().as_str() == nick && !nick.contains(steers))
             .map(Into::into)
-            .map_err(|_| AddressError::Malformed(name.name.clone()))
+            .ok_or_else(|| AddressError::Malformed(name.name.clone()))
     }
 
     fn body(&self, request: &SendMessageRequest) -> Result<(String, Option<Element>, Form), Code> {
@@ -187,7 +195,7 @@ impl Translator {
     /// `language` the recipient's, `now` milliseconds since 1970.
     ///
     /// # Errors
-    /// Sender or recipient have no WV address.
+    /// Sender or recipient have no WV address, or the recipient is no user but the gateway.
     pub fn message_to_ssp(
         &self,
         message: &Message,
@@ -200,20 +208,21 @@ impl Translator {
             return Err(AddressError::Malformed(String::new()));
         };
         let payloads = &message.payloads;
-        if message.type_ == MessageType::Error || payloads.iter().any(is_copy) {
-            return Ok(ToSsp::Nothing);
+        if message.type_ == MessageType::Error {
+            return Ok(ToSsp::Nothing("error"));
         }
-        let Some(body) = text_of(message, language) else {
-            return Ok(if payloads.iter().any(is_encrypted) {
-                ToSsp::Refuse(Box::new(StanzaError::new(
-                    ErrorType::Modify,
-                    DefinedCondition::NotAcceptable,
-                    "en",
-                    "encrypted messages cannot be delivered to this network",
-                )))
-            } else {
-                ToSsp::Nothing
-            });
+        let body = match words(message, language) {
+            Words::Text(text) => text,
+            Words::Nothing(kind) => return Ok(ToSsp::Nothing(kind)),
+            Words::Refuse(error) => return Ok(ToSsp::Refuse(error)),
+        };
+        if to.node().is_none() {
+            return Err(AddressError::Foreign(to.to_string()));
+        }
+        let validity = match expiry(payloads, now) {
+            Expiry::Never => validity,
+            Expiry::In(seconds) => seconds,
+            Expiry::Past { is_silent } => return Ok(ToSsp::Expired(!is_silent)),
         };
         let is_group = message.type_ == MessageType::Groupchat;
         let in_room = self.is_room(to);
@@ -245,7 +254,7 @@ impl Translator {
                 content_type: Some(content.content_type.clone()),
                 content_name: None,
                 content_size: Some(content.bytes.len() as u64),
-                validity: Some(expiry(payloads, now).unwrap_or(validity)),
+                validity: Some(validity),
                 recipients: vec![recipient],
                 recipient_display: None,
                 sender: Some(Sender::user(sender)),
@@ -300,48 +309,30 @@ fn sent_before(sent: Option<DateTime>, now: u64) -> Option<DateTime> {
     (age > DELAYED_AFTER && age < 31 * 86_400).then_some(sent)
 }
 
-fn text_of(message: &Message, language: Option<&str>) -> Option<String> {
-    let (_, body) = message.get_best_body(language.into_iter().collect())?;
-    let mut text = body.clone();
-    if text.trim().is_empty() {
-        return None;
-    }
-    if payload(&message.payloads, "replace", ns::MESSAGE_CORRECT).is_some() {
-        text.insert_str(0, "* ");
-    }
-    if message.type_ != MessageType::Groupchat
-        && let Some((_, subject)) = message.get_best_subject(language.into_iter().collect())
-        && !subject.trim().is_empty()
-    {
-        text = format!("Subject: {}\n\n{text}", subject.trim());
-    }
-    if let Some(url) =
-        payload(&message.payloads, "x", ns::OOB).and_then(|link| child_text(link, "url"))
-        && !text.contains(&url)
-    {
-        text = format!("{text}\n{url}");
-    }
-    Some(text)
+/// Until when a message may be delivered (XEP-0079).
+enum Expiry {
+    /// It does not say.
+    Never,
+    /// So many seconds more.
+    In(u64),
+    /// No longer; whether its sender wants it dropped without a word.
+    Past { is_silent: bool },
 }
 
-/// Carbons, archive results and forwarded stanzas are copies of messages.
-fn is_copy(element: &Element) -> bool {
-    element.has_ns(ns::CARBONS) && matches!(element.name(), "sent" | "received")
-        || element.has_ns(ns::MAM)
-}
-
-fn is_encrypted(element: &Element) -> bool {
-    matches!(element.name(), "encrypted" | "openpgp" | "encryption")
-        || element.is("x", "jabber:x:encrypted")
-}
-
-fn expiry(payloads: &[Element], now: u64) -> Option<u64> {
-    let amp = payload(payloads, "amp", ns::AMP)?;
-    let rule = amp
-        .children()
-        .find(|rule| rule.attr("condition") == Some("expire-at"))?;
-    let at = DateTime::read(rule.attr("value")?)?;
-    u64::try_from(at.0 - DateTime::from_millis(now).0).ok()
+fn expiry(payloads: &[Element], now: u64) -> Expiry {
+    let rules = payload(payloads, "amp", ns::AMP);
+    let mut rules = rules.into_iter().flat_map(Element::children);
+    let rule = rules.find(|rule| rule.attr("condition") == Some("expire-at"));
+    let at = rule.and_then(|rule| DateTime::read(rule.attr("value")?));
+    let (Some(rule), Some(at)) = (rule, at) else {
+        return Expiry::Never;
+    };
+    match u64::try_from(at.0 - DateTime::from_millis(now).0) {
+        Ok(seconds) if seconds > 0 => Expiry::In(seconds),
+        _ => Expiry::Past {
+            is_silent: rule.attr("action") == Some("drop"),
+        },
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::super::Mode;
+use super::super::stanza::child_text;
 use super::*;
 use crate::ssp::common::{ClientId, Display};
 
@@ -314,6 +315,52 @@ fn extensions_change_text_time_and_validity() {
 }
 
 #[test]
+fn a_message_whose_time_is_over_has_expired_and_its_sender_hears_it_unless_he_wants_it_dropped() {
+    let amp = |action: &str, at: &str| {
+        format!(
+            "<body>x</body><amp xmlns='http://jabber.org/protocol/amp'>\
+             <rule action='{action}' condition='expire-at' value='{at}'/></amp>"
+        )
+    };
+    let past = "2024-05-01T13:30:00Z";
+    for (action, is_told) in [("error", true), ("notify", true), ("drop", false)] {
+        let read = to_ssp(&stanza("", &amp(action, past)));
+        assert_eq!(read, ToSsp::Expired(is_told), "{action}");
+    }
+    // Now is too late, a second later is not.
+    let read = to_ssp(&stanza("", &amp("drop", "2024-05-01T13:40:00Z")));
+    assert_eq!(read, ToSsp::Expired(false));
+    let read = sent("", &amp("drop", "2024-05-01T13:40:01Z"));
+    assert_eq!(read.info.validity, Some(1));
+    let read = sent("", &amp("drop", "some day"));
+    assert_eq!(read.info.validity, Some(86_400));
+}
+
+#[test]
+fn the_gateway_itself_gets_no_messages() {
+    let mut message = stanza("", "<body>x</body>");
+    message.to = Some(Jid::new("village.example").unwrap());
+    let read = translator().message_to_ssp(&message, "m-1", 600, None, NOW);
+    assert_eq!(read.unwrap_err().code(), Code::UNKNOWN_USER);
+}
+
+#[test]
+fn an_occupant_whose_name_preparation_changes_is_nobody() {
+    for (name, fits) in [
+        ("Ali", true),
+        ("\u{fb01}", false),
+        ("a\u{202e}b", false),
+        ("a\u{200b}", false),
+    ] {
+        let name = ScreenName {
+            group: Address::new("wv:bob/party@village.example"),
+            name: name.to_owned(),
+        };
+        assert_eq!(translator().occupant(&name).is_ok(), fits, "{name:?}");
+    }
+}
+
+#[test]
 fn what_has_no_counterpart_is_nothing() {
     for inner in [
         "<composing xmlns='http://jabber.org/protocol/chatstates'/>",
@@ -321,25 +368,25 @@ fn what_has_no_counterpart_is_nothing() {
         "<reactions xmlns='urn:xmpp:reactions:0' id='m'><reaction>+</reaction></reactions>",
         "<event xmlns='http://jabber.org/protocol/pubsub#event'/>",
         "<body> </body>",
-        "<body>x</body><sent xmlns='urn:xmpp:carbons:2'/>",
-        "<body>x</body><result xmlns='urn:xmpp:mam:2'/>",
+        "<sent xmlns='urn:xmpp:carbons:2'/>",
+        "<result xmlns='urn:xmpp:mam:2'/>",
         "",
     ] {
-        assert_eq!(
-            to_ssp(&stanza("type='chat'", inner)),
-            ToSsp::Nothing,
-            "{inner}"
-        );
+        let read = to_ssp(&stanza("type='chat'", inner));
+        assert!(matches!(read, ToSsp::Nothing(_)), "{inner}: {read:?}");
     }
     assert_eq!(
         to_ssp(&stanza("type='error'", "<body>x</body>")),
-        ToSsp::Nothing
+        ToSsp::Nothing("error")
     );
     let encrypted = stanza("", "<encrypted xmlns='eu.siacs.conversations.axolotl'/>");
     let ToSsp::Refuse(error) = to_ssp(&encrypted) else {
         panic!("refused");
     };
-    assert_eq!(error.defined_condition, DefinedCondition::NotAcceptable);
+    assert_eq!(
+        error.defined_condition,
+        xmpp_parsers::stanza_error::DefinedCondition::NotAcceptable
+    );
     let refused = refusal(&encrypted, *error);
     assert_eq!(refused.to, encrypted.from);
     assert_eq!(refused.from, encrypted.to);

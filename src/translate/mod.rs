@@ -21,8 +21,11 @@ pub mod presence;
 pub mod receipt;
 pub mod stanza;
 pub mod status;
+pub mod words;
 
 use std::sync::Arc;
+
+use address::to_xmpp_domain;
 
 pub use address::AddressError;
 pub use mappings::{MappingError, Mappings};
@@ -47,7 +50,7 @@ pub struct Translator {
     /// The XMPP domain whose users appear in SSP under their own names (D).
     pub domain: String,
     /// In mode `Names` the SSP domains that appear in XMPP, in mode `Gateway`
-    /// the one domain below which everybody appears.
+    /// the one domain below which everybody appears; as XMPP writes them.
     pub components: Vec<String>,
     /// Room services of the XMPP domain; the rooms of the first have the short
     /// form of address (section 2.3).
@@ -62,7 +65,7 @@ impl Translator {
         Self {
             mode: Mode::Names,
             domain: domain.to_lowercase(),
-            components: components.iter().map(|c| c.to_lowercase()).collect(),
+            components: components.iter().map(|c| to_xmpp_domain(c)).collect(),
             muc: vec![format!("conference.{}", domain.to_lowercase())],
             mappings: Arc::new(Mappings::built_in()),
         }

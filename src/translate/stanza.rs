@@ -15,6 +15,12 @@ pub mod ns {
     pub const MUC_USER: &str = "http://jabber.org/protocol/muc#user";
     /// XEP-0380.
     pub const ENCRYPTED_HINT: &str = "urn:xmpp:eme:0";
+    /// XEP-0249.
+    pub const CONFERENCE: &str = "jabber:x:conference";
+    /// XEP-0447.
+    pub const FILE_SHARING: &str = "urn:xmpp:sfs:0";
+    /// XEP-0334.
+    pub const HINTS: &str = "urn:xmpp:hints";
     /// XEP-0079.
     pub const AMP: &str = "http://jabber.org/protocol/amp";
     /// Our condition within a stanza error, so that a second gateway can restore
@@ -40,13 +46,15 @@ pub fn attribute(builder: ElementBuilder, name: &str, value: &str) -> ElementBui
     }
 }
 
-/// The text without the characters that XML does not have.
+/// The text without the control characters that XML does not have, and with a mark for what is no
+/// character at all: a text of nothing else must not vanish.
 pub fn clean(text: &str) -> String {
-    let bad = |c: char| {
-        c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{7f}'..='\u{9f}')
-            || matches!(c, '\u{fffe}' | '\u{ffff}')
+    let bad = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{7f}'..='\u{9f}');
+    let known = |c: char| match c {
+        '\u{fffe}' | '\u{ffff}' => char::REPLACEMENT_CHARACTER,
+        c => c,
     };
-    text.chars().filter(|c| !bad(*c)).collect()
+    text.chars().filter(|c| !bad(*c)).map(known).collect()
 }
 
 /// The first payload of that name.
@@ -131,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_that_xml_lacks_are_removed() {
-        assert_eq!(clean("a\u{0}b\u{1b}c\n\u{ffff}d"), "abc\nd");
+    fn characters_that_xml_lacks_are_removed_or_marked() {
+        assert_eq!(clean("a\u{0}b\u{1b}c\n\u{ffff}d"), "abc\n\u{fffd}d");
     }
 }

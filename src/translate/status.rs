@@ -45,6 +45,8 @@ struct CodeRow {
     error: Option<ErrorForm>,
     message: Option<ErrorForm>,
     join: Option<ErrorForm>,
+    /// The code that XMPP is shown instead, because this one must not be told.
+    shown_as: Option<u16>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,13 +161,19 @@ impl StatusTable {
 
     /// The stanza error for a code; `None` for a code that is no failure.
     /// `description` replaces the meaning of the code in its text, unless it says nothing
-    /// or contradicts the code.
+    /// or contradicts the code. A code that must not be told (a block) is shown as another one, in
+    /// every part.
     pub fn error(
         &self,
         code: Code,
         context: Context,
         description: Option<&str>,
     ) -> Option<StanzaError> {
+        let shown_as = self.codes.get(&code.0).and_then(|row| row.shown_as);
+        let (code, description) = match shown_as {
+            Some(other) => (Code(other), None),
+            None => (code, description),
+        };
         let form = self.form(code, context)?;
         let words = code.said(description).unwrap_or(self.means(code));
         let text = format!("IMPS {code}: {words}");
@@ -251,7 +259,7 @@ fn three_digits(rows: &Rows<'_>, key: &str) -> Result<u16, MappingError> {
 impl CodeRow {
     fn read(rows: &Rows<'_>, key: &str) -> Result<Self, MappingError> {
         let row = rows.table(key)?;
-        row.only(&["means", "type", "condition", "message", "join"])?;
+        row.only(&["means", "type", "condition", "message", "join", "as"])?;
         let part = |name: &str| {
             if row.has(name) {
                 ErrorForm::read(&row.table(name)?).map(Some)
@@ -259,9 +267,13 @@ impl CodeRow {
                 Ok(None)
             }
         };
+        let shown_as = row.has("as").then(|| row.number("as")).transpose()?;
+        if let Some(code) = shown_as.filter(|code| !(400..1000).contains(code)) {
+            return Err(row.wrong("as", format!("{code} is not the code of a failure")));
+        }
         let error = match row.has("type") || row.has("condition") {
             true => Some(ErrorForm::of(&row)?),
-            false if key < "400" || key == "541" => None,
+            false if key < "400" || key == "541" || shown_as.is_some() => None,
             false => return Err(row.wrong("", format!("{key} needs a type and a condition"))),
         };
         Ok(Self {
@@ -269,6 +281,7 @@ impl CodeRow {
             error,
             message: part("message")?,
             join: part("join")?,
+            shown_as,
         })
     }
 }

@@ -174,7 +174,9 @@ fn blocked_restored_and_legacy_codes_are_seen() {
 #[test]
 fn a_code_survives_the_way_there_and_back() {
     let table = table();
-    for code in CODES.into_iter().chain([499, 777]) {
+    // But for those that must not be told.
+    let told = |code: &u16| !matches!(code, 532 | 534);
+    for code in CODES.into_iter().chain([499, 777]).filter(told) {
         if let Some(error) = table.error(Code(code), Context::Message, None) {
             let element: Element = error.into();
             assert_eq!(table.code(&element, Context::Message), Code(code));
@@ -220,6 +222,20 @@ fn an_error_has_the_text_of_its_code_where_the_description_has_none() {
         if let Some(error) = table.error(Code(code), Context::Message, Some("Complete")) {
             let text = error.texts.values().next().unwrap();
             assert_eq!(*text, format!("IMPS {code}: {}", table.means(Code(code))));
+        }
+    }
+}
+
+#[test]
+fn nothing_tells_that_a_sender_is_blocked() {
+    let table = Mappings::built_in().status;
+    for context in [Context::Message, Context::Presence, Context::Other] {
+        let unreachable = table.error(Code::UNDELIVERABLE, context, None).unwrap();
+        for code in [532, 534] {
+            for description in [None, Some("Recipient blocked the sender")] {
+                let told = table.error(Code(code), context, description).unwrap();
+                assert_eq!(told, unreachable, "{code}");
+            }
         }
     }
 }

@@ -8,7 +8,10 @@ mod writing;
 
 use bytes::BytesMut;
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -18,28 +21,32 @@ use tokio::{
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::{Notify, mpsc},
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tokio_xmpp::{Stanza, jid::Jid};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 use xmpp_parsers::{iq::Iq, ping::Ping};
 
 use super::{
     element::{Element, Limits},
     link::{ComponentSettings, DownReason, LinkEvent, Outgoing, Over},
+    names,
     reply::{self},
+    siblings::Sibling,
     stream::{self, Item, StreamReader},
 };
-use crate::text::Shown;
+use crate::text::{Seldom, Shown};
 use writing::Writing;
 
 /// Bytes collected before they are written, while there is more to write.
 const WRITE_SIZE: usize = 64 * 1024;
 /// Bytes read at once.
 const READ_SIZE: usize = 16 * 1024;
-/// Time for the last stanzas and the stream's end, when the link is stopped.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// Time for the last stanzas and the stream's end on both sides, when the link is stopped.
+const FAREWELL: Duration = Duration::from_secs(3);
+/// Time to read why the server has ended a connection that takes no more bytes.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// A connection on which the server has accepted the component.
 pub(super) struct Opened {
@@ -47,10 +54,15 @@ pub(super) struct Opened {
     write: OwnedWriteHalf,
     reader: StreamReader,
     input: BytesMut,
+    /// The component's domain as the server writes it.
+    wire: String,
+    /// The largest stanza the server says it takes.
+    announced: Option<usize>,
 }
 
-/// Dials the server and does the handshake. The caller sets the time limit.
-pub(super) async fn open(settings: &ComponentSettings) -> Result<Opened, DownReason> {
+/// Dials the server and does the handshake, as the component `wire`. The caller sets the time
+/// limit.
+pub(super) async fn open(settings: &ComponentSettings, wire: &str) -> Result<Opened, DownReason> {
     let unreachable = |e: std::io::Error| DownReason::Unreachable(e.to_string());
     let socket = TcpStream::connect(&settings.server)
         .await
@@ -62,15 +74,18 @@ pub(super) async fn open(settings: &ComponentSettings) -> Result<Opened, DownRea
         write,
         reader: StreamReader::new(Limits::default()),
         input: BytesMut::with_capacity(READ_SIZE),
+        wire: wire.to_owned(),
+        announced: None,
     };
-    opened
-        .send(stream::header(&settings.domain).as_bytes())
-        .await?;
+    opened.send(stream::header(wire).as_bytes()).await?;
     let id = loop {
         match opened.receive().await? {
             Item::Opened { id } => break id.unwrap_or_default(),
             Item::Closed => return Err(DownReason::Lost("closed before the handshake".into())),
-            Item::Element(_) => {}
+            Item::Element(Element::StreamError { condition, text }) => {
+                return Err(refusal(settings, condition, text));
+            }
+            Item::Element(element) => opened.note(&element),
         }
     };
     opened
@@ -87,7 +102,8 @@ pub(super) async fn open(settings: &ComponentSettings) -> Result<Opened, DownRea
                     "the server closed the stream instead of answering the handshake".into(),
                 ));
             }
-            Item::Opened { .. } | Item::Element(_) => {}
+            Item::Opened { .. } => {}
+            Item::Element(element) => opened.note(&element),
         }
     }
 }
@@ -103,14 +119,32 @@ impl Opened {
         stop: &CancellationToken,
     ) -> Result<DownReason, Over> {
         let (own, own_receiver) = mpsc::channel(settings.queue.max(1));
+        let nonce = nonce();
+        let answered = Arc::new(Notify::new());
+        let pinged = settings.barrier_to.as_ref().unwrap_or(&settings.domain);
+        let _listed = settings.siblings.list(
+            &nonce,
+            Sibling {
+                domain: settings.domain.clone(),
+                pinged: pinged.clone(),
+                answered: answered.clone(),
+            },
+        );
         let shared = Shared {
             settings,
             events,
             own,
-            nonce: nonce(),
-            answered: Notify::new(),
+            nonce,
+            wire: self.wire,
+            most: AtomicUsize::new(settings.max_stanza),
+            answered,
             stalls: AtomicU64::new(0),
+            seldom: Mutex::default(),
+            began: Instant::now(),
         };
+        if let Some(bytes) = self.announced {
+            shared.limited(bytes).await?;
+        }
         let reading = Reading {
             shared: &shared,
             read: self.read,
@@ -128,20 +162,40 @@ impl Opened {
             unconfirmed: None,
             barrier: None,
         };
+        let mut reading = std::pin::pin!(reading.run());
         let ended = tokio::select! {
-            ended = reading.run() => ended,
+            ended = &mut reading => return ended,
             ended = writing.run() => ended,
-            () = stop.cancelled() => Err(Over),
+            () = stop.cancelled() => {
+                // What the server has under way to us is read until it closes: it would be lost,
+                // and nobody told. What is not written is safe in the owner's queue.
+                let farewell = async { tokio::join!(writing.say_goodbye(), reading) };
+                let _ = timeout(FAREWELL, farewell).await;
+                return Err(Over);
+            }
         };
-        if ended.is_err() {
-            // Best effort: the owner's queue is what keeps stanzas safe.
-            let _ = timeout(FAREWELL, writing.say_goodbye()).await;
+        match ended {
+            // The server may have said why before it stopped taking bytes.
+            Ok(closed @ DownReason::Closed(_)) => {
+                timeout(LAST_WORDS, reading).await.unwrap_or(Ok(closed))
+            }
+            Err(Over) => {
+                let _ = timeout(FAREWELL, writing.say_goodbye()).await;
+                Err(Over)
+            }
+            ended => ended,
         }
-        ended
+    }
+
+    /// Features may come before the handshake and after it.
+    fn note(&mut self, element: &Element) {
+        if let Element::Features { max_bytes } = element {
+            self.announced = max_bytes.or(self.announced);
+        }
     }
 
     async fn send(&mut self, bytes: &[u8]) -> Result<(), DownReason> {
-        self.write.write_all(bytes).await.map_err(|e| lost(&e))
+        self.write.write_all(bytes).await.map_err(|e| closed(&e))
     }
 
     async fn receive(&mut self) -> Result<Item, DownReason> {
@@ -153,9 +207,9 @@ impl Opened {
             }
             self.input.reserve(READ_SIZE);
             match self.read.read_buf(&mut self.input).await {
-                Ok(0) => return Err(lost(&"the server closed the connection")),
+                Ok(0) => return Err(closed(&"the server closed the connection")),
                 Ok(_) => {}
-                Err(e) => return Err(lost(&e)),
+                Err(e) => return Err(closed(&e)),
             }
         }
     }
@@ -169,14 +223,34 @@ struct Shared<'a> {
     own: mpsc::Sender<Stanza>,
     /// Marks our pings, so that nobody else can answer them.
     nonce: String,
+    /// The component's domain as the server writes it.
+    wire: String,
+    /// The most bytes of a stanza.
+    most: AtomicUsize,
     /// The ping behind a mark has come back.
-    answered: Notify,
+    answered: Arc<Notify>,
     /// Counts up when the reader begins to wait for the owner and when it goes on, so it is odd
     /// while it waits.
     stalls: AtomicU64,
+    seldom: Mutex<Seldom>,
+    began: Instant,
 }
 
 impl Shared<'_> {
+    /// The server takes stanzas of at most so many bytes.
+    async fn limited(&self, bytes: usize) -> Result<(), Over> {
+        self.most.fetch_min(bytes, Ordering::Relaxed);
+        let domain = self.settings.domain.clone();
+        self.tell(LinkEvent::Limit { domain, bytes }).await
+    }
+
+    /// How many lines of the kind were held back, if one is to be written now.
+    fn may_log(&self, kind: &'static str) -> Option<u64> {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let mut seldom = self.seldom.lock().unwrap_or_else(PoisonError::into_inner);
+        seldom.may(kind, now)
+    }
+
     /// Hands an event to the owner, waiting for room.
     async fn tell(&self, event: LinkEvent) -> Result<(), Over> {
         match self.events.try_send(event) {
@@ -208,29 +282,31 @@ impl Shared<'_> {
     }
 
     fn write_later(&self, stanza: Stanza) {
-        if self.own.try_send(stanza).is_err() {
-            warn!(domain = %self.settings.domain, "dropped an answer: too many wait for writing");
+        if self.own.try_send(stanza).is_err()
+            && let Some(more) = self.may_log("answer")
+        {
+            warn!(domain = %self.settings.domain, more, "dropped an answer: too many wait for writing");
         }
     }
 
     fn ping(&self, what: &str, number: u64) -> Option<Stanza> {
         let settings = self.settings;
-        let to = settings.barrier_to.as_ref().unwrap_or(&settings.domain);
+        let to = settings.barrier_to.as_ref().unwrap_or(&self.wire);
         let ping = Iq::from_get(format!("{what}-{}-{number}", self.nonce), Ping)
-            .with_from(Jid::new(&settings.domain).ok()?)
+            .with_from(Jid::new(&self.wire).ok()?)
             .with_to(Jid::new(to).ok()?);
         Some(ping.into())
     }
 
-    /// The number in the id of a ping of ours that has come back, as an answer or as itself.
-    fn ping_number(&self, iq: &Iq, what: &str) -> Option<u64> {
-        iq.id()
-            .strip_prefix(what)?
-            .strip_prefix('-')?
-            .strip_prefix(&self.nonce)?
-            .strip_prefix('-')?
-            .parse()
-            .ok()
+    /// Whether the iq is a ping of this process that has come back, as an answer or as itself, from
+    /// where it went: whose, what it was for, and its number.
+    fn pong<'i>(&self, iq: &'i Iq) -> Option<(Sibling, &'i str, u64)> {
+        let found = self.settings.siblings.find(iq.id())?;
+        let from = iq.from()?.as_str();
+        (names::forms(&found.0.pinged)
+            .iter()
+            .any(|form| form == from))
+        .then_some(found)
     }
 }
 
@@ -277,9 +353,9 @@ impl Reading<'_> {
                 settings.ping_interval
             };
             match timeout(patience, self.read.read_buf(&mut self.input)).await {
-                Ok(Ok(0)) => return Some(lost(&"the server closed the connection")),
+                Ok(Ok(0)) => return Some(closed(&"the server closed the connection")),
                 Ok(Ok(_)) => return None,
-                Ok(Err(e)) => return Some(lost(&e)),
+                Ok(Err(e)) => return Some(closed(&e)),
                 Err(_) if pinged => {
                     return Some(lost(&format!("no answer to a ping within {patience:?}")));
                 }
@@ -295,48 +371,59 @@ impl Reading<'_> {
     }
 
     async fn handle(&mut self, item: Item) -> Result<Option<DownReason>, Over> {
-        let domain = || self.shared.settings.domain.clone();
+        let settings = self.shared.settings;
         match item {
-            Item::Element(Element::Stanza(Stanza::Iq(iq)))
-                if self.shared.ping_number(&iq, ALIVE).is_some() => {}
-            Item::Element(Element::Stanza(stanza)) => {
-                let mark = match &stanza {
-                    Stanza::Iq(iq) => self.shared.ping_number(iq, BARRIER),
+            Item::Element(Element::Stanza(mut stanza)) => {
+                names::rename(&mut stanza, &self.shared.wire, &settings.domain);
+                let pong = match &stanza {
+                    Stanza::Iq(iq) => self.shared.pong(iq),
                     _ => None,
                 };
-                let event = match mark {
-                    Some(mark) => LinkEvent::Confirmed {
-                        domain: domain(),
-                        mark,
-                    },
-                    None => LinkEvent::Stanza {
-                        domain: domain(),
-                        stanza,
-                    },
-                };
-                self.shared.tell(event).await?;
-                if mark.is_some() {
-                    self.shared.answered.notify_one();
+                match pong {
+                    Some((sibling, BARRIER, mark)) => {
+                        let domain = sibling.domain.clone();
+                        self.shared
+                            .tell(LinkEvent::Confirmed { domain, mark })
+                            .await?;
+                        sibling.answered.notify_one();
+                    }
+                    // That it came is all there is to it.
+                    Some(_) => {}
+                    None => {
+                        let domain = settings.domain.clone();
+                        self.shared
+                            .tell(LinkEvent::Stanza { domain, stanza })
+                            .await?;
+                    }
+                }
+            }
+            Item::Element(Element::Features { max_bytes }) => {
+                if let Some(bytes) = max_bytes {
+                    self.shared.limited(bytes).await?;
                 }
             }
             Item::Element(Element::BadStanza(bad)) => {
-                debug!(
-                    domain = %self.shared.settings.domain,
-                    xmpp.stanza_id = %Shown(bad.id.as_deref().unwrap_or_default()),
-                    kind = ?bad.kind,
-                    "a bad stanza came in: {}", bad.wrong
-                );
+                if let Some(more) = self.shared.may_log("bad stanza") {
+                    info!(
+                        domain = %settings.domain,
+                        xmpp.stanza_id = %Shown(bad.id.as_deref().unwrap_or_default()),
+                        kind = ?bad.kind,
+                        more,
+                        "a bad stanza came in and was refused: {}",
+                        Shown(&bad.wrong.to_string())
+                    );
+                }
                 if let Some(answer) = reply::to_bad_stanza(&self.shared.settings.domain, &bad) {
                     self.shared.write_later(answer);
                 }
             }
             Item::Element(Element::Unknown(name)) => {
-                debug!(domain = %self.shared.settings.domain, name = %Shown(&name), "skipped an unknown element");
+                debug!(domain = %settings.domain, name = %Shown(&name), "skipped an unknown element");
             }
             Item::Element(Element::StreamError { condition, text }) => {
                 return Ok(Some(DownReason::StreamError { condition, text }));
             }
-            Item::Closed => return Ok(Some(lost(&"the server closed the stream"))),
+            Item::Closed => return Ok(Some(closed(&"the server closed the stream"))),
             Item::Opened { .. } | Item::Element(Element::Handshake) => {}
         }
         Ok(None)
@@ -362,6 +449,10 @@ fn refusal(settings: &ComponentSettings, condition: String, text: String) -> Dow
 
 fn lost(why: &dyn std::fmt::Display) -> DownReason {
     DownReason::Lost(why.to_string())
+}
+
+fn closed(why: &dyn std::fmt::Display) -> DownReason {
+    DownReason::Closed(why.to_string())
 }
 
 fn nonce() -> String {

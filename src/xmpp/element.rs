@@ -8,6 +8,7 @@
 //! `jabber:server` and in none; they come out in the first, which is what the typed stanzas use
 //! throughout this program. Payloads keep their own namespaces.
 
+use minidom::Element as Tree;
 use tokio_xmpp::{Stanza, xmlstream::XmppStreamElement};
 use xmpp_parsers::ns;
 use xso::{
@@ -15,6 +16,11 @@ use xso::{
     error::{Error, FromEventsError},
     exports::rxml::{AttrMap, Event, Namespace, QName, xml_lang::XmlLangStack},
 };
+
+use super::lenient;
+
+/// XEP-0478: what a server says of the stanzas it takes.
+const STREAM_LIMITS: &str = "urn:xmpp:stream-limits:0";
 
 /// Bounds on one stanza, for what comes in.
 #[derive(Debug, Clone, Copy)]
@@ -98,6 +104,11 @@ pub enum Element {
         /// Text for humans; empty when there is none.
         text: String,
     },
+    /// The server's features.
+    Features {
+        /// The largest stanza it takes, in bytes, if it says so (XEP-0478).
+        max_bytes: Option<usize>,
+    },
     /// Something that has no meaning on a component stream; it was skipped. Holds its name.
     Unknown(String),
 }
@@ -111,21 +122,32 @@ pub struct ElementReader {
     bytes: usize,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all values are stanzas; boxing each would cost more than it saves"
-)]
 enum State {
     Between,
     Building {
-        builder: Box<Builder>,
+        builder: Builder,
         header: Header,
         rebase: Rebase,
     },
     Skipping(Element),
 }
 
-type Builder = <Result<XmppStreamElement, Error> as FromXml>::Builder;
+/// Messages, presence and features are read as trees first: what clients really send is made
+/// into what the typed stanzas take.
+enum Builder {
+    Typed(Box<<Result<XmppStreamElement, Error> as FromXml>::Builder>),
+    Tree(Box<<Tree as FromXml>::Builder>, String),
+}
+
+/// What a [`Builder`] has built.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "lives for a moment; boxing each stanza would cost more than it saves"
+)]
+enum Built {
+    Typed(XmppStreamElement),
+    Tree(Tree, String),
+}
 
 /// What is known of an element from its start tag.
 struct Header {
@@ -170,6 +192,7 @@ impl ElementReader {
 
     /// Notes the language declared on the stream's root element.
     pub fn enter_root(&mut self, attributes: &AttrMap) {
+        self.bytes = 0;
         self.languages.push_from_attrs(attributes);
     }
 
@@ -210,20 +233,27 @@ impl ElementReader {
         let name = rebase.start(name);
         let header = Header::new(original, &name, &attributes);
         let context = Context::empty().with_language(self.languages.current());
-        self.state =
-            match Result::<XmppStreamElement, Error>::from_events(name, attributes, &context) {
-                Ok(builder) => State::Building {
-                    builder: Box::new(builder),
-                    header,
-                    rebase,
-                },
-                Err(FromEventsError::Mismatch { .. }) => {
-                    State::Skipping(Element::Unknown(header.name))
-                }
-                Err(FromEventsError::Invalid(e)) => {
-                    State::Skipping(header.into_wrong(Wrong::Malformed(e.to_string())))
-                }
-            };
+        let is_tree = matches!(header.kind, Some(Kind::Message | Kind::Presence))
+            || header.name == format!("{{{}}}features", ns::STREAM);
+        let started = if is_tree {
+            let language = self.languages.current().unwrap_or_default().to_owned();
+            Tree::from_events(name, attributes, &context)
+                .map(|tree| Builder::Tree(Box::new(tree), language))
+        } else {
+            Result::<XmppStreamElement, Error>::from_events(name, attributes, &context)
+                .map(|typed| Builder::Typed(Box::new(typed)))
+        };
+        self.state = match started {
+            Ok(builder) => State::Building {
+                builder,
+                header,
+                rebase,
+            },
+            Err(FromEventsError::Mismatch { .. }) => State::Skipping(Element::Unknown(header.name)),
+            Err(FromEventsError::Invalid(e)) => {
+                State::Skipping(header.into_wrong(Wrong::Malformed(e.to_string())))
+            }
+        };
     }
 
     /// An event inside an element that is being built.
@@ -247,16 +277,28 @@ impl ElementReader {
             other => other,
         };
         let context = Context::empty().with_language(self.languages.current());
-        self.state = match builder.feed(event, &context) {
+        let outcome = match &mut builder {
+            Builder::Typed(typed) => match typed.feed(event, &context) {
+                Ok(None) => Ok(None),
+                Ok(Some(Ok(value))) => Ok(Some(Built::Typed(value))),
+                Ok(Some(Err(e))) | Err(e) => Err(e),
+            },
+            Builder::Tree(tree, language) => match tree.feed(event, &context) {
+                Ok(value) => Ok(value.map(|tree| Built::Tree(tree, std::mem::take(language)))),
+                Err(e) => Err(e),
+            },
+        };
+        self.state = match outcome {
             Ok(None) => State::Building {
                 builder,
                 header,
                 rebase,
             },
-            Ok(Some(Ok(value))) => State::Skipping(header.into_element(value)),
-            Ok(Some(Err(e))) | Err(e) => {
-                State::Skipping(header.into_wrong(Wrong::Malformed(e.to_string())))
+            Ok(Some(Built::Typed(value))) => State::Skipping(header.into_element(value)),
+            Ok(Some(Built::Tree(tree, language))) => {
+                State::Skipping(header.into_lenient(tree, &language))
             }
+            Err(e) => State::Skipping(header.into_wrong(Wrong::Malformed(e.to_string()))),
         };
     }
 
@@ -324,6 +366,20 @@ impl Header {
             id: self.id,
             wrong,
         })
+    }
+
+    fn into_lenient(self, tree: Tree, language: &str) -> Element {
+        let Some(kind) = self.kind else {
+            let limits = tree.get_child("limits", STREAM_LIMITS);
+            let most = limits.and_then(|limits| limits.get_child("max-bytes", STREAM_LIMITS));
+            return Element::Features {
+                max_bytes: most.and_then(|most| most.text().trim().parse().ok()),
+            };
+        };
+        match lenient::stanza(kind, tree, language) {
+            Ok(stanza) => Element::Stanza(stanza),
+            Err(why) => self.into_wrong(Wrong::Malformed(why)),
+        }
     }
 
     fn into_element(self, value: XmppStreamElement) -> Element {

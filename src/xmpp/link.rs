@@ -32,8 +32,9 @@
 //! there is a test), since a result and an error count alike. An address that the server does
 //! not host is a bad choice: the ping leaves for another server. Set
 //! [`ComponentSettings::barrier_to`] to a host of the server where several connections share one
-//! component domain: ejabberd, by its documentation, spreads stanzas over them, so a ping to the
-//! own domain may come back to another connection. (ejabberd has not been tried here.)
+//! component domain in several processes. Links of one process that share
+//! [`ComponentSettings::siblings`] hand such pings to each other: ejabberd, unless told
+//! `global_routes: false`, gives each connection the routes of all components of its listener.
 
 use std::time::Duration;
 use tokio::{
@@ -47,7 +48,8 @@ use crate::text::Shown;
 
 pub use tokio_xmpp::Stanza;
 
-use super::{Secret, connection};
+pub use super::siblings::Siblings;
+use super::{Secret, connection, names};
 
 /// What a link needs to know.
 #[derive(Debug, Clone)]
@@ -71,6 +73,11 @@ pub struct ComponentSettings {
     pub queue: usize,
     /// Address of the ping behind a mark; `None` for the component's own domain.
     pub barrier_to: Option<String>,
+    /// The most bytes of a stanza that the server takes. A smaller number that it announces itself
+    /// (XEP-0478) counts instead.
+    pub max_stanza: usize,
+    /// The other links of this process to the same server, which share the event channel.
+    pub siblings: Siblings,
 }
 
 /// Pauses between attempts to connect: the n-th is drawn evenly between nothing and
@@ -84,10 +91,6 @@ pub struct Backoff {
 }
 
 /// What the link tells its owner.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all values are stanzas; boxing each would cost more than it saves"
-)]
 #[derive(Debug)]
 pub enum LinkEvent {
     /// The server has accepted the component.
@@ -106,15 +109,29 @@ pub enum LinkEvent {
         /// When the next attempt will be made.
         retry_in: Duration,
     },
-    /// A stanza from the server, or the bounce of one of ours that could not be written.
+    /// A stanza from the server.
     Stanza {
         /// The component's domain.
         domain: String,
         /// The stanza, in the namespace of components.
         stanza: Stanza,
     },
+    /// A stanza of ours that cannot be written; it was not sent, and never can be.
+    Unsent {
+        /// The component's domain.
+        domain: String,
+        /// The stanza.
+        stanza: Stanza,
+    },
+    /// The server says how large a stanza may be.
+    Limit {
+        /// The component's domain.
+        domain: String,
+        /// In bytes.
+        bytes: usize,
+    },
     /// Everything sent on this connection up to and including this mark has been processed by
-    /// the server.
+    /// the server. May come by the link of another component ([`ComponentSettings::siblings`]).
     Confirmed {
         /// The component's domain.
         domain: String,
@@ -137,9 +154,12 @@ pub enum DownReason {
     /// The server could not be dialled, or did not answer in time.
     #[error("the XMPP server cannot be reached: {0}")]
     Unreachable(String),
-    /// The connection ended or fell silent.
+    /// The connection fell silent, or broke before the server had accepted the component.
     #[error("the connection to the XMPP server was lost: {0}")]
     Lost(String),
+    /// The server closed the connection without a reason.
+    #[error("the connection to the XMPP server was lost: {0}")]
+    Closed(String),
     /// The server ended the stream and said why.
     #[error("the XMPP server ended the stream with {}: {}", Shown(.condition), Shown(.text))]
     StreamError {
@@ -150,14 +170,54 @@ pub enum DownReason {
     },
 }
 
+/// Whether a stanza that was under way alone may be why a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// No: the server went, the network broke, another took the component's place.
+    Nobody,
+    /// The server said nothing: it may have been the stanza.
+    Perhaps,
+    /// The server said that it does not like what it read.
+    Content,
+    /// The server said that a rule of its own was broken: as a rule the size.
+    Size,
+}
+
+impl DownReason {
+    /// Whether a stanza may be to blame.
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Refused { .. } | Self::Unreachable(_) | Self::Lost(_) => Blame::Nobody,
+            Self::Closed(_) => Blame::Perhaps,
+            Self::StreamError { condition, .. } => match condition.as_str() {
+                // What is written is well-formed: Prosody says so when it stops reading at a size.
+                "policy-violation" | "not-well-formed" => Blame::Size,
+                "bad-format"
+                | "bad-namespace-prefix"
+                | "improper-addressing"
+                | "invalid-from"
+                | "invalid-namespace"
+                | "invalid-xml"
+                | "restricted-xml"
+                | "unsupported-encoding"
+                | "unsupported-feature"
+                | "unsupported-stanza-type"
+                | "internal-server-error"
+                | "undefined-condition" => Blame::Content,
+                _ => Blame::Nobody,
+            },
+        }
+    }
+}
+
 /// Stanzas to write, in order, in one piece.
 #[derive(Debug)]
 pub struct Outgoing {
     /// The number from the last [`LinkEvent::Up`].
     pub connection: u64,
     /// The stanzas. Each needs a recipient; the sender's domain must be the component's (a
-    /// missing sender becomes the bare domain). What cannot be sent comes back as an error
-    /// stanza and does not hold up the rest.
+    /// missing sender becomes the bare domain). What cannot be sent comes back as
+    /// [`LinkEvent::Unsent`] and does not hold up the rest.
     pub stanzas: Vec<Stanza>,
     /// Asks for [`LinkEvent::Confirmed`] when the server has processed these stanzas. Must be
     /// larger than all marks before it on the same connection.
@@ -174,10 +234,12 @@ pub fn spawn(
     stop: CancellationToken,
 ) {
     let link = Link {
+        forms: names::forms(&settings.domain),
         settings,
         outgoing,
         events,
         stop,
+        told: None,
     };
     tracker.spawn(link.run());
 }
@@ -187,6 +249,10 @@ struct Link {
     outgoing: mpsc::Receiver<Outgoing>,
     events: mpsc::Sender<LinkEvent>,
     stop: CancellationToken,
+    /// How the server may write the domain; the form that it took last comes first.
+    forms: Vec<String>,
+    /// Why the link is down, as it was logged last.
+    told: Option<String>,
 }
 
 /// The link's work is over: it was stopped, or nobody listens any more.
@@ -211,12 +277,7 @@ impl Link {
             let refused = matches!(reason, DownReason::Refused { .. });
             let retry_in = pause(self.settings.backoff, attempt, refused, random());
             attempt = attempt.saturating_add(1);
-            warn!(
-                domain = %self.settings.domain,
-                server = %self.settings.server,
-                retry_ms = u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX),
-                "component link is down: {reason}"
-            );
+            self.log_down(&reason, retry_in);
             let domain = self.settings.domain.clone();
             self.tell(LinkEvent::Down {
                 domain,
@@ -228,21 +289,30 @@ impl Link {
         }
     }
 
+    /// One line per change: attempts that fail as the one before did are not worth one each.
+    fn log_down(&mut self, reason: &DownReason, retry_in: Duration) {
+        let text = reason.to_string();
+        if self.told.as_ref() == Some(&text) {
+            debug!(domain = %self.settings.domain, "component link is still down: {text}");
+            return;
+        }
+        warn!(
+            domain = %self.settings.domain,
+            server = %self.settings.server,
+            retry_ms = u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX),
+            "component link is down: {}", Shown(&text)
+        );
+        self.told = Some(text);
+    }
+
     /// One connection from dialling to its end; tells why it ended and how long it was up.
     async fn connect_once(&mut self, number: u64) -> Result<(DownReason, Duration), Over> {
         let settings = self.settings.clone();
-        let dial = timeout(settings.connect_timeout, connection::open(&settings));
-        let opened = match self.while_down(dial).await? {
-            Ok(Ok(opened)) => opened,
-            Ok(Err(reason)) => return Ok((reason, Duration::ZERO)),
-            Err(_) => {
-                let reason = DownReason::Unreachable(format!(
-                    "no answer within {:?}",
-                    settings.connect_timeout
-                ));
-                return Ok((reason, Duration::ZERO));
-            }
+        let opened = match self.dial(&settings).await? {
+            Ok(opened) => opened,
+            Err(reason) => return Ok((reason, Duration::ZERO)),
         };
+        self.told = None;
         info!(domain = %settings.domain, server = %settings.server, "component link is up");
         let since = Instant::now();
         self.tell(LinkEvent::Up {
@@ -260,6 +330,37 @@ impl Link {
             )
             .await?;
         Ok((reason, since.elapsed()))
+    }
+
+    /// Dials as the one form of the domain, and as the other if the server does not know that.
+    async fn dial(
+        &mut self,
+        settings: &ComponentSettings,
+    ) -> Result<Result<connection::Opened, DownReason>, Over> {
+        let mut refused = None;
+        for at in 0..self.forms.len() {
+            let wire = self.forms[at].clone();
+            let dial = timeout(settings.connect_timeout, connection::open(settings, &wire));
+            match self.while_down(dial).await? {
+                Ok(Ok(opened)) => {
+                    self.forms.swap(0, at);
+                    return Ok(Ok(opened));
+                }
+                Ok(Err(DownReason::Refused { condition, advice }))
+                    if condition == "host-unknown" =>
+                {
+                    refused.get_or_insert(DownReason::Refused { condition, advice });
+                }
+                Ok(Err(reason)) => return Ok(Err(reason)),
+                Err(_) => {
+                    let waited = settings.connect_timeout;
+                    let reason = DownReason::Unreachable(format!("no answer within {waited:?}"));
+                    return Ok(Err(reason));
+                }
+            }
+        }
+        let nothing = || DownReason::Unreachable("the component has no domain".to_owned());
+        Ok(Err(refused.unwrap_or_else(nothing)))
     }
 
     async fn tell(&mut self, event: LinkEvent) -> Result<(), Over> {

@@ -24,12 +24,17 @@
 //! that target at `debug`: at `trace` it prints whole stanzas and the handshake.
 
 pub mod element;
+pub mod lenient;
 pub mod link;
 pub mod stream;
 pub mod text;
 
 mod connection;
+mod names;
 mod reply;
+mod siblings;
+#[cfg(test)]
+mod sizes_tests;
 
 use std::fmt;
 

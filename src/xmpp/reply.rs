@@ -23,7 +23,8 @@ pub(super) fn to_bad_stanza(domain: &str, bad: &BadStanza) -> Option<Stanza> {
     let silent = match bad.kind {
         Kind::Iq => matches!(type_, Some("result" | "error")),
         Kind::Message => type_ == Some("error"),
-        Kind::Presence => matches!(type_, Some("error" | "unavailable")),
+        // A broadcast is nobody's question.
+        Kind::Presence => matches!(type_, None | Some("" | "error" | "unavailable")),
     };
     let sender = Jid::new(bad.from.as_deref()?).ok()?;
     if silent {
@@ -41,36 +42,6 @@ pub(super) fn to_bad_stanza(domain: &str, bad: &BadStanza) -> Option<Stanza> {
     };
     let error = StanzaError::new(ErrorType::Modify, condition, "en", bad.wrong.to_string());
     Some(assemble(bad.kind, from, sender, bad.id.clone(), error))
-}
-
-/// The bounce for a stanza of ours that was not sent, as the server would have sent it; or the
-/// stanza itself when it must not be answered.
-pub(super) fn bounce(stanza: Stanza, why: &Unsendable) -> Result<Stanza, Box<Stanza>> {
-    let (kind, from, to, id) = match &stanza {
-        Stanza::Iq(iq @ (Iq::Get { .. } | Iq::Set { .. })) => {
-            (Kind::Iq, iq.from(), iq.to(), Some(iq.id().to_owned()))
-        }
-        Stanza::Message(m) if m.type_ != MessageType::Error => (
-            Kind::Message,
-            m.from.as_ref(),
-            m.to.as_ref(),
-            m.id.as_ref().map(|id| id.0.clone()),
-        ),
-        Stanza::Presence(p) if p.type_ != PresenceType::Error => {
-            (Kind::Presence, p.from.as_ref(), p.to.as_ref(), p.id.clone())
-        }
-        _ => return Err(Box::new(stanza)),
-    };
-    let (Some(from), Some(to)) = (from.cloned(), to.cloned()) else {
-        return Err(Box::new(stanza));
-    };
-    let condition = match why {
-        Unsendable::Printing(PrintError::TooLarge { .. }) => DefinedCondition::PolicyViolation,
-        Unsendable::Printing(PrintError::Unwritable(_)) => DefinedCondition::BadRequest,
-        Unsendable::ForeignSender | Unsendable::NoRecipient => DefinedCondition::NotAllowed,
-    };
-    let error = StanzaError::new(ErrorType::Modify, condition, "en", why.to_string());
-    Ok(assemble(kind, to, from, id, error))
 }
 
 /// Why a stanza was not written to the stream.
@@ -160,31 +131,17 @@ mod tests {
             (Kind::Iq, "result"),
             (Kind::Message, "error"),
             (Kind::Presence, "error"),
+            (Kind::Presence, "unavailable"),
+            (Kind::Presence, ""),
         ] {
             assert_eq!(
                 to_bad_stanza("wv.example", &bad(kind, Some(type_), "@")),
                 None
             );
         }
-    }
-
-    #[test]
-    fn a_message_that_cannot_be_sent_comes_back_as_an_error_to_its_sender() {
-        let message =
-            text::parse("<message from='j@wv.example' to='r@x' id='1'><body>b</body></message>")
-                .unwrap();
-        let back = bounce(
-            message,
-            &Unsendable::Printing(PrintError::TooLarge { size: 9 }),
-        )
-        .unwrap();
-        let text = text::print(&back).unwrap();
-        assert!(
-            text.contains("from='r@x'") && text.contains("to='j@wv.example'"),
-            "{text}"
+        assert_eq!(
+            to_bad_stanza("wv.example", &bad(Kind::Presence, None, "@")),
+            None
         );
-        assert!(text.contains("policy-violation"), "{text}");
-        let error = text::parse("<message from='j@wv.example' to='r@x' type='error'/>").unwrap();
-        assert!(bounce(error, &Unsendable::NoRecipient).is_err());
     }
 }

@@ -83,6 +83,10 @@ pub struct StreamReader {
     opened: bool,
     limit: usize,
     since_event: usize,
+    /// Bytes at the front of the input that were looked through already.
+    looked: usize,
+    /// The last two of them.
+    before: [u8; 2],
 }
 
 impl StreamReader {
@@ -101,17 +105,21 @@ impl StreamReader {
             opened: false,
             limit: limits.bytes,
             since_event: 0,
+            looked: 0,
+            before: [0; 2],
         }
     }
 
     /// Takes bytes from the front of `input`; `None` means that more are needed, and all that
     /// were there have been taken.
     pub fn next(&mut self, input: &mut BytesMut) -> Result<Option<Item>, Broken> {
+        self.replace_no_characters(input);
         loop {
             let mut rest = &input[..];
             let outcome = self.parser.parse(&mut rest, false);
             let used = input.len() - rest.len();
             input.advance(used);
+            self.looked = self.looked.saturating_sub(used);
             self.elements.consumed(used);
             self.since_event += used;
             if self.since_event > self.limit.saturating_mul(2) {
@@ -130,6 +138,18 @@ impl StreamReader {
                 return Ok(item);
             }
         }
+    }
+
+    /// U+FFFE and U+FFFF are no characters, and the parser ends the stream at them. Not every server
+    /// keeps them from us: they become U+FFFD, so that no user can cut the link.
+    fn replace_no_characters(&mut self, input: &mut BytesMut) {
+        for byte in input.iter_mut().skip(self.looked) {
+            if self.before == [0xef, 0xbf] && matches!(*byte, 0xbe | 0xbf) {
+                *byte = 0xbd;
+            }
+            self.before = [self.before[1], *byte];
+        }
+        self.looked = input.len();
     }
 
     fn take(&mut self, event: Event) -> Result<Option<Item>, Broken> {
@@ -217,6 +237,16 @@ mod tests {
             got[1].contains("\"not-authorized\"") && got[1].contains("\"no\""),
             "{got:?}"
         );
+    }
+
+    #[test]
+    fn what_is_no_character_does_not_end_the_stream() {
+        let xml =
+            format!("{HEAD}<message from='a@b' to='c@d'><body>\u{fffe}a\u{ffff}</body></message>");
+        for piece in [1, 2, 3, 1000] {
+            let got = read_in_pieces(&xml, piece).unwrap();
+            assert!(got[1].contains("\u{fffd}a\u{fffd}"), "{piece}: {got:?}");
+        }
     }
 
     #[test]

@@ -18,8 +18,9 @@ use xso::{
 
 use super::element::{Element, ElementReader, Limits, Wrong};
 
-/// The most that is written to a server as one stanza, in bytes. Prosody ends the connection of
-/// a component that sends more than 512 KiB; this stays below.
+/// The most that is written to a server as one stanza, in bytes, unless its operator says another
+/// number. Prosody ends the connection of a component that sends more than 512 KiB; this stays
+/// below.
 pub const MAX_OUT: usize = 500 * 1024;
 
 /// Why a text is not a stanza.
@@ -48,11 +49,13 @@ pub enum PrintError {
     /// It holds a character that XML does not have, such as U+0000.
     #[error("the stanza cannot be written as XML: {0}")]
     Unwritable(String),
-    /// It has more bytes than [`MAX_OUT`].
-    #[error("the stanza has {size} bytes, more than the {MAX_OUT} that servers take")]
+    /// It has more bytes than the server takes.
+    #[error("the stanza has {size} bytes, more than the {most} that the server takes")]
     TooLarge {
         /// Its size in bytes.
         size: usize,
+        /// The limit.
+        most: usize,
     },
 }
 
@@ -93,6 +96,7 @@ pub fn parse_with(text: &[u8], limits: Limits) -> Result<Stanza, ParseError> {
         Element::Stanza(stanza) => Ok(stanza),
         Element::BadStanza(bad) => Err(bad.wrong.into()),
         Element::Unknown(name) => Err(ParseError::NoStanza(name)),
+        Element::Features { .. } => Err(ParseError::NoStanza("features".to_owned())),
         Element::Handshake => Err(ParseError::NoStanza("a handshake".to_owned())),
         Element::StreamError { .. } => Err(ParseError::NoStanza("a stream error".to_owned())),
     }
@@ -101,13 +105,28 @@ pub fn parse_with(text: &[u8], limits: Limits) -> Result<Stanza, ParseError> {
 /// Prints a stanza in `jabber:client` form, on one line unless a text in it has line breaks.
 pub fn print(stanza: &Stanza) -> Result<String, PrintError> {
     let mut out = BytesMut::new();
-    encode(stanza, Form::Client, &mut out)?;
+    encode(stanza, Form::Client, usize::MAX, &mut out)?;
     String::from_utf8(out.to_vec()).map_err(|e| PrintError::Unwritable(e.to_string()))
 }
 
-/// Appends a stanza as it goes onto a component stream. On an error `out` is as it was.
-pub(super) fn write_to_stream(stanza: &Stanza, out: &mut BytesMut) -> Result<(), PrintError> {
-    encode(stanza, Form::Component, out)
+/// Appends a stanza as it goes onto a component stream, if it has at most `most` bytes. On an error
+/// `out` is as it was.
+pub(super) fn write_to_stream(
+    stanza: &Stanza,
+    most: usize,
+    out: &mut BytesMut,
+) -> Result<(), PrintError> {
+    encode(stanza, Form::Component, most, out)
+}
+
+/// The bytes a stanza has on a component stream.
+///
+/// # Errors
+/// It cannot be written as XML.
+pub fn size(stanza: &Stanza) -> Result<usize, PrintError> {
+    let mut out = BytesMut::new();
+    encode(stanza, Form::Component, usize::MAX, &mut out)?;
+    Ok(out.len())
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -116,12 +135,12 @@ enum Form {
     Component,
 }
 
-fn encode(stanza: &Stanza, form: Form, out: &mut BytesMut) -> Result<(), PrintError> {
+fn encode(stanza: &Stanza, form: Form, most: usize, out: &mut BytesMut) -> Result<(), PrintError> {
     let start = out.len();
     let result = encode_unchecked(stanza, form, out).and_then(|()| {
         let size = out.len() - start;
-        if size > MAX_OUT {
-            Err(PrintError::TooLarge { size })
+        if size > most {
+            Err(PrintError::TooLarge { size, most })
         } else {
             Ok(())
         }
@@ -228,6 +247,7 @@ mod tests {
         let mut out = BytesMut::new();
         write_to_stream(
             &parse("<message to='a@b'><body>x</body></message>").unwrap(),
+            MAX_OUT,
             &mut out,
         )
         .unwrap();
@@ -261,11 +281,11 @@ mod tests {
         let mut bad = Message::new(None);
         bad.bodies.insert("".into(), "a\u{1}b".to_owned());
         let mut out = BytesMut::from("before");
-        let error = write_to_stream(&bad.into(), &mut out).unwrap_err();
+        let error = write_to_stream(&bad.into(), MAX_OUT, &mut out).unwrap_err();
         assert!(matches!(error, PrintError::Unwritable(_)));
         let mut large = Message::new(None);
         large.bodies.insert("".into(), "a".repeat(MAX_OUT));
-        let error = write_to_stream(&large.into(), &mut out).unwrap_err();
+        let error = write_to_stream(&large.into(), MAX_OUT, &mut out).unwrap_err();
         assert!(matches!(error, PrintError::TooLarge { .. }));
         assert_eq!(&out[..], b"before");
     }

@@ -29,6 +29,7 @@ mod deployed_messages;
 mod deployed_transitions;
 mod dialogues;
 mod faults;
+mod gateway_edges;
 mod gateway_prosody;
 mod home_clients;
 mod http_transport;

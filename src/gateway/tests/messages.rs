@@ -2,6 +2,16 @@ use super::*;
 use crate::ssp::common::{ContentData, MessageInfo, Recipient, Sender, User};
 use crate::ssp::primitive::message::SendMessageRequest;
 
+pub(super) fn text(id: &str, text: &str) -> Primitive {
+    match message(id, false, &[ALICE]) {
+        Primitive::SendMessageRequest(mut request) => {
+            request.content = Some(ContentData::text(text));
+            Primitive::SendMessageRequest(request)
+        }
+        other => other,
+    }
+}
+
 fn message(id: &str, report: bool, to: &[&str]) -> Primitive {
     let recipients = to
         .iter()
@@ -26,11 +36,11 @@ fn message(id: &str, report: bool, to: &[&str]) -> Primitive {
     .into()
 }
 
-fn send(world: &mut World, id: &str, report: bool) -> RequestId {
+pub(super) fn send(world: &mut World, id: &str, report: bool) -> RequestId {
     world.primitive(Some(BOB), message(id, report, &[ALICE]))
 }
 
-const BACK: &str = "<message type='error' id='m-1' from='alice@home.example' to='bob@village.example/imps'>\
+pub(super) const BACK: &str = "<message type='error' id='m-1' from='alice@home.example' to='bob@village.example/imps'>\
     <error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>";
 const RECEIPT: &str = "<message from='alice@home.example/x' to='bob@village.example/imps' id='r'>\
     <received xmlns='urn:xmpp:receipts' id='m-1'/></message>";
@@ -331,6 +341,95 @@ const CHAT: &str = "<message type='chat' id='c-1' from='alice@home.example/lapto
     <body>Hi</body><request xmlns='urn:xmpp:receipts'/></message>";
 
 #[test]
+fn words_beside_a_receipt_arrive_and_the_receipt_counts() {
+    let mut world = World::up(GatewaySettings::default());
+    send(&mut world, "m-1", true);
+    world.xmpp(&RECEIPT.replace("<received", "<body>Thanks</body><received"));
+    let sent = world.sent();
+    assert!(
+        sent.iter()
+            .any(|text| text.starts_with("<SendMessageRequest")),
+        "{sent:?}"
+    );
+    assert!(
+        sent.iter()
+            .any(|text| text.contains("DeliveryStatusReport") && text.contains("code=\"200\""))
+    );
+}
+
+#[test]
+fn a_receipt_of_the_old_form_names_the_message_by_the_stanza_s_id() {
+    let mut world = World::up(GatewaySettings::default());
+    send(&mut world, "m-1", true);
+    world.xmpp("<message from='alice@home.example/x' to='bob@village.example/imps' id='m-1'><received xmlns='urn:xmpp:receipts'/></message>");
+    assert!(world.sent()[0].contains("code=\"200\""));
+}
+
+#[test]
+fn a_bounce_without_a_reason_is_a_failure() {
+    let mut world = World::up(GatewaySettings::default());
+    let id = send(&mut world, "m-1", false);
+    world.xmpp(
+        "<message type='error' id='m-1' from='alice@home.example' to='bob@village.example/imps'/>",
+    );
+    assert_eq!(world.code(id), Some(500));
+    assert_eq!(world.outcomes(), [Outcome::Refused(500)]);
+}
+
+#[test]
+fn what_was_no_person_s_words_is_counted_by_kind() {
+    let mut world = World::up(GatewaySettings::default());
+    let typing = "<composing xmlns='http://jabber.org/protocol/chatstates'/>";
+    for _ in 0..2 {
+        world.xmpp(&CHAT.replace(
+            "<body>Hi</body><request xmlns='urn:xmpp:receipts'/>",
+            typing,
+        ));
+        assert_eq!(world.outcomes(), [Outcome::Untranslatable]);
+    }
+    assert_eq!(world.gateway.silent()["chat state"], 2);
+}
+
+#[test]
+fn only_the_recipient_reports_about_a_message() {
+    let report = |user: &str| {
+        format!(
+            "<DeliveryStatusReport><DeliveryResult><Status code='200'/></DeliveryResult><MessageInfo messageID='c-1'><Recipient><User userID='wv:alice@home.example'/></Recipient><Sender><User userID='{user}'/></Sender></MessageInfo></DeliveryStatusReport>"
+        )
+    };
+    let mut world = World::up(GatewaySettings::default());
+    world.xmpp(CHAT);
+    world.answer("<SendMessageResponse messageID='c-1'><Status code='200'/></SendMessageResponse>");
+    world.ssp(None, &report("wv:eve@village.example"));
+    assert!(world.out().is_empty());
+    world.ssp(None, &report(BOB));
+    assert!(world.out()[0].contains("<received"));
+}
+
+#[test]
+fn a_message_to_the_gateway_itself_or_in_a_wrong_form_comes_back() {
+    let mut world = World::up(GatewaySettings::default());
+    for (text, condition) in [
+        (
+            CHAT.replace("bob@village.example", VILLAGE),
+            "item-not-found",
+        ),
+        (CHAT.replace("bob@", r"a\5cb@"), "jid-malformed"),
+        (
+            CHAT.replace("<body>Hi</body>", "<poll xmlns='urn:example:poll'/>"),
+            "feature-not-implemented",
+        ),
+    ] {
+        world.xmpp(&text);
+        let [error] = &world.out()[..] else {
+            panic!("an error")
+        };
+        assert!(error.contains(condition), "{error}");
+        assert!(world.sent().is_empty());
+    }
+}
+
+#[test]
 fn a_message_from_xmpp_is_a_request_and_its_failure_an_error() {
     let mut world = World::up(GatewaySettings::default());
     world.xmpp(CHAT);
@@ -365,6 +464,8 @@ fn a_message_from_xmpp_is_a_request_and_its_failure_an_error() {
         world.xmpp(&CHAT.replace("c-1", &format!("c-{code}")));
         world.answer(answer);
         assert_eq!(world.outcomes(), [Outcome::Refused(code)]);
+        // Nobody hears that he is blocked.
+        let told = if code == 532 { 410 } else { code };
         let [error] = &world.out()[..] else {
             panic!("an error")
         };
@@ -377,7 +478,7 @@ fn a_message_from_xmpp_is_a_request_and_its_failure_an_error() {
             assert!(error.contains(part), "{part} in {error}");
         }
         assert!(
-            error.contains(&format!("id='c-{code}'")) && error.contains(&format!("IMPS {code}: "))
+            error.contains(&format!("id='c-{code}'")) && error.contains(&format!("IMPS {told}: "))
         );
         // The sender must learn it even if the link fails now.
         assert_eq!(world.marks().len(), 1);

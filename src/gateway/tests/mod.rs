@@ -1,8 +1,10 @@
 #![allow(clippy::unwrap_used)]
 
+mod bounds;
 mod messages;
 mod presence;
 mod questions;
+mod trouble;
 
 use super::*;
 use crate::sap::Outcome;
@@ -13,6 +15,7 @@ use crate::ssp::primitive::{self, Kind};
 use crate::ssp::xml::{Limits, parse};
 use crate::store::Write;
 use crate::translate::stanza::{self, ns};
+use crate::xmpp::link::Blame;
 
 const VILLAGE: &str = "village.example";
 const ALICE: &str = "wv:alice@home.example";
@@ -78,7 +81,11 @@ impl World {
     }
 
     fn link_down(&mut self) {
-        self.run(|g, now, out| g.link_down(VILLAGE, now, out));
+        self.link_ends(Blame::Nobody);
+    }
+
+    fn link_ends(&mut self, blame: Blame) {
+        self.run(|g, now, out| g.link_down(VILLAGE, blame, now, out));
     }
 
     fn confirm(&mut self, mark: u64) {

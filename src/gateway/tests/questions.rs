@@ -51,6 +51,10 @@ fn questions_about_domain_and_users_are_answered() {
             "{part} in {answer}"
         );
         assert!(answer.contains("to='alice@home.example/x'"));
+        if answer.contains("type='error'") {
+            let right = answer.contains("<error type='cancel'") && !answer.contains("IMPS");
+            assert!(right, "{answer}");
+        }
     }
     let set = iq("<query xmlns='jabber:iq:register'/>", VILLAGE).replace("'get'", "'set'");
     world.xmpp(&set);
@@ -184,6 +188,18 @@ fn ids_are_verified_by_disco() {
                 .to_owned()
         })
         .collect();
+    // From somebody else, or about a question that can be guessed: no.
+    for (forged, from) in [
+        (ids[0].as_str(), "mallory@home.example"),
+        (&ids[0], "alice@home.example/x"),
+        ("v1-0", "alice@home.example"),
+        ("v2-0", "alice@home.example"),
+    ] {
+        world.xmpp(&format!(
+            "<iq type='result' id='{forged}' from='{from}' to='village.example'/>"
+        ));
+        assert!(world.acts.is_empty(), "{forged} {from}");
+    }
     world.xmpp(&format!("<iq type='result' id='{}' from='alice@home.example' to='village.example'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>", ids[0]));
     assert_eq!(world.code(id), None);
     world.xmpp(&format!("<iq type='error' id='{}' from='eve@home.example' to='village.example'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>", ids[1]));

@@ -21,8 +21,9 @@ use crate::node::history::Keep;
 use crate::sap::profile::services_of;
 use crate::sap::{Element, PseTable, ServiceSet, Settings};
 use crate::ssp::xml::Limits;
+use crate::translate::address::to_xmpp_domain;
 use crate::translate::{Mappings, Mode, Translator};
-use crate::xmpp::link::{Backoff, ComponentSettings};
+use crate::xmpp::link::{Backoff, ComponentSettings, Siblings};
 
 /// Everything a node needs to start.
 #[derive(Clone)]
@@ -178,8 +179,14 @@ fn gateway(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option
     let mut translator = Translator::new(domain, &names).in_mode(mode);
     translator.mappings = Arc::new(mappings);
     translator.muc.clone_from(&xmpp.muc);
+    let siblings = Siblings::default();
+    let max_stanza = |component: &config::XmppComponent| {
+        usize::try_from(component.max_stanza.0).unwrap_or(usize::MAX)
+    };
     let components = xmpp.component.iter().map(|component| ComponentSettings {
-        domain: component.domain.clone(),
+        domain: to_xmpp_domain(&component.domain),
+        max_stanza: max_stanza(component),
+        siblings: siblings.clone(),
         secret: crate::xmpp::Secret::new(component.secret.expose()),
         server: xmpp.server.clone(),
         connect_timeout: Duration::from_secs(10),
@@ -192,13 +199,17 @@ fn gateway(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option
         queue: 256,
         barrier_to: None,
     });
-    let components = components.collect();
+    let components: Vec<ComponentSettings> = components.collect();
+    let limits = components.iter();
+    let limits = limits.map(|component| (component.domain.clone(), component.max_stanza));
+    let limits = limits.collect();
     Some(GatewayPlan {
         settings: GatewaySettings {
             auto_subscribed: xmpp.auto_subscribed,
             strict_receipts: xmpp.strict_receipts,
             settle_millis: millis(xmpp.settle.get()),
             default_validity: config.ssp.default_validity.as_secs(),
+            max_stanza: limits,
             ..GatewaySettings::default()
         },
         translator: Arc::new(translator),

@@ -10,7 +10,7 @@ pub mod to_xmpp;
 
 use std::collections::BTreeMap;
 
-pub use to_ssp::{Resource, Seen};
+pub use to_ssp::{MAX_LINK, MAX_NAME, MAX_STATUS, Resource, Seen};
 pub use to_xmpp::Shown;
 
 use super::mappings::{MappingError, Rows};

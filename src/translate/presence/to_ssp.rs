@@ -9,11 +9,18 @@ use xmpp_parsers::presence::{Presence, Show, Type};
 use super::location::{sexagesimal, zone};
 use crate::ssp::Address;
 use crate::ssp::presence::{Attribute, AttributeName as Name, Item, PresenceSubList};
+use crate::text::cut;
 use crate::translate::Translator;
 use crate::translate::stanza::{child_text, ns, payload};
 
 /// Resources of one user that are kept; XMPP servers allow fewer.
 const MAX_RESOURCES: usize = 16;
+/// The longest status that is kept whole, bytes; our choice: more than a screen shows.
+pub const MAX_STATUS: usize = 1024;
+/// The longest name, mood text or part of a place that is kept whole, bytes; our choice.
+pub const MAX_NAME: usize = 256;
+/// The longest link that is kept, bytes; a part of one leads nowhere. Our choice.
+pub const MAX_LINK: usize = 2048;
 
 /// All that is seen of one XMPP user.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -92,18 +99,60 @@ impl Seen {
         match (item.name(), item.ns().as_str()) {
             ("mood", ns::MOOD) => {
                 let word = item.children().find(|child| child.name() != "text");
-                self.mood = word.map(|word| (word.name().to_owned(), child_text(item, "text")));
+                let text = child_text(item, "text").map(|text| cut(&text, MAX_NAME).to_owned());
+                self.mood = word.map(|word| (cut(word.name(), MAX_NAME).to_owned(), text));
             }
             ("geoloc", ns::GEOLOC) => {
-                let field = |child: &Element| (child.name().to_owned(), child.text());
+                let field = |child: &Element| {
+                    let text = child.text();
+                    let name = cut(child.name(), MAX_NAME).to_owned();
+                    (name, cut(&text, MAX_NAME).to_owned())
+                };
                 self.location = item.children().take(32).map(field).collect();
             }
             ("nick", ns::NICK) => {
-                self.nick = Some(item.text()).filter(|nick| !nick.trim().is_empty());
+                self.nick = name_of(&item.text());
             }
             _ => return false,
         }
         true
+    }
+
+    /// What it takes, roughly.
+    pub fn bytes(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let mood = self
+            .mood
+            .as_ref()
+            .map_or(0, |(word, more)| word.len() + text(more));
+        let location = self
+            .location
+            .iter()
+            .map(|(name, text)| name.len() + text.len());
+        let resources = self.resources.iter().map(|(name, resource)| {
+            let statuses = resource
+                .statuses
+                .iter()
+                .map(|(l, text)| l.len() + text.len());
+            let link = resource
+                .link
+                .as_ref()
+                .map_or(0, |(url, more)| url.len() + text(more));
+            name.len() + statuses.sum::<usize>() + text(&resource.nick) + link
+        });
+        mood + text(&self.nick) + location.sum::<usize>() + resources.sum::<usize>()
+    }
+
+    /// Forgets all texts; who is there and how stays.
+    pub fn forget_texts(&mut self) {
+        self.mood = None;
+        self.nick = None;
+        self.location.clear();
+        for resource in self.resources.values_mut() {
+            resource.statuses.clear();
+            resource.nick = None;
+            resource.link = None;
+        }
     }
 
     /// The resource that stands for the user: highest priority, then newest.
@@ -115,7 +164,9 @@ impl Seen {
 impl Resource {
     fn of(presence: &Presence, now: u64) -> Self {
         let link = payload(&presence.payloads, "x", ns::OOB)
-            .and_then(|link| Some((child_text(link, "url")?, child_text(link, "desc"))));
+            .and_then(|link| Some((child_text(link, "url")?, child_text(link, "desc"))))
+            .filter(|(url, _)| url.len() <= MAX_LINK)
+            .map(|(url, text)| (url, text.map(|text| cut(&text, MAX_NAME).to_owned())));
         let nick = payload(&presence.payloads, "nick", ns::NICK).map(Element::text);
         Self {
             show: match presence.show {
@@ -129,10 +180,13 @@ impl Resource {
             statuses: presence
                 .statuses
                 .iter()
-                .map(|(language, text)| (language.0.clone(), text.clone()))
+                .map(|(language, text)| {
+                    let language = cut(&language.0, MAX_NAME).to_owned();
+                    (language, cut(text, MAX_STATUS).to_owned())
+                })
                 .collect(),
             priority: presence.priority.0,
-            nick: nick.filter(|nick| !nick.trim().is_empty()),
+            nick: nick.as_deref().and_then(name_of),
             link,
             at: now,
         }
@@ -272,6 +326,11 @@ impl Translator {
             _ => None,
         }
     }
+}
+
+fn name_of(text: &str) -> Option<String> {
+    let text = cut(text.trim(), MAX_NAME);
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 fn status_in<'s>(

@@ -1,6 +1,7 @@
 //! The writing side of a connection: stanzas in batches, a ping behind those that must arrive.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 
 use bytes::BytesMut;
 use tokio::io::AsyncWriteExt;
@@ -10,10 +11,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_xmpp::{Stanza, jid::Jid};
 use tracing::{debug, warn};
 
-use super::{BARRIER, Shared, WRITE_SIZE, lost};
+use super::{BARRIER, Shared, WRITE_SIZE, closed, lost};
 use crate::xmpp::link::{DownReason, LinkEvent, Outgoing, Over};
-use crate::xmpp::reply::{self, Unsendable};
-use crate::xmpp::{stream, text};
+use crate::xmpp::reply::Unsendable;
+use crate::xmpp::{names, stream, text};
 
 pub(super) struct Writing<'a> {
     pub(super) shared: &'a Shared<'a>,
@@ -93,25 +94,30 @@ impl Writing<'_> {
         Ok(self.flush().await)
     }
 
-    /// Adds a stanza to the buffer, or hands its bounce to the owner.
+    /// Adds a stanza to the buffer, or gives it back to the owner.
     async fn add(&mut self, mut stanza: Stanza) -> Result<(), Over> {
         let settings = self.shared.settings;
-        let outcome = address(&settings.domain, &mut stanza).and_then(|()| self.encode(&stanza));
+        let outcome = address(&settings.domain, &mut stanza).and_then(|()| {
+            names::rename(&mut stanza, &settings.domain, &self.shared.wire);
+            self.encode(&stanza)
+        });
         let Err(why) = outcome else {
             return Ok(());
         };
-        warn!(domain = %settings.domain, "a stanza was not sent: {why}");
-        match reply::bounce(stanza, &why) {
-            Ok(stanza) => {
-                let domain = settings.domain.clone();
-                self.shared.tell(LinkEvent::Stanza { domain, stanza }).await
-            }
-            Err(_) => Ok(()),
+        if let Some(more) = self.shared.may_log("unsent") {
+            warn!(domain = %settings.domain, more, "a stanza was not sent: {why}");
         }
+        names::rename(&mut stanza, &self.shared.wire, &settings.domain);
+        let event = LinkEvent::Unsent {
+            domain: settings.domain.clone(),
+            stanza,
+        };
+        self.shared.tell(event).await
     }
 
     fn encode(&mut self, stanza: &Stanza) -> Result<(), Unsendable> {
-        Ok(text::write_to_stream(stanza, &mut self.buffer)?)
+        let most = self.shared.most.load(Ordering::Relaxed);
+        Ok(text::write_to_stream(stanza, most, &mut self.buffer)?)
     }
 
     /// Writes the buffer. Gives up when the server takes nothing for long, unless that is
@@ -121,9 +127,9 @@ impl Writing<'_> {
         while !self.buffer.is_empty() {
             let before = self.shared.stalls();
             match timeout(patience, self.write.write_buf(&mut self.buffer)).await {
-                Ok(Ok(0)) => return Some(lost(&"the connection takes no more bytes")),
+                Ok(Ok(0)) => return Some(closed(&"the connection takes no more bytes")),
                 Ok(Ok(_)) => {}
-                Ok(Err(e)) => return Some(lost(&e)),
+                Ok(Err(e)) => return Some(closed(&e)),
                 Err(_) if self.shared.stalled_since(before) => {}
                 Err(_) => {
                     return Some(lost(&format!("the server took nothing for {patience:?}")));
@@ -148,19 +154,28 @@ impl Writing<'_> {
         )))
     }
 
-    /// Writes what is queued and the end of the stream.
+    /// Writes what is queued, a ping behind it, and the end of the stream. The connection stays
+    /// open for what the server has still to say.
     pub(super) async fn say_goodbye(&mut self) {
         while let Ok(outgoing) = self.outgoing.try_recv() {
+            if outgoing.connection != self.number {
+                continue;
+            }
             for mut stanza in outgoing.stanzas {
-                let fits = address(&self.shared.settings.domain, &mut stanza).is_ok();
-                if outgoing.connection == self.number && fits {
+                if address(&self.shared.settings.domain, &mut stanza).is_ok() {
+                    names::rename(&mut stanza, &self.shared.settings.domain, &self.shared.wire);
                     let _ = self.encode(&stanza);
                 }
             }
+            self.unconfirmed = outgoing.mark.or(self.unconfirmed);
+        }
+        if let Some(mark) = self.unconfirmed.take()
+            && let Some(ping) = self.shared.ping(BARRIER, mark)
+        {
+            let _ = self.encode(&ping);
         }
         self.buffer.extend_from_slice(stream::FOOTER);
         let _ = self.write.write_all_buf(&mut self.buffer).await;
-        let _ = self.write.shutdown().await;
     }
 }
 

@@ -57,6 +57,12 @@ impl Builder {
         self
     }
 
+    /// A setting of the whole server.
+    pub fn setting(mut self, line: &str) -> Self {
+        self.hosts = format!("{line}\n{}", self.hosts);
+        self
+    }
+
     /// A chat room service.
     pub fn muc(mut self, domain: &str) -> Self {
         let _ = writeln!(self.hosts, "Component \"{domain}\" \"muc\"");

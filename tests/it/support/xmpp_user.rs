@@ -31,6 +31,11 @@ pub struct XmppUser {
 impl XmppUser {
     /// Logs in at the given server and waits until that has worked.
     pub async fn login(prosody: &Prosody, jid: &str, password: &str) -> Self {
+        Self::login_at(prosody.c2s_port, jid, password).await
+    }
+
+    /// The same at whatever server has this port for clients.
+    pub async fn login_at(port: u16, jid: &str, password: &str) -> Self {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let target = std::env::var_os("CARGO_TARGET_DIR")
             .map_or_else(|| root.join("target"), |dir| root.join(dir));
@@ -42,7 +47,7 @@ impl XmppUser {
         );
         let mut child = Command::new(python)
             .arg(root.join("tests/support/xmpp_user.py"))
-            .args([jid, password, &prosody.c2s_port.to_string()])
+            .args([jid, password, &port.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -115,6 +120,22 @@ impl XmppUser {
             Ok(Some(event)) => event,
             Ok(None) => panic!("{} ended while waiting for {what}", self.jid),
             Err(e) => panic!("{} waited for {what} ({e}); saw {:#?}", self.jid, self.seen),
+        }
+    }
+
+    /// Waits, for however long it takes, for the next error about a message. Nothing is lost when
+    /// the wait is given up.
+    pub async fn next_error(&mut self) -> Value {
+        let is_error = |e: &Value| e["event"] == "message" && e["type"] == "error";
+        if let Some(at) = self.seen.iter().position(is_error) {
+            return self.seen.remove(at);
+        }
+        loop {
+            match self.events.recv().await {
+                Some(event) if is_error(&event) => return event,
+                Some(event) => self.seen.push(event),
+                None => std::future::pending().await,
+            }
         }
     }
 

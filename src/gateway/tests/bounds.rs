@@ -1,0 +1,207 @@
+//! What XMPP users can make grow, with the largest that is allowed and the smallest that is not.
+
+use super::messages::send;
+use super::*;
+use crate::translate::presence::{MAX_NAME, MAX_STATUS};
+
+/// The stanza kinds, each with an id of so many bytes.
+fn stanzas(length: usize) -> [String; 3] {
+    let id = "i".repeat(length);
+    let ends = format!("from='alice@home.example/x' to='bob@village.example' id='{id}'");
+    [
+        format!("<message {ends}><body>hi</body></message>"),
+        format!("<presence type='subscribe' {ends}/>"),
+        format!("<iq type='get' {ends}><ping xmlns='urn:xmpp:ping'/></iq>"),
+    ]
+}
+
+#[test]
+fn each_stanza_is_taken_with_the_longest_id_and_refused_with_a_longer_one() {
+    let mut world = World::up(GatewaySettings::default());
+    for text in stanzas(MAX_ID) {
+        world.xmpp(&text);
+        let taken = world.sent().len() == 1 || world.out()[0].contains("type='result'");
+        assert!(taken, "{:?}", world.out());
+    }
+    let mut world = World::up(GatewaySettings::default());
+    for text in stanzas(MAX_ID + 1) {
+        world.xmpp(&text);
+        assert!(world.sent().is_empty());
+        assert!(world.out()[0].contains("bad-request"), "{:?}", world.out());
+    }
+    assert!(world.kept().is_empty());
+}
+
+#[test]
+fn a_foreign_domain_takes_a_share_of_the_messages_under_way() {
+    let mut world = World::up(GatewaySettings {
+        max_messages: 8,
+        ..GatewaySettings::default()
+    });
+    let mut from = |jid: &str| {
+        world.xmpp(&format!(
+            "<message from='{jid}' to='bob@village.example' id='1'><body>hi</body></message>"
+        ));
+        match world.out().first() {
+            None => true,
+            Some(refused) => {
+                assert!(refused.contains("resource-constraint"), "{refused}");
+                false
+            }
+        }
+    };
+    let taken = (0..5)
+        .filter(|n| from(&format!("u{n}@evil.example/x")))
+        .count();
+    assert_eq!(taken, 2);
+    let taken = (0..9).filter(|_| from("alice@home.example/x")).count();
+    assert_eq!(taken, 6);
+}
+
+#[test]
+fn messages_under_way_are_bounded_in_bytes() {
+    let message = "<message from='alice@home.example/x' to='bob@village.example' id='12'><body>hi</body></message>";
+    let bytes = "alice@home.example/x".len() + "bob@village.example".len() + 2;
+    for (most, fits) in [(bytes, true), (bytes - 1, false)] {
+        let mut world = World::up(GatewaySettings {
+            max_message_bytes: most,
+            ..GatewaySettings::default()
+        });
+        world.xmpp(message);
+        assert_eq!(world.sent().len() == 1, fits, "{most}");
+    }
+}
+
+#[test]
+fn a_foreign_domain_takes_a_share_of_the_subscriptions_and_those_that_end_make_room() {
+    let mut world = World::up(GatewaySettings {
+        max_watches: 8,
+        ..GatewaySettings::default()
+    });
+    let mut presence = |kind: &str, jid: &str| {
+        world.xmpp(&format!(
+            "<presence type='{kind}' from='{jid}' to='bob@village.example'/>"
+        ));
+        !world.out().iter().any(|text| text.contains("type='error'"))
+    };
+    assert!(presence("subscribe", "a@evil.example"));
+    assert!(presence("subscribe", "b@evil.example"));
+    assert!(!presence("subscribe", "c@evil.example"));
+    assert!(presence("subscribe", "c@other.example"));
+    assert!(presence("subscribe", "alice@home.example"));
+    assert!(presence("unsubscribe", "a@evil.example"));
+    assert!(presence("subscribe", "c@evil.example"));
+    assert_eq!(world.gateway.watches().0, 4);
+}
+
+#[test]
+fn requests_that_wait_for_their_answers_are_bounded_and_subscriptions_are_tried_again() {
+    let mut world = World::up(GatewaySettings {
+        max_queries: 1,
+        ..GatewaySettings::default()
+    });
+    let subscribe =
+        |jid: &str| format!("<presence type='subscribe' from='{jid}' to='bob@village.example'/>");
+    world.xmpp(&subscribe("alice@home.example"));
+    assert_eq!(world.sent().len(), 1);
+    let token = world.requests()[0].0;
+    world.xmpp(&subscribe("carol@home.example"));
+    assert!(world.sent().is_empty());
+    world.answer_to(token, "<Status code='200'/>");
+    world.pass(30_000);
+    assert_eq!(world.sent().len(), 1);
+}
+
+#[test]
+fn what_waits_for_the_link_is_bounded_in_bytes() {
+    let mut world = World::new();
+    send(&mut world, "m-1", false);
+    let bytes = world.gateway.outbox.bytes();
+    for (most, fits) in [(bytes + 1, true), (bytes, false)] {
+        let mut world = World::with(GatewaySettings {
+            max_queue_bytes: most,
+            ..GatewaySettings::default()
+        });
+        send(&mut world, "m-1", false);
+        let id = send(&mut world, "m-2", false);
+        assert_eq!(world.code(id), (!fits).then_some(507), "{most}");
+    }
+}
+
+#[test]
+fn what_is_seen_of_a_user_is_cut_and_beyond_a_bound_only_whether_he_is_there_counts() {
+    let watch = |settings: GatewaySettings| {
+        let mut world = World::up(settings);
+        world.ssp(
+            Some(BOB),
+            "<SubscribeRequest><UserID userID='wv:alice@home.example'/></SubscribeRequest>",
+        );
+        world.xmpp(
+            "<presence type='subscribed' from='alice@home.example' to='bob@village.example'/>",
+        );
+        world
+    };
+    let presence = |bytes: usize, nick: usize| {
+        format!(
+            "<presence from='alice@home.example/x' to='bob@village.example'><show>away</show>\
+             <status>{}</status><nick xmlns='http://jabber.org/protocol/nick'>{}</nick></presence>",
+            "s".repeat(bytes),
+            "n".repeat(nick)
+        )
+    };
+    let told = |world: &World| world.sent().concat();
+    let mut world = watch(GatewaySettings::default());
+    world.xmpp(&presence(MAX_STATUS, MAX_NAME));
+    let text = told(&world);
+    assert!(text.contains(&"s".repeat(MAX_STATUS)) && text.contains(&"n".repeat(MAX_NAME)));
+    let mut world = watch(GatewaySettings::default());
+    world.xmpp(&presence(MAX_STATUS + 1, MAX_NAME + 1));
+    let cut = told(&world);
+    assert!(!cut.contains(&"s".repeat(MAX_STATUS + 1)) && !cut.contains(&"n".repeat(MAX_NAME + 1)));
+    assert_eq!(cut, text);
+
+    let mut world = watch(GatewaySettings {
+        max_seen_bytes: 100,
+        ..GatewaySettings::default()
+    });
+    world.xmpp(&presence(101, 1));
+    let text = told(&world);
+    assert!(
+        text.contains("NOT_AVAILABLE") && !text.contains("ssss"),
+        "{text}"
+    );
+}
+
+#[test]
+fn five_thousand_errors_that_nobody_asked_for_change_nothing() {
+    let mut world = World::up(GatewaySettings::default());
+    for n in 0..5_000 {
+        world.xmpp(&format!(
+            "<message type='error' id='e{n}' from='eve@else.example/x' to='bob@village.example'>\
+             <error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"
+        ));
+        assert!(world.acts.is_empty() && world.out().is_empty());
+    }
+    assert!(world.kept().is_empty());
+    assert_eq!(
+        world.gateway.seldom.may("bounce", world.now.0),
+        None,
+        "a line was written"
+    );
+}
+
+#[test]
+fn an_answer_larger_than_every_server_takes_is_not_sent() {
+    let mut world = World::up(GatewaySettings::default());
+    world.xmpp("<presence type='subscribe' from='alice@home.example' to='bob@village.example'/>");
+    let mut show = |bytes: usize| {
+        let text = "s".repeat(bytes);
+        world.ssp(None, &format!("<PresenceNotification><User userID='alice@home.example'/><PresenceValue userID='wv:bob@village.example'><PresenceSubList>\
+            <OnlineStatus><Qualifier>T</Qualifier><PresenceValue>T</PresenceValue></OnlineStatus>\
+            <StatusText><Qualifier>T</Qualifier><PresenceValue>{text}</PresenceValue></StatusText></PresenceSubList></PresenceValue></PresenceNotification>"));
+        world.pass(2_000);
+        world.out().iter().any(|out| out.contains("sss"))
+    };
+    show(10);
+    assert!(!show(10_001));
+}
