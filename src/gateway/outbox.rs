@@ -220,7 +220,7 @@ impl Outbox {
 
     /// Whether a link is there for refusals, before anything else goes over it.
     pub(super) fn set_up(&mut self, component: &str, up: bool) {
-        self.up.insert(component.to_owned(), up);
+        self.lanes.entry(component.to_owned()).or_default().is_up = up;
     }
 
     /// Everything unconfirmed goes out again.
