@@ -75,6 +75,7 @@ pub(super) async fn send(global: &Global, args: Send) -> Result<(), Failure> {
     let good = |status: Option<u16>| status.is_some_and(|status| (200..300).contains(&status));
     if !good(sent.sent) {
         return Err(Failure::Failed(match sent.sent {
+            Some(status) if screen::is_unknown(status) => screen::UNKNOWN.to_owned(),
             Some(status) => {
                 let why = screen::reason(status, sent.description.as_ref());
                 format!("not taken: {why}")

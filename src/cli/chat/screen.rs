@@ -52,6 +52,11 @@ pub(crate) fn event(event: &Event) -> String {
             details,
             ..
         } => match details.first() {
+            _ if details.iter().map(|detail| detail.status).any(is_unknown)
+                || is_unknown(*status) =>
+            {
+                format!("* {UNKNOWN}: to {}", who(to))
+            }
             None if *status == 202 => format!(
                 "* waits on the way to {}: {}; it is kept, and delivered when the way is free",
                 who(to),
@@ -174,6 +179,14 @@ fn watcher(entry: &WatcherEntry) -> String {
     format!("* {} {state}", who(&entry.user))
 }
 
+/// What is known of a message without an answer: who sends it again may send it twice.
+pub(crate) const UNKNOWN: &str = "no answer, it may have arrived";
+
+/// Whether nobody knows what became of a message.
+pub(crate) fn is_unknown(status: u16) -> bool {
+    status == Code::TIMEOUT.0
+}
+
 /// A status code and what was said with it, else what it means.
 pub(crate) fn reason(status: u16, description: Option<&String>) -> String {
     match description {
@@ -271,6 +284,18 @@ mod tests {
         assert_eq!(
             event(&contacts),
             "* bob@b.test is not watched: /subscribe bob@b.test\n* eve@b.test has not allowed you to see their presence yet"
+        );
+    }
+
+    #[test]
+    fn what_was_not_answered_is_not_called_unsent() {
+        let sent: Event = serde_json::from_str(
+            r#"{"event":"sent","id":"1","to":"wv:no@b.test","status":504,"details":[]}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            event(&sent),
+            "* no answer, it may have arrived: to no@b.test"
         );
     }
 
