@@ -254,6 +254,9 @@ fn place(place: &Place) -> String {
     }
 }
 
+/// Records read at once for [`queue`]: they have their bodies with them.
+const QUEUE_PAGE: usize = 32;
+
 /// Read from the store, which has what survives a restart.
 pub(super) async fn queue(shared: &Shared, peer: Option<&str>, limit: usize) -> Result<Line, Gone> {
     let prefix = match peer {
@@ -261,10 +264,6 @@ pub(super) async fn queue(shared: &Shared, peer: Option<&str>, limit: usize) -> 
         None => outbox::PREFIX.to_owned(),
     };
     let limit = limit.min(10_000);
-    let records = match shared.node.store().scan(&prefix, None, limit).await {
-        Ok(records) => records,
-        Err(error) => return Ok(Line::error(error)),
-    };
     let look = |core: &mut Core, now: Time, _: &mut _| {
         let peers = core.sap.peer_views().into_iter();
         let wait = |domain: String| Some((domain.clone(), core.wait_of(&domain, now)?));
@@ -289,6 +288,20 @@ pub(super) async fn queue(shared: &Shared, peer: Option<&str>, limit: usize) -> 
             next_try: wait.and_then(|wait| wait.next_try),
         })
     };
-    let rows: Vec<QueueRow> = records.into_iter().filter_map(row).collect();
+    let (mut rows, mut after) = (Vec::<QueueRow>::new(), None::<String>);
+    while rows.len() < limit {
+        let page = QUEUE_PAGE.min(limit - rows.len());
+        let scan = shared.node.store().scan(&prefix, after.as_deref(), page);
+        let records = match scan.await {
+            Ok(records) => records,
+            Err(error) => return Ok(Line::error(error)),
+        };
+        let is_last = records.len() < page;
+        after = records.last().map(|(key, _)| key.clone());
+        rows.extend(records.into_iter().filter_map(row));
+        if is_last {
+            break;
+        }
+    }
     Ok(Line::result(&rows))
 }

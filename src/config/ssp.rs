@@ -78,6 +78,11 @@ pub struct SspSection {
     pub profile_cache: Duration,
     /// Most outgoing transactions kept for one peer; more are refused. Default 100000.
     pub max_queue: usize,
+    /// Most bytes of outgoing transactions kept for one peer; more are refused. Default `256MiB`.
+    pub max_queue_bytes: Size,
+    /// Most bytes of outgoing transactions kept for all peers together. Half of it is for peers
+    /// for whom less than an equal share is kept. Default `1GiB`.
+    pub max_queue_total: Size,
     /// Most transactions sent in one message (a dialect may allow fewer). Default 64.
     pub batch_count: usize,
     /// Size at which a message takes no further transaction, in bytes. Default `256KiB`.
@@ -126,6 +131,8 @@ impl Default for SspSection {
             agreement_ttl: Duration::from_secs(7 * 86_400),
             profile_cache: Duration::from_secs(300),
             max_queue: 100_000,
+            max_queue_bytes: Size::kib(256 * 1024),
+            max_queue_total: Size::kib(1024 * 1024),
             batch_count: 64,
             batch_bytes: Size::kib(256),
         }

@@ -205,6 +205,12 @@ impl Gateway {
         self.probe_all_xmpp(component, now);
     }
 
+    /// The link of `component` is there, or not, for [`Gateway::refuse_for_now`]; nothing else
+    /// happens before [`Gateway::link_up`].
+    pub fn may_refuse(&mut self, component: &str, up: bool) {
+        self.outbox.set_up(component, up);
+    }
+
     /// The link of `component` is lost: watchers are told if it does not come back.
     pub fn link_down(&mut self, component: &str, now: Time, _out: &mut Vec<Act>) {
         self.outbox.link_down(component);

@@ -95,6 +95,11 @@ impl Outbox {
         }
     }
 
+    /// Whether a link is there for refusals, before anything else goes over it.
+    pub(super) fn set_up(&mut self, component: &str, up: bool) {
+        self.up.insert(component.to_owned(), up);
+    }
+
     /// Everything unconfirmed goes out again.
     pub(super) fn link_up(&mut self, component: &str) {
         self.up.insert(component.to_owned(), true);

@@ -14,8 +14,8 @@ use crate::gateway::Gateway;
 use crate::home::{ClientKey, Command, Event, Home, Takes};
 use crate::sap::waiting::Wait;
 use crate::sap::{
-    Act, Count, Direction, Effect, Element, Facts, Knock, Post, Posted, Sap, ServiceElement, Skew,
-    Time, Trace, Verdict,
+    Act, Count, Direction, Effect, Element, Facts, Knock, Load, Loaded, Post, Posted, Sap,
+    ServiceElement, Skew, Time, Trace, Verdict,
 };
 use crate::ssp::{Code, Message, Primitive};
 use crate::store::Write;
@@ -41,6 +41,8 @@ pub struct Turn {
     pub posts: Vec<Post>,
     /// Connections to be tried.
     pub knocks: Vec<Knock>,
+    /// To be read from the store, once the writes are there.
+    pub loads: Vec<Load>,
     /// To be written to XMPP links.
     pub stanzas: Vec<ToXmpp>,
     /// To be told to clients.
@@ -191,6 +193,12 @@ impl Core {
         self.settle(now, turn);
     }
 
+    /// Bodies came from the store.
+    pub fn loaded(&mut self, loaded: Loaded, now: Time, turn: &mut Turn) {
+        self.sap.loaded(loaded, now);
+        self.settle(now, turn);
+    }
+
     /// A stanza from the XMPP network.
     pub fn stanza(&mut self, component: &str, stanza: Stanza, now: Time, turn: &mut Turn) {
         let trace = stanza_trace(Direction::In, &stanza, now);
@@ -227,6 +235,14 @@ impl Core {
                 gateway.link_down(component, now, acts);
             }
         });
+    }
+
+    /// As [`Core::link`], for a core that has not begun: it only refuses what comes.
+    pub fn link_before_start(&mut self, component: &str, up: bool) {
+        self.components.insert(component.to_owned(), up);
+        if let Some(gateway) = &mut self.gateway {
+            gateway.may_refuse(component, up);
+        }
     }
 
     /// The XMPP server has processed everything up to `mark`.
@@ -337,6 +353,7 @@ impl Core {
                 Effect::Write(write) => turn.writes.push(write),
                 Effect::Post(post) => turn.posts.push(post),
                 Effect::Knock(knock) => turn.knocks.push(knock),
+                Effect::Load(load) => turn.loads.push(load),
                 Effect::Count(count) => self.metrics.count(count),
                 Effect::Trace(trace) => self.trace(*trace, turn),
                 Effect::Step(step) => self.history.note(*step),

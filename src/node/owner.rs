@@ -1,6 +1,7 @@
 //! The owner task: drains the inbox in batches, computes, hands each batch to
 //! the releaser with its commit under way, and goes on with the next.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc};
@@ -20,11 +21,13 @@ use crate::xmpp::link::{LinkEvent, Stanza};
 /// Inputs taken in one batch; bounds the time until the first of them is answered.
 const BATCH: usize = 512;
 
-/// For so long nothing new is taken after a failed commit, milliseconds; doubles
-/// with each failure that follows soon.
+/// For so long nothing is done after a failed commit, and then again until the store takes a
+/// small record, milliseconds. Doubles with each failure that follows soon.
 const CLOSED: u64 = 250;
 /// It does not double beyond this.
-const LONGEST_CLOSED: u64 = 8_000;
+const LONGEST_CLOSED: u64 = 2_000;
+/// A store that fails within so long after it took records again is not well.
+const SOON: u64 = 60_000;
 
 pub(super) struct Owner {
     pub(super) core: Core,
@@ -42,24 +45,38 @@ pub(super) struct Owner {
     pub(super) closed: Closed,
 }
 
-/// After a failed commit nothing new is taken for a while: what is under way may
-/// end, which frees room, and the disk is not read again with every request.
+/// After a failed commit the core is made anew and waits, until the store takes a record: it
+/// neither acts nor takes anything new, so that a full disk is not asked with every input.
 #[derive(Debug, Default)]
 pub(super) struct Closed {
     until: Option<Time>,
-    last: Time,
-    failures: u32,
+    pause: u64,
+    opened: Option<Time>,
+    /// What XMPP servers have said meanwhile that they have processed, by component.
+    confirmed: BTreeMap<String, u64>,
 }
 
 impl Closed {
     fn close(&mut self, now: Time) {
-        if now.since(self.last) > 4 * LONGEST_CLOSED {
-            self.failures = 0;
-        }
-        let pause = CLOSED.saturating_mul(1 << self.failures.min(16));
-        self.failures += 1;
-        self.last = now;
-        self.until = Some(now.plus_millis(pause.min(LONGEST_CLOSED)));
+        let opened = self.opened.take();
+        let relapse = opened.is_some_and(|opened| now.since(opened) < SOON);
+        self.pause = if relapse { self.pause * 2 } else { CLOSED };
+        self.pause = self.pause.clamp(CLOSED, LONGEST_CLOSED);
+        self.wait(now);
+    }
+
+    /// It does not take anything yet.
+    fn wait(&mut self, now: Time) {
+        self.until = Some(now.plus_millis(self.pause.max(CLOSED)));
+    }
+
+    fn is_due(&self, now: Time) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
+
+    fn confirm(&mut self, component: String, mark: u64) {
+        let newest = self.confirmed.entry(component).or_default();
+        *newest = mark.max(*newest);
     }
 }
 
@@ -105,10 +122,14 @@ impl Owner {
             self.core.watched = self.traces.receiver_count() > 0;
             self.core.sap.hold();
             match back {
-                Some(Back::Failed) => self.recover(now, &mut batch.turn).await?,
+                Some(Back::Failed(why)) => self.recover(&why, now).await?,
                 Some(Back::GivenUp(taken)) => self.take_again(taken, now, &mut batch),
                 Some(Back::Posted(number, outcome)) => {
                     self.core.posted(number, &outcome, now, &mut batch.turn);
+                }
+                Some(Back::Loaded(_)) if self.closed.until.is_some() => {}
+                Some(Back::Loaded(loaded)) => {
+                    self.core.loaded(loaded, now, &mut batch.turn);
                 }
                 Some(Back::ClientClose(client)) => {
                     self.core.client_close(client, now, &mut batch.turn);
@@ -119,10 +140,8 @@ impl Owner {
             for input in inputs.drain(..) {
                 self.take(input, now, &mut batch).await;
             }
-            if self.closed.until.is_some_and(|until| until <= now) {
-                self.closed.until = None;
-                // Whether the store takes records again shows soonest by writing one.
-                batch.turn.writes.push(self.core.metrics.write());
+            if self.closed.is_due(now) {
+                self.try_to_open(now, &mut batch.turn).await;
             }
             let due = self.core.next_timeout().is_some_and(|at| at <= now);
             if due && self.closed.until.is_none() {
@@ -239,7 +258,7 @@ impl Owner {
                     .release
                     .send(Release::Connection(domain.clone(), connection))
                     .await;
-                self.core.link(&domain, true, now, turn);
+                self.link(domain, true, now, turn);
             }
             LinkEvent::Down {
                 domain,
@@ -251,7 +270,7 @@ impl Owner {
                     retry_in_ms = u64::try_from(retry_in.as_millis()).unwrap_or(0),
                     "XMPP link is down: {reason}"
                 );
-                self.core.link(&domain, false, now, turn);
+                self.link(domain, false, now, turn);
             }
             LinkEvent::Stanza { domain, stanza } => {
                 let kept = Taken::Stanza(domain.clone(), Box::new(copy(&stanza)));
@@ -265,7 +284,7 @@ impl Owner {
             }
             LinkEvent::Confirmed { domain, mark } => {
                 batch.taken.push(Taken::Confirmed(domain.clone(), mark));
-                self.core.confirmed(&domain, mark, now, turn);
+                self.confirmed(domain, mark, now, turn);
             }
         }
     }
@@ -279,10 +298,29 @@ impl Owner {
                 Taken::Stanza(domain, stanza) => {
                     self.core.refuse_stanza(domain, copy(stanza), now, turn);
                 }
-                Taken::Confirmed(domain, mark) => self.core.confirmed(domain, *mark, now, turn),
+                Taken::Confirmed(domain, mark) => {
+                    self.confirmed(domain.clone(), *mark, now, turn);
+                }
             }
             // This batch may be given up as well.
             batch.taken.push(taken);
+        }
+    }
+
+    fn link(&mut self, component: String, up: bool, now: Time, turn: &mut Turn) {
+        if self.closed.until.is_some() {
+            // The core is told when it begins.
+            self.core.link_before_start(&component, up);
+        } else {
+            self.core.link(&component, up, now, turn);
+        }
+    }
+
+    fn confirmed(&mut self, component: String, mark: u64, now: Time, turn: &mut Turn) {
+        if self.closed.until.is_some() {
+            self.closed.confirm(component, mark);
+        } else {
+            self.core.confirmed(&component, mark, now, turn);
         }
     }
 
@@ -290,8 +328,11 @@ impl Owner {
     /// never acts on what is not kept. Peers were told to come again, and the
     /// sessions of clients end. Posts under way are forgotten and repeated under
     /// their ids; stanzas that a link has already are not repeated (the releaser
-    /// sees to that).
-    async fn recover(&mut self, now: Time, turn: &mut Turn) -> Result<(), StoreError> {
+    /// sees to that). It begins when the store takes records again.
+    async fn recover(&mut self, why: &str, now: Time) -> Result<(), StoreError> {
+        if self.closed.until.is_none() {
+            tracing::error!("the store does not take records, requests are refused: {why}");
+        }
         self.closed.close(now);
         // Under the settings in force, which may be newer than those of the start.
         let mut core = (self.fresh)(self.core.sap.settings().clone());
@@ -299,16 +340,33 @@ impl Owner {
         core.sap.continue_numbers(&self.core.sap);
         std::mem::swap(&mut core.traces, &mut self.core.traces);
         std::mem::swap(&mut core.history, &mut self.core.history);
-        let links = std::mem::take(&mut self.core.components);
+        for (component, up) in std::mem::take(&mut self.core.components) {
+            core.link_before_start(&component, up);
+        }
         self.core = core;
         self.watch = Watch::default();
         self.mind_wall_clock(now, &mut Batch::empty());
         let _ = self.release.send(Release::Reset).await;
+        Ok(())
+    }
+
+    /// Whether the store takes records again shows by writing one; then the core begins.
+    async fn try_to_open(&mut self, now: Time, turn: &mut Turn) {
+        let record = self.core.metrics.write();
+        if let Err(error) = self.store.commit(vec![record]).await {
+            tracing::debug!("the store still does not take records: {error}");
+            return self.closed.wait(now);
+        }
+        tracing::info!("the store takes records again");
+        self.closed.until = None;
+        self.closed.opened = Some(now);
         self.core.start(now, turn);
-        for (component, up) in links {
+        for (component, mark) in std::mem::take(&mut self.closed.confirmed) {
+            self.core.confirmed(&component, mark, now, turn);
+        }
+        for (component, up) in self.core.components.clone() {
             self.core.link(&component, up, now, turn);
         }
-        Ok(())
     }
 }
 
@@ -327,6 +385,7 @@ impl Batch {
         turn.writes.is_empty()
             && turn.posts.is_empty()
             && turn.knocks.is_empty()
+            && turn.loads.is_empty()
             && turn.stanzas.is_empty()
             && turn.events.is_empty()
             && turn.traces.is_empty()

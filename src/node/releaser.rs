@@ -18,8 +18,8 @@ use super::core::{ToXmpp, Turn};
 use super::links::Links;
 use crate::home::ClientKey;
 use crate::http::link::{LinkSettings, Post as HttpPost, Target};
-use crate::sap::{Post, Posted, Trace, Verdict};
-use crate::store::{CommitFuture, Store, Write};
+use crate::sap::{Found, Load, Loaded, Post, Posted, Trace, Verdict};
+use crate::store::{CommitFuture, Store, StoreError, Write};
 use crate::xmpp::link::Outgoing;
 
 /// Milliseconds after which a sender that was refused may come again.
@@ -63,14 +63,16 @@ pub(super) enum Taken {
 
 /// What the releaser tells the owner. Goes by a channel without bound, because
 /// neither may wait for the other; what is in it is bounded by the posts under way
-/// and by the batches handed over.
+/// by the peers, for each of which one read is under way, and by the batches handed over.
 pub(super) enum Back {
     /// A post did not even leave.
     Posted(u64, Posted),
+    /// What the store has of bodies that wait for a peer.
+    Loaded(Loaded),
     /// A client does not read.
     ClientClose(ClientKey),
-    /// A commit failed: what the core thinks is on disk is not.
-    Failed,
+    /// A commit failed, in words: what the core thinks is on disk is not.
+    Failed(String),
     /// What a batch had taken that was given up.
     GivenUp(Vec<Taken>),
 }
@@ -145,8 +147,7 @@ impl Releaser {
             && let Err(error) = self.keep(writes, strict).await
         {
             self.failed = true;
-            tracing::error!("the store does not take records, requests are refused: {error}");
-            let _ = self.back.send(Back::Failed);
+            let _ = self.back.send(Back::Failed(error.to_string()));
         }
         for step in steps {
             match step {
@@ -200,6 +201,9 @@ impl Releaser {
         for knock in batch.turn.knocks {
             self.post(Post::knock(knock));
         }
+        for load in batch.turn.loads {
+            self.load(load);
+        }
         self.stanzas(batch.turn.stanzas).await;
         for (client, event) in batch.turn.events {
             let full = self
@@ -215,6 +219,28 @@ impl Releaser {
         for trace in batch.turn.traces {
             let _ = self.traces.send(trace);
         }
+    }
+
+    /// Reads beside the releaser; what is read was committed before.
+    fn load(&self, load: Load) {
+        let (store, back) = (Arc::clone(&self.store), self.back.clone());
+        tokio::spawn(async move {
+            let mut records = Vec::with_capacity(load.keys.len());
+            for (number, key) in load.keys {
+                let found = match store.get(&key).await {
+                    Ok(Some(record)) => Found::Record(record),
+                    Ok(None) => Found::Damaged("there is no such record".to_owned()),
+                    Err(error @ StoreError::Corrupt(_)) => Found::Damaged(error.to_string()),
+                    Err(error) => Found::Later(error.to_string()),
+                };
+                records.push((number, found));
+            }
+            let _ = back.send(Back::Loaded(Loaded {
+                peer: load.peer,
+                number: load.number,
+                records,
+            }));
+        });
     }
 
     fn post(&mut self, post: Post) {

@@ -372,7 +372,7 @@ fn forward_posts(inbox: &mpsc::Sender<Input>, tracker: &TaskTracker) -> mpsc::Se
                 },
                 PostOutcome::Closed => Posted::Closed,
                 PostOutcome::Unreachable { reason } => Posted::Failed(reason),
-                PostOutcome::TimedOut => Posted::Failed("no answer in time".to_owned()),
+                PostOutcome::TimedOut => Posted::TimedOut,
             };
             if inbox.send(Input::Posted(posted.id, outcome)).await.is_err() {
                 return;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::element::{Delivered, Element, Outcome, Time, Token};
 use super::history::Step;
+use super::outbox::Load;
 use crate::ssp::Primitive;
 use crate::store::Write;
 
@@ -20,6 +21,8 @@ pub enum Effect {
     Post(Post),
     /// Try whether a connection to a peer can be had. The outcome comes back as that of a post.
     Knock(Knock),
+    /// Read bodies that wait on disk. They come back in [`super::Sap::loaded`].
+    Load(Load),
     /// Hand a request or notice to a service element of this node.
     Deliver(Element, Delivered),
     /// Hand a service element the answer to its own request.
@@ -93,7 +96,9 @@ pub enum Posted {
     },
     /// Closed without an answer: the peer may have it, or not.
     Closed,
-    /// Never reached the peer, or no answer in time; the reason for people.
+    /// Reached, and no answer in time: the peer may have it, or not.
+    TimedOut,
+    /// Never reached the peer; the reason for people.
     Failed(String),
 }
 

@@ -2,21 +2,33 @@
 //! the second message with an id that still waits in its queue (wire profile
 //! 9.3.1; deployed-server, section 9, advice 8).
 //!
-//! A repeated id gets a suffix that names our transaction: `m1~5f2b4c7d-17`. An
-//! id that already looks so gets one as well, so that taking one suffix off
-//! always gives the sender's id, without any memory of the change. What is
-//! remembered are the ids alone: of this run, and of the transactions that the
-//! Transaction Table still held at the start.
+//! An id that comes again with the same sender, recipients and content is a repetition by
+//! somebody who has no answer: the message is on its way, or was there, and is not sent
+//! again. Another message under that id gets a suffix that names our transaction:
+//! `m1~5f2b4c7d-17`. An id that already looks so gets one as well, so that taking one
+//! suffix off always gives the sender's id, without any memory of the change. What is
+//! remembered are ids and a hash of each content: of this run, and of the transactions
+//! that the Transaction Table still held at the start.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::element::Time;
+use super::front::domain_of;
+use super::transaction::{Part, Place, Record, State};
+use super::{Sap, split};
+use crate::ssp::Code;
+use crate::ssp::envelope::{Transaction, decode_fragment};
 
 /// How long an id may wait in a peer's queue: milliseconds (deployed-server,
 /// section 2).
 const WINDOW: u64 = 86_400_000;
 /// Ids remembered of one peer; the oldest are forgotten first. Our choice.
 const MOST: usize = 100_000;
+/// Bytes of them, about. Our choice.
+const MOST_BYTES: usize = 32 * 1024 * 1024;
+/// What an id takes besides its text, twice.
+const OVERHEAD: usize = 64;
 /// Between an id and the transaction that it was changed for.
 const MARK: char = '~';
 
@@ -26,45 +38,202 @@ pub(super) struct MessageIds(HashMap<String, Sent>);
 
 #[derive(Debug, Default)]
 struct Sent {
-    ids: HashSet<String>,
-    /// The same ids, oldest first.
-    order: VecDeque<(Time, String)>,
+    /// By id: the contents sent under it.
+    contents: HashMap<String, Vec<u64>>,
+    /// The same, oldest first.
+    order: VecDeque<(Time, String, u64)>,
+    bytes: usize,
+}
+
+/// What a message that is to be sent is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Use {
+    /// The first one under its id.
+    Fresh,
+    /// Another one under a used id: this one is written instead.
+    Changed(String),
+    /// One that was sent already.
+    Repeated,
 }
 
 impl MessageIds {
-    /// Notes that a message goes to `peer` under our `transaction`. The id to be
-    /// written instead, if this one cannot be used.
+    /// Notes that a message goes to `peer` under our `transaction`, unless it went already.
     pub(super) fn next(
         &mut self,
         peer: &str,
         id: &str,
+        content: u64,
         transaction: &str,
         now: Time,
-    ) -> Option<String> {
-        let fresh = self.remember(peer, id, now);
-        (!fresh || original(id).is_some()).then(|| format!("{id}{MARK}{transaction}"))
+    ) -> Use {
+        let before = self.remember(peer, id, content, now);
+        match before {
+            Before::Same => Use::Repeated,
+            Before::None if original(id).is_none() => Use::Fresh,
+            _ => Use::Changed(format!("{id}{MARK}{transaction}")),
+        }
     }
 
-    /// Notes an id; false if it was there already.
-    pub(super) fn remember(&mut self, peer: &str, id: &str, at: Time) -> bool {
+    /// Notes an id. What was known of it.
+    fn remember(&mut self, peer: &str, id: &str, content: u64, at: Time) -> Before {
         let sent = self.0.entry(peer.to_owned()).or_default();
+        let cost = 2 * id.len() + OVERHEAD;
         while sent.order.len() >= MOST
+            || sent.bytes + cost > MOST_BYTES
             || sent
                 .order
                 .front()
-                .is_some_and(|(then, _)| at.since(*then) >= WINDOW)
+                .is_some_and(|(then, ..)| at.since(*then) >= WINDOW)
         {
-            let Some((_, old)) = sent.order.pop_front() else {
+            let Some((_, old, content)) = sent.order.pop_front() else {
                 break;
             };
-            sent.ids.remove(&old);
+            sent.bytes = sent.bytes.saturating_sub(2 * old.len() + OVERHEAD);
+            sent.forget(&old, content);
         }
-        let fresh = sent.ids.insert(id.to_owned());
-        if fresh {
-            sent.order.push_back((at, id.to_owned()));
+        let contents = sent.contents.entry(id.to_owned()).or_default();
+        if contents.contains(&content) {
+            return Before::Same;
         }
-        fresh
+        let before = if contents.is_empty() {
+            Before::None
+        } else {
+            Before::Other
+        };
+        contents.push(content);
+        sent.order.push_back((at, id.to_owned(), content));
+        sent.bytes += cost;
+        before
     }
+
+    /// A message did not stay there: it may come again.
+    fn release(&mut self, peer: &str, id: &str, content: u64) {
+        if let Some(sent) = self.0.get_mut(peer)
+            && sent.forget(id, content)
+        {
+            sent.order
+                .retain(|(_, of, what)| of != id || *what != content);
+            sent.bytes = sent.bytes.saturating_sub(2 * id.len() + OVERHEAD);
+        }
+    }
+}
+
+/// What was known of an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    None,
+    Other,
+    Same,
+}
+
+impl Sent {
+    fn forget(&mut self, id: &str, content: u64) -> bool {
+        let Some(contents) = self.contents.get_mut(id) else {
+            return false;
+        };
+        let before = contents.len();
+        contents.retain(|known| *known != content);
+        let found = contents.len() < before;
+        if contents.is_empty() {
+            self.contents.remove(id);
+        }
+        found
+    }
+}
+
+impl Sap {
+    /// What is to be kept of a message's content with its row: nothing unless it goes to a peer
+    /// whose ids are minded.
+    pub(super) fn content_to_remember(&self, transaction: &Transaction, parts: &[Part]) -> u64 {
+        let minded = |part: &Part| matches!(&part.place, Place::Peer { peer, .. } if self.minds_message_ids(peer));
+        if transaction.name == "SendMessageRequest" && parts.iter().any(minded) {
+            content_of(transaction)
+        } else {
+            0
+        }
+    }
+
+    /// A message that was to go to a peer could not be written.
+    pub(super) fn not_sent(&mut self, peer: &str, transaction: &Transaction) {
+        if let Some(id) = &transaction.peek.message_id {
+            self.message_ids.release(peer, id, content_of(transaction));
+        }
+    }
+
+    fn minds_message_ids(&self, peer: &str) -> bool {
+        let peer = self.settings.peers.get(peer);
+        peer.is_some_and(|peer| peer.dialect.unique_message_ids)
+    }
+
+    /// Keeps in mind that a message went to a peer, after a restart.
+    pub(super) fn remember_message_id(&mut self, record: &Record) {
+        let Some(message) = &record.message else {
+            return;
+        };
+        if record.name != "SendMessageRequest" {
+            return;
+        }
+        if let State::Answered(Some(answer)) = &record.state
+            && has_failed(answer)
+        {
+            return;
+        }
+        for part in &record.parts {
+            if let Place::Peer { peer, .. } = &part.place
+                && self.minds_message_ids(peer)
+            {
+                self.message_ids.remember(
+                    domain_of(peer),
+                    message,
+                    record.content,
+                    record.received,
+                );
+            }
+        }
+    }
+
+    /// A message that was refused is not there: who sends it again wants to.
+    pub(super) fn release_message_id(&mut self, number: u64, part: usize, answer: &str) {
+        let Some(record) = self.table.get(number) else {
+            return;
+        };
+        let (Some(message), Some(part)) = (&record.message, record.parts.get(part)) else {
+            return;
+        };
+        let Place::Peer { peer, .. } = &part.place else {
+            return;
+        };
+        if record.name == "SendMessageRequest" && self.minds_message_ids(peer) && has_failed(answer)
+        {
+            self.message_ids
+                .release(domain_of(peer), message, record.content);
+        }
+    }
+}
+
+/// Whether an answer says that the message is not there. Who has no answer doesn't know.
+fn has_failed(answer: &str) -> bool {
+    let answer = decode_fragment(answer.as_bytes()).ok();
+    let status = answer.as_ref().and_then(split::status_of);
+    status.is_some_and(|status| !status.code.is_success() && status.code != Code::TIMEOUT)
+}
+
+/// Of sender, recipients and content: what makes two messages of one id the same.
+pub(super) fn content_of(transaction: &Transaction) -> u64 {
+    let raw = transaction.raw.as_ref();
+    let element = |name: &str| {
+        let begin = memchr::memmem::find(raw, format!("<{name}").as_bytes())?;
+        let end = memchr::memmem::rfind(raw, format!("</{name}>").as_bytes())?;
+        raw.get(begin..end)
+    };
+    let mut hasher = DefaultHasher::new();
+    transaction.peek.user.hash(&mut hasher);
+    for name in ["Sender", "Recipient"] {
+        element(name).hash(&mut hasher);
+    }
+    element("ContentData").unwrap_or(raw).hash(&mut hasher);
+    // Not what stands for "not known" in a record.
+    hasher.finish() | 1
 }
 
 /// The sender's id, if this is one that was changed.
@@ -81,34 +250,52 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_use_of_an_id_is_changed_and_can_be_undone() {
+    fn another_message_under_a_used_id_is_changed_and_can_be_undone() {
         let mut ids = MessageIds::default();
-        assert_eq!(ids.next("p", "m1", "00112233-1", Time(0)), None);
-        assert_eq!(ids.next("q", "m1", "00112233-2", Time(0)), None);
-        let changed = ids.next("p", "m1", "00112233-3", Time(1));
-        assert_eq!(changed.as_deref(), Some("m1~00112233-3"));
-        assert_eq!(changed.as_deref().and_then(original), Some("m1"));
+        assert_eq!(ids.next("p", "m1", 1, "00112233-1", Time(0)), Use::Fresh);
+        assert_eq!(ids.next("q", "m1", 1, "00112233-2", Time(0)), Use::Fresh);
+        let changed = ids.next("p", "m1", 3, "00112233-3", Time(1));
+        assert_eq!(changed, Use::Changed("m1~00112233-3".to_owned()));
+        assert_eq!(original("m1~00112233-3"), Some("m1"));
+    }
+
+    #[test]
+    fn the_same_message_is_a_repetition_until_it_was_refused() {
+        let mut ids = MessageIds::default();
+        assert_eq!(ids.next("p", "m1", 1, "00112233-1", Time(0)), Use::Fresh);
+        assert_eq!(ids.next("p", "m1", 1, "00112233-2", Time(5)), Use::Repeated);
+        ids.release("p", "m1", 1);
+        assert_eq!(ids.next("p", "m1", 1, "00112233-3", Time(9)), Use::Fresh);
     }
 
     #[test]
     fn an_id_that_looks_changed_is_changed_so_that_undoing_is_never_wrong() {
         let mut ids = MessageIds::default();
         let odd = "m1~00112233-3";
-        let changed = ids.next("p", odd, "00112233-9", Time(0));
-        assert_eq!(changed.as_deref().and_then(original), Some(odd));
+        let Use::Changed(changed) = ids.next("p", odd, 1, "00112233-9", Time(0)) else {
+            panic!("it is not changed");
+        };
+        assert_eq!(original(&changed), Some(odd));
         assert_eq!(original("m1~2"), None);
         assert_eq!(original("m1"), None);
     }
 
     #[test]
-    fn ids_are_forgotten_after_a_day_and_never_more_than_the_bound_are_kept() {
+    fn ids_are_forgotten_after_a_day_and_never_more_than_the_bounds_are_kept() {
         let mut ids = MessageIds::default();
-        assert_eq!(ids.next("p", "m1", "00112233-1", Time(0)), None);
-        assert_eq!(ids.next("p", "m1", "00112233-2", Time(WINDOW)), None);
+        assert_eq!(ids.next("p", "m1", 1, "00112233-1", Time(0)), Use::Fresh);
+        let later = Time(WINDOW);
+        assert_eq!(ids.next("p", "m1", 1, "00112233-2", later), Use::Fresh);
         for n in 0..MOST + 10 {
-            ids.remember("p", &n.to_string(), Time(WINDOW + 1));
+            ids.remember("p", &n.to_string(), 1, Time(WINDOW + 1));
         }
         assert_eq!(ids.0["p"].order.len(), MOST);
-        assert_eq!(ids.0["p"].ids.len(), MOST);
+        assert_eq!(ids.0["p"].contents.len(), MOST);
+        for n in 0..100 {
+            let long = format!("{n}{}", "x".repeat(1024 * 1024));
+            ids.remember("p", &long, 1, Time(WINDOW + 1));
+            assert!(ids.0["p"].bytes <= MOST_BYTES);
+        }
+        assert!(ids.0["p"].contents.len() < 20);
     }
 }

@@ -14,6 +14,7 @@
 
 mod again;
 mod asked;
+mod bounds;
 pub mod dialect;
 pub mod effect;
 pub mod element;
@@ -72,6 +73,7 @@ pub use ending::LoggedOut;
 pub use front::Front;
 pub use hold::Login;
 pub use network::Network;
+pub use outbox::{Found, Load, Loaded};
 pub use peer::{PeerView, SessionView};
 pub use random::Random;
 pub use receive::{Facts, Verdict};
@@ -92,6 +94,8 @@ pub struct Sap {
     settings: Arc<Settings>,
     random: Random,
     peers: BTreeMap<String, PeerState>,
+    /// What all outboxes take together.
+    totals: Arc<outbox::Totals>,
     table: Table,
     timers: Timers,
     /// Posts under way.
@@ -101,8 +105,7 @@ pub struct Sap {
     /// `(peer, message id or invitation)` to the peer's own transaction id, for
     /// dialects that want reports under it.
     reports: HashMap<(String, String), String>,
-    /// Answered requests, the oldest first.
-    answered: VecDeque<u64>,
+    forgettable: bounds::Forgettable,
     message_ids: message_ids::MessageIds,
     asked: asked::Asked,
     services: service::ServiceTable,
@@ -138,22 +141,24 @@ impl Sap {
     /// A SAP without sessions. Call [`Sap::restore`] for each kept record, then
     /// [`Sap::start`].
     pub fn new(settings: Arc<Settings>, mut random: Random) -> Self {
+        let totals = Arc::default();
         let peers = settings
             .peers
             .keys()
-            .map(|domain| (domain.clone(), PeerState::new(domain)))
+            .map(|domain| (domain.clone(), PeerState::new(domain, &totals)))
             .collect();
         let run = random.hex(4);
         Self {
             settings,
             random,
             peers,
+            totals,
             table: Table::default(),
             timers: Timers::default(),
             flights: HashMap::new(),
             steps: HashMap::new(),
             reports: HashMap::new(),
-            answered: VecDeque::new(),
+            forgettable: bounds::Forgettable::default(),
             message_ids: message_ids::MessageIds::default(),
             asked: asked::Asked::default(),
             services: service::ServiceTable::default(),
@@ -208,7 +213,7 @@ impl Sap {
             // comes back.
             self.peers
                 .entry(peer.to_owned())
-                .or_insert_with(|| PeerState::new(peer))
+                .or_insert_with(|| PeerState::new(peer, &self.totals))
                 .outbox
                 .restore(number(seq)?, item);
         } else if let Some(peer) = key.strip_prefix(ending::COME_BACK) {
@@ -255,7 +260,7 @@ impl Sap {
             self.forget_sessions(domain);
         }
         self.set_right(now);
-        let rows: Vec<_> = self
+        let mut rows: Vec<_> = self
             .table
             .iter()
             .map(|(number, record)| {
@@ -272,6 +277,7 @@ impl Sap {
         for (number, until) in self.asked.ends() {
             self.timers.set(until, timers::Timer::Forget(number));
         }
+        rows.sort_unstable_by_key(|(number, ..)| *number);
         for (number, name, state, received, expires) in rows {
             match state {
                 transaction::State::Answered(_) => self.forget_later(number, received),
@@ -282,6 +288,7 @@ impl Sap {
                     );
                     self.timers
                         .set(expires.max(now), timers::Timer::GiveUp(number));
+                    self.linger(number, now);
                 }
             }
         }
@@ -324,7 +331,7 @@ impl Sap {
         for domain in self.settings.peers.keys() {
             self.peers
                 .entry(domain.clone())
-                .or_insert_with(|| PeerState::new(domain));
+                .or_insert_with(|| PeerState::new(domain, &self.totals));
         }
         let domains: Vec<String> = self.peers.keys().cloned().collect();
         for domain in domains {
@@ -381,11 +388,8 @@ impl Sap {
 
     /// Messages under way: accepted, not yet ended, waiting for a peer.
     pub fn messages_queued(&self) -> u64 {
-        self.peers
-            .values()
-            .flat_map(|peer| peer.outbox.iter())
-            .filter(|(item, _)| item.name == "SendMessageRequest")
-            .count() as u64
+        let queued = self.peers.values().map(|peer| peer.outbox.messages());
+        queued.sum::<usize>() as u64
     }
 
     /// Shared, not copied: asked for with every transaction.

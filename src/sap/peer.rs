@@ -5,12 +5,13 @@ use serde::Serialize;
 use super::Sap;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::element::Time;
 use super::ending::Leaving;
 use super::flood::Allowance;
 use super::handshake::Role;
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Totals};
 use super::quiet::Quiet;
 use super::reach::Reach;
 use super::redirect::Redirect;
@@ -71,6 +72,8 @@ pub(super) struct PeerState {
     pub(super) last_redirect: Time,
     /// We log out.
     pub(super) leaving: Option<Leaving>,
+    /// It was refused requests because too much of it is open.
+    pub(super) owes: bool,
     /// Connections closed without an answer in a row.
     pub(super) closed: u32,
     /// Sessions in a row whose first post was answered 403.
@@ -148,12 +151,12 @@ pub struct SessionView {
 }
 
 impl PeerState {
-    pub(super) fn new(domain: &str) -> Self {
+    pub(super) fn new(domain: &str, totals: &Arc<Totals>) -> Self {
         Self {
             sessions: Vec::new(),
             initiator: None,
             responders: Vec::new(),
-            outbox: Outbox::new(domain),
+            outbox: Outbox::new(domain).sharing(totals),
             next_expiry: None,
             login_failures: 0,
             login_not_before: Time::default(),
@@ -164,6 +167,7 @@ impl PeerState {
             redirects: 0,
             last_redirect: Time::default(),
             leaving: None,
+            owes: false,
             closed: 0,
             forbidden: 0,
             resets: BTreeMap::new(),

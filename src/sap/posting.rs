@@ -6,13 +6,13 @@ mod setup;
 use super::element::{Outcome, Time};
 use super::front::domain_of;
 use super::handshake::Role;
-use super::outbox::Item;
+use super::outbox::{Item, Loaded, Pace, Setback, Why};
 use super::session::Step;
 use super::{Count, Dialect, Direction, Effect, Post, Posted, Sap, Trace};
 use crate::ssp::envelope::TRANSACTION_OVERHEAD;
 use crate::ssp::xml::Writer;
 use crate::ssp::{Code, Mode, Primitive};
-use crate::text::IdShown;
+use crate::text::{IdShown, Shown};
 
 /// A post under way.
 #[derive(Debug, Clone)]
@@ -42,10 +42,8 @@ pub(super) struct PendingStep {
     pub(super) attempt: usize,
 }
 
-/// No retry of a post waits longer: milliseconds; our choice.
-const LONGEST_WAIT: u64 = 60_000;
-/// Unless the peer has asked for it, and then no longer than this; our choice.
-const LONGEST_ASKED: u64 = 3_600_000;
+/// So long after the store could not be read it is tried again: milliseconds; our choice.
+const READ_AGAIN: u64 = 1_000;
 
 /// A peer that answers 403 in each new session is logged in to after so much more each time, and
 /// after so much at most: milliseconds; as after failed handshakes (wire profile, 6.6).
@@ -168,9 +166,17 @@ impl Sap {
                 return self.connect(domain, now);
             };
             let (count, bytes) = (self.settings.batch_count, self.settings.batch_bytes);
-            let numbers = state.outbox.batch(&peer.dialect, count, bytes, now);
+            let mut numbers = state.outbox.next_post(&peer.dialect, count, bytes, now);
             if numbers.is_empty() {
                 return;
+            }
+            self.last += 1;
+            let number = self.last;
+            // What follows is read while this is under way.
+            let load = state.outbox.load(&numbers, number);
+            state.outbox.keep_readable(&mut numbers);
+            if numbers.is_empty() {
+                return self.effects.extend(load.map(Effect::Load));
             }
             let items = state.outbox.get(&numbers);
             let body = print_batch(&peer.dialect, &session, &items);
@@ -182,9 +188,7 @@ impl Sap {
                 .iter()
                 .map(|item| sent(domain, &session, item, now))
                 .collect();
-            self.last += 1;
-            let number = self.last;
-            state.outbox.fly(number, numbers);
+            state.outbox.fly(number, numbers, now);
             if let Some(session) = state.session_mut(&session) {
                 session.record.last_out = now;
             }
@@ -198,6 +202,7 @@ impl Sap {
                     session: session.clone(),
                 },
             );
+            self.effects.extend(load.map(Effect::Load));
             for trace in traces {
                 self.effect(Effect::Trace(Box::new(trace)));
             }
@@ -254,10 +259,10 @@ impl Sap {
         };
         let Some(peer) = peer else {
             // It was taken out of the configuration meanwhile; its queue stays.
-            let writes = state.outbox.failed(number, now);
+            let writes = state.outbox.returned(number);
             return self.write(writes);
         };
-        if *outcome != Posted::Closed {
+        if matches!(outcome, Posted::Acknowledged | Posted::Refused { .. }) {
             state.closed = 0;
         }
         match outcome {
@@ -272,8 +277,8 @@ impl Sap {
             }
             Posted::Refused { status: 403, .. } => {
                 // The peer does not know our session any more.
-                let writes = state.outbox.failed(number, now);
-                state.outbox.failures = 0;
+                let writes = state.outbox.returned(number);
+                state.outbox.forgive();
                 // Once may happen; a peer that knows none of the sessions it grants must not be
                 // asked for ever new ones without a pause.
                 if state.session_mut(session).is_some() {
@@ -308,37 +313,43 @@ impl Sap {
                 }
             }
             Posted::Refused {
-                status,
+                status: 503,
                 retry_after,
             } => {
-                let why = format!("HTTP {status}");
-                self.try_again(domain, number, &peer, &why, *retry_after, now);
+                let why = Why::Busy(*retry_after);
+                self.try_again(domain, number, &peer, why, "HTTP 503", now);
+            }
+            Posted::Refused { status, .. } => {
+                let what = format!("HTTP {status}");
+                self.try_again(domain, number, &peer, Why::Refused, &what, now);
             }
             Posted::Closed => {
-                state.closed += 1;
-                let lost = peer.dialect.closed_means_lost > 0
-                    && state.closed >= peer.dialect.closed_means_lost;
-                self.try_again(
-                    domain,
-                    number,
-                    &peer,
-                    "connection closed without an answer",
-                    None,
-                    now,
-                );
-                if lost {
-                    tracing::warn!(
-                        ssp.peer = domain,
-                        ssp.session = %IdShown(session),
-                        "closed without an answer again and again; logging in anew"
-                    );
-                    self.drop_session(domain, session);
-                    if let Some(state) = self.peers.get_mut(domain) {
-                        state.closed = 0;
-                    }
-                }
+                let what = "connection closed without an answer";
+                self.try_again(domain, number, &peer, Why::Closed, what, now);
+                self.perhaps_lost(&peer, session);
             }
-            Posted::Failed(why) => self.try_again(domain, number, &peer, why, None, now),
+            Posted::TimedOut => {
+                self.try_again(domain, number, &peer, Why::Silent, "no answer in time", now);
+            }
+            Posted::Failed(what) => self.try_again(domain, number, &peer, Why::Away, what, now),
+        }
+    }
+
+    /// Some servers close what comes in a session that they have forgotten.
+    fn perhaps_lost(&mut self, peer: &super::Peer, session: &str) {
+        let domain = &peer.domain;
+        let Some(state) = self.peers.get_mut(domain) else {
+            return;
+        };
+        let limit = peer.dialect.closed_means_lost;
+        if limit > 0 && state.closed >= limit {
+            state.closed = 0;
+            tracing::warn!(
+                ssp.peer = domain,
+                ssp.session = %IdShown(session),
+                "closed without an answer again and again; logging in anew"
+            );
+            self.drop_session(domain, session);
         }
     }
 
@@ -347,36 +358,80 @@ impl Sap {
         domain: &str,
         number: u64,
         peer: &super::Peer,
-        why: &str,
-        after: Option<u64>,
+        why: Why,
+        what: &str,
         now: Time,
     ) {
-        let jitter = self.random.below(peer.dialect.retry_step / 4 + 1);
+        let pace = Pace {
+            step: peer.dialect.retry_step,
+            jitter: u8::try_from(self.random.below(256)).unwrap_or(0),
+        };
         let Some(state) = self.peers.get_mut(domain) else {
             return;
         };
-        let step = peer
-            .dialect
-            .retry_step
-            .saturating_mul(u64::from(state.outbox.failures) + 1);
-        let wait = after.map_or(step.min(LONGEST_WAIT), |after| after.min(LONGEST_ASKED)) + jitter;
-        if state.outbox.failures == 0 {
-            tracing::warn!(
-                ssp.peer = domain,
-                wait_ms = wait,
-                "post failed, trying again: {why}"
-            );
-        } else {
-            tracing::debug!(
-                ssp.peer = domain,
-                wait_ms = wait,
-                "post failed again: {why}"
-            );
+        let (setback, writes) = state.outbox.failed(number, why, pace, now);
+        let failures = state.outbox.failures();
+        state.last_error = Some(what.to_owned());
+        if why == Why::Closed && matches!(setback, Setback::Peer(_) | Setback::Item { .. }) {
+            state.closed += 1;
         }
-        state.last_error = Some(why.to_owned());
-        let writes = state.outbox.failed(number, now.plus_millis(wait));
         self.write(writes);
+        match setback {
+            Setback::Peer(wait) if failures == 1 => tracing::warn!(
+                ssp.peer = domain,
+                wait_ms = wait,
+                "post failed, trying again: {what}"
+            ),
+            Setback::Peer(wait) => tracing::debug!(
+                ssp.peer = domain,
+                wait_ms = wait,
+                "post failed again: {what}"
+            ),
+            Setback::Known => {}
+            Setback::Item { id, wait } => tracing::debug!(
+                ssp.peer = domain,
+                ssp.transaction = %Shown(&id),
+                wait_ms = wait,
+                "failed again while others pass, waits alone: {what}"
+            ),
+            Setback::Ended(item) => {
+                tracing::warn!(
+                    ssp.peer = domain,
+                    ssp.transaction = %Shown(&item.id),
+                    ssp.primitive = item.name,
+                    message = %Shown(item.message.as_deref().unwrap_or_default()),
+                    "refused again and again while others pass, given up: {what}"
+                );
+                return self.item_lost(domain, &item, Code::INTERNAL, now);
+            }
+        }
         self.count(Count::Retried);
+    }
+
+    /// Bodies came from the store. What can't be read any more has ended; the others go on.
+    pub fn loaded(&mut self, loaded: Loaded, now: Time) {
+        let domain = loaded.peer.clone();
+        let Some(state) = self.peers.get_mut(&domain) else {
+            return;
+        };
+        let filled = state.outbox.loaded(loaded);
+        if let Some(why) = &filled.later {
+            tracing::warn!(ssp.peer = domain, "what waits cannot be read now: {why}");
+            state.outbox.pause(now.plus_millis(READ_AGAIN));
+        }
+        self.write(filled.writes);
+        for (item, why) in filled.damaged {
+            tracing::error!(
+                ssp.peer = domain,
+                ssp.transaction = %Shown(&item.id),
+                ssp.primitive = item.name,
+                message = %Shown(item.message.as_deref().unwrap_or_default()),
+                "what waited for the peer is damaged in the store, given up: {why}"
+            );
+            self.item_lost(&domain, &item, Code::INTERNAL, now);
+        }
+        self.pump(&domain, now);
+        self.schedule_peer(&domain, now);
     }
 
     /// The peer has taken an item over.
@@ -401,6 +456,8 @@ impl Sap {
             };
             self.count(Count::Ended(outcome));
         }
+        // What waited behind it may go.
+        self.to_pump.entry(domain.to_owned()).or_insert(now);
         if item.mode == Mode::Request {
             self.request_failed(domain, &item.id, code, now);
         }

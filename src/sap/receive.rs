@@ -113,11 +113,16 @@ impl Sap {
             .iter()
             .filter(|t| t.mode == Mode::Request)
             .count();
-        if self.table.pending_of(&peer.domain) + requests > self.settings.max_pending {
-            tracing::warn!(
-                ssp.peer = peer.domain,
-                "too many unanswered requests of the peer"
-            );
+        if self.owes_too_much(&peer.domain, requests) {
+            self.count_refusal(Code::UNAVAILABLE.0);
+            let state = self.peers.get_mut(&peer.domain);
+            // One line each time it begins.
+            if state.is_some_and(|state| !std::mem::replace(&mut state.owes, true)) {
+                tracing::warn!(
+                    ssp.peer = peer.domain,
+                    "too many unanswered requests of the peer, or answers that it does not take"
+                );
+            }
             return Verdict::Busy(Some(5_000));
         }
         if self.is_too_fast(&peer, requests, now) {
@@ -128,6 +133,7 @@ impl Sap {
         if let Some(state) = self.peers.get_mut(&peer.domain) {
             state.troubles.message_came(now);
             state.seen.note(facts.remote);
+            state.owes &= requests == 0;
             if let Some(session) = state.session_mut(&own_id) {
                 let record = &mut session.record;
                 record.last_in = now;
@@ -135,6 +141,10 @@ impl Sap {
                 let unknown = record.from.is_none();
                 record.from = facts.remote.or(record.from);
                 moved = (unknown && record.from.is_some()).then(|| record.put());
+            }
+            if state.outbox.heard(now) {
+                self.to_pump.entry(peer.domain.clone()).or_insert(now);
+                self.schedule_peer(&peer.domain, now);
             }
         }
         self.write(moved);

@@ -3,8 +3,7 @@
 //! section 9, advice 7 and 8).
 
 use super::element::{Element, Time};
-use super::front::domain_of;
-use super::transaction::{Origin, Place, Record};
+use super::transaction::{Origin, Record};
 use super::{Sap, split};
 use crate::ssp::common::{MessageInfo, MetaInfo, Recipient, Sender, User};
 use crate::ssp::envelope::{Transaction, decode_fragment};
@@ -50,25 +49,6 @@ impl Sap {
         {
             self.reports
                 .insert((peer.clone(), message.clone()), id.clone());
-        }
-    }
-
-    /// Keeps in mind that a message went to a peer, after a restart.
-    pub(super) fn remember_message_id(&mut self, record: &Record) {
-        let Some(message) = &record.message else {
-            return;
-        };
-        if record.name != "SendMessageRequest" {
-            return;
-        }
-        for part in &record.parts {
-            if let Place::Peer { peer, .. } = &part.place {
-                let settings = self.settings.peers.get(peer);
-                if settings.is_some_and(|peer| peer.dialect.unique_message_ids) {
-                    self.message_ids
-                        .remember(domain_of(peer), message, record.received);
-                }
-            }
         }
     }
 

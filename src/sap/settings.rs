@@ -42,6 +42,11 @@ pub struct Settings {
     pub default_validity: u64,
     /// Transactions waiting for one peer.
     pub max_queue: usize,
+    /// Bytes waiting for one peer.
+    pub max_queue_bytes: usize,
+    /// Bytes waiting for all peers together, half of which are for peers for whom less than
+    /// an equal share waits.
+    pub max_queue_total: usize,
     /// Unanswered requests of one peer.
     pub max_pending: usize,
     /// Sessions with one peer, at least 1.
@@ -240,6 +245,8 @@ impl Settings {
             session_ttl: 86_400_000,
             default_validity: 86_400_000,
             max_queue: 100_000,
+            max_queue_bytes: 256 * 1024 * 1024,
+            max_queue_total: 1024 * 1024 * 1024,
             max_pending: 100_000,
             max_sessions: 8,
             batch_count: 64,

@@ -14,6 +14,7 @@ use crate::ssp::xml::Limits;
 use crate::ssp::{Address, Code, Message, Primitive, Status, envelope};
 use crate::store::Write;
 
+mod queues;
 mod world;
 
 use world::*;

@@ -102,8 +102,8 @@ impl Sap {
         for responder in &state.responders {
             at(responder.deadline);
         }
-        if !state.outbox.is_empty() && state.outbox.not_before > now {
-            at(state.outbox.not_before);
+        if !state.outbox.is_empty() && state.outbox.not_before() > now {
+            at(state.outbox.not_before());
         }
         if (state.wanted || !state.outbox.is_empty())
             && state.ready_session().is_none()

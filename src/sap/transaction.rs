@@ -114,19 +114,73 @@ pub struct Record {
     /// Of requestor and content, to notice a loop.
     #[serde(default)]
     pub fingerprint: u64,
+    /// Of sender, recipients and content of a message, to notice a repetition under another
+    /// transaction id (`message_ids`).
+    #[serde(default)]
+    pub content: u64,
 }
 
-/// The table. Bounded by what its users accept.
+/// The table. Bounded by what its users accept, in number and bytes.
 #[derive(Debug, Default)]
 pub struct Table {
-    records: HashMap<u64, Record>,
+    rows: HashMap<u64, Row>,
     by_origin: HashMap<Origin, u64>,
     by_place: HashMap<Place, u64>,
     by_fingerprint: HashMap<u64, u64>,
-    /// Pending records by origin peer.
-    pending: HashMap<String, usize>,
+    /// By origin: a peer, or an element of ours.
+    shares: HashMap<String, Share>,
+    all: Share,
     last: u64,
 }
+
+#[derive(Debug)]
+struct Row {
+    record: Record,
+    /// Of the record as it is kept, and of its place in the indices, about.
+    size: usize,
+}
+
+/// Number and bytes of rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sum {
+    /// Rows.
+    pub number: usize,
+    /// Bytes, about.
+    pub bytes: usize,
+}
+
+impl Sum {
+    fn add(&mut self, size: usize) {
+        self.number += 1;
+        self.bytes += size;
+    }
+
+    fn sub(&mut self, size: usize) {
+        self.number = self.number.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(size);
+    }
+}
+
+/// Rows by how far they are.
+#[derive(Debug, Clone, Copy, Default)]
+struct Share {
+    pending: Sum,
+    taken_over: Sum,
+    answered: Sum,
+}
+
+impl Share {
+    fn of(&mut self, state: &State) -> &mut Sum {
+        match state {
+            State::Pending => &mut self.pending,
+            State::TakenOver => &mut self.taken_over,
+            State::Answered(_) => &mut self.answered,
+        }
+    }
+}
+
+/// What a row takes besides its record, about: three indices and a timer.
+const OVERHEAD: usize = 512;
 
 /// Prefix of all records.
 pub const PREFIX: &str = "sap/in/";
@@ -146,36 +200,40 @@ impl Table {
                 self.last = self.last.max(request.0);
             }
         }
-        self.index(number, record);
+        let (_, size) = kept(number, &record);
+        self.index(number, record, size);
     }
 
     /// Adds a record.
     pub fn insert(&mut self, number: u64, record: Record) -> Write {
-        let write = Write::put_json(key(number), &record);
-        self.index(number, record);
+        let (write, size) = kept(number, &record);
+        self.index(number, record, size);
         write
     }
 
     /// A record.
     pub fn get(&self, number: u64) -> Option<&Record> {
-        self.records.get(&number)
+        self.rows.get(&number).map(|row| &row.record)
     }
 
     /// Changes a record.
     pub fn update(&mut self, number: u64, change: impl FnOnce(&mut Record)) -> Option<Write> {
-        let record = self.records.get_mut(&number)?;
-        let was_pending = record.state == State::Pending;
-        change(record);
-        let write = Write::put_json(key(number), record);
-        if was_pending && record.state != State::Pending {
-            if let Origin::Peer { peer, .. } = &record.origin
-                && let Some(count) = self.pending.get_mut(peer)
-            {
-                *count = count.saturating_sub(1);
-            }
-            if self.by_fingerprint.get(&record.fingerprint) == Some(&number) {
-                self.by_fingerprint.remove(&record.fingerprint);
-            }
+        let row = self.rows.get_mut(&number)?;
+        let (before, size) = (row.record.state.clone_kind(), row.size);
+        change(&mut row.record);
+        let (write, new_size) = kept(number, &row.record);
+        row.size = new_size;
+        let record = &row.record;
+        let share = share_of(&mut self.shares, &record.origin);
+        for share in [share, &mut self.all] {
+            share.of(&before).sub(size);
+            share.of(&record.state).add(new_size);
+        }
+        if before == State::Pending
+            && record.state != State::Pending
+            && self.by_fingerprint.get(&record.fingerprint) == Some(&number)
+        {
+            self.by_fingerprint.remove(&record.fingerprint);
         }
         Some(write)
     }
@@ -189,7 +247,7 @@ impl Table {
         answer: Option<String>,
         keep: impl Fn(&Place) -> bool,
     ) -> Option<Write> {
-        let record = self.records.get_mut(&number)?;
+        let record = &mut self.rows.get_mut(&number)?.record;
         if record.report_to.is_some() {
             record.sent = super::asked::sent_to(record);
         }
@@ -206,18 +264,19 @@ impl Table {
 
     /// A part goes out again under another id.
     pub fn move_part(&mut self, number: u64, from: &Place, to: Place) -> Option<Write> {
-        let record = self.records.get_mut(&number)?;
-        let part = record.parts.iter_mut().find(|part| part.place == *from)?;
-        part.place = to.clone();
-        part.acknowledged = None;
+        let record = &self.rows.get(&number)?.record;
+        let part = record.parts.iter().position(|part| part.place == *from)?;
         self.by_place.remove(from);
-        self.by_place.insert(to, number);
-        Some(Write::put_json(key(number), record))
+        self.by_place.insert(to.clone(), number);
+        self.update(number, |record| {
+            record.parts[part].place = to;
+            record.parts[part].acknowledged = None;
+        })
     }
 
     /// After a restart with a clock that was put back: no record is of the future.
     pub fn set_right(&mut self, now: Time) {
-        for record in self.records.values_mut() {
+        for Row { record, .. } in self.rows.values_mut() {
             let ahead = record.received.since(now);
             record.received = Time(record.received.0 - ahead);
             record.expires = Time(record.expires.0.saturating_sub(ahead));
@@ -226,10 +285,8 @@ impl Table {
 
     /// Notes that a peer has acknowledged a part.
     pub fn acknowledged(&mut self, number: u64, place: &Place, now: Time) {
-        let parts = self
-            .records
-            .get_mut(&number)
-            .map(|record| &mut record.parts);
+        let row = self.rows.get_mut(&number);
+        let parts = row.map(|row| &mut row.record.parts);
         if let Some(part) = parts
             .into_iter()
             .flatten()
@@ -241,13 +298,18 @@ impl Table {
 
     /// Forgets a record.
     pub fn remove(&mut self, number: u64) -> Option<Write> {
-        self.update(number, |record| {
-            if record.state == State::Pending {
-                record.state = State::Answered(None);
-            }
-        })?;
-        let record = self.records.remove(&number)?;
-        self.by_origin.remove(&record.origin);
+        let Row { record, size } = self.rows.remove(&number)?;
+        let share = share_of(&mut self.shares, &record.origin);
+        for share in [share, &mut self.all] {
+            share.of(&record.state).sub(size);
+        }
+        if self.by_fingerprint.get(&record.fingerprint) == Some(&number) {
+            self.by_fingerprint.remove(&record.fingerprint);
+        }
+        // The same origin may have a newer row.
+        if self.by_origin.get(&record.origin) == Some(&number) {
+            self.by_origin.remove(&record.origin);
+        }
         for part in &record.parts {
             self.by_place.remove(&part.place);
         }
@@ -268,36 +330,102 @@ impl Table {
     pub fn by_fingerprint(&self, fingerprint: u64) -> Option<&Record> {
         self.by_fingerprint
             .get(&fingerprint)
-            .and_then(|number| self.records.get(number))
+            .and_then(|number| self.get(*number))
     }
 
     /// Unanswered requests of a peer.
     pub fn pending_of(&self, peer: &str) -> usize {
-        self.pending.get(peer).copied().unwrap_or(0)
+        self.pending(peer).number
+    }
+
+    /// Unanswered requests of a peer.
+    pub fn pending(&self, peer: &str) -> Sum {
+        self.shares
+            .get(peer)
+            .map_or_else(Sum::default, |share| share.pending)
+    }
+
+    /// Requests of all origins whose delivery was taken over.
+    pub fn taken_over(&self) -> Sum {
+        self.all.taken_over
+    }
+
+    /// Answered requests of all origins.
+    pub fn answered(&self) -> Sum {
+        self.all.answered
+    }
+
+    /// The origin of most of what is remembered of answered requests, if that is more than
+    /// `most`.
+    pub fn remembers_too_much(&self, most: Sum) -> Option<&str> {
+        let all = self.all.answered;
+        let measure: fn(&Sum) -> usize = if all.bytes > most.bytes {
+            |sum| sum.bytes
+        } else if all.number > most.number {
+            |sum| sum.number
+        } else {
+            return None;
+        };
+        let shares = self.shares.iter();
+        let largest = shares.max_by_key(|(_, share)| measure(&share.answered));
+        largest.map(|(origin, _)| origin.as_str())
     }
 
     /// All records, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &Record)> {
-        self.records
-            .iter()
-            .map(|(number, record)| (*number, record))
+        self.rows.iter().map(|(number, row)| (*number, &row.record))
     }
 
-    fn index(&mut self, number: u64, record: Record) {
+    fn index(&mut self, number: u64, record: Record, size: usize) {
         self.by_origin.insert(record.origin.clone(), number);
         for part in &record.parts {
             if part.place != Place::Here {
                 self.by_place.insert(part.place.clone(), number);
             }
         }
+        let share = share_of(&mut self.shares, &record.origin);
+        for share in [share, &mut self.all] {
+            share.of(&record.state).add(size);
+        }
         if record.state == State::Pending {
-            if let Origin::Peer { peer, .. } = &record.origin {
-                *self.pending.entry(peer.clone()).or_default() += 1;
-            }
             self.by_fingerprint.insert(record.fingerprint, number);
         }
-        self.records.insert(number, record);
+        self.rows.insert(number, Row { record, size });
     }
+}
+
+impl Origin {
+    /// The peer, or what stands for all elements of ours.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Peer { peer, .. } => peer,
+            Self::Element { .. } => "",
+        }
+    }
+}
+
+impl State {
+    /// The state without its answer.
+    fn clone_kind(&self) -> Self {
+        match self {
+            Self::Pending => Self::Pending,
+            Self::TakenOver => Self::TakenOver,
+            Self::Answered(_) => Self::Answered(None),
+        }
+    }
+}
+
+fn share_of<'s>(shares: &'s mut HashMap<String, Share>, origin: &Origin) -> &'s mut Share {
+    shares.entry(origin.name().to_owned()).or_default()
+}
+
+fn kept(number: u64, record: &Record) -> (Write, usize) {
+    let write = Write::put_json(key(number), record);
+    let size = match &write {
+        Write::Put { value, .. } => value.len(),
+        Write::Delete { .. } => 0,
+    };
+    (write, size + OVERHEAD)
 }
 
 fn key(number: u64) -> String {

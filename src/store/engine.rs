@@ -57,11 +57,12 @@ impl Engine {
         self.lock().stats.damaged += records;
     }
 
-    /// So many batches have failed.
-    pub(super) fn failed(&self, commits: u64, error: &StoreError) {
+    /// So many batches have failed. Whether the ones before had not.
+    pub(super) fn failed(&self, commits: u64, error: &StoreError) -> bool {
         let mut state = self.lock();
         state.stats.failed += commits;
-        state.verdict = Err(error.clone());
+        let before = std::mem::replace(&mut state.verdict, Err(error.clone()));
+        before.is_ok()
     }
 
     /// Says whether there is room for more than the end of what is under way.

@@ -47,9 +47,9 @@ pub use room::beside as room_beside;
 pub use sqlite::SqliteStore;
 pub use watch::{Watch, WatchError};
 
-/// Records per page in [`load_all`]: big enough that a million records take about a hundred
-/// round trips, small enough that a page of ordinary records stays below a few megabytes.
-pub const PAGE_RECORDS: usize = 10_000;
+/// Records per page in [`load_all`]: so few that a page of the largest records, messages that wait
+/// for a peer, stays near a hundred megabytes; a million records still take a few seconds.
+pub const PAGE_RECORDS: usize = 128;
 
 /// One change of a batch.
 ///

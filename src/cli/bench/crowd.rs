@@ -261,7 +261,7 @@ impl Crowd {
                     },
                     PostOutcome::Closed => Posted::Closed,
                     PostOutcome::Unreachable { reason } => Posted::Failed(reason),
-                    PostOutcome::TimedOut => Posted::Failed("no answer in time".to_owned()),
+                    PostOutcome::TimedOut => Posted::TimedOut,
                 };
                 self.members[number].sap.posted(posted.id, &outcome, now);
                 self.drain(number);

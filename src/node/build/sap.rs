@@ -27,6 +27,8 @@ pub fn sap_settings(
         session_ttl: millis(ssp.session_ttl.get()),
         default_validity: millis(ssp.default_validity.get()),
         max_queue: ssp.max_queue,
+        max_queue_bytes: ssp.max_queue_bytes.get(),
+        max_queue_total: ssp.max_queue_total.get(),
         max_pending: ssp.max_queue,
         max_sessions: ssp.max_sessions,
         batch_count: ssp.batch_count,

@@ -234,7 +234,7 @@ impl Sap {
         state.login_not_before = Time::default();
         state.held = false;
         state.closed = 0;
-        state.outbox.not_before = Time::default();
+        state.outbox.forgive();
         state.last_error = None;
         self.effect(Effect::Write(write));
         self.count(Count::HandshakeDone);

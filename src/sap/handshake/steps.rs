@@ -50,6 +50,7 @@ impl Sap {
             }
             Posted::Refused { status, .. } => format!("HTTP {status}"),
             Posted::Closed => "connection closed without an answer".to_owned(),
+            Posted::TimedOut => "no answer in time".to_owned(),
             Posted::Failed(why) => why.clone(),
         };
         let Some(wait) = peer.dialect.handshake_retries.get(pending.attempt).copied() else {

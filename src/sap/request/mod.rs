@@ -235,7 +235,11 @@ impl Sap {
                     sends.push(send);
                 }
                 Err(status) => {
-                    self.refused_part(incoming, status.code);
+                    if status.code.is_success() {
+                        self.count(Count::Duplicate);
+                    } else {
+                        self.refused_part(incoming, status.code);
+                    }
                     let answer = split::answer(
                         &transaction.name,
                         transaction.peek.message_id.as_deref(),
@@ -252,6 +256,7 @@ impl Sap {
         }
         let asker = self.asker(transaction, &parts);
         let (circle, kept) = self.kept_for_members(transaction, &parts);
+        let content = self.content_to_remember(transaction, &parts);
         let record = Record {
             origin: incoming.origin.clone(),
             name: transaction.name.clone().into_owned(),
@@ -271,6 +276,7 @@ impl Sap {
             sent: Vec::new(),
             waiting: None,
             fingerprint: fingerprint(transaction),
+            content,
         };
         self.remember_report(&record);
         let begun = self.asked.note(number, &record, now);

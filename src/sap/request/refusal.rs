@@ -68,6 +68,7 @@ impl Sap {
             sent: Vec::new(),
             waiting: None,
             fingerprint: 0,
+            content: 0,
         };
         let _ = self.table.insert(number, record);
         self.finish(number, answer, now);

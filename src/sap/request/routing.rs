@@ -3,6 +3,7 @@
 use super::Incoming;
 use crate::sap::element::{Delivered, Element, RequestId, Time};
 use crate::sap::front::is_of;
+use crate::sap::message_ids::{Use, content_of};
 use crate::sap::outbox::Item;
 use crate::sap::report::about;
 use crate::sap::settings::Route;
@@ -157,11 +158,7 @@ impl Sap {
                         .because("the target's server has no such function"));
                 }
                 let peer = self.identity_for(&peer, &transaction.peek);
-                if self
-                    .peers
-                    .get(&peer.domain)
-                    .is_some_and(|state| state.outbox.len() >= self.settings.max_queue)
-                {
+                if self.queue_is_full(&peer.domain, transaction.raw.len()) {
                     return Err(Status::new(if message {
                         Code::QUEUE_FULL
                     } else {
@@ -171,7 +168,18 @@ impl Sap {
                 let (mode, id) = self.outgoing_id(incoming, &peer);
                 let message_id = match &transaction.peek.message_id {
                     Some(message_id) if message && peer.dialect.unique_message_ids => {
-                        self.message_ids.next(&domain, message_id, &id, now)
+                        let content = content_of(transaction);
+                        match self
+                            .message_ids
+                            .next(&domain, message_id, content, &id, now)
+                        {
+                            Use::Fresh => None,
+                            Use::Changed(id) => Some(id),
+                            // It is on its way already, or was there.
+                            Use::Repeated => {
+                                return Err(Status::new(Code(202)).because("a repetition"));
+                            }
+                        }
                     }
                     _ => None,
                 };
@@ -181,7 +189,14 @@ impl Sap {
                     &transaction.raw,
                     &incoming.from_domain,
                     message_id,
-                )?;
+                );
+                let raw = match raw {
+                    Ok(raw) => raw,
+                    Err(status) => {
+                        self.not_sent(&domain, transaction);
+                        return Err(status);
+                    }
+                };
                 let via = peer.dialect.via.then(|| {
                     transaction.via.as_ref().map_or_else(
                         || self.settings.domain.clone(),

@@ -30,8 +30,12 @@ impl Sap {
         let timeout = self.settings.response_timeout;
         self.table.acknowledged(number, &place, now);
         self.tell_taken(number, &place, now);
-        self.timers
-            .set(now.plus_millis(timeout), timers::Timer::Answer(number));
+        match self.table.get(number).map(|record| &record.state) {
+            Some(State::TakenOver) => self.linger(number, now),
+            _ => self
+                .timers
+                .set(now.plus_millis(timeout), timers::Timer::Answer(number)),
+        }
     }
 
     /// The peer will not get our request.
@@ -51,52 +55,33 @@ impl Sap {
         self.part_answered(number, &place, answer.to_xml(None), now);
     }
 
-    /// No answer in time. A message that still waits here, for a peer or in a
-    /// service element (the XMPP server may be away), or that reached the next
-    /// hop only just now, is answered 202: this node has it on disk and answers
-    /// for it. Anything else waiting is taken back, and the requestor hears 504.
+    /// No answer in time. The requestor of a message hears 202: it waits here on disk, for a
+    /// peer or in a service element (the XMPP server may be away), or the next hop has it,
+    /// which is no failure as long as nobody says so. Anything else is taken back, and the
+    /// requestor hears 504.
     pub(in crate::sap) fn answer_due(&mut self, number: u64, now: Time) {
-        let timeout = self.settings.response_timeout;
         let Some(record) = self.table.get(number) else {
             return;
         };
         if record.state != State::Pending {
             return;
         }
-        let prompt = record.received.plus_millis(timeout / 4);
-        let (mut late, mut next, mut take_over) = (Vec::new(), None, false);
+        if record.name == "SendMessageRequest" {
+            return self.message_due(number, now);
+        }
+        let timeout = self.settings.response_timeout;
+        let (mut late, mut next) = (Vec::new(), None);
         for part in record.parts.iter().filter(|part| part.answer.is_none()) {
             let deadline = part
                 .acknowledged
                 .unwrap_or(record.received)
                 .plus_millis(timeout)
                 .min(record.expires);
-            let waiting = match &part.place {
-                Place::Peer { peer, id } => self.outbox_holds(peer, id),
-                // An element that has not answered keeps the message until it can.
-                Place::Element { .. } => true,
-                Place::Here => false,
-            };
-            take_over |= waiting
-                || part
-                    .acknowledged
-                    .is_some_and(|at| at > prompt && deadline > now);
             if deadline <= now {
                 late.push(part.place.clone());
             } else {
                 next = Some(next.map_or(deadline, |next: Time| next.min(deadline)));
             }
-        }
-        if record.name == "SendMessageRequest" && take_over && record.expires > now {
-            let status = Status::new(Code(202)).because("queued");
-            let answer =
-                split::answer(&record.name, record.message.as_deref(), status).to_xml(None);
-            let write = self
-                .table
-                .update(number, |record| record.state = State::TakenOver);
-            self.write(write);
-            self.tell_taken_over(number, now);
-            return self.send_answer(number, &answer, now);
         }
         for place in late {
             self.time_out_part(number, &place, now);
@@ -106,19 +91,48 @@ impl Sap {
         }
     }
 
+    fn message_due(&mut self, number: u64, now: Time) {
+        let Some(record) = self.table.get(number) else {
+            return;
+        };
+        if record.expires <= now {
+            return self.give_up(number, now);
+        }
+        let timeout = self.settings.response_timeout;
+        // A next hop that took the message at once may be about to answer; one that is a relay
+        // does so a little later than this node would.
+        let prompt = record.received.plus_millis(timeout / 4);
+        let last = record.received.plus_millis(timeout / 8 * 7);
+        let answers_soon = |acknowledged: Option<Time>| acknowledged.is_some_and(|at| at <= prompt);
+        let mut open = record.parts.iter().filter(|part| part.answer.is_none());
+        if now < last && open.all(|part| answers_soon(part.acknowledged)) {
+            let next = last.min(record.expires);
+            return self.timers.set(next, timers::Timer::Answer(number));
+        }
+        self.take_over(number, now);
+    }
+
+    /// Answers 202 for a message: this node, or the next hop, has it.
+    fn take_over(&mut self, number: u64, now: Time) {
+        let Some(record) = self.table.get(number) else {
+            return;
+        };
+        let status = Status::new(Code(202)).because("queued");
+        let answer = split::answer(&record.name, record.message.as_deref(), status).to_xml(None);
+        let write = self
+            .table
+            .update(number, |record| record.state = State::TakenOver);
+        self.write(write);
+        self.tell_taken_over(number, now);
+        self.send_answer(number, &answer, now);
+        self.linger(number, now);
+    }
+
     fn time_out_part(&mut self, number: u64, place: &Place, now: Time) {
         let Some(record) = self.table.get(number) else {
             return;
         };
-        // A message whose validity ends first has expired, unless the peer has it.
-        let mut parts = record.parts.iter().filter(|part| part.place == *place);
-        let taken = parts.any(|part| part.acknowledged.is_some());
-        let expired = record.name == "SendMessageRequest" && record.expires <= now && !taken;
-        let code = if expired {
-            Code::EXPIRED
-        } else {
-            Code::TIMEOUT
-        };
+        let code = Code::TIMEOUT;
         let answer = split::answer(&record.name, record.message.as_deref(), Status::new(code));
         if let Place::Peer { peer, id } = place {
             tracing::warn!(
@@ -177,19 +191,25 @@ impl Sap {
             gone.push(place);
         }
         for place in gone {
-            if let Place::Peer { peer, id } = &place {
-                if taken_over && self.outbox_holds(peer, id) {
-                    // Its post is under way: what becomes of that is the outcome.
-                    let later = now.plus_millis(self.settings.response_timeout);
-                    self.timers.set(later, timers::Timer::GiveUp(number));
-                    return;
+            let Place::Peer { peer, id } = &place else {
+                self.part_failed(number, &place, code, now);
+                continue;
+            };
+            if code != Code::EXPIRED {
+                self.part_failed(number, &place, code, now);
+            } else if self.outbox_holds(peer, id) {
+                // Its post is under way: what becomes of that is the outcome.
+                if !taken_over {
+                    self.take_over(number, now);
                 }
-                if taken_over {
-                    // The next hop has it, and never said more.
-                    return self.close(number, None, now);
-                }
+                let later = now.plus_millis(self.settings.response_timeout);
+                return self.timers.set(later, timers::Timer::GiveUp(number));
+            } else if taken_over {
+                // The next hop has it, and never said more.
+                return self.close(number, None, now);
+            } else {
+                self.part_failed(number, &place, Code(202), now);
             }
-            self.part_failed(number, &place, code, now);
         }
     }
 
@@ -208,7 +228,7 @@ impl Sap {
         self.part_answered(number, place, answer.to_xml(None), now);
     }
 
-    fn outbox_holds(&self, peer: &str, id: &str) -> bool {
+    pub(in crate::sap) fn outbox_holds(&self, peer: &str, id: &str) -> bool {
         self.peers
             .get(peer)
             .is_some_and(|state| state.outbox.holds(id))

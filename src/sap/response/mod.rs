@@ -14,10 +14,6 @@ use crate::ssp::primitive::{self, Kind};
 use crate::ssp::{Address, Code, Mode, Primitive};
 use crate::text::Shown;
 
-/// Answered requests remembered at most, whatever the duplicate window: bounds the
-/// memory of a busy relay to some hundred megabytes. Our choice.
-const MAX_REMEMBERED: usize = 250_000;
-
 impl Sap {
     /// A transaction in mode Response from a peer.
     pub(super) fn peer_response(&mut self, peer: &Peer, transaction: &Transaction, now: Time) {
@@ -150,6 +146,7 @@ impl Sap {
             State::Answered(_) => return self.count(Count::Unasked),
             State::Pending | State::TakenOver => {}
         }
+        self.release_message_id(number, part, &raw);
         if taken_over {
             self.report_late(number, &raw, now);
         }
@@ -213,7 +210,10 @@ impl Sap {
     }
 
     /// Ends a request and keeps it for the duplicate window.
-    fn close(&mut self, number: u64, answer: Option<String>, now: Time) {
+    pub(super) fn close(&mut self, number: u64, answer: Option<String>, now: Time) {
+        if let Some(record) = self.table.get(number) {
+            self.forgettable.gone(record.origin.name(), number);
+        }
         self.profile_answered(number, answer.as_deref(), now);
         if let Some(record) = self.table.get(number) {
             let (by, expires) = (
@@ -281,13 +281,6 @@ impl Sap {
     }
 
     pub(super) fn forget_later(&mut self, number: u64, from: Time) {
-        self.answered.push_back(number);
-        if self.answered.len() > MAX_REMEMBERED
-            && let Some(oldest) = self.answered.pop_front()
-        {
-            let write = self.forget(oldest);
-            self.write(write);
-        }
         let window = match self.table.get(number) {
             // A report may still have to find the peer's transaction id.
             Some(record)
@@ -297,23 +290,19 @@ impl Sap {
             }
             _ => self.settings.duplicate_window,
         };
-        self.timers
-            .set(from.plus_millis(window), timers::Timer::Forget(number));
+        self.remember_until(number, from.plus_millis(window));
     }
 
     pub(super) fn forget(&mut self, number: u64) -> Option<crate::store::Write> {
-        while self
-            .answered
-            .front()
-            .is_some_and(|oldest| self.table.get(*oldest).is_none() || *oldest == number)
-        {
-            self.answered.pop_front();
-        }
         self.keep_asked(number);
         let record = self.table.get(number)?;
-        if let (Origin::Peer { peer, .. }, Some(message)) = (&record.origin, &record.message) {
+        self.forgettable.gone(record.origin.name(), number);
+        if let (Origin::Peer { peer, id }, Some(message)) = (&record.origin, &record.message) {
             let key = (peer.clone(), message.clone());
-            self.reports.remove(&key);
+            // A newer message of that id may have taken its place.
+            if self.reports.get(&key) == Some(id) {
+                self.reports.remove(&key);
+            }
         }
         self.table.remove(number)
     }

@@ -22,6 +22,10 @@ pub(super) struct World {
     /// Acknowledgements lost on the way, from now on.
     pub(super) lose_acks: usize,
     pub(super) posts: usize,
+    /// Posts to this peer that hold this text end like this.
+    pub(super) poison: Option<(&'static str, String, Posted)>,
+    /// Bodies read from the disks.
+    pub(super) loads: usize,
 }
 
 impl World {
@@ -32,6 +36,8 @@ impl World {
             wire: VecDeque::new(),
             lose_acks: 0,
             posts: 0,
+            poison: None,
+            loads: 0,
         };
         for (seed, settings) in settings.into_iter().enumerate() {
             let domain = settings.domain.clone();
@@ -106,6 +112,11 @@ impl World {
                     node.disk.remove(&key);
                 }
                 Effect::Post(post) => self.wire.push_back((domain.to_owned(), post)),
+                Effect::Load(load) => {
+                    self.loads += load.keys.len();
+                    let loaded = load.from_disk(&node.disk);
+                    node.sap.loaded(loaded, now);
+                }
                 Effect::Deliver(element, delivered) => {
                     if let (Some(id), Some(code)) = (delivered.id, node.verdict) {
                         let answer = match &delivered.primitive {
@@ -134,7 +145,17 @@ impl World {
     pub(super) fn transmit(&mut self, from: &str, post: &Post) {
         self.posts += 1;
         let now = self.now;
+        let holds = |text: &str| memchr::memmem::find(&post.body, text.as_bytes()).is_some();
         let outcome = match self.nodes.get_mut(&post.peer) {
+            Some(_)
+                if self
+                    .poison
+                    .as_ref()
+                    .is_some_and(|(peer, text, _)| *peer == post.peer && holds(text)) =>
+            {
+                let poison = self.poison.as_ref();
+                poison.map_or(Posted::Closed, |(_, _, outcome)| outcome.clone())
+            }
             Some(node) if !node.down => {
                 let message = envelope::scan(&post.body, &Limits::default())
                     .expect("what a SAP posts can be read");
@@ -187,6 +208,24 @@ impl World {
         self.node(&domain)
             .sap
             .request(Element::Home, token, &message(from, to, id), expires, now);
+    }
+
+    /// As [`World::send`], with a text.
+    pub(super) fn send_text(&mut self, from: &str, to: &str, id: &str, token: u64, text: &str) {
+        let (now, expires) = (self.now, self.now.plus_seconds(86_400));
+        let Primitive::SendMessageRequest(mut request) = message(from, &[to], id) else {
+            panic!("this is no message");
+        };
+        request.content = Some(ContentData::text(text));
+        let domain = Address::new(from).domain().to_owned();
+        let sap = &mut self.node(&domain).sap;
+        sap.request(
+            Element::Home,
+            Token(token),
+            &(*request).into(),
+            expires,
+            now,
+        );
     }
 
     pub(super) fn received(&mut self, domain: &str) -> Vec<String> {

@@ -258,8 +258,9 @@ impl Writer {
                     batch.reply.settle(Ok(()));
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "a commit has failed");
-                    self.engine.failed(1, &error);
+                    if self.engine.failed(1, &error) {
+                        tracing::warn!(%error, "a commit has failed");
+                    }
                     batch.reply.settle(Err(error));
                 }
             }

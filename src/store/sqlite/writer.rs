@@ -206,8 +206,9 @@ impl Writer {
     }
 
     fn fail(&self, group: Vec<Job>, error: &StoreError) {
-        tracing::warn!(commits = group.len(), %error, "a commit has failed");
-        self.engine.failed(group.len() as u64, error);
+        if self.engine.failed(group.len() as u64, error) {
+            tracing::warn!(commits = group.len(), %error, "a commit has failed");
+        }
         for job in group {
             job.settle(Err(error.clone()));
         }

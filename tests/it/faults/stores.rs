@@ -144,6 +144,84 @@ async fn a_change_is_answered_when_it_is_kept_and_undone_when_it_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_takes_nothing_is_asked_now_and_then_and_sessions_stay() {
+    let mut world = pair();
+    let store = Arc::new(MemoryStore::new());
+    world.start_on("b.test", store.clone()).await;
+    world.start("a.test").await;
+    let mut alice = login(&world, "alice", "a.test").await;
+    let (mut heard, mut received) = (Heard::default(), Heard::default());
+    send(&alice, "wv:bob@b.test", "first", "first").await;
+    heard.until(&mut alice, |heard| heard.sent.len() == 1).await;
+    let sessions = |core: &mut wvgate::node::Core, _, _: &mut _| {
+        let views = core.sap.session_views().into_iter();
+        views.map(|view| view.own_id).collect::<Vec<_>>()
+    };
+    let handle = world.node("b.test").handle().clone();
+    let before = handle.ask(sessions).await.unwrap();
+    assert_eq!(before.len(), 1);
+    let begin = std::time::Instant::now();
+    fail(&store, 8);
+    send(&alice, "wv:bob@b.test", "second", "second").await;
+    heard.until(&mut alice, |heard| heard.sent.len() == 2).await;
+    // One failed as it should, and seven were tried with a pause before each.
+    assert!(begin.elapsed() >= Duration::from_millis(7 * 200));
+    assert_eq!(store.stats().failed, 8);
+    assert_eq!(handle.ask(sessions).await.unwrap(), before);
+    let mut bob = login(&world, "bob", "b.test").await;
+    received
+        .until(&mut bob, |received| received.texts == ["first", "second"])
+        .await;
+    world.rest().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_an_absent_peer_is_read_from_the_disk_in_order() {
+    let mut world = World::new(&["a.test", "b.test"]);
+    let a = world.peer("b.test", &[]) + &home("alice", "b.test");
+    world.configure("a.test", "response_timeout = \"2s\"", &a);
+    let b = world.peer("a.test", &[]) + &home("bob", "a.test");
+    world.configure("b.test", "", &b);
+    world.start("a.test").await;
+    let mut alice = login(&world, "alice", "a.test").await;
+    let filler = "x".repeat(50 << 10);
+    let wanted = names('m', 80);
+    for id in &wanted {
+        send(&alice, "wv:bob@b.test", &format!("{id} {filler}"), id).await;
+    }
+    let mut heard = Heard::default();
+    heard
+        .until(&mut alice, |heard| heard.sent.len() == 80)
+        .await;
+    heard.assert_all_taken(&wanted);
+    let held = |core: &mut wvgate::node::Core, _, _: &mut _| core.sap.queued_bytes();
+    let (queued, in_memory) = world.node("a.test").handle().ask(held).await.unwrap();
+    assert!(queued > 80 * (50 << 10), "{queued}");
+    assert!(in_memory <= 2 << 20, "{in_memory}");
+    world.stop("a.test").await;
+    world.start("a.test").await;
+    let (queued, in_memory) = world.node("a.test").handle().ask(held).await.unwrap();
+    assert!(queued > 80 * (50 << 10) && in_memory <= 2 << 20);
+    world.start("b.test").await;
+    let mut bob = login(&world, "bob", "b.test").await;
+    let mut received = Heard::default();
+    received
+        .until(&mut bob, |received| received.texts.len() == 80)
+        .await;
+    for (text, id) in received.texts.iter().zip(&wanted) {
+        assert!(
+            *text == format!("{id} {filler}"),
+            "{id} is not as it was sent"
+        );
+    }
+    world.rest().await;
+    assert_eq!(
+        world.node("a.test").handle().ask(held).await.unwrap(),
+        (0, 0)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_relay_without_room_refuses_until_there_is_some() {
     without_room(|database, _| Arc::new(database)).await;
 }

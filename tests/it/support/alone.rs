@@ -147,6 +147,10 @@ impl Alone {
                 Effect::Write(Write::Delete { key }) => {
                     self.disk.remove(&key);
                 }
+                Effect::Load(load) => {
+                    let loaded = load.from_disk(&self.disk);
+                    self.sap.loaded(loaded, self.now);
+                }
                 Effect::Post(post) => self.posts.push(post),
                 Effect::Deliver(element, delivered) => self.delivered.push((element, delivered)),
                 Effect::Answer(_, token, primitive) => self.answers.push((token, primitive)),

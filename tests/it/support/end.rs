@@ -207,6 +207,7 @@ impl End {
             match effect {
                 Effect::Write(write) => writes.push(write),
                 Effect::Post(post) => posts.push(post),
+                Effect::Load(load) => panic!("more waits than is in memory: {load:?}"),
                 Effect::Deliver(element, delivered) => {
                     writes.push(self.delivered(element, &delivered, now));
                 }

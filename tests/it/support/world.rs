@@ -187,6 +187,10 @@ impl World {
                 Effect::Write(Write::Delete { key }) => {
                     node.disk.remove(&key);
                 }
+                Effect::Load(load) => {
+                    let loaded = load.from_disk(&node.disk);
+                    node.sap.loaded(loaded, now);
+                }
                 Effect::Post(post) => self.wire.push_back((domain.to_owned(), post)),
                 Effect::Deliver(element, delivered) => {
                     if let (Some(id), Some(answer)) = (delivered.id, &node.answer) {

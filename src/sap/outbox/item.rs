@@ -1,0 +1,87 @@
+//! One transaction to be posted, and how it is kept.
+
+use serde::{Deserialize, Serialize};
+
+use crate::sap::element::Time;
+use crate::ssp::Mode;
+
+/// What an item takes besides its texts, about.
+const OVERHEAD: usize = 512;
+
+/// One transaction to be posted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// Request or response.
+    pub mode: Mode,
+    /// Transaction id.
+    pub id: String,
+    /// Primitive's name, for the log.
+    pub name: String,
+    /// The primitive, in the peer's dialect.
+    #[serde(default)]
+    pub raw: String,
+    /// Sender and recipient, where order matters.
+    pub conversation: Option<String>,
+    /// When it is of no use any more.
+    pub expires: Time,
+    /// The message's id, for tracing.
+    pub message: Option<String>,
+    /// Domains passed so far.
+    pub via: Option<String>,
+}
+
+impl Item {
+    /// As it is kept: what describes it as JSON, a line feed, the primitive as it is.
+    pub(super) fn to_record(&self) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Kept<'a> {
+            mode: Mode,
+            id: &'a str,
+            name: &'a str,
+            conversation: Option<&'a str>,
+            expires: Time,
+            message: Option<&'a str>,
+            via: Option<&'a str>,
+        }
+        let kept = Kept {
+            mode: self.mode,
+            id: &self.id,
+            name: &self.name,
+            conversation: self.conversation.as_deref(),
+            expires: self.expires,
+            message: self.message.as_deref(),
+            via: self.via.as_deref(),
+        };
+        let mut record = Vec::with_capacity(self.raw.len() + 256);
+        // Writing texts and numbers to memory does not fail.
+        let _ = serde_json::to_writer(&mut record, &kept);
+        record.push(b'\n');
+        record.extend_from_slice(self.raw.as_bytes());
+        record
+    }
+
+    /// Reads what [`Item::to_record`] has written.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn from_record(record: &[u8]) -> Result<Self, String> {
+        let end = record.iter().position(|byte| *byte == b'\n');
+        let (kept, raw) = match end {
+            Some(end) => (&record[..end], Some(&record[end + 1..])),
+            // As older versions wrote it, all in JSON.
+            None => (record, None),
+        };
+        let mut item: Self = serde_json::from_slice(kept).map_err(|error| error.to_string())?;
+        if let Some(raw) = raw {
+            item.raw = String::from_utf8(raw.to_vec()).map_err(|error| error.to_string())?;
+        }
+        Ok(item)
+    }
+
+    /// Bytes that it takes in a queue, about.
+    pub fn cost(&self) -> usize {
+        let texts = [&self.conversation, &self.message, &self.via];
+        let texts = texts.into_iter().flatten().map(String::len);
+        self.raw.len() + self.id.len() + self.name.len() + texts.sum::<usize>() + OVERHEAD
+    }
+}

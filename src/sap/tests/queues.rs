@@ -1,0 +1,368 @@
+//! What waits for peers: bounds, bodies on disk, one bad message among good ones, repetitions,
+//! answers that do not come.
+
+use super::*;
+
+const ALICE: &str = "wv:alice@a.test";
+const CAROL: &str = "wv:carol@a.test";
+const BOB: &str = "wv:bob@b.test";
+
+/// `accepted == ended + queued + with an element`, at every node.
+fn assert_books(world: &mut World) {
+    for domain in ["a.test", "r.test"] {
+        let node = world.node(domain);
+        let count = |wanted: fn(&Count) -> bool| node.counts.iter().filter(|c| wanted(c)).count();
+        let accepted = count(|count| *count == Count::Accepted);
+        let ended = count(|count| matches!(count, Count::Ended(_)));
+        let queued = usize::try_from(node.sap.messages_queued()).unwrap();
+        assert_eq!(accepted, ended + queued, "{domain}: {:?}", node.counts);
+    }
+}
+
+fn up(world: &mut World) {
+    world.send(ALICE, &[BOB], "m1");
+    world.run(1_000);
+    assert_eq!(world.received("b.test"), ["m1"]);
+    world.node("b.test").delivered.clear();
+    world.node("a.test").answers.clear();
+}
+
+fn limited(change: impl Fn(&mut Settings)) -> World {
+    let world = chain();
+    World::new(world.nodes.into_values().map(|node| {
+        let mut settings = node.sap.settings().as_ref().clone();
+        change(&mut settings);
+        settings
+    }))
+}
+
+#[test]
+fn one_message_that_a_peer_cannot_digest_holds_nobody_else_up_and_ends() {
+    for outcome in [
+        Posted::Refused {
+            status: 500,
+            retry_after: None,
+        },
+        Posted::Closed,
+    ] {
+        let mut world = chain();
+        up(&mut world);
+        world.poison = Some(("b.test", "messageID=\"m100\"".to_owned(), outcome));
+        world.send_text(ALICE, BOB, "m100", 100, "bad");
+        world.send_text(ALICE, BOB, "m101", 101, "behind");
+        for n in 2..7 {
+            world.send(CAROL, &[BOB], &format!("m{n}"));
+        }
+        world.run(1_000);
+        assert_eq!(world.received("b.test"), ["m2", "m3", "m4", "m5", "m6"]);
+        // Others go on, and so it is known that it is the message.
+        for n in 7..60 {
+            world.send(CAROL, &[BOB], &format!("m{n}"));
+            world.run(20_000);
+            let received = world.received("b.test");
+            assert!(received.contains(&format!("m{n}")), "{received:?}");
+        }
+        let received = world.received("b.test");
+        assert!(received.contains(&"m101".to_owned()), "{received:?}");
+        assert!(!received.contains(&"m100".to_owned()));
+        assert!(world.verdicts("a.test").contains(&(100, 202)));
+        let reports = world.node("a.test").delivered.iter();
+        let of_it = |d: &&Delivered| {
+            matches!(&d.primitive, Primitive::DeliveryStatusReport(r)
+            if r.info.message_id.as_deref() == Some("m100") && r.result.status.code == Code::INTERNAL)
+        };
+        assert_eq!(reports.filter(of_it).count(), 1);
+        assert_books(&mut world);
+    }
+}
+
+#[test]
+fn a_peer_that_refuses_everything_loses_nothing() {
+    let mut world = chain();
+    up(&mut world);
+    let outcome = Posted::Refused {
+        status: 500,
+        retry_after: None,
+    };
+    world.poison = Some(("b.test", "SendMessageRequest".to_owned(), outcome));
+    for n in 2..20 {
+        world.send([ALICE, CAROL][n % 2], &[BOB], &format!("m{n}"));
+    }
+    world.run(1_800_000);
+    assert!(world.received("b.test").is_empty());
+    assert!(world.posts < 1_000, "{} posts", world.posts);
+    world.poison = None;
+    world.run(120_000);
+    let received = world.received("b.test");
+    assert_eq!(received.len(), 18);
+    let of = |parity: usize| {
+        let wanted = (2..20).filter(move |n| n % 2 == parity);
+        wanted.map(|n| format!("m{n}")).collect::<Vec<_>>()
+    };
+    for wanted in [of(0), of(1)] {
+        let in_order: Vec<&String> = received.iter().filter(|id| wanted.contains(id)).collect();
+        assert_eq!(in_order, wanted.iter().collect::<Vec<_>>());
+    }
+    assert_books(&mut world);
+}
+
+#[test]
+fn what_waits_for_an_absent_peer_is_on_disk_and_comes_in_order() {
+    let mut world = chain();
+    up(&mut world);
+    world.node("b.test").down = true;
+    for n in 0..40 {
+        world.send_text(ALICE, BOB, &format!("m{n}"), n, &"x".repeat(300_000));
+        world.run(10);
+    }
+    let held = |world: &mut World| world.node("r.test").sap.totals.held();
+    assert!(world.node("r.test").sap.totals.queued() > 40 * 300_000);
+    assert!(held(&mut world) <= outbox::bodies::HELD_OF_ONE);
+    world.run(60_000);
+    world.restart("r.test");
+    assert!(held(&mut world) <= outbox::bodies::HELD_OF_ONE);
+    // One of them is damaged on the disk.
+    let disk = &mut world.node("r.test").disk;
+    let key = disk
+        .iter()
+        .filter(|(key, _)| key.starts_with(outbox::PREFIX));
+    let key = key.map(|(key, _)| key.clone()).nth(30).unwrap();
+    disk.insert(key, b"{}".to_vec());
+    world.node("b.test").down = false;
+    world.run(120_000);
+    let expected: Vec<String> = (0..40)
+        .filter(|n| *n != 30)
+        .map(|n| format!("m{n}"))
+        .collect();
+    assert_eq!(world.received("b.test"), expected);
+    assert!(world.loads >= 30, "{} bodies were read", world.loads);
+    assert_eq!(held(&mut world), 0);
+    assert_books(&mut world);
+}
+
+#[test]
+fn what_is_posted_at_once_is_never_read() {
+    let mut world = chain();
+    for n in 0..200 {
+        world.send_text(ALICE, BOB, &format!("m{n}"), n, &"x".repeat(50_000));
+        world.run(10);
+    }
+    world.run(1_000);
+    assert_eq!((world.received("b.test").len(), world.loads), (200, 0));
+}
+
+#[test]
+fn a_queue_that_is_full_of_bytes_refuses_messages_with_507_and_the_rest_with_503() {
+    let mut world = limited(|settings| {
+        settings.max_queue_bytes = 100_000;
+    });
+    up(&mut world);
+    world.node("b.test").down = true;
+    for n in 0..12 {
+        world.send_text(ALICE, BOB, &format!("m{n}"), n, &"x".repeat(9_000));
+    }
+    let request = SubscribeRequest {
+        meta: Some(MetaInfo::of_user("a.test", Address::new("alice@a.test"))),
+        users: vec![crate::ssp::common::UserId {
+            user: Address::new("bob@b.test"),
+        }],
+        attributes: None,
+    };
+    world.run(30_000);
+    // A small one would still fit.
+    for n in 100..200 {
+        world.send(CAROL, &[BOB], &format!("m{n}"));
+    }
+    world.run(1_000);
+    let (now, expires) = (world.now, world.now.plus_seconds(60));
+    let sap = &mut world.node("a.test").sap;
+    sap.request(Element::Home, Token(99), &request.into(), expires, now);
+    world.run(30_000);
+    let verdicts: BTreeMap<u64, u16> = world.verdicts("a.test").into_iter().collect();
+    assert_eq!(
+        (verdicts[&0], verdicts[&11], verdicts[&199]),
+        (202, 507, 507)
+    );
+    assert_eq!(verdicts[&99], 503);
+    assert!(world.node("r.test").sap.totals.queued() <= 101_000);
+    world.node("b.test").down = false;
+    world.run(60_000);
+    assert!(world.received("b.test").len() > 9);
+    assert_books(&mut world);
+}
+
+#[test]
+fn the_room_for_all_is_shared_so_that_one_absent_peer_leaves_some_for_the_others() {
+    let mut world = limited(|settings| settings.max_queue_total = 200_000);
+    up(&mut world);
+    world.node("b.test").down = true;
+    for n in 0..40 {
+        world.send_text(ALICE, BOB, &format!("m{n}"), n, &"x".repeat(9_000));
+    }
+    world.run(30_000);
+    let sap = &world.node("r.test").sap;
+    assert!(sap.totals.queued() <= 100_000 && sap.totals.queued() > 50_000);
+    assert!(sap.queue_is_full("b.test", 9_000));
+    assert!(!sap.queue_is_full("a.test", 9_000));
+    let full = world
+        .verdicts("a.test")
+        .iter()
+        .filter(|(_, code)| *code == 507)
+        .count();
+    assert!(full > 20, "{full}");
+    assert_books(&mut world);
+}
+
+#[test]
+fn a_peer_that_does_not_take_its_answers_is_asked_to_wait() {
+    let mut world = limited(|settings| settings.max_queue_bytes = 30_000);
+    up(&mut world);
+    // Its answers do not arrive, its requests do.
+    let outcome = Posted::Failed("a firewall".to_owned());
+    world.poison = Some(("a.test", "SendMessageResponse".to_owned(), outcome));
+    for n in 0..500 {
+        world.send([ALICE, CAROL][n % 2], &[BOB], &format!("m{n}"));
+        world.run(100);
+    }
+    let answers = world.node("r.test").sap.peers["a.test"].outbox.answers();
+    assert!(answers.1 < 100_000, "{answers:?}");
+    assert!(world.received("b.test").len() < 200);
+    world.poison = None;
+    world.run(200_000);
+    assert_eq!(world.received("b.test").len(), 500 - refused(&mut world));
+}
+
+fn refused(world: &mut World) -> usize {
+    let verdicts = world.verdicts("a.test");
+    verdicts.iter().filter(|(_, code)| *code == 507).count()
+}
+
+#[test]
+fn a_sign_of_life_ends_the_wait_for_a_peer() {
+    let mut world = chain();
+    up(&mut world);
+    world.node("b.test").down = true;
+    world.send(ALICE, &[BOB], "m2");
+    world.send(CAROL, &[BOB], "m3");
+    world.run(500);
+    assert!(world.received("b.test").is_empty());
+    world.node("b.test").down = false;
+    world.send(BOB, &[ALICE], "m4");
+    world.run(100);
+    assert_eq!(world.received("b.test"), ["m2", "m3"]);
+}
+
+/// r.test thinks that b.test silently loses a message whose id it knows.
+fn minding() -> World {
+    let mut world = chain();
+    let node = world.nodes.remove("r.test").unwrap();
+    let mut settings = node.sap.settings().as_ref().clone();
+    let mut peer = settings.peers["b.test"].as_ref().clone();
+    let mut dialect = peer.dialect.as_ref().clone();
+    dialect.unique_message_ids = true;
+    peer.dialect = Arc::new(dialect);
+    settings.peers.insert("b.test".to_owned(), Arc::new(peer));
+    let others: Vec<Settings> = world
+        .nodes
+        .into_values()
+        .map(|node| node.sap.settings().as_ref().clone())
+        .collect();
+    World::new(others.into_iter().chain([settings]))
+}
+
+#[test]
+fn the_same_message_again_is_a_repetition_and_another_one_gets_another_id() {
+    let mut world = minding();
+    world.send_text(ALICE, BOB, "m1", 1, "one");
+    world.run(1_000);
+    world.send_text(ALICE, BOB, "m1", 2, "one");
+    world.run(1_000);
+    world.restart("r.test");
+    world.send_text(ALICE, BOB, "m1", 3, "one");
+    world.run(1_000);
+    assert_eq!(world.received("b.test"), ["m1"]);
+    assert_eq!(world.verdicts("a.test"), [(1, 200), (2, 202), (3, 202)]);
+    world.send_text(ALICE, BOB, "m1", 4, "two");
+    world.send_text(CAROL, BOB, "m1", 5, "one");
+    world.run(1_000);
+    let received = world.received("b.test");
+    assert_eq!(received.len(), 3);
+    assert!(
+        received[1..]
+            .iter()
+            .all(|id| message_ids::original(id) == Some("m1"))
+    );
+    let repeated = |count: &&Count| **count == Count::Duplicate;
+    assert_eq!(
+        world.node("r.test").counts.iter().filter(repeated).count(),
+        2
+    );
+    assert_books(&mut world);
+}
+
+#[test]
+fn what_was_refused_may_be_sent_again_under_its_id() {
+    let mut world = minding();
+    world.node("b.test").verdict = Some(Code::UNKNOWN_USER);
+    world.send_text(ALICE, BOB, "m1", 1, "one");
+    world.run(1_000);
+    world.node("b.test").verdict = Some(Code::OK);
+    world.send_text(ALICE, BOB, "m1", 2, "one");
+    world.run(1_000);
+    assert_eq!(world.received("b.test"), ["m1", "m1"]);
+    assert_eq!(world.verdicts("a.test"), [(1, 531), (2, 200)]);
+}
+
+#[test]
+fn a_message_that_the_next_hop_has_is_answered_202_whatever_becomes_of_that() {
+    for restart in ["a.test", "r.test", ""] {
+        let mut world = chain();
+        up(&mut world);
+        world.node("b.test").down = true;
+        world.send(ALICE, &[BOB], "m2");
+        world.run(1_000);
+        // r.test has it, and dies before it can say so.
+        world.node("r.test").down = true;
+        world.run(5_000);
+        if restart == "a.test" {
+            world.restart("a.test");
+        }
+        world.run(60_000);
+        assert_eq!(world.verdicts("a.test"), [(2, 202)], "{restart}");
+        world.node("b.test").down = false;
+        world.restart("r.test");
+        world.run(120_000);
+        assert_eq!(world.received("b.test"), ["m2"]);
+        assert_eq!(world.verdicts("a.test"), [(2, 202)]);
+        let reports = world.node("a.test").delivered.len();
+        assert_eq!(reports, 0, "nothing has failed");
+        assert_books(&mut world);
+    }
+}
+
+#[test]
+fn the_table_knows_its_bytes() {
+    let mut world = chain();
+    for n in 0..20 {
+        world.send_text(ALICE, BOB, &format!("m{n}"), n, &"x".repeat(5_000));
+    }
+    let most = |number, bytes| transaction::Sum { number, bytes };
+    let table = &world.node("a.test").sap.table;
+    assert_eq!((table.pending("").number, table.answered().number), (20, 0));
+    assert!(table.pending("").bytes > 20 * 500);
+    world.run(1_000);
+    let table = &world.node("r.test").sap.table;
+    assert_eq!(
+        (table.pending_of("a.test"), table.answered().number),
+        (0, 20)
+    );
+    assert_eq!(
+        table.remembers_too_much(most(10, usize::MAX)),
+        Some("a.test")
+    );
+    assert_eq!(table.remembers_too_much(most(100, 5_000)), Some("a.test"));
+    assert_eq!(table.remembers_too_much(most(100, 1_000_000)), None);
+    world.run(3_600_000);
+    let table = &world.node("r.test").sap.table;
+    assert_eq!(table.answered(), transaction::Sum::default());
+}
