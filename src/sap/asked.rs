@@ -335,6 +335,7 @@ mod tests {
             sent: kept(0, String::new()).sent,
             waiting: None,
             fingerprint: 0,
+            content: 0,
         }
     }
 

@@ -24,8 +24,7 @@ impl PeerState {
         self.login_failures = 0;
         self.held = false;
         self.forbidden = 0;
-        self.outbox.not_before = Time::default();
-        self.outbox.failures = 0;
+        self.outbox.forgive();
         self.last_error = None;
     }
 }
@@ -41,7 +40,7 @@ impl Sap {
         }
         if state.ready_session().is_some() {
             // A session may stand while the peer is away.
-            state.outbox.not_before = Time::default();
+            state.outbox.forgive();
             self.knock(domain, now);
             return self.pump(domain, now);
         }

@@ -71,7 +71,7 @@ impl Sap {
 fn wait(domain: &str, state: &PeerState, now: Time) -> Wait {
     let session = state.ready_session().is_some();
     let next = if session {
-        state.outbox.not_before
+        state.outbox.not_before()
     } else {
         state.login_not_before
     };

@@ -163,6 +163,13 @@ impl Outbox {
         self.held
     }
 
+    /// All items in order, with whether they are under way; without the bodies that are on disk.
+    pub fn iter(&self) -> impl Iterator<Item = (&Item, bool)> {
+        let flying = self.in_flight();
+        let items = self.items.iter();
+        items.map(move |(number, entry)| (&entry.item, flying.contains(number)))
+    }
+
     /// Posts that failed in a row; several that failed together are one.
     pub fn failures(&self) -> u32 {
         self.health.failures()
