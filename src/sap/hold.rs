@@ -40,7 +40,7 @@ impl Sap {
         }
         if state.ready_session().is_some() {
             // A session may stand while the peer is away.
-            state.outbox.not_before = Time::default();
+            state.outbox.forgive();
             self.knock(domain, now);
             return self.pump(domain, now);
         }
