@@ -221,7 +221,10 @@ fn an_error_has_the_text_of_its_code_where_the_description_has_none() {
     for code in 200..1000 {
         if let Some(error) = table.error(Code(code), Context::Message, Some("Complete")) {
             let text = error.texts.values().next().unwrap();
-            assert_eq!(*text, format!("IMPS {code}: {}", table.means(Code(code))));
+            // A code that must not be told is shown as another one.
+            let shown = table.codes.get(&code).and_then(|row| row.shown_as);
+            let shown = shown.unwrap_or(code);
+            assert_eq!(*text, format!("IMPS {shown}: {}", table.means(Code(shown))));
         }
     }
 }

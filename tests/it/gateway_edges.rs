@@ -62,7 +62,7 @@ async fn until<T>(
 ) -> T {
     let found = async {
         loop {
-            let event = client.event().await.expect("the session lives");
+            let event = client.take().await.expect("the session lives");
             if let Some(found) = wanted(&event) {
                 return found;
             }
@@ -177,7 +177,7 @@ async fn what_the_server_has_under_way_when_the_gateway_stops_is_taken_or_refuse
     while !open.is_empty() {
         assert!(tokio::time::Instant::now() < deadline, "lost: {open:?}");
         tokio::select! {
-            event = alice.event() => {
+            event = alice.take() => {
                 if let Some(Event::Message { text, .. }) = event
                     && let Some(n) = text.strip_prefix("number ")
                 {
