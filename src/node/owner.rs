@@ -257,10 +257,10 @@ impl Owner {
                     .release
                     .send(Release::Connection(domain.clone(), connection))
                     .await;
-                self.link(domain, None, now, turn);
+                self.link(&domain, None, now, turn);
             }
             LinkEvent::Down { domain, reason, .. } => {
-                self.link(domain, Some(reason.blame()), now, turn);
+                self.link(&domain, Some(reason.blame()), now, turn);
             }
             LinkEvent::Unsent { stanza, .. } => self.core.unsent(&stanza, now, turn),
             LinkEvent::Limit { domain, bytes } => {
@@ -301,12 +301,12 @@ impl Owner {
         }
     }
 
-    fn link(&mut self, component: String, down: Option<Blame>, now: Time, turn: &mut Turn) {
+    fn link(&mut self, component: &str, down: Option<Blame>, now: Time, turn: &mut Turn) {
         if self.closed.until.is_some() {
             // The core is told when it begins.
-            self.core.link_before_start(&component, down.is_none());
+            self.core.link_before_start(component, down.is_none());
         } else {
-            self.core.link(&component, down, now, turn);
+            self.core.link(component, down, now, turn);
         }
     }
 
