@@ -22,6 +22,8 @@ It prints one line of figures and ends with 0 if nothing that was promised is mi
   unaccounted        messages by which a node's counters do not add up
   lost_from_xmpp     the window of XEP-0114: a stanza that a killed gateway had read and not kept
   repeated_to_xmpp   the same: a stanza repeated because the server's word was lost
+  repeated_by_client the sender's client had no answer and sent the message again under its id; a
+                     recipient knows it by that id
 """
 
 import argparse
@@ -283,7 +285,9 @@ class Campaign:
             ("lost", self.ledger.missing()),
             ("unanswered", self.ledger.unanswered()),
             ("report missing", self.ledger.reports_missing()),
-            ("arrived again", [m for m in self.ledger.messages.values() if m.arrivals > 1]),
+            ("arrived again", [
+                m for m in self.ledger.messages.values() if m.arrivals > 1 and not m.repeated
+            ]),
         ):
             for message in messages[:5]:
                 print(f"{name}: {message.id} of {message.pair} answered {message.answer}")

@@ -54,6 +54,7 @@ class HomeUser:
         self.here.set()
         # Whatever was sent and not answered is sent again, under its id.
         for command in list(self.unanswered.values()):
+            self.ledger.repeated(command["id"])
             self.tell(command)
         end = asyncio.get_running_loop().time() + self.rng.uniform(0.5, 6)
         while True:

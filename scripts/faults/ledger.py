@@ -11,7 +11,8 @@ TAKEN = range(200, 300)
 
 
 class Message:
-    __slots__ = ("id", "pair", "number", "wants_report", "answer", "arrivals", "reports", "bounced")
+    __slots__ = ("id", "pair", "number", "wants_report", "answer", "arrivals", "reports", "bounced",
+                 "repeated")
 
     def __init__(self, id, pair, number, wants_report):
         self.id, self.pair, self.number = id, pair, number
@@ -20,6 +21,8 @@ class Message:
         self.arrivals = 0
         self.reports = []
         self.bounced = False
+        # Its client had no answer and has sent it again, under its id.
+        self.repeated = False
 
     def failed(self):
         """Whether the sender was told, at once or later, that it does not arrive."""
@@ -54,6 +57,10 @@ class Ledger:
     def bounced(self, id):
         if id in self.messages:
             self.messages[id].bounced = True
+
+    def repeated(self, id):
+        if id in self.messages:
+            self.messages[id].repeated = True
 
     def arrived(self, id):
         message = self.messages.get(id)
@@ -106,7 +113,8 @@ class Ledger:
         lost = Counter(kind(message.pair) for message in self.missing())
         doubled = Counter()
         for message in messages:
-            doubled[kind(message.pair)] += max(0, message.arrivals - 1)
+            again = max(0, message.arrivals - 1)
+            doubled["by_client" if message.repeated else kind(message.pair)] += again
         return {
             "messages": len(self.messages),
             "arrived": sum(1 for message in messages if message.arrivals),
@@ -117,6 +125,7 @@ class Ledger:
             "lost_from_xmpp": lost["from_xmpp"],
             "doubled": doubled["wv"] + doubled["from_xmpp"],
             "repeated_to_xmpp": doubled["to_xmpp"],
+            "repeated_by_client": doubled["by_client"],
             "out_of_order": self.out_of_order(),
             "invented": len(self.strangers),
             "recognised": self.recognised,
