@@ -10,7 +10,7 @@
 //! |---|---|
 //! | `user` | a user and the administration of users |
 //! | `session` | client sessions and their commands ([`client`], `event`) |
-//! | `sending`, `message`, `report`, `echo` | messages out, messages in, reports on both |
+//! | `sending`, `sent`, `message`, `report`, `echo` | messages out, messages in, reports on both |
 //! | `inbox`, `notice`, `feed` | what waits for a user, and how his clients take it |
 //! | `presence`, `subscription`, `watchers`, `authorization` | our users' presence and who may see it |
 //! | `watching`, `reach` | other users' presence, as our users see it |
@@ -36,6 +36,7 @@ mod records;
 mod relation;
 mod report;
 mod sending;
+mod sent;
 mod session;
 mod settings;
 mod subscription;

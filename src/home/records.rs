@@ -8,6 +8,7 @@
 //! | `home/user/NAME/profile` | what was changed of the profile, as XML |
 //! | `home/user/NAME/relation/ADDRESS` | contact, blocking, authorization, watching |
 //! | `home/user/NAME/request/20 digits` | a request that waits for its answer |
+//! | `home/user/NAME/sent/20 digits` | a message of his own that its recipient's side has taken |
 //!
 //! In key order a user comes before everything that is his.
 
@@ -25,6 +26,7 @@ use super::core::{Pending, Timer};
 use super::inbox::Arrival;
 use super::notice::Notice;
 use super::relation::Relation;
+use super::sent::Taken;
 use super::user::{Account, ECHO, User};
 
 /// Start of all keys.
@@ -85,6 +87,14 @@ pub(super) fn delete_request(name: &str, token: Token) -> Act {
     delete(numbered(name, "request", token.0))
 }
 
+pub(super) fn put_sent(name: &str, number: u64, taken: &Taken) -> Act {
+    put(numbered(name, "sent", number), taken)
+}
+
+pub(super) fn delete_sent(name: &str, number: u64) -> Act {
+    delete(numbered(name, "sent", number))
+}
+
 impl Home {
     /// Takes back one record.
     pub(super) fn take_back(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
@@ -139,6 +149,7 @@ impl Home {
                 let (token, pending) = (Token(number()?), read::<Pending>(key, value)?);
                 user.expect(core, token, pending);
             }
+            "sent" => user.sent.insert(number()?, read::<Taken>(key, value)?),
             _ => return Err(unknown()),
         }
         Ok(())

@@ -60,10 +60,19 @@ impl User {
                 "A message id is at most 128 printable ASCII characters without spaces.",
             );
         }
-        if !self.may_ask(core) {
+        let is_repetition = id
+            .as_ref()
+            .is_some_and(|id| self.is_repetition(core, client, id, &to));
+        if !is_repetition && !self.may_ask(core) {
             return core.tell(client, watching::too_many_requests("message", &to));
         }
         let id = id.unwrap_or_else(|| core.message_id());
+        if let Some(feed) = self.clients.get_mut(&client) {
+            feed.has_sent(&id);
+        }
+        if is_repetition {
+            return;
+        }
         let validity = core.settings.offline_validity;
         let own = self.address(core);
         let content = ContentData::text(&text);
@@ -88,9 +97,6 @@ impl User {
             },
             content: Some(content),
         };
-        if let Some(feed) = self.clients.get_mut(&client) {
-            feed.has_sent(&id);
-        }
         let asked = Asked::Message { id, to };
         let expires = now.plus_seconds(validity);
         self.ask(core, Some(client), asked, request, expires, out);
@@ -110,6 +116,7 @@ impl User {
         out: &mut Vec<Act>,
     ) {
         let verdict = effective(status);
+        self.remember_sent(core, &id, &to, verdict, now, out);
         let event = Event::sent(id, to, status);
         let client = client.filter(|client| self.clients.contains_key(client));
         if !verdict.is_success() {

@@ -15,6 +15,7 @@ use super::inbox::Inbox;
 use super::notice::Notice;
 use super::records;
 use super::relation::Relation;
+use super::sent::Sent;
 
 pub use crate::sap::ECHO;
 
@@ -78,6 +79,8 @@ pub(super) struct User {
     pub(super) numbered: Option<u64>,
     /// Requests that wait for their answer.
     pub(super) in_flight: usize,
+    /// Messages of his own, as they are known to be repeated by.
+    pub(super) sent: Sent,
 }
 
 impl Home {
@@ -273,6 +276,9 @@ impl User {
     /// Waits for the answer to a request.
     pub(super) fn expect(&mut self, core: &mut Core, token: Token, pending: Pending) {
         self.in_flight += 1;
+        if let Asked::Message { id, to } = &pending.what {
+            self.sent.wait(id, to, token);
+        }
         core.timers.insert((pending.until, Timer::Request(token)));
         core.requests.insert(token, pending);
     }
@@ -342,6 +348,11 @@ fn remove(mut user: User, core: &mut Core, now: Time, out: &mut Vec<Act>) {
         core.timers.remove(&(until, Timer::Request(token)));
         out.push(records::delete_request(&user.name, token));
     }
+    out.extend(
+        user.sent
+            .numbers()
+            .map(|number| records::delete_sent(&user.name, number)),
+    );
     if user.profile.is_some() {
         out.push(records::delete_profile(&user.name));
     }

@@ -11,6 +11,7 @@ mod profiles;
 mod queue;
 mod reach;
 mod restart;
+mod sent;
 mod users;
 
 use std::collections::{BTreeMap, VecDeque};
