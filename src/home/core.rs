@@ -46,8 +46,8 @@ pub(super) enum Timer {
     Notice(String, u64),
     /// A request should have been answered.
     Request(Token),
-    /// A watcher of a user who is not authorized is forgotten.
-    Watcher(String, Address),
+    /// Watchers of a user who are not authorized are forgotten.
+    Watchers(String),
     /// A user's subscription is to be tried again.
     Retry(String, Address),
     /// Users of a domain to which no session came back are shown as unknown.

@@ -262,9 +262,9 @@ impl ServiceElement for Home {
                         user.drop_notice(number, core, out);
                     }
                 }
-                Timer::Watcher(name, other) => {
+                Timer::Watchers(name) => {
                     if let Some(user) = users.get_mut(&name) {
-                        user.expire_watcher(core, &other, now, out);
+                        user.expire_watchers(core, now, out);
                     }
                 }
                 Timer::Retry(name, other) => {

@@ -28,6 +28,7 @@ use super::notice::Notice;
 use super::relation::Relation;
 use super::sent::Taken;
 use super::user::{Account, ECHO, User};
+use super::watchers::sweep;
 
 /// Start of all keys.
 pub(super) const PREFIX: &str = "home/";
@@ -139,8 +140,7 @@ impl Home {
                         .insert((at, Timer::Retry(name.to_owned(), other.clone())));
                 }
                 if let Some(until) = relation.watcher.as_ref().and_then(|w| w.until) {
-                    core.timers
-                        .insert((until, Timer::Watcher(name.to_owned(), other.clone())));
+                    core.timers.insert(sweep(name, until));
                 }
                 user.watchers += usize::from(relation.watcher.is_some());
                 user.relations.insert(other, relation);

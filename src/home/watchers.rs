@@ -23,6 +23,15 @@ use super::user::User;
 const SHARES: usize = 4;
 /// Who is not authorized within so many seconds is forgotten: 30 days; our choice.
 const UNDECIDED: u64 = 30 * 86_400;
+/// Milliseconds of a day.
+const DAY: u64 = 86_400_000;
+
+/// When a user's watchers are looked through because the time of one is over: at the end of that
+/// day. So there is no more than one entry a day and user, however often strangers come and go.
+pub(super) fn sweep(user: &str, until: Time) -> (Time, Timer) {
+    let day = until.0.div_ceil(DAY).saturating_mul(DAY);
+    (Time(day), Timer::Watchers(user.to_owned()))
+}
 
 impl Home {
     /// Lets somebody watch a user of ours.
@@ -56,8 +65,7 @@ impl Home {
                 shown: Shown::Unsure,
             });
         });
-        core.timers
-            .insert((until, Timer::Watcher(name.clone(), watcher.clone())));
+        core.timers.insert(sweep(&name, until));
         if asks {
             user.ask_clients(core, watcher, now);
         }
@@ -66,18 +74,18 @@ impl Home {
 }
 
 impl User {
-    /// Forgets a watcher whose time is over, unless he is authorized or came again.
-    pub(super) fn expire_watcher(
-        &mut self,
-        core: &Core,
-        watcher: &Address,
-        now: Time,
-        out: &mut Vec<Act>,
-    ) {
-        let entry = self.relations.get(watcher).and_then(|r| r.watcher.as_ref());
-        let is_over = entry.is_some_and(|entry| entry.until.is_some_and(|until| until <= now));
-        if is_over && self.standing(core, watcher) != Standing::Authorized {
-            self.relate(watcher, out, |relation| relation.watcher = None);
+    /// Forgets watchers whose time is over, unless they are authorized.
+    pub(super) fn expire_watchers(&mut self, core: &Core, now: Time, out: &mut Vec<Act>) {
+        let is_over = |watcher: &Watcher| watcher.until.is_some_and(|until| until <= now);
+        let over: Vec<Address> = self
+            .relations
+            .iter()
+            .filter(|(_, relation)| relation.watcher.as_ref().is_some_and(is_over))
+            .map(|(other, _)| other.clone())
+            .filter(|other| self.standing(core, other) != Standing::Authorized)
+            .collect();
+        for other in over {
+            self.relate(&other, out, |relation| relation.watcher = None);
         }
     }
 

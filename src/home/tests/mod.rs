@@ -13,6 +13,7 @@ mod reach;
 mod restart;
 mod sent;
 mod users;
+mod watchers;
 
 use std::collections::{BTreeMap, VecDeque};
 

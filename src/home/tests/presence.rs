@@ -8,7 +8,7 @@ use crate::ssp::primitive::presence::{
     UnsubscribeRequest,
 };
 
-const ZOE: &str = "zoe@far.test";
+pub(super) const ZOE: &str = "zoe@far.test";
 
 fn list(names: &[AttributeName]) -> AttributeList {
     AttributeList {
@@ -16,7 +16,12 @@ fn list(names: &[AttributeName]) -> AttributeList {
     }
 }
 
-fn subscribe(world: &mut World, watcher: &str, to: &[&str], names: &[AttributeName]) -> Status {
+pub(super) fn subscribe(
+    world: &mut World,
+    watcher: &str,
+    to: &[&str],
+    names: &[AttributeName],
+) -> Status {
     let request = SubscribeRequest {
         meta: None,
         users: to.iter().map(|to| UserId { user: address(to) }).collect(),
@@ -484,87 +489,4 @@ fn after_a_restart_watchers_learn_that_nobody_is_online() {
     world.restart();
     world.wait(1);
     assert_eq!(world.sent(), []);
-}
-
-fn watchers(world: &mut World) -> Vec<Address> {
-    world.heard(9);
-    world.say(9, r#"{"do":"watchers"}"#);
-    match &world.heard(9)[..] {
-        [Event::Watchers { watchers }] => watchers.iter().map(|w| w.user.clone()).collect(),
-        other => panic!("{other:?}"),
-    }
-}
-
-#[test]
-fn invented_users_of_one_domain_do_not_shut_out_watchers_of_another() {
-    let mut world = World::with(|settings| settings.max_watchers = 40);
-    world.add("bob");
-    world.open(9, "bob");
-    let mut ask = |who: String| subscribe(&mut world, &who, &["bob@home.test"], &[]).code.0;
-    let codes: Vec<u16> = (0..100).map(|n| ask(format!("u{n}@far.test"))).collect();
-    assert!(codes[..10].iter().all(|code| *code == 200));
-    assert!(codes[10..].iter().all(|code| *code == 503));
-    assert_eq!(ask("honest@other.test".to_owned()), 200);
-    // Nor do those of many invented domains: the table stays bounded, and the oldest go.
-    for n in 0..200 {
-        assert_eq!(ask(format!("u@d{n}.test")), 200);
-    }
-    assert_eq!(ask("late@other.test".to_owned()), 200);
-    let watchers = watchers(&mut world);
-    assert_eq!(watchers.len(), 40);
-    assert!(watchers.contains(&address("late@other.test")));
-    let kept = world.store.keys().filter(|key| key.contains("/relation/"));
-    assert_eq!(kept.count(), 40);
-}
-
-#[test]
-fn a_question_that_is_never_answered_is_forgotten() {
-    let mut world = World::peopled();
-    world.open(9, "bob");
-    subscribe(&mut world, ZOE, &["bob@home.test"], &[]);
-    subscribe(&mut world, "yan@far.test", &["bob@home.test"], &[]);
-    world.say(
-        9,
-        r#"{"do":"authorize","user":"yan@far.test","accept":true}"#,
-    );
-    world.wait(20 * 86_400);
-    world.restart();
-    world.wait(11 * 86_400);
-    world.open(9, "bob");
-    assert_eq!(watchers(&mut world), [address("yan@far.test")]);
-    // He asks again, and so is the user.
-    subscribe(&mut world, ZOE, &["bob@home.test"], &[]);
-    assert!(matches!(
-        &world.heard(9)[..],
-        [Event::AuthorizationRequest { .. }]
-    ));
-}
-
-#[test]
-fn attributes_that_nobody_publishes_are_not_kept() {
-    let mut world = World::peopled();
-    let long = "x".repeat(10_000);
-    subscribe(
-        &mut world,
-        ZOE,
-        &["bob@home.test"],
-        &[AttributeName::Other(long)],
-    );
-    let (_, record) = world
-        .store
-        .iter()
-        .find(|(key, _)| key.contains("/relation/"))
-        .unwrap();
-    assert!(record.len() < 200, "{}", record.len());
-    world.open(1, "bob");
-    world.say(1, r#"{"do":"add_contact","user":"zoe@far.test"}"#);
-    // Nothing of what there is was asked for.
-    for primitive in world.sent() {
-        let Primitive::PresenceNotification(notice) = primitive else {
-            continue;
-        };
-        for value in notice.values {
-            assert_eq!(value.presence.unwrap_or_default().attributes, []);
-        }
-    }
 }
