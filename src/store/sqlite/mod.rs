@@ -27,7 +27,7 @@ use std::thread::{self, JoinHandle};
 
 use super::backlog::{Backlog, backlog};
 use super::engine::Engine;
-use super::{CommitFuture, Stats, Store, StoreError, StoreFuture, Watch, Write};
+use super::{CommitFuture, Records, Stats, Store, StoreError, StoreFuture, Watch, Write};
 use reader::Reader;
 use writer::{Job, Writer};
 
@@ -163,12 +163,7 @@ impl Store for SqliteStore {
         self.reader.get(key)
     }
 
-    fn scan(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> StoreFuture<Vec<(String, Vec<u8>)>> {
+    fn scan(&self, prefix: &str, after: Option<&str>, limit: usize) -> StoreFuture<Records> {
         self.reader.scan(prefix, after, limit)
     }
 
