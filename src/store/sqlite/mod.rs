@@ -102,8 +102,9 @@ impl SqliteStore {
     /// - [`StoreError::Foreign`]: the file is not a wvgate store, or was written by a newer version
     ///   of wvgate.
     pub fn open(path: &Path, options: Options) -> Result<Self, StoreError> {
-        let lock = file::Lock::take(path)?;
+        let mut lock = file::Lock::take(path)?;
         let opened = file::open_for_writing(path, &options, &lock)?;
+        lock.note_boot();
         let read_connection = file::open_for_reading(path)?;
 
         let engine = Arc::new(Engine::new());
