@@ -376,6 +376,25 @@ fn what_is_refused_is_left_as_it_was() {
     }
 }
 
+#[test]
+fn a_repair_that_was_ended_while_it_moved_files_is_brought_to_its_end() {
+    let killed = Killed::new();
+    let damaged = vec![0; killed.file("wvgate.journal.1").len()];
+    let whole = killed.with("wvgate.journal.1", Some(&damaged));
+    repair(&whole.0, true).unwrap();
+    let new = fs::read(whole.0.join("wvgate.db")).unwrap();
+    let (expected, _) = all(&open(&whole.0).unwrap());
+
+    let folder = killed.with("wvgate.db", None);
+    fs::write(folder.0.join("wvgate.repaired"), new).unwrap();
+    let repaired = repair(&folder.0, true).unwrap();
+    for name in &FILES[1..] {
+        let kept = fs::read(repaired.folder.join(name)).unwrap();
+        assert!(kept == killed.file(name), "{name}");
+    }
+    assert_eq!(all(&open(&folder.0).unwrap()).0, expected);
+}
+
 /// The files of a store as they are now, in another folder.
 fn copied(from: &Folder) -> Folder {
     let to = Folder::new();
