@@ -4,6 +4,7 @@
 use super::build::Plan;
 use super::core::Core;
 use super::run::maker;
+use crate::store::check::Unfit;
 use crate::store::{Store, StoreError, Write, aside, load_all};
 
 /// The record that says whose store it is.
@@ -66,9 +67,7 @@ pub(super) async fn claim(store: &dyn Store, domain: &str) -> Result<(), StoreEr
     match noted.and_then(|noted| String::from_utf8(noted).ok()) {
         Some(noted) if noted == domain => {}
         Some(noted) => {
-            return Err(StoreError::Foreign(format!(
-                "it is that of {noted} and this node is {domain}"
-            )));
+            return Err(StoreError::Foreign(somebody_elses(&noted, domain)));
         }
         None => {
             if let Err(error) = store.commit(vec![Write::put(DOMAIN, domain)]).await {
@@ -79,16 +78,22 @@ pub(super) async fn claim(store: &dyn Store, domain: &str) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Says of records, one after the other, why this plan's node could not read them.
-pub fn reader(plan: &Plan) -> impl FnMut(&str, &[u8]) -> Option<String> + use<> {
+fn somebody_elses(noted: &str, domain: &str) -> String {
+    format!("it is that of {noted} and this node is {domain}")
+}
+
+/// Looks at records, one after the other, as this plan's node would.
+pub fn reader(plan: &Plan) -> impl FnMut(&str, &[u8]) -> Result<(), Unfit> + use<> {
     let mut core = maker(plan)(plan.settings.clone());
     let domain = plan.settings.domain.clone();
     move |key, value| {
         if key != DOMAIN {
-            return core.restore(key, value).err();
+            return core.restore(key, value).map_err(Unfit::Record);
         }
-        let noted = String::from_utf8_lossy(value);
-        (noted != domain).then(|| format!("the store is that of {noted}, this node is {domain}"))
+        match std::str::from_utf8(value) {
+            Ok(noted) if noted != domain => Err(Unfit::Store(somebody_elses(noted, &domain))),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -103,6 +108,26 @@ mod tests {
     use crate::node::{Node, StartError};
     use crate::store::MemoryStore;
 
+    fn plan() -> Plan {
+        let mut config = Config::default();
+        config.node.domain = "relay.test".to_owned();
+        config.ssp.plain = true;
+        Plan::new(&config, &Located::default()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_check_refuses_a_store_of_another_domain_too() {
+        let name = format!("wvgate-restore-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let store = crate::store::open(&folder).unwrap();
+        let note = vec![Write::put(DOMAIN, "elsewhere.test")];
+        store.commit(note).await.unwrap();
+        drop(store);
+        let refused = crate::store::check::check(&folder, reader(&plan())).unwrap_err();
+        assert!(matches!(refused, StoreError::Foreign(_)), "{refused}");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
     #[tokio::test]
     async fn a_store_of_another_domain_is_left_as_it_was() {
         let store = Arc::new(MemoryStore::new());
@@ -112,11 +137,7 @@ mod tests {
         ];
         store.commit(records).await.unwrap();
         let before = store.scan("", None, 100).await.unwrap();
-        let mut config = Config::default();
-        config.node.domain = "relay.test".to_owned();
-        config.ssp.plain = true;
-        let plan = Plan::new(&config, &Located::default()).unwrap();
-        let refused = Node::start_on(plan, store.clone()).await.err().unwrap();
+        let refused = Node::start_on(plan(), store.clone()).await.err().unwrap();
         assert!(matches!(
             refused,
             StartError::Store(_, StoreError::Foreign(_))
