@@ -11,7 +11,8 @@ Messages go in all directions between the ends while nodes are killed (kill -9),
 continued, connections are refused, held, cut and swallowed before each node, and clients of the
 home domain come and go. Then everything is left to come to rest, and each message is looked for.
 
-It prints one line of figures and ends with 0 if nothing that was promised is missing:
+It prints one line of figures and ends with 0 if nothing that was promised is missing, with 1 if
+something is or it could not be brought to its end, with 130 if it was ended:
 
   lost               taken (answered 2xx), not arrived, and nobody was told that it will not
   doubled            arrived more than once, beyond what its client recognises by its id
@@ -31,9 +32,11 @@ import asyncio
 import json
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -141,11 +144,11 @@ class Campaign:
     def stop(self):
         for task in getattr(self, "tasks", []):
             task.cancel()
-        for end in ("romeo", "left", "right", "prosody"):
-            if hasattr(self, end):
-                getattr(self, end).stop()
         for node in self.nodes.values():
             node.stop()
+        for end in ("prosody", "romeo", "left", "right"):
+            if hasattr(self, end):
+                getattr(self, end).stop()
 
     # Traffic.
 
@@ -276,8 +279,11 @@ class Campaign:
     async def run(self):
         await self.start()
         sending = asyncio.ensure_future(self.send_all())
-        await self.disturb(sending)
-        await sending
+        try:
+            await self.disturb(sending)
+            await sending
+        finally:
+            sending.cancel()
         await self.come_to_rest()
         return self.verdict()
 
@@ -316,24 +322,35 @@ def main():
     options = parse()
     folder = Path(options.keep or tempfile.mkdtemp(prefix="wvgate-campaign-")).resolve()
     campaign = Campaign(options, folder)
-    failed = True
+    # What ends it otherwise would leave the nodes behind.
+    for end in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(end, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         verdict = asyncio.run(guarded(campaign))
-        print("campaign: " + json.dumps(verdict))
-        broken = [name for name in PROMISED if verdict[name]]
-        failed = bool(broken)
-        if failed:
-            campaign.examples()
-            print(f"broken: {', '.join(broken)}; logs are in {folder}")
-    finally:
-        if not failed and not options.keep:
-            shutil.rmtree(folder, ignore_errors=True)
-    return 1 if failed else 0
+    except KeyboardInterrupt:
+        print(f"campaign: ended before its time; logs are in {folder}", file=sys.stderr)
+        return 130
+    except Exception as error:
+        kind = type(error).__name__
+        print(f"campaign: seed {options.seed}: {kind}: {error}; logs are in {folder}", file=sys.stderr)
+        return 1
+    print("campaign: " + json.dumps(verdict))
+    broken = [name for name in PROMISED if verdict[name]]
+    if broken:
+        campaign.examples()
+        print(f"broken: {', '.join(broken)}; logs are in {folder}")
+        return 1
+    if not options.keep:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
 
 
 async def guarded(campaign):
     try:
         return await campaign.run()
+    except Exception:
+        traceback.print_exc()
+        raise
     finally:
         campaign.stop()
 

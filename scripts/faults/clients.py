@@ -126,6 +126,7 @@ class XmppUser:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=1 << 20,
+            start_new_session=True,
         )
         while True:
             line = await asyncio.wait_for(self.process.stdout.readline(), 60)

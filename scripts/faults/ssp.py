@@ -43,6 +43,7 @@ class Peer:
         self.domain, self.neighbour, self.node_port = domain, neighbour, node_port
         self.ledger = ledger
         self.session = None
+        self.server = None
         self.up = asyncio.Event()
         self.tokens = {}
         self.expected = {}
@@ -67,7 +68,8 @@ class Peer:
     def stop(self):
         for task in list(self.tasks):
             task.cancel()
-        self.server.close()
+        if self.server is not None:
+            self.server.close()
 
     def next_id(self):
         self.number += 1

@@ -11,6 +11,7 @@ use crate::node::{Core, Gone};
 use crate::sap::outbox::Item;
 use crate::sap::waiting::Queued;
 use crate::sap::{Skew, Time, Trace};
+use crate::store::StoreError;
 
 /// Records of the log read at once: a few megabytes.
 const PAGE: usize = 16;
@@ -42,26 +43,15 @@ pub struct Explained {
 
 pub(super) async fn explain(shared: &Shared, wanted: Wanted) -> Result<Line, Gone> {
     let mut found = Found::new(wanted);
-    let now = shared.node.ask(|_, now, _| now).await?;
-    found.not_before = found
-        .wanted
-        .since
-        .map(|since| Time(now.0.saturating_sub(since)));
-    let mut after: Option<String> = None;
-    loop {
-        let store = shared.node.store();
-        let page = match store.scan(history::PREFIX, after.as_deref(), PAGE).await {
-            Ok(page) => page,
+    if let Some(since) = found.wanted.since {
+        match moved(shared, since).await? {
+            Ok(ids) => found.moved = Some(ids),
             Err(error) => return Ok(Line::error(error)),
-        };
-        after = page.last().map(|(key, _)| key.clone());
-        for (_, record) in &page {
-            found.record(record);
         }
-        if page.len() < PAGE {
-            break;
-        }
-        tokio::task::yield_now().await;
+    }
+    let read = walk(shared, |_, piece| found.piece(piece)).await;
+    if let Err(error) = read {
+        return Ok(Line::error(error));
     }
     let (id, user) = (found.wanted.id.clone(), found.user.clone());
     let look = move |core: &mut Core, now: Time, _: &mut _| {
@@ -96,6 +86,9 @@ pub(super) async fn explain(shared: &Shared, wanted: Wanted) -> Result<Line, Gon
     };
     let (pending, queued, present, traces, skew) = shared.node.ask(look).await?;
     for piece in pending {
+        if let Some(moved) = &mut found.moved {
+            moved.insert(piece.id.clone());
+        }
         found.piece(piece);
     }
     for queued in queued {
@@ -104,11 +97,51 @@ pub(super) async fn explain(shared: &Shared, wanted: Wanted) -> Result<Line, Gon
     Ok(Line::result(&found.told(&present, &traces, skew)))
 }
 
+/// Gives all pieces in the store to `each`, the oldest first, with the time when they were written.
+async fn walk(shared: &Shared, mut each: impl FnMut(Time, Piece)) -> Result<(), StoreError> {
+    let store = shared.node.store();
+    let mut after: Option<String> = None;
+    loop {
+        let page = store.scan(history::PREFIX, after.as_deref(), PAGE).await?;
+        let Some((last, _)) = page.last() else {
+            return Ok(());
+        };
+        after = Some(last.clone());
+        for (_, record) in &page {
+            let time = history::time_of(record).unwrap_or_default();
+            for line in history::pieces(record) {
+                if let Ok(piece) = serde_json::from_str::<Piece>(line) {
+                    each(time, piece);
+                }
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Messages that something happened to since so many milliseconds ago. Who sent them, and to whom,
+/// is perhaps in an older piece.
+async fn moved(shared: &Shared, since: u64) -> Result<Result<HashSet<String>, StoreError>, Gone> {
+    let look = |core: &mut Core, now: Time, _: &mut _| {
+        let ids = core.history.pending().map(|piece| piece.id.clone());
+        (ids.collect::<HashSet<String>>(), now)
+    };
+    let (mut ids, now) = shared.node.ask(look).await?;
+    let from = Time(now.0.saturating_sub(since));
+    let read = walk(shared, |time, piece| {
+        if time >= from {
+            ids.insert(piece.id);
+        }
+    });
+    Ok(read.await.map(|()| ids))
+}
+
 /// Messages found so far.
 struct Found {
     wanted: Wanted,
     user: Option<String>,
-    not_before: Option<Time>,
+    /// Only these, if not all times are wanted.
+    moved: Option<HashSet<String>>,
     messages: BTreeMap<String, Piece>,
     /// Those whose beginning was not wanted.
     passed_over: HashSet<String>,
@@ -121,22 +154,9 @@ impl Found {
         Self {
             wanted,
             user,
-            not_before: None,
+            moved: None,
             messages: BTreeMap::new(),
             passed_over: HashSet::new(),
-        }
-    }
-
-    fn record(&mut self, record: &[u8]) {
-        let time = history::time_of(record).unwrap_or_default();
-        // What waits may have come long before it last moved.
-        if self.not_before.is_some_and(|from| time < from) {
-            return;
-        }
-        for line in history::pieces(record) {
-            if let Ok(piece) = serde_json::from_str::<Piece>(line) {
-                self.piece(piece);
-            }
         }
     }
 
@@ -155,7 +175,11 @@ impl Found {
     }
 
     fn is_wanted(&self, piece: &Piece) -> bool {
-        if self.passed_over.contains(&piece.id) {
+        let has_moved = self
+            .moved
+            .as_ref()
+            .is_none_or(|ids| ids.contains(&piece.id));
+        if !has_moved || self.passed_over.contains(&piece.id) {
             return false;
         }
         let is = |id: &String| {
@@ -215,5 +239,36 @@ impl Found {
             messages,
             traces: traces.filter_map(Result::ok).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_time_messages_are_told_that_moved_in_it_with_their_beginning() {
+        let mut found = Found::new(Wanted {
+            id: None,
+            user: Some("wv:Alice@a.test".to_owned()),
+            since: Some(1),
+            limit: 1,
+        });
+        found.moved = Some(HashSet::from(["m1".to_owned()]));
+        for number in 1..=5 {
+            let mut begun = Piece::new(&format!("m{number}"));
+            begun.sender = Some("wv:alice@a.test".to_owned());
+            begun.received = Some(Time(number));
+            found.piece(begun);
+        }
+        let mut later = Piece::new("m1");
+        later.taken_over = Some(Time(100));
+        found.piece(later);
+        let told = found.told(&Present::default(), &[], Skew::default());
+        let [one] = &told.messages[..] else {
+            panic!("{told:?}");
+        };
+        assert_eq!((one.message.as_str(), one.received), ("m1", Some(Time(1))));
+        assert_eq!(one.taken_over, Some(Time(100)));
     }
 }

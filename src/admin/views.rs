@@ -296,12 +296,11 @@ pub(super) async fn queue(shared: &Shared, peer: Option<&str>, limit: usize) -> 
             Ok(records) => records,
             Err(error) => return Ok(Line::error(error)),
         };
-        let is_last = records.len() < page;
-        after = records.last().map(|(key, _)| key.clone());
-        rows.extend(records.into_iter().filter_map(row));
-        if is_last {
+        let Some((last, _)) = records.last() else {
             break;
-        }
+        };
+        after = Some(last.clone());
+        rows.extend(records.into_iter().filter_map(row));
     }
     Ok(Line::result(&rows))
 }

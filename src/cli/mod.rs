@@ -88,7 +88,7 @@ enum Command {
     Queue(look::Queue),
     /// Follow what happens in the running node
     Trace(trace::TraceArgs),
-    /// Show what happened to a message or transaction, hop by hop
+    /// Show what became of messages: where each is, or how it ended, by whom and why
     Explain(explain::Explain),
     /// Log in to a peer now, or out
     Peer(node::PeerArgs),

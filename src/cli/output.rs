@@ -35,6 +35,13 @@ pub(super) fn complain(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
+/// Says something on standard error without an end of line.
+pub(super) fn ask(text: &str) {
+    let mut errors = std::io::stderr();
+    let _ = errors.write_all(text.as_bytes());
+    let _ = errors.flush();
+}
+
 /// Prints a line.
 pub(super) fn line(text: impl std::fmt::Display) -> Result<(), Failure> {
     print(&format!("{text}\n"))

@@ -166,24 +166,55 @@ impl Running<'_> {
         }
         let mut remarks: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
         remarks.extend(plan.warnings.iter().cloned());
-        for (section, changed) in [
-            ("node", old.node != new.node),
-            ("ssp.listen", old.ssp.listen != new.ssp.listen),
-            ("home", old.home != new.home),
-            ("xmpp", old.xmpp != new.xmpp),
-            ("admin", old.admin != new.admin),
-            ("log", old.log != new.log),
-        ] {
-            if changed {
-                let why = "was changed; that takes effect after a restart";
-                remarks.push(loaded.located.problem(section, why, "").to_string());
-            }
+        for key in after_restart(old, new) {
+            let why = "was changed; that takes effect after a restart";
+            remarks.push(loaded.located.problem(key, why, "").to_string());
         }
         self.node.reload(plan).await;
         self.config = without_peers(loaded.config);
         tracing::info!("the configuration was read again");
         Ok(remarks)
     }
+}
+
+/// What has changed and is not taken over by a running node: sections, and of `[ssp]` what the
+/// listener is made with.
+fn after_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let (a, b) = (&old.ssp, &new.ssp);
+    let listener = [
+        ("ssp.listen", a.listen != b.listen),
+        ("ssp.plain", a.plain != b.plain),
+        ("ssp.max_message", a.max_message != b.max_message),
+        ("ssp.max_depth", a.max_depth != b.max_depth),
+        (
+            "ssp.max_transactions",
+            a.max_transactions != b.max_transactions,
+        ),
+        (
+            "ssp.max_connections",
+            a.max_connections != b.max_connections,
+        ),
+        (
+            "ssp.max_connections_per_address",
+            a.max_connections_per_address != b.max_connections_per_address,
+        ),
+        ("ssp.max_bodies", a.max_bodies != b.max_bodies),
+        ("ssp.header_timeout", a.header_timeout != b.header_timeout),
+        ("ssp.body_timeout", a.body_timeout != b.body_timeout),
+        ("ssp.body_pace", a.body_pace != b.body_pace),
+        ("ssp.idle_timeout", a.idle_timeout != b.idle_timeout),
+    ];
+    let sections = [
+        ("node", old.node != new.node),
+        ("home", old.home != new.home),
+        ("xmpp", old.xmpp != new.xmpp),
+        ("admin", old.admin != new.admin),
+        ("trace", old.trace != new.trace),
+        ("log", old.log != new.log),
+    ];
+    let all = listener.into_iter().chain(sections);
+    all.filter_map(|(key, changed)| changed.then_some(key))
+        .collect()
 }
 
 struct Signals {
@@ -324,4 +355,20 @@ fn admin_failure(error: &AdminError, at: &Located) -> Failure {
         AdminError::Listen(_, why) => ("admin.listen", remedy::of_listening(why)),
     };
     Failure::Failed(at.problem(key, error.to_string(), fix).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_reload_does_not_take_over_is_said_by_key() {
+        let old = Config::example();
+        assert!(after_restart(&old, &old).is_empty());
+        let mut new = Config::example();
+        new.ssp.max_message = crate::config::Size::kib(2048);
+        new.ssp.max_queue += 1;
+        new.trace.keep = crate::config::Duration::from_secs(60);
+        assert_eq!(after_restart(&old, &new), ["ssp.max_message", "trace"]);
+    }
 }

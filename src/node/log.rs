@@ -130,7 +130,7 @@ impl Shared {
             queue = woken.unwrap_or_else(PoisonError::into_inner);
         }
         queue.writing = true;
-        // Those under way still count: an output that takes nothing holds no more than the bound.
+        // Few, so that what an output does not take is little more than the bound.
         let many = queue.lines.len().min(64);
         let lines: Vec<Vec<u8>> = queue.lines.drain(..many).collect();
         queue.bytes -= lines.iter().map(Vec::len).sum::<usize>();

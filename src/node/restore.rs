@@ -4,6 +4,7 @@
 use super::build::Plan;
 use super::core::Core;
 use super::run::maker;
+use crate::store::check::Unfit;
 use crate::store::{Store, StoreError, Write, aside, load_all};
 
 /// The record that says whose store it is.
@@ -15,9 +16,7 @@ pub(super) struct Restored {
     /// Records, those set aside among them.
     pub(super) records: u64,
     /// Records set aside earlier.
-    aside: u64,
-    /// Whose store it is, if that was noted.
-    domain: Option<String>,
+    pub(super) aside: u64,
 }
 
 /// Gives all records to the core. Those that it cannot read are set aside.
@@ -28,11 +27,11 @@ pub(super) async fn restore(store: &dyn Store, core: &mut Core) -> Result<Restor
     let mut restored = Restored::default();
     let (mut odd, mut bytes, mut more) = (Vec::new(), 0, 0_u64);
     let records = load_all(store, "", |key, value| {
-        if key == DOMAIN {
-            restored.domain = String::from_utf8(value).ok();
-        } else if key.starts_with(aside::PREFIX) {
+        if key.starts_with(aside::PREFIX) {
             restored.aside += 1;
-        } else if let Err(why) = core.restore(&key, &value) {
+        } else if key != DOMAIN
+            && let Err(why) = core.restore(&key, &value)
+        {
             bytes += value.len();
             if odd.len() < aside::MAX_RECORDS && bytes <= aside::MAX_BYTES {
                 odd.push((key, value, why));
@@ -55,44 +54,94 @@ pub(super) async fn restore(store: &dyn Store, core: &mut Core) -> Result<Restor
     Ok(restored)
 }
 
-impl Restored {
-    /// Tells what was found, and notes whose store it is if it was not known.
-    ///
-    /// # Errors
-    /// [`StoreError::Foreign`]: it is that of another domain.
-    pub(super) async fn claim(&self, store: &dyn Store, domain: &str) -> Result<(), StoreError> {
-        if self.aside > 0 {
-            tracing::warn!(
-                records = self.aside,
-                "records were set aside earlier; see: wvgate store check"
-            );
+/// Notes whose store it is if that is not known. Comes before anything else is done with it.
+///
+/// # Errors
+/// [`StoreError::Foreign`]: it is that of another domain.
+pub(super) async fn claim(store: &dyn Store, domain: &str) -> Result<(), StoreError> {
+    let noted = match store.get(DOMAIN).await {
+        // Passed over by whoever reads all, too.
+        Err(StoreError::Corrupt(_)) => None,
+        noted => noted?,
+    };
+    match noted.and_then(|noted| String::from_utf8(noted).ok()) {
+        Some(noted) if noted == domain => {}
+        Some(noted) => {
+            return Err(StoreError::Foreign(somebody_elses(&noted, domain)));
         }
-        match &self.domain {
-            Some(noted) if noted == domain => {}
-            Some(noted) => {
-                return Err(StoreError::Foreign(format!(
-                    "it is that of {noted} and this node is {domain}"
-                )));
-            }
-            None => {
-                if let Err(error) = store.commit(vec![Write::put(DOMAIN, domain)]).await {
-                    tracing::warn!(%error, "the store does not know yet whose it is");
-                }
+        None => {
+            if let Err(error) = store.commit(vec![Write::put(DOMAIN, domain)]).await {
+                tracing::warn!(%error, "the store does not know yet whose it is");
             }
         }
-        Ok(())
     }
+    Ok(())
 }
 
-/// Says of records, one after the other, why this plan's node could not read them.
-pub fn reader(plan: &Plan) -> impl FnMut(&str, &[u8]) -> Option<String> + use<> {
+fn somebody_elses(noted: &str, domain: &str) -> String {
+    format!("it is that of {noted} and this node is {domain}")
+}
+
+/// Looks at records, one after the other, as this plan's node would.
+pub fn reader(plan: &Plan) -> impl FnMut(&str, &[u8]) -> Result<(), Unfit> + use<> {
     let mut core = maker(plan)(plan.settings.clone());
     let domain = plan.settings.domain.clone();
     move |key, value| {
         if key != DOMAIN {
-            return core.restore(key, value).err();
+            return core.restore(key, value).map_err(Unfit::Record);
         }
-        let noted = String::from_utf8_lossy(value);
-        (noted != domain).then(|| format!("the store is that of {noted}, this node is {domain}"))
+        match std::str::from_utf8(value) {
+            Ok(noted) if noted != domain => Err(Unfit::Store(somebody_elses(noted, &domain))),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::{Config, Located};
+    use crate::node::{Node, StartError};
+    use crate::store::MemoryStore;
+
+    fn plan() -> Plan {
+        let mut config = Config::default();
+        config.node.domain = "relay.test".to_owned();
+        config.ssp.plain = true;
+        Plan::new(&config, &Located::default()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_check_refuses_a_store_of_another_domain_too() {
+        let name = format!("wvgate-restore-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let store = crate::store::open(&folder).unwrap();
+        let note = vec![Write::put(DOMAIN, "elsewhere.test")];
+        store.commit(note).await.unwrap();
+        drop(store);
+        let refused = crate::store::check::check(&folder, reader(&plan())).unwrap_err();
+        assert!(matches!(refused, StoreError::Foreign(_)), "{refused}");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_store_of_another_domain_is_left_as_it_was() {
+        let store = Arc::new(MemoryStore::new());
+        let records = vec![
+            Write::put(DOMAIN, "elsewhere.test"),
+            Write::put("sap/session/1", "what this node cannot read"),
+        ];
+        store.commit(records).await.unwrap();
+        let before = store.scan("", None, 100).await.unwrap();
+        let refused = Node::start_on(plan(), store.clone()).await.err().unwrap();
+        assert!(matches!(
+            refused,
+            StartError::Store(_, StoreError::Foreign(_))
+        ));
+        assert_eq!(store.scan("", None, 100).await.unwrap(), before);
     }
 }

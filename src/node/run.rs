@@ -20,7 +20,7 @@ use super::links::Links;
 use super::owner::{Closed, Owner};
 use super::receiver::{MISHAPS, NodeReceiver};
 use super::releaser::{Component, Release, Releaser};
-use super::restore::restore;
+use super::restore::{claim, restore};
 use crate::gateway::Gateway;
 use crate::home::Home;
 use crate::http::link::{self, PostOutcome};
@@ -93,9 +93,15 @@ impl Node {
         let mut fresh = maker(&plan);
         let mut core = fresh(plan.settings.clone());
         let failed = |error| StartError::Store(plan.data.display().to_string(), error);
+        let claimed = claim(store.as_ref(), &plan.settings.domain).await;
+        claimed.map_err(failed)?;
         let restored = restore(store.as_ref(), &mut core).await.map_err(failed)?;
-        let claimed = restored.claim(store.as_ref(), &plan.settings.domain);
-        claimed.await.map_err(failed)?;
+        if restored.aside > 0 {
+            tracing::warn!(
+                records = restored.aside,
+                "records were set aside earlier; see: wvgate store check"
+            );
+        }
         let records = restored.records;
         tracing::info!(records, data = %plan.data.display(), "state restored");
         let clock = Clock::resume(core.kept_clock);
@@ -235,17 +241,16 @@ impl Node {
             let _ = self.handle.ask(leave).await;
             self.until(FAREWELL, |core| !core.sap.is_leaving()).await;
         }
+        self.soft.cancel();
+        // While the owner still takes what the XMPP server has under way to us.
+        self.xmpp.stop.cancel();
+        let _ = tokio::time::timeout(XMPP_FAREWELL, self.xmpp.tracker.wait()).await;
         // What became of the last messages; if the store does not take it, nothing waits for it.
         let last = self.handle.ask(|core, now, turn| {
             let writes = core.history.flush(now);
             turn.writes.extend(writes);
         });
-        let _ = tokio::time::timeout(Duration::from_secs(1), last).await;
-        self.soft.cancel();
-        // While the owner still takes what the XMPP server has under way to us.
-        self.xmpp.stop.cancel();
-        let _ = tokio::time::timeout(XMPP_FAREWELL, self.xmpp.tracker.wait()).await;
-        let _ = self.handle.ask(|_, _, _| ()).await;
+        let _ = last.await;
         self.hard.cancel();
         let _ = tokio::time::timeout(Duration::from_secs(5), self.tracker.wait()).await;
         let _ = self.owner.await;

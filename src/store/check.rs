@@ -20,6 +20,15 @@ pub struct Section {
     pub bytes: u64,
 }
 
+/// Why a node has no use for a good record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unfit {
+    /// It cannot be understood, and is set aside.
+    Record(String),
+    /// It says that the store is somebody else's.
+    Store(String),
+}
+
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -39,16 +48,18 @@ pub struct Report {
     pub remarks: Vec<String>,
     /// What keeps a node from starting, with the file.
     pub problems: Vec<String>,
+    /// Why the store is not one for the node that asks.
+    foreign: Option<String>,
 }
 
-/// Reads everything in a data directory. `understand` says why a good record cannot be understood.
+/// Reads everything in a data directory. `understand` looks at each good record as a node would.
 ///
 /// # Errors
 /// [`StoreError::Locked`]: a node uses it. [`StoreError::Io`]: a file cannot be read.
-/// [`StoreError::Foreign`]: it is not a store of this program or version.
+/// [`StoreError::Foreign`]: it is not a store of this program, version or node.
 pub fn check(
     data: &Path,
-    mut understand: impl FnMut(&str, &[u8]) -> Option<String>,
+    mut understand: impl FnMut(&str, &[u8]) -> Result<(), Unfit>,
 ) -> Result<Report, StoreError> {
     let database = data.join(super::DATABASE);
     let mut report = Report {
@@ -92,7 +103,7 @@ pub fn check(
 fn records(
     database: &Path,
     report: &mut Report,
-    understand: &mut impl FnMut(&str, &[u8]) -> Option<String>,
+    understand: &mut impl FnMut(&str, &[u8]) -> Result<(), Unfit>,
 ) -> Result<(), StoreError> {
     let reading = Reading::open(database)?;
     if !reading.has_checksums() {
@@ -130,7 +141,10 @@ fn records(
     }
     let damaged = damaged.into_iter().map(|(key, why)| (key, why.to_owned()));
     report.damaged.extend(damaged);
-    Ok(())
+    match report.foreign.take() {
+        Some(why) => Err(StoreError::Foreign(why)),
+        None => Ok(()),
+    }
 }
 
 impl Report {
@@ -138,7 +152,7 @@ impl Report {
         &mut self,
         key: &str,
         value: &[u8],
-        understand: &mut impl FnMut(&str, &[u8]) -> Option<String>,
+        understand: &mut impl FnMut(&str, &[u8]) -> Result<(), Unfit>,
     ) {
         let is_aside = key.starts_with(aside::PREFIX);
         if let Some((note, _)) = is_aside.then(|| aside::read(value)).flatten() {
@@ -148,8 +162,10 @@ impl Report {
         let section = self.sections.entry(section_of(key)).or_default();
         section.records += 1;
         section.bytes += (key.len() + value.len()) as u64;
-        if let Some(why) = understand(key, value) {
-            self.damaged.push((key.to_owned(), why));
+        match understand(key, value) {
+            Ok(()) => {}
+            Err(Unfit::Record(why)) => self.damaged.push((key.to_owned(), why)),
+            Err(Unfit::Store(why)) => self.foreign = Some(why),
         }
     }
 }

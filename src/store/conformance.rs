@@ -51,6 +51,7 @@ macro_rules! suite {
             of_concurrent_compare_and_sets_one_wins,
             scan_pages_through_a_prefix_in_order,
             scan_keeps_to_its_prefix,
+            scan_pages_are_bounded_in_bytes,
             load_all_sees_more_than_a_page,
             load_all_stops_at_an_error,
             watchers_see_the_writes_under_their_prefix_in_order,
@@ -195,11 +196,11 @@ pub(super) async fn scan_pages_through_a_prefix_in_order(store: Subject) {
         let page = store.scan("a/", after, 10).await.unwrap();
         sizes.push(page.len());
         found.extend(page.into_iter().map(|(key, _)| key));
-        if sizes.last() < Some(&10) {
+        if sizes.last() == Some(&0) {
             break;
         }
     }
-    assert_eq!(sizes, [10, 10, 5]);
+    assert_eq!(sizes, [10, 10, 5, 0]);
     let expected: Vec<_> = (0..25).map(|n| format!("a/{n:02}")).collect();
     assert_eq!(found, expected);
 }
@@ -226,6 +227,23 @@ pub(super) async fn scan_keeps_to_its_prefix(store: Subject) {
         assert_eq!(keys(&page), expected, "{prefix:?} after {after:?}");
         assert!(page.iter().all(|(key, value)| key.as_bytes() == value));
     }
+}
+
+pub(super) async fn scan_pages_are_bounded_in_bytes(store: Subject) {
+    let value = vec![b'x'; 1 << 20];
+    for n in 0..11 {
+        let large = Write::put(format!("a/{n:02}"), value.clone());
+        store.commit(vec![large]).await.unwrap();
+    }
+    store.commit(vec![Write::delete("a/03")]).await.unwrap();
+    let page = store.scan("a/", None, 100).await.unwrap();
+    assert_eq!(keys(&page), ["a/00", "a/01", "a/02", "a/04"]);
+    // One that alone is larger has a page of its own.
+    let huge = vec![b'x'; super::PAGE_BYTES + 1];
+    store.commit(vec![Write::put("a/045", huge)]).await.unwrap();
+    let page = store.scan("a/", Some("a/04"), 100).await.unwrap();
+    assert_eq!(keys(&page), ["a/045"]);
+    assert_eq!(load_all(&*store, "a/", |_, _| Ok(())).await, Ok(11));
 }
 
 pub(super) async fn load_all_sees_more_than_a_page(store: Subject) {

@@ -376,6 +376,76 @@ fn what_is_refused_is_left_as_it_was() {
     }
 }
 
+#[test]
+fn a_repair_that_was_ended_while_it_moved_files_is_brought_to_its_end() {
+    let killed = Killed::new();
+    let damaged = vec![0; killed.file("wvgate.journal.1").len()];
+    let whole = killed.with("wvgate.journal.1", Some(&damaged));
+    repair(&whole.0, true).unwrap();
+    let new = fs::read(whole.0.join("wvgate.db")).unwrap();
+    let (expected, _) = all(&open(&whole.0).unwrap());
+
+    let folder = killed.with("wvgate.db", None);
+    fs::write(folder.0.join("wvgate.repaired"), new).unwrap();
+    let repaired = repair(&folder.0, true).unwrap();
+    for name in &FILES[1..] {
+        let kept = fs::read(repaired.folder.join(name)).unwrap();
+        assert!(kept == killed.file(name), "{name}");
+    }
+    assert_eq!(all(&open(&folder.0).unwrap()).0, expected);
+}
+
+/// The files of a store as they are now, in another folder.
+fn copied(from: &Folder) -> Folder {
+    let to = Folder::new();
+    for name in ["wvgate.db", "wvgate.db-wal", "wvgate.lock"] {
+        fs::copy(from.0.join(name), to.0.join(name)).unwrap();
+    }
+    to
+}
+
+#[test]
+fn what_is_left_of_a_transaction_that_was_cut_off_is_not_taken_for_damage() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let begin = |folder: &Folder| {
+        SqliteStore::open(&folder.0.join("wvgate.db"), sqlite::Options::default()).unwrap()
+    };
+    let commit = |store: &SqliteStore, key: &str, bytes: usize| {
+        let write = Write::put(key, vec![b'x'; bytes]);
+        runtime.block_on(store.commit(vec![write])).unwrap();
+    };
+    let first = Folder::new();
+    let store = begin(&first);
+    commit(&store, "a/1", 10);
+    let log = |folder: &Folder| fs::read(folder.0.join("wvgate.db-wal")).unwrap();
+    let before = log(&first).len();
+    commit(&store, "a/2", 200_000);
+
+    // Killed while the long one was written, and again after a short one.
+    let second = copied(&first);
+    let cut = log(&second)[..before + 30 * (4096 + 24)].to_vec();
+    fs::write(second.0.join("wvgate.db-wal"), cut).unwrap();
+    let store = begin(&second);
+    commit(&store, "a/3", 10);
+    let third = begin(&copied(&second));
+    assert_eq!(
+        all(&third).0.into_keys().collect::<Vec<_>>(),
+        ["a/1", "a/3"]
+    );
+
+    // A power cut has left its end without its beginning, and the node is killed at once.
+    let second = copied(&first);
+    let mut torn = log(&second);
+    torn[before + 1000] ^= 1;
+    fs::write(second.0.join("wvgate.db-wal"), torn).unwrap();
+    fs::write(second.0.join("wvgate.lock"), "1\nan-earlier-boot\n").unwrap();
+    let _store = begin(&second);
+    let third = begin(&copied(&second));
+    assert_eq!(all(&third).0.into_keys().collect::<Vec<_>>(), ["a/1"]);
+}
+
 fn flip(path: &Path, needle: &[u8]) {
     let mut bytes = fs::read(path).unwrap();
     let at = bytes.windows(needle.len()).position(|part| part == needle);

@@ -8,7 +8,8 @@ use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::engine::Engine;
-use super::{CommitFuture, Stats, Store, StoreError, StoreFuture, Watch, Write};
+use super::page::Page;
+use super::{CommitFuture, Records, Stats, Store, StoreError, StoreFuture, Watch, Write};
 
 /// Records in memory. Share it by `Arc`; a "restart" is a new node on the same one.
 #[derive(Debug)]
@@ -99,26 +100,21 @@ impl Store for MemoryStore {
             .cloned())))
     }
 
-    fn scan(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> StoreFuture<Vec<(String, Vec<u8>)>> {
+    fn scan(&self, prefix: &str, after: Option<&str>, limit: usize) -> StoreFuture<Records> {
         let from = match after {
             Some(after) if after >= prefix => Bound::Excluded(after),
             _ => Bound::Included(prefix),
         };
-        let page = self
-            .lock()
-            .records
-            .range::<str, _>((from, Bound::Unbounded))
+        let mut page = Page::new(limit);
+        let inner = self.lock();
+        for (key, value) in inner.records.range::<str, _>((from, Bound::Unbounded)) {
             // `after` may lie behind the whole prefix: the first record then ends the page.
-            .take_while(|(key, _)| key.starts_with(prefix))
-            .take(limit)
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect();
-        Box::pin(std::future::ready(Ok(page)))
+            if page.is_full() || !key.starts_with(prefix) {
+                break;
+            }
+            page.push(key.clone(), value.clone());
+        }
+        Box::pin(std::future::ready(Ok(page.records())))
     }
 
     fn watch(&self, prefix: &str) -> Watch {

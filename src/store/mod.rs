@@ -25,6 +25,7 @@ mod damage;
 mod engine;
 pub mod journal;
 pub mod memory;
+mod page;
 pub mod queue;
 pub mod repair;
 mod room;
@@ -42,14 +43,11 @@ use tokio::sync::oneshot;
 
 pub use journal::JournalStore;
 pub use memory::MemoryStore;
+pub use page::{PAGE_BYTES, PAGE_RECORDS, Records, load_all};
 pub use queue::{Queue, QueueKey};
 pub use room::beside as room_beside;
 pub use sqlite::SqliteStore;
 pub use watch::{Watch, WatchError};
-
-/// Records per page in [`load_all`]: so few that a page of the largest records, messages that wait
-/// for a peer, stays near a hundred megabytes; a million records still take a few seconds.
-pub const PAGE_RECORDS: usize = 128;
 
 /// One change of a batch.
 ///
@@ -236,15 +234,10 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     fn get(&self, key: &str) -> StoreFuture<Option<Vec<u8>>>;
 
     /// One page of the records whose key starts with `prefix`, in bytewise order of their keys:
-    /// the first `limit` ones with a key greater than `after`. A page with fewer than `limit`
-    /// records is the last one. Each page sees the commits that have resolved by then; the pages
-    /// of a walk are not one snapshot.
-    fn scan(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> StoreFuture<Vec<(String, Vec<u8>)>>;
+    /// the first `limit` ones with a key greater than `after`, or fewer if those have
+    /// [`PAGE_BYTES`] already. An empty page says that there are no more. Each page sees the
+    /// commits that have resolved by then; the pages of a walk are not one snapshot.
+    fn scan(&self, prefix: &str, after: Option<&str>, limit: usize) -> StoreFuture<Records>;
 
     /// Every write applied under the prefix from now on, in order of application, once it is on
     /// disk. To follow a section without a gap, watch first and scan then.
@@ -306,29 +299,6 @@ fn missing(database: &Path) -> Option<String> {
         "{path} is missing, though its journal {} is there",
         left.display()
     ))
-}
-
-/// Walks all records under a prefix in order, page by page; used at start-up to restore state.
-/// Stops at the first error of `each`. Says how many records there were.
-pub async fn load_all(
-    store: &dyn Store,
-    prefix: &str,
-    mut each: impl FnMut(String, Vec<u8>) -> Result<(), StoreError>,
-) -> Result<u64, StoreError> {
-    let mut after: Option<String> = None;
-    let mut count = 0;
-    loop {
-        let page = store.scan(prefix, after.as_deref(), PAGE_RECORDS).await?;
-        let is_last = page.len() < PAGE_RECORDS;
-        after = page.last().map(|(key, _)| key.clone());
-        for (key, value) in page {
-            count += 1;
-            each(key, value)?;
-        }
-        if is_last {
-            return Ok(count);
-        }
-    }
 }
 
 /// The write that makes a record's value `new`; `None` deletes it.

@@ -43,10 +43,11 @@ pub fn repair(data: &Path, with_journal: bool) -> Result<Repaired, StoreError> {
     let _lock = Lock::take(&database)?;
     let new = database.with_extension(super::REPAIRED);
     if new.exists() && !database.exists() {
-        // The last one was ended between its last two steps.
-        fs::rename(&new, &database).map_err(|error| file::problem("cannot move", &new, &error))?;
+        // The last one was ended when its database was complete, and began to take its place.
+        let folder = make_folder(data)?;
+        put_in_place(&database, &new, &folder)?;
         return Ok(Repaired {
-            folder: data.to_owned(),
+            folder,
             remarks: vec!["an earlier repair was brought to its end".to_owned()],
             ..Repaired::default()
         });
@@ -68,21 +69,34 @@ pub fn repair(data: &Path, with_journal: bool) -> Result<Repaired, StoreError> {
         ..Repaired::default()
     };
     let journal = journal::files(&database.with_extension(super::JOURNAL));
-    let made = build(&database, &journal, &new, with_journal, &mut repaired);
+    let part = database.with_extension("repairing");
+    let made = build(&database, &journal, &part, with_journal, &mut repaired);
+    // Under its name it is complete.
+    let made = made.and_then(|()| {
+        fs::rename(&part, &new).map_err(|error| file::problem("cannot move", &part, &error))
+    });
     if let Err(error) = made {
         // Nothing was moved yet.
-        let _ = fs::remove_file(&new);
+        let _ = fs::remove_file(&part);
         let _ = fs::remove_dir_all(&folder);
         return Err(error);
     }
-    let [one, two] = journal;
+    put_in_place(&database, &new, &folder)?;
+    Ok(repaired)
+}
+
+/// Moves the files as they were found to the folder, and the new database to its place.
+fn put_in_place(database: &Path, new: &Path, folder: &Path) -> Result<(), StoreError> {
+    let [one, two] = journal::files(&database.with_extension(super::JOURNAL));
     let companion = |end: &str| PathBuf::from(format!("{}{end}", database.display()));
+    // The database first: without it a repair that is ended here is gone on with, and not begun
+    // anew with a part of the files.
     let old = [
-        one,
-        two,
+        database.to_owned(),
         companion("-wal"),
         companion("-shm"),
-        database.clone(),
+        one,
+        two,
     ];
     for path in old {
         let Some(name) = path.file_name() else {
@@ -95,9 +109,9 @@ pub fn repair(data: &Path, with_journal: bool) -> Result<Repaired, StoreError> {
             _ => {}
         }
     }
-    let moved = fs::rename(&new, &database).and_then(|()| File::open(data)?.sync_all());
-    moved.map_err(|error| file::problem("cannot move", &new, &error))?;
-    Ok(repaired)
+    let data = file::directory_of(database);
+    let moved = fs::rename(new, database).and_then(|()| File::open(data)?.sync_all());
+    moved.map_err(|error| file::problem("cannot move", new, &error))
 }
 
 /// Makes the new database of what can be read.
@@ -173,6 +187,7 @@ fn build(
     }
 
     remove(new)?;
+    remove(&PathBuf::from(format!("{}-journal", new.display())))?;
     file::make_file(new).map_err(|error| file::problem("cannot make", new, &error))?;
     let writing = Writing::create(new)?;
     repaired.taken = records.len() as u64 - repaired.aside.len() as u64;

@@ -4,7 +4,7 @@ mod command;
 pub(super) mod screen;
 
 use std::collections::VecDeque;
-use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _, Read as _};
 use std::time::Duration;
 
 use clap::Args;
@@ -267,8 +267,7 @@ pub(super) fn password(source: &PasswordSource, question: &str) -> Result<String
     }
     let asks = std::io::stdin().is_terminal();
     if asks {
-        eprint!("{question}");
-        let _ = std::io::stderr().flush();
+        output::ask(question);
         echo(false);
     }
     let mut line = String::new();
@@ -278,7 +277,7 @@ pub(super) fn password(source: &PasswordSource, question: &str) -> Result<String
         .read_line(&mut line);
     if asks {
         echo(true);
-        eprintln!();
+        output::ask("\n");
     }
     read.map_err(|error| Failure::Failed(format!("no password: {error}")))?;
     Ok(line.trim_end_matches(['\n', '\r']).to_owned())

@@ -5,8 +5,8 @@ use crate::home::Event;
 use crate::home::client::{
     Availability, ContactEntry, Known, Standing, SubscriptionState, WatcherEntry,
 };
+use crate::node::history;
 use crate::ssp::{Address, Code};
-use crate::translate::Mappings;
 
 /// The text of an event.
 pub(crate) fn event(event: &Event) -> String {
@@ -191,10 +191,7 @@ pub(crate) fn is_unknown(status: u16) -> bool {
 pub(crate) fn reason(status: u16, description: Option<&String>) -> String {
     match description {
         Some(text) => format!("{status} {}", clean(text)),
-        None => {
-            let mappings = Mappings::built_in();
-            format!("{status} {}", mappings.status.means(Code(status)))
-        }
+        None => format!("{status} {}", history::means(status)),
     }
 }
 

@@ -198,19 +198,12 @@ impl History {
             return;
         }
         let message = &*short(message);
-        if !self.pending.contains_key(message) {
-            self.pending.insert(message.to_owned(), Piece::new(message));
-        }
-        if let Some(piece) = self.pending.get_mut(message) {
-            // A new one counts from nothing.
-            let before = if *piece == Piece::new(message) {
-                0
-            } else {
-                piece.bytes()
-            };
-            change(piece);
-            self.pending_bytes += piece.bytes().saturating_sub(before);
-        }
+        // A new one counts from nothing.
+        let before = self.pending.get(message).map_or(0, Piece::bytes);
+        let piece = self.pending.entry(message.to_owned());
+        let piece = piece.or_insert_with(|| Piece::new(message));
+        change(piece);
+        self.pending_bytes += piece.bytes().saturating_sub(before);
         self.since.get_or_insert(time);
     }
 

@@ -13,6 +13,7 @@ use crate::ssp::datetime::DateTime;
 use crate::text::Shown;
 use crate::translate::Mappings;
 
+/// The built-in words, whatever the gateway says to XMPP users.
 static STATUS: LazyLock<Mappings> = LazyLock::new(Mappings::built_in);
 
 /// A message as an operator is told of it. Times are milliseconds since the epoch.
@@ -115,11 +116,7 @@ impl Part {
         if let Some(report) = reported(piece, leg) {
             let by = report.by.clone().unwrap_or_else(|| leg.place.clone());
             let state = state_of(report.code);
-            let how = if state == "delivered" {
-                format!("delivered, as {} reports", Shown(&by))
-            } else {
-                format!("{state}, as {} reports", Shown(&by))
-            };
+            let how = format!("{state}, as {} reports", Shown(&by));
             part.said(
                 state,
                 &how,
@@ -193,9 +190,9 @@ impl Part {
         };
         let code = answer.code;
         let success = code / 100 == 2;
-        match leg.place.as_str() {
+        let (state, how) = match leg.place.as_str() {
             "local" if success => {
-                // Taken into the user's inbox, and not yet by a client of his.
+                // Taken into the user's inbox, and not yet by a client of theirs.
                 let whom = leg.to.first().map_or("the user", String::as_str);
                 self.state = "waiting".into();
                 self.by = Some("local".to_owned());
@@ -206,72 +203,30 @@ impl Part {
                     date(answer.time),
                     until(piece)
                 );
+                return;
             }
-            "xmpp" if success => self.waits(piece, leg, present),
-            _ if code == 202 => {
-                let how = format!("taken over by {by}, which will deliver it when it can");
-                self.said(
-                    "passed",
-                    &how,
-                    code,
-                    answer.reason.as_deref(),
-                    by,
-                    answer.time,
-                );
-            }
-            _ if code == 201 => {
-                let how = format!("delivered in part, as {by} says");
-                self.said(
-                    "delivered",
-                    &how,
-                    code,
-                    answer.reason.as_deref(),
-                    by,
-                    answer.time,
-                );
-            }
-            _ if success => {
-                let how = format!("delivered, as {by} says");
-                self.said(
-                    "delivered",
-                    &how,
-                    code,
-                    answer.reason.as_deref(),
-                    by,
-                    answer.time,
-                );
-            }
-            _ if answer.here && leg.taken.is_some() && code == 504 => {
-                let how = format!(
-                    "{} has it and did not answer in time: it may have arrived",
-                    leg.place
-                );
-                self.said(
-                    "passed",
-                    &how,
-                    code,
-                    answer.reason.as_deref(),
-                    by,
-                    answer.time,
-                );
-            }
-            _ if answer.here && leg.place != "here" => {
-                let state = state_of(code);
-                let how = match state {
-                    "expired" => format!("expired while it waited for {}", leg.place),
-                    _ => format!("given up here, on its way to {}", leg.place),
-                };
-                self.said(state, &how, code, answer.reason.as_deref(), by, answer.time);
-            }
-            _ => {
-                let state = state_of(code);
-                let how = match (state, by) {
-                    (state, "here") => format!("{state} here"),
-                    (state, by) => format!("{state} by {}", element(by)),
-                };
-                self.said(state, &how, code, answer.reason.as_deref(), by, answer.time);
-            }
-        }
+            "xmpp" if success => return self.waits(piece, leg, present),
+            _ if code == 202 => (
+                "passed",
+                format!("taken over by {by}, which will deliver it when it can"),
+            ),
+            _ if code == 201 => ("delivered", format!("delivered in part, as {by} says")),
+            _ if success => ("delivered", format!("delivered, as {by} says")),
+            peer if answer.here && leg.taken.is_some() && code == 504 => (
+                "passed",
+                format!("{peer} has it and did not answer in time: it may have arrived"),
+            ),
+            place if answer.here && place != "here" => match state_of(code) {
+                "expired" => ("expired", format!("expired while it waited for {place}")),
+                state => (state, format!("given up here, on its way to {place}")),
+            },
+            _ => match (state_of(code), by) {
+                (state, "here") => (state, format!("{state} here")),
+                (state, by) => (state, format!("{state} by {}", element(by))),
+            },
+        };
+        let reason = answer.reason.as_deref();
+        self.said(state, &how, code, reason, by, answer.time);
     }
 
     /// It is somewhere, and nothing was said yet.

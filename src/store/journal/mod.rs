@@ -24,6 +24,7 @@
 //! go to the engine itself, together with the overlay: nothing is acknowledged that is not kept, and
 //! deletions can still make room. The journal is begun anew when there is room again.
 
+mod job;
 mod overlay;
 pub(in crate::store) mod reading;
 pub(in crate::store) mod recovery;
@@ -42,13 +43,14 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use self::job::{Batch, Job, Reply};
 use self::recovery::{Mark, take_over};
 use self::segment::Segment;
 use self::wait::wait;
-use self::writer::{Batch, Job, Reply, Writer};
+use self::writer::Writer;
 use super::backlog::{Backlog, backlog};
 use super::engine::Engine;
-use super::{CommitFuture, Stats, Store, StoreError, StoreFuture, Watch, Write, room};
+use super::{CommitFuture, Records, Stats, Store, StoreError, StoreFuture, Watch, Write, room};
 
 /// How the journal works. The defaults suit a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -232,12 +234,7 @@ impl Store for JournalStore {
         self.ask(Job::Get { key, reply }, answer)
     }
 
-    fn scan(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> StoreFuture<Vec<(String, Vec<u8>)>> {
+    fn scan(&self, prefix: &str, after: Option<&str>, limit: usize) -> StoreFuture<Records> {
         let (reply, answer) = oneshot::channel();
         let job = Job::Scan {
             prefix: prefix.to_owned(),

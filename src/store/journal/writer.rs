@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::job::{Batch, Job, Reply};
 use super::overlay::{Known, Overlay};
 use super::recovery::{MARKS, Mark};
 use super::segment::{self, Segment};
@@ -16,7 +16,8 @@ use super::wait::{look, wait};
 use super::{Options, begin, check_room, problem};
 use crate::store::backlog::Jobs;
 use crate::store::engine::Engine;
-use crate::store::{CommitFuture, Store, StoreError, Write};
+use crate::store::page::Page;
+use crate::store::{CommitFuture, Records, Store, StoreError, Write};
 
 /// Commits of one frame at most, and bytes of keys and values after which it takes no more.
 const GROUP: (usize, usize) = (4096, 8 << 20);
@@ -26,56 +27,6 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// The engine is offered again what it has refused.
 const RETRY: Duration = Duration::from_millis(500);
-
-type Page = Vec<(String, Vec<u8>)>;
-
-/// What waits for the thread.
-#[derive(Debug)]
-pub(super) enum Job {
-    Commit(Batch),
-    Swap {
-        expected: Option<Vec<u8>>,
-        write: Write,
-        reply: oneshot::Sender<Result<bool, StoreError>>,
-    },
-    Get {
-        key: String,
-        reply: oneshot::Sender<Result<Option<Vec<u8>>, StoreError>>,
-    },
-    Scan {
-        prefix: String,
-        after: Option<String>,
-        limit: usize,
-        reply: oneshot::Sender<Result<Page, StoreError>>,
-    },
-    /// There is something to pass on in a while.
-    LookAfter,
-}
-
-/// One commit.
-#[derive(Debug)]
-pub(super) struct Batch {
-    pub(super) writes: Vec<Write>,
-    /// Whether the answer waits for the disk.
-    pub(super) sync: bool,
-    pub(super) reply: Reply,
-}
-
-#[derive(Debug)]
-pub(super) enum Reply {
-    Commit(oneshot::Sender<Result<(), StoreError>>),
-    Swap(oneshot::Sender<Result<bool, StoreError>>),
-}
-
-impl Reply {
-    /// Answers the caller, who may have left.
-    fn settle(self, verdict: Result<(), StoreError>) {
-        match self {
-            Self::Commit(reply) => drop(reply.send(verdict)),
-            Self::Swap(reply) => drop(reply.send(verdict.map(|()| true))),
-        }
-    }
-}
 
 /// Works until the queue is closed and drained, then passes everything on. `unfinished` are the jobs
 /// queued and not yet done.
@@ -465,17 +416,18 @@ impl Writer {
     }
 
     /// A page of the engine behind, seen through the overlay.
-    fn scan(&self, prefix: &str, after: Option<String>, limit: usize) -> Result<Page, StoreError> {
+    fn scan(
+        &self,
+        prefix: &str,
+        mut after: Option<String>,
+        limit: usize,
+    ) -> Result<Records, StoreError> {
         let flushing = self.flushing.as_ref().map(|flushing| &flushing.overlay);
-        if limit == 0 {
-            return Ok(Vec::new());
-        }
-        let (mut page, mut after) = (Vec::new(), after);
-        loop {
+        let mut page = Page::new(limit);
+        while !page.is_full() {
             let behind = wait(self.behind.scan(prefix, after.as_deref(), limit))?;
-            let until = (behind.len() >= limit)
-                .then(|| behind.last().map(|(key, _)| key.clone()))
-                .flatten();
+            // `None`: from here on there is only what the overlays have.
+            let until = behind.last().map(|(key, _)| key.clone());
             let mut records: BTreeMap<String, Vec<u8>> = behind.into_iter().collect();
             for overlay in flushing.into_iter().chain([&self.overlay]) {
                 let changes = overlay
@@ -491,13 +443,18 @@ impl Writer {
             for mark in MARKS {
                 records.remove(mark);
             }
-            page.extend(records);
-            page.truncate(limit);
-            if page.len() == limit || until.is_none() {
-                return Ok(page);
+            for (key, value) in records {
+                if page.is_full() {
+                    break;
+                }
+                page.push(key, value);
+            }
+            if until.is_none() {
+                break;
             }
             after = until;
         }
+        Ok(page.records())
     }
 
     fn close(&mut self) {

@@ -26,7 +26,7 @@ const CACHE_KIB: i64 = 32 << 10;
 /// The right to use a data directory; given back on drop, or by the system when the process dies.
 #[derive(Debug)]
 pub(in crate::store) struct Lock {
-    _file: File,
+    file: File,
     /// The directory was used before, by a node that noted itself in it.
     pub(in crate::store) used_before: bool,
     /// That was since the system was started last.
@@ -52,10 +52,11 @@ impl Lock {
             Ok(()) => {
                 let (before, boot) = note(&mut file);
                 let now = boot::id();
-                // Only a hint for the operator whose second process is refused.
-                let _ = note_owner(&mut file, now.as_deref());
+                // A hint for the operator whose second process is refused. The files are still
+                // of the start of the system that was noted before.
+                let _ = note_owner(&mut file, boot.as_deref());
                 Ok(Self {
-                    _file: file,
+                    file,
                     used_before: before.is_some(),
                     same_boot: now.is_some() && boot == now,
                 })
@@ -63,6 +64,11 @@ impl Lock {
             Err(TryLockError::WouldBlock) => Err(locked(&path, &mut file)),
             Err(TryLockError::Error(error)) => Err(problem("cannot lock", &path, &error)),
         }
+    }
+
+    /// From now on the files are of this start of the system.
+    pub(super) fn note_boot(&mut self) {
+        let _ = note_owner(&mut self.file, boot::id().as_deref());
     }
 
     /// Locks the directory for a look; `None` if it was never used, and then nothing is made.
@@ -265,6 +271,10 @@ fn open_and_prepare(path: &Path, options: &Options) -> Result<Opened, OpenError>
         tracing::info!("the records of {} have checksums now", path.display());
     }
     let damaged = verify::verify(&mut connection)?;
+    // Behind what is whole the log may have the rest of a transaction that was under way when a
+    // process or the system ended. It goes, or it would be taken for what a broken entry hides.
+    // A full disk or a reader beside us may be in the way; that keeps nobody from starting.
+    let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     if let Some(bytes) = options.max_bytes {
         let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
         let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page.max(1);

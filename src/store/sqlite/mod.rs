@@ -27,7 +27,7 @@ use std::thread::{self, JoinHandle};
 
 use super::backlog::{Backlog, backlog};
 use super::engine::Engine;
-use super::{CommitFuture, Stats, Store, StoreError, StoreFuture, Watch, Write};
+use super::{CommitFuture, Records, Stats, Store, StoreError, StoreFuture, Watch, Write};
 use reader::Reader;
 use writer::{Job, Writer};
 
@@ -102,8 +102,9 @@ impl SqliteStore {
     /// - [`StoreError::Foreign`]: the file is not a wvgate store, or was written by a newer version
     ///   of wvgate.
     pub fn open(path: &Path, options: Options) -> Result<Self, StoreError> {
-        let lock = file::Lock::take(path)?;
+        let mut lock = file::Lock::take(path)?;
         let opened = file::open_for_writing(path, &options, &lock)?;
+        lock.note_boot();
         let read_connection = file::open_for_reading(path)?;
 
         let engine = Arc::new(Engine::new());
@@ -163,12 +164,7 @@ impl Store for SqliteStore {
         self.reader.get(key)
     }
 
-    fn scan(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> StoreFuture<Vec<(String, Vec<u8>)>> {
+    fn scan(&self, prefix: &str, after: Option<&str>, limit: usize) -> StoreFuture<Records> {
         self.reader.scan(prefix, after, limit)
     }
 

@@ -9,9 +9,8 @@ use tokio::sync::oneshot;
 use super::sort_error;
 use super::sum::{self, Row};
 use crate::store::engine::Engine;
-use crate::store::{StoreError, StoreFuture, aside, end_of};
-
-type Page = Vec<(String, Vec<u8>)>;
+use crate::store::page::Page;
+use crate::store::{Records, StoreError, StoreFuture, aside, end_of};
 
 /// One read that waits for the reader.
 #[derive(Debug)]
@@ -24,7 +23,7 @@ pub(super) enum Request {
         prefix: String,
         after: Option<String>,
         limit: usize,
-        reply: oneshot::Sender<Result<Page, StoreError>>,
+        reply: oneshot::Sender<Result<Records, StoreError>>,
     },
 }
 
@@ -56,7 +55,7 @@ impl Queue {
         prefix: &str,
         after: Option<&str>,
         limit: usize,
-    ) -> StoreFuture<Page> {
+    ) -> StoreFuture<Records> {
         let (reply, answer) = oneshot::channel();
         let queued = self.push(Request::Scan {
             prefix: prefix.to_owned(),
@@ -119,7 +118,8 @@ impl Reader {
                     limit,
                     reply,
                 } if !reply.is_closed() => {
-                    drop(reply.send(self.scan(&prefix, after, limit)));
+                    let page = self.scan(&prefix, after, limit);
+                    drop(reply.send(page.map_err(|error| sort_error(&error))));
                 }
                 // Whoever asked has left.
                 Request::Get { .. } | Request::Scan { .. } => {}
@@ -154,59 +154,34 @@ impl Reader {
 
     /// A page of good records; what has been damaged since the store was opened is told, counted
     /// and passed over.
-    fn scan(&self, prefix: &str, after: Option<String>, limit: usize) -> Result<Page, StoreError> {
-        let mut page = Page::new();
-        let mut from = match after {
+    fn scan(&self, prefix: &str, after: Option<String>, limit: usize) -> rusqlite::Result<Records> {
+        let from = match after {
             Some(after) if after.as_str() >= prefix => behind(after),
             _ => prefix.to_owned(),
         };
-        loop {
-            let wanted = limit - page.len();
-            let (rows, damaged, last) = self
-                .read(prefix, &from, wanted)
-                .map_err(|error| sort_error(&error))?;
-            page.extend(rows);
-            // A page with fewer records than asked for would be taken for the last one.
-            match last {
-                Some(last) if damaged > 0 && page.len() < limit => from = behind(last),
-                _ => return Ok(page),
-            }
-        }
-    }
-
-    /// Good records, the number of damaged ones, and the last key.
-    fn read(
-        &self,
-        prefix: &str,
-        from: &str,
-        limit: usize,
-    ) -> rusqlite::Result<(Page, u64, Option<String>)> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let end = end_of(prefix);
         let mut select = self.connection.prepare_cached(if end.is_some() {
-            "SELECT key, value, sum FROM record WHERE key >= ?1 AND key < ?3 ORDER BY key LIMIT ?2"
+            "SELECT key, value, sum FROM record WHERE key >= ?1 AND key < ?2 ORDER BY key"
         } else {
-            "SELECT key, value, sum FROM record WHERE key >= ?1 ORDER BY key LIMIT ?2"
+            "SELECT key, value, sum FROM record WHERE key >= ?1 ORDER BY key"
         })?;
         let mut rows = match &end {
-            Some(end) => select.query((from, limit, end))?,
-            None => select.query((from, limit))?,
+            Some(end) => select.query((from, end))?,
+            None => select.query([from])?,
         };
-        let (mut page, mut damaged, mut last) = (Page::new(), 0, None);
-        while let Some(row) = rows.next()? {
+        let mut page = Page::new(limit);
+        while !page.is_full()
+            && let Some(row) = rows.next()?
+        {
             match sum::check(row)? {
-                Row::Good(key, value) => page.push((key.to_owned(), value.to_vec())),
+                Row::Good(key, value) => page.push(key.to_owned(), value.to_vec()),
                 Row::Damaged(record) => {
-                    damaged += 1;
                     self.engine.damaged(1);
                     aside::tell(&record.key_text(), record.why, false);
-                    last = Some(record.key_text());
-                    continue;
                 }
             }
-            last = page.last().map(|(key, _)| key.clone());
         }
-        Ok((page, damaged, last))
+        Ok(page.records())
     }
 }
 

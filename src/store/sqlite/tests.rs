@@ -482,7 +482,7 @@ async fn what_is_damaged_while_the_store_is_open_is_passed_over_and_counted() {
         .unwrap();
     let error = store.get("a/1").await.unwrap_err();
     assert!(matches!(&error, StoreError::Corrupt(text) if text.contains("a/1")));
-    // Pages stay full, or they would be taken for the last one.
+    // A page has as many as were asked for all the same.
     let keys = |page: Vec<(String, Vec<u8>)>| -> Vec<String> {
         page.into_iter().map(|(key, _)| key).collect()
     };

@@ -88,10 +88,11 @@ fn frames(reader: &mut impl Read, header: &Header, same_boot: bool) -> io::Resul
             (true, false) => {}
         }
     }
-    // Behind a power cut the frames of the last transaction may be there in part; it was answered
-    // when all were on disk.
+    // Frames without the end of a transaction are the rest of one that was given up, and in part
+    // written over. Behind a power cut the last transaction may be there in part, its end too; it
+    // was answered when all was on disk.
     let damaged = if same_boot {
-        behind > 0
+        commits_behind > 0
     } else {
         after_commit > 0
     };
