@@ -10,6 +10,7 @@ use super::transaction::{Place, State};
 use super::{Count, Sap, split, timers};
 use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
+use crate::ssp::xml::names::may_stand_in;
 use crate::text::Shown;
 
 /// Bytes kept, at most; the oldest go first. Our choice.
@@ -117,7 +118,7 @@ impl Sap {
 
 /// Seconds after which a message that could not be taken may come again.
 fn try_again(transaction: &Transaction) -> Option<u32> {
-    if !transaction.raw.windows(15).any(|w| w == b"TryAgainTimeout") {
+    if !may_stand_in(&transaction.raw, "TryAgainTimeout") {
         return None;
     }
     let answer = transaction.primitive().ok()?;

@@ -16,6 +16,7 @@ use crate::ssp::common::{Party, User, UserId};
 use crate::ssp::datetime::DateTime;
 use crate::ssp::envelope::{Peek, Transaction};
 use crate::ssp::primitive::invitation::InviteResponse;
+use crate::ssp::xml::names::may_stand_in;
 use crate::ssp::{Address, Code, Mode, Primitive, Status};
 use crate::text::Shown;
 
@@ -156,7 +157,7 @@ impl Sap {
 fn is_suspect(peer: &Peer, transaction: &Transaction) -> bool {
     let dialect = &peer.dialect;
     let finds = |what: &[u8]| memmem::find(&transaction.raw, what).is_some();
-    let details = || dialect.details_in_words && finds(b"DetailedResult");
+    let details = || dialect.details_in_words && may_stand_in(&transaction.raw, "DetailedResult");
     let changed_id = || dialect.unique_message_ids && transaction.raw.contains(&b'~');
     match transaction.name.as_ref() {
         "SendMessageRequest" => dialect.wrong_times,
@@ -168,7 +169,7 @@ fn is_suspect(peer: &Peer, transaction: &Transaction) -> bool {
             .missing_names
             .iter()
             .any(|name| finds(name.as_bytes())),
-        "GetPresenceResponse" => details() || !finds(b"<Status"),
+        "GetPresenceResponse" => details() || !transaction.peek.has_status,
         _ => is_unaddressed(peer, transaction),
     }
 }

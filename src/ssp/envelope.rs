@@ -106,10 +106,12 @@ pub struct Peek {
     pub report: bool,
     /// `@messageID` of the primitive is there and not empty.
     pub names_message: bool,
+    /// A `Status` stands directly in the primitive.
+    pub has_status: bool,
     /// Users and lists standing directly in the primitive.
     pub users: Vec<Address>,
-    /// Below `Recipient`, `Invited`, `Canceled`, `IDList`, and in an
-    /// `InviteResponse` below `Inviting`: to whom the primitive goes.
+    /// To whom the primitive goes: below `Recipient`, `Invited`, `Canceled`, `IDList`, and in an
+    /// `InviteResponse` below `Inviting`.
     pub recipients: Vec<Address>,
     /// `MessageInfo/Sender/User@userID`.
     pub sender: Option<Address>,
@@ -205,8 +207,8 @@ impl Transaction {
     /// whose primitive it is.
     pub fn completed(&self, domain: &str) -> Option<Self> {
         let mut node = xml::parse(&self.raw, &STANDING_ALONE).ok()?;
-        let places = primitive::speaking(&self.name);
-        complete(&mut node, &mut Vec::new(), places, domain);
+        let places: Vec<_> = primitive::speaking(&self.name).collect();
+        complete(&mut node, &mut Vec::new(), &places, domain);
         let mut out = Writer::new();
         scan::write_node(&node, &mut out);
         let raw = Bytes::from(out.finish());
@@ -219,7 +221,7 @@ impl Transaction {
 }
 
 /// Puts `domain` where an address that speaks has none (quirk A-8).
-fn complete(node: &mut Node<'_>, path: &mut Vec<String>, places: &[Place], domain: &str) {
+fn complete(node: &mut Node<'_>, path: &mut Vec<String>, places: &[&Place], domain: &str) {
     let at: Vec<&str> = path.iter().map(String::as_str).collect();
     for place in places.iter().filter(|place| place.is_at(&at)) {
         let mut attributes = node.attributes.iter_mut();

@@ -76,6 +76,10 @@ impl Charset {
     /// The charset of this name, in any case.
     pub fn named(name: &str) -> Option<Self> {
         let name = name.trim().trim_matches(['"', '\'']).trim();
+        // By far the most.
+        if name.eq_ignore_ascii_case("utf-8") {
+            return Some(Self(Kind::Utf8));
+        }
         let other = NAMES.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         let label = other.map_or(name, |(_, label)| label);
         // The standard reads "utf-16" as little endian, RFC 2781 as big endian: by its look.
@@ -146,7 +150,11 @@ fn guessed(bytes: &[u8]) -> String {
     if Encoding::for_bom(bytes).is_some() {
         return lossy(UTF_8, bytes);
     }
-    if looks_like_utf_16(bytes) {
+    // A zero byte at the end says nothing: it is how some end their texts.
+    let end = bytes.iter().rposition(|byte| *byte != 0);
+    let before_zeros = &bytes[..end.map_or(0, |at| at + 1)];
+    let is_plain = !before_zeros.contains(&0) && std::str::from_utf8(before_zeros).is_ok();
+    if !is_plain && looks_like_utf_16(bytes) {
         return lossy(order_of(bytes), bytes);
     }
     let joined = surrogates_joined(bytes);
@@ -312,6 +320,8 @@ mod tests {
         assert_eq!(text("", b"caf\xe9 \x80"), "café €");
         assert_eq!(text("klingon", b"caf\xe9"), "café");
         assert_eq!(text("", b""), "");
+        assert_eq!(text("", b"Hello\0"), "Hello\0");
+        assert_eq!(text("", b"\xe5\x65\x2c\x67!\0"), "日本!");
     }
 
     #[test]

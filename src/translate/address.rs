@@ -51,11 +51,11 @@ impl Translator {
         if domain.is_empty() || address.local().matches('/').count() > 1 {
             return Err(bad());
         }
-        let user = self.number(percent_decode(address.user_part()));
+        let user = self.user_of(address.user_part());
         let resource = address.resource_part().map(percent_decode);
-        // In a JID an escaped slash tells a group from a user.
-        let is_own_user = resource.is_none() && domain == self.own_ssp_domain();
-        if resource.as_deref() == Some("") || user.contains('/') && !is_own_user {
+        // In a JID of the SSP side an escaped slash tells a group from a user.
+        let is_xmpp_user = resource.is_none() && self.is_xmpp(address);
+        if resource.as_deref() == Some("") || user.contains('/') && !is_xmpp_user {
             return Err(bad());
         }
         if domain == self.own_ssp_domain() {
@@ -151,7 +151,7 @@ impl Translator {
             return Err(bad());
         }
         if self.is_muc(&domain) {
-            return Ok(self.room_address(&local, &domain));
+            return self.room_address(&local, &domain).ok_or_else(bad);
         }
         if domain == self.own_ssp_domain() {
             let user = percent_encode(&local, table);
@@ -170,13 +170,13 @@ impl Translator {
                 if home == domain || home == self.own_ssp_domain() {
                     return Err(AddressError::Foreign(jid.to_string()));
                 }
-                Ok(self.remote(local, &home, is_group))
+                self.remote(local, &home, is_group).ok_or_else(bad)
             }
             Mode::Gateway => {
                 let user = percent_encode(&format!("{local}%{domain}"), table);
                 Ok(Address::user(&user, &self.gateway_ssp_domain()))
             }
-            Mode::Names => Ok(self.remote(&local, &domain, is_group)),
+            Mode::Names => self.remote(&local, &domain, is_group).ok_or_else(bad),
         }
     }
 
@@ -280,13 +280,17 @@ impl Translator {
             .any(|muc| to_ssp_domain(muc) == to_ssp_domain(domain))
     }
 
-    fn number(&self, user: String) -> String {
-        if !user.starts_with('+') {
-            return user;
+    /// What a user part says: a phone number without what people put into it, or a name. A `+`
+    /// that is percent-coded begins no number.
+    fn user_of(&self, part: &str) -> String {
+        if part.starts_with('+') {
+            let separators = &self.mappings.addresses.phone_separators;
+            let bare: String = part.chars().filter(|c| !separators.contains(c)).collect();
+            if is_phone_number(&bare) {
+                return bare;
+            }
         }
-        let separators = &self.mappings.addresses.phone_separators;
-        let bare: String = user.chars().filter(|c| !separators.contains(c)).collect();
-        if is_phone_number(&bare) { bare } else { user }
+        percent_decode(part)
     }
 
     fn bare(&self, local: &str, domain: &str) -> Option<BareJid> {
@@ -306,7 +310,8 @@ impl Translator {
         Some(BareJid::from_parts(Some(&node), &domain))
     }
 
-    fn remote(&self, local: &str, domain: &str, is_group: bool) -> Address {
+    /// `None` for a group without a name.
+    fn remote(&self, local: &str, domain: &str, is_group: bool) -> Option<Address> {
         let table = &self.mappings.addresses;
         let split = local.split_once('/').or_else(|| {
             let separator = is_group.then(|| local.find(table.group_separators.as_slice()))??;
@@ -314,12 +319,13 @@ impl Translator {
             Some((&local[..separator], &local[separator + width..]))
         });
         match split {
-            Some((user, resource)) => Address::resource_of(
+            Some((_, "")) => None,
+            Some((user, resource)) => Some(Address::resource_of(
                 &percent_encode(user, table),
                 &percent_encode(resource, table),
                 domain,
-            ),
-            None => Address::user(&percent_encode(local, table), domain),
+            )),
+            None => Some(Address::user(&percent_encode(local, table), domain)),
         }
     }
 
@@ -327,40 +333,58 @@ impl Translator {
         if !owner.is_empty() {
             return self.bare(&format!("{owner}/{name}"), self.muc.first()?);
         }
-        // Rooms of a further service carry its name.
-        let other = name.rsplit_once('@');
-        if let Some((room, service)) = other
-            && self
-                .muc
-                .iter()
-                .skip(1)
-                .any(|muc| to_ssp_domain(muc) == service)
-        {
+        if let Some((room, service)) = self.of_further_service(name) {
             return self.bare(room, service);
         }
-        self.bare(name, self.muc.first()?)
+        // A slash in the JID tells the room of an owner.
+        match owner_and_room(name) {
+            Some(_) => None,
+            None => self.bare(name, self.muc.first()?),
+        }
     }
 
-    fn room_address(&self, local: &str, domain: &str) -> Address {
+    /// `None` for a room whose address would be another's.
+    fn room_address(&self, local: &str, domain: &str) -> Option<Address> {
         let table = &self.mappings.addresses;
         let own = self.own_ssp_domain();
-        if self
-            .muc
-            .first()
-            .is_some_and(|muc| to_ssp_domain(muc) == domain)
-        {
-            if let Some((owner, name)) = local.split_once('/')
-                && !owner.is_empty()
-                && !name.is_empty()
-            {
-                let owner = percent_encode(owner, table);
-                return Address::resource_of(&owner, &percent_encode(name, table), &own);
-            }
-            return Address::resource_of("", &percent_encode(local, table), &own);
+        let first = self.muc.first();
+        if first.is_none_or(|muc| to_ssp_domain(muc) != domain) {
+            let name = percent_encode(&format!("{local}@{domain}"), table);
+            return Some(Address::resource_of("", &name, &own));
         }
-        let name = percent_encode(&format!("{local}@{domain}"), table);
-        Address::resource_of("", &name, &own)
+        if let Some((owner, name)) = owner_and_room(local) {
+            let owner = percent_encode(owner, table);
+            return Some(Address::resource_of(
+                &owner,
+                &percent_encode(name, table),
+                &own,
+            ));
+        }
+        if local.is_empty() || self.of_further_service(local).is_some() {
+            return None;
+        }
+        Some(Address::resource_of(
+            "",
+            &percent_encode(local, table),
+            &own,
+        ))
     }
+
+    /// The room and the service of a name that carries both: those of all room services but the
+    /// first do.
+    fn of_further_service<'n>(&self, name: &'n str) -> Option<(&'n str, &'n str)> {
+        let (room, service) = name.rsplit_once('@')?;
+        let mut further = self.muc.iter().skip(1);
+        further
+            .any(|muc| to_ssp_domain(muc) == service)
+            .then_some((room, service))
+    }
+}
+
+/// The two parts of the local part of a user's room.
+fn owner_and_room(local: &str) -> Option<(&str, &str)> {
+    let parts = local.split_once('/');
+    parts.filter(|(owner, name)| !owner.is_empty() && !name.is_empty())
 }
 
 /// A domain as SSP writes it: lower case, A-labels.

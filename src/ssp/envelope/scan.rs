@@ -6,13 +6,12 @@ use bytes::Bytes;
 
 use super::{Claim, Message, Mode, Peek, Session, Transaction};
 use crate::ssp::Address;
-use crate::ssp::primitive::{self, Place};
+use crate::ssp::primitive::{self, Info, Noted, Outline, Role, Walk};
 use crate::ssp::xml::encoding;
 use crate::ssp::xml::names::{NO_NAMES, Names};
 use crate::ssp::xml::repair::{self, Repair};
-use crate::ssp::xml::shape::Watch;
 use crate::ssp::xml::tokens::{Attribute, Token, Tokens};
-use crate::ssp::xml::{self, Field, Limits, Malformed, Node, Shape, Writer};
+use crate::ssp::xml::{self, Field, Limits, Malformed, Node, Writer};
 
 /// Reads an envelope.
 ///
@@ -93,7 +92,7 @@ pub(super) fn fragment(raw: &Bytes, limits: &Limits) -> Result<Peek, Malformed> 
         tokens: Tokens::new(raw, limits)?,
     };
     match scanner.child()? {
-        Some((name, at)) => Ok(scanner.primitive(name, at, primitive::facts(name))?.1),
+        Some((name, at)) => Ok(scanner.primitive(at, primitive::outline(name).1)?.1),
         None => Err(Malformed::Empty),
     }
 }
@@ -209,8 +208,8 @@ impl<'a> Scanner<'a> {
         let Some((name, at)) = self.child()? else {
             return Ok(None);
         };
-        let facts = primitive::facts(name);
-        let (raw, peek) = self.primitive(name, at, facts)?;
+        let (facts, outline) = primitive::outline(name);
+        let (raw, peek) = self.primitive(at, outline)?;
         if self.child()?.is_some() {
             return Err(Malformed::Envelope(
                 "more than one primitive in a transaction",
@@ -229,33 +228,23 @@ impl<'a> Scanner<'a> {
     /// Reads a primitive to its end, noting addresses; gives it as XML of its own.
     fn primitive(
         &mut self,
-        name: &'a str,
         at: usize,
-        facts: Option<&primitive::Facts>,
+        outline: &'static Outline,
     ) -> Result<(Bytes, Peek), Malformed> {
-        let mut notes = Notes::new(name);
-        let mut watch = Watch::new(facts.map_or(primitive::UNKNOWN, |facts| facts.shape));
-        for attribute in self.tokens.attributes() {
-            notes.attribute(attribute);
-        }
-        let places = facts.map_or(&[][..], |facts| primitive::speaking(facts.name));
-        let mut path: Vec<&str> = Vec::with_capacity(primitive::DEEPEST);
-        self.claims(places, &path, &mut notes.peek);
+        let mut peek = Peek {
+            report: self.attribute("deliveryReport").is_some_and(|v| is_yes(&v)),
+            names_message: self.attribute("messageID").is_some_and(|id| !id.is_empty()),
+            ..Peek::default()
+        };
+        self.note(outline, &mut peek)?;
+        let mut walk = Walk::new(outline);
         let depth = self.tokens.depth();
         loop {
             match self.tokens.next()? {
                 Token::Start { name, .. } => {
                     let level = self.tokens.depth() - depth;
-                    if let Some(shape) = watch.child(level, name).map_err(Malformed::Twice)? {
-                        self.no_twins(shape)?;
-                    }
-                    if level <= primitive::DEEPEST {
-                        path.truncate(level - 1);
-                        path.push(name);
-                        self.claims(places, &path, &mut notes.peek);
-                    }
-                    if level <= 3 {
-                        notes.take(level, name, self);
+                    if let Some(outline) = walk.child(level, name).map_err(Malformed::Twice)? {
+                        self.note(outline, &mut peek)?;
                     }
                 }
                 Token::End if self.tokens.depth() < depth => break,
@@ -272,16 +261,43 @@ impl<'a> Scanner<'a> {
         } else {
             self.body.slice_ref(slice.as_bytes())
         };
-        Ok((raw, notes.peek))
+        Ok((raw, peek))
     }
 
-    /// Notes the addresses that the last start tag has in one of these `places`.
-    fn claims(&self, places: &'static [Place], path: &[&str], peek: &mut Peek) {
-        for place in places.iter().filter(|place| place.is_at(path)) {
-            let address = self.address(place.attribute);
-            peek.claims
-                .extend(address.map(|address| Claim { place, address }));
+    /// Notes what is minded in the last start tag.
+    fn note(&self, outline: &'static Outline, peek: &mut Peek) -> Result<(), Malformed> {
+        for names in &outline.twins {
+            self.no_twins(names)?;
         }
+        let mut noted = None;
+        for place in &outline.places {
+            let Some(address) = self.address(place.attribute) else {
+                continue;
+            };
+            // Once, in whichever spellings.
+            if place.noted != noted {
+                noted = place.noted;
+                peek.note(noted, &address);
+            }
+            if place.role != Role::Named {
+                peek.claims.push(Claim { place, address });
+            }
+        }
+        match outline.info {
+            Some(Info::Meta) => {
+                let asked = self.attribute("clientOriginated");
+                peek.by_server = asked.is_some_and(|value| !is_yes(&value));
+            }
+            Some(Info::Status) => peek.has_status = true,
+            Some(Info::Message) if peek.message_id.is_none() => {
+                peek.message_id = self.attribute("messageID").map(Cow::into_owned);
+                let validity = self.attribute("validity");
+                let validity = validity.or_else(|| self.attribute("validlity"));
+                peek.validity = validity.and_then(|seconds| seconds.trim().parse().ok());
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// A fragment whose prefixes are declared outside is written anew without them.
@@ -302,15 +318,13 @@ impl<'a> Scanner<'a> {
     }
 
     /// Refuses a start tag whose spellings of one attribute do not say the same.
-    fn no_twins(&self, shape: &Shape) -> Result<(), Malformed> {
-        for names in shape.twins() {
-            let mut values = names.iter().filter_map(|name| self.attribute(name));
-            if values
-                .next()
-                .is_some_and(|first| values.any(|other| other != first))
-            {
-                return Err(Malformed::Twice(names[0]));
-            }
+    fn no_twins(&self, names: &[&'static str]) -> Result<(), Malformed> {
+        let mut values = names.iter().filter_map(|name| self.attribute(name));
+        let differs = values
+            .next()
+            .is_some_and(|first| values.any(|other| other != first));
+        if differs {
+            return Err(Malformed::Twice(names[0]));
         }
         Ok(())
     }
@@ -343,210 +357,24 @@ impl<'a> Scanner<'a> {
     fn address(&self, name: &str) -> Option<Address> {
         self.attribute(name).map(|text| Address::new(&text))
     }
-
-    /// The address that an alternative of a recipient or party gives.
-    fn party(&self, name: &str, lists: bool) -> Option<Address> {
-        if name.eq_ignore_ascii_case("User") {
-            self.address("userID")
-        } else {
-            self.group_or_list(name, lists)
-        }
-    }
-
-    /// The address that an alternative of an `IDList` gives.
-    fn id(&self, name: &str) -> Option<Address> {
-        if name.eq_ignore_ascii_case("UserID") {
-            self.user_id()
-        } else {
-            self.group_or_list(name, true)
-        }
-    }
-
-    fn group_or_list(&self, name: &str, lists: bool) -> Option<Address> {
-        if name.eq_ignore_ascii_case("GroupID") || name.eq_ignore_ascii_case("ScreenName") {
-            self.address("groupID")
-        } else if lists && name.eq_ignore_ascii_case("ContactList") {
-            self.address("contactListID")
-        } else {
-            None
-        }
-    }
-
-    fn user_id(&self) -> Option<Address> {
-        self.address("userID").or_else(|| self.address("userid"))
-    }
 }
 
-/// What has been noted about a primitive so far, and the last two elements
-/// met on the way down.
-struct Notes {
-    peek: Peek,
-    /// `Inviting` says to whom the primitive goes.
-    is_invite_response: bool,
-    child: Child,
-    grandchild: Grandchild,
-    /// Kinds of children that count once and have been met.
-    met: Met,
-}
-
-#[derive(Default)]
-#[allow(clippy::struct_excessive_bools)] // one per kind
-struct Met {
-    meta: bool,
-    requestor: bool,
-    user: bool,
-    info: bool,
-    sender: bool,
-    sender_user: bool,
-    inviting: bool,
-    invited: bool,
-    canceled: bool,
-    ids: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Child {
-    MetaInfo,
-    MessageInfo,
-    /// Holds one recipient.
-    Recipient,
-    /// Holds one party to an invitation.
-    Party,
-    /// Holds any number of ids.
-    Ids,
-    Other,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Grandchild {
-    Requestor,
-    Recipient,
-    Sender,
-    Other,
-}
-
-impl Notes {
-    fn new(primitive: &str) -> Self {
-        Self {
-            peek: Peek::default(),
-            is_invite_response: primitive.eq_ignore_ascii_case("InviteResponse"),
-            child: Child::Other,
-            grandchild: Grandchild::Other,
-            met: Met::default(),
-        }
-    }
-
-    /// Takes note of an attribute of the primitive itself.
-    fn attribute(&mut self, attribute: &Attribute<'_>) {
-        if attribute.is_declaration() {
-            return;
-        }
-        let peek = &mut self.peek;
-        let address = || Address::new(&attribute.value());
-        match attribute.local {
-            "groupID" => drop(peek.group.get_or_insert_with(address)),
-            "userID" => drop(peek.subject.get_or_insert_with(address)),
-            "serviceID" => drop(peek.about.get_or_insert_with(address)),
-            "contactListID" => peek.users.push(address()),
-            "deliveryReport" => peek.report = is_yes(&attribute.value()),
-            "messageID" => peek.names_message = !attribute.raw.is_empty(),
-            _ => {}
-        }
-    }
-
-    /// Takes note of the element `name`, whose tag has just been read, `level`
-    /// levels below the primitive.
-    fn take(&mut self, level: usize, name: &str, tag: &Scanner<'_>) {
-        match level {
-            1 => self.child = self.child(name, tag),
-            2 => self.grandchild = self.grandchild(name, tag),
-            _ => self.great_grandchild(name, tag),
-        }
-    }
-
-    fn child(&mut self, name: &str, tag: &Scanner<'_>) -> Child {
-        let is = |other: &str| name.eq_ignore_ascii_case(other);
-        let first = |met: &mut bool| !std::mem::replace(met, true);
-        if is("MetaInfo") {
-            if first(&mut self.met.meta) {
-                self.peek.by_server = tag
-                    .attribute("clientOriginated")
-                    .is_some_and(|value| !is_yes(&value));
-                return Child::MetaInfo;
-            }
-        } else if is("MessageInfo") {
-            if first(&mut self.met.info) {
-                self.peek.message_id = tag.attribute("messageID").map(Cow::into_owned);
-                let validity = tag
-                    .attribute("validity")
-                    .or_else(|| tag.attribute("validlity"));
-                self.peek.validity = validity.and_then(|seconds| seconds.trim().parse().ok());
-            }
-            return Child::MessageInfo;
-        } else if is("PresenceValue") {
-            self.peek.publishers.extend(tag.address("userID"));
-        } else if is("User") || is("VerUserID") {
-            self.peek.users.extend(tag.address("userID"));
-        } else if is("UserID") {
-            self.peek.users.extend(tag.user_id());
-        } else if is("ContactList") {
-            self.peek.users.extend(tag.address("contactListID"));
-        } else if is("Recipient") {
-            return Child::Recipient;
-        } else if (is("Invited") && first(&mut self.met.invited))
-            || (is("Canceled") && first(&mut self.met.canceled))
-            || (self.is_invite_response && is("Inviting") && first(&mut self.met.inviting))
-        {
-            return Child::Party;
-        } else if is("IDList") && first(&mut self.met.ids) {
-            return Child::Ids;
-        }
-        Child::Other
-    }
-
-    fn grandchild(&mut self, name: &str, tag: &Scanner<'_>) -> Grandchild {
-        let is = |other: &str| name.eq_ignore_ascii_case(other);
-        let first = |met: &mut bool| !std::mem::replace(met, true);
-        match self.child {
-            Child::MetaInfo if is("Requestor") && first(&mut self.met.requestor) => {
-                self.peek.service = tag.address("serviceID");
-                Grandchild::Requestor
-            }
-            Child::MessageInfo if is("Recipient") => Grandchild::Recipient,
-            Child::MessageInfo if is("Sender") && first(&mut self.met.sender) => Grandchild::Sender,
-            Child::Party | Child::Recipient => {
-                if let Some(address) = tag.party(name, self.child == Child::Recipient) {
-                    self.peek.recipients.push(address);
-                    self.child = Child::Other;
-                }
-                Grandchild::Other
-            }
-            Child::Ids => {
-                self.peek.recipients.extend(tag.id(name));
-                Grandchild::Other
-            }
-            _ => Grandchild::Other,
-        }
-    }
-
-    fn great_grandchild(&mut self, name: &str, tag: &Scanner<'_>) {
-        let is_user = name.eq_ignore_ascii_case("User");
-        let first = |met: &mut bool| !std::mem::replace(met, true);
-        match self.grandchild {
-            Grandchild::Requestor if is_user && first(&mut self.met.user) => {
-                self.peek.user = tag.address("userID");
-            }
-            Grandchild::Recipient => {
-                if let Some(address) = tag.party(name, true) {
-                    self.peek.recipients.push(address);
-                    self.grandchild = Grandchild::Other;
-                }
-            }
-            Grandchild::Sender if is_user && first(&mut self.met.sender_user) => {
-                self.peek.sender = tag.address("userID");
-            }
-            _ => {}
-        }
+impl Peek {
+    /// Puts an address where it belongs; where one belongs, the first one counts.
+    fn note(&mut self, noted: Option<Noted>, address: &Address) {
+        let one = match noted {
+            None => return,
+            Some(Noted::Users) => return self.users.push(address.clone()),
+            Some(Noted::Publishers) => return self.publishers.push(address.clone()),
+            Some(Noted::Recipients) => return self.recipients.push(address.clone()),
+            Some(Noted::Service) => &mut self.service,
+            Some(Noted::User) => &mut self.user,
+            Some(Noted::Group) => &mut self.group,
+            Some(Noted::Subject) => &mut self.subject,
+            Some(Noted::About) => &mut self.about,
+            Some(Noted::Sender) => &mut self.sender,
+        };
+        one.get_or_insert_with(|| address.clone());
     }
 }
 

@@ -11,6 +11,7 @@ pub mod group_admin;
 pub mod invitation;
 pub mod message;
 pub mod message_store;
+mod outline;
 mod places;
 pub mod presence;
 pub mod presence_admin;
@@ -18,7 +19,8 @@ pub mod profile;
 pub mod service;
 pub mod session;
 
-pub(crate) use places::DEEPEST;
+pub(crate) use outline::{Info, Outline, Walk, outline};
+pub(crate) use places::Noted;
 pub use places::{Place, Role, places, speaking};
 
 use super::status::Status;
@@ -117,10 +119,10 @@ macro_rules! primitives {
             shape: Status::SHAPE,
         } ];
 
-        /// What each primitive declares; see [`places`].
-        const PLACES: &[(&str, places::Declared)] = &[
-            $( (stringify!($name), <$module::$name as Content>::places), )*
-            ("Status", <Status as Content>::places),
+        /// What each primitive declares, in the order of [`FACTS`]; see [`places`].
+        const PLACES: &[places::Declared] = &[
+            $( <$module::$name as Content>::places, )*
+            <Status as Content>::places,
         ];
     };
 }
@@ -246,7 +248,7 @@ pub struct Facts {
 }
 
 /// What may stand in a primitive that is not known.
-pub(crate) const UNKNOWN: &Shape = &Shape::new(
+const UNKNOWN: &Shape = &Shape::new(
     &[
         part!(true, ["MetaInfo"], super::common::MetaInfo::SHAPE),
         part!(true, ["MessageInfo"], super::common::MessageInfo::SHAPE),

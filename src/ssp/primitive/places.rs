@@ -4,11 +4,12 @@
 //! they do is decided here, and a place that nothing is decided about *speaks*: who sends
 //! the primitive must then be entitled to name that address (wire profile, 7.2).
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::LazyLock;
 
-use super::{Kind, PLACES, facts};
+use super::{FACTS, Kind, PLACES};
+use crate::ssp::common::{MessageInfo, MetaInfo};
+use crate::ssp::xml::Content;
 
 /// What an address does in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,6 +37,31 @@ pub struct Place {
     pub attribute: &'static str,
     /// What an address does there.
     pub role: Role,
+    /// For what a relay needs the address, if it does.
+    pub(crate) noted: Option<Noted>,
+}
+
+/// For what a relay needs an address: where in a [`crate::ssp::envelope::Peek`] it is noted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Noted {
+    /// `service`.
+    Service,
+    /// `user`.
+    User,
+    /// `group`.
+    Group,
+    /// `subject`.
+    Subject,
+    /// `about`.
+    About,
+    /// `sender`.
+    Sender,
+    /// Among `users`.
+    Users,
+    /// Among `publishers`.
+    Publishers,
+    /// Among `recipients`.
+    Recipients,
 }
 
 impl Place {
@@ -53,31 +79,37 @@ impl fmt::Display for Place {
     }
 }
 
-/// Elements below the primitive that are looked at, at most.
-pub(crate) const DEEPEST: usize = 6;
-
-struct Of {
-    all: Vec<Place>,
-    speaking: Vec<Place>,
-}
-
-static TABLE: LazyLock<HashMap<&'static str, Of>> = LazyLock::new(|| {
-    let of = |(name, declared): &(&'static str, Declared)| {
-        let kind = facts(name).map_or(Kind::Request, |facts| facts.kind);
+/// The places of each primitive, in the order of [`FACTS`]; behind them, those of one that is not
+/// known.
+pub(super) static ALL: LazyLock<Vec<Vec<Place>>> = LazyLock::new(|| {
+    let of = |name: &str, kind: Kind, declared: Declared| {
         let mut all = Vec::new();
         declared(&mut Vec::new(), &mut |path, attribute| {
             all.push(Place {
                 path: path.to_vec(),
                 attribute,
                 role: role(name, kind, path, attribute),
+                noted: noted(name, path, attribute),
             });
         });
-        let speaking = all.iter().filter(|place| place.role != Role::Named);
-        let speaking = speaking.cloned().collect();
-        (*name, Of { all, speaking })
+        all
     };
-    PLACES.iter().map(of).collect()
+    let known = FACTS.iter().zip(PLACES);
+    let known = known.map(|(facts, declared)| of(facts.name, facts.kind, *declared));
+    // It is answered that it is not known, so nobody speaks in it.
+    known.chain([of("", Kind::Response, of_unknown)]).collect()
 });
+
+fn of_unknown(at: &mut Vec<&'static str>, found: &mut dyn FnMut(&[&'static str], &'static str)) {
+    for (name, declared) in [
+        ("MetaInfo", MetaInfo::places as Declared),
+        ("MessageInfo", MessageInfo::places),
+    ] {
+        at.push(name);
+        declared(at, found);
+        at.pop();
+    }
+}
 
 /// Tells the places that an element declares; see [`crate::ssp::xml::Content::places`].
 pub(super) type Declared =
@@ -85,12 +117,36 @@ pub(super) type Declared =
 
 /// All places of a primitive, by this crate's spelling of its name.
 pub fn places(primitive: &str) -> &'static [Place] {
-    TABLE.get(primitive).map_or(&[], |of| &of.all)
+    let number = FACTS.iter().position(|facts| facts.name == primitive);
+    number.map_or(&[], |number| &ALL[number])
 }
 
 /// Those whose addresses the sender must be entitled to name.
-pub fn speaking(primitive: &str) -> &'static [Place] {
-    TABLE.get(primitive).map_or(&[], |of| &of.speaking)
+pub fn speaking(primitive: &str) -> impl Iterator<Item = &'static Place> + use<> {
+    let places = places(primitive).iter();
+    places.filter(|place| place.role != Role::Named)
+}
+
+/// What a relay needs of an address in each place.
+fn noted(primitive: &str, path: &[&str], attribute: &str) -> Option<Noted> {
+    Some(match (path, attribute) {
+        ([], "groupID") => Noted::Group,
+        ([], "userID") => Noted::Subject,
+        ([], "serviceID") => Noted::About,
+        (["MetaInfo", "Requestor"], _) => Noted::Service,
+        (["MetaInfo", "Requestor", "User"], _) => Noted::User,
+        (["MessageInfo", "Sender", "User"], _) => Noted::Sender,
+        (["PresenceValue"], _) => Noted::Publishers,
+        ([], "contactListID") | (["User" | "UserID" | "VerUserID" | "ContactList"], _) => {
+            Noted::Users
+        }
+        (
+            ["Recipient" | "Invited" | "Canceled" | "IDList", _] | ["MessageInfo", "Recipient", _],
+            _,
+        ) => Noted::Recipients,
+        (["Inviting", _], _) if primitive == "InviteResponse" => Noted::Recipients,
+        _ => return None,
+    })
 }
 
 /// What is decided about each place.

@@ -34,6 +34,19 @@ const ENVELOPE: &[&str] = &[
 ];
 const ENVELOPE_ATTRIBUTES: &[&str] = &["sessionID", "transactionID", "mode"];
 
+/// Whether an element called `name`, in any case, may stand in `xml` without prefixes: a glance
+/// that saves reading it.
+pub fn may_stand_in(xml: &[u8], name: &str) -> bool {
+    memchr::memchr_iter(b'<', xml).any(|at| {
+        let rest = &xml[at + 1..];
+        let starts = rest.get(..name.len());
+        starts.is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
+            && rest
+                .get(name.len())
+                .is_none_or(|next| matches!(next, b'>' | b'/' | b' ' | b'\t' | b'\n' | b'\r'))
+    })
+}
+
 impl Names {
     /// Whether everything is called as in the profile.
     pub fn is_empty(&self) -> bool {
@@ -115,5 +128,24 @@ impl Names {
                 self.write(child, out);
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_element_is_seen_in_any_case_and_no_other_is_taken_for_it() {
+        for (xml, seen) in [
+            ("<a><Status code='1'/></a>", true),
+            ("<a><STATUS>x</STATUS></a>", true),
+            ("<a><status\n/></a>", true),
+            ("<a><StatusText/></a>", false),
+            ("<a Status=''>Status</a>", false),
+            ("", false),
+        ] {
+            assert_eq!(may_stand_in(xml.as_bytes(), "Status"), seen, "{xml}");
+        }
     }
 }

@@ -120,12 +120,17 @@ fn an_answer_about_presence_without_status_is_a_success() {
         "<GetPresenceRequest>{}<VerUserID userID=\"{ALICE}\"/></GetPresenceRequest>",
         asks(ROB)
     );
-    let Primitive::GetPresenceResponse(heard) =
-        between.answered(&request, "<GetPresenceResponse>\n</GetPresenceResponse>")
-    else {
-        panic!("no answer")
-    };
-    assert_eq!(heard.status.unwrap().code, Code::OK);
+    // Names that begin like it are no status.
+    let text = format!(
+        "<PresenceValue userID=\"{ALICE}\"><PresenceSubList><StatusText><Qualifier>T</Qualifier></StatusText></PresenceSubList></PresenceValue>"
+    );
+    for inner in ["\n", &text] {
+        let answer = format!("<GetPresenceResponse>{inner}</GetPresenceResponse>");
+        let Primitive::GetPresenceResponse(heard) = between.answered(&request, &answer) else {
+            panic!("no answer")
+        };
+        assert_eq!(heard.status.unwrap().code, Code::OK, "{inner}");
+    }
 }
 
 #[test]
@@ -361,6 +366,14 @@ fn whom_a_detail_is_about_is_read_from_its_text() {
     };
     let details = &heard.status.details;
     assert_eq!(heard.status.code, Code::PARTIAL);
+    assert_eq!(details[0].users[0].user, Address::new("wv:nobody@a.test"));
+    // Case does not count in names.
+    let lower = answer.replace("DetailedResult", "detailedresult");
+    let again = message(ROB, &to).replace("m1", "m3");
+    let Primitive::SendMessageResponse(heard) = between.answered(&again, &lower) else {
+        panic!("no answer")
+    };
+    let details = &heard.status.details;
     assert_eq!(details[0].users[0].user, Address::new("wv:nobody@a.test"));
     // A text that ends otherwise is about the whole request.
     let answer = answer.replace(": wv:nobody@a.test", " somewhere");

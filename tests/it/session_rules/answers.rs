@@ -151,6 +151,16 @@ fn a_message_that_may_be_tried_again_is_after_that_time_and_under_another_id() {
 }
 
 #[test]
+fn a_message_is_given_back_in_any_case_of_letters() {
+    let mut relay = relay();
+    let sent = write(&mut relay, "m1", 600);
+    let again = taken("m1", 503, &AGAIN.to_lowercase());
+    say(&mut relay, "b.test", Mode::Response, &sent.id, &again);
+    assert!(relay.posts.is_empty());
+    assert_eq!(open(&relay), 1, "this node has it again");
+}
+
+#[test]
 fn a_message_given_back_goes_out_after_a_restart_too() {
     let mut relay = relay();
     let sent = write(&mut relay, "m1", 600);
