@@ -14,7 +14,6 @@ use crate::ssp::primitive::Primitive;
 use crate::ssp::{Code, Status};
 use crate::store::Write;
 use crate::translate::Context;
-use crate::translate::address::to_ssp_domain;
 use crate::translate::message::{ToSsp, is_plain_id, refusal};
 use crate::translate::stanza::{ns, payload};
 
@@ -138,13 +137,7 @@ impl Gateway {
             bytes: self.settings.max_message_bytes,
         };
         let domain = from.domain().as_str();
-        self.received_shares
-            .have_room(domain, self.is_own(domain), bytes, most)
-    }
-
-    /// Whether a domain of XMPP is the one in front of which this gateway stands.
-    pub(super) fn is_own(&self, domain: &str) -> bool {
-        to_ssp_domain(domain) == self.translator.own_ssp_domain()
+        self.received_shares.have_room(domain, bytes, most)
     }
 
     pub(super) fn keep_received(&mut self, number: u64, received: Received) {

@@ -69,7 +69,8 @@ impl Gateway {
         let room = self.settings.max_queue.saturating_sub(self.outbox.len());
         let is_full = translated.stanzas.len() > room
             || self.outbox.bytes() >= self.settings.max_queue_bytes
-            || self.sent.len() >= self.settings.max_messages;
+            || self.sent.len() >= self.settings.max_messages
+            || self.sent_bytes >= self.settings.max_message_bytes;
         if is_full {
             return Err(Code::QUEUE_FULL);
         }
@@ -138,8 +139,7 @@ impl Gateway {
             refused,
             concluded: false,
         };
-        self.index(number, &sent);
-        self.sent.insert(number, sent);
+        self.keep_sent(number, sent);
         self.put_sent(number, out);
         self.check_sent(number, now, out);
         Ok(())
@@ -195,16 +195,17 @@ impl Gateway {
                 target.state = TargetState::Confirmed(Time(0));
             }
         }
-        self.index(number, &sent);
-        self.sent.insert(number, sent);
+        self.keep_sent(number, sent);
         self.timers.by(Time(0), Timer::Sent(number));
     }
 
-    fn index(&mut self, number: u64, sent: &Sent) {
+    fn keep_sent(&mut self, number: u64, sent: Sent) {
         for target in &sent.targets {
             let key = (sent.stanza_id.clone(), target.jid.clone());
             self.sent_by_stanza.insert(key, number);
         }
+        self.sent_bytes += sent.bytes();
+        self.sent.insert(number, sent);
     }
 
     /// The message that a stanza from `from` about `stanza_id` to `to` means, and
@@ -296,6 +297,7 @@ impl Gateway {
                 let key = (sent.stanza_id.clone(), target.jid.clone());
                 self.sent_by_stanza.remove(&key);
             }
+            self.sent_bytes = self.sent_bytes.saturating_sub(sent.bytes());
             out.push(Act::Write(Write::delete(sent_key(number))));
             return;
         }

@@ -91,6 +91,8 @@ pub struct Gateway {
     outbox: Outbox,
     /// Messages to XMPP, by their number.
     sent: BTreeMap<u64, Sent>,
+    /// Bytes of them.
+    sent_bytes: usize,
     /// The same by stanza id and recipient's bare JID.
     sent_by_stanza: BTreeMap<(String, String), u64>,
     /// Messages from XMPP, by the token of their request.
@@ -104,6 +106,8 @@ pub struct Gateway {
     asked: BTreeMap<u64, Asked>,
     watch_wv: BTreeMap<Pair, WatchWv>,
     watch_wv_shares: Shares,
+    /// Bytes of what their watchers are shown.
+    shown_bytes: usize,
     watch_xmpp: BTreeMap<Pair, WatchXmpp>,
     /// Bytes of what is seen of them.
     seen_bytes: usize,
@@ -157,6 +161,7 @@ impl Gateway {
         for (component, bytes) in &settings.max_stanza {
             outbox.limit(component, *bytes, &mut Vec::new());
         }
+        let own = translator.own_ssp_domain();
         Self {
             settings,
             translator,
@@ -164,14 +169,16 @@ impl Gateway {
             timers: Timers::new(),
             outbox,
             sent: BTreeMap::new(),
+            sent_bytes: 0,
             sent_by_stanza: BTreeMap::new(),
             received: BTreeMap::new(),
             received_by_id: BTreeMap::new(),
-            received_shares: Shares::default(),
+            received_shares: Shares::new(own.clone()),
             used_ids: BTreeMap::new(),
             asked: BTreeMap::new(),
             watch_wv: BTreeMap::new(),
-            watch_wv_shares: Shares::default(),
+            watch_wv_shares: Shares::new(own),
+            shown_bytes: 0,
             watch_xmpp: BTreeMap::new(),
             seen_bytes: 0,
             nobody: BTreeMap::new(),
@@ -243,7 +250,7 @@ impl Gateway {
     /// The link of `component` is there, or not, for [`Gateway::refuse_for_now`]; nothing else
     /// happens before [`Gateway::link_up`].
     pub fn may_refuse(&mut self, component: &str, up: bool) {
-        self.outbox.set_up(component, up);
+        self.outbox.may_refuse(component, up);
     }
 
     /// A session with `domain` was made or made anew: everything is asked for and

@@ -63,10 +63,20 @@ pub(super) struct GivenUp {
     pub(super) why: &'static str,
 }
 
+/// How far the link of a component may be used.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    #[default]
+    Down,
+    /// For refusals alone: what waits has not begun to go out, and would be overtaken.
+    Refusals,
+    Up,
+}
+
 /// The link of one component.
 #[derive(Debug, Default)]
 struct Lane {
-    is_up: bool,
+    link: Use,
     /// The largest number handed out on this link.
     handed: u64,
     /// Entries up to this one go out one by one.
@@ -159,12 +169,18 @@ impl Outbox {
     }
 
     pub(super) fn is_up(&self, component: &str) -> bool {
-        self.lanes.get(component).is_some_and(|lane| lane.is_up)
+        self.link(component) == Use::Up
+    }
+
+    fn link(&self, component: &str) -> Use {
+        self.lanes
+            .get(component)
+            .map_or(Use::Down, |lane| lane.link)
     }
 
     /// Hands out a stanza that need not survive.
     pub(super) fn volatile(&mut self, component: &str, stanza: impl Into<Stanza>) {
-        if !self.is_up(component) {
+        if self.link(component) == Use::Down {
             return;
         }
         let stanza = stanza.into();
@@ -206,7 +222,7 @@ impl Outbox {
         out.push(Act::Write(Write::put_json(out_key(number), &entry)));
         self.restore(number, entry);
         if let Some(lane) = self.lanes.get_mut(component)
-            && lane.is_up
+            && lane.link == Use::Up
             && lane.alone.is_none()
         {
             lane.handed = number;
@@ -218,16 +234,18 @@ impl Outbox {
         }
     }
 
-    /// Whether a link is there for refusals, before anything else goes over it.
-    pub(super) fn set_up(&mut self, component: &str, up: bool) {
-        self.lanes.entry(component.to_owned()).or_default().is_up = up;
+    /// Whether a link is there for refusals; nothing else goes over it before
+    /// [`Outbox::link_up`].
+    pub(super) fn may_refuse(&mut self, component: &str, up: bool) {
+        let lane = self.lanes.entry(component.to_owned()).or_default();
+        lane.link = if up { Use::Refusals } else { Use::Down };
     }
 
     /// Everything unconfirmed goes out again.
     pub(super) fn link_up(&mut self, component: &str) {
         self.ready.retain(|ready| ready.component != component);
         let lane = self.lanes.entry(component.to_owned()).or_default();
-        lane.is_up = true;
+        lane.link = Use::Up;
         lane.handed = 0;
         lane.alone = None;
         self.hand_out(component);
@@ -245,7 +263,7 @@ impl Outbox {
         let Some(lane) = self.lanes.get_mut(component) else {
             return Vec::new();
         };
-        if !std::mem::replace(&mut lane.is_up, false) {
+        if std::mem::take(&mut lane.link) != Use::Up {
             return Vec::new();
         }
         let handed = lane.handed;
@@ -284,7 +302,7 @@ impl Outbox {
         let Some(lane) = self.lanes.get_mut(component) else {
             return;
         };
-        if !lane.is_up || lane.alone.is_some() {
+        if lane.link != Use::Up || lane.alone.is_some() {
             return;
         }
         for (number, entry) in self.entries.range(lane.handed + 1..) {

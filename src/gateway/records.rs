@@ -96,6 +96,21 @@ pub(super) struct Sent {
     pub(super) concluded: bool,
 }
 
+impl Sent {
+    /// What it takes, roughly; the same as long as it is kept.
+    pub(super) fn bytes(&self) -> usize {
+        let content_type = self.content_type.as_ref().map_or(0, String::len);
+        let own = self.message_id.len() + self.stanza_id.len() + content_type;
+        let targets = self.targets.iter().map(|target| {
+            // The bare JID stands in the index too.
+            let client = target.client.as_ref().map_or(0, String::len);
+            size_of::<Target>() + target.address.as_str().len() + client + 2 * target.jid.len()
+        });
+        let refused = self.refused.iter().map(|(_, who)| who.as_str().len());
+        size_of::<Self>() + own + targets.sum::<usize>() + refused.sum::<usize>()
+    }
+}
+
 /// One recipient of a message to XMPP.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Target {

@@ -44,11 +44,11 @@ pub struct GatewaySettings {
     pub max_watches: usize,
     /// Bytes of the addresses in them, of XMPP users who watch.
     pub max_watch_bytes: usize,
-    /// Bytes of what is seen of watched XMPP users; beyond them without their texts.
+    /// Bytes of what is known of watched users, in each direction; beyond them without their texts.
     pub max_seen_bytes: usize,
     /// Messages whose outcome is awaited, in each direction.
     pub max_messages: usize,
-    /// Bytes of what is kept of those from XMPP.
+    /// Bytes of what is kept of them, in each direction.
     pub max_message_bytes: usize,
     /// Questions to XMPP that may be open.
     pub max_queries: usize,

@@ -23,12 +23,13 @@ use super::{Asked, Gateway, Timer, verdict};
 use crate::sap::{Act, Time};
 use crate::ssp::Code;
 use crate::ssp::common::{AttributeList, MetaInfo, PresenceValue, UserId, VerUserId};
-use crate::ssp::presence::{Attribute, PresenceSubList};
+use crate::ssp::presence::{Attribute, AttributeName, Item, PresenceSubList};
 use crate::ssp::primitive::Primitive;
 use crate::ssp::primitive::presence::{
     GetPresenceRequest, PresenceNotification, SubscribeRequest, UnsubscribeRequest,
 };
 use crate::store::Write;
+use crate::text::cut;
 use crate::translate::Context;
 
 /// What is known is asked for again when it is older, milliseconds.
@@ -39,12 +40,18 @@ const RETRY_MILLIS: (u64, u64) = (30_000, 600_000);
 const GIVE_UP_MILLIS: u64 = 3_600_000;
 /// Clients of one user that are shown at the same time.
 pub(super) const MAX_SHOWN: usize = 16;
+/// Bytes of one value of a presence attribute; one with parts has four times that.
+pub(super) const MAX_VALUE: usize = 2048;
+/// Values of one presence attribute.
+const MAX_VALUES: usize = 32;
 
 #[derive(Debug)]
 pub(super) struct WatchWv {
     pub(super) record: WatchWvRecord,
     /// All that is known of the publisher.
     pub(super) values: PresenceSubList,
+    /// Bytes of it; what is shown of it takes as much again.
+    bytes: usize,
     pub(super) known_at: Option<Time>,
     /// When to try again, and how often it was tried.
     pub(super) retry: Option<Time>,
@@ -70,6 +77,7 @@ impl WatchWv {
         Self {
             record,
             values: PresenceSubList::default(),
+            bytes: 0,
             known_at: None,
             retry: None,
             tries: 0,
@@ -101,9 +109,38 @@ impl WatchWv {
         });
         self.values
             .attributes
-            .extend(list.attributes.iter().cloned());
+            .extend(list.attributes.iter().map(shortened));
         self.values.sort();
         self.values.attributes.truncate(18 * MAX_SHOWN);
+        self.bytes = self.values.attributes.iter().map(Attribute::bytes).sum();
+    }
+
+    /// Forgets all but whether the publisher is there.
+    fn forget_texts(&mut self) {
+        self.values.attributes.retain(|attribute| {
+            matches!(
+                attribute.name,
+                AttributeName::OnlineStatus | AttributeName::UserAvailability
+            ) && attribute.bytes() <= MAX_VALUE
+        });
+        self.values.attributes.truncate(2 * MAX_SHOWN);
+        self.bytes = self.values.attributes.iter().map(Attribute::bytes).sum();
+    }
+}
+
+/// The attribute with its long texts cut, and without its long parts.
+fn shortened(attribute: &Attribute) -> Attribute {
+    let fields = attribute.fields.iter().take(MAX_VALUES);
+    let fields = fields.filter_map(|item| {
+        if item.children.is_empty() && item.attributes.is_empty() {
+            return Some(Item::text(&item.name, cut(&item.text, MAX_VALUE)));
+        }
+        (item.bytes() <= 4 * MAX_VALUE).then(|| item.clone())
+    });
+    Attribute {
+        name: attribute.name.clone(),
+        qualifier: attribute.qualifier,
+        fields: fields.collect(),
     }
 }
 
@@ -121,11 +158,7 @@ impl Gateway {
                 items: self.settings.max_watches,
                 bytes: self.settings.max_watch_bytes,
             };
-            let is_own = self.is_own(domain);
-            if !self
-                .watch_wv_shares
-                .have_room(domain, is_own, pair.bytes(), most)
-            {
+            if !self.watch_wv_shares.have_room(domain, pair.bytes(), most) {
                 let refused = self.presence_of_wv(pair, Type::Subscribe);
                 if let Some(mut stanza) = refused {
                     std::mem::swap(&mut stanza.from, &mut stanza.to);
@@ -156,9 +189,10 @@ impl Gateway {
 
     /// Whether there was a subscription to forget.
     fn forget_wv(&mut self, pair: &Pair, out: &mut Vec<Act>) -> bool {
-        if self.watch_wv.remove(pair).is_none() {
+        let Some(watch) = self.watch_wv.remove(pair) else {
             return false;
-        }
+        };
+        self.shown_bytes = self.shown_bytes.saturating_sub(watch.bytes);
         let domain = domain_of(&pair.xmpp);
         self.watch_wv_shares.remove(domain, pair.bytes());
         out.push(Act::Write(Write::delete(pair.wv_key())));
@@ -411,9 +445,20 @@ impl Gateway {
         let Some(watch) = self.watch_wv.get_mut(pair) else {
             return;
         };
+        let others = self.shown_bytes.saturating_sub(watch.bytes);
         watch.merge(list);
         watch.known_at = Some(now);
         let authorized = watch.values.attributes.iter().any(Attribute::is_valid);
+        if others + watch.bytes > self.settings.max_seen_bytes {
+            watch.forget_texts();
+            if let Some(more) = self.seldom.may("shown", now.0) {
+                tracing::warn!(
+                    more,
+                    "texts of presence are not shown: too many are kept already"
+                );
+            }
+        }
+        self.shown_bytes = others + watch.bytes;
         match (watch.record.active, authorized) {
             (false, true) => {
                 watch.record.active = true;

@@ -34,7 +34,7 @@ const PROBE_MILLIS: (u64, u64) = (2_000, 5_000);
 /// How long it is remembered that a JID is nobody's, seconds.
 const NOBODY_SECONDS: u64 = 3_600;
 /// At most so many of them.
-const MAX_NOBODY: usize = 10_000;
+pub(super) const MAX_NOBODY: usize = 10_000;
 
 #[derive(Debug)]
 pub(super) struct WatchXmpp {

@@ -13,6 +13,7 @@
 //! token ends it at once and without further reports.
 
 mod candidates;
+mod post;
 
 use std::fmt;
 use std::future::Future;
@@ -20,7 +21,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
@@ -34,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+pub use self::post::{Post, PostOutcome, Posted, Target};
 use super::answer::{self, Answered};
 use super::endpoint::{Endpoint, EndpointError};
 use super::known::KnownAddresses;
@@ -41,67 +42,6 @@ use super::pool::{Body, Pool};
 use super::srv::SrvResolver;
 use super::{CONTENT_TYPE, cause_chain, dial};
 use crate::text::Shown;
-
-/// One message to send.
-#[derive(Clone, Debug)]
-pub struct Post {
-    /// The owner's name for it; comes back in [`Posted`].
-    pub id: u64,
-    /// The whole body. Empty: a connection is tried, and nothing is sent.
-    pub body: Bytes,
-    /// Further headers: `x-wv-sessionid`, `x-wv-transactionid`. One whose value cannot stand in
-    /// a header is left out, since no receiver may rely on them (wire profile 2.1).
-    pub headers: Vec<(&'static str, String)>,
-    /// Where to.
-    pub target: Target,
-}
-
-/// Where a POST goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// The peer's configured URLs, or what SRV says.
-    Usual,
-    /// Exactly this URL: a session's remembered one, or a redirect's. Plain http only if the
-    /// settings allow it or the same origin is configured.
-    Url(String),
-}
-
-/// What became of a POST.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PostOutcome {
-    /// A 2xx: the peer has it.
-    Acknowledged,
-    /// Another status, or a redirect that is not followed.
-    Refused {
-        /// The HTTP status.
-        status: u16,
-        /// From `Retry-After`.
-        retry_after: Option<Duration>,
-    },
-    /// The request was written, or part of it, and the connection closed without an answer. The
-    /// peer may or may not have the message.
-    Closed,
-    /// No candidate could be reached; the peer does not have the message.
-    Unreachable {
-        /// For each candidate the step that failed (dns, connect, tls, http) and its causes.
-        reason: String,
-    },
-    /// No answer in time. The peer may or may not have the message.
-    TimedOut,
-}
-
-/// The report about one POST.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Posted {
-    /// The peer, as in [`LinkSettings`].
-    pub peer: String,
-    /// The POST's id.
-    pub id: u64,
-    /// What became of it.
-    pub outcome: PostOutcome,
-    /// The URL that acknowledged.
-    pub url: Option<String>,
-}
 
 /// How to reach one peer.
 #[derive(Clone)]

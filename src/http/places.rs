@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::known::{KnownAddresses, network};
@@ -55,13 +56,14 @@ struct State {
 pub(crate) struct Place {
     places: Arc<Places>,
     address: IpAddr,
-    stranger: bool,
+    stranger: AtomicBool,
 }
 
 /// The bytes of one body; given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Bytes<'a> {
-    place: &'a Place,
+    places: &'a Places,
+    stranger: bool,
     held: usize,
 }
 
@@ -105,7 +107,7 @@ impl Places {
         Ok(Place {
             places: Arc::clone(self),
             address,
-            stranger,
+            stranger: AtomicBool::new(stranger),
         })
     }
 
@@ -118,9 +120,26 @@ impl Place {
     /// Room for the bytes of one body, none yet.
     pub(crate) fn bytes(&self) -> Bytes<'_> {
         Bytes {
-            place: self,
+            places: &self.places,
+            stranger: self.is_stranger(),
             held: 0,
         }
+    }
+
+    /// Whether it still is a stranger's: a peer may have shown itself since the connection came,
+    /// as a rule on this one.
+    fn is_stranger(&self) -> bool {
+        if !self.stranger.load(Ordering::Relaxed) {
+            return false;
+        }
+        if !self.places.known.knows(self.address) {
+            return true;
+        }
+        let mut state = self.places.state();
+        if self.stranger.swap(false, Ordering::Relaxed) {
+            state.of_strangers = state.of_strangers.saturating_sub(1);
+        }
+        false
     }
 }
 
@@ -128,7 +147,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.places.state();
         state.open = state.open.saturating_sub(1);
-        if self.stranger {
+        if self.stranger.load(Ordering::Relaxed) {
             state.of_strangers = state.of_strangers.saturating_sub(1);
         }
         if let Some(of) = state.of.get_mut(&self.address) {
@@ -143,13 +162,12 @@ impl Drop for Place {
 impl Bytes<'_> {
     /// Whether so many more bytes may be read; they are held from then on.
     pub(crate) fn take(&mut self, more: usize) -> bool {
-        let places = &self.place.places;
-        let most = places.bounds.bytes;
-        let mut state = places.state();
+        let most = self.places.bounds.bytes;
+        let mut state = self.places.state();
         if state.bytes.saturating_add(more) > most {
             return false;
         }
-        if self.place.stranger {
+        if self.stranger {
             if state.bytes_of_strangers.saturating_add(more) > most / 2 {
                 return false;
             }
@@ -163,9 +181,9 @@ impl Bytes<'_> {
 
 impl Drop for Bytes<'_> {
     fn drop(&mut self) {
-        let mut state = self.place.places.state();
+        let mut state = self.places.state();
         state.bytes = state.bytes.saturating_sub(self.held);
-        if self.place.stranger {
+        if self.stranger {
             state.bytes_of_strangers = state.bytes_of_strangers.saturating_sub(self.held);
         }
     }
@@ -232,5 +250,22 @@ mod tests {
         drop(ours);
         assert_eq!(places.state().bytes, 0);
         assert_eq!(places.state().bytes_of_strangers, 0);
+    }
+
+    #[test]
+    fn a_connection_on_which_a_peer_has_shown_itself_is_no_stranger_s_any_more() {
+        let places = places(4, 4, 1000);
+        let mut held: Vec<Place> = (1..=3).map(|n| places.take(stranger(n)).unwrap()).collect();
+        assert_eq!(places.take(stranger(4)).unwrap_err(), Full::Strangers);
+        let before = held[0].bytes();
+        places.known.note(stranger(1));
+        let mut body = held[0].bytes();
+        assert!(body.take(1000));
+        drop((before, body));
+        assert_eq!(places.state().bytes_of_strangers, 0);
+        held.push(places.take(stranger(4)).unwrap());
+        drop(held);
+        assert_eq!(places.state().open, 0);
+        assert_eq!(places.state().of_strangers, 0);
     }
 }

@@ -30,6 +30,7 @@ use super::known::KnownAddresses;
 use super::places::{Bounds, Full, Place, Places};
 use super::stream::Wire;
 use super::tls::certificate_dns_names;
+use crate::text::Seldom;
 
 /// How the listening side behaves.
 #[derive(Clone, Debug)]
@@ -228,7 +229,10 @@ impl Server {
             bytes: self.settings.max_bytes,
         };
         let places = Places::new(bounds, Arc::clone(&self.settings.known));
-        let mut told = Told::default();
+        let mut told = Told {
+            seldom: Seldom::default(),
+            began: Instant::now(),
+        };
         // Refusals are polite only as long as they are few.
         let refusals = Arc::new(Semaphore::new(64));
         loop {
@@ -239,7 +243,7 @@ impl Server {
                 accepted = self.listener.accept() => match accepted {
                     Ok(pair) => pair,
                     Err(error) => {
-                        warn!(%error, "cannot accept a connection");
+                        told.failed(&error);
                         tokio::time::sleep(Duration::from_millis(100)).await;
                         continue;
                     }
@@ -285,9 +289,6 @@ impl Server {
     }
 }
 
-/// Between two lines about refused connections.
-const QUIET: Duration = Duration::from_secs(60);
-
 const TLS_ON_PLAIN: &[u8] =
     b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 // Not 400: the message is not at fault, and its sender must keep it.
@@ -295,26 +296,34 @@ const PLAIN_ON_TLS: &[u8] =
     b"HTTP/1.1 426 This port speaks TLS only\r\nUpgrade: TLS/1.2\r\nConnection: Upgrade, close\r\nContent-Length: 0\r\n\r\n";
 const TOO_MANY: &[u8] = b"HTTP/1.1 503 Too Many Connections\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
-/// Says that connections are refused, once in a while.
-#[derive(Default)]
+/// Says that connections are refused, or cannot be accepted, once in a while.
 struct Told {
-    last: Option<Instant>,
-    since: u64,
+    seldom: Seldom,
+    began: Instant,
 }
 
 impl Told {
-    fn refused(&mut self, remote: SocketAddr, full: Full) {
-        self.since += 1;
-        if self.last.is_some_and(|last| last.elapsed() < QUIET) {
-            return;
+    fn may(&mut self, kind: &'static str) -> Option<u64> {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.seldom.may(kind, now)
+    }
+
+    fn failed(&mut self, error: &io::Error) {
+        if let Some(more) = self.may("failed") {
+            warn!(%error, more, "cannot accept a connection");
         }
+    }
+
+    fn refused(&mut self, remote: SocketAddr, full: Full) {
+        let Some(more) = self.may("refused") else {
+            return;
+        };
         let why = match full {
             Full::Address => "the address has max_connections_per_address already",
             Full::Strangers => "strangers have three quarters of max_connections already",
             Full::All => "there are max_connections already",
         };
-        warn!(%remote, refused = self.since, "connections are refused: {why}");
-        (self.last, self.since) = (Some(Instant::now()), 0);
+        warn!(%remote, refused = more + 1, "connections are refused: {why}");
     }
 }
 

@@ -1,10 +1,12 @@
-//! Whom a file of certificates vouches for: everybody whom one of them has signed for, and each of
-//! them itself.
+//! Whom a file of certificates vouches for: everybody whom an authority among them has signed for,
+//! and each of them itself.
 //!
 //! What `openssl req -x509` makes is an authority that signs itself, and a server shows it as its
 //! own certificate; older tools make certificates of X.509 version 1. A check of a chain takes
 //! neither. When exactly this certificate stands in the file, the operator has said whose it is,
-//! so it is taken for what it is: then its time must be right, its names say nothing.
+//! so it is taken for what it is: then its time must be right, its names say nothing. It vouches
+//! for nobody else: a caller whose own certificate stands in the file must not be able to sign
+//! itself the names of another.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +21,7 @@ use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
     SignatureScheme,
 };
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, X509Certificate, X509Version};
 
 use super::tls::{TlsError, certificates, provider};
 
@@ -37,15 +39,14 @@ impl Trust {
         let mut authorities = RootCertStore::empty();
         let pinned = certificates(path)?;
         for certificate in &pinned {
-            let added = authorities.add(certificate.clone());
+            let parsed = X509Certificate::from_der(certificate);
+            let (_, parsed) = parsed.map_err(|error| TlsError::BadAuthority {
+                path: path.to_owned(),
+                reason: error.to_string(),
+            })?;
             // What is no authority can still be known by itself.
-            if let Err(error) = added
-                && X509Certificate::from_der(certificate).is_err()
-            {
-                return Err(TlsError::BadAuthority {
-                    path: path.to_owned(),
-                    reason: error.to_string(),
-                });
+            if signs_for_others(&parsed) {
+                let _ = authorities.add(certificate.clone());
             }
         }
         Ok(Self {
@@ -81,6 +82,16 @@ impl Trust {
                 provider: provider(),
             },
         })
+    }
+}
+
+/// Whether a certificate is an authority's. One of version 1 cannot say so; where it signs itself it
+/// is taken for one (RFC 5280, 6.1.4 k).
+fn signs_for_others(certificate: &X509Certificate<'_>) -> bool {
+    if certificate.version() == X509Version::V3 {
+        certificate.is_ca()
+    } else {
+        certificate.subject() == certificate.issuer()
     }
 }
 
@@ -167,17 +178,40 @@ impl<V> Verifier<V> {
             .then(HandshakeSignatureValid::assertion)
             .ok_or_else(|| CertificateError::BadSignature.into())
     }
-
-    fn schemes(&self) -> Vec<SignatureScheme> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        algorithms.supported_schemes()
-    }
 }
 
 fn key_of(certificate: &CertificateDer<'_>) -> Result<SubjectPublicKeyInfoDer<'static>, Error> {
     let (_, parsed) = X509Certificate::from_der(certificate)
         .map_err(|_| Error::from(CertificateError::BadEncoding))?;
     Ok(parsed.public_key().raw.to_vec().into())
+}
+
+/// What the traits of both sides want of signatures, by a [`Verifier`].
+macro_rules! signatures {
+    ($self:ident, $verifier:expr) => {
+        fn verify_tls12_signature(
+            &$self,
+            message: &[u8],
+            certificate: &CertificateDer<'_>,
+            signed: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            $verifier.tls12(message, certificate, signed)
+        }
+
+        fn verify_tls13_signature(
+            &$self,
+            message: &[u8],
+            certificate: &CertificateDer<'_>,
+            signed: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            $verifier.tls13(message, certificate, signed)
+        }
+
+        fn supported_verify_schemes(&$self) -> Vec<SignatureScheme> {
+            let algorithms = &$verifier.provider.signature_verification_algorithms;
+            algorithms.supported_schemes()
+        }
+    };
 }
 
 impl ServerCertVerifier for Verifier<Arc<WebPkiServerVerifier>> {
@@ -200,27 +234,7 @@ impl ServerCertVerifier for Verifier<Arc<WebPkiServerVerifier>> {
         }
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.tls12(message, certificate, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.tls13(message, certificate, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.schemes()
-    }
+    signatures!(self, self);
 }
 
 #[derive(Debug)]
@@ -254,25 +268,5 @@ impl ClientCertVerifier for ClientVerifier {
         }
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.tls12(message, certificate, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.tls13(message, certificate, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.schemes()
-    }
+    signatures!(self, self.inner);
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
+use xmpp_parsers::message::MessageType;
 
 use super::clock::{Clock, Seen, Watch};
 use super::core::{Core, Turn};
@@ -54,6 +55,8 @@ pub(super) struct Closed {
     opened: Option<Time>,
     /// What XMPP servers have said meanwhile that they have processed, by component.
     confirmed: BTreeMap<String, u64>,
+    /// What links could not write meanwhile: stanzas of before, so no more than links have queued.
+    unsent: Vec<Stanza>,
 }
 
 impl Closed {
@@ -141,7 +144,7 @@ impl Owner {
                 self.take(input, now, &mut batch).await;
             }
             if self.closed.is_due(now) {
-                self.try_to_open(now, &mut batch.turn).await;
+                self.try_to_open(now, &mut batch).await;
             }
             let due = self.core.next_timeout().is_some_and(|at| at <= now);
             if due && self.closed.until.is_none() {
@@ -262,7 +265,10 @@ impl Owner {
             LinkEvent::Down { domain, reason, .. } => {
                 self.link(&domain, Some(reason.blame()), now, turn);
             }
-            LinkEvent::Unsent { stanza, .. } => self.core.unsent(&stanza, now, turn),
+            LinkEvent::Unsent { stanza, .. } => {
+                batch.taken.push(Taken::Unsent(Box::new(copy(&stanza))));
+                self.unsent(stanza, now, turn);
+            }
             LinkEvent::Limit { domain, bytes } => {
                 self.core.link_limit(&domain, bytes, now, turn);
             }
@@ -295,6 +301,7 @@ impl Owner {
                 Taken::Confirmed(domain, mark) => {
                     self.confirmed(domain.clone(), *mark, now, turn);
                 }
+                Taken::Unsent(stanza) => self.unsent(copy(stanza), now, turn),
             }
             // This batch may be given up as well.
             batch.taken.push(taken);
@@ -315,6 +322,16 @@ impl Owner {
             self.closed.confirm(component, mark);
         } else {
             self.core.confirmed(&component, mark, now, turn);
+        }
+    }
+
+    fn unsent(&mut self, stanza: Stanza, now: Time, turn: &mut Turn) {
+        if self.closed.until.is_none() {
+            self.core.unsent(&stanza, now, turn);
+        } else if matches!(&stanza, Stanza::Message(message) if message.type_ != MessageType::Error)
+        {
+            // The rest is told to nobody.
+            self.closed.unsent.push(stanza);
         }
     }
 
@@ -345,7 +362,7 @@ impl Owner {
     }
 
     /// Whether the store takes records again shows by writing one; then the core begins.
-    async fn try_to_open(&mut self, now: Time, turn: &mut Turn) {
+    async fn try_to_open(&mut self, now: Time, batch: &mut Batch) {
         let record = self.core.metrics.write();
         if let Err(error) = self.store.commit(vec![record]).await {
             tracing::debug!("the store still does not take records: {error}");
@@ -354,9 +371,16 @@ impl Owner {
         tracing::info!("the store takes records again");
         self.closed.until = None;
         self.closed.opened = Some(now);
+        let turn = &mut batch.turn;
         self.core.start(now, turn);
+        // Before what the server has processed, as links say it.
+        for stanza in std::mem::take(&mut self.closed.unsent) {
+            self.core.unsent(&stanza, now, turn);
+            batch.taken.push(Taken::Unsent(Box::new(stanza)));
+        }
         for (component, mark) in std::mem::take(&mut self.closed.confirmed) {
             self.core.confirmed(&component, mark, now, turn);
+            batch.taken.push(Taken::Confirmed(component, mark));
         }
         for (component, up) in self.core.components.clone() {
             let down = (!up).then_some(Blame::Nobody);

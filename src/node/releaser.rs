@@ -59,6 +59,8 @@ pub(super) enum Taken {
     Stanza(String, Box<Stanza>),
     /// The component's server has processed everything up to this mark.
     Confirmed(String, u64),
+    /// A stanza of ours that the link could not write.
+    Unsent(Box<Stanza>),
 }
 
 /// What the releaser tells the owner. Goes by a channel without bound, because

@@ -118,6 +118,17 @@ impl Item {
         self.children.iter().find(|child| child.name == name)
     }
 
+    /// What it takes, roughly.
+    pub fn bytes(&self) -> usize {
+        let attributes = self.attributes.iter().map(|(k, v)| k.len() + v.len());
+        let children = self.children.iter().map(Self::bytes);
+        size_of::<Self>()
+            + self.name.len()
+            + self.text.len()
+            + attributes.sum::<usize>()
+            + children.sum::<usize>()
+    }
+
     pub(crate) fn read(node: &Node<'_>) -> Self {
         Self {
             name: node.name.to_owned(),
@@ -187,6 +198,12 @@ impl Attribute {
             qualifier: Some(true),
             fields,
         }
+    }
+
+    /// What it takes, roughly.
+    pub fn bytes(&self) -> usize {
+        let fields = self.fields.iter().map(Item::bytes);
+        size_of::<Self>() + fields.sum::<usize>()
     }
 
     /// Whether the value may be used (rule 2).

@@ -8,15 +8,18 @@
 //! `jabber:server` and in none; they come out in the first, which is what the typed stanzas use
 //! throughout this program. Payloads keep their own namespaces.
 
+mod rebase;
+
 use minidom::Element as Tree;
 use tokio_xmpp::{Stanza, xmlstream::XmppStreamElement};
 use xmpp_parsers::ns;
 use xso::{
     Context, FromEventsBuilder, FromXml,
     error::{Error, FromEventsError},
-    exports::rxml::{AttrMap, Event, Namespace, QName, xml_lang::XmlLangStack},
+    exports::rxml::{AttrMap, Event, QName, xml_lang::XmlLangStack},
 };
 
+use self::rebase::Rebase;
 use super::lenient;
 
 /// XEP-0478: what a server says of the stanzas it takes.
@@ -392,41 +395,6 @@ impl Header {
             },
             _ => Element::Unknown(self.name),
         }
-    }
-}
-
-/// Moves a stanza and those of its descendants that share its namespace (`<body/>`, `<error/>`,
-/// `<show/>`, ...) to `jabber:component:accept`. Elements inside foreign payloads stay.
-#[derive(Default)]
-struct Rebase {
-    base: Option<Namespace<'static>>,
-    depth: usize,
-    foreign_from: Option<usize>,
-}
-
-impl Rebase {
-    fn start(&mut self, name: QName) -> QName {
-        self.depth += 1;
-        let base = self.base.get_or_insert_with(|| name.0.clone());
-        if self.foreign_from.is_some() {
-            return name;
-        }
-        let stanza = matches!(
-            name.0.as_str(),
-            "" | ns::JABBER_CLIENT | "jabber:server" | ns::COMPONENT_ACCEPT
-        );
-        if !stanza || name.0 != *base {
-            self.foreign_from = Some(self.depth);
-            return name;
-        }
-        (Namespace::from(ns::COMPONENT_ACCEPT), name.1)
-    }
-
-    fn end(&mut self) {
-        if self.foreign_from == Some(self.depth) {
-            self.foreign_from = None;
-        }
-        self.depth = self.depth.saturating_sub(1);
     }
 }
 

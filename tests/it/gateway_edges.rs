@@ -6,19 +6,13 @@ use wvgate::home::{Command, Event};
 use wvgate::node::ClientSession;
 use wvgate::ssp::Address;
 
+use crate::gateway_servers::{ROMEO, peer, until};
 use crate::support::cluster::Cluster;
 use crate::support::ejabberd::Ejabberd;
 use crate::support::prosody::Prosody;
 use crate::support::xmpp_user::XmppUser;
 
-const ROMEO: &str = "romeo@xmpp.test";
 const PATIENCE: Duration = Duration::from_secs(60);
-
-fn peer(domain: &str, speaks_for: &str) -> String {
-    format!(
-        "[[peer]]\ndomain = \"{domain}\"\nurl = \"http://127.0.0.1:@PORT:{domain}@/\"\nallow_plain = true\nspeaks_for = [{speaks_for}]\n"
-    )
-}
 
 /// A home domain and the gateway of xmpp.test, with a component for the home domain.
 async fn pair(home: &str, server: &str, components: &str) -> Cluster {
@@ -53,23 +47,6 @@ async fn tell_romeo(alice: &mut ClientSession, id: &str, text: String) {
         id: Some(id.into()),
     };
     alice.command(command).await.unwrap();
-}
-
-async fn until<T>(
-    client: &mut ClientSession,
-    what: &str,
-    mut wanted: impl FnMut(&Event) -> Option<T>,
-) -> T {
-    let found = async {
-        loop {
-            let event = client.take().await.expect("the session lives");
-            if let Some(found) = wanted(&event) {
-                return found;
-            }
-        }
-    };
-    let found = tokio::time::timeout(PATIENCE, found).await;
-    found.unwrap_or_else(|_| panic!("{what} did not come"))
 }
 
 /// How a message ended: the code of its answer, or of its report where the answer was that it goes

@@ -30,7 +30,7 @@ mod deployed_transitions;
 mod dialogues;
 mod faults;
 mod gateway_edges;
-mod gateway_prosody;
+mod gateway_servers;
 mod home_clients;
 mod http_transport;
 mod layering;

@@ -1,6 +1,8 @@
 //! What XMPP users can make grow, with the largest that is allowed and the smallest that is not.
 
 use super::messages::send;
+use super::watch_wv::MAX_VALUE;
+use super::watch_xmpp::MAX_NOBODY;
 use super::*;
 use crate::translate::presence::{MAX_NAME, MAX_STATUS};
 
@@ -190,18 +192,113 @@ fn five_thousand_errors_that_nobody_asked_for_change_nothing() {
     );
 }
 
+/// A watcher of bob, and what it is shown of a status of bob's.
+fn shown(settings: GatewaySettings, status: &str) -> (World, Vec<String>) {
+    let mut world = World::up(settings);
+    world.xmpp("<presence type='subscribe' from='alice@home.example' to='bob@village.example'/>");
+    world.ssp(None, &format!("<PresenceNotification><User userID='alice@home.example'/><PresenceValue userID='wv:bob@village.example'><PresenceSubList>\
+        <OnlineStatus><Qualifier>T</Qualifier><PresenceValue>T</PresenceValue></OnlineStatus>\
+        <StatusText><Qualifier>T</Qualifier><PresenceValue>{status}</PresenceValue></StatusText></PresenceSubList></PresenceValue></PresenceNotification>"));
+    let out = world.out();
+    (world, out)
+}
+
 #[test]
 fn an_answer_larger_than_every_server_takes_is_not_sent() {
-    let mut world = World::up(GatewaySettings::default());
-    world.xmpp("<presence type='subscribe' from='alice@home.example' to='bob@village.example'/>");
-    let mut show = |bytes: usize| {
-        let text = "s".repeat(bytes);
-        world.ssp(None, &format!("<PresenceNotification><User userID='alice@home.example'/><PresenceValue userID='wv:bob@village.example'><PresenceSubList>\
-            <OnlineStatus><Qualifier>T</Qualifier><PresenceValue>T</PresenceValue></OnlineStatus>\
-            <StatusText><Qualifier>T</Qualifier><PresenceValue>{text}</PresenceValue></StatusText></PresenceSubList></PresenceValue></PresenceNotification>"));
-        world.pass(2_000);
-        world.out().iter().any(|out| out.contains("sss"))
+    // As XML each has five bytes.
+    let has_status = |length: usize| {
+        let (_, out) = shown(GatewaySettings::default(), &"&amp;".repeat(length));
+        out.iter().any(|out| out.contains("&amp;&amp;"))
     };
-    show(10);
-    assert!(!show(10_001));
+    assert!(has_status(1_000));
+    assert!(!has_status(MAX_VALUE));
+}
+
+#[test]
+fn what_watchers_are_shown_is_cut_and_beyond_a_bound_only_whether_he_is_there_counts() {
+    let has = |out: &[String], bytes: usize| {
+        let text = format!(">{}<", "s".repeat(bytes));
+        out.iter().any(|out| out.contains(&text))
+    };
+    for bytes in [MAX_VALUE, MAX_VALUE + 1, 100_000] {
+        let (_, out) = shown(GatewaySettings::default(), &"s".repeat(bytes));
+        assert!(has(&out, MAX_VALUE), "{bytes}");
+    }
+    let (mut world, _) = shown(GatewaySettings::default(), "sss");
+    let most = world.gateway.shown_bytes;
+    let bounded = |most: usize| GatewaySettings {
+        max_seen_bytes: most,
+        ..GatewaySettings::default()
+    };
+    for (most, fits) in [(most, true), (most - 1, false)] {
+        let (world, out) = shown(bounded(most), "sss");
+        assert_eq!(has(&out, 3), fits);
+        assert!(
+            out.iter().any(|out| out.contains("<presence from")),
+            "{out:?}"
+        );
+        assert!(world.gateway.shown_bytes <= most);
+    }
+    world.xmpp("<presence type='unsubscribe' from='alice@home.example' to='bob@village.example'/>");
+    assert_eq!(world.gateway.shown_bytes, 0);
+}
+
+#[test]
+fn messages_to_xmpp_whose_outcome_is_awaited_are_bounded_in_bytes() {
+    let mut world = World::up(GatewaySettings::default());
+    send(&mut world, "m-1", true);
+    let bytes = world.gateway.sent_bytes;
+    for (most, fits) in [(bytes + 1, true), (bytes, false)] {
+        let mut world = World::up(GatewaySettings {
+            max_message_bytes: most,
+            ..GatewaySettings::default()
+        });
+        send(&mut world, "m-1", true);
+        world.restart();
+        world.link_up();
+        let id = send(&mut world, "m-2", true);
+        assert_eq!(world.code(id), (!fits).then_some(507), "{most}");
+    }
+    // What has ended makes room.
+    let mark = world.marks()[0];
+    world.confirm(mark);
+    world.pass(120_000);
+    assert_eq!(world.gateway.sent_bytes, 0);
+}
+
+#[test]
+fn ids_of_messages_that_a_peer_may_keep_are_remembered_up_to_a_bound() {
+    let mut world = World::up(GatewaySettings {
+        max_messages: 8,
+        ..GatewaySettings::default()
+    });
+    for n in 0..10 {
+        world.xmpp(&format!(
+            "<message from='alice@home.example/x' to='bob@village.example' id='i{n}'><body>hi</body></message>"
+        ));
+        world.answer("<Status code='200'/>");
+    }
+    assert_eq!(world.gateway.used_ids.len(), 8);
+    world.pass(8 * 86_400_000);
+    assert!(world.gateway.used_ids.is_empty());
+}
+
+#[test]
+fn addresses_that_are_nobody_s_are_remembered_up_to_a_bound() {
+    let mut world = World::up(GatewaySettings::default());
+    for n in 0..=MAX_NOBODY {
+        world.ssp(
+            Some(BOB),
+            &format!(
+                "<SubscribeRequest><UserID userID='wv:u{n}@home.example'/></SubscribeRequest>"
+            ),
+        );
+        world.xmpp(&format!(
+            "<presence type='error' from='u{n}@home.example' to='bob@village.example'><error type='cancel'>\
+             <item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>"
+        ));
+    }
+    assert_eq!(world.gateway.nobody.len(), MAX_NOBODY);
+    world.pass(3_600_000);
+    assert!(world.gateway.nobody.is_empty());
 }

@@ -164,6 +164,25 @@ fn a_queued_stanza_that_cannot_be_read_fails_its_message_only() {
     );
 }
 
+#[test]
+fn before_the_core_begins_a_link_takes_refusals_and_nothing_overtakes_what_waits() {
+    let mut world = World::new();
+    send(&mut world, "m-1", false);
+    world.restart();
+    world.gateway.may_refuse(VILLAGE, true);
+    let text = "<message xmlns='jabber:component:accept' from='alice@home.example/x' \
+                to='bob@village.example' id='1'><body>hi</body></message>";
+    let stanza = stanza::parse(text).unwrap();
+    world.run(|g, _, _| g.refuse_for_now(VILLAGE, stanza));
+    assert!(world.out()[0].contains("resource-constraint"));
+    send(&mut world, "m-2", false);
+    assert!(world.stanzas.is_empty(), "{:?}", world.out());
+    world.link_up();
+    let ids = ["id='m-1'", "id='m-2'"];
+    let out = world.out();
+    assert!(out.len() == 2 && out.iter().zip(ids).all(|(out, id)| out.contains(id)));
+}
+
 /// Two components, whose server gives each link the routes of both.
 fn two_components() -> World {
     let mut world = World::up(GatewaySettings::default());

@@ -1,7 +1,10 @@
 //! Where the calling side goes: SRV targets, https and http, certificates, exact URLs, redirects.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rcgen::{CertificateParams, DistinguishedName, DnType, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use wvgate::http::link::{LinkSettings, PostOutcome};
@@ -97,16 +100,16 @@ async fn a_host_named_by_dns_must_show_the_certificate_of_the_peer() {
     assert_eq!(posted.outcome, PostOutcome::Acknowledged);
 }
 
+fn fixture(name: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    root.join("tests/fixtures/certificates").join(name)
+}
+
 #[tokio::test]
 async fn a_certificate_that_stands_in_the_file_itself_is_taken_for_what_it_is() {
-    let file = |name: &str| {
-        std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/fixtures/certificates")
-            .join(name)
-    };
     let show = |name: &str| {
-        let chain = CertificateDer::from_pem_file(file(&format!("{name}.pem"))).unwrap();
-        let key = PrivateKeyDer::from_pem_file(file(&format!("{name}.key"))).unwrap();
+        let chain = CertificateDer::from_pem_file(fixture(&format!("{name}.pem"))).unwrap();
+        let key = PrivateKeyDer::from_pem_file(fixture(&format!("{name}.key"))).unwrap();
         let provider = rustls::crypto::ring::default_provider();
         let key = provider.key_provider.load_private_key(key).unwrap();
         // Past the check of rustls, which makes nothing of version 1 itself.
@@ -127,7 +130,7 @@ async fn a_certificate_that_stands_in_the_file_itself_is_taken_for_what_it_is() 
         let server = serve(running, Verdict::Accepted).await;
         let url = [format!("https://localhost:{}/", server.addr.port())];
         let trusting = |ca: &str| LinkSettings {
-            tls: client_tls(&file(&format!("{ca}.pem"))),
+            tls: client_tls(&fixture(&format!("{ca}.pem"))),
             ..settings(&url)
         };
         let posted = link(trusting(name)).post(1).await;
@@ -140,16 +143,11 @@ async fn a_certificate_that_stands_in_the_file_itself_is_taken_for_what_it_is() 
 
 #[tokio::test]
 async fn a_caller_is_known_by_a_certificate_that_signs_itself() {
-    let file = |name: &str| {
-        std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/fixtures/certificates")
-            .join(name)
-    };
     let folder = certificates_for(&["localhost"]);
     let tls = server_config(&ServerTls {
         certificate: folder.path("localhost.pem"),
         key: folder.path("localhost.key"),
-        client_ca: Some(file("self-signed.pem")),
+        client_ca: Some(fixture("self-signed.pem")),
         client_certificates: ClientCertificates::Require,
     })
     .unwrap();
@@ -160,8 +158,8 @@ async fn a_caller_is_known_by_a_certificate_that_signs_itself() {
     let server = serve(running, Verdict::Accepted).await;
     let files = ClientTls {
         ca: Some(folder.path("ca.pem")),
-        certificate: Some(file("self-signed.pem")),
-        key: Some(file("self-signed.key")),
+        certificate: Some(fixture("self-signed.pem")),
+        key: Some(fixture("self-signed.key")),
         verify: true,
     };
     let ours = LinkSettings {
@@ -170,6 +168,55 @@ async fn a_caller_is_known_by_a_certificate_that_signs_itself() {
     };
     let posted = link(ours).post(1).await;
     assert_eq!(posted.outcome, PostOutcome::Acknowledged);
+}
+
+#[tokio::test]
+async fn a_caller_whose_own_certificate_is_in_the_file_cannot_sign_the_name_of_another() {
+    let folder = certificates_for(&["localhost", "one.example"]);
+    let read = |name: &str| fs::read_to_string(folder.path(name)).unwrap();
+    let mut issuer = CertificateParams::default();
+    issuer.distinguished_name = DistinguishedName::new();
+    issuer
+        .distinguished_name
+        .push(DnType::CommonName, "one.example");
+    let issuer = Issuer::new(issuer, KeyPair::from_pem(&read("one.example.key")).unwrap());
+    let key = KeyPair::generate().unwrap();
+    let forged = CertificateParams::new(vec!["two.example".to_owned()]).unwrap();
+    let forged = forged.signed_by(&key, &issuer).unwrap();
+    fs::write(folder.path("two.pem"), forged.pem()).unwrap();
+    fs::write(folder.path("two.key"), key.serialize_pem()).unwrap();
+
+    let tls = server_config(&ServerTls {
+        certificate: folder.path("localhost.pem"),
+        key: folder.path("localhost.key"),
+        client_ca: Some(folder.path("one.example.pem")),
+        client_certificates: ClientCertificates::Require,
+    });
+    let running = ServerSettings {
+        tls: Some(tls.unwrap()),
+        ..server_settings()
+    };
+    let mut server = serve(running, Verdict::Accepted).await;
+    let url = [format!("https://localhost:{}/", server.addr.port())];
+    for (name, taken) in [("one.example", true), ("two", false)] {
+        let files = ClientTls {
+            ca: Some(folder.path("ca.pem")),
+            certificate: Some(folder.path(&format!("{name}.pem"))),
+            key: Some(folder.path(&format!("{name}.key"))),
+            verify: true,
+        };
+        let ours = LinkSettings {
+            tls: client_config(&files, "village.example").unwrap(),
+            ..settings(&url)
+        };
+        let posted = link(ours).post(1).await;
+        assert_eq!(posted.outcome == PostOutcome::Acknowledged, taken, "{name}");
+    }
+    assert_eq!(
+        server.seen.recv().await.unwrap().client_names,
+        ["one.example"]
+    );
+    assert!(server.seen.try_recv().is_err());
 }
 
 #[tokio::test]

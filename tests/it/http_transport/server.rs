@@ -1,10 +1,11 @@
 //! The listening side, spoken to in raw bytes.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use wvgate::http::server::{ServerSettings, Verdict, bind};
 use wvgate::http::tls::{ClientCertificates, ClientTls, ServerTls, client_config, server_config};
@@ -26,6 +27,14 @@ fn post(body: &str) -> String {
 
 async fn connected(running: &Running) -> TcpStream {
     TcpStream::connect(running.addr).await.unwrap()
+}
+
+/// A connection from the address 127.0.0.`last`.
+async fn connected_from(last: u8, server: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    let address = SocketAddr::from(([127, 0, 0, last], 0));
+    socket.bind(address).unwrap();
+    socket.connect(server).await.unwrap()
 }
 
 /// Sends bytes on a new connection and gives the first answer's head.
@@ -506,30 +515,25 @@ async fn a_stranger_with_many_slow_connections_leaves_room_for_everybody_else() 
         Verdict::Accepted,
     )
     .await;
-    let from = |last: u8| {
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        let address = std::net::SocketAddr::from(([127, 0, 0, last], 0));
-        socket.bind(address).unwrap();
-        socket.connect(running.addr)
-    };
+    let from = |last| connected_from(last, running.addr);
     let whole = post("<x>slow</x>");
     let mut slow = Vec::new();
     for _ in 0..8 {
-        let mut stream = from(9).await.unwrap();
+        let mut stream = from(9).await;
         let part = &whole.as_bytes()[..whole.len() - 3];
         stream.write_all(part).await.unwrap();
         slow.push(stream);
     }
-    let mut more = from(9).await.unwrap();
+    let mut more = from(9).await;
     assert!(soon(rest(&mut more)).await.starts_with("HTTP/1.1 503 "));
-    let mut other = from(10).await.unwrap();
+    let mut other = from(10).await;
     other.write_all(whole.as_bytes()).await.unwrap();
     assert!(soon(head(&mut other)).await.starts_with("HTTP/1.1 200 "));
     running.seen.recv().await.unwrap();
     // One that goes makes room for one that comes.
     drop(slow.pop());
     loop {
-        let mut stream = from(9).await.unwrap();
+        let mut stream = from(9).await;
         let _ = stream.write_all(whole.as_bytes()).await;
         if soon(head(&mut stream)).await.starts_with("HTTP/1.1 200 ") {
             break;
@@ -551,21 +555,16 @@ async fn strangers_cannot_take_the_last_quarter_of_the_connections() {
         Verdict::Accepted,
     )
     .await;
-    let from = |last: u8| {
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        let address = std::net::SocketAddr::from(([127, 0, 0, last], 0));
-        socket.bind(address).unwrap();
-        socket.connect(running.addr)
-    };
+    let from = |last| connected_from(last, running.addr);
     let mut strangers = Vec::new();
     for last in 11..14 {
-        let mut stream = from(last).await.unwrap();
+        let mut stream = from(last).await;
         stream.write_all(b"POST / HT").await.unwrap();
         strangers.push(stream);
     }
-    let mut fourth = from(14).await.unwrap();
+    let mut fourth = from(14).await;
     assert!(soon(rest(&mut fourth)).await.starts_with("HTTP/1.1 503 "));
-    let mut peer = from(20).await.unwrap();
+    let mut peer = from(20).await;
     peer.write_all(post("<x/>").as_bytes()).await.unwrap();
     assert!(soon(head(&mut peer)).await.starts_with("HTTP/1.1 200 "));
 }

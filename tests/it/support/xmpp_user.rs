@@ -123,6 +123,11 @@ impl XmppUser {
         }
     }
 
+    /// What has come and was not waited for, as far as `wanted` accepts it.
+    pub fn seen(&self, wanted: impl Fn(&Value) -> bool) -> Vec<&Value> {
+        self.seen.iter().filter(|event| wanted(event)).collect()
+    }
+
     /// Waits, for however long it takes, for the next error about a message. Nothing is lost when
     /// the wait is given up.
     pub async fn next_error(&mut self) -> Value {
