@@ -1,6 +1,9 @@
 //! The whole state of a node as one pure value: the SAP and the service elements
 //! behind it. Inputs and time in, one [`Turn`] out.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,59 +13,16 @@ use super::clock::Kept;
 use super::history::{self, History};
 use super::metrics::{self, Metrics};
 use super::trace::{self, TraceLog};
+pub use super::turn::{Answer, ToXmpp, Turn};
 use crate::gateway::Gateway;
 use crate::home::{ClientKey, Command, Event, Home, Takes};
 use crate::sap::waiting::Wait;
 use crate::sap::{
-    Act, Count, Direction, Effect, Element, Facts, Knock, Load, Loaded, Post, Posted, Sap,
+    Act, Count, Delivered, Direction, Effect, Element, Facts, Loaded, Outcome, Posted, Sap,
     ServiceElement, Skew, Time, Trace, Verdict,
 };
 use crate::ssp::{Code, Message, Primitive};
-use crate::store::Write;
 use crate::xmpp::link::Blame;
-
-/// A stanza for an XMPP link.
-#[derive(Debug)]
-pub struct ToXmpp {
-    /// Which component.
-    pub component: String,
-    /// The stanza.
-    pub stanza: Stanza,
-    /// Comes back when the server has processed it.
-    pub mark: Option<u64>,
-}
-
-/// Everything a batch of inputs wants done, in order. Nothing of it may take
-/// effect before the writes are committed.
-#[derive(Debug, Default)]
-pub struct Turn {
-    /// To be kept or forgotten, in one commit.
-    pub writes: Vec<Write>,
-    /// To be posted.
-    pub posts: Vec<Post>,
-    /// Connections to be tried.
-    pub knocks: Vec<Knock>,
-    /// To be read from the store, once the writes are there.
-    pub loads: Vec<Load>,
-    /// To be written to XMPP links.
-    pub stanzas: Vec<ToXmpp>,
-    /// To be told to clients.
-    pub events: Vec<(ClientKey, Event)>,
-    /// For those who watch.
-    pub traces: Vec<Arc<Trace>>,
-    /// To be given.
-    pub answers: Vec<Answer>,
-}
-
-/// The answer to somebody who asked for a change. Dropped unused, it tells him
-/// that the change was not kept.
-pub struct Answer(pub Box<dyn FnOnce() + Send>);
-
-impl std::fmt::Debug for Answer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Answer")
-    }
-}
 
 /// The state of a node.
 #[derive(Debug)]
@@ -375,10 +335,7 @@ impl Core {
                             gateway.deliver(delivered, now, &mut acts);
                         }
                         // Its section is new in the configuration, and waits for a restart.
-                        _ => acts.extend(delivered.id.map(|to| Act::Respond {
-                            to,
-                            primitive: Primitive::status(Code::UNAVAILABLE),
-                        })),
+                        _ => not_there(delivered, &mut acts),
                     }
                     self.perform(element, acts, now, turn);
                 }
@@ -504,6 +461,21 @@ impl Core {
             let trace = Trace { time, ..trace };
             turn.traces.push(Arc::new(trace::bounded(trace)));
         }
+    }
+}
+
+/// Refuses what is for an element that is not there; each copy of a message ends here.
+fn not_there(delivered: Delivered, acts: &mut Vec<Act>) {
+    acts.extend(delivered.id.map(|to| Act::Respond {
+        to,
+        primitive: Primitive::status(Code::UNAVAILABLE),
+    }));
+    if let Primitive::SendMessageRequest(message) = delivered.primitive {
+        let id = message.info.message_id.unwrap_or_default();
+        acts.extend(message.info.recipients.iter().map(|_| Act::Outcome {
+            message: id.clone(),
+            outcome: Outcome::Refused(Code::UNAVAILABLE.0),
+        }));
     }
 }
 

@@ -28,6 +28,7 @@ mod releaser;
 mod restore;
 mod run;
 mod trace;
+mod turn;
 
 pub use self::core::Core;
 pub use build::{BuildError, Plan};

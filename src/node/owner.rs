@@ -130,7 +130,6 @@ impl Owner {
                 Some(Back::Posted(number, outcome)) => {
                     self.core.posted(number, &outcome, now, &mut batch.turn);
                 }
-                Some(Back::Loaded(_)) if self.closed.until.is_some() => {}
                 Some(Back::Loaded(loaded)) => {
                     self.core.loaded(loaded, now, &mut batch.turn);
                 }
@@ -400,17 +399,7 @@ impl Batch {
     }
 
     fn is_empty(&self) -> bool {
-        let turn = &self.turn;
-        turn.writes.is_empty()
-            && turn.posts.is_empty()
-            && turn.knocks.is_empty()
-            && turn.loads.is_empty()
-            && turn.stanzas.is_empty()
-            && turn.events.is_empty()
-            && turn.traces.is_empty()
-            && turn.answers.is_empty()
-            && self.verdicts.is_empty()
-            && self.taken.is_empty()
+        self.turn.is_empty() && self.verdicts.is_empty() && self.taken.is_empty()
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::fair::{Shares, whose};
+use super::fair::{Shares, domain, whose};
 use super::inbox::Input;
 use super::inbox::NodeHandle;
 use super::run::INBOX;
@@ -47,13 +47,9 @@ impl NodeReceiver {
     /// Whether a body that cannot be read is better acknowledged: its sender
     /// would only send it again for a day.
     fn is_dropped(inbound: &Inbound, settings: &Settings) -> bool {
-        let domain = inbound
-            .session_header
-            .as_deref()
-            .and_then(|id| id.split_once('@'))
-            .map(|(_, domain)| domain);
-        domain
-            .and_then(|domain| settings.peer_of(domain))
+        let session = inbound.session_header.as_deref().unwrap_or_default();
+        settings
+            .peer_of(&domain(session).to_ascii_lowercase())
             .is_some_and(|peer| peer.dialect.drop_unreadable)
     }
 }
@@ -167,11 +163,8 @@ fn strict(message: &crate::ssp::Message, settings: &Settings) -> bool {
     match message {
         crate::ssp::Message::Setup(_) => true,
         crate::ssp::Message::Session(session) => {
-            let domain = session
-                .session
-                .split_once('@')
-                .map_or("", |(_, domain)| domain);
-            settings.peer_of(domain).is_none_or(|peer| peer.strict)
+            let domain = domain(&session.session).to_ascii_lowercase();
+            settings.peer_of(&domain).is_none_or(|peer| peer.strict)
         }
     }
 }

@@ -229,12 +229,7 @@ impl Releaser {
         tokio::spawn(async move {
             let mut records = Vec::with_capacity(load.keys.len());
             for (number, key) in load.keys {
-                let found = match store.get(&key).await {
-                    Ok(Some(record)) => Found::Record(record),
-                    Ok(None) => Found::Damaged("there is no such record".to_owned()),
-                    Err(error @ StoreError::Corrupt(_)) => Found::Damaged(error.to_string()),
-                    Err(error) => Found::Later(error.to_string()),
-                };
+                let found = found(&key, store.get(&key).await);
                 records.push((number, found));
             }
             let _ = back.send(Back::Loaded(Loaded {
@@ -292,5 +287,38 @@ impl Releaser {
                 }
             }
         }
+    }
+}
+
+/// What was read of one record. A store that is damaged as a whole says nothing of the record: it
+/// may be had again after a repair.
+fn found(key: &str, read: Result<Option<Vec<u8>>, StoreError>) -> Found {
+    match read {
+        Ok(Some(record)) => Found::Record(record),
+        Ok(None) => Found::Damaged("there is no such record".to_owned()),
+        Err(StoreError::Corrupt(why)) if why.contains(key) => Found::Damaged(why),
+        Err(error) => Found::Later(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_wrong_with_the_record_itself_ends_it() {
+        let of = |read| match found("sap/out/p/1", read) {
+            Found::Record(_) => "record",
+            Found::Damaged(_) => "damaged",
+            Found::Later(_) => "later",
+        };
+        let text = |text: &str| text.to_owned();
+        assert_eq!(of(Ok(Some(Vec::new()))), "record");
+        assert_eq!(of(Ok(None)), "damaged");
+        let record = StoreError::Corrupt(text("the record sap/out/p/1: its checksum is wrong"));
+        assert_eq!(of(Err(record)), "damaged");
+        let all = StoreError::Corrupt(text("database disk image is malformed"));
+        assert_eq!(of(Err(all)), "later");
+        assert_eq!(of(Err(StoreError::Io(text("a bad sector")))), "later");
     }
 }

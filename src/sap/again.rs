@@ -15,9 +15,6 @@ use crate::text::Shown;
 
 /// Bytes kept, at most; the oldest go first. Our choice.
 const MOST: usize = 64 * 1024 * 1024;
-/// What an item takes besides its text, about.
-const OVERHEAD: usize = 256;
-
 /// The messages, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
@@ -30,14 +27,14 @@ pub(super) struct Kept {
 impl Kept {
     fn keep(&mut self, item: Item) {
         self.next += 1;
-        self.bytes += cost(&item);
+        self.bytes += item.cost();
         self.by_id.insert(item.id.clone(), self.next);
         self.items.insert(self.next, item);
         while self.bytes > MOST {
             let Some((_, oldest)) = self.items.pop_first() else {
                 return;
             };
-            self.bytes -= cost(&oldest);
+            self.bytes -= oldest.cost();
             self.by_id.remove(&oldest.id);
         }
     }
@@ -45,13 +42,9 @@ impl Kept {
     /// Takes one out, by our transaction id.
     pub(super) fn take(&mut self, id: &str) -> Option<Item> {
         let item = self.items.remove(&self.by_id.remove(id)?)?;
-        self.bytes -= cost(&item);
+        self.bytes -= item.cost();
         Some(item)
     }
-}
-
-fn cost(item: &Item) -> usize {
-    item.raw.len() + OVERHEAD
 }
 
 impl Sap {
@@ -154,7 +147,7 @@ mod tests {
         assert!(kept.take("0").is_none());
         assert_eq!(kept.take("99").unwrap().id, "99");
         assert!(kept.take("99").is_none());
-        let left: usize = kept.items.values().map(cost).sum();
+        let left: usize = kept.items.values().map(Item::cost).sum();
         assert_eq!(kept.bytes, left);
     }
 }

@@ -241,16 +241,28 @@ impl Sap {
             .claims
             .iter()
             .filter(|claim| claim.place.path.starts_with(&["MessageInfo", "Sender"]));
-        let (Some(message), Some(to), Some(reporter)) =
-            (&peek.message_id, peek.recipients.first(), reporters.next())
-        else {
+        let (Some(message), Some(reporter)) = (&peek.message_id, reporters.next()) else {
             // Without an id it is about nothing.
             return true;
         };
         let reporter = reporter.address.domain();
+        let mut told = peek.recipients.iter();
+        peek.recipients.is_empty()
+            || told.any(|to| self.is_unsent_by(to, message, peer, reporter, now))
+    }
+
+    /// The same of a message of this sender, reported on by a user of this domain.
+    fn is_unsent_by(
+        &self,
+        to: &Address,
+        message: &str,
+        peer: &Peer,
+        reporter: &str,
+        now: Time,
+    ) -> bool {
         let to = to.clone().or_domain(&self.settings.domain);
         let is_here = matches!(self.settings.route_to(&to), Some(Route::Local(_)));
-        let numbers = self.asked.numbers.get(&(message.clone(), to));
+        let numbers = self.asked.numbers.get(&(message.to_owned(), to));
         let sent: Vec<SentTo> = numbers
             .into_iter()
             .flatten()

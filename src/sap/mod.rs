@@ -199,6 +199,7 @@ impl Sap {
             let record: SessionRecord = serde_json::from_slice(value).map_err(bad)?;
             // A peer taken out of the configuration loses its sessions.
             if let Some(peer) = self.peers.get_mut(&record.peer) {
+                peer.seen.note(record.from);
                 peer.add_session(record, true);
             } else {
                 self.effects.push_back(Effect::Write(record.delete()));

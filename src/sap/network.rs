@@ -41,7 +41,8 @@ impl Peer {
 /// Addresses remembered of a peer, at most.
 const MOST: usize = 8;
 
-/// Addresses from which sessions of a peer were used in this run, the last one last.
+/// Addresses from which sessions of a peer were used in this run, the last one last; and those
+/// from which the kept ones were used first.
 #[derive(Debug, Default)]
 pub(super) struct Seen(Vec<IpAddr>);
 
@@ -71,7 +72,7 @@ impl PeerState {
     }
 
     /// Whether a lost session may be reset, asked from this address: as
-    /// [`PeerState::is_known_from`], or none was used yet since our own was lost.
+    /// [`PeerState::is_known_from`], or no address is known, as after the loss of the store.
     pub(super) fn may_have_lost(&self, peer: &Peer, address: Option<IpAddr>) -> bool {
         self.seen.0.is_empty() || self.is_known_from(peer, address)
     }

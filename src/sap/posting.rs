@@ -44,6 +44,8 @@ pub(super) struct PendingStep {
 
 /// So long after the store could not be read it is tried again: milliseconds; our choice.
 const READ_AGAIN: u64 = 1_000;
+/// And the same body of all of them: others go on meanwhile.
+const SAME_AGAIN: u64 = 10_000;
 
 /// A peer that answers 403 in each new session is logged in to after so much more each time, and
 /// after so much at most: milliseconds; as after failed handshakes (wire profile, 6.6).
@@ -225,8 +227,8 @@ impl Sap {
             Some(Flight::Batch { peer, session }) => {
                 match outcome {
                     Posted::Failed(why) => self.not_reached(&peer, why, now),
-                    Posted::Closed => {}
-                    _ => self.heard_from(&peer, now),
+                    Posted::Closed | Posted::TimedOut => {}
+                    Posted::Acknowledged | Posted::Refused { .. } => self.heard_from(&peer, now),
                 }
                 self.batch_posted(&peer, &session, number, outcome, now);
                 // What came back may have expired meanwhile.
@@ -414,10 +416,21 @@ impl Sap {
         let Some(state) = self.peers.get_mut(&domain) else {
             return;
         };
-        let filled = state.outbox.loaded(loaded);
-        if let Some(why) = &filled.later {
-            tracing::warn!(ssp.peer = domain, "what waits cannot be read now: {why}");
-            state.outbox.pause(now.plus_millis(READ_AGAIN));
+        let Some(filled) = state.outbox.loaded(loaded) else {
+            return;
+        };
+        if let Some((number, why)) = &filled.later {
+            if let Some(left_out) = state.quiet.due("unread", now) {
+                tracing::warn!(
+                    ssp.peer = domain,
+                    left_out,
+                    "what waits cannot be read now: {why}"
+                );
+            }
+            state.outbox.delay(*number, now.plus_millis(SAME_AGAIN));
+            if !filled.any {
+                state.outbox.pause(now.plus_millis(READ_AGAIN));
+            }
         }
         self.write(filled.writes);
         for (item, why) in filled.damaged {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::Sap;
 use super::element::Time;
 
 /// A kind is told again after so long: milliseconds; our choice.
 const WHILE: u64 = 60_000;
 
-/// What of one peer was told when. Its size is that of the list of kinds, which stand in the code.
+/// What of one peer, or of those who are none, was told when. Its size is that of the list of kinds, which stand in the code.
 #[derive(Debug, Default)]
 pub(super) struct Quiet(BTreeMap<&'static str, (Time, u64)>);
 
@@ -24,6 +25,14 @@ impl Quiet {
                 Some(before.map_or(0, |(_, left_out)| left_out))
             }
         }
+    }
+}
+
+impl Sap {
+    /// Whether a line about what comes in a peer's name is due; see [`Quiet::due`].
+    pub(super) fn due_of(&mut self, domain: &str, kind: &'static str, now: Time) -> Option<u64> {
+        let state = self.peers.get_mut(domain);
+        state.map_or(Some(0), |state| state.quiet.due(kind, now))
     }
 }
 

@@ -7,7 +7,6 @@
 use super::element::Time;
 use super::front::domain_of;
 use super::posting::Flight;
-use super::settings::Route;
 use super::{Effect, Knock, Posted, Sap};
 
 /// A peer of whom nothing was heard for so long is tried: milliseconds; our choice.
@@ -123,8 +122,7 @@ impl Sap {
 
     /// Whether it matters here that a silent peer is away.
     pub(super) fn looks_after_users(&self) -> bool {
-        let local = |(_, route): (&str, &Route)| matches!(route, Route::Local(_));
-        self.settings.routes.iter().any(local)
+        self.settings.routes.any_local()
     }
 
     /// What became of a connection that was tried.

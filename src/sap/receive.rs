@@ -81,11 +81,14 @@ impl Sap {
             .as_ref()
             .is_some_and(|name| !facts.client_names.contains(name))
         {
-            tracing::warn!(
-                ssp.peer = peer.domain,
-                ssp.session = %IdShown(&message.session),
-                "message without the peer's client certificate"
-            );
+            if let Some(left_out) = self.due_of(&peer.domain, "certificate", now) {
+                tracing::warn!(
+                    ssp.peer = peer.domain,
+                    ssp.session = %IdShown(&message.session),
+                    left_out,
+                    "message without the peer's client certificate"
+                );
+            }
             return Verdict::Forbidden;
         }
         if let Some(repair) = facts
@@ -240,10 +243,12 @@ impl Sap {
         if let Some(peer) = whose.and_then(|domain| self.peer_settings(domain))
             && !peer.is_from(from)
         {
-            tracing::warn!(
-                ssp.peer = peer.domain, ssp.session = %IdShown(id), remote = from.map(tracing::field::display),
-                "session of a peer from an address that is none of its own"
-            );
+            if let Some(left_out) = self.due_of(&peer.domain, "elsewhere", now) {
+                tracing::warn!(
+                    ssp.peer = peer.domain, ssp.session = %IdShown(id), remote = from.map(tracing::field::display), left_out,
+                    "session of a peer from an address that is none of its own"
+                );
+            }
             return Err(Verdict::Forbidden);
         }
         if let Some((domain, own_id)) = found {
@@ -256,7 +261,9 @@ impl Sap {
                 .ok_or(Verdict::Forbidden);
         }
         let Some(peer) = by_domain.and_then(|domain| self.peer_settings(&domain)) else {
-            tracing::warn!(ssp.session = %IdShown(id), "unknown session");
+            if let Some(left_out) = self.quiet.due("unknown session", now) {
+                tracing::warn!(ssp.session = %IdShown(id), left_out, "unknown session");
+            }
             return Err(Verdict::Forbidden);
         };
         let awaits = |peer: &Arc<Peer>| self.awaits_last_step(&peer.domain, now);
@@ -278,11 +285,14 @@ impl Sap {
                 return Ok((peer, own_id));
             }
         }
-        tracing::warn!(
-            ssp.peer = peer.domain,
-            ssp.session = %IdShown(id),
-            "unknown session of the peer"
-        );
+        if let Some(left_out) = self.due_of(&peer.domain, "unknown session", now) {
+            tracing::warn!(
+                ssp.peer = peer.domain,
+                ssp.session = %IdShown(id),
+                left_out,
+                "unknown session of the peer"
+            );
+        }
         if peer.dialect.reset_lost_session && lost {
             self.reset_lost_session(&peer.domain, id, now);
         }

@@ -3,12 +3,16 @@
 //! section 9, advice 7 and 8).
 
 use super::element::{Element, Time};
-use super::transaction::{Origin, Record};
+use super::transaction::{Origin, Part, Record};
 use super::{Sap, split};
 use crate::ssp::common::{MessageInfo, MetaInfo, Recipient, Sender, User};
 use crate::ssp::envelope::{Transaction, decode_fragment};
 use crate::ssp::primitive::message::{DeliveryResult, DeliveryStatusReport};
-use crate::ssp::{Address, Code, Primitive};
+use crate::ssp::status::DetailedResult;
+use crate::ssp::{Address, Code, Primitive, Status};
+
+/// Recipients of a part whose failure is reported, at most; our choice.
+const REPORTED: usize = 64;
 
 impl Sap {
     /// The sender, if he wants to hear what becomes of the message.
@@ -40,7 +44,7 @@ impl Sap {
     /// The result of a message whose requestor was told 202 already: a failure
     /// becomes a delivery report, if one was asked for. That somebody further on has
     /// no answer is none: he may have delivered it, and then there is a report of that.
-    pub(super) fn report_late(&mut self, number: u64, raw: &str, now: Time) {
+    pub(super) fn report_late(&mut self, number: u64, part: usize, raw: &str, now: Time) {
         let Some(record) = self.table.get(number) else {
             return;
         };
@@ -60,17 +64,26 @@ impl Sap {
         let (Some(sender), Some(message)) = (&record.report_to, &record.message) else {
             return;
         };
-        let Some(recipient) = record
-            .parts
-            .iter()
-            .flat_map(|part| &part.targets)
-            .next()
-            .cloned()
-        else {
+        let Some(part) = record.parts.get(part) else {
             return;
         };
+        let (sender, message, received) = (sender.clone(), message.clone(), record.received);
+        for (recipient, status) in failed(part, status) {
+            self.report_failure(&sender, &message, recipient, status, received, now);
+        }
+    }
+
+    fn report_failure(
+        &mut self,
+        sender: &Address,
+        message: &str,
+        recipient: Address,
+        status: Status,
+        received: Time,
+        now: Time,
+    ) {
         let info = MessageInfo {
-            message_id: Some(message.clone()),
+            message_id: Some(message.to_owned()),
             uri: None,
             content_type: None,
             content_name: None,
@@ -79,13 +92,11 @@ impl Sap {
             recipients: vec![Recipient::User(User::new(sender.clone()))],
             recipient_display: None,
             sender: Some(Sender::user(User::new(recipient))),
-            date_time: Some(self.skew.date(record.received)),
+            date_time: Some(self.skew.date(received)),
         };
         let report = DeliveryStatusReport {
             meta: Some(MetaInfo::of_server(&self.settings.domain)),
-            result: DeliveryResult {
-                status: status.clone(),
-            },
+            result: DeliveryResult { status },
             time: Some(self.skew.date(now)),
             info,
         };
@@ -93,6 +104,29 @@ impl Sap {
         // The element named does not matter: a notice is not answered.
         self.request(Element::Home, super::Token(0), &report.into(), expires, now);
     }
+}
+
+/// Who has not got a part of a message, and why: those whom the details name, if any.
+fn failed(part: &Part, status: &Status) -> Vec<(Address, Status)> {
+    let of = |target: &Address| {
+        let names = |detail: &&DetailedResult| detail.users.iter().any(|user| user.user == *target);
+        let detail = status.details.iter().find(names)?;
+        Some(Status {
+            description: detail.description.clone(),
+            ..Status::new(detail.code)
+        })
+    };
+    let targets = part.targets.iter().take(REPORTED);
+    let named: Vec<_> = targets
+        .clone()
+        .filter_map(|target| Some((target.clone(), of(target)?)))
+        .collect();
+    if !named.is_empty() {
+        return named;
+    }
+    targets
+        .map(|target| (target.clone(), status.clone()))
+        .collect()
 }
 
 /// Whether the peer that sent this wants what becomes of it under its own

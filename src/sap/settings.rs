@@ -199,16 +199,26 @@ pub enum Route {
 pub struct Routes {
     exact: BTreeMap<String, Route>,
     default: Option<Route>,
+    /// Domains served by this node.
+    local: usize,
 }
 
 impl Routes {
     /// Adds a route; `*` is the default route.
     pub fn add(&mut self, domain: &str, route: Route) {
-        if domain == "*" {
-            self.default = Some(route);
+        let is_local = |route: &Route| matches!(route, Route::Local(_));
+        self.local += usize::from(is_local(&route));
+        let before = if domain == "*" {
+            self.default.replace(route)
         } else {
-            self.exact.insert(domain.to_ascii_lowercase(), route);
-        }
+            self.exact.insert(domain.to_ascii_lowercase(), route)
+        };
+        self.local -= usize::from(before.is_some_and(|route| is_local(&route)));
+    }
+
+    /// Whether this node serves any domain.
+    pub fn any_local(&self) -> bool {
+        self.local > 0
     }
 
     /// The route of a domain.

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use super::element::Time;
 use super::peer::PeerState;
-use super::{Count, Sap};
+use super::{Count, Peer, Sap};
 use crate::text::Shown;
 
 /// A trouble is shown with the peer for so long after it came last: milliseconds; our choice.
@@ -88,9 +88,15 @@ impl Sap {
         session: Option<&str>,
         now: Time,
     ) {
+        // Anybody can name a session of a peer.
+        let may_be = |peer: &&Peer| {
+            let state = self.peers.get(&peer.domain);
+            peer.is_from(remote) && state.is_some_and(|state| state.may_have_lost(peer, remote))
+        };
         let claimed = session
             .and_then(|id| id.split_once('@'))
             .and_then(|(_, domain)| self.settings.peer_of(&domain.to_ascii_lowercase()))
+            .filter(may_be)
             .map(|peer| peer.domain.clone());
         let is_there = |state: &PeerState| {
             let mut sessions = state.sessions.iter();

@@ -1,6 +1,7 @@
 //! The life of a session: kept alive, expired, dropped (wire profile, 6.9 and 11.1).
 
 use super::element::Time;
+use super::front::domain_of;
 use super::outbox::Item;
 use super::peer::Session;
 use super::session::SessionRecord;
@@ -170,9 +171,19 @@ impl Sap {
         let dropped = std::mem::take(&mut state.sessions);
         self.write(dropped.iter().map(|session| session.record.delete()));
         if !dropped.is_empty() {
-            self.effect(Effect::PeerState(domain.to_owned(), false));
+            self.perhaps_down(domain);
         }
         dropped.len()
+    }
+
+    /// Sessions are gone: with the last one of all identities the peer is not reached.
+    fn perhaps_down(&mut self, domain: &str) {
+        let peer = domain_of(domain);
+        let all = self.peers.range(peer.to_owned()..);
+        let mut identities = all.take_while(|(name, _)| domain_of(name) == peer);
+        if identities.all(|(_, state)| state.ready_session().is_none()) {
+            self.effect(Effect::PeerState(peer.to_owned(), false));
+        }
     }
 
     pub(super) fn drop_session(&mut self, domain: &str, own_id: &str) {
@@ -192,7 +203,7 @@ impl Sap {
         self.effect(Effect::Write(session.record.delete()));
         // A node that stops tells its own side nothing: it will be back.
         if none_left && !self.closing {
-            self.effect(Effect::PeerState(domain.to_owned(), false));
+            self.perhaps_down(domain);
         }
     }
 

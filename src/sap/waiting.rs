@@ -57,7 +57,7 @@ impl Sap {
                 }
                 if item.name == "SendMessageRequest" && wanted(item) {
                     found.push(Queued {
-                        item: item.clone(),
+                        item: item.without_body(),
                         posting,
                         wait: wait(domain, state, now),
                     });

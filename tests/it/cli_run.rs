@@ -203,7 +203,18 @@ fn counters_add_up_after_mixed_traffic() {
     assert_eq!(node.metric("wvgate_messages_queued"), 0);
     node.crash_and_restart();
     assert_eq!(sums(&node), (accepted, ended));
-    node.chat("carol").quit();
+    let mut carol = node.chat("carol");
+    for text in ["two", "five"] {
+        carol.wait("message", |message| message["text"] == text);
+    }
+    carol.quit();
+    // The node may hear that she took them a moment after her end.
+    for _ in 0..500 {
+        if sums(&node) == (accepted, accepted) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
     assert_eq!(sums(&node), (accepted, accepted));
 }
 

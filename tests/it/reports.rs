@@ -239,3 +239,18 @@ fn a_store_of_an_older_version_knows_of_no_messages_before_it() {
     between.posted();
     assert!(!between.reports("q.test", &report("m0", QUINN, ALICE)));
 }
+
+#[test]
+fn a_report_for_several_is_about_a_message_of_each_of_them() {
+    let mut between = Between::new();
+    between.sent("m1", PAT, QUINN);
+    let other = "wv:paul@p.test";
+    let right = report("m1", QUINN, PAT);
+    let recipient = |user: &str| format!("<User userID=\"{user}\"/></Recipient>");
+    let both = format!("<User userID=\"{PAT}\"/>{}", recipient(other));
+    let wrong = right.replace(&recipient(PAT), &both);
+    assert_ne!(wrong, right);
+    assert!(!between.reports("q.test", &wrong));
+    between.sent("m1", other, QUINN);
+    assert!(between.reports("q.test", &wrong));
+}

@@ -39,7 +39,8 @@ pub(super) struct Crowd {
     stop: CancellationToken,
     message: SendMessageRequest,
     answered: u64,
-    refused: Option<u16>,
+    /// What went wrong, if anything did.
+    wrong: Option<String>,
 }
 
 struct Member {
@@ -175,7 +176,7 @@ impl Crowd {
             stop,
             message,
             answered: 0,
-            refused: None,
+            wrong: None,
         })
     }
 
@@ -215,8 +216,8 @@ impl Crowd {
                     }
                 }
             }
-            if let Some(code) = self.refused {
-                return Err(Failure::Failed(format!("a message was answered {code}")));
+            if let Some(wrong) = self.wrong.take() {
+                return Err(Failure::Failed(wrong));
             }
         }
         Ok(())
@@ -304,8 +305,12 @@ impl Crowd {
                         _ => Code::INTERNAL,
                     };
                     if code != Code::OK {
-                        self.refused = Some(code.0);
+                        self.wrong = Some(format!("a message was answered {}", code.0));
                     }
+                }
+                // There is no store behind these domains.
+                Effect::Load(_) => {
+                    self.wrong = Some("more waits for the relay than is kept in memory".to_owned());
                 }
                 _ => {}
             }

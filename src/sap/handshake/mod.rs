@@ -43,13 +43,20 @@ impl Sap {
         }
         if transaction.id.is_empty() {
             // An answer without an id ends the deployed server's process.
-            tracing::warn!(ssp.primitive = %Shown(&transaction.name), "setup message without transaction id");
+            if let Some(left_out) = self.quiet.due("setup without id", now) {
+                tracing::warn!(ssp.primitive = %Shown(&transaction.name), left_out, "setup message without transaction id");
+            }
             return Verdict::Malformed;
         }
         let primitive = match transaction.primitive() {
             Ok(primitive) => primitive,
             Err(error) => {
-                tracing::warn!(ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), "unusable setup message: {error}");
+                if let Some(left_out) = self.quiet.due("unusable setup", now) {
+                    tracing::warn!(
+                        ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), left_out,
+                        "unusable setup message: {}", Shown(&error.to_string())
+                    );
+                }
                 return Verdict::Malformed;
             }
         };
@@ -58,10 +65,12 @@ impl Sap {
             _ => 0,
         };
         if kept > room::MAX_TOKEN {
-            tracing::warn!(
-                ssp.transaction = %Shown(&transaction.id), ssp.primitive = %transaction.name,
-                bytes = kept, "setup message with a token that is too long"
-            );
+            if let Some(left_out) = self.quiet.due("long token", now) {
+                tracing::warn!(
+                    ssp.transaction = %Shown(&transaction.id), ssp.primitive = %transaction.name,
+                    bytes = kept, left_out, "setup message with a token that is too long"
+                );
+            }
             return Verdict::Malformed;
         }
         let service = match &primitive {
@@ -80,11 +89,13 @@ impl Sap {
             .as_deref()
             .and_then(|domain| self.peer_settings(domain))
         else {
-            tracing::warn!(
-                ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name),
-                service = %Shown(service.as_ref().map_or("", Address::as_str)),
-                "setup message of a domain that is no peer, or of no open handshake"
-            );
+            if let Some(left_out) = self.quiet.due("stranger", now) {
+                tracing::warn!(
+                    ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name),
+                    service = %Shown(service.as_ref().map_or("", Address::as_str)), left_out,
+                    "setup message of a domain that is no peer, or of no open handshake"
+                );
+            }
             return Verdict::Forbidden;
         };
         if peer
@@ -92,18 +103,24 @@ impl Sap {
             .as_ref()
             .is_some_and(|name| !facts.client_names.contains(name))
         {
-            tracing::warn!(
-                ssp.peer = peer.domain,
-                "setup message without the peer's client certificate"
-            );
+            if let Some(left_out) = self.due_of(&peer.domain, "certificate", now) {
+                tracing::warn!(
+                    ssp.peer = peer.domain,
+                    left_out,
+                    "setup message without the peer's client certificate"
+                );
+            }
             return Verdict::Forbidden;
         }
         if !peer.is_from(facts.remote) {
-            tracing::warn!(
-                ssp.peer = peer.domain,
-                remote = facts.remote.map(tracing::field::display),
-                "setup message from an address that is none of the peer's"
-            );
+            if let Some(left_out) = self.due_of(&peer.domain, "elsewhere", now) {
+                tracing::warn!(
+                    ssp.peer = peer.domain,
+                    remote = facts.remote.map(tracing::field::display),
+                    left_out,
+                    "setup message from an address that is none of the peer's"
+                );
+            }
             return Verdict::Forbidden;
         }
         let id = &transaction.id;
@@ -159,11 +176,14 @@ impl Sap {
                 )
             }
             _ => {
-                tracing::warn!(
-                    ssp.peer = peer.domain,
-                    ssp.primitive = %Shown(primitive.name()),
-                    "not a setup primitive"
-                );
+                if let Some(left_out) = self.due_of(&peer.domain, "no setup", now) {
+                    tracing::warn!(
+                        ssp.peer = peer.domain,
+                        ssp.primitive = %Shown(primitive.name()),
+                        left_out,
+                        "not a setup primitive"
+                    );
+                }
                 return Verdict::Forbidden;
             }
         };

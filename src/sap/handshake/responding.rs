@@ -89,7 +89,10 @@ impl Sap {
             return;
         };
         let lately = |last| now.since(last) < ONCE_A_MINUTE;
-        let counter = *failure != Failure::Digest && !state.last_counter.is_some_and(lately);
+        // A peer that wants to be left alone is, whoever begins a login in its name.
+        let held = state.held && now < state.login_not_before;
+        let counter =
+            *failure != Failure::Digest && !held && !state.last_counter.is_some_and(lately);
         if counter {
             state.last_counter = Some(now);
             state.login_not_before = now;

@@ -124,8 +124,10 @@ pub struct Filled {
     pub damaged: Vec<(Item, String)>,
     /// Their records.
     pub writes: Vec<Write>,
-    /// Something could not be read for now.
-    pub later: Option<String>,
+    /// The first item that could not be read for now, and why.
+    pub later: Option<(u64, String)>,
+    /// Whether any could be read, or is damaged.
+    pub any: bool,
 }
 
 impl Outbox {
@@ -190,17 +192,12 @@ impl Outbox {
         Some(Load { peer, number, keys })
     }
 
-    /// Takes bodies that were read. What is not as it was written leaves the queue.
-    pub fn loaded(&mut self, loaded: Loaded) -> Filled {
+    /// Takes bodies that were read; `None` if they were not asked for, as after a new start
+    /// from the disk. What is not as it was written leaves the queue.
+    pub fn loaded(&mut self, loaded: Loaded) -> Option<Filled> {
         let mut filled = Filled::default();
-        if self
-            .loading
-            .as_ref()
-            .is_none_or(|loading| loading.number != loaded.number)
-        {
-            return filled;
-        }
-        let asked = self.loading.take().map_or_else(Vec::new, |l| l.items);
+        let asked_for = |loading: &mut Loading| loading.number == loaded.number;
+        let asked = self.loading.take_if(asked_for)?.items;
         for (number, found) in loaded.records {
             // It may have left, or its body may have come otherwise, meanwhile.
             if !asked.contains(&number) || !self.cold.contains(&number) {
@@ -208,21 +205,25 @@ impl Outbox {
             }
             let why = match found {
                 Found::Record(record) => match self.fill(number, &record) {
-                    Ok(()) => continue,
+                    Ok(()) => {
+                        filled.any = true;
+                        continue;
+                    }
                     Err(why) => why,
                 },
                 Found::Damaged(why) => why,
                 Found::Later(why) => {
-                    filled.later = Some(why);
+                    filled.later.get_or_insert((number, why));
                     continue;
                 }
             };
+            filled.any = true;
             if let Some(item) = self.forget(number) {
                 filled.writes.push(Write::delete(self.key(number)));
                 filled.damaged.push((item, why));
             }
         }
-        filled
+        Some(filled)
     }
 
     fn fill(&mut self, number: u64, record: &[u8]) -> Result<(), String> {

@@ -78,6 +78,20 @@ impl Item {
         Ok(item)
     }
 
+    /// What describes it.
+    pub(in crate::sap) fn without_body(&self) -> Self {
+        Self {
+            mode: self.mode,
+            id: self.id.clone(),
+            name: self.name.clone(),
+            raw: String::new(),
+            conversation: self.conversation.clone(),
+            expires: self.expires,
+            message: self.message.clone(),
+            via: self.via.clone(),
+        }
+    }
+
     /// Bytes that it takes in a queue, about.
     pub fn cost(&self) -> usize {
         let texts = [&self.conversation, &self.message, &self.via];

@@ -30,8 +30,13 @@ impl Sap {
         let timeout = self.settings.response_timeout;
         self.table.acknowledged(number, &place, now);
         self.tell_taken(number, &place, now);
-        match self.table.get(number).map(|record| &record.state) {
-            Some(State::TakenOver) => self.linger(number, now),
+        let Some(record) = self.table.get(number) else {
+            return;
+        };
+        match record.state {
+            State::TakenOver => self.linger(number, now),
+            // Its requestor hears 202 before that.
+            _ if record.name == "SendMessageRequest" => {}
             _ => self
                 .timers
                 .set(now.plus_millis(timeout), timers::Timer::Answer(number)),
@@ -117,7 +122,16 @@ impl Sap {
         let Some(record) = self.table.get(number) else {
             return;
         };
-        let status = Status::new(Code(202)).because("queued");
+        let waits = |place: &Place| match place {
+            Place::Peer { peer, id } => self.outbox_holds(peer, id),
+            Place::Element { .. } | Place::Here => true,
+        };
+        let mut open = record.parts.iter().filter(|part| part.answer.is_none());
+        let status = Status::new(Code(202)).because(if open.any(|part| waits(&part.place)) {
+            "queued"
+        } else {
+            "passed on, no answer yet"
+        });
         let answer = split::answer(&record.name, record.message.as_deref(), status).to_xml(None);
         let write = self
             .table

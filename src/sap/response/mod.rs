@@ -71,6 +71,13 @@ impl Sap {
             );
             return self.count(Count::Unasked);
         }
+        if let Some(stranger) = self.is_about_others(peer, number, &transaction) {
+            tracing::warn!(
+                ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name),
+                user = %Shown(stranger.as_str()), "the peer tells of somebody whom it was not asked about"
+            );
+            return self.request_failed(&peer.domain, &transaction.id, Code::INTERNAL, now);
+        }
         if self.is_given_back(&peer.domain, number, &transaction, now) {
             return;
         }
@@ -80,6 +87,30 @@ impl Sap {
         self.tell_answered(number, &place, raw.as_bytes(), false, now);
         // The peer has the request, whatever became of our post's acknowledgement.
         self.part_answered(number, &place, raw.to_owned(), now);
+    }
+
+    /// Whose presence an answer tells though neither was it asked for, nor may the peer tell it
+    /// unasked.
+    fn is_about_others<'t>(
+        &self,
+        peer: &Peer,
+        number: u64,
+        answer: &'t Transaction,
+    ) -> Option<&'t Address> {
+        if answer.name != "GetPresenceResponse" {
+            return None;
+        }
+        let asked = |user: &Address| {
+            let user = user.clone().or_domain(peer.real());
+            let parts = self
+                .table
+                .get(number)
+                .into_iter()
+                .flat_map(|row| &row.parts);
+            let mut targets = parts.flat_map(|part| &part.targets);
+            targets.any(|target| *target == user) || self.settings.may_speak(peer, user.domain())
+        };
+        answer.peek.publishers.iter().find(|user| !asked(user))
     }
 
     /// A 405 or 501 tells something about the domain that was addressed.
@@ -148,7 +179,7 @@ impl Sap {
         }
         self.release_message_id(number, part, &raw);
         if taken_over {
-            self.report_late(number, &raw, now);
+            self.report_late(number, part, &raw, now);
         }
         // An answer that completes its request is written with it.
         let write = self

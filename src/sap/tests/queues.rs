@@ -141,6 +141,76 @@ fn what_waits_for_an_absent_peer_is_on_disk_and_comes_in_order() {
 }
 
 #[test]
+fn a_record_that_cannot_be_read_now_holds_up_its_conversation_only() {
+    let mut world = chain();
+    up(&mut world);
+    world.node("b.test").down = true;
+    for n in 0..20 {
+        let from = if n == 10 || n == 15 { CAROL } else { ALICE };
+        world.send_text(from, BOB, &format!("m{n}"), n, &"x".repeat(300_000));
+        world.run(10);
+    }
+    // The eleventh that waits is the first of Carol's.
+    let disk = &world.node("r.test").disk;
+    let mut waiting = disk.keys().filter(|key| key.starts_with(outbox::PREFIX));
+    world.unreadable = waiting.nth(10).cloned();
+    world.node("b.test").down = false;
+    world.run(60_000);
+    let of_alice = (0..20).filter(|n| ![10, 15].contains(n));
+    let mut expected: Vec<String> = of_alice.map(|n| format!("m{n}")).collect();
+    assert_eq!(world.received("b.test"), expected);
+    assert!(world.loads < 100, "{} bodies were read", world.loads);
+    world.send_text(ALICE, BOB, "m20", 20, "behind");
+    world.run(20_000);
+    expected.push("m20".to_owned());
+    assert_eq!(world.received("b.test"), expected);
+    world.unreadable = None;
+    world.run(20_000);
+    expected.extend(["m10".to_owned(), "m15".to_owned()]);
+    assert_eq!(world.received("b.test"), expected);
+    assert_books(&mut world);
+}
+
+#[test]
+fn what_was_not_asked_of_the_store_changes_nothing() {
+    let mut world = chain();
+    up(&mut world);
+    world.node("b.test").down = true;
+    world.send(ALICE, &[BOB], "m2");
+    world.run(100);
+    let now = world.now;
+    let sap = &mut world.node("r.test").sap;
+    let posts = sap.flights.len();
+    let stale = Loaded {
+        peer: "b.test".to_owned(),
+        number: 1,
+        records: vec![(1, Found::Damaged("long ago".to_owned()))],
+    };
+    sap.loaded(stale, now);
+    assert!(sap.next_effect().is_none() && sap.flights.len() == posts);
+}
+
+#[test]
+fn a_202_says_whether_the_message_waits_here() {
+    let mut world = chain();
+    up(&mut world);
+    world.node("b.test").down = true;
+    world.send(ALICE, &[BOB], "m2");
+    world.run(1_000);
+    world.node("r.test").down = true;
+    world.send(ALICE, &[BOB], "m3");
+    world.run(60_000);
+    let answers = world.node("a.test").answers.iter();
+    let said = answers.map(|(token, answer)| {
+        let status = split::status_of(answer).unwrap();
+        (token.0, status.description.clone().unwrap())
+    });
+    let said: BTreeMap<u64, String> = said.collect();
+    assert_eq!(said[&2], "passed on, no answer yet");
+    assert_eq!(said[&3], "queued");
+}
+
+#[test]
 fn what_is_posted_at_once_is_never_read() {
     let mut world = chain();
     for n in 0..200 {

@@ -26,6 +26,8 @@ pub(super) struct World {
     pub(super) poison: Option<(&'static str, String, Posted)>,
     /// Bodies read from the disks.
     pub(super) loads: usize,
+    /// Records that can't be read now: those whose key ends so.
+    pub(super) unreadable: Option<String>,
 }
 
 impl World {
@@ -38,6 +40,7 @@ impl World {
             posts: 0,
             poison: None,
             loads: 0,
+            unreadable: None,
         };
         for (seed, settings) in settings.into_iter().enumerate() {
             let domain = settings.domain.clone();
@@ -114,7 +117,17 @@ impl World {
                 Effect::Post(post) => self.wire.push_back((domain.to_owned(), post)),
                 Effect::Load(load) => {
                     self.loads += load.keys.len();
-                    let loaded = load.from_disk(&node.disk);
+                    let keys = load.keys.clone();
+                    let mut loaded = load.from_disk(&node.disk);
+                    for ((_, key), (_, found)) in keys.iter().zip(&mut loaded.records) {
+                        if self
+                            .unreadable
+                            .as_ref()
+                            .is_some_and(|end| key.ends_with(end))
+                        {
+                            *found = Found::Later("a bad sector".to_owned());
+                        }
+                    }
                     node.sap.loaded(loaded, now);
                 }
                 Effect::Deliver(element, delivered) => {

@@ -7,7 +7,7 @@ use wvgate::ssp::xml::Limits;
 use wvgate::ssp::{Mode, Primitive};
 
 use super::{ALICE, ROB, asks, code, message, text, user};
-use crate::support::alone::{Alone, dialect, only, quiet, transactions};
+use crate::support::alone::{Alone, Reached, dialect, only, quiet, transactions};
 use crate::support::peer::digest;
 
 const BOB: &str = "wv:bob@b.test";
@@ -368,4 +368,24 @@ fn sessions_and_queues_of_a_fronted_domain_survive_a_restart() {
             .keys()
             .all(|key| !key.contains("session/a.test+"))
     );
+}
+
+#[test]
+fn a_peer_is_down_when_the_last_session_of_all_its_identities_is_gone() {
+    let mut it = Fronted::new();
+    it.message("m1", ROB);
+    it.lets_in("73");
+    it.message("m2", "wv:cleo@c.test");
+    it.lets_in("74");
+    let down = |it: &Fronted| {
+        let reached = it.alone.reached.iter();
+        let down = reached.filter(|(_, reached)| *reached == Reached::NoSession);
+        down.map(|(peer, _)| peer.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(it.alone.sap.drop_sessions("a.test+r.test"), 1);
+    it.alone.drain();
+    assert!(down(&it).is_empty());
+    assert_eq!(it.alone.sap.drop_sessions("a.test"), 1);
+    it.alone.drain();
+    assert_eq!(down(&it), ["a.test"]);
 }

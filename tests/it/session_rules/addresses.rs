@@ -113,6 +113,10 @@ fn a_lost_session_is_reset_only_for_an_address_of_the_peer() {
     log_in(&mut free, "1", "a.test");
     say(&mut free, "a.test", Mode::Request, "1", KEEP_ALIVE);
     assert!(!resets(&mut free, "198.51.100.1"));
+    // Its address is known over a restart too.
+    free.restart();
+    assert!(!resets(&mut free, "198.51.100.1"));
+    assert!(resets(&mut free, "192.0.2.7"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::{
     answer, answered, log_in, message, relay, say, say_in, settings, subscribe, take_all, taken,
     to, under_way, write,
 };
-use crate::support::alone::{Alone, only};
+use crate::support::alone::{Alone, only, transactions};
 
 const OK: &str = "<Status code=\"200\"/>";
 const AGAIN: &str = "<TryAgainTimeout>30</TryAgainTimeout>";
@@ -331,4 +331,72 @@ fn a_peer_that_is_busy_is_left_alone_as_long_as_it_says() {
     assert!(relay.posts.is_empty());
     relay.pass(1_000);
     assert_eq!(to(&mut relay, "b.test").body, post.body);
+}
+
+#[test]
+fn a_peer_tells_the_presence_of_whom_it_was_asked_about_and_of_its_own() {
+    for (user, code) in [
+        ("bob@b.test", 200),
+        ("carol@b.test", 200),
+        ("zoe@a.test", 500),
+        ("zoe@c.test", 500),
+    ] {
+        let mut relay = relay();
+        let get = subscribe()
+            .replace("SubscribeRequest", "GetPresenceRequest")
+            .replace("<UserID", "<VerUserID");
+        assert_eq!(
+            say(&mut relay, "a.test", Mode::Request, "7", &get),
+            Verdict::Accepted
+        );
+        let id = only(&to(&mut relay, "b.test")).id;
+        let told = format!(
+            "<GetPresenceResponse><Status code=\"200\"/><PresenceValue userID=\"wv:{user}\"/></GetPresenceResponse>"
+        );
+        say(&mut relay, "b.test", Mode::Response, &id, &told);
+        let post = to(&mut relay, "a.test");
+        let told_on = only(&post).name == "GetPresenceResponse";
+        assert_eq!(told_on, code == 200, "{user}");
+        assert_eq!(answer(&post).1.code.0, code, "{user}");
+    }
+}
+
+#[test]
+fn a_late_failure_is_reported_of_those_who_have_not_got_the_message() {
+    let mut relay = Alone::new(settings(&["a.test", "b.test", "c.test"]));
+    for domain in ["a.test", "b.test", "c.test"] {
+        log_in(&mut relay, "1", domain);
+    }
+    let recipient = |user: &str| format!("<User userID=\"wv:{user}\"/></Recipient>");
+    let all = ["bob@b.test", "carl@c.test", "cleo@c.test"];
+    let all = all
+        .map(|user| format!("<User userID=\"wv:{user}\"/>"))
+        .concat();
+    let text = message("m1", 600).replace(&recipient("bob@b.test"), &format!("{all}</Recipient>"));
+    say(&mut relay, "a.test", Mode::Request, "m1", &text);
+    let id = only(&to(&mut relay, "b.test")).id;
+    say(
+        &mut relay,
+        "b.test",
+        Mode::Response,
+        &id,
+        &taken("m1", 200, ""),
+    );
+    let id = only(&to(&mut relay, "c.test")).id;
+    relay.pass(20_000);
+    assert_eq!(answered(&mut relay).0, "m1");
+    let failure = taken("m1", 531, "");
+    say(&mut relay, "c.test", Mode::Response, &id, &failure);
+    let mut reported = Vec::new();
+    while !relay.posts.is_empty() {
+        for transaction in transactions(&relay.acknowledged_post()) {
+            let Ok(Primitive::DeliveryStatusReport(report)) = transaction.primitive() else {
+                panic!("{transaction:?}")
+            };
+            assert_eq!(report.result.status.code.0, 531);
+            let by = report.info.sender.unwrap().user.unwrap();
+            reported.push(by.user.to_string());
+        }
+    }
+    assert_eq!(reported, ["wv:carl@c.test", "wv:cleo@c.test"]);
 }

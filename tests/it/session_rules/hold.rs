@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use wvgate::sap::{Login, Peer, PeerView, Posted, Settings};
+use wvgate::sap::{Login, Peer, PeerView, Posted, Settings, Verdict};
 use wvgate::ssp::Mode;
 
 use super::{
-    be_logged_in, message, names, quiet, relay, say, sessions, settings, take_all, to, under_way,
+    be_logged_in, message, names, quiet, relay, say, sessions, settings, take_all, to, token,
+    under_way,
 };
 use crate::support::alone::{Alone, dialect, only};
 
@@ -194,4 +195,18 @@ fn after_a_logout_who_is_always_to_be_there_is_logged_in_to_again() {
     );
     node.pass(60_000);
     assert!(node.posts.is_empty(), "{:?}", names(&node));
+}
+
+#[test]
+fn a_login_that_somebody_begins_in_a_peers_name_does_not_end_its_hold() {
+    let mut node = relay();
+    let notice = "<Disconnect><Status code=\"503\"><TryAgainTimeout>300</TryAgainTimeout></Status></Disconnect>";
+    say(&mut node, "b.test", Mode::Request, "8", notice);
+    let stranger = token(Mode::Request, "stranger", "b.test");
+    assert_eq!(node.say(&stranger), Verdict::Accepted);
+    node.pass(300);
+    take_all(&mut node, "b.test");
+    node.pass(200_000);
+    assert!(node.posts.is_empty(), "{:?}", names(&node));
+    assert_eq!(view(&node, "b.test").state, "held");
 }

@@ -128,3 +128,19 @@ fn an_operator_who_connects_hears_that_a_peer_with_a_session_is_away() {
     pass(&mut node, 500, &Posted::Acknowledged);
     assert_eq!(node.sap.login("a.test"), Login::Stands);
 }
+
+#[test]
+fn a_post_that_nobody_answers_is_no_word_of_the_peer() {
+    let mut node = home();
+    log_in(&mut node, "1", "b.test");
+    node.reached.clear();
+    let text = message("m1", 600).replace("b.test", "x.test");
+    let text = text.replace("a.test", "b.test").replace("x.test", "a.test");
+    say(&mut node, "b.test", Mode::Request, "m1", &text);
+    let post = under_way(&mut node, "a.test");
+    pass(&mut node, 30_000, &refused());
+    assert_eq!(node.reached.len(), 1, "{:?}", node.reached);
+    node.posted(&post, &Posted::TimedOut);
+    assert_eq!(node.reached.len(), 1, "{:?}", node.reached);
+    assert_eq!(node.sap.peer_views()[0].state, "away");
+}

@@ -1,0 +1,66 @@
+//! What a batch of inputs wants done outside.
+
+use std::sync::Arc;
+
+use tokio_xmpp::Stanza;
+
+use crate::home::{ClientKey, Event};
+use crate::sap::{Knock, Load, Post, Trace};
+use crate::store::Write;
+
+/// A stanza for an XMPP link.
+#[derive(Debug)]
+pub struct ToXmpp {
+    /// Which component.
+    pub component: String,
+    /// The stanza.
+    pub stanza: Stanza,
+    /// Comes back when the server has processed it.
+    pub mark: Option<u64>,
+}
+
+/// Everything a batch of inputs wants done, in order. Nothing of it may take
+/// effect before the writes are committed.
+#[derive(Debug, Default)]
+pub struct Turn {
+    /// To be kept or forgotten, in one commit.
+    pub writes: Vec<Write>,
+    /// To be posted.
+    pub posts: Vec<Post>,
+    /// Connections to be tried.
+    pub knocks: Vec<Knock>,
+    /// To be read from the store, once the writes are there.
+    pub loads: Vec<Load>,
+    /// To be written to XMPP links.
+    pub stanzas: Vec<ToXmpp>,
+    /// To be told to clients.
+    pub events: Vec<(ClientKey, Event)>,
+    /// For those who watch.
+    pub traces: Vec<Arc<Trace>>,
+    /// To be given.
+    pub answers: Vec<Answer>,
+}
+
+impl Turn {
+    /// Whether nothing is to be done.
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+            && self.posts.is_empty()
+            && self.knocks.is_empty()
+            && self.loads.is_empty()
+            && self.stanzas.is_empty()
+            && self.events.is_empty()
+            && self.traces.is_empty()
+            && self.answers.is_empty()
+    }
+}
+
+/// The answer to somebody who asked for a change. Dropped unused, it tells them
+/// that the change was not kept.
+pub struct Answer(pub Box<dyn FnOnce() + Send>);
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Answer")
+    }
+}
