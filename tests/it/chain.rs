@@ -39,9 +39,3 @@ fn name_of(xml: &str) -> &str {
     let name = xml.trim_start_matches('<');
     name.split([' ', '>', '/']).next().unwrap()
 }
-
-/// The answer of a service element to a request of this name.
-fn answer_to(name: &str, answers: &std::collections::BTreeMap<String, Primitive>) -> Primitive {
-    let answer = answers.get(name).cloned();
-    answer.unwrap_or(Primitive::status(wvgate::ssp::Code::OK))
-}

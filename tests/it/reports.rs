@@ -245,9 +245,10 @@ fn a_report_for_several_is_about_a_message_of_each_of_them() {
     let mut between = Between::new();
     between.sent("m1", PAT, QUINN);
     let other = "wv:paul@p.test";
+    between.sent("m1", other, SAM);
     let right = report("m1", QUINN, PAT);
     let recipient = |user: &str| format!("<User userID=\"{user}\"/></Recipient>");
-    let both = format!("<User userID=\"{PAT}\"/>{}", recipient(other));
+    let both = format!("{}<Recipient>{}", recipient(PAT), recipient(other));
     let wrong = right.replace(&recipient(PAT), &both);
     assert_ne!(wrong, right);
     assert!(!between.reports("q.test", &wrong));

@@ -389,7 +389,7 @@ fn a_foreign_address_beside_an_own_one_never_goes_on() {
             assert_eq!(fate, right, "{name} {place} {both:?}");
         }
     }
-    assert!(seen[0] > 10 && seen[1] > 150, "{seen:?}");
+    assert!(seen[0] > 3 && seen[1] > 150, "{seen:?}");
 }
 
 #[test]

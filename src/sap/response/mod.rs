@@ -89,8 +89,8 @@ impl Sap {
         self.part_answered(number, &place, raw.to_owned(), now);
     }
 
-    /// Whose presence an answer tells though neither was it asked for, nor may the peer tell it
-    /// unasked.
+    /// Whose presence an answer tells though neither were they asked about, nor may the peer tell
+    /// it unasked.
     fn is_about_others<'t>(
         &self,
         peer: &Peer,
@@ -100,15 +100,18 @@ impl Sap {
         if answer.name != "GetPresenceResponse" {
             return None;
         }
+        let parts = &self.table.get(number)?.parts;
+        let targets: Vec<&Address> = parts.iter().flat_map(|part| &part.targets).collect();
+        // Members of a list may be of any domain.
+        if targets
+            .iter()
+            .all(|target| target.resource_part().is_some())
+        {
+            return None;
+        }
         let asked = |user: &Address| {
             let user = user.clone().or_domain(peer.real());
-            let parts = self
-                .table
-                .get(number)
-                .into_iter()
-                .flat_map(|row| &row.parts);
-            let mut targets = parts.flat_map(|part| &part.targets);
-            targets.any(|target| *target == user) || self.settings.may_speak(peer, user.domain())
+            targets.contains(&&user) || self.settings.may_speak(peer, user.domain())
         };
         answer.peek.publishers.iter().find(|user| !asked(user))
     }

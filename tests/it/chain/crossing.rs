@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use wvgate::ssp::Primitive;
 
-use super::{answer_to, name_of, split_chain};
+use super::{name_of, split_chain};
 use crate::support::chain::{Chain, Received};
-use crate::support::samples::{HOME, Sample, answers, samples};
+use crate::support::samples::{HOME, Sample, answer_to, answers, samples};
 use crate::support::split::{self, ASIDE, ENDS, ONE};
 
 /// Primitives by hop: from, to, whether it asks, name; with their number.
@@ -41,7 +41,7 @@ fn between_processes_each_service_crosses_in_both_directions_and_results_return_
     let mut expected_hops = Hops::new();
     let mut expected: BTreeMap<&str, Vec<Received>> = BTreeMap::new();
     let mut results: BTreeMap<&str, Vec<(u64, String)>> = BTreeMap::new();
-    // Whoever is asked, and by whom, answers alike.
+    // Whoever asks is answered alike.
     let answers = answers(&samples(false));
     for exchanged in [false, true] {
         let samples = split::samples(exchanged);
@@ -63,7 +63,7 @@ fn between_processes_each_service_crosses_in_both_directions_and_results_return_
                 sample.name(),
             );
             if sample.is_request() {
-                let answer = answer_to(sample.name(), &answers);
+                let answer = answer_to(&sample.primitive, &answers);
                 note(
                     &mut expected_hops,
                     split::way(to, from),

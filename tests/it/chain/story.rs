@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use wvgate::ssp::Primitive;
 use wvgate::ssp::envelope::decode_fragment;
 
-use super::{answer_to, split_chain};
+use super::split_chain;
 use crate::support::chain::Chain;
 use crate::support::end::OWN_TOKENS;
-use crate::support::samples::{HOME, Sample, VILLAGE, answers, samples};
+use crate::support::samples::{HOME, Sample, VILLAGE, answer_to, answers, samples};
 use crate::support::split::{self, ENDS, provider, sender};
 
 /// From whose view a sample is told.
@@ -362,7 +362,7 @@ fn outcome(chain: &Chain, sent: &Sent, answers: &BTreeMap<String, Primitive>) ->
     let mut results = chain.log(sent.from).results.iter();
     let (_, result) = results.find(|(token, _)| *token == sent.token)?;
     let answer = decode_fragment(result.as_bytes()).unwrap();
-    if answer == answer_to(sent.sample.name(), answers) {
+    if answer == answer_to(&sent.sample.primitive, answers) {
         return Some(Outcome::Done);
     }
     let code = match &answer {

@@ -375,8 +375,10 @@ fn a_peer_is_down_when_the_last_session_of_all_its_identities_is_gone() {
     let mut it = Fronted::new();
     it.message("m1", ROB);
     it.lets_in("73");
+    it.next();
     it.message("m2", "wv:cleo@c.test");
     it.lets_in("74");
+    it.next();
     let down = |it: &Fronted| {
         let reached = it.alone.reached.iter();
         let down = reached.filter(|(_, reached)| *reached == Reached::NoSession);

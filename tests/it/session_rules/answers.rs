@@ -371,7 +371,7 @@ fn a_late_failure_is_reported_of_those_who_have_not_got_the_message() {
     let all = ["bob@b.test", "carl@c.test", "cleo@c.test"];
     let all = all
         .map(|user| format!("<User userID=\"wv:{user}\"/>"))
-        .concat();
+        .join("</Recipient><Recipient>");
     let text = message("m1", 600).replace(&recipient("bob@b.test"), &format!("{all}</Recipient>"));
     say(&mut relay, "a.test", Mode::Request, "m1", &text);
     let id = only(&to(&mut relay, "b.test")).id;

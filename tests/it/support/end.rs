@@ -28,7 +28,7 @@ use wvgate::store::{SqliteStore, Store, Write, load_all, sqlite};
 
 use super::process::plan;
 use super::samples::{HOME, Sample, VILLAGE};
-use super::samples::{answers, samples, text};
+use super::samples::{answer_to, answers, samples, text};
 
 /// Names the configuration of an end that runs in a process of its own.
 pub(crate) const CONFIG: &str = "WVGATE_TEST_END";
@@ -240,8 +240,7 @@ impl End {
         let write = Write::put_json(format!("end/received/{number:012}"), &received);
         self.received.push(received);
         if let Some(id) = delivered.id {
-            let answer = self.answers.get(primitive.name()).cloned();
-            let answer = answer.unwrap_or(Primitive::status(Code::OK));
+            let answer = answer_to(primitive, &self.answers);
             self.sap.respond(element, id, &answer, now);
         }
         if self.acts {

@@ -116,3 +116,18 @@ pub fn answers(samples: &[Sample]) -> BTreeMap<String, Primitive> {
     }
     answers
 }
+
+/// The answer of a service element to this request: presence is that of the user asked about.
+pub fn answer_to(request: &Primitive, answers: &BTreeMap<String, Primitive>) -> Primitive {
+    let answer = answers.get(request.name()).cloned();
+    let mut answer = answer.unwrap_or(Primitive::status(wvgate::ssp::Code::OK));
+    if let (Primitive::GetPresenceRequest(request), Primitive::GetPresenceResponse(answer)) =
+        (request, &mut answer)
+        && let Some(asked) = request.users.first()
+    {
+        for value in &mut answer.values {
+            value.user = asked.user.clone();
+        }
+    }
+    answer
+}
