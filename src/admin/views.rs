@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::Shared;
 use super::request::Line;
 use crate::node::{Core, Gone, history};
-use crate::sap::history::{domain_of, element_name, said};
 use crate::sap::outbox::{self, Item};
 use crate::sap::transaction::State;
+use crate::sap::transaction::history::{domain_of, element_name, said};
 use crate::sap::{Element, Origin, Place, Record, Route, SessionView, Time};
 use crate::text::IdShown;
 

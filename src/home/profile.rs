@@ -11,7 +11,7 @@
 //! 506, which is what a client is told of a service that was not agreed with it.
 
 use crate::sap::element::{Act, Time};
-use crate::sap::profile::change::{empty, update};
+use crate::sap::profile::update::{empty, update};
 use crate::sap::profile::{Parts, readable, response};
 use crate::ssp::address::Address;
 use crate::ssp::common::MetaInfo;

@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::sap::element::{Act, Token};
-use crate::sap::profile::memory::Kept;
+use crate::sap::profile::cache::Kept;
 use crate::ssp::address::Address;
 use crate::ssp::primitive::profile::UserProfile;
 use crate::store::Write;

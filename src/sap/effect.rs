@@ -6,8 +6,8 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::element::{Delivered, Element, Outcome, Time, Token};
-use super::history::Step;
 use super::outbox::Load;
+use super::transaction::history::Step;
 use crate::ssp::Primitive;
 use crate::store::Write;
 

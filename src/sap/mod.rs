@@ -12,52 +12,34 @@
 //! elements, [`Sap::posted`] the fate of a POST, [`Sap::timeout`] the time; each
 //! leaves its [`Effect`]s to be drained by [`Sap::next_effect`].
 
-mod again;
-mod asked;
-mod bounds;
+mod check_only;
 pub mod dialect;
 pub mod effect;
 pub mod element;
 mod ending;
-mod express;
 mod flood;
 mod front;
 mod handshake;
-pub mod history;
 mod hold;
-mod hop;
-mod members;
-mod message_ids;
 mod network;
 pub mod outbox;
 mod peer;
-mod permission;
 mod posting;
 pub mod profile;
 mod quiet;
 pub mod random;
 mod reach;
-mod receive;
 mod redirect;
-mod report;
-mod request;
-mod requestor;
-mod response;
 pub mod service;
 pub mod session;
 pub mod settings;
-pub mod split;
-mod standing;
 #[cfg(test)]
 mod tests;
 mod timers;
 pub mod transaction;
 mod trouble;
-mod understood;
 mod upkeep;
-mod visit;
 pub mod waiting;
-mod who_left;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -76,10 +58,10 @@ pub use network::Network;
 pub use outbox::{Found, Load, Loaded};
 pub use peer::{PeerView, SessionView};
 pub use random::Random;
-pub use receive::{Facts, Verdict};
 pub use service::{PseTable, ServiceSet, ServiceView};
 pub use session::SessionRecord;
 pub use settings::{ECHO, Peer, Provider, Route, Routes, Secret, Settings, SpeaksFor};
+pub use transaction::inbound::{Facts, Verdict};
 pub use transaction::{Origin, Place, Record};
 pub use trouble::Trouble;
 
@@ -105,12 +87,12 @@ pub struct Sap {
     /// `(peer, message id or invitation)` to the peer's own transaction id, for
     /// dialects that want reports under it.
     reports: HashMap<(String, String), String>,
-    forgettable: bounds::Forgettable,
-    message_ids: message_ids::MessageIds,
-    asked: asked::Asked,
+    forgettable: transaction::bounds::Forgettable,
+    message_ids: dialect::message_ids::MessageIds,
+    asked: transaction::asked::Asked,
     services: service::ServiceTable,
     /// Messages that peers have taken and not yet answered.
-    kept: again::Kept,
+    kept: transaction::try_again::Kept,
     /// The node is about to stop: nothing new is taken, nobody is logged in to.
     closing: bool,
     /// The store has hardly any room: requests are refused, what is under way goes on.
@@ -120,8 +102,8 @@ pub struct Sap {
     /// Messages that only the real node may take; see `Settings::visiting`.
     turned_away: u64,
     profiles: profile::Profiles,
-    standing: standing::Standing,
-    questions: who_left::Questions,
+    standing: dialect::memberships::Standing,
+    questions: dialect::unnamed_leave::Questions,
     probes: service::Probes,
     /// Unique to this run: prefix of our transaction ids.
     run: String,
@@ -158,18 +140,18 @@ impl Sap {
             flights: HashMap::new(),
             steps: HashMap::new(),
             reports: HashMap::new(),
-            forgettable: bounds::Forgettable::default(),
-            message_ids: message_ids::MessageIds::default(),
-            asked: asked::Asked::default(),
+            forgettable: transaction::bounds::Forgettable::default(),
+            message_ids: dialect::message_ids::MessageIds::default(),
+            asked: transaction::asked::Asked::default(),
             services: service::ServiceTable::default(),
-            kept: again::Kept::default(),
+            kept: transaction::try_again::Kept::default(),
             closing: false,
             crowded: false,
             quiet: quiet::Quiet::default(),
             turned_away: 0,
             profiles: profile::Profiles::default(),
-            standing: standing::Standing::default(),
-            questions: who_left::Questions::default(),
+            standing: dialect::memberships::Standing::default(),
+            questions: dialect::unnamed_leave::Questions::default(),
             probes: service::Probes::default(),
             run,
             last: 0,
@@ -225,21 +207,21 @@ impl Sap {
         } else if let Some(rest) = key.strip_prefix(service::table::PREFIX) {
             let agreement = serde_json::from_slice(value).map_err(bad)?;
             self.services.restore(rest, agreement)?;
-        } else if let Some(user) = key.strip_prefix(profile::memory::PREFIX) {
+        } else if let Some(user) = key.strip_prefix(profile::cache::PREFIX) {
             let told = serde_json::from_slice(value).map_err(bad)?;
             self.profiles.restore(user, told);
-        } else if key.starts_with(standing::PREFIX) {
-            let taken: standing::Taken = serde_json::from_slice(value).map_err(bad)?;
+        } else if key.starts_with(dialect::memberships::PREFIX) {
+            let taken: dialect::memberships::Taken = serde_json::from_slice(value).map_err(bad)?;
             if self.peers.contains_key(&taken.seat.peer) {
                 self.standing.restore(taken);
             } else {
                 self.effects
-                    .push_back(Effect::Write(standing::forget(&taken.seat)));
+                    .push_back(Effect::Write(dialect::memberships::forget(&taken.seat)));
             }
-        } else if let Some(rest) = key.strip_prefix(asked::PREFIX) {
+        } else if let Some(rest) = key.strip_prefix(transaction::asked::PREFIX) {
             let kept = serde_json::from_slice(value).map_err(bad)?;
             self.asked.restore(number(rest)?, kept);
-        } else if key == asked::SINCE {
+        } else if key == transaction::asked::SINCE {
             let since = serde_json::from_slice(value).map_err(bad)?;
             self.asked.restore_since(since);
         } else if let Some(rest) = key.strip_prefix(transaction::PREFIX) {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::dialect::message_ids;
+use super::transaction::recipients;
 use super::*;
 use crate::ssp::common::{ContentData, MessageInfo, MetaInfo, Recipient, Sender, User};
 use crate::ssp::primitive::message::{SendMessageRequest, SendMessageResponse};

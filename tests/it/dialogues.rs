@@ -24,7 +24,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use wvgate::sap::{
-    Dialect, Element, Peer, Post, Posted, Route, Settings, SpeaksFor, Verdict, split,
+    Dialect, Element, Peer, Post, Posted, Route, Settings, SpeaksFor, Verdict,
+    transaction::recipients,
 };
 use wvgate::ssp::envelope::{decode_fragment, scan};
 use wvgate::ssp::xml::{self, Limits, Node};
@@ -147,7 +148,7 @@ impl Dialogue {
             "hears" => {
                 assert!(!self.alone.answers.is_empty(), "{place}: no answer");
                 let (_, answer) = self.alone.answers.remove(0);
-                let code = split::status_of(&answer).map(|status| status.code.to_string());
+                let code = recipients::status_of(&answer).map(|status| status.code.to_string());
                 assert_eq!(code.as_deref(), Some(rest), "{place}");
             }
             "delivered" => {
@@ -194,7 +195,7 @@ impl Dialogue {
             .collect();
         for (element, id, primitive) in waiting {
             let answer = match &primitive {
-                Primitive::SendMessageRequest(message) => split::answer(
+                Primitive::SendMessageRequest(message) => recipients::answer(
                     primitive.name(),
                     message.info.message_id.as_deref(),
                     wvgate::ssp::Status::ok(),

@@ -12,8 +12,8 @@ mod story;
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::sap::history::{Step, What, origin_name, place_name};
-use crate::sap::{Degraded, Element, Outcome, Time, history::element_name};
+use crate::sap::transaction::history::{Step, What, origin_name, place_name};
+use crate::sap::{Degraded, Element, Outcome, Time, transaction::history::element_name};
 use crate::store::Write;
 
 pub use piece::{Answer, End, Leg, Piece, Report, plain, short};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::sap::history::{Ended, Said, Sent};
+use crate::sap::transaction::history::{Ended, Said, Sent};
 use crate::sap::waiting::Wait;
 use crate::sap::{Origin, Place, RequestId};
 use crate::ssp::Address;

@@ -10,8 +10,8 @@ use super::Role;
 use crate::sap::element::Time;
 use crate::sap::peer::PeerState;
 use crate::sap::posting::Flight;
-use crate::sap::receive::Verdict;
 use crate::sap::session::{Failure, Responder};
+use crate::sap::transaction::inbound::Verdict;
 use crate::sap::{Count, Peer, Sap};
 
 /// Unfinished handshakes of one address in one peer's name; glare needs two.

@@ -6,8 +6,8 @@
 //! Of the others a home domain tells those whose provider this node is; what passes
 //! by in answers is remembered for a few minutes; everything else is passed on.
 
-pub mod change;
-pub mod memory;
+pub mod cache;
+pub mod update;
 
 use super::element::Time;
 use super::service::{Direction, PseTable, ServiceSet};
@@ -20,10 +20,10 @@ use crate::ssp::primitive::profile::{
 };
 use crate::ssp::{Address, Code, Primitive, Status};
 
-pub use change::{Parts, UpdateMode};
+pub use update::{Parts, UpdateMode};
 
-use memory::Asked;
-pub(super) use memory::Profiles;
+use cache::Asked;
+pub(super) use cache::Profiles;
 
 /// What a peer may do with profiles beyond what the roles of home domain and
 /// provider give.
@@ -54,7 +54,7 @@ pub fn services_of(served: ServiceSet, table: &PseTable, home: &str) -> Vec<Prof
             pse,
         })
     };
-    change::SERVICES.into_iter().filter_map(entry).collect()
+    update::SERVICES.into_iter().filter_map(entry).collect()
 }
 
 /// What is wanted of whose profile; `None` for other requests, and for those that
@@ -224,7 +224,7 @@ impl Sap {
         now: Time,
     ) -> Status {
         let (mode, given) = match readable(user, &request) {
-            Ok(mode) => (mode, request.profile.unwrap_or_else(change::empty)),
+            Ok(mode) => (mode, request.profile.unwrap_or_else(update::empty)),
             Err(status) => return status,
         };
         let expired = self.profiles.expire(now);
@@ -233,8 +233,8 @@ impl Sap {
             return Status::new(Code::UNAVAILABLE).because("too many profiles are kept here");
         }
         let told = self.profiles.told(user, now);
-        let mut profile = told.cloned().unwrap_or_else(change::empty);
-        let changes = change::update(&mut profile, mode, given, |_| Ok(()));
+        let mut profile = told.cloned().unwrap_or_else(update::empty);
+        let changes = update::update(&mut profile, mode, given, |_| Ok(()));
         if changes.done > 0 || changes.changed {
             profile.user = Some(user.clone());
             if changes.changed {

@@ -9,7 +9,7 @@
 mod agreement;
 mod discovery;
 pub mod probe;
-pub mod pse;
+pub mod provider;
 pub mod table;
 pub mod tree;
 pub mod view;
@@ -27,7 +27,7 @@ use crate::ssp::primitive::{self, Kind};
 use crate::ssp::{Address, Mode, Primitive, Status};
 
 pub use probe::{Probe, ProbeView};
-pub use pse::PseTable;
+pub use provider::PseTable;
 pub use table::{Agreement, Direction, Heard};
 pub use tree::ServiceSet;
 pub use view::{AgreementView, ProviderView, ServiceView, Source};

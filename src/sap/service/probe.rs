@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::table::What;
 use crate::sap::element::{Outcome, Time};
 use crate::sap::transaction::Origin;
-use crate::sap::{Count, ECHO, Sap, split};
+use crate::sap::transaction::recipients;
+use crate::sap::{Count, ECHO, Sap};
 use crate::ssp::address::Kind;
 use crate::ssp::common::{ContentData, MessageInfo, MetaInfo, Recipient, Sender, User};
 use crate::ssp::envelope::Transaction;
@@ -174,7 +175,7 @@ impl Probes {
         let status = match answer {
             Primitive::KeepAliveResponse(response) => Some(&response.status),
             Primitive::GetServiceResponse(response) => Some(&response.status),
-            other => split::status_of(other),
+            other => recipients::status_of(other),
         };
         // Of several statuses the one about the recipient says more.
         let detail = status.and_then(|status| status.details.first());

@@ -202,7 +202,7 @@ fn a_202_says_whether_the_message_waits_here() {
     world.run(60_000);
     let answers = world.node("a.test").answers.iter();
     let said = answers.map(|(token, answer)| {
-        let status = split::status_of(answer).unwrap();
+        let status = recipients::status_of(answer).unwrap();
         (token.0, status.description.clone().unwrap())
     });
     let said: BTreeMap<u64, String> = said.collect();

@@ -1,14 +1,15 @@
 //! Where a request goes (wire profile, 1 and 7.4).
 
-use super::Incoming;
+use crate::sap::dialect::message_ids::{Use, content_of};
+use crate::sap::dialect::outbound;
 use crate::sap::element::{Delivered, Element, RequestId, Time};
 use crate::sap::front::is_of;
-use crate::sap::message_ids::{Use, content_of};
 use crate::sap::outbox::Item;
-use crate::sap::report::about;
 use crate::sap::settings::Route;
+use crate::sap::transaction::delivery_report::about;
+use crate::sap::transaction::request::Incoming;
 use crate::sap::transaction::{Origin, Place};
-use crate::sap::{Count, Peer, Sap, express};
+use crate::sap::{Count, Peer, Sap};
 use crate::ssp::address::Address;
 use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::{self, Kind, Routing};
@@ -195,7 +196,7 @@ impl Sap {
                     }
                     _ => None,
                 };
-                let raw = express::request(
+                let raw = outbound::request(
                     &peer,
                     primitive,
                     &transaction.raw,

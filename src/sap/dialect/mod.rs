@@ -2,6 +2,14 @@
 //! `mappings/dialects/`, so that an integrator can describe a peer without a
 //! compiler.
 
+pub(in crate::sap) mod group_copies;
+mod inbound;
+pub(in crate::sap) mod memberships;
+pub(in crate::sap) mod message_ids;
+pub(in crate::sap) mod outbound;
+pub(in crate::sap) mod requestor;
+pub(in crate::sap) mod unnamed_leave;
+
 use serde::{Deserialize, Serialize};
 
 use super::service::ServiceSet;
@@ -173,9 +181,9 @@ pub struct Fault {
 }
 
 const BUILT_IN: &[&str] = &[
-    include_str!("../../mappings/dialects/wvgate.toml"),
-    include_str!("../../mappings/dialects/oma-1.3.toml"),
-    include_str!("../../mappings/dialects/baraza.toml"),
+    include_str!("../../../mappings/dialects/wvgate.toml"),
+    include_str!("../../../mappings/dialects/oma-1.3.toml"),
+    include_str!("../../../mappings/dialects/baraza.toml"),
 ];
 
 impl Dialect {

@@ -2,7 +2,7 @@
 //! filled in, what cannot be filled in is refused (deployed-server, section 8;
 //! wire profile 7.2, 10 D-4 and D-10).
 
-use super::Peer;
+use crate::sap::Peer;
 use crate::ssp::common::{MetaInfo, Party, ScreenName, Sender, User};
 use crate::ssp::primitive::invitation::InviteRequest;
 use crate::ssp::primitive::message::SendMessageRequest;
@@ -12,7 +12,7 @@ use crate::ssp::{Address, Code, Primitive, Status};
 ///
 /// # Errors
 /// Nobody can be named, or the request lacks something else that must be there.
-pub(super) fn named(mut primitive: Primitive, domain: &str) -> Result<Primitive, Status> {
+pub(in crate::sap) fn named(mut primitive: Primitive, domain: &str) -> Result<Primitive, Status> {
     let mut domain = domain.to_owned();
     match &mut primitive {
         Primitive::SendMessageRequest(message) => message_sender(message)?,
@@ -41,7 +41,7 @@ pub(super) fn named(mut primitive: Primitive, domain: &str) -> Result<Primitive,
 
 /// Quirk E-7: who writes, or invites, under a screen name of a group of the peer
 /// does so as the user who asks.
-pub(super) fn as_user(mut primitive: Primitive, peer: &Peer) -> Primitive {
+pub(in crate::sap) fn as_user(mut primitive: Primitive, peer: &Peer) -> Primitive {
     let own = |name: &ScreenName| peer.is(name.group.domain());
     match &mut primitive {
         Primitive::SendMessageRequest(message) => {

@@ -13,10 +13,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::element::Time;
-use super::front::domain_of;
-use super::transaction::{Part, Place, Record, State};
-use super::{Sap, split};
+use crate::sap::Sap;
+use crate::sap::element::Time;
+use crate::sap::front::domain_of;
+use crate::sap::transaction::recipients;
+use crate::sap::transaction::{Part, Place, Record, State};
 use crate::ssp::Code;
 use crate::ssp::envelope::{Transaction, decode_fragment};
 
@@ -34,7 +35,7 @@ const MARK: char = '~';
 
 /// The ids sent to each peer within the last day.
 #[derive(Debug, Default)]
-pub(super) struct MessageIds(HashMap<String, Sent>);
+pub(in crate::sap) struct MessageIds(HashMap<String, Sent>);
 
 #[derive(Debug, Default)]
 struct Sent {
@@ -47,7 +48,7 @@ struct Sent {
 
 /// What a message that is to be sent is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Use {
+pub(in crate::sap) enum Use {
     /// The first one under its id.
     Fresh,
     /// Another one under a used id: this one is written instead.
@@ -58,7 +59,7 @@ pub(super) enum Use {
 
 impl MessageIds {
     /// Notes that a message goes to `peer` under our `transaction`, unless it went already.
-    pub(super) fn next(
+    pub(in crate::sap) fn next(
         &mut self,
         peer: &str,
         id: &str,
@@ -144,7 +145,11 @@ impl Sent {
 impl Sap {
     /// What is to be kept of a message's content with its row: nothing unless it goes to a peer
     /// whose ids are minded.
-    pub(super) fn content_to_remember(&self, transaction: &Transaction, parts: &[Part]) -> u64 {
+    pub(in crate::sap) fn content_to_remember(
+        &self,
+        transaction: &Transaction,
+        parts: &[Part],
+    ) -> u64 {
         let minded = |part: &Part| matches!(&part.place, Place::Peer { peer, .. } if self.minds_message_ids(peer));
         if transaction.name == "SendMessageRequest" && parts.iter().any(minded) {
             content_of(transaction)
@@ -154,7 +159,7 @@ impl Sap {
     }
 
     /// A message that was to go to a peer could not be written.
-    pub(super) fn not_sent(&mut self, peer: &str, transaction: &Transaction) {
+    pub(in crate::sap) fn not_sent(&mut self, peer: &str, transaction: &Transaction) {
         if let Some(id) = &transaction.peek.message_id {
             self.message_ids.release(peer, id, content_of(transaction));
         }
@@ -166,7 +171,7 @@ impl Sap {
     }
 
     /// Keeps in mind that a message went to a peer, after a restart.
-    pub(super) fn remember_message_id(&mut self, record: &Record) {
+    pub(in crate::sap) fn remember_message_id(&mut self, record: &Record) {
         let Some(message) = &record.message else {
             return;
         };
@@ -193,7 +198,7 @@ impl Sap {
     }
 
     /// A message that was refused is not there: who sends it again wants to.
-    pub(super) fn release_message_id(&mut self, number: u64, part: usize, answer: &str) {
+    pub(in crate::sap) fn release_message_id(&mut self, number: u64, part: usize, answer: &str) {
         let Some(record) = self.table.get(number) else {
             return;
         };
@@ -214,12 +219,12 @@ impl Sap {
 /// Whether an answer says that the message is not there. Who has no answer doesn't know.
 fn has_failed(answer: &str) -> bool {
     let answer = decode_fragment(answer.as_bytes()).ok();
-    let status = answer.as_ref().and_then(split::status_of);
+    let status = answer.as_ref().and_then(recipients::status_of);
     status.is_some_and(|status| !status.code.is_success() && status.code != Code::TIMEOUT)
 }
 
 /// Of sender, recipients and content: what makes two messages of one id the same.
-pub(super) fn content_of(transaction: &Transaction) -> u64 {
+pub(in crate::sap) fn content_of(transaction: &Transaction) -> u64 {
     let raw = transaction.raw.as_ref();
     let element = |name: &str| {
         let begin = memchr::memmem::find(raw, format!("<{name}").as_bytes())?;
@@ -237,7 +242,7 @@ pub(super) fn content_of(transaction: &Transaction) -> u64 {
 }
 
 /// The sender's id, if this is one that was changed.
-pub(super) fn original(id: &str) -> Option<&str> {
+pub(in crate::sap) fn original(id: &str) -> Option<&str> {
     let (original, transaction) = id.rsplit_once(MARK)?;
     let (run, number) = transaction.split_once('-')?;
     let hex = |text: &str| text.len() == 8 && text.bytes().all(|b| b.is_ascii_hexdigit());

@@ -1,6 +1,7 @@
 //! A primitive in a peer's dialect.
 
-use super::{Peer, requestor};
+use crate::sap::Peer;
+use crate::sap::dialect::requestor;
 use crate::ssp::envelope::decode_fragment;
 use crate::ssp::{Code, Primitive, Status};
 
@@ -9,7 +10,7 @@ use crate::ssp::{Code, Primitive, Status};
 ///
 /// # Errors
 /// The status with which the request is refused instead.
-pub(super) fn request(
+pub(in crate::sap) fn request(
     peer: &Peer,
     primitive: Option<Primitive>,
     fragment: &[u8],
@@ -40,7 +41,7 @@ pub(super) fn request(
 ///
 /// # Errors
 /// The fragment cannot be decoded although the dialect needs it; the reason in words.
-pub(super) fn raw(peer: &Peer, fragment: &[u8]) -> Result<String, String> {
+pub(in crate::sap) fn raw(peer: &Peer, fragment: &[u8]) -> Result<String, String> {
     if peer.dialect.passes_raw() {
         return std::str::from_utf8(fragment)
             .map(str::to_owned)
@@ -52,7 +53,7 @@ pub(super) fn raw(peer: &Peer, fragment: &[u8]) -> Result<String, String> {
 }
 
 /// A typed primitive in the peer's dialect.
-pub(super) fn typed(peer: &Peer, mut primitive: Primitive) -> String {
+pub(in crate::sap) fn typed(peer: &Peer, mut primitive: Primitive) -> String {
     let dialect = &peer.dialect;
     if !dialect.client_ids {
         strip_clients(&mut primitive);

@@ -466,5 +466,5 @@ impl Entry for Property {
 }
 
 #[cfg(test)]
-#[path = "change_tests.rs"]
+#[path = "update_tests.rs"]
 mod tests;

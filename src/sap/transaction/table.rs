@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::element::{Element, RequestId, Time, Token};
+use crate::sap::element::{Element, RequestId, Time, Token};
 use crate::ssp::address::Address;
 use crate::store::Write;
 
@@ -98,19 +98,19 @@ pub struct Record {
     pub report_to: Option<Address>,
     /// Who asks, where the answer says whether he then stands at a peer (`standing`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asker: Option<super::standing::Asker>,
+    pub asker: Option<crate::sap::dialect::memberships::Asker>,
     /// The message, as XML, where members of its group are to get it from us (`members`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<String>,
     /// Whom the message is for in groups of a peer that leaves members to us (`members`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub circle: Option<super::members::Circle>,
+    pub circle: Option<crate::sap::dialect::group_copies::Circle>,
     /// Where the message went, once it is answered, if a report was asked for (`asked`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sent: Vec<super::asked::SentTo>,
+    pub sent: Vec<crate::sap::transaction::asked::SentTo>,
     /// The notice that waits for the answer (`who_left`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub waiting: Option<super::who_left::Waiting>,
+    pub waiting: Option<crate::sap::dialect::unnamed_leave::Waiting>,
     /// Of requestor and content, to notice a loop.
     #[serde(default)]
     pub fingerprint: u64,
@@ -249,7 +249,7 @@ impl Table {
     ) -> Option<Write> {
         let record = &mut self.rows.get_mut(&number)?.record;
         if record.report_to.is_some() {
-            record.sent = super::asked::sent_to(record);
+            record.sent = crate::sap::transaction::asked::sent_to(record);
         }
         for part in &mut record.parts {
             self.by_place.remove(&part.place);

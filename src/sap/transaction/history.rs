@@ -1,9 +1,10 @@
 //! What becomes of each message, told step by step for `wvgate explain`.
 
-use super::element::{Element, Time};
-pub use super::front::domain_of;
-use super::transaction::{Origin, Part, Place, Record};
-use super::{Direction, Effect, Sap, Trace, split};
+use crate::sap::element::{Element, Time};
+pub use crate::sap::front::domain_of;
+use crate::sap::transaction::recipients;
+use crate::sap::transaction::{Origin, Part, Place, Record};
+use crate::sap::{Direction, Effect, Sap, Trace};
 use crate::ssp::envelope::{Transaction, decode_fragment};
 use crate::ssp::{Address, Code, Status};
 
@@ -83,7 +84,12 @@ pub struct Said {
 
 impl Sap {
     /// Tells of a request that was accepted, if it is a message or a report about one.
-    pub(super) fn tell_accepted(&mut self, number: u64, transaction: &Transaction, now: Time) {
+    pub(in crate::sap) fn tell_accepted(
+        &mut self,
+        number: u64,
+        transaction: &Transaction,
+        now: Time,
+    ) {
         let Some(record) = self.table.get(number) else {
             return;
         };
@@ -104,7 +110,7 @@ impl Sap {
     }
 
     /// Tells of a message that goes nowhere.
-    pub(super) fn tell_refused(
+    pub(in crate::sap) fn tell_refused(
         &mut self,
         origin: &Origin,
         transaction: &Transaction,
@@ -131,7 +137,7 @@ impl Sap {
     }
 
     /// Traces that a request was refused, and why.
-    pub(super) fn trace_refused(
+    pub(in crate::sap) fn trace_refused(
         &mut self,
         origin: &Origin,
         transaction: &Transaction,
@@ -163,7 +169,7 @@ impl Sap {
     }
 
     /// Tells that a part of a message was answered: `raw`, by who has it or by this node.
-    pub(super) fn tell_answered(
+    pub(in crate::sap) fn tell_answered(
         &mut self,
         number: u64,
         place: &Place,
@@ -183,7 +189,13 @@ impl Sap {
     }
 
     /// Tells that a part of a message will get no answer, with the code for it.
-    pub(super) fn tell_failed(&mut self, number: u64, place: &Place, code: Code, now: Time) {
+    pub(in crate::sap) fn tell_failed(
+        &mut self,
+        number: u64,
+        place: &Place,
+        code: Code,
+        now: Time,
+    ) {
         let Some(message) = self.message_of(number) else {
             return;
         };
@@ -199,14 +211,14 @@ impl Sap {
     }
 
     /// Tells that a peer has taken a part of a message.
-    pub(super) fn tell_taken(&mut self, number: u64, place: &Place, now: Time) {
+    pub(in crate::sap) fn tell_taken(&mut self, number: u64, place: &Place, now: Time) {
         if let Some(message) = self.message_of(number) {
             self.tell(message, What::Taken(place.clone()), now);
         }
     }
 
     /// Tells that the requestor of a message was told 202.
-    pub(super) fn tell_taken_over(&mut self, number: u64, now: Time) {
+    pub(in crate::sap) fn tell_taken_over(&mut self, number: u64, now: Time) {
         if let Some(message) = self.message_of(number) {
             self.tell(message, What::TakenOver, now);
         }
@@ -275,7 +287,7 @@ pub fn said(raw: &[u8]) -> Said {
     };
     match &primitive {
         crate::ssp::Primitive::DeliveryStatusReport(report) => of_status(&report.result.status),
-        other => split::status_of(other).map_or(
+        other => recipients::status_of(other).map_or(
             Said {
                 code: Code::OK.0,
                 reason: None,
@@ -309,7 +321,7 @@ pub fn element_name(element: Element) -> &'static str {
 /// Where a part is, as it is called on screens, and its transaction there.
 pub fn place_name(place: &Place) -> (&str, Option<&str>) {
     match place {
-        Place::Peer { peer, id } => (super::front::domain_of(peer), Some(id)),
+        Place::Peer { peer, id } => (crate::sap::front::domain_of(peer), Some(id)),
         Place::Element { element, .. } => (element_name(*element), None),
         Place::Here => ("here", None),
     }
@@ -318,7 +330,7 @@ pub fn place_name(place: &Place) -> (&str, Option<&str>) {
 /// Where a request came from, as it is called on screens, and its transaction there.
 pub fn origin_name(origin: &Origin) -> (&str, Option<&str>) {
     match origin {
-        Origin::Peer { peer, id } => (super::front::domain_of(peer), Some(id)),
+        Origin::Peer { peer, id } => (crate::sap::front::domain_of(peer), Some(id)),
         Origin::Element { element, .. } => (element_name(*element), None),
     }
 }

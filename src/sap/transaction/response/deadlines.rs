@@ -1,8 +1,9 @@
 //! What becomes of a request that is not answered in time (wire profile, 7.5).
 
 use crate::sap::element::Time;
+use crate::sap::transaction::recipients;
 use crate::sap::transaction::{Place, State};
-use crate::sap::{Effect, Sap, split, timers};
+use crate::sap::{Effect, Sap, timers};
 use crate::ssp::{Code, Status};
 
 impl Sap {
@@ -55,7 +56,7 @@ impl Sap {
         let Some(record) = self.table.get(number) else {
             return;
         };
-        let answer = split::answer(&record.name, record.message.as_deref(), Status::new(code));
+        let answer = recipients::answer(&record.name, record.message.as_deref(), Status::new(code));
         self.tell_failed(number, &place, code, now);
         self.part_answered(number, &place, answer.to_xml(None), now);
     }
@@ -132,7 +133,8 @@ impl Sap {
         } else {
             "passed on, no answer yet"
         });
-        let answer = split::answer(&record.name, record.message.as_deref(), status).to_xml(None);
+        let answer =
+            recipients::answer(&record.name, record.message.as_deref(), status).to_xml(None);
         let write = self
             .table
             .update(number, |record| record.state = State::TakenOver);
@@ -147,7 +149,7 @@ impl Sap {
             return;
         };
         let code = Code::TIMEOUT;
-        let answer = split::answer(&record.name, record.message.as_deref(), Status::new(code));
+        let answer = recipients::answer(&record.name, record.message.as_deref(), Status::new(code));
         if let Place::Peer { peer, id } = place {
             tracing::warn!(
                 ssp.peer = peer,
@@ -237,7 +239,7 @@ impl Sap {
         let Some(record) = self.table.get(number) else {
             return;
         };
-        let answer = split::answer(&record.name, record.message.as_deref(), Status::new(code));
+        let answer = recipients::answer(&record.name, record.message.as_deref(), Status::new(code));
         self.tell_failed(number, place, code, now);
         self.part_answered(number, place, answer.to_xml(None), now);
     }

@@ -5,8 +5,8 @@
 
 use std::fmt;
 
-use super::settings::Route;
-use super::{Peer, Sap};
+use crate::sap::settings::Route;
+use crate::sap::{Peer, Sap};
 use crate::ssp::Address;
 use crate::ssp::address::Kind as AddressKind;
 use crate::ssp::envelope::{Claim, Transaction};
@@ -15,7 +15,7 @@ use crate::text::Shown;
 
 /// Why a peer may not send a primitive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Forbidden<'t> {
+pub(in crate::sap) enum Forbidden<'t> {
     /// It may not name this address there.
     Names(&'t Claim),
     /// The user who asks is not the one who sends the message.
@@ -39,7 +39,7 @@ impl fmt::Display for Forbidden<'_> {
 
 impl Sap {
     /// Why a peer may not send this primitive; `None` if it may.
-    pub(super) fn forbidden<'t>(
+    pub(in crate::sap) fn forbidden<'t>(
         &self,
         peer: &Peer,
         transaction: &'t Transaction,

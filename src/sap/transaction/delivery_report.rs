@@ -2,9 +2,10 @@
 //! under which transaction id, and that its id was used (quirk D-2; deployed-server,
 //! section 9, advice 7 and 8).
 
-use super::element::{Element, Time};
-use super::transaction::{Origin, Part, Record};
-use super::{Sap, split};
+use crate::sap::Sap;
+use crate::sap::element::{Element, Time};
+use crate::sap::transaction::recipients;
+use crate::sap::transaction::{Origin, Part, Record};
 use crate::ssp::common::{MessageInfo, MetaInfo, Recipient, Sender, User};
 use crate::ssp::envelope::{Transaction, decode_fragment};
 use crate::ssp::primitive::message::{DeliveryResult, DeliveryStatusReport};
@@ -16,14 +17,14 @@ const REPORTED: usize = 64;
 
 impl Sap {
     /// The sender, if he wants to hear what becomes of the message.
-    pub(super) fn report_to(transaction: &Transaction) -> Option<Address> {
+    pub(in crate::sap) fn report_to(transaction: &Transaction) -> Option<Address> {
         let peek = &transaction.peek;
         let wanted = transaction.name == "SendMessageRequest" && peek.report;
         wanted.then(|| peek.sender.clone().or_else(|| peek.user.clone()))?
     }
 
     /// Keeps the transaction id under which a peer wants the report.
-    pub(super) fn remember_report(&mut self, record: &Record) {
+    pub(in crate::sap) fn remember_report(&mut self, record: &Record) {
         let (Origin::Peer { peer, id }, Some(message)) = (&record.origin, &record.message) else {
             return;
         };
@@ -44,14 +45,14 @@ impl Sap {
     /// The result of a message whose requestor was told 202 already: a failure
     /// becomes a delivery report, if one was asked for. That somebody further on has
     /// no answer is none: he may have delivered it, and then there is a report of that.
-    pub(super) fn report_late(&mut self, number: u64, part: usize, raw: &str, now: Time) {
+    pub(in crate::sap) fn report_late(&mut self, number: u64, part: usize, raw: &str, now: Time) {
         let Some(record) = self.table.get(number) else {
             return;
         };
         let Ok(answer) = decode_fragment(raw.as_bytes()) else {
             return;
         };
-        let Some(status) = split::status_of(&answer)
+        let Some(status) = recipients::status_of(&answer)
             .filter(|status| ![Code::OK, Code(202), Code::TIMEOUT].contains(&status.code))
         else {
             return;
@@ -102,7 +103,13 @@ impl Sap {
         };
         let expires = now.plus_millis(self.settings.default_validity);
         // The element named does not matter: a notice is not answered.
-        self.request(Element::Home, super::Token(0), &report.into(), expires, now);
+        self.request(
+            Element::Home,
+            crate::sap::Token(0),
+            &report.into(),
+            expires,
+            now,
+        );
     }
 }
 
@@ -131,13 +138,13 @@ fn failed(part: &Part, status: &Status) -> Vec<(Address, Status)> {
 
 /// Whether the peer that sent this wants what becomes of it under its own
 /// transaction id.
-pub(super) fn is_reported_on(record: &Record) -> bool {
+pub(in crate::sap) fn is_reported_on(record: &Record) -> bool {
     record.report_to.is_some() || record.name == "InviteRequest"
 }
 
 /// What a message, an invitation, or a later notice about it is about. Invitations
 /// are unique for their parties only, which some peers exchange in the response.
-pub(super) fn about(transaction: &Transaction) -> Option<String> {
+pub(in crate::sap) fn about(transaction: &Transaction) -> Option<String> {
     let (id, a, b) = match transaction.name.as_ref() {
         "InviteRequest" => match transaction.primitive().ok()? {
             Primitive::InviteRequest(p) => (p.invite_id, p.inviting, p.invited),

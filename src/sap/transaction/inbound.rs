@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::element::Time;
-use super::ending::AWAY;
-use super::flood::LATER;
-use super::{Count, Direction, Effect, Peer, Sap, Trace};
+use crate::sap::element::Time;
+use crate::sap::ending::AWAY;
+use crate::sap::flood::LATER;
+use crate::sap::{Count, Direction, Effect, Peer, Sap, Trace};
 use crate::ssp::envelope::{Session, Transaction};
 use crate::ssp::{Code, Message, Mode};
 use crate::text::IdShown;
@@ -188,7 +188,7 @@ impl Sap {
 
     /// A setup message in the profile's names: whose it is stands inside, so the names
     /// of each peer that has its own are tried.
-    pub(super) fn setup_in_our_names<'t>(
+    pub(in crate::sap) fn setup_in_our_names<'t>(
         &self,
         transaction: &'t Transaction,
     ) -> Cow<'t, Transaction> {

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::change::{Parts, empty, size};
 use crate::sap::element::Time;
+use crate::sap::profile::update::{Parts, empty, size};
 use crate::ssp::primitive::profile::{UpdateUserProfileRequest, UserProfile};
 use crate::ssp::{Address, Primitive, envelope};
 use crate::store::Write;

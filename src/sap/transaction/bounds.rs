@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::element::Time;
-use super::transaction::{Place, State, Sum};
-use super::{Sap, timers};
+use crate::sap::element::Time;
+use crate::sap::transaction::{Place, State, Sum};
+use crate::sap::{Sap, timers};
 
 /// Bytes of one peer's unanswered requests. Our choice.
 const PENDING_BYTES: usize = 64 * 1024 * 1024;
@@ -22,7 +22,7 @@ const LINGERING: Sum = Sum {
 
 /// Rows of the table that may be forgotten before their time, the oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Forgettable {
+pub(in crate::sap) struct Forgettable {
     /// By origin: answered requests, and when each is forgotten.
     answered: HashMap<String, BTreeMap<u64, Time>>,
     /// Taken over, and the next hop has them.
@@ -31,7 +31,7 @@ pub(super) struct Forgettable {
 
 impl Forgettable {
     /// A row is gone.
-    pub(super) fn gone(&mut self, origin: &str, number: u64) {
+    pub(in crate::sap) fn gone(&mut self, origin: &str, number: u64) {
         self.lingering.remove(&number);
         if let Some(rows) = self.answered.get_mut(origin) {
             rows.remove(&number);
@@ -43,7 +43,7 @@ impl Sap {
     /// Whether the queue of a peer takes nothing of so many bytes. Of the room for all, half is
     /// for those for whom less than an equal share waits: a peer that is away leaves room for
     /// the others.
-    pub(super) fn queue_is_full(&self, domain: &str, bytes: usize) -> bool {
+    pub(in crate::sap) fn queue_is_full(&self, domain: &str, bytes: usize) -> bool {
         let Some(state) = self.peers.get(domain) else {
             return false;
         };
@@ -62,7 +62,7 @@ impl Sap {
     }
 
     /// Whether a peer leaves too much unanswered, or does not take its answers.
-    pub(super) fn owes_too_much(&self, domain: &str, requests: usize) -> bool {
+    pub(in crate::sap) fn owes_too_much(&self, domain: &str, requests: usize) -> bool {
         let settings = &self.settings;
         let pending = self.table.pending(domain);
         let answers = self.peers.get(domain).map(|state| state.outbox.answers());
@@ -75,7 +75,7 @@ impl Sap {
     }
 
     /// A row was answered and is remembered until `at`; others may have to go for it.
-    pub(super) fn remember_until(&mut self, number: u64, at: Time) {
+    pub(in crate::sap) fn remember_until(&mut self, number: u64, at: Time) {
         let Some(record) = self.table.get(number) else {
             return;
         };
@@ -96,7 +96,7 @@ impl Sap {
 
     /// A row was taken over and the next hop has it: what it may still say is worth less than
     /// room.
-    pub(super) fn linger(&mut self, number: u64, now: Time) {
+    pub(in crate::sap) fn linger(&mut self, number: u64, now: Time) {
         let held = |place: &Place| match place {
             Place::Peer { peer, id } => self.outbox_holds(peer, id),
             _ => false,

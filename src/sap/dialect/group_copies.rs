@@ -7,11 +7,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::dialect::GroupDistribution;
-use super::element::{Element, Time, Token};
-use super::standing::Seat;
-use super::transaction::{Part, Place};
-use super::{Peer, Sap};
+use crate::sap::dialect::GroupDistribution;
+use crate::sap::dialect::memberships::Seat;
+use crate::sap::element::{Element, Time, Token};
+use crate::sap::transaction::{Part, Place};
+use crate::sap::{Peer, Sap};
 use crate::ssp::address::Kind as AddressKind;
 use crate::ssp::common::{MessageInfo, MetaInfo, Recipient, ScreenName, Sender, User};
 use crate::ssp::envelope::{Transaction, decode_fragment};
@@ -64,7 +64,7 @@ impl Circle {
 impl Sap {
     /// Whom a message is for in groups of a peer that leaves members of other domains
     /// to us; and the message, if there are some who will have to get it.
-    pub(super) fn kept_for_members(
+    pub(in crate::sap) fn kept_for_members(
         &self,
         transaction: &Transaction,
         parts: &[Part],
@@ -102,7 +102,7 @@ impl Sap {
 
     /// A peer has answered to a message: if its group has taken it, the members on our
     /// side get it now.
-    pub(super) fn hand_to_members(
+    pub(in crate::sap) fn hand_to_members(
         &mut self,
         peer: &Peer,
         number: u64,
@@ -179,7 +179,7 @@ impl Sap {
 
     /// Whether the details 516 of an answer are about members of groups who get the
     /// message from us: a participant who is none of ours has not got it.
-    pub(super) fn are_served_here(&self, peer: &Peer, circle: &Circle) -> bool {
+    pub(in crate::sap) fn are_served_here(&self, peer: &Peer, circle: &Circle) -> bool {
         let mut participants = circle.participants.iter();
         participants.all(|(group, name)| {
             let from = circle.from.as_ref();

@@ -2,7 +2,8 @@
 //! would have to be kept, and ends nobody's session: everything that is not about the
 //! visit is told to come again later.
 
-use super::{Peer, Sap, transaction::Place};
+use crate::sap::transaction::Place;
+use crate::sap::{Peer, Sap};
 use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::{self, Routing};
 use crate::ssp::{Message, Mode};
@@ -14,7 +15,7 @@ impl Sap {
     }
 
     /// Whether a message must wait for the node that keeps its records.
-    pub(super) fn is_for_the_real_node(&self, message: &Message) -> bool {
+    pub(in crate::sap) fn is_for_the_real_node(&self, message: &Message) -> bool {
         let Some(visited) = &self.settings.visiting else {
             return false;
         };

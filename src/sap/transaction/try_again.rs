@@ -4,10 +4,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::element::Time;
-use super::outbox::Item;
-use super::transaction::{Place, State};
-use super::{Count, Sap, split, timers};
+use crate::sap::element::Time;
+use crate::sap::outbox::Item;
+use crate::sap::transaction::recipients;
+use crate::sap::transaction::{Place, State};
+use crate::sap::{Count, Sap, timers};
 use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
 use crate::ssp::xml::names::may_stand_in;
@@ -17,7 +18,7 @@ use crate::text::Shown;
 const MOST: usize = 64 * 1024 * 1024;
 /// The messages, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(in crate::sap) struct Kept {
     items: BTreeMap<u64, Item>,
     by_id: HashMap<String, u64>,
     next: u64,
@@ -40,7 +41,7 @@ impl Kept {
     }
 
     /// Takes one out, by our transaction id.
-    pub(super) fn take(&mut self, id: &str) -> Option<Item> {
+    pub(in crate::sap) fn take(&mut self, id: &str) -> Option<Item> {
         let item = self.items.remove(&self.by_id.remove(id)?)?;
         self.bytes -= item.cost();
         Some(item)
@@ -49,7 +50,7 @@ impl Kept {
 
 impl Sap {
     /// The peer has acknowledged a message and owes the answer.
-    pub(super) fn keep_until_answered(&mut self, domain: &str, item: Item) {
+    pub(in crate::sap) fn keep_until_answered(&mut self, domain: &str, item: Item) {
         let place = Place::Peer {
             peer: domain.to_owned(),
             id: item.id.clone(),
@@ -62,7 +63,7 @@ impl Sap {
 
     /// Whether an answer gives a message back that can be sent again in time; then it
     /// is, under a new id.
-    pub(super) fn is_given_back(
+    pub(in crate::sap) fn is_given_back(
         &mut self,
         domain: &str,
         number: u64,
@@ -115,7 +116,7 @@ fn try_again(transaction: &Transaction) -> Option<u32> {
         return None;
     }
     let answer = transaction.primitive().ok()?;
-    let status = split::status_of(&answer)?;
+    let status = recipients::status_of(&answer)?;
     status.try_again.filter(|_| status.code.is_transient())
 }
 

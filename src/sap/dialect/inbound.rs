@@ -8,9 +8,10 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 
-use super::element::Time;
-use super::transaction::{Part, Place};
-use super::{Peer, Sap, message_ids};
+use crate::sap::dialect::message_ids;
+use crate::sap::element::Time;
+use crate::sap::transaction::{Part, Place};
+use crate::sap::{Peer, Sap};
 use crate::ssp::address::Kind as AddressKind;
 use crate::ssp::common::{Party, User, UserId};
 use crate::ssp::datetime::DateTime;
@@ -22,7 +23,7 @@ use crate::text::Shown;
 
 impl Sap {
     /// A transaction of a peer as we mean it.
-    pub(super) fn understood<'t>(
+    pub(in crate::sap) fn understood<'t>(
         &self,
         peer: &Peer,
         transaction: &'t Transaction,
@@ -62,7 +63,7 @@ impl Sap {
     /// The answer to the request `number` as we mean it: it names its message
     /// (deployed-server, section 7, 15), and members of a group whom its server does
     /// not serve, and who get the message from us, are no failures (quirk E-3).
-    pub(super) fn answer_understood<'t>(
+    pub(in crate::sap) fn answer_understood<'t>(
         &self,
         peer: &Peer,
         number: u64,

@@ -11,23 +11,23 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::element::Time;
-use super::settings::Route;
-use super::timers::Timer;
-use super::transaction::{Origin, Place, Record};
-use super::{Effect, Peer, Sap};
+use crate::sap::element::Time;
+use crate::sap::settings::Route;
+use crate::sap::timers::Timer;
+use crate::sap::transaction::{Origin, Place, Record};
+use crate::sap::{Effect, Peer, Sap};
 use crate::ssp::Address;
 use crate::ssp::envelope::Transaction;
 use crate::store::Write;
 
 /// Prefix of what is kept.
-pub(super) const PREFIX: &str = "sap/asked/";
+pub(in crate::sap) const PREFIX: &str = "sap/asked/";
 /// Since when all is kept.
-pub(super) const SINCE: &str = "sap/asked-since";
+pub(in crate::sap) const SINCE: &str = "sap/asked-since";
 /// Messages kept for one peer, or for this node. Our choice.
-pub(super) const MOST: usize = 50_000;
+pub(in crate::sap) const MOST: usize = 50_000;
 /// Bytes kept for one peer, or for this node. Our choice.
-pub(super) const MOST_BYTES: usize = 16 << 20;
+pub(in crate::sap) const MOST_BYTES: usize = 16 << 20;
 /// A report about the end of a message comes a little after it: milliseconds.
 const GRACE: u64 = 3_600_000;
 
@@ -42,7 +42,7 @@ pub struct SentTo {
 
 /// What is kept of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Kept {
+pub(in crate::sap) struct Kept {
     message: String,
     /// Who wants the report.
     sender: Address,
@@ -64,7 +64,7 @@ type Key = (String, Address);
 
 /// Messages on which a report may come.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
+pub(in crate::sap) struct Asked {
     /// Numbers of rows, and of what is kept.
     numbers: HashMap<Key, Vec<u64>>,
     kept: HashMap<u64, Kept>,
@@ -78,7 +78,7 @@ pub(super) struct Asked {
 
 impl Asked {
     /// Takes back what was kept.
-    pub(super) fn restore(&mut self, number: u64, kept: Kept) {
+    pub(in crate::sap) fn restore(&mut self, number: u64, kept: Kept) {
         self.index(number, (kept.message.clone(), kept.sender.clone()));
         let (of, bytes) = self.of.entry(kept.from.clone()).or_default();
         of.insert(number);
@@ -87,17 +87,17 @@ impl Asked {
     }
 
     /// Takes back since when all is kept.
-    pub(super) fn restore_since(&mut self, since: Time) {
+    pub(in crate::sap) fn restore_since(&mut self, since: Time) {
         self.since = Some(since);
     }
 
     /// Times at which what is kept may be forgotten.
-    pub(super) fn ends(&self) -> impl Iterator<Item = (u64, Time)> {
+    pub(in crate::sap) fn ends(&self) -> impl Iterator<Item = (u64, Time)> {
         self.kept.iter().map(|(number, kept)| (*number, kept.until))
     }
 
     /// All records are back; `rows`: there were transactions.
-    pub(super) fn start(&mut self, rows: bool) {
+    pub(in crate::sap) fn start(&mut self, rows: bool) {
         self.is_late = rows && self.since.is_none();
     }
 
@@ -118,14 +118,19 @@ impl Asked {
     }
 
     /// Takes note of a row written before a restart.
-    pub(super) fn restore_row(&mut self, number: u64, record: &Record) {
+    pub(in crate::sap) fn restore_row(&mut self, number: u64, record: &Record) {
         if let Some(key) = key_of(record) {
             self.index(number, key);
         }
     }
 
     /// Takes note of a row.
-    pub(super) fn note(&mut self, number: u64, record: &Record, now: Time) -> Option<Write> {
+    pub(in crate::sap) fn note(
+        &mut self,
+        number: u64,
+        record: &Record,
+        now: Time,
+    ) -> Option<Write> {
         let key = key_of(record)?;
         self.index(number, key);
         if self.since.is_some() {
@@ -209,7 +214,7 @@ fn key_of(record: &Record) -> Option<Key> {
 }
 
 /// Where the parts of a message went, in few words.
-pub(super) fn sent_to(record: &Record) -> Vec<SentTo> {
+pub(in crate::sap) fn sent_to(record: &Record) -> Vec<SentTo> {
     if !record.sent.is_empty() {
         return record.sent.clone();
     }
@@ -232,7 +237,12 @@ pub(super) fn sent_to(record: &Record) -> Vec<SentTo> {
 
 impl Sap {
     /// Whether a peer reports on what was not sent to it.
-    pub(super) fn is_unsent(&self, peer: &Peer, transaction: &Transaction, now: Time) -> bool {
+    pub(in crate::sap) fn is_unsent(
+        &self,
+        peer: &Peer,
+        transaction: &Transaction,
+        now: Time,
+    ) -> bool {
         if transaction.name != "DeliveryStatusReport" {
             return false;
         }
@@ -277,7 +287,7 @@ impl Sap {
             return numbers.is_none() && is_here && self.asked.is_whole(longest, now);
         }
         let is_it = |sent: &SentTo| {
-            let there = sent.peer.as_deref().map(super::front::domain_of);
+            let there = sent.peer.as_deref().map(crate::sap::front::domain_of);
             there == Some(peer.real())
                 && sent
                     .domains
@@ -288,7 +298,7 @@ impl Sap {
     }
 
     /// A row of the Transaction Table is about to be forgotten.
-    pub(super) fn keep_asked(&mut self, number: u64) {
+    pub(in crate::sap) fn keep_asked(&mut self, number: u64) {
         let Some(record) = self.table.get(number) else {
             return;
         };
@@ -300,7 +310,7 @@ impl Sap {
     }
 
     /// What was kept of a message has had its time.
-    pub(super) fn forget_asked(&mut self, number: u64, now: Time) {
+    pub(in crate::sap) fn forget_asked(&mut self, number: u64, now: Time) {
         let over = self.asked.kept.get(&number);
         if over.is_some_and(|kept| kept.until <= now)
             && let Some(write) = self.asked.forget(number)
@@ -338,7 +348,7 @@ mod tests {
             received: Time(received),
             expires: Time(received + 10),
             parts: Vec::new(),
-            state: super::super::transaction::State::Answered(None),
+            state: crate::sap::transaction::State::Answered(None),
             message: Some(id.to_owned()),
             report_to: Some(Address::new("alice@a.test")),
             asker: None,

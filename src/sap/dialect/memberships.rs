@@ -11,15 +11,15 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::element::Time;
-use super::transaction::{Part, Place};
-use super::{Peer, Sap};
+use crate::sap::element::Time;
+use crate::sap::transaction::{Part, Place};
+use crate::sap::{Peer, Sap};
 use crate::ssp::envelope::Transaction;
 use crate::ssp::{Address, Code, Primitive, Status};
 use crate::store::Write;
 
 /// Prefix of all seats.
-pub(super) const PREFIX: &str = "sap/standing/";
+pub(in crate::sap) const PREFIX: &str = "sap/standing/";
 /// Seats remembered of all peers together. Our choice: some twenty megabytes.
 const MOST: usize = 100_000;
 
@@ -35,28 +35,28 @@ pub struct Asker {
 
 /// One of our side at one group or user of a peer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Seat {
+pub(in crate::sap) struct Seat {
     /// The peer.
-    pub(super) peer: String,
+    pub(in crate::sap) peer: String,
     /// Its group, or its user.
-    pub(super) at: Address,
+    pub(in crate::sap) at: Address,
     /// Who joined, or watches.
-    pub(super) who: Address,
+    pub(in crate::sap) who: Address,
 }
 
 /// A seat with the name of who has it; what is on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Taken {
+pub(in crate::sap) struct Taken {
     #[serde(flatten)]
-    pub(super) seat: Seat,
+    pub(in crate::sap) seat: Seat,
     /// His screen name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) name: Option<String>,
+    pub(in crate::sap) name: Option<String>,
 }
 
 /// All seats.
 #[derive(Debug, Default)]
-pub(super) struct Standing {
+pub(in crate::sap) struct Standing {
     /// With the number by which they are given up, and the screen name.
     seats: BTreeMap<Seat, (u64, Option<String>)>,
     oldest: BTreeMap<u64, Seat>,
@@ -65,12 +65,12 @@ pub(super) struct Standing {
 
 impl Standing {
     /// Takes back a record written before a restart.
-    pub(super) fn restore(&mut self, taken: Taken) {
+    pub(in crate::sap) fn restore(&mut self, taken: Taken) {
         let _ = self.take(taken);
     }
 
     /// Remembers a seat; of who has it already the new name.
-    pub(super) fn take(&mut self, taken: Taken) -> Vec<Write> {
+    pub(in crate::sap) fn take(&mut self, taken: Taken) -> Vec<Write> {
         let mut writes = vec![Write::put_json(key(&taken.seat), &taken)];
         let Taken { seat, name } = taken;
         if let Some((_, known)) = self.seats.get_mut(&seat) {
@@ -93,19 +93,19 @@ impl Standing {
     }
 
     /// Forgets a seat.
-    pub(super) fn leave(&mut self, seat: &Seat) -> Option<Write> {
+    pub(in crate::sap) fn leave(&mut self, seat: &Seat) -> Option<Write> {
         let (number, _) = self.seats.remove(seat)?;
         self.oldest.remove(&number);
         Some(forget(seat))
     }
 
     /// The screen name of who stands there; `None` if nobody does, or he gave none.
-    pub(super) fn name(&self, seat: &Seat) -> Option<&str> {
+    pub(in crate::sap) fn name(&self, seat: &Seat) -> Option<&str> {
         self.seats.get(seat).and_then(|(_, name)| name.as_deref())
     }
 
     /// Who stands there, by address.
-    pub(super) fn who(&self, peer: &str, at: &Address) -> Vec<Address> {
+    pub(in crate::sap) fn who(&self, peer: &str, at: &Address) -> Vec<Address> {
         let first = Seat {
             peer: peer.to_owned(),
             at: at.clone(),
@@ -121,7 +121,7 @@ impl Standing {
 }
 
 /// The end of a seat's record.
-pub(super) fn forget(seat: &Seat) -> Write {
+pub(in crate::sap) fn forget(seat: &Seat) -> Write {
     Write::delete(key(seat))
 }
 
@@ -132,7 +132,7 @@ fn key(seat: &Seat) -> String {
 impl Sap {
     /// Who asks, where the answer will say whether he then stands at a peer that has
     /// to be remembered.
-    pub(super) fn asker(&self, transaction: &Transaction, parts: &[Part]) -> Option<Asker> {
+    pub(in crate::sap) fn asker(&self, transaction: &Transaction, parts: &[Part]) -> Option<Asker> {
         let (joins, leaves) = changes_standing(&transaction.name);
         let remembered = |part: &Part| {
             let Place::Peer { peer, .. } = &part.place else {
@@ -153,7 +153,12 @@ impl Sap {
     }
 
     /// Learns from the answer of a peer who of our side now stands there.
-    pub(super) fn learn_standing(&mut self, peer: &Peer, number: u64, answer: &Transaction) {
+    pub(in crate::sap) fn learn_standing(
+        &mut self,
+        peer: &Peer,
+        number: u64,
+        answer: &Transaction,
+    ) {
         if !peer.dialect.wants_standing() {
             return;
         }
@@ -210,7 +215,12 @@ impl Sap {
     }
 
     /// Whom a notice of a peer is for that does not say so. Empty if that is not known.
-    pub(super) fn addressees(&self, peer: &Peer, notice: &Primitive, now: Time) -> Vec<Address> {
+    pub(in crate::sap) fn addressees(
+        &self,
+        peer: &Peer,
+        notice: &Primitive,
+        now: Time,
+    ) -> Vec<Address> {
         match notice {
             Primitive::LeaveGroupIndication(notice) => {
                 let Some(group) = &notice.group else {
@@ -243,7 +253,7 @@ impl Sap {
     }
 
     /// Forgets those whom a peer tells that they have left its group.
-    pub(super) fn forget_standing(&mut self, peer: &Peer, notice: &Transaction) {
+    pub(in crate::sap) fn forget_standing(&mut self, peer: &Peer, notice: &Transaction) {
         if !peer.dialect.wants_standing() || notice.name != "LeaveGroupIndication" {
             return;
         }

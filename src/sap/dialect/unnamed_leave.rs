@@ -9,16 +9,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::element::{Element, Time, Token};
-use super::transaction::{Origin, Record, State};
-use super::{Peer, Sap, split};
+use crate::sap::element::{Element, Time, Token};
+use crate::sap::transaction::recipients;
+use crate::sap::transaction::{Origin, Record, State};
+use crate::sap::{Peer, Sap};
 use crate::ssp::common::{MetaInfo, User};
 use crate::ssp::envelope::{Transaction, decode_fragment};
 use crate::ssp::primitive::group::{GetJoinedUsersRequest, GetJoinedUsersResponse};
 use crate::ssp::{Address, Code, Mode, Primitive};
 use crate::text::Shown;
 
-use super::standing::Seat;
+use crate::sap::dialect::memberships::Seat;
 
 /// Questions under way, or answered lately, of all peers together; one a group. Our choice.
 const MOST: usize = 1_000;
@@ -62,11 +63,11 @@ enum Question {
 
 /// The questions by peer and group.
 #[derive(Debug, Default)]
-pub(super) struct Questions(BTreeMap<(String, Address), Question>);
+pub(in crate::sap) struct Questions(BTreeMap<(String, Address), Question>);
 
 impl Questions {
     /// Takes back a record written before a restart.
-    pub(super) fn restore(&mut self, number: u64, record: &Record) {
+    pub(in crate::sap) fn restore(&mut self, number: u64, record: &Record) {
         if let Some(waiting) = record.waiting.as_ref().filter(|_| is_open(record)) {
             self.0.insert(key(waiting), Question::UnderWay(number));
         }
@@ -74,7 +75,7 @@ impl Questions {
 
     /// Whether who has left a group is asked for, or was a moment ago: then it cannot
     /// be told from how many are left.
-    pub(super) fn concern(&self, peer: &str, group: &Address, now: Time) -> bool {
+    pub(in crate::sap) fn concern(&self, peer: &str, group: &Address, now: Time) -> bool {
         match self.0.get(&(peer.to_owned(), group.clone())) {
             Some(Question::UnderWay(_)) => true,
             Some(Question::Answered(at)) => now.since(*at) < LATELY,
@@ -93,7 +94,7 @@ fn is_open(record: &Record) -> bool {
 
 impl Sap {
     /// Takes a notice that does not say whom it is about, if members can be asked.
-    pub(super) fn asks_who_left(
+    pub(in crate::sap) fn asks_who_left(
         &mut self,
         peer: &Peer,
         transaction: &Transaction,
@@ -189,7 +190,12 @@ impl Sap {
     }
 
     /// The answer to a question, of whatever kind.
-    pub(super) fn told_who_is_joined(&mut self, mut waiting: Waiting, answer: &str, now: Time) {
+    pub(in crate::sap) fn told_who_is_joined(
+        &mut self,
+        mut waiting: Waiting,
+        answer: &str,
+        now: Time,
+    ) {
         let answer = decode_fragment(answer.as_bytes());
         let joined = match &answer {
             Ok(Primitive::GetJoinedUsersResponse(joined)) => Some(&**joined),
@@ -198,7 +204,7 @@ impl Sap {
         let code = match (&answer, joined) {
             (_, Some(joined)) => joined.status.code,
             (Ok(answer), None) => {
-                split::status_of(answer).map_or(Code::INTERNAL, |status| status.code)
+                recipients::status_of(answer).map_or(Code::INTERNAL, |status| status.code)
             }
             (Err(_), None) => Code::INTERNAL,
         };

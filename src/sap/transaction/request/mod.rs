@@ -7,11 +7,12 @@ mod routing;
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::element::{Element, Time, Token};
-use super::front::{domain_of, is_of};
-use super::report::about;
-use super::transaction::{Origin, Part, Place, Record, State};
-use super::{Count, Effect, Peer, Sap, split, timers};
+use crate::sap::element::{Element, Time, Token};
+use crate::sap::front::{domain_of, is_of};
+use crate::sap::transaction::delivery_report::about;
+use crate::sap::transaction::recipients;
+use crate::sap::transaction::{Origin, Part, Place, Record, State};
+use crate::sap::{Count, Effect, Peer, Sap, timers};
 use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::{self, Kind, Routing};
 use crate::ssp::{Code, Mode, Primitive, Status};
@@ -36,7 +37,7 @@ struct Incoming<'a> {
 
 impl Sap {
     /// A request in mode Request from a peer.
-    pub(super) fn peer_request(
+    pub(in crate::sap) fn peer_request(
         &mut self,
         peer: &Peer,
         session: &str,
@@ -234,7 +235,7 @@ impl Sap {
         for (route, targets) in groups {
             let primitive = typed
                 .as_ref()
-                .and_then(|typed| split::part(typed, &targets));
+                .and_then(|typed| recipients::part(typed, &targets));
             match self.send(incoming, route, &targets, primitive, now) {
                 Ok((place, send)) => {
                     parts.push(Part {
@@ -251,7 +252,7 @@ impl Sap {
                     } else {
                         self.refused_part(incoming, status.code);
                     }
-                    let answer = split::answer(
+                    let answer = recipients::answer(
                         &transaction.name,
                         transaction.peek.message_id.as_deref(),
                         status,
@@ -321,7 +322,7 @@ impl Sap {
 }
 
 /// Of requestor and content: the same request seen twice on its way is in a loop.
-pub(super) fn fingerprint(transaction: &Transaction) -> u64 {
+pub(in crate::sap) fn fingerprint(transaction: &Transaction) -> u64 {
     let mut hasher = DefaultHasher::new();
     transaction.peek.user.hash(&mut hasher);
     transaction.peek.service.hash(&mut hasher);

@@ -1,17 +1,17 @@
 //! Requests of a peer to the SAP itself: session and service management (wire
 //! profile, 11.1 and 11.3).
 
-use super::element::Time;
-use super::posting::Flight;
-use super::transaction::Origin;
-use super::{Peer, Sap};
+use crate::sap::element::Time;
+use crate::sap::posting::Flight;
+use crate::sap::transaction::Origin;
+use crate::sap::{Peer, Sap};
 use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::session::KeepAliveResponse;
 use crate::ssp::{Code, Mode, Primitive, Status};
 
 impl Sap {
     /// Requests to the SAP itself.
-    pub(super) fn hop_request(
+    pub(in crate::sap) fn hop_request(
         &mut self,
         peer: &Peer,
         session: &str,

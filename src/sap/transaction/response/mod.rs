@@ -3,12 +3,14 @@
 
 mod deadlines;
 
-use super::element::{Element, RequestId, Time};
-use super::outbox::Item;
-use super::report::is_reported_on;
-use super::request::fingerprint;
-use super::transaction::{Origin, Part, Place, State};
-use super::{Count, Effect, Peer, Sap, express, split, timers};
+use crate::sap::dialect::outbound;
+use crate::sap::element::{Element, RequestId, Time};
+use crate::sap::outbox::Item;
+use crate::sap::transaction::delivery_report::is_reported_on;
+use crate::sap::transaction::recipients;
+use crate::sap::transaction::request::fingerprint;
+use crate::sap::transaction::{Origin, Part, Place, State};
+use crate::sap::{Count, Effect, Peer, Sap, timers};
 use crate::ssp::envelope::{Transaction, decode_fragment};
 use crate::ssp::primitive::{self, Kind};
 use crate::ssp::{Address, Code, Mode, Primitive};
@@ -16,7 +18,12 @@ use crate::text::Shown;
 
 impl Sap {
     /// A transaction in mode Response from a peer.
-    pub(super) fn peer_response(&mut self, peer: &Peer, transaction: &Transaction, now: Time) {
+    pub(in crate::sap) fn peer_response(
+        &mut self,
+        peer: &Peer,
+        transaction: &Transaction,
+        now: Time,
+    ) {
         // Some peers send reports under the id of the message they are about.
         if matches!(
             transaction.name.as_ref(),
@@ -126,7 +133,7 @@ impl Sap {
             return;
         }
         let status = transaction.primitive().ok();
-        let status = status.as_ref().and_then(split::status_of);
+        let status = status.as_ref().and_then(recipients::status_of);
         let without = [Code::NOT_SUPPORTED, Code::NOT_IMPLEMENTED];
         if status.is_none_or(|status| !without.contains(&status.code)) {
             return;
@@ -199,7 +206,7 @@ impl Sap {
     }
 
     /// Answers a request all of whose parts are answered.
-    pub(super) fn finish_if_complete(&mut self, number: u64, now: Time) {
+    pub(in crate::sap) fn finish_if_complete(&mut self, number: u64, now: Time) {
         let Some(record) = self.table.get(number) else {
             return;
         };
@@ -226,11 +233,11 @@ impl Sap {
                 (targets, answer)
             })
             .collect();
-        let answer = split::join(&record.name, record.message.as_deref(), &parts);
+        let answer = recipients::join(&record.name, record.message.as_deref(), &parts);
         self.finish(number, &answer, now);
     }
 
-    pub(super) fn finish(&mut self, number: u64, answer: &Primitive, now: Time) {
+    pub(in crate::sap) fn finish(&mut self, number: u64, answer: &Primitive, now: Time) {
         self.finish_raw(number, &answer.to_xml(None), now);
     }
 
@@ -244,7 +251,7 @@ impl Sap {
     }
 
     /// Ends a request and keeps it for the duplicate window.
-    pub(super) fn close(&mut self, number: u64, answer: Option<String>, now: Time) {
+    pub(in crate::sap) fn close(&mut self, number: u64, answer: Option<String>, now: Time) {
         if let Some(record) = self.table.get(number) {
             self.forgettable.gone(record.origin.name(), number);
         }
@@ -276,7 +283,7 @@ impl Sap {
     }
 
     /// Sends an answer to where the request came from.
-    pub(super) fn send_answer(&mut self, number: u64, answer: &str, now: Time) {
+    pub(in crate::sap) fn send_answer(&mut self, number: u64, answer: &str, now: Time) {
         let Some(record) = self.table.get(number) else {
             return;
         };
@@ -292,7 +299,7 @@ impl Sap {
                     return;
                 };
                 let raw =
-                    express::raw(&peer, answer.as_bytes()).unwrap_or_else(|_| answer.to_owned());
+                    outbound::raw(&peer, answer.as_bytes()).unwrap_or_else(|_| answer.to_owned());
                 let answer_name = raw
                     .trim_start_matches('<')
                     .split([' ', '>', '/'])
@@ -314,7 +321,7 @@ impl Sap {
         }
     }
 
-    pub(super) fn forget_later(&mut self, number: u64, from: Time) {
+    pub(in crate::sap) fn forget_later(&mut self, number: u64, from: Time) {
         let window = match self.table.get(number) {
             // A report may still have to find the peer's transaction id.
             Some(record)
@@ -327,7 +334,7 @@ impl Sap {
         self.remember_until(number, from.plus_millis(window));
     }
 
-    pub(super) fn forget(&mut self, number: u64) -> Option<crate::store::Write> {
+    pub(in crate::sap) fn forget(&mut self, number: u64) -> Option<crate::store::Write> {
         self.keep_asked(number);
         let record = self.table.get(number)?;
         self.forgettable.gone(record.origin.name(), number);

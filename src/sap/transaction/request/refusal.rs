@@ -1,9 +1,10 @@
 //! What is answered here and now.
 
-use super::Incoming;
 use crate::sap::element::{Outcome, Time};
+use crate::sap::transaction::recipients;
+use crate::sap::transaction::request::Incoming;
 use crate::sap::transaction::{Origin, Record, State};
-use crate::sap::{Count, Peer, Sap, split};
+use crate::sap::{Count, Peer, Sap};
 use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::{self, Kind};
 use crate::ssp::{Code, Primitive, Status};
@@ -37,7 +38,7 @@ impl Sap {
             self.count(Count::Ended(Outcome::Refused(status.code.0)));
             self.tell_refused(&origin, transaction, &status, now);
         }
-        let answer = split::answer(
+        let answer = recipients::answer(
             &transaction.name,
             transaction.peek.message_id.as_deref(),
             status,

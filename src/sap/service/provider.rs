@@ -15,7 +15,7 @@
 
 use std::collections::BTreeMap;
 
-use super::tree::ServiceSet;
+use crate::sap::service::tree::ServiceSet;
 
 /// Entries by home domain: functions, and the domain that provides them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
