@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::association::outbox::Load;
 use super::element::{Delivered, Element, Outcome, Time, Token};
-use super::outbox::Load;
 use super::transaction::history::Step;
 use crate::ssp::Primitive;
 use crate::store::Write;

@@ -12,33 +12,21 @@
 //! elements, [`Sap::posted`] the fate of a POST, [`Sap::timeout`] the time; each
 //! leaves its [`Effect`]s to be drained by [`Sap::next_effect`].
 
+pub mod association;
 mod check_only;
 pub mod dialect;
 pub mod effect;
 pub mod element;
-mod ending;
-mod flood;
-mod front;
-mod handshake;
-mod hold;
 mod network;
-pub mod outbox;
-mod peer;
-mod posting;
+mod presented_as;
 pub mod profile;
-mod quiet;
 pub mod random;
-mod reach;
-mod redirect;
 pub mod service;
-pub mod session;
 pub mod settings;
 #[cfg(test)]
 mod tests;
 mod timers;
 pub mod transaction;
-mod trouble;
-mod upkeep;
 pub mod waiting;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -46,27 +34,28 @@ use std::sync::Arc;
 
 use crate::store::Write;
 
+pub use association::hold::Login;
+pub use association::logout::LoggedOut;
+pub use association::outbox::{self, Found, Load, Loaded};
+pub use association::record::SessionRecord;
+pub use association::trouble::Trouble;
+pub use association::{PeerView, SessionView};
 pub use dialect::Dialect;
 pub use effect::{Count, Direction, Effect, Knock, Post, Posted, Trace};
 pub use element::{
     Act, Degraded, Delivered, Element, Outcome, RequestId, ServiceElement, Skew, Time, Token,
 };
-pub use ending::LoggedOut;
-pub use front::Front;
-pub use hold::Login;
 pub use network::Network;
-pub use outbox::{Found, Load, Loaded};
-pub use peer::{PeerView, SessionView};
+pub use presented_as::Front;
 pub use random::Random;
 pub use service::{PseTable, ServiceSet, ServiceView};
-pub use session::SessionRecord;
 pub use settings::{ECHO, Peer, Provider, Route, Routes, Secret, Settings, SpeaksFor};
 pub use transaction::inbound::{Facts, Verdict};
 pub use transaction::{Origin, Place, Record};
-pub use trouble::Trouble;
 
-use peer::PeerState;
-use posting::Flight;
+use association::PeerState;
+use association::posting::{Flight, PendingStep};
+use association::quiet::Quiet;
 use timers::Timers;
 use transaction::Table;
 
@@ -83,7 +72,7 @@ pub struct Sap {
     /// Posts under way.
     flights: HashMap<u64, Flight>,
     /// Handshake steps waiting for their time.
-    steps: HashMap<u64, posting::PendingStep>,
+    steps: HashMap<u64, PendingStep>,
     /// `(peer, message id or invitation)` to the peer's own transaction id, for
     /// dialects that want reports under it.
     reports: HashMap<(String, String), String>,
@@ -98,7 +87,7 @@ pub struct Sap {
     /// The store has hardly any room: requests are refused, what is under way goes on.
     crowded: bool,
     /// What the log says of those who are no peers.
-    quiet: quiet::Quiet,
+    quiet: Quiet,
     /// Messages that only the real node may take; see `Settings::visiting`.
     turned_away: u64,
     profiles: profile::Profiles,
@@ -147,7 +136,7 @@ impl Sap {
             kept: transaction::try_again::Kept::default(),
             closing: false,
             crowded: false,
-            quiet: quiet::Quiet::default(),
+            quiet: Quiet::default(),
             turned_away: 0,
             profiles: profile::Profiles::default(),
             standing: dialect::memberships::Standing::default(),
@@ -199,7 +188,7 @@ impl Sap {
                 .or_insert_with(|| PeerState::new(peer, &self.totals))
                 .outbox
                 .restore(number(seq)?, item);
-        } else if let Some(peer) = key.strip_prefix(ending::COME_BACK) {
+        } else if let Some(peer) = key.strip_prefix(association::logout::COME_BACK) {
             if let Some(state) = self.peers.get_mut(peer) {
                 state.wanted = true;
             }

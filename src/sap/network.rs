@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::Peer;
-use super::peer::PeerState;
+use super::association::PeerState;
 
 /// Addresses whose first bits are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::dialect::Dialect;
 use super::element::Element;
-use super::front::Front;
 use super::network::Network;
+use super::presented_as::Front;
 use super::profile::Access;
 use super::service::{PseTable, ServiceSet};
 use crate::ssp::Address;

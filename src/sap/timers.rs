@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use super::association::handshake::room::YIELD;
 use super::element::Time;
-use super::handshake::room::YIELD;
 use super::{Count, Effect, Sap};
 use crate::ssp::Code;
 

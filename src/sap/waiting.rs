@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::Sap;
+use super::association::PeerState;
+use super::association::outbox::Item;
 use super::element::Time;
-use super::front::domain_of;
-use super::outbox::Item;
-use super::peer::PeerState;
+use super::presented_as::domain_of;
 
 /// What everything in a peer's outbox waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,7 +15,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::sap::Sap;
 use crate::sap::element::Time;
-use crate::sap::front::domain_of;
+use crate::sap::presented_as::domain_of;
 use crate::sap::transaction::recipients;
 use crate::sap::transaction::{Part, Place, Record, State};
 use crate::ssp::Code;

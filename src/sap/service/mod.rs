@@ -14,9 +14,9 @@ pub mod table;
 pub mod tree;
 pub mod view;
 
+use super::association::outbox::Item;
 use super::element::{Element, Time};
-use super::front::domain_of;
-use super::outbox::Item;
+use super::presented_as::domain_of;
 use super::settings::Route;
 use super::timers::Timer;
 use super::{Peer, Sap};

@@ -287,7 +287,10 @@ impl Sap {
             return numbers.is_none() && is_here && self.asked.is_whole(longest, now);
         }
         let is_it = |sent: &SentTo| {
-            let there = sent.peer.as_deref().map(crate::sap::front::domain_of);
+            let there = sent
+                .peer
+                .as_deref()
+                .map(crate::sap::presented_as::domain_of);
             there == Some(peer.real())
                 && sent
                     .domains

@@ -1,7 +1,7 @@
 //! What becomes of each message, told step by step for `wvgate explain`.
 
 use crate::sap::element::{Element, Time};
-pub use crate::sap::front::domain_of;
+pub use crate::sap::presented_as::domain_of;
 use crate::sap::transaction::recipients;
 use crate::sap::transaction::{Origin, Part, Place, Record};
 use crate::sap::{Direction, Effect, Sap, Trace};
@@ -321,7 +321,7 @@ pub fn element_name(element: Element) -> &'static str {
 /// Where a part is, as it is called on screens, and its transaction there.
 pub fn place_name(place: &Place) -> (&str, Option<&str>) {
     match place {
-        Place::Peer { peer, id } => (crate::sap::front::domain_of(peer), Some(id)),
+        Place::Peer { peer, id } => (crate::sap::presented_as::domain_of(peer), Some(id)),
         Place::Element { element, .. } => (element_name(*element), None),
         Place::Here => ("here", None),
     }
@@ -330,7 +330,7 @@ pub fn place_name(place: &Place) -> (&str, Option<&str>) {
 /// Where a request came from, as it is called on screens, and its transaction there.
 pub fn origin_name(origin: &Origin) -> (&str, Option<&str>) {
     match origin {
-        Origin::Peer { peer, id } => (crate::sap::front::domain_of(peer), Some(id)),
+        Origin::Peer { peer, id } => (crate::sap::presented_as::domain_of(peer), Some(id)),
         Origin::Element { element, .. } => (element_name(*element), None),
     }
 }

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::sap::association::logout::AWAY;
+use crate::sap::association::rate_limit::LATER;
 use crate::sap::element::Time;
-use crate::sap::ending::AWAY;
-use crate::sap::flood::LATER;
 use crate::sap::{Count, Direction, Effect, Peer, Sap, Trace};
 use crate::ssp::envelope::{Session, Transaction};
 use crate::ssp::{Code, Message, Mode};

@@ -1,8 +1,8 @@
 //! Requests of a peer to the SAP itself: session and service management (wire
 //! profile, 11.1 and 11.3).
 
+use crate::sap::association::posting::Flight;
 use crate::sap::element::Time;
-use crate::sap::posting::Flight;
 use crate::sap::transaction::Origin;
 use crate::sap::{Peer, Sap};
 use crate::ssp::envelope::Transaction;

@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::sap::association::outbox::Item;
 use crate::sap::element::Time;
-use crate::sap::outbox::Item;
 use crate::sap::transaction::recipients;
 use crate::sap::transaction::{Place, State};
 use crate::sap::{Count, Sap, timers};

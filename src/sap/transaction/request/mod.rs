@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::sap::element::{Element, Time, Token};
-use crate::sap::front::{domain_of, is_of};
+use crate::sap::presented_as::{domain_of, is_of};
 use crate::sap::transaction::delivery_report::about;
 use crate::sap::transaction::recipients;
 use crate::sap::transaction::{Origin, Part, Place, Record, State};

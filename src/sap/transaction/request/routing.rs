@@ -1,10 +1,10 @@
 //! Where a request goes (wire profile, 1 and 7.4).
 
+use crate::sap::association::outbox::Item;
 use crate::sap::dialect::message_ids::{Use, content_of};
 use crate::sap::dialect::outbound;
 use crate::sap::element::{Delivered, Element, RequestId, Time};
-use crate::sap::front::is_of;
-use crate::sap::outbox::Item;
+use crate::sap::presented_as::is_of;
 use crate::sap::settings::Route;
 use crate::sap::transaction::delivery_report::about;
 use crate::sap::transaction::request::Incoming;

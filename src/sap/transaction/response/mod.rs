@@ -3,9 +3,9 @@
 
 mod deadlines;
 
+use crate::sap::association::outbox::Item;
 use crate::sap::dialect::outbound;
 use crate::sap::element::{Element, RequestId, Time};
-use crate::sap::outbox::Item;
 use crate::sap::transaction::delivery_report::is_reported_on;
 use crate::sap::transaction::recipients;
 use crate::sap::transaction::request::fingerprint;

@@ -1,11 +1,11 @@
 //! The life of a session: kept alive, expired, dropped (wire profile, 6.9 and 11.1).
 
-use super::element::Time;
-use super::front::domain_of;
-use super::outbox::Item;
-use super::peer::Session;
-use super::session::SessionRecord;
-use super::{Effect, Peer, Sap};
+use crate::sap::association::Session;
+use crate::sap::association::outbox::Item;
+use crate::sap::association::record::SessionRecord;
+use crate::sap::element::Time;
+use crate::sap::presented_as::domain_of;
+use crate::sap::{Effect, Peer, Sap};
 use crate::ssp::common::MetaInfo;
 use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::session::{KeepAliveRequest, KeepAliveResponse};
@@ -14,8 +14,8 @@ use crate::text::IdShown;
 
 /// A `KeepAliveRequest` of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct KeepAlive {
-    pub(super) id: String,
+pub(in crate::sap) struct KeepAlive {
+    pub(in crate::sap) id: String,
     /// The new time to live it asks for, milliseconds.
     asked: Option<u64>,
 }
@@ -23,7 +23,7 @@ pub(super) struct KeepAlive {
 impl Sap {
     /// Keeps the session with a peer alive when it is idle, and tells the peer of a
     /// time to live of ours that has changed.
-    pub(super) fn keep_alive(&mut self, domain: &str, now: Time) {
+    pub(in crate::sap) fn keep_alive(&mut self, domain: &str, now: Time) {
         let Some(peer) = self.peer_settings(domain) else {
             return;
         };
@@ -68,7 +68,7 @@ impl Sap {
 
     /// The answer to a `KeepAliveRequest` or `LogoutRequest` of ours; false if it is
     /// none.
-    pub(super) fn session_answer(
+    pub(in crate::sap) fn session_answer(
         &mut self,
         peer: &Peer,
         transaction: &Transaction,
@@ -78,7 +78,8 @@ impl Sap {
             return false;
         };
         let id = transaction.id.as_str();
-        let logout = |session: &&super::peer::Session| session.logout.as_deref() == Some(id);
+        let logout =
+            |session: &&crate::sap::association::Session| session.logout.as_deref() == Some(id);
         if let Some(session) = state.sessions.iter().find(logout) {
             let own_id = session.record.own_id.clone();
             self.logged_off(&peer.domain, &own_id, now);
@@ -132,7 +133,7 @@ impl Sap {
 
     /// The answer to a peer's `KeepAliveRequest`: a new value is taken if it is not
     /// longer than what we announce. `None`: the session is not there any more.
-    pub(super) fn kept_alive(
+    pub(in crate::sap) fn kept_alive(
         &mut self,
         peer: &Peer,
         session: &str,
@@ -186,11 +187,11 @@ impl Sap {
         }
     }
 
-    pub(super) fn drop_session(&mut self, domain: &str, own_id: &str) {
+    pub(in crate::sap) fn drop_session(&mut self, domain: &str, own_id: &str) {
         let Some(state) = self.peers.get_mut(domain) else {
             return;
         };
-        let is_it = |session: &super::peer::Session| session.record.own_id == own_id;
+        let is_it = |session: &crate::sap::association::Session| session.record.own_id == own_id;
         let Some(at) = state.sessions.iter().position(is_it) else {
             return;
         };
@@ -207,7 +208,7 @@ impl Sap {
         }
     }
 
-    pub(super) fn expire_sessions(&mut self, domain: &str, now: Time) {
+    pub(in crate::sap) fn expire_sessions(&mut self, domain: &str, now: Time) {
         let Some(peer) = self.peer_settings(domain) else {
             return;
         };
@@ -238,7 +239,7 @@ impl Sap {
 
     /// Ends the sessions that are one peer's too many: those that it has never used first, then
     /// those out of use longest. The newest stays.
-    pub(super) fn limit_sessions(&mut self, peer: &Peer, now: Time) {
+    pub(in crate::sap) fn limit_sessions(&mut self, peer: &Peer, now: Time) {
         let most = self.settings.max_sessions.max(1);
         loop {
             let Some(state) = self.peers.get_mut(&peer.domain) else {
@@ -278,7 +279,7 @@ impl Sap {
     }
 
     /// Forgets what is more than one peer may have at a start, when nobody can be told yet.
-    pub(super) fn forget_sessions(&mut self, domain: &str) {
+    pub(in crate::sap) fn forget_sessions(&mut self, domain: &str) {
         let most = self.settings.max_sessions.max(1);
         let mut forgotten = Vec::new();
         if let Some(state) = self.peers.get_mut(domain) {
@@ -304,7 +305,7 @@ impl Sap {
     /// After a restart. Nothing could come while the node was away, so the time in
     /// which a session must be used begins anew; and a clock that was put back must
     /// not make anything wait for what has been.
-    pub(super) fn set_right(&mut self, now: Time) {
+    pub(in crate::sap) fn set_right(&mut self, now: Time) {
         let sessions = self.peers.values_mut().flat_map(|p| &mut p.sessions);
         for SessionRecord {
             last_in,

@@ -4,9 +4,9 @@
 
 use std::net::IpAddr;
 
-use super::element::Time;
-use super::peer::PeerState;
-use super::{Count, Peer, Sap};
+use crate::sap::association::PeerState;
+use crate::sap::element::Time;
+use crate::sap::{Count, Peer, Sap};
 use crate::text::Shown;
 
 /// A trouble is shown with the peer for so long after it came last: milliseconds; our choice.
@@ -58,20 +58,20 @@ impl Trouble {
 
 /// The last trouble with a peer.
 #[derive(Debug, Default)]
-pub(super) struct Troubles {
+pub(in crate::sap) struct Troubles {
     last: Option<(Trouble, Time)>,
     /// Bodies that were too large, since the start.
-    pub(super) too_large: u64,
+    pub(in crate::sap) too_large: u64,
 }
 
 impl Troubles {
     /// In words.
-    pub(super) fn shown(&self) -> Option<&'static str> {
+    pub(in crate::sap) fn shown(&self) -> Option<&'static str> {
         self.last.map(|(trouble, _)| trouble.words())
     }
 
     /// A message has come.
-    pub(super) fn message_came(&mut self, now: Time) {
+    pub(in crate::sap) fn message_came(&mut self, now: Time) {
         self.last = self
             .last
             .filter(|(trouble, at)| !trouble.ends_with_a_message() && now.since(*at) < SHOWN);

@@ -1,25 +1,34 @@
 //! Drives the handshakes of all peers (wire profile, 6.5 to 6.9): ours
 //! ([`initiating`]), theirs ([`responding`]), and what both have in common.
 
+pub mod digest;
 mod initiating;
+pub mod initiator;
+mod posting;
+pub mod progress;
+pub mod responder;
 mod responding;
-pub(super) mod room;
+pub(in crate::sap) mod room;
 mod steps;
 
-use super::element::Time;
-use super::ending::AWAY;
-use super::front::domain_of;
-use super::reach::Reach;
-use super::session::{Failure, Progress, SessionRecord, Step};
-use super::transaction::inbound::{Facts, Verdict};
-use super::{Count, Effect, Peer, Sap};
+pub use initiator::Initiator;
+pub use progress::{Failure, Progress, Step};
+pub use responder::Responder;
+
+use crate::sap::association::logout::AWAY;
+use crate::sap::association::reach::Reach;
+use crate::sap::association::record::SessionRecord;
+use crate::sap::element::Time;
+use crate::sap::presented_as::domain_of;
+use crate::sap::transaction::inbound::{Facts, Verdict};
+use crate::sap::{Count, Effect, Peer, Sap};
 use crate::ssp::envelope::Transaction;
 use crate::ssp::{Address, Mode, Primitive};
 use crate::text::{IdShown, Shown};
 
 /// Which handshake of a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Role {
+pub(in crate::sap) enum Role {
     /// Ours.
     Initiator,
     /// The peer's, with its transaction id.
@@ -37,7 +46,12 @@ impl Role {
 
 impl Sap {
     /// A setup message of a peer.
-    pub(super) fn setup(&mut self, transaction: &Transaction, facts: &Facts, now: Time) -> Verdict {
+    pub(in crate::sap) fn setup(
+        &mut self,
+        transaction: &Transaction,
+        facts: &Facts,
+        now: Time,
+    ) -> Verdict {
         if self.closing {
             return Verdict::Busy(Some(AWAY));
         }
@@ -267,7 +281,7 @@ impl Sap {
     }
 
     /// A session may be used for sending from now on.
-    pub(super) fn session_ready(&mut self, domain: &str, was_up: bool, now: Time) {
+    pub(in crate::sap) fn session_ready(&mut self, domain: &str, was_up: bool, now: Time) {
         if let Some(state) = self.peers.get_mut(domain) {
             state.reach = Reach::default();
         }
@@ -280,7 +294,7 @@ impl Sap {
         self.schedule_peer(domain, now);
     }
 
-    pub(super) fn expire_handshakes(&mut self, domain: &str, now: Time) {
+    pub(in crate::sap) fn expire_handshakes(&mut self, domain: &str, now: Time) {
         let Some(peer) = self.peer_settings(domain) else {
             return;
         };
@@ -344,7 +358,7 @@ impl Sap {
     /// not say who sends it; if it brings a session id, that has the peer's domain,
     /// which tells apart peers that number their handshakes alike.
     fn handshake_owner(&self, transaction: &Transaction, primitive: &Primitive) -> Option<String> {
-        let owns = |state: &super::peer::PeerState| match transaction.mode {
+        let owns = |state: &crate::sap::association::PeerState| match transaction.mode {
             Mode::Response => state
                 .initiator
                 .as_ref()

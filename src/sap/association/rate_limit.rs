@@ -1,12 +1,12 @@
 //! How much a peer may ask: its rate, and the end of a session in which it is exceeded
 //! for too long (wire profile, 11.1: disconnection for overload).
 
-use super::element::Time;
-use super::{Peer, Sap};
+use crate::sap::element::Time;
+use crate::sap::{Peer, Sap};
 use crate::ssp::{Code, Status};
 
 /// Who is refused is told to come again after so long: milliseconds; our choice.
-pub(super) const LATER: u64 = 1_000;
+pub(in crate::sap) const LATER: u64 = 1_000;
 /// A flood has ended when nothing came too early for so long: milliseconds; our choice.
 const CALM: u64 = 10_000;
 /// Who was disconnected may log in again after so long: seconds; our choice.
@@ -15,7 +15,7 @@ const REASON: &str = "too many requests for too long";
 
 /// What a peer may still ask, and how it takes a refusal.
 #[derive(Debug, Default)]
-pub(super) struct Allowance {
+pub(in crate::sap) struct Allowance {
     /// Thousandths of a request, and since when that is known.
     left: u64,
     since: Time,
@@ -57,7 +57,7 @@ impl Allowance {
 impl Sap {
     /// Whether so many requests more are faster than the peer may send. One that goes on
     /// so for too long is disconnected.
-    pub(super) fn is_too_fast(&mut self, peer: &Peer, requests: usize, now: Time) -> bool {
+    pub(in crate::sap) fn is_too_fast(&mut self, peer: &Peer, requests: usize, now: Time) -> bool {
         let (Some(rate), Some(state)) = (peer.max_rate, self.peers.get_mut(peer.real())) else {
             return false;
         };

@@ -1,9 +1,9 @@
 //! Handshake steps on their way: each at its time, to the peer or to where it has sent us.
 
-use super::{Flight, PendingStep};
+use crate::sap::association::handshake::Role;
+use crate::sap::association::handshake::Step;
+use crate::sap::association::posting::{Flight, PendingStep};
 use crate::sap::element::Time;
-use crate::sap::handshake::Role;
-use crate::sap::session::Step;
 use crate::sap::timers::Timer;
 use crate::sap::{Effect, Post, Sap};
 use crate::ssp::envelope::print_styled_setup;

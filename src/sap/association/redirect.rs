@@ -1,8 +1,8 @@
 //! Redirects (wire profile, 6.8): which addresses of a list may be followed, in which
 //! order, and how long they count.
 
-use super::element::Time;
-use super::{Peer, Sap};
+use crate::sap::element::Time;
+use crate::sap::{Peer, Sap};
 use crate::ssp::primitive::session::RedirectAddress;
 use crate::text::Shown;
 
@@ -15,22 +15,27 @@ const MAX_ADDRESSES: usize = 8;
 
 /// An address to which a peer has sent us.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Redirect {
-    pub(super) url: String,
+pub(in crate::sap) struct Redirect {
+    pub(in crate::sap) url: String,
     /// After this time the usual address counts again; `None`: with the session that
     /// comes about there.
-    pub(super) until: Option<Time>,
+    pub(in crate::sap) until: Option<Time>,
 }
 
 impl Redirect {
-    pub(super) fn counts(&self, now: Time) -> bool {
+    pub(in crate::sap) fn counts(&self, now: Time) -> bool {
         self.until.is_none_or(|until| now < until)
     }
 }
 
 impl Sap {
     /// Takes a list of addresses for the next login; false if none may be followed.
-    pub(super) fn redirected(&mut self, peer: &Peer, list: &[RedirectAddress], now: Time) -> bool {
+    pub(in crate::sap) fn redirected(
+        &mut self,
+        peer: &Peer,
+        list: &[RedirectAddress],
+        now: Time,
+    ) -> bool {
         let mut addresses = followed(peer, list, now);
         if addresses.is_empty() {
             if !list.is_empty() {
@@ -62,7 +67,7 @@ impl Sap {
     }
 
     /// Goes on to the next address of the list after one that did not answer.
-    pub(super) fn next_address(&mut self, domain: &str, now: Time) -> bool {
+    pub(in crate::sap) fn next_address(&mut self, domain: &str, now: Time) -> bool {
         let Some(state) = self.peers.get_mut(domain) else {
             return false;
         };

@@ -1,10 +1,10 @@
 //! When a peer is not logged in to, why not, and what ends that: an operator's word, or another
 //! configuration.
 
-use super::element::Time;
-use super::peer::PeerState;
-use super::session::Responder;
-use super::{Peer, Sap};
+use crate::sap::association::PeerState;
+use crate::sap::association::handshake::Responder;
+use crate::sap::element::Time;
+use crate::sap::{Peer, Sap};
 
 /// A login that somebody waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl Sap {
     }
 
     /// After another configuration was taken over: what kept us from a peer may be mended.
-    pub(super) fn begin_anew(&mut self, peer: &Peer, now: Time) {
+    pub(in crate::sap) fn begin_anew(&mut self, peer: &Peer, now: Time) {
         let Some(state) = self.peers.get_mut(&peer.domain) else {
             return;
         };

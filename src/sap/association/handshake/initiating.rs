@@ -2,9 +2,9 @@
 
 use super::Role;
 use super::room::YIELD;
+use crate::sap::association::PeerState;
+use crate::sap::association::handshake::{Initiator, Responder};
 use crate::sap::element::Time;
-use crate::sap::peer::PeerState;
-use crate::sap::session::{Initiator, Responder};
 use crate::sap::{Peer, Random, Sap};
 
 /// First back-off after a failed handshake and its longest (6.6).

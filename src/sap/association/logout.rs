@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::element::Time;
-use super::posting::Flight;
-use super::transaction::{Place, State};
-use super::{Effect, Peer, Sap};
+use crate::sap::association::posting::Flight;
+use crate::sap::element::Time;
+use crate::sap::transaction::{Place, State};
+use crate::sap::{Effect, Peer, Sap};
 use crate::ssp::common::MetaInfo;
 use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::session::{Disconnect, LogoutRequest};
@@ -15,9 +15,9 @@ use crate::store::Write;
 use crate::text::{IdShown, Shown};
 
 /// Milliseconds after which a peer may come again to a node that is stopping; our choice.
-pub(super) const AWAY: u64 = 1_000;
+pub(in crate::sap) const AWAY: u64 = 1_000;
 /// Prefix of the records that name the peers to log in to after the next start.
-pub(super) const COME_BACK: &str = "sap/come-back/";
+pub(in crate::sap) const COME_BACK: &str = "sap/come-back/";
 /// For so long a logout may take: milliseconds; our choice.
 const FAREWELL: u64 = 2_000;
 /// A peer that logs out may be starting anew: it is left alone for so long,
@@ -28,12 +28,12 @@ const DISCONNECTED: u64 = 600_000;
 
 /// A logout of ours.
 #[derive(Debug)]
-pub(super) struct Leaving {
+pub(in crate::sap) struct Leaving {
     reason: Option<String>,
     /// What waited has been posted.
-    pub(super) flushed: bool,
+    pub(in crate::sap) flushed: bool,
     /// Then the sessions end whatever the peer says.
-    pub(super) until: Time,
+    pub(in crate::sap) until: Time,
 }
 
 /// What a logout was about.
@@ -58,7 +58,7 @@ impl Sap {
     }
 
     /// Whether a message would bring something new to a node about to stop.
-    pub(super) fn is_too_late(&self, transactions: &[Transaction]) -> bool {
+    pub(in crate::sap) fn is_too_late(&self, transactions: &[Transaction]) -> bool {
         let ends = |name: &str| matches!(name, "LogoutRequest" | "Disconnect");
         let new = |t: &Transaction| t.mode == Mode::Request && !ends(&t.name);
         self.closing && transactions.iter().any(new)
@@ -71,7 +71,7 @@ impl Sap {
     }
 
     /// Whether a message would bring something to keep to a node without room for it.
-    pub(super) fn is_too_much(&self, transactions: &[Transaction]) -> bool {
+    pub(in crate::sap) fn is_too_much(&self, transactions: &[Transaction]) -> bool {
         let keeps = |t: &Transaction| {
             let hop = |facts: &primitive::Facts| facts.routing == Routing::Hop;
             t.mode == Mode::Request && !primitive::facts(&t.name).is_some_and(hop)
@@ -140,7 +140,7 @@ impl Sap {
 
     /// Posts our `LogoutRequest`s when nothing else is under way that they could
     /// overtake.
-    pub(super) fn say_goodbye(&mut self, domain: &str, now: Time) {
+    pub(in crate::sap) fn say_goodbye(&mut self, domain: &str, now: Time) {
         let (Some(peer), Some(state)) = (self.peer_settings(domain), self.peers.get(domain)) else {
             return;
         };
@@ -174,14 +174,20 @@ impl Sap {
     }
 
     /// The fate of our `LogoutRequest`. What did not arrive is not answered.
-    pub(super) fn goodbye_posted(&mut self, domain: &str, session: &str, taken: bool, now: Time) {
+    pub(in crate::sap) fn goodbye_posted(
+        &mut self,
+        domain: &str,
+        session: &str,
+        taken: bool,
+        now: Time,
+    ) {
         if !taken {
             self.logged_off(domain, session, now);
         }
     }
 
     /// Our `LogoutRequest` was answered, or will not be.
-    pub(super) fn logged_off(&mut self, domain: &str, session: &str, now: Time) {
+    pub(in crate::sap) fn logged_off(&mut self, domain: &str, session: &str, now: Time) {
         let wanted = self.peers.get(domain).is_some_and(|state| state.wanted);
         self.drop_session(domain, session);
         let Some(state) = self.peers.get_mut(domain) else {
@@ -213,7 +219,7 @@ impl Sap {
     }
 
     /// A logout that has taken too long ends here.
-    pub(super) fn expire_leaving(&mut self, domain: &str, now: Time) {
+    pub(in crate::sap) fn expire_leaving(&mut self, domain: &str, now: Time) {
         let Some(state) = self.peers.get(domain) else {
             return;
         };
@@ -231,7 +237,7 @@ impl Sap {
     }
 
     /// A peer's `LogoutRequest`: answered in the session that it ends.
-    pub(super) fn logged_out(
+    pub(in crate::sap) fn logged_out(
         &mut self,
         peer: &Peer,
         session: &str,
@@ -262,7 +268,7 @@ impl Sap {
     }
 
     /// A peer's `Disconnect`: we go where it sends us, or wait as long as it says.
-    pub(super) fn disconnected(
+    pub(in crate::sap) fn disconnected(
         &mut self,
         peer: &Peer,
         session: &str,
@@ -301,7 +307,13 @@ impl Sap {
 
     /// Tells a peer that understands it that a session has ended. Nothing is to be
     /// answered.
-    pub(super) fn disconnect(&mut self, peer: &Peer, session: &str, status: Status, now: Time) {
+    pub(in crate::sap) fn disconnect(
+        &mut self,
+        peer: &Peer,
+        session: &str,
+        status: Status,
+        now: Time,
+    ) {
         if !peer.dialect.logout {
             return;
         }
@@ -326,7 +338,7 @@ impl Sap {
 
     /// A peer was taken out of the configuration: it is told, its sessions end. Its
     /// queue is kept until it expires, in case it comes back.
-    pub(super) fn cast_out(&mut self, domain: &str, now: Time) {
+    pub(in crate::sap) fn cast_out(&mut self, domain: &str, now: Time) {
         let (Some(peer), Some(state)) = (self.peer_settings(domain), self.peers.get_mut(domain))
         else {
             return;
@@ -352,7 +364,7 @@ impl Sap {
     /// Requests that a peer has not answered, or not even got, are answered 503.
     /// Messages are not: those that wait here go on waiting, and the peer answers for
     /// those that it has taken.
-    pub(super) fn end_open(&mut self, domain: &str, now: Time) {
+    pub(in crate::sap) fn end_open(&mut self, domain: &str, now: Time) {
         let rows = self.table.iter().filter(|(_, record)| {
             record.state == State::Pending && record.name != "SendMessageRequest"
         });

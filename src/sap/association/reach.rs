@@ -4,10 +4,10 @@
 //! Posts tell it by the way. Where nothing is posted, and this node serves somebody who may watch
 //! the peer's users, a connection is tried now and then.
 
-use super::element::Time;
-use super::front::domain_of;
-use super::posting::Flight;
-use super::{Effect, Knock, Posted, Sap};
+use crate::sap::association::posting::Flight;
+use crate::sap::element::Time;
+use crate::sap::presented_as::domain_of;
+use crate::sap::{Effect, Knock, Posted, Sap};
 
 /// A peer of whom nothing was heard for so long is tried: milliseconds; our choice.
 const SILENCE: u64 = 10_000;
@@ -16,7 +16,7 @@ const ABSENCE: u64 = 5_000;
 
 /// What is known of the way to a peer.
 #[derive(Debug, Default)]
-pub(super) struct Reach {
+pub(in crate::sap) struct Reach {
     /// When something last came from it, or reached it.
     heard: Time,
     /// Since when it is not reached.
@@ -29,17 +29,17 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    pub(super) fn is_away(&self) -> bool {
+    pub(in crate::sap) fn is_away(&self) -> bool {
         self.away.is_some()
     }
 
     /// Whether a connection is being tried.
-    pub(super) fn is_tried(&self) -> bool {
+    pub(in crate::sap) fn is_tried(&self) -> bool {
         self.trying
     }
 
     /// When there is something to do, if there is a session.
-    pub(super) fn due(&self) -> Option<Time> {
+    pub(in crate::sap) fn due(&self) -> Option<Time> {
         let absent = self.away.filter(|_| !self.told);
         let absent = absent.map(|since| since.plus_millis(ABSENCE));
         let silent = self.heard.max(self.tried).plus_millis(SILENCE);
@@ -50,7 +50,7 @@ impl Reach {
 
 impl Sap {
     /// Something came from the peer, or reached it.
-    pub(super) fn heard_from(&mut self, domain: &str, now: Time) {
+    pub(in crate::sap) fn heard_from(&mut self, domain: &str, now: Time) {
         let Some(state) = self.peers.get_mut(domain) else {
             return;
         };
@@ -65,7 +65,7 @@ impl Sap {
     }
 
     /// The peer could not be reached.
-    pub(super) fn not_reached(&mut self, domain: &str, why: &str, now: Time) {
+    pub(in crate::sap) fn not_reached(&mut self, domain: &str, why: &str, now: Time) {
         if let Some(state) = self.peers.get_mut(domain)
             && state.reach.away.is_none()
         {
@@ -76,7 +76,7 @@ impl Sap {
 
     /// Tells those who watch its users that a peer is away, though a session stands; and tries a
     /// connection to one of whom nothing was heard for a while.
-    pub(super) fn look_after_reach(&mut self, domain: &str, now: Time) {
+    pub(in crate::sap) fn look_after_reach(&mut self, domain: &str, now: Time) {
         if self.closing || self.settings.visiting.is_some() || !self.looks_after_users() {
             return;
         }
@@ -105,7 +105,7 @@ impl Sap {
     }
 
     /// Tries a connection to a peer, unless one is being tried.
-    pub(super) fn knock(&mut self, domain: &str, now: Time) {
+    pub(in crate::sap) fn knock(&mut self, domain: &str, now: Time) {
         let Some(state) = self.peers.get_mut(domain) else {
             return;
         };
@@ -121,12 +121,12 @@ impl Sap {
     }
 
     /// Whether it matters here that a silent peer is away.
-    pub(super) fn looks_after_users(&self) -> bool {
+    pub(in crate::sap) fn looks_after_users(&self) -> bool {
         self.settings.routes.any_local()
     }
 
     /// What became of a connection that was tried.
-    pub(super) fn reach_tried(&mut self, domain: &str, outcome: &Posted, now: Time) {
+    pub(in crate::sap) fn reach_tried(&mut self, domain: &str, outcome: &Posted, now: Time) {
         if let Some(state) = self.peers.get_mut(domain) {
             state.reach.trying = false;
         }

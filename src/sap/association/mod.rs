@@ -1,46 +1,60 @@
 //! What the SAP holds of one peer.
 
+pub(in crate::sap) mod handshake;
+pub(in crate::sap) mod hold;
+pub(in crate::sap) mod keep_alive;
+pub(in crate::sap) mod logout;
+pub mod outbox;
+pub(in crate::sap) mod posting;
+pub(in crate::sap) mod quiet;
+pub(in crate::sap) mod rate_limit;
+pub(in crate::sap) mod reach;
+pub mod record;
+pub(in crate::sap) mod redirect;
+pub(in crate::sap) mod trouble;
+
 use serde::Serialize;
 
-use super::Sap;
+use crate::sap::Sap;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::element::Time;
-use super::ending::Leaving;
-use super::flood::Allowance;
-use super::handshake::Role;
-use super::outbox::{Outbox, Totals};
-use super::quiet::Quiet;
-use super::reach::Reach;
-use super::redirect::Redirect;
-use super::session::{Initiator, Responder, SessionRecord};
-use super::trouble::Troubles;
-use super::upkeep::KeepAlive;
+use crate::sap::association::handshake::Role;
+use crate::sap::association::handshake::{Initiator, Responder};
+use crate::sap::association::keep_alive::KeepAlive;
+use crate::sap::association::logout::Leaving;
+use crate::sap::association::outbox::{Outbox, Totals};
+use crate::sap::association::quiet::Quiet;
+use crate::sap::association::rate_limit::Allowance;
+use crate::sap::association::reach::Reach;
+use crate::sap::association::record::SessionRecord;
+use crate::sap::association::redirect::Redirect;
+use crate::sap::association::trouble::Troubles;
+use crate::sap::element::Time;
 
 /// A session and whether it may be used for sending: not before the peer has
 /// acknowledged the step that tells it our session id.
 #[derive(Debug, Clone)]
-pub(super) struct Session {
-    pub(super) record: SessionRecord,
-    pub(super) ready: bool,
+pub(in crate::sap) struct Session {
+    pub(in crate::sap) record: SessionRecord,
+    pub(in crate::sap) ready: bool,
     /// Our `LogoutRequest` that waits for its answer: it is not used any more.
-    pub(super) logout: Option<String>,
+    pub(in crate::sap) logout: Option<String>,
     /// Our `KeepAliveRequest` that waits for its answer.
-    pub(super) keep_alive: Option<KeepAlive>,
+    pub(in crate::sap) keep_alive: Option<KeepAlive>,
 }
 
 impl Session {
     /// 30 s before the end, but at least half of the time to live (wire profile, 11.1).
-    pub(super) fn keep_alive_at(&self) -> Time {
+    pub(in crate::sap) fn keep_alive_at(&self) -> Time {
         let ttl = self.record.ttl;
         self.record
             .last_out
             .plus_millis(ttl.saturating_sub(30_000).max(ttl / 2))
     }
 
-    pub(super) fn ends_at(&self) -> Time {
+    pub(in crate::sap) fn ends_at(&self) -> Time {
         self.record
             .last_out
             .max(self.record.last_in)
@@ -50,56 +64,56 @@ impl Session {
 
 /// State of one peer.
 #[derive(Debug)]
-pub(super) struct PeerState {
-    pub(super) sessions: Vec<Session>,
-    pub(super) initiator: Option<Initiator>,
-    pub(super) responders: Vec<Responder>,
-    pub(super) outbox: Outbox,
+pub(in crate::sap) struct PeerState {
+    pub(in crate::sap) sessions: Vec<Session>,
+    pub(in crate::sap) initiator: Option<Initiator>,
+    pub(in crate::sap) responders: Vec<Responder>,
+    pub(in crate::sap) outbox: Outbox,
     /// Expiry of the queue's first item to expire.
-    pub(super) next_expiry: Option<Time>,
+    pub(in crate::sap) next_expiry: Option<Time>,
     /// Handshakes of ours that failed in a row.
-    pub(super) login_failures: u32,
-    pub(super) login_not_before: Time,
+    pub(in crate::sap) login_failures: u32,
+    pub(in crate::sap) login_not_before: Time,
     /// The peer has disconnected us and said so, and until when it wants to be left alone.
-    pub(super) held: bool,
+    pub(in crate::sap) held: bool,
     /// A session is to come about even with an empty queue.
-    pub(super) wanted: bool,
+    pub(in crate::sap) wanted: bool,
     /// Where the peer redirected our next handshake, and further addresses of the list.
-    pub(super) redirect: Option<Redirect>,
-    pub(super) further: VecDeque<Redirect>,
+    pub(in crate::sap) redirect: Option<Redirect>,
+    pub(in crate::sap) further: VecDeque<Redirect>,
     /// Redirects in a row, and the last one.
-    pub(super) redirects: u32,
-    pub(super) last_redirect: Time,
+    pub(in crate::sap) redirects: u32,
+    pub(in crate::sap) last_redirect: Time,
     /// We log out.
-    pub(super) leaving: Option<Leaving>,
+    pub(in crate::sap) leaving: Option<Leaving>,
     /// It was refused requests because too much of it is open.
-    pub(super) owes: bool,
+    pub(in crate::sap) owes: bool,
     /// Connections closed without an answer in a row.
-    pub(super) closed: u32,
+    pub(in crate::sap) closed: u32,
     /// Sessions in a row whose first post was answered 403.
-    pub(super) forbidden: u32,
+    pub(in crate::sap) forbidden: u32,
     /// Sessions we have lost and the peer was told to forget, and when.
-    pub(super) resets: BTreeMap<String, Time>,
+    pub(in crate::sap) resets: BTreeMap<String, Time>,
     /// Our last handshake begun in place of an abandoned one of the peer's.
-    pub(super) last_counter: Option<Time>,
-    pub(super) last_error: Option<String>,
+    pub(in crate::sap) last_counter: Option<Time>,
+    pub(in crate::sap) last_error: Option<String>,
     /// When this peer is looked after next.
-    pub(super) scheduled: Option<Time>,
-    pub(super) allowance: Allowance,
+    pub(in crate::sap) scheduled: Option<Time>,
+    pub(in crate::sap) allowance: Allowance,
     /// It was disconnected and may not log in before.
-    pub(super) barred_until: Time,
+    pub(in crate::sap) barred_until: Time,
     /// Since when a login of ours waits for those of others that may be the peer's.
-    pub(super) yielding: Option<Time>,
+    pub(in crate::sap) yielding: Option<Time>,
     /// Where the last handshake came from that was certainly the peer's.
-    pub(super) at_home: Option<IpAddr>,
+    pub(in crate::sap) at_home: Option<IpAddr>,
     /// What the log says of it.
-    pub(super) quiet: Quiet,
+    pub(in crate::sap) quiet: Quiet,
     /// Whether it is reached.
-    pub(super) reach: Reach,
+    pub(in crate::sap) reach: Reach,
     /// What of it never became a message.
-    pub(super) troubles: Troubles,
+    pub(in crate::sap) troubles: Troubles,
     /// From where its sessions were used.
-    pub(super) seen: super::network::Seen,
+    pub(in crate::sap) seen: crate::sap::network::Seen,
 }
 
 /// A peer as an operator sees it.
@@ -151,7 +165,7 @@ pub struct SessionView {
 }
 
 impl PeerState {
-    pub(super) fn new(domain: &str, totals: &Arc<Totals>) -> Self {
+    pub(in crate::sap) fn new(domain: &str, totals: &Arc<Totals>) -> Self {
         Self {
             sessions: Vec::new(),
             initiator: None,
@@ -181,11 +195,11 @@ impl PeerState {
             quiet: Quiet::default(),
             reach: Reach::default(),
             troubles: Troubles::default(),
-            seen: super::network::Seen::default(),
+            seen: crate::sap::network::Seen::default(),
         }
     }
 
-    pub(super) fn add_session(&mut self, record: SessionRecord, ready: bool) {
+    pub(in crate::sap) fn add_session(&mut self, record: SessionRecord, ready: bool) {
         self.sessions.push(Session {
             record,
             ready,
@@ -197,7 +211,7 @@ impl PeerState {
     }
 
     /// The session to send on: the most recently established one.
-    pub(super) fn ready_session(&self) -> Option<&Session> {
+    pub(in crate::sap) fn ready_session(&self) -> Option<&Session> {
         self.sessions
             .iter()
             .rev()
@@ -207,7 +221,7 @@ impl PeerState {
     /// Takes a handshake out. Whether there was one; and the session that came of it
     /// and cannot be used, because the peer never acknowledged its id and has not used
     /// it in the meantime.
-    pub(super) fn abandon(&mut self, role: &Role) -> (bool, Option<String>) {
+    pub(in crate::sap) fn abandon(&mut self, role: &Role) -> (bool, Option<String>) {
         let Role::Responder(id) = role else {
             return (self.initiator.take().is_some(), None);
         };
@@ -220,7 +234,7 @@ impl PeerState {
         (true, unusable.map(|session| session.record.own_id.clone()))
     }
 
-    pub(super) fn session_mut(&mut self, own_id: &str) -> Option<&mut Session> {
+    pub(in crate::sap) fn session_mut(&mut self, own_id: &str) -> Option<&mut Session> {
         self.sessions
             .iter_mut()
             .find(|session| session.record.own_id == own_id)

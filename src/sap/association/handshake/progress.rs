@@ -1,17 +1,8 @@
-//! Session establishment (wire profile, section 6): one state machine per role,
-//! and the record of a session that came of it.
+//! What the state machines of both roles say (wire profile, section 6).
 
-pub mod digest;
-pub mod initiator;
-pub mod record;
-pub mod responder;
-
-pub use initiator::Initiator;
-pub use record::SessionRecord;
-pub use responder::Responder;
-
-use super::element::Time;
-use super::settings::Peer;
+use crate::sap::association::record::SessionRecord;
+use crate::sap::element::Time;
+use crate::sap::settings::Peer;
 use crate::ssp::primitive::session::RedirectAddress;
 use crate::ssp::{Mode, Primitive};
 
@@ -32,7 +23,7 @@ pub struct Step {
 
 /// Whether a session id is of another domain than the peer's: it is found by that
 /// (wire profile, 5.3). One without domain is nobody's.
-fn is_foreign(peer: &Peer, id: &str) -> bool {
+pub(super) fn is_foreign(peer: &Peer, id: &str) -> bool {
     let domain = id.split_once('@').map_or("", |(_, domain)| domain);
     let domain = domain.to_ascii_lowercase();
     !domain.is_empty() && !peer.is(&domain) && peer.real() != domain

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::Sap;
-use super::element::Time;
+use crate::sap::Sap;
+use crate::sap::element::Time;
 
 /// A kind is told again after so long: milliseconds; our choice.
 const WHILE: u64 = 60_000;
 
 /// What of one peer, or of those who are none, was told when. Its size is that of the list of kinds, which stand in the code.
 #[derive(Debug, Default)]
-pub(super) struct Quiet(BTreeMap<&'static str, (Time, u64)>);
+pub(in crate::sap) struct Quiet(BTreeMap<&'static str, (Time, u64)>);
 
 impl Quiet {
     /// Whether a line of this kind is due; then with how many were left out since the last one.
-    pub(super) fn due(&mut self, kind: &'static str, now: Time) -> Option<u64> {
+    pub(in crate::sap) fn due(&mut self, kind: &'static str, now: Time) -> Option<u64> {
         match self.0.get_mut(kind) {
             Some((last, left_out)) if now.since(*last) < WHILE => {
                 *left_out += 1;
@@ -30,7 +30,12 @@ impl Quiet {
 
 impl Sap {
     /// Whether a line about what comes in a peer's name is due; see [`Quiet::due`].
-    pub(super) fn due_of(&mut self, domain: &str, kind: &'static str, now: Time) -> Option<u64> {
+    pub(in crate::sap) fn due_of(
+        &mut self,
+        domain: &str,
+        kind: &'static str,
+        now: Time,
+    ) -> Option<u64> {
         let state = self.peers.get_mut(domain);
         state.map_or(Some(0), |state| state.quiet.due(kind, now))
     }

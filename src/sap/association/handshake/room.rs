@@ -7,10 +7,10 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::Role;
+use crate::sap::association::PeerState;
+use crate::sap::association::handshake::{Failure, Responder};
+use crate::sap::association::posting::Flight;
 use crate::sap::element::Time;
-use crate::sap::peer::PeerState;
-use crate::sap::posting::Flight;
-use crate::sap::session::{Failure, Responder};
 use crate::sap::transaction::inbound::Verdict;
 use crate::sap::{Count, Peer, Sap};
 

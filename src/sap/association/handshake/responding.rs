@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use super::Role;
+use crate::sap::association::handshake::{Failure, Responder, Step};
 use crate::sap::element::Time;
-use crate::sap::session::{Failure, Responder, Step};
 use crate::sap::transaction::inbound::Verdict;
 use crate::sap::{Peer, Random, Sap};
 use crate::ssp::primitive::session::{LoginResponse, SendSecretToken};

@@ -1,14 +1,12 @@
 //! From the outbox to the wire: handshake steps and batches, and what becomes of
 //! them.
 
-mod setup;
-
-use super::element::{Outcome, Time};
-use super::front::domain_of;
-use super::handshake::Role;
-use super::outbox::{Item, Loaded, Pace, Setback, Why};
-use super::session::Step;
-use super::{Count, Dialect, Direction, Effect, Post, Posted, Sap, Trace};
+use crate::sap::association::handshake::Role;
+use crate::sap::association::handshake::Step;
+use crate::sap::association::outbox::{Item, Loaded, Pace, Setback, Why};
+use crate::sap::element::{Outcome, Time};
+use crate::sap::presented_as::domain_of;
+use crate::sap::{Count, Dialect, Direction, Effect, Post, Posted, Sap, Trace};
 use crate::ssp::envelope::TRANSACTION_OVERHEAD;
 use crate::ssp::xml::Writer;
 use crate::ssp::{Code, Mode, Primitive};
@@ -16,7 +14,7 @@ use crate::text::{IdShown, Shown};
 
 /// A post under way.
 #[derive(Debug, Clone)]
-pub(super) enum Flight {
+pub(in crate::sap) enum Flight {
     /// A step of a handshake.
     Step(PendingStep),
     /// Transactions of a session.
@@ -35,11 +33,11 @@ pub(super) enum Flight {
 
 /// A handshake step with its place in the handshake.
 #[derive(Debug, Clone)]
-pub(super) struct PendingStep {
-    pub(super) peer: String,
-    pub(super) role: Role,
-    pub(super) step: Step,
-    pub(super) attempt: usize,
+pub(in crate::sap) struct PendingStep {
+    pub(in crate::sap) peer: String,
+    pub(in crate::sap) role: Role,
+    pub(in crate::sap) step: Step,
+    pub(in crate::sap) attempt: usize,
 }
 
 /// So long after the store could not be read it is tried again: milliseconds; our choice.
@@ -58,9 +56,9 @@ impl Sap {
         clippy::too_many_arguments,
         reason = "they are what a post consists of"
     )]
-    pub(super) fn post_in_session(
+    pub(in crate::sap) fn post_in_session(
         &mut self,
-        peer: &super::Peer,
+        peer: &crate::sap::Peer,
         session: &str,
         mode: Mode,
         id: &str,
@@ -98,7 +96,7 @@ impl Sap {
     }
 
     /// As [`Sap::enqueue`], to be posted not before `at`.
-    pub(super) fn enqueue_later(&mut self, domain: &str, item: Item, at: Time, now: Time) {
+    pub(in crate::sap) fn enqueue_later(&mut self, domain: &str, item: Item, at: Time, now: Time) {
         let Some(state) = self.peers.get_mut(domain) else {
             return;
         };
@@ -111,7 +109,7 @@ impl Sap {
     }
 
     /// Adds a transaction to a peer's outbox and starts what can start.
-    pub(super) fn enqueue(&mut self, domain: &str, item: Item, now: Time) {
+    pub(in crate::sap) fn enqueue(&mut self, domain: &str, item: Item, now: Time) {
         let Some(state) = self.peers.get_mut(domain) else {
             return;
         };
@@ -129,7 +127,7 @@ impl Sap {
     }
 
     /// Posts what may be posted; logs in if there is no session.
-    pub(super) fn pump(&mut self, domain: &str, now: Time) {
+    pub(in crate::sap) fn pump(&mut self, domain: &str, now: Time) {
         if self.held {
             self.to_pump.insert(domain.to_owned(), now);
             return;
@@ -149,7 +147,7 @@ impl Sap {
         }
     }
 
-    fn post_batches(&mut self, peer: &super::Peer, domain: &str, now: Time) {
+    fn post_batches(&mut self, peer: &crate::sap::Peer, domain: &str, now: Time) {
         loop {
             let Some(state) = self.peers.get_mut(domain) else {
                 return;
@@ -338,7 +336,7 @@ impl Sap {
     }
 
     /// Some servers close what comes in a session that they have forgotten.
-    fn perhaps_lost(&mut self, peer: &super::Peer, session: &str) {
+    fn perhaps_lost(&mut self, peer: &crate::sap::Peer, session: &str) {
         let domain = &peer.domain;
         let Some(state) = self.peers.get_mut(domain) else {
             return;
@@ -359,7 +357,7 @@ impl Sap {
         &mut self,
         domain: &str,
         number: u64,
-        peer: &super::Peer,
+        peer: &crate::sap::Peer,
         why: Why,
         what: &str,
         now: Time,
@@ -460,7 +458,7 @@ impl Sap {
     }
 
     /// An item will never reach the peer.
-    pub(super) fn item_lost(&mut self, domain: &str, item: &Item, code: Code, now: Time) {
+    pub(in crate::sap) fn item_lost(&mut self, domain: &str, item: &Item, code: Code, now: Time) {
         if item.name == "SendMessageRequest" {
             let outcome = if code == Code::EXPIRED {
                 Outcome::Expired

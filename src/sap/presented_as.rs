@@ -9,8 +9,8 @@
 
 use std::sync::Arc;
 
+use super::association::handshake::Role;
 use super::element::Time;
-use super::handshake::Role;
 use super::transaction::Place;
 use super::{Peer, Sap, Settings};
 use crate::ssp::Address;
@@ -120,7 +120,7 @@ impl Sap {
         &self,
         peer: Arc<Peer>,
         host: Option<&str>,
-        open: impl Fn(&super::peer::PeerState) -> bool,
+        open: impl Fn(&super::association::PeerState) -> bool,
     ) -> Arc<Peer> {
         if peer.fronts.is_empty() {
             return peer;

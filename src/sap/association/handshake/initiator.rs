@@ -5,7 +5,9 @@
 //! ```
 
 use super::digest::{digest, new_token, verify};
-use super::{Failure, Progress, SessionRecord, Step, is_foreign};
+use super::progress::is_foreign;
+use super::{Failure, Progress, Step};
+use crate::sap::association::record::SessionRecord;
 use crate::sap::element::Time;
 use crate::sap::random::Random;
 use crate::sap::settings::Peer;

@@ -1,9 +1,9 @@
 //! The steps of a handshake on their way, and their repetition (wire profile, 6.6).
 
 use super::Role;
+use crate::sap::association::handshake::{Failure, Step};
+use crate::sap::association::posting::PendingStep;
 use crate::sap::element::Time;
-use crate::sap::posting::PendingStep;
-use crate::sap::session::{Failure, Step};
 use crate::sap::{Posted, Sap};
 
 impl Sap {
