@@ -28,6 +28,10 @@ pub struct SspSection {
     /// Whether peers must show a certificate: `none`, `request` (check it if there is one)
     /// or `require`. Default `none`.
     pub client_certificates: ClientCertificates,
+    /// DNS servers (IP address and port) that are asked for the SRV records of peers without
+    /// `url`. Default `[]`: those of `/etc/resolv.conf`.
+    #[serde(deserialize_with = "units::addresses")]
+    pub dns_servers: Vec<SocketAddr>,
     /// Largest HTTP body taken, in bytes; larger ones are answered 413. Default `1MiB`.
     pub max_message: Size,
     /// Deepest nesting of XML elements taken. Default 32.
@@ -111,6 +115,7 @@ impl Default for SspSection {
             key: None,
             client_ca: None,
             client_certificates: ClientCertificates::None,
+            dns_servers: Vec::new(),
             max_message: Size::kib(1024),
             max_depth: 32,
             max_transactions: 256,

@@ -178,6 +178,16 @@ pub(super) fn optional_address<'de, D: Deserializer<'de>>(
     address(deserializer).map(Some)
 }
 
+/// For `deserialize_with`: IP addresses, each with its port.
+pub(super) fn addresses<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<SocketAddr>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let read = |text: &String| Address::from_str(text).map(|address| address.0);
+    let read = texts.iter().map(read).collect::<Result<_, _>>();
+    read.map_err(serde::de::Error::custom)
+}
+
 const ADDRESS: &str = "an IP address with its port, such as \"127.0.0.1:5280\"";
 
 struct Address(SocketAddr);

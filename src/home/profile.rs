@@ -32,9 +32,6 @@ pub(super) const IM: &str = "IM";
 /// Presence.
 pub(super) const PRESENCE: &str = "Presence";
 
-/// Bytes of what is kept of a profile; our choice.
-const MAX_PROFILE: usize = 64 * 1024;
-
 /// Network capabilities that this domain never asks of anybody.
 const CAPABILITIES: [&str; 2] = ["UserLocation", "UserInteraction"];
 
@@ -91,10 +88,6 @@ impl Home {
         let services = &core.settings.services;
         let provided = |entry: &ProfileService| provided(services, entry);
         let changes = update(&mut profile, mode, given, provided);
-        if records::profile_bytes(&profile) > MAX_PROFILE {
-            let status = Status::new(Code::QUEUE_FULL).because("The profile would be too long.");
-            return respond(caller.id, status, out);
-        }
         respond(caller.id, changes.status(), out);
         if !changes.changed {
             return;

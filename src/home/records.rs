@@ -63,11 +63,6 @@ pub(super) fn put_profile(name: &str, profile: &UserProfile) -> Act {
     put(format!("{USER}{name}/profile"), &Kept(profile.clone()))
 }
 
-/// Bytes of a profile's record.
-pub(super) fn profile_bytes(profile: &UserProfile) -> usize {
-    serde_json::to_vec(&Kept(profile.clone())).map_or(0, |record| record.len())
-}
-
 pub(super) fn delete_profile(name: &str) -> Act {
     delete(format!("{USER}{name}/profile"))
 }

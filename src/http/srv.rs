@@ -116,9 +116,9 @@ impl SrvResolver {
         Self::with_source(Dns::configured_by(file))
     }
 
-    /// One that asks this DNS server (by UDP) instead of the system's.
-    pub fn asking(server: SocketAddr) -> Arc<Self> {
-        Self::with_source(Dns::asking(server))
+    /// One that asks these DNS servers (by UDP) instead of the system's.
+    pub fn asking(servers: &[SocketAddr]) -> Arc<Self> {
+        Self::with_source(Dns::asking(servers))
     }
 
     /// One that asks `source`.

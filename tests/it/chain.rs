@@ -7,8 +7,6 @@ mod late;
 mod loops;
 mod story;
 
-use wvgate::ssp::Primitive;
-
 use crate::support::chain::{Chain, Picture};
 use crate::support::end;
 use crate::support::split::{ENDS, LINKS, RELAYS, ROUTES, SERVICE_TABLE};

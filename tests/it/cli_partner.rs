@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use wvgate::http::devcerts::{self, Wanted};
 
 use crate::cli_node::{Folder, Node, PATIENCE, free_port, json as ask, output, said, wvgate};
+use crate::support::dns::dns;
 
 /// A home domain with alice, and a relay.
 struct Pair {
@@ -131,6 +132,45 @@ fn every_layer_of_the_way_to_a_peer_is_checked() {
     // Nothing is left of it.
     for node in [&pair.home, &pair.relay] {
         ends(node);
+    }
+}
+
+#[test]
+fn a_peer_found_by_dns_whose_port_is_plain_is_healthy_if_that_is_allowed() {
+    let folder = Folder::new();
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = server.local_addr().unwrap().port();
+    let dns = dns(0, &[(10, port, &["localhost"])]);
+    std::thread::spawn(move || {
+        for stream in server.incoming().flatten() {
+            std::thread::spawn(move || answer_as_deployed(stream));
+        }
+    });
+    let keys = format!(
+        "dns_servers = [\"{dns}\"]\n[[peer]]\ndomain = \"deployed.test\"\ndialect = \"baraza\"\n"
+    );
+    let checked = |allowed: bool| {
+        let more = format!("{keys}allow_plain = {allowed}\n");
+        let config = config(&folder, "home.test", 0, &more);
+        let output = output(&config, &["check"]);
+        let report = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), report)
+    };
+    let (code, report) = checked(true);
+    assert!(report.contains("ok    peer deployed.test: "), "{report}");
+    assert_eq!(code, Some(0), "{report}");
+    let (code, report) = checked(false);
+    assert!(report.contains("FAIL  peer deployed.test: "), "{report}");
+    assert_eq!(code, Some(1), "{report}");
+}
+
+/// Ends a connection that does not begin like plain HTTP, as the deployed server's listener does.
+fn answer_as_deployed(mut stream: std::net::TcpStream) {
+    let mut head = [0; 1024];
+    let count = std::io::Read::read(&mut stream, &mut head).unwrap_or_default();
+    if head[..count].starts_with(b"POST ") {
+        let _ =
+            std::io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     }
 }
 

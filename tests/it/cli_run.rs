@@ -292,6 +292,31 @@ fn stop_waits_for_the_end() {
 }
 
 #[test]
+fn a_node_that_is_about_to_stop_is_not_ready() {
+    // A peer that takes what comes and says nothing: the node waits for it a while.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let peer = format!(
+        "[[peer]]\ndomain = \"silent.test\"\nurl = \"http://{}/\"\nallow_plain = true\nconnect = \"always\"\n",
+        silent.local_addr().unwrap()
+    );
+    let mut node = Node::start_with(&peer);
+    let (taken, _) = silent.accept().unwrap();
+    assert_eq!(node.get("/ready"), (200, "ok\n".to_owned()));
+    node.signal("TERM");
+    let said = loop {
+        let (status, body) = node.get("/ready");
+        if status != 200 {
+            break (status, body);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(said, (503, "the node is about to stop\n".to_owned()));
+    assert_eq!(node.get("/live").0, 200);
+    drop((taken, silent));
+    assert_eq!(node.wait(), Some(0));
+}
+
+#[test]
 fn a_bad_new_configuration_changes_nothing() {
     let node = Node::start();
     let good = std::fs::read_to_string(&node.config).unwrap();

@@ -375,6 +375,25 @@ fn a_subscription_of_ours_asks_one_publisher_and_learns_from_notifications() {
 }
 
 #[test]
+fn a_value_of_somebody_elses_presence_is_cut_to_what_is_kept() {
+    let mut world = World::peopled();
+    world.open(1, "alice");
+    world.say(1, r#"{"do":"subscribe","user":"zoe@far.test"}"#);
+    world.answer("SubscribeRequest", Status::ok());
+    world.heard(1);
+    // Two bytes a letter: it is cut between letters.
+    let long = format!("x{}", "ä".repeat(2_000));
+    let text = Attribute::value(AttributeName::StatusText, &long);
+    world.deliver("far.test", None, news("alice@home.test", ZOE, vec![text]));
+    let events = world.heard(1);
+    let [Event::Presence { presence, .. }] = &events[..] else {
+        panic!("{events:?}");
+    };
+    let shown = presence.text.as_deref().unwrap();
+    assert_eq!(shown, format!("x{}", "ä".repeat(511)));
+}
+
+#[test]
 fn a_subscription_is_tried_again_while_the_way_is_shut() {
     let mut world = World::peopled();
     world.open(1, "alice");

@@ -152,6 +152,26 @@ fn updates_are_kept_with_their_time_and_survive_a_restart() {
 }
 
 #[test]
+fn properties_beyond_what_is_kept_of_a_profile_are_refused_one_by_one() {
+    let mut world = World::peopled();
+    let property = |name: usize| {
+        let value = "v".repeat(1_000);
+        format!("<Property><Name>P{name}</Name><Value>{value}</Value></Property>")
+    };
+    let all: String = (0..10).map(property).collect();
+    let change = format!("<Properties>{all}</Properties>");
+    for _ in 0..2 {
+        let status = update(&mut world, "Merge", &change);
+        assert_eq!(status.code, Code(201));
+        let refused: Vec<_> = status.details.iter().map(|d| d.code).collect();
+        assert_eq!(refused, [Code(702); 2]);
+        world.restart();
+        let kept = profile(&mut world).properties.unwrap();
+        assert_eq!(kept.len(), 8);
+    }
+}
+
+#[test]
 fn services_are_taken_out_and_replaced() {
     let mut world = World::peopled();
     assert_eq!(

@@ -18,7 +18,7 @@ use crate::http::cause_chain;
 /// Aliases that are followed from the name asked for.
 const MAX_ALIASES: usize = 8;
 
-/// The system's DNS, or one server.
+/// The system's DNS, or named servers.
 pub(super) struct Dns {
     servers: Servers,
     /// As configured by the file at that time of its last change.
@@ -28,8 +28,8 @@ pub(super) struct Dns {
 enum Servers {
     /// What a file in the form of `/etc/resolv.conf` names.
     File(PathBuf),
-    /// This one, by UDP.
-    One(SocketAddr),
+    /// These, by UDP.
+    Named(Vec<SocketAddr>),
 }
 
 impl Dns {
@@ -38,9 +38,9 @@ impl Dns {
         Self::of(Servers::File(file.to_owned()))
     }
 
-    /// One that asks this server, by UDP.
-    pub(super) fn asking(server: SocketAddr) -> Self {
-        Self::of(Servers::One(server))
+    /// One that asks these servers, by UDP.
+    pub(super) fn asking(servers: &[SocketAddr]) -> Self {
+        Self::of(Servers::Named(servers.to_vec()))
     }
 
     fn of(servers: Servers) -> Self {
@@ -56,7 +56,7 @@ impl Dns {
             Servers::File(file) => std::fs::metadata(file)
                 .and_then(|file| file.modified())
                 .ok(),
-            Servers::One(_) => None,
+            Servers::Named(_) => None,
         };
         let mut made = self.resolver.lock().await;
         if let Some((at, resolver)) = &*made
@@ -87,11 +87,14 @@ impl Dns {
                     .map_err(|error| format!("{}: {}", file.display(), cause_chain(&error)))?;
                 build(config, options)
             }
-            Servers::One(server) => {
-                let mut by_udp = ConnectionConfig::udp();
-                by_udp.port = server.port();
-                let server = NameServerConfig::new(server.ip(), true, vec![by_udp]);
-                let config = ResolverConfig::from_parts(None, vec![], vec![server]);
+            Servers::Named(servers) => {
+                let by_udp = |server: &SocketAddr| {
+                    let mut by_udp = ConnectionConfig::udp();
+                    by_udp.port = server.port();
+                    NameServerConfig::new(server.ip(), true, vec![by_udp])
+                };
+                let servers = servers.iter().map(by_udp).collect();
+                let config = ResolverConfig::from_parts(None, vec![], servers);
                 build(config, ResolverOpts::default())
             }
         }

@@ -116,7 +116,10 @@ pub(super) fn links(
 ) -> Vec<LinkSettings> {
     let mut links = Vec::with_capacity(config.peer.len());
     let user_agent: Arc<str> = concat!("wvgate/", env!("CARGO_PKG_VERSION")).into();
-    let srv = (!config.peer.is_empty()).then(SrvResolver::system);
+    let srv = (!config.peer.is_empty()).then(|| match config.ssp.dns_servers.as_slice() {
+        [] => SrvResolver::system(),
+        servers => SrvResolver::asking(servers),
+    });
     // Peers with the same files share what was read from them.
     let mut read: HashMap<ClientTls, Arc<rustls::ClientConfig>> = HashMap::new();
     for (number, peer) in config.peer.iter().enumerate() {

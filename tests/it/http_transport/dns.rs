@@ -1,63 +1,17 @@
 //! SRV lookup against a DNS server that knows only bytes.
 
-use std::net::SocketAddr;
-
-use tokio::net::UdpSocket;
 use wvgate::http::srv::{SrvError, SrvResolver};
 
 use super::soon;
-
-/// Answers every query with this response code and these SRV records (priority, port, labels).
-async fn dns(code: u8, records: &'static [(u16, u16, &[&str])]) -> SocketAddr {
-    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let addr = socket.local_addr().unwrap();
-    tokio::spawn(async move {
-        let mut query = [0u8; 1500];
-        while let Ok((_, from)) = socket.recv_from(&mut query).await {
-            let mut end = 12;
-            while query[end] != 0 {
-                end += usize::from(query[end]) + 1;
-            }
-            let question = &query[12..end + 5];
-            let mut answer = query[..2].to_vec();
-            answer.extend([
-                0x85,
-                0x80 | code,
-                0,
-                1,
-                0,
-                u8::try_from(records.len()).unwrap(),
-            ]);
-            answer.extend([0, 0, 0, 0]);
-            answer.extend(question);
-            for (priority, port, labels) in records {
-                let mut target = Vec::new();
-                for label in *labels {
-                    target.push(u8::try_from(label.len()).unwrap());
-                    target.extend(label.as_bytes());
-                }
-                target.push(0);
-                answer.extend([0xc0, 12, 0, 33, 0, 1, 0, 0, 0, 60]);
-                answer.extend(u16::try_from(target.len() + 6).unwrap().to_be_bytes());
-                answer.extend(priority.to_be_bytes());
-                answer.extend([0, 5]);
-                answer.extend(port.to_be_bytes());
-                answer.extend(target);
-            }
-            socket.send_to(&answer, from).await.unwrap();
-        }
-    });
-    addr
-}
+use crate::support::dns::dns;
 
 #[tokio::test]
 async fn srv_records_come_in_the_order_of_their_priority() {
     let server = dns(
         0,
         &[(20, 5281, &["two", "test"]), (10, 5280, &["one", "test"])],
-    )
-    .await;
-    let targets = soon(SrvResolver::asking(server).targets("village.example"))
+    );
+    let targets = soon(SrvResolver::asking(&[server]).targets("village.example"))
         .await
         .unwrap();
     assert_eq!(
@@ -69,24 +23,24 @@ async fn srv_records_come_in_the_order_of_their_priority() {
 #[tokio::test]
 async fn absence_refusal_and_failure_are_told_apart() {
     let ask = |server| async move {
-        soon(SrvResolver::asking(server).targets("village.example"))
+        soon(SrvResolver::asking(&[server]).targets("village.example"))
             .await
             .unwrap_err()
     };
     let name = "_imps-server._tcp.village.example.".to_owned();
     assert_eq!(
-        ask(dns(3, &[]).await).await,
+        ask(dns(3, &[])).await,
         SrvError::NoSuchName { name: name.clone() }
     );
     assert_eq!(
-        ask(dns(0, &[]).await).await,
+        ask(dns(0, &[])).await,
         SrvError::NoRecords { name: name.clone() }
     );
     assert_eq!(
-        ask(dns(0, &[(0, 0, &[])]).await).await,
+        ask(dns(0, &[(0, 0, &[])])).await,
         SrvError::NotOffered { name }
     );
-    let failed = ask(dns(2, &[]).await).await;
+    let failed = ask(dns(2, &[])).await;
     assert!(matches!(failed, SrvError::Broken { .. }), "{failed}");
 }
 
@@ -111,7 +65,7 @@ async fn the_servers_of_the_system_are_read_anew_when_they_have_changed() {
 
 #[tokio::test]
 async fn an_alias_in_dns_is_followed() {
-    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let server = socket.local_addr().unwrap();
     tokio::spawn(async move {
         let mut query = [0u8; 1500];
@@ -149,7 +103,7 @@ async fn an_alias_in_dns_is_followed() {
             socket.send_to(&answer, from).await.unwrap();
         }
     });
-    let resolver = SrvResolver::asking(server);
+    let resolver = SrvResolver::asking(&[server]);
     let targets = soon(resolver.targets("village.example")).await.unwrap();
     assert_eq!(targets, [("ssp.test".to_owned(), 5280)]);
 }

@@ -120,6 +120,35 @@ fn a_lost_session_is_reset_only_for_an_address_of_the_peer() {
 }
 
 #[test]
+fn eight_lost_sessions_of_a_peer_are_reset_each_once_a_minute() {
+    let mut node = node(true, |peer| {
+        let mut dialect = (*quiet()).clone();
+        dialect.reset_lost_session = true;
+        dialect.keep_alive = false;
+        peer.dialect = Arc::new(dialect);
+    });
+    node.remote = ip("192.0.2.7");
+    let mut resets = |pause: u64| {
+        node.pass(pause);
+        node.posts.clear();
+        for _ in 0..3 {
+            for n in 0..20 {
+                let session = format!("{n}@a.test");
+                let said = say_in(&mut node, &session, Mode::Request, "k", KEEP_ALIVE);
+                assert_eq!(said, Verdict::Forbidden);
+            }
+        }
+        let posts = node.posts.iter();
+        posts
+            .filter(|post| only(post).name == "LoginResponse")
+            .count()
+    };
+    assert_eq!(resets(0), 8);
+    assert_eq!(resets(30_000), 0);
+    assert_eq!(resets(31_000), 8);
+}
+
+#[test]
 fn a_session_id_of_another_domain_is_refused() {
     for (id, stands) in [
         ("77@a.test", true),

@@ -268,3 +268,29 @@ fn a_token_is_kept_up_to_a_bound() {
         assert_eq!(node.say(&long), verdict);
     }
 }
+
+#[test]
+fn of_logins_whose_digest_was_right_the_oldest_gives_way() {
+    let mut node = Alone::new(settings(&["a.test", "b.test"]));
+    for n in 0..9 {
+        let id = n.to_string();
+        let step1 = token(Mode::Request, &id, "a.test");
+        assert_eq!(node.say_from(PEER, &step1), Verdict::Accepted);
+        let over = secret(&to(&mut node, "a.test"));
+        let step3 = login(Mode::Request, &id, "a.test", &over, 86_400);
+        assert_eq!(node.say_from(PEER, &step3), Verdict::Accepted);
+        take_all(&mut node, "a.test");
+    }
+    for n in 0..9 {
+        let step5 = logged_in(
+            Mode::Request,
+            &n.to_string(),
+            &format!("{n}@a.test"),
+            86_400,
+        );
+        node.say_from(PEER, &step5);
+        take_all(&mut node, "a.test");
+    }
+    let all = (1..9).map(|n| format!("{n}@a.test"));
+    assert_eq!(sessions(&node, "a.test"), all.collect::<Vec<_>>());
+}

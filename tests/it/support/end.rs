@@ -23,7 +23,7 @@ use wvgate::sap::{
 use wvgate::ssp::common::Recipient;
 use wvgate::ssp::envelope::{decode_fragment, scan};
 use wvgate::ssp::xml::Limits;
-use wvgate::ssp::{Address, Code, Message, Primitive};
+use wvgate::ssp::{Address, Message, Primitive};
 use wvgate::store::{SqliteStore, Store, Write, load_all, sqlite};
 
 use super::process::plan;
