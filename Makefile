@@ -27,15 +27,15 @@ demo: install-tools
 	scripts/demo.sh
 
 test: lint install-tools
-	$(CARGO) test --locked
+	$(CARGO) test --locked --workspace
 	$(MAKE) fuzz
 	$(MAKE) campaign
 
 lint:
 	@$(CARGO) fmt --version >/dev/null && $(CARGO) clippy --version >/dev/null \
 		|| rustup component add rustfmt clippy
-	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
 fuzz:
 	CARGO=$(CARGO) scripts/fuzz.sh
@@ -45,10 +45,10 @@ campaign: install-tools
 	"$${CARGO_TARGET_DIR:-target}/venv/bin/python" scripts/campaign.py $(CAMPAIGN)
 
 bench:
-	$(CARGO) bench --locked
+	$(CARGO) bench --locked --package wvgate-wire
 
 fmt:
-	$(CARGO) fmt
+	$(CARGO) fmt --all
 
 install-tools:
 	scripts/install-test-tools.sh

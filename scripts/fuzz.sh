@@ -28,13 +28,8 @@ for target in "${targets[@]}"; do
     [ -d "$committed/$target" ] || { echo "$0: no target $target in $committed" >&2; exit 2; }
 done
 
-# Coverage as cargo-fuzz asks for it, without a sanitizer: the codec has no unsafe code.
-${CARGO:-cargo} rustc --quiet --locked --manifest-path tests/fuzz/Cargo.toml --target-dir "$out" \
-    --bin codec -- --cfg fuzzing -Cpasses=sancov-module \
-    -Cllvm-args=-sanitizer-coverage-level=4 \
-    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
-    -Cllvm-args=-sanitizer-coverage-pc-table \
-    -Cllvm-args=-sanitizer-coverage-trace-compares
+RUSTC_WRAPPER=$PWD/tests/fuzz/rustc.sh ${CARGO:-cargo} build --quiet --locked \
+    --manifest-path tests/fuzz/Cargo.toml --target-dir "$out" --bin codec
 mkdir -p "$out/logs" "$out/artifacts"
 
 # One line per target; what libFuzzer said is in its log.

@@ -14,8 +14,9 @@ pub mod home;
 pub mod http;
 pub mod node;
 pub mod sap;
-pub mod ssp;
 pub mod store;
 pub mod text;
 pub mod translate;
 pub mod xmpp;
+
+pub use wvgate_wire::ssp;

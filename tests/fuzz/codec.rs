@@ -1,20 +1,13 @@
 //! All fuzz targets in one program: `FUZZ_TARGET` says which property is looked at.
 //!
-//! The codec is compiled in from its sources, not linked: so it and nothing else is
-//! instrumented, and the rest of the program need not be built.
+//! The codec is a crate of its own, so nothing else of the program need be built.
 
 #![no_main]
 
 use std::sync::OnceLock;
 
-#[path = "../../src/ssp/mod.rs"]
-#[allow(dead_code, unused_imports)]
-mod ssp;
-#[path = "../../src/text/mod.rs"]
-#[allow(dead_code, unused_imports)]
-mod text;
-
-use ssp::{check, primitive};
+use wvgate_wire::imps::primitive;
+use wvgate_wire::ssp::check;
 
 /// A property of [`check`].
 enum Target {

@@ -1,5 +1,5 @@
 //! What `scripts/fuzz.sh` stands on: a corpus for each target, the dictionary, and the lock of the
-//! fuzz program, which compiles the codec with dependencies of its own.
+//! fuzz program, a workspace of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,7 +11,7 @@ use wvgate::ssp::presence::AttributeName;
 use super::codec_properties::families;
 
 /// What no table of elements says.
-const MARKUP: &str = r#"# Pieces of XML and of SSP, for libFuzzer. Made from the tables of elements in src/ssp:
+const MARKUP: &str = r#"# Pieces of XML and of SSP, for libFuzzer. Made from the tables of elements in the wire:
 #
 #     WVGATE_WRITE_DICT=1 cargo test --locked --test it the_dictionary_names
 
@@ -96,7 +96,7 @@ fn names() -> (BTreeSet<String>, BTreeSet<String>) {
     let mut elements: BTreeSet<String> = Primitive::NAMES.iter().map(|&n| n.to_owned()).collect();
     elements.extend(AttributeName::KNOWN.iter().map(|n| n.as_str().to_owned()));
     let mut attributes = BTreeSet::new();
-    for file in sources(&root().join("src/ssp")) {
+    for file in sources(&root().join("crates/wvgate-wire/src")) {
         let text = fs::read_to_string(file).unwrap();
         for line in text.lines().map(str::trim) {
             let mut words = line.split(' ');

@@ -89,6 +89,7 @@ fn every_requirement_has_exactly_one_row() {
 fn every_verdict_rests_on_tests_that_exist_or_has_a_reason() {
     let mut names = BTreeSet::new();
     tests_in(root().join("src"), &mut names);
+    tests_in(root().join("crates"), &mut names);
     tests_in(root().join("tests/it"), &mut names);
     for row in rows() {
         match row.verdict.as_str() {

@@ -66,6 +66,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// The sources of the wire, a crate of its own: `ssp` of the list above.
+const WIRE: &str = "crates/wvgate-wire/src";
+
+/// What a part of the wire may use of it.
+const ARROWS_OF_THE_WIRE: &[(&str, &[&str])] = &[
+    ("text", &[]),
+    ("imps", &["text"]),
+    ("ssp", &["imps", "text"]),
+];
+
 /// Beneath all floors: what every part may use. It uses none.
 const BEDROCK: &[&str] = &["text"];
 
@@ -154,8 +164,24 @@ fn split_list(list: &str) -> Vec<String> {
 
 #[test]
 fn every_part_stands_only_on_those_below_it() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let arrows: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
+    check_arrows(
+        "src",
+        ARROWS,
+        BEDROCK,
+        &["http", "store", "config", "sap", "home", "node"],
+    );
+    check_arrows(WIRE, ARROWS_OF_THE_WIRE, &[], &["text", "imps", "ssp"]);
+}
+
+/// Checks the sources in `folder`, which has at least the parts `expected`.
+fn check_arrows(
+    folder: &str,
+    arrows: &[(&'static str, &'static [&'static str])],
+    bedrock: &[&str],
+    expected: &[&str],
+) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let arrows: BTreeMap<&str, &[&str]> = arrows.iter().copied().collect();
     let mut wrong = Vec::new();
     let mut met = BTreeSet::new();
     for file in sources(&root) {
@@ -164,7 +190,7 @@ fn every_part_stands_only_on_those_below_it() {
             continue;
         }
         met.insert(part.clone());
-        let bedrock = BEDROCK.contains(&part.as_str());
+        let bedrock = bedrock.contains(&part.as_str());
         let allowed = arrows
             .get(part.as_str())
             .or(bedrock.then_some(&(&[] as &[&str])));
@@ -181,8 +207,8 @@ fn every_part_stands_only_on_those_below_it() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    for part in ["ssp", "http", "store", "config", "sap", "home", "node"] {
-        assert!(met.contains(part), "no sources of {part} were read");
+    for part in expected {
+        assert!(met.contains(*part), "no sources of {part} were read");
     }
 }
 
@@ -205,12 +231,34 @@ fn pure_parts_use_nothing_of_the_store_but_what_is_written() {
 
 #[test]
 fn the_arrows_point_downwards_only() {
-    let mut below = BTreeSet::new();
-    for (part, uses) in ARROWS {
-        for used in *uses {
-            assert!(below.contains(used), "{part} -> {used}");
+    for arrows in [ARROWS, ARROWS_OF_THE_WIRE] {
+        let mut below = BTreeSet::new();
+        for (part, uses) in arrows {
+            for used in *uses {
+                assert!(below.contains(used), "{part} -> {used}");
+            }
+            below.insert(*part);
         }
-        below.insert(*part);
+    }
+}
+
+#[test]
+fn the_wire_knows_no_clock_no_files_and_no_network() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(WIRE);
+    for file in sources(&root) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for outside in [
+            "std::fs",
+            "std::io",
+            "std::net",
+            "std::time",
+            "std::thread",
+            "std::env",
+            "tokio",
+            "tracing",
+        ] {
+            assert!(!text.contains(outside), "{} has {outside}", file.display());
+        }
     }
 }
 

@@ -66,6 +66,7 @@ fn tests() -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut names = BTreeSet::new();
     crate::conformance::tests_in(root.join("src"), &mut names);
+    crate::conformance::tests_in(root.join("crates"), &mut names);
     crate::conformance::tests_in(root.join("tests/it"), &mut names);
     names
 }

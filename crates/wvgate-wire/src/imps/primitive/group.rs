@@ -1,9 +1,9 @@
 //! Use of groups (wire profile, 9.4).
 
-use crate::ssp::Address;
-use crate::ssp::Status;
-use crate::ssp::common::{ContentData, MetaInfo, Property, ScreenName, User, UserId};
-use crate::ssp::xml::element::{choice, element};
+use crate::imps::Address;
+use crate::imps::Status;
+use crate::imps::common::{ContentData, MetaInfo, Property, ScreenName, User, UserId};
+use crate::imps::xml::element::{choice, element};
 
 element! {
     /// Joins a group (9.4.1).

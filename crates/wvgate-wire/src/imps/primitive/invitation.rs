@@ -1,10 +1,10 @@
 //! Invitations (wire profile, 9.1): to groups, presence, content, messaging.
 
-use crate::ssp::Status;
-use crate::ssp::common::{
+use crate::imps::Status;
+use crate::imps::common::{
     ApplicationId, AttributeList, ContentId, GroupId, MetaInfo, Party, ScreenName,
 };
-use crate::ssp::xml::element::element;
+use crate::imps::xml::element::element;
 
 element! {
     /// Inviter's home domain to invitee's (9.1.1). Answered by `Status`.

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 use super::*;
-use crate::ssp::xml::parse;
+use crate::imps::xml::parse;
 
 fn fault(text: &str) -> Malformed {
     match parse(text.as_bytes(), &Limits::default()) {

@@ -1,10 +1,10 @@
 //! User profile management (wire profile, 11.4).
 
-use crate::ssp::Address;
-use crate::ssp::Status;
-use crate::ssp::common::{MetaInfo, Property};
-use crate::ssp::datetime::DateTime;
-use crate::ssp::xml::element::{Empty, element};
+use crate::imps::Address;
+use crate::imps::Status;
+use crate::imps::common::{MetaInfo, Property};
+use crate::imps::datetime::DateTime;
+use crate::imps::xml::element::{Empty, element};
 
 element! {
     /// Asks another server for what it knows of a user.

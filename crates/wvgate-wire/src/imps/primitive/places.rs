@@ -8,8 +8,8 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use super::{FACTS, Kind, PLACES};
-use crate::ssp::common::{MessageInfo, MetaInfo};
-use crate::ssp::xml::Content;
+use crate::imps::common::{MessageInfo, MetaInfo};
+use crate::imps::xml::Content;
 
 /// What an address does in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -111,7 +111,7 @@ fn of_unknown(at: &mut Vec<&'static str>, found: &mut dyn FnMut(&[&'static str],
     }
 }
 
-/// Tells the places that an element declares; see [`crate::ssp::xml::Content::places`].
+/// Tells the places that an element declares; see [`crate::imps::xml::Content::places`].
 pub(super) type Declared =
     fn(&mut Vec<&'static str>, &mut dyn FnMut(&[&'static str], &'static str));
 

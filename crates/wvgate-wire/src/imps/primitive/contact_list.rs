@@ -1,10 +1,10 @@
 //! Contact lists (wire profile, 11.6): home domain to presence PSE, on behalf
 //! of the owner.
 
-use crate::ssp::Address;
-use crate::ssp::Status;
-use crate::ssp::common::{ContactList, MetaInfo, Property, UserId};
-use crate::ssp::xml::element::element;
+use crate::imps::Address;
+use crate::imps::Status;
+use crate::imps::common::{ContactList, MetaInfo, Property, UserId};
+use crate::imps::xml::element::element;
 
 element! {
     /// Which lists are there?

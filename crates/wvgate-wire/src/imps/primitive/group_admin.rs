@@ -1,10 +1,10 @@
 //! Management of groups (wire profile, 9.5 and 11.11).
 
 use super::group::GroupProperties;
-use crate::ssp::Address;
-use crate::ssp::Status;
-use crate::ssp::common::{MetaInfo, Property, ScreenName, UserId};
-use crate::ssp::xml::element::element;
+use crate::imps::Address;
+use crate::imps::Status;
+use crate::imps::common::{MetaInfo, Property, ScreenName, UserId};
+use crate::imps::xml::element::element;
 
 element! {
     /// Makes a group (11.11). Answered by `Status`.

@@ -1,10 +1,10 @@
 //! Message retrieval and delivery control between a home domain and the user's
 //! IM PSE (wire profile, 11.9).
 
-use crate::ssp::Address;
-use crate::ssp::Status;
-use crate::ssp::common::{ContentData, MessageId, MessageInfo, MetaInfo, Recipient, Sender};
-use crate::ssp::xml::element::element;
+use crate::imps::Address;
+use crate::imps::Status;
+use crate::imps::common::{ContentData, MessageId, MessageInfo, MetaInfo, Recipient, Sender};
+use crate::imps::xml::element::element;
 
 element! {
     /// Push or notify. Answered by `Status`.

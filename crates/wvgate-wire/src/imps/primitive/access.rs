@@ -1,8 +1,8 @@
 //! Access control lists: who may write to me (wire profile, 11.10).
 
-use crate::ssp::Status;
-use crate::ssp::common::{ContactList, GroupId, MetaInfo, ScreenName, UserId};
-use crate::ssp::xml::element::element;
+use crate::imps::Status;
+use crate::imps::common::{ContactList, GroupId, MetaInfo, ScreenName, UserId};
+use crate::imps::xml::element::element;
 
 element! {
     /// Reads both lists.

@@ -1,10 +1,10 @@
 //! Common features: provider information, search, verification of ids
 //! (wire profile, 11.5).
 
-use crate::ssp::Address;
-use crate::ssp::Status;
-use crate::ssp::common::{ContactList, ContentData, GroupId, MetaInfo, ScreenName, User, UserId};
-use crate::ssp::xml::element::{choice, element};
+use crate::imps::Address;
+use crate::imps::Status;
+use crate::imps::common::{ContactList, ContentData, GroupId, MetaInfo, ScreenName, User, UserId};
+use crate::imps::xml::element::{choice, element};
 
 element! {
     /// Asks who runs a domain.

@@ -9,11 +9,11 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use criterion::Criterion;
-use wvgate::ssp::envelope::{NAMESPACE, Transaction, decode_fragment, print_session, scan};
-use wvgate::ssp::xml::{Limits, parse};
-use wvgate::ssp::{Message, Mode};
+use wvgate_wire::ssp::envelope::{NAMESPACE, Transaction, decode_fragment, print_session, scan};
+use wvgate_wire::ssp::xml::{Limits, parse};
+use wvgate_wire::ssp::{Message, Mode};
 
-const MESSAGE: &[u8] = include_bytes!("../tests/fixtures/message.xml");
+const MESSAGE: &[u8] = include_bytes!("../../../tests/fixtures/message.xml");
 
 type Operation = (&'static str, Box<dyn Fn()>);
 

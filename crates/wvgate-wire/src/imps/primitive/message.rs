@@ -1,9 +1,9 @@
 //! Instant messages and delivery reports (wire profile, 9.3).
 
-use crate::ssp::Status;
-use crate::ssp::common::{ContentData, MessageInfo, MetaInfo};
-use crate::ssp::datetime::DateTime;
-use crate::ssp::xml::element::element;
+use crate::imps::Status;
+use crate::imps::common::{ContentData, MessageInfo, MetaInfo};
+use crate::imps::datetime::DateTime;
+use crate::imps::xml::element::element;
 
 element! {
     /// An instant message (9.3.1).

@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::{Claim, Message, Mode, Peek, Session, Transaction};
-use crate::ssp::Address;
-use crate::ssp::primitive::{self, Info, Noted, Outline, Role, Walk};
-use crate::ssp::xml::encoding;
-use crate::ssp::xml::names::{NO_NAMES, Names};
-use crate::ssp::xml::repair::{self, Repair};
-use crate::ssp::xml::tokens::{Attribute, Token, Tokens};
-use crate::ssp::xml::{self, Field, Limits, Malformed, Node, Writer};
+use crate::imps::Address;
+use crate::imps::primitive::{self, Info, Noted, Outline, Role, Walk};
+use crate::imps::xml::encoding;
+use crate::imps::xml::names::{NO_NAMES, Names};
+use crate::imps::xml::repair::{self, Repair};
+use crate::imps::xml::tokens::{Attribute, Token, Tokens};
+use crate::imps::xml::{self, Field, Limits, Malformed, Node, Writer};
 
 /// Reads an envelope.
 ///

@@ -1,8 +1,8 @@
 //! Presence delivery (wire profile, 9.2).
 
-use crate::ssp::Status;
-use crate::ssp::common::{AttributeList, MetaInfo, PresenceValue, User, UserId, VerUserId};
-use crate::ssp::xml::element::element;
+use crate::imps::Status;
+use crate::imps::common::{AttributeList, MetaInfo, PresenceValue, User, UserId, VerUserId};
+use crate::imps::xml::element::element;
 
 element! {
     /// Watcher's home domain to publisher's presence service element (9.2.1).

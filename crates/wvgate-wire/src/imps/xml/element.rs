@@ -147,30 +147,30 @@ macro_rules! element {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub struct $name {
-            $( $(#[$fmeta])* pub $field: $crate::ssp::xml::element::field_type!($kind $mode, $type), )*
+            $( $(#[$fmeta])* pub $field: $crate::imps::xml::element::field_type!($kind $mode, $type), )*
         }
 
-        impl $crate::ssp::xml::Content for $name {
-            const SHAPE: &'static $crate::ssp::xml::Shape = &$crate::ssp::xml::Shape::new(
-                &[$( $crate::ssp::xml::element::part!(
+        impl $crate::imps::xml::Content for $name {
+            const SHAPE: &'static $crate::imps::xml::Shape = &$crate::imps::xml::Shape::new(
+                &[$( $crate::imps::xml::element::part!(
                     $kind $mode, $type, [$($xml),*] $(, $item)?
                 ), )*],
-                &[$( $crate::ssp::xml::element::twins!($kind, [$($xml),*]), )*],
+                &[$( $crate::imps::xml::element::twins!($kind, [$($xml),*]), )*],
             );
 
-            fn read(node: &$crate::ssp::xml::Node<'_>) -> Result<Self, $crate::ssp::xml::DecodeError> {
+            fn read(node: &$crate::imps::xml::Node<'_>) -> Result<Self, $crate::imps::xml::DecodeError> {
                 let _ = node;
                 Ok(Self {
-                    $( $field: $crate::ssp::xml::element::read_field!(
+                    $( $field: $crate::imps::xml::element::read_field!(
                         $kind $mode, node, stringify!($name), $type, [$($xml),*] $(, $item)?
                     ), )*
                 })
             }
 
-            fn write(&self, name: &str, out: &mut $crate::ssp::xml::Writer<'_>) {
+            fn write(&self, name: &str, out: &mut $crate::imps::xml::Writer<'_>) {
                 out.element(name, |out| {
                     let _ = &out;
-                    $( $crate::ssp::xml::element::write_field!(
+                    $( $crate::imps::xml::element::write_field!(
                         $kind $mode, out, name, &self.$field, [$($xml),*] $(, $item)?
                     ); )*
                 });
@@ -181,7 +181,7 @@ macro_rules! element {
                 found: &mut dyn FnMut(&[&'static str], &'static str),
             ) {
                 let _ = (&at, &found);
-                $( $crate::ssp::xml::element::field_places!(
+                $( $crate::imps::xml::element::field_places!(
                     $kind $mode, at, found, $type, [$($xml),*] $(, $item)?
                 ); )*
             }
@@ -191,59 +191,59 @@ macro_rules! element {
 
 macro_rules! field_places {
     (attr $mode:ident, $at:ident, $found:ident, $t:ty, [$($xml:literal),*]) => {
-        if <$t as $crate::ssp::xml::Field>::ADDRESS { $( $found(&$at[..], $xml); )* }
+        if <$t as $crate::imps::xml::Field>::ADDRESS { $( $found(&$at[..], $xml); )* }
     };
     (child $mode:ident, $at:ident, $found:ident, $t:ty, [$($xml:literal),*]) => {
         $(
             $at.push($xml);
-            <$t as $crate::ssp::xml::Content>::places($at, $found);
+            <$t as $crate::imps::xml::Content>::places($at, $found);
             $at.pop();
         )*
     };
     (list of, $at:ident, $found:ident, $t:ty, [$($xml:literal),*], $item:literal) => {
         $(
             $at.extend([$xml, $item]);
-            <$t as $crate::ssp::xml::Content>::places($at, $found);
+            <$t as $crate::imps::xml::Content>::places($at, $found);
             $at.truncate($at.len() - 2);
         )*
     };
     // A text that is an address would have no place.
     (text own, $at:ident, $found:ident, $t:ty, []) => {
-        const { assert!(!<$t as $crate::ssp::xml::Field>::ADDRESS) }
+        const { assert!(!<$t as $crate::imps::xml::Field>::ADDRESS) }
     };
     (choice $mode:ident, $at:ident, $found:ident, $t:ty, []) => {
-        <$t as $crate::ssp::xml::Content>::places($at, $found);
+        <$t as $crate::imps::xml::Content>::places($at, $found);
     };
 }
 
 /// The part of a [`Shape`] that a field makes; of no element, if the field is no child.
 macro_rules! part {
     (child many, $t:ty, [$($xml:literal),*]) => {
-        $crate::ssp::xml::element::part!(false, [$($xml),*], <$t as $crate::ssp::xml::Content>::SHAPE)
+        $crate::imps::xml::element::part!(false, [$($xml),*], <$t as $crate::imps::xml::Content>::SHAPE)
     };
     (child $mode:ident, $t:ty, [$($xml:literal),*]) => {
-        $crate::ssp::xml::element::part!(true, [$($xml),*], <$t as $crate::ssp::xml::Content>::SHAPE)
+        $crate::imps::xml::element::part!(true, [$($xml),*], <$t as $crate::imps::xml::Content>::SHAPE)
     };
     (list of, $t:ty, [$($xml:literal),*], $item:literal) => {
-        $crate::ssp::xml::element::part!(true, [$($xml),*], &$crate::ssp::xml::Shape::new(
-            &[$crate::ssp::xml::element::part!(
-                false, [$item], <$t as $crate::ssp::xml::Content>::SHAPE
+        $crate::imps::xml::element::part!(true, [$($xml),*], &$crate::imps::xml::Shape::new(
+            &[$crate::imps::xml::element::part!(
+                false, [$item], <$t as $crate::imps::xml::Content>::SHAPE
             )],
             &[],
         ))
     };
     (choice many, $t:ty, []) => {
-        $crate::ssp::xml::shape::Part { elements: <$t>::ALTERNATIVES, once: false }
+        $crate::imps::xml::shape::Part { elements: <$t>::ALTERNATIVES, once: false }
     };
     (choice $mode:ident, $t:ty, []) => {
-        $crate::ssp::xml::shape::Part { elements: <$t>::ALTERNATIVES, once: true }
+        $crate::imps::xml::shape::Part { elements: <$t>::ALTERNATIVES, once: true }
     };
     ($kind:ident $mode:ident, $t:ty, [$($xml:literal),*]) => {
-        $crate::ssp::xml::shape::Part { elements: &[], once: true }
+        $crate::imps::xml::shape::Part { elements: &[], once: true }
     };
     ($once:literal, [$($xml:literal),*], $shape:expr) => {
-        $crate::ssp::xml::shape::Part {
-            elements: &[$crate::ssp::xml::shape::Known { names: &[$($xml),*], shape: $shape }],
+        $crate::imps::xml::shape::Part {
+            elements: &[$crate::imps::xml::shape::Known { names: &[$($xml),*], shape: $shape }],
             once: $once,
         }
     };
@@ -269,49 +269,49 @@ macro_rules! read_field {
     (attr one, $node:ident, $el:expr, $t:ty, [$($xml:literal),*]) => {{
         const NAMES: &[&str] = &[$($xml),*];
         match $node.attribute(NAMES) {
-            None => return Err($crate::ssp::xml::DecodeError::Missing { element: $el, what: NAMES[0] }),
-            Some(v) => <$t as $crate::ssp::xml::Field>::parse(v)
-                .ok_or($crate::ssp::xml::DecodeError::Invalid { element: $el, what: NAMES[0] })?,
+            None => return Err($crate::imps::xml::DecodeError::Missing { element: $el, what: NAMES[0] }),
+            Some(v) => <$t as $crate::imps::xml::Field>::parse(v)
+                .ok_or($crate::imps::xml::DecodeError::Invalid { element: $el, what: NAMES[0] })?,
         }
     }};
     (attr opt, $node:ident, $el:expr, $t:ty, [$($xml:literal),*]) => {
-        $node.attribute(&[$($xml),*]).and_then(|v| <$t as $crate::ssp::xml::Field>::parse(v))
+        $node.attribute(&[$($xml),*]).and_then(|v| <$t as $crate::imps::xml::Field>::parse(v))
     };
     (attr def, $node:ident, $el:expr, $t:ty, [$($xml:literal),*]) => {
         $node.attribute(&[$($xml),*])
-            .and_then(|v| <$t as $crate::ssp::xml::Field>::parse(v)).unwrap_or_default()
+            .and_then(|v| <$t as $crate::imps::xml::Field>::parse(v)).unwrap_or_default()
     };
     (child one, $node:ident, $el:expr, $t:ty, [$($xml:literal),*]) => {{
         const NAMES: &[&str] = &[$($xml),*];
         match $node.children_named(NAMES).next() {
-            None => return Err($crate::ssp::xml::DecodeError::Missing { element: $el, what: NAMES[0] }),
-            Some(child) => <$t as $crate::ssp::xml::Content>::read(child)?,
+            None => return Err($crate::imps::xml::DecodeError::Missing { element: $el, what: NAMES[0] }),
+            Some(child) => <$t as $crate::imps::xml::Content>::read(child)?,
         }
     }};
     (child opt, $node:ident, $el:expr, $t:ty, [$($xml:literal),*]) => {
         match $node.children_named(&[$($xml),*]).next() {
             None => None,
-            Some(child) => Some(<$t as $crate::ssp::xml::Content>::read(child)?),
+            Some(child) => Some(<$t as $crate::imps::xml::Content>::read(child)?),
         }
     };
     (child many, $node:ident, $el:expr, $t:ty, [$($xml:literal),*]) => {
         $node.children_named(&[$($xml),*])
-            .map(<$t as $crate::ssp::xml::Content>::read).collect::<Result<Vec<_>, _>>()?
+            .map(<$t as $crate::imps::xml::Content>::read).collect::<Result<Vec<_>, _>>()?
     };
     (list of, $node:ident, $el:expr, $t:ty, [$($xml:literal),*], $item:literal) => {
         match $node.children_named(&[$($xml),*]).next() {
             None => None,
             Some(list) => Some(list.children_named(&[$item])
-                .map(<$t as $crate::ssp::xml::Content>::read).collect::<Result<Vec<_>, _>>()?),
+                .map(<$t as $crate::imps::xml::Content>::read).collect::<Result<Vec<_>, _>>()?),
         }
     };
     (text own, $node:ident, $el:expr, $t:ty, []) => {
-        <$t as $crate::ssp::xml::Field>::parse(&$node.text)
-            .ok_or($crate::ssp::xml::DecodeError::Invalid { element: $el, what: "text" })?
+        <$t as $crate::imps::xml::Field>::parse(&$node.text)
+            .ok_or($crate::imps::xml::DecodeError::Invalid { element: $el, what: "text" })?
     };
     (choice one, $node:ident, $el:expr, $t:ty, []) => {
         match <$t>::pick_first($node)? {
-            None => return Err($crate::ssp::xml::DecodeError::Missing { element: $el, what: stringify!($t) }),
+            None => return Err($crate::imps::xml::DecodeError::Missing { element: $el, what: stringify!($t) }),
             Some(found) => found,
         }
     };
@@ -322,31 +322,31 @@ macro_rules! read_field {
 macro_rules! write_field {
     (attr opt, $out:ident, $el:ident, $v:expr, [$first:literal $(, $xml:literal)*]) => {
         if let Some(value) = $v {
-            $out.attribute($el, $first, &$crate::ssp::xml::Field::print(value));
+            $out.attribute($el, $first, &$crate::imps::xml::Field::print(value));
         }
     };
     (attr $mode:ident, $out:ident, $el:ident, $v:expr, [$first:literal $(, $xml:literal)*]) => {
-        $out.attribute($el, $first, &$crate::ssp::xml::Field::print($v))
+        $out.attribute($el, $first, &$crate::imps::xml::Field::print($v))
     };
     (child one, $out:ident, $el:ident, $v:expr, [$first:literal $(, $xml:literal)*]) => {
-        $crate::ssp::xml::Content::write($v, $first, $out)
+        $crate::imps::xml::Content::write($v, $first, $out)
     };
     (child $mode:ident, $out:ident, $el:ident, $v:expr, [$first:literal $(, $xml:literal)*]) => {
         for value in $v.iter() {
-            $crate::ssp::xml::Content::write(value, $first, $out);
+            $crate::imps::xml::Content::write(value, $first, $out);
         }
     };
     (list of, $out:ident, $el:ident, $v:expr, [$first:literal $(, $xml:literal)*], $item:literal) => {
         if let Some(items) = $v {
             $out.element($first, |out| {
                 for item in items {
-                    $crate::ssp::xml::Content::write(item, $item, out);
+                    $crate::imps::xml::Content::write(item, $item, out);
                 }
             });
         }
     };
     (text own, $out:ident, $el:ident, $v:expr, []) => {
-        $out.text(&$crate::ssp::xml::Field::print($v))
+        $out.text(&$crate::imps::xml::Field::print($v))
     };
     (choice one, $out:ident, $el:ident, $v:expr, []) => {
         $v.write_choice($out)
@@ -372,59 +372,59 @@ macro_rules! choice {
 
         impl $name {
             /// What the alternatives may hold.
-            pub(crate) const ALTERNATIVES: &'static [$crate::ssp::xml::shape::Known] = &[
-                $( $crate::ssp::xml::shape::Known {
+            pub(crate) const ALTERNATIVES: &'static [$crate::imps::xml::shape::Known] = &[
+                $( $crate::imps::xml::shape::Known {
                     names: &[$xml],
-                    shape: <$type as $crate::ssp::xml::Content>::SHAPE,
+                    shape: <$type as $crate::imps::xml::Content>::SHAPE,
                 }, )*
             ];
 
             /// The alternative that `node` is, if any.
-            pub(crate) fn pick(node: &$crate::ssp::xml::Node<'_>)
-                -> Result<Option<Self>, $crate::ssp::xml::DecodeError>
+            pub(crate) fn pick(node: &$crate::imps::xml::Node<'_>)
+                -> Result<Option<Self>, $crate::imps::xml::DecodeError>
             {
                 $( if node.name.eq_ignore_ascii_case($xml) {
-                    return <$type as $crate::ssp::xml::Content>::read(node)
+                    return <$type as $crate::imps::xml::Content>::read(node)
                         .map(|value| Some(Self::$variant(value)));
                 } )*
                 Ok(None)
             }
 
             /// The first child of `node` that is one of the alternatives.
-            pub(crate) fn pick_first(node: &$crate::ssp::xml::Node<'_>)
-                -> Result<Option<Self>, $crate::ssp::xml::DecodeError>
+            pub(crate) fn pick_first(node: &$crate::imps::xml::Node<'_>)
+                -> Result<Option<Self>, $crate::imps::xml::DecodeError>
             {
                 node.children.iter().find_map(|child| Self::pick(child).transpose()).transpose()
             }
 
             /// All children of `node` that are one of the alternatives, in order.
             #[allow(dead_code)]
-            pub(crate) fn pick_all(node: &$crate::ssp::xml::Node<'_>)
-                -> Result<Vec<Self>, $crate::ssp::xml::DecodeError>
+            pub(crate) fn pick_all(node: &$crate::imps::xml::Node<'_>)
+                -> Result<Vec<Self>, $crate::imps::xml::DecodeError>
             {
                 node.children.iter().filter_map(|child| Self::pick(child).transpose()).collect()
             }
 
             /// Writes the alternative under its own name.
-            pub(crate) fn write_choice(&self, out: &mut $crate::ssp::xml::Writer<'_>) {
+            pub(crate) fn write_choice(&self, out: &mut $crate::imps::xml::Writer<'_>) {
                 match self {
-                    $( Self::$variant(value) => $crate::ssp::xml::Content::write(value, $xml, out), )*
+                    $( Self::$variant(value) => $crate::imps::xml::Content::write(value, $xml, out), )*
                 }
             }
         }
 
         /// A wrapper element that holds exactly one alternative.
-        impl $crate::ssp::xml::Content for $name {
-            const SHAPE: &'static $crate::ssp::xml::Shape = &$crate::ssp::xml::Shape::new(
-                &[$crate::ssp::xml::shape::Part { elements: Self::ALTERNATIVES, once: true }],
+        impl $crate::imps::xml::Content for $name {
+            const SHAPE: &'static $crate::imps::xml::Shape = &$crate::imps::xml::Shape::new(
+                &[$crate::imps::xml::shape::Part { elements: Self::ALTERNATIVES, once: true }],
                 &[],
             );
 
-            fn read(node: &$crate::ssp::xml::Node<'_>) -> Result<Self, $crate::ssp::xml::DecodeError> {
+            fn read(node: &$crate::imps::xml::Node<'_>) -> Result<Self, $crate::imps::xml::DecodeError> {
                 Self::pick_first(node)?.ok_or(
-                    $crate::ssp::xml::DecodeError::Missing { element: stringify!($name), what: "content" })
+                    $crate::imps::xml::DecodeError::Missing { element: stringify!($name), what: "content" })
             }
-            fn write(&self, name: &str, out: &mut $crate::ssp::xml::Writer<'_>) {
+            fn write(&self, name: &str, out: &mut $crate::imps::xml::Writer<'_>) {
                 out.element(name, |out| self.write_choice(out));
             }
             fn places(
@@ -433,7 +433,7 @@ macro_rules! choice {
             ) {
                 $(
                     at.push($xml);
-                    <$type as $crate::ssp::xml::Content>::places(at, found);
+                    <$type as $crate::imps::xml::Content>::places(at, found);
                     at.pop();
                 )*
             }

@@ -1,10 +1,10 @@
 //! Session establishment and maintenance (wire profile, 6.2, 6.8, 11.1).
 
-use crate::ssp::Address;
-use crate::ssp::Status;
-use crate::ssp::common::{MetaInfo, decode_base64, encode_base64};
-use crate::ssp::xml::element::element;
-use crate::ssp::xml::{Content, DecodeError, Node, Writer};
+use crate::imps::Address;
+use crate::imps::Status;
+use crate::imps::common::{MetaInfo, decode_base64, encode_base64};
+use crate::imps::xml::element::element;
+use crate::imps::xml::{Content, DecodeError, Node, Writer};
 
 element! {
     /// Steps 1 and 2: each side hands the other a token, which proves by coming

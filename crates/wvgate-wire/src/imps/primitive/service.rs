@@ -1,10 +1,10 @@
 //! Service discovery, negotiation and agreement (wire profile, 11.2, 11.3).
 
-use crate::ssp::Address;
-use crate::ssp::Status;
-use crate::ssp::common::MetaInfo;
-use crate::ssp::xml::element::element;
-use crate::ssp::xml::{Content, DecodeError, Node, Writer};
+use crate::imps::Address;
+use crate::imps::Status;
+use crate::imps::common::MetaInfo;
+use crate::imps::xml::element::element;
+use crate::imps::xml::{Content, DecodeError, Node, Writer};
 
 element! {
     /// Asks for everything the peer can offer, itself or by relay.

@@ -1,11 +1,11 @@
 //! Attribute lists, watcher list, presence update and reactive authorization
 //! (wire profile, 11.7 and 11.8).
 
-use crate::ssp::Address;
-use crate::ssp::Status;
-use crate::ssp::common::{AttributeList, ContactList, MetaInfo, PresenceValue, User, UserId};
-use crate::ssp::presence::PresenceSubList;
-use crate::ssp::xml::element::element;
+use crate::imps::Address;
+use crate::imps::Status;
+use crate::imps::common::{AttributeList, ContactList, MetaInfo, PresenceValue, User, UserId};
+use crate::imps::presence::PresenceSubList;
+use crate::imps::xml::element::element;
 
 element! {
     /// Home domain to presence PSE: the publisher's new values. Answered by `Status`.

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use super::places::{ALL, Place, Role};
 use super::{FACTS, Facts, UNKNOWN};
-use crate::ssp::xml::Shape;
+use crate::imps::xml::Shape;
 
 /// An element, as far as anything in it is minded.
 #[derive(Debug)]
@@ -167,7 +167,7 @@ impl<'o> Walk<'o> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ssp::xml::shape::{Known, Part};
+    use crate::imps::xml::shape::{Known, Part};
 
     const LEAF: Known = Known {
         names: &["Leaf"],
