@@ -213,6 +213,6 @@ async fn heavy<T: Send + 'static>(
 }
 
 fn salt() -> [u8; 16] {
-    let mut random = clock::random();
+    let random = clock::random();
     std::array::from_fn(|_| u8::try_from(random.below(256)).unwrap_or(0))
 }

@@ -319,7 +319,7 @@ pub(super) fn maker(plan: &Plan) -> impl FnMut(Arc<Settings>) -> Core + Send + u
     let (home, gateway) = (plan.home.clone(), plan.gateway.clone());
     let keep = plan.history;
     move |settings| {
-        let mut random = clock::random();
+        let random = clock::random();
         let home = home
             .as_ref()
             .map(|home| Home::new(home.settings.clone(), random.below(u64::MAX)));
@@ -378,7 +378,7 @@ async fn create_users(
 
 /// A fresh salt for a password.
 pub fn salt() -> [u8; 16] {
-    let mut random = clock::random();
+    let random = clock::random();
     let mut salt = [0; 16];
     for byte in &mut salt {
         *byte = u8::try_from(random.below(256)).unwrap_or(0);

@@ -18,6 +18,7 @@ pub mod dialect;
 pub mod effect;
 pub mod element;
 mod network;
+pub mod numbers;
 mod presented_as;
 pub mod profile;
 pub mod random;
@@ -27,6 +28,7 @@ pub mod settings;
 mod tests;
 mod timers;
 pub mod transaction;
+mod verdict;
 pub mod waiting;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -50,12 +52,13 @@ pub use presented_as::Front;
 pub use random::Random;
 pub use service::{PseTable, ServiceSet, ServiceView};
 pub use settings::{ECHO, Peer, Provider, Route, Routes, Secret, Settings, SpeaksFor};
-pub use transaction::inbound::{Facts, Verdict};
 pub use transaction::{Origin, Place, Record};
+pub use verdict::{Facts, Verdict};
 
 use association::PeerState;
 use association::posting::{Flight, PendingStep};
 use association::quiet::Quiet;
+use numbers::Numbers;
 use timers::Timers;
 use transaction::Table;
 
@@ -94,9 +97,7 @@ pub struct Sap {
     standing: dialect::memberships::Standing,
     questions: dialect::unnamed_leave::Questions,
     probes: service::Probes,
-    /// Unique to this run: prefix of our transaction ids.
-    run: String,
-    last: u64,
+    numbers: Arc<Numbers>,
     effects: VecDeque<Effect>,
     /// Peers for whom something was queued, and when.
     to_pump: BTreeMap<String, Time>,
@@ -111,14 +112,14 @@ impl Sap {
 
     /// A SAP without sessions. Call [`Sap::restore`] for each kept record, then
     /// [`Sap::start`].
-    pub fn new(settings: Arc<Settings>, mut random: Random) -> Self {
+    pub fn new(settings: Arc<Settings>, random: Random) -> Self {
         let totals = Arc::default();
         let peers = settings
             .peers
             .keys()
             .map(|domain| (domain.clone(), PeerState::new(domain, &totals)))
             .collect();
-        let run = random.hex(4);
+        let numbers = Arc::new(Numbers::new(&random));
         Self {
             settings,
             random,
@@ -142,8 +143,7 @@ impl Sap {
             standing: dialect::memberships::Standing::default(),
             questions: dialect::unnamed_leave::Questions::default(),
             probes: service::Probes::default(),
-            run,
-            last: 0,
+            numbers,
             effects: VecDeque::new(),
             to_pump: BTreeMap::new(),
             held: false,
@@ -321,7 +321,7 @@ impl Sap {
     /// Numbers posts on from where another SAP of the same node left off, whose
     /// posts may still be under way.
     pub fn continue_numbers(&mut self, before: &Self) {
-        self.last = self.last.max(before.last);
+        self.numbers.follow(&before.numbers);
         self.closing = before.closing;
         self.crowded = before.crowded;
     }
@@ -367,11 +367,6 @@ impl Sap {
     /// Shared, not copied: asked for with every transaction.
     fn peer_settings(&self, domain: &str) -> Option<Arc<Peer>> {
         self.settings.peers.get(domain).cloned()
-    }
-
-    fn next_number(&mut self) -> u64 {
-        self.last += 1;
-        self.last
     }
 
     fn effect(&mut self, effect: Effect) {

@@ -1,8 +1,11 @@
 //! Chance, handed in from outside: tokens, ids and jitter.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 /// A source of random bytes. The node gives the operating system's; tests give a
-/// repeatable one.
-pub struct Random(Fill);
+/// repeatable one. Copies share it.
+#[derive(Clone)]
+pub struct Random(Arc<Mutex<Fill>>);
 
 /// Fills a slice with random bytes.
 type Fill = Box<dyn FnMut(&mut [u8]) + Send>;
@@ -16,7 +19,7 @@ impl std::fmt::Debug for Random {
 impl Random {
     /// Wraps a source; it must fill the whole slice.
     pub fn new(fill: impl FnMut(&mut [u8]) + Send + 'static) -> Self {
-        Self(Box::new(fill))
+        Self(Arc::new(Mutex::new(Box::new(fill))))
     }
 
     /// A repeatable source, for tests and simulations only.
@@ -34,10 +37,16 @@ impl Random {
         })
     }
 
+    fn fill(&self, bytes: &mut [u8]) {
+        // Chance is as good after a panic as before.
+        let mut fill = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        fill(bytes);
+    }
+
     /// Lower-case hexadecimal digits of `bytes` random bytes.
-    pub fn hex(&mut self, bytes: usize) -> String {
+    pub fn hex(&self, bytes: usize) -> String {
         let mut buffer = vec![0; bytes];
-        (self.0)(&mut buffer);
+        self.fill(&mut buffer);
         buffer
             .iter()
             .fold(String::with_capacity(bytes * 2), |mut text, byte| {
@@ -48,9 +57,9 @@ impl Random {
     }
 
     /// A number below `limit`, 0 if `limit` is 0.
-    pub fn below(&mut self, limit: u64) -> u64 {
+    pub fn below(&self, limit: u64) -> u64 {
         let mut buffer = [0; 8];
-        (self.0)(&mut buffer);
+        self.fill(&mut buffer);
         u64::from_le_bytes(buffer) % limit.max(1)
     }
 }

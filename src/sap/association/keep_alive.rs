@@ -46,8 +46,7 @@ impl Sap {
             time_to_live: asked.map(seconds),
             meta: Some(MetaInfo::of_server(peer.presented(&self.settings.domain))),
         };
-        self.last += 1;
-        let id = format!("{}-{}", self.run, self.last);
+        let id = self.numbers.id();
         let item = Item {
             mode: Mode::Request,
             id: id.clone(),

@@ -159,8 +159,7 @@ impl Sap {
             .collect();
         for session in usable {
             tracing::info!(ssp.peer = domain, ssp.session = %IdShown(&session), "logging out");
-            self.last += 1;
-            let id = format!("{}-{}", self.run, self.last);
+            let id = self.numbers.id();
             let flight = Flight::Goodbye {
                 peer: domain.to_owned(),
                 session: session.clone(),
@@ -322,8 +321,7 @@ impl Sap {
             status,
             redirects: None,
         };
-        self.last += 1;
-        let id = format!("{}-{}", self.run, self.last);
+        let id = self.numbers.id();
         let notice = notice.into();
         self.post_in_session(
             peer,

@@ -80,7 +80,7 @@ impl Sap {
         let state = self.peers.get_mut(&peer.domain);
         let known = state.and_then(|state| state.session_mut(session));
         let url = known.and_then(|known| known.record.address(now).map(str::to_owned));
-        let number = self.next_number();
+        let number = self.numbers.next();
         self.flights.insert(number, flight);
         let trace = sent(&peer.domain, session, &item, now);
         self.effect(Effect::Trace(Box::new(trace)));
@@ -170,8 +170,7 @@ impl Sap {
             if numbers.is_empty() {
                 return;
             }
-            self.last += 1;
-            let number = self.last;
+            let number = self.numbers.next();
             // What follows is read while this is under way.
             let load = state.outbox.load(&numbers, number);
             state.outbox.keep_readable(&mut numbers);

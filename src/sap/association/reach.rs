@@ -113,7 +113,7 @@ impl Sap {
             return;
         }
         state.reach.tried = now;
-        let number = self.next_number();
+        let number = self.numbers.next();
         let flight = Flight::Reach(domain.to_owned());
         self.flights.insert(number, flight);
         let peer = domain_of(domain).to_owned();

@@ -276,8 +276,7 @@ impl Sap {
 
     /// Sends a request of the SAP itself.
     fn ask(&mut self, peer: &Peer, what: What, request: &Primitive, now: Time) {
-        self.last += 1;
-        let id = format!("{}-{}", self.run, self.last);
+        let id = self.numbers.id();
         let until = now.plus_millis(self.settings.response_timeout);
         let asked = Asked { what, until };
         self.services.ask(peer.real(), &id, asked);

@@ -74,8 +74,8 @@ impl Sap {
             Probe::Echo if !peer.dialect.echo => return None,
             Probe::Echo => {
                 let echo = Address::user(ECHO, peer.real());
-                let unique = self.next_number();
-                let name = format!("wvgate-check-{}{unique}", self.run);
+                let unique = self.numbers.next();
+                let name = format!("wvgate-check-{}{unique}", self.numbers.run());
                 let sender = Address::user(&name, &self.settings.domain);
                 let message = self.message_to(&echo, &sender, now);
                 // It ends when it is acknowledged or has expired, like any other.
@@ -89,7 +89,7 @@ impl Sap {
     }
 
     pub(super) fn begin_probe(&mut self, echo: Option<(Address, Address)>, now: Time) -> u64 {
-        let number = self.next_number();
+        let number = self.numbers.next();
         self.probes.begin(number, echo, now);
         number
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::sap::association::logout::AWAY;
 use crate::sap::association::rate_limit::LATER;
 use crate::sap::element::Time;
+use crate::sap::verdict::{Facts, Verdict};
 use crate::sap::{Count, Direction, Effect, Peer, Sap, Trace};
 use crate::ssp::envelope::{Session, Transaction};
 use crate::ssp::{Code, Message, Mode};
@@ -18,32 +19,6 @@ const TRACED: usize = 8;
 
 /// Milliseconds after which a peer may come again when there is no room for its requests.
 const CROWDED: u64 = 1_000;
-
-/// The HTTP answer to a POST, with an empty body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// 200: taken over.
-    Accepted,
-    /// 400.
-    Malformed,
-    /// 403: unknown session, or no peer of ours.
-    Forbidden,
-    /// 503, with milliseconds after which to come again.
-    Busy(Option<u64>),
-}
-
-/// What the transport knows of a message.
-#[derive(Debug, Clone, Default)]
-pub struct Facts {
-    /// DNS names of a verified client certificate.
-    pub client_names: Vec<String>,
-    /// The host that the peer posted to, as it says.
-    pub host: Option<String>,
-    /// Repairs that were needed to read it.
-    pub repairs: Vec<String>,
-    /// The address it came from.
-    pub remote: Option<IpAddr>,
-}
 
 impl Sap {
     /// Takes a message. The verdict may be given only after the effects that it

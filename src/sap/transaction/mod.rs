@@ -5,7 +5,7 @@ pub(in crate::sap) mod asked;
 pub(in crate::sap) mod bounds;
 mod delivery_report;
 pub mod history;
-pub(in crate::sap) mod inbound;
+mod inbound;
 mod permission;
 pub mod recipients;
 pub(in crate::sap) mod request;

@@ -85,8 +85,7 @@ impl Sap {
         let Some(mut item) = self.kept.take(&transaction.id) else {
             return false;
         };
-        self.last += 1;
-        item.id = format!("{}-{}", self.run, self.last);
+        item.id = self.numbers.id();
         let place = |id: &str| Place::Peer {
             peer: domain.to_owned(),
             id: id.to_owned(),

@@ -7,7 +7,7 @@ use crate::sap::settings::Secret;
 use crate::ssp::primitive::session::{Digest, Token};
 
 /// A fresh token: 32 lower-case hexadecimal characters, sent as they are.
-pub fn new_token(random: &mut Random) -> Token {
+pub fn new_token(random: &Random) -> Token {
     Token(random.hex(16).into_bytes())
 }
 
@@ -63,8 +63,8 @@ mod tests {
 
     #[test]
     fn tokens_are_printable_and_differ() {
-        let mut random = Random::repeatable(1);
-        let (a, b) = (new_token(&mut random), new_token(&mut random));
+        let random = Random::repeatable(1);
+        let (a, b) = (new_token(&random), new_token(&random));
         assert_ne!(a, b);
         assert!(a.0.len() == 32 && a.0.iter().all(u8::is_ascii_hexdigit));
     }

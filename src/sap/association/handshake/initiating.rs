@@ -73,7 +73,7 @@ impl Sap {
             peer,
             settings.session_ttl,
             settings.handshake_timeout,
-            &mut self.random,
+            &self.random,
             now,
         );
         tracing::info!(
@@ -128,13 +128,13 @@ impl Sap {
         &mut self,
         domain: &str,
         id: &str,
-    ) -> Option<(&mut Initiator, &mut Random)> {
+    ) -> Option<(&mut Initiator, &Random)> {
         let initiator = self
             .peers
             .get_mut(domain)?
             .initiator
             .as_mut()
             .filter(|initiator| initiator.id == id)?;
-        Some((initiator, &mut self.random))
+        Some((initiator, &self.random))
     }
 }

@@ -47,7 +47,7 @@ impl Initiator {
         peer: &Peer,
         ttl: u64,
         timeout: u64,
-        random: &mut Random,
+        random: &Random,
         now: Time,
     ) -> (Self, Step) {
         let token = new_token(random);
@@ -116,7 +116,7 @@ impl Initiator {
         &mut self,
         peer: &Peer,
         theirs: &LoginRequest,
-        random: &mut Random,
+        random: &Random,
         now: Time,
     ) -> Progress {
         match self.state {

@@ -20,7 +20,7 @@ use crate::sap::association::reach::Reach;
 use crate::sap::association::record::SessionRecord;
 use crate::sap::element::Time;
 use crate::sap::presented_as::domain_of;
-use crate::sap::transaction::inbound::{Facts, Verdict};
+use crate::sap::verdict::{Facts, Verdict};
 use crate::sap::{Count, Effect, Peer, Sap};
 use crate::ssp::envelope::Transaction;
 use crate::ssp::{Address, Mode, Primitive};

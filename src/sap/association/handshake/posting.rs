@@ -12,7 +12,7 @@ impl Sap {
     /// Posts a step when its time has come.
     pub(in crate::sap) fn post_step(&mut self, pending: PendingStep, now: Time) {
         if pending.step.at > now {
-            let number = self.next_number();
+            let number = self.numbers.next();
             self.timers.set(pending.step.at, Timer::Step(number));
             self.steps.insert(number, pending);
             return;
@@ -25,7 +25,7 @@ impl Sap {
         let (style, namespace) = (peer.dialect.style(), &peer.dialect.namespace);
         let body = print_styled_setup(style, namespace, step.mode, &step.id, &raw);
         let url = self.elsewhere(&pending.peer, &pending.role, now);
-        let number = self.next_number();
+        let number = self.numbers.next();
         let post = Post {
             peer: peer.real().to_owned(),
             number,
@@ -73,7 +73,7 @@ impl Sap {
         let (style, namespace) = (peer.dialect.style(), &peer.dialect.namespace);
         let body = print_styled_setup(style, namespace, step.mode, &step.id, &raw);
         let url = self.elsewhere(domain, role, now);
-        let number = self.next_number();
+        let number = self.numbers.next();
         self.flights.insert(number, Flight::Once);
         self.effect(Effect::Post(Post {
             peer: peer.real().to_owned(),

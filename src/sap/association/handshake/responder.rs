@@ -56,7 +56,7 @@ impl Responder {
         id: &str,
         theirs: &SendSecretToken,
         (ttl, timeout): (u64, u64),
-        random: &mut Random,
+        random: &Random,
         now: Time,
     ) -> (Self, Step) {
         let token = new_token(random);
@@ -153,7 +153,7 @@ impl Responder {
         &mut self,
         peer: &Peer,
         theirs: &LoginResponse,
-        random: &mut Random,
+        random: &Random,
         now: Time,
     ) -> Progress {
         if !theirs.status.code.is_success() {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::Role;
 use crate::sap::association::handshake::{Failure, Responder, Step};
 use crate::sap::element::Time;
-use crate::sap::transaction::inbound::Verdict;
+use crate::sap::verdict::Verdict;
 use crate::sap::{Peer, Random, Sap};
 use crate::ssp::primitive::session::{LoginResponse, SendSecretToken};
 use crate::ssp::{Code, Mode, Status};
@@ -48,7 +48,7 @@ impl Sap {
             id,
             token,
             times,
-            &mut self.random,
+            &self.random,
             now,
         );
         responder.from = from;
@@ -151,9 +151,9 @@ impl Sap {
         &mut self,
         domain: &str,
         id: &str,
-    ) -> Option<(&mut Responder, &mut Random)> {
+    ) -> Option<(&mut Responder, &Random)> {
         let responders = &mut self.peers.get_mut(domain)?.responders;
         let responder = responders.iter_mut().find(|responder| responder.id == id)?;
-        Some((responder, &mut self.random))
+        Some((responder, &self.random))
     }
 }

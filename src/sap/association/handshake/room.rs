@@ -11,7 +11,7 @@ use crate::sap::association::PeerState;
 use crate::sap::association::handshake::{Failure, Responder};
 use crate::sap::association::posting::Flight;
 use crate::sap::element::Time;
-use crate::sap::transaction::inbound::Verdict;
+use crate::sap::verdict::Verdict;
 use crate::sap::{Count, Peer, Sap};
 
 /// Unfinished handshakes of one address in one peer's name; glare needs two.

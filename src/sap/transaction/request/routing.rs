@@ -281,8 +281,7 @@ impl Sap {
         {
             return (Mode::Response, id.clone());
         }
-        self.last += 1;
-        (Mode::Request, format!("{}-{}", self.run, self.last))
+        (Mode::Request, self.numbers.id())
     }
 }
 
