@@ -85,6 +85,38 @@ async fn a_body_above_the_limit_is_counted_for_its_peer_and_shown() {
     node.stop(std::time::Duration::from_secs(1)).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn what_goes_wrong_while_the_node_is_busy_is_told_up_to_a_bound() {
+    let mut peer = Deployed::listen().await;
+    let node = peer::node(&peer, &Arc::new(MemoryStore::new()), "").await;
+    peer.talk_to(node.local_addr());
+    peer.log_in().await;
+    until(&node, |view| view.state == "up").await;
+    let handle = node.handle().clone();
+    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let (begun, has_begun) = tokio::sync::oneshot::channel();
+    let busy = tokio::spawn(async move {
+        let stand_still = move |_: &mut _, _, _: &mut _| {
+            let _ = begun.send(());
+            let _ = wait.recv();
+        };
+        handle.ask(stand_still).await.unwrap();
+    });
+    has_begun.await.unwrap();
+    let large = b"POST / HTTP/1.1\r\nHost: b.test\r\nx-wv-sessionid: 101@a.test\r\n\
+        Content-Type: application/vnd.wv.ssp+xml\r\nContent-Length: 2000000\r\n\r\n";
+    for _ in 0..80 {
+        assert_eq!(exchange(node.local_addr(), large).await, Some(413));
+    }
+    go_on.send(()).unwrap();
+    busy.await.unwrap();
+    assert_eq!(view(&node).await.too_large, 64);
+    // There is room again.
+    assert_eq!(exchange(node.local_addr(), large).await, Some(413));
+    until(&node, |view| view.too_large == 65).await;
+    node.stop(std::time::Duration::from_secs(1)).await;
+}
+
 #[tokio::test]
 async fn a_store_that_fails_after_a_reload_does_not_bring_the_old_configuration_back() {
     let peer = Deployed::listen().await;
