@@ -3,7 +3,7 @@
 //! `cargo bench --bench codec` measures time. To count instructions, run one
 //! operation a thousand times under callgrind:
 //! `valgrind --tool=callgrind target/release/deps/codec-… count scan`.
-#![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
+#![expect(clippy::unwrap_used)]
 
 use std::hint::black_box;
 

@@ -51,7 +51,7 @@ impl Mode {
 
 /// One SSP message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(clippy::large_enum_variant)] // taken apart at once, never stored
+#[expect(clippy::large_enum_variant)] // taken apart at once, never stored
 pub enum Message {
     /// Before a session exists.
     Setup(Transaction),
@@ -323,7 +323,6 @@ fn transaction(out: &mut Writer<'_>, element: &str, mode: Mode, id: &str, raw: &
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
 
     fn session(body: &str) -> Session {

@@ -244,7 +244,6 @@ fn makes_sense(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn text(charset: &str, bytes: &[u8]) -> String {

@@ -78,7 +78,7 @@ pub(super) const ANY: u8 = 1;
 /// Byte of a character beyond ASCII.
 pub(super) const BEYOND: u8 = 4;
 
-#[allow(clippy::cast_possible_truncation)] // no larger than a byte
+#[expect(clippy::cast_possible_truncation)] // no larger than a byte
 pub(super) const NAME: [u8; 256] = {
     let mut table = [NONE; 256];
     let mut b = 0;

@@ -1,6 +1,6 @@
 //! Typed elements: one table per element gives its struct, reader and writer.
 //!
-//! A primitive is written down once, by [`element!`], in the order in which its
+//! A primitive is written down once, by `element!`, in the order in which its
 //! children are emitted; reading accepts any order and ignores what it does not
 //! know (wire profile, section 3). So what one side prints the other can parse.
 
@@ -316,7 +316,10 @@ macro_rules! read_field {
         }
     };
     (choice opt, $node:ident, $el:expr, $t:ty, []) => { <$t>::pick_first($node)? };
-    (choice many, $node:ident, $el:expr, $t:ty, []) => { <$t>::pick_all($node)? };
+    (choice many, $node:ident, $el:expr, $t:ty, []) => {
+        $node.children.iter().filter_map(|child| <$t>::pick(child).transpose())
+            .collect::<Result<Vec<_>, _>>()?
+    };
 }
 
 macro_rules! write_field {
@@ -395,14 +398,6 @@ macro_rules! choice {
                 -> Result<Option<Self>, $crate::imps::xml::DecodeError>
             {
                 node.children.iter().find_map(|child| Self::pick(child).transpose()).transpose()
-            }
-
-            /// All children of `node` that are one of the alternatives, in order.
-            #[allow(dead_code)]
-            pub(crate) fn pick_all(node: &$crate::imps::xml::Node<'_>)
-                -> Result<Vec<Self>, $crate::imps::xml::DecodeError>
-            {
-                node.children.iter().filter_map(|child| Self::pick(child).transpose()).collect()
             }
 
             /// Writes the alternative under its own name.

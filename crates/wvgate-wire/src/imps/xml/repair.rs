@@ -340,7 +340,6 @@ const LATIN_1_NAMES: [&str; 96] = [
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
 
     fn mend(body: &str, with: Repair) -> Option<String> {

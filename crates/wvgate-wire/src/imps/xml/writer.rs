@@ -214,7 +214,7 @@ const IN_TEXT: u8 = 1;
 const IN_VALUE: u8 = 2;
 
 /// Bytes that cannot be copied as they are: into texts, into attribute values.
-#[allow(clippy::cast_possible_truncation)] // no larger than a byte
+#[expect(clippy::cast_possible_truncation)] // no larger than a byte
 const ESCAPED: [u8; 256] = {
     let mut table = [0; 256];
     let mut b = 0;
