@@ -4,7 +4,7 @@
 FROM rust:1-bookworm AS build
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked && strip target/release/wvgate
+RUN cargo build --release --locked
 
 FROM debian:bookworm-slim AS prosody
 RUN apt-get update \
