@@ -9,7 +9,7 @@ use super::connection::no_peer;
 use super::request::{Line, ProbeKind};
 use crate::node::{Core, Gone};
 use crate::sap::Time;
-use crate::sap::service::{Heard, Probe, ProbeView};
+use crate::sap::service::{Heard, Probe, ProbeView, ProviderView};
 
 /// Between two looks at whether an answer has come; our choice.
 const LOOK: Duration = Duration::from_millis(25);
@@ -87,7 +87,7 @@ async fn answer(shared: &Shared, peer: &str, question: &Question) -> Result<Line
         let look = move |core: &mut Core, now: Time, _: &mut _| {
             let fate = match number {
                 Some(number) => fate_of(core, number),
-                None => match core.sap.heard(&to, now) {
+                None => match core.sap.services().heard(&to, now) {
                     (true, _) => Fate::Waits,
                     (false, Some(Heard { problem: None, .. })) => Fate::Learnt,
                     (false, heard) => Fate::Refused(
@@ -111,7 +111,7 @@ async fn answer(shared: &Shared, peer: &str, question: &Question) -> Result<Line
 }
 
 fn fate_of(core: &Core, number: u64) -> Fate {
-    let view = core.sap.probe_view(number);
+    let view = core.sap.services().probe_view(number);
     let Some((status, view)) = view.and_then(|view| Some((view.status?, view))) else {
         return Fate::Waits;
     };
@@ -144,7 +144,7 @@ pub(super) async fn probe(
         (None, None) => return Ok(Line::result(&json!(null))),
         (None, Some(number)) => number,
     };
-    let look = move |core: &mut Core, _, _: &mut _| core.sap.probe_view(number).cloned();
+    let look = move |core: &mut Core, _, _: &mut _| core.sap.services().probe_view(number).cloned();
     let ended = async {
         loop {
             let view = shared.node.ask(look).await?;
@@ -174,7 +174,7 @@ fn is_peer(core: &Core, peer: &str) -> bool {
 }
 
 fn view(core: &Core, peer: Option<&str>, now: Time) -> Line {
-    let rows = core.sap.service_views(now).into_iter();
+    let rows = core.sap.services().views(now).into_iter();
     let wall = |time: &mut Time| *time = core.wall(*time);
     let peers: Vec<_> = rows
         .filter(|row| peer.is_none_or(|peer| row.peer == peer))
@@ -189,9 +189,7 @@ fn view(core: &Core, peer: Option<&str>, now: Time) -> Line {
             row
         })
         .collect();
-    let providers: Vec<_> = core
-        .sap
-        .provider_views()
+    let providers: Vec<_> = ProviderView::all(core.sap.settings())
         .into_iter()
         .filter(|row| peer.is_none_or(|peer| row.via.as_deref() == Some(peer)))
         .collect();

@@ -62,7 +62,7 @@ impl Sap {
             }
             Some(_) if transaction.name == "SendMessageRequest" => {
                 let (from, to) = (peek.sender.as_ref(), &peek.recipients[..]);
-                matches!((from, to), (Some(from), [to]) if self.probes.awaits(from, to))
+                matches!((from, to), (Some(from), [to]) if self.services.awaits_echo(from, to))
             }
             _ => false,
         }

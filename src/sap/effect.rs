@@ -1,13 +1,11 @@
 //! What the SAP wants done, and what it tells those who watch it.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
-use serde::Serialize;
 
 use super::association::outbox::Load;
-use super::element::{Delivered, Element, Outcome, Time, Token};
+use super::element::{Delivered, Element, Time, Token};
 use super::transaction::history::Step;
+use super::watch::{Count, Trace};
 use crate::ssp::Primitive;
 use crate::store::Write;
 
@@ -100,79 +98,4 @@ pub enum Posted {
     TimedOut,
     /// Never reached the peer; the reason for people.
     Failed(String),
-}
-
-/// What is counted. Every accepted message (one per recipient reached in the same
-/// way) ends in exactly one outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Count {
-    /// A message was accepted.
-    Accepted,
-    /// A message came to its end.
-    Ended(Outcome),
-    /// A transaction was received.
-    Received,
-    /// A transaction was posted and acknowledged.
-    Sent,
-    /// A repetition was recognised.
-    Duplicate,
-    /// A response nobody asked for was dropped.
-    Unasked,
-    /// A request was refused.
-    Refused(u16),
-    /// A post failed and will be tried again.
-    Retried,
-    /// A handshake was completed.
-    HandshakeDone,
-    /// A handshake failed.
-    HandshakeFailed,
-    /// A loop was cut.
-    Loop,
-    /// A body that could not be read was dropped or refused.
-    Unreadable,
-    /// A body above the limit was refused.
-    TooLarge,
-}
-
-/// Which way something went, seen from this node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Direction {
-    /// From a peer, a client or the XMPP network to this node.
-    In,
-    /// From this node.
-    Out,
-    /// Inside.
-    Here,
-}
-
-/// One thing that happened to a transaction or message. Bodies never appear.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Trace {
-    /// When.
-    pub time: Time,
-    /// Which way.
-    pub direction: Direction,
-    /// The peer domain.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub peer: Option<String>,
-    /// The session id used.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub session: Option<String>,
-    /// The transaction id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub transaction: Option<String>,
-    /// The primitive.
-    pub primitive: Cow<'static, str>,
-    /// The message's id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-    /// From whom.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub user: Option<String>,
-    /// To whom, the first of many.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub to: Vec<String>,
-    /// What happened, in words.
-    pub what: Cow<'static, str>,
 }

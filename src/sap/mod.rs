@@ -14,6 +14,7 @@
 
 pub mod association;
 mod check_only;
+mod deadlines;
 pub mod dialect;
 pub mod effect;
 pub mod element;
@@ -30,10 +31,12 @@ mod timers;
 pub mod transaction;
 mod verdict;
 pub mod waiting;
+pub mod watch;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
+use crate::ssp::envelope::Transaction;
 use crate::store::Write;
 
 pub use association::hold::Login;
@@ -43,7 +46,7 @@ pub use association::record::SessionRecord;
 pub use association::trouble::Trouble;
 pub use association::{PeerView, SessionView};
 pub use dialect::Dialect;
-pub use effect::{Count, Direction, Effect, Knock, Post, Posted, Trace};
+pub use effect::{Effect, Knock, Post, Posted};
 pub use element::{
     Act, Degraded, Delivered, Element, Outcome, RequestId, ServiceElement, Skew, Time, Token,
 };
@@ -54,11 +57,14 @@ pub use service::{PseTable, ServiceSet, ServiceView};
 pub use settings::{ECHO, Peer, Provider, Route, Routes, Secret, Settings, SpeaksFor};
 pub use transaction::{Origin, Place, Record};
 pub use verdict::{Facts, Verdict};
+pub use watch::{Count, Direction, Trace};
 
 use association::PeerState;
 use association::posting::{Flight, PendingStep};
 use association::quiet::Quiet;
 use numbers::Numbers;
+use profile::Profiles;
+use service::{Probe, Services};
 use timers::Timers;
 use transaction::Table;
 
@@ -82,7 +88,7 @@ pub struct Sap {
     forgettable: transaction::bounds::Forgettable,
     message_ids: dialect::message_ids::MessageIds,
     asked: transaction::asked::Asked,
-    services: service::ServiceTable,
+    services: Services,
     /// Messages that peers have taken and not yet answered.
     kept: transaction::try_again::Kept,
     /// The node is about to stop: nothing new is taken, nobody is logged in to.
@@ -93,10 +99,9 @@ pub struct Sap {
     quiet: Quiet,
     /// Messages that only the real node may take; see `Settings::visiting`.
     turned_away: u64,
-    profiles: profile::Profiles,
+    profiles: Profiles,
     standing: dialect::memberships::Standing,
     questions: dialect::unnamed_leave::Questions,
-    probes: service::Probes,
     numbers: Arc<Numbers>,
     effects: VecDeque<Effect>,
     /// Peers for whom something was queued, and when.
@@ -121,6 +126,8 @@ impl Sap {
             .collect();
         let numbers = Arc::new(Numbers::new(&random));
         Self {
+            services: Services::new(settings.clone(), numbers.clone(), random.clone()),
+            profiles: Profiles::new(settings.clone()),
             settings,
             random,
             peers,
@@ -133,16 +140,13 @@ impl Sap {
             forgettable: transaction::bounds::Forgettable::default(),
             message_ids: dialect::message_ids::MessageIds::default(),
             asked: transaction::asked::Asked::default(),
-            services: service::ServiceTable::default(),
             kept: transaction::try_again::Kept::default(),
             closing: false,
             crowded: false,
             quiet: Quiet::default(),
             turned_away: 0,
-            profiles: profile::Profiles::default(),
             standing: dialect::memberships::Standing::default(),
             questions: dialect::unnamed_leave::Questions::default(),
-            probes: service::Probes::default(),
             numbers,
             effects: VecDeque::new(),
             to_pump: BTreeMap::new(),
@@ -154,6 +158,8 @@ impl Sap {
     /// Says how the wall clock stands, for dates that others see.
     pub fn set_skew(&mut self, skew: Skew) {
         self.skew = skew;
+        self.services.set_skew(skew);
+        self.profiles.set_skew(skew);
     }
 
     /// Takes back a record written before a restart.
@@ -264,7 +270,8 @@ impl Sap {
                 }
             }
         }
-        self.profiles_due(now);
+        self.profiles.timeout(now);
+        self.drive_profiles();
         for domain in domains {
             let always = self.settings.peers.get(&domain);
             let always = always.is_some_and(|peer| peer.connect_always);
@@ -299,6 +306,8 @@ impl Sap {
         for domain in gone {
             self.cast_out(&domain, now);
         }
+        self.services.configure(settings.clone());
+        self.profiles.configure(settings.clone());
         self.settings = settings;
         for domain in self.settings.peers.keys() {
             self.peers
@@ -358,6 +367,37 @@ impl Sap {
         &self.table
     }
 
+    /// The Service Table, and what is being asked, for looking in.
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// Asks a peer what it offers; the answer will stand in [`Services::views`], and
+    /// that there was one in [`Services::heard`]. False if there is no such peer, or none
+    /// that could answer.
+    pub fn discover(&mut self, peer: &str, now: Time) -> bool {
+        let asks = self.services.discover(peer, now);
+        self.drive_services(now);
+        asks
+    }
+
+    /// Asks a peer what a domain offers that is reached through it; the number of the
+    /// question, for [`Services::probe_view`]. `None` if there is no such peer, or none
+    /// that could answer.
+    pub fn discover_behind(&mut self, peer: &str, domain: &str, now: Time) -> Option<u64> {
+        let number = self.services.discover_behind(peer, domain, now);
+        self.drive_services(now);
+        number
+    }
+
+    /// Begins to try a peer; its number for [`Services::probe_view`]. `None` if there is no
+    /// such peer, or one that would not understand.
+    pub fn probe(&mut self, peer: &str, probe: Probe, now: Time) -> Option<u64> {
+        let number = self.services.probe(peer, probe, now);
+        self.drive_services(now);
+        number
+    }
+
     /// Messages under way: accepted, not yet ended, waiting for a peer.
     pub fn messages_queued(&self) -> u64 {
         let queued = self.peers.values().map(|peer| peer.outbox.messages());
@@ -367,6 +407,47 @@ impl Sap {
     /// Shared, not copied: asked for with every transaction.
     fn peer_settings(&self, domain: &str) -> Option<Arc<Peer>> {
         self.settings.peers.get(domain).cloned()
+    }
+
+    /// Whether there is a session with a peer.
+    fn is_up(&self, domain: &str) -> bool {
+        let state = self.peers.get(domain);
+        state.is_some_and(|state| state.ready_session().is_some())
+    }
+
+    /// Looks after what is known of a peer and agreed with it.
+    fn services_due(&mut self, domain: &str, now: Time) {
+        let up = self.is_up(domain);
+        self.services.look_after(domain, up, now);
+        self.drive_services(now);
+    }
+
+    /// Takes the answer to a request of service management; false if it is none.
+    fn answers_services(&mut self, peer: &Peer, transaction: &Transaction, now: Time) -> bool {
+        if !self.services.has_asked(peer.real(), &transaction.id) {
+            return false;
+        }
+        let up = self.is_up(peer.real());
+        self.services.answered(peer, transaction, up, now);
+        self.drive_services(now);
+        true
+    }
+
+    /// Does what service management wants done.
+    fn drive_services(&mut self, now: Time) {
+        while let Some(event) = self.services.next_event() {
+            match event {
+                service::Event::Ask(peer, item) => self.enqueue(&peer, *item, now),
+                service::Event::Write(write) => self.effect(Effect::Write(write)),
+                service::Event::Count(count) => self.count(count),
+            }
+        }
+    }
+
+    fn drive_profiles(&mut self) {
+        while let Some(write) = self.profiles.next_event() {
+            self.effect(Effect::Write(write));
+        }
     }
 
     fn effect(&mut self, effect: Effect) {

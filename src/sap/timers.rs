@@ -1,9 +1,8 @@
 //! Deadlines, in order. A timer that is of no use any more is not removed: who
 //! set it checks when it fires.
 
-use std::collections::BTreeSet;
-
 use super::association::handshake::room::YIELD;
+use super::deadlines::Deadlines;
 use super::element::Time;
 use super::{Count, Effect, Sap};
 use crate::ssp::Code;
@@ -21,56 +20,43 @@ pub(super) enum Timer {
     Step(u64),
     /// A peer has something to do: handshake deadline, queue, expiry, keep-alive.
     Peer(String),
-    /// An agreement with a peer ends or is to be renewed.
-    Service(String),
-    /// A profile that was told ends.
-    Profiles,
 }
 
 /// All deadlines.
-#[derive(Debug, Default)]
-pub(super) struct Timers(BTreeSet<(Time, Timer)>);
-
-impl Timers {
-    pub(super) fn set(&mut self, at: Time, timer: Timer) {
-        self.0.insert((at, timer));
-    }
-
-    /// Takes a timer back, if it was set for exactly this time.
-    pub(super) fn cancel(&mut self, at: Time, timer: Timer) {
-        self.0.remove(&(at, timer));
-    }
-
-    fn due(&mut self, now: Time) -> Option<Timer> {
-        if self.0.first()?.0 > now {
-            return None;
-        }
-        self.0.pop_first().map(|(_, timer)| timer)
-    }
-}
+pub(super) type Timers = Deadlines<Timer>;
 
 impl Sap {
     /// Does what is due.
     pub fn timeout(&mut self, now: Time) {
-        while let Some(timer) = self.timers.due(now) {
-            match timer {
-                Timer::Answer(number) => self.answer_due(number, now),
-                Timer::GiveUp(number) => self.give_up(number, now),
-                Timer::Forget(number) => match self.forget(number) {
-                    Some(write) => self.effect(Effect::Write(write)),
-                    None => self.forget_asked(number, now),
-                },
-                Timer::Step(step) => self.step_due(step),
-                Timer::Peer(domain) => self.peer_due(&domain, now),
-                Timer::Service(domain) => self.services_due(&domain, now),
-                Timer::Profiles => self.profiles_due(now),
+        while let Some(at) = self.next_timeout().filter(|at| *at <= now) {
+            if self.timers.next() == Some(at) {
+                match self.timers.due(now) {
+                    Some(Timer::Answer(number)) => self.answer_due(number, now),
+                    Some(Timer::GiveUp(number)) => self.give_up(number, now),
+                    Some(Timer::Forget(number)) => match self.forget(number) {
+                        Some(write) => self.effect(Effect::Write(write)),
+                        None => self.forget_asked(number, now),
+                    },
+                    Some(Timer::Step(step)) => self.step_due(step),
+                    Some(Timer::Peer(domain)) => self.peer_due(&domain, now),
+                    None => {}
+                }
+            } else if self.services.next_timeout() == Some(at) {
+                if let Some(peer) = self.services.due(now) {
+                    self.services_due(&peer, now);
+                }
+            } else {
+                self.profiles.timeout(now);
+                self.drive_profiles();
             }
         }
     }
 
     /// When [`Sap::timeout`] wants to be called.
     pub fn next_timeout(&self) -> Option<Time> {
-        self.timers.0.first().map(|(at, _)| *at)
+        let services = self.services.next_timeout();
+        let others = services.into_iter().chain(self.profiles.next_timeout());
+        self.timers.next().into_iter().chain(others).min()
     }
 
     /// Looks after one peer and sets the next time to do so.

@@ -96,10 +96,13 @@ pub(crate) fn brings_session_up(world: &mut World) {
 #[test]
 fn peers_are_asked_what_they_offer_when_a_session_comes_up() {
     let mut world = pair(set(&["SUBPR", "IMFeat"]), ServiceSet::NONE);
-    assert_eq!(world.node(HOME).sap.service_views(Time(0))[0].offers, None);
+    assert_eq!(
+        world.node(HOME).sap.services().views(Time(0))[0].offers,
+        None
+    );
     brings_session_up(&mut world);
     let now = world.now;
-    let views = world.node(HOME).sap.service_views(now);
+    let views = world.node(HOME).sap.services().views(now);
     let village = views.iter().find(|view| view.domain == VILLAGE).unwrap();
     let offers = village.offers.as_ref().unwrap();
     let names = offers.iter().map(String::as_str);
@@ -111,7 +114,7 @@ fn peers_are_asked_what_they_offer_when_a_session_comes_up() {
         ])
     );
     // In the other direction nothing is held back.
-    let views = world.node(VILLAGE).sap.service_views(now);
+    let views = world.node(VILLAGE).sap.services().views(now);
     let offers = views[0].offers.as_ref().unwrap();
     assert!(offers.contains(&"VerifyIDFunc".to_owned()), "{offers:?}");
 }
@@ -271,7 +274,7 @@ fn a_peer_that_cannot_be_asked_is_described_by_its_dialect() {
     let now = world.now;
     let sap = &mut world.node("relay.test").sap;
     assert!(!sap.discover("old.test", now));
-    let views = sap.service_views(now);
+    let views = sap.services().views(now);
     let old = views.iter().find(|view| view.peer == "old.test").unwrap();
     assert_eq!(old.source, Some(wvgate::sap::service::Source::Dialect));
     assert!(

@@ -1,7 +1,7 @@
 //! What is known of peers and agreed with them over time, in a pretend world: asked anew,
 //! renewed, reduced while requests are under way; and trying whether a peer answers.
 
-use wvgate::sap::service::{Probe, Source};
+use wvgate::sap::service::{Probe, ProviderView, Source};
 use wvgate::sap::{Element, Peer, RequestId, Route, ServiceSet, ServiceView, Settings, Time};
 use wvgate::ssp::common::{MetaInfo, Recipient, Sender, User};
 use wvgate::ssp::primitive::common::GetSPInfoRequest;
@@ -16,7 +16,7 @@ const MINUTE: u64 = 60_000;
 /// What a node knows of its only peer itself.
 fn row(world: &mut World, domain: &str) -> ServiceView {
     let now = world.now;
-    let views = world.node(domain).sap.service_views(now);
+    let views = world.node(domain).sap.services().views(now);
     let own = views.into_iter().find(|view| view.peer == view.domain);
     own.unwrap()
 }
@@ -106,7 +106,7 @@ fn a_peer_that_does_not_answer_is_asked_once_an_hour() {
     let silent = row(&mut world, HOME);
     assert_eq!(silent.problem.as_deref(), Some("no answer in time"));
     let now = world.now;
-    let (asking, heard) = world.node(HOME).sap.heard(VILLAGE, now);
+    let (asking, heard) = world.node(HOME).sap.services().heard(VILLAGE, now);
     assert!(!asking && heard.unwrap().problem.is_some());
 }
 
@@ -126,11 +126,18 @@ fn a_domain_that_a_relay_does_not_mention_any_more_is_gone() {
         .discover_behind("relay.test", "nowhere.test", now)
         .unwrap();
     world.run(5_000);
-    let status = |number| world.nodes[HOME].sap.probe_view(number).unwrap().status;
+    let status = |number| {
+        world.nodes[HOME]
+            .sap
+            .services()
+            .probe_view(number)
+            .unwrap()
+            .status
+    };
     assert_eq!((status(number), status(unknown)), (Some(200), Some(516)));
     let known = |world: &mut World| {
         let now = world.now;
-        let views = world.node(HOME).sap.service_views(now).into_iter();
+        let views = world.node(HOME).sap.services().views(now).into_iter();
         views.map(|view| view.domain).collect::<Vec<_>>()
     };
     assert_eq!(known(&mut world), ["relay.test", VILLAGE]);
@@ -315,7 +322,7 @@ fn the_table_says_who_provides_what_and_how_he_is_reached() {
         .pse
         .add(set(&["AttListFunc"]), HOME, "nowhere.test");
     let mut world = World::new([settings]);
-    let views = world.node(HOME).sap.provider_views();
+    let views = ProviderView::all(world.node(HOME).sap.settings());
     let row = |pse: &str| views.iter().find(|view| view.pse == pse).unwrap();
     assert_eq!(row(VILLAGE).via.as_deref(), Some("relay.test"));
     assert_eq!(row(VILLAGE).functions, ["ContactListFeat"]);
@@ -334,7 +341,13 @@ fn a_keep_alive_shows_that_the_peer_answers() {
     let number = sap.probe(VILLAGE, Probe::KeepAlive, now).unwrap();
     assert_eq!(sap.probe("nobody.test", Probe::KeepAlive, now), None);
     world.run(1000);
-    let view = world.node(HOME).sap.probe_view(number).unwrap().clone();
+    let view = world
+        .node(HOME)
+        .sap
+        .services()
+        .probe_view(number)
+        .unwrap()
+        .clone();
     assert_eq!((view.asked, view.status), (now, Some(200)));
     assert!(view.answered.is_some() && view.echoed.is_none());
 }
@@ -379,7 +392,15 @@ fn an_echo_is_noted_and_answered_and_reaches_nobody() {
         request.info.recipients[0].address(),
         &Address::new("wv:echo@village.example")
     );
-    let echoed = |world: &mut World| world.node(HOME).sap.probe_view(number).unwrap().echoed;
+    let echoed = |world: &mut World| {
+        world
+            .node(HOME)
+            .sap
+            .services()
+            .probe_view(number)
+            .unwrap()
+            .echoed
+    };
     assert_eq!(echoed(&mut world), None);
     // Somebody else's message to him is no echo, and there is nobody of that name.
     world.node(HOME).answer = Some(Primitive::status(Code::UNKNOWN_USER));
@@ -402,7 +423,13 @@ fn a_peer_without_echo_user_says_so() {
     };
     world.node(VILLAGE).answer = Some(refused.into());
     let (number, _) = echo_begins(&mut world);
-    let view = world.node(HOME).sap.probe_view(number).unwrap().clone();
+    let view = world
+        .node(HOME)
+        .sap
+        .services()
+        .probe_view(number)
+        .unwrap()
+        .clone();
     assert_eq!((view.status, view.echoed), (Some(531), None));
 }
 

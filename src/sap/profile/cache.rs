@@ -74,28 +74,17 @@ struct Seen {
     used: u64,
 }
 
-/// A request on its way whose answer means something here.
-#[derive(Debug)]
-pub(super) enum Asked {
-    /// For some parts, at a certain time.
-    Read(Address, Parts, Time),
-    /// To change the profile.
-    Changed(Address),
-}
-
-/// All that is held.
+/// Profiles of users who live elsewhere.
 #[derive(Debug, Default)]
-pub(in crate::sap) struct Profiles {
+pub(super) struct Cache {
     told: BTreeMap<Address, Told>,
     seen: HashMap<Address, Seen>,
     /// Users in the cache by last use.
     by_use: BTreeMap<u64, Address>,
     uses: u64,
-    /// By number of the row in the Transaction Table.
-    pub(super) asked: HashMap<u64, Asked>,
 }
 
-impl Profiles {
+impl Cache {
     /// Takes back a told profile; `user` is the key without [`PREFIX`].
     pub fn restore(&mut self, user: &str, told: Told) {
         self.told.insert(Address::new(user), told);
@@ -263,14 +252,14 @@ mod tests {
         }))
     }
 
-    fn learn(profiles: &mut Profiles, name: &str, parts: Parts, profile: UserProfile, at: u64) {
+    fn learn(profiles: &mut Cache, name: &str, parts: Parts, profile: UserProfile, at: u64) {
         let (user, at) = (user(name), Time(at));
         profiles.learn(&user, parts, profile, at, at, at.plus_seconds(300));
     }
 
     #[test]
     fn an_answer_is_found_while_it_is_fresh_and_says_enough() {
-        let mut profiles = Profiles::default();
+        let mut profiles = Cache::default();
         learn(&mut profiles, "a", properties(), city("Oslo"), 0);
         let mut find = |parts, at| profiles.find(&user("a"), parts, Time(at));
         assert_eq!(find(properties(), 299_999), Some(city("Oslo")));
@@ -280,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_narrow_answer_does_not_drive_out_a_wide_one_nor_make_it_younger() {
-        let mut profiles = Profiles::default();
+        let mut profiles = Cache::default();
         let wide = UserProfile {
             privacy: Some(Vec::new()),
             ..city("Oslo")
@@ -300,7 +289,7 @@ mod tests {
 
     #[test]
     fn what_was_asked_for_before_a_change_counts_no_more() {
-        let mut profiles = Profiles::default();
+        let mut profiles = Cache::default();
         learn(&mut profiles, "a", Parts::ALL, city("Oslo"), 0);
         profiles.forget(&user("a"), Time(10), Time(1_000_000));
         let (a, until) = (user("a"), Time(500_000));
@@ -313,7 +302,7 @@ mod tests {
 
     #[test]
     fn the_cache_is_bounded_and_the_least_used_gives_way() {
-        let mut profiles = Profiles::default();
+        let mut profiles = Cache::default();
         for n in 0..MAX_SEEN {
             learn(&mut profiles, &format!("u{n}"), Parts::ALL, city("Oslo"), 0);
         }
@@ -337,7 +326,7 @@ mod tests {
 
     #[test]
     fn told_profiles_are_bounded() {
-        let mut profiles = Profiles::default();
+        let mut profiles = Cache::default();
         for n in 0..MAX_TOLD {
             let _ = profiles.tell(&user(&format!("u{n}")), city("Oslo"), Time(1000));
         }
@@ -349,12 +338,12 @@ mod tests {
 
     #[test]
     fn told_profiles_survive_in_their_records_and_end() {
-        let mut profiles = Profiles::default();
+        let mut profiles = Cache::default();
         let (a, until) = (user("a"), Time(1000));
         let Write::Put { key, value } = profiles.tell(&a, city("Ålesund <&>"), until) else {
             panic!("nothing is kept");
         };
-        let mut again = Profiles::default();
+        let mut again = Cache::default();
         let told = serde_json::from_slice(&value).unwrap();
         again.restore(key.strip_prefix(PREFIX).unwrap(), told);
         assert_eq!(again.told(&a, Time(999)), Some(&city("Ålesund <&>")));

@@ -1,6 +1,6 @@
 //! User profile management at a relay (wire profile, 11.4): who may read and
-//! change profiles ([`Access`]), what an update does ([`change`]), and what is held
-//! of users who live elsewhere ([`memory`]).
+//! change profiles ([`Access`]), what an update does ([`update`]), and what is held
+//! of users who live elsewhere ([`cache`]).
 //!
 //! Profiles of users that a service element of this node hosts are its business.
 //! Of the others a home domain tells those whose provider this node is; what passes
@@ -9,21 +9,23 @@
 pub mod cache;
 pub mod update;
 
-use super::element::Time;
-use super::service::{Direction, PseTable, ServiceSet};
-use super::settings::Route;
-use super::timers::Timer;
-use super::{Peer, Sap};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::deadlines::Deadlines;
+use super::element::{Skew, Time};
+use super::service::{Direction, PseTable, ServiceSet, Services};
+use super::settings::{Peer, Route, Settings};
 use crate::ssp::envelope::{Transaction, decode_fragment};
 use crate::ssp::primitive::profile::{
     GetUserProfileResponse, ProfileService, UpdateUserProfileRequest, UserProfile,
 };
 use crate::ssp::{Address, Code, Primitive, Status};
+use crate::store::Write;
 
 pub use update::{Parts, UpdateMode};
 
-use cache::Asked;
-pub(super) use cache::Profiles;
+use cache::{Cache, Told};
 
 /// What a peer may do with profiles beyond what the roles of home domain and
 /// provider give.
@@ -68,12 +70,80 @@ fn wanted(transaction: &Transaction) -> Option<(Access, &Address)> {
     Some((access, transaction.peek.subject.as_ref()?))
 }
 
-impl Sap {
+/// A request on its way whose answer means something here.
+#[derive(Debug)]
+enum Asked {
+    /// For some parts, at a certain time.
+    Read(Address, Parts, Time),
+    /// To change the profile.
+    Changed(Address),
+}
+
+/// What is held of users who live elsewhere, and who may have it.
+#[derive(Debug)]
+pub(super) struct Profiles {
+    settings: Arc<Settings>,
+    skew: Skew,
+    cache: Cache,
+    /// By number of the row in the Transaction Table.
+    asked: HashMap<u64, Asked>,
+    deadlines: Deadlines<()>,
+    writes: VecDeque<Write>,
+}
+
+impl Profiles {
+    pub(super) fn new(settings: Arc<Settings>) -> Self {
+        Self {
+            settings,
+            skew: Skew::default(),
+            cache: Cache::default(),
+            asked: HashMap::new(),
+            deadlines: Deadlines::default(),
+            writes: VecDeque::new(),
+        }
+    }
+
+    /// Takes back a told profile; `user` is the key without [`cache::PREFIX`].
+    pub(super) fn restore(&mut self, user: &str, told: Told) {
+        self.cache.restore(user, told);
+    }
+
+    pub(super) fn configure(&mut self, settings: Arc<Settings>) {
+        self.settings = settings;
+    }
+
+    pub(super) fn set_skew(&mut self, skew: Skew) {
+        self.skew = skew;
+    }
+
+    /// A record that is to be kept or forgotten.
+    pub(super) fn next_event(&mut self) -> Option<Write> {
+        self.writes.pop_front()
+    }
+
+    /// When [`Profiles::timeout`] wants to be called.
+    pub(super) fn next_timeout(&self) -> Option<Time> {
+        self.deadlines.next()
+    }
+
+    /// Forgets told profiles whose time is over, and sets the time for the next.
+    pub(super) fn timeout(&mut self, now: Time) {
+        while self.deadlines.due(now).is_some() {}
+        self.expire(now);
+        if let Some(next) = self.cache.next_expiry() {
+            self.deadlines.set(next, ());
+        }
+    }
+
+    fn expire(&mut self, now: Time) {
+        self.writes.extend(self.cache.expire(now));
+    }
+
     /// Whether a request is about a profile its requestor may not have or change:
     /// his domain is neither the user's home domain nor, for reading, a provider of
     /// his, nor does the peer's record allow it. What the record says holds for
     /// the peer and the domains named in its `speaks_for`.
-    pub(super) fn profile_forbidden(&self, peer: &Peer, transaction: &Transaction) -> bool {
+    pub(super) fn is_forbidden(&self, peer: &Peer, transaction: &Transaction) -> bool {
         let Some((access, user)) = wanted(transaction) else {
             return false;
         };
@@ -91,7 +161,7 @@ impl Sap {
 
     /// Whether a peer's update is of a profile that is kept at home in this node,
     /// whoever provides services to the requestor: its address.
-    pub(super) fn profile_at_home(&self, transaction: &Transaction) -> Option<Address> {
+    pub(super) fn kept_at_home(&self, transaction: &Transaction) -> Option<Address> {
         let (access, user) = wanted(transaction)?;
         let here = access == Access::Write && self.is_hosted(self.home_of(user));
         here.then(|| user.clone())
@@ -99,10 +169,11 @@ impl Sap {
 
     /// Answers a request about the profile of a user who lives elsewhere from what
     /// is held here. `peer` is whom it came from, `None` for this node.
-    pub(super) fn answer_for_profile(
+    pub(super) fn answer(
         &mut self,
         peer: Option<&str>,
         transaction: &Transaction,
+        services: &Services,
         now: Time,
     ) -> Option<Primitive> {
         let (_, user) = wanted(transaction)?;
@@ -115,11 +186,11 @@ impl Sap {
             .and_then(|peer| self.settings.peers.get(peer))
             .map(|peer| asking(peer, transaction));
         let by_home = requestor == Some(home.as_str());
-        let provided = self.provides_for(&home, peer, now);
+        let provided = self.provides_for(&home, peer, services, now);
         match transaction.primitive().ok()? {
             Primitive::GetUserProfileRequest(request) => {
                 let parts = Parts::asked(request.parts.as_ref());
-                let held = self.held_profile(&user, parts, by_home, now);
+                let held = self.held(&user, parts, by_home, now);
                 if held.is_none() && by_home && provided {
                     return Some(Primitive::status(Code::UNKNOWN_USER));
                 }
@@ -133,14 +204,14 @@ impl Sap {
                 if requestor.is_none_or(elsewhere) {
                     return None;
                 }
-                Some(self.told_profile(&user, *request, now).into())
+                Some(self.tell(&user, *request, now).into())
             }
             _ => None,
         }
     }
 
     /// A request about a profile went on to a peer, as this row of the table.
-    pub(super) fn profile_asked(&mut self, number: u64, transaction: &Transaction, now: Time) {
+    pub(super) fn asked(&mut self, number: u64, transaction: &Transaction, now: Time) {
         let Some((access, user)) = wanted(transaction) else {
             return;
         };
@@ -150,7 +221,7 @@ impl Sap {
         }
         let asked = match (access, transaction.primitive()) {
             (Access::Write, _) => {
-                self.forget_profile(&user, now);
+                self.forget(&user, now);
                 Asked::Changed(user)
             }
             (_, Ok(Primitive::GetUserProfileRequest(request))) => {
@@ -158,17 +229,17 @@ impl Sap {
             }
             _ => return,
         };
-        self.profiles.asked.insert(number, asked);
+        self.asked.insert(number, asked);
     }
 
     /// A row of the table has ended, with this answer.
-    pub(super) fn profile_answered(&mut self, number: u64, answer: Option<&str>, now: Time) {
-        if self.profiles.asked.is_empty() {
+    pub(super) fn answered(&mut self, number: u64, answer: Option<&str>, now: Time) {
+        if self.asked.is_empty() {
             return;
         }
-        match self.profiles.asked.remove(&number) {
+        match self.asked.remove(&number) {
             // An answer to a request that overtook the change may have been kept.
-            Some(Asked::Changed(user)) => self.forget_profile(&user, now),
+            Some(Asked::Changed(user)) => self.forget(&user, now),
             Some(Asked::Read(user, parts, asked)) => {
                 let answer = answer.and_then(|answer| decode_fragment(answer.as_bytes()).ok());
                 let Some(Primitive::GetUserProfileResponse(response)) = answer else {
@@ -181,24 +252,14 @@ impl Sap {
                     && about(&profile.user)
                 {
                     let until = now.plus_millis(self.settings.profile_cache);
-                    self.profiles
-                        .learn(&user, parts, profile, asked, now, until);
+                    self.cache.learn(&user, parts, profile, asked, now, until);
                 }
             }
             None => {}
         }
     }
 
-    /// Forgets told profiles whose time is over, and sets the time for the next.
-    pub(super) fn profiles_due(&mut self, now: Time) {
-        let ended = self.profiles.expire(now);
-        self.write(ended);
-        if let Some(next) = self.profiles.next_expiry() {
-            self.timers.set(next, Timer::Profiles);
-        }
-    }
-
-    fn held_profile(
+    fn held(
         &mut self,
         user: &Address,
         parts: Parts,
@@ -207,32 +268,26 @@ impl Sap {
     ) -> Option<UserProfile> {
         // The home domain sees what it has told; for others that must be enough.
         let told = self
-            .profiles
+            .cache
             .told(user, now)
             .filter(|told| by_home || Parts::of(told).include(parts));
         match told {
             Some(told) => Some(parts.select(told.clone())),
-            None => self.profiles.find(user, parts, now),
+            None => self.cache.find(user, parts, now),
         }
     }
 
     /// Keeps what is told of a user.
-    fn told_profile(
-        &mut self,
-        user: &Address,
-        request: UpdateUserProfileRequest,
-        now: Time,
-    ) -> Status {
+    fn tell(&mut self, user: &Address, request: UpdateUserProfileRequest, now: Time) -> Status {
         let (mode, given) = match readable(user, &request) {
             Ok(mode) => (mode, request.profile.unwrap_or_else(update::empty)),
             Err(status) => return status,
         };
-        let expired = self.profiles.expire(now);
-        self.write(expired);
-        if !self.profiles.has_room_for(user) {
+        self.expire(now);
+        if !self.cache.has_room_for(user) {
             return Status::new(Code::UNAVAILABLE).because("too many profiles are kept here");
         }
-        let told = self.profiles.told(user, now);
+        let told = self.cache.told(user, now);
         let mut profile = told.cloned().unwrap_or_else(update::empty);
         let changes = update::update(&mut profile, mode, given, |_| Ok(()));
         if changes.done > 0 || changes.changed {
@@ -241,19 +296,19 @@ impl Sap {
                 profile.modified = Some(self.skew.date(now));
             }
             let until = now.plus_millis(self.settings.agreement_ttl);
-            let write = self.profiles.tell(user, profile, until);
-            self.write([write]);
-            self.timers.set(until, Timer::Profiles);
+            let write = self.cache.tell(user, profile, until);
+            self.writes.push_back(write);
+            self.deadlines.set(until, ());
         }
-        self.forget_profile(user, now);
+        self.forget(user, now);
         changes.status()
     }
 
-    fn forget_profile(&mut self, user: &Address, now: Time) {
+    fn forget(&mut self, user: &Address, now: Time) {
         let settings = &self.settings;
         let open = settings.response_timeout.saturating_mul(2);
         let until = now.plus_millis(settings.profile_cache.max(open));
-        self.profiles.forget(user, now, until);
+        self.cache.forget(user, now, until);
     }
 
     /// The home domain of a user; an address without one is ours.
@@ -277,12 +332,10 @@ impl Sap {
     /// Whether this node provides something to the users of a home domain: by an
     /// entry of the Service Table, or because the peer they come through has an
     /// agreement to tell us their profiles.
-    fn provides_for(&self, home: &str, peer: Option<&str>, now: Time) -> bool {
+    fn provides_for(&self, home: &str, peer: Option<&str>, services: &Services, now: Time) -> bool {
         let agreed = || {
             let peer = peer.and_then(|peer| self.settings.peers.get(peer))?;
-            let agreement = self
-                .services
-                .agreement(&peer.domain, Direction::Granted, now)?;
+            let agreement = services.agreement(&peer.domain, Direction::Granted, now)?;
             let named = agreement
                 .served
                 .iter()

@@ -4,8 +4,9 @@
 use super::set;
 use super::table::{Agreement, Direction, What};
 use super::tree::ServiceSet;
-use super::{ALWAYS, Time};
-use crate::sap::{Peer, Sap};
+use super::{ALWAYS, Services};
+use crate::sap::element::Time;
+use crate::sap::settings::Peer;
 use crate::ssp::primitive::service::{Functions, ServiceRequest, ServiceResponse};
 use crate::ssp::{Code, Primitive, Status};
 use crate::text::Shown;
@@ -13,12 +14,13 @@ use crate::text::Shown;
 /// The shortest agreement: shorter ones would be renewed all the time.
 const SHORTEST: u64 = 60_000;
 
-impl Sap {
+impl Services {
     /// A peer's request for functions, or word from it about our agreement.
     pub(in crate::sap) fn agree(
         &mut self,
         peer: &Peer,
         request: &ServiceRequest,
+        up: bool,
         now: Time,
     ) -> Primitive {
         let answer = match &request.agreement {
@@ -31,7 +33,7 @@ impl Sap {
                     .into()
             }
             Some(id) if request.cancel == Some(true) => {
-                let write = self.services.end(peer.real(), Direction::Granted);
+                let write = self.table.end(peer.real(), Direction::Granted);
                 self.write(write);
                 tracing::info!(
                     ssp.peer = peer.domain,
@@ -44,14 +46,14 @@ impl Sap {
             }
             _ => self.grant(peer, request, now),
         };
-        self.services_due(peer.real(), now);
+        self.look_after(peer.real(), up, now);
         answer
     }
 
     /// Provider: what of the wanted functions the peer gets.
     fn grant(&mut self, peer: &Peer, request: &ServiceRequest, now: Time) -> Primitive {
         let current = self
-            .services
+            .table
             .agreement(peer.real(), Direction::Granted, now)
             .cloned();
         let named = request.functions.as_ref().map(wanted);
@@ -68,7 +70,7 @@ impl Sap {
             return refusal(Status::new(Code::FORBIDDEN), wanted).into();
         }
         // What is answered 501 in the end is not to be had.
-        let (provided, _) = self.provided_to(peer.real(), now);
+        let (provided, _) = self.offers(now).provided_to(peer.real());
         let grantable = peer.offers.intersection(provided).union(set(ALWAYS));
         let agreed = wanted.intersection(grantable);
         let refused = wanted.difference(agreed);
@@ -84,7 +86,7 @@ impl Sap {
             (Some(current), Some(_)) => current.id,
             _ => format!(
                 "agr-{}@{}",
-                self.table.next_number(now),
+                self.table.next_agreement(now),
                 self.settings.domain
             ),
         };
@@ -104,9 +106,7 @@ impl Sap {
             functions = agreed.names().join(" "),
             "agreement granted"
         );
-        let write = self
-            .services
-            .agree(peer.real(), Direction::Granted, agreement);
+        let write = self.table.agree(peer.real(), Direction::Granted, agreement);
         self.write([write]);
         let code = if refused.is_empty() {
             Code::OK
@@ -123,7 +123,7 @@ impl Sap {
     /// Requestor: the provider reduces or ends the agreement.
     fn provider_says(&mut self, peer: &Peer, request: &ServiceRequest, now: Time) -> Primitive {
         let Some(mut agreement) = self
-            .services
+            .table
             .agreement(peer.real(), Direction::Obtained, now)
             .cloned()
         else {
@@ -139,35 +139,32 @@ impl Sap {
             "the peer reduces what it agreed to"
         );
         if request.cancel == Some(true) {
-            let write = self.services.end(peer.real(), Direction::Obtained);
+            let write = self.table.end(peer.real(), Direction::Obtained);
             self.write(write);
             // It will hardly want to hear the same wish again at once.
-            self.services.negotiating(peer.real(), peer.wants, now);
+            self.table.negotiating(peer.real(), peer.wants, now);
         } else {
             agreement.functions = left;
             let write = self
-                .services
+                .table
                 .agree(peer.real(), Direction::Obtained, agreement);
             self.write([write]);
-            self.services.negotiating(peer.real(), peer.wants, now);
+            self.table.negotiating(peer.real(), peer.wants, now);
         }
         Primitive::status(Code::OK)
     }
 
     /// Requestor: asks for what is wanted, renews, or cancels what is not wanted
-    /// any more. Waits for a session.
+    /// any more. There is a session.
     pub(super) fn negotiate(&mut self, domain: &str, now: Time) {
-        let Some(peer) = self.peer_settings(domain) else {
+        let Some(peer) = self.settings.peers.get(domain).cloned() else {
             return;
         };
-        if !self.is_up(domain)
-            || !peer.dialect.discovery
-            || !self.services.is_negotiation_due(domain, peer.wants, now)
-        {
+        if !peer.dialect.discovery || !self.table.is_negotiation_due(domain, peer.wants, now) {
             return;
         }
         let current = self
-            .services
+            .table
             .agreement(domain, Direction::Obtained, now)
             .map(|agreement| agreement.id.clone());
         let cancel = peer.wants.is_empty();
@@ -178,11 +175,11 @@ impl Sap {
             cancel: cancel.then_some(true),
             meta: Some(self.own_meta()),
             functions: (!cancel).then(|| functions(peer.wants)),
-            served: (!cancel).then(|| self.served_towards(domain)),
+            served: (!cancel).then(|| self.offers(now).served_towards(domain)),
         };
-        self.services.negotiating(domain, peer.wants, now);
+        self.table.negotiating(domain, peer.wants, now);
         let what = if cancel {
-            let write = self.services.end(domain, Direction::Obtained);
+            let write = self.table.end(domain, Direction::Obtained);
             self.write(write);
             What::Told
         } else {
@@ -192,10 +189,10 @@ impl Sap {
     }
 
     /// Requestor: the provider's answer.
-    pub(super) fn negotiated(&mut self, peer: &Peer, answer: &Primitive, now: Time) {
+    pub(super) fn negotiated(&mut self, peer: &Peer, answer: &Primitive, up: bool, now: Time) {
         let response = match answer {
             Primitive::ServiceResponse(response) => response,
-            Primitive::Status(status) => return self.not_granted(peer, status, now),
+            Primitive::Status(status) => return self.not_granted(peer, status, up, now),
             other => {
                 tracing::warn!(
                     ssp.peer = peer.domain,
@@ -206,7 +203,7 @@ impl Sap {
             }
         };
         let (true, Some(id)) = (response.status.code.is_success(), &response.agreement) else {
-            return self.not_granted(peer, &response.status, now);
+            return self.not_granted(peer, &response.status, up, now);
         };
         let agreed = response.agreed.as_ref().map_or_else(
             // All of it, as nothing was refused.
@@ -232,22 +229,22 @@ impl Sap {
         let agreement = Agreement {
             id: id.clone(),
             functions: agreed,
-            served: self.served_towards(peer.real()),
+            served: self.offers(now).served_towards(peer.real()),
             since: now,
             expires: now.plus_millis(ttl),
         };
         let write = self
-            .services
+            .table
             .agree(peer.real(), Direction::Obtained, agreement);
         self.write([write]);
         // What is missing may be provided later: it is asked for again in an hour.
         if agreed.includes(peer.wants) {
-            self.services.settled(peer.real());
+            self.table.settled(peer.real());
         }
-        self.services_due(peer.real(), now);
+        self.look_after(peer.real(), up, now);
     }
 
-    fn not_granted(&mut self, peer: &Peer, status: &Status, now: Time) {
+    fn not_granted(&mut self, peer: &Peer, status: &Status, up: bool, now: Time) {
         tracing::warn!(
             ssp.peer = peer.domain,
             code = status.code.0,
@@ -255,18 +252,18 @@ impl Sap {
         );
         if status.code == Code::NOT_FOUND {
             // It has lost the agreement: one more try, without the id.
-            let ended = self.services.end(peer.real(), Direction::Obtained);
+            let ended = self.table.end(peer.real(), Direction::Obtained);
             if ended.is_some() {
                 self.write(ended);
-                self.services.settled(peer.real());
-                self.services_due(peer.real(), now);
+                self.table.settled(peer.real());
+                self.look_after(peer.real(), up, now);
             }
         }
     }
 
     /// Provider: what is behind this node has changed.
     pub(super) fn keep_all_to_offers(&mut self, now: Time) {
-        for domain in self.services.granted() {
+        for domain in self.table.granted() {
             self.keep_to_offers(&domain, now);
         }
     }
@@ -275,15 +272,15 @@ impl Sap {
     /// of the agreement, and the peer is told. Whoever is behind this node and was not
     /// heard yet, as after a restart, may provide anything.
     pub(super) fn keep_to_offers(&mut self, domain: &str, now: Time) {
-        let Some(peer) = self.peer_settings(domain) else {
+        let Some(peer) = self.settings.peers.get(domain).cloned() else {
             return;
         };
-        let granted = self.services.agreement(domain, Direction::Granted, now);
+        let granted = self.table.agreement(domain, Direction::Granted, now);
         let Some(mut agreement) = granted.cloned() else {
             return;
         };
         let mut offers = peer.offers;
-        if let (provided, true) = self.provided_to(domain, now) {
+        if let (provided, true) = self.offers(now).provided_to(domain) {
             offers = offers.intersection(provided);
         }
         let offers = offers.union(set(ALWAYS));
@@ -301,16 +298,16 @@ impl Sap {
             served: None,
         };
         let write = if left.is_empty() {
-            self.services.end(domain, Direction::Granted)
+            self.table.end(domain, Direction::Granted)
         } else {
-            Some(self.services.agree(domain, Direction::Granted, agreement))
+            Some(self.table.agree(domain, Direction::Granted, agreement))
         };
         self.write(write);
         self.ask(&peer, What::Told, &request.into(), now);
     }
 
     fn is_agreement(&self, peer: &Peer, direction: Direction, id: &str, now: Time) -> bool {
-        self.services
+        self.table
             .agreement(peer.real(), direction, now)
             .is_some_and(|agreement| agreement.id == id)
     }

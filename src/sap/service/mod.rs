@@ -1,30 +1,37 @@
 //! Service management (wire profile, 1, 11.2 and 11.3): what each side offers
-//! ([`tree`]), finding out ([`mod@discovery`]), agreeing on it ([`mod@agreement`]),
-//! the Service Table that keeps both ([`table`], and for people [`view`]), which domain
-//! provides a service to a home domain's users ([`pse`]), and trying whether a peer
-//! answers at all ([`mod@probe`]).
+//! ([`tree`], [`offers`]), finding out ([`mod@discovery`]), agreeing on it
+//! ([`mod@agreement`]), the Service Table that keeps both ([`table`], and for people
+//! [`view`]), which domain provides a service to a home domain's users ([`provider`]),
+//! and trying whether a peer answers at all ([`mod@probe`]).
 //!
 //! A request that its sender may not use is answered 506 before it is routed.
 
 mod agreement;
 mod discovery;
+mod offers;
 pub mod probe;
 pub mod provider;
 pub mod table;
 pub mod tree;
 pub mod view;
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+
 use super::association::outbox::Item;
-use super::element::{Element, Time};
+use super::deadlines::Deadlines;
+use super::element::{Element, Outcome, Skew, Time};
+use super::numbers::Numbers;
 use super::presented_as::domain_of;
-use super::settings::Route;
-use super::timers::Timer;
-use super::{Peer, Sap};
+use super::random::Random;
+use super::settings::{ECHO, Peer, Route, Settings};
+use super::watch::Count;
 use crate::ssp::common::MetaInfo;
 use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::common::GetSPInfoResponse;
-use crate::ssp::primitive::{self, Kind};
-use crate::ssp::{Address, Mode, Primitive, Status};
+use crate::ssp::primitive::{self, Primitive};
+use crate::ssp::{Address, Mode, Status};
+use crate::store::Write;
 
 pub use probe::{Probe, ProbeView};
 pub use provider::PseTable;
@@ -32,9 +39,9 @@ pub use table::{Agreement, Direction, Heard};
 pub use tree::ServiceSet;
 pub use view::{AgreementView, ProviderView, ServiceView, Source};
 
-pub(super) use probe::Probes;
-pub(super) use table::ServiceTable;
-use table::{Asked, KNOWN_FOR, SPREAD, What};
+pub(super) use offers::Offers;
+use probe::Probes;
+use table::{Asked, ServiceTable, What};
 
 /// Functions of the session and of service management need no agreement: without
 /// them none could be reached.
@@ -43,106 +50,110 @@ const ALWAYS: &[&str] = &["SessionFunc", "ServiceMgmtFunc"];
 const MINIMUM: &[&str] = &[
     "SUBPR", "GETPR", "SENDM", "MDELIV", "INVIT", "CAINV", "JOING", "GETJU",
 ];
-/// What the SAP itself serves.
-const OF_SAP: &[&str] = &["KEEPA", "LOGOU", "GETSV", "NEGSV", "GETSPI"];
-/// What it serves to those with whom it has agreed on it: it is told of profiles (11.4).
+/// What the SAP serves to those with whom it has agreed on it: it is told of profiles (11.4).
 const OF_SAP_BY_AGREEMENT: &[&str] = &["UPDUP"];
-/// What the embedded home domain serves.
-const OF_HOME: &[&str] = &[
-    "SUBPR", "GETPR", "SENDM", "MDELIV", "GETSPI", "VRID", "GETUP", "UPDUP",
-];
-/// What the echo user of a node without home domain serves.
-const OF_ECHO: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV"];
-/// What the XMPP gateway serves.
-const OF_GATEWAY: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV", "VRID"];
 /// Requests that a provider sends to the home domain it serves: they follow from
 /// what the home domain may ask, not from what the provider may.
 const OF_PROVIDERS: &[&str] = &["PresenceAuthRequest", "NewMessage", "MessageNotification"];
 
-/// Leaves by name; all names are of this module.
-fn set(names: &[&str]) -> ServiceSet {
-    names
-        .iter()
-        .filter_map(|name| ServiceSet::named(name))
-        .fold(ServiceSet::NONE, ServiceSet::union)
+/// What service management wants done.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A request of its own is to go to a peer.
+    Ask(String, Box<Item>),
+    /// A record is to be kept or forgotten.
+    Write(Write),
+    Count(Count),
 }
 
-impl ServiceSet {
-    /// What a service element of this node really serves.
-    pub fn of_element(element: Element) -> Self {
-        set(match element {
-            Element::Home => OF_HOME,
-            Element::Gateway => OF_GATEWAY,
-        })
-    }
-
-    /// What the echo user serves.
-    pub fn of_echo() -> Self {
-        set(OF_ECHO)
-    }
-
-    /// What the SAP serves: session and service management.
-    pub fn of_sap() -> Self {
-        set(OF_SAP)
-    }
+/// The Service Table, the questions under way, and who tries what.
+#[derive(Debug)]
+pub struct Services {
+    settings: Arc<Settings>,
+    numbers: Arc<Numbers>,
+    random: Random,
+    skew: Skew,
+    table: ServiceTable,
+    probes: Probes,
+    /// Peers to look after.
+    deadlines: Deadlines<String>,
+    events: VecDeque<Event>,
 }
 
-impl Sap {
-    /// What a peer may use here: what was agreed, or without an agreement what its
-    /// record offers; never more than the record offers.
+impl Services {
+    pub(super) fn new(settings: Arc<Settings>, numbers: Arc<Numbers>, random: Random) -> Self {
+        Self {
+            settings,
+            numbers,
+            random,
+            skew: Skew::default(),
+            table: ServiceTable::default(),
+            probes: Probes::default(),
+            deadlines: Deadlines::default(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Takes back an agreement; `rest` is the key without [`table::PREFIX`].
+    pub(super) fn restore(&mut self, rest: &str, agreement: Agreement) -> Result<(), String> {
+        self.table.restore(rest, agreement)
+    }
+
+    pub(super) fn configure(&mut self, settings: Arc<Settings>) {
+        self.settings = settings;
+    }
+
+    pub(super) fn set_skew(&mut self, skew: Skew) {
+        self.skew = skew;
+    }
+
+    pub(super) fn next_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Time> {
+        self.deadlines.next()
+    }
+
+    /// A peer that is to be looked after now.
+    pub(super) fn due(&mut self, now: Time) -> Option<String> {
+        self.deadlines.due(now)
+    }
+
+    /// What is offered at this moment, and who may use it.
+    pub(super) fn offers(&self, now: Time) -> Offers<'_> {
+        Offers {
+            settings: &self.settings,
+            table: &self.table,
+            now,
+        }
+    }
+
+    /// What a peer may use here.
     pub fn usable_by(&self, peer: &Peer, now: Time) -> ServiceSet {
-        let agreed = self
-            .services
-            .agreement(peer.real(), Direction::Granted, now)
-            .map_or(peer.offers, |agreement| {
-                agreement.functions.intersection(peer.offers)
-            });
-        agreed.union(set(ALWAYS))
+        self.offers(now).usable_by(peer)
     }
 
-    /// What we may use at a peer; without an agreement nothing is forbidden.
-    pub fn usable_at(&self, peer: &str, now: Time) -> ServiceSet {
-        self.services
-            .agreement(peer, Direction::Obtained, now)
-            .map_or(ServiceSet::ALL, |agreement| {
-                agreement.functions.union(set(ALWAYS))
-            })
+    /// The Service Table: one row per domain a peer has told of, and at least one
+    /// per peer.
+    pub fn views(&self, now: Time) -> Vec<ServiceView> {
+        ServiceView::all(&self.offers(now))
     }
 
-    /// Whether a request of the peer is outside of what it may use: 506.
-    pub(super) fn not_agreed(&self, peer: &Peer, transaction: &Transaction, now: Time) -> bool {
-        if peer.offers == ServiceSet::ALL && !self.has_agreement(peer.real(), Direction::Granted) {
-            return false;
-        }
-        let Some(function) = function(transaction) else {
-            return false;
-        };
-        if self.usable_by(peer, now).includes(function) {
-            return false;
-        }
-        let ours = || self.usable_at(peer.real(), now).intersection(peer.wants);
-        !(is_of_provider(transaction) && ours().includes(function))
-    }
-
-    /// Whether an agreement with the peer leaves out a request that would go there.
-    pub(super) fn not_obtained(&self, peer: &str, transaction: &Transaction, now: Time) -> bool {
-        self.has_agreement(peer, Direction::Obtained)
-            && !is_of_provider(transaction)
-            && function(transaction)
-                .is_some_and(|function| !self.usable_at(peer, now).includes(function))
-    }
-
-    /// Whether there is one at all; most peers have none, and nothing to be checked.
-    fn has_agreement(&self, peer: &str, direction: Direction) -> bool {
-        self.services
-            .agreement(peer, direction, Time::default())
-            .is_some()
+    /// What was agreed with a peer in one direction, as long as it holds.
+    pub(super) fn agreement(
+        &self,
+        peer: &str,
+        direction: Direction,
+        now: Time,
+    ) -> Option<&Agreement> {
+        self.table.agreement(peer, direction, now)
     }
 
     /// Answers a request about a domain itself, where the SAP can: discovery, and
     /// who runs this node if no home domain says so.
-    pub(super) fn answer_for_service(
-        &mut self,
+    pub(super) fn answer(
+        &self,
         asker: Option<&str>,
         transaction: &Transaction,
         now: Time,
@@ -151,7 +162,7 @@ impl Sap {
         let about = about.map_or("", Address::domain);
         let own = about.is_empty() || about == self.settings.domain;
         match transaction.name.as_ref() {
-            "GetServiceRequest" => self.answer_discovery(asker, about, now),
+            "GetServiceRequest" => self.offers(now).answer_discovery(asker, about),
             "GetSPInfoRequest" if own && !self.home_answers() => Some(self.provider_info()),
             _ => None,
         }
@@ -182,51 +193,42 @@ impl Sap {
     }
 
     /// Looks after what is known of a peer and agreed with it, and sets the next time
-    /// to do so. Also called when its session comes up.
-    pub(super) fn services_due(&mut self, domain: &str, now: Time) {
+    /// to do so. `up`: there is a session with it, or one has just come up.
+    pub(super) fn look_after(&mut self, domain: &str, up: bool, now: Time) {
         // One of several identities: services are agreed on with the peer itself.
         if domain_of(domain) != domain {
             return;
         }
-        self.services.forget_asked(now);
-        let ended = self.services.expire(domain, now);
+        self.table.forget_asked(now);
+        let ended = self.table.expire(domain, now);
         self.write(ended);
         self.keep_to_offers(domain, now);
-        let up = self.is_up(domain);
-        if up && self.services.is_discovery_due(domain, now) {
+        if up && self.table.is_discovery_due(domain, now) {
             self.discover(domain, now);
         }
-        self.negotiate(domain, now);
-        if let Some(next) = self.services.next_due(domain, up) {
+        if up {
+            self.negotiate(domain, now);
+        }
+        if let Some(next) = self.table.next_due(domain, up) {
             let at = next.max(now.plus_millis(1));
-            self.timers.set(at, Timer::Service(domain.to_owned()));
+            self.deadlines.set(at, domain.to_owned());
         }
     }
 
-    fn is_up(&self, domain: &str) -> bool {
-        let state = self.peers.get(domain);
-        state.is_some_and(|state| state.ready_session().is_some())
-    }
-
-    /// The answer to a request of the SAP itself; false if it is none.
-    pub(super) fn service_answer(
-        &mut self,
-        peer: &Peer,
-        transaction: &Transaction,
-        now: Time,
-    ) -> bool {
-        let Some(what) = self.services.answered(peer.real(), &transaction.id) else {
-            return false;
+    /// The answer to a request of the SAP itself.
+    pub(super) fn answered(&mut self, peer: &Peer, transaction: &Transaction, up: bool, now: Time) {
+        let Some(what) = self.table.answered(peer.real(), &transaction.id) else {
+            return;
         };
         match (what, transaction.primitive()) {
             (What::Discovery, answer) => self.discovered(peer, answer, now),
             (What::About(number), Ok(answer)) => {
                 self.probes.answered(number, &answer, now);
                 if let Primitive::GetServiceResponse(response) = &answer {
-                    self.services.learn(peer.real(), response, now);
+                    self.table.learn(peer.real(), response, now);
                 }
             }
-            (What::Agreement, Ok(answer)) => self.negotiated(peer, &answer, now),
+            (What::Agreement, Ok(answer)) => self.negotiated(peer, &answer, up, now),
             (What::Probe(number), Ok(answer)) => self.probes.answered(number, &answer, now),
             (What::Told, Ok(_)) => {}
             (_, Err(error)) => tracing::debug!(
@@ -235,11 +237,15 @@ impl Sap {
                 "answer about services cannot be read"
             ),
         }
-        self.services_due(peer.real(), now);
+        self.look_after(peer.real(), up, now);
         if matches!(what, What::Discovery | What::About(_)) {
             self.keep_all_to_offers(now);
         }
-        true
+    }
+
+    /// Whether an id is that of a question not answered yet.
+    pub(super) fn has_asked(&self, peer: &str, id: &str) -> bool {
+        self.table.has_asked(peer, id)
     }
 
     /// A peer has answered a request for `domain` with 405 or 501: it does not have that
@@ -255,23 +261,53 @@ impl Sap {
             domain,
             "the function is taken out of the Service Table: 405 or 501"
         );
-        self.services.refuse(peer, domain, function, now);
+        self.table.refuse(peer, domain, function, now);
         self.keep_all_to_offers(now);
     }
 
-    /// Whether a peer has said lately that `domain` does not have the function a request
-    /// belongs to. The minimum set is tried again and again: every domain has it.
-    pub(super) fn is_refused_there(
-        &self,
-        peer: &str,
-        domain: &str,
-        transaction: &Transaction,
-        now: Time,
-    ) -> bool {
-        let refused = self.services.refused(peer, domain, now);
-        let refused = refused.difference(set(MINIMUM));
-        !refused.is_empty()
-            && function(transaction).is_some_and(|function| refused.includes(function))
+    /// Begins to try a peer; its number for [`Services::probe_view`]. `None` if there is no
+    /// such peer, or one that would not understand.
+    pub(super) fn probe(&mut self, peer: &str, probe: Probe, now: Time) -> Option<u64> {
+        let peer = self.settings.peers.get(peer)?.clone();
+        let (request, echo) = match probe {
+            Probe::KeepAlive if !peer.dialect.keep_alive => return None,
+            Probe::KeepAlive => (probe::keep_alive(self.own_meta()), None),
+            Probe::Echo if !peer.dialect.echo => return None,
+            Probe::Echo => {
+                let echo = Address::user(ECHO, peer.real());
+                let unique = self.numbers.next();
+                let name = format!("wvgate-check-{}{unique}", self.numbers.run());
+                let sender = Address::user(&name, &self.settings.domain);
+                let date = self.skew.date(now);
+                let message = probe::message(&self.settings, &echo, &sender, date);
+                // It ends when it is acknowledged or has expired, like any other.
+                self.events.push_back(Event::Count(Count::Accepted));
+                (message, Some((echo, sender)))
+            }
+        };
+        let number = self.numbers.next();
+        self.probes.begin(number, echo, now);
+        self.ask(&peer, What::Probe(number), &request, now);
+        Some(number)
+    }
+
+    /// How far a probe, or a question about a domain, has come.
+    pub fn probe_view(&self, number: u64) -> Option<&ProbeView> {
+        self.probes.view(number)
+    }
+
+    /// Whether a message between these two is the echo to a probe.
+    pub(super) fn awaits_echo(&self, from: &Address, to: &Address) -> bool {
+        self.probes.awaits(from, to)
+    }
+
+    /// Takes a peer's message that is the echo to a probe, and answers it.
+    pub(super) fn take_echo(&mut self, transaction: &Transaction, now: Time) -> Option<Primitive> {
+        let answer = self.probes.take_echo(transaction, now)?;
+        self.events.push_back(Event::Count(Count::Accepted));
+        let ended = Count::Ended(Outcome::Delivered);
+        self.events.push_back(Event::Count(ended));
+        Some(answer)
     }
 
     /// Sends a request of the SAP itself.
@@ -279,9 +315,8 @@ impl Sap {
         let id = self.numbers.id();
         let until = now.plus_millis(self.settings.response_timeout);
         let asked = Asked { what, until };
-        self.services.ask(peer.real(), &id, asked);
-        self.timers
-            .set(until, Timer::Service(peer.real().to_owned()));
+        self.table.ask(peer.real(), &id, asked);
+        self.deadlines.set(until, peer.real().to_owned());
         let item = Item {
             mode: Mode::Request,
             id,
@@ -292,7 +327,12 @@ impl Sap {
             message: None,
             via: None,
         };
-        self.enqueue(peer.real(), item, now);
+        let to = peer.real().to_owned();
+        self.events.push_back(Event::Ask(to, Box::new(item)));
+    }
+
+    fn write(&mut self, writes: impl IntoIterator<Item = Write>) {
+        self.events.extend(writes.into_iter().map(Event::Write));
     }
 
     fn own_meta(&self) -> MetaInfo {
@@ -300,31 +340,7 @@ impl Sap {
     }
 }
 
-/// The function of the service tree that a request belongs to; `None` for what
-/// needs no agreement. Notices belong to the requests they follow from.
-fn function(transaction: &Transaction) -> Option<ServiceSet> {
-    let facts = primitive::facts(&transaction.name)?;
-    if facts.kind != Kind::Request {
-        return None;
-    }
-    let leaf = match transaction.name.as_ref() {
-        "InviteRequest" if shares_content(transaction) => "INVSC",
-        "CancelInviteRequest" if shares_content(transaction) => "CASC",
-        _ => facts.leaf,
-    };
-    ServiceSet::named(leaf)
-}
-
-/// An invitation to content (type SC), or its cancellation, which names no type
-/// but the content.
-fn shares_content(transaction: &Transaction) -> bool {
-    match transaction.primitive() {
-        Ok(Primitive::InviteRequest(request)) => request.invite_type.eq_ignore_ascii_case("SC"),
-        Ok(Primitive::CancelInviteRequest(request)) => request.contents.is_some(),
-        _ => false,
-    }
-}
-
-fn is_of_provider(transaction: &Transaction) -> bool {
-    OF_PROVIDERS.contains(&transaction.name.as_ref())
+/// Leaves by name; all names are of this module.
+fn set(names: &[&str]) -> ServiceSet {
+    ServiceSet::of_known(names)
 }

@@ -5,13 +5,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::table::What;
-use crate::sap::element::{Outcome, Time};
-use crate::sap::transaction::Origin;
-use crate::sap::transaction::recipients;
-use crate::sap::{Count, ECHO, Sap};
+use crate::sap::element::Time;
+use crate::sap::settings::Settings;
 use crate::ssp::address::Kind;
 use crate::ssp::common::{ContentData, MessageInfo, MetaInfo, Recipient, Sender, User};
+use crate::ssp::datetime::DateTime;
 use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::message::{SendMessageRequest, SendMessageResponse};
 use crate::ssp::primitive::session::KeepAliveRequest;
@@ -48,7 +46,7 @@ pub struct ProbeView {
 
 /// Probes under way or ended lately.
 #[derive(Debug, Default)]
-pub(in crate::sap) struct Probes(BTreeMap<u64, Running>);
+pub(super) struct Probes(BTreeMap<u64, Running>);
 
 #[derive(Debug)]
 struct Running {
@@ -57,101 +55,49 @@ struct Running {
     view: ProbeView,
 }
 
-impl Sap {
-    /// Begins to try a peer; its number for [`Sap::probe_view`]. `None` if there is no
-    /// such peer, or one that would not understand.
-    pub fn probe(&mut self, peer: &str, probe: Probe, now: Time) -> Option<u64> {
-        let peer = self.peer_settings(peer)?;
-        let (request, echo) = match probe {
-            Probe::KeepAlive if !peer.dialect.keep_alive => return None,
-            Probe::KeepAlive => {
-                let request = KeepAliveRequest {
-                    time_to_live: None,
-                    meta: Some(self.own_meta()),
-                };
-                (request.into(), None)
-            }
-            Probe::Echo if !peer.dialect.echo => return None,
-            Probe::Echo => {
-                let echo = Address::user(ECHO, peer.real());
-                let unique = self.numbers.next();
-                let name = format!("wvgate-check-{}{unique}", self.numbers.run());
-                let sender = Address::user(&name, &self.settings.domain);
-                let message = self.message_to(&echo, &sender, now);
-                // It ends when it is acknowledged or has expired, like any other.
-                self.count(Count::Accepted);
-                (message, Some((echo, sender)))
-            }
-        };
-        let number = self.begin_probe(echo, now);
-        self.ask(&peer, What::Probe(number), &request, now);
-        Some(number)
+/// The question whether a peer is there.
+pub(super) fn keep_alive(meta: MetaInfo) -> Primitive {
+    KeepAliveRequest {
+        time_to_live: None,
+        meta: Some(meta),
     }
+    .into()
+}
 
-    pub(super) fn begin_probe(&mut self, echo: Option<(Address, Address)>, now: Time) -> u64 {
-        let number = self.numbers.next();
-        self.probes.begin(number, echo, now);
-        number
+/// A message to a peer's echo user.
+pub(super) fn message(
+    settings: &Settings,
+    echo: &Address,
+    sender: &Address,
+    date: DateTime,
+) -> Primitive {
+    let content_type = "text/plain".to_owned();
+    let user = |address: &Address| User::new(address.clone());
+    SendMessageRequest {
+        delivery_report: false,
+        meta: Some(MetaInfo::of_user(&settings.domain, sender.clone())),
+        info: MessageInfo {
+            message_id: Some(sender.as_str().trim_start_matches("wv:").to_owned()),
+            uri: None,
+            content_type: Some(content_type.clone()),
+            content_name: None,
+            content_size: Some(TEXT.len() as u64),
+            validity: Some((settings.response_timeout / 1000).max(1)),
+            recipients: vec![Recipient::User(user(echo))],
+            recipient_display: None,
+            sender: Some(Sender::user(user(sender))),
+            date_time: Some(date),
+        },
+        content: Some(ContentData {
+            content_type,
+            bytes: TEXT.into(),
+        }),
     }
-
-    /// How far a probe, or a question about a domain, has come.
-    pub fn probe_view(&self, number: u64) -> Option<&ProbeView> {
-        self.probes.0.get(&number).map(|running| &running.view)
-    }
-
-    /// Takes a message that is the echo to a probe, and answers it.
-    pub(in crate::sap) fn take_echo(
-        &mut self,
-        origin: &Origin,
-        transaction: &Transaction,
-        now: Time,
-    ) -> Option<Primitive> {
-        if self.probes.0.is_empty() || transaction.name != "SendMessageRequest" {
-            return None;
-        }
-        let (Origin::Peer { .. }, [to]) = (origin, &transaction.peek.recipients[..]) else {
-            return None;
-        };
-        let from = transaction.peek.sender.as_ref()?;
-        self.probes.echoed(from, to, now)?;
-        self.count(Count::Accepted);
-        self.count(Count::Ended(Outcome::Delivered));
-        let response = SendMessageResponse {
-            message_id: transaction.peek.message_id.clone().unwrap_or_default(),
-            status: Status::ok(),
-        };
-        Some(response.into())
-    }
-
-    fn message_to(&self, echo: &Address, sender: &Address, now: Time) -> Primitive {
-        let content_type = "text/plain".to_owned();
-        let user = |address: &Address| User::new(address.clone());
-        SendMessageRequest {
-            delivery_report: false,
-            meta: Some(MetaInfo::of_user(&self.settings.domain, sender.clone())),
-            info: MessageInfo {
-                message_id: Some(sender.as_str().trim_start_matches("wv:").to_owned()),
-                uri: None,
-                content_type: Some(content_type.clone()),
-                content_name: None,
-                content_size: Some(TEXT.len() as u64),
-                validity: Some((self.settings.response_timeout / 1000).max(1)),
-                recipients: vec![Recipient::User(user(echo))],
-                recipient_display: None,
-                sender: Some(Sender::user(user(sender))),
-                date_time: Some(self.skew.date(now)),
-            },
-            content: Some(ContentData {
-                content_type,
-                bytes: TEXT.into(),
-            }),
-        }
-        .into()
-    }
+    .into()
 }
 
 impl Probes {
-    fn begin(&mut self, number: u64, echo: Option<(Address, Address)>, now: Time) {
+    pub(super) fn begin(&mut self, number: u64, echo: Option<(Address, Address)>, now: Time) {
         let is_recent = |running: &Running| now.since(running.view.asked) < REMEMBERED;
         self.0.retain(|_, running| is_recent(running));
         while self.0.len() >= MAX {
@@ -167,6 +113,27 @@ impl Probes {
         self.0.insert(number, Running { echo, view });
     }
 
+    pub(super) fn view(&self, number: u64) -> Option<&ProbeView> {
+        self.0.get(&number).map(|running| &running.view)
+    }
+
+    /// Takes a peer's message that is the echo to a probe, and answers it.
+    pub(super) fn take_echo(&mut self, transaction: &Transaction, now: Time) -> Option<Primitive> {
+        if self.0.is_empty() || transaction.name != "SendMessageRequest" {
+            return None;
+        }
+        let [to] = &transaction.peek.recipients[..] else {
+            return None;
+        };
+        let from = transaction.peek.sender.as_ref()?;
+        self.echoed(from, to, now)?;
+        let response = SendMessageResponse {
+            message_id: transaction.peek.message_id.clone().unwrap_or_default(),
+            status: Status::ok(),
+        };
+        Some(response.into())
+    }
+
     /// The peer's answer to the request itself.
     pub(super) fn answered(&mut self, number: u64, answer: &Primitive, now: Time) {
         let Some(running) = self.0.get_mut(&number) else {
@@ -175,7 +142,10 @@ impl Probes {
         let status = match answer {
             Primitive::KeepAliveResponse(response) => Some(&response.status),
             Primitive::GetServiceResponse(response) => Some(&response.status),
-            other => recipients::status_of(other),
+            Primitive::Status(status) => Some(&**status),
+            Primitive::SendMessageResponse(response) => Some(&response.status),
+            Primitive::GetPresenceResponse(response) => response.status.as_ref(),
+            _ => None,
         };
         // Of several statuses the one about the recipient says more.
         let detail = status.and_then(|status| status.details.first());
@@ -188,7 +158,7 @@ impl Probes {
     }
 
     /// Whether this is the echo to a probe.
-    pub(in crate::sap) fn awaits(&self, from: &Address, to: &Address) -> bool {
+    pub(super) fn awaits(&self, from: &Address, to: &Address) -> bool {
         let mut echoes = self.0.values().filter_map(|running| running.echo.as_ref());
         echoes.any(|(echo, sender)| echo == from && sender == to)
     }

@@ -124,6 +124,8 @@ struct Row {
 pub(in crate::sap) struct ServiceTable {
     rows: BTreeMap<String, Row>,
     asked: HashMap<(String, String), Asked>,
+    /// The number in the id of the last agreement.
+    last: u64,
 }
 
 impl ServiceTable {
@@ -135,6 +137,9 @@ impl ServiceTable {
             Some((peer, "obtained")) => (peer, Direction::Obtained),
             _ => return Err(format!("record {PREFIX}{rest} names no direction")),
         };
+        let number = agreement.id.strip_prefix("agr-");
+        let number = number.and_then(|rest| rest.split('@').next()?.parse().ok());
+        self.last = self.last.max(number.unwrap_or_default());
         // Another set may be wanted by now: what was asked for is found out anew.
         let row = self.row(peer);
         row.wanted = match direction {
@@ -143,6 +148,12 @@ impl ServiceTable {
         };
         *row.side(direction) = Some(agreement);
         Ok(())
+    }
+
+    /// A number that no agreement has had, even before a restart.
+    pub fn next_agreement(&mut self, now: Time) -> u64 {
+        self.last = (self.last + 1).max(now.0 << 20);
+        self.last
     }
 
     /// The agreement in force.

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::sap::element::Element;
 use crate::ssp::primitive::service::{Feature, Features};
 
 /// A feature: its name, and its function groups with their leaves.
@@ -71,6 +72,17 @@ const TREE: &[Branch] = &[
     ("ContentFeat", &[("ShareFunc", &["INVSC", "CASC"])]),
 ];
 
+/// What the SAP itself serves.
+const OF_SAP: &[&str] = &["KEEPA", "LOGOU", "GETSV", "NEGSV", "GETSPI"];
+/// What the embedded home domain serves.
+const OF_HOME: &[&str] = &[
+    "SUBPR", "GETPR", "SENDM", "MDELIV", "GETSPI", "VRID", "GETUP", "UPDUP",
+];
+/// What the echo user of a node without home domain serves.
+const OF_ECHO: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV"];
+/// What the XMPP gateway serves.
+const OF_GATEWAY: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV", "VRID"];
+
 /// A set of functions: leaves of the service tree. Written as the fewest names
 /// that stand for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -119,6 +131,30 @@ impl ServiceSet {
         names.into_iter().try_fold(Self::NONE, |set, name| {
             Self::named(name).map(|more| set.union(more)).ok_or(name)
         })
+    }
+
+    /// What a service element of this node really serves.
+    pub fn of_element(element: Element) -> Self {
+        Self::of_known(match element {
+            Element::Home => OF_HOME,
+            Element::Gateway => OF_GATEWAY,
+        })
+    }
+
+    /// What the echo user serves.
+    pub fn of_echo() -> Self {
+        Self::of_known(OF_ECHO)
+    }
+
+    /// What the SAP serves: session and service management.
+    pub fn of_sap() -> Self {
+        Self::of_known(OF_SAP)
+    }
+
+    /// Leaves by names that this program has written.
+    pub(in crate::sap) fn of_known(names: &[&str]) -> Self {
+        let known = names.iter().filter_map(|name| Self::named(name));
+        known.fold(Self::NONE, Self::union)
     }
 
     /// All names that [`ServiceSet::named`] knows.

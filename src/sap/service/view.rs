@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
+use super::offers::Offers;
 use super::table::{Agreement, Direction, KNOWN_FOR, Offered};
 use super::tree::ServiceSet;
 use crate::sap::element::{Element, Time};
-use crate::sap::settings::Route;
-use crate::sap::{Peer, Sap};
+use crate::sap::settings::{Peer, Route, Settings};
 
 /// Where knowledge of a peer's services comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -94,19 +94,68 @@ impl AgreementView {
     }
 }
 
-impl Sap {
+impl ServiceView {
     /// The Service Table: one row per domain a peer has told of, and at least one
     /// per peer.
-    pub fn service_views(&self, now: Time) -> Vec<ServiceView> {
-        let peers = self.settings.peers.values();
+    pub(super) fn all(offers: &Offers<'_>) -> Vec<Self> {
+        let peers = offers.settings.peers.values();
         let peers = peers.filter(|peer| peer.front.is_none());
-        peers.flat_map(|peer| self.views_of(peer, now)).collect()
+        peers.flat_map(|peer| Self::of(peer, offers)).collect()
     }
 
+    fn of(peer: &Peer, offers: &Offers<'_>) -> Vec<Self> {
+        let now = offers.now;
+        let agreement = |direction| {
+            let agreement = offers.table.agreement(&peer.domain, direction, now);
+            agreement.map(|agreement| AgreementView::new(agreement, now))
+        };
+        let heard = offers.table.heard(&peer.domain);
+        let not_before = offers.table.not_before(&peer.domain);
+        let blank = |domain: &str| Self {
+            peer: peer.domain.clone(),
+            domain: domain.to_owned(),
+            offers: None,
+            refused: offers.table.refused(&peer.domain, domain, now).names(),
+            source: None,
+            seen: None,
+            known_until: None,
+            problem: heard.and_then(|heard| heard.problem.clone()),
+            usable: offers.usable_by(peer).names(),
+            wants: peer.wants.names(),
+            granted: agreement(Direction::Granted),
+            obtained: agreement(Direction::Obtained),
+            next_try: not_before.filter(|at| !peer.wants.is_empty() && *at > now),
+        };
+        let mut views = Vec::new();
+        if offers.table.offered(&peer.domain, &peer.domain).is_none() {
+            let refused = offers.table.refused(&peer.domain, &peer.domain, now);
+            let built_in = peer.dialect.service_set();
+            views.push(Self {
+                offers: built_in.map(|offers| offers.difference(refused).names()),
+                source: built_in.map(|_| Source::Dialect),
+                ..blank(&peer.domain)
+            });
+        }
+        let is_other = |(domain, _): &(&str, &Offered)| *domain != peer.domain;
+        let mut told: Vec<_> = offers.table.told_by(&peer.domain).collect();
+        told.sort_by_key(is_other);
+        for (domain, offered) in told {
+            views.push(Self {
+                offers: Some(offered.functions.names()),
+                source: Some(Source::Discovered),
+                seen: Some(offered.at),
+                known_until: Some(offered.at.plus_millis(KNOWN_FOR)),
+                ..blank(domain)
+            });
+        }
+        views
+    }
+}
+
+impl ProviderView {
     /// Which domain provides what to whose users: what this node serves itself, then
     /// what is configured.
-    pub fn provider_views(&self) -> Vec<ProviderView> {
-        let settings = &self.settings;
+    pub fn all(settings: &Settings) -> Vec<Self> {
         let via = |domain: &str| {
             Some(match settings.routes.find(domain)? {
                 Route::Local(Element::Home) => "local".to_owned(),
@@ -120,59 +169,12 @@ impl Sap {
             };
             Some((ServiceSet::of_element(*element), domain, domain))
         });
-        let view = |(functions, home, pse): (ServiceSet, &str, &str)| ProviderView {
+        let view = |(functions, home, pse): (ServiceSet, &str, &str)| Self {
             home: home.to_owned(),
             functions: functions.names(),
             pse: pse.to_owned(),
             via: via(pse),
         };
         here.chain(settings.pse.iter()).map(view).collect()
-    }
-
-    fn views_of(&self, peer: &Peer, now: Time) -> Vec<ServiceView> {
-        let agreement = |direction| {
-            let agreement = self.services.agreement(&peer.domain, direction, now);
-            agreement.map(|agreement| AgreementView::new(agreement, now))
-        };
-        let heard = self.services.heard(&peer.domain);
-        let not_before = self.services.not_before(&peer.domain);
-        let blank = |domain: &str| ServiceView {
-            peer: peer.domain.clone(),
-            domain: domain.to_owned(),
-            offers: None,
-            refused: self.services.refused(&peer.domain, domain, now).names(),
-            source: None,
-            seen: None,
-            known_until: None,
-            problem: heard.and_then(|heard| heard.problem.clone()),
-            usable: self.usable_by(peer, now).names(),
-            wants: peer.wants.names(),
-            granted: agreement(Direction::Granted),
-            obtained: agreement(Direction::Obtained),
-            next_try: not_before.filter(|at| !peer.wants.is_empty() && *at > now),
-        };
-        let mut views = Vec::new();
-        if self.services.offered(&peer.domain, &peer.domain).is_none() {
-            let refused = self.services.refused(&peer.domain, &peer.domain, now);
-            let built_in = peer.dialect.service_set();
-            views.push(ServiceView {
-                offers: built_in.map(|offers| offers.difference(refused).names()),
-                source: built_in.map(|_| Source::Dialect),
-                ..blank(&peer.domain)
-            });
-        }
-        let is_other = |(domain, _): &(&str, &Offered)| *domain != peer.domain;
-        let mut told: Vec<_> = self.services.told_by(&peer.domain).collect();
-        told.sort_by_key(is_other);
-        for (domain, offered) in told {
-            views.push(ServiceView {
-                offers: Some(offered.functions.names()),
-                source: Some(Source::Discovered),
-                seen: Some(offered.at),
-                known_until: Some(offered.at.plus_millis(KNOWN_FOR)),
-                ..blank(domain)
-            });
-        }
-        views
     }
 }

@@ -33,7 +33,9 @@ impl Sap {
             }
             Ok(Primitive::Disconnect(notice)) => self.disconnected(peer, session, &notice, now),
             Ok(Primitive::ServiceRequest(request)) => {
-                let answer = self.agree(peer, &request, now);
+                let up = self.is_up(peer.real());
+                let answer = self.services.agree(peer, &request, up, now);
+                self.drive_services(now);
                 self.answer_at_once(origin, transaction, &answer, now);
             }
             Ok(_) => self.refuse(origin, transaction, Status::new(Code::NOT_IMPLEMENTED), now),

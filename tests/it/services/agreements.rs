@@ -23,7 +23,7 @@ fn rest(functions: ServiceSet) -> Peer {
 
 fn agreements(world: &mut World, domain: &str) -> (Option<ServiceSet>, Option<ServiceSet>) {
     let now = world.now;
-    let views = world.node(domain).sap.service_views(now);
+    let views = world.node(domain).sap.services().views(now);
     let set = |view: &Option<wvgate::sap::service::AgreementView>| {
         let view = view.as_ref()?;
         Some(ServiceSet::of_names(view.functions.iter().map(String::as_str)).unwrap())
@@ -104,7 +104,7 @@ fn a_provider_says_what_it_grants_and_what_not() {
     assert_eq!((nothing.status.code.0, nothing.agreement), (506, None));
     // Home domains it may not speak for are not agreed to.
     let now = world.now;
-    let views = world.node(VILLAGE).sap.service_views(now);
+    let views = world.node(VILLAGE).sap.services().views(now);
     assert_eq!(views[0].granted.as_ref().unwrap().served, [HOME]);
 }
 
@@ -153,7 +153,7 @@ fn an_agreement_is_renewed_before_it_ends_and_ends_without_renewal() {
     brings_session_up(&mut world);
     let expiry = |world: &mut World| {
         let now = world.now;
-        let views = world.node(HOME).sap.service_views(now);
+        let views = world.node(HOME).sap.services().views(now);
         views[0]
             .obtained
             .as_ref()

@@ -71,7 +71,14 @@ fn a_visit_takes_what_is_its_own_and_tells_all_else_to_come_later() {
         .replace("alice@a.test", "echo@a.test");
     let verdict = say(&mut node, "a.test", Mode::Request, "8", &echo);
     assert_eq!(verdict, Verdict::Accepted);
-    assert!(node.sap.probe_view(number).unwrap().echoed.is_some());
+    assert!(
+        node.sap
+            .services()
+            .probe_view(number)
+            .unwrap()
+            .echoed
+            .is_some()
+    );
     assert_eq!(node.sap.turned_away(), 10);
     assert_eq!(sessions(&node, "a.test"), ["1@a.test"]);
 }

@@ -65,7 +65,7 @@ impl Sap {
             }
             Kind::Request | Kind::Notice => {}
         }
-        if self.not_agreed(peer, transaction, now) {
+        if self.services.offers(now).not_agreed(peer, transaction) {
             tracing::warn!(
                 ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name),
                 "the peer may not use this function"
@@ -101,7 +101,7 @@ impl Sap {
             );
             return self.count_refusal(Code::ADDRESS.0);
         }
-        if self.profile_forbidden(peer, transaction) {
+        if self.profiles.is_forbidden(peer, transaction) {
             let status = Status::new(Code::FORBIDDEN);
             tracing::warn!(
                 ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name),
@@ -203,7 +203,9 @@ impl Sap {
     /// Routes a request whose sender may send it.
     fn accept(&mut self, incoming: &Incoming<'_>, now: Time) {
         let transaction = &incoming.transaction;
-        if let Some(answer) = self.take_echo(&incoming.origin, transaction, now) {
+        let from_peer = matches!(incoming.origin, Origin::Peer { .. });
+        if from_peer && let Some(answer) = self.services.take_echo(transaction, now) {
+            self.drive_services(now);
             return self.answer_at_once(incoming.origin.clone(), transaction, &answer, now);
         }
         let asker = match &incoming.origin {
@@ -211,9 +213,13 @@ impl Sap {
             Origin::Element { .. } => None,
         };
         let answer = if incoming.routing == Routing::Service {
-            self.answer_for_service(asker, transaction, now)
+            self.services.answer(asker, transaction, now)
         } else {
-            self.answer_for_profile(asker, transaction, now)
+            let answer = self
+                .profiles
+                .answer(asker, transaction, &self.services, now);
+            self.drive_profiles();
+            answer
         };
         if let Some(answer) = answer {
             return self.answer_at_once(incoming.origin.clone(), transaction, &answer, now);
@@ -297,7 +303,7 @@ impl Sap {
         let write = self.table.insert(number, record);
         self.effect(Effect::Write(write));
         self.tell_accepted(number, transaction, now);
-        self.profile_asked(number, transaction, now);
+        self.profiles.asked(number, transaction, now);
         for send in sends {
             match send {
                 Send::Enqueue(peer, item) => self.enqueue(&peer, *item, now),

@@ -37,7 +37,7 @@ impl Sap {
                 .clone()
                 .or_else(|| {
                     let from_peer = matches!(incoming.origin, Origin::Peer { .. });
-                    let home = self.profile_at_home(&incoming.transaction);
+                    let home = self.profiles.kept_at_home(&incoming.transaction);
                     home.filter(|_| from_peer)
                 })
                 .or_else(|| self.provider(incoming))
@@ -157,12 +157,16 @@ impl Sap {
                 let Some(peer) = self.peer_settings(&domain) else {
                     return Err(Status::new(Code::UNAVAILABLE));
                 };
-                if self.not_obtained(&domain, transaction, now) {
+                if self.services.offers(now).not_obtained(&domain, transaction) {
                     return Err(Status::new(Code::NOT_AGREED)
                         .because(format!("not in the agreement with {domain}")));
                 }
                 let behind = targets.first().map_or("", Address::domain);
-                if self.is_refused_there(&domain, behind, transaction, now) {
+                if self
+                    .services
+                    .offers(now)
+                    .is_refused_there(&domain, behind, transaction)
+                {
                     return Err(Status::new(Code::NOT_SUPPORTED)
                         .because(format!("{behind} has no such function")));
                 }

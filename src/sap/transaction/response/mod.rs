@@ -36,7 +36,7 @@ impl Sap {
             report.id = format!("{}/{:016x}", transaction.id, fingerprint(transaction));
             return self.peer_request(peer, "", &report, now);
         }
-        if self.service_answer(peer, transaction, now)
+        if self.answers_services(peer, transaction, now)
             || self.session_answer(peer, transaction, now)
         {
             return;
@@ -59,7 +59,11 @@ impl Sap {
         if transaction.name == "GetServiceResponse"
             && let Some(origin) = self.table.get(number).map(|record| record.origin.clone())
         {
-            transaction = self.discovered_for(peer, &origin, transaction, now);
+            let asking = match &origin {
+                Origin::Peer { peer, .. } => Some(peer.as_str()),
+                Origin::Element { .. } => None,
+            };
+            transaction = self.services.discovered_for(peer, asking, transaction, now);
         }
         let answers = match primitive::facts(&transaction.name) {
             Some(facts) => matches!(facts.kind, Kind::Response | Kind::Notice),
@@ -151,7 +155,9 @@ impl Sap {
         });
         let name = record.name.clone();
         if let Some(domain) = target {
-            self.not_supported(peer.real(), &name, &domain, now);
+            self.services
+                .not_supported(peer.real(), &name, &domain, now);
+            self.drive_services(now);
         }
     }
 
@@ -255,7 +261,7 @@ impl Sap {
         if let Some(record) = self.table.get(number) {
             self.forgettable.gone(record.origin.name(), number);
         }
-        self.profile_answered(number, answer.as_deref(), now);
+        self.profiles.answered(number, answer.as_deref(), now);
         if let Some(record) = self.table.get(number) {
             let (by, expires) = (
                 self.answer_by(&record.name, record.received, record.expires),
