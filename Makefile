@@ -5,14 +5,15 @@ SHELL := /bin/bash
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 CARGO ?= cargo
 
-.PHONY: help demo test lint fuzz campaign bench fmt install-tools
+.PHONY: help demo test lint audit fuzz campaign bench fmt install-tools
 
 help:
 	@echo 'make demo            build, start three nodes and Prosody, and show messages and presence'
 	@echo '                     travel between a Wireless Village user and an XMPP user'
 	@echo '                     (KEEP=1 make demo leaves everything running to join in)'
-	@echo 'make test            formatting, lints, all tests, Prosody included, fuzzing, and a short campaign'
-	@echo 'make lint            formatting and lints alone'
+	@echo 'make test            lint, then all tests, Prosody included, fuzzing, and a short campaign'
+	@echo 'make lint            formatting, lints and documentation alone, and with cargo-deny the licences'
+	@echo 'make audit           known vulnerabilities in dependencies; needs cargo-deny and the network'
 	@echo 'make fuzz            each fuzz target of the codec for a few seconds'
 	@echo '                     (FUZZ_SECONDS=60 make fuzz is more thorough)'
 	@echo 'make campaign        three nodes under kill -9 and broken connections, a minute long'
@@ -36,6 +37,16 @@ lint:
 		|| rustup component add rustfmt clippy
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --workspace --no-deps --quiet
+	@if $(CARGO) deny --version >/dev/null 2>&1; then \
+		echo '$(CARGO) deny check licenses bans sources'; \
+		$(CARGO) deny --offline --locked check licenses bans sources; \
+	else \
+		echo 'cargo-deny is not installed: licences and sources are not checked (cargo install --locked cargo-deny)'; \
+	fi
+
+audit:
+	$(CARGO) deny --locked check
 
 fuzz:
 	CARGO=$(CARGO) scripts/fuzz.sh

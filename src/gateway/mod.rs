@@ -254,7 +254,7 @@ impl Gateway {
     }
 
     /// A session with `domain` was made or made anew: everything is asked for and
-    /// told anew (presence-attributes, section 5).
+    /// told anew (presence-attributes, 5).
     pub fn peer_up(&mut self, domain: &str, now: Time, out: &mut Vec<Act>) {
         self.lost_peers.remove(domain);
         self.told.remove(&peer_name(domain));
@@ -263,7 +263,7 @@ impl Gateway {
     }
 
     /// The last session with `domain` was lost: watchers of its users are told if
-    /// it does not come back (xmpp-mapping, section 11).
+    /// it does not come back (xmpp-mapping, 11).
     pub fn peer_down(&mut self, domain: &str, now: Time, _out: &mut Vec<Act>) {
         self.lost_peers.entry(domain.to_owned()).or_insert(now);
         let at = now.plus_millis(self.settings.peer_grace_millis);

@@ -1,4 +1,4 @@
-//! Who may see a user's presence, and the user's say in it (WVFF 5.3).
+//! Who may see a user's presence, and the user's say in it (WVFF, 5.3).
 //!
 //! Members of the contact list are authorized without being asked for (proactive); everybody else
 //! by the user's decision (reactive). A decision stands until it is taken back.

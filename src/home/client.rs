@@ -103,7 +103,7 @@ pub enum Command {
         /// Status text; empty clears it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         text: Option<String>,
-        /// One of the moods of presence-attributes 3.5, in any case; empty clears it.
+        /// One of the moods of presence-attributes, 3.5, in any case; empty clears it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         mood: Option<String>,
         /// Nickname; empty clears it.

@@ -46,7 +46,7 @@ impl User {
         if !self.may_use(core, profile::PRESENCE) {
             return Standing::Denied;
         }
-        // Proactive authorization goes before reactive (WVFF 5.3.6).
+        // Proactive authorization goes before reactive (WVFF, 5.3.6).
         match relation {
             Relation {
                 contact: Some(_), ..

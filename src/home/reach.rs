@@ -1,6 +1,6 @@
 //! The way to the domains of those whom our users watch: lost for a moment nobody is told,
 //! lost for longer they are shown as unknown, and when it is back everything is asked anew,
-//! because notifications may have been lost (wire profile, 10 E-15; xmpp-mapping, 11).
+//! because notifications may have been lost (quirk E-15; xmpp-mapping, 11).
 
 use std::collections::{BTreeMap, BTreeSet};
 

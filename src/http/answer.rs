@@ -10,7 +10,7 @@ use hyper::header;
 use hyper::http::response::Parts;
 
 /// Bytes of an answer's body that are read and forgotten; a connection with more to come is
-/// closed instead. Answers never carry SSP (wire profile 2.2).
+/// closed instead. Answers never carry SSP (wire profile, 2.2).
 const MAX_DISCARDED: usize = 16 * 1024;
 /// How long the rest of an answer may take.
 const DISCARD_TIME: Duration = Duration::from_secs(1);

@@ -3,7 +3,7 @@
 //! This floor knows bytes only. A POST body goes up as [`server::Inbound`], the floor above gives
 //! a [`server::Verdict`]; a [`link::Post`] comes down, and its fate goes up as [`link::Posted`].
 //! Nothing here parses SSP, and an HTTP answer never carries any: it only acknowledges
-//! (wire profile 2.2). The two directions are independent of each other (2.3), so the server and
+//! (wire profile, 2.2). The two directions are independent of each other (2.3), so the server and
 //! the links share nothing but the TLS material.
 //!
 //! ```text
@@ -30,7 +30,7 @@ pub mod tls;
 mod trust;
 
 /// The media type of every SSP message. Taken in any case and with any parameters; sent without
-/// (wire profile 2.1).
+/// (wire profile, 2.1).
 pub const CONTENT_TYPE: &str = "application/vnd.wv.ssp+xml";
 
 /// Joins an error and all of its causes to one line, leaving out a cause whose words were said

@@ -67,7 +67,7 @@ pub struct ServerSettings {
     /// For the TLS handshake. When it is over the connection is closed.
     pub tls_handshake_timeout: Duration,
     /// The only path that is served (others get 404). `None` serves every path, as deployed
-    /// servers do (wire profile 2.1).
+    /// servers do (wire profile, 2.1).
     pub path: Option<String>,
 }
 
@@ -118,7 +118,7 @@ pub struct Inbound {
     pub transaction_header: Option<String>,
 }
 
-/// What becomes the HTTP answer, always with an empty body (wire profile 2.2).
+/// What becomes the HTTP answer, always with an empty body (wire profile, 2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// 200: the message is ours now.

@@ -1,4 +1,4 @@
-//! Finding a domain's SSP servers by DNS: `_imps-server._tcp.<domain>` (wire profile 2.4).
+//! Finding a domain's SSP servers by DNS: `_imps-server._tcp.<domain>` (wire profile, 2.4).
 //!
 //! The answers come from an [`SrvSource`], which is the system's DNS or a test's. Their order is
 //! the pure function [`order`]. A domain without such a record does not speak SSP; that is kept

@@ -394,7 +394,7 @@ impl Core {
     }
 
     /// Subscriptions over a peer's sessions are refreshed when these come back
-    /// (presence-attributes, section 5).
+    /// (presence-attributes, 5).
     fn peer_state(&mut self, peer: &str, up: bool, now: Time, turn: &mut Turn) {
         let settings = self.sap.settings().clone();
         let behind = |domain: &str| match settings.routes.find(domain) {

@@ -1,4 +1,4 @@
-//! An identity for each home domain behind us (wire profile, 10 E-2): towards a peer that
+//! An identity for each home domain behind us (quirk E-2): towards a peer that
 //! takes only users of the session's own domain, the domains that its record names as
 //! `fronts` are presented as services of their own.
 //!

@@ -327,7 +327,7 @@ impl Settings {
         self.repairs
     }
 
-    /// Whether `peer` may send requests of users of `domain` (wire profile 7.2).
+    /// Whether `peer` may send requests of users of `domain` (wire profile, 7.2).
     pub fn may_speak(&self, peer: &Peer, domain: &str) -> bool {
         if peer.is(domain) || peer.speaks_for.domains.iter().any(|d| d == domain) {
             return true;

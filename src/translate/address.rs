@@ -1,4 +1,4 @@
-//! Addresses: `wv:user@domain` and JID (xmpp-mapping, sections 1 and 2).
+//! Addresses: `wv:user@domain` and JID (xmpp-mapping, 1 and 2).
 //!
 //! | | mode `Names` | mode `Gateway` |
 //! |---|---|---|

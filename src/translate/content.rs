@@ -1,5 +1,5 @@
 //! Content of messages: media types, charsets, text from HTML (xmpp-mapping,
-//! section 4.1).
+//! 4.1).
 
 use std::collections::BTreeMap;
 

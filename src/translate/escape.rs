@@ -1,5 +1,5 @@
 //! The two ways to write characters where they may not stand: percent-coding in
-//! WV addresses (xmpp-mapping, sections 2.1 and 2.2) and XEP-0106 in JIDs.
+//! WV addresses (xmpp-mapping, 2.1 and 2.2) and XEP-0106 in JIDs.
 
 use super::mappings::AddressTable;
 

@@ -1,4 +1,4 @@
-//! Instant messages (xmpp-mapping, sections 4.1 and 4.2).
+//! Instant messages (xmpp-mapping, 4.1 and 4.2).
 
 use minidom::Element;
 use xmpp_parsers::jid::Jid;

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Everything here is a pure function over tables that an operator can change
-//! (xmpp-mapping, sections 1 to 4 and 12). What must be remembered between two
+//! (xmpp-mapping, 1 to 4 and 12). What must be remembered between two
 //! stanzas is the gateway's business.
 
 pub mod address;
@@ -31,7 +31,7 @@ pub use address::AddressError;
 pub use mappings::{MappingError, Mappings};
 pub use status::Context;
 
-/// How users of the other side are named (xmpp-mapping, section 1).
+/// How users of the other side are named (xmpp-mapping, 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {

@@ -1,4 +1,4 @@
-//! Delivery reports and receipts (xmpp-mapping, section 4.3).
+//! Delivery reports and receipts (xmpp-mapping, 4.3).
 
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::{Id, Message, MessageType};

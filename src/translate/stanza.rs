@@ -24,7 +24,7 @@ pub mod ns {
     /// XEP-0079.
     pub const AMP: &str = "http://jabber.org/protocol/amp";
     /// Our condition within a stanza error, so that a second gateway can restore
-    /// the code (xmpp-mapping, section 12.1).
+    /// the code (xmpp-mapping, 12.1).
     pub const IMPS_STATUS: &str = "urn:x-imps:status";
 }
 

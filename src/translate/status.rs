@@ -1,4 +1,4 @@
-//! Status codes and stanza errors (xmpp-mapping, section 12).
+//! Status codes and stanza errors (xmpp-mapping, 12).
 
 use std::collections::BTreeMap;
 

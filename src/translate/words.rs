@@ -1,4 +1,4 @@
-//! What a person wrote in a message stanza, whatever form it has (xmpp-mapping, sections 4.2 and 6).
+//! What a person wrote in a message stanza, whatever form it has (xmpp-mapping, 4.2 and 6).
 //!
 //! Nothing that a person wrote vanishes: it becomes text, or its sender hears that it does not. Only
 //! what programs tell each other is passed over, and is named so that it can be counted.

@@ -1,5 +1,5 @@
 //! What ends the deployed server's process is never sent to it, whatever others ask for
-//! (deployed-server, section 8 and advice 7; wire profile, 10 D).
+//! (deployed-server, 8 and advice 7; wire profile, D).
 
 use std::collections::BTreeSet;
 

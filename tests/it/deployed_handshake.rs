@@ -1,5 +1,5 @@
 //! A real node and the deployed server's recorded side of the login, byte for byte, with its
-//! race, its lost sessions and its silence (deployed-server, sections 2 to 4 and 9).
+//! race, its lost sessions and its silence (deployed-server, 2 to 4 and 9).
 
 use std::sync::Arc;
 use std::time::Duration;

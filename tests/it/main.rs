@@ -38,6 +38,7 @@ mod node_relay;
 mod packaging;
 mod profiles;
 mod quirks;
+mod references;
 mod relay_all;
 mod reports;
 mod services;

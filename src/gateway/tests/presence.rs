@@ -250,7 +250,7 @@ fn watched() -> World {
     world
 }
 
-/// The dialogue of xmpp-mapping, section 14.
+/// The dialogue of xmpp-mapping, 14.
 #[test]
 fn the_subscription_example() {
     let mut world = World::up(GatewaySettings::default());

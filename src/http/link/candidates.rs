@@ -67,7 +67,7 @@ impl Link {
     }
 
     /// Where the peer's addresses come from SRV records, an exact URL must lead to one of
-    /// their hosts, or to one that the settings name (wire profile 6.8). Else whoever
+    /// their hosts, or to one that the settings name (wire profile, 6.8). Else whoever
     /// gave the URL has compared.
     async fn is_of_the_peer(&self, endpoint: &Endpoint) -> Result<(), String> {
         let settings = &self.settings;
@@ -84,7 +84,7 @@ impl Link {
     }
 
     /// Where a redirect leads, if it is one that is followed: to the same host, and not from TLS
-    /// to plain http (wire profile 2.1).
+    /// to plain http (wire profile, 2.1).
     pub(super) fn followed(&self, from: &Endpoint, answered: &Answered) -> Option<Endpoint> {
         let to = from.redirected(answered.redirect()?).ok()?;
         (to.host == from.host && (to.tls || !from.tls || self.settings.allow_plain)).then_some(to)

@@ -12,7 +12,7 @@ pub struct Post {
     /// The whole body. Empty: a connection is tried, and nothing is sent.
     pub body: Bytes,
     /// Further headers: `x-wv-sessionid`, `x-wv-transactionid`. One whose value cannot stand in
-    /// a header is left out, since no receiver may rely on them (wire profile 2.1).
+    /// a header is left out, since no receiver may rely on them (wire profile, 2.1).
     pub headers: Vec<(&'static str, String)>,
     /// Where to.
     pub target: Target,

@@ -1,4 +1,4 @@
-//! What a peer says in its own way, said in ours (wire profile, section 10;
+//! What a peer says in its own way, said in ours (wire profile, 10;
 //! `docs/dialects.md`, Quirks).
 //!
 //! Nothing is decoded here unless the primitive's name, or a glance at its bytes,
@@ -61,7 +61,7 @@ impl Sap {
     }
 
     /// The answer to the request `number` as we mean it: it names its message
-    /// (deployed-server, section 7, 15), and members of a group whom its server does
+    /// (quirk O-15), and members of a group whom its server does
     /// not serve, and who get the message from us, are no failures (quirk E-3).
     pub(in crate::sap) fn answer_understood<'t>(
         &self,
@@ -217,7 +217,7 @@ fn original_message_id(peer: &Peer, primitive: &mut Primitive) -> bool {
     }
 }
 
-/// Quirk A-9; deployed-server, section 7, 6.
+/// Quirks A-9 and O-6.
 fn time_of_receipt(primitive: &mut Primitive, now: DateTime) -> bool {
     let times = match primitive {
         Primitive::SendMessageRequest(p) => [p.info.date_time.as_mut(), None],

@@ -1,6 +1,6 @@
 //! Message ids that a peer has seen, for dialects whose server silently loses
 //! the second message with an id that still waits in its queue (wire profile
-//! 9.3.1; deployed-server, section 9, advice 8).
+//! 9.3.1; deployed-server, advice 8).
 //!
 //! An id that comes again with the same sender, recipients and content is a repetition by
 //! somebody who has no answer: the message is on its way, or was there, and is not sent
@@ -22,7 +22,7 @@ use crate::ssp::Code;
 use crate::ssp::envelope::{Transaction, decode_fragment};
 
 /// How long an id may wait in a peer's queue: milliseconds (deployed-server,
-/// section 2).
+/// 2).
 const WINDOW: u64 = 86_400_000;
 /// Ids remembered of one peer; the oldest are forgotten first. Our choice.
 const MOST: usize = 100_000;

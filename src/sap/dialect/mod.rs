@@ -58,7 +58,7 @@ pub struct Dialect {
     /// the transaction id of the request they are about (quirk D-2).
     pub reports_as_response: bool,
     /// A lost session of the peer is repaired by a failing `LoginResponse`
-    /// (deployed-server, section 4).
+    /// (deployed-server, 4).
     pub reset_lost_session: bool,
     /// The hops of a transaction are written on it, so that loops are seen at once.
     pub via: bool,
@@ -68,7 +68,7 @@ pub struct Dialect {
     /// 9.3.1): repeated ids are changed on the way.
     pub unique_message_ids: bool,
     /// A request that does not say who asks ends the peer's process: the requestor
-    /// is filled in, or the request refused (deployed-server, section 8).
+    /// is filled in, or the request refused (deployed-server, 8).
     pub requestor_required: bool,
     /// Whether a group's participant may write, or invite, under his screen name to
     /// the peer that holds the group; else as the user he is (quirk E-7).

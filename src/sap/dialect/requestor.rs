@@ -1,6 +1,6 @@
 //! Who asks, in a request to a peer that ends without it: what is missing is
-//! filled in, what cannot be filled in is refused (deployed-server, section 8;
-//! wire profile 7.2, 10 D-4 and D-10).
+//! filled in, what cannot be filled in is refused (deployed-server, 8;
+//! wire profile, 7.2; quirks D-4 and D-10).
 
 use crate::sap::Peer;
 use crate::ssp::common::{MetaInfo, Party, ScreenName, Sender, User};

@@ -1,4 +1,4 @@
-//! A peer says that somebody has left its group, but not who (wire profile, 10 B-5).
+//! A peer says that somebody has left its group, but not who (quirk B-5).
 //! Where several of our side can be meant, one of them asks who is joined, and those no
 //! longer listed get the notice on.
 //!
@@ -26,7 +26,7 @@ const MOST: usize = 1_000;
 /// Members who ask one after the other about one notice, at most. Our choice.
 const MOST_ASKERS: usize = 8;
 /// Notices about those whom one answer told are still on their way for so long:
-/// milliseconds, the life of a notice in the deployed server's queue (10 E-15).
+/// milliseconds, the life of a notice in the deployed server's queue (quirk E-15).
 const LATELY: u64 = 120_000;
 
 /// A notice as it came.
@@ -157,7 +157,7 @@ impl Sap {
         let own = &self.settings.domain;
         let mut members = self.standing.who(&waiting.peer, &waiting.group);
         members.retain(|member| !waiting.askers.contains(member));
-        // Peers that take users of our own domain only are not rare (10 E-2).
+        // Peers that take users of our own domain only are not rare (quirk E-2).
         members.sort_by_key(|member| member.domain() != own);
         let asker = members.into_iter().next();
         let Some(asker) = asker.filter(|_| waiting.askers.len() < MOST_ASKERS) else {

@@ -249,7 +249,7 @@ impl Services {
     }
 
     /// A peer has answered a request for `domain` with 405 or 501: it does not have that
-    /// function (wire profile, 11, common conventions). What was granted of it is reduced.
+    /// function (wire profile, 11). What was granted of it is reduced.
     pub(super) fn not_supported(&mut self, peer: &str, name: &str, domain: &str, now: Time) {
         let leaf = primitive::facts(name).map_or("", |facts| facts.leaf);
         let Some(function) = ServiceSet::named(leaf) else {

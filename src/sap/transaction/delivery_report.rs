@@ -1,6 +1,6 @@
 //! What must be known later about a message or invitation: who wants a report,
 //! under which transaction id, and that its id was used (quirk D-2; deployed-server,
-//! section 9, advice 7 and 8).
+//! advice 7 and 8).
 
 use crate::sap::Sap;
 use crate::sap::element::{Element, Time};

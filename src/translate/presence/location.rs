@@ -1,4 +1,4 @@
-//! Coordinates and time zones (presence-attributes, sections 2.4 and 2.5).
+//! Coordinates and time zones (presence-attributes, 2.4 and 2.5).
 
 /// Decimal degrees of "degrees minutes seconds hemisphere", such as
 /// `35 24 15.652W`; `None` if it is none, or beyond `limit` degrees.

@@ -1,4 +1,4 @@
-//! Presence (presence-attributes; xmpp-mapping, section 3.4).
+//! Presence (presence-attributes; xmpp-mapping, 3.4).
 //!
 //! * [`to_xmpp`] shows a `PresenceSubList` as presence stanzas and PEP events;
 //! * [`to_ssp`] gathers what is seen of an XMPP user and writes it as attributes;

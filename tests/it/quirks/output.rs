@@ -1,4 +1,4 @@
-//! What else was seen on the wire (deployed-server, section 7), beyond groups A to E.
+//! What else was seen on the wire (deployed-server, 7), beyond groups A to E.
 
 use wvgate::ssp::presence::AttributeName;
 use wvgate::ssp::{Address, Primitive};

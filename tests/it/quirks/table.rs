@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 use wvgate::sap::Dialect;
 
-/// Rows of the wire profile's section 10, and of the deployed server's section 7 (O).
+/// Rows of the quirks (wire profile, 10; deployed-server, 7: O).
 const ROWS: &[(&str, usize)] = &[
     ("A", 15),
     ("B", 7),

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Users of the village have their presence, groups and contact lists at the third domain, so
-//! the village is at the beginning of a route to a provider (WVFF, section 11, figure 4) as well
+//! the village is at the beginning of a route to a provider (WVFF, 11, figure 4) as well
 //! as at the end of one. Users of the home domain keep their own things at both, while others
 //! ask about them at home (figure 3).
 

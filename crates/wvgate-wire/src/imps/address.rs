@@ -1,4 +1,4 @@
-//! WV addresses (wire profile, section 4).
+//! WV addresses (wire profile, 4).
 //!
 //! `wv:user/resource@domain`, every part optional. The forms met on the wire
 //! differ in prefix and case; [`Address`] holds the one form we emit: prefixed

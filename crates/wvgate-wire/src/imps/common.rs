@@ -1,4 +1,4 @@
-//! Elements that many primitives share (wire profile, sections 4.2, 7.2, 8).
+//! Elements that many primitives share (wire profile, 4.2, 7.2, 8).
 
 use base64::Engine as _;
 use base64::alphabet;

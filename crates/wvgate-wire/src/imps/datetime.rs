@@ -1,4 +1,4 @@
-//! Date and time on the wire (wire profile, section 3).
+//! Date and time on the wire (wire profile, 3).
 //!
 //! Emitted as `YYYY-MM-DDThh:mm:ssZ`; accepted in the extended and the basic
 //! form of ISO 8601, without seconds, without zone (then UTC), with an offset or

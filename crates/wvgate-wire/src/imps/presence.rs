@@ -1,4 +1,4 @@
-//! Presence attributes (presence-attributes, all sections).
+//! Presence attributes (presence-attributes).
 //!
 //! SSP embeds the CSP structure `PresenceSubList` unchanged, and unknown
 //! attributes must travel on. So an attribute keeps its qualifier and its fields

@@ -1,4 +1,4 @@
-//! Status and its details (wire profile, section 8.1). What a code means and
+//! Status and its details (wire profile, 8.1). What a code means and
 //! how it translates stands in `mappings/status.toml`.
 
 use std::borrow::Cow;

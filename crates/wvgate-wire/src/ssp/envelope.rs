@@ -1,4 +1,4 @@
-//! The message envelope (wire profile, section 5): `WV-SSP-Message` holding a
+//! The message envelope (wire profile, 5): `WV-SSP-Message` holding a
 //! `SetupTransaction`, or a `Session` of one or more `Transaction`s.
 //!
 //! [`scan`] reads the envelope in one pass. The primitive inside a transaction

@@ -106,7 +106,7 @@ impl Sap {
     }
 
     /// Tells a peer that keeps using a session we have lost to forget it
-    /// (deployed-server, section 4), and logs in ourselves.
+    /// (deployed-server, 4), and logs in ourselves.
     pub(in crate::sap) fn reset_lost_session(&mut self, domain: &str, session: &str, now: Time) {
         let Some(state) = self.peers.get_mut(domain) else {
             return;
@@ -128,7 +128,7 @@ impl Sap {
     }
 
     /// Makes a peer that knows no logout forget a session, by a refusal under the number in its
-    /// id (deployed-server, section 4).
+    /// id (deployed-server, 4).
     pub(in crate::sap) fn make_forget(&mut self, domain: &str, session: &str, now: Time) {
         let number = session.split('@').next().unwrap_or_default().to_owned();
         let primitive = LoginResponse {

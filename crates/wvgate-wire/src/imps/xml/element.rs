@@ -2,7 +2,7 @@
 //!
 //! A primitive is written down once, by `element!`, in the order in which its
 //! children are emitted; reading accepts any order and ignores what it does not
-//! know (wire profile, section 3). So what one side prints the other can parse.
+//! know (wire profile, 3). So what one side prints the other can parse.
 
 use std::borrow::Cow;
 
@@ -71,7 +71,7 @@ impl Field for String {
 }
 
 /// `Yes` or `No`, compared without regard to case; everything that is not yes
-/// is no (wire profile, section 3).
+/// is no (wire profile, 3).
 impl Field for bool {
     fn parse(text: &str) -> Option<Self> {
         Some(text.trim().eq_ignore_ascii_case("yes"))

@@ -4,7 +4,7 @@
 //! The reader refuses what SSP never needs and attackers like: document type
 //! definitions with an internal subset, entities beyond the five of XML,
 //! control characters, a second root, anything after the root, unbounded depth
-//! and counts (wire profile, section 3).
+//! and counts (wire profile, 3).
 
 mod characters;
 pub mod element;

@@ -77,7 +77,7 @@ pub enum Malformed {
         /// Of the body as it was mended, in which places count.
         left: Box<Malformed>,
     },
-    /// Well-formed, but not the envelope of SSP (wire profile, section 5).
+    /// Well-formed, but not the envelope of SSP (wire profile, 5).
     #[error("not an SSP message: {0}")]
     Envelope(&'static str),
 }
@@ -111,7 +111,7 @@ pub struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// The first attribute called one of `names` (case-sensitive, wire profile section 3).
+    /// The first attribute called one of `names` (case-sensitive, wire profile, 3).
     pub fn attribute(&self, names: &[&str]) -> Option<&Cow<'a, str>> {
         names
             .iter()
@@ -119,7 +119,7 @@ impl<'a> Node<'a> {
             .map(|(_, value)| value)
     }
 
-    /// Children called one of `names`, without regard to case (wire profile section 3).
+    /// Children called one of `names`, without regard to case (wire profile, 3).
     pub fn children_named<'n>(
         &'n self,
         names: &'n [&'n str],

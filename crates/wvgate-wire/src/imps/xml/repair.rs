@@ -1,5 +1,5 @@
 //! Repairs of what peers are known to get wrong, for bodies that are not
-//! well-formed (wire profile, section 10, A-2 to A-4).
+//! well-formed (quirks ).
 //!
 //! Nothing here is applied to a body that can be read as it is. Every repair is
 //! one pass over the bytes and leaves a body alone that does not show its fault.

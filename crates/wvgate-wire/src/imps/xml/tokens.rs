@@ -5,7 +5,7 @@
 //! ([`crate::ssp::envelope::scan`]), stand on it, so they accept the same
 //! documents. It is stricter than SSP peers are and knows less than XML allows:
 //! no document type with an internal subset, no entity but the five of XML, no
-//! encoding but UTF-8. Prefixes need no declaration (wire profile, section 3).
+//! encoding but UTF-8. Prefixes need no declaration (wire profile, 3).
 
 use std::borrow::Cow;
 

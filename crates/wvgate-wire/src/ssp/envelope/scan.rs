@@ -184,7 +184,7 @@ impl<'a> Scanner<'a> {
                         limit: self.limits.transactions,
                     });
                 }
-                // Without an id there is nothing to answer to (deployed-server, section 5).
+                // Without an id there is nothing to answer to (deployed-server, 5).
                 let transaction = self.transaction("Transaction")?;
                 transactions.extend(transaction.filter(|t| !t.id.is_empty()));
             }
