@@ -99,7 +99,7 @@ pub enum Event {
         #[serde(flatten)]
         presence: Known,
     },
-    /// Somebody wants to see one's presence: answer with [`Command::Authorize`].
+    /// Somebody wants to see one's presence: answer with `Command::Authorize`.
     AuthorizationRequest {
         /// To acknowledge it with, so that more can follow; the question stands until it is decided.
         #[serde(default, skip_serializing_if = "Option::is_none")]

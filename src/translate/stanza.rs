@@ -82,7 +82,7 @@ pub fn print(stanza: &Stanza) -> String {
     String::from(&element)
 }
 
-/// A stanza that [`print`] wrote. Not for text from outside: nesting is not limited.
+/// A stanza that [`print()`] wrote. Not for text from outside: nesting is not limited.
 ///
 /// # Errors
 /// It is no stanza; the text says why.

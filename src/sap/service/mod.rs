@@ -1,7 +1,7 @@
 //! Service management (wire profile, 1, 11.2 and 11.3): what each side offers
-//! ([`tree`], [`offers`]), finding out ([`mod@discovery`]), agreeing on it
-//! ([`mod@agreement`]), the Service Table that keeps both ([`table`], and for people
-//! [`view`]), which domain provides a service to a home domain's users ([`provider`]),
+//! ([`tree`], [`offers`]), finding out (`discovery`), agreeing on it
+//! (`agreement`), the Service Table that keeps both ([`table`], and for people
+//! [`view`]), which domain provides a service to a home domain's users (`provider`),
 //! and trying whether a peer answers at all ([`mod@probe`]).
 //!
 //! A request that its sender may not use is answered 506 before it is routed.

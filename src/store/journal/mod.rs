@@ -18,7 +18,7 @@
 //! the other. A file is written anew only when the engine has all it held. Each commit to the engine
 //! says which journal is in use and how far the engine has everything; at the next start after a
 //! crash, what the files hold beyond that is committed, or, if something is missing, nothing is
-//! touched and the store is not opened: see [`recovery`].
+//! touched and the store is not opened: see `recovery`.
 //!
 //! When the disk is nearly full, the journal cannot be written, or the engine takes nothing, commits
 //! go to the engine itself, together with the overlay: nothing is acknowledged that is not kept, and

@@ -60,7 +60,7 @@ impl Item {
         record
     }
 
-    /// Reads what [`Item::to_record`] has written.
+    /// Reads what `to_record` has written.
     ///
     /// # Errors
     /// What is wrong with it.
