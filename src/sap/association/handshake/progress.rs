@@ -1,4 +1,4 @@
-//! What the state machines of both roles say (wire profile, section 6).
+//! What the state machines of both roles say (wire profile, 6).
 
 use crate::sap::association::record::SessionRecord;
 use crate::sap::element::Time;
