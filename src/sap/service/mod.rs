@@ -1,5 +1,5 @@
 //! Service management (wire profile, 1, 11.2 and 11.3): what each side offers
-//! ([`tree`], [`offers`]), finding out (`discovery`), agreeing on it
+//! ([`tree`], `offers`), finding out (`discovery`), agreeing on it
 //! (`agreement`), the Service Table that keeps both ([`table`], and for people
 //! [`view`]), which domain provides a service to a home domain's users (`provider`),
 //! and trying whether a peer answers at all ([`mod@probe`]).
