@@ -14,7 +14,7 @@ use super::request::{Line, Request};
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody listens.
+    /// Nothing listens at the socket.
     #[error("no node answers on {path}: {1}", path = .0.display())]
     NoNode(PathBuf, std::io::Error),
     /// The connection ended before the answer.
@@ -23,10 +23,10 @@ pub enum ClientError {
     /// The connection broke.
     #[error("the connection to the node broke: {0}")]
     Broken(#[from] LineError),
-    /// What came is no answer.
+    /// The node sent something that is no answer.
     #[error("the node's answer cannot be read: {0}")]
     Unreadable(#[from] serde_json::Error),
-    /// The node said no.
+    /// The node refused the request, and said why.
     #[error("{0}")]
     Refused(String),
 }

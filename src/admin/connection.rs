@@ -20,7 +20,7 @@ const IDLE: Duration = Duration::from_secs(300);
 /// A client that takes nothing for so long is cut off; our choice.
 const SLOW: Duration = Duration::from_secs(30);
 
-/// One connection.
+/// A client of the control socket: one request a line.
 pub(super) struct Connection {
     pub(super) lines: Lines<OwnedReadHalf>,
     out: OwnedWriteHalf,
@@ -63,7 +63,6 @@ impl Connection {
         }
     }
 
-    /// Writes one line.
     pub(super) async fn say(&mut self, line: &Line) -> Result<(), Hangup> {
         let mut text = serde_json::to_vec(line).map_err(|_| Hangup)?;
         text.push(b'\n');
@@ -191,7 +190,7 @@ impl Connection {
     }
 }
 
-/// Looks at the core.
+/// Asks the owner to look at the core between two turns.
 async fn ask(
     shared: &Shared,
     look: impl FnOnce(&Core) -> Line + Send + 'static,

@@ -18,12 +18,12 @@ const PAGE: usize = 16;
 /// Messages told at most.
 pub(super) const MOST: usize = 10_000;
 
-/// What is wanted.
+/// Which messages to explain.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
-    /// A message or transaction.
+    /// The id of a message or transaction.
     pub(super) id: Option<String>,
-    /// A user's messages.
+    /// Messages from or to this user.
     pub(super) user: Option<String>,
     /// Not older than so many milliseconds.
     pub(super) since: Option<u64>,

@@ -20,7 +20,7 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// A filter; `None` wants all.
+    /// A filter for traces; `None` for what they are not filtered by.
     pub(super) fn new(
         peer: Option<String>,
         user: Option<&str>,

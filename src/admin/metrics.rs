@@ -104,7 +104,7 @@ impl Snapshot {
         }
     }
 
-    /// As Prometheus reads it.
+    /// All metrics, in the text format of Prometheus.
     pub(super) fn text(&self, store: Stats, healthy: bool, room: bool) -> String {
         let mut text = Text(String::new());
         self.counters(&mut text);

@@ -30,7 +30,7 @@
 //! lines of [`Command`](crate::home::Command) in, lines of [`Event`](crate::home::Event)
 //! out. Without `password` it is not asked for, since the operator could change it anyway.
 //! `send` opens such a session for a moment: the user is online meanwhile, and messages
-//! that waited for him come out as events.
+//! that waited for them come out as events.
 
 mod client;
 mod connection;
@@ -75,7 +75,7 @@ pub struct Settings {
     pub components: Vec<String>,
     /// How the peers count for the node to be ready.
     pub ready_peers: crate::config::ReadyPeers,
-    /// Whether a chat of an unknown user makes him one.
+    /// Whether the chat of an unknown user makes that user.
     pub open_registration: bool,
     /// The node's own domain.
     pub domain: String,
@@ -86,7 +86,7 @@ pub struct Settings {
 pub enum Control {
     /// Read the configuration again; the answer has a line per remark, or per problem.
     Reload(oneshot::Sender<Result<Vec<String>, Vec<String>>>),
-    /// Drain and end.
+    /// Deliver what can be delivered, then end.
     Stop,
 }
 

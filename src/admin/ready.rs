@@ -9,7 +9,7 @@ use crate::node::Core;
 /// The owner answers within this time, or the node does not live; our choice.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Why not; empty if it is.
+/// Why the node is not ready; empty if it is.
 pub(super) async fn reasons(shared: &Shared) -> Vec<String> {
     let mut reasons = Vec::new();
     if let Err(error) = shared.node.store().health() {

@@ -38,7 +38,7 @@ pub enum Request {
     Probe {
         /// The peer's domain.
         peer: String,
-        /// How.
+        /// How it is tried.
         probe: ProbeKind,
         /// Seconds to wait.
         #[serde(default = "half_a_minute")]
@@ -52,7 +52,7 @@ pub enum Request {
     },
     /// What waits for peers, oldest first.
     Queue {
-        /// For this one only.
+        /// What waits for this peer only.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         peer: Option<String>,
         /// How many at most.
@@ -64,7 +64,7 @@ pub enum Request {
         /// Of this message or transaction, with what happened step by step.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<String>,
-        /// Of this user.
+        /// Those sent or received by this user.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         user: Option<String>,
         /// Of the last so many milliseconds.
@@ -79,35 +79,35 @@ pub enum Request {
         /// With this peer only.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         peer: Option<String>,
-        /// Of this user only.
+        /// What this user sends or gets only.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         user: Option<String>,
         /// Of this transaction or message only.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         transaction: Option<String>,
     },
-    /// Makes a user.
+    /// Makes a user of the home domain.
     UserAdd {
-        /// Name.
+        /// The part of the address before the domain.
         user: String,
         /// First password.
         password: String,
     },
     /// All users.
     UserList,
-    /// One user: his profile, and whether he is online.
+    /// One user: their profile, and whether they are online.
     UserShow {
-        /// Name.
+        /// The part of the address before the domain.
         user: String,
     },
-    /// Removes a user with all that is his.
+    /// Removes a user, with all that is kept for them.
     UserRemove {
-        /// Name.
+        /// The part of the address before the domain.
         user: String,
     },
     /// Changes a password.
     UserPasswd {
-        /// Name.
+        /// The part of the address before the domain.
         user: String,
         /// The new password.
         password: String,
@@ -117,7 +117,7 @@ pub enum Request {
     Logout {
         /// The peer's domain.
         peer: String,
-        /// What it is told.
+        /// What the peer is told; nothing: no reason.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
@@ -132,7 +132,7 @@ pub enum Request {
         from: String,
         /// The recipient's address.
         to: String,
-        /// The text.
+        /// What the message says: plain text.
         text: String,
         /// Whether to wait for a delivery report.
         #[serde(default)]
@@ -184,7 +184,7 @@ pub enum Line {
     },
     /// Why not; the last line.
     Error {
-        /// In words.
+        /// The reason, in words.
         error: String,
     },
     /// Something that happened.
@@ -194,7 +194,7 @@ pub enum Line {
     },
     /// So many traces were lost because the client was too slow.
     Lagged {
-        /// How many.
+        /// Traces lost.
         lagged: u64,
     },
     /// What a user's client is told.
@@ -216,7 +216,6 @@ pub struct Sent {
 }
 
 impl Line {
-    /// An answer.
     pub(super) fn result(value: &impl Serialize) -> Self {
         match serde_json::to_value(value) {
             Ok(result) => Self::Result { result },
@@ -224,7 +223,6 @@ impl Line {
         }
     }
 
-    /// A refusal.
     pub(super) fn error(why: impl std::fmt::Display) -> Self {
         Self::Error {
             error: why.to_string(),

@@ -52,7 +52,7 @@ impl Seats {
         Some(seat)
     }
 
-    /// The connection has ended.
+    /// Frees the seat of a connection that has ended.
     pub(super) fn leave(&self, seat: &Seat) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.retain(|other| !Arc::ptr_eq(&other.busy, &seat.busy));

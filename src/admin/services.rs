@@ -23,11 +23,10 @@ pub(super) async fn table(shared: &Shared, peer: Option<String>) -> Result<Line,
     shared.node.ask(look).await
 }
 
-/// What was asked.
 enum Question {
-    /// The peer about itself.
+    /// What the peer itself offers.
     Itself,
-    /// A question of this number.
+    /// What another domain offers: the question of this number.
     Number(u64),
 }
 

@@ -112,7 +112,7 @@ pub(super) async fn send(connection: &mut Connection, wanted: Wanted) -> Result<
         Ok(name) => name,
         Err(why) => return connection.say(&Line::error(why)).await,
     };
-    // What waits for the user is not ours to take: it is for one of his clients.
+    // What waits for the user is not ours to take: it is for one of their clients.
     let Some(mut session) = open(connection, &name, Takes::OwnAnswers).await? else {
         return Ok(());
     };

@@ -54,7 +54,6 @@ pub(super) async fn check_password(
     }
 }
 
-/// Makes a user.
 pub(super) async fn add(shared: &Shared, user: String, given: String) -> Result<Line, Gone> {
     with_password(shared, user, given, |home, name, hash, now, acts| {
         home.add_user(name, hash, now, acts)
@@ -70,7 +69,6 @@ pub(super) async fn passwd(shared: &Shared, user: String, given: String) -> Resu
     .await
 }
 
-/// Removes a user.
 pub(super) async fn remove(shared: &Shared, user: String) -> Result<Line, Gone> {
     change(shared, user, |home, name, now, acts| {
         home.remove_user(name, now, acts)
@@ -100,7 +98,7 @@ pub(super) async fn list(shared: &Shared) -> Result<Line, Gone> {
     shared.node.ask(look).await
 }
 
-/// One user with his profile.
+/// One user with their profile.
 pub(super) async fn show(shared: &Shared, user: String) -> Result<Line, Gone> {
     let name = match local_name(shared, &user) {
         Ok(name) => name,

@@ -17,13 +17,13 @@ use crate::text::IdShown;
 /// The node in one object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
-    /// Of the program.
+    /// Version of the program.
     pub version: String,
     /// The node's own domain.
     pub domain: String,
     /// Milliseconds since the epoch.
     pub started: Time,
-    /// Milliseconds.
+    /// Milliseconds since the start.
     pub uptime: u64,
     /// Peers configured.
     pub peers: usize,
@@ -55,9 +55,9 @@ pub struct Status {
 /// A row of the Transaction Table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TransactionRow {
-    /// Our number.
+    /// The number that this node gave it.
     pub number: u64,
-    /// The primitive.
+    /// Name of the primitive.
     pub primitive: String,
     /// When it was accepted, milliseconds since the epoch.
     pub received: Time,
@@ -79,11 +79,11 @@ pub struct TransactionRow {
 /// Something that waits for a peer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct QueueRow {
-    /// For whom.
+    /// The peer it waits for.
     pub peer: String,
     /// `Request` or `Response`.
     pub mode: String,
-    /// The primitive.
+    /// Name of the primitive.
     pub primitive: String,
     /// The transaction id.
     pub transaction: String,
@@ -101,7 +101,7 @@ pub struct QueueRow {
     pub next_try: Option<Time>,
 }
 
-/// A session.
+/// A session with a peer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SessionRow {
     /// What the SAP knows of it.

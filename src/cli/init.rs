@@ -108,7 +108,7 @@ fn write_new(path: &Path, text: &str, mode: u32) -> std::io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
-/// The usual ports.
+/// Ports of the first node of a machine.
 const SSP: u16 = 5280;
 const ADMIN: u16 = 9280;
 

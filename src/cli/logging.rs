@@ -91,7 +91,6 @@ impl Voice {
         self.errors.flush(PATIENCE);
     }
 
-    /// Starts the log.
     pub(super) fn log(&self, log: &LogSection) {
         let wanted = std::env::var("RUST_LOG").ok();
         let wanted = wanted.filter(|directives| !directives.is_empty());

@@ -121,9 +121,9 @@ enum Command {
 enum Failure {
     /// Wrong usage or configuration: 64.
     Usage(String),
-    /// It did not work: 1.
+    /// The command failed, and this says why: exit code 1.
     Failed(String),
-    /// All was said already: 1.
+    /// The command failed, and has said why already: exit code 1.
     Silent,
     /// All was said already: this code.
     Said(u8),

@@ -42,7 +42,7 @@ pub(super) fn ask(text: &str) {
     let _ = errors.flush();
 }
 
-/// Prints a line.
+/// Prints a line; fails if nobody reads any more.
 pub(super) fn line(text: impl std::fmt::Display) -> Result<(), Failure> {
     print(&format!("{text}\n"))
 }

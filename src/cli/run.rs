@@ -235,7 +235,7 @@ impl Signals {
         })
     }
 
-    /// The operator wants an end.
+    /// Waits until the operator ends the node.
     fn end(&mut self) -> impl Future<Output = Option<()>> {
         end(&mut self.terminate, &mut self.interrupt)
     }

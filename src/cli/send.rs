@@ -10,7 +10,7 @@ use crate::home::{Command, Event};
 
 #[derive(Args)]
 #[command(after_help = "\
-The sender is online for the moment it takes; what waits for him stays for his next chat.
+The sender is online for the moment it takes; what waits for them stays for their next chat.
 With --report it waits until the recipient has the message; a recipient who is away gets it
 later, and the report may come after the time is over.
 

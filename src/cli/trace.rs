@@ -21,7 +21,7 @@ Examples:
   wvgate trace
   wvgate trace --peer relay.test                          a neighbour, logins too
   wvgate trace --peer xmpp                                stanzas
-  wvgate trace --user alice@village.test --format json    what she sends and gets
+  wvgate trace --user alice@village.test --format json    what the user sends and gets
   wvgate trace --transaction 5f0c3a@village.test          a message, on all its ways")]
 pub(super) struct TraceArgs {
     /// Only with this peer (`xmpp` for the XMPP server)

@@ -32,12 +32,12 @@ pub struct AdminSection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReadyPeers {
-    /// Not at all.
+    /// They do not count.
     #[default]
     None,
-    /// One must be up.
+    /// At least one must be up.
     Any,
-    /// All must.
+    /// All must be up.
     All,
 }
 

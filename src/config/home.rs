@@ -33,7 +33,7 @@ pub struct HomeSection {
     pub user: Vec<HomeUser>,
 }
 
-/// A user that is created at start if absent; a user who exists keeps the password he has.
+/// A user that is created at start if absent; a user who exists keeps their password.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HomeUser {

@@ -93,9 +93,9 @@ pub enum Profiles {
     /// Nothing: it is answered 403.
     #[default]
     None,
-    /// Get them.
+    /// The peer may read them.
     Read,
-    /// Get and change them.
+    /// The peer may read and change them.
     Write,
 }
 

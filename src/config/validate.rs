@@ -285,7 +285,7 @@ fn check_xmpp(config: &Config, report: &mut Report<'_>) {
     }
 }
 
-/// No two roles on one port.
+/// Checks that no two listeners have the same port.
 fn check_ports(config: &Config, report: &mut Report<'_>) {
     if let Some(admin) = config.admin.listen
         && collide(config.ssp.listen, admin)

@@ -259,7 +259,7 @@ impl Gateway {
         }
     }
 
-    /// The language a WV user prefers, as far as his watcher knows.
+    /// The language a WV user prefers, as far as their watcher knows.
     fn language_of(&self, watcher: &Jid, to: &Jid) -> Option<String> {
         let pair = Pair {
             xmpp: bare(watcher),

@@ -215,7 +215,7 @@ impl Gateway {
         let key = (stanza_id.to_owned(), jid.clone());
         let number = *self.sent_by_stanza.get(&key)?;
         let sent = self.sent.get(&number)?;
-        // Only the sender's own JID may be told about his message.
+        // Only the sender's own JID may be told about the message.
         if self.translator.address(to).ok()? != sent.sender {
             return None;
         }

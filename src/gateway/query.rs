@@ -164,7 +164,7 @@ impl Gateway {
                 continue;
             };
             let Some(watch) = self.watch_xmpp.get(&pair).filter(|watch| watch.is_active()) else {
-                // Not authorized: nothing is said of him.
+                // Not authorized: nothing is said of that user.
                 continue;
             };
             let list = self

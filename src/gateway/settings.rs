@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 /// [`Translator`](crate::translate::Translator)'s.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewaySettings {
-    /// Tell an XMPP watcher `subscribed` as soon as his subscription is taken,
-    /// not when the publisher authorizes him.
+    /// Tell an XMPP watcher `subscribed` as soon as the subscription is taken,
+    /// not when the publisher authorizes it.
     pub auto_subscribed: bool,
     /// Report a message as delivered only when the recipient's client said so;
     /// without that it is reported as expired.

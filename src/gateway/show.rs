@@ -28,7 +28,7 @@ impl Gateway {
         }
     }
 
-    /// Shows the watcher what he has not seen yet.
+    /// Shows the watcher what they have not seen yet.
     pub(super) fn show_wv(&mut self, pair: &Pair, now: Time, _out: &mut Vec<Act>) {
         let Some(component) = self.component_of(pair) else {
             return;

@@ -173,7 +173,7 @@ impl Gateway {
             return;
         };
         if watch.record.active {
-            // He asks again: he has lost what he knew.
+            // They ask again: they have lost what they knew.
             watch.forget_shown();
             self.send_presence(Type::Subscribed, pair, now, out);
             self.show_wv(pair, now, out);
@@ -345,7 +345,7 @@ impl Gateway {
         } else if self.watch_wv.contains_key(&pair) {
             self.request_subscription(&pair, now, out);
         } else {
-            // His server believes that he is subscribed; now he is.
+            // Their server believes that they are subscribed; now they are.
             self.subscribe_wv(component, &pair, now, out);
         }
     }

@@ -234,7 +234,7 @@ impl Gateway {
                 if watch.seen.known {
                     self.notify_later(pair, now, out);
                 } else {
-                    // His server sends presence by itself, as a rule.
+                    // Their server sends presence by itself, as a rule.
                     let at = now.plus_millis(PROBE_MILLIS.0);
                     watch.probe = Some(at);
                     self.timers.by(at, Timer::WatchXmpp(pair.clone()));
@@ -286,7 +286,7 @@ impl Gateway {
         }
     }
 
-    /// Accounts for what is seen of a user, and forgets texts of his if all together
+    /// Accounts for what is seen of a user, and forgets their texts if all together
     /// are too many.
     fn seen_changed(&mut self, pair: &Pair, before: usize, now: Time) {
         let Some(watch) = self.watch_xmpp.get_mut(pair) else {
@@ -313,7 +313,7 @@ impl Gateway {
         }
     }
 
-    /// The watcher learns that he sees nothing (any more).
+    /// The watcher learns that they see nothing (any more).
     fn denied(&mut self, pair: &Pair, now: Time, out: &mut Vec<Act>) {
         if let Some(watch) = self.watch_xmpp.get(pair) {
             let list = self.translator.presence_withdrawn(&watch.requested());
@@ -405,7 +405,7 @@ impl Gateway {
         }
     }
 
-    /// What the watcher sees, unless he was told just that.
+    /// What the watcher sees, unless they were told just that.
     fn news_for(&self, pair: &Pair) -> Option<PresenceSubList> {
         let watch = self.watch_xmpp.get(pair)?;
         if !watch.record.active || !watch.seen.known && watch.told.is_none() {

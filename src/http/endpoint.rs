@@ -8,7 +8,7 @@ use hyper::Uri;
 /// A peer's URL, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {
-    /// https.
+    /// Whether the scheme is https.
     pub tls: bool,
     /// Name or address, lower case; an IPv6 address without brackets.
     pub host: String,
@@ -24,10 +24,10 @@ pub struct Endpoint {
 /// Why a text is not a usable URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
-    /// Not a URL.
+    /// It is no URL at all.
     #[error("`{0}` is not a URL; write https://host:port/ or http://host:port/")]
     NotAUrl(String),
-    /// Another scheme.
+    /// Its scheme is neither https nor http.
     #[error("`{0}` must begin with https:// or http://")]
     Scheme(String),
     /// User and password in front of the host.

@@ -69,7 +69,7 @@ pub struct LinkSettings {
     pub idle_timeout: Duration,
     /// Most POSTs at once, and most connections kept. At least 1.
     pub max_connections: usize,
-    /// `User-Agent`.
+    /// Value of the header `User-Agent`.
     pub user_agent: Arc<str>,
     /// Where SRV answers come from; shared by all links.
     pub srv: Arc<SrvResolver>,

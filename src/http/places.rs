@@ -11,7 +11,7 @@ use super::known::{KnownAddresses, network};
 /// What strangers leave to addresses of peers: one place of four, and half of the bytes.
 const RESERVE: usize = 4;
 
-/// The bounds.
+/// What a listener holds at most.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
     /// Connections at a time.
@@ -30,7 +30,7 @@ pub(crate) enum Full {
     Address,
     /// Strangers have as many as strangers may have.
     Strangers,
-    /// All are taken.
+    /// All places are taken.
     All,
 }
 

@@ -129,9 +129,9 @@ pub enum Verdict {
     Forbidden,
     /// 413: more than this peer may send.
     TooLarge,
-    /// 415: not SSP.
+    /// 415: the media type is not that of SSP.
     UnsupportedType,
-    /// 503: not now.
+    /// 503: cannot be taken now.
     Busy {
         /// Becomes `Retry-After`, rounded up to whole seconds.
         retry_after: Option<Duration>,

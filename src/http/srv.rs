@@ -121,7 +121,7 @@ impl SrvResolver {
         Self::with_source(Dns::asking(servers))
     }
 
-    /// One that asks `source`.
+    /// A resolver that asks `source`.
     pub fn with_source(source: impl SrvSource) -> Arc<Self> {
         Arc::new(SrvResolver {
             source: Box::new(source),

@@ -26,7 +26,7 @@ pub enum ClientCertificates {
     None,
     /// Asked for, not needed. One that is presented must be good. Deployed servers present none.
     Request,
-    /// Needed.
+    /// A connection without one is refused.
     Require,
 }
 
@@ -129,7 +129,7 @@ pub enum TlsError {
         "this system has no certificate authorities ({reason}); install ca-certificates or configure an authority file for the peer"
     )]
     NoNativeRoots {
-        /// What the search met.
+        /// What went wrong in the search for them.
         reason: String,
     },
     /// A certificate that cannot be read.

@@ -55,7 +55,7 @@ impl Trust {
         })
     }
 
-    /// Of the calling side.
+    /// The verifier of the calling side.
     pub(super) fn of_servers(self) -> Arc<dyn ServerCertVerifier> {
         let authorities = Arc::clone(&self.authorities);
         Arc::new(Verifier {

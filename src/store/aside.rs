@@ -16,7 +16,7 @@ pub const PREFIX: &str = "aside/";
 
 /// So many are set aside of one store at most at one start: more is no accident of one record.
 pub const MAX_RECORDS: usize = 10_000;
-/// And so many bytes of them.
+/// Bytes of the records that are kept aside, at most.
 pub const MAX_BYTES: usize = 64 << 20;
 
 /// Of a key so much is kept in the key of what is set aside.

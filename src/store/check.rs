@@ -14,7 +14,7 @@ use super::{StoreError, Write, journal};
 /// Records of one section, `sap/session` for instance.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Section {
-    /// How many.
+    /// Number of records.
     pub records: u64,
     /// Bytes of their keys and values.
     pub bytes: u64,
@@ -29,7 +29,7 @@ pub enum Unfit {
     Store(String),
 }
 
-/// What was found.
+/// What a check of a store found.
 #[derive(Debug, Default)]
 pub struct Report {
     /// The database file.

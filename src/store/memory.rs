@@ -31,7 +31,7 @@ impl Default for MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// A store without records.
     pub fn new() -> Self {
         Self {
             engine: Engine::new(),

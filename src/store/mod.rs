@@ -70,7 +70,7 @@ pub enum Write {
 }
 
 impl Write {
-    /// Puts raw bytes.
+    /// Puts bytes as they are; whatever the key held is gone.
     pub fn put(key: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
         Self::Put {
             key: key.into(),
@@ -153,7 +153,7 @@ pub struct Stats {
     pub commits: u64,
     /// Transactions (one fsync each) that carried them.
     pub transactions: u64,
-    /// Puts and deletes in them.
+    /// Records put or deleted by them.
     pub records: u64,
     /// Batches and compare-and-sets that failed.
     pub failed: u64,

@@ -40,7 +40,6 @@ impl Page {
         self.records.push((key, value));
     }
 
-    /// What it holds.
     pub(super) fn records(self) -> Records {
         self.records
     }

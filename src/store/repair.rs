@@ -13,7 +13,7 @@ use super::sqlite::offline::{self, Writing};
 use super::sqlite::wal::{self, Log};
 use super::{StoreError, Write, aside, boot, journal, room};
 
-/// What was done.
+/// What a repair has done.
 #[derive(Debug, Default)]
 pub struct Repaired {
     /// Records taken, those of the journal among them.

@@ -87,7 +87,7 @@ impl Translator {
         }
     }
 
-    /// The JID of a user at his client, for delivery to him: bare if no client
+    /// The JID of a user at their client, for delivery: bare if no client
     /// is named (section 2.5).
     ///
     /// # Errors
@@ -180,7 +180,7 @@ impl Translator {
         }
     }
 
-    /// The user of a JID, with his client unless the JID is bare.
+    /// The user of a JID, with the client unless the JID is bare.
     ///
     /// # Errors
     /// As [`Translator::address`].

@@ -121,7 +121,7 @@ impl Translator {
         Ok(ToXmpp { stanzas, form })
     }
 
-    /// The JID a message is from: a user at his client, or an occupant of a room.
+    /// The JID a message is from: a user at their client, or an occupant of a room.
     fn sender_jid(&self, request: &SendMessageRequest) -> Result<Jid, Code> {
         let sender = request.info.sender.as_ref();
         let by_user = sender.and_then(|sender| sender.user.as_ref()).or_else(|| {

@@ -104,7 +104,7 @@ pub enum LinkEvent {
     Down {
         /// The component's domain.
         domain: String,
-        /// Why.
+        /// What went wrong, or that the server ended it.
         reason: DownReason,
         /// When the next attempt will be made.
         retry_in: Duration,
@@ -120,14 +120,14 @@ pub enum LinkEvent {
     Unsent {
         /// The component's domain.
         domain: String,
-        /// The stanza.
+        /// The stanza, as it was handed over.
         stanza: Stanza,
     },
     /// The server says how large a stanza may be.
     Limit {
         /// The component's domain.
         domain: String,
-        /// In bytes.
+        /// Bytes of the largest stanza that it takes.
         bytes: usize,
     },
     /// Everything sent on this connection up to and including this mark has been processed by

@@ -85,7 +85,7 @@ pub struct StreamReader {
     since_event: usize,
     /// Bytes at the front of the input that were looked through already.
     looked: usize,
-    /// The last two of them.
+    /// The last two bytes that were looked through.
     before: [u8; 2],
 }
 

@@ -35,7 +35,7 @@ pub enum ParseError {
     /// Another element, or a stanza's name in a foreign namespace.
     #[error("this is no stanza but {0}")]
     NoStanza(String),
-    /// A stanza, but a wrong one.
+    /// It is a stanza that breaks the rules.
     #[error(transparent)]
     Wrong(#[from] Wrong),
     /// Something follows the stanza.
@@ -54,7 +54,7 @@ pub enum PrintError {
     TooLarge {
         /// Its size in bytes.
         size: usize,
-        /// The limit.
+        /// Bytes at most.
         most: usize,
     },
 }

@@ -487,8 +487,8 @@ fn traces_are_narrowed_to_a_peer_a_user_or_a_message() {
             .iter()
             .all(|line| line["peer"] == "relay.test")
     );
-    let hers = of_alice.until(last);
-    assert!(hers.iter().any(|line| line["user"] == "wv:alice@home.test"));
+    let seen = of_alice.until(last);
+    assert!(seen.iter().any(|line| line["user"] == "wv:alice@home.test"));
     of_alice.until(|line| {
         line["user"] == "wv:echo@relay.test" && line["to"] == json!(["wv:alice@home.test"])
     });

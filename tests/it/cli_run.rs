@@ -208,7 +208,7 @@ fn counters_add_up_after_mixed_traffic() {
         carol.wait("message", |message| message["text"] == text);
     }
     carol.quit();
-    // The node may hear that she took them a moment after her end.
+    // The node may hear that alice took them a moment after the end.
     for _ in 0..500 {
         if sums(&node) == (accepted, accepted) {
             return;

@@ -8,7 +8,7 @@ use wvgate::ssp::xml::Repair;
 use super::codec_captures::emitted;
 use super::codec_properties::{Dice, corpus, families, seeds};
 
-/// One damage.
+/// A way to damage a message.
 #[derive(Debug, Clone, Copy)]
 pub enum Damage {
     /// Some bits are flipped.

@@ -166,7 +166,7 @@ fn that_a_user_is_away_is_said_to_who_may_see_it() {
     assert_eq!(alice.wait("sent", |_| true)["description"], Value::Null);
     carol.wait("message", |_| true);
     carol.quit();
-    // Carol is gone when her session is.
+    // Carol is gone when the session is.
     for _ in 0..600 {
         alice.tell(&message);
         let sent = alice.wait("sent", |_| true);

@@ -175,7 +175,7 @@ fn only_success_is_remembered() {
 
 #[test]
 fn an_update_that_passes_by_ends_what_was_remembered() {
-    // Bob's home domain tells his profile to home.test, through the relay.
+    // Bob's home domain tells bob's profile to home.test, through the relay.
     let mut settings = relay();
     settings.pse.add(ServiceSet::ALL, VILLAGE, HOME);
     let mut world = world(settings);

@@ -142,7 +142,7 @@ fn only_who_got_a_message_reports_on_it() {
     // Somebody else's users, another message, another sender.
     assert!(!between.reports("s.test", &report("m1", SAM, PAT)));
     assert!(!between.reports("s.test", &report("m1", QUINN, PAT)));
-    // Who sent it, of himself.
+    // Who sent it, of themselves.
     assert!(!between.reports("p.test", &report("m1", PAT, PAT)));
     // In mode Response as well.
     let forged = report("m1", SAM, PAT);

@@ -402,7 +402,7 @@ fn an_echo_is_noted_and_answered_and_reaches_nobody() {
             .echoed
     };
     assert_eq!(echoed(&mut world), None);
-    // Somebody else's message to him is no echo, and there is nobody of that name.
+    // Somebody else's message to that user is no echo, and there is nobody of that name.
     world.node(HOME).answer = Some(Primitive::status(Code::UNKNOWN_USER));
     let other = back(&request, "wv:bob@village.example");
     assert_eq!(code(&world.ask(VILLAGE, &other.into())), 531);

@@ -94,7 +94,7 @@ impl Xml {
 /// What became of a primitive.
 #[derive(Debug, PartialEq)]
 enum Fate {
-    /// It went on, as this.
+    /// It was passed on, as this.
     On(Box<Transaction>),
     /// It was answered with this code.
     Answered(u16),

@@ -41,7 +41,6 @@ pub(super) struct Run {
 pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    /// Makes one.
     pub(super) fn make(what: &str) -> Result<Self, Failure> {
         let name = format!("wvgate-bench-{what}-{}", std::process::id());
         let folder = std::env::temp_dir().join(name);
@@ -49,7 +48,6 @@ impl Folder {
         Ok(Self(folder))
     }
 
-    /// Where it is.
     pub(super) fn path(&self) -> &Path {
         &self.0
     }

@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Timers of the SAPs are looked after that often.
 const TICK: Duration = Duration::from_millis(100);
 
-/// All domains.
+/// Many domains at one listener: the peers of the node that is measured.
 pub(super) struct Crowd {
     members: Vec<Member>,
     events: mpsc::Receiver<Event>,
@@ -79,7 +79,6 @@ impl Places {
         Ok(Self(servers))
     }
 
-    /// The URL of each.
     pub(super) fn urls(&self) -> Vec<String> {
         let url = |server: &server::Server| format!("http://{}/", server.local_addr());
         self.0.iter().map(url).collect()

@@ -94,7 +94,7 @@ struct Report {
     messages_per_second: f64,
     /// From sending to the answer, milliseconds.
     latency_ms: Latency,
-    /// One per process.
+    /// What each process used, in the order of the chain.
     processes: Vec<Process>,
     /// Reverse proxies that carried as many messages and answers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -168,7 +168,7 @@ const SINGLE_RECIPIENTS: usize = 64;
 /// What a proxy carries: a message of the usual size.
 const MESSAGE: &[u8] = include_bytes!("../../../tests/fixtures/message.xml");
 
-/// And its answer.
+/// The answer to it.
 fn answer() -> String {
     let answer = SendMessageResponse {
         message_id: "m-20261122-071500-000017".to_owned(),

@@ -43,7 +43,6 @@ pub(super) struct Peers {
     format: Format,
 }
 
-/// One measurement.
 #[derive(Serialize)]
 struct Row {
     configured: usize,

@@ -12,7 +12,7 @@ pub(super) struct Watched {
     child: Child,
 }
 
-/// A running node.
+/// A node that runs as a process of its own, and ends with this value.
 pub(super) struct Node {
     pub(super) socket: PathBuf,
     process: Watched,
@@ -49,7 +49,6 @@ impl Watched {
         (ticks(11).unwrap_or(0.0) + ticks(12).unwrap_or(0.0)) / TICKS
     }
 
-    /// Resident memory.
     pub(super) fn rss_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
             .unwrap_or_default();
@@ -107,7 +106,6 @@ impl Node {
         )))
     }
 
-    /// To be measured.
     pub(super) fn process(&self) -> &Watched {
         &self.process
     }

@@ -22,7 +22,7 @@ pub(super) enum Proxy {
     Haproxy,
 }
 
-/// What one proxy took.
+/// What a proxy used for what it carried.
 pub(super) struct Carried {
     pub(super) name: &'static str,
     /// CPU seconds for all exchanges.

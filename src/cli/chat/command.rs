@@ -7,11 +7,11 @@ use crate::ssp::Address;
 /// What to do with a line.
 #[derive(Debug, PartialEq)]
 pub(super) enum Action {
-    /// Tell the node.
+    /// A command for the node.
     Say(Command),
-    /// Tell the user.
+    /// A line for the user.
     Show(String),
-    /// Go.
+    /// End the chat.
     Quit,
 }
 

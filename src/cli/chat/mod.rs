@@ -101,7 +101,7 @@ struct Talk {
 enum Ended {
     /// No more to come from this side.
     Input,
-    /// The user wants to go.
+    /// The user ends the chat.
     Quit,
 }
 

@@ -8,7 +8,7 @@ use crate::home::client::{
 use crate::node::history;
 use crate::ssp::{Address, Code};
 
-/// The text of an event.
+/// An event as lines for the user.
 pub(crate) fn event(event: &Event) -> String {
     match event {
         Event::Ready { user, waiting } => {

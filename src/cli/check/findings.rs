@@ -14,14 +14,13 @@ pub(super) enum Verdict {
     Skipped,
 }
 
-/// One layer's verdict.
+/// What was found in one layer.
 #[derive(Debug, Serialize)]
 pub(super) struct Finding {
     pub(super) layer: &'static str,
     pub(super) verdict: Verdict,
-    /// What was found.
     pub(super) what: String,
-    /// What to do.
+    /// What to do about it, if anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) fix: Option<String>,
     /// How long it took.

@@ -12,12 +12,12 @@ use crate::http::endpoint::Endpoint;
 use crate::http::link::LinkSettings;
 use crate::http::tls::{self, CertificateFacts, ClientTls};
 
-/// For each step by itself.
+/// How long each step may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A TLS connection that was made.
 pub(super) struct Tls {
-    /// `TLSv1.3`.
+    /// As rustls names it: `TLSv1.3`.
     pub(super) version: String,
     /// The name the certificate was checked for.
     pub(super) name: String,

@@ -238,7 +238,7 @@ fn agreement(row: &Value, findings: &mut Findings) -> Result<(), Failure> {
     }
 }
 
-/// `405 in its words`.
+/// The code of a refusal and, if there is one, its description.
 fn reason(view: &Value) -> String {
     match view["description"].as_str() {
         Some(description) => format!("{} {description}", field(view, "status")),

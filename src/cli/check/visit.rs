@@ -22,7 +22,7 @@ use crate::store::MemoryStore;
 
 /// For what is under way at the end; our choice.
 const GRACE: Duration = Duration::from_secs(2);
-/// What the peer is told then.
+/// The reason in the logout.
 const REASON: Option<&str> = Some("the check is over");
 
 /// A temporary node.
@@ -36,7 +36,7 @@ pub(super) struct Visit {
 }
 
 impl Visit {
-    /// Starts it.
+    /// Starts the temporary node that visits the peer.
     pub(super) async fn begin(plan: &Plan, peer: &str) -> Result<Self, String> {
         let folder = Folder::new().map_err(|error| error.to_string())?;
         let plan = visiting(plan, peer);

@@ -464,7 +464,7 @@ fn a_message_from_xmpp_is_a_request_and_its_failure_an_error() {
         world.xmpp(&CHAT.replace("c-1", &format!("c-{code}")));
         world.answer(answer);
         assert_eq!(world.outcomes(), [Outcome::Refused(code)]);
-        // Nobody hears that he is blocked.
+        // Nobody hears of being blocked.
         let told = if code == 532 { 410 } else { code };
         let [error] = &world.out()[..] else {
             panic!("an error")

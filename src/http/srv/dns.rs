@@ -28,7 +28,7 @@ pub(super) struct Dns {
 enum Servers {
     /// What a file in the form of `/etc/resolv.conf` names.
     File(PathBuf),
-    /// These, by UDP.
+    /// These servers, by UDP.
     Named(Vec<SocketAddr>),
 }
 

@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::store::{Records, StoreError, Write};
 
-/// One thing that waits.
+/// What the writer of the journal is given to do.
 #[derive(Debug)]
 pub(super) enum Job {
     Commit(Batch),
@@ -27,7 +27,7 @@ pub(super) enum Job {
     LookAfter,
 }
 
-/// One commit.
+/// What one commit writes.
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) writes: Vec<Write>,

@@ -16,7 +16,7 @@ pub(super) struct Overlay {
 pub(super) enum Known<'a> {
     /// It has this value.
     Value(&'a [u8]),
-    /// There is none.
+    /// The key has been deleted since.
     Deleted,
 }
 

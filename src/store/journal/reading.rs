@@ -31,7 +31,6 @@ pub(in crate::store) enum Content {
     Missing,
     /// The file cannot be used as it is. Frames may be in it all the same.
     Damaged {
-        /// What is wrong.
         why: String,
         frames: Vec<Frame>,
     },

@@ -41,7 +41,6 @@ enum Written {
 }
 
 impl Mark {
-    /// Its records.
     pub(in crate::store) fn writes(self) -> [Write; 2] {
         let written = Written::Mark {
             applied: self.applied,

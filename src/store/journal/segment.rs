@@ -110,7 +110,7 @@ impl Segment {
         self.end - FRAMES
     }
 
-    /// Which journal it is of.
+    /// Number of the journal that the file belongs to.
     pub(super) fn journal(&self) -> u64 {
         self.header.journal
     }
@@ -145,7 +145,7 @@ impl Segment {
     }
 }
 
-/// What a file says of itself.
+/// The header of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) journal: u64,

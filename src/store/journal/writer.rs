@@ -56,7 +56,7 @@ struct Flushing {
     commit: CommitFuture,
 }
 
-/// The owner of the files.
+/// Writes the files of the journal, and owns them.
 #[derive(Debug)]
 pub(super) struct Writer {
     behind: Arc<dyn Store>,
@@ -69,7 +69,7 @@ pub(super) struct Writer {
     tried: Instant,
     /// Whether frames of the first one may not be on disk yet.
     unsynced: bool,
-    /// Of the last frame.
+    /// Sequence of the last frame.
     sequence: u64,
     /// Of the last frame that is on disk.
     synced: u64,
@@ -266,7 +266,7 @@ impl Writer {
         self.segments.as_ref().is_some_and(is_long) || self.overlay.bytes() as u64 >= most
     }
 
-    /// Passes on what is due.
+    /// Passes on to the database what is due.
     fn look_after(&mut self) {
         let Some([segment, _]) = &self.segments else {
             if !self.overlay.is_empty() && self.since.elapsed() >= RETRY {

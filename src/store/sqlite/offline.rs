@@ -119,7 +119,7 @@ enum Look<'a> {
 /// What could be read of a damaged file.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Salvage {
-    /// Why not all was read.
+    /// What could not be read, and why.
     pub(in crate::store) problems: Vec<String>,
     /// Damaged records: key, value, why.
     pub(in crate::store) damaged: Vec<(String, Vec<u8>, &'static str)>,

@@ -11,7 +11,7 @@ use std::path::Path;
 const HEADER: usize = 32;
 const FRAME_HEAD: usize = 24;
 
-/// What a log is like.
+/// The state of a log file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum Log {
     /// There is none, or nothing is wrong with it: so many whole frames.

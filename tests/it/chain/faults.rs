@@ -144,7 +144,7 @@ fn several_hops_that_fail_at_once_lose_and_double_nothing() {
     story.end();
 }
 
-/// The same every time.
+/// Chance that is the same in every run.
 struct Chance(u64);
 
 impl Chance {

@@ -118,7 +118,7 @@ enum Outcome {
     Done,
     /// 202: a SAP on the way answers for it.
     TakenOver,
-    /// 503 or 504.
+    /// Answered 503 or 504.
     Failed,
 }
 
@@ -201,7 +201,7 @@ impl Story {
         });
     }
 
-    /// Nobody got anything twice, or what was not for him; each request has one result.
+    /// Nobody got anything twice, or what was not for them; each request has one result.
     pub(super) fn is_exact(&self) {
         let mut allowed: BTreeMap<&str, BTreeSet<(&str, u64)>> = BTreeMap::new();
         for sent in &self.sent {

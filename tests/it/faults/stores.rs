@@ -62,7 +62,7 @@ async fn what_cannot_be_kept_is_refused_and_comes_again() {
         .await;
     heard.assert_all_taken(&[vec!["first".to_owned()], wanted.clone()].concat());
     assert!(retried(&world, "a.test").await > 0);
-    // What bob heard until his session ended, and what waited for him.
+    // What bob heard until the session ended, and what waited then.
     while let Some(event) = bob.take().await {
         received.note(event);
     }

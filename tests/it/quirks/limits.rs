@@ -165,7 +165,7 @@ fn a_message_to_one_participant_goes_to_that_member_alone() {
 #[test]
 fn a_participant_who_is_not_known_here_is_a_failure() {
     let mut between = with_members();
-    // Not even to who has the same name in another group, or writes to himself.
+    // Not even to who has the same name in another group, or writes to themselves.
     for (n, name) in ["Joe", "ray", "", "Robby"].into_iter().enumerate() {
         let xml = message(ROB, &participant(name)).replace("m1", &format!("q{n}"));
         let heard = between.answered(&xml, &taken(900, FOREIGN));
@@ -177,7 +177,7 @@ fn a_participant_who_is_not_known_here_is_a_failure() {
     let heard = between.answered(&stranger, &taken(900, FOREIGN));
     assert_eq!(code(&heard), 900);
     assert!(between.is_quiet());
-    // With one who is known it goes to him, and the failure stays.
+    // With one who is known it goes to them, and the failure stays.
     let both = format!(
         "{}</Recipient><Recipient>{}",
         participant("Joe"),

@@ -264,7 +264,7 @@ fn a_member_asks_who_is_joined_and_those_no_longer_listed_hear_that_they_left() 
 fn a_member_who_may_not_ask_any_more_is_the_one_who_left() {
     let mut between = Between::new();
     join(&mut between, ROB, "Robin");
-    // Without a name his id serves.
+    // Without a name the id serves.
     between.answered(&about_group("JoinGroupRequest", RAY, ROOM), JOINED);
     ejected(&mut between, "1-1");
     let (id, asker) = question(&mut between);
@@ -344,7 +344,7 @@ fn presence_that_names_no_watcher_goes_to_all_who_watch() {
     between.answered(&leave, "<Status code=\"200\"/>");
     between.say("a.test", Mode::Request, "3-1", &notice(ALICE, &[]));
     assert_eq!(told(&mut between), [Address::new(RAY)]);
-    // Nobody watches him.
+    // Nobody watches them.
     between.say(
         "a.test",
         Mode::Request,

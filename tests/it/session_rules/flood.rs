@@ -145,7 +145,7 @@ async fn who_floods_is_told_to_come_later_and_the_node_goes_on() {
         taken > 0 && refused > taken,
         "{taken} taken, {refused} refused"
     );
-    // Somebody else is heard: he is no peer, which only the owner can tell.
+    // Somebody else is heard: they are no peer, which only the owner can tell.
     let stranger = print_session(
         "x",
         "1@c.test",

@@ -61,7 +61,7 @@ impl Alone {
         self.restart_with(self.sap.settings().as_ref().clone());
     }
 
-    /// ... with other settings.
+    /// Starts anew from what is on disk, with other settings.
     pub fn restart_with(&mut self, settings: Settings) {
         self.sap = Sap::new(Arc::new(settings), Random::repeatable(self.now.0));
         for (key, value) in &self.disk {
@@ -123,7 +123,7 @@ impl Alone {
         post
     }
 
-    /// The fate of a post.
+    /// Tells the SAP what became of a post.
     pub fn posted(&mut self, post: &Post, outcome: &Posted) {
         self.sap.posted(post.number, outcome, self.now);
         self.drain();

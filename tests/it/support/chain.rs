@@ -70,7 +70,7 @@ pub(crate) struct Chain {
 
 struct Running {
     child: Child,
-    /// Of an end.
+    /// Standard input and output of an end; a relay has none.
     pipes: Option<(ChildStdin, Receiver<String>)>,
     paused: bool,
 }
@@ -236,7 +236,7 @@ impl Chain {
         self.signal(domain, "STOP", true);
     }
 
-    /// Lets it go on.
+    /// Lets a paused process go on.
     pub(crate) fn resume(&mut self, domain: &str) {
         self.signal(domain, "CONT", false);
     }
@@ -336,7 +336,7 @@ fn own_address() -> Ipv4Addr {
     Ipv4Addr::new(127, high | 128, low, NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// A port of it.
+/// A free port of this address.
 fn free_at(address: Ipv4Addr) -> SocketAddr {
     let listener = TcpListener::bind((address, 0)).unwrap();
     listener.local_addr().unwrap()

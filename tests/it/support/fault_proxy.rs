@@ -13,7 +13,7 @@ use wvgate::ssp::{Message, Mode};
 /// What becomes of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// They pass.
+    /// Connections pass.
     None,
     /// Every connection is closed, new ones at once.
     Refused,
@@ -74,7 +74,7 @@ impl FaultProxy {
         Self { port, shared }
     }
 
-    /// From now on this happens.
+    /// Sets what happens from now on.
     pub(crate) fn set(&self, fault: Fault) {
         let mut state = self.shared.lock();
         if state.fault == Fault::BlackHole || fault == Fault::Refused {

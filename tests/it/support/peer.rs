@@ -68,7 +68,7 @@ struct Habits {
     answers: Vec<u16>,
 }
 
-/// The peer.
+/// A peer that behaves as the deployed server.
 pub struct Deployed {
     pub address: SocketAddr,
     /// Where the node under test listens.
@@ -380,7 +380,7 @@ pub async fn node(peer: &Deployed, store: &Arc<MemoryStore>, extra: &str) -> Nod
         .unwrap()
 }
 
-/// Its configuration.
+/// The configuration of a node that has this peer.
 pub fn plan(peer: &Deployed, extra: &str) -> Plan {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let path = std::env::temp_dir().join(format!(

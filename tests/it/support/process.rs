@@ -216,7 +216,7 @@ impl World {
     }
 }
 
-/// A peer's section.
+/// The section of a peer in a configuration.
 pub(crate) fn peer_at(domain: &str, port: u16, speaks_for: &[&str]) -> String {
     format!(
         "[[peer]]\ndomain = \"{domain}\"\nurl = \"http://127.0.0.1:{port}/\"\nallow_plain = true\nspeaks_for = {speaks_for:?}\n"

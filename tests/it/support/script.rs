@@ -13,7 +13,7 @@ use tokio::{
 pub enum Step {
     /// Reads until this text has come.
     Expect(&'static str),
-    /// Sends this.
+    /// Sends this text.
     Send(String),
     /// Reads and answers nothing until the other side closes.
     FallSilent,
