@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::views;
+use crate::element::ServiceElement;
+use crate::gateway::Gateway;
 use crate::home::Home;
 use crate::node::{Core, log};
 use crate::sap::{PeerView, Time};
@@ -80,7 +82,9 @@ impl Snapshot {
         let mut components: BTreeMap<String, bool> =
             expected.iter().map(|name| (name.clone(), false)).collect();
         components.extend(core.components.clone());
-        let offline = core.home.as_ref().map_or(0, Home::messages_waiting);
+        let offline = core
+            .element::<Home>()
+            .map_or(0, ServiceElement::messages_open);
         Self {
             counters: core.metrics.all().into_iter().collect(),
             open: core.messages_open().saturating_sub(offline),
@@ -89,14 +93,13 @@ impl Snapshot {
             history_lost: core.history.lost,
             skew: seconds(core.skew().0),
             silent: core
-                .gateway
-                .as_ref()
-                .map(|g| g.silent().clone())
+                .element()
+                .map(|g: &Gateway| g.silent().clone())
                 .unwrap_or_default(),
             pending: views::pending(core),
             peers: core.sap.peer_views(),
             components,
-            users: core.home_domain().map(|home| {
+            users: super::users::home_of(core).map(|home| {
                 let online = home.users().filter(|name| home.is_online(name)).count();
                 (home.users().count(), online)
             }),

@@ -9,7 +9,7 @@ use super::connection::no_peer;
 use super::request::{Line, ProbeKind};
 use crate::node::{Core, Gone};
 use crate::sap::Time;
-use crate::sap::service::{Heard, Probe, ProbeView, ProviderView};
+use crate::sap::service::{Heard, Probe, ProbeView};
 
 /// Between two looks at whether an answer has come; our choice.
 const LOOK: Duration = Duration::from_millis(25);
@@ -188,7 +188,10 @@ fn view(core: &Core, peer: Option<&str>, now: Time) -> Line {
             row
         })
         .collect();
-    let providers: Vec<_> = ProviderView::all(core.sap.settings())
+    let providers: Vec<_> = core
+        .sap
+        .services()
+        .providers()
         .into_iter()
         .filter(|row| peer.is_none_or(|peer| row.via.as_deref() == Some(peer)))
         .collect();

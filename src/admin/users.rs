@@ -4,10 +4,15 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::request::Line;
+use crate::element::Time;
 use crate::home::{Home, UserError, password};
-use crate::node::{Gone, clock};
-use crate::sap::{Act, Time};
+use crate::node::{Core, Gone, clock};
 use crate::ssp::primitive::profile::UserProfile;
+
+/// The home domain, if this node hosts users.
+pub(super) fn home_of(core: &Core) -> Option<&Home> {
+    core.element().filter(|home: &&Home| home.has_users())
+}
 
 /// The name of a user of this node, given as name or address.
 pub(super) fn local_name(shared: &Shared, user: &str) -> Result<String, String> {
@@ -29,7 +34,7 @@ pub(super) async fn check_password(
 ) -> Result<(), String> {
     let user = name.to_owned();
     let look = move |core: &mut crate::node::Core, _, _: &mut _| {
-        let home = core.home_domain();
+        let home = home_of(core);
         home.and_then(|home| home.password_hash(&user).map(str::to_owned))
     };
     let known = shared
@@ -55,32 +60,29 @@ pub(super) async fn check_password(
 }
 
 pub(super) async fn add(shared: &Shared, user: String, given: String) -> Result<Line, Gone> {
-    with_password(shared, user, given, |home, name, hash, now, acts| {
-        home.add_user(name, hash, now, acts)
+    with_password(shared, user, given, |home, name, hash, now| {
+        home.add_user(name, hash, now)
     })
     .await
 }
 
 /// Changes a password.
 pub(super) async fn passwd(shared: &Shared, user: String, given: String) -> Result<Line, Gone> {
-    with_password(shared, user, given, |home, name, hash, _, acts| {
-        home.set_password_hash(name, hash, acts)
+    with_password(shared, user, given, |home, name, hash, _| {
+        home.set_password_hash(name, hash)
     })
     .await
 }
 
 pub(super) async fn remove(shared: &Shared, user: String) -> Result<Line, Gone> {
-    change(shared, user, |home, name, now, acts| {
-        home.remove_user(name, now, acts)
-    })
-    .await
+    change(shared, user, |home, name, now| home.remove_user(name, now)).await
 }
 
 /// All users and whether they are online.
 pub(super) async fn list(shared: &Shared) -> Result<Line, Gone> {
     let domain = shared.settings.domain.clone();
     let look = move |core: &mut crate::node::Core, _, _: &mut _| {
-        let Some(home) = core.home_domain() else {
+        let Some(home) = home_of(core) else {
             return no_home();
         };
         let users: Vec<_> = home
@@ -105,7 +107,7 @@ pub(super) async fn show(shared: &Shared, user: String) -> Result<Line, Gone> {
         Err(why) => return Ok(Line::error(why)),
     };
     let look = move |core: &mut crate::node::Core, _, _: &mut _| {
-        let Some(home) = &core.home else {
+        let Some(home) = core.element::<Home>() else {
             return no_home();
         };
         match home.profile(&name) {
@@ -155,9 +157,7 @@ async fn with_password(
     shared: &Shared,
     user: String,
     given: String,
-    work: impl FnOnce(&mut Home, &str, String, Time, &mut Vec<Act>) -> Result<(), UserError>
-    + Send
-    + 'static,
+    work: impl FnOnce(&mut Home, &str, String, Time) -> Result<(), UserError> + Send + 'static,
 ) -> Result<Line, Gone> {
     if given.is_empty() {
         return Ok(Line::error("the password is empty"));
@@ -165,8 +165,8 @@ async fn with_password(
     let hashed = heavy(shared, move || password::hash(&given, &salt())).await;
     match hashed {
         Some(Ok(hash)) => {
-            change(shared, user, move |home, name, now, acts| {
-                work(home, name, hash, now, acts)
+            change(shared, user, move |home, name, now| {
+                work(home, name, hash, now)
             })
             .await
         }
@@ -179,15 +179,15 @@ async fn with_password(
 async fn change(
     shared: &Shared,
     user: String,
-    work: impl FnOnce(&mut Home, &str, Time, &mut Vec<Act>) -> Result<(), UserError> + Send + 'static,
+    work: impl FnOnce(&mut Home, &str, Time) -> Result<(), UserError> + Send + 'static,
 ) -> Result<Line, Gone> {
     let name = match local_name(shared, &user) {
         Ok(name) => name,
         Err(why) => return Ok(Line::error(why)),
     };
     let done = shared.node.change(move |core, now, turn| {
-        core.home_domain()?;
-        core.with_home(now, turn, |home, acts| work(home, &name, now, acts))
+        home_of(core)?;
+        core.administer(now, turn, |home| work(home, &name, now))
     });
     Ok(match done.await? {
         None => Line::error("the store does not take it; see the log of the node"),

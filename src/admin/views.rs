@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::request::Line;
+use crate::node::elements::word;
 use crate::node::{Core, Gone, history};
 use crate::sap::outbox::{self, Item};
 use crate::sap::transaction::State;
-use crate::sap::transaction::history::{domain_of, element_name, said};
-use crate::sap::{Element, Origin, Place, Record, Route, SessionView, Time};
+use crate::sap::transaction::history::{domain_of, said};
+use crate::sap::{Origin, Place, Record, Route, SessionView, Time};
 use crate::text::IdShown;
 
 /// The node in one object.
@@ -150,7 +151,7 @@ pub(super) async fn status(shared: &Shared) -> Result<Line, Gone> {
         let mut components: BTreeMap<String, bool> =
             expected.into_iter().map(|name| (name, false)).collect();
         components.extend(core.components.clone());
-        let home = core.home_domain();
+        let home = super::users::home_of(core);
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             domain,
@@ -186,8 +187,7 @@ pub(super) fn routes(core: &Core) -> Vec<Value> {
     let routes = core.sap.settings().routes.iter();
     let row = |(domain, route): (&str, &Route)| {
         let via = match route {
-            Route::Local(Element::Home) => "local",
-            Route::Local(Element::Gateway) => "xmpp",
+            Route::Local(element) => word(*element),
             Route::Peer(peer) => peer,
         };
         json!({"domain": domain, "via": via})
@@ -206,7 +206,7 @@ pub(super) fn transactions(core: &Core, limit: usize, now: Time) -> Vec<Transact
         expires: core.wall(record.expires),
         from: match &record.origin {
             Origin::Peer { peer, id } => format!("{peer} {id}"),
-            Origin::Element { element, .. } => element_name(*element).to_owned(),
+            Origin::Element { element, .. } => word(*element).to_owned(),
         },
         to: record.parts.iter().map(|part| place(&part.place)).collect(),
         state: match record.state {
@@ -239,7 +239,7 @@ fn what(core: &Core, record: &Record, now: Time) -> String {
             None => format!("waits for {peer}, which is no peer any more"),
         },
         (Place::Element { element, .. }, _) => {
-            format!("with {}", element_name(*element))
+            format!("with {}", word(*element))
         }
         (Place::Here, _) => String::new(),
     });
@@ -249,7 +249,7 @@ fn what(core: &Core, record: &Record, now: Time) -> String {
 fn place(place: &Place) -> String {
     match place {
         Place::Peer { peer, id } => format!("{peer} {id}"),
-        Place::Element { element, .. } => element_name(*element).to_owned(),
+        Place::Element { element, .. } => word(*element).to_owned(),
         Place::Here => "here".to_owned(),
     }
 }

@@ -1,16 +1,39 @@
 //! What the SAP sees of the gateway: a service element behind it.
 
+use std::collections::BTreeSet;
+
 use super::ids::Numbers;
 use super::watch_wv::WatchWv;
 use super::watch_xmpp::WatchXmpp;
 use super::{Asked, Gateway, Timer, records, respond};
-use crate::sap::{Act, Delivered, ServiceElement, Time, Token};
+use crate::element::{
+    Act, Delivered, Edge, Element, FromXmpp, Input, ServiceElement, Skew, Time, ToXmpp, Token,
+};
 use crate::ssp::primitive::{self, Kind, Primitive};
 use crate::ssp::{Code, Status};
 use crate::text::Shown;
 
+/// The name of the gateway's service element.
+pub const ELEMENT: Element = Element::named("Gateway");
+/// What the gateway serves.
+pub const SERVES: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV", "VRID"];
+
 impl ServiceElement for Gateway {
-    const PREFIX: &'static str = "gateway/";
+    fn name(&self) -> Element {
+        ELEMENT
+    }
+
+    fn serves(&self) -> &'static [&'static str] {
+        SERVES
+    }
+
+    fn is_at(&self, edge: Edge) -> bool {
+        edge == Edge::Xmpp
+    }
+
+    fn prefix(&self) -> &'static str {
+        "gateway/"
+    }
 
     fn restore(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
         use records::{number_of, pair_of, value as read};
@@ -40,7 +63,84 @@ impl ServiceElement for Gateway {
         Ok(())
     }
 
-    fn deliver(&mut self, delivered: Delivered, now: Time, out: &mut Vec<Act>) {
+    fn take(&mut self, input: Input, now: Time) {
+        let mut out = Vec::new();
+        match input {
+            Input::Deliver(delivered) => self.deliver(delivered, now, &mut out),
+            Input::Answer(token, answer) => self.answer(token, &answer, now, &mut out),
+            Input::Reached(domains) => {
+                for domain in domains {
+                    self.peer_up(&domain, now, &mut out);
+                }
+            }
+            Input::Lost(domains) => {
+                for domain in domains {
+                    self.peer_down(&domain, now, &mut out);
+                }
+            }
+            Input::Xmpp(component, from) => self.take_xmpp(&component, from, now, &mut out),
+            Input::Client(..) => {}
+        }
+        self.queue(out);
+    }
+
+    fn timeout(&mut self, now: Time) {
+        let mut out = Vec::new();
+        self.is_due(now, &mut out);
+        self.queue(out);
+    }
+
+    fn next_timeout(&self) -> Option<Time> {
+        self.timers.next()
+    }
+
+    fn next_act(&mut self) -> Option<Act> {
+        self.acts.pop_front()
+    }
+
+    fn set_skew(&mut self, skew: Skew) {
+        self.skew = skew;
+    }
+
+    fn concerned(&self) -> BTreeSet<String> {
+        let pairs = self.watch_wv.keys().chain(self.watch_xmpp.keys());
+        pairs.map(|pair| pair.wv.domain().to_owned()).collect()
+    }
+
+    fn messages_open(&self) -> u64 {
+        let open = self.sent.values().filter(|sent| !sent.concluded);
+        open.map(|sent| (sent.targets.len() + sent.refused.len()) as u64)
+            .sum()
+    }
+}
+
+impl Gateway {
+    /// What is to be done, and then what is to be written to links.
+    fn queue(&mut self, out: Vec<Act>) {
+        self.acts.extend(out);
+        for out in self.take_stanzas() {
+            self.acts.push_back(Act::Stanza(Box::new(ToXmpp {
+                component: out.component,
+                stanza: out.stanza,
+                mark: out.mark,
+            })));
+        }
+    }
+
+    fn take_xmpp(&mut self, component: &str, from: FromXmpp, now: Time, out: &mut Vec<Act>) {
+        match from {
+            FromXmpp::Stanza(stanza) => self.stanza(component, stanza, now, out),
+            FromXmpp::Refuse(stanza) => self.refuse_for_now(component, stanza),
+            FromXmpp::MayRefuse(up) => self.may_refuse(component, up),
+            FromXmpp::Up => self.link_up(component, now, out),
+            FromXmpp::Down(blame) => self.link_down(component, blame, now, out),
+            FromXmpp::Confirmed(mark) => self.confirmed(component, mark, now, out),
+            FromXmpp::Unsent(stanza) => self.unsent(&stanza, now, out),
+            FromXmpp::Limit(bytes) => self.limit(component, bytes, now, out),
+        }
+    }
+
+    pub(super) fn deliver(&mut self, delivered: Delivered, now: Time, out: &mut Vec<Act>) {
         let Delivered {
             id,
             user,
@@ -95,7 +195,13 @@ impl ServiceElement for Gateway {
         }
     }
 
-    fn answer(&mut self, token: Token, answer: &Primitive, now: Time, out: &mut Vec<Act>) {
+    pub(super) fn answer(
+        &mut self,
+        token: Token,
+        answer: &Primitive,
+        now: Time,
+        out: &mut Vec<Act>,
+    ) {
         if self.received.contains_key(&token.0) {
             self.message_answered(token.0, answer, now, out);
             return;
@@ -107,7 +213,7 @@ impl ServiceElement for Gateway {
         }
     }
 
-    fn timeout(&mut self, now: Time, out: &mut Vec<Act>) {
+    pub(super) fn is_due(&mut self, now: Time, out: &mut Vec<Act>) {
         self.outbox.at(now);
         let mut due = Vec::new();
         while let Some(timer) = self.timers.pop(now) {
@@ -127,9 +233,5 @@ impl ServiceElement for Gateway {
             }
         }
         self.check_xmpp(&due, now, out);
-    }
-
-    fn next_timeout(&self) -> Option<Time> {
-        self.timers.next()
     }
 }

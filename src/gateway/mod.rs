@@ -45,7 +45,7 @@ mod watch_xmpp;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use tokio_xmpp::Stanza;
@@ -54,6 +54,7 @@ use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::MessageType;
 use xmpp_parsers::presence::{Presence, Type};
 
+pub use element::{ELEMENT, SERVES};
 pub use outbox::OutStanza;
 pub use settings::GatewaySettings;
 
@@ -86,6 +87,8 @@ const REQUEST_MILLIS: u64 = 60_000;
 pub struct Gateway {
     settings: GatewaySettings,
     translator: Arc<Translator>,
+    /// What is to be done, not yet taken by the joint.
+    acts: VecDeque<Act>,
     numbers: Numbers,
     timers: Timers<Timer>,
     outbox: Outbox,
@@ -165,6 +168,7 @@ impl Gateway {
         Self {
             settings,
             translator,
+            acts: VecDeque::new(),
             numbers: Numbers::new(seed),
             timers: Timers::new(),
             outbox,
@@ -191,11 +195,6 @@ impl Gateway {
             silent: BTreeMap::new(),
             seldom: Seldom::default(),
         }
-    }
-
-    /// Says how the wall clock stands, for dates that others see.
-    pub fn set_skew(&mut self, skew: Skew) {
-        self.skew = skew;
     }
 
     /// A stanza that came in by the link of `component`.
@@ -293,22 +292,9 @@ impl Gateway {
         &self.silent
     }
 
-    /// Domains of WV users with whom XMPP users have to do with, in either direction.
-    pub fn remote_domains(&self) -> BTreeSet<String> {
-        let pairs = self.watch_wv.keys().chain(self.watch_xmpp.keys());
-        pairs.map(|pair| pair.wv.domain().to_owned()).collect()
-    }
-
     /// Stanzas that wait for a link or its confirmation.
     pub fn queued(&self) -> usize {
         self.outbox.len()
-    }
-
-    /// Copies of messages to XMPP that have not ended yet.
-    pub fn messages_open(&self) -> u64 {
-        let open = self.sent.values().filter(|sent| !sent.concluded);
-        open.map(|sent| (sent.targets.len() + sent.refused.len()) as u64)
-            .sum()
     }
 
     /// Answers a stanza that the node cannot keep now, as far as it wants an answer.

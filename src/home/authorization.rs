@@ -3,7 +3,7 @@
 //! Members of the contact list are authorized without being asked for (proactive); everybody else
 //! by the user's decision (reactive). A decision stands until it is taken back.
 
-use crate::sap::element::{Act, Time};
+use crate::element::Time;
 use crate::ssp::address::Address;
 
 use super::client::{Event, WatcherEntry};
@@ -13,26 +13,13 @@ use super::user::User;
 
 impl User {
     /// Decides, asked or unasked.
-    pub(super) fn authorize(
-        &mut self,
-        core: &mut Core,
-        other: &Address,
-        accept: bool,
-        now: Time,
-        out: &mut Vec<Act>,
-    ) {
-        self.decide(core, other, Some(accept), now, out);
+    pub(super) fn authorize(&mut self, core: &mut Core, other: &Address, accept: bool, now: Time) {
+        self.decide(core, other, Some(accept), now);
     }
 
     /// Takes a decision back.
-    pub(super) fn cancel_authorization(
-        &mut self,
-        core: &mut Core,
-        other: &Address,
-        now: Time,
-        out: &mut Vec<Act>,
-    ) {
-        self.decide(core, other, None, now, out);
+    pub(super) fn cancel_authorization(&mut self, core: &mut Core, other: &Address, now: Time) {
+        self.decide(core, other, None, now);
     }
 
     /// Puts somebody on the contact list, or names him anew.
@@ -42,29 +29,22 @@ impl User {
         other: &Address,
         name: Option<String>,
         now: Time,
-        out: &mut Vec<Act>,
     ) {
-        self.relate(other, out, |relation| {
+        self.relate(core, other, |relation| {
             relation.contact = Some(Contact { name });
             if let Some(watcher) = &mut relation.watcher {
                 watcher.asked = false;
             }
         });
-        self.show(core, other, false, now, out);
+        self.show(core, other, false, now);
     }
 
     /// Takes somebody off the contact list.
-    pub(super) fn remove_contact(
-        &mut self,
-        core: &mut Core,
-        other: &Address,
-        now: Time,
-        out: &mut Vec<Act>,
-    ) {
+    pub(super) fn remove_contact(&mut self, core: &mut Core, other: &Address, now: Time) {
         let standing = self.standing(core, other);
-        self.relate(other, out, |relation| relation.contact = None);
+        self.relate(core, other, |relation| relation.contact = None);
         if self.standing(core, other) != standing {
-            self.show(core, other, false, now, out);
+            self.show(core, other, false, now);
         }
     }
 
@@ -92,23 +72,16 @@ impl User {
             .collect()
     }
 
-    fn decide(
-        &mut self,
-        core: &mut Core,
-        other: &Address,
-        decision: Option<bool>,
-        now: Time,
-        out: &mut Vec<Act>,
-    ) {
+    fn decide(&mut self, core: &mut Core, other: &Address, decision: Option<bool>, now: Time) {
         let standing = self.standing(core, other);
-        self.relate(other, out, |relation| {
+        self.relate(core, other, |relation| {
             relation.decision = decision;
             if let Some(watcher) = &mut relation.watcher {
                 watcher.asked = false;
             }
         });
         if self.standing(core, other) != standing {
-            self.show(core, other, false, now, out);
+            self.show(core, other, false, now);
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What all users of the home domain share: settings, randomness, client sessions, timers, and
 //! the ways out (acts and events).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::sap::element::{Act, RequestId, Skew, Time, Token};
+use crate::element::{Act, RequestId, Skew, Time, Token};
 use crate::ssp::Primitive;
 use crate::ssp::address::Address;
 use crate::ssp::status::Code;
@@ -19,8 +19,8 @@ pub(super) struct Core {
     pub(super) settings: HomeSettings,
     /// Whose session each client is.
     pub(super) clients: BTreeMap<ClientKey, String>,
-    /// Not yet taken by the joint.
-    pub(super) events: Vec<(ClientKey, Event)>,
+    /// What is to be done, not yet taken by the joint.
+    acts: VecDeque<Act>,
     /// What is due when. Entries may outlive what they are about.
     pub(super) timers: BTreeSet<(Time, Timer)>,
     /// Requests of our users that wait for their answer.
@@ -98,7 +98,7 @@ impl Core {
         Self {
             settings,
             clients: BTreeMap::new(),
-            events: Vec::new(),
+            acts: VecDeque::new(),
             timers: BTreeSet::new(),
             requests: BTreeMap::new(),
             away: Away::default(),
@@ -127,9 +127,34 @@ impl Core {
         Ok(address.local())
     }
 
+    /// Wants something done.
+    pub(super) fn act(&mut self, act: Act) {
+        self.acts.push_back(act);
+    }
+
+    /// Wants several things done.
+    pub(super) fn acts(&mut self, acts: impl IntoIterator<Item = Act>) {
+        self.acts.extend(acts);
+    }
+
+    /// What is to be done next.
+    pub(super) fn next_act(&mut self) -> Option<Act> {
+        self.acts.pop_front()
+    }
+
+    /// Answers a request; a notice (without id) is not answered.
+    pub(super) fn respond(&mut self, to: Option<RequestId>, primitive: impl Into<Primitive>) {
+        if let Some(to) = to {
+            self.act(Act::Respond {
+                to,
+                primitive: primitive.into(),
+            });
+        }
+    }
+
     /// Tells a client something.
     pub(super) fn tell(&mut self, client: ClientKey, event: Event) {
-        self.events.push((client, event));
+        self.act(Act::Tell(client, event));
     }
 
     /// A token no waiting request has.
@@ -148,9 +173,10 @@ impl Core {
     }
 
     /// Sends a notice, or a request whose answer does not matter.
-    pub(super) fn send(&mut self, primitive: impl Into<Primitive>, now: Time, out: &mut Vec<Act>) {
-        out.push(Act::Request {
-            token: self.token(),
+    pub(super) fn send(&mut self, primitive: impl Into<Primitive>, now: Time) {
+        let token = self.token();
+        self.act(Act::Request {
+            token,
             primitive: primitive.into(),
             expires: now.plus_seconds(self.settings.request_validity),
         });
@@ -162,15 +188,5 @@ impl Core {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
-    }
-}
-
-/// Answers a request; a notice (without id) is not answered.
-pub(super) fn respond(to: Option<RequestId>, primitive: impl Into<Primitive>, out: &mut Vec<Act>) {
-    if let Some(to) = to {
-        out.push(Act::Respond {
-            to,
-            primitive: primitive.into(),
-        });
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::sap::element::{Act, Time};
+use crate::element::{Act, Time};
 use crate::ssp::address::{Address, Kind};
 use crate::ssp::common::{
     ContentData, MessageInfo, MetaInfo, Recipient, Sender, User as UserElement,
@@ -32,13 +32,7 @@ const MAX_SENDERS: usize = 1000;
 
 /// Answers a message; its validity is the echo's too. Groups, services and other domains' echo
 /// users get no answer: it might go round for ever.
-pub(super) fn answer(
-    core: &mut Core,
-    echo: &Address,
-    message: &Message,
-    now: Time,
-    out: &mut Vec<Act>,
-) {
+pub(super) fn answer(core: &mut Core, echo: &Address, message: &Message, now: Time) {
     let (sender, letter) = (&message.sender, &message.letter);
     if sender.kind() != Kind::User || sender.local() == ECHO {
         return;
@@ -64,8 +58,9 @@ pub(super) fn answer(
             bytes: letter.content.clone(),
         }),
     };
-    out.push(Act::Request {
-        token: core.token(),
+    let token = core.token();
+    core.act(Act::Request {
+        token,
         primitive: request.into(),
         expires: message.until,
     });

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::sap::element::{Act, Outcome, Time};
+use crate::element::{Act, Outcome, Time};
 use crate::ssp::address::Address;
 use crate::ssp::common::encode_base64;
 use crate::ssp::status::{Code, Status};
@@ -116,6 +116,7 @@ impl User {
             while feed.has_room(core)
                 && let Some(event) = self.next_for(*client, feed, now)
             {
+                let event = event.by_wall_clock(core.skew);
                 let bytes = event.bytes();
                 feed.bytes += bytes;
                 feed.told
@@ -134,7 +135,6 @@ impl User {
         client: ClientKey,
         number: u64,
         now: Time,
-        out: &mut Vec<Act>,
     ) {
         let Some(feed) = self.clients.get_mut(&client) else {
             return;
@@ -145,9 +145,9 @@ impl User {
         };
         feed.bytes -= bytes;
         match number % KINDS {
-            MESSAGE => self.delivered(core, number / KINDS, now, out),
+            MESSAGE => self.delivered(core, number / KINDS, now),
             NOTICE => {
-                self.drop_notice(number / KINDS, core, out);
+                self.drop_notice(number / KINDS, core);
             }
             _ => {}
         }
@@ -189,13 +189,7 @@ impl User {
     }
 
     /// A client is gone. What only it was to be told is told to the others, or waits.
-    pub(super) fn end_feed(
-        &mut self,
-        core: &mut Core,
-        client: ClientKey,
-        now: Time,
-        out: &mut Vec<Act>,
-    ) {
+    pub(super) fn end_feed(&mut self, core: &mut Core, client: ClientKey, now: Time) {
         self.clients.remove(&client);
         core.clients.remove(&client);
         let own = |notice: &super::notice::Notice| notice.only == Some(client);
@@ -206,8 +200,8 @@ impl User {
             .map(|(number, _)| *number)
             .collect();
         for number in left {
-            if let Some(event) = self.drop_notice(number, core, out) {
-                self.notice(core, event, None, now, out);
+            if let Some(event) = self.drop_notice(number, core) {
+                self.notice(core, event, None, now);
             }
         }
         self.forget_copies();
@@ -254,7 +248,7 @@ impl User {
     }
 
     /// One client has taken a message: that is its end.
-    fn delivered(&mut self, core: &mut Core, at: u64, now: Time, out: &mut Vec<Act>) {
+    fn delivered(&mut self, core: &mut Core, at: u64, now: Time) {
         // Another client may have been faster, or its validity is over.
         let Some(letter) = self.take_letter(core, at) else {
             return;
@@ -262,23 +256,23 @@ impl User {
         let Some(arrival) = self.inbox.get(at).cloned() else {
             return;
         };
-        out.push(records::put_arrival(&self.name, at, &arrival));
+        core.act(records::put_arrival(&self.name, at, &arrival));
         let delivered = Status::ok().because("Delivered to the client");
         let Arrival { id, sender, .. } = arrival;
-        self.report(core, &id, &sender, &letter, &delivered, now, out);
-        out.push(Act::Outcome {
+        self.report(core, &id, &sender, &letter, &delivered, now);
+        core.act(Act::Outcome {
             message: id,
             outcome: Outcome::Delivered,
         });
         if self.clients.values().any(|feed| feed.lacks(at)) {
             self.inbox.copy(at, letter);
-            self.end_slow_clients(core, now, out);
+            self.end_slow_clients(core, now);
         }
-        self.trim_inbox(core, now, out);
+        self.trim_inbox(core, now);
     }
 
     /// Ends the sessions of clients that lag too far behind those that take.
-    fn end_slow_clients(&mut self, core: &mut Core, now: Time, out: &mut Vec<Act>) {
+    fn end_slow_clients(&mut self, core: &mut Core, now: Time) {
         let most = (core.settings.max_offline, core.settings.max_offline_bytes);
         let too_many = |(count, bytes): (usize, usize)| count > most.0 || bytes > most.1;
         while too_many(self.inbox.copies()) {
@@ -290,8 +284,8 @@ impl User {
             let why = "The session took too little for too long.";
             let event = Event::error("login", None, Code::QUEUE_FULL, why);
             core.tell(slowest, event);
-            self.end_feed(core, slowest, now, out);
-            self.tell_profile(core, now, out);
+            self.end_feed(core, slowest, now);
+            self.tell_profile(core, now);
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::sap::element::Time;
+use crate::element::Time;
 use crate::ssp::address::Address;
 use crate::ssp::common::{decode_base64, encode_base64};
 use crate::ssp::datetime::DateTime;

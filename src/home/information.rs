@@ -1,12 +1,10 @@
 //! Provider information and verification of ids (wire profile, 11.5).
 
-use crate::sap::element::Act;
 use crate::ssp::address::Address;
 use crate::ssp::common::UserId;
 use crate::ssp::primitive::common::{GetSPInfoRequest, GetSPInfoResponse, Id, VerifyIDRequest};
 use crate::ssp::status::{Code, DetailedResult, Status};
 
-use super::core::respond;
 use super::{Caller, Home};
 
 /// There is no contact list of that name.
@@ -14,12 +12,7 @@ const NO_CONTACT_LIST: Code = Code(700);
 
 impl Home {
     /// Says who runs the domain.
-    pub(super) fn serve_info(
-        &self,
-        caller: &Caller,
-        request: GetSPInfoRequest,
-        out: &mut Vec<Act>,
-    ) {
+    pub(super) fn serve_info(&mut self, caller: &Caller, request: GetSPInfoRequest) {
         let settings = &self.core.settings;
         let ours = Address::service(&settings.domain);
         if let Some(service) = &request.service
@@ -33,7 +26,7 @@ impl Home {
                 description: None,
                 url: None,
             };
-            return respond(caller.id, response, out);
+            return self.core.respond(caller.id, response);
         }
         let name = settings.name.clone();
         let response = GetSPInfoResponse {
@@ -44,16 +37,11 @@ impl Home {
             description: settings.description.clone(),
             url: settings.url.clone(),
         };
-        respond(caller.id, response, out);
+        self.core.respond(caller.id, response);
     }
 
     /// Says which ids exist.
-    pub(super) fn serve_verify(
-        &self,
-        caller: &Caller,
-        request: &VerifyIDRequest,
-        out: &mut Vec<Act>,
-    ) {
+    pub(super) fn serve_verify(&mut self, caller: &Caller, request: &VerifyIDRequest) {
         let mut details: Vec<DetailedResult> = Vec::new();
         for id in &request.ids.ids {
             let Some(code) = self.fault_of(id) else {
@@ -80,7 +68,7 @@ impl Home {
             status.code = Code::PARTIAL;
             status.details = details;
         }
-        respond(caller.id, status, out);
+        self.core.respond(caller.id, status);
     }
 
     fn fault_of(&self, id: &Id) -> Option<Code> {

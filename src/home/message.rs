@@ -5,7 +5,7 @@
 //! remembered by sender and id until its validity ends: a second one of the same id gets the same
 //! answer and is not delivered.
 
-use crate::sap::element::{Act, Outcome, Time};
+use crate::element::{Act, Outcome, Time};
 use crate::ssp::address::Address;
 use crate::ssp::common::{GroupId, MessageInfo, Recipient};
 use crate::ssp::primitive::message::{SendMessageRequest, SendMessageResponse};
@@ -14,7 +14,7 @@ use crate::text::charset::{self, Charset, Reading};
 use crate::text::media;
 
 use super::client::Standing;
-use super::core::{Core, Timer, respond};
+use super::core::{Core, Timer};
 use super::feed::Feed;
 use super::inbox::{Arrival, Letter};
 use super::profile;
@@ -48,7 +48,6 @@ impl Home {
         caller: &Caller,
         request: SendMessageRequest,
         now: Time,
-        out: &mut Vec<Act>,
     ) {
         let sender = match sender_of(caller, &request.info) {
             Ok(sender) => sender,
@@ -56,8 +55,8 @@ impl Home {
                 let status = Status::new(code).because("The sender is not the one who asks.");
                 let id = request.info.message_id.unwrap_or_default();
                 let copies = request.info.recipients.len().max(1);
-                out.extend((0..copies).map(|_| refused(&id, code)));
-                return respond(caller.id, status, out);
+                self.core.acts((0..copies).map(|_| refused(&id, code)));
+                return self.core.respond(caller.id, status);
             }
         };
         let targets = targets_of(&request.info);
@@ -75,9 +74,10 @@ impl Home {
         }
         // Each copy ends: these at once, the new ones when they are handed over.
         let new = accepted.iter().filter(|(_, is_new)| *is_new).count();
-        out.extend(failures.iter().map(|(code, _)| refused(&message.id, *code)));
+        self.core
+            .acts(failures.iter().map(|(code, _)| refused(&message.id, *code)));
         let repeated = copies.saturating_sub(failures.len() + new);
-        out.extend((0..repeated).map(|_| Act::Outcome {
+        self.core.acts((0..repeated).map(|_| Act::Outcome {
             message: message.id.clone(),
             outcome: Outcome::Repeated,
         }));
@@ -96,10 +96,10 @@ impl Home {
             message_id: message.id.clone(),
             status,
         };
-        respond(caller.id, response, out);
+        self.core.respond(caller.id, response);
         for (name, is_new) in accepted {
             if is_new && let Some(user) = self.users.get_mut(&name) {
-                user.receive(&mut self.core, &message, now, out);
+                user.receive(&mut self.core, &message, now);
             }
         }
     }
@@ -189,7 +189,7 @@ impl User {
     /// Keeps an accepted message and tells the user's clients of it. The echo user takes it at
     /// once. Of a message whose sender is blocked nobody is told, and its sender sees what he would
     /// see if the user never logged in.
-    fn receive(&mut self, core: &mut Core, message: &Message, now: Time, out: &mut Vec<Act>) {
+    fn receive(&mut self, core: &mut Core, message: &Message, now: Time) {
         let Message {
             id, sender, letter, ..
         } = message;
@@ -203,22 +203,22 @@ impl User {
             blocked: is_blocked.then(|| letter.without_content()),
         };
         if is_blocked {
-            out.push(refused(id, Code::BLOCKED));
+            core.act(refused(id, Code::BLOCKED));
         }
         let number = self.new_number(now);
-        out.push(records::put_arrival(&self.name, number, &arrival));
+        core.act(records::put_arrival(&self.name, number, &arrival));
         self.put_arrival(core, number, arrival);
         if self.builtin {
             let delivered = Status::ok().because("Delivered");
-            self.report(core, id, sender, letter, &delivered, now, out);
-            out.push(Act::Outcome {
+            self.report(core, id, sender, letter, &delivered, now);
+            core.act(Act::Outcome {
                 message: id.clone(),
                 outcome: Outcome::Delivered,
             });
-            super::echo::answer(core, &self.address(core), message, now, out);
+            super::echo::answer(core, &self.address(core), message, now);
         }
         self.feed(core, now);
-        self.trim_inbox(core, now, out);
+        self.trim_inbox(core, now);
     }
 
     /// Puts an arrival at its number.
@@ -238,15 +238,9 @@ impl User {
     }
 
     /// The validity of an arrival is over.
-    pub(super) fn expire_arrival(
-        &mut self,
-        core: &mut Core,
-        number: u64,
-        now: Time,
-        out: &mut Vec<Act>,
-    ) {
+    pub(super) fn expire_arrival(&mut self, core: &mut Core, number: u64, now: Time) {
         let expired = Status::new(Code::EXPIRED).because("Expired");
-        self.end_arrival(core, number, &expired, Outcome::Expired, now, out);
+        self.end_arrival(core, number, &expired, Outcome::Expired, now);
     }
 
     /// Whether one more message may wait. What the sender's domain has a small part of is refused
@@ -278,7 +272,6 @@ impl User {
         status: &Status,
         outcome: Outcome,
         now: Time,
-        out: &mut Vec<Act>,
     ) {
         let Some(arrival) = self.inbox.remove(number) else {
             return;
@@ -286,34 +279,26 @@ impl User {
         core.waiting_bytes -= arrival.bytes();
         core.timers
             .remove(&(arrival.until, Timer::Arrival(self.name.clone(), number)));
-        out.push(records::delete_arrival(&self.name, number));
+        core.act(records::delete_arrival(&self.name, number));
         if let Some(letter) = &arrival.blocked {
-            self.report(core, &arrival.id, &arrival.sender, letter, status, now, out);
+            self.report(core, &arrival.id, &arrival.sender, letter, status, now);
         }
         if let Some(letter) = arrival.waiting {
-            self.report(
-                core,
-                &arrival.id,
-                &arrival.sender,
-                &letter,
-                status,
-                now,
-                out,
-            );
-            out.push(Act::Outcome {
+            self.report(core, &arrival.id, &arrival.sender, &letter, status, now);
+            core.act(Act::Outcome {
                 message: arrival.id,
                 outcome,
             });
         }
     }
 
-    pub(super) fn trim_inbox(&mut self, core: &mut Core, now: Time, out: &mut Vec<Act>) {
+    pub(super) fn trim_inbox(&mut self, core: &mut Core, now: Time) {
         while self.inbox.remembered() > core.settings.max_remembered
             && let Some(number) = self.inbox.first_remembered()
         {
             // Nothing waits in it, so status and outcome mean nothing.
             self.inbox.forget_report(number);
-            self.end_arrival(core, number, &Status::ok(), Outcome::Delivered, now, out);
+            self.end_arrival(core, number, &Status::ok(), Outcome::Delivered, now);
         }
     }
 }

@@ -19,10 +19,8 @@
 //! | `records`, `relation`, `core` | what is kept, and what all share |
 
 mod authorization;
-pub mod client;
 mod core;
 mod echo;
-mod event;
 mod feed;
 mod inbox;
 mod information;
@@ -46,19 +44,31 @@ mod user;
 mod watchers;
 mod watching;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::sap::element::{Act, Delivered, RequestId, ServiceElement, Skew, Time, Token};
+use crate::element::{
+    Act, Delivered, Edge, Element, FromClient, Input, Over, RequestId, ServiceElement, Skew, Time,
+    Token,
+};
 use crate::ssp::Primitive;
 use crate::ssp::address::Address;
 use crate::ssp::status::{Code, Status};
 
-pub use client::{ClientKey, Command, Event, Takes};
+pub use crate::element::client::{self, ClientKey, Command, Event, Takes};
 pub use settings::{Authorization, HomeSettings};
 pub use user::{ECHO, UserError};
 
-use self::core::{Asked, Core, Timer, respond};
+use self::core::{Asked, Core, Timer};
 use self::user::User;
+
+/// The name of the home domain's service element.
+pub const ELEMENT: Element = Element::named("Home");
+/// What a home domain serves.
+pub const SERVES: &[&str] = &[
+    "SUBPR", "GETPR", "SENDM", "MDELIV", "GETSPI", "VRID", "GETUP", "UPDUP",
+];
+/// What the echo user of a node without home domain serves.
+const ECHO_SERVES: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV"];
 
 /// The home domain's service elements.
 pub struct Home {
@@ -116,55 +126,33 @@ impl Home {
         self.core.settings.users
     }
 
-    /// Says how the wall clock stands, for dates that others see.
-    pub fn set_skew(&mut self, skew: Skew) {
-        self.core.skew = skew;
-    }
-
-    /// What clients are to be told since the last call, in order.
-    pub fn take_events(&mut self) -> Vec<(ClientKey, Event)> {
-        std::mem::take(&mut self.core.events)
-    }
-
-    /// Messages that no client of their recipient has taken yet.
-    pub fn messages_waiting(&self) -> u64 {
-        let waiting = self.users.values().map(|user| user.inbox.waiting() as u64);
-        waiting.sum()
-    }
-
     /// Sends every watcher in the domains that `behind` picks what he may see, because the way to
     /// them was established anew and notifications may have been lost (presence-attributes, 5).
-    fn refresh_domains(&mut self, behind: impl Fn(&str) -> bool, now: Time, out: &mut Vec<Act>) {
+    fn refresh_domains(&mut self, behind: impl Fn(&str) -> bool, now: Time) {
         let Self { users, core, .. } = self;
         for user in users.values_mut() {
             if user.forget_shown(&behind) {
-                user.publish(core, now, out);
+                user.publish(core, now);
             }
         }
     }
 
     /// The requestor, where the request makes no sense without one; else answered.
-    fn requestor(caller: &Caller, out: &mut Vec<Act>) -> Option<Address> {
+    fn requestor(&mut self, caller: &Caller) -> Option<Address> {
         if caller.user.is_none() {
             let status = Status::new(Code::BAD_PARAMETER).because("No user is asking.");
-            respond(caller.id, status, out);
+            self.core.respond(caller.id, status);
         }
         caller.user.clone()
     }
 
-    fn end_request(&mut self, token: Token, answer: &Status, now: Time, out: &mut Vec<Act>) {
-        self.answer(token, &Primitive::from(answer.clone()), now, out);
+    fn end_request(&mut self, token: Token, answer: &Status, now: Time) {
+        self.answer(token, &Primitive::from(answer.clone()), now);
     }
 }
 
-impl ServiceElement for Home {
-    const PREFIX: &'static str = records::PREFIX;
-
-    fn restore(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
-        self.take_back(key, value)
-    }
-
-    fn deliver(&mut self, delivered: Delivered, now: Time, out: &mut Vec<Act>) {
+impl Home {
+    fn deliver(&mut self, delivered: Delivered, now: Time) {
         let caller = Caller {
             id: delivered.id,
             domain: delivered.from_domain,
@@ -172,35 +160,38 @@ impl ServiceElement for Home {
         };
         match delivered.primitive {
             Primitive::SendMessageRequest(request) => {
-                self.serve_message(&caller, *request, now, out);
+                self.serve_message(&caller, *request, now);
             }
-            Primitive::DeliveryStatusReport(report) => self.take_report(&report, now, out),
+            Primitive::DeliveryStatusReport(report) => self.take_report(&report, now),
             Primitive::SubscribeRequest(request) => {
-                self.serve_subscribe(&caller, &request, now, out);
+                self.serve_subscribe(&caller, &request, now);
             }
             Primitive::UnsubscribeRequest(request) => {
-                self.serve_unsubscribe(&caller, &request, out);
+                self.serve_unsubscribe(&caller, &request);
             }
             Primitive::GetPresenceRequest(request) => {
-                self.serve_get_presence(&caller, &request, out);
+                self.serve_get_presence(&caller, &request);
             }
-            Primitive::PresenceNotification(notice) => self.take_presence(&notice, out),
-            Primitive::GetSPInfoRequest(request) => self.serve_info(&caller, *request, out),
-            Primitive::VerifyIDRequest(request) => self.serve_verify(&caller, &request, out),
+            Primitive::PresenceNotification(notice) => self.take_presence(&notice),
+            Primitive::GetSPInfoRequest(request) => self.serve_info(&caller, *request),
+            Primitive::VerifyIDRequest(request) => self.serve_verify(&caller, &request),
             Primitive::GetUserProfileRequest(request) => {
-                self.serve_get_profile(&caller, &request, out);
+                self.serve_get_profile(&caller, &request);
             }
             Primitive::UpdateUserProfileRequest(request) => {
-                self.serve_update_profile(&caller, *request, now, out);
+                self.serve_update_profile(&caller, *request, now);
             }
             Primitive::Unknown(_) => {
-                respond(caller.id, Status::new(Code::NOT_SUPPORTED), out);
+                self.core
+                    .respond(caller.id, Status::new(Code::NOT_SUPPORTED));
             }
-            _ => respond(caller.id, Status::new(Code::NOT_IMPLEMENTED), out),
+            _ => self
+                .core
+                .respond(caller.id, Status::new(Code::NOT_IMPLEMENTED)),
         }
     }
 
-    fn answer(&mut self, token: Token, answer: &Primitive, now: Time, out: &mut Vec<Act>) {
+    fn answer(&mut self, token: Token, answer: &Primitive, now: Time) {
         let Self { users, core, .. } = self;
         let Some(pending) = core.requests.remove(&token) else {
             return;
@@ -211,19 +202,19 @@ impl ServiceElement for Home {
         };
         user.in_flight -= 1;
         if pending.what.is_durable() {
-            out.push(records::delete_request(&user.name, token));
+            core.act(records::delete_request(&user.name, token));
         }
         let status = status_of(answer);
         let client = pending.client;
         match pending.what {
             Asked::Message { id, to } => {
-                user.message_answered(core, client, id, to, &status, now, out);
+                user.message_answered(core, client, id, to, &status, now);
             }
             Asked::Subscribe { to, anew } => {
-                user.subscribe_answered(core, &to, anew, &status, now, out);
+                user.subscribe_answered(core, &to, anew, &status, now);
             }
             Asked::Presence { of } => {
-                user.presence_answered(core, client, &of, &status, answer, out);
+                user.presence_answered(core, client, &of, &status, answer);
             }
             Asked::Verify { user: verified } => {
                 if let Some(client) = client {
@@ -235,15 +226,16 @@ impl ServiceElement for Home {
         }
     }
 
-    fn timeout(&mut self, now: Time, out: &mut Vec<Act>) {
+    /// Does what is due.
+    fn is_due(&mut self, now: Time) {
         for name in std::mem::take(&mut self.stale) {
             if let Some(user) = self.users.get_mut(&name)
                 && user.account.online != user.is_online()
             {
                 user.account.online = user.is_online();
-                user.save(out);
-                user.publish(&mut self.core, now, out);
-                user.tell_profile(&mut self.core, now, out);
+                user.save(&mut self.core);
+                user.publish(&mut self.core, now);
+                user.tell_profile(&mut self.core, now);
             }
         }
         while let Some((at, _)) = self.core.timers.first()
@@ -254,30 +246,82 @@ impl ServiceElement for Home {
             match timer {
                 Timer::Arrival(name, number) => {
                     if let Some(user) = users.get_mut(&name) {
-                        user.expire_arrival(core, number, now, out);
+                        user.expire_arrival(core, number, now);
                     }
                 }
                 Timer::Notice(name, number) => {
                     if let Some(user) = users.get_mut(&name) {
-                        user.drop_notice(number, core, out);
+                        user.drop_notice(number, core);
                     }
                 }
                 Timer::Watchers(name) => {
                     if let Some(user) = users.get_mut(&name) {
-                        user.expire_watchers(core, now, out);
+                        user.expire_watchers(core, now);
                     }
                 }
                 Timer::Retry(name, other) => {
                     if let Some(user) = users.get_mut(&name) {
-                        user.retry_subscription(core, &other, now, out);
+                        user.retry_subscription(core, &other, now);
                     }
                 }
                 Timer::Away(domain) => self.is_away(&domain, now),
                 Timer::Request(token) => {
-                    self.end_request(token, &Status::new(Code::TIMEOUT), now, out);
+                    self.end_request(token, &Status::new(Code::TIMEOUT), now);
                 }
             }
         }
+    }
+}
+
+impl ServiceElement for Home {
+    fn name(&self) -> Element {
+        ELEMENT
+    }
+
+    fn serves(&self) -> &'static [&'static str] {
+        if self.has_users() {
+            SERVES
+        } else {
+            ECHO_SERVES
+        }
+    }
+
+    fn is_at(&self, edge: Edge) -> bool {
+        edge == Edge::Clients
+    }
+
+    fn prefix(&self) -> &'static str {
+        records::PREFIX
+    }
+
+    fn restore(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
+        self.take_back(key, value)
+    }
+
+    fn take(&mut self, input: Input, now: Time) {
+        match input {
+            Input::Deliver(delivered) => self.deliver(delivered, now),
+            Input::Answer(token, answer) => self.answer(token, &answer, now),
+            Input::Reached(domains) => self.reached(&domains, now),
+            Input::Lost(domains) => self.lost(&domains, now),
+            Input::Client(client, FromClient::Open { user, takes }) => {
+                let over = match self.client_open(client, &user, takes, now) {
+                    Ok(()) => return,
+                    Err(UserError::Unknown(_)) => Over::Unknown,
+                    Err(_) => Over::TooMany,
+                };
+                self.core.act(Act::End(client, over));
+            }
+            Input::Client(client, FromClient::Command(command)) => {
+                self.client(client, command, now);
+            }
+            Input::Client(client, FromClient::Close) => self.client_close(client, now),
+            Input::Xmpp(..) => {}
+        }
+    }
+
+    fn timeout(&mut self, now: Time) {
+        self.is_due(now);
     }
 
     fn next_timeout(&self) -> Option<Time> {
@@ -285,6 +329,27 @@ impl ServiceElement for Home {
             return Some(Time(0));
         }
         self.core.timers.first().map(|(at, _)| *at)
+    }
+
+    fn next_act(&mut self) -> Option<Act> {
+        self.core.next_act()
+    }
+
+    fn set_skew(&mut self, skew: Skew) {
+        self.core.skew = skew;
+    }
+
+    fn concerned(&self) -> BTreeSet<String> {
+        let mut domains = self.core.away.domains();
+        for user in self.users.values() {
+            user.concerned(&mut domains);
+        }
+        domains
+    }
+
+    fn messages_open(&self) -> u64 {
+        let waiting = self.users.values().map(|user| user.inbox.waiting() as u64);
+        waiting.sum()
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a user is to be told of the messages he sent, when a client takes it: delivery reports,
 //! and refusals. It waits on disk until one has acknowledged it.
 
-use crate::sap::element::{Act, Time};
+use crate::element::Time;
 
 use super::client::{ClientKey, Event};
 use super::core::{Core, Timer};
@@ -28,7 +28,6 @@ impl User {
         event: Event,
         only: Option<ClientKey>,
         now: Time,
-        out: &mut Vec<Act>,
     ) {
         let number = self.new_number(now);
         let notice = Notice {
@@ -36,7 +35,7 @@ impl User {
             event,
             only,
         };
-        out.push(records::put_notice(&self.name, number, &notice));
+        core.act(records::put_notice(&self.name, number, &notice));
         core.timers
             .insert((notice.until, Timer::Notice(self.name.clone(), number)));
         self.insert_notice(number, notice);
@@ -45,7 +44,7 @@ impl User {
         while (self.notices.len() > most || self.notice_bytes > most_bytes)
             && let Some((oldest, _)) = self.notices.first_key_value()
         {
-            self.drop_notice(*oldest, core, out);
+            self.drop_notice(*oldest, core);
         }
         self.feed(core, now);
     }
@@ -57,17 +56,12 @@ impl User {
     }
 
     /// Forgets a kept event and returns it.
-    pub(super) fn drop_notice(
-        &mut self,
-        number: u64,
-        core: &mut Core,
-        out: &mut Vec<Act>,
-    ) -> Option<Event> {
+    pub(super) fn drop_notice(&mut self, number: u64, core: &mut Core) -> Option<Event> {
         let notice = self.notices.remove(&number)?;
         self.notice_bytes -= notice.event.bytes();
         core.timers
             .remove(&(notice.until, Timer::Notice(self.name.clone(), number)));
-        out.push(records::delete_notice(&self.name, number));
+        core.act(records::delete_notice(&self.name, number));
         Some(notice.event)
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::sap::element::{Act, Time};
+use crate::element::Time;
 use crate::ssp::address::Address;
 use crate::ssp::common::{MetaInfo, PresenceValue, User as UserElement};
 use crate::ssp::presence::{Attribute, AttributeName, Item, PresenceSubList};
@@ -74,7 +74,7 @@ impl User {
 
     /// Tells every authorized watcher whose view has changed: one notification for all watchers
     /// of a domain that want the same attributes.
-    pub(super) fn publish(&mut self, core: &mut Core, now: Time, out: &mut Vec<Act>) {
+    pub(super) fn publish(&mut self, core: &mut Core, now: Time) {
         let mut groups: BTreeMap<Vec<String>, BTreeMap<String, Vec<Address>>> = BTreeMap::new();
         for (other, relation) in &self.relations {
             if let Some(watcher) = &relation.watcher
@@ -93,21 +93,14 @@ impl User {
             for (_, mut watchers) in domains {
                 watchers.retain(|watcher| self.now_shown(watcher, &view));
                 for watchers in watchers.chunks(WATCHERS_PER_NOTIFICATION) {
-                    self.notify(core, watchers, &view, now, out);
+                    self.notify(core, watchers, &view, now);
                 }
             }
         }
     }
 
     /// Tells one watcher what he may see now. `anew`: because he asked, even if he knows it.
-    pub(super) fn show(
-        &mut self,
-        core: &mut Core,
-        other: &Address,
-        anew: bool,
-        now: Time,
-        out: &mut Vec<Act>,
-    ) {
+    pub(super) fn show(&mut self, core: &mut Core, other: &Address, anew: bool, now: Time) {
         let standing = self.standing(core, other);
         let Some(watcher) = self.watcher(other) else {
             return;
@@ -121,18 +114,18 @@ impl User {
             Standing::Denied | Standing::Pending | Standing::Unknown => withdrawn(),
         };
         if self.now_shown(other, &view) || anew {
-            self.notify(core, std::slice::from_ref(other), &view, now, out);
+            self.notify(core, std::slice::from_ref(other), &view, now);
         }
     }
 
     /// Tells a watcher that there is nothing to see any more, unless he never saw anything.
-    pub(super) fn hide(&mut self, core: &mut Core, other: &Address, now: Time, out: &mut Vec<Act>) {
+    pub(super) fn hide(&mut self, core: &mut Core, other: &Address, now: Time) {
         let authorized = self.standing(core, other) == Standing::Authorized;
         if let Some(watcher) = self.watcher(other)
             && authorized
         {
             let view = Shown::List(Arc::new(withdrawn(&watcher.attributes)));
-            self.notify(core, std::slice::from_ref(other), &view, now, out);
+            self.notify(core, std::slice::from_ref(other), &view, now);
         }
     }
 
@@ -168,14 +161,7 @@ impl User {
         }
     }
 
-    fn notify(
-        &self,
-        core: &mut Core,
-        watchers: &[Address],
-        view: &Shown,
-        now: Time,
-        out: &mut Vec<Act>,
-    ) {
+    fn notify(&self, core: &mut Core, watchers: &[Address], view: &Shown, now: Time) {
         let values = match view {
             Shown::List(list) => vec![PresenceValue {
                 user: self.address(core),
@@ -188,7 +174,7 @@ impl User {
             watchers: watchers.iter().cloned().map(UserElement::new).collect(),
             values,
         };
-        core.send(notification, now, out);
+        core.send(notification, now);
     }
 
     fn value(&self, core: &Core, name: &AttributeName) -> Attribute {

@@ -10,7 +10,7 @@
 //! agreement between the domains, 506, and not one that passes by itself, 503), his own clients
 //! 506, which is what a client is told of a service that was not agreed with it.
 
-use crate::sap::element::{Act, Time};
+use crate::element::Time;
 use crate::sap::profile::update::{empty, update};
 use crate::sap::profile::{Parts, readable, response};
 use crate::ssp::address::Address;
@@ -22,7 +22,7 @@ use crate::ssp::primitive::profile::{
 use crate::ssp::status::{Code, Status};
 
 use super::client::{ClientKey, Standing};
-use super::core::{Core, respond};
+use super::core::Core;
 use super::records;
 use super::user::User;
 use super::{Caller, Home};
@@ -43,21 +43,19 @@ impl Home {
     }
 
     /// Tells a profile, or parts of it.
-    pub(super) fn serve_get_profile(
-        &self,
-        caller: &Caller,
-        request: &GetUserProfileRequest,
-        out: &mut Vec<Act>,
-    ) {
+    pub(super) fn serve_get_profile(&mut self, caller: &Caller, request: &GetUserProfileRequest) {
         let address = self.core.at_home(&request.user);
         let known = self.known_user(&address);
         match known.map(|name| self.profile(&name)) {
             Ok(Some(profile)) => {
                 let parts = Parts::asked(request.parts.as_ref());
-                respond(caller.id, response(address, parts.select(profile)), out);
+                self.core
+                    .respond(caller.id, response(address, parts.select(profile)));
             }
-            Ok(None) => respond(caller.id, refusal(address, Code::UNKNOWN_USER), out),
-            Err(code) => respond(caller.id, refusal(address, code), out),
+            Ok(None) => self
+                .core
+                .respond(caller.id, refusal(address, Code::UNKNOWN_USER)),
+            Err(code) => self.core.respond(caller.id, refusal(address, code)),
         }
     }
 
@@ -67,42 +65,41 @@ impl Home {
         caller: &Caller,
         request: UpdateUserProfileRequest,
         now: Time,
-        out: &mut Vec<Act>,
     ) {
         let address = self.core.at_home(&request.user);
         let name = match self.known_user(&address) {
             Ok(name) => name,
-            Err(code) => return respond(caller.id, Status::new(code), out),
+            Err(code) => return self.core.respond(caller.id, Status::new(code)),
         };
         let Self { users, core, .. } = self;
         let Some(user) = users.get_mut(&name).filter(|user| !user.builtin) else {
             let status = Status::new(Code::FORBIDDEN).because("This user cannot be changed.");
-            return respond(caller.id, status, out);
+            return core.respond(caller.id, status);
         };
         let mode = match readable(&address, &request) {
             Ok(mode) => mode,
-            Err(status) => return respond(caller.id, status, out),
+            Err(status) => return core.respond(caller.id, status),
         };
         let given = request.profile.unwrap_or_else(empty);
         let mut profile = user.kept_profile(core);
         let services = &core.settings.services;
         let provided = |entry: &ProfileService| provided(services, entry);
         let changes = update(&mut profile, mode, given, provided);
-        respond(caller.id, changes.status(), out);
+        core.respond(caller.id, changes.status());
         if !changes.changed {
             return;
         }
         profile.modified = Some(core.skew.date(now));
         let before = user.authorized_watchers(core);
-        out.push(records::put_profile(&user.name, &profile));
+        core.act(records::put_profile(&user.name, &profile));
         user.profile = Some(Box::new(profile));
-        user.tell_profile(core, now, out);
+        user.tell_profile(core, now);
         let mut concerned = user.authorized_watchers(core);
         concerned.extend(before);
         concerned.sort();
         concerned.dedup();
         for watcher in concerned {
-            user.show(core, &watcher, false, now, out);
+            user.show(core, &watcher, false, now);
         }
     }
 }
@@ -120,7 +117,7 @@ impl User {
     }
 
     /// Tells the provider of the domain's profiles, if there is one, how the user's is now.
-    pub(super) fn tell_profile(&self, core: &mut Core, now: Time, out: &mut Vec<Act>) {
+    pub(super) fn tell_profile(&self, core: &mut Core, now: Time) {
         if core.settings.tells_profiles && !self.builtin {
             let request = UpdateUserProfileRequest {
                 user: self.address(core),
@@ -128,7 +125,7 @@ impl User {
                 meta: Some(MetaInfo::of_server(core.domain())),
                 profile: Some(self.whole_profile(core)),
             };
-            core.send(request, now, out);
+            core.send(request, now);
         }
     }
 

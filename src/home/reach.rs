@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::sap::element::{Act, Time};
+use crate::element::Time;
 use crate::ssp::address::Address;
 
 use super::Home;
@@ -25,6 +25,11 @@ pub(super) struct Away {
 }
 
 impl Away {
+    /// The domains.
+    pub(super) fn domains(&self) -> BTreeSet<String> {
+        self.since.keys().chain(&self.told).cloned().collect()
+    }
+
     /// What is shown of a user's presence.
     pub(super) fn shown(&self, publisher: &Address, known: &Known) -> Known {
         if !self.told.contains(publisher.domain()) {
@@ -39,10 +44,11 @@ impl Away {
 }
 
 impl Home {
-    /// The way to the domains that `behind` picks was established anew: their users are told
-    /// what they may see, and what ours watch there is shown and asked for again.
-    pub fn peer_up(&mut self, behind: impl Fn(&str) -> bool, now: Time, out: &mut Vec<Act>) {
-        self.refresh_domains(&behind, now, out);
+    /// The way to some domains was established anew: their users are told what they may see, and
+    /// what ours watch there is shown and asked for again.
+    pub(super) fn reached(&mut self, domains: &[String], now: Time) {
+        let behind = |domain: &str| domains.iter().any(|one| one == domain);
+        self.refresh_domains(&behind, now);
         let Self { users, core, .. } = self;
         core.away.since.retain(|domain, _| !behind(domain));
         let mut back = BTreeSet::new();
@@ -63,21 +69,22 @@ impl Home {
             })
             .collect();
         for user in users.values_mut() {
-            for publisher in user.watched(&behind) {
+            for publisher in user.watched(behind) {
                 if back.contains(publisher.domain()) {
                     user.show_as_is(core, &publisher);
                 }
                 if !asked.contains(&(user.name.clone(), publisher.clone())) {
-                    user.subscribe_anew(core, &publisher, now, out);
+                    user.subscribe_anew(core, &publisher, now);
                 }
             }
         }
     }
 
-    /// The last session on the way to the domains that `behind` picks was lost.
-    pub fn peer_down(&mut self, behind: impl Fn(&str) -> bool, now: Time) {
+    /// The last session on the way to some domains was lost.
+    pub(super) fn lost(&mut self, domains: &[String], now: Time) {
+        let behind = |domain: &str| domains.iter().any(|one| one == domain);
         let Self { users, core, .. } = self;
-        for publisher in users.values().flat_map(|user| user.watched(&behind)) {
+        for publisher in users.values().flat_map(|user| user.watched(behind)) {
             let domain = publisher.domain();
             if core.away.told.contains(domain) || core.away.since.contains_key(domain) {
                 continue;
@@ -106,6 +113,16 @@ impl Home {
 }
 
 impl User {
+    /// Domains of those whom the user watches or who watch the user.
+    pub(super) fn concerned(&self, domains: &mut BTreeSet<String>) {
+        for (other, relation) in &self.relations {
+            let concerned = relation.subscription.is_some() || relation.watcher.is_some();
+            if concerned && !domains.contains(other.domain()) {
+                domains.insert(other.domain().to_owned());
+            }
+        }
+    }
+
     /// Whom the user watches in these domains.
     fn watched(&self, behind: impl Fn(&str) -> bool) -> Vec<Address> {
         self.relations

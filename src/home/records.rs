@@ -15,7 +15,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::sap::element::{Act, Token};
+use crate::element::{Act, Token};
 use crate::sap::profile::cache::Kept;
 use crate::ssp::address::Address;
 use crate::ssp::primitive::profile::UserProfile;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::sap::element::Time;
+use crate::element::Time;
 use crate::ssp::presence::PresenceSubList;
 
 use super::client::{Known, SubscriptionState};

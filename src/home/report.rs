@@ -1,7 +1,7 @@
 //! Delivery reports: those on messages of our users, and those that our users' side sends (wire
 //! profile, 9.3.2).
 
-use crate::sap::element::{Act, Time};
+use crate::element::{Act, Time};
 use crate::ssp::address::{Address, Kind};
 use crate::ssp::common::{GroupId, MessageInfo, MetaInfo, Recipient, Sender, User as UserElement};
 use crate::ssp::primitive::message::{DeliveryResult, DeliveryStatusReport};
@@ -9,20 +9,15 @@ use crate::ssp::status::Status;
 
 use super::Home;
 use super::client::Event;
+use super::client::said;
 use super::core::Core;
-use super::event::said;
 use super::inbox::Letter;
 use super::sending::MAX_ID;
 use super::user::User;
 
 impl Home {
     /// A report on a message of a user of ours.
-    pub(super) fn take_report(
-        &mut self,
-        report: &DeliveryStatusReport,
-        now: Time,
-        out: &mut Vec<Act>,
-    ) {
+    pub(super) fn take_report(&mut self, report: &DeliveryStatusReport, now: Time) {
         let Self { users, core, .. } = self;
         let info = &report.info;
         // A message of ours has no longer id.
@@ -47,7 +42,7 @@ impl Home {
                 && let Some(user) = users.get_mut(name)
                 && !user.builtin
             {
-                user.notice(core, event.clone(), None, now, out);
+                user.notice(core, event.clone(), None, now);
             }
         }
     }
@@ -64,7 +59,6 @@ impl User {
         letter: &Letter,
         status: &Status,
         now: Time,
-        out: &mut Vec<Act>,
     ) {
         if !letter.report {
             return;
@@ -99,8 +93,9 @@ impl User {
         // The sender's domain may be away for a while; the report is worth waiting as long as
         // the message was.
         let expires = now.plus_seconds(core.settings.offline_validity);
-        out.push(Act::Request {
-            token: core.token(),
+        let token = core.token();
+        core.act(Act::Request {
+            token,
             primitive: report.into(),
             expires,
         });

@@ -1,6 +1,6 @@
 //! Messages of our users: one request per message, whoever the recipient is.
 
-use crate::sap::element::{Act, Time};
+use crate::element::Time;
 use crate::ssp::address::{Address, Kind};
 use crate::ssp::common::{
     ContentData, GroupId, MessageInfo, MetaInfo, Recipient, Sender, User as UserElement,
@@ -27,14 +27,7 @@ pub(super) struct Draft {
 
 impl User {
     /// Sends a text. What is wrong with it the client is told at once.
-    pub(super) fn send(
-        &mut self,
-        core: &mut Core,
-        client: ClientKey,
-        draft: Draft,
-        now: Time,
-        out: &mut Vec<Act>,
-    ) {
+    pub(super) fn send(&mut self, core: &mut Core, client: ClientKey, draft: Draft, now: Time) {
         let Draft {
             to,
             text,
@@ -99,7 +92,7 @@ impl User {
         };
         let asked = Asked::Message { id, to };
         let expires = now.plus_seconds(validity);
-        self.ask(core, Some(client), asked, request, expires, out);
+        self.ask(core, Some(client), asked, request, expires);
     }
 
     /// The recipient's side has answered to a message. The client that sent it is told. A refusal
@@ -113,14 +106,13 @@ impl User {
         to: Address,
         status: &Status,
         now: Time,
-        out: &mut Vec<Act>,
     ) {
         let verdict = effective(status);
-        self.remember_sent(core, &id, &to, verdict, now, out);
+        self.remember_sent(core, &id, &to, verdict, now);
         let event = Event::sent(id, to, status);
         let client = client.filter(|client| self.clients.contains_key(client));
         if !verdict.is_success() {
-            self.notice(core, event, client, now, out);
+            self.notice(core, event, client, now);
         } else if let Some(client) = client {
             core.tell(client, event);
         }

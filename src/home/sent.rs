@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::sap::element::{Act, Time, Token};
+use crate::element::{Time, Token};
 use crate::ssp::address::Address;
 use crate::ssp::status::{Code, Status};
 
@@ -115,12 +115,11 @@ impl User {
     /// A message was answered: by a success it is remembered, by anything else forgotten.
     pub(super) fn remember_sent(
         &mut self,
-        core: &Core,
+        core: &mut Core,
         id: &str,
         to: &Address,
         verdict: Code,
         now: Time,
-        out: &mut Vec<Act>,
     ) {
         self.sent.known.remove(&(id.to_owned(), to.clone()));
         if !verdict.is_success() {
@@ -133,11 +132,11 @@ impl User {
             until: now.plus_seconds(core.settings.offline_validity),
         };
         let number = self.sent.next_number();
-        out.push(records::put_sent(&self.name, number, &taken));
+        core.act(records::put_sent(&self.name, number, &taken));
         self.sent.insert(number, taken);
         let most = core.settings.max_remembered;
         while let Some(number) = self.sent.forget_oldest(most, now) {
-            out.push(records::delete_sent(&self.name, number));
+            core.act(records::delete_sent(&self.name, number));
         }
     }
 }

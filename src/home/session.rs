@@ -1,6 +1,6 @@
 //! Client sessions: login, logout and commands. Passwords are the caller's business.
 
-use crate::sap::element::{Act, Time};
+use crate::element::Time;
 use crate::ssp::address::{Address, Kind};
 use crate::ssp::common::{MetaInfo, UserId};
 use crate::ssp::primitive::common::{Id, IdList, VerifyIDRequest};
@@ -49,7 +49,6 @@ impl Home {
         user: &str,
         takes: Takes,
         now: Time,
-        out: &mut Vec<Act>,
     ) -> Result<(), UserError> {
         let Self { users, core, .. } = self;
         let name = user.to_lowercase();
@@ -65,16 +64,16 @@ impl Home {
         if is_first {
             user.availability = Availability::default();
             user.account.online = true;
-            user.save(out);
-            user.publish(core, now, out);
+            user.save(core);
+            user.publish(core, now);
         }
-        user.tell_profile(core, now, out);
+        user.tell_profile(core, now);
         user.feed(core, now);
         Ok(())
     }
 
     /// Ends a session, if it is open. With his last one the user goes offline.
-    pub fn client_close(&mut self, client: ClientKey, now: Time, out: &mut Vec<Act>) {
+    pub fn client_close(&mut self, client: ClientKey, now: Time) {
         let Self { users, core, .. } = self;
         let Some(user) = core
             .clients
@@ -83,25 +82,25 @@ impl Home {
         else {
             return;
         };
-        user.end_feed(core, client, now, out);
-        user.tell_profile(core, now, out);
+        user.end_feed(core, client, now);
+        user.tell_profile(core, now);
         if user.clients.is_empty() {
             user.account.online = false;
-            user.save(out);
-            user.publish(core, now, out);
+            user.save(core);
+            user.publish(core, now);
         }
     }
 
     /// Does what a client wants. Every command but an acknowledgement is answered by an event, some
     /// of them later.
-    pub fn client(&mut self, client: ClientKey, command: Command, now: Time, out: &mut Vec<Act>) {
+    pub fn client(&mut self, client: ClientKey, command: Command, now: Time) {
         let Self { users, core, .. } = self;
         let user = core
             .clients
             .get(&client)
             .and_then(|name| users.get_mut(name));
         if let Some(user) = user {
-            user.command(core, client, command, now, out);
+            user.command(core, client, command, now);
         } else if !matches!(command, Command::Ack { .. }) {
             let why = "The session is not open.";
             let event = Event::error(command.name(), None, Code::INVALID_SESSION, why);
@@ -111,14 +110,7 @@ impl Home {
 }
 
 impl User {
-    fn command(
-        &mut self,
-        core: &mut Core,
-        client: ClientKey,
-        command: Command,
-        now: Time,
-        out: &mut Vec<Act>,
-    ) {
+    fn command(&mut self, core: &mut Core, client: ClientKey, command: Command, now: Time) {
         let name = command.name();
         if let Some(service) = service(&command)
             && !self.may_use(core, service)
@@ -132,7 +124,7 @@ impl User {
                 let why = "The address names no user.";
                 return core.tell(client, Event::error(name, Some(&other), Code::ADDRESS, why));
             }
-            return self.command_about(core, client, command, &other, now, out);
+            return self.command_about(core, client, command, &other, now);
         }
         match command {
             Command::Message {
@@ -147,7 +139,7 @@ impl User {
                     report,
                     id,
                 };
-                self.send(core, client, draft, now, out);
+                self.send(core, client, draft, now);
             }
             Command::Presence {
                 availability,
@@ -160,10 +152,10 @@ impl User {
                     Err(why) => Event::error(name, None, PRESENCE_VALUE, why),
                 };
                 core.tell(client, event);
-                self.save(out);
-                self.publish(core, now, out);
+                self.save(core);
+                self.publish(core, now);
             }
-            Command::Ack { number } => self.acknowledge(core, client, number, now, out),
+            Command::Ack { number } => self.acknowledge(core, client, number, now),
             Command::Contacts => core.tell(client, self.contacts(core)),
             Command::Watchers => core.tell(client, self.watchers(core)),
             // The others are about somebody.
@@ -178,7 +170,6 @@ impl User {
         command: Command,
         other: &Address,
         now: Time,
-        out: &mut Vec<Act>,
     ) {
         let name = command.name();
         let keeps = matches!(
@@ -200,13 +191,13 @@ impl User {
             return core.tell(client, too_many_requests(name, other));
         }
         match command {
-            Command::Subscribe { .. } => self.subscribe(core, other, now, out),
-            Command::GetPresence { .. } => self.get_presence(core, client, other, now, out),
-            Command::Verify { .. } => self.verify(core, client, other, now, out),
-            Command::Unsubscribe { .. } => self.end_subscription(core, other, now, out),
-            Command::Authorize { accept, .. } => self.authorize(core, other, accept, now, out),
+            Command::Subscribe { .. } => self.subscribe(core, other, now),
+            Command::GetPresence { .. } => self.get_presence(core, client, other, now),
+            Command::Verify { .. } => self.verify(core, client, other, now),
+            Command::Unsubscribe { .. } => self.end_subscription(core, other, now),
+            Command::Authorize { accept, .. } => self.authorize(core, other, accept, now),
             Command::CancelAuthorization { .. } => {
-                self.cancel_authorization(core, other, now, out);
+                self.cancel_authorization(core, other, now);
             }
             Command::AddContact { name: given, .. }
                 if given.as_ref().is_some_and(|name| name.len() > MAX_NAME) =>
@@ -217,11 +208,13 @@ impl User {
             }
             Command::AddContact { name, .. } => {
                 let name = name.filter(|name| !name.is_empty());
-                self.add_contact(core, other, name, now, out);
+                self.add_contact(core, other, name, now);
             }
-            Command::RemoveContact { .. } => self.remove_contact(core, other, now, out),
-            Command::Block { .. } => self.relate(other, out, |relation| relation.blocked = true),
-            Command::Unblock { .. } => self.relate(other, out, |relation| relation.blocked = false),
+            Command::RemoveContact { .. } => self.remove_contact(core, other, now),
+            Command::Block { .. } => self.relate(core, other, |relation| relation.blocked = true),
+            Command::Unblock { .. } => {
+                self.relate(core, other, |relation| relation.blocked = false)
+            }
             // The others are about nobody.
             _ => {}
         }
@@ -264,14 +257,7 @@ impl User {
         Ok(())
     }
 
-    fn verify(
-        &mut self,
-        core: &mut Core,
-        client: ClientKey,
-        other: &Address,
-        now: Time,
-        out: &mut Vec<Act>,
-    ) {
+    fn verify(&mut self, core: &mut Core, client: ClientKey, other: &Address, now: Time) {
         let user = other.clone();
         let request = VerifyIDRequest {
             meta: Some(MetaInfo::of_user(core.domain(), self.address(core))),
@@ -281,14 +267,7 @@ impl User {
         };
         let expires = now.plus_seconds(core.settings.request_validity);
         let user = other.clone();
-        self.ask(
-            core,
-            Some(client),
-            Asked::Verify { user },
-            request,
-            expires,
-            out,
-        );
+        self.ask(core, Some(client), Asked::Verify { user }, request, expires);
     }
 
     fn contacts(&self, core: &Core) -> Event {

@@ -1,7 +1,7 @@
 //! What an operator decides about the home domain.
 
 use crate::sap::profile::services_of;
-use crate::sap::{Element, PseTable, ServiceSet};
+use crate::sap::{PseTable, ServiceSet};
 use crate::ssp::primitive::profile::ProfileService;
 
 /// Who may see a user's presence without having been told by the user.
@@ -79,7 +79,7 @@ pub struct HomeSettings {
 impl HomeSettings {
     /// The defaults for a domain.
     pub fn new(domain: &str) -> Self {
-        let served = ServiceSet::of_element(Element::Home);
+        let served = ServiceSet::of_element(super::SERVES);
         Self {
             services: services_of(served, &PseTable::default(), domain),
             tells_profiles: false,

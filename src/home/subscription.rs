@@ -1,6 +1,6 @@
 //! Others' subscriptions to our users' presence (wire profile, 9.2.1, 9.2.2, 9.2.4).
 
-use crate::sap::element::{Act, Time};
+use crate::element::Time;
 use crate::ssp::address::Address;
 use crate::ssp::common::{AttributeList, PresenceValue};
 use crate::ssp::primitive::presence::{
@@ -9,7 +9,6 @@ use crate::ssp::primitive::presence::{
 use crate::ssp::status::{Code, Status};
 
 use super::client::Standing;
-use super::core::respond;
 use super::presence::is_published;
 use super::profile;
 use super::{Caller, Home};
@@ -24,9 +23,8 @@ impl Home {
         caller: &Caller,
         request: &SubscribeRequest,
         now: Time,
-        out: &mut Vec<Act>,
     ) {
-        let Some(watcher) = Self::requestor(caller, out) else {
+        let Some(watcher) = self.requestor(caller) else {
             return;
         };
         let attributes = names(request.attributes.as_ref());
@@ -34,29 +32,24 @@ impl Home {
         let mut subscribed: Vec<String> = Vec::new();
         for id in &request.users {
             let publisher = self.core.at_home(&id.user);
-            match self.add_watcher(&watcher, &publisher, &attributes, now, out) {
+            match self.add_watcher(&watcher, &publisher, &attributes, now) {
                 Ok(name) if subscribed.contains(&name) => {}
                 Ok(name) => subscribed.push(name),
                 Err(code) => failures.push((code, publisher)),
             }
         }
         let status = Status::of_users(request.users.len(), failures);
-        respond(caller.id, status, out);
+        self.core.respond(caller.id, status);
         for name in subscribed {
             if let Some(user) = self.users.get_mut(&name) {
-                user.show(&mut self.core, &watcher, true, now, out);
+                user.show(&mut self.core, &watcher, true, now);
             }
         }
     }
 
     /// Takes the requestor off the watcher lists.
-    pub(super) fn serve_unsubscribe(
-        &mut self,
-        caller: &Caller,
-        request: &UnsubscribeRequest,
-        out: &mut Vec<Act>,
-    ) {
-        let Some(watcher) = Self::requestor(caller, out) else {
+    pub(super) fn serve_unsubscribe(&mut self, caller: &Caller, request: &UnsubscribeRequest) {
+        let Some(watcher) = self.requestor(caller) else {
             return;
         };
         let mut failures = Vec::new();
@@ -67,25 +60,20 @@ impl Home {
                     if let Some(user) = self.users.get_mut(&name)
                         && user.relations.contains_key(&watcher)
                     {
-                        user.relate(&watcher, out, |relation| relation.watcher = None);
+                        user.relate(&mut self.core, &watcher, |relation| relation.watcher = None);
                     }
                 }
                 Err(code) => failures.push((code, publisher)),
             }
         }
         let status = Status::of_users(request.users.len(), failures);
-        respond(caller.id, status, out);
+        self.core.respond(caller.id, status);
     }
 
     /// Answers with what the requestor may see now. He does not become a watcher, and nobody is
     /// asked.
-    pub(super) fn serve_get_presence(
-        &self,
-        caller: &Caller,
-        request: &GetPresenceRequest,
-        out: &mut Vec<Act>,
-    ) {
-        let Some(watcher) = Self::requestor(caller, out) else {
+    pub(super) fn serve_get_presence(&mut self, caller: &Caller, request: &GetPresenceRequest) {
+        let Some(watcher) = self.requestor(caller) else {
             return;
         };
         let attributes = names(request.attributes.as_ref());
@@ -116,7 +104,7 @@ impl Home {
             status: Some(Status::of_users(request.users.len(), failures)),
             values,
         };
-        respond(caller.id, response, out);
+        self.core.respond(caller.id, response);
     }
 
     /// The name of a user of ours, or why there is none.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::sap::element::{Act, Outcome, Time, Token};
+use crate::element::{Act, Outcome, Time, Token};
 use crate::ssp::address::{Address, Kind};
 use crate::ssp::primitive::profile::UserProfile;
 use crate::ssp::status::{Code, Status};
@@ -93,7 +93,6 @@ impl Home {
         name: &str,
         password_hash: String,
         now: Time,
-        out: &mut Vec<Act>,
     ) -> Result<(), UserError> {
         let name = valid_name(name, self.core.domain())?;
         if self.users.contains_key(&name) {
@@ -110,7 +109,7 @@ impl Home {
             },
             ..User::new(&name)
         };
-        user.save(out);
+        user.save(&mut self.core);
         self.users.insert(name, user);
         Ok(())
     }
@@ -120,16 +119,11 @@ impl Home {
     ///
     /// # Errors
     /// There is no such user.
-    pub fn remove_user(
-        &mut self,
-        name: &str,
-        now: Time,
-        out: &mut Vec<Act>,
-    ) -> Result<(), UserError> {
+    pub fn remove_user(&mut self, name: &str, now: Time) -> Result<(), UserError> {
         let name = name.to_lowercase();
         match self.users.remove(&name) {
             Some(user) if !user.builtin => {
-                remove(user, &mut self.core, now, out);
+                remove(user, &mut self.core, now);
                 Ok(())
             }
             Some(builtin) => {
@@ -148,13 +142,12 @@ impl Home {
         &mut self,
         name: &str,
         password_hash: String,
-        out: &mut Vec<Act>,
     ) -> Result<(), UserError> {
         let name = name.to_lowercase();
         match self.users.get_mut(&name).filter(|user| !user.builtin) {
             Some(user) => {
                 user.account.password_hash = password_hash;
-                user.save(out);
+                user.save(&mut self.core);
                 Ok(())
             }
             None => Err(UserError::Unknown(name)),
@@ -210,17 +203,17 @@ impl User {
     }
 
     /// Writes the account.
-    pub(super) fn save(&self, out: &mut Vec<Act>) {
+    pub(super) fn save(&self, core: &mut Core) {
         if !self.builtin {
-            out.push(records::put_account(&self.name, &self.account));
+            core.act(records::put_account(&self.name, &self.account));
         }
     }
 
     /// Changes what is between the user and somebody, and writes it.
     pub(super) fn relate(
         &mut self,
+        core: &mut Core,
         other: &Address,
-        out: &mut Vec<Act>,
         change: impl FnOnce(&mut Relation),
     ) {
         let relation = self.relations.entry(other.clone()).or_default();
@@ -231,10 +224,10 @@ impl User {
         if relation.is_empty() {
             self.relations.remove(other);
             if !before.is_empty() {
-                out.push(records::delete_relation(&self.name, other));
+                core.act(records::delete_relation(&self.name, other));
             }
         } else if *relation != before {
-            out.push(records::put_relation(&self.name, other, relation));
+            core.act(records::put_relation(&self.name, other, relation));
         }
     }
 
@@ -252,7 +245,6 @@ impl User {
         what: Asked,
         primitive: impl Into<crate::ssp::Primitive>,
         expires: Time,
-        out: &mut Vec<Act>,
     ) {
         let token = core.token();
         let pending = Pending {
@@ -263,9 +255,9 @@ impl User {
             what,
         };
         if pending.what.is_durable() {
-            out.push(records::put_request(&self.name, token, &pending));
+            core.act(records::put_request(&self.name, token, &pending));
         }
-        out.push(Act::Request {
+        core.act(Act::Request {
             token,
             primitive: primitive.into(),
             expires,
@@ -302,7 +294,7 @@ fn valid_name(name: &str, domain: &str) -> Result<String, UserError> {
     }
 }
 
-fn remove(mut user: User, core: &mut Core, now: Time, out: &mut Vec<Act>) {
+fn remove(mut user: User, core: &mut Core, now: Time) {
     let gone = Status::new(Code::UNKNOWN_USER).because("The user was removed.");
     for client in std::mem::take(&mut user.clients).into_keys() {
         core.clients.remove(&client);
@@ -313,15 +305,15 @@ fn remove(mut user: User, core: &mut Core, now: Time, out: &mut Vec<Act>) {
     }
     let others: Vec<Address> = user.relations.keys().cloned().collect();
     for other in others {
-        user.hide(core, &other, now, out);
+        user.hide(core, &other, now);
         if user
             .relations
             .get(&other)
             .is_some_and(|relation| relation.subscription.is_some())
         {
-            user.end_subscription(core, &other, now, out);
+            user.end_subscription(core, &other, now);
         }
-        out.push(records::delete_relation(&user.name, &other));
+        core.act(records::delete_relation(&user.name, &other));
     }
     for number in user.inbox.numbers() {
         user.end_arrival(
@@ -330,12 +322,11 @@ fn remove(mut user: User, core: &mut Core, now: Time, out: &mut Vec<Act>) {
             &gone,
             Outcome::Refused(Code::UNKNOWN_USER.0),
             now,
-            out,
         );
     }
     let notices: Vec<u64> = user.notices.keys().copied().collect();
     for number in notices {
-        user.drop_notice(number, core, out);
+        user.drop_notice(number, core);
     }
     let asked: Vec<(Token, Time)> = core
         .requests
@@ -346,15 +337,15 @@ fn remove(mut user: User, core: &mut Core, now: Time, out: &mut Vec<Act>) {
     for (token, until) in asked {
         core.requests.remove(&token);
         core.timers.remove(&(until, Timer::Request(token)));
-        out.push(records::delete_request(&user.name, token));
+        core.act(records::delete_request(&user.name, token));
     }
-    out.extend(
+    core.acts(
         user.sent
             .numbers()
             .map(|number| records::delete_sent(&user.name, number)),
     );
     if user.profile.is_some() {
-        out.push(records::delete_profile(&user.name));
+        core.act(records::delete_profile(&user.name));
     }
-    out.push(records::delete_account(&user.name));
+    core.act(records::delete_account(&user.name));
 }

@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::sap::element::{Act, Time};
+use crate::element::Time;
 use crate::ssp::address::Address;
 use crate::ssp::status::Code;
 
@@ -41,7 +41,6 @@ impl Home {
         publisher: &Address,
         attributes: &[String],
         now: Time,
-        out: &mut Vec<Act>,
     ) -> Result<String, Code> {
         let name = self.known_user(publisher)?;
         let core = &mut self.core;
@@ -52,12 +51,12 @@ impl Home {
         let before = user.relations.get(watcher).and_then(|r| r.watcher.as_ref());
         let was_asked = before.is_some_and(|before| before.asked);
         if before.is_none() {
-            user.make_room_for_watcher(core, watcher, out)?;
+            user.make_room_for_watcher(core, watcher)?;
         }
         let asks = user.standing(core, watcher) == Standing::Unknown
             && core.settings.default_authorization == Authorization::Ask;
         let until = now.plus_seconds(UNDECIDED);
-        user.relate(watcher, out, |relation| {
+        user.relate(core, watcher, |relation| {
             relation.watcher = Some(Watcher {
                 attributes: attributes.to_vec(),
                 asked: was_asked || asks,
@@ -75,7 +74,7 @@ impl Home {
 
 impl User {
     /// Forgets watchers whose time is over, unless they are authorized.
-    pub(super) fn expire_watchers(&mut self, core: &Core, now: Time, out: &mut Vec<Act>) {
+    pub(super) fn expire_watchers(&mut self, core: &mut Core, now: Time) {
         let is_over = |watcher: &Watcher| watcher.until.is_some_and(|until| until <= now);
         let over: Vec<Address> = self
             .relations
@@ -85,16 +84,11 @@ impl User {
             .filter(|other| self.standing(core, other) != Standing::Authorized)
             .collect();
         for other in over {
-            self.relate(&other, out, |relation| relation.watcher = None);
+            self.relate(core, &other, |relation| relation.watcher = None);
         }
     }
 
-    fn make_room_for_watcher(
-        &mut self,
-        core: &Core,
-        watcher: &Address,
-        out: &mut Vec<Act>,
-    ) -> Result<(), Code> {
+    fn make_room_for_watcher(&mut self, core: &mut Core, watcher: &Address) -> Result<(), Code> {
         let most = core.settings.max_watchers;
         let share = (most / SHARES).max(1);
         if self.watchers < share {
@@ -122,7 +116,7 @@ impl User {
             .max();
         let (_, Reverse((_, oldest))) = oldest.ok_or(Code::UNAVAILABLE)?;
         let oldest = oldest.clone();
-        self.relate(&oldest, out, |relation| relation.watcher = None);
+        self.relate(core, &oldest, |relation| relation.watcher = None);
         Ok(())
     }
 }

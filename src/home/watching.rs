@@ -1,6 +1,6 @@
 //! Other users' presence as our users see it: subscriptions of ours, and what comes of them.
 
-use crate::sap::element::{Act, Time};
+use crate::element::Time;
 use crate::ssp::Primitive;
 use crate::ssp::address::Address;
 use crate::ssp::common::{AttributeList, MetaInfo, UserId, VerUserId};
@@ -48,7 +48,7 @@ const MAX_FAILURES: u32 = 50;
 
 impl Home {
     /// A notification for users of ours. What nobody subscribed to is dropped.
-    pub(super) fn take_presence(&mut self, notice: &PresenceNotification, out: &mut Vec<Act>) {
+    pub(super) fn take_presence(&mut self, notice: &PresenceNotification) {
         let Self { users, core, .. } = self;
         for watcher in &notice.watchers {
             let watcher = core.at_home(&watcher.user);
@@ -62,7 +62,7 @@ impl Home {
                 let Some(list) = &value.presence else {
                     continue;
                 };
-                if let Some(presence) = user.learn(&value.user, list, out) {
+                if let Some(presence) = user.learn(core, &value.user, list) {
                     let publisher = value.user.clone();
                     user.tell(
                         core,
@@ -79,73 +79,49 @@ impl Home {
 
 impl User {
     /// Starts watching somebody.
-    pub(super) fn subscribe(
-        &mut self,
-        core: &mut Core,
-        to: &Address,
-        now: Time,
-        out: &mut Vec<Act>,
-    ) {
-        self.relate(to, out, |relation| {
+    pub(super) fn subscribe(&mut self, core: &mut Core, to: &Address, now: Time) {
+        self.relate(core, to, |relation| {
             let subscription = relation.subscription.get_or_insert_with(Subscription::new);
             subscription.failures = 0;
             subscription.retry = None;
         });
-        self.request_subscription(core, to, false, now, out);
+        self.request_subscription(core, to, false, now);
     }
 
     /// Asks again for what the user watches already.
-    pub(super) fn subscribe_anew(
-        &mut self,
-        core: &mut Core,
-        to: &Address,
-        now: Time,
-        out: &mut Vec<Act>,
-    ) {
-        self.relate(to, out, |relation| {
+    pub(super) fn subscribe_anew(&mut self, core: &mut Core, to: &Address, now: Time) {
+        self.relate(core, to, |relation| {
             if let Some(subscription) = &mut relation.subscription {
                 subscription.retry = None;
             }
         });
-        self.request_subscription(core, to, true, now, out);
+        self.request_subscription(core, to, true, now);
     }
 
     /// Stops watching somebody, whatever the other side says.
-    pub(super) fn end_subscription(
-        &mut self,
-        core: &mut Core,
-        to: &Address,
-        now: Time,
-        out: &mut Vec<Act>,
-    ) {
-        self.relate(to, out, |relation| relation.subscription = None);
+    pub(super) fn end_subscription(&mut self, core: &mut Core, to: &Address, now: Time) {
+        self.relate(core, to, |relation| relation.subscription = None);
         let request = UnsubscribeRequest {
             meta: Some(MetaInfo::of_user(core.domain(), self.address(core))),
             users: vec![UserId { user: to.clone() }],
         };
-        core.send(request, now, out);
+        core.send(request, now);
     }
 
     /// Tries a subscription again, if it is still wanted and due.
-    pub(super) fn retry_subscription(
-        &mut self,
-        core: &mut Core,
-        to: &Address,
-        now: Time,
-        out: &mut Vec<Act>,
-    ) {
+    pub(super) fn retry_subscription(&mut self, core: &mut Core, to: &Address, now: Time) {
         let due = self
             .relations
             .get(to)
             .and_then(|relation| relation.subscription.as_ref()?.retry)
             .is_some_and(|at| at <= now);
         if due {
-            self.relate(to, out, |relation| {
+            self.relate(core, to, |relation| {
                 if let Some(subscription) = &mut relation.subscription {
                     subscription.retry = None;
                 }
             });
-            self.request_subscription(core, to, false, now, out);
+            self.request_subscription(core, to, false, now);
         }
     }
 
@@ -157,7 +133,6 @@ impl User {
         anew: bool,
         status: &Status,
         now: Time,
-        out: &mut Vec<Act>,
     ) {
         let Some(relation) = self.relations.get(to) else {
             return;
@@ -177,14 +152,14 @@ impl User {
             let at = now.plus_seconds(pause);
             core.timers
                 .insert((at, Timer::Retry(self.name.clone(), to.clone())));
-            self.relate(to, out, |relation| {
+            self.relate(core, to, |relation| {
                 if let Some(subscription) = &mut relation.subscription {
                     subscription.failures = failures;
                     subscription.retry = Some(at);
                 }
             });
         } else {
-            self.relate(to, out, |relation| relation.subscription = None);
+            self.relate(core, to, |relation| relation.subscription = None);
             let description = status.words().unwrap_or_default().to_owned();
             let event = Event::error("subscribe", Some(to), verdict, description);
             self.tell(core, &event);
@@ -198,7 +173,6 @@ impl User {
         client: ClientKey,
         of: &Address,
         now: Time,
-        out: &mut Vec<Act>,
     ) {
         let request = GetPresenceRequest {
             meta: Some(MetaInfo::of_user(core.domain(), self.address(core))),
@@ -210,7 +184,7 @@ impl User {
         };
         let expires = now.plus_seconds(core.settings.request_validity);
         let asked = Asked::Presence { of: of.clone() };
-        self.ask(core, Some(client), asked, request, expires, out);
+        self.ask(core, Some(client), asked, request, expires);
     }
 
     /// The publisher's side has answered to a query.
@@ -221,7 +195,6 @@ impl User {
         of: &Address,
         status: &Status,
         answer: &Primitive,
-        out: &mut Vec<Act>,
     ) {
         let verdict = effective(status);
         let user = of.clone();
@@ -235,7 +208,7 @@ impl User {
                 let mut presence = Known::default();
                 if let Some(list) = list {
                     presence.merge(list);
-                    self.learn(of, list, out);
+                    self.learn(core, of, list);
                 }
                 Event::Presence { user, presence }
             }
@@ -251,14 +224,7 @@ impl User {
         }
     }
 
-    fn request_subscription(
-        &mut self,
-        core: &mut Core,
-        to: &Address,
-        anew: bool,
-        now: Time,
-        out: &mut Vec<Act>,
-    ) {
+    fn request_subscription(&mut self, core: &mut Core, to: &Address, anew: bool, now: Time) {
         let request = SubscribeRequest {
             meta: Some(MetaInfo::of_user(core.domain(), self.address(core))),
             users: vec![UserId { user: to.clone() }],
@@ -267,15 +233,15 @@ impl User {
         let expires = now.plus_seconds(core.settings.request_validity);
         let to = to.clone();
         let asked = Asked::Subscribe { to, anew };
-        self.ask(core, None, asked, request, expires, out);
+        self.ask(core, None, asked, request, expires);
     }
 
     /// Takes in values of somebody the user watches. Says what is known now, if that is news.
     fn learn(
         &mut self,
+        core: &mut Core,
         publisher: &Address,
         list: &PresenceSubList,
-        out: &mut Vec<Act>,
     ) -> Option<Known> {
         let mut known = {
             let relation = self.relations.get(publisher)?;
@@ -291,7 +257,7 @@ impl User {
         } else {
             SubscriptionState::Pending
         };
-        self.relate(publisher, out, |relation| {
+        self.relate(core, publisher, |relation| {
             if let Some(subscription) = &mut relation.subscription {
                 subscription.state = state;
                 subscription.presence = known.clone();

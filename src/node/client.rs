@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::mpsc;
 
 use super::inbox::{Gone, Input};
-use crate::home::{ClientKey, Command, Event};
+use crate::element::ClientKey;
+use crate::element::client::{Command, Event};
 
 /// Events on their way to one client; our choice: all that a user with the longest contact list
 /// may hear at once, several times.

@@ -4,35 +4,34 @@
 #[cfg(test)]
 mod tests;
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio_xmpp::Stanza;
 
 use super::clock::Kept;
+use super::elements::word;
 use super::history::{self, History};
 use super::metrics::{self, Metrics};
 use super::trace::{self, TraceLog};
-pub use super::turn::{Answer, ToXmpp, Turn};
-use crate::gateway::Gateway;
-use crate::home::{ClientKey, Command, Event, Home, Takes};
+pub use super::turn::{Answer, Turn};
+use crate::element::{
+    Act, Delivered, Edge, Element, FromXmpp, Input, Outcome, ServiceElement, Skew, Time,
+};
 use crate::sap::waiting::Wait;
 use crate::sap::{
-    Act, Count, Delivered, Direction, Effect, Element, Facts, Loaded, Outcome, Posted, Sap,
-    ServiceElement, Skew, Time, Trace, Verdict,
+    Count, Direction, Effect, Elements, Facts, Loaded, Posted, Route, Sap, ServiceSet, Trace,
+    Verdict,
 };
 use crate::ssp::{Code, Message, Primitive};
-use crate::xmpp::link::Blame;
 
 /// The state of a node.
 #[derive(Debug)]
 pub struct Core {
     /// The relay SAP.
     pub sap: Sap,
-    /// The home domain, if this node hosts one; without it perhaps an echo user.
-    pub home: Option<Home>,
-    /// The XMPP gateway, if this node is one.
-    pub gateway: Option<Gateway>,
+    elements: Vec<Box<dyn ServiceElement>>,
     /// Counters.
     pub metrics: Metrics,
     /// The last things that happened.
@@ -49,12 +48,17 @@ pub struct Core {
 }
 
 impl Core {
-    /// A core without records.
-    pub fn new(sap: Sap, home: Option<Home>, gateway: Option<Gateway>) -> Self {
+    /// A core without records: a SAP, and the service elements behind it.
+    pub fn new(mut sap: Sap, elements: Vec<Box<dyn ServiceElement>>) -> Self {
+        let mut behind = Elements::default();
+        for element in &elements {
+            let functions = ServiceSet::of_element(element.serves());
+            behind.add(element.name(), functions, word(element.name()));
+        }
+        sap.set_elements(behind);
         Self {
             sap,
-            home,
-            gateway,
+            elements,
             metrics: Metrics::default(),
             traces: TraceLog::default(),
             history: History::default(),
@@ -70,16 +74,11 @@ impl Core {
     /// # Errors
     /// The record cannot be read. The node goes on without it.
     pub fn restore(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
+        let mut elements = self.elements.iter_mut();
         if key.starts_with(Sap::PREFIX) {
             self.sap.restore(key, value)
-        } else if key.starts_with(Home::PREFIX) {
-            self.home
-                .as_mut()
-                .map_or(Ok(()), |home| home.restore(key, value))
-        } else if key.starts_with(Gateway::PREFIX) {
-            self.gateway
-                .as_mut()
-                .map_or(Ok(()), |gateway| gateway.restore(key, value))
+        } else if let Some(element) = elements.find(|e| key.starts_with(e.prefix())) {
+            element.restore(key, value)
         } else if key == metrics::KEY {
             self.metrics = Metrics::restore(value)?;
             Ok(())
@@ -105,11 +104,8 @@ impl Core {
     pub fn set_skew(&mut self, skew: Skew) {
         self.skew = skew;
         self.sap.set_skew(skew);
-        if let Some(home) = &mut self.home {
-            home.set_skew(skew);
-        }
-        if let Some(gateway) = &mut self.gateway {
-            gateway.set_skew(skew);
+        for element in &mut self.elements {
+            element.set_skew(skew);
         }
     }
 
@@ -130,9 +126,29 @@ impl Core {
         Some(wait)
     }
 
-    /// The home domain, if this node hosts users.
-    pub fn home_domain(&self) -> Option<&Home> {
-        self.home.as_ref().filter(|home| home.has_users())
+    /// An element of this kind, to be looked at.
+    pub fn element<E: ServiceElement>(&self) -> Option<&E> {
+        let mut elements = self.elements.iter();
+        elements.find_map(|element| (element.as_ref() as &dyn Any).downcast_ref())
+    }
+
+    /// Changes an element of this kind, as its administration wants, and does what follows.
+    pub fn administer<E: ServiceElement, T>(
+        &mut self,
+        now: Time,
+        turn: &mut Turn,
+        work: impl FnOnce(&mut E) -> T,
+    ) -> Option<T> {
+        for at in 0..self.elements.len() {
+            let element = self.elements[at].as_mut() as &mut dyn Any;
+            if let Some(element) = element.downcast_mut() {
+                let result = work(element);
+                self.drain(at, now, turn);
+                self.settle(now, turn);
+                return Some(result);
+            }
+        }
+        None
     }
 
     /// A message of a peer.
@@ -160,160 +176,62 @@ impl Core {
         self.settle(now, turn);
     }
 
-    /// A stanza from the XMPP network.
-    pub fn stanza(&mut self, component: &str, stanza: Stanza, now: Time, turn: &mut Turn) {
-        let trace = stanza_trace(Direction::In, &stanza, now);
-        self.trace(trace, turn);
-        self.with_gateway(now, turn, |gateway, acts| {
-            gateway.stanza(component, stanza, now, acts);
-        });
-    }
-
-    /// Tells the sender of a stanza that it cannot be taken now. Keeps nothing.
-    pub fn refuse_stanza(&mut self, component: &str, stanza: Stanza, now: Time, turn: &mut Turn) {
-        if let Some(gateway) = &mut self.gateway {
-            gateway.refuse_for_now(component, stanza);
+    /// Something came from an XMPP link.
+    pub fn xmpp(&mut self, component: &str, from: FromXmpp, now: Time, turn: &mut Turn) {
+        match &from {
+            FromXmpp::Stanza(stanza) => {
+                let trace = stanza_trace(Direction::In, stanza, now);
+                self.trace(trace, turn);
+            }
+            FromXmpp::Up | FromXmpp::MayRefuse(true) => {
+                self.components.insert(component.to_owned(), true);
+            }
+            FromXmpp::Down(_) | FromXmpp::MayRefuse(false) => {
+                self.components.insert(component.to_owned(), false);
+            }
+            _ => {}
         }
-        self.settle(now, turn);
+        let input = Input::Xmpp(component.to_owned(), from);
+        self.take(Edge::Xmpp, input, now, turn);
     }
 
     /// Messages accepted and not yet ended: `accepted == ended + open`, always and
     /// across restarts. They wait for a peer, for the XMPP server's word, or for
     /// a client of their recipient to take them.
     pub fn messages_open(&self) -> u64 {
-        self.sap.messages_queued()
-            + self.gateway.as_ref().map_or(0, Gateway::messages_open)
-            + self.home.as_ref().map_or(0, Home::messages_waiting)
+        let open = self.elements.iter().map(|element| element.messages_open());
+        self.sap.messages_queued() + open.sum::<u64>()
     }
 
-    /// An XMPP link came up, or went down and a stanza may be to blame.
-    pub fn link(&mut self, component: &str, down: Option<Blame>, now: Time, turn: &mut Turn) {
-        self.components.insert(component.to_owned(), down.is_none());
-        self.with_gateway(now, turn, |gateway, acts| match down {
-            None => gateway.link_up(component, now, acts),
-            Some(blame) => gateway.link_down(component, blame, now, acts),
-        });
-    }
-
-    /// A stanza of ours could not be written to its link.
-    pub fn unsent(&mut self, stanza: &Stanza, now: Time, turn: &mut Turn) {
-        self.with_gateway(now, turn, |gateway, acts| gateway.unsent(stanza, now, acts));
-    }
-
-    /// The XMPP server has said how large a stanza may be.
-    pub fn link_limit(&mut self, component: &str, bytes: usize, now: Time, turn: &mut Turn) {
-        self.with_gateway(now, turn, |gateway, acts| {
-            gateway.limit(component, bytes, now, acts);
-        });
-    }
-
-    /// As [`Core::link`], for a core that has not begun: it only refuses what comes.
-    pub fn link_before_start(&mut self, component: &str, up: bool) {
-        self.components.insert(component.to_owned(), up);
-        if let Some(gateway) = &mut self.gateway {
-            gateway.may_refuse(component, up);
+    /// Something other than the SAP wants to say something to the element that is there for it.
+    /// Says whether there is one.
+    pub fn take(&mut self, edge: Edge, input: Input, now: Time, turn: &mut Turn) -> bool {
+        let there = self.elements.iter().position(|element| element.is_at(edge));
+        if let Some(at) = there {
+            self.elements[at].take(input, now);
+            self.drain(at, now, turn);
         }
-    }
-
-    /// The XMPP server has processed everything up to `mark`.
-    pub fn confirmed(&mut self, component: &str, mark: u64, now: Time, turn: &mut Turn) {
-        self.with_gateway(now, turn, |gateway, acts| {
-            gateway.confirmed(component, mark, now, acts);
-        });
-    }
-
-    /// A client of the home domain came; false if there is no such user.
-    pub fn client_open(
-        &mut self,
-        client: ClientKey,
-        user: &str,
-        takes: Takes,
-        now: Time,
-        turn: &mut Turn,
-    ) -> bool {
-        let known = self
-            .home
-            .as_ref()
-            .is_some_and(|home| home.users().any(|name| name == user));
-        if known {
-            self.with_home(now, turn, |home, acts| {
-                // A failure is told by an event.
-                let _ = home.client_open(client, user, takes, now, acts);
-            });
-        }
-        known
-    }
-
-    /// A client's command.
-    pub fn client(&mut self, client: ClientKey, command: Command, now: Time, turn: &mut Turn) {
-        self.with_home(now, turn, |home, acts| {
-            home.client(client, command, now, acts);
-        });
-    }
-
-    /// A client went.
-    pub fn client_close(&mut self, client: ClientKey, now: Time, turn: &mut Turn) {
-        self.with_home(now, turn, |home, acts| home.client_close(client, now, acts));
-    }
-
-    /// Works on the home domain and does what it wants done.
-    pub fn with_home<T>(
-        &mut self,
-        now: Time,
-        turn: &mut Turn,
-        work: impl FnOnce(&mut Home, &mut Vec<Act>) -> T,
-    ) -> Option<T> {
-        let mut acts = Vec::new();
-        let result = self.home.as_mut().map(|home| work(home, &mut acts));
-        self.perform(Element::Home, acts, now, turn);
         self.settle(now, turn);
-        result
-    }
-
-    fn with_gateway(
-        &mut self,
-        now: Time,
-        turn: &mut Turn,
-        work: impl FnOnce(&mut Gateway, &mut Vec<Act>),
-    ) {
-        let mut acts = Vec::new();
-        if let Some(gateway) = &mut self.gateway {
-            work(gateway, &mut acts);
-        }
-        self.perform(Element::Gateway, acts, now, turn);
-        self.settle(now, turn);
+        there.is_some()
     }
 
     /// Does what is due.
     pub fn timeout(&mut self, now: Time, turn: &mut Turn) {
         self.sap.timeout(now);
         self.settle(now, turn);
-        if self
-            .home
-            .as_ref()
-            .and_then(ServiceElement::next_timeout)
-            .is_some_and(|at| at <= now)
-        {
-            self.with_home(now, turn, |home, acts| home.timeout(now, acts));
-        }
-        if self
-            .gateway
-            .as_ref()
-            .and_then(ServiceElement::next_timeout)
-            .is_some_and(|at| at <= now)
-        {
-            self.with_gateway(now, turn, |gateway, acts| gateway.timeout(now, acts));
+        for at in 0..self.elements.len() {
+            if self.elements[at].next_timeout().is_some_and(|at| at <= now) {
+                self.elements[at].timeout(now);
+                self.drain(at, now, turn);
+                self.settle(now, turn);
+            }
         }
     }
 
     /// When [`Core::timeout`] wants to be called.
     pub fn next_timeout(&self) -> Option<Time> {
-        let home = self.home.as_ref().and_then(ServiceElement::next_timeout);
-        let gateway = self.gateway.as_ref().and_then(ServiceElement::next_timeout);
-        [self.sap.next_timeout(), home, gateway]
-            .into_iter()
-            .flatten()
-            .min()
+        let elements = self.elements.iter().filter_map(|e| e.next_timeout());
+        elements.chain(self.sap.next_timeout()).min()
     }
 
     /// Carries effects between the SAP and the elements until nothing moves.
@@ -327,68 +245,93 @@ impl Core {
                 Effect::Count(count) => self.metrics.count(count),
                 Effect::Trace(trace) => self.trace(*trace, turn),
                 Effect::Step(step) => self.history.note(*step),
-                Effect::Deliver(element, delivered) => {
-                    let mut acts = Vec::new();
-                    match (element, &mut self.home, &mut self.gateway) {
-                        (Element::Home, Some(home), _) => home.deliver(delivered, now, &mut acts),
-                        (Element::Gateway, _, Some(gateway)) => {
-                            gateway.deliver(delivered, now, &mut acts);
-                        }
-                        // Its section is new in the configuration, and waits for a restart.
-                        _ => not_there(delivered, &mut acts),
+                Effect::Deliver(element, delivered) => match self.find(element) {
+                    Some(at) => {
+                        self.elements[at].take(Input::Deliver(delivered), now);
+                        self.drain(at, now, turn);
                     }
-                    self.perform(element, acts, now, turn);
-                }
+                    // Its section is new in the configuration, and waits for a restart.
+                    None => self.not_there(element, delivered, now, turn),
+                },
                 Effect::Answer(element, token, answer) => {
-                    let mut acts = Vec::new();
-                    match (element, &mut self.home, &mut self.gateway) {
-                        (Element::Home, Some(home), _) => {
-                            home.answer(token, &answer, now, &mut acts);
+                    if let Some(at) = self.find(element) {
+                        self.elements[at].take(Input::Answer(token, answer), now);
+                        while let Some(act) = self.elements[at].next_act() {
+                            // What an element sends is counted by the SAP, which knows its way.
+                            if !matches!(act, Act::Outcome { .. }) {
+                                self.perform(element, act, now, turn);
+                            }
                         }
-                        (Element::Gateway, _, Some(gateway)) => {
-                            gateway.answer(token, &answer, now, &mut acts);
-                        }
-                        _ => {}
                     }
-                    // What an element sends is counted by the SAP, which knows its way.
-                    acts.retain(|act| !matches!(act, Act::Outcome { .. }));
-                    self.perform(element, acts, now, turn);
                 }
                 Effect::PeerState(peer, up) => self.peer_state(&peer, up, now, turn),
                 Effect::PeerAway(peer, since) => self.peer_state(&peer, false, since, turn),
             }
         }
-        self.collect(now, turn);
     }
 
-    fn perform(&mut self, element: Element, acts: Vec<Act>, now: Time, turn: &mut Turn) {
-        for act in acts {
-            match act {
-                Act::Respond { to, primitive } => self.sap.respond(element, to, &primitive, now),
-                Act::Request {
-                    token,
-                    primitive,
-                    expires,
-                } => self.sap.request(element, token, &primitive, expires, now),
-                Act::Write(write) => turn.writes.push(write),
-                Act::Accepted => self.metrics.count(Count::Accepted),
-                Act::Outcome { message, outcome } => {
-                    self.metrics.count(Count::Ended(outcome));
-                    self.history.note_outcome(&message, element, outcome, now);
-                    let trace = Trace {
-                        time: now,
-                        direction: Direction::Here,
-                        peer: None,
-                        session: None,
-                        transaction: None,
-                        primitive: "SendMessageRequest".into(),
-                        message: Some(message),
-                        user: None,
-                        to: Vec::new(),
-                        what: history::outcome(outcome).into(),
-                    };
-                    self.trace(trace, turn);
-                }
+    fn find(&self, name: Element) -> Option<usize> {
+        let mut elements = self.elements.iter();
+        elements.position(|element| element.name() == name)
+    }
+
+    /// Does what an element wants done.
+    fn drain(&mut self, at: usize, now: Time, turn: &mut Turn) {
+        let name = self.elements[at].name();
+        while let Some(act) = self.elements[at].next_act() {
+            self.perform(name, act, now, turn);
+        }
+    }
+
+    fn perform(&mut self, element: Element, act: Act, now: Time, turn: &mut Turn) {
+        match act {
+            Act::Respond { to, primitive } => self.sap.respond(element, to, &primitive, now),
+            Act::Request {
+                token,
+                primitive,
+                expires,
+            } => self.sap.request(element, token, &primitive, expires, now),
+            Act::Write(write) => turn.writes.push(write),
+            Act::Tell(client, event) => turn.events.push((client, event)),
+            Act::End(client, over) => turn.ended.push((client, over)),
+            Act::Stanza(out) => {
+                let trace = stanza_trace(Direction::Out, &out.stanza, now);
+                self.trace(trace, turn);
+                turn.stanzas.push(*out);
+            }
+            Act::Accepted => self.metrics.count(Count::Accepted),
+            Act::Outcome { message, outcome } => {
+                self.metrics.count(Count::Ended(outcome));
+                self.history.note_outcome(&message, element, outcome, now);
+                let trace = Trace {
+                    time: now,
+                    direction: Direction::Here,
+                    peer: None,
+                    session: None,
+                    transaction: None,
+                    primitive: "SendMessageRequest".into(),
+                    message: Some(message),
+                    user: None,
+                    to: Vec::new(),
+                    what: history::outcome(outcome).into(),
+                };
+                self.trace(trace, turn);
+            }
+        }
+    }
+
+    /// Refuses what is for an element that is not there; each copy of a message ends here.
+    fn not_there(&mut self, element: Element, delivered: Delivered, now: Time, turn: &mut Turn) {
+        if let Some(to) = delivered.id {
+            let primitive = Primitive::status(Code::UNAVAILABLE);
+            self.perform(element, Act::Respond { to, primitive }, now, turn);
+        }
+        if let Primitive::SendMessageRequest(message) = delivered.primitive {
+            let id = message.info.message_id.unwrap_or_default();
+            for _ in &message.info.recipients {
+                let message = id.clone();
+                let outcome = Outcome::Refused(Code::UNAVAILABLE.0);
+                self.perform(element, Act::Outcome { message, outcome }, now, turn);
             }
         }
     }
@@ -397,60 +340,20 @@ impl Core {
     /// (presence-attributes, 5).
     fn peer_state(&mut self, peer: &str, up: bool, now: Time, turn: &mut Turn) {
         let settings = self.sap.settings().clone();
-        let behind = |domain: &str| match settings.routes.find(domain) {
-            Some(crate::sap::Route::Peer(via)) => via == peer,
-            _ => false,
-        };
-        let mut acts = Vec::new();
-        match &mut self.home {
-            Some(home) if up => home.peer_up(behind, now, &mut acts),
-            Some(home) => home.peer_down(behind, now),
-            None => {}
-        }
-        self.perform(Element::Home, acts, now, turn);
-        let mut acts = Vec::new();
-        if let Some(gateway) = &mut self.gateway {
-            for domain in gateway
-                .remote_domains()
-                .into_iter()
-                .filter(|domain| behind(domain))
-            {
-                if up {
-                    gateway.peer_up(&domain, now, &mut acts);
-                } else {
-                    gateway.peer_down(&domain, now, &mut acts);
-                }
+        let behind = |domain: &String| matches!(settings.routes.find(domain), Some(Route::Peer(via)) if via == peer);
+        for at in 0..self.elements.len() {
+            let mut domains: Vec<String> = self.elements[at].concerned().into_iter().collect();
+            domains.retain(behind);
+            if domains.is_empty() {
+                continue;
             }
-        }
-        self.perform(Element::Gateway, acts, now, turn);
-    }
-
-    /// Fetches what the elements tell others than the SAP.
-    fn collect(&mut self, now: Time, turn: &mut Turn) {
-        if let Some(home) = &mut self.home {
-            for (client, mut event) in home.take_events() {
-                if let Event::Message {
-                    delayed: Some(arrived),
-                    ..
-                } = &mut event
-                {
-                    *arrived = self.skew.wall(*arrived);
-                }
-                turn.events.push((client, event));
-            }
-        }
-        let stanzas = self
-            .gateway
-            .as_mut()
-            .map_or_else(Vec::new, Gateway::take_stanzas);
-        for out in stanzas {
-            let trace = stanza_trace(Direction::Out, &out.stanza, now);
-            self.trace(trace, turn);
-            turn.stanzas.push(ToXmpp {
-                component: out.component,
-                stanza: out.stanza,
-                mark: out.mark,
-            });
+            let input = if up {
+                Input::Reached(domains)
+            } else {
+                Input::Lost(domains)
+            };
+            self.elements[at].take(input, now);
+            self.drain(at, now, turn);
         }
     }
 
@@ -461,21 +364,6 @@ impl Core {
             let trace = Trace { time, ..trace };
             turn.traces.push(Arc::new(trace::bounded(trace)));
         }
-    }
-}
-
-/// Refuses what is for an element that is not there; each copy of a message ends here.
-fn not_there(delivered: Delivered, acts: &mut Vec<Act>) {
-    acts.extend(delivered.id.map(|to| Act::Respond {
-        to,
-        primitive: Primitive::status(Code::UNAVAILABLE),
-    }));
-    if let Primitive::SendMessageRequest(message) = delivered.primitive {
-        let id = message.info.message_id.unwrap_or_default();
-        acts.extend(message.info.recipients.iter().map(|_| Act::Outcome {
-            message: id.clone(),
-            outcome: Outcome::Refused(Code::UNAVAILABLE.0),
-        }));
     }
 }
 

@@ -16,6 +16,7 @@ pub mod build;
 mod client;
 pub mod clock;
 pub mod core;
+pub mod elements;
 mod fair;
 pub mod history;
 pub mod inbox;

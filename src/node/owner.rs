@@ -14,8 +14,10 @@ use super::fair::take_turns;
 use super::inbox::Input;
 use super::releaser::{BUSY, Back, Batch, Release, Taken};
 use super::restore::restore;
-use crate::home::{Command, Event};
-use crate::sap::{Settings, Time, Trace, Verdict};
+use crate::element;
+use crate::element::client::{Command, Event};
+use crate::element::{ClientKey, Edge, FromClient, FromXmpp, Over, Time};
+use crate::sap::{Settings, Trace, Verdict};
 use crate::store::{Store, StoreError, Write};
 use crate::xmpp::link::{Blame, LinkEvent, Stanza};
 
@@ -56,7 +58,7 @@ pub(super) struct Closed {
     /// What XMPP servers have said meanwhile that they have processed, by component.
     confirmed: BTreeMap<String, u64>,
     /// What links could not write meanwhile: stanzas of before, so no more than links have queued.
-    unsent: Vec<Stanza>,
+    unsent: Vec<(String, Stanza)>,
 }
 
 impl Closed {
@@ -134,7 +136,7 @@ impl Owner {
                     self.core.loaded(loaded, now, &mut batch.turn);
                 }
                 Some(Back::ClientClose(client)) => {
-                    self.core.client_close(client, now, &mut batch.turn);
+                    self.client(client, FromClient::Close, now, &mut batch.turn);
                 }
                 None => {}
             }
@@ -228,7 +230,9 @@ impl Owner {
                 reply,
             } => {
                 let _ = self.release.send(Release::Client(client, events)).await;
-                let known = self.core.client_open(client, &user, takes, now, turn);
+                let open = FromClient::Open { user, takes };
+                let known = self.client(client, open, now, turn)
+                    && !turn.ended.contains(&(client, Over::Unknown));
                 if !known {
                     let _ = self.release.send(Release::ClientGone(client)).await;
                 }
@@ -237,16 +241,24 @@ impl Owner {
             Input::Client(client, Command::Message { to, id, .. }) if !self.store.has_room() => {
                 turn.events.push((client, Event::no_room(id, to)));
             }
-            Input::Client(client, command) => self.core.client(client, command, now, turn),
+            Input::Client(client, command) => {
+                self.client(client, FromClient::Command(command), now, turn);
+            }
             Input::ClientClose(client) => {
                 let _ = self.release.send(Release::ClientGone(client)).await;
-                self.core.client_close(client, now, turn);
+                self.client(client, FromClient::Close, now, turn);
             }
             Input::Ask(question) => {
                 question(&mut self.core, now, turn);
                 self.core.settle(now, turn);
             }
         }
+    }
+
+    /// Whether there is somebody for clients.
+    fn client(&mut self, client: ClientKey, from: FromClient, now: Time, turn: &mut Turn) -> bool {
+        let input = element::Input::Client(client, from);
+        self.core.take(Edge::Clients, input, now, turn)
     }
 
     async fn xmpp(&mut self, event: LinkEvent, now: Time, batch: &mut Batch) {
@@ -264,21 +276,22 @@ impl Owner {
             LinkEvent::Down { domain, reason, .. } => {
                 self.link(&domain, Some(reason.blame()), now, turn);
             }
-            LinkEvent::Unsent { stanza, .. } => {
-                batch.taken.push(Taken::Unsent(Box::new(copy(&stanza))));
-                self.unsent(stanza, now, turn);
+            LinkEvent::Unsent { domain, stanza } => {
+                let kept = Taken::Unsent(domain.clone(), Box::new(copy(&stanza)));
+                batch.taken.push(kept);
+                self.unsent(&domain, stanza, now, turn);
             }
             LinkEvent::Limit { domain, bytes } => {
-                self.core.link_limit(&domain, bytes, now, turn);
+                self.core.xmpp(&domain, FromXmpp::Limit(bytes), now, turn);
             }
             LinkEvent::Stanza { domain, stanza } => {
                 let kept = Taken::Stanza(domain.clone(), Box::new(copy(&stanza)));
                 batch.taken.push(kept);
                 let brings_more = matches!(stanza, Stanza::Message(_)) && !self.store.has_room();
                 if self.closed.until.is_some() || brings_more {
-                    self.core.refuse_stanza(&domain, stanza, now, turn);
+                    self.core.xmpp(&domain, FromXmpp::Refuse(stanza), now, turn);
                 } else {
-                    self.core.stanza(&domain, stanza, now, turn);
+                    self.core.xmpp(&domain, FromXmpp::Stanza(stanza), now, turn);
                 }
             }
             LinkEvent::Confirmed { domain, mark } => {
@@ -295,12 +308,13 @@ impl Owner {
         for taken in taken {
             match &taken {
                 Taken::Stanza(domain, stanza) => {
-                    self.core.refuse_stanza(domain, copy(stanza), now, turn);
+                    let refuse = FromXmpp::Refuse(copy(stanza));
+                    self.core.xmpp(domain, refuse, now, turn);
                 }
                 Taken::Confirmed(domain, mark) => {
                     self.confirmed(domain.clone(), *mark, now, turn);
                 }
-                Taken::Unsent(stanza) => self.unsent(copy(stanza), now, turn),
+                Taken::Unsent(domain, stanza) => self.unsent(domain, copy(stanza), now, turn),
             }
             // This batch may be given up as well.
             batch.taken.push(taken);
@@ -308,29 +322,32 @@ impl Owner {
     }
 
     fn link(&mut self, component: &str, down: Option<Blame>, now: Time, turn: &mut Turn) {
-        if self.closed.until.is_some() {
+        let from = match down {
             // The core is told when it begins.
-            self.core.link_before_start(component, down.is_none());
-        } else {
-            self.core.link(component, down, now, turn);
-        }
+            _ if self.closed.until.is_some() => FromXmpp::MayRefuse(down.is_none()),
+            None => FromXmpp::Up,
+            Some(blame) => FromXmpp::Down(blame),
+        };
+        self.core.xmpp(component, from, now, turn);
     }
 
     fn confirmed(&mut self, component: String, mark: u64, now: Time, turn: &mut Turn) {
         if self.closed.until.is_some() {
             self.closed.confirm(component, mark);
         } else {
-            self.core.confirmed(&component, mark, now, turn);
+            self.core
+                .xmpp(&component, FromXmpp::Confirmed(mark), now, turn);
         }
     }
 
-    fn unsent(&mut self, stanza: Stanza, now: Time, turn: &mut Turn) {
+    fn unsent(&mut self, component: &str, stanza: Stanza, now: Time, turn: &mut Turn) {
         if self.closed.until.is_none() {
-            self.core.unsent(&stanza, now, turn);
+            self.core
+                .xmpp(component, FromXmpp::Unsent(stanza), now, turn);
         } else if matches!(&stanza, Stanza::Message(message) if message.type_ != MessageType::Error)
         {
             // The rest is told to nobody.
-            self.closed.unsent.push(stanza);
+            self.closed.unsent.push((component.to_owned(), stanza));
         }
     }
 
@@ -350,8 +367,9 @@ impl Owner {
         core.sap.continue_numbers(&self.core.sap);
         std::mem::swap(&mut core.traces, &mut self.core.traces);
         std::mem::swap(&mut core.history, &mut self.core.history);
+        let mut nothing = Turn::default();
         for (component, up) in std::mem::take(&mut self.core.components) {
-            core.link_before_start(&component, up);
+            core.xmpp(&component, FromXmpp::MayRefuse(up), now, &mut nothing);
         }
         self.core = core;
         self.watch = Watch::default();
@@ -373,17 +391,24 @@ impl Owner {
         let turn = &mut batch.turn;
         self.core.start(now, turn);
         // Before what the server has processed, as links say it.
-        for stanza in std::mem::take(&mut self.closed.unsent) {
-            self.core.unsent(&stanza, now, turn);
-            batch.taken.push(Taken::Unsent(Box::new(stanza)));
+        for (component, stanza) in std::mem::take(&mut self.closed.unsent) {
+            let unsent = FromXmpp::Unsent(copy(&stanza));
+            self.core.xmpp(&component, unsent, now, turn);
+            let kept = Taken::Unsent(component, Box::new(stanza));
+            batch.taken.push(kept);
         }
         for (component, mark) in std::mem::take(&mut self.closed.confirmed) {
-            self.core.confirmed(&component, mark, now, turn);
+            self.core
+                .xmpp(&component, FromXmpp::Confirmed(mark), now, turn);
             batch.taken.push(Taken::Confirmed(component, mark));
         }
         for (component, up) in self.core.components.clone() {
-            let down = (!up).then_some(Blame::Nobody);
-            self.core.link(&component, down, now, turn);
+            let from = if up {
+                FromXmpp::Up
+            } else {
+                FromXmpp::Down(Blame::Nobody)
+            };
+            self.core.xmpp(&component, from, now, turn);
         }
     }
 }

@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_xmpp::Stanza;
 
 use super::client::EventSender;
-use super::core::{ToXmpp, Turn};
+use super::core::Turn;
 use super::links::Links;
-use crate::home::ClientKey;
+use crate::element::{ClientKey, ToXmpp};
 use crate::http::link::{LinkSettings, Post as HttpPost, Target};
 use crate::sap::{Found, Load, Loaded, Post, Posted, Trace, Verdict};
 use crate::store::{CommitFuture, Store, StoreError, Write};
@@ -59,8 +59,8 @@ pub(super) enum Taken {
     Stanza(String, Box<Stanza>),
     /// The component's server has processed everything up to this mark.
     Confirmed(String, u64),
-    /// A stanza of ours that the link could not write.
-    Unsent(Box<Stanza>),
+    /// A stanza of ours that this component's link could not write.
+    Unsent(String, Box<Stanza>),
 }
 
 /// What the releaser tells the owner. Goes by a channel without bound, because
@@ -217,6 +217,9 @@ impl Releaser {
                 self.clients.remove(&client);
                 let _ = self.back.send(Back::ClientClose(client));
             }
+        }
+        for (client, _) in batch.turn.ended {
+            self.clients.remove(&client);
         }
         for trace in batch.turn.traces {
             let _ = self.traces.send(trace);

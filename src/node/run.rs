@@ -21,6 +21,7 @@ use super::owner::{Closed, Owner};
 use super::receiver::{MISHAPS, NodeReceiver};
 use super::releaser::{Component, Release, Releaser};
 use super::restore::{claim, restore};
+use crate::element::ServiceElement;
 use crate::gateway::Gateway;
 use crate::home::Home;
 use crate::http::link::{self, PostOutcome};
@@ -320,17 +321,17 @@ pub(super) fn maker(plan: &Plan) -> impl FnMut(Arc<Settings>) -> Core + Send + u
     let keep = plan.history;
     move |settings| {
         let random = clock::random();
-        let home = home
-            .as_ref()
-            .map(|home| Home::new(home.settings.clone(), random.below(u64::MAX)));
-        let gateway = gateway.as_ref().map(|gateway| {
-            Gateway::new(
-                gateway.settings.clone(),
-                gateway.translator.clone(),
-                random.below(u64::MAX),
-            )
-        });
-        let mut core = Core::new(Sap::new(settings, clock::random()), home, gateway);
+        let mut elements: Vec<Box<dyn ServiceElement>> = Vec::new();
+        if let Some(home) = &home {
+            let home = Home::new(home.settings.clone(), random.below(u64::MAX));
+            elements.push(Box::new(home));
+        }
+        if let Some(gateway) = &gateway {
+            let (settings, translator) = (gateway.settings.clone(), gateway.translator.clone());
+            let gateway = Gateway::new(settings, translator, random.below(u64::MAX));
+            elements.push(Box::new(gateway));
+        }
+        let mut core = Core::new(Sap::new(settings, clock::random()), elements);
         core.history = History::new(keep);
         core
     }
@@ -348,9 +349,8 @@ async fn create_users(
     };
     for (name, password) in &home.users {
         if core
-            .home
-            .as_ref()
-            .is_some_and(|home| home.users().any(|user| user == name))
+            .element()
+            .is_some_and(|home: &Home| home.users().any(|user| user == name))
         {
             continue;
         }
@@ -363,9 +363,8 @@ async fn create_users(
         };
         let mut turn = super::core::Turn::default();
         let now = clock.now();
-        let added = core.with_home(now, &mut turn, |home, acts| {
-            home.add_user(name, hash, now, acts)
-        });
+        let add = |home: &mut Home| home.add_user(name, hash, now);
+        let added = core.administer(now, &mut turn, add);
         match added {
             Some(Err(error)) => tracing::warn!(user = name, "user not created: {error}"),
             _ => tracing::info!(user = name, "user created"),

@@ -2,22 +2,10 @@
 
 use std::sync::Arc;
 
-use tokio_xmpp::Stanza;
-
-use crate::home::{ClientKey, Event};
+use crate::element::client::Event;
+use crate::element::{ClientKey, Over, ToXmpp};
 use crate::sap::{Knock, Load, Post, Trace};
 use crate::store::Write;
-
-/// A stanza for an XMPP link.
-#[derive(Debug)]
-pub struct ToXmpp {
-    /// Which component.
-    pub component: String,
-    /// The stanza.
-    pub stanza: Stanza,
-    /// Comes back when the server has processed it.
-    pub mark: Option<u64>,
-}
 
 /// Everything a batch of inputs wants done, in order. Nothing of it may take
 /// effect before the writes are committed.
@@ -35,6 +23,8 @@ pub struct Turn {
     pub stanzas: Vec<ToXmpp>,
     /// To be told to clients.
     pub events: Vec<(ClientKey, Event)>,
+    /// Sessions of clients to be ended, after what they are told.
+    pub ended: Vec<(ClientKey, Over)>,
     /// For those who watch.
     pub traces: Vec<Arc<Trace>>,
     /// To be given.
@@ -50,6 +40,7 @@ impl Turn {
             && self.loads.is_empty()
             && self.stanzas.is_empty()
             && self.events.is_empty()
+            && self.ended.is_empty()
             && self.traces.is_empty()
             && self.answers.is_empty()
     }

@@ -17,7 +17,6 @@ mod check_only;
 mod deadlines;
 pub mod dialect;
 pub mod effect;
-pub mod element;
 mod network;
 pub mod numbers;
 mod presented_as;
@@ -39,6 +38,7 @@ use std::sync::Arc;
 use crate::ssp::envelope::Transaction;
 use crate::store::Write;
 
+pub use crate::element;
 pub use association::hold::Login;
 pub use association::logout::LoggedOut;
 pub use association::outbox::{self, Found, Load, Loaded};
@@ -53,7 +53,7 @@ pub use element::{
 pub use network::Network;
 pub use presented_as::Front;
 pub use random::Random;
-pub use service::{PseTable, ServiceSet, ServiceView};
+pub use service::{Elements, PseTable, ServiceSet, ServiceView};
 pub use settings::{ECHO, Peer, Provider, Route, Routes, Secret, Settings, SpeaksFor};
 pub use transaction::{Origin, Place, Record};
 pub use verdict::{Facts, Verdict};
@@ -67,6 +67,9 @@ use profile::Profiles;
 use service::{Probe, Services};
 use timers::Timers;
 use transaction::Table;
+
+/// The name under which this SAP keeps what it asks itself. No element knows of such a request.
+pub(crate) const OWN: Element = Element::named("Home");
 
 /// The relay SAP of one node.
 #[derive(Debug)]
@@ -153,6 +156,11 @@ impl Sap {
             held: false,
             skew: Skew::default(),
         }
+    }
+
+    /// Says which service elements stand behind this SAP.
+    pub fn set_elements(&mut self, elements: Elements) {
+        self.services.set_elements(elements);
     }
 
     /// Says how the wall clock stands, for dates that others see.

@@ -65,8 +65,9 @@ pub struct Settings {
     pub provider: Provider,
     /// What any of the peers calls the parts of an envelope.
     pub names: Names,
-    /// Whether [`ECHO`] is a user of the own domain, whoever serves the others.
-    pub echo: bool,
+    /// The way to [`ECHO`], a user of the own domain whoever serves the others; none: there is no
+    /// such user.
+    pub echo: Option<Route>,
     /// This node is there to try that peer, and keeps nothing.
     pub visiting: Option<String>,
 }
@@ -266,7 +267,7 @@ impl Settings {
             pse: PseTable::default(),
             provider: Provider::default(),
             names: Names::default(),
-            echo: false,
+            echo: None,
             visiting: None,
         }
     }
@@ -301,14 +302,16 @@ impl Settings {
 
     /// Where somebody is reached; without a domain he is one of ours.
     pub fn route_to(&self, target: &Address) -> Option<&Route> {
-        const HERE: &Route = &Route::Local(Element::Home);
         let domain = match target.domain() {
             "" => self.domain.as_str(),
             domain => domain,
         };
         let is_echo = || target.kind() == Kind::User && target.local() == ECHO;
-        if self.echo && domain == self.domain && is_echo() {
-            return Some(HERE);
+        if let Some(echo) = &self.echo
+            && domain == self.domain
+            && is_echo()
+        {
+            return Some(echo);
         }
         self.routes.find(domain)
     }

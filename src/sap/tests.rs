@@ -130,10 +130,13 @@ fn what_is_never_answered_is_answered_202_or_504() {
         attributes: None,
     };
     let (now, expires) = (world.now, world.now.plus_seconds(60));
-    world
-        .node("a.test")
-        .sap
-        .request(Element::Home, Token(2), &request.into(), expires, now);
+    world.node("a.test").sap.request(
+        Element::named("Home"),
+        Token(2),
+        &request.into(),
+        expires,
+        now,
+    );
     world.run(60_000);
     let mut verdicts = world.verdicts("a.test");
     verdicts.sort_unstable();
@@ -171,7 +174,7 @@ fn a_peer_may_speak_only_for_its_domains() {
     for (n, user) in [(1, "wv:eve@c.test"), (2, "wv:alice@a.test")] {
         let primitive = message(user, &["wv:alice@a.test"], "m1");
         world.node("b.test").sap.request(
-            Element::Home,
+            Element::named("Home"),
             Token(n),
             &primitive,
             now.plus_seconds(60),

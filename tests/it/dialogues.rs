@@ -24,8 +24,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use wvgate::sap::{
-    Dialect, Element, Peer, Post, Posted, Route, Settings, SpeaksFor, Verdict,
-    transaction::recipients,
+    Dialect, Peer, Post, Posted, Route, Settings, SpeaksFor, Verdict, transaction::recipients,
 };
 use wvgate::ssp::envelope::{decode_fragment, scan};
 use wvgate::ssp::xml::{self, Limits, Node};
@@ -83,7 +82,7 @@ impl Dialogue {
         let settings = Settings::new("b.test")
             .with_peer(Peer::new("a.test", dialect))
             .with_peer(relay)
-            .with_route("b.test", Route::Local(Element::Home));
+            .with_route("b.test", Route::Local(wvgate::home::ELEMENT));
         Self {
             name: name.to_owned(),
             alone: Alone::new(settings),

@@ -13,16 +13,21 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &[]),
     ("config", &[]),
     // Core and meaning.
-    ("sap", &["ssp", "store"]),
+    ("element", &["ssp", "store", "xmpp"]),
+    ("sap", &["element", "ssp", "store"]),
     ("translate", &["ssp", "xmpp"]),
     // Service elements.
-    ("home", &["sap", "ssp", "store", "translate"]),
-    ("gateway", &["sap", "ssp", "store", "translate", "xmpp"]),
+    ("home", &["element", "sap", "ssp", "store", "translate"]),
+    (
+        "gateway",
+        &["element", "sap", "ssp", "store", "translate", "xmpp"],
+    ),
     // Shell.
     (
         "node",
         &[
             "config",
+            "element",
             "gateway",
             "home",
             "http",
@@ -37,6 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "admin",
         &[
             "config",
+            "element",
             "gateway",
             "home",
             "http",
@@ -53,6 +59,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "admin",
             "config",
+            "element",
             "gateway",
             "home",
             "http",
@@ -80,7 +87,7 @@ const ARROWS_OF_THE_WIRE: &[(&str, &[&str])] = &[
 const BEDROCK: &[&str] = &["text"];
 
 /// Of the store the parts with pure state may use only what they hand to it.
-const PURE: &[&str] = &["sap", "home", "gateway"];
+const PURE: &[&str] = &["element", "sap", "home", "gateway"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

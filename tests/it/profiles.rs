@@ -106,7 +106,7 @@ fn world(relay: Settings) -> World {
         };
         let mut settings = Settings::new(own)
             .with_peer(via)
-            .with_route(own, Route::Local(wvgate::sap::Element::Home))
+            .with_route(own, Route::Local(wvgate::home::ELEMENT))
             .with_route("*", Route::Peer(RELAY.into()));
         settings.profile_cache = 0;
         settings
@@ -285,7 +285,7 @@ fn the_profile_of_a_user_at_home_is_changed_there_whoever_serves_the_requestor()
     // The relay hosts users, and knows another provider for those of the reader.
     let mut settings = relay()
         .with_peer(allowed(READER, Access::Write))
-        .with_route(RELAY, Route::Local(wvgate::sap::Element::Home));
+        .with_route(RELAY, Route::Local(wvgate::home::ELEMENT));
     settings.pse.add(ServiceSet::ALL, READER, VILLAGE);
     let mut world = world(settings);
     world.node(RELAY).answer = Some(Primitive::status(Code::OK));

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use wvgate::sap::service::PseTable;
-use wvgate::sap::{Element, Route, ServiceSet, Settings};
+use wvgate::sap::{Route, ServiceSet, Settings};
 use wvgate::ssp::common::{ContentData, MessageInfo, MetaInfo, Recipient, Sender, User};
 use wvgate::ssp::envelope::scan;
 use wvgate::ssp::primitive::message::SendMessageRequest;
@@ -38,7 +38,7 @@ fn chain() -> World {
     let end = |own: &str, next: &str, other: &str| {
         let mut settings = Settings::new(own)
             .with_peer(peer(next, &[other]))
-            .with_route(own, Route::Local(Element::Home))
+            .with_route(own, Route::Local(wvgate::home::ELEMENT))
             .with_route("*", Route::Peer(next.into()));
         // At home one asks the PSE; the PSE of the other's users is here.
         settings.pse.add(ServiceSet::ALL, own, other);

@@ -2,7 +2,7 @@
 //!
 //! r.test has users of its own, and stands between p.test, q.test and s.test.
 
-use wvgate::sap::{Count, Element, Peer, Route, SessionRecord, Settings, Time, Verdict};
+use wvgate::sap::{Count, Peer, Route, SessionRecord, Settings, Time, Verdict};
 use wvgate::ssp::envelope::print_session;
 use wvgate::ssp::{Mode, Primitive};
 use wvgate::store::Write;
@@ -23,7 +23,7 @@ struct Between {
 impl Between {
     fn new() -> Self {
         let mut settings =
-            Settings::new("r.test").with_route("r.test", Route::Local(Element::Home));
+            Settings::new("r.test").with_route("r.test", Route::Local(wvgate::home::ELEMENT));
         for peer in ["p.test", "q.test", "s.test"] {
             settings = settings.with_peer(Peer::new(peer, quiet()));
         }

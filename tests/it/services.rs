@@ -6,11 +6,9 @@ mod agreements;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use wvgate::element::{Act, Delivered, Input, RequestId, ServiceElement, Time};
 use wvgate::home::{Home, HomeSettings};
-use wvgate::sap::{
-    Act, Delivered, Dialect, Element, Peer, RequestId, Route, ServiceElement, ServiceSet, Settings,
-    Time,
-};
+use wvgate::sap::{Dialect, Peer, Route, ServiceSet, Settings};
 use wvgate::ssp::common::MetaInfo;
 use wvgate::ssp::envelope::scan;
 use wvgate::ssp::primitive::common::GetSPInfoRequest;
@@ -35,7 +33,7 @@ pub(crate) const DAY: u64 = 24 * HOUR;
 pub(crate) fn home(own: &str, other: Peer) -> Settings {
     Settings::new(own)
         .with_peer(other)
-        .with_route(own, Route::Local(Element::Home))
+        .with_route(own, Route::Local(wvgate::home::ELEMENT))
 }
 
 /// Two home domains; what the village offers, and what the home domain wants.
@@ -121,7 +119,7 @@ fn peers_are_asked_what_they_offer_when_a_session_comes_up() {
 
 #[test]
 fn the_home_domain_serves_exactly_what_its_tree_says() {
-    let offered = ServiceSet::of_element(Element::Home);
+    let offered = ServiceSet::of_element(wvgate::home::SERVES);
     for path in fixtures("profile") {
         let body = Bytes::from(std::fs::read(&path).unwrap());
         let message = scan(&body, &Limits::default()).unwrap();
@@ -135,7 +133,6 @@ fn the_home_domain_serves_exactly_what_its_tree_says() {
             continue;
         }
         let mut home = Home::new(HomeSettings::new(VILLAGE), 1);
-        let mut acts = Vec::new();
         let delivered = Delivered {
             id: Some(RequestId(1)),
             from_domain: HOME.to_owned(),
@@ -143,8 +140,8 @@ fn the_home_domain_serves_exactly_what_its_tree_says() {
             primitive: transaction.primitive().unwrap(),
             expires: Time(60_000),
         };
-        home.deliver(delivered, Time(0), &mut acts);
-        let refused = acts.iter().any(|act| {
+        home.take(Input::Deliver(delivered), Time(0));
+        let refused = std::iter::from_fn(|| home.next_act()).any(|act| {
             matches!(act, Act::Respond { primitive: Primitive::Status(status), .. }
                 if status.code == Code::NOT_IMPLEMENTED)
         });
@@ -164,7 +161,7 @@ fn relayed(offers: ServiceSet) -> World {
         .with_peer(asking)
         .with_peer(peer(VILLAGE, &[]))
         .with_peer(Peer::new("old.test", Arc::new(baraza)))
-        .with_route("xmpp.test", Route::Local(Element::Gateway));
+        .with_route("xmpp.test", Route::Local(wvgate::gateway::ELEMENT));
     let end = |own: &str, other: &str| {
         home(own, peer("relay.test", &[other])).with_route("*", Route::Peer("relay.test".into()))
     };
@@ -197,7 +194,7 @@ fn a_relay_tells_of_itself_and_of_the_domains_behind_it() {
     assert!(functions(tree(VILLAGE)).includes(set(&["SENDM", "VRID"])));
     assert_eq!(
         functions(tree("xmpp.test")),
-        ServiceSet::of_element(Element::Gateway)
+        ServiceSet::of_element(wvgate::gateway::SERVES)
     );
     assert!(functions(tree("old.test")).includes(set(&["JOING", "INVSC"])));
     assert!(!functions(tree("old.test")).includes(set(&["CREAG"])));

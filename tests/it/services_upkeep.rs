@@ -1,8 +1,8 @@
 //! What is known of peers and agreed with them over time, in a pretend world: asked anew,
 //! renewed, reduced while requests are under way; and trying whether a peer answers.
 
-use wvgate::sap::service::{Probe, ProviderView, Source};
-use wvgate::sap::{Element, Peer, RequestId, Route, ServiceSet, ServiceView, Settings, Time};
+use wvgate::sap::service::{Probe, Source};
+use wvgate::sap::{Peer, RequestId, Route, ServiceSet, ServiceView, Settings, Time};
 use wvgate::ssp::common::{MetaInfo, Recipient, Sender, User};
 use wvgate::ssp::primitive::common::GetSPInfoRequest;
 use wvgate::ssp::primitive::message::{SendMessageRequest, SendMessageResponse};
@@ -258,7 +258,9 @@ fn answers(world: &mut World, request: RequestId) -> u16 {
     let now = world.now;
     let before = world.node(HOME).answers.len();
     let village = world.node(VILLAGE);
-    village.sap.respond(Element::Home, request, &answer, now);
+    village
+        .sap
+        .respond(wvgate::home::ELEMENT, request, &answer, now);
     village.answer = Some(answer);
     world.run(1000);
     let answers = &world.node(HOME).answers;
@@ -316,13 +318,13 @@ fn a_requestor_that_reduces_hears_the_answer_to_what_it_has_asked() {
 fn the_table_says_who_provides_what_and_how_he_is_reached() {
     let mut settings = home(HOME, peer("relay.test", &[]))
         .with_route(VILLAGE, Route::Peer("relay.test".into()))
-        .with_route("xmpp.test", Route::Local(Element::Gateway));
+        .with_route("xmpp.test", Route::Local(wvgate::gateway::ELEMENT));
     settings.pse.add(set(&["ContactListFeat"]), HOME, VILLAGE);
     settings
         .pse
         .add(set(&["AttListFunc"]), HOME, "nowhere.test");
     let mut world = World::new([settings]);
-    let views = ProviderView::all(world.node(HOME).sap.settings());
+    let views = world.node(HOME).sap.services().providers();
     let row = |pse: &str| views.iter().find(|view| view.pse == pse).unwrap();
     assert_eq!(row(VILLAGE).via.as_deref(), Some("relay.test"));
     assert_eq!(row(VILLAGE).functions, ["ContactListFeat"]);
@@ -436,7 +438,7 @@ fn a_peer_without_echo_user_says_so() {
 #[test]
 fn echo_is_reached_on_a_node_that_hosts_nobody_else() {
     let mut relay = Settings::new("relay.test").with_peer(peer(HOME, &[]));
-    relay.echo = true;
+    relay.echo = Some(Route::Local(wvgate::home::ELEMENT));
     let mut world = World::new([home(HOME, peer("relay.test", &[])), relay]);
     world.node("relay.test").answer = Some(Primitive::status(Code::OK));
     let mut ask = |user: &str| {
@@ -456,16 +458,22 @@ fn echo_is_reached_on_a_node_that_hosts_nobody_else() {
 #[test]
 fn echo_has_precedence_over_the_gateway_of_the_same_domain() {
     let mut settings = Settings::new("xmpp.test").with_route("*", Route::Peer(HOME.to_owned()));
-    settings = settings.with_route("xmpp.test", Route::Local(Element::Gateway));
-    settings.echo = true;
+    settings = settings.with_route("xmpp.test", Route::Local(wvgate::gateway::ELEMENT));
+    settings.echo = Some(Route::Local(wvgate::home::ELEMENT));
     let element = |to: &str| match settings.route_to(&Address::new(to)) {
         Some(Route::Local(element)) => Some(*element),
         _ => None,
     };
-    assert_eq!(element("wv:echo@xmpp.test"), Some(Element::Home));
-    assert_eq!(element("wv:echo"), Some(Element::Home));
-    assert_eq!(element("wv:juliet@xmpp.test"), Some(Element::Gateway));
-    assert_eq!(element("wv:echo/room@xmpp.test"), Some(Element::Gateway));
-    assert_eq!(element("wv:@xmpp.test"), Some(Element::Gateway));
+    assert_eq!(element("wv:echo@xmpp.test"), Some(wvgate::home::ELEMENT));
+    assert_eq!(element("wv:echo"), Some(wvgate::home::ELEMENT));
+    assert_eq!(
+        element("wv:juliet@xmpp.test"),
+        Some(wvgate::gateway::ELEMENT)
+    );
+    assert_eq!(
+        element("wv:echo/room@xmpp.test"),
+        Some(wvgate::gateway::ELEMENT)
+    );
+    assert_eq!(element("wv:@xmpp.test"), Some(wvgate::gateway::ELEMENT));
     assert_eq!(element("wv:echo@far.test"), None);
 }

@@ -17,9 +17,7 @@ use crate::http::server::{self, Inbound, Receiver, ServerSettings, Verdict as Ht
 use crate::http::srv::SrvResolver;
 use crate::http::tls::{self, ClientTls};
 use crate::node::clock::{self, Clock};
-use crate::sap::{
-    Dialect, Effect, Element, Facts, Peer, Posted, Route, Sap, Settings, Token, Verdict,
-};
+use crate::sap::{Dialect, Effect, Facts, Peer, Posted, Route, Sap, Settings, Token, Verdict};
 use crate::ssp::common::{MetaInfo, Recipient, Sender, User};
 use crate::ssp::primitive::message::{SendMessageRequest, SendMessageResponse};
 use crate::ssp::xml::Limits;
@@ -134,7 +132,7 @@ impl Crowd {
             relay.speaks_for.any = true;
             let settings = Settings::new(&own)
                 .with_peer(relay)
-                .with_route(&own, Route::Local(Element::Home))
+                .with_route(&own, Route::Local(crate::home::ELEMENT))
                 .with_route("*", Route::Peer("relay.test".to_owned()));
             let (posts, receiver) = mpsc::channel(64);
             let (posted, mut outcomes) = mpsc::channel::<HttpPosted>(64);
@@ -233,7 +231,7 @@ impl Crowd {
         message.meta = Some(MetaInfo::of_user(&sender, Address::user("alice", &sender)));
         let primitive = Primitive::from(message);
         self.members[from].sap.request(
-            Element::Home,
+            crate::home::ELEMENT,
             Token(number.wrapping_add(now.0 << 20)),
             &primitive,
             now.plus_millis(3_600_000),
@@ -294,7 +292,7 @@ impl Crowd {
                         .into(),
                         _ => Primitive::status(Code::NOT_IMPLEMENTED),
                     };
-                    member.sap.respond(Element::Home, id, &answer, now);
+                    member.sap.respond(crate::home::ELEMENT, id, &answer, now);
                 }
                 Effect::Answer(_, _, answer) => {
                     self.answered += 1;

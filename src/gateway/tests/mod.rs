@@ -98,7 +98,7 @@ impl World {
         let (mut acts, mut stanzas) = (Vec::new(), Vec::new());
         while let Some(at) = self.gateway.next_timeout().filter(|at| *at <= end) {
             self.now = self.now.max(at);
-            self.run(super::super::sap::element::ServiceElement::timeout);
+            self.run(Gateway::is_due);
             acts.append(&mut self.acts);
             stanzas.append(&mut self.stanzas);
         }

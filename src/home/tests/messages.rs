@@ -62,7 +62,7 @@ fn what_cannot_be_delivered_is_named() {
     let ends: Vec<Outcome> = world.outcomes.iter().map(|(_, outcome)| *outcome).collect();
     let codes = [531, 516, 531, 532, 531, 516].map(Outcome::Refused);
     assert_eq!(ends, codes);
-    assert_eq!(world.home.messages_waiting(), 1);
+    assert_eq!(world.home.messages_open(), 1);
     // The same once more: bob has it already.
     send(&mut world, to(&["bob@home.test", "bob@home.test"]));
     assert_eq!(world.outcomes.len(), 8);
@@ -87,7 +87,7 @@ fn who_is_blocked_sees_what_he_would_see_of_a_user_who_is_away() {
             world.open(2, "bob");
             assert_eq!(texts(&world.heard(1)), []);
             assert_eq!(texts(&world.heard(2)), []);
-            assert_eq!(world.home.messages_waiting(), 0);
+            assert_eq!(world.home.messages_open(), 0);
         }
         world.wait(101);
         let reports = world.sent();

@@ -15,10 +15,10 @@ mod sent;
 mod users;
 mod watchers;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use super::*;
-use crate::sap::element::Outcome;
+use crate::element::Outcome;
 use crate::ssp::common::{
     ContentData, MessageInfo, MetaInfo, Recipient, Sender, User as UserElement,
 };
@@ -84,11 +84,10 @@ impl World {
     }
 
     pub(super) fn add(&mut self, name: &str) {
-        let mut out = Vec::new();
         self.home
-            .add_user(name, "hash".to_owned(), self.now, &mut out)
+            .add_user(name, "hash".to_owned(), self.now)
             .unwrap();
-        self.settle(out);
+        self.settle();
     }
 
     pub(super) fn open(&mut self, client: u64, user: &str) {
@@ -96,11 +95,10 @@ impl World {
     }
 
     pub(super) fn open_for(&mut self, client: u64, user: &str, takes: Takes) {
-        let mut out = Vec::new();
         self.home
-            .client_open(ClientKey(client), user, takes, self.now, &mut out)
+            .client_open(ClientKey(client), user, takes, self.now)
             .unwrap();
-        self.settle(out);
+        self.settle();
     }
 
     pub(super) fn acknowledge(&mut self, client: u64, number: u64) {
@@ -108,18 +106,14 @@ impl World {
     }
 
     pub(super) fn close(&mut self, client: u64) {
-        let mut out = Vec::new();
-        self.home
-            .client_close(ClientKey(client), self.now, &mut out);
-        self.settle(out);
+        self.home.client_close(ClientKey(client), self.now);
+        self.settle();
     }
 
     pub(super) fn say(&mut self, client: u64, command: &str) {
         let command = serde_json::from_str(command).unwrap();
-        let mut out = Vec::new();
-        self.home
-            .client(ClientKey(client), command, self.now, &mut out);
-        self.settle(out);
+        self.home.client(ClientKey(client), command, self.now);
+        self.settle();
     }
 
     /// A request or notice from outside; its answer, if it is answered.
@@ -131,7 +125,6 @@ impl World {
     ) -> Option<Primitive> {
         self.requests += 1;
         let id = RequestId(self.requests);
-        let mut out = Vec::new();
         let delivered = Delivered {
             id: Some(id),
             from_domain: from.to_owned(),
@@ -139,8 +132,8 @@ impl World {
             primitive: primitive.into(),
             expires: self.now.plus_seconds(20),
         };
-        self.home.deliver(delivered, self.now, &mut out);
-        self.settle(out);
+        self.home.take(Input::Deliver(delivered), self.now);
+        self.settle();
         self.answers.remove(&id)
     }
 
@@ -152,18 +145,17 @@ impl World {
             .position(|(_, primitive)| primitive.name() == name)
             .unwrap_or_else(|| panic!("no {name} in {:?}", self.outbox));
         let (token, _) = self.outbox.remove(at);
-        let mut out = Vec::new();
-        self.home.answer(token, &answer.into(), self.now, &mut out);
-        self.settle(out);
+        self.home
+            .take(Input::Answer(token, answer.into()), self.now);
+        self.settle();
     }
 
     pub(super) fn wait(&mut self, seconds: u64) {
         let end = self.now.plus_seconds(seconds);
         while let Some(at) = self.home.next_timeout().filter(|at| *at <= end) {
             self.now = self.now.max(at);
-            let mut out = Vec::new();
-            self.home.timeout(self.now, &mut out);
-            self.settle(out);
+            self.home.timeout(self.now);
+            self.settle();
         }
         self.now = end;
     }
@@ -173,7 +165,7 @@ impl World {
         self.starts += 1;
         self.home = Home::new(self.settings.clone(), self.starts << 32);
         for (key, value) in &self.store {
-            assert!(key.starts_with(Home::PREFIX));
+            assert!(key.starts_with(records::PREFIX));
             self.home.restore(key, value).unwrap();
         }
     }
@@ -191,11 +183,9 @@ impl World {
             .collect()
     }
 
-    fn settle(&mut self, acts: Vec<Act>) {
-        let mut acts: VecDeque<Act> = acts.into();
-        self.collect(&mut acts);
-        while let Some(act) = acts.pop_front() {
-            let mut out = Vec::new();
+    /// Does what the domain wants done, until nothing moves.
+    fn settle(&mut self) {
+        while let Some(act) = self.home.next_act() {
             match act {
                 Act::Write(Write::Put { key, value }) => {
                     self.store.insert(key, value);
@@ -206,53 +196,44 @@ impl World {
                 Act::Outcome { message, outcome } => self.outcomes.push((message, outcome)),
                 Act::Accepted => {}
                 Act::Respond { to, primitive } => match self.ours.remove(&to) {
-                    Some(token) => self.home.answer(token, &primitive, self.now, &mut out),
+                    Some(token) => self.home.take(Input::Answer(token, primitive), self.now),
                     None => assert!(self.answers.insert(to, primitive).is_none()),
                 },
                 Act::Request {
                     token,
                     primitive,
                     expires,
-                } => {
-                    let (target, meta) = envelope(&primitive);
-                    if target.domain() == HOME {
-                        self.requests += 1;
-                        let id = RequestId(self.requests);
-                        self.ours.insert(id, token);
-                        let delivered = Delivered {
-                            id: Some(id),
-                            from_domain: HOME.to_owned(),
-                            user: meta.user().map(|user| user.user.clone()),
-                            primitive,
-                            expires,
-                        };
-                        self.home.deliver(delivered, self.now, &mut out);
-                    } else {
-                        self.outbox.push((token, primitive));
+                } => self.request(token, primitive, expires),
+                Act::Tell(client, event) => {
+                    let number = event.number().filter(|_| self.acknowledges);
+                    self.events.entry(client).or_default().push(event);
+                    if let Some(number) = number {
+                        self.home.client(client, Command::Ack { number }, self.now);
                     }
                 }
+                Act::End(..) => {}
+                Act::Stanza(out) => panic!("{out:?}"),
             }
-            acts.extend(out);
-            self.collect(&mut acts);
         }
     }
 
-    fn collect(&mut self, acts: &mut VecDeque<Act>) {
-        loop {
-            let events = self.home.take_events();
-            if events.is_empty() {
-                return;
-            }
-            for (client, event) in events {
-                let number = event.number().filter(|_| self.acknowledges);
-                self.events.entry(client).or_default().push(event);
-                if let Some(number) = number {
-                    let mut out = Vec::new();
-                    let ack = Command::Ack { number };
-                    self.home.client(client, ack, self.now, &mut out);
-                    acts.extend(out);
-                }
-            }
+    /// What the domain asks: of itself, or of others.
+    fn request(&mut self, token: Token, primitive: Primitive, expires: Time) {
+        let (target, meta) = envelope(&primitive);
+        if target.domain() == HOME {
+            self.requests += 1;
+            let id = RequestId(self.requests);
+            self.ours.insert(id, token);
+            let delivered = Delivered {
+                id: Some(id),
+                from_domain: HOME.to_owned(),
+                user: meta.user().map(|user| user.user.clone()),
+                primitive,
+                expires,
+            };
+            self.home.take(Input::Deliver(delivered), self.now);
+        } else {
+            self.outbox.push((token, primitive));
         }
     }
 }

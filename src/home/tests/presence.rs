@@ -462,9 +462,8 @@ fn users_of_the_domain_watch_each_other() {
         Some(client::Availability::NotAvailable)
     );
     assert_eq!(presence.alias.as_deref(), Some("Bobby"));
-    let mut out = Vec::new();
-    world.home.remove_user("bob", world.now, &mut out).unwrap();
-    world.settle(out);
+    world.home.remove_user("bob", world.now).unwrap();
+    world.settle();
     assert!(
         matches!(&world.heard(1)[..], [Event::Presence { presence, .. }] if !presence.authorized)
     );

@@ -343,12 +343,8 @@ fn a_removed_user_takes_his_profile_along() {
     world.add("alice");
     update(&mut world, "Merge", &service("IM", "Inactive"));
     assert!(world.store.contains_key("home/user/alice/profile"));
-    let mut out = Vec::new();
-    world
-        .home
-        .remove_user("alice", world.now, &mut out)
-        .unwrap();
-    world.settle(out);
+    world.home.remove_user("alice", world.now).unwrap();
+    world.settle();
     assert_eq!(world.store, BTreeMap::new());
 }
 

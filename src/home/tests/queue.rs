@@ -79,7 +79,7 @@ fn delivered_means_acknowledged_by_a_client() {
     assert_eq!(told.len(), 1);
     assert_eq!(world.sent(), []);
     assert_eq!(world.outcomes, []);
-    assert_eq!(world.home.messages_waiting(), 1);
+    assert_eq!(world.home.messages_open(), 1);
     // A number that it was not told means nothing.
     world.acknowledge(1, told[0].0 + 4);
     assert_eq!(world.outcomes, []);
@@ -91,7 +91,7 @@ fn delivered_means_acknowledged_by_a_client() {
         matches!(&sent[..], [Primitive::DeliveryStatusReport(report)] if report.result.status.code == Code::OK),
         "{sent:?}"
     );
-    assert_eq!(world.home.messages_waiting(), 0);
+    assert_eq!(world.home.messages_open(), 0);
     world.restart();
     world.open(2, "bob");
     assert_eq!(ids(&world.heard(2)), [""; 0]);
@@ -152,7 +152,7 @@ fn a_client_is_told_only_so_much_ahead() {
         told.extend(more);
     }
     assert_eq!(world.outcomes.len(), 7);
-    assert_eq!(world.home.messages_waiting(), 3);
+    assert_eq!(world.home.messages_open(), 3);
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn a_client_that_lags_gets_its_copy_of_what_another_has_taken() {
         world.acknowledge(1, told[0].0);
     }
     assert_eq!(world.outcomes.len(), 3);
-    assert_eq!(world.home.messages_waiting(), 0);
+    assert_eq!(world.home.messages_open(), 0);
     for id in ["m1", "m2", "m3"] {
         let told = numbered(&world.heard(2));
         assert_eq!(told[0].1, id);
@@ -407,7 +407,7 @@ fn a_message_that_expires_while_a_client_has_it_is_reported_once() {
     world.wait(101);
     world.acknowledge(1, told[0].0);
     assert_eq!(world.outcomes, [("m1".to_owned(), Outcome::Expired)]);
-    assert_eq!(world.home.messages_waiting(), 0);
+    assert_eq!(world.home.messages_open(), 0);
 }
 
 #[test]

@@ -11,14 +11,15 @@ const YAN: &str = "yan@near.test";
 
 impl World {
     fn peer(&mut self, domain: &str, up: bool) {
-        let mut out = Vec::new();
-        let behind = |other: &str| other == domain;
-        if up {
-            self.home.peer_up(behind, self.now, &mut out);
+        let mut domains: Vec<String> = self.home.concerned().into_iter().collect();
+        domains.retain(|other| other == domain);
+        let input = if up {
+            Input::Reached(domains)
         } else {
-            self.home.peer_down(behind, self.now);
-        }
-        self.settle(out);
+            Input::Lost(domains)
+        };
+        self.home.take(input, self.now);
+        self.settle();
     }
 
     fn shows(&mut self, publisher: &str, online: &str) {

@@ -13,9 +13,7 @@ fn names_are_checked_and_taken_once() {
         settings.echo = true;
         settings.max_users = 2;
     });
-    let mut out = Vec::new();
-    let mut add =
-        |home: &mut Home, name: &str| home.add_user(name, "h".to_owned(), START, &mut out);
+    let add = |home: &mut Home, name: &str| home.add_user(name, "h".to_owned(), START);
     for bad in ["", "a/b", "a b", "a@b", "a+b", &"x".repeat(65)] {
         assert_eq!(
             add(&mut world.home, bad),
@@ -38,12 +36,11 @@ fn names_are_checked_and_taken_once() {
 #[test]
 fn passwords_change_and_last() {
     let mut world = World::peopled();
-    let mut out = Vec::new();
     world
         .home
-        .set_password_hash("Alice", "new".to_owned(), &mut out)
+        .set_password_hash("Alice", "new".to_owned())
         .unwrap();
-    world.settle(out);
+    world.settle();
     world.restart();
     assert_eq!(world.home.password_hash("alice"), Some("new"));
     assert_eq!(world.home.password_hash("bob"), Some("hash"));
@@ -65,13 +62,8 @@ fn a_removed_user_leaves_nothing_behind() {
     waiting.delivery_report = true;
     world.deliver("far.test", Some("zoe@far.test"), waiting);
     world.sent();
-
-    let mut out = Vec::new();
-    world
-        .home
-        .remove_user("alice", world.now, &mut out)
-        .unwrap();
-    world.settle(out);
+    world.home.remove_user("alice", world.now).unwrap();
+    world.settle();
     assert_eq!(world.store, BTreeMap::new());
     assert_eq!(world.home.next_timeout(), None);
     assert_eq!(world.outcomes, [("m1".to_owned(), Outcome::Refused(531))]);
@@ -84,13 +76,10 @@ fn sessions_are_bounded_and_need_a_user() {
     let mut world = World::with(|settings| settings.max_clients = 1);
     world.add("alice");
     world.open(1, "ALICE");
-    let mut out = Vec::new();
     let now = world.now;
     let mut open = |key, user| {
         let takes = Takes::Everything;
-        world
-            .home
-            .client_open(ClientKey(key), user, takes, now, &mut out)
+        world.home.client_open(ClientKey(key), user, takes, now)
     };
     assert_eq!(open(2, "alice"), Err(UserError::Full("client session")));
     assert_eq!(open(2, "zoe"), Err(UserError::Unknown("zoe".to_owned())));

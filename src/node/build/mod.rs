@@ -19,7 +19,7 @@ use crate::http::link::LinkSettings;
 use crate::http::server::ServerSettings;
 use crate::node::history::Keep;
 use crate::sap::profile::services_of;
-use crate::sap::{Element, PseTable, ServiceSet, Settings};
+use crate::sap::{PseTable, ServiceSet, Settings};
 use crate::ssp::xml::Limits;
 use crate::translate::address::to_xmpp_domain;
 use crate::translate::{Mappings, Mode, Translator};
@@ -136,7 +136,7 @@ fn home_plan(config: &Config, table: &PseTable) -> Option<HomePlan> {
             .find("UPDUP", &config.node.domain)
             .is_some_and(|pse| pse != config.node.domain),
         services: services_of(
-            ServiceSet::of_element(Element::Home),
+            ServiceSet::of_element(crate::home::SERVES),
             table,
             &config.node.domain,
         ),

@@ -8,9 +8,10 @@ use crate::config::{self, Config, Located, PeerSection, Problem, Via};
 use crate::sap::dialect::Dialect;
 use crate::sap::profile::Access;
 use crate::sap::{
-    Element, Network, Peer, Provider, PseTable, Route, Secret, ServiceSet, Settings, SpeaksFor,
+    Network, Peer, Provider, PseTable, Route, Secret, ServiceSet, Settings, SpeaksFor,
 };
 use crate::ssp::xml::Limits;
+use crate::{gateway, home};
 
 /// The SAP's settings alone, for offline tools.
 pub fn sap_settings(
@@ -41,21 +42,21 @@ pub fn sap_settings(
             url: config.node.url.clone(),
         },
         pse: pse_table(config, at, problems),
-        echo: config.node.echo,
+        echo: config.node.echo.then_some(Route::Local(home::ELEMENT)),
         ..Settings::new(&config.node.domain)
     };
     if config.home.is_some() {
         settings
             .routes
-            .add(&config.node.domain, Route::Local(Element::Home));
+            .add(&config.node.domain, Route::Local(home::ELEMENT));
     }
     if let Some(domain) = config.xmpp_domain() {
-        settings.routes.add(domain, Route::Local(Element::Gateway));
+        settings.routes.add(domain, Route::Local(gateway::ELEMENT));
     }
     for route in &config.route {
         let via = match &route.via {
-            Via::Local => Route::Local(Element::Home),
-            Via::Xmpp => Route::Local(Element::Gateway),
+            Via::Local => Route::Local(home::ELEMENT),
+            Via::Xmpp => Route::Local(gateway::ELEMENT),
             Via::Peer(peer) => Route::Peer(peer.clone()),
         };
         settings.routes.add(&route.domain, via);

@@ -1,15 +1,16 @@
 use super::*;
-use crate::sap::{Random, Route, Settings, Token};
+use crate::element::Token;
+use crate::sap::{Random, Settings};
 use crate::ssp::Address;
 use crate::ssp::common::{ContentData, MessageInfo, MetaInfo, Recipient, Sender, User};
 use crate::ssp::primitive::message::SendMessageRequest;
 
 #[test]
 fn a_message_for_an_element_that_is_not_there_yet_ends_for_each_of_its_recipients() {
-    let local = Route::Local(Element::Gateway);
+    let local = Route::Local(crate::gateway::ELEMENT);
     let settings = Settings::new("a.test").with_route("x.test", local);
     let sap = Sap::new(Arc::new(settings), Random::repeatable(1));
-    let mut core = Core::new(sap, None, None);
+    let mut core = Core::new(sap, Vec::new());
     let (now, mut turn) = (Time(1_000), Turn::default());
     core.start(now, &mut turn);
     let user = |name: &str| User::new(Address::new(name));
@@ -34,7 +35,7 @@ fn a_message_for_an_element_that_is_not_there_yet_ends_for_each_of_its_recipient
         content: Some(ContentData::text("hi")),
     };
     let expires = now.plus_seconds(60);
-    let element = Element::Home;
+    let element = crate::home::ELEMENT;
     core.sap
         .request(element, Token(1), &message.into(), expires, now);
     core.settle(now, &mut turn);

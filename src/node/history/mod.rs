@@ -12,8 +12,9 @@ mod story;
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::sap::transaction::history::{Step, What, origin_name, place_name};
-use crate::sap::{Degraded, Element, Outcome, Time, transaction::history::element_name};
+use crate::element::{Degraded, Element, Outcome, Time};
+use crate::node::elements::{origin_name, place_name, word};
+use crate::sap::transaction::history::{Step, What};
 use crate::store::Write;
 
 pub use piece::{Answer, End, Leg, Piece, Report, plain, short};
@@ -181,7 +182,7 @@ impl History {
         let (what, code) = words(outcome);
         self.change(message, time, |piece| {
             let mut later = Piece::default();
-            if let Some(leg) = later.leg(element_name(element), None) {
+            if let Some(leg) = later.leg(word(element), None) {
                 let what = what.to_owned();
                 leg.ends.push(End { time, what, code });
             }

@@ -32,7 +32,7 @@ fn peer(name: &str, id: &str) -> Place {
 
 fn local() -> Place {
     Place::Element {
-        element: Element::Home,
+        element: crate::home::ELEMENT,
         request: RequestId(7),
     }
 }
@@ -73,7 +73,7 @@ fn told(steps: Vec<(u64, What)>, outcomes: &[(u64, Outcome)], present: &Present)
         history.note(step("m", at(time), what));
     }
     for (time, outcome) in outcomes {
-        history.note_outcome("m", Element::Home, *outcome, at(*time));
+        history.note_outcome("m", crate::home::ELEMENT, *outcome, at(*time));
     }
     let piece = history.pending().next().unwrap().clone();
     let story = Story::of(&piece, present);
@@ -269,7 +269,7 @@ fn each_way_a_message_can_go_has_its_words() {
     let gone = told(vec![(0, received(peer("z.test", "t"), None))], &[], &away());
     assert!(gone.what.contains("no peer any more"), "{}", gone.what);
     let xmpp = Place::Element {
-        element: Element::Gateway,
+        element: crate::gateway::ELEMENT,
         request: RequestId(1),
     };
     let waits = told(vec![(0, received(xmpp, None))], &[], &away());
@@ -364,7 +364,7 @@ fn the_log_ends_at_its_bytes_and_the_memory_at_its_own() {
             at(n),
             ended(place, said(500, Some(&huge)), false),
         ));
-        one.note_outcome("m", Element::Home, Outcome::Repeated, at(n));
+        one.note_outcome("m", crate::home::ELEMENT, Outcome::Repeated, at(n));
     }
     assert!(one.pending().next().unwrap().bytes() < 20_000);
 }

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::sap::dialect::GroupDistribution;
 use crate::sap::dialect::memberships::Seat;
-use crate::sap::element::{Element, Time, Token};
+use crate::sap::element::{Time, Token};
 use crate::sap::transaction::{Part, Place};
-use crate::sap::{Peer, Sap};
+use crate::sap::{OWN, Peer, Sap};
 use crate::ssp::address::Kind as AddressKind;
 use crate::ssp::common::{MessageInfo, MetaInfo, Recipient, ScreenName, Sender, User};
 use crate::ssp::envelope::{Transaction, decode_fragment};
@@ -146,9 +146,8 @@ impl Sap {
                 "handing a group message to our members"
             );
             let copy = copy(&message, group, name, members);
-            // The element named does not matter: it knows of no such request.
             let token = Token(self.table.next_number(now));
-            self.request(Element::Home, token, &copy.into(), expires, now);
+            self.request(OWN, token, &copy.into(), expires, now);
         }
     }
 

@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::sap::element::{Element, Time, Token};
+use crate::sap::element::{Time, Token};
 use crate::sap::transaction::recipients;
 use crate::sap::transaction::{Origin, Record, State};
-use crate::sap::{Peer, Sap};
+use crate::sap::{OWN, Peer, Sap};
 use crate::ssp::common::{MetaInfo, User};
 use crate::ssp::envelope::{Transaction, decode_fragment};
 use crate::ssp::primitive::group::{GetJoinedUsersRequest, GetJoinedUsersResponse};
@@ -170,8 +170,7 @@ impl Sap {
         };
         waiting.askers.push(asker);
         let expires = now.plus_millis(self.settings.response_timeout);
-        // The element named does not matter: it never hears the answer.
-        let (element, token) = (Element::Home, Token(self.table.next_number(now)));
+        let (element, token) = (OWN, Token(self.table.next_number(now)));
         self.request(element, token, &request.into(), expires, now);
         let number = self.table.by_origin(&Origin::Element { element, token });
         let open = number.filter(|number| self.table.get(*number).is_some_and(is_open));

@@ -8,6 +8,7 @@
 
 mod agreement;
 mod discovery;
+mod elements;
 mod offers;
 pub mod probe;
 pub mod provider;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 
 use super::association::outbox::Item;
 use super::deadlines::Deadlines;
-use super::element::{Element, Outcome, Skew, Time};
+use super::element::{Outcome, Skew, Time};
 use super::numbers::Numbers;
 use super::presented_as::domain_of;
 use super::random::Random;
@@ -33,6 +34,7 @@ use crate::ssp::primitive::{self, Primitive};
 use crate::ssp::{Address, Mode, Status};
 use crate::store::Write;
 
+pub use elements::Elements;
 pub use probe::{Probe, ProbeView};
 pub use provider::PseTable;
 pub use table::{Agreement, Direction, Heard};
@@ -73,6 +75,7 @@ pub struct Services {
     numbers: Arc<Numbers>,
     random: Random,
     skew: Skew,
+    elements: Elements,
     table: ServiceTable,
     probes: Probes,
     /// Peers to look after.
@@ -87,6 +90,7 @@ impl Services {
             numbers,
             random,
             skew: Skew::default(),
+            elements: Elements::default(),
             table: ServiceTable::default(),
             probes: Probes::default(),
             deadlines: Deadlines::default(),
@@ -101,6 +105,11 @@ impl Services {
 
     pub(super) fn configure(&mut self, settings: Arc<Settings>) {
         self.settings = settings;
+    }
+
+    /// Says which service elements stand behind this SAP.
+    pub(super) fn set_elements(&mut self, elements: Elements) {
+        self.elements = elements;
     }
 
     pub(super) fn set_skew(&mut self, skew: Skew) {
@@ -124,6 +133,7 @@ impl Services {
     pub(super) fn offers(&self, now: Time) -> Offers<'_> {
         Offers {
             settings: &self.settings,
+            elements: &self.elements,
             table: &self.table,
             now,
         }
@@ -138,6 +148,12 @@ impl Services {
     /// per peer.
     pub fn views(&self, now: Time) -> Vec<ServiceView> {
         ServiceView::all(&self.offers(now))
+    }
+
+    /// Which domain provides what to whose users: what this node serves itself, then
+    /// what is configured.
+    pub fn providers(&self) -> Vec<ProviderView> {
+        ProviderView::all(&self.settings, &self.elements)
     }
 
     /// What was agreed with a peer in one direction, as long as it holds.
@@ -169,8 +185,13 @@ impl Services {
     }
 
     fn home_answers(&self) -> bool {
-        let route = self.settings.routes.find(&self.settings.domain);
-        route == Some(&Route::Local(Element::Home))
+        match self.settings.routes.find(&self.settings.domain) {
+            Some(Route::Local(element)) => {
+                let functions = self.elements.functions(*element);
+                functions.includes(set(&["GETSPI"]))
+            }
+            _ => false,
+        }
     }
 
     fn provider_info(&self) -> Primitive {

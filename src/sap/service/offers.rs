@@ -1,5 +1,6 @@
 //! What is offered, by this node and through it, and who may use what of it.
 
+use super::elements::Elements;
 use super::table::{Direction, ServiceTable};
 use super::tree::ServiceSet;
 use super::{ALWAYS, MINIMUM, OF_PROVIDERS, OF_SAP_BY_AGREEMENT, set};
@@ -17,6 +18,7 @@ const MOST_TOLD: usize = 64;
 #[derive(Debug, Clone, Copy)]
 pub(in crate::sap) struct Offers<'s> {
     pub(super) settings: &'s Settings,
+    pub(super) elements: &'s Elements,
     pub(super) table: &'s ServiceTable,
     pub(super) now: Time,
 }
@@ -94,7 +96,7 @@ impl Offers<'_> {
         }
         match self.settings.routes.find(about)? {
             Route::Local(element) => {
-                let functions = ServiceSet::of_element(*element).intersection(usable);
+                let functions = self.elements.functions(*element).intersection(usable);
                 Some(response(about, vec![tree(about, false, Some(functions))]))
             }
             // The usual way ends it: back to where it came from.
@@ -139,10 +141,10 @@ impl Offers<'_> {
     fn own_functions(&self) -> ServiceSet {
         let mut functions = ServiceSet::of_sap();
         if let Some(Route::Local(element)) = self.settings.routes.find(&self.settings.domain) {
-            functions = functions.union(ServiceSet::of_element(*element));
+            functions = functions.union(self.elements.functions(*element));
         }
-        if self.settings.echo {
-            functions = functions.union(ServiceSet::of_echo());
+        if let Some(Route::Local(element)) = self.settings.echo {
+            functions = functions.union(self.elements.functions(element));
         }
         functions
     }
@@ -153,7 +155,7 @@ impl Offers<'_> {
         let mut provided = self.own_functions().union(set(OF_SAP_BY_AGREEMENT));
         for (_, route) in self.settings.routes.iter() {
             if let Route::Local(element) = route {
-                provided = provided.union(ServiceSet::of_element(*element));
+                provided = provided.union(self.elements.functions(*element));
             }
         }
         let mut is_all = true;
@@ -198,7 +200,7 @@ impl Offers<'_> {
         for (domain, route) in routes.filter(|(domain, _)| *domain != "*" && domain != own) {
             match route {
                 Route::Local(element) => {
-                    let functions = ServiceSet::of_element(*element).intersection(usable);
+                    let functions = self.elements.functions(*element).intersection(usable);
                     trees.push(tree(domain, false, Some(functions)));
                 }
                 Route::Peer(peer) if asker == Some(peer) => {}

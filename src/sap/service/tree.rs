@@ -6,7 +6,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sap::element::Element;
 use crate::ssp::primitive::service::{Feature, Features};
 
 /// A feature: its name, and its function groups with their leaves.
@@ -74,14 +73,6 @@ const TREE: &[Branch] = &[
 
 /// What the SAP itself serves.
 const OF_SAP: &[&str] = &["KEEPA", "LOGOU", "GETSV", "NEGSV", "GETSPI"];
-/// What the embedded home domain serves.
-const OF_HOME: &[&str] = &[
-    "SUBPR", "GETPR", "SENDM", "MDELIV", "GETSPI", "VRID", "GETUP", "UPDUP",
-];
-/// What the echo user of a node without home domain serves.
-const OF_ECHO: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV"];
-/// What the XMPP gateway serves.
-const OF_GATEWAY: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV", "VRID"];
 
 /// A set of functions: leaves of the service tree. Written as the fewest names
 /// that stand for it.
@@ -133,17 +124,9 @@ impl ServiceSet {
         })
     }
 
-    /// What a service element of this node really serves.
-    pub fn of_element(element: Element) -> Self {
-        Self::of_known(match element {
-            Element::Home => OF_HOME,
-            Element::Gateway => OF_GATEWAY,
-        })
-    }
-
-    /// What the echo user serves.
-    pub fn of_echo() -> Self {
-        Self::of_known(OF_ECHO)
+    /// What a service element says that it serves.
+    pub fn of_element(serves: &[&str]) -> Self {
+        Self::of_known(serves)
     }
 
     /// What the SAP serves: session and service management.

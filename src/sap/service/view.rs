@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
+use super::elements::Elements;
 use super::offers::Offers;
 use super::table::{Agreement, Direction, KNOWN_FOR, Offered};
 use super::tree::ServiceSet;
-use crate::sap::element::{Element, Time};
+use crate::sap::element::Time;
 use crate::sap::settings::{Peer, Route, Settings};
 
 /// Where knowledge of a peer's services comes from.
@@ -155,11 +156,10 @@ impl ServiceView {
 impl ProviderView {
     /// Which domain provides what to whose users: what this node serves itself, then
     /// what is configured.
-    pub fn all(settings: &Settings) -> Vec<Self> {
+    pub(super) fn all(settings: &Settings, elements: &Elements) -> Vec<Self> {
         let via = |domain: &str| {
             Some(match settings.routes.find(domain)? {
-                Route::Local(Element::Home) => "local".to_owned(),
-                Route::Local(Element::Gateway) => "xmpp".to_owned(),
+                Route::Local(element) => elements.word(*element),
                 Route::Peer(peer) => peer.clone(),
             })
         };
@@ -167,7 +167,7 @@ impl ProviderView {
             let Route::Local(element) = route else {
                 return None;
             };
-            Some((ServiceSet::of_element(*element), domain, domain))
+            Some((elements.functions(*element), domain, domain))
         });
         let view = |(functions, home, pse): (ServiceSet, &str, &str)| Self {
             home: home.to_owned(),

@@ -246,7 +246,13 @@ fn a_queue_that_is_full_of_bytes_refuses_messages_with_507_and_the_rest_with_503
     world.run(1_000);
     let (now, expires) = (world.now, world.now.plus_seconds(60));
     let sap = &mut world.node("a.test").sap;
-    sap.request(Element::Home, Token(99), &request.into(), expires, now);
+    sap.request(
+        Element::named("Home"),
+        Token(99),
+        &request.into(),
+        expires,
+        now,
+    );
     world.run(30_000);
     let verdicts: BTreeMap<u64, u16> = world.verdicts("a.test").into_iter().collect();
     assert_eq!(

@@ -218,9 +218,13 @@ impl World {
         let now = self.now;
         let domain = Address::new(from).domain().to_owned();
         let token = Token(id[1..].parse().unwrap());
-        self.node(&domain)
-            .sap
-            .request(Element::Home, token, &message(from, to, id), expires, now);
+        self.node(&domain).sap.request(
+            Element::named("Home"),
+            token,
+            &message(from, to, id),
+            expires,
+            now,
+        );
     }
 
     /// As [`World::send`], with a text.
@@ -233,7 +237,7 @@ impl World {
         let domain = Address::new(from).domain().to_owned();
         let sap = &mut self.node(&domain).sap;
         sap.request(
-            Element::Home,
+            Element::named("Home"),
             Token(token),
             &(*request).into(),
             expires,
@@ -303,7 +307,7 @@ pub(super) fn chain() -> World {
     let home = |own: &str, other: &str| {
         Settings::new(own)
             .with_peer(speaking("r.test", &[other]))
-            .with_route(own, Route::Local(Element::Home))
+            .with_route(own, Route::Local(Element::named("Home")))
             .with_route("*", Route::Peer("r.test".into()))
     };
     World::new([

@@ -2,10 +2,10 @@
 //! under which transaction id, and that its id was used (quirk D-2; deployed-server,
 //! advice 7 and 8).
 
-use crate::sap::Sap;
-use crate::sap::element::{Element, Time};
+use crate::sap::element::Time;
 use crate::sap::transaction::recipients;
 use crate::sap::transaction::{Origin, Part, Record};
+use crate::sap::{OWN, Sap};
 use crate::ssp::common::{MessageInfo, MetaInfo, Recipient, Sender, User};
 use crate::ssp::envelope::{Transaction, decode_fragment};
 use crate::ssp::primitive::message::{DeliveryResult, DeliveryStatusReport};
@@ -102,14 +102,7 @@ impl Sap {
             info,
         };
         let expires = now.plus_millis(self.settings.default_validity);
-        // The element named does not matter: a notice is not answered.
-        self.request(
-            Element::Home,
-            crate::sap::Token(0),
-            &report.into(),
-            expires,
-            now,
-        );
+        self.request(OWN, crate::sap::Token(0), &report.into(), expires, now);
     }
 }
 

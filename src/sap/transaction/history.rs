@@ -1,6 +1,6 @@
 //! What becomes of each message, told step by step for `wvgate explain`.
 
-use crate::sap::element::{Element, Time};
+use crate::sap::element::Time;
 pub use crate::sap::presented_as::domain_of;
 use crate::sap::transaction::recipients;
 use crate::sap::transaction::{Origin, Part, Place, Record};
@@ -308,29 +308,4 @@ fn of_status(status: &Status) -> Said {
         said.reason = detail.description.clone().or(said.reason);
     }
     said
-}
-
-/// How an element of this node is called on screens.
-pub fn element_name(element: Element) -> &'static str {
-    match element {
-        Element::Home => "local",
-        Element::Gateway => "xmpp",
-    }
-}
-
-/// Where a part is, as it is called on screens, and its transaction there.
-pub fn place_name(place: &Place) -> (&str, Option<&str>) {
-    match place {
-        Place::Peer { peer, id } => (crate::sap::presented_as::domain_of(peer), Some(id)),
-        Place::Element { element, .. } => (element_name(*element), None),
-        Place::Here => ("here", None),
-    }
-}
-
-/// Where a request came from, as it is called on screens, and its transaction there.
-pub fn origin_name(origin: &Origin) -> (&str, Option<&str>) {
-    match origin {
-        Origin::Peer { peer, id } => (crate::sap::presented_as::domain_of(peer), Some(id)),
-        Origin::Element { element, .. } => (element_name(*element), None),
-    }
 }

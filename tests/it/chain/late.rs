@@ -1,6 +1,6 @@
 //! What comes too late, in pretend time.
 
-use wvgate::sap::{Element, Route, Settings};
+use wvgate::sap::{Route, Settings};
 use wvgate::ssp::primitive::message::SendMessageResponse;
 use wvgate::ssp::{Code, Primitive, Status};
 
@@ -10,7 +10,7 @@ use crate::support::world::{World, peer};
 fn home(own: &str, other: &str) -> Settings {
     Settings::new(own)
         .with_peer(peer(other, &[]))
-        .with_route(own, Route::Local(Element::Home))
+        .with_route(own, Route::Local(wvgate::home::ELEMENT))
 }
 
 fn code(answer: &Primitive) -> u16 {

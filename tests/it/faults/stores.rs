@@ -112,15 +112,15 @@ async fn a_change_is_answered_when_it_is_kept_and_undone_when_it_is_not() {
     let handle = world.node("a.test").handle().clone();
     let add = |name: &'static str| {
         handle.change(move |core, now, turn| {
-            core.with_home(now, turn, |home, acts| {
-                home.add_user(name, "hash".to_owned(), now, acts).is_ok()
+            core.administer(now, turn, |home: &mut wvgate::home::Home| {
+                home.add_user(name, "hash".to_owned(), now).is_ok()
             })
         })
     };
     fail(&store, 1);
     assert_eq!(add("carol").await, Ok(None));
     let users = |core: &mut wvgate::node::Core, _, _: &mut _| {
-        let home = core.home.as_ref().unwrap();
+        let home = core.element::<wvgate::home::Home>().unwrap();
         home.users().map(str::to_owned).collect::<Vec<_>>()
     };
     // Asked until the core is made anew.

@@ -257,7 +257,7 @@ fn a_function_answered_405_or_501_is_taken_out_of_the_agreement() {
         world.reload(HOME, home);
         let mut rest = Settings::new("rest.test")
             .with_peer(peer(VILLAGE, &[HOME]))
-            .with_route("rest.test", Route::Local(Element::Home));
+            .with_route("rest.test", Route::Local(wvgate::home::ELEMENT));
         rest.peers.values_mut().for_each(|peer| {
             let mut quiet = (**peer).clone();
             quiet.dialect = crate::support::alone::quiet();

@@ -229,7 +229,7 @@ fn both_sides_of_a_logout_forget_the_session_and_begin_afresh() {
                 connect_always: own == "a.test",
                 ..world::peer(other, &[])
             })
-            .with_route(own, wvgate::sap::Route::Local(wvgate::sap::Element::Home))
+            .with_route(own, wvgate::sap::Route::Local(wvgate::home::ELEMENT))
     };
     let mut world = World::new([pair("a.test", "b.test"), pair("b.test", "a.test")]);
     let now = world.now;

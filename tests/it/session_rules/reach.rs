@@ -1,6 +1,6 @@
 //! Whether a peer is reached, though a session stands.
 
-use wvgate::sap::{Element, Login, Peer, Posted, Route};
+use wvgate::sap::{Login, Peer, Posted, Route};
 use wvgate::ssp::Mode;
 
 use super::{log_in, message, say, settings, take_all, under_way};
@@ -11,7 +11,7 @@ fn home() -> Alone {
     let peer = Peer::new("a.test", dialect("baraza"));
     let settings = settings(&["b.test"])
         .with_peer(peer)
-        .with_route("r.test", Route::Local(Element::Home));
+        .with_route("r.test", Route::Local(wvgate::home::ELEMENT));
     let mut node = Alone::new(settings);
     log_in(&mut node, "1", "a.test");
     take_all(&mut node, "a.test");

@@ -40,10 +40,16 @@ pub enum Reached {
     NoSince(Time),
 }
 
+fn sap(settings: Settings, seed: u64) -> Sap {
+    let mut sap = Sap::new(Arc::new(settings), Random::repeatable(seed));
+    sap.set_elements(super::world::elements());
+    sap
+}
+
 impl Alone {
     pub fn new(settings: Settings) -> Self {
         Self {
-            sap: Sap::new(Arc::new(settings), Random::repeatable(11)),
+            sap: sap(settings, 11),
             now: Time(1_700_000_000_000),
             posts: Vec::new(),
             disk: BTreeMap::new(),
@@ -63,7 +69,7 @@ impl Alone {
 
     /// Starts anew from what is on disk, with other settings.
     pub fn restart_with(&mut self, settings: Settings) {
-        self.sap = Sap::new(Arc::new(settings), Random::repeatable(self.now.0));
+        self.sap = sap(settings, self.now.0);
         for (key, value) in &self.disk {
             self.sap.restore(key, value).unwrap();
         }
@@ -132,7 +138,7 @@ impl Alone {
     /// A service element asks.
     pub fn request(&mut self, token: u64, primitive: &Primitive) {
         let expires = self.now.plus_seconds(86_400);
-        let (element, token) = (Element::Home, Token(token));
+        let (element, token) = (wvgate::home::ELEMENT, Token(token));
         self.sap
             .request(element, token, primitive, expires, self.now);
         self.drain();

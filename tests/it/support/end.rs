@@ -123,6 +123,7 @@ impl End {
         links: HashMap<String, mpsc::Sender<link::Post>>,
     ) -> Self {
         let mut sap = Sap::new(settings, clock::random());
+        sap.set_elements(super::world::elements());
         let (mut received, mut results) = (Vec::new(), Vec::new());
         let restored = load_all(&store, "", |key, value| {
             if key.starts_with("end/received/") {
@@ -196,7 +197,7 @@ impl End {
 
     fn send(&mut self, token: u64, primitive: &Primitive, now: Time) {
         let expires = now.plus_seconds(3600);
-        let (element, token) = (Element::Home, Token(token));
+        let (element, token) = (wvgate::home::ELEMENT, Token(token));
         self.sap.request(element, token, primitive, expires, now);
     }
 

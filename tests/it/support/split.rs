@@ -12,7 +12,7 @@
 //! as at the end of one. Users of the home domain keep their own things at both, while others
 //! ask about them at home (figure 3).
 
-use wvgate::sap::{Element, Route, ServiceSet, Settings};
+use wvgate::sap::{Route, ServiceSet, Settings};
 use wvgate::ssp::Mode;
 use wvgate::ssp::envelope::Transaction;
 use wvgate::ssp::primitive::{self, Routing};
@@ -77,7 +77,7 @@ pub fn settings(domain: &str) -> Settings {
         settings = settings.with_route(to, Route::Peer((*via).to_owned()));
     }
     if ENDS.contains(&domain) {
-        settings = settings.with_route(domain, Route::Local(Element::Home));
+        settings = settings.with_route(domain, Route::Local(wvgate::home::ELEMENT));
     }
     for (function, home, pse) in SERVICE_TABLE.iter().filter(|row| is_known(row, domain)) {
         let functions = ServiceSet::named(function).unwrap();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use wvgate::sap::{
-    Delivered, Dialect, Effect, Element, Facts, Peer, Post, Posted, Random, Sap, ServiceSet,
+    Delivered, Dialect, Effect, Elements, Facts, Peer, Post, Posted, Random, Sap, ServiceSet,
     Settings, Time, Token, Verdict,
 };
 use wvgate::ssp::xml::Limits;
@@ -48,6 +48,16 @@ pub fn peer(domain: &str, speaks_for: &[&str]) -> Peer {
     peer
 }
 
+/// The service elements as the SAPs of these tests know them.
+pub fn elements() -> Elements {
+    let mut elements = Elements::default();
+    let home = ServiceSet::of_element(wvgate::home::SERVES);
+    elements.add(wvgate::home::ELEMENT, home, "local");
+    let gateway = ServiceSet::of_element(wvgate::gateway::SERVES);
+    elements.add(wvgate::gateway::ELEMENT, gateway, "xmpp");
+    elements
+}
+
 pub fn set(names: &[&str]) -> ServiceSet {
     ServiceSet::of_names(names.iter().copied()).unwrap()
 }
@@ -57,8 +67,10 @@ impl World {
         let mut nodes = BTreeMap::new();
         for (seed, settings) in settings.into_iter().enumerate() {
             let domain = settings.domain.clone();
+            let mut sap = Sap::new(Arc::new(settings), Random::repeatable(seed as u64 + 1));
+            sap.set_elements(elements());
             let node = Node {
-                sap: Sap::new(Arc::new(settings), Random::repeatable(seed as u64 + 1)),
+                sap,
                 disk: BTreeMap::new(),
                 delivered: Vec::new(),
                 answers: Vec::new(),
@@ -86,7 +98,7 @@ impl World {
         let (token, now) = (Token(self.tokens), self.now);
         let expires = now.plus_seconds(60);
         let sap = &mut self.node(domain).sap;
-        sap.request(Element::Home, token, primitive, expires, now);
+        sap.request(wvgate::home::ELEMENT, token, primitive, expires, now);
         token
     }
 
@@ -156,6 +168,7 @@ impl World {
         let now = self.now;
         let node = self.node(domain);
         let mut sap = Sap::new(node.sap.settings().clone(), Random::repeatable(now.0));
+        sap.set_elements(elements());
         for (key, value) in &node.disk {
             sap.restore(key, value).unwrap();
         }

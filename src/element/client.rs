@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::ssp::address::Address;
 
 pub use super::event::{
-    ContactEntry, Detail, Event, Known, Standing, SubscriptionState, WatcherEntry,
+    ContactEntry, Detail, Event, Known, Standing, SubscriptionState, WatcherEntry, said,
 };
 
 /// Names a client session; chosen by whoever opens it, never used twice in one run.
@@ -38,6 +38,15 @@ pub enum Takes {
     Everything,
     /// Only what becomes of the messages it sends itself: what waits for the user stays.
     OwnAnswers,
+}
+
+/// Why the session of a client is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Over {
+    /// There is no such user.
+    Unknown,
+    /// The user has too many sessions.
+    TooMany,
 }
 
 /// Availability of a user (presence-attributes, 3.1).

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sap::element::Time;
+use super::{Skew, Time};
 use crate::ssp::address::Address;
 use crate::ssp::status::{Code, Status};
 use crate::text::cut;
@@ -238,7 +238,7 @@ pub enum Standing {
 
 impl Event {
     /// A command was done.
-    pub(super) fn done(command: &str, user: Option<&Address>) -> Self {
+    pub fn done(command: &str, user: Option<&Address>) -> Self {
         Self::Done {
             command: command.to_owned(),
             user: user.cloned(),
@@ -246,7 +246,7 @@ impl Event {
     }
 
     /// A command was refused.
-    pub(super) fn error(
+    pub fn error(
         command: &str,
         user: Option<&Address>,
         status: Code,
@@ -267,7 +267,7 @@ impl Event {
     }
 
     /// The answer to a message.
-    pub(super) fn sent(id: String, to: Address, status: &Status) -> Self {
+    pub fn sent(id: String, to: Address, status: &Status) -> Self {
         let details = status.details.iter().take(MAX_DETAILS);
         Self::Sent {
             number: None,
@@ -302,7 +302,8 @@ impl Event {
     }
 
     /// The event with this number.
-    pub(super) fn numbered(mut self, new: u64) -> Self {
+    #[must_use]
+    pub fn numbered(mut self, new: u64) -> Self {
         if let Self::Message { number, .. }
         | Self::Sent { number, .. }
         | Self::Report { number, .. }
@@ -313,8 +314,21 @@ impl Event {
         self
     }
 
+    /// With its dates by the wall clock.
+    #[must_use]
+    pub fn by_wall_clock(mut self, skew: Skew) -> Self {
+        if let Self::Message {
+            delayed: Some(arrived),
+            ..
+        } = &mut self
+        {
+            *arrived = skew.wall(*arrived);
+        }
+        self
+    }
+
     /// The message that it is about, if it tells what became of one.
-    pub(super) fn message_id(&self) -> Option<&str> {
+    pub fn message_id(&self) -> Option<&str> {
         match self {
             Self::Sent { id, .. } | Self::Report { id, .. } => Some(id),
             _ => None,
@@ -384,7 +398,7 @@ impl Event {
 }
 
 /// What was said with a status, as far as it is passed on.
-pub(super) fn said(text: &str) -> String {
+pub fn said(text: &str) -> String {
     cut(text, MAX_SAID).to_owned()
 }
 

@@ -1,0 +1,64 @@
+//! What a service element wants done.
+
+use tokio_xmpp::Stanza;
+
+use crate::ssp::Primitive;
+use crate::store::Write;
+
+use super::client::{ClientKey, Event, Over};
+use super::{Outcome, RequestId, Time, Token};
+
+/// What a service element wants done. All acts of one input are committed together, before any of
+/// them has an effect outside.
+#[derive(Debug, PartialEq)]
+pub enum Act {
+    /// Answer a request. A second answer to the same request is dropped.
+    Respond {
+        /// Which request.
+        to: RequestId,
+        /// The answer.
+        primitive: Primitive,
+    },
+    /// Send a request or notice of this node's users to wherever it belongs
+    /// (another service element of this node included). A request is always
+    /// answered: by its provider, or with 504, 503, 516, ... by the SAP.
+    Request {
+        /// Comes back with the answer. Of no meaning for a notice.
+        token: Token,
+        /// The request; its `MetaInfo` filled in by the element.
+        primitive: Primitive,
+        /// When to give up.
+        expires: Time,
+    },
+    /// Keep or forget a record.
+    Write(Write),
+    /// Tell a client something.
+    Tell(ClientKey, Event),
+    /// End the session of a client; the joint forgets it.
+    End(ClientKey, Over),
+    /// Write a stanza to an XMPP link.
+    Stanza(Box<ToXmpp>),
+    /// A message was accepted that goes no further than this element; its outcome
+    /// follows. Messages that pass the SAP are counted there.
+    Accepted,
+    /// One recipient's copy of a message accepted by this element has come to its
+    /// end. What the element sends itself is counted by the SAP.
+    Outcome {
+        /// The message's id.
+        message: String,
+        /// Its end.
+        outcome: Outcome,
+    },
+}
+
+/// A stanza for the XMPP link of a component.
+#[derive(Debug, PartialEq)]
+pub struct ToXmpp {
+    /// The component's domain.
+    pub component: String,
+    /// The stanza, complete.
+    pub stanza: Stanza,
+    /// Comes back in [`FromXmpp::Confirmed`](super::FromXmpp::Confirmed) when the server has
+    /// processed it; larger than all marks before it on the link.
+    pub mark: Option<u64>,
+}

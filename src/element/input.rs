@@ -1,0 +1,76 @@
+//! What a service element is told.
+
+use tokio_xmpp::Stanza;
+
+use crate::ssp::Primitive;
+use crate::xmpp::link::Blame;
+
+use super::client::{ClientKey, Command, Takes};
+use super::{Delivered, Token};
+
+/// What happens to a service element. There is no other way to reach one, but for what an operator
+/// looks at or administers.
+#[derive(Debug)]
+pub enum Input {
+    /// A request or notice for a user this element answers for.
+    Deliver(Delivered),
+    /// The answer to a request of this element.
+    Answer(Token, Primitive),
+    /// The way to these domains was established anew: what was told them may be lost, and what
+    /// they told too (presence-attributes, 5).
+    Reached(Vec<String>),
+    /// The last session on the way to these domains was lost.
+    Lost(Vec<String>),
+    /// Of a client.
+    Client(ClientKey, FromClient),
+    /// Of the XMPP link of the component with this domain.
+    Xmpp(String, FromXmpp),
+}
+
+/// What a client does. For elements at [`Edge::Clients`].
+#[derive(Debug)]
+pub enum FromClient {
+    /// It comes as a user, whose password was checked. If it cannot be, it is told so by
+    /// [`Act::End`](super::Act::End).
+    Open {
+        /// The user's name.
+        user: String,
+        /// What the session is for.
+        takes: Takes,
+    },
+    /// It wants something.
+    Command(Command),
+    /// It went.
+    Close,
+}
+
+/// What an XMPP link brings. For elements at [`Edge::Xmpp`].
+#[derive(Debug)]
+pub enum FromXmpp {
+    /// A stanza.
+    Stanza(Stanza),
+    /// A stanza that the node cannot keep now. Its sender is told as far as it wants an answer,
+    /// and nothing else happens: this is also said before the element has begun.
+    Refuse(Stanza),
+    /// The link is there, or not, for [`FromXmpp::Refuse`] alone: the element has not begun.
+    MayRefuse(bool),
+    /// The link is there: what waits for it goes out.
+    Up,
+    /// The link went, and a stanza that was under way alone may be to blame.
+    Down(Blame),
+    /// The server has processed everything up to this mark.
+    Confirmed(u64),
+    /// A stanza of ours could not be written to its link.
+    Unsent(Stanza),
+    /// The server has said how many bytes a stanza may have.
+    Limit(usize),
+}
+
+/// Where something other than the SAP comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edge {
+    /// Clients of users: [`Input::Client`].
+    Clients,
+    /// XMPP links: [`Input::Xmpp`].
+    Xmpp,
+}

@@ -1,0 +1,32 @@
+//! The contract between the SAP, the service elements behind it, and the joint that drives both.
+//!
+//! ```text
+//!                     Input: requests, answers, clients, stanzas; time
+//!   the joint ──────────────────────────────────────────────▶ ┌─────────┐
+//!   (drives the SAP, ◀─────────────────────────────────────── │ element │
+//!    commits, lets out)  Act: answers, requests, records,     └─────────┘
+//!                             events to clients, stanzas
+//! ```
+//!
+//! A service element is pure state: it takes an [`Input`] and a time, and queues [`Act`]s, which
+//! its owner drains. What it wants to survive a restart it writes with [`Act::Write`]; all acts of
+//! one input are committed together, before any of them has an effect outside.
+
+mod act;
+pub mod client;
+mod event;
+mod input;
+mod name;
+mod outcome;
+mod request;
+mod service_element;
+mod time;
+
+pub use act::{Act, ToXmpp};
+pub use client::{ClientKey, Over, Takes};
+pub use input::{Edge, FromClient, FromXmpp, Input};
+pub use name::Element;
+pub use outcome::{Degraded, Outcome};
+pub use request::{Delivered, RequestId, Token};
+pub use service_element::ServiceElement;
+pub use time::{Skew, Time};
