@@ -105,11 +105,11 @@ element! {
         attr opt "contentSize" content_size: u64,
         /// Seconds the message may wait.
         attr opt "validity" | "validlity" validity: u64,
-        /// To whom.
+        /// The recipients.
         child many "Recipient" recipients: Recipient,
         /// How to show the recipient.
         child opt "RecipientDisplay" recipient_display: Display,
-        /// From whom.
+        /// The sender.
         child opt "Sender" sender: Sender,
         /// When it was sent. The deployed server's is wrong: never decide by it.
         child opt "DateTime" date_time: DateTime,
@@ -117,11 +117,11 @@ element! {
 
     /// From whom: a user, or a group with the screen name to show.
     Sender {
-        /// A user.
+        /// The user who sends.
         child opt "User" user: User,
-        /// A group.
+        /// The group that sends.
         child opt "GroupID" group: GroupId,
-        /// A participant.
+        /// The participant of a group who sends.
         child opt "ScreenName" screen_name: ScreenName,
         /// How to show the sender.
         child opt "SenderDisplay" display: Display,
@@ -129,13 +129,13 @@ element! {
 
     /// How to show an address.
     Display {
-        /// By user.
+        /// As a user.
         child opt "UserID" user: UserId,
-        /// By group.
+        /// As a group.
         child opt "GroupID" group: GroupId,
-        /// By screen name.
+        /// As a participant of a group.
         child opt "ScreenName" screen_name: ScreenName,
-        /// By name.
+        /// By a name for people.
         child opt "Name" name: String,
     }
 
@@ -147,7 +147,7 @@ element! {
 
     /// The presence of one user (SSP's element, not the one of the same name inside an attribute).
     PresenceValue {
-        /// Whose.
+        /// The user it is about.
         attr one "userID" user: Address,
         /// The values; absent if nothing is authorized.
         child opt "PresenceSubList" presence: PresenceSubList,
@@ -344,7 +344,7 @@ pub struct ContentData {
 }
 
 impl ContentData {
-    /// UTF-8 text.
+    /// Content that is text: base64 of UTF-8.
     pub fn text(text: &str) -> Self {
         Self {
             content_type: "text/plain; charset=utf-8".to_owned(),

@@ -159,7 +159,7 @@ impl Item {
 /// (qualifier false) or a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attribute {
-    /// Which.
+    /// Which attribute it is.
     pub name: AttributeName,
     /// `T`: the value is valid. `F`: unknown, withdrawn or unreliable.
     pub qualifier: Option<bool>,

@@ -98,7 +98,7 @@ codes! {
 }
 
 impl Code {
-    /// 2xx.
+    /// Whether it is one of 200 to 299.
     pub fn is_success(self) -> bool {
         self.0 / 100 == 2
     }
@@ -153,9 +153,9 @@ impl Field for Code {
 element! {
     /// The outcome of a request.
     Status {
-        /// The verdict.
+        /// Decides alone; absent, it is read as 404.
         attr def "code" code: Code,
-        /// For people.
+        /// A text for people.
         child opt "StatusDescription" description: String,
         /// One per kind of failure, with whom it concerns.
         child many "DetailedResult" details: DetailedResult,
@@ -185,7 +185,7 @@ element! {
 }
 
 impl Status {
-    /// A bare status.
+    /// A status without description and details.
     pub fn new(code: Code) -> Self {
         Self {
             code,
@@ -195,7 +195,7 @@ impl Status {
         }
     }
 
-    /// 200.
+    /// A status 200.
     pub fn ok() -> Self {
         Self::new(Code::OK)
     }

@@ -24,9 +24,9 @@ pub const NAMESPACE: &str = "http://www.openmobilealliance.org/DTD/WV-SSP1.3";
 /// Which way a transaction goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Mode {
-    /// Asks.
+    /// A request, or a notice.
     Request,
-    /// Answers. Also what an absent or unknown mode means.
+    /// An answer. Also what an absent or unknown mode means.
     Response,
 }
 
@@ -40,7 +40,7 @@ impl Mode {
         }
     }
 
-    /// As written.
+    /// The word on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Request => "Request",
@@ -71,7 +71,7 @@ pub struct Session {
 /// One transaction, its primitive still in XML.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction {
-    /// Which way.
+    /// Whether it asks or answers.
     pub mode: Mode,
     /// Chosen by the requestor, echoed verbatim.
     pub id: String,
@@ -128,9 +128,9 @@ pub struct Peek {
 /// An address in a place where it does something; see [`Place`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
-    /// The place.
+    /// Where in the primitive the address stands.
     pub place: &'static Place,
-    /// The address.
+    /// The address that stands there.
     pub address: Address,
 }
 

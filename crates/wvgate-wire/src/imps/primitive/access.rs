@@ -7,17 +7,17 @@ use crate::imps::xml::element::element;
 element! {
     /// Reads both lists.
     GetBlockedListRequest {
-        /// The user asks.
+        /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
     }
 
-    /// Both lists.
+    /// The block list and the grant list.
     GetBlockedListResponse {
-        /// The verdict.
+        /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
-        /// Who may not.
+        /// Who may not write, if the list is in use.
         child opt "BlockList" blocked: EntityList,
-        /// Who may.
+        /// Who may write, if the list is in use.
         child opt "GrantList" granted: EntityList,
     }
 
@@ -37,11 +37,11 @@ element! {
 
     /// Changes the lists. Answered by `Status`.
     BlockEntityRequest {
-        /// The user asks.
+        /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
-        /// Who may not.
+        /// Who may not write, if the list is in use.
         child opt "BlockList" blocked: EntityChanges,
-        /// Who may.
+        /// Who may write, if the list is in use.
         child opt "GrantList" granted: EntityChanges,
     }
 
@@ -49,9 +49,9 @@ element! {
     EntityChanges {
         /// Whether the list is in force from now on.
         attr opt "inUse" in_use: bool,
-        /// To add.
+        /// Entries to add.
         child opt "AddList" add: EntityList,
-        /// To remove.
+        /// Entries to remove.
         child opt "RemoveList" remove: EntityList,
     }
 }

@@ -11,31 +11,31 @@ element! {
     GetSPInfoRequest {
         /// Which domain; absent means the peer.
         attr opt "serviceID" service: Address,
-        /// Who asks.
+        /// The requestor.
         child opt "MetaInfo" meta: MetaInfo,
     }
 
-    /// Who runs it.
+    /// Who runs the service.
     GetSPInfoResponse {
-        /// Which domain.
+        /// The domain asked about.
         attr opt "serviceID" service: Address,
-        /// The verdict.
+        /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
         /// Name of the provider.
         child opt "Name" name: String,
         /// Its logo.
         child opt "Logo" logo: Logo,
-        /// In words.
+        /// What it offers, for people.
         child opt "Description" description: String,
-        /// Its site.
+        /// Address of its web site.
         child opt "URL" url: String,
     }
 
     /// A picture, here or elsewhere.
     Logo {
-        /// Where it is.
+        /// Where the picture is.
         attr opt "url" url: String,
-        /// The picture.
+        /// The picture itself.
         child opt "ContentData" content: ContentData,
     }
 
@@ -47,7 +47,7 @@ element! {
         attr opt "searchID" search_id: String,
         /// The next result wanted, from 1.
         attr opt "searchIndex" index: u32,
-        /// Who asks.
+        /// The requestor.
         child opt "MetaInfo" meta: MetaInfo,
         /// Criteria, all of which must hold.
         list of "SearchPairList" / "SearchPair" pairs: SearchPair,
@@ -63,39 +63,39 @@ element! {
 
     /// A page of results.
     SearchResponse {
-        /// To go on with.
+        /// The id under which the search goes on.
         attr opt "searchID" search_id: String,
         /// How many there are altogether.
         attr opt "searchFindings" findings: u32,
         /// Whether this was the last page.
         attr opt "completion" completion: bool,
-        /// The next index.
+        /// Index of the next result; absent after the last page.
         attr opt "searchIndex" index: u32,
-        /// The verdict.
+        /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
-        /// The page.
+        /// The results of this page.
         child opt "SearchResult" result: SearchResult,
     }
 
     /// Users or groups found.
     SearchResult {
-        /// Users.
+        /// Users found.
         list of "UserList" / "User" users: User,
-        /// Groups.
+        /// Groups found.
         list of "GroupList" / "GroupID" groups: GroupId,
     }
 
     /// Ends a search.
     StopSearchRequest {
-        /// Which.
+        /// The search to end.
         attr one "searchID" search_id: String,
-        /// Who asks.
+        /// The requestor.
         child opt "MetaInfo" meta: MetaInfo,
     }
 
     /// Asks whether ids exist.
     VerifyIDRequest {
-        /// Who asks.
+        /// The requestor.
         child opt "MetaInfo" meta: MetaInfo,
         /// The ids.
         child one "IDList" ids: IdList,

@@ -9,17 +9,17 @@ use crate::imps::xml::element::element;
 element! {
     /// Which lists are there?
     GetListRequest {
-        /// The owner asks.
+        /// The requestor: the list's owner.
         child opt "MetaInfo" meta: MetaInfo,
     }
 
     /// All lists of the owner.
     GetListResponse {
-        /// The verdict.
+        /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
         /// The lists.
         child many "ContactList" lists: ContactList,
-        /// The default one.
+        /// The default list.
         child opt "DefaultContactList" default: ContactList,
     }
 
@@ -35,7 +35,7 @@ element! {
     CreateListRequest {
         /// `wv:owner/name@domain`.
         attr one "contactListID" list: Address,
-        /// The owner asks.
+        /// The requestor: the list's owner.
         child opt "MetaInfo" meta: MetaInfo,
         /// First members.
         list of "NickList" / "NickName" members: NickName,
@@ -45,33 +45,33 @@ element! {
 
     /// Removes a list. Answered by `Status`.
     DeleteListRequest {
-        /// Which.
+        /// The contact list.
         attr one "contactListID" list: Address,
-        /// The owner asks.
+        /// The requestor: the list's owner.
         child opt "MetaInfo" meta: MetaInfo,
     }
 
     /// Changes or reads a list.
     ListManageRequest {
-        /// Which.
+        /// The contact list.
         attr one "contactListID" list: Address,
         /// Whether the answer shall hold the list.
         attr def "receiveList" receive: bool,
-        /// The owner asks.
+        /// The requestor: the list's owner.
         child opt "MetaInfo" meta: MetaInfo,
-        /// To add.
+        /// Entries to add.
         list of "AddNickList" / "NickName" add: NickName,
-        /// To remove.
+        /// Entries to remove.
         list of "RemoveNickList" / "UserID" remove: UserId,
-        /// To set.
+        /// Properties to set.
         list of "ContactListProperties" / "Property" properties: Property,
     }
 
     /// The list after the change.
     ListManageResponse {
-        /// The verdict.
+        /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
-        /// Members.
+        /// The members, if they were asked for.
         list of "NickList" / "NickName" members: NickName,
         /// Properties.
         list of "ContactListProperties" / "Property" properties: Property,

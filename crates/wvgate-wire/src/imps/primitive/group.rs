@@ -8,13 +8,13 @@ use crate::imps::xml::element::{choice, element};
 element! {
     /// Joins a group (9.4.1).
     JoinGroupRequest {
-        /// Which.
+        /// The group.
         attr one "groupID" group: Address,
         /// Whether to tell who is joined.
         attr def "joinedListRequest" joined_list: bool,
         /// Whether to subscribe to changes.
         attr def "subscribeNotif" subscribe: bool,
-        /// The user asks.
+        /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
         /// The name wanted; absent: the user id serves.
         child opt "ScreenName" screen_name: ScreenName,
@@ -24,37 +24,37 @@ element! {
 
     /// Who is there (9.4.2).
     JoinGroupResponse {
-        /// The verdict.
+        /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
         /// Screen names; a hint only from the deployed server.
         list of "JoinedList" / "Name" joined: String,
-        /// A welcome.
+        /// What a user is welcomed with.
         child opt "WelcomeNote" welcome: WelcomeNote,
     }
 
     /// Text shown to those who join.
     WelcomeNote {
-        /// The text.
+        /// The text of the welcome.
         child opt "ContentData" content: ContentData,
     }
 
     /// Leaves a group (9.4.3). Answered by `LeaveGroupIndication`.
     LeaveGroupRequest {
-        /// Which.
+        /// The group.
         attr one "groupID" group: Address,
-        /// The user asks.
+        /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
     }
 
     /// The user has left, or has to (9.4.4).
     LeaveGroupIndication {
-        /// Which group.
+        /// The group.
         attr opt "groupID" group: Address,
         /// Present in a forced leave.
         child opt "MetaInfo" meta: MetaInfo,
         /// 200 own wish, 800, 809, 816, 824.
         child one "Status" status: Status,
-        /// In words.
+        /// The reason, for people.
         child opt "ReasonText" reason: String,
         /// Who has to leave.
         child many "User" users: User,
@@ -62,29 +62,29 @@ element! {
 
     /// Who is joined (9.4.5)?
     GetJoinedUsersRequest {
-        /// Which group.
+        /// The group.
         attr one "groupID" group: Address,
-        /// The user asks.
+        /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
     }
 
     /// Everybody joined, by role.
     GetJoinedUsersResponse {
-        /// The verdict.
+        /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
-        /// Administrators.
+        /// Joined administrators.
         child opt "JoinedAdmin" admins: MappingList,
-        /// Moderators.
+        /// Joined moderators.
         child opt "JoinedModerator" moderators: MappingList,
-        /// Users.
+        /// Joined users; all of them, for requestors without a role.
         child opt "JoinedUser" | "JoinedUsers" users: MappingList,
-        /// Blocked.
+        /// Users who were refused.
         child opt "JoinedBlocked" blocked: MappingList,
     }
 
     /// Screen names with user ids, as far as these are shown (8.6).
     MappingList {
-        /// The one child.
+        /// The mappings.
         child opt "UserMapList" map: UserMapList,
     }
 
@@ -104,25 +104,25 @@ element! {
 
     /// Asks to be told of changes (9.4.6). Answered by `Status`.
     SubscribeGroupChangeRequest {
-        /// Which group.
+        /// The group.
         attr one "groupID" group: Address,
-        /// The user asks.
+        /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
     }
 
     /// Asks to be told no more. Answered by `Status`.
     UnsubscribeGroupChangeRequest {
-        /// Which group.
+        /// The group.
         attr one "groupID" group: Address,
-        /// The user asks.
+        /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
     }
 
-    /// Am I told?
+    /// Asks whether the requestor is told of changes (9.4.6).
     GetGroupSubStatusRequest {
-        /// Which group.
+        /// The group.
         attr one "groupID" group: Address,
-        /// The user asks.
+        /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
     }
 
@@ -130,15 +130,15 @@ element! {
     GetGroupSubStatusResponse {
         /// Which group; may be empty from the deployed server.
         attr opt "groupID" group: Address,
-        /// Whether.
+        /// Whether the requestor is told of changes.
         attr def "subscribed" subscribed: bool,
-        /// The verdict.
+        /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
     }
 
     /// What changed in a group (9.4.8). Not answered.
     GroupChangeNotice {
-        /// Which group.
+        /// The group.
         attr one "groupID" group: Address,
         /// The sending server.
         child opt "MetaInfo" meta: MetaInfo,
@@ -162,7 +162,7 @@ element! {
     GroupProperties {
         /// The properties.
         child many "Property" properties: Property,
-        /// The welcome.
+        /// What a user is welcomed with.
         child opt "WelcomeNote" welcome: WelcomeNote,
     }
 

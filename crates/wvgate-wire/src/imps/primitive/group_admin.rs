@@ -15,7 +15,7 @@ element! {
         attr def "joinGroup" join: bool,
         /// Whether to subscribe to changes.
         attr def "subscribeNotif" subscribe: bool,
-        /// The user asks.
+        /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
         /// Initial properties.
         child opt "GroupProperties" properties: GroupProperties,
@@ -27,111 +27,111 @@ element! {
 
     /// Ends a group (9.5.1). Answered by `Status`.
     DeleteGroupRequest {
-        /// Which.
+        /// The group.
         attr one "groupID" group: Address,
-        /// The user asks.
+        /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
     }
 
     /// Who are the members (9.5.2)?
     GetGroupMemberRequest {
-        /// Which group.
+        /// The group.
         attr one "groupID" group: Address,
-        /// The user asks.
+        /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
     }
 
     /// The members by role.
     GetGroupMemberResponse {
-        /// The verdict.
+        /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
         /// Administrators.
         list of "Admins" / "UserID" admins: UserId,
         /// Moderators.
         list of "Moderators" / "UserID" moderators: UserId,
-        /// The rest.
+        /// Members without a role.
         list of "OrdinaryUsers" / "UserID" users: UserId,
     }
 
     /// Adds members (9.5.3). Answered by `Status`.
     AddGroupMemberRequest {
-        /// Which group.
+        /// The group.
         attr one "groupID" group: Address,
-        /// The user asks.
+        /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
-        /// Whom.
+        /// The users concerned.
         child many "UserID" users: UserId,
     }
 
     /// Removes members (9.5.3). Answered by `Status`.
     RemoveGroupMemberRequest {
-        /// Which group.
+        /// The group.
         attr one "groupID" group: Address,
-        /// The user asks.
+        /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
-        /// Whom.
+        /// The users concerned.
         child many "UserID" users: UserId,
     }
 
     /// Changes roles (9.5.4). Answered by `Status`.
     MemberAccessRequest {
-        /// Which group.
+        /// The group.
         attr one "groupID" group: Address,
-        /// The user asks.
+        /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
         /// Administrators.
         list of "Admins" / "UserID" admins: UserId,
         /// Moderators.
         list of "Moderators" / "UserID" moderators: UserId,
-        /// The rest.
+        /// Members without a role.
         list of "OrdinaryUsers" / "UserID" users: UserId,
     }
 
     /// Reads the properties (9.5.5).
     GetGroupPropsRequest {
-        /// Which group.
+        /// The group.
         attr one "groupID" group: Address,
-        /// The user asks.
+        /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
     }
 
-    /// The properties.
+    /// Properties of a group, and of the requestor in it.
     GetGroupPropsResponse {
-        /// The verdict.
+        /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
-        /// The group's.
+        /// Properties of the group.
         child opt "GroupProperties" properties: GroupProperties,
-        /// The user's.
+        /// The requestor's own properties.
         list of "OwnProperties" / "Property" own: Property,
     }
 
     /// Sets properties (9.5.6). Answered by `Status`.
     SetGroupPropsRequest {
-        /// Which group.
+        /// The group.
         attr one "groupID" group: Address,
-        /// The user asks.
+        /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
-        /// The group's.
+        /// Properties of the group.
         child opt "GroupProperties" properties: GroupProperties,
-        /// The user's.
+        /// The requestor's own properties.
         list of "OwnProperties" / "Property" own: Property,
     }
 
     /// Reads or edits the list of users barred from the group (9.5.7).
     RejectListRequest {
-        /// Which group.
+        /// The group.
         attr one "groupID" group: Address,
-        /// The user asks.
+        /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
-        /// To bar.
+        /// Users to bar.
         list of "AddUsers" / "UserID" add: UserId,
-        /// To let in again.
+        /// Users to let in again.
         list of "RemoveUsers" / "UserID" remove: UserId,
     }
 
-    /// The list.
+    /// The users barred from a group.
     RejectListResponse {
-        /// The verdict.
+        /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
         /// Users barred.
         list of "RejectList" / "UserID" users: UserId,

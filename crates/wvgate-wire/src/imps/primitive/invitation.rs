@@ -16,7 +16,7 @@ element! {
         attr one "inviteType" invite_type: String,
         /// Seconds; 0 means unspecified.
         attr def "validity" validity: u32,
-        /// Who asks.
+        /// The requestor.
         child opt "MetaInfo" meta: MetaInfo,
         /// The inviter.
         child opt "Inviting" inviting: Party,
@@ -30,7 +30,7 @@ element! {
         child opt "AttributeList" attributes: AttributeList,
         /// The content (SC).
         list of "ContentIDList" / "ContentID" contents: ContentId,
-        /// In words.
+        /// A note for people.
         child opt "InviteNote" note: String,
         /// The inviter's name in the group.
         child opt "ScreenName" screen_name: ScreenName,
@@ -43,7 +43,7 @@ element! {
         attr one "inviteID" invite_id: String,
         /// Accepted or rejected.
         attr def "acceptance" acceptance: bool,
-        /// Who answers.
+        /// The requestor: who answers.
         child opt "MetaInfo" meta: MetaInfo,
         /// 200 or, rejected by the deployed server, 404.
         child opt "Status" status: Status,
@@ -51,7 +51,7 @@ element! {
         child opt "Inviting" inviting: Party,
         /// The one who responds.
         child opt "Responding" responding: Party,
-        /// In words.
+        /// A note for people.
         child opt "ResponseNote" note: String,
         /// The responder's name in the group.
         child opt "ScreenName" screen_name: ScreenName,
@@ -61,7 +61,7 @@ element! {
     CancelInviteRequest {
         /// As in the request.
         attr one "inviteID" invite_id: String,
-        /// Who asks.
+        /// The requestor.
         child opt "MetaInfo" meta: MetaInfo,
         /// The inviter.
         child opt "Canceling" canceling: Party,
@@ -75,7 +75,7 @@ element! {
         child opt "AttributeList" attributes: AttributeList,
         /// The content.
         list of "ContentIDList" / "ContentID" contents: ContentId,
-        /// In words.
+        /// A note for people.
         child opt "CancelNote" note: String,
         /// The inviter's name in the group.
         child opt "ScreenName" screen_name: ScreenName,

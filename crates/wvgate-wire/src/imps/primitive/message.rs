@@ -10,7 +10,7 @@ element! {
     SendMessageRequest {
         /// Whether the sender wants a delivery report.
         attr def "deliveryReport" delivery_report: bool,
-        /// Who asks.
+        /// The requestor.
         child opt "MetaInfo" meta: MetaInfo,
         /// From whom, to whom, what kind.
         child one "MessageInfo" info: MessageInfo,
@@ -29,13 +29,13 @@ element! {
     /// What became of a message (9.3.3). Not answered. Sender and recipient of
     /// the info are exchanged: the sender is the one who reports.
     DeliveryStatusReport {
-        /// Who reports.
+        /// The requestor: who reports.
         child opt "MetaInfo" meta: MetaInfo,
-        /// The outcome.
+        /// What became of the message.
         child one "DeliveryResult" result: DeliveryResult,
-        /// When.
+        /// When it was delivered, if it was.
         child opt "DeliveryTime" time: DateTime,
-        /// Which message.
+        /// The message, by its id.
         child one "MessageInfo" info: MessageInfo,
     }
 

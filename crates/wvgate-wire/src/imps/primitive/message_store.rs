@@ -15,7 +15,7 @@ element! {
         attr opt "acceptedContentLength" content_length: u64,
         /// Only for this group.
         attr opt "groupID" group: Address,
-        /// The user asks.
+        /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
     }
 
@@ -31,7 +31,7 @@ element! {
 
     /// The message reached its client.
     MessageDelivered {
-        /// Which.
+        /// The id of the message.
         attr one "messageID" message_id: String,
         /// Only if sent as a request.
         child opt "MetaInfo" meta: MetaInfo,
@@ -47,11 +47,11 @@ element! {
 
     /// Which messages are waiting?
     GetMessageListRequest {
-        /// At most so many.
+        /// How many messages are wanted at most.
         attr opt "messageCount" count: u32,
         /// History of this group.
         attr opt "groupID" group: Address,
-        /// The user asks.
+        /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
     }
 
@@ -59,25 +59,25 @@ element! {
     GetMessageListResponse {
         /// How many there are.
         attr opt "messageTotalCount" total: u32,
-        /// The verdict.
+        /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
-        /// About each.
+        /// Each message, without its content.
         child many "MessageInfo" messages: MessageInfo,
     }
 
     /// Fetches a message; it stays stored until delivered.
     GetMessageRequest {
-        /// Which.
+        /// The id of the message.
         attr one "messageID" message_id: String,
-        /// The user asks.
+        /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
     }
 
     /// The message.
     GetMessageResponse {
-        /// The verdict.
+        /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
-        /// About it.
+        /// The message, without its content.
         child opt "MessageInfo" info: MessageInfo,
         /// Its content.
         child opt "ContentData" content: ContentData,
@@ -85,21 +85,21 @@ element! {
 
     /// Refuses messages unread. Answered by `Status`.
     RejectMessageRequest {
-        /// The user asks.
+        /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
-        /// Which.
+        /// The messages, by id.
         child many "MessageID" messages: MessageId,
     }
 
     /// Sends a waiting message on to others.
     ForwardMessageRequest {
-        /// Which.
+        /// The id of the message.
         attr one "messageID" message_id: String,
-        /// The user asks.
+        /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
-        /// To whom.
+        /// The recipients.
         child many "Recipient" recipients: Recipient,
-        /// From whom.
+        /// The sender.
         child opt "Sender" sender: Sender,
     }
 

@@ -226,7 +226,7 @@ pub enum Kind {
     Request,
     /// Tells and is not answered (7.3).
     Notice,
-    /// Answers.
+    /// Answers a request.
     Response,
 }
 
@@ -302,7 +302,7 @@ impl Primitive {
         out.finish()
     }
 
-    /// A bare status.
+    /// A `Status` alone with this code.
     pub fn status(code: super::Code) -> Self {
         Status::new(code).into()
     }

@@ -10,29 +10,29 @@ use crate::imps::xml::element::element;
 element! {
     /// Home domain to presence PSE: the publisher's new values. Answered by `Status`.
     UpdatePresenceRequest {
-        /// Its user is the publisher.
+        /// The requestor: the publisher.
         child opt "MetaInfo" meta: MetaInfo,
         /// The values; attributes not mentioned stay.
         child one "PresenceValue" value: PresenceValue,
     }
 
-    /// Who watches me?
+    /// Asks who watches the requestor.
     GetWatcherListRequest {
-        /// Seconds back.
+        /// How far the list goes back, in seconds; absent, no history.
         attr opt "historyPeriod" history: u32,
-        /// At most so many.
+        /// How many watchers are wanted at most.
         attr opt "maxWatcherList" max: u32,
-        /// Its user is the publisher.
+        /// The requestor: the publisher.
         child opt "MetaInfo" meta: MetaInfo,
     }
 
     /// The watchers.
     GetWatcherListResponse {
-        /// Seconds back.
+        /// How far the list goes back, in seconds; absent, no history.
         attr opt "historyPeriod" history: u32,
         /// How many there are.
         attr opt "watcherCount" count: u32,
-        /// The verdict.
+        /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
         /// The watchers.
         child many "Watcher" watchers: Watcher,
@@ -40,7 +40,7 @@ element! {
 
     /// One watcher.
     Watcher {
-        /// Who.
+        /// The user who watches.
         attr one "userID" user: Address,
         /// A name for people.
         attr opt "friendlyName" friendly_name: String,
@@ -62,11 +62,11 @@ element! {
 
     /// The publisher's decision. Answered by `Status`.
     PresenceAuthUserRequest {
-        /// About whom.
+        /// The user decided about.
         attr one "userID" watcher: Address,
         /// Granted or denied.
         attr def "acceptance" acceptance: bool,
-        /// Its user is the publisher.
+        /// The requestor: the publisher.
         child opt "MetaInfo" meta: MetaInfo,
         /// What; absent means everything.
         child opt "AttributeList" attributes: AttributeList,
@@ -74,15 +74,15 @@ element! {
 
     /// Forgets earlier grants and denials. Answered by `Status`.
     CancelAuthRequest {
-        /// About whom.
+        /// The user decided about.
         attr one "userID" watcher: Address,
-        /// Its user is the publisher.
+        /// The requestor: the publisher.
         child opt "MetaInfo" meta: MetaInfo,
     }
 
     /// What did I decide?
     GetReactiveAuthStatusRequest {
-        /// Its user is the publisher.
+        /// The requestor: the publisher.
         child opt "MetaInfo" meta: MetaInfo,
         /// About whom; none means everybody.
         child many "UserID" users: UserId,
@@ -90,15 +90,15 @@ element! {
 
     /// The decisions.
     GetReactiveAuthStatusResponse {
-        /// The verdict.
+        /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
-        /// One per user.
+        /// A decision for each user.
         child many "ReactiveAuthStatus" states: ReactiveAuthStatus,
     }
 
     /// One decision.
     ReactiveAuthStatus {
-        /// About whom.
+        /// The user decided about.
         attr one "userID" user: Address,
         /// `GRANTED`, `DENIED` or `PENDING`.
         attr opt "state" state: String,
@@ -110,11 +110,11 @@ element! {
     CreateAttributeListRequest {
         /// For members of contact lists without a list of their own.
         attr def "defaultList" default: bool,
-        /// Its user is the publisher.
+        /// The requestor: the publisher.
         child opt "MetaInfo" meta: MetaInfo,
         /// The attributes.
         child opt "AttributeList" attributes: AttributeList,
-        /// For these users.
+        /// Users whom the list is for.
         child many "UserID" users: UserId,
         /// For members of these lists.
         child many "ContactList" lists: ContactList,
@@ -124,11 +124,11 @@ element! {
     DeleteAttributeListRequest {
         /// The default list.
         attr def "defaultList" default: bool,
-        /// Its user is the publisher.
+        /// The requestor: the publisher.
         child opt "MetaInfo" meta: MetaInfo,
-        /// Of these users.
+        /// Users whose lists are meant.
         child many "UserID" users: UserId,
-        /// Of these lists.
+        /// Contact lists whose lists are meant.
         child many "ContactList" lists: ContactList,
     }
 
@@ -136,27 +136,27 @@ element! {
     GetAttributeListRequest {
         /// The default list too.
         attr def "defaultList" default: bool,
-        /// Its user is the publisher.
+        /// The requestor: the publisher.
         child opt "MetaInfo" meta: MetaInfo,
-        /// Of these users.
+        /// Users whose lists are meant.
         child many "UserID" users: UserId,
-        /// Of these lists.
+        /// Contact lists whose lists are meant.
         child many "ContactList" lists: ContactList,
     }
 
     /// The attribute lists.
     GetAttributeListResponse {
-        /// The verdict.
+        /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
         /// The default list.
         child opt "DefaultAttributeList" default: AttributeList,
-        /// One per target.
+        /// The list of each user and contact list.
         child many "Presence" presences: AttributeGrant,
     }
 
     /// The attributes one target is authorized for.
     AttributeGrant {
-        /// A user,
+        /// The user whom the list is for,
         child opt "UserID" user: UserId,
         /// or a contact list.
         child opt "ContactList" list: ContactList,

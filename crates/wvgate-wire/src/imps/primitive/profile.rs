@@ -9,7 +9,7 @@ use crate::imps::xml::element::{Empty, element};
 element! {
     /// Asks another server for what it knows of a user.
     GetUserProfileRequest {
-        /// About whom.
+        /// The user whose profile it is.
         attr one "userID" user: Address,
         /// The asking server.
         child opt "MetaInfo" meta: MetaInfo,
@@ -31,9 +31,9 @@ element! {
 
     /// The profile.
     GetUserProfileResponse {
-        /// About whom.
+        /// The user whose profile it is.
         attr opt "userID" user: Address,
-        /// The verdict.
+        /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
         /// The profile.
         child opt "UserProfile" profile: UserProfile,
@@ -41,19 +41,19 @@ element! {
 
     /// Changes what another server knows of a user.
     UpdateUserProfileRequest {
-        /// About whom.
+        /// The user whose profile it is.
         attr one "userID" user: Address,
         /// `Merge` (default), `Replace` or `Delete`.
         attr opt "mode" mode: String,
         /// The asking server.
         child opt "MetaInfo" meta: MetaInfo,
-        /// The changes.
+        /// What is to change.
         child opt "UserProfile" profile: UserProfile,
     }
 
     /// What servers tell each other about a user.
     UserProfile {
-        /// Whose.
+        /// The user it is about.
         attr opt "userID" user: Address,
         /// Time of the last change.
         attr opt "modified" modified: DateTime,
@@ -87,17 +87,17 @@ element! {
 
     /// What one terminal can do; names and values of the CSP capability list.
     Terminal {
-        /// The client.
+        /// Address of the client.
         attr opt "url" url: String,
         /// `MOBILE_PHONE`, ...
         child opt "ClientType" client_type: String,
         /// `P` push or `N` notify.
         child opt "InitialDeliveryMethod" delivery_method: String,
-        /// MIME types.
+        /// MIME types that are taken.
         child many "AcceptedContentType" content_types: String,
         /// `BASE64`, ...
         child opt "AcceptedTransferEncoding" transfer_encoding: String,
-        /// Bytes.
+        /// The largest content that is taken, in bytes.
         child opt "AcceptedContentLength" content_length: String,
         /// `HTTP`, `WSP`, `SMS`.
         child many "SupportedBearer" bearers: String,

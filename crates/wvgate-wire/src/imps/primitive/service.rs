@@ -19,7 +19,7 @@ element! {
     GetServiceResponse {
         /// The domain asked about.
         attr opt "serviceID" service: Address,
-        /// The verdict.
+        /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
         /// One per domain answered for.
         child many "ServiceTree" trees: ServiceTree,
@@ -29,7 +29,7 @@ element! {
 
     /// The functions of one domain.
     ServiceTree {
-        /// Whose.
+        /// The domain whose functions these are.
         attr one "serviceID" service: Address,
         /// Reached through the answering domain.
         attr opt "relay" relay: bool,
@@ -55,7 +55,7 @@ element! {
         attr opt "cancel" cancel: bool,
         /// The asking server.
         child opt "MetaInfo" meta: MetaInfo,
-        /// What is wanted.
+        /// The functions wanted.
         child opt "Functions" functions: Functions,
         /// Home domains for which requests will come.
         list of "Served" / "Domain" served: String,
@@ -63,13 +63,13 @@ element! {
 
     /// What the provider agrees to.
     ServiceResponse {
-        /// The agreement.
+        /// The id of the agreement.
         attr opt "agreementID" agreement: String,
         /// Seconds granted.
         attr opt "timeToLive" time_to_live: u32,
         /// 200 all, 201 part, 506 nothing, 403 refused.
         child one "Status" status: Status,
-        /// Granted.
+        /// The functions granted.
         child opt "AgreedFunctions" agreed: Functions,
         /// Asked for and not granted.
         child opt "NotAvailableFunctions" not_available: Functions,
@@ -88,7 +88,7 @@ element! {
 pub struct Feature {
     /// Feature, function group or leaf.
     pub name: String,
-    /// What is below.
+    /// Groups of the feature, or functions of the group.
     #[serde(default)]
     pub children: Vec<Feature>,
 }

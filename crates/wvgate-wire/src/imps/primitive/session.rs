@@ -34,9 +34,9 @@ element! {
     LoginResponse {
         /// Issued by the sender; present if the status is a success.
         attr opt "sessionID" session: String,
-        /// Seconds.
+        /// Time to live of the session, in seconds.
         attr opt "timeToLive" time_to_live: u32,
-        /// The verdict.
+        /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
         /// Where to go instead (6.8).
         list of "RedirectList" / "RedirectAddress" redirects: RedirectAddress,
@@ -54,7 +54,7 @@ element! {
 
     /// Keeps an idle session alive; may ask for a new time to live.
     KeepAliveRequest {
-        /// Seconds wanted.
+        /// The time to live that is wanted, in seconds.
         attr opt "timeToLive" time_to_live: u32,
         /// The asking server.
         child opt "MetaInfo" meta: MetaInfo,
@@ -62,7 +62,7 @@ element! {
 
     /// The time to live now in force.
     KeepAliveResponse {
-        /// Seconds.
+        /// Time to live of the session, in seconds.
         attr opt "timeToLive" time_to_live: u32,
         /// 200, 604 or 605.
         child one "Status" status: Status,
@@ -70,7 +70,7 @@ element! {
 
     /// Orderly end of a session.
     LogoutRequest {
-        /// For people.
+        /// Why, for people.
         attr opt "reason" reason: String,
         /// The asking server.
         child opt "MetaInfo" meta: MetaInfo,

@@ -15,7 +15,7 @@ pub enum DecodeError {
     /// A required attribute or child is not there.
     #[error("<{element}> lacks {what}")]
     Missing {
-        /// The element.
+        /// Name of the element.
         element: &'static str,
         /// The attribute or child.
         what: &'static str,
@@ -23,7 +23,7 @@ pub enum DecodeError {
     /// An attribute or text has no meaning in its place.
     #[error("<{element}> has an unusable {what}")]
     Invalid {
-        /// The element.
+        /// Name of the element.
         element: &'static str,
         /// The attribute or child.
         what: &'static str,

@@ -20,7 +20,7 @@ pub enum Malformed {
     /// Not well-formed in the sense of XML 1.0.
     #[error("not well-formed XML at byte {at}: {why}")]
     Syntax {
-        /// Byte offset.
+        /// Byte offset in the body.
         at: usize,
         /// What the tokenizer said.
         why: String,
@@ -51,15 +51,15 @@ pub enum Malformed {
     Count {
         /// What was counted.
         what: &'static str,
-        /// The bound.
+        /// The most that is allowed.
         limit: usize,
     },
     /// A text that names something is too long.
     #[error("{what} longer than {limit} bytes")]
     Long {
-        /// What it is.
+        /// What there is too much of.
         what: &'static str,
-        /// The bound.
+        /// The most that is allowed.
         limit: usize,
     },
     /// An element, or an attribute in another spelling, stands again where it may stand once:

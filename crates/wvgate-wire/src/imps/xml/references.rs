@@ -24,7 +24,7 @@ pub(super) fn line_ends(raw: &str) -> Cow<'_, str> {
 
 /// Why a reference stands for nothing.
 pub(super) enum Unresolved {
-    /// It is none.
+    /// It has not the form of a reference.
     Form,
     /// An entity that XML does not define.
     Name,
