@@ -8,8 +8,8 @@ use super::Shared;
 use super::request::Line;
 use crate::node::history::{self, Piece, Present, Story, plain, short};
 use crate::node::{Core, Gone};
+use crate::sap::Queued;
 use crate::sap::outbox::Item;
-use crate::sap::waiting::Queued;
 use crate::sap::{Skew, Time, Trace};
 use crate::store::StoreError;
 

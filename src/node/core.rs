@@ -19,7 +19,7 @@ pub use super::turn::{Answer, Turn};
 use crate::element::{
     Act, Delivered, Edge, Element, FromXmpp, Input, Outcome, ServiceElement, Skew, Time,
 };
-use crate::sap::waiting::Wait;
+use crate::sap::Wait;
 use crate::sap::{
     Count, Direction, Effect, Elements, Facts, Loaded, Posted, Route, Sap, ServiceSet, Trace,
     Verdict,

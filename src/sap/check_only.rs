@@ -30,9 +30,9 @@ impl Sap {
                 about.any(|from| !peer.is(from.domain()))
             }
             Message::Session(session) => {
-                let state = self.peers.get(&peer.domain);
-                let mut known = state.iter().flat_map(|state| &state.sessions);
-                let is_ours = known.any(|known| known.record.peer_id == session.session);
+                let association = self.associations.get(&peer.domain);
+                let own_id = association.and_then(|it| it.sessions().own_id_of(&session.session));
+                let is_ours = own_id.is_some();
                 let mut transactions = session.transactions.iter();
                 !is_ours || transactions.any(|t| !self.is_of_the_visit(peer, t))
             }
@@ -51,7 +51,7 @@ impl Sap {
                 id: transaction.id.clone(),
             };
             return self.services.has_asked(&peer.domain, &transaction.id)
-                || self.has_asked_in_session(&peer.domain, &transaction.id)
+                || self.has_asked_in_session(peer, &transaction.id)
                 || self.table.by_place(&place).is_some();
         }
         match primitive::facts(&transaction.name).map(|facts| facts.routing) {
@@ -68,13 +68,8 @@ impl Sap {
         }
     }
 
-    /// Whether an id is that of a keep-alive or logout of ours that is not answered yet.
-    fn has_asked_in_session(&self, domain: &str, id: &str) -> bool {
-        let state = self.peers.get(domain);
-        let mut sessions = state.iter().flat_map(|state| &state.sessions);
-        sessions.any(|session| {
-            session.logout.as_deref() == Some(id)
-                || session.keep_alive.as_ref().is_some_and(|k| k.id == id)
-        })
+    fn has_asked_in_session(&self, peer: &Peer, id: &str) -> bool {
+        let association = self.associations.get(&peer.domain);
+        association.is_some_and(|it| it.sessions().have_asked(id))
     }
 }

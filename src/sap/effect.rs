@@ -1,8 +1,9 @@
 //! What the SAP wants done, and what it tells those who watch it.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
-use super::association::outbox::Load;
 use super::element::{Delivered, Element, Time, Token};
 use super::transaction::history::Step;
 use super::watch::{Count, Trace};
@@ -78,6 +79,55 @@ pub struct Knock {
     pub peer: String,
     /// Our number for it.
     pub number: u64,
+}
+
+/// Bodies to be read from the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Load {
+    /// Whose.
+    pub peer: String,
+    /// Our number for it.
+    pub number: u64,
+    /// Items and the keys of their records.
+    pub keys: Vec<(u64, String)>,
+}
+
+impl Load {
+    /// Answered from records in memory: for worlds without a store.
+    pub fn from_disk(self, disk: &BTreeMap<String, Vec<u8>>) -> Loaded {
+        let found = |key: String| match disk.get(&key) {
+            Some(record) => Found::Record(record.clone()),
+            None => Found::Damaged("there is no such record".to_owned()),
+        };
+        let records = self.keys.into_iter().map(|(n, key)| (n, found(key)));
+        Loaded {
+            peer: self.peer,
+            number: self.number,
+            records: records.collect(),
+        }
+    }
+}
+
+/// What the store has said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// Whose.
+    pub peer: String,
+    /// The number of the [`Load`].
+    pub number: u64,
+    /// Items and their records.
+    pub records: Vec<(u64, Found)>,
+}
+
+/// What the store has said of one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Its bytes.
+    Record(Vec<u8>),
+    /// It is not there, or damaged: in words.
+    Damaged(String),
+    /// It can't be read now: in words.
+    Later(String),
 }
 
 /// How a POST ended, as far as the core cares.

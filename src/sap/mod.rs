@@ -12,7 +12,9 @@
 //! elements, [`Sap::posted`] the fate of a POST, [`Sap::timeout`] the time; each
 //! leaves its [`Effect`]s to be drained by [`Sap::next_effect`].
 
+mod admission;
 pub mod association;
+mod associations;
 mod check_only;
 mod deadlines;
 pub mod dialect;
@@ -29,29 +31,30 @@ mod tests;
 mod timers;
 pub mod transaction;
 mod verdict;
-pub mod waiting;
 pub mod watch;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::ssp::envelope::Transaction;
+use crate::ssp::{Code, Mode};
 use crate::store::Write;
 
 pub use crate::element;
-pub use association::hold::Login;
+pub use association::login::Login;
 pub use association::logout::LoggedOut;
-pub use association::outbox::{self, Found, Load, Loaded};
+pub use association::outbox;
 pub use association::record::SessionRecord;
 pub use association::trouble::Trouble;
-pub use association::{PeerView, SessionView};
+pub use association::view::{PeerView, Queued, SessionView, Wait};
 pub use dialect::Dialect;
-pub use effect::{Effect, Knock, Post, Posted};
+pub use effect::{Effect, Found, Knock, Load, Loaded, Post, Posted};
 pub use element::{
     Act, Degraded, Delivered, Element, Outcome, RequestId, ServiceElement, Skew, Time, Token,
 };
 pub use network::Network;
-pub use presented_as::Front;
+pub use presented_as::PeerId;
 pub use random::Random;
 pub use service::{Elements, PseTable, ServiceSet, ServiceView};
 pub use settings::{ECHO, Peer, Provider, Route, Routes, Secret, Settings, SpeaksFor};
@@ -59,13 +62,13 @@ pub use transaction::{Origin, Place, Record};
 pub use verdict::{Facts, Verdict};
 pub use watch::{Count, Direction, Trace};
 
-use association::PeerState;
-use association::posting::{Flight, PendingStep};
-use association::quiet::Quiet;
+use admission::Admission;
+use association::{Association, Event, Shared};
+use associations::Associations;
 use numbers::Numbers;
 use profile::Profiles;
 use service::{Probe, Services};
-use timers::Timers;
+use timers::{Timer, Timers};
 use transaction::Table;
 
 /// The name under which this SAP keeps what it asks itself. No element knows of such a request.
@@ -75,16 +78,9 @@ pub(crate) const OWN: Element = Element::named("Home");
 #[derive(Debug)]
 pub struct Sap {
     settings: Arc<Settings>,
-    random: Random,
-    peers: BTreeMap<String, PeerState>,
-    /// What all outboxes take together.
-    totals: Arc<outbox::Totals>,
+    associations: Associations,
     table: Table,
     timers: Timers,
-    /// Posts under way.
-    flights: HashMap<u64, Flight>,
-    /// Handshake steps waiting for their time.
-    steps: HashMap<u64, PendingStep>,
     /// `(peer, message id or invitation)` to the peer's own transaction id, for
     /// dialects that want reports under it.
     reports: HashMap<(String, String), String>,
@@ -94,12 +90,7 @@ pub struct Sap {
     services: Services,
     /// Messages that peers have taken and not yet answered.
     kept: transaction::try_again::Kept,
-    /// The node is about to stop: nothing new is taken, nobody is logged in to.
-    closing: bool,
-    /// The store has hardly any room: requests are refused, what is under way goes on.
-    crowded: bool,
-    /// What the log says of those who are no peers.
-    quiet: Quiet,
+    admission: Admission,
     /// Messages that only the real node may take; see `Settings::visiting`.
     turned_away: u64,
     profiles: Profiles,
@@ -107,9 +98,7 @@ pub struct Sap {
     questions: dialect::unnamed_leave::Questions,
     numbers: Arc<Numbers>,
     effects: VecDeque<Effect>,
-    /// Peers for whom something was queued, and when.
-    to_pump: BTreeMap<String, Time>,
-    /// Whether they must wait for [`Sap::release`].
+    /// Whether what was queued for peers must wait for [`Sap::release`].
     held: bool,
     skew: Skew,
 }
@@ -121,38 +110,31 @@ impl Sap {
     /// A SAP without sessions. Call [`Sap::restore`] for each kept record, then
     /// [`Sap::start`].
     pub fn new(settings: Arc<Settings>, random: Random) -> Self {
-        let totals = Arc::default();
-        let peers = settings
-            .peers
-            .keys()
-            .map(|domain| (domain.clone(), PeerState::new(domain, &totals)))
-            .collect();
         let numbers = Arc::new(Numbers::new(&random));
+        let shared = Shared {
+            settings: Arc::clone(&settings),
+            random: random.clone(),
+            numbers: Arc::clone(&numbers),
+            totals: Arc::default(),
+        };
         Self {
-            services: Services::new(settings.clone(), numbers.clone(), random.clone()),
+            services: Services::new(settings.clone(), numbers.clone(), random),
             profiles: Profiles::new(settings.clone()),
             settings,
-            random,
-            peers,
-            totals,
+            associations: Associations::new(shared),
             table: Table::default(),
             timers: Timers::default(),
-            flights: HashMap::new(),
-            steps: HashMap::new(),
             reports: HashMap::new(),
             forgettable: transaction::bounds::Forgettable::default(),
             message_ids: dialect::message_ids::MessageIds::default(),
             asked: transaction::asked::Asked::default(),
             kept: transaction::try_again::Kept::default(),
-            closing: false,
-            crowded: false,
-            quiet: Quiet::default(),
+            admission: Admission::default(),
             turned_away: 0,
             standing: dialect::memberships::Standing::default(),
             questions: dialect::unnamed_leave::Questions::default(),
             numbers,
             effects: VecDeque::new(),
-            to_pump: BTreeMap::new(),
             held: false,
             skew: Skew::default(),
         }
@@ -183,10 +165,7 @@ impl Sap {
         if key.starts_with(SessionRecord::PREFIX) {
             let record: SessionRecord = serde_json::from_slice(value).map_err(bad)?;
             // A peer taken out of the configuration loses its sessions.
-            if let Some(peer) = self.peers.get_mut(&record.peer) {
-                peer.seen.note(record.from);
-                peer.add_session(record, true);
-            } else {
+            if !self.associations.restore_session(&record) {
                 self.effects.push_back(Effect::Write(record.delete()));
             }
         } else if let Some(rest) = key.strip_prefix(outbox::PREFIX) {
@@ -195,17 +174,9 @@ impl Sap {
                 .ok_or_else(|| format!("record {key} names no peer"))?;
             let item = outbox::Item::from_record(value)
                 .map_err(|error| format!("record {key} cannot be read: {error}"))?;
-            // The queue of a peer taken out is kept until it expires, in case it
-            // comes back.
-            self.peers
-                .entry(peer.to_owned())
-                .or_insert_with(|| PeerState::new(peer, &self.totals))
-                .outbox
-                .restore(number(seq)?, item);
+            self.associations.restore_item(peer, number(seq)?, item);
         } else if let Some(peer) = key.strip_prefix(association::logout::COME_BACK) {
-            if let Some(state) = self.peers.get_mut(peer) {
-                state.wanted = true;
-            }
+            self.associations.come_back(peer);
             self.effects.push_back(Effect::Write(Write::delete(key)));
         } else if let Some(rest) = key.strip_prefix(service::table::PREFIX) {
             let agreement = serde_json::from_slice(value).map_err(bad)?;
@@ -215,7 +186,7 @@ impl Sap {
             self.profiles.restore(user, told);
         } else if key.starts_with(dialect::memberships::PREFIX) {
             let taken: dialect::memberships::Taken = serde_json::from_slice(value).map_err(bad)?;
-            if self.peers.contains_key(&taken.seat.peer) {
+            if self.associations.get(&taken.seat.peer).is_some() {
                 self.standing.restore(taken);
             } else {
                 self.effects
@@ -241,11 +212,8 @@ impl Sap {
 
     /// Goes to work after all records are back.
     pub fn start(&mut self, now: Time) {
-        let domains: Vec<String> = self.peers.keys().cloned().collect();
-        for domain in &domains {
-            self.forget_sessions(domain);
-        }
-        self.set_right(now);
+        self.associations.restored(now);
+        self.table.set_right(now);
         let mut rows: Vec<_> = self
             .table
             .iter()
@@ -261,7 +229,7 @@ impl Sap {
             .collect();
         self.asked.start(!rows.is_empty());
         for (number, until) in self.asked.ends() {
-            self.timers.set(until, timers::Timer::Forget(number));
+            self.timers.set(until, Timer::Forget(number));
         }
         rows.sort_unstable_by_key(|(number, ..)| *number);
         for (number, name, state, received, expires) in rows {
@@ -270,68 +238,36 @@ impl Sap {
                 _ => {
                     self.timers.set(
                         self.answer_by(&name, received, expires).max(now),
-                        timers::Timer::Answer(number),
+                        Timer::Answer(number),
                     );
-                    self.timers
-                        .set(expires.max(now), timers::Timer::GiveUp(number));
+                    self.timers.set(expires.max(now), Timer::GiveUp(number));
                     self.linger(number, now);
                 }
             }
         }
         self.profiles.timeout(now);
         self.drive_profiles();
-        for domain in domains {
-            let always = self.settings.peers.get(&domain);
-            let always = always.is_some_and(|peer| peer.connect_always);
-            if always || self.peers.get(&domain).is_some_and(|state| state.wanted) {
-                self.want_session(&domain, now);
-            }
-            if self
-                .peers
-                .get(&domain)
-                .is_some_and(|state| state.ready_session().is_some())
-            {
-                self.services_due(&domain, now);
-            }
-            // What has expired meanwhile is not posted any more.
-            if let Some(state) = self.peers.get_mut(&domain) {
-                state.next_expiry = state.outbox.next_expiry();
-            }
-            self.expire_queue(&domain, now);
-            self.pump(&domain, now);
-            self.schedule_peer(&domain, now);
+        self.associations.start(now);
+        self.heed(now);
+        let up = self.associations.iter().filter(|it| it.is_up());
+        let up: Vec<PeerId> = up.map(|it| it.id().clone()).collect();
+        for id in up {
+            self.services_due(id.as_str(), now);
         }
     }
 
     /// Replaces the settings: peers, policies, dialects, routes.
     pub fn reload(&mut self, settings: Arc<Settings>, now: Time) {
-        let gone: Vec<String> = self
-            .peers
-            .keys()
-            .filter(|domain| !settings.peers.contains_key(*domain))
-            .cloned()
-            .collect();
-        for domain in gone {
-            self.cast_out(&domain, now);
-        }
+        self.associations.cast_out(&settings, now);
+        self.heed(now);
         self.services.configure(settings.clone());
         self.profiles.configure(settings.clone());
         self.settings = settings;
-        for domain in self.settings.peers.keys() {
-            self.peers
-                .entry(domain.clone())
-                .or_insert_with(|| PeerState::new(domain, &self.totals));
-        }
-        let domains: Vec<String> = self.peers.keys().cloned().collect();
-        for domain in domains {
-            if let Some(peer) = self.peer_settings(&domain) {
-                self.begin_anew(&peer, now);
-                self.limit_sessions(&peer, now);
-            }
-            self.keep_alive(&domain, now);
-            self.services_due(&domain, now);
-            self.pump(&domain, now);
-            self.schedule_peer(&domain, now);
+        self.associations.reload(&self.settings, now);
+        self.heed(now);
+        let all: Vec<PeerId> = self.associations.iter().map(|it| it.id().clone()).collect();
+        for id in all {
+            self.services_due(id.as_str(), now);
         }
     }
 
@@ -339,17 +275,18 @@ impl Sap {
     /// posts may still be under way.
     pub fn continue_numbers(&mut self, before: &Self) {
         self.numbers.follow(&before.numbers);
-        self.closing = before.closing;
-        self.crowded = before.crowded;
+        self.admission = before.admission;
+        self.associations.set_closing(before.admission.closing);
     }
 
     /// What is to be done next; `None` when all is drained.
     pub fn next_effect(&mut self) -> Option<Effect> {
-        if self.effects.is_empty() && !self.held {
-            // Only now, so that all that came together leaves together.
-            for (domain, now) in std::mem::take(&mut self.to_pump) {
-                self.pump(&domain, now);
-            }
+        // Only now, so that all that came together leaves together.
+        while self.effects.is_empty()
+            && !self.held
+            && let Some(now) = self.associations.flush()
+        {
+            self.heed(now);
         }
         self.effects.pop_front()
     }
@@ -408,7 +345,7 @@ impl Sap {
 
     /// Messages under way: accepted, not yet ended, waiting for a peer.
     pub fn messages_queued(&self) -> u64 {
-        let queued = self.peers.values().map(|peer| peer.outbox.messages());
+        let queued = self.associations.iter().map(|it| it.outbox().messages());
         queued.sum::<usize>() as u64
     }
 
@@ -419,8 +356,7 @@ impl Sap {
 
     /// Whether there is a session with a peer.
     fn is_up(&self, domain: &str) -> bool {
-        let state = self.peers.get(domain);
-        state.is_some_and(|state| state.ready_session().is_some())
+        self.associations.is_up(domain)
     }
 
     /// Looks after what is known of a peer and agreed with it.
@@ -456,6 +392,241 @@ impl Sap {
         while let Some(write) = self.profiles.next_event() {
             self.effect(Effect::Write(write));
         }
+    }
+
+    /// Does what is due.
+    pub fn timeout(&mut self, now: Time) {
+        while let Some(at) = self.next_timeout().filter(|at| *at <= now) {
+            if self.timers.next() == Some(at) {
+                match self.timers.due(now) {
+                    Some(Timer::Answer(number)) => self.answer_due(number, now),
+                    Some(Timer::GiveUp(number)) => self.give_up(number, now),
+                    Some(Timer::Forget(number)) => match self.forget(number) {
+                        Some(write) => self.effect(Effect::Write(write)),
+                        None => self.forget_asked(number, now),
+                    },
+                    None => {}
+                }
+            } else if self.associations.next_timeout() == Some(at) {
+                self.associations.timeout(now);
+                self.heed(now);
+            } else if self.services.next_timeout() == Some(at) {
+                if let Some(peer) = self.services.due(now) {
+                    self.services_due(&peer, now);
+                }
+            } else {
+                self.profiles.timeout(now);
+                self.drive_profiles();
+            }
+        }
+    }
+
+    /// When [`Sap::timeout`] wants to be called.
+    pub fn next_timeout(&self) -> Option<Time> {
+        let machines = [
+            self.timers.next(),
+            self.associations.next_timeout(),
+            self.services.next_timeout(),
+            self.profiles.next_timeout(),
+        ];
+        machines.into_iter().flatten().min()
+    }
+
+    /// The fate of a post.
+    pub fn posted(&mut self, number: u64, outcome: &Posted, now: Time) {
+        self.associations.posted(number, outcome, now);
+        self.heed(now);
+    }
+
+    /// Bodies came from the store.
+    pub fn loaded(&mut self, loaded: Loaded, now: Time) {
+        self.associations.loaded(loaded, now);
+        self.heed(now);
+    }
+
+    /// Something came from this address, perhaps with the id of a session in its head, that
+    /// never became a message.
+    pub fn trouble(
+        &mut self,
+        trouble: Trouble,
+        remote: Option<IpAddr>,
+        session: Option<&str>,
+        now: Time,
+    ) {
+        if trouble == Trouble::TooLarge {
+            self.count(Count::TooLarge);
+        }
+        self.associations.trouble(trouble, remote, session, now);
+        self.heed(now);
+    }
+
+    /// The node is about to stop: from now on peers are told to come again later with
+    /// new requests, and nobody is logged in to. Answers are still taken.
+    pub fn drain(&mut self) {
+        self.admission.closing = true;
+        self.associations.set_closing(true);
+    }
+
+    /// Whether the node is about to stop.
+    pub fn is_closing(&self) -> bool {
+        self.admission.closing
+    }
+
+    /// Says whether the store has hardly any room. While it has, peers are told to come again later
+    /// with requests; sessions are kept up, and answers taken, so that what is under way ends.
+    pub fn set_crowded(&mut self, crowded: bool) {
+        self.admission.crowded = crowded;
+    }
+
+    /// Opens a handshake unless one is open, a session stands, or it is too early.
+    pub fn connect(&mut self, domain: &str, now: Time) {
+        self.with(domain, now, |association| association.connect(now));
+    }
+
+    /// Logs in to a peer now, whatever has kept us from it, unless there is a session.
+    pub fn connect_now(&mut self, domain: &str, now: Time) {
+        self.with(domain, now, |association| association.connect_now(now));
+    }
+
+    /// What became of a login.
+    pub fn login(&self, domain: &str) -> Login {
+        self.associations.login(domain)
+    }
+
+    /// Ends all sessions with a peer. One that understands it is told; that takes two
+    /// seconds at most.
+    pub fn log_out(&mut self, domain: &str, reason: Option<&str>, now: Time) -> LoggedOut {
+        let ended = self.associations.log_out(domain, reason, now);
+        self.heed(now);
+        ended
+    }
+
+    /// Logs out from all peers that understand it, and remembers to log in to them
+    /// after the next start.
+    pub fn log_out_everywhere(&mut self, reason: &str, now: Time) {
+        self.associations.log_out_everywhere(reason, now);
+        self.heed(now);
+    }
+
+    /// Whether a logout of ours is under way.
+    pub fn is_leaving(&self) -> bool {
+        self.associations.is_leaving()
+    }
+
+    /// Forgets all sessions with a peer, which is not told.
+    pub fn drop_sessions(&mut self, domain: &str) -> usize {
+        let dropped = self.associations.with(domain, Association::drop_sessions);
+        self.heed(Time::default());
+        dropped.unwrap_or_default()
+    }
+
+    /// All peers.
+    pub fn peer_views(&self) -> Vec<PeerView> {
+        self.associations
+            .views(|domain| self.table.pending_of(domain))
+    }
+
+    /// All sessions.
+    pub fn session_views(&self) -> Vec<SessionView> {
+        self.associations.session_views()
+    }
+
+    /// What a peer's outbox waits for; `None` if there is no such peer.
+    pub fn wait_of(&self, domain: &str, now: Time) -> Option<Wait> {
+        self.associations.wait_of(domain, now)
+    }
+
+    /// The messages in outboxes that are wanted, at most `most`.
+    pub fn queued_messages(
+        &self,
+        wanted: impl Fn(&outbox::Item) -> bool,
+        most: usize,
+        now: Time,
+    ) -> Vec<Queued> {
+        self.associations.queued_messages(wanted, most, now)
+    }
+
+    /// Gives an association an input, and heeds what it reports.
+    fn with<R>(
+        &mut self,
+        domain: &str,
+        now: Time,
+        act: impl FnOnce(&mut Association) -> R,
+    ) -> Option<R> {
+        let result = self.associations.with(domain, act);
+        self.heed(now);
+        result
+    }
+
+    /// Adds a transaction to a peer's outbox and starts what can start.
+    fn enqueue(&mut self, domain: &str, item: outbox::Item, now: Time) {
+        self.with(domain, now, |association| association.enqueue(item, now));
+    }
+
+    /// The answer to a question of ours about a session; false if it is none.
+    fn session_answer(&mut self, peer: &Peer, transaction: &Transaction, now: Time) -> bool {
+        let answered = self.with(&peer.domain, now, |association| {
+            association.session_answer(transaction, now)
+        });
+        answered == Some(true)
+    }
+
+    /// Does what the associations report.
+    fn heed(&mut self, now: Time) {
+        while let Some((id, event)) = self.associations.next_event() {
+            let peer = id.as_str();
+            match event {
+                Event::Write(write) => self.effect(Effect::Write(write)),
+                Event::Post(post) => self.effect(Effect::Post(post)),
+                Event::Knock(knock) => self.effect(Effect::Knock(knock)),
+                Event::Load(load) => self.effect(Effect::Load(load)),
+                Event::Count(count) => self.count(count),
+                Event::Trace(trace) => self.effect(Effect::Trace(trace)),
+                Event::Up => {
+                    self.effect(Effect::PeerState(id.real().to_owned(), true));
+                    self.services_due(peer, now);
+                }
+                Event::Reached => self.effect(Effect::PeerState(id.real().to_owned(), true)),
+                Event::Away(since) => self.effect(Effect::PeerAway(id.real().to_owned(), since)),
+                Event::Down => self.effect(Effect::PeerState(id.real().to_owned(), false)),
+                Event::Acknowledged(item) => self.item_acknowledged(peer, item, now),
+                Event::Lost(item, code) => self.item_lost(peer, &item, code, now),
+                Event::Unanswered => self.end_open(peer, now),
+                Event::TokenCame => {}
+            }
+        }
+    }
+
+    /// The peer has taken an item over.
+    fn item_acknowledged(&mut self, domain: &str, item: outbox::Item, now: Time) {
+        self.count(Count::Sent);
+        if item.name == "SendMessageRequest" {
+            self.count(Count::Ended(Outcome::Relayed));
+        }
+        if item.mode == Mode::Request {
+            self.request_acknowledged(domain, &item.id, now);
+        }
+        self.keep_until_answered(domain, item);
+    }
+
+    /// An item will never reach the peer.
+    fn item_lost(&mut self, domain: &str, item: &outbox::Item, code: Code, now: Time) {
+        if item.name == "SendMessageRequest" {
+            let outcome = if code == Code::EXPIRED {
+                Outcome::Expired
+            } else {
+                Outcome::Refused(code.0)
+            };
+            self.count(Count::Ended(outcome));
+        }
+        if item.mode == Mode::Request {
+            self.request_failed(domain, &item.id, code, now);
+        }
+    }
+
+    /// Refuses with a counted code.
+    fn count_refusal(&mut self, code: u16) {
+        self.count(Count::Refused(code));
     }
 
     fn effect(&mut self, effect: Effect) {

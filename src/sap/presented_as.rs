@@ -7,25 +7,92 @@
 //! it is the peer itself. So each has its sessions, and its queue, and what is asked in one
 //! identity is answered there.
 
+use std::borrow::Borrow;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-
-use super::association::handshake::Role;
-use super::element::Time;
-use super::transaction::Place;
-use super::{Peer, Sap, Settings};
-use crate::ssp::Address;
-use crate::ssp::envelope::Peek;
 
 /// Between the peer's domain and the one presented; no domain contains it.
 const AS: char = '+';
 
-/// What an identity is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Front {
-    /// The domain that is presented.
-    pub domain: String,
+/// A peer, and the domain as which we present ourselves to it if that is not our own.
+///
+/// In records, and where names are compared, both are one text: `a.test+r.test`. Copies share it.
+#[derive(Debug, Clone)]
+pub struct PeerId {
+    name: Arc<str>,
+    /// Length of the peer's own domain, with which the name begins.
+    real: usize,
+}
+
+impl PeerId {
+    /// The peer itself, or an identity, by its text.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            real: domain_of(name).len(),
+        }
+    }
+
+    /// The identity that presents a domain to a peer.
+    pub fn presenting(peer: &str, domain: &str) -> Self {
+        Self {
+            name: format!("{peer}{AS}{domain}").into(),
+            real: peer.len(),
+        }
+    }
+
+    /// Both domains as one text.
+    pub fn as_str(&self) -> &str {
+        &self.name
+    }
+
     /// The peer's own domain.
-    pub peer: String,
+    pub fn real(&self) -> &str {
+        self.name.get(..self.real).unwrap_or_default()
+    }
+
+    /// The domain that is presented; `None`: our own.
+    pub fn presented(&self) -> Option<&str> {
+        self.name.get(self.real + AS.len_utf8()..)
+    }
+}
+
+impl Borrow<str> for PeerId {
+    fn borrow(&self) -> &str {
+        &self.name
+    }
+}
+
+impl PartialEq for PeerId {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for PeerId {}
+
+impl PartialOrd for PeerId {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for PeerId {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.name.cmp(&other.name)
+    }
+}
+
+impl Hash for PeerId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl std::fmt::Display for PeerId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)
+    }
 }
 
 /// The peer's own domain, from the name of any of its identities.
@@ -33,155 +100,18 @@ pub fn domain_of(peer: &str) -> &str {
     peer.split(AS).next().unwrap_or_default()
 }
 
-impl Peer {
-    /// The domain it has itself.
-    pub fn real(&self) -> &str {
-        self.front
-            .as_ref()
-            .map_or(&self.domain, |front| &front.peer)
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// The domain as which we present ourselves.
-    pub(super) fn presented<'d>(&'d self, own: &'d str) -> &'d str {
-        self.front.as_ref().map_or(own, |front| &front.domain)
-    }
-
-    /// The name of the identity that presents a domain.
-    fn identity(&self, front: &str) -> String {
-        format!("{}{AS}{front}", self.real())
-    }
-
-    /// The peer once more for each domain that it is to take for a service of its own.
-    pub(super) fn identities(&self) -> impl Iterator<Item = Self> {
-        self.fronts.iter().map(|front| Self {
-            domain: self.identity(front),
-            aliases: self.names().map(str::to_owned).collect(),
-            fronts: Vec::new(),
-            front: Some(Front {
-                domain: front.clone(),
-                peer: self.domain.clone(),
-            }),
-            ..self.clone()
-        })
-    }
-}
-
-impl Settings {
-    /// A peer with all its identities, itself first.
-    pub(super) fn identities_of(&self, peer: &str) -> impl Iterator<Item = &Arc<Peer>> {
-        let peer = self.peers.get(domain_of(peer));
-        let fronts = peer.into_iter().flat_map(|peer| {
-            let names = peer.fronts.iter().map(|front| peer.identity(front));
-            names.filter_map(|name| self.peers.get(&name))
-        });
-        peer.into_iter().chain(fronts)
-    }
-}
-
-impl Sap {
-    /// The identity in which a request goes to a peer: that of its requestor's domain.
-    pub(super) fn identity_for(&self, peer: &Arc<Peer>, peek: &Peek) -> Arc<Peer> {
-        if peer.fronts.is_empty() {
-            return peer.clone();
+    #[test]
+    fn an_identity_is_kept_as_one_text_and_read_back_as_two_domains() {
+        let it = PeerId::presenting("a.test", "r.test");
+        assert_eq!(it.as_str(), "a.test+r.test");
+        for it in [PeerId::new(it.as_str()), it] {
+            assert_eq!((it.real(), it.presented()), ("a.test", Some("r.test")));
         }
-        let user = peek.user.as_ref().filter(|_| !peek.by_server);
-        let named = user.or(peek.service.as_ref()).or(peek.sender.as_ref());
-        let from = named.or(peek.publishers.first()).map(Address::domain);
-        let front = peer
-            .fronts
-            .iter()
-            .find(|front| Some(front.as_str()) == from);
-        let identity = front.and_then(|front| self.settings.peers.get(&peer.identity(front)));
-        identity.unwrap_or(peer).clone()
+        let itself = PeerId::new("a.test");
+        assert_eq!((itself.real(), itself.presented()), ("a.test", None));
     }
-
-    /// The identity in which a peer was asked what it answers now: it may answer in any
-    /// session.
-    pub(super) fn identity_asked(&self, peer: &Peer, id: &str) -> Option<Arc<Peer>> {
-        if peer.fronts.is_empty() && peer.front.is_none() {
-            return None;
-        }
-        let asked = |identity: &&Arc<Peer>| {
-            let place = Place::Peer {
-                peer: identity.domain.clone(),
-                id: id.to_owned(),
-            };
-            self.table.by_place(&place).is_some()
-        };
-        self.settings
-            .identities_of(&peer.domain)
-            .find(asked)
-            .cloned()
-    }
-
-    /// The identity that a handshake is with: the one in which it is open, or, for a new
-    /// one, the one whose host was posted to.
-    pub(super) fn identity_addressed(
-        &self,
-        peer: Arc<Peer>,
-        host: Option<&str>,
-        open: impl Fn(&super::association::PeerState) -> bool,
-    ) -> Arc<Peer> {
-        if peer.fronts.is_empty() {
-            return peer;
-        }
-        let has_it = |identity: &&Arc<Peer>| {
-            let state = self.peers.get(&identity.domain);
-            state.is_some_and(&open)
-        };
-        if let Some(identity) = self.settings.identities_of(&peer.domain).find(has_it) {
-            return identity.clone();
-        }
-        let host = host.map(host_name);
-        let front = peer.fronts.iter().filter(|front| {
-            let rest = host
-                .as_deref()
-                .and_then(|host| host.strip_suffix(front.as_str()));
-            rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-        });
-        let front = front.max_by_key(|front| front.len());
-        let identity = front.and_then(|front| self.settings.peers.get(&peer.identity(front)));
-        identity.cloned().unwrap_or(peer)
-    }
-
-    /// Whether another identity waits for the peer's token, which does not say to whom it
-    /// is given (6.1): only one may.
-    pub(super) fn token_is_awaited(&self, peer: &Peer) -> bool {
-        let mut others = self.settings.identities_of(&peer.domain);
-        others.any(|other| {
-            let state = self.peers.get(&other.domain);
-            let initiator = state.and_then(|state| state.initiator.as_ref());
-            other.domain != peer.domain && initiator.is_some_and(|i| i.awaits(1))
-        })
-    }
-
-    /// Our handshake in one identity waits for no token any more: others may log in.
-    pub(super) fn let_others_log_in(&mut self, peer: &Peer, role: &Role, now: Time) {
-        if *role != Role::Initiator || (peer.fronts.is_empty() && peer.front.is_none()) {
-            return;
-        }
-        let others: Vec<String> = self
-            .settings
-            .identities_of(&peer.domain)
-            .map(|other| other.domain.clone())
-            .filter(|other| *other != peer.domain)
-            .collect();
-        for other in others {
-            self.pump(&other, now);
-        }
-    }
-}
-
-/// The name in a `Host` header, in lower case.
-fn host_name(host: &str) -> String {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
-        _ => host,
-    };
-    name.trim_end_matches('.').to_ascii_lowercase()
-}
-
-/// Whether a request was posted by this peer, in whatever identity.
-pub(super) fn is_of(origin: &super::Origin, domain: &str) -> bool {
-    matches!(origin, super::Origin::Peer { peer, .. } if domain_of(peer) == domain)
 }

@@ -2,16 +2,18 @@
 //! configuration by the joint.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::dialect::Dialect;
 use super::element::Element;
 use super::network::Network;
-use super::presented_as::Front;
+use super::presented_as::{PeerId, domain_of};
 use super::profile::Access;
 use super::service::{PseTable, ServiceSet};
 use crate::ssp::Address;
 use crate::ssp::address::Kind;
+use crate::ssp::envelope::Peek;
 use crate::ssp::xml::Names;
 
 /// Name of the user that answers every message with itself.
@@ -86,15 +88,15 @@ pub struct Provider {
 /// One peer domain.
 #[derive(Debug, Clone)]
 pub struct Peer {
-    /// Its domain.
+    /// Its domain; of an identity of ours towards it, the name of that.
     pub domain: String,
     /// Further domains that are the same server (quirk E-18).
     pub aliases: Vec<String>,
     /// Home domains behind us that are presented to it as services of their own (quirk
     /// E-2).
     pub fronts: Vec<String>,
-    /// Set if this is such an identity rather than the peer itself (`front`).
-    pub front: Option<Front>,
+    /// The same as values.
+    pub id: PeerId,
     /// Home domains it may relay for, besides its own.
     pub speaks_for: SpeaksFor,
     /// Agreed password mixed into the digests; usually empty (6.3).
@@ -155,7 +157,7 @@ impl Peer {
             domain: domain.to_owned(),
             aliases: Vec::new(),
             fronts: Vec::new(),
-            front: None,
+            id: PeerId::new(domain),
             speaks_for: SpeaksFor::default(),
             password: Secret::default(),
             dialect,
@@ -177,6 +179,52 @@ impl Peer {
     /// Whether `domain` is the peer itself.
     pub fn is(&self, domain: &str) -> bool {
         self.domain == domain || self.aliases.iter().any(|alias| alias == domain)
+    }
+
+    /// The domain it has itself.
+    pub fn real(&self) -> &str {
+        self.id.real()
+    }
+
+    /// Whether this is an identity of ours towards a peer rather than the peer itself.
+    pub fn is_identity(&self) -> bool {
+        self.id.presented().is_some()
+    }
+
+    /// Whether we have several identities towards it.
+    pub(super) fn has_identities(&self) -> bool {
+        !self.fronts.is_empty() || self.is_identity()
+    }
+
+    /// The domain as which we present ourselves.
+    pub(super) fn presented<'d>(&'d self, own: &'d str) -> &'d str {
+        self.id.presented().unwrap_or(own)
+    }
+
+    /// The name of the identity that presents a domain.
+    fn identity(&self, front: &str) -> PeerId {
+        PeerId::presenting(self.real(), front)
+    }
+
+    /// The peer once more for each domain that it is to take for a service of its own.
+    fn identities(&self) -> impl Iterator<Item = Self> {
+        self.fronts.iter().map(|front| {
+            let id = self.identity(front);
+            Self {
+                domain: id.as_str().to_owned(),
+                id,
+                aliases: self.names().map(str::to_owned).collect(),
+                fronts: Vec::new(),
+                ..self.clone()
+            }
+        })
+    }
+
+    /// Whether the peer may speak from this address; `None`: it is not known.
+    pub fn is_from(&self, address: Option<IpAddr>) -> bool {
+        let mut networks = self.from.iter();
+        self.from.is_empty()
+            || address.is_some_and(|address| networks.any(|network| network.contains(address)))
     }
 
     /// Its domain and its aliases.
@@ -322,7 +370,49 @@ impl Settings {
             .get(domain)
             .or_else(|| self.peers.get(self.by_alias.get(domain)?))
             .map(Arc::as_ref)
-            .filter(|peer| peer.front.is_none())
+            .filter(|peer| !peer.is_identity())
+    }
+
+    /// A peer with all its identities, itself first.
+    pub(super) fn identities_of(&self, peer: &str) -> impl Iterator<Item = &Arc<Peer>> {
+        let peer = self.peers.get(domain_of(peer));
+        let fronts = peer.into_iter().flat_map(|peer| {
+            let names = peer.fronts.iter().map(|front| peer.identity(front));
+            names.filter_map(|name| self.peers.get(name.as_str()))
+        });
+        peer.into_iter().chain(fronts)
+    }
+
+    /// The identity that presents a domain, or the peer itself.
+    fn presenting<'s>(&'s self, peer: &'s Arc<Peer>, front: Option<&String>) -> &'s Arc<Peer> {
+        let identity = front.and_then(|front| self.peers.get(peer.identity(front).as_str()));
+        identity.unwrap_or(peer)
+    }
+
+    /// The identity in which a request goes to a peer: that of its requestor's domain.
+    pub(super) fn identity_for(&self, peer: &Arc<Peer>, peek: &Peek) -> Arc<Peer> {
+        if peer.fronts.is_empty() {
+            return peer.clone();
+        }
+        let user = peek.user.as_ref().filter(|_| !peek.by_server);
+        let named = user.or(peek.service.as_ref()).or(peek.sender.as_ref());
+        let from = named.or(peek.publishers.first()).map(Address::domain);
+        let mut fronts = peer.fronts.iter();
+        let front = fronts.find(|front| Some(front.as_str()) == from);
+        self.presenting(peer, front).clone()
+    }
+
+    /// The identity whose host was posted to.
+    pub(super) fn identity_at(&self, peer: &Arc<Peer>, host: Option<&str>) -> Arc<Peer> {
+        let host = host.map(host_name);
+        let fronts = peer.fronts.iter().filter(|front| {
+            let rest = host
+                .as_deref()
+                .and_then(|host| host.strip_suffix(front.as_str()));
+            rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        });
+        let front = fronts.max_by_key(|front| front.len());
+        self.presenting(peer, front).clone()
     }
 
     /// Whether there is a peer whose messages may be repaired.
@@ -344,4 +434,13 @@ impl Settings {
                 Some(Route::Local(_)) => false,
             }
     }
+}
+
+/// The name in a `Host` header, in lower case.
+fn host_name(host: &str) -> String {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    };
+    name.trim_end_matches('.').to_ascii_lowercase()
 }

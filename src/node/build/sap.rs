@@ -8,7 +8,7 @@ use crate::config::{self, Config, Located, PeerSection, Problem, Via};
 use crate::sap::dialect::Dialect;
 use crate::sap::profile::Access;
 use crate::sap::{
-    Network, Peer, Provider, PseTable, Route, Secret, ServiceSet, Settings, SpeaksFor,
+    Network, Peer, PeerId, Provider, PseTable, Route, Secret, ServiceSet, Settings, SpeaksFor,
 };
 use crate::ssp::xml::Limits;
 use crate::{gateway, home};
@@ -175,7 +175,7 @@ fn peer_settings(peer: &PeerSection, dialect: Arc<Dialect>) -> Peer {
         domain: peer.domain.clone(),
         aliases: peer.aliases.clone(),
         fronts: peer.fronts.clone(),
-        front: None,
+        id: PeerId::new(&peer.domain),
         speaks_for: SpeaksFor {
             any: peer.speaks_for.iter().any(|domain| domain == "*"),
             domains: peer

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::piece::{Answer, Leg, Piece, plain};
 use crate::sap::Time;
-use crate::sap::waiting::Wait;
+use crate::sap::Wait;
 use crate::ssp::Code;
 use crate::ssp::datetime::DateTime;
 use crate::text::Shown;

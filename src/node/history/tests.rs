@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::sap::Wait;
 use crate::sap::transaction::history::{Ended, Said, Sent};
-use crate::sap::waiting::Wait;
 use crate::sap::{Origin, Place, RequestId};
 use crate::ssp::Address;
 

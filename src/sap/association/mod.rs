@@ -1,298 +1,1184 @@
-//! What the SAP holds of one peer.
+//! What is between this node and one peer: sessions, handshakes in both roles, the queue of
+//! what the peer is to get, and its posts. Pure: values and a `now` in, [`Event`]s out. It knows
+//! nothing of what the transactions are about.
 
-pub(in crate::sap) mod handshake;
-pub(in crate::sap) mod hold;
-pub(in crate::sap) mod keep_alive;
+pub mod event;
+pub mod handshake;
+pub mod keep_alive;
+pub(in crate::sap) mod login;
 pub(in crate::sap) mod logout;
 pub mod outbox;
-pub(in crate::sap) mod posting;
+mod posting;
 pub(in crate::sap) mod quiet;
 pub(in crate::sap) mod rate_limit;
-pub(in crate::sap) mod reach;
+mod reach;
 pub mod record;
-pub(in crate::sap) mod redirect;
+mod redirect;
+mod seen;
+pub mod session;
 pub(in crate::sap) mod trouble;
+pub(in crate::sap) mod view;
 
-use serde::Serialize;
-
-use crate::sap::Sap;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::sap::association::handshake::Role;
-use crate::sap::association::handshake::{Initiator, Responder};
-use crate::sap::association::keep_alive::KeepAlive;
-use crate::sap::association::logout::Leaving;
-use crate::sap::association::outbox::{Outbox, Totals};
-use crate::sap::association::quiet::Quiet;
-use crate::sap::association::rate_limit::Allowance;
-use crate::sap::association::reach::Reach;
-use crate::sap::association::record::SessionRecord;
-use crate::sap::association::redirect::Redirect;
-use crate::sap::association::trouble::Troubles;
+pub use event::Event;
+
+use crate::sap::effect::{Knock, Loaded, Post, Posted};
 use crate::sap::element::Time;
+use crate::sap::numbers::Numbers;
+use crate::sap::presented_as::PeerId;
+use crate::sap::random::Random;
+use crate::sap::verdict::{Facts, Verdict};
+use crate::sap::watch::Count;
+use crate::sap::{Peer, Settings};
+use crate::ssp::envelope::Transaction;
+use crate::ssp::primitive::session::{KeepAliveRequest, KeepAliveResponse, SendSecretToken};
+use crate::ssp::{Code, Mode, Primitive, Status};
+use crate::text::{IdShown, Shown};
+use handshake::{Failure, Handshakes, Progress, Role, Step, StepFate};
+use keep_alive::{Heard, KeepAlive};
+use login::{Login, Logins};
+use logout::Leaving;
+use outbox::{Item, Outbox, Totals};
+use posting::{Fate, Posting};
+use quiet::Quiet;
+use rate_limit::{Rate, RateLimit};
+use reach::Reach;
+use record::SessionRecord;
+use seen::Seen;
+use session::Sessions;
+use trouble::{Trouble, Troubles};
 
-/// A session and whether it may be used for sending: not before the peer has
-/// acknowledged the step that tells it our session id.
+/// What the associations of one node share.
 #[derive(Debug, Clone)]
-pub(in crate::sap) struct Session {
-    pub(in crate::sap) record: SessionRecord,
-    pub(in crate::sap) ready: bool,
-    /// Our `LogoutRequest` that waits for its answer: it is not used any more.
-    pub(in crate::sap) logout: Option<String>,
-    /// Our `KeepAliveRequest` that waits for its answer.
-    pub(in crate::sap) keep_alive: Option<KeepAlive>,
+pub struct Shared {
+    /// The node's settings.
+    pub settings: Arc<Settings>,
+    /// Chance.
+    pub random: Random,
+    /// Numbers of posts and ids of transactions.
+    pub numbers: Arc<Numbers>,
+    /// What all queues take together.
+    pub totals: Arc<Totals>,
 }
 
-impl Session {
-    /// 30 s before the end, but at least half of the time to live (wire profile, 11.1).
-    pub(in crate::sap) fn keep_alive_at(&self) -> Time {
-        let ttl = self.record.ttl;
-        self.record
-            .last_out
-            .plus_millis(ttl.saturating_sub(30_000).max(ttl / 2))
-    }
-
-    pub(in crate::sap) fn ends_at(&self) -> Time {
-        self.record
-            .last_out
-            .max(self.record.last_in)
-            .plus_millis(self.record.ttl)
-    }
-}
-
-/// State of one peer.
+/// A post that is neither a batch nor a step of a handshake.
 #[derive(Debug)]
-pub(in crate::sap) struct PeerState {
-    pub(in crate::sap) sessions: Vec<Session>,
-    pub(in crate::sap) initiator: Option<Initiator>,
-    pub(in crate::sap) responders: Vec<Responder>,
-    pub(in crate::sap) outbox: Outbox,
-    /// Expiry of the queue's first item to expire.
-    pub(in crate::sap) next_expiry: Option<Time>,
-    /// Handshakes of ours that failed in a row.
-    pub(in crate::sap) login_failures: u32,
-    pub(in crate::sap) login_not_before: Time,
-    /// The peer has disconnected us and said so, and until when it wants to be left alone.
-    pub(in crate::sap) held: bool,
-    /// A session is to come about even with an empty queue.
-    pub(in crate::sap) wanted: bool,
-    /// Where the peer redirected our next handshake, and further addresses of the list.
-    pub(in crate::sap) redirect: Option<Redirect>,
-    pub(in crate::sap) further: VecDeque<Redirect>,
-    /// Redirects in a row, and the last one.
-    pub(in crate::sap) redirects: u32,
-    pub(in crate::sap) last_redirect: Time,
+enum Flight {
+    /// Our `LogoutRequest`, with our id of the session.
+    Goodbye(String),
+    /// A connection that was only tried.
+    Reach,
+}
+
+/// All that is between this node and one peer, or one identity of ours towards it.
+#[derive(Debug)]
+pub struct Association {
+    id: PeerId,
+    /// What the configuration says of it; `None`: it was taken out.
+    peer: Option<Arc<Peer>>,
+    shared: Shared,
+    /// The node is about to stop: nobody is logged in to.
+    closing: bool,
+    sessions: Sessions,
+    handshakes: Handshakes,
+    logins: Logins,
+    /// Another identity of the same peer awaits its token.
+    others_await_token: bool,
+    posting: Posting,
     /// We log out.
-    pub(in crate::sap) leaving: Option<Leaving>,
-    /// It was refused requests because too much of it is open.
-    pub(in crate::sap) owes: bool,
-    /// Connections closed without an answer in a row.
-    pub(in crate::sap) closed: u32,
-    /// Sessions in a row whose first post was answered 403.
-    pub(in crate::sap) forbidden: u32,
-    /// Sessions we have lost and the peer was told to forget, and when.
-    pub(in crate::sap) resets: BTreeMap<String, Time>,
-    /// Our last handshake begun in place of an abandoned one of the peer's.
-    pub(in crate::sap) last_counter: Option<Time>,
-    pub(in crate::sap) last_error: Option<String>,
-    /// When this peer is looked after next.
-    pub(in crate::sap) scheduled: Option<Time>,
-    pub(in crate::sap) allowance: Allowance,
-    /// It was disconnected and may not log in before.
-    pub(in crate::sap) barred_until: Time,
-    /// Since when a login of ours waits for those of others that may be the peer's.
-    pub(in crate::sap) yielding: Option<Time>,
-    /// Where the last handshake came from that was certainly the peer's.
-    pub(in crate::sap) at_home: Option<IpAddr>,
-    /// What the log says of it.
-    pub(in crate::sap) quiet: Quiet,
-    /// Whether it is reached.
-    pub(in crate::sap) reach: Reach,
-    /// What of it never became a message.
-    pub(in crate::sap) troubles: Troubles,
+    leaving: Option<Leaving>,
+    flights: HashMap<u64, Flight>,
+    reach: Reach,
+    rate_limit: RateLimit,
+    /// The peer was refused requests because too much of it is open.
+    owes: bool,
     /// From where its sessions were used.
-    pub(in crate::sap) seen: crate::sap::network::Seen,
+    seen: Seen,
+    /// What of it never became a message.
+    troubles: Troubles,
+    /// What the log says of it.
+    quiet: Quiet,
+    last_error: Option<String>,
+    /// When it is looked after next.
+    due: Option<Time>,
+    /// Something was queued, or may be posted, since.
+    flush: Option<Time>,
+    events: VecDeque<Event>,
 }
 
-/// A peer as an operator sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PeerView {
-    /// Its domain.
-    pub domain: String,
-    /// Its dialect.
-    pub dialect: String,
-    /// `up`, `away` (there is a session, but it is not reached), `logging in`, `held` (it disconnected us and wants to be left alone), `down` or
-    /// `idle`.
-    pub state: &'static str,
-    /// Without a session: no login of ours before, milliseconds since the epoch.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub not_before: Option<Time>,
-    /// Sessions.
-    pub sessions: usize,
-    /// Transactions waiting to be posted.
-    pub queued: usize,
-    /// Posts under way.
-    pub posting: usize,
-    /// Unanswered requests of the peer.
-    pub pending: usize,
-    /// Bodies of it above `ssp.max_message` since the start.
-    pub too_large: u64,
-    /// The last thing that went wrong.
-    pub last_error: Option<String>,
-}
-
-/// A session as an operator sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SessionView {
-    /// The peer.
-    pub peer: String,
-    /// Our id.
-    pub own_id: String,
-    /// The peer's id.
-    pub peer_id: String,
-    /// Milliseconds since the epoch.
-    pub established: Time,
-    /// Milliseconds since the epoch.
-    pub last_in: Time,
-    /// Milliseconds since the epoch.
-    pub last_out: Time,
-    /// Milliseconds.
-    pub ttl: u64,
-    /// Whether we opened it, or the peer.
-    pub opened_by_us: bool,
-}
-
-impl PeerState {
-    pub(in crate::sap) fn new(domain: &str, totals: &Arc<Totals>) -> Self {
+impl Association {
+    /// One without sessions.
+    pub fn new(id: PeerId, peer: Option<Arc<Peer>>, shared: Shared) -> Self {
         Self {
-            sessions: Vec::new(),
-            initiator: None,
-            responders: Vec::new(),
-            outbox: Outbox::new(domain).sharing(totals),
-            next_expiry: None,
-            login_failures: 0,
-            login_not_before: Time::default(),
-            held: false,
-            wanted: false,
-            redirect: None,
-            further: VecDeque::new(),
-            redirects: 0,
-            last_redirect: Time::default(),
+            peer,
+            closing: false,
+            sessions: Sessions::default(),
+            handshakes: Handshakes::new(id.clone()),
+            logins: Logins::default(),
+            others_await_token: false,
+            posting: Posting::new(id.clone(), &shared.totals),
             leaving: None,
-            owes: false,
-            closed: 0,
-            forbidden: 0,
-            resets: BTreeMap::new(),
-            last_counter: None,
-            last_error: None,
-            scheduled: None,
-            allowance: Allowance::default(),
-            barred_until: Time::default(),
-            yielding: None,
-            at_home: None,
-            quiet: Quiet::default(),
+            flights: HashMap::new(),
             reach: Reach::default(),
+            rate_limit: RateLimit::default(),
+            owes: false,
+            seen: Seen::default(),
             troubles: Troubles::default(),
-            seen: crate::sap::network::Seen::default(),
+            quiet: Quiet::default(),
+            last_error: None,
+            due: None,
+            flush: None,
+            events: VecDeque::new(),
+            id,
+            shared,
         }
     }
 
-    pub(in crate::sap) fn add_session(&mut self, record: SessionRecord, ready: bool) {
-        self.sessions.push(Session {
-            record,
-            ready,
-            logout: None,
-            keep_alive: None,
-        });
-        self.sessions
-            .sort_by_key(|session| session.record.established);
+    /// Takes back a session kept before a restart.
+    pub fn restore_session(&mut self, record: SessionRecord) {
+        self.seen.note(record.from);
+        self.sessions.add(record, true);
     }
 
-    /// The session to send on: the most recently established one.
-    pub(in crate::sap) fn ready_session(&self) -> Option<&Session> {
-        self.sessions
-            .iter()
-            .rev()
-            .find(|session| session.ready && session.logout.is_none())
+    /// Takes back an item of the queue.
+    pub fn restore_item(&mut self, number: u64, item: Item) {
+        self.posting.outbox_mut().restore(number, item);
     }
 
-    /// Takes a handshake out. Whether there was one; and the session that came of it
-    /// and cannot be used, because the peer never acknowledged its id and has not used
-    /// it in the meantime.
-    pub(in crate::sap) fn abandon(&mut self, role: &Role) -> (bool, Option<String>) {
-        let Role::Responder(id) = role else {
-            return (self.initiator.take().is_some(), None);
+    /// A session is to come about at the start.
+    pub fn come_back_at_start(&mut self) {
+        self.logins.wanted = true;
+    }
+
+    /// All records are back. Sessions beyond what one peer may have are forgotten: nobody can
+    /// be told yet.
+    pub fn restored(&mut self, now: Time) {
+        let most = self.shared.settings.max_sessions.max(1);
+        let forgotten = self.sessions.cut(most);
+        if !forgotten.is_empty() {
+            let sessions = forgotten.len();
+            tracing::warn!(
+                ssp.peer = self.id.as_str(),
+                sessions,
+                "sessions beyond {most} forgotten"
+            );
+        }
+        for record in forgotten {
+            self.event(Event::Write(record.delete()));
+        }
+        self.sessions.set_right(now);
+    }
+
+    /// Goes to work.
+    pub fn start(&mut self, now: Time) {
+        let always = self.peer.as_ref().is_some_and(|peer| peer.connect_always);
+        if always || self.logins.wanted {
+            self.want_session(now);
+        }
+        // What has expired meanwhile is not posted any more.
+        self.posting.set_right();
+        self.posting.expire(now);
+        self.flush_later(now);
+        self.schedule(now);
+    }
+
+    /// Goes by other settings.
+    pub fn reload(&mut self, settings: Arc<Settings>, peer: Arc<Peer>, now: Time) {
+        self.shared.settings = settings;
+        self.peer = Some(Arc::clone(&peer));
+        // What kept us from the peer may be mended.
+        if !self.is_up() && !self.handshakes.ours() {
+            self.lift_hold();
+            self.logins.begin_anew();
+        }
+        if peer.connect_always {
+            self.want_session(now);
+        }
+        self.limit_sessions(&peer, now);
+        self.keep_alive(now);
+        self.flush_later(now);
+        self.schedule(now);
+    }
+
+    /// The node is about to stop, or is not.
+    pub fn set_closing(&mut self, closing: bool) {
+        self.closing = closing;
+    }
+
+    /// Whether another identity of the same peer awaits its token: only one may, because the
+    /// token does not say to whom it is given.
+    pub fn set_others_await_token(&mut self, await_it: bool) {
+        self.others_await_token = await_it;
+    }
+
+    /// The peer, and the domain presented to it.
+    pub fn id(&self) -> &PeerId {
+        &self.id
+    }
+
+    /// What the configuration says of the peer.
+    pub fn peer(&self) -> Option<&Arc<Peer>> {
+        self.peer.as_ref()
+    }
+
+    /// Whether there is a session to send over.
+    pub fn is_up(&self) -> bool {
+        self.sessions.usable().is_some()
+    }
+
+    /// Whether a logout of ours is under way.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.is_some()
+    }
+
+    /// The sessions.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// What waits for the peer.
+    pub fn outbox(&self) -> &Outbox {
+        self.posting.outbox()
+    }
+
+    /// Whether our handshake awaits the peer's token.
+    pub fn awaits_token(&self) -> bool {
+        self.handshakes.awaits_token()
+    }
+
+    /// Whether the peer may use a session before its last step has reached us.
+    pub fn awaits_last_step(&self, now: Time) -> bool {
+        self.handshakes.awaits_last_step(now)
+    }
+
+    /// Whether a handshake is open to which a setup message belongs.
+    pub fn has_handshake(&self, mode: Mode, id: &str) -> bool {
+        self.handshakes.has(mode, id)
+    }
+
+    /// See [`Seen::is_known`].
+    pub fn is_known_from(&self, from: Option<IpAddr>) -> bool {
+        let peer = self.peer.as_deref();
+        peer.is_some_and(|peer| self.seen.is_known(peer, from))
+    }
+
+    /// See [`Seen::may_have_lost`].
+    pub fn may_have_lost(&self, from: Option<IpAddr>) -> bool {
+        let peer = self.peer.as_deref();
+        peer.is_some_and(|peer| self.seen.may_have_lost(peer, from))
+    }
+
+    /// Whether a line about what comes in the peer's name is due; see [`Quiet::due`].
+    pub fn due_line(&mut self, kind: &'static str, now: Time) -> Option<u64> {
+        self.quiet.due(kind, now)
+    }
+
+    /// What became of a login.
+    pub fn login(&self, others_await_token: bool) -> Login {
+        match (self.is_up(), self.reach.is_away()) {
+            (true, _) if self.reach.is_tried() => return Login::UnderWay,
+            (true, false) => return Login::Stands,
+            (true, true) => {
+                let why = self.last_error.as_deref().unwrap_or_default();
+                return Login::Failed(format!("there is one, but the peer is not reached: {why}"));
+            }
+            (false, _) => {}
+        }
+        let waits = self.is_leaving() || self.logins.is_yielding() || others_await_token;
+        let under_way = self.handshakes.ours() || self.handshakes.proven();
+        if under_way || (waits && self.logins.wanted && !self.closing) {
+            return Login::UnderWay;
+        }
+        Login::Failed(match &self.last_error {
+            Some(why) => why.clone(),
+            None if self.closing => "this node is about to stop".to_owned(),
+            None => "the session ended at once".to_owned(),
+        })
+    }
+
+    /// What is to be reported next.
+    pub fn next_event(&mut self) -> Option<Event> {
+        if self.events.is_empty() {
+            self.gather();
+        }
+        self.events.pop_front()
+    }
+
+    fn event(&mut self, event: Event) {
+        self.gather();
+        self.events.push_back(event);
+    }
+
+    /// Takes over what the parts report.
+    fn gather(&mut self) {
+        self.events.append(self.posting.events());
+        self.events.append(self.handshakes.events());
+    }
+
+    /// When [`Association::timeout`] wants to be called.
+    pub fn next_timeout(&self) -> Option<Time> {
+        let step = self.handshakes.next_step();
+        step.into_iter().chain(self.due).min()
+    }
+
+    /// Does what is due.
+    pub fn timeout(&mut self, now: Time) {
+        loop {
+            let due = self.due.filter(|due| *due <= now);
+            match self.handshakes.next_step().filter(|step| *step <= now) {
+                Some(step) if due.is_none_or(|due| step <= due) => {
+                    self.handshakes.step_due(self.peer.as_deref(), &self.shared);
+                }
+                _ if due.is_some() => self.look_after(now),
+                _ => return,
+            }
+        }
+    }
+
+    fn look_after(&mut self, now: Time) {
+        self.due = None;
+        self.expire_leaving(now);
+        self.expire_handshakes(now);
+        self.posting.expire(now);
+        self.expire_sessions(now);
+        self.keep_alive(now);
+        self.look_after_reach(now);
+        self.flush_later(now);
+        self.schedule(now);
+    }
+
+    /// Sees to it that the next thing that can happen is looked after.
+    fn schedule(&mut self, now: Time) {
+        let up = self.is_up();
+        let dialect = self.peer.as_ref().map(|peer| &peer.dialect);
+        let not_before = self.logins.not_before();
+        let waits = self.logins.wanted || !self.outbox().is_empty();
+        let login = (waits && !up && not_before > now).then_some(not_before);
+        let reach = self.reach.due().filter(|_| up && self.minds_reach());
+        let due = [
+            self.handshakes.deadline(),
+            self.posting.due(now),
+            login,
+            self.logins.yields_until().filter(|_| !up),
+            dialect.and_then(|dialect| self.sessions.due(dialect)),
+            reach,
+            self.leaving.as_ref().map(|leaving| leaving.until),
+        ];
+        // A later time comes when this one has passed.
+        if let Some(due) = due.into_iter().flatten().min() {
+            let due = due.max(now.plus_millis(1));
+            self.due = Some(self.due.map_or(due, |before| before.min(due)));
+        }
+    }
+
+    /// Adds a transaction to the queue and starts what can start.
+    pub fn enqueue(&mut self, item: Item, now: Time) {
+        let first = self.posting.push(item, None);
+        self.flush_later(now);
+        if first {
+            self.schedule(now);
+        }
+    }
+
+    /// Adds a transaction that is to be posted not before `at`.
+    pub fn enqueue_later(&mut self, item: Item, at: Time, now: Time) {
+        self.posting.push(item, Some(at));
+        self.schedule(now);
+    }
+
+    /// Takes a request back that was not posted yet; `None` if it is under way or gone.
+    pub fn withdraw(&mut self, id: &str, now: Time) -> Option<Item> {
+        let (item, write) = self.posting.outbox_mut().withdraw(id)?;
+        self.event(Event::Write(write));
+        // What waited behind it may go.
+        self.flush_later(now);
+        Some(item)
+    }
+
+    /// Nobody waits for a request any more: it leaves at once, or when its post has failed.
+    pub fn forsake(&mut self, id: &str) {
+        if let Some(write) = self.posting.outbox_mut().forsake(id) {
+            self.event(Event::Write(write));
+        }
+    }
+
+    /// Marks that [`Association::flush`] has something to do.
+    fn flush_later(&mut self, now: Time) {
+        self.flush = Some(now);
+    }
+
+    /// Whether [`Association::flush`] is to be called, when all that comes together has come.
+    pub fn wants_flush(&self) -> bool {
+        self.flush.is_some()
+    }
+
+    /// Posts what may be posted; logs in if there is no session. Until when it was queued;
+    /// `None`: there was nothing to do.
+    pub fn flush(&mut self) -> Option<Time> {
+        let now = self.flush.take()?;
+        let peer = self.peer.clone()?;
+        // What has expired is not posted.
+        self.posting.expire(now);
+        let flushed = self.leaving.as_mut().map(Leaving::flush);
+        if flushed != Some(true) {
+            self.post_batches(&peer, now);
+        }
+        if flushed.is_some() {
+            self.say_goodbye(&peer, now);
+        }
+        self.schedule(now);
+        Some(now)
+    }
+
+    fn post_batches(&mut self, peer: &Peer, now: Time) {
+        if self.outbox().is_empty() {
+            if self.logins.wanted {
+                self.connect(now);
+            }
+            return;
+        }
+        match self.sessions.usable_mut() {
+            Some(session) => self.posting.post(peer, &self.shared, session, now),
+            None => self.connect(now),
+        }
+    }
+
+    /// The fate of a post.
+    pub fn posted(&mut self, number: u64, outcome: &Posted, now: Time) {
+        let peer = self.peer.clone();
+        let (peer, shared) = (peer.as_deref(), &self.shared);
+        if let Some(fate) = self.handshakes.posted(number, outcome, peer, shared, now) {
+            return self.step_posted(fate, now);
+        }
+        match self.flights.remove(&number) {
+            Some(Flight::Goodbye(session)) => {
+                // What did not arrive is not answered.
+                if *outcome != Posted::Acknowledged {
+                    self.logged_off(&session, now);
+                }
+            }
+            Some(Flight::Reach) => self.reach_tried(outcome, now),
+            None => self.batch_posted(number, outcome, now),
+        }
+    }
+
+    fn batch_posted(&mut self, number: u64, outcome: &Posted, now: Time) {
+        let peer = self.peer.clone();
+        let (peer, shared) = (peer.as_deref(), &self.shared);
+        let Some((session, fate)) = self.posting.posted(number, outcome, peer, shared, now) else {
+            return;
         };
-        let Some(at) = self.responders.iter().position(|r| r.id == *id) else {
-            return (false, None);
-        };
-        let responder = self.responders.remove(at);
-        let session = responder.session().and_then(|own| self.session_mut(own));
-        let unusable = session.filter(|session| !session.ready);
-        (true, unusable.map(|session| session.record.own_id.clone()))
+        match outcome {
+            Posted::Failed(why) => self.not_reached(why, now),
+            Posted::Closed | Posted::TimedOut => {}
+            Posted::Acknowledged | Posted::Refused { .. } => self.heard_from(now),
+        }
+        match fate {
+            Fate::Nothing => {}
+            Fate::Taken => {
+                self.last_error = None;
+                self.logins.not_forbidden();
+            }
+            Fate::Failed(why) => self.last_error = Some(why),
+            Fate::UnknownSession => {
+                if self.sessions.get(&session).is_some() {
+                    self.logins.forbidden(now);
+                }
+                tracing::warn!(
+                    ssp.peer = self.id.as_str(),
+                    ssp.session = %IdShown(&session),
+                    "the peer does not know the session; logging in anew"
+                );
+                self.drop_session(&session);
+            }
+            Fate::LostSession(why) => {
+                self.last_error = Some(why);
+                self.drop_session(&session);
+            }
+        }
+        self.flush_later(now);
+        self.schedule(now);
     }
 
-    pub(in crate::sap) fn session_mut(&mut self, own_id: &str) -> Option<&mut Session> {
-        self.sessions
-            .iter_mut()
-            .find(|session| session.record.own_id == own_id)
+    fn step_posted(&mut self, fate: StepFate, now: Time) {
+        match (fate, self.peer.clone()) {
+            (StepFate::Done(id), _) => {
+                let was_up = self.is_up();
+                let session = self.handshakes.abandon(&Role::Responder(id)).flatten();
+                let session = session.and_then(|own_id| self.sessions.get_mut(&own_id));
+                if let Some(session) = session {
+                    session.ready = true;
+                }
+                self.session_ready(was_up, now);
+            }
+            (StepFate::Failed(role, failure), Some(peer)) => {
+                self.handshake_failed(&peer, &role, &failure, now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Bodies came from the store.
+    pub fn loaded(&mut self, loaded: Loaded, now: Time) {
+        if self.posting.loaded(loaded, &mut self.quiet, now) {
+            self.flush_later(now);
+            self.schedule(now);
+        }
+    }
+
+    /// Posts one transaction in exactly this session, past the queue; never repeated. The
+    /// number of the post.
+    fn post_in_session(
+        &mut self,
+        peer: &Peer,
+        session: &str,
+        (mode, id): (Mode, &str),
+        primitive: &Primitive,
+        now: Time,
+    ) -> u64 {
+        let item = Item {
+            mode,
+            id: id.to_owned(),
+            name: primitive.name().to_owned(),
+            raw: primitive.to_xml(Some(peer.dialect.style())),
+            conversation: None,
+            expires: now,
+            message: None,
+            via: None,
+        };
+        let body = posting::print_batch(&peer.dialect, session, &[&item]);
+        let known = self.sessions.get(session);
+        let url = known.and_then(|known| known.record.address(now).map(str::to_owned));
+        let number = self.shared.numbers.next();
+        let trace = posting::sent(&self.id, session, &item, now);
+        self.event(Event::Trace(Box::new(trace)));
+        self.event(Event::Post(Post {
+            peer: self.id.real().to_owned(),
+            number,
+            body: body.into(),
+            session: Some(session.to_owned()),
+            transaction: (mode == Mode::Request).then(|| id.to_owned()),
+            url,
+            transactions: 1,
+        }));
+        number
+    }
+
+    /// Answers in exactly this session, which has ended or is about to.
+    pub fn answer_in_session(&mut self, session: &str, id: &str, answer: &Primitive, now: Time) {
+        if let Some(peer) = self.peer.clone() {
+            self.post_in_session(&peer, session, (Mode::Response, id), answer, now);
+        }
+    }
+
+    /// A message came in a session of ours, with or without requests.
+    pub fn message_came(&mut self, own_id: &str, from: Option<IpAddr>, asks: bool, now: Time) {
+        self.heard_from(now);
+        self.troubles.message_came(now);
+        self.seen.note(from);
+        self.owes &= !asks;
+        if let Some(session) = self.sessions.get_mut(own_id) {
+            let record = &mut session.record;
+            record.last_in = now;
+            // Written once; where it comes from later is of use for this run only.
+            let unknown = record.from.is_none();
+            record.from = from.or(record.from);
+            if unknown && record.from.is_some() {
+                let write = record.put();
+                self.event(Event::Write(write));
+            }
+        }
+        if self.posting.outbox_mut().heard(now) {
+            self.flush_later(now);
+            self.schedule(now);
+        }
+    }
+
+    /// The peer is refused requests because too much of it is open. Whether that has just begun.
+    pub fn owes(&mut self) -> bool {
+        !std::mem::replace(&mut self.owes, true)
+    }
+
+    /// The peer uses a session: whatever became of our last step's acknowledgement, it has our
+    /// id.
+    pub fn session_is_used(&mut self, own_id: &str, now: Time) {
+        let was_up = self.is_up();
+        let session = self.sessions.get_mut(own_id);
+        if let Some(session) = session.filter(|session| !session.ready) {
+            session.ready = true;
+            self.session_ready(was_up, now);
+        }
+    }
+
+    /// Keeps the session alive when it is idle, and tells the peer of a time to live of ours
+    /// that has changed.
+    fn keep_alive(&mut self, now: Time) {
+        let Some(peer) = self.peer.clone().filter(|peer| peer.dialect.keep_alive) else {
+            return;
+        };
+        let Some(session) = self.sessions.usable_mut() else {
+            return;
+        };
+        let id = || self.shared.numbers.id();
+        if let Some(item) = KeepAlive::due(&peer, &self.shared.settings, session, id, now) {
+            self.enqueue(item, now);
+        }
+    }
+
+    /// The answer to a `KeepAliveRequest` or `LogoutRequest` of ours; false if it is
+    /// none.
+    pub fn session_answer(&mut self, transaction: &Transaction, now: Time) -> bool {
+        let id = transaction.id.as_str();
+        if let Some(own_id) = self.sessions.logged_out_by(id) {
+            self.logged_off(&own_id, now);
+            return true;
+        }
+        let Some((session, asked)) = self.sessions.kept_alive_by(id) else {
+            return false;
+        };
+        match asked.answered(transaction, &mut session.record) {
+            Heard::UnknownSession => {
+                let own_id = session.record.own_id.clone();
+                tracing::warn!(
+                    ssp.peer = self.id.as_str(),
+                    ssp.session = %IdShown(&own_id),
+                    "the peer does not know the session; logging in anew"
+                );
+                self.drop_session(&own_id);
+                self.flush_later(now);
+            }
+            Heard::Changed(write) => self.event(Event::Write(write)),
+            Heard::Nothing => {}
+        }
+        self.schedule(now);
+        true
+    }
+
+    /// The answer to a peer's `KeepAliveRequest`. `None`: the session is not there any more.
+    pub fn kept_alive(
+        &mut self,
+        session: &str,
+        request: &KeepAliveRequest,
+        now: Time,
+    ) -> Option<KeepAliveResponse> {
+        let longest = self.shared.settings.session_ttl;
+        let record = &mut self.sessions.get_mut(session)?.record;
+        let (answer, changed) = keep_alive::grant(record, request, longest);
+        if let Some(write) = changed {
+            self.event(Event::Write(write));
+        }
+        self.schedule(now);
+        Some(answer)
+    }
+
+    /// Forgets all sessions, without telling the peer; how many there were.
+    pub fn drop_sessions(&mut self) -> usize {
+        let dropped = self.sessions.take();
+        for session in &dropped {
+            self.event(Event::Write(session.record.delete()));
+        }
+        if !dropped.is_empty() {
+            self.event(Event::Down);
+        }
+        dropped.len()
+    }
+
+    fn drop_session(&mut self, own_id: &str) {
+        let Some(session) = self.sessions.remove(own_id) else {
+            return;
+        };
+        self.event(Event::Write(session.record.delete()));
+        if !self.is_up() {
+            self.logins.wanted |= self.peer.as_ref().is_some_and(|peer| peer.connect_always);
+            // A node that stops tells its own side nothing: it will be back.
+            if !self.closing {
+                self.event(Event::Down);
+            }
+        }
+    }
+
+    fn expire_sessions(&mut self, now: Time) {
+        let expire = |peer: &Arc<Peer>| peer.dialect.sessions_expire;
+        let Some(peer) = self.peer.clone().filter(expire) else {
+            return;
+        };
+        for own_id in self.sessions.ended(now) {
+            tracing::info!(
+                ssp.peer = self.id.as_str(),
+                ssp.session = %IdShown(&own_id),
+                "session was idle for its time to live and ends"
+            );
+            let status = come_again(Status::new(Code::SESSION_EXPIRED), 0);
+            self.disconnect(&peer, &own_id, status, now);
+            self.drop_session(&own_id);
+        }
+    }
+
+    /// Ends the sessions that are one peer's too many. The newest stays.
+    fn limit_sessions(&mut self, peer: &Peer, now: Time) {
+        let most = self.shared.settings.max_sessions.max(1);
+        while let Some(oldest) = self.sessions.too_many(most) {
+            let (own_id, peer_id) = (oldest.record.own_id.clone(), oldest.record.peer_id.clone());
+            let known = oldest.ready;
+            if let Some(left_out) = self.quiet.due("sessions", now) {
+                tracing::warn!(
+                    ssp.peer = peer.domain,
+                    ssp.session = %IdShown(&own_id),
+                    left_out,
+                    "the peer has more than {most} sessions: one out of use ends"
+                );
+            }
+            if known && peer.dialect.logout {
+                let status = Status::new(Code::SESSION_EXPIRED).because("too many sessions");
+                self.disconnect(peer, &own_id, come_again(status, 0), now);
+            } else if known && peer.dialect.reset_lost_session {
+                let shared = &self.shared;
+                self.handshakes.make_forget(peer, &peer_id, shared, now);
+            }
+            self.drop_session(&own_id);
+        }
+    }
+
+    /// Nothing of before keeps us from a login now.
+    fn lift_hold(&mut self) {
+        self.logins.lift();
+        self.posting.outbox_mut().forgive();
+        self.last_error = None;
+    }
+
+    /// Logs in now, whatever has kept us from it, unless there is a session.
+    pub fn connect_now(&mut self, now: Time) {
+        if self.handshakes.ours() {
+            return;
+        }
+        if self.is_up() {
+            // A session may stand while the peer is away.
+            self.posting.outbox_mut().forgive();
+            self.knock(now);
+            return self.flush_later(now);
+        }
+        self.lift_hold();
+        self.want_session(now);
+    }
+
+    /// Sees to it that a session comes about even if there is nothing to send.
+    fn want_session(&mut self, now: Time) {
+        self.logins.wanted = !self.is_up();
+        self.connect(now);
+        self.schedule(now);
+    }
+
+    /// Opens a handshake unless one is open, a session stands, or it is too early.
+    pub fn connect(&mut self, now: Time) {
+        let Some(peer) = self.peer.clone() else {
+            return;
+        };
+        let (proven, open) = (self.handshakes.proven(), self.handshakes.theirs());
+        let theirs = self.logins.yields(proven, open, now);
+        // While we log out, nobody logs in.
+        let busy = theirs || self.handshakes.ours() || self.is_up() || self.is_leaving();
+        if busy || now < self.logins.not_before() || self.others_await_token {
+            return;
+        }
+        self.initiate(&peer, now);
+    }
+
+    /// A new handshake at the address to which the peer has sent us.
+    fn log_in_elsewhere(&mut self, peer: &Peer, now: Time) {
+        if self.others_await_token {
+            self.logins.wanted = true;
+        } else if !self.handshakes.ours() && !self.is_leaving() {
+            self.initiate(peer, now);
+        }
+    }
+
+    fn initiate(&mut self, peer: &Peer, now: Time) {
+        if self.closing {
+            return;
+        }
+        self.handshakes.open(peer, &self.shared, now);
+        self.logins.begun();
+        self.schedule(now);
+    }
+
+    /// A setup message of the peer.
+    pub fn setup(
+        &mut self,
+        transaction: &Transaction,
+        primitive: &Primitive,
+        facts: &Facts,
+        now: Time,
+    ) -> Verdict {
+        let Some(peer) = self.peer.clone() else {
+            return Verdict::Forbidden;
+        };
+        let (mode, id) = (transaction.mode, transaction.id.as_str());
+        match primitive {
+            Primitive::SendSecretToken(token) if mode == Mode::Request => {
+                return self.first_step(&peer, id, token, facts.remote, now);
+            }
+            Primitive::SendSecretToken(_)
+            | Primitive::LoginRequest(_)
+            | Primitive::LoginResponse(_) => {}
+            _ => {
+                if let Some(left_out) = self.quiet.due("no setup", now) {
+                    tracing::warn!(
+                        ssp.peer = peer.domain,
+                        ssp.primitive = %Shown(primitive.name()),
+                        left_out,
+                        "not a setup primitive"
+                    );
+                }
+                return Verdict::Forbidden;
+            }
+        }
+        let shared = &self.shared;
+        let taken = self
+            .handshakes
+            .take(&peer, (mode, id), primitive, shared, now);
+        let Some((role, mut progress)) = taken else {
+            return Verdict::Forbidden;
+        };
+        if let Progress::Established(record, _) = &mut progress {
+            record.from = facts.remote;
+        }
+        let theirs = matches!(role, Role::Responder(_));
+        let proven = theirs && matches!(&progress, Progress::Send(step) if step.number == 4);
+        self.progress(&peer, role, progress, now);
+        if proven && let Some(oldest) = self.handshakes.is_proven(id) {
+            self.give_way(&peer, oldest, None, now);
+        }
+        Verdict::Accepted
+    }
+
+    fn first_step(
+        &mut self,
+        peer: &Peer,
+        id: &str,
+        token: &SendSecretToken,
+        from: Option<IpAddr>,
+        now: Time,
+    ) -> Verdict {
+        if let Some(progress) = self.handshakes.repeated(id, token, now) {
+            self.progress(peer, Role::Responder(id.to_owned()), progress, now);
+            return Verdict::Accepted;
+        }
+        if let Some(wait) = self.logins.barred(now) {
+            return Verdict::Busy(Some(wait));
+        }
+        if let Some(oldest) = self.handshakes.who_gives_way(from) {
+            if self.handshakes.link_is_full() {
+                return Verdict::Busy(Some(1_000));
+            }
+            self.give_way(peer, oldest, from, now);
+        }
+        let shared = &self.shared;
+        self.handshakes
+            .respond(peer, (id, token), from, shared, now);
+        self.schedule(now);
+        Verdict::Accepted
+    }
+
+    fn progress(&mut self, peer: &Peer, role: Role, progress: Progress, now: Time) {
+        match progress {
+            Progress::Wait => {}
+            Progress::Send(step) => {
+                let ours = role == Role::Initiator;
+                self.handshakes.send(peer, role, step, &self.shared, now);
+                if ours {
+                    self.event(Event::TokenCame);
+                }
+            }
+            Progress::Established(record, step) => self.established(peer, role, record, step, now),
+            Progress::Failed(failure, step) => {
+                if let Some(step) = step {
+                    let shared = &self.shared;
+                    self.handshakes.send_once(peer, &role, &step, shared, now);
+                }
+                self.handshake_failed(peer, &role, &failure, now);
+            }
+        }
+    }
+
+    fn established(
+        &mut self,
+        peer: &Peer,
+        role: Role,
+        mut record: SessionRecord,
+        step: Option<Step>,
+        now: Time,
+    ) {
+        tracing::info!(
+            ssp.peer = peer.domain,
+            ssp.session = %IdShown(&record.own_id),
+            peer_session = %IdShown(&record.peer_id),
+            "session established"
+        );
+        if role == Role::Initiator {
+            self.handshakes.done();
+            self.handshakes.redirects.arrived(&mut record);
+        }
+        let write = record.put();
+        let was_up = self.is_up();
+        self.sessions.add(record, step.is_none());
+        self.logins.succeeded();
+        self.posting.begin_anew();
+        self.last_error = None;
+        self.event(Event::Write(write));
+        self.event(Event::Count(Count::HandshakeDone));
+        match step {
+            Some(step) => self.handshakes.send(peer, role, step, &self.shared, now),
+            None => self.session_ready(was_up, now),
+        }
+        self.limit_sessions(peer, now);
+        self.schedule(now);
+    }
+
+    /// A session may be used for sending from now on.
+    fn session_ready(&mut self, was_up: bool, now: Time) {
+        self.reach = Reach::default();
+        self.heard_from(now);
+        if !was_up {
+            self.event(Event::Up);
+        }
+        self.flush_later(now);
+        self.schedule(now);
+    }
+
+    fn expire_handshakes(&mut self, now: Time) {
+        let Some(peer) = self.peer.clone() else {
+            return;
+        };
+        for role in self.handshakes.late(now) {
+            self.handshake_failed(&peer, &role, &Failure::TimedOut, now);
+        }
+    }
+
+    fn handshake_failed(&mut self, peer: &Peer, role: &Role, failure: &Failure, now: Time) {
+        let Some(session) = self.handshakes.abandon(role) else {
+            return;
+        };
+        self.last_error = Some(failure.to_string());
+        tracing::warn!(
+            ssp.peer = peer.domain,
+            role = role.as_str(),
+            "handshake failed: {failure}"
+        );
+        self.event(Event::Count(Count::HandshakeFailed));
+        let redirects = &mut self.handshakes.redirects;
+        let redirected = match (failure, role) {
+            (
+                Failure::Refused {
+                    redirects: list, ..
+                },
+                _,
+            ) => redirects.follow(peer, list, now),
+            (Failure::NotAcknowledged { .. } | Failure::TimedOut, Role::Initiator) => {
+                redirects.next()
+            }
+            _ => false,
+        };
+        if redirected {
+            self.logins.at_once(now);
+        }
+        match role {
+            Role::Initiator if redirected => {}
+            Role::Initiator => {
+                redirects_over(&mut self.handshakes, &mut self.logins, &self.shared, now);
+            }
+            Role::Responder(_) => self.abandoned(failure, session, now),
+        }
+        if redirected {
+            self.log_in_elsewhere(peer, now);
+        }
+        self.flush_later(now);
+        self.schedule(now);
+        if *role == Role::Initiator {
+            self.event(Event::TokenCame);
+        }
+    }
+
+    /// A handshake of the peer has failed, and with it perhaps a session whose id it
+    /// never acknowledged and that it has not used in the meantime. It may wait for ever; a
+    /// session of ours frees its queue (6.7).
+    fn abandoned(&mut self, failure: &Failure, session: Option<String>, now: Time) {
+        let counters = *failure != Failure::Digest && self.logins.counters(now);
+        if let Some(own_id) = session
+            && self.sessions.get(&own_id).is_some_and(|s| !s.ready)
+        {
+            self.drop_session(&own_id);
+        }
+        if counters {
+            self.want_session(now);
+        }
+    }
+
+    /// A handshake of the peer gives way to one from this address.
+    fn give_way(&mut self, peer: &Peer, id: String, from: Option<IpAddr>, now: Time) {
+        let session = self.handshakes.abandon(&Role::Responder(id)).flatten();
+        if let Some(left_out) = self.quiet.due("handshakes", now) {
+            tracing::warn!(
+                ssp.peer = peer.domain,
+                remote = from.map(|from| from.to_string()),
+                left_out,
+                "too many unfinished logins in the peer's name: the oldest gives way"
+            );
+        }
+        self.event(Event::Count(Count::HandshakeFailed));
+        // If it was the peer's own, it may wait for ever.
+        self.abandoned(&Failure::TimedOut, session, now);
+    }
+
+    /// Tells a peer that keeps using a session we have lost to forget it
+    /// (deployed-server, 4), and logs in ourselves.
+    pub fn reset_lost_session(&mut self, session: &str, now: Time) {
+        let Some(peer) = self.peer.clone() else {
+            return;
+        };
+        if !self.handshakes.may_reset(session, now) {
+            return;
+        }
+        tracing::info!(
+            ssp.peer = self.id.as_str(),
+            ssp.session = %IdShown(session),
+            "telling the peer to forget a session that we have lost"
+        );
+        let shared = &self.shared;
+        self.handshakes.make_forget(&peer, session, shared, now);
+        self.want_session(now);
+    }
+
+    /// Something came from the peer, or reached it.
+    fn heard_from(&mut self, now: Time) {
+        let Some(told) = self.reach.heard(now) else {
+            return;
+        };
+        tracing::info!(ssp.peer = self.id.as_str(), "the peer is reached again");
+        if told && self.is_up() {
+            self.event(Event::Reached);
+        }
+    }
+
+    /// The peer could not be reached.
+    fn not_reached(&mut self, why: &str, now: Time) {
+        if self.reach.lost(now) {
+            self.last_error = Some(why.to_owned());
+        }
+    }
+
+    /// Whether it matters here that a silent peer is away.
+    fn minds_reach(&self) -> bool {
+        let settings = &self.shared.settings;
+        !self.closing && settings.visiting.is_none() && settings.routes.any_local()
+    }
+
+    /// Tells those who watch its users that the peer is away, though a session stands; and tries
+    /// a connection to one of whom nothing was heard for a while.
+    fn look_after_reach(&mut self, now: Time) {
+        if !self.minds_reach() || !self.is_up() {
+            return;
+        }
+        let gone = self.reach.gone(now);
+        let silent = self.reach.is_silent(now);
+        if let Some(since) = gone {
+            let why = self.last_error.as_deref().unwrap_or_default();
+            tracing::warn!(
+                ssp.peer = self.id.as_str(),
+                "the peer is away, though there is a session: {why}"
+            );
+            self.event(Event::Away(since));
+        }
+        if silent {
+            self.knock(now);
+        }
+    }
+
+    /// Tries a connection, unless one is being tried.
+    fn knock(&mut self, now: Time) {
+        if self.reach.try_it(now) {
+            let number = self.shared.numbers.next();
+            self.flights.insert(number, Flight::Reach);
+            let peer = self.id.real().to_owned();
+            self.event(Event::Knock(Knock { peer, number }));
+        }
+    }
+
+    /// What became of a connection that was tried.
+    fn reach_tried(&mut self, outcome: &Posted, now: Time) {
+        self.reach.tried();
+        match outcome {
+            Posted::Failed(why) => {
+                self.not_reached(why, now);
+                self.last_error = Some(why.clone());
+            }
+            _ => {
+                self.heard_from(now);
+                self.flush_later(now);
+            }
+        }
+        self.schedule(now);
+    }
+
+    /// Whether so many requests more, in whatever identity, are faster than the peer may send.
+    pub(in crate::sap) fn ask(&mut self, peer: &Peer, requests: usize, now: Time) -> Rate {
+        let rate = self.rate_limit.ask(peer, requests, now);
+        if rate != Rate::Kept {
+            self.event(Event::Count(Count::Refused(Code::UNAVAILABLE.0)));
+        }
+        rate
+    }
+
+    /// The peer has sent too fast for too long.
+    pub fn disconnect_flooder(&mut self, now: Time) {
+        let Some(peer) = self.peer.clone() else {
+            return;
+        };
+        let (pause, reason) = (rate_limit::PAUSE, rate_limit::REASON);
+        tracing::warn!(
+            ssp.peer = self.id.as_str(),
+            "disconnecting the peer: {reason}"
+        );
+        for session in self.sessions.ready() {
+            let status = Status::new(Code::UNAVAILABLE).because(reason);
+            self.disconnect(&peer, &session, come_again(status, pause), now);
+        }
+        self.event(Event::Unanswered);
+        self.drop_sessions();
+        self.logins.bar(now.plus_seconds(u64::from(pause)));
+        self.leaving = None;
+        self.last_error = Some(format!("disconnected: {reason}"));
+        self.rate_limit.forgive();
+        self.schedule(now);
+    }
+
+    /// Something came from the peer that never became a message.
+    pub fn trouble(&mut self, trouble: Trouble, remote: &str, now: Time) {
+        self.troubles.note(trouble, now);
+        if let Some(left_out) = self.quiet.due(trouble.kind(), now) {
+            tracing::warn!(
+                ssp.peer = self.id.as_str(),
+                remote,
+                left_out,
+                "the peer is not heard: {}",
+                trouble.words()
+            );
+        }
     }
 }
 
-impl Sap {
-    /// All peers.
-    pub fn peer_views(&self) -> Vec<PeerView> {
-        let view = |(domain, state): (&String, &PeerState)| PeerView {
-            domain: domain.clone(),
-            dialect: self
-                .settings
-                .peers
-                .get(domain)
-                .map_or_else(String::new, |peer| peer.dialect.name.clone()),
-            state: if state.ready_session().is_some() && state.reach.is_away() {
-                "away"
-            } else if state.ready_session().is_some() {
-                "up"
-            } else if state.initiator.is_some() || !state.responders.is_empty() {
-                "logging in"
-            } else if state.held {
-                "held"
-            } else if state.login_failures > 0 {
-                "down"
-            } else {
-                "idle"
-            },
-            not_before: Some(state.login_not_before)
-                .filter(|at| *at > Time::default() && state.ready_session().is_none()),
-            sessions: state.sessions.len(),
-            queued: state.outbox.len(),
-            posting: state.outbox.posts(),
-            pending: self.table.pending_of(domain),
-            too_large: state.troubles.too_large,
-            last_error: state
-                .last_error
-                .clone()
-                .or_else(|| state.troubles.shown().map(str::to_owned)),
-        };
-        self.peers.iter().map(view).collect()
-    }
+/// A login of ours has failed for good: the next one goes to the usual address.
+fn redirects_over(handshakes: &mut Handshakes, logins: &mut Logins, shared: &Shared, now: Time) {
+    handshakes.redirects.clear();
+    logins.failed(shared.random.below(login::BACK_OFF / 4), now);
+}
 
-    /// All sessions.
-    pub fn session_views(&self) -> Vec<SessionView> {
-        let sessions = self.peers.values().flat_map(|peer| &peer.sessions);
-        sessions
-            .map(|session| SessionView {
-                peer: session.record.peer.clone(),
-                own_id: session.record.own_id.clone(),
-                peer_id: session.record.peer_id.clone(),
-                established: session.record.established,
-                last_in: session.record.last_in,
-                last_out: session.record.last_out,
-                ttl: session.record.ttl,
-                opened_by_us: session.record.opened_by_us,
-            })
-            .collect()
+/// A status with the seconds after which the peer may come again.
+fn come_again(status: Status, seconds: u32) -> Status {
+    Status {
+        try_again: Some(seconds),
+        ..status
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::sap::Sap;
 use crate::sap::element::Time;
 
 /// A kind is told again after so long: milliseconds; our choice.
@@ -25,19 +24,6 @@ impl Quiet {
                 Some(before.map_or(0, |(_, left_out)| left_out))
             }
         }
-    }
-}
-
-impl Sap {
-    /// Whether a line about what comes in a peer's name is due; see [`Quiet::due`].
-    pub(in crate::sap) fn due_of(
-        &mut self,
-        domain: &str,
-        kind: &'static str,
-        now: Time,
-    ) -> Option<u64> {
-        let state = self.peers.get_mut(domain);
-        state.map_or(Some(0), |state| state.quiet.due(kind, now))
     }
 }
 

@@ -4,10 +4,7 @@
 //! Posts tell it by the way. Where nothing is posted, and this node serves somebody who may watch
 //! the peer's users, a connection is tried now and then.
 
-use crate::sap::association::posting::Flight;
 use crate::sap::element::Time;
-use crate::sap::presented_as::domain_of;
-use crate::sap::{Effect, Knock, Posted, Sap};
 
 /// A peer of whom nothing was heard for so long is tried: milliseconds; our choice.
 const SILENCE: u64 = 10_000;
@@ -16,7 +13,7 @@ const ABSENCE: u64 = 5_000;
 
 /// What is known of the way to a peer.
 #[derive(Debug, Default)]
-pub(in crate::sap) struct Reach {
+pub(super) struct Reach {
     /// When something last came from it, or reached it.
     heard: Time,
     /// Since when it is not reached.
@@ -29,119 +26,63 @@ pub(in crate::sap) struct Reach {
 }
 
 impl Reach {
-    pub(in crate::sap) fn is_away(&self) -> bool {
+    pub(super) fn is_away(&self) -> bool {
         self.away.is_some()
     }
 
     /// Whether a connection is being tried.
-    pub(in crate::sap) fn is_tried(&self) -> bool {
+    pub(super) fn is_tried(&self) -> bool {
         self.trying
     }
 
     /// When there is something to do, if there is a session.
-    pub(in crate::sap) fn due(&self) -> Option<Time> {
+    pub(super) fn due(&self) -> Option<Time> {
         let absent = self.away.filter(|_| !self.told);
         let absent = absent.map(|since| since.plus_millis(ABSENCE));
         let silent = self.heard.max(self.tried).plus_millis(SILENCE);
         let silent = (!self.trying).then_some(silent);
         absent.into_iter().chain(silent).min()
     }
-}
 
-impl Sap {
-    /// Something came from the peer, or reached it.
-    pub(in crate::sap) fn heard_from(&mut self, domain: &str, now: Time) {
-        let Some(state) = self.peers.get_mut(domain) else {
-            return;
-        };
-        state.reach.heard = now;
-        if state.reach.away.take().is_none() {
-            return;
-        }
-        tracing::info!(ssp.peer = domain, "the peer is reached again");
-        if std::mem::take(&mut state.reach.told) && state.ready_session().is_some() {
-            self.effect(Effect::PeerState(domain_of(domain).to_owned(), true));
-        }
+    /// Something came from it, or reached it. Since then it was away, if it was; and whether
+    /// that was told.
+    pub(super) fn heard(&mut self, now: Time) -> Option<bool> {
+        self.heard = now;
+        self.away.take()?;
+        Some(std::mem::take(&mut self.told))
     }
 
-    /// The peer could not be reached.
-    pub(in crate::sap) fn not_reached(&mut self, domain: &str, why: &str, now: Time) {
-        if let Some(state) = self.peers.get_mut(domain)
-            && state.reach.away.is_none()
-        {
-            state.reach.away = Some(now);
-            state.last_error = Some(why.to_owned());
-        }
+    /// It could not be reached. Whether that is new.
+    pub(super) fn lost(&mut self, now: Time) -> bool {
+        let new = self.away.is_none();
+        self.away.get_or_insert(now);
+        new
     }
 
-    /// Tells those who watch its users that a peer is away, though a session stands; and tries a
-    /// connection to one of whom nothing was heard for a while.
-    pub(in crate::sap) fn look_after_reach(&mut self, domain: &str, now: Time) {
-        if self.closing || self.settings.visiting.is_some() || !self.looks_after_users() {
-            return;
-        }
-        let Some(state) = self.peers.get_mut(domain) else {
-            return;
-        };
-        if state.ready_session().is_none() {
-            return;
-        }
-        let reach = &mut state.reach;
+    /// Since when it is not reached, if that is to be told now.
+    pub(super) fn gone(&mut self, now: Time) -> Option<Time> {
         let absent = |since: &Time| now.since(*since) >= ABSENCE;
-        let gone = reach.away.filter(absent).filter(|_| !reach.told);
-        reach.told |= gone.is_some();
-        let silent = now.since(reach.heard.max(reach.tried)) >= SILENCE && !reach.trying;
-        if let Some(since) = gone {
-            let why = state.last_error.as_deref().unwrap_or_default();
-            tracing::warn!(
-                ssp.peer = domain,
-                "the peer is away, though there is a session: {why}"
-            );
-            self.effect(Effect::PeerAway(domain_of(domain).to_owned(), since));
-        }
-        if silent {
-            self.knock(domain, now);
-        }
+        let gone = self.away.filter(absent).filter(|_| !self.told);
+        self.told |= gone.is_some();
+        gone
     }
 
-    /// Tries a connection to a peer, unless one is being tried.
-    pub(in crate::sap) fn knock(&mut self, domain: &str, now: Time) {
-        let Some(state) = self.peers.get_mut(domain) else {
-            return;
-        };
-        if std::mem::replace(&mut state.reach.trying, true) {
-            return;
-        }
-        state.reach.tried = now;
-        let number = self.numbers.next();
-        let flight = Flight::Reach(domain.to_owned());
-        self.flights.insert(number, flight);
-        let peer = domain_of(domain).to_owned();
-        self.effect(Effect::Knock(Knock { peer, number }));
+    /// Whether a connection is to be tried, because nothing was heard for a while.
+    pub(super) fn is_silent(&self, now: Time) -> bool {
+        now.since(self.heard.max(self.tried)) >= SILENCE && !self.trying
     }
 
-    /// Whether it matters here that a silent peer is away.
-    pub(in crate::sap) fn looks_after_users(&self) -> bool {
-        self.settings.routes.any_local()
+    /// Tries a connection; false if one is being tried.
+    pub(super) fn try_it(&mut self, now: Time) -> bool {
+        if std::mem::replace(&mut self.trying, true) {
+            return false;
+        }
+        self.tried = now;
+        true
     }
 
-    /// What became of a connection that was tried.
-    pub(in crate::sap) fn reach_tried(&mut self, domain: &str, outcome: &Posted, now: Time) {
-        if let Some(state) = self.peers.get_mut(domain) {
-            state.reach.trying = false;
-        }
-        match outcome {
-            Posted::Failed(why) => {
-                self.not_reached(domain, why, now);
-                if let Some(state) = self.peers.get_mut(domain) {
-                    state.last_error = Some(why.clone());
-                }
-            }
-            _ => {
-                self.heard_from(domain, now);
-                self.pump(domain, now);
-            }
-        }
-        self.schedule_peer(domain, now);
+    /// What was tried has ended.
+    pub(super) fn tried(&mut self) {
+        self.trying = false;
     }
 }

@@ -1,8 +1,11 @@
 //! Redirects (wire profile, 6.8): which addresses of a list may be followed, in which
 //! order, and how long they count.
 
+use std::collections::VecDeque;
+
+use crate::sap::Peer;
+use crate::sap::association::record::SessionRecord;
 use crate::sap::element::Time;
-use crate::sap::{Peer, Sap};
 use crate::ssp::primitive::session::RedirectAddress;
 use crate::text::Shown;
 
@@ -15,27 +18,33 @@ const MAX_ADDRESSES: usize = 8;
 
 /// An address to which a peer has sent us.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::sap) struct Redirect {
-    pub(in crate::sap) url: String,
+struct Redirect {
+    url: String,
     /// After this time the usual address counts again; `None`: with the session that
     /// comes about there.
-    pub(in crate::sap) until: Option<Time>,
+    until: Option<Time>,
 }
 
 impl Redirect {
-    pub(in crate::sap) fn counts(&self, now: Time) -> bool {
+    fn counts(&self, now: Time) -> bool {
         self.until.is_none_or(|until| now < until)
     }
 }
 
-impl Sap {
+/// Where the next handshake with a peer goes.
+#[derive(Debug, Default)]
+pub(super) struct Redirects {
+    current: Option<Redirect>,
+    /// Further addresses of the list.
+    further: VecDeque<Redirect>,
+    /// Followed in a row, and the last one.
+    in_a_row: u32,
+    last: Time,
+}
+
+impl Redirects {
     /// Takes a list of addresses for the next login; false if none may be followed.
-    pub(in crate::sap) fn redirected(
-        &mut self,
-        peer: &Peer,
-        list: &[RedirectAddress],
-        now: Time,
-    ) -> bool {
+    pub(super) fn follow(&mut self, peer: &Peer, list: &[RedirectAddress], now: Time) -> bool {
         let mut addresses = followed(peer, list, now);
         if addresses.is_empty() {
             if !list.is_empty() {
@@ -46,39 +55,58 @@ impl Sap {
             }
             return false;
         }
-        let Some(state) = self.peers.get_mut(&peer.domain) else {
-            return false;
-        };
-        if now.since(state.last_redirect) >= IN_A_ROW {
-            state.redirects = 0;
+        if now.since(self.last) >= IN_A_ROW {
+            self.in_a_row = 0;
         }
-        if state.redirects >= MAX_REDIRECTS {
+        if self.in_a_row >= MAX_REDIRECTS {
             tracing::warn!(ssp.peer = peer.domain, "too many redirects in a row");
             return false;
         }
-        state.redirects += 1;
-        state.last_redirect = now;
-        state.login_not_before = now;
+        self.in_a_row += 1;
+        self.last = now;
         let first = addresses.remove(0);
         tracing::info!(ssp.peer = peer.domain, url = %Shown(&first.url), "redirected");
-        state.redirect = Some(first);
-        state.further = addresses.into();
+        self.current = Some(first);
+        self.further = addresses.into();
         true
     }
 
     /// Goes on to the next address of the list after one that did not answer.
-    pub(in crate::sap) fn next_address(&mut self, domain: &str, now: Time) -> bool {
-        let Some(state) = self.peers.get_mut(domain) else {
-            return false;
-        };
-        match state.further.pop_front() {
-            Some(next) if state.redirect.is_some() => {
-                state.redirect = Some(next);
-                state.login_not_before = now;
+    pub(super) fn next(&mut self) -> bool {
+        match self.further.pop_front() {
+            Some(next) if self.current.is_some() => {
+                self.current = Some(next);
                 true
             }
             _ => false,
         }
+    }
+
+    /// The usual address counts again.
+    pub(super) fn clear(&mut self) {
+        self.current = None;
+        self.further.clear();
+    }
+
+    /// A handshake begins.
+    pub(super) fn begun(&mut self, now: Time) {
+        self.current = self.current.take().filter(|to| to.counts(now));
+    }
+
+    /// Where the steps of a handshake of ours go, if not to the peer's usual address.
+    pub(super) fn url(&self, now: Time) -> Option<&str> {
+        let current = self.current.as_ref().filter(|to| to.counts(now));
+        current.map(|to| to.url.as_str())
+    }
+
+    /// A handshake of ours has led to a session, which stays at the address.
+    pub(super) fn arrived(&mut self, record: &mut SessionRecord) {
+        self.further.clear();
+        if let Some(redirect) = &self.current {
+            record.url = Some(redirect.url.clone());
+            record.url_until = redirect.until;
+        }
+        self.current = self.current.take().filter(|to| to.until.is_some());
     }
 }
 

@@ -163,7 +163,7 @@ impl Offers<'_> {
             .settings
             .peers
             .values()
-            .filter(|peer| peer.front.is_none());
+            .filter(|peer| !peer.is_identity());
         for peer in others.filter(|peer| peer.domain != asker) {
             let name = peer.real();
             let through = |functions| self.through(peer, functions, ServiceSet::ALL);

@@ -100,7 +100,7 @@ impl ServiceView {
     /// per peer.
     pub(super) fn all(offers: &Offers<'_>) -> Vec<Self> {
         let peers = offers.settings.peers.values();
-        let peers = peers.filter(|peer| peer.front.is_none());
+        let peers = peers.filter(|peer| !peer.is_identity());
         peers.flat_map(|peer| Self::of(peer, offers)).collect()
     }
 

@@ -115,8 +115,8 @@ fn what_waits_for_an_absent_peer_is_on_disk_and_comes_in_order() {
         world.send_text(ALICE, BOB, &format!("m{n}"), n, &"x".repeat(300_000));
         world.run(10);
     }
-    let held = |world: &mut World| world.node("r.test").sap.totals.held();
-    assert!(world.node("r.test").sap.totals.queued() > 40 * 300_000);
+    let held = |world: &mut World| world.node("r.test").sap.queued_bytes().1;
+    assert!(world.node("r.test").sap.queued_bytes().0 > 40 * 300_000);
     assert!(held(&mut world) <= outbox::bodies::HELD_OF_ONE);
     world.run(60_000);
     world.restart("r.test");
@@ -180,14 +180,14 @@ fn what_was_not_asked_of_the_store_changes_nothing() {
     world.run(100);
     let now = world.now;
     let sap = &mut world.node("r.test").sap;
-    let posts = sap.flights.len();
+    let posts = posts_under_way(sap);
     let stale = Loaded {
         peer: "b.test".to_owned(),
         number: 1,
         records: vec![(1, Found::Damaged("long ago".to_owned()))],
     };
     sap.loaded(stale, now);
-    assert!(sap.next_effect().is_none() && sap.flights.len() == posts);
+    assert!(sap.next_effect().is_none() && posts_under_way(sap) == posts);
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn a_queue_that_is_full_of_bytes_refuses_messages_with_507_and_the_rest_with_503
         (202, 507, 507)
     );
     assert_eq!(verdicts[&99], 503);
-    assert!(world.node("r.test").sap.totals.queued() <= 101_000);
+    assert!(world.node("r.test").sap.queued_bytes().0 <= 101_000);
     world.node("b.test").down = false;
     world.run(60_000);
     assert!(world.received("b.test").len() > 9);
@@ -277,7 +277,7 @@ fn the_room_for_all_is_shared_so_that_one_absent_peer_leaves_some_for_the_others
     }
     world.run(30_000);
     let sap = &world.node("r.test").sap;
-    assert!(sap.totals.queued() <= 100_000 && sap.totals.queued() > 50_000);
+    assert!(sap.queued_bytes().0 <= 100_000 && sap.queued_bytes().0 > 50_000);
     assert!(sap.queue_is_full("b.test", 9_000));
     assert!(!sap.queue_is_full("a.test", 9_000));
     let full = world
@@ -300,7 +300,14 @@ fn a_peer_that_does_not_take_its_answers_is_asked_to_wait() {
         world.send([ALICE, CAROL][n % 2], &[BOB], &format!("m{n}"));
         world.run(100);
     }
-    let answers = world.node("r.test").sap.peers["a.test"].outbox.answers();
+    let answers = world
+        .node("r.test")
+        .sap
+        .associations
+        .get("a.test")
+        .unwrap()
+        .outbox()
+        .answers();
     assert!(answers.1 < 100_000, "{answers:?}");
     assert!(world.received("b.test").len() < 200);
     world.poison = None;
@@ -441,4 +448,8 @@ fn the_table_knows_its_bytes() {
     world.run(3_600_000);
     let table = &world.node("r.test").sap.table;
     assert_eq!(table.answered(), transaction::Sum::default());
+}
+
+fn posts_under_way(sap: &Sap) -> usize {
+    sap.peer_views().iter().map(|view| view.posting).sum()
 }

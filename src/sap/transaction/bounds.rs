@@ -44,28 +44,33 @@ impl Sap {
     /// for those for whom less than an equal share waits: a peer that is away leaves room for
     /// the others.
     pub(in crate::sap) fn queue_is_full(&self, domain: &str, bytes: usize) -> bool {
-        let Some(state) = self.peers.get(domain) else {
+        let Some(association) = self.associations.get(domain) else {
             return false;
         };
-        let settings = &self.settings;
-        let own = state.outbox.bytes().saturating_add(bytes);
+        let (settings, outbox) = (&self.settings, association.outbox());
+        let own = outbox.bytes().saturating_add(bytes);
         let half = settings.max_queue_total / 2;
-        let share = half / self.peers.len().max(1);
-        state.outbox.len() >= settings.max_queue
+        let share = half / self.associations.len().max(1);
+        outbox.len() >= settings.max_queue
             || own > settings.max_queue_bytes
-            || (own > share && self.totals.queued().saturating_add(bytes) > half.max(share))
+            || (own > share
+                && self.associations.totals().queued().saturating_add(bytes) > half.max(share))
     }
 
     /// Bytes that wait for all peers, and how much of their bodies is in memory.
     pub fn queued_bytes(&self) -> (usize, usize) {
-        (self.totals.queued(), self.totals.held())
+        let totals = self.associations.totals();
+        (totals.queued(), totals.held())
     }
 
     /// Whether a peer leaves too much unanswered, or does not take its answers.
     pub(in crate::sap) fn owes_too_much(&self, domain: &str, requests: usize) -> bool {
         let settings = &self.settings;
         let pending = self.table.pending(domain);
-        let answers = self.peers.get(domain).map(|state| state.outbox.answers());
+        let answers = self
+            .associations
+            .get(domain)
+            .map(|it| it.outbox().answers());
         let (answers, bytes) = answers.unwrap_or_default();
         requests > 0
             && (pending.number + requests > settings.max_pending

@@ -2,14 +2,13 @@
 //! profile, 2.2 and 7.1)?
 
 use std::borrow::Cow;
-use std::net::IpAddr;
-use std::sync::Arc;
 
+use crate::sap::association::Association;
 use crate::sap::association::logout::AWAY;
 use crate::sap::association::rate_limit::LATER;
 use crate::sap::element::Time;
 use crate::sap::verdict::{Facts, Verdict};
-use crate::sap::{Count, Direction, Effect, Peer, Sap, Trace};
+use crate::sap::{Count, Direction, Effect, Sap, Trace};
 use crate::ssp::envelope::{Session, Transaction};
 use crate::ssp::{Code, Message, Mode};
 use crate::text::IdShown;
@@ -40,14 +39,20 @@ impl Sap {
                     let what = "received in setup";
                     self.trace_in(peer.as_deref(), None, transaction, what, now);
                 }
-                self.setup(transaction, facts, now)
+                let verdict = self.associations.setup(transaction, facts, now);
+                self.heed(now);
+                verdict
             }
             Message::Session(session) => self.session_message(session, facts, now),
         }
     }
 
     fn session_message(&mut self, message: &Session, facts: &Facts, now: Time) -> Verdict {
-        let (peer, own_id) = match self.session_owner(&message.session, facts.remote, now) {
+        let owner = self
+            .associations
+            .session_owner(&message.session, facts.remote, now);
+        self.heed(now);
+        let (peer, own_id) = match owner {
             Ok(owner) => owner,
             Err(verdict) => return verdict,
         };
@@ -56,7 +61,7 @@ impl Sap {
             .as_ref()
             .is_some_and(|name| !facts.client_names.contains(name))
         {
-            if let Some(left_out) = self.due_of(&peer.domain, "certificate", now) {
+            if let Some(left_out) = self.associations.due_line(&peer.domain, "certificate", now) {
                 tracing::warn!(
                     ssp.peer = peer.domain,
                     ssp.session = %IdShown(&message.session),
@@ -91,10 +96,10 @@ impl Sap {
                 return Verdict::Malformed;
             }
         };
-        if self.is_too_late(&message.transactions) {
+        if self.admission.is_too_late(&message.transactions) {
             return Verdict::Busy(Some(AWAY));
         }
-        if self.is_too_much(&message.transactions) {
+        if self.admission.is_too_much(&message.transactions) {
             tracing::debug!(ssp.peer = peer.domain, "no room for the peer's requests");
             self.count_refusal(Code::UNAVAILABLE.0);
             return Verdict::Busy(Some(CROWDED));
@@ -106,9 +111,8 @@ impl Sap {
             .count();
         if self.owes_too_much(&peer.domain, requests) {
             self.count_refusal(Code::UNAVAILABLE.0);
-            let state = self.peers.get_mut(&peer.domain);
             // One line each time it begins.
-            if state.is_some_and(|state| !std::mem::replace(&mut state.owes, true)) {
+            if self.with(&peer.domain, now, Association::owes) == Some(true) {
                 tracing::warn!(
                     ssp.peer = peer.domain,
                     "too many unanswered requests of the peer, or answers that it does not take"
@@ -116,29 +120,14 @@ impl Sap {
             }
             return Verdict::Busy(Some(5_000));
         }
-        if self.is_too_fast(&peer, requests, now) {
+        let too_fast = self.associations.is_too_fast(&peer, requests, now);
+        self.heed(now);
+        if too_fast {
             return Verdict::Busy(Some(LATER));
         }
-        self.heard_from(&peer.domain, now);
-        let mut moved = None;
-        if let Some(state) = self.peers.get_mut(&peer.domain) {
-            state.troubles.message_came(now);
-            state.seen.note(facts.remote);
-            state.owes &= requests == 0;
-            if let Some(session) = state.session_mut(&own_id) {
-                let record = &mut session.record;
-                record.last_in = now;
-                // Written once; where it comes from later is of use for this run only.
-                let unknown = record.from.is_none();
-                record.from = facts.remote.or(record.from);
-                moved = (unknown && record.from.is_some()).then(|| record.put());
-            }
-            if state.outbox.heard(now) {
-                self.to_pump.entry(peer.domain.clone()).or_insert(now);
-                self.schedule_peer(&peer.domain, now);
-            }
-        }
-        self.write(moved);
+        self.with(&peer.domain, now, |association| {
+            association.message_came(&own_id, facts.remote, requests > 0, now);
+        });
         for (transaction, renamed) in message.transactions.iter().zip(&renamed) {
             let transaction = renamed.as_ref().unwrap_or(transaction);
             self.count(Count::Received);
@@ -175,115 +164,6 @@ impl Sap {
             fits.then_some(renamed)
         });
         renamed.map_or(Cow::Borrowed(transaction), Cow::Owned)
-    }
-
-    /// Which peer, and which session of ours with it. The peer's id is found byte
-    /// for byte (wire profile, 5.3). From where the peer does not speak, it is nobody's.
-    fn session_owner(
-        &mut self,
-        id: &str,
-        from: Option<IpAddr>,
-        now: Time,
-    ) -> Result<(Arc<Peer>, String), Verdict> {
-        let domain = id
-            .split_once('@')
-            .map_or("", |(_, domain)| domain)
-            .to_ascii_lowercase();
-        let by_domain = self
-            .settings
-            .peer_of(&domain)
-            .map(|peer| peer.domain.clone());
-        let known = |sap: &Self, domain: &str| {
-            let state = sap.peers.get(domain)?;
-            let session = state
-                .sessions
-                .iter()
-                .find(|session| session.record.peer_id == id)?;
-            Some(session.record.own_id.clone())
-        };
-        let found = match &by_domain {
-            Some(domain) => self.settings.identities_of(domain).find_map(|peer| {
-                let own = known(self, &peer.domain)?;
-                Some((peer.domain.clone(), own))
-            }),
-            None => self
-                .peers
-                .keys()
-                .find_map(|domain| known(self, domain).map(|own| (domain.clone(), own))),
-        };
-        let whose = found
-            .as_ref()
-            .map(|(domain, _)| domain)
-            .or(by_domain.as_ref());
-        if let Some(peer) = whose.and_then(|domain| self.peer_settings(domain))
-            && !peer.is_from(from)
-        {
-            if let Some(left_out) = self.due_of(&peer.domain, "elsewhere", now) {
-                tracing::warn!(
-                    ssp.peer = peer.domain, ssp.session = %IdShown(id), remote = from.map(tracing::field::display), left_out,
-                    "session of a peer from an address that is none of its own"
-                );
-            }
-            return Err(Verdict::Forbidden);
-        }
-        if let Some((domain, own_id)) = found {
-            // The peer uses the session: whatever became of our last step's
-            // acknowledgement, it has our id.
-            self.session_is_used(&domain, &own_id, now);
-            return self
-                .peer_settings(&domain)
-                .map(|peer| (peer, own_id))
-                .ok_or(Verdict::Forbidden);
-        }
-        let Some(peer) = by_domain.and_then(|domain| self.peer_settings(&domain)) else {
-            if let Some(left_out) = self.quiet.due("unknown session", now) {
-                tracing::warn!(ssp.session = %IdShown(id), left_out, "unknown session");
-            }
-            return Err(Verdict::Forbidden);
-        };
-        let awaits = |peer: &Arc<Peer>| self.awaits_last_step(&peer.domain, now);
-        if self.settings.identities_of(&peer.domain).any(awaits) {
-            // Step 6 may have been overtaken (6.6, I3).
-            return Err(Verdict::Busy(Some(1_000)));
-        }
-        let state = self.peers.get(&peer.domain);
-        let known = state.is_some_and(|state| state.is_known_from(&peer, from));
-        let lost = state.is_some_and(|state| state.may_have_lost(&peer, from));
-        if peer.adopt_unknown_session && known {
-            let session = state.and_then(|state| state.ready_session());
-            if let Some(own_id) = session.map(|session| session.record.own_id.clone()) {
-                tracing::info!(
-                    ssp.peer = peer.domain,
-                    ssp.session = %IdShown(id),
-                    "unknown session taken as the peer's"
-                );
-                return Ok((peer, own_id));
-            }
-        }
-        if let Some(left_out) = self.due_of(&peer.domain, "unknown session", now) {
-            tracing::warn!(
-                ssp.peer = peer.domain,
-                ssp.session = %IdShown(id),
-                left_out,
-                "unknown session of the peer"
-            );
-        }
-        if peer.dialect.reset_lost_session && lost {
-            self.reset_lost_session(&peer.domain, id, now);
-        }
-        Err(Verdict::Forbidden)
-    }
-
-    fn session_is_used(&mut self, domain: &str, own_id: &str, now: Time) {
-        let Some(state) = self.peers.get_mut(domain) else {
-            return;
-        };
-        let was_up = state.ready_session().is_some();
-        let session = state.session_mut(own_id);
-        if let Some(session) = session.filter(|session| !session.ready) {
-            session.ready = true;
-            self.session_ready(domain, was_up, now);
-        }
     }
 
     fn trace_in(

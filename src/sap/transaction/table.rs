@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::sap::element::{Element, RequestId, Time, Token};
+use crate::sap::presented_as::domain_of;
 use crate::ssp::address::Address;
 use crate::store::Write;
 
@@ -401,6 +402,11 @@ impl Origin {
             Self::Peer { peer, .. } => peer,
             Self::Element { .. } => "",
         }
+    }
+
+    /// Whether a peer has posted it, in whatever identity.
+    pub(in crate::sap) fn is_of(&self, domain: &str) -> bool {
+        matches!(self, Self::Peer { peer, .. } if domain_of(peer) == domain)
     }
 }
 

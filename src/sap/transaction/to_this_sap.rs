@@ -1,13 +1,12 @@
 //! Requests of a peer to the SAP itself: session and service management (wire
 //! profile, 11.1 and 11.3).
 
-use crate::sap::association::posting::Flight;
 use crate::sap::element::Time;
 use crate::sap::transaction::Origin;
 use crate::sap::{Peer, Sap};
 use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::session::KeepAliveResponse;
-use crate::ssp::{Code, Mode, Primitive, Status};
+use crate::ssp::{Code, Primitive, Status};
 
 impl Sap {
     /// Requests to the SAP itself.
@@ -21,7 +20,10 @@ impl Sap {
     ) {
         match transaction.primitive() {
             Ok(Primitive::KeepAliveRequest(request)) => {
-                match self.kept_alive(peer, session, &request, now) {
+                let kept = self.with(&peer.domain, now, |association| {
+                    association.kept_alive(session, &request, now)
+                });
+                match kept.flatten() {
                     Some(answer) => {
                         self.answer_at_once(origin, transaction, &answer.into(), now);
                     }
@@ -29,9 +31,15 @@ impl Sap {
                 }
             }
             Ok(Primitive::LogoutRequest(request)) => {
-                self.logged_out(peer, session, transaction, &request, now);
+                self.with(&peer.domain, now, |association| {
+                    association.logged_out(session, transaction, &request, now);
+                });
             }
-            Ok(Primitive::Disconnect(notice)) => self.disconnected(peer, session, &notice, now),
+            Ok(Primitive::Disconnect(notice)) => {
+                self.with(&peer.domain, now, |association| {
+                    association.disconnected(session, &notice, now);
+                });
+            }
             Ok(Primitive::ServiceRequest(request)) => {
                 let up = self.is_up(peer.real());
                 let answer = self.services.agree(peer, &request, up, now);
@@ -56,7 +64,8 @@ impl Sap {
             status: Status::new(Code::INVALID_SESSION),
         };
         let (id, answer) = (&transaction.id, answer.into());
-        let mode = Mode::Response;
-        self.post_in_session(peer, session, mode, id, &answer, Flight::Once, now);
+        self.with(&peer.domain, now, |association| {
+            association.answer_in_session(session, id, &answer, now);
+        });
     }
 }

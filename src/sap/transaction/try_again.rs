@@ -101,7 +101,9 @@ impl Sap {
         );
         // It left the books when the peer took it.
         self.count(Count::Accepted);
-        self.enqueue_later(domain, item, at, now);
+        self.with(domain, now, |association| {
+            association.enqueue_later(item, at, now)
+        });
         // Its requestor hears 202 no later than usual.
         let by = self.answer_by(&name, received, expires).max(now);
         self.timers.set(by, timers::Timer::Answer(number));

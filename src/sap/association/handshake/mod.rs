@@ -1,34 +1,41 @@
-//! Drives the handshakes of all peers (wire profile, 6.5 to 6.9): ours
-//! ([`initiating`]), theirs ([`responding`]), and what both have in common.
+//! The handshakes with one peer (wire profile, 6.5 to 6.9): ours and theirs, one state machine
+//! each, and their steps on the way.
 
 pub mod digest;
-mod initiating;
 pub mod initiator;
-mod posting;
 pub mod progress;
 pub mod responder;
-mod responding;
 pub(in crate::sap) mod room;
 mod steps;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 
 pub use initiator::Initiator;
 pub use progress::{Failure, Progress, Step};
 pub use responder::Responder;
 
-use crate::sap::association::logout::AWAY;
-use crate::sap::association::reach::Reach;
-use crate::sap::association::record::SessionRecord;
+use crate::sap::Peer;
+use crate::sap::association::Shared;
+use crate::sap::association::event::Event;
+use crate::sap::association::redirect::Redirects;
+use crate::sap::effect::Posted;
 use crate::sap::element::Time;
-use crate::sap::presented_as::domain_of;
-use crate::sap::verdict::{Facts, Verdict};
-use crate::sap::{Count, Effect, Peer, Sap};
-use crate::ssp::envelope::Transaction;
-use crate::ssp::{Address, Mode, Primitive};
-use crate::text::{IdShown, Shown};
+use crate::sap::presented_as::PeerId;
+use crate::ssp::primitive::session::{LoginResponse, SendSecretToken};
+use crate::ssp::{Code, Mode, Primitive, Status};
+use steps::{Landed, PendingStep, Steps};
+
+/// A session may be used so long before the step that tells its id (6.6, I3).
+const HOLD: u64 = 5_000;
+/// Between two resets of the same lost session (6.7).
+const ONCE_A_MINUTE: u64 = 60_000;
+/// Lost sessions of one peer that are reset in a minute; it has no more than a few.
+const MAX_RESETS: usize = 8;
 
 /// Which handshake of a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::sap) enum Role {
+pub enum Role {
     /// Ours.
     Initiator,
     /// The peer's, with its transaction id.
@@ -36,7 +43,7 @@ pub(in crate::sap) enum Role {
 }
 
 impl Role {
-    fn as_str(&self) -> &'static str {
+    pub(super) fn as_str(&self) -> &'static str {
         match self {
             Self::Initiator => "initiator",
             Self::Responder(_) => "responder",
@@ -44,349 +51,352 @@ impl Role {
     }
 }
 
-impl Sap {
-    /// A setup message of a peer.
-    pub(in crate::sap) fn setup(
-        &mut self,
-        transaction: &Transaction,
-        facts: &Facts,
-        now: Time,
-    ) -> Verdict {
-        if self.closing {
-            return Verdict::Busy(Some(AWAY));
-        }
-        if transaction.id.is_empty() {
-            // An answer without an id ends the deployed server's process.
-            if let Some(left_out) = self.quiet.due("setup without id", now) {
-                tracing::warn!(ssp.primitive = %Shown(&transaction.name), left_out, "setup message without transaction id");
-            }
-            return Verdict::Malformed;
-        }
-        let primitive = match transaction.primitive() {
-            Ok(primitive) => primitive,
-            Err(error) => {
-                if let Some(left_out) = self.quiet.due("unusable setup", now) {
-                    tracing::warn!(
-                        ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), left_out,
-                        "unusable setup message: {}", Shown(&error.to_string())
-                    );
-                }
-                return Verdict::Malformed;
-            }
-        };
-        let kept = match &primitive {
-            Primitive::SendSecretToken(p) => p.token.0.len(),
-            _ => 0,
-        };
-        if kept > room::MAX_TOKEN {
-            if let Some(left_out) = self.quiet.due("long token", now) {
-                tracing::warn!(
-                    ssp.transaction = %Shown(&transaction.id), ssp.primitive = %transaction.name,
-                    bytes = kept, left_out, "setup message with a token that is too long"
-                );
-            }
-            return Verdict::Malformed;
-        }
-        let service = match &primitive {
-            Primitive::SendSecretToken(p) => Some(p.service.clone()),
-            Primitive::LoginRequest(p) => Some(p.service.clone()),
-            _ => None,
-        };
-        let domain = match &service {
-            Some(service) => self
-                .settings
-                .peer_of(service.domain())
-                .map(|peer| peer.domain.clone()),
-            None => self.handshake_owner(transaction, &primitive),
-        };
-        let Some(peer) = domain
-            .as_deref()
-            .and_then(|domain| self.peer_settings(domain))
-        else {
-            if let Some(left_out) = self.quiet.due("stranger", now) {
-                tracing::warn!(
-                    ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name),
-                    service = %Shown(service.as_ref().map_or("", Address::as_str)), left_out,
-                    "setup message of a domain that is no peer, or of no open handshake"
-                );
-            }
-            return Verdict::Forbidden;
-        };
-        if peer
-            .client_name
-            .as_ref()
-            .is_some_and(|name| !facts.client_names.contains(name))
-        {
-            if let Some(left_out) = self.due_of(&peer.domain, "certificate", now) {
-                tracing::warn!(
-                    ssp.peer = peer.domain,
-                    left_out,
-                    "setup message without the peer's client certificate"
-                );
-            }
-            return Verdict::Forbidden;
-        }
-        if !peer.is_from(facts.remote) {
-            if let Some(left_out) = self.due_of(&peer.domain, "elsewhere", now) {
-                tracing::warn!(
-                    ssp.peer = peer.domain,
-                    remote = facts.remote.map(tracing::field::display),
-                    left_out,
-                    "setup message from an address that is none of the peer's"
-                );
-            }
-            return Verdict::Forbidden;
-        }
-        let id = &transaction.id;
-        let peer = self.identity_addressed(peer, facts.host.as_deref(), |state| {
-            let mut ours = state.initiator.iter();
-            match (&primitive, transaction.mode) {
-                // Step 2 has an id of its own.
-                (Primitive::SendSecretToken(_), Mode::Response) => ours.any(|i| i.awaits(1)),
-                (_, Mode::Response) => ours.any(|i| i.id == *id),
-                (_, Mode::Request) => state.responders.iter().any(|r| r.id == *id),
-            }
-        });
-        let (role, progress) = match (&primitive, transaction.mode) {
-            (Primitive::SendSecretToken(token), Mode::Request) => {
-                return self.first_step(&peer, &transaction.id, token, facts.remote, now);
-            }
-            (Primitive::SendSecretToken(token), Mode::Response) => {
-                let Some(initiator) = self.initiator(&peer.domain) else {
-                    return Verdict::Forbidden;
-                };
-                (Role::Initiator, initiator.token(&peer, token, now))
-            }
-            (Primitive::LoginRequest(login), Mode::Response) => {
-                let Some((initiator, random)) = self.initiator_of(&peer.domain, &transaction.id)
-                else {
-                    return Verdict::Forbidden;
-                };
-                (Role::Initiator, initiator.login(&peer, login, random, now))
-            }
-            (Primitive::LoginResponse(response), Mode::Response) => {
-                let Some((initiator, _)) = self.initiator_of(&peer.domain, &transaction.id) else {
-                    return Verdict::Forbidden;
-                };
-                (Role::Initiator, initiator.response(&peer, response, now))
-            }
-            (Primitive::LoginRequest(login), Mode::Request) => {
-                let Some((responder, _)) = self.responder_of(&peer.domain, &transaction.id) else {
-                    return Verdict::Forbidden;
-                };
-                (
-                    Role::Responder(transaction.id.clone()),
-                    responder.login(&peer, login, now),
-                )
-            }
-            (Primitive::LoginResponse(response), Mode::Request) => {
-                let Some((responder, random)) = self.responder_of(&peer.domain, &transaction.id)
-                else {
-                    return Verdict::Forbidden;
-                };
-                (
-                    Role::Responder(transaction.id.clone()),
-                    responder.response(&peer, response, random, now),
-                )
-            }
-            _ => {
-                if let Some(left_out) = self.due_of(&peer.domain, "no setup", now) {
-                    tracing::warn!(
-                        ssp.peer = peer.domain,
-                        ssp.primitive = %Shown(primitive.name()),
-                        left_out,
-                        "not a setup primitive"
-                    );
-                }
-                return Verdict::Forbidden;
-            }
-        };
-        let progress = match progress {
-            Progress::Established(mut record, step) => {
-                record.from = facts.remote;
-                Progress::Established(record, step)
-            }
-            other => other,
-        };
-        let proven = matches!((&role, &progress), (Role::Responder(_), Progress::Send(step)) if step.number == 4);
-        self.progress(&peer, role, progress, now);
-        if proven {
-            self.proven(&peer, &transaction.id, now);
-        }
-        Verdict::Accepted
-    }
+/// What the end of a step's post says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum StepFate {
+    /// Nothing.
+    Nothing,
+    /// The peer has the last step of this handshake of its own, and with it our session id.
+    Done(String),
+    /// The handshake has failed.
+    Failed(Role, Failure),
+}
 
-    fn progress(&mut self, peer: &Peer, role: Role, progress: Progress, now: Time) {
-        match progress {
-            Progress::Wait => {}
-            Progress::Send(step) => {
-                self.send_step(&peer.domain, role.clone(), step, now);
-                self.let_others_log_in(peer, &role, now);
-            }
-            Progress::Established(record, step) => self.established(peer, role, record, step, now),
-            Progress::Failed(failure, step) => {
-                if let Some(step) = step {
-                    self.post_once(&peer.domain, &role, &step, now);
-                }
-                self.handshake_failed(peer, &role, &failure, now);
-            }
+/// All handshakes with one peer.
+#[derive(Debug)]
+pub(super) struct Handshakes {
+    initiator: Option<Initiator>,
+    responders: Vec<Responder>,
+    steps: Steps,
+    /// Where ours go.
+    pub(super) redirects: Redirects,
+    /// Sessions we have lost and the peer was told to forget, and when.
+    resets: BTreeMap<String, Time>,
+    /// Where the last handshake came from that was certainly the peer's.
+    at_home: Option<IpAddr>,
+}
+
+impl Handshakes {
+    pub(super) fn new(id: PeerId) -> Self {
+        Self {
+            initiator: None,
+            responders: Vec::new(),
+            steps: Steps::new(id),
+            redirects: Redirects::default(),
+            resets: BTreeMap::new(),
+            at_home: None,
         }
     }
 
-    fn established(
-        &mut self,
-        peer: &Peer,
-        role: Role,
-        mut record: SessionRecord,
-        step: Option<Step>,
-        now: Time,
-    ) {
-        let own_id = record.own_id.clone();
+    /// What is to be reported, all at once.
+    pub(super) fn events(&mut self) -> &mut VecDeque<Event> {
+        &mut self.steps.events
+    }
+
+    /// Whether one of ours is open.
+    pub(super) fn ours(&self) -> bool {
+        self.initiator.is_some()
+    }
+
+    /// Whether one of the peer's is open.
+    pub(super) fn theirs(&self) -> bool {
+        !self.responders.is_empty()
+    }
+
+    /// Whether one is open that is certainly the peer's.
+    pub(super) fn proven(&self) -> bool {
+        self.responders.iter().any(Responder::is_proven)
+    }
+
+    /// Whether one is open to which a setup message of this mode and id belongs.
+    pub(super) fn has(&self, mode: Mode, id: &str) -> bool {
+        match mode {
+            Mode::Response => self.initiator.as_ref().is_some_and(|i| i.id == id),
+            Mode::Request => self.responders.iter().any(|r| r.id == id),
+        }
+    }
+
+    /// Whether ours waits for the peer's token, which does not say to whom it is given (6.1).
+    pub(super) fn awaits_token(&self) -> bool {
+        self.initiator.as_ref().is_some_and(|i| i.awaits(1))
+    }
+
+    /// Whether the peer may use a session before its last step has reached us.
+    pub(super) fn awaits_last_step(&self, now: Time) -> bool {
+        let initiator = self.initiator.as_ref();
+        initiator.is_some_and(|initiator| initiator.just_logged_in(now, HOLD))
+    }
+
+    /// When one of them has failed for lack of progress.
+    pub(super) fn deadline(&self) -> Option<Time> {
+        let theirs = self.responders.iter().map(|responder| responder.deadline);
+        let ours = self.initiator.iter().map(|initiator| initiator.deadline);
+        theirs.chain(ours).min()
+    }
+
+    /// Those that have failed for lack of progress.
+    pub(super) fn late(&self, now: Time) -> Vec<Role> {
+        let theirs = self.responders.iter().filter(|r| r.deadline <= now);
+        let theirs = theirs.map(|responder| Role::Responder(responder.id.clone()));
+        let ours = self.initiator.iter().filter(|i| i.deadline <= now);
+        theirs.chain(ours.map(|_| Role::Initiator)).collect()
+    }
+
+    /// Opens one.
+    pub(super) fn open(&mut self, peer: &Peer, shared: &Shared, now: Time) {
+        let settings = &shared.settings;
+        let (initiator, step) = Initiator::start(
+            peer.presented(&settings.domain),
+            peer,
+            settings.session_ttl,
+            settings.handshake_timeout,
+            &shared.random,
+            now,
+        );
         tracing::info!(
             ssp.peer = peer.domain,
-            ssp.session = %IdShown(&own_id),
-            peer_session = %IdShown(&record.peer_id),
-            "session established"
+            ssp.transaction = initiator.id,
+            "opening a session"
         );
-        let Some(state) = self.peers.get_mut(&peer.domain) else {
-            return;
+        self.initiator = Some(initiator);
+        self.redirects.begun(now);
+        self.send(peer, Role::Initiator, step, shared, now);
+    }
+
+    /// What follows from step 1 of the peer if it was sent before.
+    pub(super) fn repeated(
+        &self,
+        id: &str,
+        token: &SendSecretToken,
+        now: Time,
+    ) -> Option<Progress> {
+        let mut responders = self.responders.iter();
+        let responder = responders.find(|responder| responder.id == id)?;
+        Some(responder.token_again(token, now))
+    }
+
+    /// Answers step 1 of the peer.
+    pub(super) fn respond(
+        &mut self,
+        peer: &Peer,
+        (id, token): (&str, &SendSecretToken),
+        from: Option<IpAddr>,
+        shared: &Shared,
+        now: Time,
+    ) {
+        let settings = &shared.settings;
+        let times = (settings.session_ttl, settings.handshake_timeout);
+        let (mut responder, step) = Responder::start(
+            peer.presented(&settings.domain),
+            peer,
+            id,
+            token,
+            times,
+            &shared.random,
+            now,
+        );
+        responder.from = from;
+        self.responders.push(responder);
+        self.send(peer, Role::Responder(id.to_owned()), step, shared, now);
+    }
+
+    /// What follows from a setup message; `None` if it belongs to no open handshake.
+    pub(super) fn take(
+        &mut self,
+        peer: &Peer,
+        (mode, id): (Mode, &str),
+        primitive: &Primitive,
+        shared: &Shared,
+        now: Time,
+    ) -> Option<(Role, Progress)> {
+        if mode == Mode::Request {
+            let mut responders = self.responders.iter_mut();
+            let responder = responders.find(|responder| responder.id == id)?;
+            let progress = match primitive {
+                Primitive::LoginRequest(login) => responder.login(peer, login, now),
+                Primitive::LoginResponse(response) => {
+                    responder.response(peer, response, &shared.random, now)
+                }
+                _ => return None,
+            };
+            return Some((Role::Responder(id.to_owned()), progress));
+        }
+        let initiator = self.initiator.as_mut()?;
+        let progress = match primitive {
+            // Step 2 has an id of its own: it is matched by domain only.
+            Primitive::SendSecretToken(token) => initiator.token(peer, token, now),
+            _ if initiator.id != id => return None,
+            Primitive::LoginRequest(login) => initiator.login(peer, login, &shared.random, now),
+            Primitive::LoginResponse(response) => initiator.response(peer, response, now),
+            _ => return None,
         };
-        if role == Role::Initiator {
-            state.initiator = None;
-            state.further.clear();
-            if let Some(redirect) = &state.redirect {
-                record.url = Some(redirect.url.clone());
-                record.url_until = redirect.until;
+        Some((Role::Initiator, progress))
+    }
+
+    /// Ours has led to a session.
+    pub(super) fn done(&mut self) {
+        self.initiator = None;
+    }
+
+    /// Takes one out. `None` if there was none; else the session that came of it.
+    pub(super) fn abandon(&mut self, role: &Role) -> Option<Option<String>> {
+        let Role::Responder(id) = role else {
+            return self.initiator.take().map(|_| None);
+        };
+        let at = self.responders.iter().position(|r| r.id == *id)?;
+        let responder = self.responders.remove(at);
+        Some(responder.session().map(str::to_owned))
+    }
+
+    /// All are over.
+    pub(super) fn clear(&mut self) {
+        self.initiator = None;
+        self.responders.clear();
+    }
+
+    /// The one that gives way to one more, begun at this address; `None`: there is room.
+    pub(super) fn who_gives_way(&self, from: Option<IpAddr>) -> Option<String> {
+        room::who_gives_way(&self.responders, from, self.at_home)
+    }
+
+    /// Whether there are so many steps 2 on their way that the link has no room for more.
+    pub(super) fn link_is_full(&self) -> bool {
+        self.steps.tokens() >= room::TOKENS
+    }
+
+    /// The digest in one of the peer's was right. The one that gives way to it, if there are
+    /// too many of these.
+    pub(super) fn is_proven(&mut self, id: &str) -> Option<String> {
+        let responder = self.responders.iter().find(|r| r.id == id);
+        let from = responder.and_then(|responder| responder.from);
+        self.at_home = from.map(room::neighbourhood);
+        let proven = || self.responders.iter().filter(|r| r.is_proven());
+        (proven().count() > room::PROVEN)
+            .then(|| proven().next().map(|oldest| oldest.id.clone()))
+            .flatten()
+    }
+
+    /// Sends a step, when its time has come.
+    pub(super) fn send(&mut self, peer: &Peer, role: Role, step: Step, shared: &Shared, now: Time) {
+        let attempt = 0;
+        let pending = PendingStep {
+            role,
+            step,
+            attempt,
+        };
+        self.post(peer, pending, shared, now);
+    }
+
+    /// Sends a step that is never repeated.
+    pub(super) fn send_once(
+        &mut self,
+        peer: &Peer,
+        role: &Role,
+        step: &Step,
+        shared: &Shared,
+        now: Time,
+    ) {
+        let url = self.redirects.url(now).filter(|_| *role == Role::Initiator);
+        self.steps.post_once(step, peer, url, shared);
+    }
+
+    fn post(&mut self, peer: &Peer, pending: PendingStep, shared: &Shared, now: Time) {
+        let ours = pending.role == Role::Initiator;
+        let url = self.redirects.url(now).filter(|_| ours);
+        self.steps.post(pending, peer, url, shared, now);
+    }
+
+    /// When the next step may be posted.
+    pub(super) fn next_step(&self) -> Option<Time> {
+        self.steps.next()
+    }
+
+    /// Posts the next step that waits for its time.
+    pub(super) fn step_due(&mut self, peer: Option<&Peer>, shared: &Shared) {
+        if let Some(pending) = self.steps.take_next()
+            && let Some(peer) = peer
+            && self.is_alive(&pending)
+        {
+            let at = pending.step.at;
+            self.post(peer, pending, shared, at);
+        }
+    }
+
+    /// A post has ended; `None` if it was none of a step.
+    pub(super) fn posted(
+        &mut self,
+        number: u64,
+        outcome: &Posted,
+        peer: Option<&Peer>,
+        shared: &Shared,
+        now: Time,
+    ) -> Option<StepFate> {
+        let pending = self.steps.take_posted(number)?;
+        let Some(peer) = peer.filter(|_| self.is_alive(&pending)) else {
+            return Some(StepFate::Nothing);
+        };
+        Some(match pending.landed(outcome, peer, now) {
+            // Step 6 acknowledged: the peer knows our session id.
+            Landed::Acknowledged(PendingStep {
+                role: Role::Responder(id),
+                step: Step { number: 6, .. },
+                ..
+            }) => StepFate::Done(id),
+            Landed::Acknowledged(_) => StepFate::Nothing,
+            Landed::Again(pending) => {
+                self.post(peer, pending, shared, now);
+                StepFate::Nothing
             }
-            state.redirect = state.redirect.take().filter(|to| to.until.is_some());
-        }
-        let write = record.put();
-        let was_up = state.ready_session().is_some();
-        state.add_session(record, step.is_none());
-        state.wanted = false;
-        state.login_failures = 0;
-        state.login_not_before = Time::default();
-        state.held = false;
-        state.closed = 0;
-        state.outbox.forgive();
-        state.last_error = None;
-        self.effect(Effect::Write(write));
-        self.count(Count::HandshakeDone);
-        match step {
-            Some(step) => self.send_step(&peer.domain, role, step, now),
-            None => self.session_ready(&peer.domain, was_up, now),
-        }
-        self.limit_sessions(peer, now);
-        self.schedule_peer(&peer.domain, now);
-    }
-
-    /// A session may be used for sending from now on.
-    pub(in crate::sap) fn session_ready(&mut self, domain: &str, was_up: bool, now: Time) {
-        if let Some(state) = self.peers.get_mut(domain) {
-            state.reach = Reach::default();
-        }
-        self.heard_from(domain, now);
-        if !was_up {
-            self.effect(Effect::PeerState(domain_of(domain).to_owned(), true));
-            self.services_due(domain, now);
-        }
-        self.pump(domain, now);
-        self.schedule_peer(domain, now);
-    }
-
-    pub(in crate::sap) fn expire_handshakes(&mut self, domain: &str, now: Time) {
-        let Some(peer) = self.peer_settings(domain) else {
-            return;
-        };
-        let Some(state) = self.peers.get(domain) else {
-            return;
-        };
-        let mut late: Vec<Role> = state
-            .responders
-            .iter()
-            .filter(|responder| responder.deadline <= now)
-            .map(|responder| Role::Responder(responder.id.clone()))
-            .collect();
-        late.extend(
-            state
-                .initiator
-                .iter()
-                .filter(|initiator| initiator.deadline <= now)
-                .map(|_| Role::Initiator),
-        );
-        for role in late {
-            self.handshake_failed(&peer, &role, &Failure::TimedOut, now);
-        }
-    }
-
-    fn handshake_failed(&mut self, peer: &Peer, role: &Role, failure: &Failure, now: Time) {
-        let Some(state) = self.peers.get_mut(&peer.domain) else {
-            return;
-        };
-        let (known, unusable) = state.abandon(role);
-        if !known {
-            return;
-        }
-        state.last_error = Some(failure.to_string());
-        tracing::warn!(
-            ssp.peer = peer.domain,
-            role = role.as_str(),
-            "handshake failed: {failure}"
-        );
-        self.count(Count::HandshakeFailed);
-        let redirected = match (failure, role) {
-            (Failure::Refused { redirects, .. }, _) => self.redirected(peer, redirects, now),
-            (Failure::NotAcknowledged { .. } | Failure::TimedOut, Role::Initiator) => {
-                self.next_address(&peer.domain, now)
+            Landed::Failed(pending, why) => {
+                let step = pending.step.number;
+                StepFate::Failed(pending.role, Failure::NotAcknowledged { step, why })
             }
-            _ => false,
-        };
-        match role {
-            Role::Initiator if redirected => {}
-            Role::Initiator => self.back_off(&peer.domain, now),
-            Role::Responder(_) => self.abandoned(peer, failure, unusable, now),
-        }
-        if redirected {
-            self.log_in_elsewhere(peer, now);
-        }
-        self.pump(&peer.domain, now);
-        self.schedule_peer(&peer.domain, now);
-        self.let_others_log_in(peer, role, now);
+        })
     }
 
-    /// The peer with an open handshake of this transaction id. `LoginResponse` does
-    /// not say who sends it; if it brings a session id, that has the peer's domain,
-    /// which tells apart peers that number their handshakes alike.
-    fn handshake_owner(&self, transaction: &Transaction, primitive: &Primitive) -> Option<String> {
-        let owns = |state: &crate::sap::association::PeerState| match transaction.mode {
-            Mode::Response => state
+    /// Whether a step still waits for its answer.
+    fn is_alive(&self, pending: &PendingStep) -> bool {
+        let number = pending.step.number;
+        match &pending.role {
+            Role::Initiator => self
                 .initiator
                 .as_ref()
-                .is_some_and(|initiator| initiator.id == transaction.id),
-            Mode::Request => state
+                .is_some_and(|i| i.id == pending.step.id && i.awaits(number)),
+            Role::Responder(id) => self
                 .responders
                 .iter()
-                .any(|responder| responder.id == transaction.id),
-        };
-        let named = match primitive {
-            Primitive::LoginResponse(response) => response
-                .session
-                .as_deref()
-                .and_then(|session| session.split_once('@'))
-                .and_then(|(_, domain)| self.settings.peer_of(&domain.to_ascii_lowercase()))
-                .map(|peer| peer.domain.clone()),
-            _ => None,
-        };
-        if let Some(named) = named {
-            let mut identities = self.settings.identities_of(&named);
-            let owner = identities.find(|peer| self.peers.get(&peer.domain).is_some_and(owns));
-            if let Some(owner) = owner {
-                return Some(owner.domain.clone());
-            }
+                .any(|r| r.id == *id && r.awaits(number)),
         }
-        self.peers
-            .iter()
-            .find(|(_, state)| owns(state))
-            .map(|(domain, _)| domain.clone())
+    }
+
+    /// Whether a session that we have lost is to be reset now.
+    pub(super) fn may_reset(&mut self, session: &str, now: Time) -> bool {
+        self.resets
+            .retain(|_, last| now.since(*last) < ONCE_A_MINUTE);
+        if self.resets.contains_key(session) || self.resets.len() >= MAX_RESETS {
+            return false;
+        }
+        self.resets.insert(session.to_owned(), now);
+        true
+    }
+
+    /// Makes a peer that knows no logout forget a session, by a refusal under the number in its
+    /// id (deployed-server, 4).
+    pub(super) fn make_forget(&mut self, peer: &Peer, session: &str, shared: &Shared, now: Time) {
+        let number = session.split('@').next().unwrap_or_default().to_owned();
+        let primitive = LoginResponse {
+            session: None,
+            time_to_live: Some(0),
+            status: Status::new(Code::INVALID_SESSION),
+            redirects: None,
+        };
+        let step = Step {
+            number: 6,
+            mode: Mode::Response,
+            id: number.clone(),
+            primitive: primitive.into(),
+            at: now,
+        };
+        self.send_once(peer, &Role::Responder(number), &step, shared, now);
     }
 }

@@ -1,51 +1,150 @@
-//! The steps of a handshake on their way, and their repetition (wire profile, 6.6).
+//! The steps of a handshake on their way, each at its time, and their repetition (wire
+//! profile, 6.6).
 
-use super::Role;
-use crate::sap::association::handshake::{Failure, Step};
-use crate::sap::association::posting::PendingStep;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use crate::sap::Peer;
+use crate::sap::association::Shared;
+use crate::sap::association::event::Event;
+use crate::sap::association::handshake::{Role, Step};
+use crate::sap::effect::{Post, Posted};
 use crate::sap::element::Time;
-use crate::sap::{Posted, Sap};
+use crate::sap::presented_as::PeerId;
+use crate::ssp::envelope::print_styled_setup;
 
-impl Sap {
-    pub(super) fn send_step(&mut self, domain: &str, role: Role, step: Step, now: Time) {
-        self.post_step(
-            PendingStep {
-                peer: domain.to_owned(),
-                role,
-                step,
-                attempt: 0,
-            },
-            now,
-        );
+/// A handshake step with its place in the handshake.
+#[derive(Debug, Clone)]
+pub(in crate::sap::association) struct PendingStep {
+    pub(super) role: Role,
+    pub(super) step: Step,
+    pub(super) attempt: usize,
+}
+
+/// What becomes of a step that was posted.
+#[derive(Debug)]
+pub(super) enum Landed {
+    /// The peer has it.
+    Acknowledged(PendingStep),
+    /// It is to be posted again.
+    Again(PendingStep),
+    /// It was posted in vain, for this reason.
+    Failed(PendingStep, String),
+}
+
+/// Steps that wait for their time or are being posted.
+#[derive(Debug)]
+pub(super) struct Steps {
+    id: PeerId,
+    waiting: BTreeMap<(Time, u64), PendingStep>,
+    flights: HashMap<u64, PendingStep>,
+    pub(super) events: VecDeque<Event>,
+}
+
+impl Steps {
+    pub(super) fn new(id: PeerId) -> Self {
+        Self {
+            id,
+            waiting: BTreeMap::new(),
+            flights: HashMap::new(),
+            events: VecDeque::new(),
+        }
     }
 
-    /// The fate of a posted step.
-    pub(in crate::sap) fn step_posted(
+    /// Posts a step when its time has come.
+    pub(super) fn post(
         &mut self,
-        mut pending: PendingStep,
-        outcome: &Posted,
+        pending: PendingStep,
+        peer: &Peer,
+        url: Option<&str>,
+        shared: &Shared,
         now: Time,
     ) {
-        let Some(peer) = self.peer_settings(&pending.peer) else {
-            return;
-        };
-        if !self.role_is_alive(&pending) {
+        let number = shared.numbers.next();
+        if pending.step.at > now {
+            self.waiting.insert((pending.step.at, number), pending);
             return;
         }
+        let step = &pending.step;
+        // The binding carries the id on steps 1 and 2 only.
+        let transaction = (step.number <= 2).then(|| step.id.clone());
+        self.print(number, step, transaction, peer, url);
+        tracing::debug!(
+            ssp.peer = self.id.as_str(),
+            ssp.transaction = step.id,
+            ssp.primitive = step.primitive.name(),
+            step = step.number,
+            attempt = pending.attempt,
+            "posting handshake step"
+        );
+        self.flights.insert(number, pending);
+    }
+
+    /// Posts a setup message that is never repeated.
+    pub(super) fn post_once(
+        &mut self,
+        step: &Step,
+        peer: &Peer,
+        url: Option<&str>,
+        shared: &Shared,
+    ) {
+        self.print(shared.numbers.next(), step, None, peer, url);
+    }
+
+    fn print(
+        &mut self,
+        number: u64,
+        step: &Step,
+        transaction: Option<String>,
+        peer: &Peer,
+        url: Option<&str>,
+    ) {
+        let raw = step.primitive.to_xml(Some(peer.dialect.style()));
+        let (style, namespace) = (peer.dialect.style(), &peer.dialect.namespace);
+        let body = print_styled_setup(style, namespace, step.mode, &step.id, &raw);
+        self.events.push_back(Event::Post(Post {
+            peer: self.id.real().to_owned(),
+            number,
+            body: body.into(),
+            session: None,
+            transaction,
+            url: url.map(str::to_owned),
+            transactions: 1,
+        }));
+    }
+
+    /// When the next one may be posted.
+    pub(super) fn next(&self) -> Option<Time> {
+        self.waiting.keys().next().map(|(at, _)| *at)
+    }
+
+    /// The next one that waits for its time.
+    pub(super) fn take_next(&mut self) -> Option<PendingStep> {
+        self.waiting.pop_first().map(|(_, pending)| pending)
+    }
+
+    /// Steps 2 on their way.
+    pub(super) fn tokens(&self) -> usize {
+        let flights = self.flights.values();
+        flights.filter(|pending| pending.step.number == 2).count()
+    }
+
+    /// A post has ended; `None` if it was none of a step.
+    pub(super) fn take_posted(&mut self, number: u64) -> Option<PendingStep> {
+        self.flights.remove(&number)
+    }
+}
+
+impl PendingStep {
+    /// What its post has come to.
+    pub(super) fn landed(mut self, outcome: &Posted, peer: &Peer, now: Time) -> Landed {
         let why = match outcome {
-            Posted::Acknowledged => {
-                // Step 6 acknowledged: the peer knows our session id.
-                if let (Role::Responder(id), 6) = (&pending.role, pending.step.number) {
-                    self.responder_done(&peer.domain, id, now);
-                }
-                return;
-            }
+            Posted::Acknowledged => return Landed::Acknowledged(self),
             // Unlike a closed connection these are not a matter of timing.
             Posted::Refused {
                 status: status @ (400 | 403 | 413 | 415),
                 ..
             } => {
-                pending.attempt = usize::MAX;
+                self.attempt = usize::MAX;
                 format!("HTTP {status}")
             }
             Posted::Refused { status, .. } => format!("HTTP {status}"),
@@ -53,30 +152,11 @@ impl Sap {
             Posted::TimedOut => "no answer in time".to_owned(),
             Posted::Failed(why) => why.clone(),
         };
-        let Some(wait) = peer.dialect.handshake_retries.get(pending.attempt).copied() else {
-            let failure = Failure::NotAcknowledged {
-                step: pending.step.number,
-                why,
-            };
-            return self.handshake_failed(&peer, &pending.role.clone(), &failure, now);
+        let Some(wait) = peer.dialect.handshake_retries.get(self.attempt).copied() else {
+            return Landed::Failed(self, why);
         };
-        pending.attempt += 1;
-        pending.step.at = now.plus_millis(wait);
-        self.post_step(pending, now);
-    }
-
-    /// Whether the step still waits for its answer.
-    pub(in crate::sap) fn role_is_alive(&self, pending: &PendingStep) -> bool {
-        self.peers
-            .get(&pending.peer)
-            .is_some_and(|state| match &pending.role {
-                Role::Initiator => state.initiator.as_ref().is_some_and(|initiator| {
-                    initiator.id == pending.step.id && initiator.awaits(pending.step.number)
-                }),
-                Role::Responder(id) => state
-                    .responders
-                    .iter()
-                    .any(|responder| responder.id == *id && responder.awaits(pending.step.number)),
-            })
+        self.attempt += 1;
+        self.step.at = now.plus_millis(wait);
+        Landed::Again(self)
     }
 }

@@ -2,11 +2,11 @@
 //! memory too, so that what is posted at once is never read, and the others are read when
 //! their turn comes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Item, Outbox};
+use crate::sap::effect::{Found, Load, Loaded};
 use crate::store::Write;
 
 /// Bytes of bodies in memory: of one peer and of all together. Our choice.
@@ -66,55 +66,6 @@ impl Entry {
 pub(super) struct Loading {
     number: u64,
     items: Vec<u64>,
-}
-
-/// Bodies to be read from the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Load {
-    /// Whose.
-    pub peer: String,
-    /// Our number for it.
-    pub number: u64,
-    /// Items and the keys of their records.
-    pub keys: Vec<(u64, String)>,
-}
-
-impl Load {
-    /// Answered from records in memory: for worlds without a store.
-    pub fn from_disk(self, disk: &BTreeMap<String, Vec<u8>>) -> Loaded {
-        let found = |key: String| match disk.get(&key) {
-            Some(record) => Found::Record(record.clone()),
-            None => Found::Damaged("there is no such record".to_owned()),
-        };
-        let records = self.keys.into_iter().map(|(n, key)| (n, found(key)));
-        Loaded {
-            peer: self.peer,
-            number: self.number,
-            records: records.collect(),
-        }
-    }
-}
-
-/// What the store has said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Loaded {
-    /// Whose.
-    pub peer: String,
-    /// The number of the [`Load`].
-    pub number: u64,
-    /// Items and their records.
-    pub records: Vec<(u64, Found)>,
-}
-
-/// What the store has said of one record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
-    /// Its bytes.
-    Record(Vec<u8>),
-    /// It is not there, or damaged: in words.
-    Damaged(String),
-    /// It can't be read now: in words.
-    Later(String),
 }
 
 /// What came of it.

@@ -21,8 +21,8 @@ use crate::ssp::Mode;
 use crate::ssp::envelope::TRANSACTION_OVERHEAD;
 use crate::store::Write;
 
+pub use bodies::Totals;
 use bodies::{Entry, Loading};
-pub use bodies::{Found, Load, Loaded, Totals};
 pub use item::Item;
 use setback::{Caution, Health, Suspect};
 pub use setback::{Pace, Setback, Why};

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::sap::element::{Element, Time, Token};
-use crate::sap::presented_as::{domain_of, is_of};
+use crate::sap::presented_as::domain_of;
 use crate::sap::transaction::delivery_report::about;
 use crate::sap::transaction::recipients;
 use crate::sap::transaction::{Origin, Part, Place, Record, State};
@@ -196,7 +196,7 @@ impl Sap {
         self.table
             .by_fingerprint(fingerprint)
             .is_some_and(|record| {
-                matches!(record.origin, Origin::Peer { .. }) && !is_of(&record.origin, peer.real())
+                matches!(record.origin, Origin::Peer { .. }) && !record.origin.is_of(peer.real())
             })
     }
 

@@ -4,7 +4,6 @@ use crate::sap::association::outbox::Item;
 use crate::sap::dialect::message_ids::{Use, content_of};
 use crate::sap::dialect::outbound;
 use crate::sap::element::{Delivered, Element, RequestId, Time};
-use crate::sap::presented_as::is_of;
 use crate::sap::settings::Route;
 use crate::sap::transaction::delivery_report::about;
 use crate::sap::transaction::request::Incoming;
@@ -174,7 +173,7 @@ impl Sap {
                     return Err(Status::new(Code::NOT_SUPPORTED)
                         .because("the target's server has no such function"));
                 }
-                let peer = self.identity_for(&peer, &transaction.peek);
+                let peer = self.settings.identity_for(&peer, &transaction.peek);
                 if self.queue_is_full(&peer.domain, transaction.raw.len()) {
                     return Err(Status::new(if message {
                         Code::QUEUE_FULL
@@ -291,7 +290,7 @@ impl Sap {
 
 /// Whether this peer sent the request here.
 fn came_from(incoming: &Incoming<'_>, peer: &str) -> bool {
-    is_of(&incoming.origin, peer)
+    incoming.origin.is_of(peer)
 }
 
 /// Messages and reports between the same two parties stay in order; so do the

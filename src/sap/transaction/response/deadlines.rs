@@ -1,9 +1,10 @@
 //! What becomes of a request that is not answered in time (wire profile, 7.5).
 
+use crate::sap::association::outbox::Item;
 use crate::sap::element::Time;
 use crate::sap::transaction::recipients;
 use crate::sap::transaction::{Place, State};
-use crate::sap::{Effect, Sap, timers};
+use crate::sap::{Sap, timers};
 use crate::ssp::{Code, Status};
 
 impl Sap {
@@ -157,12 +158,7 @@ impl Sap {
                 ssp.primitive = record.name,
                 "no answer in time"
             );
-            if let Some((item, write)) = self
-                .peers
-                .get_mut(peer)
-                .and_then(|state| state.outbox.withdraw(id))
-            {
-                self.effect(Effect::Write(write));
+            if let Some(item) = self.withdraw(peer, id, now) {
                 return self.item_lost(&peer.clone(), &item, code, now);
             }
         }
@@ -194,12 +190,7 @@ impl Sap {
         let mut gone = Vec::with_capacity(open.len());
         for place in open {
             if let Place::Peer { peer, id } = &place {
-                let withdrawn = self
-                    .peers
-                    .get_mut(peer)
-                    .and_then(|state| state.outbox.withdraw(id));
-                if let Some((item, write)) = withdrawn {
-                    self.effect(Effect::Write(write));
+                if let Some(item) = self.withdraw(peer, id, now) {
                     self.item_lost(&peer.clone(), &item, code, now);
                     continue;
                 }
@@ -245,8 +236,35 @@ impl Sap {
     }
 
     pub(in crate::sap) fn outbox_holds(&self, peer: &str, id: &str) -> bool {
-        self.peers
-            .get(peer)
-            .is_some_and(|state| state.outbox.holds(id))
+        let association = self.associations.get(peer);
+        association.is_some_and(|it| it.outbox().holds(id))
+    }
+
+    /// Takes back a request that a peer has not been posted yet.
+    fn withdraw(&mut self, peer: &str, id: &str, now: Time) -> Option<Item> {
+        self.with(peer, now, |association| association.withdraw(id, now))?
+    }
+
+    /// Requests that a peer has not answered, or not even got, are answered 503.
+    /// Messages are not: those that wait here go on waiting, and the peer answers for
+    /// those that it has taken.
+    pub(in crate::sap) fn end_open(&mut self, domain: &str, now: Time) {
+        let rows = self.table.iter().filter(|(_, record)| {
+            record.state == State::Pending && record.name != "SendMessageRequest"
+        });
+        let mut open: Vec<(u64, Place)> = rows
+            .flat_map(|(number, record)| {
+                let parts = record.parts.iter().filter(|part| part.answer.is_none());
+                parts.map(move |part| (number, part.place.clone()))
+            })
+            .filter(|(_, place)| matches!(place, Place::Peer { peer, .. } if peer == domain))
+            .collect();
+        open.sort_unstable_by_key(|(number, _)| *number);
+        for (number, place) in open {
+            if let Place::Peer { id, .. } = &place {
+                self.with(domain, now, |association| association.forsake(id));
+            }
+            self.part_failed(number, &place, Code::UNAVAILABLE, now);
+        }
     }
 }

@@ -3,6 +3,8 @@
 
 mod deadlines;
 
+use std::sync::Arc;
+
 use crate::sap::association::outbox::Item;
 use crate::sap::dialect::outbound;
 use crate::sap::element::{Element, RequestId, Time};
@@ -357,6 +359,23 @@ impl Sap {
     fn wants_reports_as_response(&self, origin: &Origin) -> bool {
         matches!(origin, Origin::Peer { peer, .. }
             if self.settings.peers.get(peer).is_some_and(|peer| peer.dialect.reports_as_response))
+    }
+
+    /// The identity in which a peer was asked what it answers now: it may answer in any
+    /// session.
+    fn identity_asked(&self, peer: &Peer, id: &str) -> Option<Arc<Peer>> {
+        if !peer.has_identities() {
+            return None;
+        }
+        let asked = |identity: &&Arc<Peer>| {
+            let place = Place::Peer {
+                peer: identity.domain.clone(),
+                id: id.to_owned(),
+            };
+            self.table.by_place(&place).is_some()
+        };
+        let mut identities = self.settings.identities_of(&peer.domain);
+        identities.find(asked).cloned()
     }
 }
 

@@ -1,0 +1,157 @@
+//! An association as an operator sees it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::sap::association::Association;
+use crate::sap::association::outbox::Item;
+use crate::sap::association::session::Session;
+use crate::sap::element::Time;
+
+/// A peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PeerView {
+    /// Its domain.
+    pub domain: String,
+    /// Its dialect.
+    pub dialect: String,
+    /// `up`, `away` (there is a session, but it is not reached), `logging in`, `held` (it disconnected us and wants to be left alone), `down` or
+    /// `idle`.
+    pub state: &'static str,
+    /// Without a session: no login of ours before, milliseconds since the epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Time>,
+    /// Sessions.
+    pub sessions: usize,
+    /// Transactions waiting to be posted.
+    pub queued: usize,
+    /// Posts under way.
+    pub posting: usize,
+    /// Unanswered requests of the peer.
+    pub pending: usize,
+    /// Bodies of it above `ssp.max_message` since the start.
+    pub too_large: u64,
+    /// The last thing that went wrong.
+    pub last_error: Option<String>,
+}
+
+impl PeerView {
+    /// Of an association, and of so many unanswered requests.
+    pub(in crate::sap) fn of(it: &Association, pending: usize) -> Self {
+        let up = it.is_up();
+        Self {
+            domain: it.id.as_str().to_owned(),
+            dialect: it
+                .peer
+                .as_ref()
+                .map_or_else(String::new, |peer| peer.dialect.name.clone()),
+            state: if up && it.reach.is_away() {
+                "away"
+            } else if up {
+                "up"
+            } else if it.handshakes.ours() || it.handshakes.theirs() {
+                "logging in"
+            } else if it.logins.is_held() {
+                "held"
+            } else if it.logins.have_failed() {
+                "down"
+            } else {
+                "idle"
+            },
+            not_before: Some(it.logins.not_before()).filter(|at| *at > Time::default() && !up),
+            sessions: it.sessions.len(),
+            queued: it.posting.outbox().len(),
+            posting: it.posting.outbox().posts(),
+            pending,
+            too_large: it.troubles.too_large(),
+            last_error: it
+                .last_error
+                .clone()
+                .or_else(|| it.troubles.shown().map(str::to_owned)),
+        }
+    }
+}
+
+/// A session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SessionView {
+    /// The peer.
+    pub peer: String,
+    /// Our id.
+    pub own_id: String,
+    /// The peer's id.
+    pub peer_id: String,
+    /// Milliseconds since the epoch.
+    pub established: Time,
+    /// Milliseconds since the epoch.
+    pub last_in: Time,
+    /// Milliseconds since the epoch.
+    pub last_out: Time,
+    /// Milliseconds.
+    pub ttl: u64,
+    /// Whether we opened it, or the peer.
+    pub opened_by_us: bool,
+}
+
+impl From<&Session> for SessionView {
+    fn from(session: &Session) -> Self {
+        let record = &session.record;
+        Self {
+            peer: record.peer.clone(),
+            own_id: record.own_id.clone(),
+            peer_id: record.peer_id.clone(),
+            established: record.established,
+            last_in: record.last_in,
+            last_out: record.last_out,
+            ttl: record.ttl,
+            opened_by_us: record.opened_by_us,
+        }
+    }
+}
+
+/// What everything in a peer's outbox waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    /// The peer's domain.
+    pub peer: String,
+    /// Whether there is a session to send over.
+    pub session: bool,
+    /// Whether a login is under way.
+    pub logging_in: bool,
+    /// When it is tried again, if not now: milliseconds since the epoch.
+    pub next_try: Option<Time>,
+    /// The last thing that went wrong, if nothing went well since.
+    pub because: Option<String>,
+    /// Transactions in the outbox.
+    pub queued: usize,
+}
+
+impl Wait {
+    /// Of an association.
+    pub(in crate::sap) fn of(it: &Association, now: Time) -> Self {
+        let session = it.is_up();
+        let next = if session {
+            it.posting.outbox().not_before()
+        } else {
+            it.logins.not_before()
+        };
+        Self {
+            peer: it.id.real().to_owned(),
+            session,
+            logging_in: it.handshakes.ours() || it.handshakes.theirs(),
+            next_try: (next > now).then_some(next),
+            because: it.last_error.clone(),
+            queued: it.posting.outbox().len(),
+        }
+    }
+}
+
+/// A message in a peer's outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queued {
+    /// The item without its content.
+    pub item: Item,
+    /// Whether it is being posted.
+    pub posting: bool,
+    /// What it waits for.
+    pub wait: Wait,
+}
