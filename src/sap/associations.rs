@@ -158,15 +158,15 @@ impl Associations {
         if association.wants_flush() && !self.to_flush.contains(&id) {
             self.to_flush.insert(id.clone());
         }
-        let (mut down, mut token_came) = (false, false);
+        let (mut down, mut token_came) = (false, None);
         while let Some(event) = association.next_event() {
             match &event {
                 Event::Down => {
                     down = true;
                     continue;
                 }
-                Event::TokenCame => {
-                    token_came = true;
+                Event::TokenCame(now) => {
+                    token_came = Some(*now);
                     continue;
                 }
                 Event::Post(post) => {
@@ -182,8 +182,8 @@ impl Associations {
         if down {
             self.perhaps_down(&id);
         }
-        if token_came {
-            self.let_others_log_in(&id);
+        if let Some(now) = token_came {
+            self.let_others_log_in(&id, now);
         }
         Some(result)
     }
@@ -369,13 +369,14 @@ impl Associations {
     }
 
     /// Our handshake in one identity waits for no token any more: others may log in.
-    fn let_others_log_in(&mut self, id: &PeerId) {
-        let settings = &self.shared.settings;
+    fn let_others_log_in(&mut self, id: &PeerId, now: Time) {
+        let settings = Arc::clone(&self.shared.settings);
         let peer = settings.peers.get(id.as_str());
         if peer.is_some_and(|peer| peer.has_identities()) {
             let others = settings.identities_of(id.as_str());
-            let others = others.map(|other| &other.id).filter(|other| *other != id);
-            self.to_flush.extend(others.cloned());
+            for other in others.filter(|other| other.id != *id) {
+                self.with(&other.domain, |it| it.token_is_free(now));
+            }
         }
     }
 

@@ -592,7 +592,7 @@ impl Sap {
                 Event::Acknowledged(item) => self.item_acknowledged(peer, item, now),
                 Event::Lost(item, code) => self.item_lost(peer, &item, code, now),
                 Event::Unanswered => self.end_open(peer, now),
-                Event::TokenCame => {}
+                Event::TokenCame(_) => {}
             }
         }
     }

@@ -36,6 +36,6 @@ pub enum Event {
     Lost(Item, Code),
     /// What the peer was asked and has not answered will not be answered.
     Unanswered,
-    /// Our handshake awaits no token any more: other identities may log in.
-    TokenCame,
+    /// Our handshake awaits no token any more, since now: other identities may log in.
+    TokenCame(Time),
 }

@@ -405,6 +405,11 @@ impl Association {
         }
     }
 
+    /// No other identity awaits the peer's token any more.
+    pub fn token_is_free(&mut self, now: Time) {
+        self.flush_later(now);
+    }
+
     /// Marks that [`Association::flush`] has something to do.
     fn flush_later(&mut self, now: Time) {
         self.flush = Some(now);
@@ -889,7 +894,7 @@ impl Association {
                 let ours = role == Role::Initiator;
                 self.handshakes.send(peer, role, step, &self.shared, now);
                 if ours {
-                    self.event(Event::TokenCame);
+                    self.event(Event::TokenCame(now));
                 }
             }
             Progress::Established(record, step) => self.established(peer, role, record, step, now),
@@ -997,7 +1002,7 @@ impl Association {
         self.flush_later(now);
         self.schedule(now);
         if *role == Role::Initiator {
-            self.event(Event::TokenCame);
+            self.event(Event::TokenCame(now));
         }
     }
 
