@@ -5,6 +5,9 @@
 //! acknowledged. What one client acknowledges has left the queue; the user's other clients are
 //! still told, and a client that goes away leaves what it did not acknowledge to the next one.
 
+use super::core::Timer;
+use super::message::Arrivals;
+use super::notice::Notice;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::element::{Act, Outcome, Time};
@@ -97,46 +100,41 @@ impl Feed {
     }
 }
 
-impl User {
-    /// A number for something that comes now: higher than all before, also if the queue is empty.
-    pub(super) fn new_number(&mut self, now: Time) -> u64 {
-        // So many a millisecond without running ahead; all stay exact as a double.
-        let by_time = now.0.saturating_mul(256);
-        let notice = self.notices.last_key_value().map(|(last, _)| *last);
-        let last = self.numbered.max(self.inbox.last()).max(notice);
-        let number = last.map_or(by_time, |last| by_time.max(last + 1));
-        self.numbered = Some(number);
-        number
+/// A user's queue, as the clients are told of it.
+pub(super) struct Feeds<'a> {
+    user: &'a mut User,
+    core: &'a mut Core,
+    now: Time,
+}
+
+impl<'a> Feeds<'a> {
+    /// Of this user, at this time.
+    pub(super) fn of(user: &'a mut User, core: &'a mut Core, now: Time) -> Self {
+        Self { user, core, now }
     }
 
     /// Tells each client what comes next, as far as it takes it.
-    pub(super) fn feed(&mut self, core: &mut Core, now: Time) {
-        let mut clients = std::mem::take(&mut self.clients);
+    pub(super) fn feed(&mut self) {
+        let mut clients = std::mem::take(&mut self.user.clients);
         for (client, feed) in &mut clients {
-            while feed.has_room(core)
-                && let Some(event) = self.next_for(*client, feed, now)
+            while feed.has_room(self.core)
+                && let Some(event) = self.next_for(*client, feed)
             {
-                let event = event.by_wall_clock(core.skew);
+                let event = event.by_wall_clock(self.core.skew);
                 let bytes = event.bytes();
                 feed.bytes += bytes;
                 feed.told
                     .extend(event.number().map(|number| (number, bytes)));
-                core.tell(*client, event);
+                self.core.tell(*client, event);
             }
         }
-        self.clients = clients;
+        self.user.clients = clients;
         self.forget_copies();
     }
 
     /// A client has taken what it was told under a number.
-    pub(super) fn acknowledge(
-        &mut self,
-        core: &mut Core,
-        client: ClientKey,
-        number: u64,
-        now: Time,
-    ) {
-        let Some(feed) = self.clients.get_mut(&client) else {
+    pub(super) fn acknowledge(&mut self, client: ClientKey, number: u64) {
+        let Some(feed) = self.user.clients.get_mut(&client) else {
             return;
         };
         // Only what it was told; twice means no more than once.
@@ -145,78 +143,115 @@ impl User {
         };
         feed.bytes -= bytes;
         match number % KINDS {
-            MESSAGE => self.delivered(core, number / KINDS, now),
+            MESSAGE => self.delivered(number / KINDS),
             NOTICE => {
-                self.drop_notice(number / KINDS, core);
+                self.drop_notice(number / KINDS);
             }
             _ => {}
         }
-        self.feed(core, now);
+        self.feed();
     }
 
     /// Puts a question for authorization to all clients, when each comes to it.
-    pub(super) fn ask_clients(&mut self, core: &mut Core, who: &Address, now: Time) {
-        let most = core.settings.max_watchers;
-        let relations = &self.relations;
-        for feed in self.clients.values_mut().filter(|f| f.takes_everything()) {
+    pub(super) fn ask_clients(&mut self, who: &Address) {
+        let most = self.core.settings.max_watchers;
+        let relations = &self.user.relations;
+        for feed in self
+            .user
+            .clients
+            .values_mut()
+            .filter(|f| f.takes_everything())
+        {
             if feed.questions.len() >= most {
                 feed.questions
                     .retain(|who| relations.get(who).is_some_and(Relation::is_asked));
             }
             feed.questions.insert(who.clone());
         }
-        self.feed(core, now);
+        self.feed();
     }
 
     /// Lets a new client hear of the queue.
-    pub(super) fn begin_feed(
-        &mut self,
-        core: &mut Core,
-        client: ClientKey,
-        takes: Takes,
-        now: Time,
-    ) {
-        let mut feed = Feed::new(takes, now);
+    pub(super) fn begin_feed(&mut self, client: ClientKey, takes: Takes) {
+        let mut feed = Feed::new(takes, self.now);
         if feed.takes_everything() {
-            feed.questions = self.undecided().into_iter().collect();
+            feed.questions = self.user.undecided().into_iter().collect();
         }
-        self.clients.insert(client, feed);
+        self.user.clients.insert(client, feed);
         let ready = Event::Ready {
-            user: self.address(core),
-            waiting: self.inbox.waiting(),
+            user: self.user.address(self.core),
+            waiting: self.user.inbox.waiting(),
         };
-        core.tell(client, ready);
+        self.core.tell(client, ready);
     }
 
     /// A client is gone. What only it was to be told is told to the others, or waits.
-    pub(super) fn end_feed(&mut self, core: &mut Core, client: ClientKey, now: Time) {
-        self.clients.remove(&client);
-        core.clients.remove(&client);
+    pub(super) fn end_feed(&mut self, client: ClientKey) {
+        self.user.clients.remove(&client);
+        self.core.clients.remove(&client);
         let own = |notice: &super::notice::Notice| notice.only == Some(client);
         let left: Vec<u64> = self
+            .user
             .notices
             .iter()
             .filter(|(_, notice)| own(notice))
             .map(|(number, _)| *number)
             .collect();
         for number in left {
-            if let Some(event) = self.drop_notice(number, core) {
-                self.notice(core, event, None, now);
+            if let Some(event) = self.drop_notice(number) {
+                self.notice(event, None);
             }
         }
         self.forget_copies();
     }
 
+    /// Keeps an event until a client has acknowledged it. If there are too many, the oldest goes.
+    pub(super) fn notice(&mut self, event: Event, only: Option<ClientKey>) {
+        let number = self.user.new_number(self.now);
+        let notice = Notice {
+            until: self.now.plus_seconds(self.core.settings.offline_validity),
+            event,
+            only,
+        };
+        self.core
+            .act(records::put_notice(&self.user.name, number, &notice));
+        self.core
+            .timers
+            .insert((notice.until, Timer::Notice(self.user.name.clone(), number)));
+        self.user.insert_notice(number, notice);
+        let settings = &self.core.settings;
+        let (most, most_bytes) = (settings.max_notices, settings.max_notice_bytes);
+        while (self.user.notices.len() > most || self.user.notice_bytes > most_bytes)
+            && let Some((oldest, _)) = self.user.notices.first_key_value()
+        {
+            self.drop_notice(*oldest);
+        }
+        self.feed();
+    }
+
+    /// Forgets a kept event and returns it.
+    pub(super) fn drop_notice(&mut self, number: u64) -> Option<Event> {
+        let notice = self.user.notices.remove(&number)?;
+        self.user.notice_bytes -= notice.event.bytes();
+        self.core
+            .timers
+            .remove(&(notice.until, Timer::Notice(self.user.name.clone(), number)));
+        self.core
+            .act(records::delete_notice(&self.user.name, number));
+        Some(notice.event)
+    }
+
     /// The next thing that a client has to be told of.
-    fn next_for(&self, client: ClientKey, feed: &mut Feed, now: Time) -> Option<Event> {
+    fn next_for(&self, client: ClientKey, feed: &mut Feed) -> Option<Event> {
         let from = feed.next.div_ceil(KINDS);
         let message = if feed.takes_everything() {
-            self.inbox.next(from)
+            self.user.inbox.next(from)
         } else {
             None
         };
         let from = feed.next.saturating_sub(NOTICE).div_ceil(KINDS);
         let notice = self
+            .user
             .notices
             .range(from..)
             .find(|(_, notice)| feed.is_for(client, notice));
@@ -225,7 +260,7 @@ impl User {
         match (message, notice) {
             (Some((number, arrival)), notice) if notice.is_none_or(|(other, _)| number < other) => {
                 feed.next = number + 1;
-                message_event(arrival, feed.opened, now).map(|event| event.numbered(number))
+                message_event(arrival, feed.opened, self.now).map(|event| event.numbered(number))
             }
             (_, Some((number, notice))) => {
                 feed.next = number + 1;
@@ -238,7 +273,12 @@ impl User {
     /// Questions come last: what waits does not wait for them.
     fn next_question(&self, feed: &mut Feed) -> Option<Event> {
         while let Some(user) = feed.questions.pop_first() {
-            if self.relations.get(&user).is_some_and(Relation::is_asked) {
+            if self
+                .user
+                .relations
+                .get(&user)
+                .is_some_and(Relation::is_asked)
+            {
                 feed.asked += 1;
                 let event = Event::AuthorizationRequest { number: None, user };
                 return Some(event.numbered(number(feed.asked, QUESTION)));
@@ -248,51 +288,59 @@ impl User {
     }
 
     /// One client has taken a message: that is its end.
-    fn delivered(&mut self, core: &mut Core, at: u64, now: Time) {
+    fn delivered(&mut self, at: u64) {
         // Another client may have been faster, or its validity is over.
-        let Some(letter) = self.take_letter(core, at) else {
+        let Some(letter) = self.user.take_letter(self.core, at) else {
             return;
         };
-        let Some(arrival) = self.inbox.get(at).cloned() else {
+        let Some(arrival) = self.user.inbox.get(at).cloned() else {
             return;
         };
-        core.act(records::put_arrival(&self.name, at, &arrival));
+        self.core
+            .act(records::put_arrival(&self.user.name, at, &arrival));
         let delivered = Status::ok().because("Delivered to the client");
         let Arrival { id, sender, .. } = arrival;
-        self.report(core, &id, &sender, &letter, &delivered, now);
-        core.act(Act::Outcome {
+        Arrivals::of(self.user, self.core, self.now).report(&id, &sender, &letter, &delivered);
+        self.core.act(Act::Outcome {
             message: id,
             outcome: Outcome::Delivered,
         });
-        if self.clients.values().any(|feed| feed.lacks(at)) {
-            self.inbox.copy(at, letter);
-            self.end_slow_clients(core, now);
+        if self.user.clients.values().any(|feed| feed.lacks(at)) {
+            self.user.inbox.copy(at, letter);
+            self.end_slow_clients();
         }
-        self.trim_inbox(core, now);
+        Arrivals::of(self.user, self.core, self.now).trim_inbox();
     }
 
     /// Ends the sessions of clients that lag too far behind those that take.
-    fn end_slow_clients(&mut self, core: &mut Core, now: Time) {
-        let most = (core.settings.max_offline, core.settings.max_offline_bytes);
+    fn end_slow_clients(&mut self) {
+        let most = (
+            self.core.settings.max_offline,
+            self.core.settings.max_offline_bytes,
+        );
         let too_many = |(count, bytes): (usize, usize)| count > most.0 || bytes > most.1;
-        while too_many(self.inbox.copies()) {
-            let takers = self.clients.iter().filter(|(_, f)| f.takes_everything());
+        while too_many(self.user.inbox.copies()) {
+            let takers = self
+                .user
+                .clients
+                .iter()
+                .filter(|(_, f)| f.takes_everything());
             let Some((slowest, _)) = takers.min_by_key(|(_, feed)| feed.next) else {
                 return;
             };
             let slowest = *slowest;
             let why = "The session took too little for too long.";
             let event = Event::error("login", None, Code::QUEUE_FULL, why);
-            core.tell(slowest, event);
-            self.end_feed(core, slowest, now);
-            self.tell_profile(core, now);
+            self.core.tell(slowest, event);
+            self.end_feed(slowest);
+            self.user.tell_profile(self.core, self.now);
         }
     }
 
     fn forget_copies(&mut self) {
-        let takers = self.clients.values().filter(|f| f.takes_everything());
+        let takers = self.user.clients.values().filter(|f| f.takes_everything());
         let told = takers.map(|feed| feed.next.div_ceil(KINDS)).min();
-        self.inbox.forget_copies(told.unwrap_or(u64::MAX));
+        self.user.inbox.forget_copies(told.unwrap_or(u64::MAX));
     }
 }
 

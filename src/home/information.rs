@@ -10,10 +10,21 @@ use super::{Caller, Home};
 /// There is no contact list of that name.
 const NO_CONTACT_LIST: Code = Code(700);
 
-impl Home {
+/// Questions about the domain, and who its users are.
+pub(super) struct Information<'a> {
+    home: &'a mut Home,
+    caller: &'a Caller,
+}
+
+impl<'a> Information<'a> {
+    /// For this caller.
+    pub(super) fn of(home: &'a mut Home, caller: &'a Caller) -> Self {
+        Self { home, caller }
+    }
+
     /// Says who runs the domain.
-    pub(super) fn serve_info(&mut self, caller: &Caller, request: GetSPInfoRequest) {
-        let settings = &self.core.settings;
+    pub(super) fn info(&mut self, request: GetSPInfoRequest) {
+        let settings = &self.home.core.settings;
         let ours = Address::service(&settings.domain);
         if let Some(service) = &request.service
             && *service != ours
@@ -26,7 +37,7 @@ impl Home {
                 description: None,
                 url: None,
             };
-            return self.core.respond(caller.id, response);
+            return self.home.core.respond(self.caller.id, response);
         }
         let name = settings.name.clone();
         let response = GetSPInfoResponse {
@@ -37,11 +48,11 @@ impl Home {
             description: settings.description.clone(),
             url: settings.url.clone(),
         };
-        self.core.respond(caller.id, response);
+        self.home.core.respond(self.caller.id, response);
     }
 
     /// Says which ids exist.
-    pub(super) fn serve_verify(&mut self, caller: &Caller, request: &VerifyIDRequest) {
+    pub(super) fn verify(&mut self, request: &VerifyIDRequest) {
         let mut details: Vec<DetailedResult> = Vec::new();
         for id in &request.ids.ids {
             let Some(code) = self.fault_of(id) else {
@@ -55,7 +66,7 @@ impl Home {
             let detail = &mut details[at];
             match id {
                 Id::User(id) => detail.users.push(UserId {
-                    user: self.core.at_home(&id.user),
+                    user: self.home.core.at_home(&id.user),
                 }),
                 Id::Group(id) => detail.groups.push(id.clone()),
                 Id::ScreenName(id) => detail.screen_names.push(id.clone()),
@@ -68,17 +79,20 @@ impl Home {
             status.code = Code::PARTIAL;
             status.details = details;
         }
-        self.core.respond(caller.id, status);
+        self.home.core.respond(self.caller.id, status);
     }
 
     fn fault_of(&self, id: &Id) -> Option<Code> {
         match id {
-            Id::User(id) => self.known_user(&self.core.at_home(&id.user)).err(),
+            Id::User(id) => self
+                .home
+                .known_user(&self.home.core.at_home(&id.user))
+                .err(),
             Id::Group(_) => Some(Code::NO_GROUP),
             Id::ScreenName(_) => Some(Code::ADDRESS),
             Id::ContactList(_) => Some(NO_CONTACT_LIST),
             Id::Domain(domain) => {
-                let ours = domain.trim().eq_ignore_ascii_case(self.core.domain());
+                let ours = domain.trim().eq_ignore_ascii_case(self.home.core.domain());
                 (!ours).then_some(Code::NOT_FOUND)
             }
         }

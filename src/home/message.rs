@@ -5,9 +5,16 @@
 //! remembered by sender and id until its validity ends: a second one of the same id gets the same
 //! answer and is not delivered.
 
+use super::feed::Feeds;
 use crate::element::{Act, Outcome, Time};
 use crate::ssp::address::Address;
+use crate::ssp::address::Kind;
+use crate::ssp::common::MetaInfo;
+use crate::ssp::common::Sender;
+use crate::ssp::common::User as UserElement;
 use crate::ssp::common::{GroupId, MessageInfo, Recipient};
+use crate::ssp::primitive::message::DeliveryResult;
+use crate::ssp::primitive::message::DeliveryStatusReport;
 use crate::ssp::primitive::message::{SendMessageRequest, SendMessageResponse};
 use crate::ssp::status::{Code, Status};
 use crate::text::charset::{self, Charset, Reading};
@@ -27,7 +34,7 @@ const NO_CONTACT_LIST: Code = Code(700);
 
 /// A domain has a small part of an inbox with less than one in so many; so much is kept for these
 /// beyond the bound.
-const SMALL: usize = 8;
+pub(super) const SMALL: usize = 8;
 
 /// Said with 200 to who may know it.
 const WAITS: &str = "The user is away: it is kept until he logs in.";
@@ -41,31 +48,38 @@ pub(super) struct Message {
     pub(super) letter: Letter,
 }
 
-impl Home {
+/// Messages of others, for users of ours.
+pub(super) struct Delivery<'a> {
+    home: &'a mut Home,
+    caller: &'a Caller,
+    now: Time,
+}
+
+impl<'a> Delivery<'a> {
+    /// For this caller, at this time.
+    pub(super) fn of(home: &'a mut Home, caller: &'a Caller, now: Time) -> Self {
+        Self { home, caller, now }
+    }
+
     /// Takes a message for users of ours.
-    pub(super) fn serve_message(
-        &mut self,
-        caller: &Caller,
-        request: SendMessageRequest,
-        now: Time,
-    ) {
-        let sender = match sender_of(caller, &request.info) {
+    pub(super) fn serve(&mut self, request: SendMessageRequest) {
+        let sender = match sender_of(self.caller, &request.info) {
             Ok(sender) => sender,
             Err(code) => {
                 let status = Status::new(code).because("The sender is not the one who asks.");
                 let id = request.info.message_id.unwrap_or_default();
                 let copies = request.info.recipients.len().max(1);
-                self.core.acts((0..copies).map(|_| refused(&id, code)));
-                return self.core.respond(caller.id, status);
+                self.home.core.acts((0..copies).map(|_| refused(&id, code)));
+                return self.home.core.respond(self.caller.id, status);
             }
         };
         let targets = targets_of(&request.info);
         let copies = request.info.recipients.len();
-        let message = self.message_of(request, sender, now);
+        let message = self.message_of(request, sender);
         let mut accepted: Vec<(String, bool)> = Vec::new();
         let mut failures = Vec::new();
         for target in &targets {
-            let address = self.core.at_home(target.address());
+            let address = self.home.core.at_home(target.address());
             match self.may_accept(target, &address, &message) {
                 Ok((name, _)) if accepted.iter().any(|(other, _)| *other == name) => {}
                 Ok(new) => accepted.push(new),
@@ -74,10 +88,11 @@ impl Home {
         }
         // Each copy ends: these at once, the new ones when they are handed over.
         let new = accepted.iter().filter(|(_, is_new)| *is_new).count();
-        self.core
+        self.home
+            .core
             .acts(failures.iter().map(|(code, _)| refused(&message.id, *code)));
         let repeated = copies.saturating_sub(failures.len() + new);
-        self.core.acts((0..repeated).map(|_| Act::Outcome {
+        self.home.core.acts((0..repeated).map(|_| Act::Outcome {
             message: message.id.clone(),
             outcome: Outcome::Repeated,
         }));
@@ -96,15 +111,15 @@ impl Home {
             message_id: message.id.clone(),
             status,
         };
-        self.core.respond(caller.id, response);
+        self.home.core.respond(self.caller.id, response);
         for (name, is_new) in accepted {
-            if is_new && let Some(user) = self.users.get_mut(&name) {
-                user.receive(&mut self.core, &message, now);
+            if is_new && let Some(user) = self.home.users.get_mut(&name) {
+                Arrivals::of(user, &mut self.home.core, self.now).receive(&message);
             }
         }
     }
 
-    fn message_of(&mut self, request: SendMessageRequest, sender: Address, now: Time) -> Message {
+    fn message_of(&mut self, request: SendMessageRequest, sender: Address) -> Message {
         let info = request.info;
         let content = request.content.map(|content| {
             let content_type = match info.charset(&content) {
@@ -115,16 +130,18 @@ impl Home {
         });
         let (content_type, content) = content.unzip();
         let given = info.message_id.filter(|id| !id.is_empty());
-        let longest = self.core.settings.offline_validity;
+        let longest = self.home.core.settings.offline_validity;
         let validity = info.validity.filter(|validity| *validity > 0);
         let screen_name = info.sender.and_then(|sender| {
             let display = sender.display.and_then(|display| display.screen_name);
             sender.screen_name.or(display).map(|screen| screen.name)
         });
         Message {
-            id: given.unwrap_or_else(|| self.core.message_id()),
+            id: given.unwrap_or_else(|| self.home.core.message_id()),
             sender,
-            until: now.plus_seconds(validity.map_or(longest, |validity| validity.min(longest))),
+            until: self
+                .now
+                .plus_seconds(validity.map_or(longest, |validity| validity.min(longest))),
             letter: Letter {
                 name: screen_name.filter(|name| !name.is_empty()),
                 // The content's own type is the better one: the info's may be the client's guess.
@@ -134,7 +151,7 @@ impl Home {
                 content: content.unwrap_or_default(),
                 size: None,
                 uri: info.uri,
-                arrived: now,
+                arrived: self.now,
                 sent: info.date_time,
                 report: request.delivery_report,
             },
@@ -144,10 +161,10 @@ impl Home {
     /// Whether the sender may see that the recipient has no client that takes the message.
     fn is_seen_away(&self, name: &str, message: &Message) -> bool {
         let takes = |user: &User| user.clients.values().any(Feed::takes_everything);
-        self.users.get(name).is_some_and(|user| {
+        self.home.users.get(name).is_some_and(|user| {
             !user.builtin
                 && !takes(user)
-                && user.standing(&self.core, &message.sender) == Standing::Authorized
+                && user.standing(&self.home.core, &message.sender) == Standing::Authorized
         })
     }
 
@@ -159,147 +176,163 @@ impl Home {
         message: &Message,
     ) -> Result<(String, bool), Code> {
         match target {
-            _ if address.domain() != self.core.domain() => {
+            _ if address.domain() != self.home.core.domain() => {
                 return Err(Code::DOMAIN_NOT_SUPPORTED);
             }
             Recipient::User(_) => {}
             Recipient::Group(_) | Recipient::ScreenName(_) => return Err(Code::NO_GROUP),
             Recipient::ContactList(_) => return Err(NO_CONTACT_LIST),
         }
-        let name = self.known_user(address)?;
-        let user = self.users.get(&name).ok_or(Code::UNKNOWN_USER)?;
-        if !user.may_use(&self.core, profile::IM) {
+        let name = self.home.known_user(address)?;
+        let user = self.home.users.get(&name).ok_or(Code::UNKNOWN_USER)?;
+        if !user.may_use(&self.home.core, profile::IM) {
             return Err(Code::UNAUTHORIZED_RECIPIENT);
         }
         if user.inbox.knows(&message.sender, &message.id) {
             return Ok((name, false));
         }
         let now = message.letter.arrived;
-        if user.builtin && !self.core.echoes.allows(&message.sender, now) {
+        if user.builtin && !self.home.core.echoes.allows(&message.sender, now) {
             return Err(Code::UNAVAILABLE);
         }
-        if !user.builtin && !user.has_room_for_message(&self.core, message) {
+        if !user.builtin && !user.has_room_for_message(&self.home.core, message) {
             return Err(Code::QUEUE_FULL);
         }
         Ok((name, true))
     }
 }
 
-impl User {
+/// Messages on their way into a user's inbox, and out of it.
+pub(super) struct Arrivals<'a> {
+    user: &'a mut User,
+    core: &'a mut Core,
+    now: Time,
+}
+
+impl<'a> Arrivals<'a> {
+    /// Of this user, at this time.
+    pub(super) fn of(user: &'a mut User, core: &'a mut Core, now: Time) -> Self {
+        Self { user, core, now }
+    }
+
     /// Keeps an accepted message and tells the user's clients of it. The echo user takes it at
     /// once. Of a message whose sender is blocked nobody is told, and its sender sees what he would
     /// see if the user never logged in.
-    fn receive(&mut self, core: &mut Core, message: &Message, now: Time) {
+    fn receive(&mut self, message: &Message) {
         let Message {
             id, sender, letter, ..
         } = message;
-        let relation = self.relations.get(sender);
+        let relation = self.user.relations.get(sender);
         let is_blocked = relation.is_some_and(|relation| relation.blocked);
         let arrival = Arrival {
             id: id.clone(),
             sender: sender.clone(),
             until: message.until,
-            waiting: (!self.builtin && !is_blocked).then(|| letter.clone()),
+            waiting: (!self.user.builtin && !is_blocked).then(|| letter.clone()),
             blocked: is_blocked.then(|| letter.without_content()),
         };
         if is_blocked {
-            core.act(refused(id, Code::BLOCKED));
+            self.core.act(refused(id, Code::BLOCKED));
         }
-        let number = self.new_number(now);
-        core.act(records::put_arrival(&self.name, number, &arrival));
-        self.put_arrival(core, number, arrival);
-        if self.builtin {
+        let number = self.user.new_number(self.now);
+        self.core
+            .act(records::put_arrival(&self.user.name, number, &arrival));
+        self.user.put_arrival(self.core, number, arrival);
+        if self.user.builtin {
             let delivered = Status::ok().because("Delivered");
-            self.report(core, id, sender, letter, &delivered, now);
-            core.act(Act::Outcome {
+            self.report(id, sender, letter, &delivered);
+            self.core.act(Act::Outcome {
                 message: id.clone(),
                 outcome: Outcome::Delivered,
             });
-            super::echo::answer(core, &self.address(core), message, now);
+            super::echo::answer(self.core, &self.user.address(self.core), message, self.now);
         }
-        self.feed(core, now);
-        self.trim_inbox(core, now);
-    }
-
-    /// Puts an arrival at its number.
-    pub(super) fn put_arrival(&mut self, core: &mut Core, number: u64, arrival: Arrival) {
-        core.timers
-            .insert((arrival.until, Timer::Arrival(self.name.clone(), number)));
-        core.waiting_bytes += arrival.bytes();
-        self.inbox.insert(number, arrival);
-    }
-
-    /// Takes the message out of an arrival, which stays remembered.
-    pub(super) fn take_letter(&mut self, core: &mut Core, number: u64) -> Option<Letter> {
-        let before = self.inbox.bytes();
-        let letter = self.inbox.take(number);
-        core.waiting_bytes -= before - self.inbox.bytes();
-        letter
+        Feeds::of(self.user, self.core, self.now).feed();
+        self.trim_inbox();
     }
 
     /// The validity of an arrival is over.
-    pub(super) fn expire_arrival(&mut self, core: &mut Core, number: u64, now: Time) {
+    pub(super) fn expire_arrival(&mut self, number: u64) {
         let expired = Status::new(Code::EXPIRED).because("Expired");
-        self.end_arrival(core, number, &expired, Outcome::Expired, now);
-    }
-
-    /// Whether one more message may wait. What the sender's domain has a small part of is refused
-    /// later than the rest: a flood of one domain does not shut out the others.
-    fn has_room_for_message(&self, core: &Core, message: &Message) -> bool {
-        let settings = &core.settings;
-        let named = message.id.len() + message.sender.as_str().len();
-        let more = message.letter.bytes() + named;
-        let (own, own_bytes) = self.inbox.waiting_of(message.sender.domain());
-        let (most, most_bytes) = (settings.max_offline, settings.max_offline_bytes);
-        let is_small = own < most / SMALL && own_bytes + more <= most_bytes / SMALL;
-        let beyond = |bound: usize| {
-            if is_small {
-                bound + bound / SMALL
-            } else {
-                bound
-            }
-        };
-        self.inbox.waiting() < beyond(most)
-            && self.inbox.bytes() + more <= beyond(most_bytes)
-            && core.waiting_bytes + more <= beyond(settings.max_waiting_bytes)
+        self.end_arrival(number, &expired, Outcome::Expired);
     }
 
     /// Forgets an arrival. If it was still waiting, that is how the message ends.
-    pub(super) fn end_arrival(
-        &mut self,
-        core: &mut Core,
-        number: u64,
-        status: &Status,
-        outcome: Outcome,
-        now: Time,
-    ) {
-        let Some(arrival) = self.inbox.remove(number) else {
+    pub(super) fn end_arrival(&mut self, number: u64, status: &Status, outcome: Outcome) {
+        let Some(arrival) = self.user.inbox.remove(number) else {
             return;
         };
-        core.waiting_bytes -= arrival.bytes();
-        core.timers
-            .remove(&(arrival.until, Timer::Arrival(self.name.clone(), number)));
-        core.act(records::delete_arrival(&self.name, number));
+        self.core.waiting_bytes -= arrival.bytes();
+        self.core.timers.remove(&(
+            arrival.until,
+            Timer::Arrival(self.user.name.clone(), number),
+        ));
+        self.core
+            .act(records::delete_arrival(&self.user.name, number));
         if let Some(letter) = &arrival.blocked {
-            self.report(core, &arrival.id, &arrival.sender, letter, status, now);
+            self.report(&arrival.id, &arrival.sender, letter, status);
         }
         if let Some(letter) = arrival.waiting {
-            self.report(core, &arrival.id, &arrival.sender, &letter, status, now);
-            core.act(Act::Outcome {
+            self.report(&arrival.id, &arrival.sender, &letter, status);
+            self.core.act(Act::Outcome {
                 message: arrival.id,
                 outcome,
             });
         }
     }
 
-    pub(super) fn trim_inbox(&mut self, core: &mut Core, now: Time) {
-        while self.inbox.remembered() > core.settings.max_remembered
-            && let Some(number) = self.inbox.first_remembered()
+    pub(super) fn trim_inbox(&mut self) {
+        while self.user.inbox.remembered() > self.core.settings.max_remembered
+            && let Some(number) = self.user.inbox.first_remembered()
         {
             // Nothing waits in it, so status and outcome mean nothing.
-            self.inbox.forget_report(number);
-            self.end_arrival(core, number, &Status::ok(), Outcome::Delivered, now);
+            self.user.inbox.forget_report(number);
+            self.end_arrival(number, &Status::ok(), Outcome::Delivered);
         }
+    }
+
+    /// Reports to the sender, if he wants it; sender and recipient change places.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn report(&mut self, id: &str, sender: &Address, letter: &Letter, status: &Status) {
+        if !letter.report {
+            return;
+        }
+        let recipient = if sender.kind() == Kind::Resource {
+            Recipient::Group(GroupId {
+                group: sender.clone(),
+            })
+        } else {
+            Recipient::User(UserElement::new(sender.clone()))
+        };
+        let own = self.user.address(self.core);
+        let report = DeliveryStatusReport {
+            meta: Some(MetaInfo::of_user(self.core.domain(), own.clone())),
+            result: DeliveryResult {
+                status: status.clone(),
+            },
+            time: Some(self.core.skew.date(self.now)),
+            info: MessageInfo {
+                message_id: Some(id.to_owned()),
+                uri: None,
+                content_type: Some(letter.content_type.clone()),
+                content_name: None,
+                content_size: u64::try_from(letter.size.unwrap_or(letter.content.len())).ok(),
+                validity: None,
+                recipients: vec![recipient],
+                recipient_display: None,
+                sender: Some(Sender::user(UserElement::new(own))),
+                date_time: letter.sent,
+            },
+        };
+        // The sender's domain may be away for a while; the report is worth waiting as long as
+        // the message was.
+        let expires = self.now.plus_seconds(self.core.settings.offline_validity);
+        let token = self.core.token();
+        self.core.act(Act::Request {
+            token,
+            primitive: report.into(),
+            expires,
+        });
     }
 }
 

@@ -1,24 +1,28 @@
 //! The embedded home domain: users, presence with authorization, messages that wait until they are taken.
 //!
 //! [`Home`] is a [`ServiceElement`]: pure state that is handed requests of the SAP, commands of
-//! local clients and time. What it wants done it pushes as [`Act`]s; what clients are to be told
-//! it queues, to be fetched by [`Home::take_events`] after **every** call and sent once the acts
-//! of that call are committed. Messages and presence between two users of the domain go out
-//! through the SAP and come back by it like those of strangers, so there is one path for all.
+//! local clients and time, and queues [`Act`]s. Messages and presence between two users of the
+//! domain go out through the SAP and come back by it like those of strangers, so there is one path
+//! for all: nothing here reads or writes two users' state at once.
+//!
+//! A [`User`] is what is kept of one user. What happens to it is in services, each a type of its
+//! own over one user (or, for requests of others, over all) and what all users share.
 //!
 //! | file | what |
 //! |---|---|
-//! | `user` | a user and the administration of users |
-//! | `session` | client sessions and their commands ([`client`], `event`) |
-//! | `sending`, `sent`, `message`, `report`, `echo` | messages out, messages in, reports on both |
-//! | `inbox`, `notice`, `feed` | what waits for a user, and how his clients take it |
-//! | `presence`, `subscription`, `watchers`, `authorization` | our users' presence and who may see it |
+//! | `user` | a user; `relation`: what is between them and one other address |
+//! | `session` | what the user's clients want done ([`client`]) |
+//! | `sending`, `sent` | messages of the user |
+//! | `message`, `inbox`, `report`, `echo` | messages for the user, and reports on both |
+//! | `feed`, `notice` | what waits for a user, and how the user's clients take it |
+//! | `presence`, `watchers`, `subscription` | our users' presence, and who watches it |
+//! | `contact_list` | contacts, and who may see a user's presence |
 //! | `watching`, `reach` | other users' presence, as our users see it |
 //! | `profile` | our users' profiles: services, privacy, terminals, properties |
 //! | `information` | provider information, verification of ids |
-//! | `records`, `relation`, `core` | what is kept, and what all share |
+//! | `records`, `core` | what is kept, and what all share |
 
-mod authorization;
+mod contact_list;
 mod core;
 mod echo;
 mod feed;
@@ -59,7 +63,17 @@ pub use settings::{Authorization, HomeSettings};
 pub use user::{ECHO, UserError};
 
 use self::core::{Asked, Core, Timer};
-use self::user::User;
+use self::feed::Feeds;
+use self::information::Information;
+use self::message::{Arrivals, Delivery};
+use self::presence::Presence;
+use self::profile::Profiles;
+use self::sending::Sending;
+use self::session::Session;
+use self::subscription::Subscriptions;
+use self::user::{Account, User, remove, valid_name};
+use self::watchers::Watchers;
+use self::watching::Watching;
 
 /// The name of the home domain's service element.
 pub const ELEMENT: Element = Element::named("Home");
@@ -132,7 +146,7 @@ impl Home {
         let Self { users, core, .. } = self;
         for user in users.values_mut() {
             if user.forget_shown(&behind) {
-                user.publish(core, now);
+                Presence::of(user, core, now).publish();
             }
         }
     }
@@ -149,9 +163,170 @@ impl Home {
     fn end_request(&mut self, token: Token, answer: &Status, now: Time) {
         self.answer(token, &Primitive::from(answer.clone()), now);
     }
-}
 
-impl Home {
+    /// Opens a session of a user. Tells it [`Event::Ready`], then what waits for the user, as far
+    /// as it takes that, and then what comes. With his first session the user comes online.
+    ///
+    /// # Errors
+    /// There is no such user, he has too many sessions, or the key is taken.
+    pub fn client_open(
+        &mut self,
+        client: ClientKey,
+        user: &str,
+        takes: Takes,
+        now: Time,
+    ) -> Result<(), UserError> {
+        let Self { users, core, .. } = self;
+        let name = user.to_lowercase();
+        let Some(user) = users.get_mut(&name).filter(|user| !user.builtin) else {
+            return Err(UserError::Unknown(name));
+        };
+        if user.clients.len() >= core.settings.max_clients || core.clients.contains_key(&client) {
+            return Err(UserError::Full("client session"));
+        }
+        let is_first = user.clients.is_empty();
+        core.clients.insert(client, name);
+        Feeds::of(user, core, now).begin_feed(client, takes);
+        if is_first {
+            user.availability = client::Availability::default();
+            user.account.online = true;
+            user.save(core);
+            Presence::of(user, core, now).publish();
+        }
+        user.tell_profile(core, now);
+        Feeds::of(user, core, now).feed();
+        Ok(())
+    }
+
+    /// Ends a session, if it is open. With his last one the user goes offline.
+    pub fn client_close(&mut self, client: ClientKey, now: Time) {
+        let Self { users, core, .. } = self;
+        let Some(user) = core
+            .clients
+            .get(&client)
+            .and_then(|name| users.get_mut(name))
+        else {
+            return;
+        };
+        Feeds::of(user, core, now).end_feed(client);
+        user.tell_profile(core, now);
+        if user.clients.is_empty() {
+            user.account.online = false;
+            user.save(core);
+            Presence::of(user, core, now).publish();
+        }
+    }
+
+    /// Does what a client wants. Every command but an acknowledgement is answered by an event, some
+    /// of them later.
+    pub fn client(&mut self, client: ClientKey, command: Command, now: Time) {
+        let Self { users, core, .. } = self;
+        let user = core
+            .clients
+            .get(&client)
+            .and_then(|name| users.get_mut(name));
+        if let Some(user) = user {
+            Session::of(user, core, now).command(client, command);
+        } else if !matches!(command, Command::Ack { .. }) {
+            let why = "The session is not open.";
+            let event = Event::error(command.name(), None, Code::INVALID_SESSION, why);
+            core.tell(client, event);
+        }
+    }
+
+    /// Makes a user. `password_hash` comes from [`super::password::hash`].
+    ///
+    /// # Errors
+    /// The name is impossible or taken, or the domain is full.
+    pub fn add_user(
+        &mut self,
+        name: &str,
+        password_hash: String,
+        now: Time,
+    ) -> Result<(), UserError> {
+        let name = valid_name(name, self.core.domain())?;
+        if self.users.contains_key(&name) {
+            return Err(UserError::Exists(name));
+        }
+        if self.users.len() >= self.core.settings.max_users {
+            return Err(UserError::Full("user"));
+        }
+        let user = User {
+            account: Account {
+                password_hash,
+                created: now,
+                ..Account::default()
+            },
+            ..User::new(&name)
+        };
+        user.save(&mut self.core);
+        self.users.insert(name, user);
+        Ok(())
+    }
+
+    /// Removes a user with everything that belongs to him. Those who watched him see nothing any
+    /// more, waiting messages are reported undeliverable, and his clients are told and closed.
+    ///
+    /// # Errors
+    /// There is no such user.
+    pub fn remove_user(&mut self, name: &str, now: Time) -> Result<(), UserError> {
+        let name = name.to_lowercase();
+        match self.users.remove(&name) {
+            Some(user) if !user.builtin => {
+                remove(user, &mut self.core, now);
+                Ok(())
+            }
+            Some(builtin) => {
+                self.users.insert(name.clone(), builtin);
+                Err(UserError::Unknown(name))
+            }
+            None => Err(UserError::Unknown(name)),
+        }
+    }
+
+    /// Gives a user another password.
+    ///
+    /// # Errors
+    /// There is no such user.
+    pub fn set_password_hash(
+        &mut self,
+        name: &str,
+        password_hash: String,
+    ) -> Result<(), UserError> {
+        let name = name.to_lowercase();
+        match self.users.get_mut(&name).filter(|user| !user.builtin) {
+            Some(user) => {
+                user.account.password_hash = password_hash;
+                user.save(&mut self.core);
+                Ok(())
+            }
+            None => Err(UserError::Unknown(name)),
+        }
+    }
+
+    /// Names of all users, in order; the echo user is not one of them.
+    pub fn users(&self) -> impl Iterator<Item = &str> {
+        self.users
+            .values()
+            .filter(|user| !user.builtin)
+            .map(|user| user.name.as_str())
+    }
+
+    /// The hash of a user's password, to be checked by [`super::password::verify`].
+    pub fn password_hash(&self, name: &str) -> Option<&str> {
+        self.users
+            .get(&name.to_lowercase())
+            .filter(|user| !user.builtin)
+            .map(|user| user.account.password_hash.as_str())
+    }
+
+    /// Whether a user has a client session.
+    pub fn is_online(&self, name: &str) -> bool {
+        self.users
+            .get(&name.to_lowercase())
+            .is_some_and(User::is_online)
+    }
+
     fn deliver(&mut self, delivered: Delivered, now: Time) {
         let caller = Caller {
             id: delivered.id,
@@ -160,26 +335,26 @@ impl Home {
         };
         match delivered.primitive {
             Primitive::SendMessageRequest(request) => {
-                self.serve_message(&caller, *request, now);
+                Delivery::of(self, &caller, now).serve(*request);
             }
             Primitive::DeliveryStatusReport(report) => self.take_report(&report, now),
             Primitive::SubscribeRequest(request) => {
-                self.serve_subscribe(&caller, &request, now);
+                Subscriptions::of(self, &caller, now).subscribe(&request);
             }
             Primitive::UnsubscribeRequest(request) => {
-                self.serve_unsubscribe(&caller, &request);
+                Subscriptions::of(self, &caller, now).unsubscribe(&request);
             }
             Primitive::GetPresenceRequest(request) => {
-                self.serve_get_presence(&caller, &request);
+                Subscriptions::of(self, &caller, now).get_presence(&request);
             }
-            Primitive::PresenceNotification(notice) => self.take_presence(&notice),
-            Primitive::GetSPInfoRequest(request) => self.serve_info(&caller, *request),
-            Primitive::VerifyIDRequest(request) => self.serve_verify(&caller, &request),
+            Primitive::PresenceNotification(notice) => self.take_presence(&notice, now),
+            Primitive::GetSPInfoRequest(request) => Information::of(self, &caller).info(*request),
+            Primitive::VerifyIDRequest(request) => Information::of(self, &caller).verify(&request),
             Primitive::GetUserProfileRequest(request) => {
-                self.serve_get_profile(&caller, &request);
+                Profiles::of(self, &caller, now).get_profile(&request);
             }
             Primitive::UpdateUserProfileRequest(request) => {
-                self.serve_update_profile(&caller, *request, now);
+                Profiles::of(self, &caller, now).update_profile(*request);
             }
             Primitive::Unknown(_) => {
                 self.core
@@ -208,13 +383,13 @@ impl Home {
         let client = pending.client;
         match pending.what {
             Asked::Message { id, to } => {
-                user.message_answered(core, client, id, to, &status, now);
+                Sending::of(user, core, now).message_answered(client, id, to, &status);
             }
             Asked::Subscribe { to, anew } => {
-                user.subscribe_answered(core, &to, anew, &status, now);
+                Watching::of(user, core, now).subscribe_answered(&to, anew, &status);
             }
             Asked::Presence { of } => {
-                user.presence_answered(core, client, &of, &status, answer);
+                Watching::of(user, core, now).presence_answered(client, &of, &status, answer);
             }
             Asked::Verify { user: verified } => {
                 if let Some(client) = client {
@@ -234,7 +409,7 @@ impl Home {
             {
                 user.account.online = user.is_online();
                 user.save(&mut self.core);
-                user.publish(&mut self.core, now);
+                Presence::of(user, &mut self.core, now).publish();
                 user.tell_profile(&mut self.core, now);
             }
         }
@@ -246,22 +421,22 @@ impl Home {
             match timer {
                 Timer::Arrival(name, number) => {
                     if let Some(user) = users.get_mut(&name) {
-                        user.expire_arrival(core, number, now);
+                        Arrivals::of(user, core, now).expire_arrival(number);
                     }
                 }
                 Timer::Notice(name, number) => {
                     if let Some(user) = users.get_mut(&name) {
-                        user.drop_notice(number, core);
+                        Feeds::of(user, core, now).drop_notice(number);
                     }
                 }
                 Timer::Watchers(name) => {
                     if let Some(user) = users.get_mut(&name) {
-                        user.expire_watchers(core, now);
+                        Watchers::of(user, core, now).expire_watchers();
                     }
                 }
                 Timer::Retry(name, other) => {
                     if let Some(user) = users.get_mut(&name) {
-                        user.retry_subscription(core, &other, now);
+                        Watching::of(user, core, now).retry_subscription(&other);
                     }
                 }
                 Timer::Away(domain) => self.is_away(&domain, now),

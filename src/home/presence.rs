@@ -15,8 +15,7 @@ use crate::ssp::primitive::presence::PresenceNotification;
 
 use super::client::{Availability, Standing};
 use super::core::Core;
-use super::profile;
-use super::relation::{Relation, Shown};
+use super::relation::Shown;
 use super::user::User;
 
 /// Watchers in one notification.
@@ -33,52 +32,31 @@ const PUBLISHED: [AttributeName; 7] = [
     AttributeName::Alias,
 ];
 
-impl User {
-    /// What `other` may see.
-    pub(super) fn standing(&self, core: &Core, other: &Address) -> Standing {
-        let is_himself = other.local() == self.name && other.domain() == core.domain();
-        if self.builtin || is_himself {
-            return Standing::Authorized;
-        }
-        let Some(relation) = self.relations.get(other) else {
-            return Standing::Unknown;
-        };
-        if !self.may_use(core, profile::PRESENCE) {
-            return Standing::Denied;
-        }
-        // Proactive authorization goes before reactive (WVFF, 5.3.6).
-        match relation {
-            Relation {
-                contact: Some(_), ..
-            }
-            | Relation {
-                decision: Some(true),
-                ..
-            } => Standing::Authorized,
-            Relation {
-                decision: Some(false),
-                ..
-            } => Standing::Denied,
-            Relation {
-                watcher: Some(watcher),
-                ..
-            } if watcher.asked => Standing::Pending,
-            _ => Standing::Unknown,
-        }
+/// What a user's watchers are told.
+pub(super) struct Presence<'a> {
+    user: &'a mut User,
+    core: &'a mut Core,
+    now: Time,
+}
+
+impl<'a> Presence<'a> {
+    /// Of this user, at this time.
+    pub(super) fn of(user: &'a mut User, core: &'a mut Core, now: Time) -> Self {
+        Self { user, core, now }
     }
 
-    /// The user's values as far as they were asked for; no names mean all.
-    pub(super) fn values(&self, core: &Core, attributes: &[String]) -> PresenceSubList {
-        select(attributes, |name| self.value(core, name))
+    fn values(&self, attributes: &[String]) -> PresenceSubList {
+        let (user, core) = (&*self.user, &*self.core);
+        Published { user, core }.values(attributes)
     }
 
     /// Tells every authorized watcher whose view has changed: one notification for all watchers
     /// of a domain that want the same attributes.
-    pub(super) fn publish(&mut self, core: &mut Core, now: Time) {
+    pub(super) fn publish(&mut self) {
         let mut groups: BTreeMap<Vec<String>, BTreeMap<String, Vec<Address>>> = BTreeMap::new();
-        for (other, relation) in &self.relations {
+        for (other, relation) in &self.user.relations {
             if let Some(watcher) = &relation.watcher
-                && self.standing(core, other) == Standing::Authorized
+                && self.user.standing(self.core, other) == Standing::Authorized
             {
                 groups
                     .entry(watcher.attributes.clone())
@@ -89,96 +67,77 @@ impl User {
             }
         }
         for (attributes, domains) in groups {
-            let view = Shown::List(Arc::new(self.values(core, &attributes)));
+            let view = Shown::List(Arc::new(self.values(&attributes)));
             for (_, mut watchers) in domains {
-                watchers.retain(|watcher| self.now_shown(watcher, &view));
+                watchers.retain(|watcher| self.user.now_shown(watcher, &view));
                 for watchers in watchers.chunks(WATCHERS_PER_NOTIFICATION) {
-                    self.notify(core, watchers, &view, now);
+                    self.notify(watchers, &view);
                 }
             }
         }
     }
 
     /// Tells one watcher what he may see now. `anew`: because he asked, even if he knows it.
-    pub(super) fn show(&mut self, core: &mut Core, other: &Address, anew: bool, now: Time) {
-        let standing = self.standing(core, other);
-        let Some(watcher) = self.watcher(other) else {
+    pub(super) fn show(&mut self, other: &Address, anew: bool) {
+        let standing = self.user.standing(self.core, other);
+        let Some(watcher) = self.user.watcher(other) else {
             return;
         };
         let withdrawn = || Shown::List(Arc::new(withdrawn(&watcher.attributes)));
         let view = match standing {
-            Standing::Authorized => Shown::List(Arc::new(self.values(core, &watcher.attributes))),
+            Standing::Authorized => Shown::List(Arc::new(self.values(&watcher.attributes))),
             Standing::Pending | Standing::Unknown if anew || watcher.shown == Shown::Nothing => {
                 Shown::Nothing
             }
             Standing::Denied | Standing::Pending | Standing::Unknown => withdrawn(),
         };
-        if self.now_shown(other, &view) || anew {
-            self.notify(core, std::slice::from_ref(other), &view, now);
+        if self.user.now_shown(other, &view) || anew {
+            self.notify(std::slice::from_ref(other), &view);
         }
     }
 
     /// Tells a watcher that there is nothing to see any more, unless he never saw anything.
-    pub(super) fn hide(&mut self, core: &mut Core, other: &Address, now: Time) {
-        let authorized = self.standing(core, other) == Standing::Authorized;
-        if let Some(watcher) = self.watcher(other)
+    pub(super) fn hide(&mut self, other: &Address) {
+        let authorized = self.user.standing(self.core, other) == Standing::Authorized;
+        if let Some(watcher) = self.user.watcher(other)
             && authorized
         {
             let view = Shown::List(Arc::new(withdrawn(&watcher.attributes)));
-            self.notify(core, std::slice::from_ref(other), &view, now);
+            self.notify(std::slice::from_ref(other), &view);
         }
     }
 
-    /// Forgets what the watchers of some domains were shown. Says whether there are any.
-    pub(super) fn forget_shown(&mut self, behind: &impl Fn(&str) -> bool) -> bool {
-        let mut any = false;
-        for (other, relation) in &mut self.relations {
-            if let Some(watcher) = &mut relation.watcher
-                && behind(other.domain())
-            {
-                watcher.shown = Shown::Unsure;
-                any = true;
-            }
-        }
-        any
-    }
-
-    fn watcher(&self, other: &Address) -> Option<&super::relation::Watcher> {
-        self.relations.get(other)?.watcher.as_ref()
-    }
-
-    /// Notes what a watcher is shown. Says whether it is new to him.
-    fn now_shown(&mut self, other: &Address, view: &Shown) -> bool {
-        match self.relations.get_mut(other) {
-            Some(Relation {
-                watcher: Some(watcher),
-                ..
-            }) if watcher.shown != *view => {
-                watcher.shown = view.clone();
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn notify(&self, core: &mut Core, watchers: &[Address], view: &Shown, now: Time) {
+    fn notify(&mut self, watchers: &[Address], view: &Shown) {
         let values = match view {
             Shown::List(list) => vec![PresenceValue {
-                user: self.address(core),
+                user: self.user.address(self.core),
                 presence: Some((**list).clone()),
             }],
             Shown::Nothing | Shown::Unsure => Vec::new(),
         };
         let notification = PresenceNotification {
-            meta: Some(MetaInfo::of_server(core.domain())),
+            meta: Some(MetaInfo::of_server(self.core.domain())),
             watchers: watchers.iter().cloned().map(UserElement::new).collect(),
             values,
         };
-        core.send(notification, now);
+        self.core.send(notification, self.now);
+    }
+}
+
+/// What a user publishes.
+pub(super) struct Published<'a> {
+    pub(super) user: &'a User,
+    pub(super) core: &'a Core,
+}
+
+impl Published<'_> {
+    /// The user's values as far as they were asked for; no names mean all.
+    pub(super) fn values(&self, attributes: &[String]) -> PresenceSubList {
+        select(attributes, |name| self.value(name))
     }
 
-    fn value(&self, core: &Core, name: &AttributeName) -> Attribute {
-        let online = self.is_online();
+    fn value(&self, name: &AttributeName) -> Attribute {
+        let online = self.user.is_online();
         let text = |value: &Option<String>| match value {
             Some(value) => Attribute::value(name.clone(), value.clone()),
             None => Attribute::unknown(name.clone()),
@@ -201,23 +160,23 @@ impl User {
                     vec![
                         Item::text("Cap", "IM"),
                         Item::text("Status", if online { "OPEN" } else { "CLOSED" }),
-                        Item::text("Contact", self.address(core).as_str()),
+                        Item::text("Contact", self.user.address(self.core).as_str()),
                         Item::text("Note", if online { "IM online" } else { "IM offline" }),
                     ],
                 )],
             ),
             AttributeName::UserAvailability => {
                 let availability = if online {
-                    self.availability
+                    self.user.availability
                 } else {
                     Availability::NotAvailable
                 };
                 Attribute::value(name.clone(), availability.as_wire())
             }
-            AttributeName::StatusText => text(&self.account.text),
-            AttributeName::StatusMood => text(&self.account.mood),
-            AttributeName::Alias if self.builtin => Attribute::value(name.clone(), "Echo"),
-            AttributeName::Alias => text(&self.account.alias),
+            AttributeName::StatusText => text(&self.user.account.text),
+            AttributeName::StatusMood => text(&self.user.account.mood),
+            AttributeName::Alias if self.user.builtin => Attribute::value(name.clone(), "Echo"),
+            AttributeName::Alias => text(&self.user.account.alias),
             _ => Attribute::unknown(name.clone()),
         }
     }

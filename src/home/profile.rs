@@ -10,11 +10,11 @@
 //! agreement between the domains, 506, and not one that passes by itself, 503), his own clients
 //! 506, which is what a client is told of a service that was not agreed with it.
 
+use super::presence::Presence;
 use crate::element::Time;
 use crate::sap::profile::update::{empty, update};
 use crate::sap::profile::{Parts, readable, response};
 use crate::ssp::address::Address;
-use crate::ssp::common::MetaInfo;
 use crate::ssp::primitive::profile::{
     GetUserProfileRequest, GetUserProfileResponse, PrivacyCapability, ProfileService, Terminal,
     UpdateUserProfileRequest, UserProfile,
@@ -35,104 +35,106 @@ pub(super) const PRESENCE: &str = "Presence";
 /// Network capabilities that this domain never asks of anybody.
 const CAPABILITIES: [&str; 2] = ["UserLocation", "UserInteraction"];
 
-impl Home {
-    /// A user's whole profile; `None` if there is no such user.
-    pub fn profile(&self, name: &str) -> Option<UserProfile> {
-        let user = self.users.get(&name.to_lowercase())?;
-        Some(user.whole_profile(&self.core))
+/// Requests about our users' profiles.
+pub(super) struct Profiles<'a> {
+    home: &'a mut Home,
+    caller: &'a Caller,
+    now: Time,
+}
+
+impl<'a> Profiles<'a> {
+    /// For this caller, at this time.
+    pub(super) fn of(home: &'a mut Home, caller: &'a Caller, now: Time) -> Self {
+        Self { home, caller, now }
     }
 
     /// Tells a profile, or parts of it.
-    pub(super) fn serve_get_profile(&mut self, caller: &Caller, request: &GetUserProfileRequest) {
-        let address = self.core.at_home(&request.user);
-        let known = self.known_user(&address);
-        match known.map(|name| self.profile(&name)) {
+    pub(super) fn get_profile(&mut self, request: &GetUserProfileRequest) {
+        let address = self.home.core.at_home(&request.user);
+        let known = self.home.known_user(&address);
+        match known.map(|name| self.home.profile(&name)) {
             Ok(Some(profile)) => {
                 let parts = Parts::asked(request.parts.as_ref());
-                self.core
-                    .respond(caller.id, response(address, parts.select(profile)));
+                self.home
+                    .core
+                    .respond(self.caller.id, response(address, parts.select(profile)));
             }
             Ok(None) => self
+                .home
                 .core
-                .respond(caller.id, refusal(address, Code::UNKNOWN_USER)),
-            Err(code) => self.core.respond(caller.id, refusal(address, code)),
+                .respond(self.caller.id, refusal(address, Code::UNKNOWN_USER)),
+            Err(code) => self
+                .home
+                .core
+                .respond(self.caller.id, refusal(address, code)),
         }
     }
 
     /// Changes a profile. If presence goes or comes with it, watchers are told.
-    pub(super) fn serve_update_profile(
-        &mut self,
-        caller: &Caller,
-        request: UpdateUserProfileRequest,
-        now: Time,
-    ) {
-        let address = self.core.at_home(&request.user);
-        let name = match self.known_user(&address) {
+    pub(super) fn update_profile(&mut self, request: UpdateUserProfileRequest) {
+        let address = self.home.core.at_home(&request.user);
+        let name = match self.home.known_user(&address) {
             Ok(name) => name,
-            Err(code) => return self.core.respond(caller.id, Status::new(code)),
+            Err(code) => return self.home.core.respond(self.caller.id, Status::new(code)),
         };
-        let Self { users, core, .. } = self;
+        let Home { users, core, .. } = &mut *self.home;
         let Some(user) = users.get_mut(&name).filter(|user| !user.builtin) else {
             let status = Status::new(Code::FORBIDDEN).because("This user cannot be changed.");
-            return core.respond(caller.id, status);
+            return core.respond(self.caller.id, status);
         };
         let mode = match readable(&address, &request) {
             Ok(mode) => mode,
-            Err(status) => return core.respond(caller.id, status),
+            Err(status) => return core.respond(self.caller.id, status),
         };
         let given = request.profile.unwrap_or_else(empty);
-        let mut profile = user.kept_profile(core);
+        let mut profile = OwnProfile { user, core }.kept_profile();
         let services = &core.settings.services;
         let provided = |entry: &ProfileService| provided(services, entry);
         let changes = update(&mut profile, mode, given, provided);
-        core.respond(caller.id, changes.status());
+        core.respond(self.caller.id, changes.status());
         if !changes.changed {
             return;
         }
-        profile.modified = Some(core.skew.date(now));
-        let before = user.authorized_watchers(core);
+        profile.modified = Some(core.skew.date(self.now));
+        let before = OwnProfile { user, core }.authorized_watchers();
         core.act(records::put_profile(&user.name, &profile));
         user.profile = Some(Box::new(profile));
-        user.tell_profile(core, now);
-        let mut concerned = user.authorized_watchers(core);
+        user.tell_profile(core, self.now);
+        let mut concerned = OwnProfile { user, core }.authorized_watchers();
         concerned.extend(before);
         concerned.sort();
         concerned.dedup();
         for watcher in concerned {
-            user.show(core, &watcher, false, now);
+            Presence::of(user, core, self.now).show(&watcher, false);
         }
     }
 }
 
-impl User {
-    /// Whether the user has a service, and it is active.
-    pub(super) fn may_use(&self, core: &Core, service: &str) -> bool {
-        let own = self.profile.as_ref().and_then(|p| p.services.as_ref());
-        let services = own.unwrap_or(&core.settings.services);
-        let is_active = |entry: &ProfileService| entry.status.as_deref() != Some("Inactive");
-        self.builtin
-            || services
-                .iter()
-                .any(|entry| entry.name == service && is_active(entry))
+impl Home {
+    /// A user's whole profile; `None` if there is no such user.
+    pub fn profile(&self, name: &str) -> Option<UserProfile> {
+        let user = self.users.get(&name.to_lowercase())?;
+        Some(
+            OwnProfile {
+                user,
+                core: &self.core,
+            }
+            .whole_profile(),
+        )
     }
+}
 
-    /// Tells the provider of the domain's profiles, if there is one, how the user's is now.
-    pub(super) fn tell_profile(&self, core: &mut Core, now: Time) {
-        if core.settings.tells_profiles && !self.builtin {
-            let request = UpdateUserProfileRequest {
-                user: self.address(core),
-                mode: Some("Replace".to_owned()),
-                meta: Some(MetaInfo::of_server(core.domain())),
-                profile: Some(self.whole_profile(core)),
-            };
-            core.send(request, now);
-        }
-    }
+/// A user's profile.
+pub(super) struct OwnProfile<'a> {
+    pub(super) user: &'a User,
+    pub(super) core: &'a Core,
+}
 
+impl OwnProfile<'_> {
     /// What is kept, with what holds where nothing was ever changed; without live clients.
-    fn kept_profile(&self, core: &Core) -> UserProfile {
-        let mut profile = self.profile.as_deref().cloned().unwrap_or_else(empty);
-        let services = || core.settings.services.clone();
+    fn kept_profile(&self) -> UserProfile {
+        let mut profile = self.user.profile.as_deref().cloned().unwrap_or_else(empty);
+        let services = || self.core.settings.services.clone();
         let capability = |name: &str| PrivacyCapability {
             name: name.to_owned(),
             status: Some("Denied".to_owned()),
@@ -147,25 +149,25 @@ impl User {
     }
 
     /// Everything there is to tell.
-    fn whole_profile(&self, core: &Core) -> UserProfile {
-        let mut profile = self.kept_profile(core);
+    pub(super) fn whole_profile(&self) -> UserProfile {
+        let mut profile = self.kept_profile();
         for entry in profile.services.iter_mut().flatten() {
-            entry.pse = pse_of(&core.settings.services, &entry.name).cloned();
+            entry.pse = pse_of(&self.core.settings.services, &entry.name).cloned();
         }
-        let clients = self.clients.keys().map(|client| terminal(*client));
+        let clients = self.user.clients.keys().map(|client| terminal(*client));
         profile.terminals.get_or_insert_default().extend(clients);
-        let created = core.skew.date(self.account.created);
+        let created = self.core.skew.date(self.user.account.created);
         profile.modified.get_or_insert(created);
-        profile.user = Some(self.address(core));
+        profile.user = Some(self.user.address(self.core));
         profile
     }
 
-    fn authorized_watchers(&self, core: &Core) -> Vec<Address> {
-        let relations = self.relations.iter();
+    fn authorized_watchers(&self) -> Vec<Address> {
+        let relations = self.user.relations.iter();
         relations
             .filter(|(_, relation)| relation.watcher.is_some())
             .map(|(other, _)| other)
-            .filter(|other| self.standing(core, other) == Standing::Authorized)
+            .filter(|other| self.user.standing(self.core, other) == Standing::Authorized)
             .cloned()
             .collect()
     }

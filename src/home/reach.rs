@@ -2,15 +2,15 @@
 //! lost for longer they are shown as unknown, and when it is back everything is asked anew,
 //! because notifications may have been lost (quirk E-15; xmpp-mapping, 11).
 
+use super::watching::Watching;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::element::Time;
 use crate::ssp::address::Address;
 
 use super::Home;
-use super::client::{Event, Known};
-use super::core::{Asked, Core, Timer};
-use super::user::User;
+use super::client::Known;
+use super::core::{Asked, Timer};
 
 /// Seconds without a session after which watchers are told; as for those behind the gateway.
 const GRACE_SECONDS: u64 = 60;
@@ -71,10 +71,10 @@ impl Home {
         for user in users.values_mut() {
             for publisher in user.watched(behind) {
                 if back.contains(publisher.domain()) {
-                    user.show_as_is(core, &publisher);
+                    Watching::of(user, core, now).show_as_is(&publisher);
                 }
                 if !asked.contains(&(user.name.clone(), publisher.clone())) {
-                    user.subscribe_anew(core, &publisher, now);
+                    Watching::of(user, core, now).subscribe_anew(&publisher);
                 }
             }
         }
@@ -104,48 +104,10 @@ impl Home {
         }
         core.away.since.remove(domain);
         core.away.told.insert(domain.to_owned());
-        for user in users.values() {
+        for user in users.values_mut() {
             for publisher in user.watched(|other| other == domain) {
-                user.show_as_is(core, &publisher);
+                Watching::of(user, core, now).show_as_is(&publisher);
             }
         }
-    }
-}
-
-impl User {
-    /// Domains of those whom the user watches or who watch the user.
-    pub(super) fn concerned(&self, domains: &mut BTreeSet<String>) {
-        for (other, relation) in &self.relations {
-            let concerned = relation.subscription.is_some() || relation.watcher.is_some();
-            if concerned && !domains.contains(other.domain()) {
-                domains.insert(other.domain().to_owned());
-            }
-        }
-    }
-
-    /// Whom the user watches in these domains.
-    fn watched(&self, behind: impl Fn(&str) -> bool) -> Vec<Address> {
-        self.relations
-            .iter()
-            .filter(|(other, relation)| relation.subscription.is_some() && behind(other.domain()))
-            .map(|(other, _)| other.clone())
-            .collect()
-    }
-
-    /// Tells the clients what is to be shown of somebody of whom anything is known.
-    fn show_as_is(&self, core: &mut Core, publisher: &Address) {
-        let relation = self.relations.get(publisher);
-        let Some(subscription) = relation.and_then(|relation| relation.subscription.as_ref())
-        else {
-            return;
-        };
-        if subscription.presence == Known::default() {
-            return;
-        }
-        let event = Event::Presence {
-            user: publisher.clone(),
-            presence: core.away.shown(publisher, &subscription.presence),
-        };
-        self.tell(core, &event);
     }
 }

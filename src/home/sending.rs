@@ -1,5 +1,9 @@
 //! Messages of our users: one request per message, whoever the recipient is.
 
+use super::feed::Feeds;
+use super::records;
+use super::sent::State;
+use super::sent::Taken;
 use crate::element::Time;
 use crate::ssp::address::{Address, Kind};
 use crate::ssp::common::{
@@ -25,9 +29,21 @@ pub(super) struct Draft {
     pub(super) id: Option<String>,
 }
 
-impl User {
+/// Messages that a user sends.
+pub(super) struct Sending<'a> {
+    user: &'a mut User,
+    core: &'a mut Core,
+    now: Time,
+}
+
+impl<'a> Sending<'a> {
+    /// Of this user, at this time.
+    pub(super) fn of(user: &'a mut User, core: &'a mut Core, now: Time) -> Self {
+        Self { user, core, now }
+    }
+
     /// Sends a text. What is wrong with it the client is told at once.
-    pub(super) fn send(&mut self, core: &mut Core, client: ClientKey, draft: Draft, now: Time) {
+    pub(super) fn send(&mut self, client: ClientKey, draft: Draft) {
         let Draft {
             to,
             text,
@@ -38,40 +54,42 @@ impl User {
             core.tell(client, Event::error("message", Some(&to), code, why));
         };
         if !to.is_valid() || to.kind() == Kind::Service {
-            return refuse(core, Code::ADDRESS, "The address names nobody.");
+            return refuse(self.core, Code::ADDRESS, "The address names nobody.");
         }
-        if text.len() > core.settings.max_text {
-            return refuse(core, Code::BAD_PARAMETER, "The text is too long.");
+        if text.len() > self.core.settings.max_text {
+            return refuse(self.core, Code::BAD_PARAMETER, "The text is too long.");
         }
         let usable = |id: &String| {
             (1..=MAX_ID).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())
         };
         if id.as_ref().is_some_and(|id| !usable(id)) {
             return refuse(
-                core,
+                self.core,
                 Code::BAD_PARAMETER,
                 "A message id is at most 128 printable ASCII characters without spaces.",
             );
         }
         let is_repetition = id
             .as_ref()
-            .is_some_and(|id| self.is_repetition(core, client, id, &to));
-        if !is_repetition && !self.may_ask(core) {
-            return core.tell(client, watching::too_many_requests("message", &to));
+            .is_some_and(|id| self.is_repetition(client, id, &to));
+        if !is_repetition && !self.user.may_ask(self.core) {
+            return self
+                .core
+                .tell(client, watching::too_many_requests("message", &to));
         }
-        let id = id.unwrap_or_else(|| core.message_id());
-        if let Some(feed) = self.clients.get_mut(&client) {
+        let id = id.unwrap_or_else(|| self.core.message_id());
+        if let Some(feed) = self.user.clients.get_mut(&client) {
             feed.has_sent(&id);
         }
         if is_repetition {
             return;
         }
-        let validity = core.settings.offline_validity;
-        let own = self.address(core);
+        let validity = self.core.settings.offline_validity;
+        let own = self.user.address(self.core);
         let content = ContentData::text(&text);
         let request = SendMessageRequest {
             delivery_report: report,
-            meta: Some(MetaInfo::of_user(core.domain(), own.clone())),
+            meta: Some(MetaInfo::of_user(self.core.domain(), own.clone())),
             info: MessageInfo {
                 message_id: Some(id.clone()),
                 uri: None,
@@ -86,13 +104,14 @@ impl User {
                 }],
                 recipient_display: None,
                 sender: Some(Sender::user(UserElement::new(own))),
-                date_time: Some(core.skew.date(now)),
+                date_time: Some(self.core.skew.date(self.now)),
             },
             content: Some(content),
         };
         let asked = Asked::Message { id, to };
-        let expires = now.plus_seconds(validity);
-        self.ask(core, Some(client), asked, request, expires);
+        let expires = self.now.plus_seconds(validity);
+        self.user
+            .ask(self.core, Some(client), asked, request, expires);
     }
 
     /// The recipient's side has answered to a message. The client that sent it is told. A refusal
@@ -100,21 +119,66 @@ impl User {
     #[allow(clippy::too_many_arguments)]
     pub(super) fn message_answered(
         &mut self,
-        core: &mut Core,
         client: Option<ClientKey>,
         id: String,
         to: Address,
         status: &Status,
-        now: Time,
     ) {
         let verdict = effective(status);
-        self.remember_sent(core, &id, &to, verdict, now);
+        self.remember_sent(&id, &to, verdict);
         let event = Event::sent(id, to, status);
-        let client = client.filter(|client| self.clients.contains_key(client));
+        let client = client.filter(|client| self.user.clients.contains_key(client));
         if !verdict.is_success() {
-            self.notice(core, event, client, now);
+            Feeds::of(self.user, self.core, self.now).notice(event, client);
         } else if let Some(client) = client {
-            core.tell(client, event);
+            self.core.tell(client, event);
+        }
+    }
+
+    /// Whether a message has been sent before. Then the client hears what became of it, now or
+    /// when that is known.
+    pub(super) fn is_repetition(&mut self, client: ClientKey, id: &str, to: &Address) -> bool {
+        let sent = &self.user.sent;
+        match sent.state(id, to) {
+            Some(State::Waiting(token)) => match self.core.requests.get_mut(&token) {
+                Some(pending) => {
+                    pending.client = Some(client);
+                    true
+                }
+                None => false,
+            },
+            Some(State::Taken(number)) => match sent.taken(number) {
+                Some(taken) => {
+                    let status = Status::new(Code(taken.status));
+                    self.core
+                        .tell(client, Event::sent(id.to_owned(), to.clone(), &status));
+                    true
+                }
+                None => false,
+            },
+            None => false,
+        }
+    }
+
+    /// A message was answered: by a success it is remembered, by anything else forgotten.
+    pub(super) fn remember_sent(&mut self, id: &str, to: &Address, verdict: Code) {
+        self.user.sent.forget(id, to);
+        if !verdict.is_success() {
+            return;
+        }
+        let taken = Taken {
+            id: id.to_owned(),
+            to: to.clone(),
+            status: verdict.0,
+            until: self.now.plus_seconds(self.core.settings.offline_validity),
+        };
+        let number = self.user.sent.next_number();
+        self.core
+            .act(records::put_sent(&self.user.name, number, &taken));
+        self.user.sent.insert(number, taken);
+        let most = self.core.settings.max_remembered;
+        while let Some(number) = self.user.sent.forget_oldest(most, self.now) {
+            self.core.act(records::delete_sent(&self.user.name, number));
         }
     }
 }

@@ -6,12 +6,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::element::{Time, Token};
 use crate::ssp::address::Address;
-use crate::ssp::status::{Code, Status};
-
-use super::client::{ClientKey, Event};
-use super::core::Core;
-use super::records;
-use super::user::User;
 
 /// A message that was taken by its recipient's side; one record.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -26,7 +20,7 @@ pub(super) struct Taken {
 
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     /// The request with this token waits for its answer.
     Waiting(Token),
     /// Taken; under this number in the memory.
@@ -55,14 +49,30 @@ impl Sent {
         self.taken.insert(number, taken);
     }
 
-    fn next_number(&self) -> u64 {
+    /// What became of a message.
+    pub(super) fn state(&self, id: &str, to: &Address) -> Option<State> {
+        self.known.get(&(id.to_owned(), to.clone())).copied()
+    }
+
+    /// The message with this number, if it was taken.
+    pub(super) fn taken(&self, number: u64) -> Option<&Taken> {
+        self.taken.get(&number)
+    }
+
+    /// Forgets what became of a message.
+    pub(super) fn forget(&mut self, id: &str, to: &Address) {
+        self.known.remove(&(id.to_owned(), to.clone()));
+    }
+
+    /// The number of the next message that is taken.
+    pub(super) fn next_number(&self) -> u64 {
         let last = self.taken.last_key_value();
         last.map_or(0, |(number, _)| number + 1)
     }
 
     /// Forgets the message taken longest ago, if its validity is over or there are more than
     /// `most`.
-    fn forget_oldest(&mut self, most: usize, now: Time) -> Option<u64> {
+    pub(super) fn forget_oldest(&mut self, most: usize, now: Time) -> Option<u64> {
         let oldest = self.taken.first_entry()?;
         if oldest.get().until > now && self.taken.len() <= most {
             return None;
@@ -78,65 +88,5 @@ impl Sent {
     /// The numbers of all messages that were taken.
     pub(super) fn numbers(&self) -> impl Iterator<Item = u64> {
         self.taken.keys().copied()
-    }
-}
-
-impl User {
-    /// Whether a message has been sent before. Then the client hears what became of it, now or
-    /// when that is known.
-    pub(super) fn is_repetition(
-        &self,
-        core: &mut Core,
-        client: ClientKey,
-        id: &str,
-        to: &Address,
-    ) -> bool {
-        let sent = &self.sent;
-        match sent.known.get(&(id.to_owned(), to.clone())) {
-            Some(State::Waiting(token)) => match core.requests.get_mut(token) {
-                Some(pending) => {
-                    pending.client = Some(client);
-                    true
-                }
-                None => false,
-            },
-            Some(State::Taken(number)) => match sent.taken.get(number) {
-                Some(taken) => {
-                    let status = Status::new(Code(taken.status));
-                    core.tell(client, Event::sent(id.to_owned(), to.clone(), &status));
-                    true
-                }
-                None => false,
-            },
-            None => false,
-        }
-    }
-
-    /// A message was answered: by a success it is remembered, by anything else forgotten.
-    pub(super) fn remember_sent(
-        &mut self,
-        core: &mut Core,
-        id: &str,
-        to: &Address,
-        verdict: Code,
-        now: Time,
-    ) {
-        self.sent.known.remove(&(id.to_owned(), to.clone()));
-        if !verdict.is_success() {
-            return;
-        }
-        let taken = Taken {
-            id: id.to_owned(),
-            to: to.clone(),
-            status: verdict.0,
-            until: now.plus_seconds(core.settings.offline_validity),
-        };
-        let number = self.sent.next_number();
-        core.act(records::put_sent(&self.name, number, &taken));
-        self.sent.insert(number, taken);
-        let most = core.settings.max_remembered;
-        while let Some(number) = self.sent.forget_oldest(most, now) {
-            core.act(records::delete_sent(&self.name, number));
-        }
     }
 }

@@ -1,5 +1,8 @@
 //! Others' subscriptions to our users' presence (wire profile, 9.2.1, 9.2.2, 9.2.4).
 
+use super::presence::Presence;
+use super::presence::Published;
+use super::watchers::Watchers;
 use crate::element::Time;
 use crate::ssp::address::Address;
 use crate::ssp::common::{AttributeList, PresenceValue};
@@ -16,87 +19,115 @@ use super::{Caller, Home};
 /// Stands for attributes that nobody here publishes: none at all would mean all of them.
 const NOTHING: &str = "-";
 
-impl Home {
+/// Others' requests about our users' presence.
+pub(super) struct Subscriptions<'a> {
+    home: &'a mut Home,
+    caller: &'a Caller,
+    now: Time,
+}
+
+impl<'a> Subscriptions<'a> {
+    /// For this caller, at this time.
+    pub(super) fn of(home: &'a mut Home, caller: &'a Caller, now: Time) -> Self {
+        Self { home, caller, now }
+    }
+
     /// Puts the requestor on the watcher lists, answers, and shows him what he may see.
-    pub(super) fn serve_subscribe(
-        &mut self,
-        caller: &Caller,
-        request: &SubscribeRequest,
-        now: Time,
-    ) {
-        let Some(watcher) = self.requestor(caller) else {
+    pub(super) fn subscribe(&mut self, request: &SubscribeRequest) {
+        let Some(watcher) = self.home.requestor(self.caller) else {
             return;
         };
         let attributes = names(request.attributes.as_ref());
         let mut failures = Vec::new();
         let mut subscribed: Vec<String> = Vec::new();
         for id in &request.users {
-            let publisher = self.core.at_home(&id.user);
-            match self.add_watcher(&watcher, &publisher, &attributes, now) {
+            let publisher = self.home.core.at_home(&id.user);
+            match self.add(&watcher, &publisher, &attributes) {
                 Ok(name) if subscribed.contains(&name) => {}
                 Ok(name) => subscribed.push(name),
                 Err(code) => failures.push((code, publisher)),
             }
         }
         let status = Status::of_users(request.users.len(), failures);
-        self.core.respond(caller.id, status);
+        self.home.core.respond(self.caller.id, status);
         for name in subscribed {
-            if let Some(user) = self.users.get_mut(&name) {
-                user.show(&mut self.core, &watcher, true, now);
+            if let Some(user) = self.home.users.get_mut(&name) {
+                Presence::of(user, &mut self.home.core, self.now).show(&watcher, true);
             }
         }
     }
 
+    fn add(
+        &mut self,
+        watcher: &Address,
+        publisher: &Address,
+        attributes: &[String],
+    ) -> Result<String, Code> {
+        let name = self.home.known_user(publisher)?;
+        let Home { users, core, .. } = &mut *self.home;
+        let user = users.get_mut(&name).ok_or(Code::UNKNOWN_USER)?;
+        Watchers::of(user, core, self.now).add(watcher, attributes)?;
+        Ok(name)
+    }
+
     /// Takes the requestor off the watcher lists.
-    pub(super) fn serve_unsubscribe(&mut self, caller: &Caller, request: &UnsubscribeRequest) {
-        let Some(watcher) = self.requestor(caller) else {
+    pub(super) fn unsubscribe(&mut self, request: &UnsubscribeRequest) {
+        let Some(watcher) = self.home.requestor(self.caller) else {
             return;
         };
         let mut failures = Vec::new();
         for id in &request.users {
-            let publisher = self.core.at_home(&id.user);
-            match self.known_user(&publisher) {
+            let publisher = self.home.core.at_home(&id.user);
+            match self.home.known_user(&publisher) {
                 Ok(name) => {
-                    if let Some(user) = self.users.get_mut(&name)
+                    if let Some(user) = self.home.users.get_mut(&name)
                         && user.relations.contains_key(&watcher)
                     {
-                        user.relate(&mut self.core, &watcher, |relation| relation.watcher = None);
+                        user.relate(&mut self.home.core, &watcher, |relation| {
+                            relation.watcher = None
+                        });
                     }
                 }
                 Err(code) => failures.push((code, publisher)),
             }
         }
         let status = Status::of_users(request.users.len(), failures);
-        self.core.respond(caller.id, status);
+        self.home.core.respond(self.caller.id, status);
     }
 
     /// Answers with what the requestor may see now. He does not become a watcher, and nobody is
     /// asked.
-    pub(super) fn serve_get_presence(&mut self, caller: &Caller, request: &GetPresenceRequest) {
-        let Some(watcher) = self.requestor(caller) else {
+    pub(super) fn get_presence(&mut self, request: &GetPresenceRequest) {
+        let Some(watcher) = self.home.requestor(self.caller) else {
             return;
         };
         let attributes = names(request.attributes.as_ref());
         let mut failures = Vec::new();
         let mut values = Vec::new();
         for id in &request.users {
-            let publisher = self.core.at_home(&id.user);
-            let name = match self.known_user(&publisher) {
+            let publisher = self.home.core.at_home(&id.user);
+            let name = match self.home.known_user(&publisher) {
                 Ok(name) => name,
                 Err(code) => {
                     failures.push((code, publisher));
                     continue;
                 }
             };
-            let user = self.users.get(&name);
-            if !user.is_none_or(|user| user.may_use(&self.core, profile::PRESENCE)) {
+            let user = self.home.users.get(&name);
+            if !user.is_none_or(|user| user.may_use(&self.home.core, profile::PRESENCE)) {
                 failures.push((Code::UNAUTHORIZED_RECIPIENT, publisher));
             } else if let Some(user) = user
-                && user.standing(&self.core, &watcher) == Standing::Authorized
+                && user.standing(&self.home.core, &watcher) == Standing::Authorized
             {
                 values.push(PresenceValue {
                     user: publisher,
-                    presence: Some(user.values(&self.core, &attributes)),
+                    presence: Some(
+                        Published {
+                            user,
+                            core: &self.home.core,
+                        }
+                        .values(&attributes),
+                    ),
                 });
             }
         }
@@ -104,9 +135,11 @@ impl Home {
             status: Some(Status::of_users(request.users.len(), failures)),
             values,
         };
-        self.core.respond(caller.id, response);
+        self.home.core.respond(self.caller.id, response);
     }
+}
 
+impl Home {
     /// The name of a user of ours, or why there is none.
     pub(super) fn known_user(&self, address: &Address) -> Result<String, Code> {
         let name = self.core.local_name(address)?;

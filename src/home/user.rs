@@ -1,13 +1,26 @@
 //! One user of the home domain, and their administration.
 
+use super::client::Standing;
+use super::feed::Feeds;
+use super::inbox::Arrival;
+use super::inbox::Letter;
+use super::message::Arrivals;
+use super::message::{Message, SMALL};
+use super::presence::Presence;
+use super::profile;
+use super::profile::OwnProfile;
+use super::relation::Shown;
+use super::watching::Watching;
+use crate::ssp::common::MetaInfo;
+use crate::ssp::primitive::profile::UpdateUserProfileRequest;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::element::{Act, Outcome, Time, Token};
 use crate::ssp::address::{Address, Kind};
-use crate::ssp::primitive::profile::UserProfile;
+use crate::ssp::primitive::profile::{ProfileService, UserProfile};
 use crate::ssp::status::{Code, Status};
 
-use super::Home;
 use super::client::{Availability, ClientKey, Event};
 use super::core::{Asked, Core, Pending, Timer};
 use super::feed::Feed;
@@ -81,101 +94,6 @@ pub(super) struct User {
     pub(super) in_flight: usize,
     /// Messages of his own, as they are known to be repeated by.
     pub(super) sent: Sent,
-}
-
-impl Home {
-    /// Makes a user. `password_hash` comes from [`super::password::hash`].
-    ///
-    /// # Errors
-    /// The name is impossible or taken, or the domain is full.
-    pub fn add_user(
-        &mut self,
-        name: &str,
-        password_hash: String,
-        now: Time,
-    ) -> Result<(), UserError> {
-        let name = valid_name(name, self.core.domain())?;
-        if self.users.contains_key(&name) {
-            return Err(UserError::Exists(name));
-        }
-        if self.users.len() >= self.core.settings.max_users {
-            return Err(UserError::Full("user"));
-        }
-        let user = User {
-            account: Account {
-                password_hash,
-                created: now,
-                ..Account::default()
-            },
-            ..User::new(&name)
-        };
-        user.save(&mut self.core);
-        self.users.insert(name, user);
-        Ok(())
-    }
-
-    /// Removes a user with everything that belongs to him. Those who watched him see nothing any
-    /// more, waiting messages are reported undeliverable, and his clients are told and closed.
-    ///
-    /// # Errors
-    /// There is no such user.
-    pub fn remove_user(&mut self, name: &str, now: Time) -> Result<(), UserError> {
-        let name = name.to_lowercase();
-        match self.users.remove(&name) {
-            Some(user) if !user.builtin => {
-                remove(user, &mut self.core, now);
-                Ok(())
-            }
-            Some(builtin) => {
-                self.users.insert(name.clone(), builtin);
-                Err(UserError::Unknown(name))
-            }
-            None => Err(UserError::Unknown(name)),
-        }
-    }
-
-    /// Gives a user another password.
-    ///
-    /// # Errors
-    /// There is no such user.
-    pub fn set_password_hash(
-        &mut self,
-        name: &str,
-        password_hash: String,
-    ) -> Result<(), UserError> {
-        let name = name.to_lowercase();
-        match self.users.get_mut(&name).filter(|user| !user.builtin) {
-            Some(user) => {
-                user.account.password_hash = password_hash;
-                user.save(&mut self.core);
-                Ok(())
-            }
-            None => Err(UserError::Unknown(name)),
-        }
-    }
-
-    /// Names of all users, in order; the echo user is not one of them.
-    pub fn users(&self) -> impl Iterator<Item = &str> {
-        self.users
-            .values()
-            .filter(|user| !user.builtin)
-            .map(|user| user.name.as_str())
-    }
-
-    /// The hash of a user's password, to be checked by [`super::password::verify`].
-    pub fn password_hash(&self, name: &str) -> Option<&str> {
-        self.users
-            .get(&name.to_lowercase())
-            .filter(|user| !user.builtin)
-            .map(|user| user.account.password_hash.as_str())
-    }
-
-    /// Whether a user has a client session.
-    pub fn is_online(&self, name: &str) -> bool {
-        self.users
-            .get(&name.to_lowercase())
-            .is_some_and(User::is_online)
-    }
 }
 
 impl User {
@@ -275,13 +193,184 @@ impl User {
         core.requests.insert(token, pending);
     }
 
+    /// What `other` may see.
+    pub(super) fn standing(&self, core: &Core, other: &Address) -> Standing {
+        let is_himself = other.local() == self.name && other.domain() == core.domain();
+        if self.builtin || is_himself {
+            return Standing::Authorized;
+        }
+        let Some(relation) = self.relations.get(other) else {
+            return Standing::Unknown;
+        };
+        if !self.may_use(core, profile::PRESENCE) {
+            return Standing::Denied;
+        }
+        // Proactive authorization goes before reactive (WVFF, 5.3.6).
+        match relation {
+            Relation {
+                contact: Some(_), ..
+            }
+            | Relation {
+                decision: Some(true),
+                ..
+            } => Standing::Authorized,
+            Relation {
+                decision: Some(false),
+                ..
+            } => Standing::Denied,
+            Relation {
+                watcher: Some(watcher),
+                ..
+            } if watcher.asked => Standing::Pending,
+            _ => Standing::Unknown,
+        }
+    }
+
+    /// Forgets what the watchers of some domains were shown. Says whether there are any.
+    pub(super) fn forget_shown(&mut self, behind: &impl Fn(&str) -> bool) -> bool {
+        let mut any = false;
+        for (other, relation) in &mut self.relations {
+            if let Some(watcher) = &mut relation.watcher
+                && behind(other.domain())
+            {
+                watcher.shown = Shown::Unsure;
+                any = true;
+            }
+        }
+        any
+    }
+
+    pub(super) fn watcher(&self, other: &Address) -> Option<&super::relation::Watcher> {
+        self.relations.get(other)?.watcher.as_ref()
+    }
+
+    /// Notes what a watcher is shown. Says whether it is new to him.
+    pub(super) fn now_shown(&mut self, other: &Address, view: &Shown) -> bool {
+        match self.relations.get_mut(other) {
+            Some(Relation {
+                watcher: Some(watcher),
+                ..
+            }) if watcher.shown != *view => {
+                watcher.shown = view.clone();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Domains of those whom the user watches or who watch the user.
+    pub(super) fn concerned(&self, domains: &mut BTreeSet<String>) {
+        for (other, relation) in &self.relations {
+            let concerned = relation.subscription.is_some() || relation.watcher.is_some();
+            if concerned && !domains.contains(other.domain()) {
+                domains.insert(other.domain().to_owned());
+            }
+        }
+    }
+
+    /// Whom the user watches in these domains.
+    pub(super) fn watched(&self, behind: impl Fn(&str) -> bool) -> Vec<Address> {
+        self.relations
+            .iter()
+            .filter(|(other, relation)| relation.subscription.is_some() && behind(other.domain()))
+            .map(|(other, _)| other.clone())
+            .collect()
+    }
+
+    /// Those who wait for a decision.
+    pub(super) fn undecided(&self) -> Vec<Address> {
+        self.relations
+            .iter()
+            .filter(|(_, relation)| relation.is_asked())
+            .map(|(other, _)| other.clone())
+            .collect()
+    }
+
+    /// A number for something that comes now: higher than all before, also if the queue is empty.
+    pub(super) fn new_number(&mut self, now: Time) -> u64 {
+        // So many a millisecond without running ahead; all stay exact as a double.
+        let by_time = now.0.saturating_mul(256);
+        let notice = self.notices.last_key_value().map(|(last, _)| *last);
+        let last = self.numbered.max(self.inbox.last()).max(notice);
+        let number = last.map_or(by_time, |last| by_time.max(last + 1));
+        self.numbered = Some(number);
+        number
+    }
+
+    /// Puts a kept event at its number.
+    pub(super) fn insert_notice(&mut self, number: u64, notice: Notice) {
+        self.notice_bytes += notice.event.bytes();
+        self.notices.insert(number, notice);
+    }
+
+    /// Puts an arrival at its number.
+    pub(super) fn put_arrival(&mut self, core: &mut Core, number: u64, arrival: Arrival) {
+        core.timers
+            .insert((arrival.until, Timer::Arrival(self.name.clone(), number)));
+        core.waiting_bytes += arrival.bytes();
+        self.inbox.insert(number, arrival);
+    }
+
+    /// Takes the message out of an arrival, which stays remembered.
+    pub(super) fn take_letter(&mut self, core: &mut Core, number: u64) -> Option<Letter> {
+        let before = self.inbox.bytes();
+        let letter = self.inbox.take(number);
+        core.waiting_bytes -= before - self.inbox.bytes();
+        letter
+    }
+
+    /// Whether one more message may wait. What the sender's domain has a small part of is refused
+    /// later than the rest: a flood of one domain does not shut out the others.
+    pub(super) fn has_room_for_message(&self, core: &Core, message: &Message) -> bool {
+        let settings = &core.settings;
+        let named = message.id.len() + message.sender.as_str().len();
+        let more = message.letter.bytes() + named;
+        let (own, own_bytes) = self.inbox.waiting_of(message.sender.domain());
+        let (most, most_bytes) = (settings.max_offline, settings.max_offline_bytes);
+        let is_small = own < most / SMALL && own_bytes + more <= most_bytes / SMALL;
+        let beyond = |bound: usize| {
+            if is_small {
+                bound + bound / SMALL
+            } else {
+                bound
+            }
+        };
+        self.inbox.waiting() < beyond(most)
+            && self.inbox.bytes() + more <= beyond(most_bytes)
+            && core.waiting_bytes + more <= beyond(settings.max_waiting_bytes)
+    }
+
+    /// Whether the user has a service, and it is active.
+    pub(super) fn may_use(&self, core: &Core, service: &str) -> bool {
+        let own = self.profile.as_ref().and_then(|p| p.services.as_ref());
+        let services = own.unwrap_or(&core.settings.services);
+        let is_active = |entry: &ProfileService| entry.status.as_deref() != Some("Inactive");
+        self.builtin
+            || services
+                .iter()
+                .any(|entry| entry.name == service && is_active(entry))
+    }
+
+    /// Tells the provider of the domain's profiles, if there is one, how the user's is now.
+    pub(super) fn tell_profile(&self, core: &mut Core, now: Time) {
+        if core.settings.tells_profiles && !self.builtin {
+            let request = UpdateUserProfileRequest {
+                user: self.address(core),
+                mode: Some("Replace".to_owned()),
+                meta: Some(MetaInfo::of_server(core.domain())),
+                profile: Some(OwnProfile { user: self, core }.whole_profile()),
+            };
+            core.send(request, now);
+        }
+    }
+
     /// Whether the user may ask something more.
     pub(super) fn may_ask(&self, core: &Core) -> bool {
         self.in_flight < core.settings.max_requests
     }
 }
 
-fn valid_name(name: &str, domain: &str) -> Result<String, UserError> {
+pub(super) fn valid_name(name: &str, domain: &str) -> Result<String, UserError> {
     let address = Address::user(name, domain);
     let possible = address.is_valid()
         && address.kind() == Kind::User
@@ -294,7 +383,7 @@ fn valid_name(name: &str, domain: &str) -> Result<String, UserError> {
     }
 }
 
-fn remove(mut user: User, core: &mut Core, now: Time) {
+pub(super) fn remove(mut user: User, core: &mut Core, now: Time) {
     let gone = Status::new(Code::UNKNOWN_USER).because("The user was removed.");
     for client in std::mem::take(&mut user.clients).into_keys() {
         core.clients.remove(&client);
@@ -305,28 +394,26 @@ fn remove(mut user: User, core: &mut Core, now: Time) {
     }
     let others: Vec<Address> = user.relations.keys().cloned().collect();
     for other in others {
-        user.hide(core, &other, now);
+        Presence::of(&mut user, core, now).hide(&other);
         if user
             .relations
             .get(&other)
             .is_some_and(|relation| relation.subscription.is_some())
         {
-            user.end_subscription(core, &other, now);
+            Watching::of(&mut user, core, now).end_subscription(&other);
         }
         core.act(records::delete_relation(&user.name, &other));
     }
     for number in user.inbox.numbers() {
-        user.end_arrival(
-            core,
+        Arrivals::of(&mut user, core, now).end_arrival(
             number,
             &gone,
             Outcome::Refused(Code::UNKNOWN_USER.0),
-            now,
         );
     }
     let notices: Vec<u64> = user.notices.keys().copied().collect();
     for number in notices {
-        user.drop_notice(number, core);
+        Feeds::of(&mut user, core, now).drop_notice(number);
     }
     let asked: Vec<(Token, Time)> = core
         .requests

@@ -48,7 +48,7 @@ const MAX_FAILURES: u32 = 50;
 
 impl Home {
     /// A notification for users of ours. What nobody subscribed to is dropped.
-    pub(super) fn take_presence(&mut self, notice: &PresenceNotification) {
+    pub(super) fn take_presence(&mut self, notice: &PresenceNotification, now: Time) {
         let Self { users, core, .. } = self;
         for watcher in &notice.watchers {
             let watcher = core.at_home(&watcher.user);
@@ -62,7 +62,7 @@ impl Home {
                 let Some(list) = &value.presence else {
                     continue;
                 };
-                if let Some(presence) = user.learn(core, &value.user, list) {
+                if let Some(presence) = Watching::of(user, core, now).learn(&value.user, list) {
                     let publisher = value.user.clone();
                     user.tell(
                         core,
@@ -74,198 +74,6 @@ impl Home {
                 }
             }
         }
-    }
-}
-
-impl User {
-    /// Starts watching somebody.
-    pub(super) fn subscribe(&mut self, core: &mut Core, to: &Address, now: Time) {
-        self.relate(core, to, |relation| {
-            let subscription = relation.subscription.get_or_insert_with(Subscription::new);
-            subscription.failures = 0;
-            subscription.retry = None;
-        });
-        self.request_subscription(core, to, false, now);
-    }
-
-    /// Asks again for what the user watches already.
-    pub(super) fn subscribe_anew(&mut self, core: &mut Core, to: &Address, now: Time) {
-        self.relate(core, to, |relation| {
-            if let Some(subscription) = &mut relation.subscription {
-                subscription.retry = None;
-            }
-        });
-        self.request_subscription(core, to, true, now);
-    }
-
-    /// Stops watching somebody, whatever the other side says.
-    pub(super) fn end_subscription(&mut self, core: &mut Core, to: &Address, now: Time) {
-        self.relate(core, to, |relation| relation.subscription = None);
-        let request = UnsubscribeRequest {
-            meta: Some(MetaInfo::of_user(core.domain(), self.address(core))),
-            users: vec![UserId { user: to.clone() }],
-        };
-        core.send(request, now);
-    }
-
-    /// Tries a subscription again, if it is still wanted and due.
-    pub(super) fn retry_subscription(&mut self, core: &mut Core, to: &Address, now: Time) {
-        let due = self
-            .relations
-            .get(to)
-            .and_then(|relation| relation.subscription.as_ref()?.retry)
-            .is_some_and(|at| at <= now);
-        if due {
-            self.relate(core, to, |relation| {
-                if let Some(subscription) = &mut relation.subscription {
-                    subscription.retry = None;
-                }
-            });
-            self.request_subscription(core, to, false, now);
-        }
-    }
-
-    /// The publisher's side has answered to a subscription.
-    pub(super) fn subscribe_answered(
-        &mut self,
-        core: &mut Core,
-        to: &Address,
-        anew: bool,
-        status: &Status,
-        now: Time,
-    ) {
-        let Some(relation) = self.relations.get(to) else {
-            return;
-        };
-        let Some(subscription) = &relation.subscription else {
-            return;
-        };
-        let verdict = effective(status);
-        if verdict.is_success() {
-            if !anew {
-                self.tell(core, &Event::done("subscribe", Some(to)));
-            }
-        } else if verdict.is_transient() && subscription.failures < MAX_FAILURES {
-            let failures = subscription.failures + 1;
-            let pause =
-                (RETRY_SECONDS << failures.min(16).saturating_sub(1)).min(MAX_RETRY_SECONDS);
-            let at = now.plus_seconds(pause);
-            core.timers
-                .insert((at, Timer::Retry(self.name.clone(), to.clone())));
-            self.relate(core, to, |relation| {
-                if let Some(subscription) = &mut relation.subscription {
-                    subscription.failures = failures;
-                    subscription.retry = Some(at);
-                }
-            });
-        } else {
-            self.relate(core, to, |relation| relation.subscription = None);
-            let description = status.words().unwrap_or_default().to_owned();
-            let event = Event::error("subscribe", Some(to), verdict, description);
-            self.tell(core, &event);
-        }
-    }
-
-    /// Asks for somebody's presence once.
-    pub(super) fn get_presence(
-        &mut self,
-        core: &mut Core,
-        client: ClientKey,
-        of: &Address,
-        now: Time,
-    ) {
-        let request = GetPresenceRequest {
-            meta: Some(MetaInfo::of_user(core.domain(), self.address(core))),
-            users: vec![VerUserId {
-                user: of.clone(),
-                version: None,
-            }],
-            attributes: Some(wanted()),
-        };
-        let expires = now.plus_seconds(core.settings.request_validity);
-        let asked = Asked::Presence { of: of.clone() };
-        self.ask(core, Some(client), asked, request, expires);
-    }
-
-    /// The publisher's side has answered to a query.
-    pub(super) fn presence_answered(
-        &mut self,
-        core: &mut Core,
-        client: Option<ClientKey>,
-        of: &Address,
-        status: &Status,
-        answer: &Primitive,
-    ) {
-        let verdict = effective(status);
-        let user = of.clone();
-        let event = match answer {
-            Primitive::GetPresenceResponse(response) if verdict.is_success() => {
-                let list = response
-                    .values
-                    .iter()
-                    .find(|value| value.user == *of)
-                    .and_then(|value| value.presence.as_ref());
-                let mut presence = Known::default();
-                if let Some(list) = list {
-                    presence.merge(list);
-                    self.learn(core, of, list);
-                }
-                Event::Presence { user, presence }
-            }
-            _ => Event::error(
-                "get_presence",
-                Some(of),
-                verdict,
-                status.words().unwrap_or_default().to_owned(),
-            ),
-        };
-        if let Some(client) = client {
-            core.tell(client, event);
-        }
-    }
-
-    fn request_subscription(&mut self, core: &mut Core, to: &Address, anew: bool, now: Time) {
-        let request = SubscribeRequest {
-            meta: Some(MetaInfo::of_user(core.domain(), self.address(core))),
-            users: vec![UserId { user: to.clone() }],
-            attributes: Some(wanted()),
-        };
-        let expires = now.plus_seconds(core.settings.request_validity);
-        let to = to.clone();
-        let asked = Asked::Subscribe { to, anew };
-        self.ask(core, None, asked, request, expires);
-    }
-
-    /// Takes in values of somebody the user watches. Says what is known now, if that is news.
-    fn learn(
-        &mut self,
-        core: &mut Core,
-        publisher: &Address,
-        list: &PresenceSubList,
-    ) -> Option<Known> {
-        let mut known = {
-            let relation = self.relations.get(publisher)?;
-            relation.subscription.as_ref()?.presence.clone()
-        };
-        let before = known.clone();
-        known.merge(list);
-        if known == before {
-            return None;
-        }
-        let state = if known.authorized {
-            SubscriptionState::Active
-        } else {
-            SubscriptionState::Pending
-        };
-        self.relate(core, publisher, |relation| {
-            if let Some(subscription) = &mut relation.subscription {
-                subscription.state = state;
-                subscription.presence = known.clone();
-                subscription.failures = 0;
-                subscription.retry = None;
-            }
-        });
-        Some(known)
     }
 }
 
@@ -303,6 +111,223 @@ impl Known {
                     || self.mood.is_some()
                     || self.alias.is_some())
         };
+    }
+}
+
+/// Others' presence as a user sees it.
+pub(super) struct Watching<'a> {
+    user: &'a mut User,
+    core: &'a mut Core,
+    now: Time,
+}
+
+impl<'a> Watching<'a> {
+    /// Of this user, at this time.
+    pub(super) fn of(user: &'a mut User, core: &'a mut Core, now: Time) -> Self {
+        Self { user, core, now }
+    }
+
+    /// Starts watching somebody.
+    pub(super) fn subscribe(&mut self, to: &Address) {
+        self.user.relate(self.core, to, |relation| {
+            let subscription = relation.subscription.get_or_insert_with(Subscription::new);
+            subscription.failures = 0;
+            subscription.retry = None;
+        });
+        self.request_subscription(to, false);
+    }
+
+    /// Asks again for what the user watches already.
+    pub(super) fn subscribe_anew(&mut self, to: &Address) {
+        self.user.relate(self.core, to, |relation| {
+            if let Some(subscription) = &mut relation.subscription {
+                subscription.retry = None;
+            }
+        });
+        self.request_subscription(to, true);
+    }
+
+    /// Stops watching somebody, whatever the other side says.
+    pub(super) fn end_subscription(&mut self, to: &Address) {
+        self.user
+            .relate(self.core, to, |relation| relation.subscription = None);
+        let request = UnsubscribeRequest {
+            meta: Some(MetaInfo::of_user(
+                self.core.domain(),
+                self.user.address(self.core),
+            )),
+            users: vec![UserId { user: to.clone() }],
+        };
+        self.core.send(request, self.now);
+    }
+
+    /// Tries a subscription again, if it is still wanted and due.
+    pub(super) fn retry_subscription(&mut self, to: &Address) {
+        let due = self
+            .user
+            .relations
+            .get(to)
+            .and_then(|relation| relation.subscription.as_ref()?.retry)
+            .is_some_and(|at| at <= self.now);
+        if due {
+            self.user.relate(self.core, to, |relation| {
+                if let Some(subscription) = &mut relation.subscription {
+                    subscription.retry = None;
+                }
+            });
+            self.request_subscription(to, false);
+        }
+    }
+
+    /// The publisher's side has answered to a subscription.
+    pub(super) fn subscribe_answered(&mut self, to: &Address, anew: bool, status: &Status) {
+        let Some(relation) = self.user.relations.get(to) else {
+            return;
+        };
+        let Some(subscription) = &relation.subscription else {
+            return;
+        };
+        let verdict = effective(status);
+        if verdict.is_success() {
+            if !anew {
+                self.user
+                    .tell(self.core, &Event::done("subscribe", Some(to)));
+            }
+        } else if verdict.is_transient() && subscription.failures < MAX_FAILURES {
+            let failures = subscription.failures + 1;
+            let pause =
+                (RETRY_SECONDS << failures.min(16).saturating_sub(1)).min(MAX_RETRY_SECONDS);
+            let at = self.now.plus_seconds(pause);
+            self.core
+                .timers
+                .insert((at, Timer::Retry(self.user.name.clone(), to.clone())));
+            self.user.relate(self.core, to, |relation| {
+                if let Some(subscription) = &mut relation.subscription {
+                    subscription.failures = failures;
+                    subscription.retry = Some(at);
+                }
+            });
+        } else {
+            self.user
+                .relate(self.core, to, |relation| relation.subscription = None);
+            let description = status.words().unwrap_or_default().to_owned();
+            let event = Event::error("subscribe", Some(to), verdict, description);
+            self.user.tell(self.core, &event);
+        }
+    }
+
+    /// Asks for somebody's presence once.
+    pub(super) fn get_presence(&mut self, client: ClientKey, of: &Address) {
+        let request = GetPresenceRequest {
+            meta: Some(MetaInfo::of_user(
+                self.core.domain(),
+                self.user.address(self.core),
+            )),
+            users: vec![VerUserId {
+                user: of.clone(),
+                version: None,
+            }],
+            attributes: Some(wanted()),
+        };
+        let expires = self.now.plus_seconds(self.core.settings.request_validity);
+        let asked = Asked::Presence { of: of.clone() };
+        self.user
+            .ask(self.core, Some(client), asked, request, expires);
+    }
+
+    /// The publisher's side has answered to a query.
+    pub(super) fn presence_answered(
+        &mut self,
+        client: Option<ClientKey>,
+        of: &Address,
+        status: &Status,
+        answer: &Primitive,
+    ) {
+        let verdict = effective(status);
+        let user = of.clone();
+        let event = match answer {
+            Primitive::GetPresenceResponse(response) if verdict.is_success() => {
+                let list = response
+                    .values
+                    .iter()
+                    .find(|value| value.user == *of)
+                    .and_then(|value| value.presence.as_ref());
+                let mut presence = Known::default();
+                if let Some(list) = list {
+                    presence.merge(list);
+                    self.learn(of, list);
+                }
+                Event::Presence { user, presence }
+            }
+            _ => Event::error(
+                "get_presence",
+                Some(of),
+                verdict,
+                status.words().unwrap_or_default().to_owned(),
+            ),
+        };
+        if let Some(client) = client {
+            self.core.tell(client, event);
+        }
+    }
+
+    fn request_subscription(&mut self, to: &Address, anew: bool) {
+        let request = SubscribeRequest {
+            meta: Some(MetaInfo::of_user(
+                self.core.domain(),
+                self.user.address(self.core),
+            )),
+            users: vec![UserId { user: to.clone() }],
+            attributes: Some(wanted()),
+        };
+        let expires = self.now.plus_seconds(self.core.settings.request_validity);
+        let to = to.clone();
+        let asked = Asked::Subscribe { to, anew };
+        self.user.ask(self.core, None, asked, request, expires);
+    }
+
+    /// Takes in values of somebody the user watches. Says what is known now, if that is news.
+    fn learn(&mut self, publisher: &Address, list: &PresenceSubList) -> Option<Known> {
+        let mut known = {
+            let relation = self.user.relations.get(publisher)?;
+            relation.subscription.as_ref()?.presence.clone()
+        };
+        let before = known.clone();
+        known.merge(list);
+        if known == before {
+            return None;
+        }
+        let state = if known.authorized {
+            SubscriptionState::Active
+        } else {
+            SubscriptionState::Pending
+        };
+        self.user.relate(self.core, publisher, |relation| {
+            if let Some(subscription) = &mut relation.subscription {
+                subscription.state = state;
+                subscription.presence = known.clone();
+                subscription.failures = 0;
+                subscription.retry = None;
+            }
+        });
+        Some(known)
+    }
+
+    /// Tells the clients what is to be shown of somebody of whom anything is known.
+    pub(super) fn show_as_is(&mut self, publisher: &Address) {
+        let relation = self.user.relations.get(publisher);
+        let Some(subscription) = relation.and_then(|relation| relation.subscription.as_ref())
+        else {
+            return;
+        };
+        if subscription.presence == Known::default() {
+            return;
+        }
+        let event = Event::Presence {
+            user: publisher.clone(),
+            presence: self.core.away.shown(publisher, &subscription.presence),
+        };
+        self.user.tell(self.core, &event);
     }
 }
 
