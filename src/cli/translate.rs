@@ -22,8 +22,8 @@ use crate::ssp::xml::Limits;
 use crate::ssp::{Address, Code, Message, Mode, Primitive};
 use crate::translate::message::{ToSsp, refusal};
 use crate::translate::presence::Seen;
-use crate::translate::receipt::{About, error_of, receipt};
-use crate::translate::{Context, Mode as Naming, Translator};
+use crate::translate::receipt::{About, error_of};
+use crate::translate::{Context, Mode as Naming, Translator, message, presence, receipt};
 use crate::xmpp::text;
 
 /// Most that is read, in bytes.
@@ -148,7 +148,7 @@ fn stanzas(
     match &primitive {
         Primitive::SendMessageRequest(request) => {
             let id = request.info.message_id.as_deref().unwrap_or("1");
-            let translated = translator.message_to_xmpp(request, id, now);
+            let translated = message::to_xmpp(translator, request, id, now);
             let translated = translated.map_err(|code| refused(translator, code))?;
             let stanza = |(_, stanza): (_, Result<xmpp_parsers::message::Message, Code>)| {
                 stanza
@@ -168,7 +168,7 @@ fn stanzas(
                 .jid(to.address())
                 .map_err(|e| e.to_string())?
                 .into();
-            let stanza = translator.report_to_xmpp(report, id, &to);
+            let stanza = receipt::to_xmpp(translator, report, id, &to);
             let stanza = stanza.map_err(|error| error.to_string())?;
             Ok(stanza.map(Stanza::Message).into_iter().collect())
         }
@@ -204,7 +204,7 @@ fn shown(
         let to: Jid = to.into();
         for value in &notification.values {
             let list = value.presence.clone().unwrap_or_default();
-            let shown = translator.presence_to_xmpp(&value.user, &list, &to);
+            let shown = presence::to_xmpp(translator, &value.user, &list, &to);
             let shown = shown.map_err(|error| error.to_string())?;
             stanzas.extend(shown.presences.into_iter().map(Stanza::Presence));
             stanzas.extend(shown.events.into_iter().map(Stanza::Message));
@@ -227,7 +227,7 @@ fn to_ssp(translator: &Translator, input: &[u8], now: u64) -> Result<Vec<String>
                 report.into()
             } else {
                 let id = message.id.as_ref().map_or("1", |id| id.0.as_str());
-                let translated = translator.message_to_ssp(&message, id, VALIDITY, None, now);
+                let translated = message::to_ssp(translator, &message, id, VALIDITY, None, now);
                 match translated.map_err(|error| error.to_string())? {
                     ToSsp::Message(request) => Primitive::from(*request),
                     ToSsp::Nothing(kind) => {
@@ -264,7 +264,7 @@ fn report(
     message: &xmpp_parsers::message::Message,
     now: u64,
 ) -> Result<Option<DeliveryStatusReport>, String> {
-    let (id, code) = if let Some(receipt) = receipt(message) {
+    let (id, code) = if let Some(receipt) = receipt::receipt(message) {
         (receipt.id, Code::OK)
     } else if let Some(error) = error_of(message) {
         let code = translator.mappings.status.code(error, Context::Message);
@@ -282,7 +282,12 @@ fn report(
         content_type: None,
         content_size: None,
     };
-    Ok(Some(translator.report(&about, code, now)))
+    Ok(Some(receipt::report(
+        &translator.mappings.status,
+        &about,
+        code,
+        now,
+    )))
 }
 
 fn about_presence(
@@ -300,7 +305,7 @@ fn about_presence(
         Type::None | Type::Unavailable => {
             let mut seen = Seen::default();
             seen.presence(presence, now);
-            let list = translator.presence_to_ssp(&from, &seen, &[], None);
+            let list = seen.to_ssp(&translator.mappings.presence, &from, &[], None);
             PresenceNotification {
                 meta: None,
                 watchers: vec![User::new(to)],

@@ -2,203 +2,97 @@
 //! primitive and its stanzas.
 //!
 //! ```text
-//!            deliver, answer              stanza, confirmed
+//!            Deliver, Answer              Xmpp
 //!   SAP  ───────────────────▶ ┌─────────┐ ◀──────────────────  component links
 //!        ◀─────────────────── │ Gateway │ ──────────────────▶
-//!            Act              └─────────┘  take_stanzas
+//!          Respond, Request   └─────────┘  Stanza
 //! ```
 //!
-//! Pure: values and a `now` in, [`Act`]s and stanzas out. What it accepted it
-//! writes down before anybody is told (see `records`); the joint commits the
-//! acts of an input before it takes the stanzas of the same input.
+//! Pure: values and a `now` in, [`Act`]s out. What it accepted it writes down before anybody is
+//! told (see `records`); the joint commits the records of an input before it lets out its stanzas.
 //!
-//! | file | what |
+//! `Gateway` hands each input to the room it is for. A room has its own state and times, and puts
+//! what it wants done into what all of them share.
+//!
+//! | room | what |
 //! |---|---|
-//! | `element` | what the SAP sees of it |
-//! | `message` | a WV user's message on its way to XMPP |
-//! | `inbound` | an XMPP user's message on its way to SSP |
-//! | `receipt` | delivery reports and receipts |
-//! | `watch_wv` | XMPP users who watch WV users (xmpp-mapping, 3.1) |
-//! | `watch_xmpp` | WV users who watch XMPP users (3.2) |
-//! | `show` | what those are shown |
-//! | `query` | questions that XMPP has to answer: presence, ids |
-//! | `iq` | questions of XMPP that the gateway answers itself |
-//! | `outbox` | stanzas until the server has them |
-//! | `trouble` | stanzas that the link cannot take, or should not have brought |
+//! | `message` | messages in both directions, receipts, reports |
+//! | `presence` | who watches whom, and what they see |
+//! | `query` | questions for presence and ids, and those of XMPP |
+//! | `shared` | beneath them: settings, tables, numbers, the queue of acts, and the `links` |
 
-mod element;
-mod ids;
-mod inbound;
-mod iq;
+mod links;
 mod message;
-mod outbox;
+mod numbers;
+mod presence;
 mod query;
-mod receipt;
 mod records;
 mod settings;
+mod shared;
 mod shares;
-mod show;
-mod trouble;
-mod watch_wv;
-mod watch_xmpp;
+mod timers;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio_xmpp::Stanza;
 use xmpp_parsers::iq::Iq;
 use xmpp_parsers::jid::Jid;
-use xmpp_parsers::message::MessageType;
-use xmpp_parsers::presence::{Presence, Type};
+use xmpp_parsers::message::Message;
+use xmpp_parsers::presence::Type;
 
-pub use element::{ELEMENT, SERVES};
-pub use outbox::OutStanza;
 pub use settings::GatewaySettings;
 
-use crate::sap::{Act, RequestId, Skew, Time, Token};
-use crate::ssp::primitive::Primitive;
-use crate::ssp::{Code, Status};
-use crate::text::Seldom;
+use crate::element::{
+    Act, Delivered, Edge, Element, FromXmpp, Input, RequestId, ServiceElement, Skew, Time, Token,
+};
+use crate::ssp::primitive::{self, Kind, Primitive};
+use crate::ssp::{Address, Code, Status};
+use crate::text::Shown;
+use crate::translate::Translator;
 use crate::translate::stanza::ends;
-use crate::translate::{Context, Translator};
-use crate::xmpp::text::MAX_OUT;
-use ids::{Numbers, Timers};
-use outbox::Outbox;
+use message::Messages;
+use numbers::Numbers;
+use presence::Watches;
 use query::Queries;
-use records::{Pair, Received, Sent};
-use shares::Shares;
-use watch_wv::WatchWv;
-use watch_xmpp::WatchXmpp;
+use shared::Shared;
 
-/// How long a stanza that belongs to no message may wait for the link, seconds.
-const NOTICE_VALIDITY: u64 = 86_400;
+/// The name of the gateway's service element.
+pub const ELEMENT: Element = Element::named("Gateway");
+
+/// What the gateway serves.
+pub const SERVES: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV", "VRID"];
 
 /// The longest id of a stanza, bytes; our choice: it is kept, and goes back with the answer.
 pub const MAX_ID: usize = 1024;
 
-/// How long a request of the gateway's own may take, milliseconds.
-const REQUEST_MILLIS: u64 = 60_000;
-
 /// The XMPP network behind one or more components.
 #[derive(Debug)]
 pub struct Gateway {
-    settings: GatewaySettings,
-    translator: Arc<Translator>,
-    /// What is to be done, not yet taken by the joint.
-    acts: VecDeque<Act>,
-    numbers: Numbers,
-    timers: Timers<Timer>,
-    outbox: Outbox,
-    /// Messages to XMPP, by their number.
-    sent: BTreeMap<u64, Sent>,
-    /// Bytes of them.
-    sent_bytes: usize,
-    /// The same by stanza id and recipient's bare JID.
-    sent_by_stanza: BTreeMap<(String, String), u64>,
-    /// Messages from XMPP, by the token of their request.
-    received: BTreeMap<u64, Received>,
-    /// The same by message id.
-    received_by_id: BTreeMap<String, u64>,
-    received_shares: Shares,
-    /// Ids of messages that may still wait in the queue of a peer, until when.
-    used_ids: BTreeMap<String, Time>,
-    /// Requests about presence, by their token.
-    asked: BTreeMap<u64, Asked>,
-    watch_wv: BTreeMap<Pair, WatchWv>,
-    watch_wv_shares: Shares,
-    /// Bytes of what their watchers are shown.
-    shown_bytes: usize,
-    watch_xmpp: BTreeMap<Pair, WatchXmpp>,
-    /// Bytes of what is seen of them.
-    seen_bytes: usize,
-    /// Bare JIDs that turned out to be nobody, until when.
-    nobody: BTreeMap<String, Time>,
-    /// Resources made of clients that cannot be one, with the client.
-    clients: BTreeMap<String, String>,
+    shared: Shared,
+    messages: Messages,
+    watches: Watches,
     queries: Queries,
-    /// Peer domains without a session, since when.
-    lost_peers: BTreeMap<String, Time>,
-    /// Components without a link, since when.
-    lost_links: BTreeMap<String, Time>,
-    /// Domains whose watchers were told of a lost link or peer.
-    told: BTreeSet<String>,
-    skew: Skew,
-    /// What came in that was no person's words, by kind.
-    silent: BTreeMap<&'static str, u64>,
-    seldom: Seldom,
-}
-
-/// What a request of the gateway was for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Asked {
-    /// The subscription of an XMPP user.
-    Subscribe(Pair),
-    /// The presence of a WV user for one who has, or has no, subscription.
-    Presence(Pair, String),
-    /// Nothing depends on the answer.
-    Nothing,
-}
-
-/// What to look after at a certain time.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
-    Sent(u64),
-    Received(u64),
-    WatchWv(Pair),
-    WatchXmpp(Pair),
-    Query(u64),
-    Peer(String),
-    Link(String),
-    Outbox,
-    Forget,
 }
 
 impl Gateway {
     /// A gateway without any links yet. `seed` makes its ids differ from those of
     /// other nodes.
     pub fn new(settings: GatewaySettings, translator: Arc<Translator>, seed: u64) -> Self {
-        let mut outbox = Outbox::new(&translator.components, MAX_OUT);
-        for (component, bytes) in &settings.max_stanza {
-            outbox.limit(component, *bytes, &mut Vec::new());
-        }
         let own = translator.own_ssp_domain();
         Self {
-            settings,
-            translator,
-            acts: VecDeque::new(),
-            numbers: Numbers::new(seed),
-            timers: Timers::new(),
-            outbox,
-            sent: BTreeMap::new(),
-            sent_bytes: 0,
-            sent_by_stanza: BTreeMap::new(),
-            received: BTreeMap::new(),
-            received_by_id: BTreeMap::new(),
-            received_shares: Shares::new(own.clone()),
-            used_ids: BTreeMap::new(),
-            asked: BTreeMap::new(),
-            watch_wv: BTreeMap::new(),
-            watch_wv_shares: Shares::new(own),
-            shown_bytes: 0,
-            watch_xmpp: BTreeMap::new(),
-            seen_bytes: 0,
-            nobody: BTreeMap::new(),
-            clients: BTreeMap::new(),
+            shared: Shared::new(settings, translator, seed),
+            messages: Messages::new(own.clone()),
+            watches: Watches::new(own),
             queries: Queries::default(),
-            lost_peers: BTreeMap::new(),
-            lost_links: BTreeMap::new(),
-            told: BTreeSet::new(),
-            skew: Skew::default(),
-            silent: BTreeMap::new(),
-            seldom: Seldom::default(),
         }
     }
 
     /// A stanza that came in by the link of `component`.
-    pub fn stanza(&mut self, component: &str, stanza: Stanza, now: Time, out: &mut Vec<Act>) {
+    fn stanza(&mut self, component: &str, stanza: Stanza, now: Time) {
         let (Some(from), Some(to)) = ends(&stanza) else {
             tracing::debug!(
                 component,
@@ -207,98 +101,121 @@ impl Gateway {
             return;
         };
         let (from, to) = (from.clone(), to.clone());
-        self.outbox.at(now);
-        let translator = self.translator.clone();
+        let translator = self.shared.translator.clone();
         // A server may hand it to the link of another component than the one it is for.
         let Some(own) = translator.component_named(to.domain().as_str()) else {
-            self.misrouted(component, stanza, now, out);
+            self.misrouted(component, stanza, (&from, &to), now);
             return;
         };
-        let component = own;
+        let is_loop = translator.component_named(from.domain().as_str()).is_some();
         if id_of(&stanza).len() > MAX_ID {
-            self.refuse(component, stanza, Code::BAD_PARAMETER);
+            self.shared.refuse(own, stanza, Code::BAD_PARAMETER);
+        } else if is_loop {
+            // Between two of our own components there is no XMPP.
+            self.shared.refuse(own, stanza, Code::DOMAIN_NOT_SUPPORTED);
+        } else {
+            let shared = &mut self.shared;
+            match stanza {
+                Stanza::Message(message) => self.message(own, message, (&from, &to), now),
+                Stanza::Presence(presence) => {
+                    self.watches
+                        .stanza(own, (&from, &to), presence, now, shared);
+                }
+                Stanza::Iq(iq) => self.queries.iq(own, iq, &self.watches, now, shared),
+            }
+        }
+    }
+
+    fn message(&mut self, component: &str, message: Message, (from, to): (&Jid, &Jid), now: Time) {
+        let shared = &mut self.shared;
+        if self.messages.heard(&message, now, shared) {
             return;
         }
-        // Between two of our own components there is no XMPP: it would be a loop.
-        if translator.component_named(from.domain().as_str()).is_some() {
-            self.refuse(component, stanza, Code::DOMAIN_NOT_SUPPORTED);
+        self.watches.event(&message, now, shared);
+        let language = self.watches.language_of(from, to, shared);
+        self.messages
+            .stanza(component, message, language.as_deref(), now, shared);
+    }
+
+    /// A stanza for a domain that is not ours: the server's routes are wrong. What
+    /// is our own has come back; others are told that it cannot be delivered.
+    fn misrouted(&mut self, component: &str, stanza: Stanza, (from, to): (&Jid, &Jid), now: Time) {
+        let shared = &mut self.shared;
+        if let Some(more) = shared.seldom.may("misrouted", now.0) {
+            tracing::warn!(
+                component,
+                from = %Shown(from.as_str()),
+                to = %Shown(to.as_str()),
+                more,
+                "the XMPP server hands stanzas for {} to this component: it needs routes of its own for \
+                 each domain; in ejabberd set global_routes: false for the listener, and list in its \
+                 hosts the components of this node alone",
+                Shown(to.domain().as_str())
+            );
+        }
+        let own = shared.translator.component_named(from.domain().as_str());
+        if own.is_some() {
+            if let Stanza::Message(message) = &stanza {
+                let code = Code::DOMAIN_NOT_SUPPORTED;
+                self.messages.came_back(message, code, now, shared);
+            }
             return;
         }
+        // Only an address of our own can be an answer's.
+        let Ok(own) = Jid::new(component) else { return };
+        let mut stanza = stanza;
+        match &mut stanza {
+            Stanza::Message(message) => message.to = Some(own),
+            Stanza::Presence(presence) if presence.type_ == Type::Subscribe => {
+                presence.to = Some(own);
+            }
+            Stanza::Presence(_) => return,
+            Stanza::Iq(iq) => *iq.to_mut() = Some(own),
+        }
+        shared.refuse(component, stanza, Code::DOMAIN_NOT_SUPPORTED);
+    }
+
+    /// What the link of `component` brings.
+    fn take_xmpp(&mut self, component: &str, from: FromXmpp, now: Time) {
+        let shared = &mut self.shared;
+        match from {
+            FromXmpp::Stanza(stanza) => self.stanza(component, stanza, now),
+            FromXmpp::Refuse(stanza) => self.refuse_for_now(component, stanza),
+            FromXmpp::MayRefuse(up) => shared.links.may_refuse(component, up),
+            FromXmpp::Up => {
+                shared.links.up(component);
+                self.watches.link_up(component, now, shared);
+            }
+            FromXmpp::Down(blame) => {
+                shared.links.down(component, blame);
+                self.watches.link_down(component, now, shared);
+            }
+            FromXmpp::Confirmed(mark) => shared.links.confirmed(component, mark),
+            FromXmpp::Unsent(stanza) => self.unsent(&stanza, now),
+            FromXmpp::Limit(bytes) => shared.links.limit(component, bytes),
+        }
+    }
+
+    /// A stanza that its link cannot write: if it was a message, that has failed.
+    fn unsent(&mut self, stanza: &Stanza, now: Time) {
+        let shared = &mut self.shared;
         match stanza {
-            Stanza::Message(message) => self.message_in(component, message, now, out),
-            Stanza::Presence(presence) => {
-                self.presence_in(component, &from, &to, &presence, now, out);
+            Stanza::Message(message) => {
+                let code = Code::UNDELIVERABLE;
+                self.messages.came_back(message, code, now, shared);
             }
-            Stanza::Iq(iq) => self.iq_in(component, iq, now, out),
-        }
-    }
-
-    /// The link of `component` is there: what waits for it goes out, presence is
-    /// asked for and shown anew.
-    pub fn link_up(&mut self, component: &str, now: Time, out: &mut Vec<Act>) {
-        self.lost_links.remove(component);
-        self.told.remove(&link_name(component));
-        self.outbox.at(now);
-        self.outbox.link_up(component);
-        let unreadable = self.outbox.take_unreadable(out);
-        self.give_up(unreadable, now, out);
-        self.show_all_wv(component, now, out);
-        self.probe_all_xmpp(component, now);
-    }
-
-    /// The link of `component` is there, or not, for [`Gateway::refuse_for_now`]; nothing else
-    /// happens before [`Gateway::link_up`].
-    pub fn may_refuse(&mut self, component: &str, up: bool) {
-        self.outbox.may_refuse(component, up);
-    }
-
-    /// A session with `domain` was made or made anew: everything is asked for and
-    /// told anew (presence-attributes, 5).
-    pub fn peer_up(&mut self, domain: &str, now: Time, out: &mut Vec<Act>) {
-        self.lost_peers.remove(domain);
-        self.told.remove(&peer_name(domain));
-        self.subscribe_all_wv(domain, now, out);
-        self.notify_all_xmpp(domain, now, out);
-    }
-
-    /// The last session with `domain` was lost: watchers of its users are told if
-    /// it does not come back (xmpp-mapping, 11).
-    pub fn peer_down(&mut self, domain: &str, now: Time, _out: &mut Vec<Act>) {
-        self.lost_peers.entry(domain.to_owned()).or_insert(now);
-        let at = now.plus_millis(self.settings.peer_grace_millis);
-        self.timers.by(at, Timer::Peer(domain.to_owned()));
-    }
-
-    /// Stanzas to hand to the links, in order. To be taken when the acts of the
-    /// same input are committed.
-    pub fn take_stanzas(&mut self) -> Vec<OutStanza> {
-        self.outbox.take()
-    }
-
-    /// The XMPP server has processed everything on the link of `component` up to
-    /// and including `mark`.
-    pub fn confirmed(&mut self, component: &str, mark: u64, now: Time, out: &mut Vec<Act>) {
-        for (number, message) in self.outbox.confirmed(component, mark, out) {
-            if let Some(message) = message {
-                self.sent_confirmed(message, number, now, out);
+            Stanza::Iq(iq) => {
+                if let Some(to) = iq.to() {
+                    let code = Code::UNAVAILABLE;
+                    self.queries.answered(iq.id(), to, code, shared);
+                }
             }
+            Stanza::Presence(_) => {}
         }
-        let unreadable = self.outbox.take_unreadable(out);
-        self.give_up(unreadable, now, out);
-    }
-
-    /// What came in that was no person's words, by kind.
-    pub fn silent(&self) -> &BTreeMap<&'static str, u64> {
-        &self.silent
-    }
-
-    /// Stanzas that wait for a link or its confirmation.
-    pub fn queued(&self) -> usize {
-        self.outbox.len()
     }
 
     /// Answers a stanza that the node cannot keep now, as far as it wants an answer.
-    pub fn refuse_for_now(&mut self, component: &str, stanza: Stanza) {
+    fn refuse_for_now(&mut self, component: &str, stanza: Stanza) {
         // A refused `unavailable` or probe would only confuse.
         let wants_answer = match &stanza {
             Stanza::Presence(presence) => presence.type_ == Type::Subscribe,
@@ -306,156 +223,107 @@ impl Gateway {
             Stanza::Message(_) => true,
         };
         if wants_answer {
-            self.refuse(component, stanza, Code::QUEUE_FULL);
+            self.shared.refuse(component, stanza, Code::QUEUE_FULL);
         }
+    }
+
+    /// What came in that was no person's words, by kind.
+    pub fn silent(&self) -> &BTreeMap<&'static str, u64> {
+        self.messages.silent()
     }
 
     /// Subscriptions kept: of XMPP users, and of WV users.
-    pub fn watches(&self) -> (usize, usize) {
-        (self.watch_wv.len(), self.watch_xmpp.len())
+    #[cfg(test)]
+    fn watches(&self) -> (usize, usize) {
+        self.watches.count()
     }
 
-    fn presence_in(
+    /// Carries between the rooms what one has for another, until nothing moves.
+    fn settle(&mut self, now: Time) {
+        let shared = &mut self.shared;
+        while let Some(fate) = shared.links.next_fate() {
+            self.messages.settle(&fate, now, shared);
+        }
+        while let Some(pair) = self.watches.next_heard() {
+            self.queries.heard(&pair, self.watches.of_xmpp(), shared);
+        }
+    }
+
+    /// A request of a user. One without a user is refused.
+    fn of_user(
         &mut self,
-        component: &str,
-        from: &Jid,
-        to: &Jid,
-        presence: &Presence,
+        primitive: &Primitive,
+        user: Option<Address>,
+        ask: (RequestId, Time),
         now: Time,
-        out: &mut Vec<Act>,
     ) {
-        let is_broadcast = matches!(presence.type_, Type::None | Type::Unavailable);
-        let pair = match self.translator.address(to) {
-            // A broadcast goes to whoever is in a roster: an error would be no answer to anything.
-            Err(_) if is_broadcast => return,
-            Ok(wv) if to.node().is_some() => Pair {
-                xmpp: from.to_bare().to_string(),
-                wv,
-            },
-            // Nobody can watch the gateway itself.
-            Ok(_) if presence.type_ != Type::Subscribe => return,
-            Ok(_) => {
-                let stanza = Stanza::Presence(presence.clone());
-                self.refuse(component, stanza, Code::UNKNOWN_USER);
-                return;
-            }
-            Err(error) => {
-                let stanza = Stanza::Presence(presence.clone());
-                self.refuse(component, stanza, error.code());
-                return;
-            }
-        };
-        if presence.type_ != Type::Error && self.translator.is_room(to) {
-            // Rooms of the SSP side.
-            if presence.type_ != Type::Unavailable {
-                let stanza = Stanza::Presence(presence.clone());
-                self.refuse(component, stanza, Code::NOT_IMPLEMENTED);
-            }
-            return;
-        }
-        match presence.type_ {
-            Type::Subscribe => self.subscribe_wv(component, &pair, now, out),
-            Type::Unsubscribe => self.unsubscribe_wv(component, &pair, now, out),
-            Type::Probe => self.probe_wv(component, from, pair, now, out),
-            _ => self.presence_of_xmpp(&pair, presence, now, out),
-        }
-    }
-
-    /// Answers a stanza with an error, unless it is an answer itself.
-    fn refuse(&mut self, component: &str, stanza: Stanza, code: Code) {
-        let context = match stanza {
-            Stanza::Message(_) => Context::Message,
-            Stanza::Presence(_) => Context::Presence,
-            Stanza::Iq(_) => Context::Other,
-        };
-        let Some(error) = self.translator.mappings.status.error(code, context, None) else {
+        let shared = &mut self.shared;
+        let Some(user) = user else {
+            shared.respond_code(ask.0, Code::BAD_REQUEST);
             return;
         };
-        match stanza {
-            Stanza::Message(message) if message.type_ != MessageType::Error => {
-                let refusal = crate::translate::message::refusal(&message, error);
-                self.outbox.volatile(component, refusal);
+        let status = match primitive {
+            Primitive::SubscribeRequest(request) => {
+                self.watches.subscribe(request, &user, now, shared)
             }
-            Stanza::Presence(presence) if presence.type_ != Type::Error => {
-                let mut refusal = Presence::error();
-                refusal.from = presence.to;
-                refusal.to = presence.from;
-                refusal.id = presence.id;
-                refusal.payloads.push(error.into());
-                self.outbox.volatile(component, refusal);
+            Primitive::UnsubscribeRequest(request) => {
+                self.watches.unsubscribe(request, &user, now, shared)
             }
-            Stanza::Iq(iq) => self.refuse_iq(component, iq, error),
-            _ => {}
-        }
-    }
-
-    /// Sends a stanza that must arrive.
-    fn send(&mut self, component: &str, stanza: impl Into<Stanza>, now: Time, out: &mut Vec<Act>) {
-        // Twice the bound of messages, so that answers still find room when
-        // messages are refused.
-        let settings = &self.settings;
-        let is_full = self.outbox.len() >= settings.max_queue.saturating_mul(2)
-            || self.outbox.bytes() >= settings.max_queue_bytes.saturating_mul(2);
-        if is_full {
-            if let Some(more) = self.seldom.may("full", now.0) {
-                tracing::warn!(
-                    component,
-                    more,
-                    "a stanza was dropped: too many wait for the link"
-                );
+            Primitive::GetPresenceRequest(request) => {
+                let users = self.watches.of_xmpp();
+                return self
+                    .queries
+                    .presence(request, &user, ask, users, now, shared);
             }
-            return;
-        }
-        let number = self.numbers.next(out);
-        let until = now.plus_seconds(NOTICE_VALIDITY);
-        self.outbox
-            .durable(number, component, stanza.into(), None, until, out);
-        self.timers.by(until, Timer::Outbox);
-    }
-
-    /// Sends presence without content from a WV user to an XMPP one.
-    fn send_presence(&mut self, kind: Type, pair: &Pair, now: Time, out: &mut Vec<Act>) {
-        let Some(component) = self.translator.component_of(&pair.wv).map(str::to_owned) else {
-            return;
+            other => Status::new(unserved(other)),
         };
-        if let (Ok(from), Ok(to)) = (self.translator.jid(&pair.wv), Jid::new(&pair.xmpp)) {
-            let presence = Presence::new(kind).with_from(Jid::from(from)).with_to(to);
-            self.send(&component, presence, now, out);
-        }
+        shared.respond(ask.0, status);
     }
 
-    /// Sends a request that nobody in XMPP waits for, unless too many wait for their
-    /// answers.
-    fn ask(&mut self, asked: Asked, primitive: Primitive, now: Time, out: &mut Vec<Act>) {
-        if self.asked.len() >= self.settings.max_queries {
-            if let Some(more) = self.seldom.may("asked", now.0) {
-                tracing::warn!(
-                    more,
-                    "a request was not sent: too many wait for their answers"
-                );
-            }
-            if let Asked::Subscribe(pair) = asked {
-                self.retry_wv(&pair, now);
-            }
-            return;
-        }
-        let token = self.numbers.next(out);
-        self.asked.insert(token, asked);
-        out.push(Act::Request {
-            token: Token(token),
+    fn deliver(&mut self, delivered: Delivered, now: Time) {
+        let Delivered {
+            id,
+            user,
             primitive,
-            expires: now.plus_millis(REQUEST_MILLIS),
-        });
+            expires,
+            ..
+        } = delivered;
+        let shared = &mut self.shared;
+        match (primitive, id) {
+            (Primitive::SendMessageRequest(request), id) => {
+                self.messages.deliver(&request, id, expires, now, shared);
+            }
+            (Primitive::DeliveryStatusReport(report), _) => {
+                self.messages.reported(&report, now, shared);
+            }
+            (Primitive::PresenceNotification(notice), _) => {
+                self.watches.notified(&notice, now, shared);
+            }
+            (
+                request @ (Primitive::SubscribeRequest(_)
+                | Primitive::UnsubscribeRequest(_)
+                | Primitive::GetPresenceRequest(_)),
+                Some(id),
+            ) => self.of_user(&request, user, (id, expires), now),
+            (Primitive::VerifyIDRequest(request), Some(id)) => {
+                self.queries.ids(&request, (id, expires), now, shared);
+            }
+            (other, Some(id)) => shared.respond_code(id, unserved(&other)),
+            (other, None) => {
+                tracing::debug!(ssp.primitive = %Shown(other.name()), "a notice has no counterpart");
+            }
+        }
     }
+}
 
-    /// Sends a notice.
-    fn tell(&mut self, primitive: Primitive, now: Time, out: &mut Vec<Act>) {
-        let token = Token(self.numbers.next(out));
-        out.push(Act::Request {
-            token,
-            primitive,
-            expires: now.plus_seconds(NOTICE_VALIDITY),
-        });
+/// The code for what the gateway does not serve.
+fn unserved(primitive: &Primitive) -> Code {
+    let facts = primitive::facts(primitive.name());
+    let is_request = facts.is_some_and(|facts| facts.kind == Kind::Request);
+    if is_request && !matches!(primitive, Primitive::Unknown(_)) {
+        Code::NOT_IMPLEMENTED
+    } else {
+        Code::NOT_SUPPORTED
     }
 }
 
@@ -467,40 +335,102 @@ fn id_of(stanza: &Stanza) -> &str {
     }
 }
 
-fn respond(to: RequestId, status: Status, out: &mut Vec<Act>) {
-    out.push(Act::Respond {
-        to,
-        primitive: status.into(),
-    });
-}
-
-fn link_name(component: &str) -> String {
-    format!("link {component}")
-}
-
-fn peer_name(domain: &str) -> String {
-    format!("peer {domain}")
-}
-
-/// The verdict of an answer: that of its `Status`, or of the only detail.
-fn verdict(answer: &Primitive) -> Code {
-    let status = match answer {
-        Primitive::Status(status) => status,
-        Primitive::SendMessageResponse(response) => &response.status,
-        Primitive::GetPresenceResponse(response) => match &response.status {
-            Some(status) => status,
-            // Quirk B-4.
-            None => return Code::OK,
-        },
-        _ => return Code::INTERNAL,
-    };
-    match (status.code, status.details.first()) {
-        (Code::PARTIAL | Code::MULTIPLE, Some(detail)) => detail.code,
-        (code, _) => code,
+impl ServiceElement for Gateway {
+    fn name(&self) -> Element {
+        ELEMENT
     }
-}
 
-/// The bare form of a JID in text form.
-fn bare(jid: &Jid) -> String {
-    jid.to_bare().to_string()
+    fn serves(&self) -> &'static [&'static str] {
+        SERVES
+    }
+
+    fn is_at(&self, edge: Edge) -> bool {
+        edge == Edge::Xmpp
+    }
+
+    fn prefix(&self) -> &'static str {
+        records::PREFIX
+    }
+
+    fn restore(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
+        if key == Numbers::KEY {
+            return self.shared.restore_numbers(value);
+        }
+        if let Some(rest) = key.strip_prefix(records::OUT) {
+            self.shared.links.restore(rest, value)
+        } else if let Some(rest) = key.strip_prefix(records::SENT) {
+            self.messages.restore_sent(rest, value, &self.shared)
+        } else if let Some(rest) = key.strip_prefix(records::RECEIVED) {
+            self.messages.restore_received(rest, value)
+        } else if let Some(rest) = key.strip_prefix(records::WATCH_WV) {
+            self.watches.restore_wv(rest, value)
+        } else if let Some(rest) = key.strip_prefix(records::WATCH_XMPP) {
+            self.watches.restore_xmpp(rest, value)
+        } else {
+            Err(format!("{key} is no record of the gateway"))
+        }
+    }
+
+    fn take(&mut self, input: Input, now: Time) {
+        let shared = &mut self.shared;
+        shared.links.at(now);
+        match input {
+            Input::Deliver(delivered) => self.deliver(delivered, now),
+            Input::Answer(Token(token), answer) if self.messages.asked(token) => {
+                self.messages.answered(token, &answer, now, shared);
+            }
+            Input::Answer(Token(token), answer) => {
+                self.watches.answered(token, &answer, now, shared);
+            }
+            Input::Reached(domains) => {
+                for domain in domains {
+                    self.watches.peer_up(&domain, now, shared);
+                }
+            }
+            Input::Lost(domains) => {
+                for domain in domains {
+                    self.watches.peer_down(&domain, now, shared);
+                }
+            }
+            Input::Xmpp(component, from) => self.take_xmpp(&component, from, now),
+            Input::Client(..) => {}
+        }
+        self.settle(now);
+    }
+
+    fn timeout(&mut self, now: Time) {
+        let shared = &mut self.shared;
+        shared.links.at(now);
+        self.messages.timeout(now, shared);
+        self.queries.timeout(self.watches.of_xmpp(), now, shared);
+        self.watches.timeout(now, shared);
+        shared.links.timeout(now);
+        self.settle(now);
+    }
+
+    fn next_timeout(&self) -> Option<Time> {
+        let times = [
+            self.messages.next_timeout(),
+            self.watches.next_timeout(),
+            self.queries.next_timeout(),
+            self.shared.links.next_timeout(),
+        ];
+        times.into_iter().flatten().min()
+    }
+
+    fn next_act(&mut self) -> Option<Act> {
+        self.shared.next_act()
+    }
+
+    fn set_skew(&mut self, skew: Skew) {
+        self.shared.skew = skew;
+    }
+
+    fn concerned(&self) -> BTreeSet<String> {
+        self.watches.domains()
+    }
+
+    fn messages_open(&self) -> u64 {
+        self.messages.open()
+    }
 }

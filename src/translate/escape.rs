@@ -1,7 +1,7 @@
 //! The two ways to write characters where they may not stand: percent-coding in
 //! WV addresses (xmpp-mapping, 2.1 and 2.2) and XEP-0106 in JIDs.
 
-use super::mappings::AddressTable;
+use super::tables::AddressTable;
 
 /// Undoes percent-coding. Sequences that are none, or that are not UTF-8, stay
 /// as they are.

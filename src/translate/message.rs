@@ -5,8 +5,8 @@ use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::{Id, Lang, Message, MessageType};
 use xmpp_parsers::stanza_error::StanzaError;
 
-use super::content::{Rendering, text_of_html};
 use super::stanza::{attribute, clean, element, ns, payload, text_element};
+use super::tables::{Rendering, text_of_html};
 use super::words::{Words, words};
 use super::{AddressError, Translator};
 use crate::ssp::common::{
@@ -15,7 +15,6 @@ use crate::ssp::common::{
 use crate::ssp::datetime::DateTime;
 use crate::ssp::primitive::message::SendMessageRequest;
 use crate::ssp::{Address, Code};
-use crate::text::shown::steers;
 
 /// Age above which a message says when it was sent, in seconds.
 const DELAYED_AFTER: i64 = 60;
@@ -53,225 +52,214 @@ pub enum ToSsp {
     Refuse(Box<StanzaError>),
 }
 
-impl Translator {
-    /// Stanzas for a message, all with the id `stanza_id`. `now` is in
-    /// milliseconds since 1970.
-    ///
-    /// # Errors
-    /// The status for the whole request: 400 without sender or content, 415 for
-    /// content that cannot be shown, 901 for an unusable sender.
-    pub fn message_to_xmpp(
-        &self,
-        request: &SendMessageRequest,
-        stanza_id: &str,
-        now: u64,
-    ) -> Result<ToXmpp, Code> {
-        let from = self.sender_jid(request)?;
-        let (body, link, form) = self.body(request)?;
-        let is_from_room = request
-            .info
-            .sender
-            .as_ref()
-            .is_some_and(|sender| sender.user.is_none());
-        let stanza = |to: Jid, kind: MessageType, in_room: bool| {
-            let mut message = Message::new_with_type(kind, to);
-            message.from = Some(from.clone());
-            message.id = Some(Id(stanza_id.to_owned()));
-            message.bodies.insert(Lang::new(), body.clone());
-            let payloads = &mut message.payloads;
-            if in_room {
-                payloads.push(element("x", ns::MUC_USER).build());
-            }
-            if request.delivery_report && message.type_ != MessageType::Groupchat {
-                payloads.push(element("request", ns::RECEIPTS).build());
-            }
-            if let Some(stamp) = sent_before(request.info.date_time, now) {
-                let delay = element("delay", ns::DELAY);
-                payloads.push(attribute(delay, "stamp", &stamp.to_string()).build());
-            }
-            payloads.extend(link.clone());
-            let origin = element("origin-id", ns::SID);
-            payloads.push(attribute(origin, "id", stanza_id).build());
-            message
-        };
-        let stanzas = request.info.recipients.iter().map(|recipient| {
-            let result = match recipient {
-                Recipient::User(user) => self.jid_of(user).map(|to| {
-                    let kind = if is_from_room {
-                        MessageType::Groupchat
-                    } else {
-                        MessageType::Chat
-                    };
-                    stanza(to, kind, false)
-                }),
-                Recipient::Group(group) => self
-                    .jid(&group.group)
-                    .map(|room| stanza(room.into(), MessageType::Groupchat, false)),
-                Recipient::ScreenName(name) => self
-                    .occupant(name)
-                    .map(|to| stanza(to, MessageType::Chat, true)),
-                Recipient::ContactList(list) => Err(AddressError::Foreign(list.list.to_string())),
-            };
-            (recipient.clone(), result.map_err(|error| error.code()))
-        });
-        let stanzas: Vec<_> = stanzas.collect();
-        if stanzas.is_empty() {
-            return Err(Code::BAD_REQUEST);
+/// Stanzas for a message, all with the id `stanza_id`. `now` is in
+/// milliseconds since 1970.
+///
+/// # Errors
+/// The status for the whole request: 400 without sender or content, 415 for
+/// content that cannot be shown, 901 for an unusable sender.
+pub fn to_xmpp(
+    translator: &Translator,
+    request: &SendMessageRequest,
+    stanza_id: &str,
+    now: u64,
+) -> Result<ToXmpp, Code> {
+    let from = sender_jid(translator, request)?;
+    let (body, link, form) = body(translator, request)?;
+    let is_from_room = request
+        .info
+        .sender
+        .as_ref()
+        .is_some_and(|sender| sender.user.is_none());
+    let stanza = |to: Jid, kind: MessageType, in_room: bool| {
+        let mut message = Message::new_with_type(kind, to);
+        message.from = Some(from.clone());
+        message.id = Some(Id(stanza_id.to_owned()));
+        message.bodies.insert(Lang::new(), body.clone());
+        let payloads = &mut message.payloads;
+        if in_room {
+            payloads.push(element("x", ns::MUC_USER).build());
         }
-        Ok(ToXmpp { stanzas, form })
-    }
-
-    /// The JID a message is from: a user at their client, or an occupant of a room.
-    fn sender_jid(&self, request: &SendMessageRequest) -> Result<Jid, Code> {
-        let sender = request.info.sender.as_ref();
-        let by_user = sender.and_then(|sender| sender.user.as_ref()).or_else(|| {
-            if sender.is_some_and(|sender| sender.group.is_some()) {
-                None
-            } else {
-                request.meta.as_ref().and_then(MetaInfo::user)
-            }
-        });
-        if let Some(user) = by_user {
-            return self.jid_from(user).map_err(|error| error.code());
+        if request.delivery_report && message.type_ != MessageType::Groupchat {
+            payloads.push(element("request", ns::RECEIPTS).build());
         }
-        let sender = sender.ok_or(Code::BAD_REQUEST)?;
-        let shown = sender.display.as_ref().and_then(|d| d.screen_name.as_ref());
-        if let Some(name) = sender.screen_name.as_ref().or(shown) {
-            return self.occupant(name).map_err(|error| error.code());
+        if let Some(stamp) = sent_before(request.info.date_time, now) {
+            let delay = element("delay", ns::DELAY);
+            payloads.push(attribute(delay, "stamp", &stamp.to_string()).build());
         }
-        let group = sender.group.as_ref().ok_or(Code::BAD_REQUEST)?;
-        let room = self.jid(&group.group).map_err(|error| error.code())?;
-        Ok(room.into())
-    }
-
-    /// `room/nick`.
-    pub fn occupant(&self, name: &ScreenName) -> Result<Jid, AddressError> {
-        let room = self.jid(&name.group)?;
-        let nick = clean(name.name.trim());
-        let occupant = room.with_resource_str(&nick).ok();
-        // What preparation changes is another occupant's name.
-        occupant
-            .filter(|jid| jid.resource().as_str() == nick && !nick.contains(steers))
-            .map(Into::into)
-            .ok_or_else(|| AddressError::Malformed(name.name.clone()))
-    }
-
-    fn body(&self, request: &SendMessageRequest) -> Result<(String, Option<Element>, Form), Code> {
-        let info = &request.info;
-        let content = request.content.as_ref().filter(|c| !c.bytes.is_empty());
-        let Some(content) = content else {
-            let uri = info
-                .uri
-                .as_deref()
-                .map(str::trim)
-                .filter(|uri| !uri.is_empty());
-            let uri = uri.ok_or(Code::BAD_REQUEST)?;
-            let mut link = element("x", ns::OOB).append(text_element("url", ns::OOB, uri));
-            if let Some(name) = &info.content_name {
-                link = link.append(text_element("desc", ns::OOB, name));
-            }
-            return Ok((clean(uri), Some(link.build()), Form::Reference));
-        };
-        let content_type = match &info.content_type {
-            Some(kind) if !kind.trim().is_empty() => kind,
-            _ => &content.content_type,
-        };
-        let table = &self.mappings.content;
-        let text = || table.decode(info.charset(content), &content.bytes);
-        let (body, form) = match table.rendering(content_type) {
-            Rendering::Body => (text(), Form::Full),
-            Rendering::Html => (text_of_html(&text()), Form::PlainText),
-            Rendering::Plain => (text(), Form::PlainText),
-            Rendering::Refuse => return Err(Code::MEDIA_TYPE),
-        };
-        if body.trim().is_empty() {
-            return Err(Code::BAD_REQUEST);
-        }
-        Ok((body, None, form))
-    }
-
-    /// The request for a message stanza that is no error. `message_id` is its id
-    /// in SSP, `validity` the seconds it may wait if it does not say itself,
-    /// `language` the recipient's, `now` milliseconds since 1970.
-    ///
-    /// # Errors
-    /// Sender or recipient have no WV address, or the recipient is no user but the gateway.
-    pub fn message_to_ssp(
-        &self,
-        message: &Message,
-        message_id: &str,
-        validity: u64,
-        language: Option<&str>,
-        now: u64,
-    ) -> Result<ToSsp, AddressError> {
-        let (Some(from), Some(to)) = (&message.from, &message.to) else {
-            return Err(AddressError::Malformed(String::new()));
-        };
-        let payloads = &message.payloads;
-        if message.type_ == MessageType::Error {
-            return Ok(ToSsp::Nothing("error"));
-        }
-        let body = match words(message, language) {
-            Words::Text(text) => text,
-            Words::Nothing(kind) => return Ok(ToSsp::Nothing(kind)),
-            Words::Refuse(error) => return Ok(ToSsp::Refuse(error)),
-        };
-        if to.node().is_none() {
-            return Err(AddressError::Foreign(to.to_string()));
-        }
-        let validity = match expiry(payloads, now) {
-            Expiry::Never => validity,
-            Expiry::In(seconds) => seconds,
-            Expiry::Past { is_silent } => return Ok(ToSsp::Expired(!is_silent)),
-        };
-        let is_group = message.type_ == MessageType::Groupchat;
-        let in_room = self.is_room(to);
-        let recipient = match (is_group || in_room, to.resource()) {
-            (true, Some(nick)) if !is_group => Recipient::ScreenName(ScreenName {
-                group: self.group(to)?,
-                name: self.screen_name(nick.as_str()),
+        payloads.extend(link.clone());
+        let origin = element("origin-id", ns::SID);
+        payloads.push(attribute(origin, "id", stanza_id).build());
+        message
+    };
+    let stanzas = request.info.recipients.iter().map(|recipient| {
+        let result = match recipient {
+            Recipient::User(user) => translator.jid_of(user).map(|to| {
+                let kind = if is_from_room {
+                    MessageType::Groupchat
+                } else {
+                    MessageType::Chat
+                };
+                stanza(to, kind, false)
             }),
-            (true, _) => Recipient::Group(GroupId {
-                group: self.group(to)?,
-            }),
-            (false, _) => Recipient::User(self.recipient(to)?),
+            Recipient::Group(group) => translator
+                .jid(&group.group)
+                .map(|room| stanza(room.into(), MessageType::Groupchat, false)),
+            Recipient::ScreenName(name) => translator
+                .occupant(name)
+                .map(|to| stanza(to, MessageType::Chat, true)),
+            Recipient::ContactList(list) => Err(AddressError::Foreign(list.list.to_string())),
         };
-        let mut sender = self.user(from)?;
-        let user = sender.user.clone();
-        if is_group || in_room {
-            sender.client = None;
-        }
-        let delay = payload(payloads, "delay", ns::DELAY)
-            .and_then(|delay| DateTime::read(delay.attr("stamp")?));
-        let content = ContentData::text(&body);
-        let request = payload(payloads, "request", ns::RECEIPTS).is_some();
-        Ok(ToSsp::Message(Box::new(SendMessageRequest {
-            delivery_report: request && !is_group,
-            meta: Some(MetaInfo::of_user(user.domain(), user.clone())),
-            info: MessageInfo {
-                message_id: Some(message_id.to_owned()),
-                uri: None,
-                content_type: Some(content.content_type.clone()),
-                content_name: None,
-                content_size: Some(content.bytes.len() as u64),
-                validity: Some(validity),
-                recipients: vec![recipient],
-                recipient_display: None,
-                sender: Some(Sender::user(sender)),
-                date_time: Some(delay.unwrap_or(DateTime::from_millis(now))),
-            },
-            content: Some(content),
-        })))
+        (recipient.clone(), result.map_err(|error| error.code()))
+    });
+    let stanzas: Vec<_> = stanzas.collect();
+    if stanzas.is_empty() {
+        return Err(Code::BAD_REQUEST);
     }
+    Ok(ToXmpp { stanzas, form })
+}
 
-    /// The user a stanza is for; the resource that stands for no client at all
-    /// names none.
-    fn recipient(&self, to: &Jid) -> Result<User, AddressError> {
-        let mut user = self.user(to)?;
-        let default = &self.mappings.addresses.default_resource;
-        user.client = user.client.filter(|client| client.url != *default);
-        Ok(user)
+/// The JID a message is from: a user at their client, or an occupant of a room.
+fn sender_jid(translator: &Translator, request: &SendMessageRequest) -> Result<Jid, Code> {
+    let sender = request.info.sender.as_ref();
+    let by_user = sender.and_then(|sender| sender.user.as_ref()).or_else(|| {
+        if sender.is_some_and(|sender| sender.group.is_some()) {
+            None
+        } else {
+            request.meta.as_ref().and_then(MetaInfo::user)
+        }
+    });
+    if let Some(user) = by_user {
+        return translator.jid_from(user).map_err(|error| error.code());
     }
+    let sender = sender.ok_or(Code::BAD_REQUEST)?;
+    let shown = sender.display.as_ref().and_then(|d| d.screen_name.as_ref());
+    if let Some(name) = sender.screen_name.as_ref().or(shown) {
+        return translator.occupant(name).map_err(|error| error.code());
+    }
+    let group = sender.group.as_ref().ok_or(Code::BAD_REQUEST)?;
+    let room = translator.jid(&group.group).map_err(|error| error.code())?;
+    Ok(room.into())
+}
+
+fn body(
+    translator: &Translator,
+    request: &SendMessageRequest,
+) -> Result<(String, Option<Element>, Form), Code> {
+    let info = &request.info;
+    let content = request.content.as_ref().filter(|c| !c.bytes.is_empty());
+    let Some(content) = content else {
+        let uri = info
+            .uri
+            .as_deref()
+            .map(str::trim)
+            .filter(|uri| !uri.is_empty());
+        let uri = uri.ok_or(Code::BAD_REQUEST)?;
+        let mut link = element("x", ns::OOB).append(text_element("url", ns::OOB, uri));
+        if let Some(name) = &info.content_name {
+            link = link.append(text_element("desc", ns::OOB, name));
+        }
+        return Ok((clean(uri), Some(link.build()), Form::Reference));
+    };
+    let content_type = match &info.content_type {
+        Some(kind) if !kind.trim().is_empty() => kind,
+        _ => &content.content_type,
+    };
+    let table = &translator.mappings.content;
+    let text = || table.decode(info.charset(content), &content.bytes);
+    let (body, form) = match table.rendering(content_type) {
+        Rendering::Body => (text(), Form::Full),
+        Rendering::Html => (text_of_html(&text()), Form::PlainText),
+        Rendering::Plain => (text(), Form::PlainText),
+        Rendering::Refuse => return Err(Code::MEDIA_TYPE),
+    };
+    if body.trim().is_empty() {
+        return Err(Code::BAD_REQUEST);
+    }
+    Ok((body, None, form))
+}
+
+/// The request for a message stanza that is no error. `message_id` is its id
+/// in SSP, `validity` the seconds it may wait if it does not say itself,
+/// `language` the recipient's, `now` milliseconds since 1970.
+///
+/// # Errors
+/// Sender or recipient have no WV address, or the recipient is no user but the gateway.
+pub fn to_ssp(
+    translator: &Translator,
+    message: &Message,
+    message_id: &str,
+    validity: u64,
+    language: Option<&str>,
+    now: u64,
+) -> Result<ToSsp, AddressError> {
+    let (Some(from), Some(to)) = (&message.from, &message.to) else {
+        return Err(AddressError::Malformed(String::new()));
+    };
+    let payloads = &message.payloads;
+    if message.type_ == MessageType::Error {
+        return Ok(ToSsp::Nothing("error"));
+    }
+    let body = match words(message, language) {
+        Words::Text(text) => text,
+        Words::Nothing(kind) => return Ok(ToSsp::Nothing(kind)),
+        Words::Refuse(error) => return Ok(ToSsp::Refuse(error)),
+    };
+    if to.node().is_none() {
+        return Err(AddressError::Foreign(to.to_string()));
+    }
+    let validity = match expiry(payloads, now) {
+        Expiry::Never => validity,
+        Expiry::In(seconds) => seconds,
+        Expiry::Past { is_silent } => return Ok(ToSsp::Expired(!is_silent)),
+    };
+    let is_group = message.type_ == MessageType::Groupchat;
+    let in_room = translator.is_room(to);
+    let recipient = match (is_group || in_room, to.resource()) {
+        (true, Some(nick)) if !is_group => Recipient::ScreenName(ScreenName {
+            group: translator.group(to)?,
+            name: translator.screen_name(nick.as_str()),
+        }),
+        (true, _) => Recipient::Group(GroupId {
+            group: translator.group(to)?,
+        }),
+        (false, _) => Recipient::User(recipient(translator, to)?),
+    };
+    let mut sender = translator.user(from)?;
+    let user = sender.user.clone();
+    if is_group || in_room {
+        sender.client = None;
+    }
+    let delay = payload(payloads, "delay", ns::DELAY)
+        .and_then(|delay| DateTime::read(delay.attr("stamp")?));
+    let content = ContentData::text(&body);
+    let request = payload(payloads, "request", ns::RECEIPTS).is_some();
+    Ok(ToSsp::Message(Box::new(SendMessageRequest {
+        delivery_report: request && !is_group,
+        meta: Some(MetaInfo::of_user(user.domain(), user.clone())),
+        info: MessageInfo {
+            message_id: Some(message_id.to_owned()),
+            uri: None,
+            content_type: Some(content.content_type.clone()),
+            content_name: None,
+            content_size: Some(content.bytes.len() as u64),
+            validity: Some(validity),
+            recipients: vec![recipient],
+            recipient_display: None,
+            sender: Some(Sender::user(sender)),
+            date_time: Some(delay.unwrap_or(DateTime::from_millis(now))),
+        },
+        content: Some(content),
+    })))
+}
+
+/// The user a stanza is for; the resource that stands for no client at all
+/// names none.
+fn recipient(translator: &Translator, to: &Jid) -> Result<User, AddressError> {
+    let mut user = translator.user(to)?;
+    let default = &translator.mappings.addresses.default_resource;
+    user.client = user.client.filter(|client| client.url != *default);
+    Ok(user)
 }
 
 /// The stanza that tells the sender of `message` that it was not delivered.

@@ -49,7 +49,7 @@ fn text(text: &str) -> ContentData {
 }
 
 fn first(request: &SendMessageRequest) -> Message {
-    let mut translated = translator().message_to_xmpp(request, "m-1", NOW).unwrap();
+    let mut translated = to_xmpp(&translator(), request, "m-1", NOW).unwrap();
     translated.stanzas.remove(0).1.unwrap()
 }
 
@@ -62,9 +62,7 @@ fn stanza(attributes: &str, inner: &str) -> Message {
 }
 
 fn to_ssp(message: &Message) -> ToSsp {
-    translator()
-        .message_to_ssp(message, "m-1", 86_400, None, NOW)
-        .unwrap()
+    super::to_ssp(&translator(), message, "m-1", 86_400, None, NOW).unwrap()
 }
 
 fn sent(attributes: &str, inner: &str) -> SendMessageRequest {
@@ -116,7 +114,7 @@ fn each_recipient_gets_a_stanza_or_a_refusal() {
         Recipient::ScreenName(screen_name("Ali")),
     ];
     let request = request(recipients, text("hi"));
-    let all = translator().message_to_xmpp(&request, "m-1", NOW).unwrap();
+    let all = to_xmpp(&translator(), &request, "m-1", NOW).unwrap();
     let seen: Vec<_> = all
         .stanzas
         .iter()
@@ -196,9 +194,13 @@ fn content_is_shown_or_refused() {
             content_type: content_type.to_owned(),
             bytes: bytes.to_vec(),
         };
-        translator()
-            .message_to_xmpp(&request(to_alice(), Some(content)), "m-1", NOW)
-            .map(|t| (t.stanzas[0].1.as_ref().unwrap().bodies[""].clone(), t.form))
+        to_xmpp(
+            &translator(),
+            &request(to_alice(), Some(content)),
+            "m-1",
+            NOW,
+        )
+        .map(|t| (t.stanzas[0].1.as_ref().unwrap().bodies[""].clone(), t.form))
     };
     let full = |text: &str| Ok((text.to_owned(), Form::Full));
     let plain = |text: &str| Ok((text.to_owned(), Form::PlainText));
@@ -214,7 +216,7 @@ fn content_is_shown_or_refused() {
 
     let mut by_reference = request(to_alice(), None);
     assert_eq!(
-        translator().message_to_xmpp(&by_reference, "m-1", NOW),
+        to_xmpp(&translator(), &by_reference, "m-1", NOW),
         Err(Code::BAD_REQUEST)
     );
     by_reference.info.uri = Some("http://v.example/1".to_owned());
@@ -288,15 +290,15 @@ fn extensions_change_text_time_and_validity() {
     ] {
         assert_eq!(body(&sent("type='chat'", &inner)), text);
     }
-    let german = translator()
-        .message_to_ssp(
-            &stanza("", "<body xml:lang='de'>Hallo</body><body>Hi</body>"),
-            "m",
-            1,
-            Some("de"),
-            NOW,
-        )
-        .unwrap();
+    let german = super::to_ssp(
+        &translator(),
+        &stanza("", "<body xml:lang='de'>Hallo</body><body>Hi</body>"),
+        "m",
+        1,
+        Some("de"),
+        NOW,
+    )
+    .unwrap();
     let ToSsp::Message(german) = german else {
         panic!("a message");
     };
@@ -340,7 +342,7 @@ fn a_message_whose_time_is_over_has_expired_and_its_sender_hears_it_unless_he_wa
 fn the_gateway_itself_gets_no_messages() {
     let mut message = stanza("", "<body>x</body>");
     message.to = Some(Jid::new("village.example").unwrap());
-    let read = translator().message_to_ssp(&message, "m-1", 600, None, NOW);
+    let read = super::to_ssp(&translator(), &message, "m-1", 600, None, NOW);
     assert_eq!(read.unwrap_err().code(), Code::UNKNOWN_USER);
 }
 
@@ -433,9 +435,7 @@ fn the_gateway_s_own_names_work_both_ways() {
     let mut message = stanza("type='chat'", "<body>x</body>");
     message.from = Some(Jid::new("carol@other.example/x").unwrap());
     message.to = Some(Jid::new(r"bob\40village.example@imps.home.example").unwrap());
-    let ToSsp::Message(request) = translator
-        .message_to_ssp(&message, "m", 1, None, NOW)
-        .unwrap()
+    let ToSsp::Message(request) = super::to_ssp(&translator, &message, "m", 1, None, NOW).unwrap()
     else {
         panic!("a message");
     };

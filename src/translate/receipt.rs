@@ -4,6 +4,7 @@ use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::{Id, Message, MessageType};
 
 use super::stanza::{attribute, element, ns, payload};
+use super::tables::StatusTable;
 use super::{AddressError, Context, Translator};
 use crate::ssp::common::{MessageInfo, MetaInfo, Recipient, Sender, User};
 use crate::ssp::datetime::DateTime;
@@ -36,69 +37,67 @@ pub struct Receipt {
     pub displayed: bool,
 }
 
-impl Translator {
-    /// The stanza for a report about the message that came with the stanza id
-    /// `id` from `to`; `None` for what has no stanza (541, forwarded).
-    ///
-    /// # Errors
-    /// The reporter has no JID.
-    pub fn report_to_xmpp(
-        &self,
-        report: &DeliveryStatusReport,
-        id: &str,
-        to: &Jid,
-    ) -> Result<Option<Message>, AddressError> {
-        let sender = report.info.sender.as_ref();
-        let reporter = sender
-            .and_then(|sender| sender.user.as_ref())
-            .or_else(|| report.meta.as_ref()?.user())
-            .ok_or_else(|| AddressError::Malformed(String::new()))?;
-        let status = &report.result.status;
-        let code = status.code;
-        let mut message = Message::new_with_type(MessageType::Chat, to.clone());
-        if code.is_success() {
-            message.from = Some(self.jid_from(reporter)?);
-            let received = attribute(element("received", ns::RECEIPTS), "id", id);
-            message.payloads.push(received.build());
-            return Ok(Some(message));
-        }
-        let description = status.description.as_deref();
-        let table = &self.mappings.status;
-        let Some(error) = table.error(code, Context::Message, description) else {
-            return Ok(None);
-        };
-        message.from = Some(self.jid(&reporter.user)?.into());
-        message.type_ = MessageType::Error;
-        message.id = Some(Id(id.to_owned()));
-        message.payloads.push(error.into());
-        Ok(Some(message))
+/// The stanza for a report about the message that came with the stanza id
+/// `id` from `to`; `None` for what has no stanza (541, forwarded).
+///
+/// # Errors
+/// The reporter has no JID.
+pub fn to_xmpp(
+    translator: &Translator,
+    report: &DeliveryStatusReport,
+    id: &str,
+    to: &Jid,
+) -> Result<Option<Message>, AddressError> {
+    let sender = report.info.sender.as_ref();
+    let reporter = sender
+        .and_then(|sender| sender.user.as_ref())
+        .or_else(|| report.meta.as_ref()?.user())
+        .ok_or_else(|| AddressError::Malformed(String::new()))?;
+    let status = &report.result.status;
+    let code = status.code;
+    let mut message = Message::new_with_type(MessageType::Chat, to.clone());
+    if code.is_success() {
+        message.from = Some(translator.jid_from(reporter)?);
+        let received = attribute(element("received", ns::RECEIPTS), "id", id);
+        message.payloads.push(received.build());
+        return Ok(Some(message));
     }
+    let description = status.description.as_deref();
+    let table = &translator.mappings.status;
+    let Some(error) = table.error(code, Context::Message, description) else {
+        return Ok(None);
+    };
+    message.from = Some(translator.jid(&reporter.user)?.into());
+    message.type_ = MessageType::Error;
+    message.id = Some(Id(id.to_owned()));
+    message.payloads.push(error.into());
+    Ok(Some(message))
+}
 
-    /// The report about a message: 200, or why it was not delivered. `now` is in
-    /// milliseconds since 1970.
-    pub fn report(&self, about: &About, code: Code, now: u64) -> DeliveryStatusReport {
-        let reporter = about.recipient.user.clone();
-        let mut status = Status::new(code);
-        if !code.is_success() {
-            status = status.because(self.mappings.status.means(code));
-        }
-        DeliveryStatusReport {
-            meta: Some(MetaInfo::of_user(reporter.domain(), reporter.clone())),
-            result: DeliveryResult { status },
-            time: Some(DateTime::from_millis(now)),
-            info: MessageInfo {
-                message_id: Some(about.message_id.clone()),
-                uri: None,
-                content_type: about.content_type.clone(),
-                content_name: None,
-                content_size: about.content_size,
-                validity: None,
-                recipients: vec![Recipient::User(User::new(about.sender.clone()))],
-                recipient_display: None,
-                sender: Some(Sender::user(about.recipient.clone())),
-                date_time: about.date_time,
-            },
-        }
+/// The report about a message: 200, or why it was not delivered. `now` is in
+/// milliseconds since 1970.
+pub fn report(table: &StatusTable, about: &About, code: Code, now: u64) -> DeliveryStatusReport {
+    let reporter = about.recipient.user.clone();
+    let mut status = Status::new(code);
+    if !code.is_success() {
+        status = status.because(table.means(code));
+    }
+    DeliveryStatusReport {
+        meta: Some(MetaInfo::of_user(reporter.domain(), reporter.clone())),
+        result: DeliveryResult { status },
+        time: Some(DateTime::from_millis(now)),
+        info: MessageInfo {
+            message_id: Some(about.message_id.clone()),
+            uri: None,
+            content_type: about.content_type.clone(),
+            content_name: None,
+            content_size: about.content_size,
+            validity: None,
+            recipients: vec![Recipient::User(User::new(about.sender.clone()))],
+            recipient_display: None,
+            sender: Some(Sender::user(about.recipient.clone())),
+            date_time: about.date_time,
+        },
     }
 }
 
@@ -180,7 +179,12 @@ mod tests {
     #[test]
     fn a_report_exchanges_sender_and_recipient() {
         let translator = Translator::new("home.example", &["village.example"]);
-        let report = translator.report(&about(), Code::OK, 1_714_570_809_000);
+        let report = report(
+            &translator.mappings.status,
+            &about(),
+            Code::OK,
+            1_714_570_809_000,
+        );
         assert_eq!(report.time.unwrap().to_string(), "2024-05-01T13:40:09Z");
         assert_eq!(report.info.message_id.as_deref(), Some("m-1"));
         let Recipient::User(to) = &report.info.recipients[0] else {
@@ -204,8 +208,8 @@ mod tests {
         };
         let to = Jid::new("alice@home.example/laptop").unwrap();
         let stanza = |code: u16| {
-            let report = translator.report(&about, Code(code), 0);
-            translator.report_to_xmpp(&report, "orig", &to).unwrap()
+            let report = report(&translator.mappings.status, &about, Code(code), 0);
+            to_xmpp(&translator, &report, "orig", &to).unwrap()
         };
         let received = stanza(200).unwrap();
         assert_eq!(

@@ -7,8 +7,8 @@ use minidom::Element;
 use xmpp_parsers::message::{Message, MessageType};
 use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
 
-use super::content::text_of_html;
 use super::stanza::{child_text, clean, ns, payload};
+use super::tables::text_of_html;
 
 /// Links and invitations of one message that are told; our choice.
 const MAX_LINKS: usize = 16;

@@ -18,10 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("translate", &["ssp", "xmpp"]),
     // Service elements.
     ("home", &["element", "sap", "ssp", "store", "translate"]),
-    (
-        "gateway",
-        &["element", "sap", "ssp", "store", "translate", "xmpp"],
-    ),
+    ("gateway", &["element", "ssp", "store", "translate", "xmpp"]),
     // Shell.
     (
         "node",

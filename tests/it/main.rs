@@ -46,5 +46,6 @@ mod services_upkeep;
 mod session_rules;
 mod speaking;
 mod spine;
+mod structure;
 mod support;
 mod xmpp_link;

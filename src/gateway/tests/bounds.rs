@@ -1,9 +1,8 @@
 //! What XMPP users can make grow, with the largest that is allowed and the smallest that is not.
 
 use super::messages::send;
-use super::watch_wv::MAX_VALUE;
-use super::watch_xmpp::MAX_NOBODY;
 use super::*;
+use crate::gateway::presence::{MAX_NOBODY, MAX_VALUE};
 use crate::translate::presence::{MAX_NAME, MAX_STATUS};
 
 /// The stanza kinds, each with an id of so many bytes.
@@ -118,7 +117,7 @@ fn requests_that_wait_for_their_answers_are_bounded_and_subscriptions_are_tried_
 fn what_waits_for_the_link_is_bounded_in_bytes() {
     let mut world = World::new();
     send(&mut world, "m-1", false);
-    let bytes = world.gateway.outbox.bytes();
+    let bytes = world.gateway.shared.links.bytes();
     for (most, fits) in [(bytes + 1, true), (bytes, false)] {
         let mut world = World::with(GatewaySettings {
             max_queue_bytes: most,
@@ -186,7 +185,7 @@ fn five_thousand_errors_that_nobody_asked_for_change_nothing() {
     }
     assert!(world.kept().is_empty());
     assert_eq!(
-        world.gateway.seldom.may("bounce", world.now.0),
+        world.gateway.shared.seldom.may("bounce", world.now.0),
         None,
         "a line was written"
     );
@@ -225,7 +224,7 @@ fn what_watchers_are_shown_is_cut_and_beyond_a_bound_only_whether_he_is_there_co
         assert!(has(&out, MAX_VALUE), "{bytes}");
     }
     let (mut world, _) = shown(GatewaySettings::default(), "sss");
-    let most = world.gateway.shown_bytes;
+    let most = world.gateway.watches.held().0;
     let bounded = |most: usize| GatewaySettings {
         max_seen_bytes: most,
         ..GatewaySettings::default()
@@ -237,17 +236,17 @@ fn what_watchers_are_shown_is_cut_and_beyond_a_bound_only_whether_he_is_there_co
             out.iter().any(|out| out.contains("<presence from")),
             "{out:?}"
         );
-        assert!(world.gateway.shown_bytes <= most);
+        assert!(world.gateway.watches.held().0 <= most);
     }
     world.xmpp("<presence type='unsubscribe' from='alice@home.example' to='bob@village.example'/>");
-    assert_eq!(world.gateway.shown_bytes, 0);
+    assert_eq!(world.gateway.watches.held().0, 0);
 }
 
 #[test]
 fn messages_to_xmpp_whose_outcome_is_awaited_are_bounded_in_bytes() {
     let mut world = World::up(GatewaySettings::default());
     send(&mut world, "m-1", true);
-    let bytes = world.gateway.sent_bytes;
+    let bytes = world.gateway.messages.held().0;
     for (most, fits) in [(bytes + 1, true), (bytes, false)] {
         let mut world = World::up(GatewaySettings {
             max_message_bytes: most,
@@ -263,7 +262,7 @@ fn messages_to_xmpp_whose_outcome_is_awaited_are_bounded_in_bytes() {
     let mark = world.marks()[0];
     world.confirm(mark);
     world.pass(120_000);
-    assert_eq!(world.gateway.sent_bytes, 0);
+    assert_eq!(world.gateway.messages.held().0, 0);
 }
 
 #[test]
@@ -278,9 +277,9 @@ fn ids_of_messages_that_a_peer_may_keep_are_remembered_up_to_a_bound() {
         ));
         world.answer("<Status code='200'/>");
     }
-    assert_eq!(world.gateway.used_ids.len(), 8);
+    assert_eq!(world.gateway.messages.held().1, 8);
     world.pass(8 * 86_400_000);
-    assert!(world.gateway.used_ids.is_empty());
+    assert_eq!(world.gateway.messages.held().1, 0);
 }
 
 #[test]
@@ -298,7 +297,7 @@ fn addresses_that_are_nobody_s_are_remembered_up_to_a_bound() {
              <item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>"
         ));
     }
-    assert_eq!(world.gateway.nobody.len(), MAX_NOBODY);
+    assert_eq!(world.gateway.watches.held().1, MAX_NOBODY);
     world.pass(3_600_000);
-    assert!(world.gateway.nobody.is_empty());
+    assert_eq!(world.gateway.watches.held().1, 0);
 }

@@ -333,7 +333,7 @@ fn plain_text_of_other_content_counts_as_degraded() {
     card.info.content_type = Some("text/x-vCard".to_owned());
     world.primitive(Some(BOB), Primitive::SendMessageRequest(card));
     world.confirm(world.marks()[0]);
-    let degraded = Outcome::Degraded(crate::sap::Degraded::PlainText);
+    let degraded = Outcome::Degraded(crate::element::Degraded::PlainText);
     assert_eq!(world.outcomes(), [degraded]);
 }
 

@@ -7,8 +7,7 @@ mod questions;
 mod trouble;
 
 use super::*;
-use crate::sap::Outcome;
-use crate::sap::{Delivered, ServiceElement};
+use crate::element::{Outcome, ToXmpp};
 use crate::ssp::Address;
 use crate::ssp::common::MetaInfo;
 use crate::ssp::primitive::{self, Kind};
@@ -30,7 +29,7 @@ struct World {
     /// Acts of the last input, without writes.
     acts: Vec<Act>,
     /// Stanzas of the last input.
-    stanzas: Vec<OutStanza>,
+    stanzas: Vec<ToXmpp>,
     settings: GatewaySettings,
 }
 
@@ -62,22 +61,30 @@ impl World {
         Gateway::new(settings.clone(), Arc::new(translator), 7)
     }
 
-    fn run(&mut self, input: impl FnOnce(&mut Gateway, Time, &mut Vec<Act>)) {
-        let mut out = Vec::new();
-        input(&mut self.gateway, self.now, &mut out);
+    fn run(&mut self, input: impl FnOnce(&mut Gateway, Time)) {
+        input(&mut self.gateway, self.now);
         self.acts.clear();
-        for act in out {
+        self.stanzas.clear();
+        while let Some(act) = self.gateway.next_act() {
             match act {
                 Act::Write(Write::Put { key, value }) => drop(self.store.insert(key, value)),
                 Act::Write(Write::Delete { key }) => drop(self.store.remove(&key)),
+                Act::Stanza(stanza) => self.stanzas.push(*stanza),
                 act => self.acts.push(act),
             }
         }
-        self.stanzas = self.gateway.take_stanzas();
+    }
+
+    fn take(&mut self, input: Input) {
+        self.run(|gateway, now| gateway.take(input, now));
+    }
+
+    fn link(&mut self, from: FromXmpp) {
+        self.take(Input::Xmpp(VILLAGE.to_owned(), from));
     }
 
     fn link_up(&mut self) {
-        self.run(|g, now, out| g.link_up(VILLAGE, now, out));
+        self.link(FromXmpp::Up);
     }
 
     fn link_down(&mut self) {
@@ -85,11 +92,11 @@ impl World {
     }
 
     fn link_ends(&mut self, blame: Blame) {
-        self.run(|g, now, out| g.link_down(VILLAGE, blame, now, out));
+        self.link(FromXmpp::Down(blame));
     }
 
     fn confirm(&mut self, mark: u64) {
-        self.run(|g, now, out| g.confirmed(VILLAGE, mark, now, out));
+        self.link(FromXmpp::Confirmed(mark));
     }
 
     /// Lets time pass; what is due in between happens at its time.
@@ -98,7 +105,7 @@ impl World {
         let (mut acts, mut stanzas) = (Vec::new(), Vec::new());
         while let Some(at) = self.gateway.next_timeout().filter(|at| *at <= end) {
             self.now = self.now.max(at);
-            self.run(Gateway::is_due);
+            self.run(Gateway::timeout);
             acts.append(&mut self.acts);
             stanzas.append(&mut self.stanzas);
         }
@@ -126,7 +133,7 @@ impl World {
             &text[open..]
         );
         let stanza = stanza::parse(&text).unwrap();
-        self.run(|g, now, out| g.stanza(VILLAGE, stanza, now, out));
+        self.link(FromXmpp::Stanza(stanza));
     }
 
     /// A primitive from the SSP side, as text without `MetaInfo`.
@@ -146,7 +153,7 @@ impl World {
             primitive,
             expires: self.now.plus_seconds(60),
         };
-        self.run(|g, now, out| g.deliver(delivered, now, out));
+        self.take(Input::Deliver(delivered));
         id
     }
 
@@ -161,7 +168,7 @@ impl World {
 
     fn answer_to(&mut self, token: Token, text: &str) {
         let answer = Primitive::read(&parse(text.as_bytes(), &Limits::default()).unwrap()).unwrap();
-        self.run(|g, now, out| g.answer(token, &answer, now, out));
+        self.take(Input::Answer(token, answer));
     }
 
     fn requests(&self) -> Vec<(Token, String)> {

@@ -1,4 +1,5 @@
 use super::*;
+use xmpp_parsers::presence::Presence;
 
 const SUBSCRIBE: &str =
     "<presence type='subscribe' from='alice@home.example' to='bob@village.example'/>";
@@ -199,18 +200,18 @@ fn a_probe_is_answered_from_memory_and_asks_anew_when_that_is_old() {
 #[test]
 fn a_lost_session_hides_its_users_after_a_minute_and_a_new_one_shows_them() {
     let mut world = watching(GatewaySettings::default());
-    world.run(|g, now, out| g.peer_down(VILLAGE, now, out));
+    world.take(Input::Lost(vec![VILLAGE.to_owned()]));
     world.pass(59_999);
     assert!(world.out().is_empty());
     world.pass(1);
     assert_eq!(types(&world), ["unavailable"]);
-    world.run(|g, now, out| g.peer_up(VILLAGE, now, out));
+    world.take(Input::Reached(vec![VILLAGE.to_owned()]));
     assert!(world.sent()[0].contains("<SubscribeRequest>"));
     assert_eq!(types(&world), ["available"]);
     // A short loss is not seen.
-    world.run(|g, now, out| g.peer_down(VILLAGE, now, out));
+    world.take(Input::Lost(vec![VILLAGE.to_owned()]));
     world.pass(30_000);
-    world.run(|g, now, out| g.peer_up(VILLAGE, now, out));
+    world.take(Input::Reached(vec![VILLAGE.to_owned()]));
     world.pass(60_000);
     assert!(world.out().is_empty());
 }
@@ -419,7 +420,7 @@ fn a_lost_link_is_told_and_a_new_one_asks_again() {
 #[test]
 fn a_new_session_is_told_everything_again() {
     let mut world = watched();
-    world.run(|g, now, out| g.peer_up(VILLAGE, now, out));
+    world.take(Input::Reached(vec![VILLAGE.to_owned()]));
     assert!(world.sent()[0].contains("lunch"));
 }
 

@@ -125,7 +125,7 @@ fn a_message_larger_than_the_server_takes_is_refused_before_it_is_sent() {
     assert!((19_000..20_000).contains(&fits), "{fits}");
     assert_eq!(try_one(fits + 1), (Some(410), vec![Outcome::Refused(410)]));
     // What the server says itself counts too.
-    world.run(|g, now, out| g.limit(VILLAGE, 12_000, now, out));
+    world.link(FromXmpp::Limit(12_000));
     let id = world.primitive(Some(BOB), super::messages::text("m-2", &"x".repeat(12_000)));
     assert_eq!(world.code(id), Some(410));
 }
@@ -135,7 +135,7 @@ fn a_message_that_the_link_cannot_write_has_failed() {
     let mut world = World::up(GatewaySettings::default());
     let id = send(&mut world, "m-1", false);
     let stanza = stanza::copy(&world.stanzas[0].stanza);
-    world.run(|g, now, out| g.unsent(&stanza, now, out));
+    world.link(FromXmpp::Unsent(stanza));
     assert_eq!(world.code(id), Some(410));
     assert_eq!(world.outcomes(), [Outcome::Refused(410)]);
     assert!(world.kept().is_empty());
@@ -169,11 +169,11 @@ fn before_the_core_begins_a_link_takes_refusals_and_nothing_overtakes_what_waits
     let mut world = World::new();
     send(&mut world, "m-1", false);
     world.restart();
-    world.gateway.may_refuse(VILLAGE, true);
+    world.link(FromXmpp::MayRefuse(true));
     let text = "<message xmlns='jabber:component:accept' from='alice@home.example/x' \
                 to='bob@village.example' id='1'><body>hi</body></message>";
     let stanza = stanza::parse(text).unwrap();
-    world.run(|g, _, _| g.refuse_for_now(VILLAGE, stanza));
+    world.link(FromXmpp::Refuse(stanza));
     assert!(world.out()[0].contains("resource-constraint"));
     send(&mut world, "m-2", false);
     assert!(world.stanzas.is_empty(), "{:?}", world.out());
@@ -189,7 +189,7 @@ fn two_components() -> World {
     let translator = Translator::new("home.example", &[VILLAGE, "town.example"]);
     world.gateway = Gateway::new(world.settings.clone(), Arc::new(translator), 7);
     world.link_up();
-    world.run(|g, now, out| g.link_up("town.example", now, out));
+    world.take(Input::Xmpp("town.example".to_owned(), FromXmpp::Up));
     world
 }
 

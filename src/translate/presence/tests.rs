@@ -5,12 +5,13 @@ use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::Message;
 use xmpp_parsers::presence::{Presence, Show, Type};
 
-use super::{Seen, Shown};
+use super::{Seen, Shown, to_xmpp, withdrawn};
 use crate::ssp::Address;
 use crate::ssp::presence::{Attribute, AttributeName as Name, Item, PresenceSubList};
 use crate::ssp::xml::{Content, Limits, parse};
 use crate::translate::Translator;
 use crate::translate::stanza::{ns, payload};
+use crate::translate::tables::{MOODS, XMPP_MOODS};
 
 fn translator() -> Translator {
     Translator::new("home.example", &["village.example"])
@@ -24,9 +25,7 @@ fn list(inner: &str) -> PresenceSubList {
 fn shown(inner: &str) -> Shown {
     let bob = Address::new("wv:bob@village.example");
     let alice = Jid::new("alice@home.example").unwrap();
-    translator()
-        .presence_to_xmpp(&bob, &list(inner), &alice)
-        .unwrap()
+    to_xmpp(&translator(), &bob, &list(inner), &alice).unwrap()
 }
 
 fn simple(name: &str, value: &str) -> String {
@@ -175,7 +174,7 @@ fn moods_without_a_word_are_undefined() {
     );
     let none = mood("<StatusMood><Qualifier>F</Qualifier></StatusMood>");
     assert_eq!(none.children().count(), 0);
-    for word in super::MOODS {
+    for word in MOODS {
         assert!(mood(&simple("StatusMood", word)).has_child(word.to_lowercase(), ns::MOOD));
     }
 }
@@ -195,7 +194,8 @@ fn seen(stanzas: &[&str]) -> Seen {
 
 fn attributes(stanzas: &[&str], requested: &[Name]) -> PresenceSubList {
     let alice = Address::new("wv:alice@home.example");
-    translator().presence_to_ssp(&alice, &seen(stanzas), requested, None)
+    let table = &translator().mappings.presence;
+    seen(stanzas).to_ssp(table, &alice, requested, None)
 }
 
 fn value(list: &PresenceSubList, name: &Name) -> Option<String> {
@@ -314,7 +314,7 @@ fn only_what_was_asked_for_is_told_and_the_rest_is_unknown() {
             Attribute::unknown(Name::StatusMood),
         ]
     );
-    let withdrawn = translator().presence_withdrawn(&requested);
+    let withdrawn = withdrawn(&translator().mappings.presence, &requested);
     assert!(
         withdrawn
             .attributes
@@ -377,8 +377,8 @@ fn events_become_mood_nick_and_location() {
 #[test]
 fn every_folded_mood_is_in_the_table() {
     let table = &translator().mappings.presence;
-    for mood in super::XMPP_MOODS {
-        assert!(super::MOODS.contains(&table.mood_to_ssp[mood].as_str()));
+    for mood in XMPP_MOODS {
+        assert!(MOODS.contains(&table.mood_to_ssp[mood].as_str()));
     }
     for (xmpp, wv) in [
         ("phone", "MOBILE_PHONE"),

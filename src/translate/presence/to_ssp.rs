@@ -10,8 +10,8 @@ use super::location::{sexagesimal, zone};
 use crate::ssp::Address;
 use crate::ssp::presence::{Attribute, AttributeName as Name, Item, PresenceSubList};
 use crate::text::cut;
-use crate::translate::Translator;
 use crate::translate::stanza::{child_text, ns, payload};
+use crate::translate::tables::PresenceTable;
 
 /// Resources of one user that are kept; XMPP servers allow fewer.
 const MAX_RESOURCES: usize = 16;
@@ -155,6 +155,121 @@ impl Seen {
         }
     }
 
+    /// Presence of `user` restricted to the requested attributes; none requested
+    /// means all that have a value. `language` is the watcher's.
+    pub fn to_ssp(
+        &self,
+        table: &PresenceTable,
+        user: &Address,
+        requested: &[Name],
+        language: Option<&str>,
+    ) -> PresenceSubList {
+        let names = if requested.is_empty() {
+            Name::KNOWN
+        } else {
+            requested
+        };
+        let mut list = PresenceSubList::default();
+        for name in names {
+            let value = if table.has_value(name) {
+                self.value(table, name, user, language)
+            } else {
+                None
+            };
+            match value {
+                Some(attribute) => list.attributes.push(attribute),
+                // Who asks for everything is not told what does not exist.
+                None if requested.is_empty() || *name == Name::Alias => {}
+                None => list.attributes.push(Attribute::unknown(name.clone())),
+            }
+        }
+        list.sort();
+        list
+    }
+
+    fn value(
+        &self,
+        table: &PresenceTable,
+        name: &Name,
+        user: &Address,
+        language: Option<&str>,
+    ) -> Option<Attribute> {
+        if !self.known {
+            return None;
+        }
+        let best = self.best();
+        let simple = |text: &str| Some(Attribute::value(name.clone(), text));
+        match name {
+            Name::OnlineStatus => simple(if best.is_some() { "T" } else { "F" }),
+            Name::UserAvailability => {
+                let show = match best {
+                    None => "unavailable",
+                    Some(resource) if resource.show.is_empty() => "none",
+                    Some(resource) => &resource.show,
+                };
+                simple(table.availability_to_ssp.get(show)?)
+            }
+            Name::ClientInfo => {
+                let best = best?;
+                let mut fields = vec![Item::text("ClientType", "COMPUTER")];
+                if best.priority > 0 {
+                    fields.push(Item::text("ClientIMPriority", best.priority.to_string()));
+                }
+                Some(Attribute::fields(name.clone(), fields))
+            }
+            Name::CommCap => {
+                best?;
+                let capability = vec![
+                    Item::text("Cap", "IM"),
+                    Item::text("Status", "OPEN"),
+                    Item::text("Contact", user.as_str()),
+                    Item::text("Note", "IM online"),
+                ];
+                let fields = vec![Item::of("CommC", capability)];
+                Some(Attribute::fields(name.clone(), fields))
+            }
+            Name::StatusText => {
+                let text = best.and_then(|best| status_in(&best.statuses, language));
+                let mood = || {
+                    let (_, text) = self.mood.as_ref()?;
+                    text.as_ref().map(|text| format!("({text})"))
+                };
+                match text.map(str::to_owned).or_else(mood) {
+                    Some(text) => simple(&text),
+                    // An empty text clears the one before.
+                    None => best.and(simple("")),
+                }
+            }
+            Name::StatusMood => simple(table.mood_to_ssp.get(&self.mood.as_ref()?.0)?),
+            Name::Alias => simple(
+                self.nick
+                    .as_deref()
+                    .or_else(|| best?.nick.as_deref())?
+                    .trim(),
+            ),
+            Name::PreferredLanguage => {
+                let tag = best?.statuses.keys().find(|tag| !tag.is_empty())?;
+                simple(&table.language_to_ssp(tag)?)
+            }
+            Name::InfoLink => {
+                let (url, text) = best?.link.as_ref()?;
+                let mut link = vec![Item::text("Link", url.as_str())];
+                link.extend(text.as_ref().map(|text| Item::text("Text", text.as_str())));
+                let fields = vec![Item::of("Inf_link", link)];
+                Some(Attribute::fields(name.clone(), fields))
+            }
+            Name::TimeZone => {
+                let zone = zone(self.location.get("tzo")?)?;
+                let fields = vec![Item::text("Zone", zone)];
+                Some(Attribute::fields(name.clone(), fields))
+            }
+            Name::GeoLocation => coordinates(&self.location),
+            Name::Address => address(&self.location),
+            Name::FreeTextLocation => simple(&words(&self.location)?),
+            _ => None,
+        }
+    }
+
     /// The resource that stands for the user: highest priority, then newest.
     fn best(&self) -> Option<&Resource> {
         self.resources.values().max_by_key(|r| (r.priority, r.at))
@@ -193,139 +308,19 @@ impl Resource {
     }
 }
 
-impl Translator {
-    /// Presence of `user` restricted to the requested attributes; none requested
-    /// means all that have a value. `language` is the watcher's.
-    pub fn presence_to_ssp(
-        &self,
-        user: &Address,
-        seen: &Seen,
-        requested: &[Name],
-        language: Option<&str>,
-    ) -> PresenceSubList {
-        let table = &self.mappings.presence;
-        let names = if requested.is_empty() {
-            Name::KNOWN
-        } else {
-            requested
-        };
-        let mut list = PresenceSubList::default();
-        for name in names {
-            let value = if table.has_value(name) {
-                self.value(name, user, seen, language)
-            } else {
-                None
-            };
-            match value {
-                Some(attribute) => list.attributes.push(attribute),
-                // Who asks for everything is not told what does not exist.
-                None if requested.is_empty() || *name == Name::Alias => {}
-                None => list.attributes.push(Attribute::unknown(name.clone())),
-            }
-        }
-        list.sort();
-        list
-    }
-
-    /// All requested attributes as unknown: not authorized any more, or no link.
-    pub fn presence_withdrawn(&self, requested: &[Name]) -> PresenceSubList {
-        let table = &self.mappings.presence;
-        let all = Name::KNOWN.iter().filter(|name| table.has_value(name));
-        let names: Vec<Name> = if requested.is_empty() {
-            all.cloned().collect()
-        } else {
-            requested.to_vec()
-        };
-        let mut list = PresenceSubList {
-            attributes: names.into_iter().map(Attribute::unknown).collect(),
-        };
-        list.sort();
-        list
-    }
-
-    fn value(
-        &self,
-        name: &Name,
-        user: &Address,
-        seen: &Seen,
-        language: Option<&str>,
-    ) -> Option<Attribute> {
-        let table = &self.mappings.presence;
-        if !seen.known {
-            return None;
-        }
-        let best = seen.best();
-        let simple = |text: &str| Some(Attribute::value(name.clone(), text));
-        match name {
-            Name::OnlineStatus => simple(if best.is_some() { "T" } else { "F" }),
-            Name::UserAvailability => {
-                let show = match best {
-                    None => "unavailable",
-                    Some(resource) if resource.show.is_empty() => "none",
-                    Some(resource) => &resource.show,
-                };
-                simple(table.availability_to_ssp.get(show)?)
-            }
-            Name::ClientInfo => {
-                let best = best?;
-                let mut fields = vec![Item::text("ClientType", "COMPUTER")];
-                if best.priority > 0 {
-                    fields.push(Item::text("ClientIMPriority", best.priority.to_string()));
-                }
-                Some(Attribute::fields(name.clone(), fields))
-            }
-            Name::CommCap => {
-                best?;
-                let capability = vec![
-                    Item::text("Cap", "IM"),
-                    Item::text("Status", "OPEN"),
-                    Item::text("Contact", user.as_str()),
-                    Item::text("Note", "IM online"),
-                ];
-                let fields = vec![Item::of("CommC", capability)];
-                Some(Attribute::fields(name.clone(), fields))
-            }
-            Name::StatusText => {
-                let text = best.and_then(|best| status_in(&best.statuses, language));
-                let mood = || {
-                    let (_, text) = seen.mood.as_ref()?;
-                    text.as_ref().map(|text| format!("({text})"))
-                };
-                match text.map(str::to_owned).or_else(mood) {
-                    Some(text) => simple(&text),
-                    // An empty text clears the one before.
-                    None => best.and(simple("")),
-                }
-            }
-            Name::StatusMood => simple(table.mood_to_ssp.get(&seen.mood.as_ref()?.0)?),
-            Name::Alias => simple(
-                seen.nick
-                    .as_deref()
-                    .or_else(|| best?.nick.as_deref())?
-                    .trim(),
-            ),
-            Name::PreferredLanguage => {
-                let tag = best?.statuses.keys().find(|tag| !tag.is_empty())?;
-                simple(&table.language_to_ssp(tag)?)
-            }
-            Name::InfoLink => {
-                let (url, text) = best?.link.as_ref()?;
-                let mut link = vec![Item::text("Link", url.as_str())];
-                link.extend(text.as_ref().map(|text| Item::text("Text", text.as_str())));
-                let fields = vec![Item::of("Inf_link", link)];
-                Some(Attribute::fields(name.clone(), fields))
-            }
-            Name::TimeZone => {
-                let zone = zone(seen.location.get("tzo")?)?;
-                let fields = vec![Item::text("Zone", zone)];
-                Some(Attribute::fields(name.clone(), fields))
-            }
-            Name::GeoLocation => coordinates(&seen.location),
-            Name::Address => address(&seen.location),
-            Name::FreeTextLocation => simple(&words(&seen.location)?),
-            _ => None,
-        }
-    }
+/// All requested attributes as unknown: not authorized any more, or no link.
+pub fn withdrawn(table: &PresenceTable, requested: &[Name]) -> PresenceSubList {
+    let all = Name::KNOWN.iter().filter(|name| table.has_value(name));
+    let names: Vec<Name> = if requested.is_empty() {
+        all.cloned().collect()
+    } else {
+        requested.to_vec()
+    };
+    let mut list = PresenceSubList {
+        attributes: names.into_iter().map(Attribute::unknown).collect(),
+    };
+    list.sort();
+    list
 }
 
 fn name_of(text: &str) -> Option<String> {

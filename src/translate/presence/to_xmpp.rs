@@ -10,6 +10,7 @@ use crate::ssp::Address;
 use crate::ssp::common::ClientId;
 use crate::ssp::presence::{Attribute, AttributeName as Name, PresenceSubList};
 use crate::translate::stanza::{attribute, clean, element, ns, text_element};
+use crate::translate::tables::PresenceTable;
 use crate::translate::{AddressError, Translator};
 
 /// What a watcher is shown.
@@ -21,151 +22,148 @@ pub struct Shown {
     pub events: Vec<Message>,
 }
 
-impl Translator {
-    /// Presence of `user` for the watcher `to`.
-    ///
-    /// # Errors
-    /// The user has no JID.
-    pub fn presence_to_xmpp(
-        &self,
-        user: &Address,
-        list: &PresenceSubList,
-        to: &Jid,
-    ) -> Result<Shown, AddressError> {
-        let table = &self.mappings.presence;
-        let list = PresenceSubList {
-            attributes: list
-                .attributes
-                .iter()
-                .filter(|attribute| table.shows(&attribute.name))
-                .cloned()
-                .chain(list.get(&Name::Registration).cloned())
-                .collect(),
+/// Presence of `user` for the watcher `to`.
+///
+/// # Errors
+/// The user has no JID.
+pub fn to_xmpp(
+    translator: &Translator,
+    user: &Address,
+    list: &PresenceSubList,
+    to: &Jid,
+) -> Result<Shown, AddressError> {
+    let table = &translator.mappings.presence;
+    let list = PresenceSubList {
+        attributes: list
+            .attributes
+            .iter()
+            .filter(|attribute| table.shows(&attribute.name))
+            .cloned()
+            .chain(list.get(&Name::Registration).cloned())
+            .collect(),
+    };
+    let bare = translator.jid(user)?;
+    let mut presences = Vec::new();
+    for client in clients(&list) {
+        let resource = resource(translator, client);
+        let presence = presence(table, &list, client);
+        let from: Jid = match resource {
+            Some(resource) => bare.with_resource(&resource).into(),
+            None => bare.clone().into(),
         };
-        let bare = self.jid(user)?;
-        let mut presences = Vec::new();
-        for client in clients(&list) {
-            let resource = self.presence_resource(client);
-            let presence = self.presence(&list, client);
-            let from: Jid = match resource {
-                Some(resource) => bare.with_resource(&resource).into(),
-                None => bare.clone().into(),
-            };
-            presences.push(presence.with_from(from).with_to(to.clone()));
-        }
-        let events = [self.mood(&list), location(&list)];
-        let events = events.into_iter().flatten();
-        Ok(Shown {
-            presences,
-            events: events.map(|item| event(item, &bare, to)).collect(),
-        })
+        presences.push(presence.with_from(from).with_to(to.clone()));
     }
+    let events = [mood(table, &list), location(&list)];
+    let events = events.into_iter().flatten();
+    Ok(Shown {
+        presences,
+        events: events.map(|item| event(item, &bare, to)).collect(),
+    })
+}
 
-    fn presence_resource(&self, client: Option<&str>) -> Option<ResourcePart> {
-        let default = &self.mappings.addresses.default_resource;
-        let client = ClientId {
-            url: client.unwrap_or(default).to_owned(),
-            application: None,
-        };
-        self.resource(&client)
+fn resource(translator: &Translator, client: Option<&str>) -> Option<ResourcePart> {
+    let default = &translator.mappings.addresses.default_resource;
+    let client = ClientId {
+        url: client.unwrap_or(default).to_owned(),
+        application: None,
+    };
+    translator.resource(&client)
+}
+
+fn presence(table: &PresenceTable, list: &PresenceSubList, client: Option<&str>) -> Presence {
+    let of_client = |name: Name| {
+        let mut all = list.attributes.iter().filter(|a| a.name == name);
+        all.find(|a| client.is_none() || a.client() == client || a.client().is_none())
+    };
+    let online = of_client(Name::OnlineStatus);
+    let is_online = online.and_then(Attribute::truth);
+    let availability = list
+        .get(&Name::UserAvailability)
+        .and_then(Attribute::simple);
+    let mut show = availability.map(|value| {
+        let row = table.availability_to_xmpp.get(value);
+        row.or_else(|| table.availability_to_xmpp.get("other"))
+            .map_or("none", String::as_str)
+    });
+    if is_online == Some(true) {
+        let registered = of_client(Name::Registration).and_then(Attribute::truth);
+        if registered == Some(false) && show.is_none() {
+            show = Some("away");
+        }
+        if of_client(Name::CommCap).is_some_and(|cap| is_im_closed(table, cap)) {
+            show = Some("xa");
+        }
     }
-
-    fn presence(&self, list: &PresenceSubList, client: Option<&str>) -> Presence {
-        let table = &self.mappings.presence;
-        let of_client = |name: Name| {
-            let mut all = list.attributes.iter().filter(|a| a.name == name);
-            all.find(|a| client.is_none() || a.client() == client || a.client().is_none())
-        };
-        let online = of_client(Name::OnlineStatus);
-        let is_online = online.and_then(Attribute::truth);
-        let availability = list
-            .get(&Name::UserAvailability)
-            .and_then(Attribute::simple);
-        let mut show = availability.map(|value| {
-            let row = table.availability_to_xmpp.get(value);
-            row.or_else(|| table.availability_to_xmpp.get("other"))
-                .map_or("none", String::as_str)
-        });
-        if is_online == Some(true) {
-            let registered = of_client(Name::Registration).and_then(Attribute::truth);
-            if registered == Some(false) && show.is_none() {
-                show = Some("away");
-            }
-            if of_client(Name::CommCap).is_some_and(|cap| self.is_im_closed(cap)) {
-                show = Some("xa");
-            }
-        }
-        // A value that is not known (Qualifier F) shows nobody.
-        let unknown = online.is_some_and(|online| online.qualifier == Some(false));
-        if is_online == Some(false) || unknown || show == Some("unavailable") {
-            let mut presence = Presence::new(Type::Unavailable);
-            self.add_status(list, &mut presence);
-            return presence;
-        }
-        let mut presence = Presence::available();
-        presence.show = match show {
-            Some("away") => Some(Show::Away),
-            Some("chat") => Some(Show::Chat),
-            Some("dnd") => Some(Show::Dnd),
-            Some("xa") => Some(Show::Xa),
-            _ => None,
-        };
-        let priority = of_client(Name::ClientInfo)
-            .and_then(|info| info.field("ClientIMPriority")?.parse::<i32>().ok());
-        if let Some(priority) = priority {
-            presence = presence.with_priority(i8::try_from(priority.clamp(-128, 127)).unwrap_or(0));
-        }
-        self.add_status(list, &mut presence);
-        if let Some(alias) = simple_text(list, &Name::Alias) {
-            presence
-                .payloads
-                .push(text_element("nick", ns::NICK, alias));
-        }
-        presence.payloads.extend(link(list));
+    // A value that is not known (Qualifier F) shows nobody.
+    let unknown = online.is_some_and(|online| online.qualifier == Some(false));
+    if is_online == Some(false) || unknown || show == Some("unavailable") {
+        let mut presence = Presence::new(Type::Unavailable);
+        add_status(table, list, &mut presence);
+        return presence;
+    }
+    let mut presence = Presence::available();
+    presence.show = match show {
+        Some("away") => Some(Show::Away),
+        Some("chat") => Some(Show::Chat),
+        Some("dnd") => Some(Show::Dnd),
+        Some("xa") => Some(Show::Xa),
+        _ => None,
+    };
+    let priority = of_client(Name::ClientInfo)
+        .and_then(|info| info.field("ClientIMPriority")?.parse::<i32>().ok());
+    if let Some(priority) = priority {
+        presence = presence.with_priority(i8::try_from(priority.clamp(-128, 127)).unwrap_or(0));
+    }
+    add_status(table, list, &mut presence);
+    if let Some(alias) = simple_text(list, &Name::Alias) {
         presence
+            .payloads
+            .push(text_element("nick", ns::NICK, alias));
     }
+    presence.payloads.extend(link(list));
+    presence
+}
 
-    fn add_status(&self, list: &PresenceSubList, presence: &mut Presence) {
-        let language = simple_text(list, &Name::PreferredLanguage)
-            .map(|code| self.mappings.presence.language_to_xmpp(code))
-            .filter(|tag| tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
-        let text = simple_text(list, &Name::StatusText)
-            .map(str::to_owned)
-            .or_else(|| status_content(list));
-        if let Some(text) = text {
-            let language = language.map_or(Lang::new(), Lang::from);
-            presence.statuses.insert(language, clean(&text));
-        }
+fn add_status(table: &PresenceTable, list: &PresenceSubList, presence: &mut Presence) {
+    let language = simple_text(list, &Name::PreferredLanguage)
+        .map(|code| table.language_to_xmpp(code))
+        .filter(|tag| tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
+    let text = simple_text(list, &Name::StatusText)
+        .map(str::to_owned)
+        .or_else(|| status_content(list));
+    if let Some(text) = text {
+        let language = language.map_or(Lang::new(), Lang::from);
+        presence.statuses.insert(language, clean(&text));
     }
+}
 
-    fn is_im_closed(&self, capabilities: &Attribute) -> bool {
-        let table = &self.mappings.presence.capability;
-        let mut im = capabilities.fields.iter().filter(|item| {
-            let name = item.child("Cap").map_or("", |cap| cap.text.as_str());
-            capabilities.is_valid() && table.get(name).copied().unwrap_or(false)
-        });
-        let closed = |item: &crate::ssp::presence::Item| {
-            item.child("Status")
-                .is_some_and(|status| status.text == "CLOSED")
-        };
-        im.clone().next().is_some() && im.all(closed)
-    }
+fn is_im_closed(table: &PresenceTable, capabilities: &Attribute) -> bool {
+    let table = &table.capability;
+    let mut im = capabilities.fields.iter().filter(|item| {
+        let name = item.child("Cap").map_or("", |cap| cap.text.as_str());
+        capabilities.is_valid() && table.get(name).copied().unwrap_or(false)
+    });
+    let closed = |item: &crate::ssp::presence::Item| {
+        item.child("Status")
+            .is_some_and(|status| status.text == "CLOSED")
+    };
+    im.clone().next().is_some() && im.all(closed)
+}
 
-    fn mood(&self, list: &PresenceSubList) -> Option<Element> {
-        let attribute = list.get(&Name::StatusMood)?;
-        attribute.qualifier?;
-        let mood = element("mood", ns::MOOD);
-        let Some(value) = attribute.simple().filter(|value| !value.is_empty()) else {
-            return Some(mood.build());
-        };
-        Some(match self.mappings.presence.mood_to_xmpp.get(value) {
-            Some(name) => mood.append(element(name, ns::MOOD).build()).build(),
-            None => mood
-                .append(element("undefined", ns::MOOD).build())
-                .append(text_element("text", ns::MOOD, value))
-                .build(),
-        })
-    }
+fn mood(table: &PresenceTable, list: &PresenceSubList) -> Option<Element> {
+    let attribute = list.get(&Name::StatusMood)?;
+    attribute.qualifier?;
+    let mood = element("mood", ns::MOOD);
+    let Some(value) = attribute.simple().filter(|value| !value.is_empty()) else {
+        return Some(mood.build());
+    };
+    Some(match table.mood_to_xmpp.get(value) {
+        Some(name) => mood.append(element(name, ns::MOOD).build()).build(),
+        None => mood
+            .append(element("undefined", ns::MOOD).build())
+            .append(text_element("text", ns::MOOD, value))
+            .build(),
+    })
 }
 
 /// The clients with an `OnlineStatus` of their own, or none in particular.

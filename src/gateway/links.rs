@@ -1,4 +1,4 @@
-//! Stanzas on their way to the XMPP server.
+//! The links to the XMPP server, and the stanzas on their way to it.
 //!
 //! What was accepted from the SSP side is written down before it is sent, and
 //! forgotten when the server has confirmed it; a new link gets everything that is
@@ -11,12 +11,13 @@
 //! is known, and one at which it ends again and again is given up: it must not
 //! hold up what is behind it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
+use serde::{Deserialize, Serialize};
 use tokio_xmpp::Stanza;
 
-use super::records::{Entry, out_key};
-use crate::sap::{Act, Time};
+use super::records::{number_of, out_key, read};
+use crate::element::{Time, ToXmpp};
 use crate::store::Write;
 use crate::text::Seldom;
 use crate::translate::stanza;
@@ -39,19 +40,27 @@ fn suspicion(blame: Blame) -> u8 {
     }
 }
 
-/// A stanza to hand to the link of `component`.
-#[derive(Debug, PartialEq)]
-pub struct OutStanza {
-    /// Whose link.
-    pub component: String,
-    /// The stanza, complete.
-    pub stanza: Stanza,
-    /// To be confirmed by [`Gateway::confirmed`](super::Gateway::confirmed) when
-    /// the server has processed it; larger than all marks before it on the link.
-    pub mark: Option<u64>,
+/// A stanza the server has not confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Entry {
+    component: String,
+    stanza: String,
+    /// The message in `gateway/sent/` it belongs to.
+    message: Option<u64>,
+    /// Of no use after this.
+    until: Time,
 }
 
-/// A stanza that was given up: the link can't take it.
+/// What became of a stanza that was written down.
+#[derive(Debug, PartialEq)]
+pub(super) enum Fate {
+    /// The server has the stanza of this number, which belongs to this message.
+    Confirmed { number: u64, message: u64 },
+    /// The link can't take it.
+    GivenUp(GivenUp),
+}
+
+/// A stanza that was given up.
 #[derive(Debug, PartialEq)]
 pub(super) struct GivenUp {
     /// Its number, and the message it belongs to.
@@ -89,21 +98,24 @@ struct Lane {
     most: usize,
 }
 
+/// The links of all components, and what waits for them.
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub(super) struct Links {
     entries: BTreeMap<u64, Entry>,
     /// Bytes of the entries.
     bytes: usize,
     lanes: BTreeMap<String, Lane>,
-    ready: Vec<OutStanza>,
-    /// Entries that cannot be read.
-    unreadable: Vec<u64>,
+    /// When entries that belong to no message may be too old, at the earliest.
+    expiry: Option<Time>,
+    fates: VecDeque<Fate>,
+    writes: VecDeque<Write>,
+    ready: VecDeque<ToXmpp>,
     seldom: Seldom,
     now: Time,
 }
 
-impl Outbox {
-    /// An outbox for links that take stanzas of `most` bytes.
+impl Links {
+    /// Links that take stanzas of `most` bytes.
     pub(super) fn new(components: &[String], most: usize) -> Self {
         let lane = |component: &String| {
             let lane = Lane {
@@ -120,14 +132,9 @@ impl Outbox {
 
     /// The link of `component` takes no stanza of more than `bytes`; those that have more are given
     /// up.
-    pub(super) fn limit(
-        &mut self,
-        component: &str,
-        bytes: usize,
-        out: &mut Vec<Act>,
-    ) -> Vec<GivenUp> {
+    pub(super) fn limit(&mut self, component: &str, bytes: usize) {
         let Some(lane) = self.lanes.get_mut(component) else {
-            return Vec::new();
+            return;
         };
         lane.most = lane.most.min(bytes);
         let most = lane.most;
@@ -137,10 +144,9 @@ impl Outbox {
             .filter(|(_, entry)| entry.component == component && entry.stanza.len() > most);
         let large: Vec<u64> = large.map(|(number, _)| *number).collect();
         let why = "it has more bytes than the XMPP server takes";
-        large
-            .into_iter()
-            .filter_map(|number| self.give_up(number, why, out))
-            .collect()
+        for number in large {
+            self.give_up(number, why);
+        }
     }
 
     /// The most bytes of a stanza that the link of `component` takes.
@@ -150,7 +156,18 @@ impl Outbox {
             .map_or(usize::MAX, |lane| lane.most)
     }
 
-    pub(super) fn restore(&mut self, number: u64, entry: Entry) {
+    /// Takes back the record of a stanza; `rest` is what follows the prefix of its key.
+    pub(super) fn restore(&mut self, rest: &str, value: &[u8]) -> Result<(), String> {
+        let entry: Entry = read(value)?;
+        self.keep(number_of(rest)?, entry);
+        Ok(())
+    }
+
+    fn keep(&mut self, number: u64, entry: Entry) {
+        if entry.message.is_none() {
+            let until = entry.until;
+            self.expiry = Some(self.expiry.map_or(until, |at| at.min(until)));
+        }
         self.bytes += entry.stanza.len();
         self.entries.insert(number, entry);
     }
@@ -195,7 +212,7 @@ impl Outbox {
             }
             return;
         }
-        self.ready.push(OutStanza {
+        self.ready.push_back(ToXmpp {
             component: component.to_owned(),
             stanza,
             mark: None,
@@ -211,7 +228,6 @@ impl Outbox {
         stanza: Stanza,
         message: Option<u64>,
         until: Time,
-        out: &mut Vec<Act>,
     ) {
         let entry = Entry {
             component: component.to_owned(),
@@ -219,14 +235,15 @@ impl Outbox {
             message,
             until,
         };
-        out.push(Act::Write(Write::put_json(out_key(number), &entry)));
-        self.restore(number, entry);
+        let write = Write::put_json(out_key(number), &entry);
+        self.writes.push_back(write);
+        self.keep(number, entry);
         if let Some(lane) = self.lanes.get_mut(component)
             && lane.link == Use::Up
             && lane.alone.is_none()
         {
             lane.handed = number;
-            self.ready.push(OutStanza {
+            self.ready.push_back(ToXmpp {
                 component: component.to_owned(),
                 stanza,
                 mark: Some(number),
@@ -235,14 +252,14 @@ impl Outbox {
     }
 
     /// Whether a link is there for refusals; nothing else goes over it before
-    /// [`Outbox::link_up`].
+    /// [`Links::up`].
     pub(super) fn may_refuse(&mut self, component: &str, up: bool) {
         let lane = self.lanes.entry(component.to_owned()).or_default();
         lane.link = if up { Use::Refusals } else { Use::Down };
     }
 
     /// Everything unconfirmed goes out again.
-    pub(super) fn link_up(&mut self, component: &str) {
+    pub(super) fn up(&mut self, component: &str) {
         self.ready.retain(|ready| ready.component != component);
         let lane = self.lanes.entry(component.to_owned()).or_default();
         lane.link = Use::Up;
@@ -251,20 +268,15 @@ impl Outbox {
         self.hand_out(component);
     }
 
-    /// The link has ended; returns the stanza at which it ended too often, and those that would end
-    /// it like that.
-    pub(super) fn link_down(
-        &mut self,
-        component: &str,
-        blame: Blame,
-        out: &mut Vec<Act>,
-    ) -> Vec<GivenUp> {
+    /// The link has ended. The stanza at which it ended too often is given up, and those that would
+    /// end it like that.
+    pub(super) fn down(&mut self, component: &str, blame: Blame) {
         self.ready.retain(|ready| ready.component != component);
         let Some(lane) = self.lanes.get_mut(component) else {
-            return Vec::new();
+            return;
         };
         if std::mem::take(&mut lane.link) != Use::Up {
-            return Vec::new();
+            return;
         }
         let handed = lane.handed;
         let under_way = self.entries.range(..=handed);
@@ -275,26 +287,24 @@ impl Outbox {
         let is_alone = under_way.next().is_none();
         lane.alone = None;
         let Some((number, bytes)) = first else {
-            return Vec::new();
+            return;
         };
         lane.suspects = lane.suspects.max(handed);
         if !is_alone {
-            return Vec::new();
+            return;
         }
         if lane.suspicion.0 != number {
             lane.suspicion = (number, 0);
         }
         lane.suspicion.1 += suspicion(blame);
         if lane.suspicion.1 < GUILTY {
-            return Vec::new();
+            return;
         }
-        let why = "the XMPP server ends the stream at it";
-        let mut given_up = Vec::from_iter(self.give_up(number, why, out));
+        self.give_up(number, "the XMPP server ends the stream at it");
         if blame == Blame::Size && bytes > SURE {
             // Others of this size would each end the stream as often.
-            given_up.extend(self.limit(component, bytes - 1, out));
+            self.limit(component, bytes - 1);
         }
-        given_up
     }
 
     /// Hands out what may go: the next suspect, or all that is left.
@@ -305,6 +315,7 @@ impl Outbox {
         if lane.link != Use::Up || lane.alone.is_some() {
             return;
         }
+        let mut unreadable = Vec::new();
         for (number, entry) in self.entries.range(lane.handed + 1..) {
             if entry.component != component {
                 continue;
@@ -313,7 +324,7 @@ impl Outbox {
             match stanza::parse(&entry.stanza) {
                 Ok(stanza) => {
                     lane.handed = number;
-                    self.ready.push(OutStanza {
+                    self.ready.push_back(ToXmpp {
                         component: component.to_owned(),
                         stanza,
                         mark: Some(number),
@@ -325,24 +336,19 @@ impl Outbox {
                 }
                 Err(error) => {
                     tracing::error!(number, error, "a queued stanza cannot be read");
-                    self.unreadable.push(number);
+                    unreadable.push(number);
                 }
             }
         }
+        for number in unreadable {
+            self.give_up(number, "its record cannot be read");
+        }
     }
 
-    /// What was found to be unreadable when it was to go out.
-    pub(super) fn take_unreadable(&mut self, out: &mut Vec<Act>) -> Vec<GivenUp> {
-        let why = "its record cannot be read";
-        let unreadable = std::mem::take(&mut self.unreadable);
-        let given_up = unreadable.into_iter();
-        given_up
-            .filter_map(|number| self.give_up(number, why, out))
-            .collect()
-    }
-
-    fn give_up(&mut self, number: u64, why: &'static str, out: &mut Vec<Act>) -> Option<GivenUp> {
-        let entry = self.entries.get(&number)?;
+    fn give_up(&mut self, number: u64, why: &'static str) {
+        let Some(entry) = self.entries.get(&number) else {
+            return;
+        };
         let given_up = GivenUp {
             number,
             message: entry.message,
@@ -350,31 +356,32 @@ impl Outbox {
             bytes: entry.stanza.len(),
             why,
         };
-        self.forget(number, out);
-        Some(given_up)
+        self.fates.push_back(Fate::GivenUp(given_up));
+        self.remove(number);
     }
 
-    /// Forgets what the server has; returns the messages it was about.
-    pub(super) fn confirmed(
-        &mut self,
-        component: &str,
-        mark: u64,
-        out: &mut Vec<Act>,
-    ) -> Vec<(u64, Option<u64>)> {
+    /// Forgets what the server has.
+    pub(super) fn confirmed(&mut self, component: &str, mark: u64) {
         let done: Vec<(u64, Option<u64>)> = self
             .entries
             .range(..=mark)
             .filter(|(_, entry)| entry.component == component)
             .map(|(number, entry)| (*number, entry.message))
             .collect();
-        for (number, _) in &done {
-            self.forget(*number, out);
+        for (number, message) in done {
+            self.remove(number);
+            let confirmed = message.map(|message| Fate::Confirmed { number, message });
+            self.fates.extend(confirmed);
         }
-        done
     }
 
-    pub(super) fn remove(&mut self, number: u64, out: &mut Vec<Act>) {
-        self.forget(number, out);
+    /// Forgets a stanza: it need not go out (any more).
+    pub(super) fn remove(&mut self, number: u64) {
+        if let Some(entry) = self.entries.remove(&number) {
+            self.bytes = self.bytes.saturating_sub(entry.stanza.len());
+            self.ready.retain(|ready| ready.mark != Some(number));
+            self.writes.push_back(Write::delete(out_key(number)));
+        }
     }
 
     /// Hands out what waited for one that is through.
@@ -399,16 +406,15 @@ impl Outbox {
         self.now = now;
     }
 
-    fn forget(&mut self, number: u64, out: &mut Vec<Act>) {
-        if let Some(entry) = self.entries.remove(&number) {
-            self.bytes = self.bytes.saturating_sub(entry.stanza.len());
-            self.ready.retain(|ready| ready.mark != Some(number));
-            out.push(Act::Write(Write::delete(out_key(number))));
-        }
+    pub(super) fn next_timeout(&self) -> Option<Time> {
+        self.expiry
     }
 
-    /// Entries that belong to no message and are too old to be of use.
-    pub(super) fn expire(&mut self, now: Time, out: &mut Vec<Act>) {
+    /// Forgets entries that belong to no message and are too old to be of use.
+    pub(super) fn timeout(&mut self, now: Time) {
+        if self.expiry.is_none_or(|at| at > now) {
+            return;
+        }
         let old: Vec<u64> = self
             .entries
             .iter()
@@ -416,13 +422,28 @@ impl Outbox {
             .map(|(number, _)| *number)
             .collect();
         for number in old {
-            self.forget(number, out);
+            self.remove(number);
         }
+        let left = self
+            .entries
+            .values()
+            .filter(|entry| entry.message.is_none());
+        self.expiry = left.map(|entry| entry.until).min();
     }
 
-    /// What is to be handed to the links.
-    pub(super) fn take(&mut self) -> Vec<OutStanza> {
+    /// What became of a stanza. What waited for one that is through is handed out on the way.
+    pub(super) fn next_fate(&mut self) -> Option<Fate> {
         self.go_on();
-        std::mem::take(&mut self.ready)
+        self.fates.pop_front()
+    }
+
+    /// The next record to keep or forget.
+    pub(super) fn next_write(&mut self) -> Option<Write> {
+        self.writes.pop_front()
+    }
+
+    /// The next stanza for a link.
+    pub(super) fn next_stanza(&mut self) -> Option<ToXmpp> {
+        self.ready.pop_front()
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use minidom::Element;
 use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
 
-use super::mappings::{MappingError, Rows};
-use super::stanza::{attribute, element, ns};
+use super::rows::{MappingError, Rows};
 use crate::ssp::Code;
+use crate::translate::stanza::{attribute, element, ns};
 
 /// What was asked: the same error has another code for another question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::mappings::{MappingError, Rows};
-use super::stanza::clean;
+use super::rows::{MappingError, Rows};
 use crate::text::charset::{self, Charset, Reading};
 use crate::text::media::essence;
+use crate::translate::stanza::clean;
 
 /// What becomes of content in XMPP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,205 @@
+//! Messages, in both directions, with their receipts and reports (xmpp-mapping, 4).
+
+mod clients;
+mod inbound;
+mod outbound;
+mod sent;
+
+use std::collections::BTreeMap;
+
+use xmpp_parsers::message::{Message, MessageType};
+
+use super::links::Fate;
+use super::shared::Shared;
+use crate::element::{Act, Outcome, RequestId, Time};
+use crate::ssp::Code;
+use crate::ssp::primitive::Primitive;
+use crate::ssp::primitive::message::{DeliveryStatusReport, SendMessageRequest};
+use crate::translate::message::{ToSsp, refusal, to_ssp};
+use clients::Clients;
+use inbound::Inbound;
+use outbound::{Order, Outbound};
+
+/// Messages under way between both sides.
+#[derive(Debug)]
+pub(super) struct Messages {
+    outbound: Outbound,
+    inbound: Inbound,
+    clients: Clients,
+    /// What came in that was no person's words, by kind.
+    silent: BTreeMap<&'static str, u64>,
+}
+
+impl Messages {
+    /// `own` is the own domain as SSP writes it.
+    pub(super) fn new(own: String) -> Self {
+        Self {
+            outbound: Outbound::default(),
+            inbound: Inbound::new(own),
+            clients: Clients::default(),
+            silent: BTreeMap::new(),
+        }
+    }
+
+    /// Takes back a message to XMPP. The stanzas that wait must be back.
+    pub(super) fn restore_sent(
+        &mut self,
+        rest: &str,
+        value: &[u8],
+        shared: &Shared,
+    ) -> Result<(), String> {
+        self.outbound.restore(rest, value, shared)
+    }
+
+    /// Takes back a message from XMPP.
+    pub(super) fn restore_received(&mut self, rest: &str, value: &[u8]) -> Result<(), String> {
+        self.inbound.restore(rest, value)
+    }
+
+    /// What came in that was no person's words, by kind.
+    pub(super) fn silent(&self) -> &BTreeMap<&'static str, u64> {
+        &self.silent
+    }
+
+    /// Copies of messages to XMPP that have not ended yet.
+    pub(super) fn open(&self) -> u64 {
+        self.outbound.open()
+    }
+
+    /// Bytes of messages to XMPP, and ids of messages from there that may not be used yet.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.outbound.bytes(), self.inbound.used_ids())
+    }
+
+    /// A WV user's message.
+    pub(super) fn deliver(
+        &mut self,
+        request: &SendMessageRequest,
+        id: Option<RequestId>,
+        expires: Time,
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        let order = Order {
+            request,
+            id,
+            expires,
+        };
+        if self.outbound.deliver(&order, now, shared) {
+            let most = shared.settings.max_messages;
+            self.clients.note(request, &shared.translator, most);
+        }
+    }
+
+    /// A report about a message from XMPP.
+    pub(super) fn reported(
+        &mut self,
+        report: &DeliveryStatusReport,
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        self.inbound.reported(report, now, shared);
+    }
+
+    /// Whether the token is of a message from XMPP.
+    pub(super) fn asked(&self, token: u64) -> bool {
+        self.inbound.asked(token)
+    }
+
+    /// The SSP side has taken a message from XMPP, or not.
+    pub(super) fn answered(
+        &mut self,
+        token: u64,
+        answer: &Primitive,
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        self.inbound.answered(token, answer, now, shared);
+    }
+
+    /// A message stanza of an XMPP user that may be a receipt or error; whether it was that and no
+    /// more.
+    pub(super) fn heard(&mut self, message: &Message, now: Time, shared: &mut Shared) -> bool {
+        self.outbound.heard(message, now, shared) || message.type_ == MessageType::Error
+    }
+
+    /// An XMPP user's message. `language` is the one its recipient prefers, if it is known.
+    pub(super) fn stanza(
+        &mut self,
+        component: &str,
+        message: Message,
+        language: Option<&str>,
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        let message_id = self.inbound.message_id(&message, shared);
+        let translated = to_ssp(
+            &shared.translator,
+            &message,
+            &message_id,
+            shared.settings.default_validity,
+            language,
+            shared.skew.wall(now).0,
+        );
+        let outcome = match translated {
+            Ok(ToSsp::Message(mut request)) => {
+                if self.inbound.has_room_for(&message, shared) {
+                    self.clients.restore(&mut request.info.recipients);
+                    self.inbound.send(component, &message, request, now, shared);
+                    return;
+                }
+                shared.refuse(component, message, Code::QUEUE_FULL);
+                Outcome::Refused(Code::QUEUE_FULL.0)
+            }
+            Ok(ToSsp::Nothing(kind)) => {
+                *self.silent.entry(kind).or_default() += 1;
+                Outcome::Untranslatable
+            }
+            Ok(ToSsp::Expired(is_told)) => {
+                if is_told {
+                    shared.refuse(component, message, Code::EXPIRED);
+                }
+                Outcome::Expired
+            }
+            Ok(ToSsp::Refuse(error)) => {
+                shared.links.volatile(component, refusal(&message, *error));
+                Outcome::Refused(Code::MEDIA_TYPE.0)
+            }
+            Err(error) => {
+                let code = error.code();
+                shared.refuse(component, message, code);
+                Outcome::Refused(code.0)
+            }
+        };
+        // The SAP, which counts what is sent, never hears of this one.
+        shared.act(Act::Accepted);
+        shared.outcome(&message_id, outcome);
+    }
+
+    /// A message of ours has not reached the server's users.
+    pub(super) fn came_back(
+        &mut self,
+        message: &Message,
+        code: Code,
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        self.outbound.came_back(message, code, now, shared);
+    }
+
+    /// What became of a stanza at its link.
+    pub(super) fn settle(&mut self, fate: &Fate, now: Time, shared: &mut Shared) {
+        self.outbound.settle(fate, now, shared);
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Time> {
+        let times = [self.outbound.next_timeout(), self.inbound.next_timeout()];
+        times.into_iter().flatten().min()
+    }
+
+    pub(super) fn timeout(&mut self, now: Time, shared: &mut Shared) {
+        self.outbound.timeout(now, shared);
+        self.inbound.timeout(now, shared);
+    }
+}

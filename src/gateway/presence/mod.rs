@@ -1,0 +1,246 @@
+//! Presence, in both directions (xmpp-mapping, 3).
+
+mod requests;
+mod watched_wv;
+mod watched_xmpp;
+mod wv_watch;
+mod xmpp_watch;
+
+use std::collections::BTreeSet;
+
+use xmpp_parsers::jid::Jid;
+use xmpp_parsers::message::Message;
+use xmpp_parsers::presence::{Presence, Type};
+
+use super::records::{Pair, bare};
+use super::shared::Shared;
+use crate::element::Time;
+use crate::ssp::common::AttributeList;
+use crate::ssp::presence::{Attribute, AttributeName, PresenceSubList};
+use crate::ssp::primitive::Primitive;
+use crate::ssp::primitive::presence::{PresenceNotification, SubscribeRequest, UnsubscribeRequest};
+use crate::ssp::{Address, Code, Status};
+use crate::translate::stanza::{ns, payload};
+use watched_wv::WatchedWv;
+pub(super) use watched_xmpp::WatchedXmpp;
+#[cfg(test)]
+pub(super) use {watched_xmpp::MAX_NOBODY, wv_watch::MAX_VALUE};
+
+/// Who watches whom across the border.
+#[derive(Debug)]
+pub(super) struct Watches {
+    wv: WatchedWv,
+    xmpp: WatchedXmpp,
+}
+
+impl Watches {
+    /// `own` is the own domain as SSP writes it.
+    pub(super) fn new(own: String) -> Self {
+        Self {
+            wv: WatchedWv::new(own),
+            xmpp: WatchedXmpp::default(),
+        }
+    }
+
+    /// Takes back a subscription of an XMPP user.
+    pub(super) fn restore_wv(&mut self, rest: &str, value: &[u8]) -> Result<(), String> {
+        self.wv.restore(rest, value)
+    }
+
+    /// Takes back a subscription of a WV user.
+    pub(super) fn restore_xmpp(&mut self, rest: &str, value: &[u8]) -> Result<(), String> {
+        self.xmpp.restore(rest, value)
+    }
+
+    /// Subscriptions kept: of XMPP users, and of WV users.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> (usize, usize) {
+        (self.wv.len(), self.xmpp.len())
+    }
+
+    /// Bytes of what watchers are shown, and XMPP addresses that are known to be nobody's.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.wv.bytes(), self.xmpp.nobody())
+    }
+
+    /// Domains of the WV users in them.
+    pub(super) fn domains(&self) -> BTreeSet<String> {
+        let pairs = self.wv.pairs().chain(self.xmpp.pairs());
+        pairs.map(|pair| pair.wv.domain().to_owned()).collect()
+    }
+
+    /// What an XMPP user knows of a WV user.
+    pub(super) fn known(&self, from: &Jid, to: &Jid, shared: &Shared) -> Option<&PresenceSubList> {
+        let pair = Pair {
+            xmpp: bare(from),
+            wv: shared.translator.address(to).ok()?,
+        };
+        self.wv.known(&pair)
+    }
+
+    /// The language a WV user prefers, as far as one who watches knows.
+    pub(super) fn language_of(&self, watcher: &Jid, to: &Jid, shared: &Shared) -> Option<String> {
+        let values = self.known(watcher, to, shared)?;
+        let code = values
+            .get(&AttributeName::PreferredLanguage)
+            .and_then(Attribute::simple)?;
+        let table = &shared.translator.mappings.presence;
+        Some(table.language_to_xmpp(code).to_owned())
+    }
+
+    /// XMPP users as WV users watch them.
+    pub(super) fn of_xmpp(&mut self) -> &mut WatchedXmpp {
+        &mut self.xmpp
+    }
+
+    /// A pair of which something was heard: whoever waits for that can be answered.
+    pub(super) fn next_heard(&mut self) -> Option<Pair> {
+        self.xmpp.next_heard()
+    }
+
+    /// A presence stanza of an XMPP user.
+    pub(super) fn stanza(
+        &mut self,
+        component: &str,
+        (from, to): (&Jid, &Jid),
+        presence: Presence,
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        let is_broadcast = matches!(presence.type_, Type::None | Type::Unavailable);
+        let pair = match shared.translator.address(to) {
+            // A broadcast goes to whoever is in a roster: an error would be no answer to anything.
+            Err(_) if is_broadcast => return,
+            Ok(wv) if to.node().is_some() => Pair {
+                xmpp: bare(from),
+                wv,
+            },
+            // Nobody can watch the gateway itself.
+            Ok(_) if presence.type_ != Type::Subscribe => return,
+            Ok(_) => {
+                shared.refuse(component, presence, Code::UNKNOWN_USER);
+                return;
+            }
+            Err(error) => {
+                shared.refuse(component, presence, error.code());
+                return;
+            }
+        };
+        if presence.type_ != Type::Error && shared.translator.is_room(to) {
+            // Rooms of the SSP side.
+            if presence.type_ != Type::Unavailable {
+                shared.refuse(component, presence, Code::NOT_IMPLEMENTED);
+            }
+            return;
+        }
+        match presence.type_ {
+            Type::Subscribe => self.wv.subscribe(component, &pair, now, shared),
+            Type::Unsubscribe => self.wv.unsubscribe(component, &pair, now, shared),
+            Type::Probe => self.wv.probe(component, from, pair, now, shared),
+            _ => self.xmpp.presence(&pair, &presence, now, shared),
+        }
+    }
+
+    /// A message stanza of an XMPP user that may be a PEP event.
+    pub(super) fn event(&mut self, message: &Message, now: Time, shared: &mut Shared) {
+        if let (Some(from), Some(to)) = (&message.from, &message.to)
+            && payload(&message.payloads, "event", ns::PUBSUB_EVENT).is_some()
+            && let Ok(wv) = shared.translator.address(to)
+        {
+            let pair = Pair {
+                xmpp: bare(from),
+                wv,
+            };
+            self.xmpp.event(&pair, message, now, shared);
+        }
+    }
+
+    /// A WV user wants to watch XMPP users.
+    pub(super) fn subscribe(
+        &mut self,
+        request: &SubscribeRequest,
+        watcher: &Address,
+        now: Time,
+        shared: &mut Shared,
+    ) -> Status {
+        self.xmpp.subscribe(request, watcher, now, shared)
+    }
+
+    /// A WV user does not want to watch XMPP users any more.
+    pub(super) fn unsubscribe(
+        &mut self,
+        request: &UnsubscribeRequest,
+        watcher: &Address,
+        now: Time,
+        shared: &mut Shared,
+    ) -> Status {
+        self.xmpp.unsubscribe(request, watcher, now, shared)
+    }
+
+    /// Presence of WV users, for XMPP users.
+    pub(super) fn notified(
+        &mut self,
+        notice: &PresenceNotification,
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        self.wv.notified(notice, now, shared);
+    }
+
+    /// The answer to a request of this room, if the token is of one.
+    pub(super) fn answered(
+        &mut self,
+        token: u64,
+        answer: &Primitive,
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        self.wv.answered(token, answer, now, shared);
+    }
+
+    /// The link of `component` is there: presence is shown and asked for anew.
+    pub(super) fn link_up(&mut self, component: &str, now: Time, shared: &mut Shared) {
+        self.wv.link_up(component, now, shared);
+        self.xmpp.link_up(component, now, shared);
+    }
+
+    /// The link of `component` is lost.
+    pub(super) fn link_down(&mut self, component: &str, now: Time, shared: &Shared) {
+        self.xmpp.link_down(component, now, shared);
+    }
+
+    /// A session with `domain` was made or made anew.
+    pub(super) fn peer_up(&mut self, domain: &str, now: Time, shared: &mut Shared) {
+        self.wv.peer_up(domain, now, shared);
+        self.xmpp.peer_up(domain, now, shared);
+    }
+
+    /// The last session with `domain` was lost.
+    pub(super) fn peer_down(&mut self, domain: &str, now: Time, shared: &Shared) {
+        self.wv.peer_down(domain, now, shared);
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Time> {
+        let times = [self.wv.next_timeout(), self.xmpp.next_timeout()];
+        times.into_iter().flatten().min()
+    }
+
+    pub(super) fn timeout(&mut self, now: Time, shared: &mut Shared) {
+        self.wv.timeout(now, shared);
+        self.xmpp.timeout(now, shared);
+    }
+}
+
+/// The names in an attribute list; none for all.
+pub(super) fn names_of(list: Option<&AttributeList>) -> Vec<AttributeName> {
+    let presence = list.and_then(|list| list.presence.as_ref());
+    let mut names: Vec<AttributeName> = Vec::new();
+    for attribute in presence.into_iter().flat_map(|list| &list.attributes) {
+        let known = !matches!(attribute.name, AttributeName::Other(_));
+        if known && !names.contains(&attribute.name) {
+            names.push(attribute.name.clone());
+        }
+    }
+    names
+}

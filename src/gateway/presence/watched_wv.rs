@@ -1,0 +1,473 @@
+//! WV users as XMPP users watch them (xmpp-mapping, 3.1).
+//!
+//! ```text
+//!  subscribe ─▶ Pending ──first valid attribute──▶ Active
+//!                  ▲                                 │
+//!                  └────────── all withdrawn ────────┘
+//! ```
+//!
+//! A WV subscription is always taken; whether anything may be seen shows in the
+//! notifications. What they say is kept in memory only: after a restart it is
+//! asked for again by the same subscription.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use xmpp_parsers::jid::Jid;
+use xmpp_parsers::presence::Type;
+
+use super::super::records::{Pair, pair_of, read};
+use super::super::shared::{Shared, verdict};
+use super::super::shares::{Most, Shares, domain_of};
+use super::super::timers::Timers;
+use super::requests::{Asked, Requests};
+use super::wv_watch::{Due, WvWatch};
+use crate::element::Time;
+use crate::ssp::Code;
+use crate::ssp::common::PresenceValue;
+use crate::ssp::presence::{Attribute, PresenceSubList};
+use crate::ssp::primitive::Primitive;
+use crate::ssp::primitive::presence::PresenceNotification;
+use crate::store::Write;
+use crate::translate::presence::to_xmpp;
+use crate::translate::{Context, Translator};
+
+/// What is to be looked after.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Watch(Pair),
+    Peer(String),
+}
+
+/// Subscriptions of XMPP users to WV users.
+#[derive(Debug)]
+pub(super) struct WatchedWv {
+    watches: BTreeMap<Pair, WvWatch>,
+    shares: Shares,
+    /// Bytes of what their watchers are shown.
+    bytes: usize,
+    requests: Requests,
+    /// Peer domains without a session, since when.
+    lost: BTreeMap<String, Time>,
+    /// Those of which watchers were told.
+    told: BTreeSet<String>,
+    timers: Timers<Timer>,
+}
+
+impl WatchedWv {
+    /// `own` is the own domain as SSP writes it.
+    pub(super) fn new(own: String) -> Self {
+        Self {
+            watches: BTreeMap::new(),
+            shares: Shares::new(own),
+            bytes: 0,
+            requests: Requests::default(),
+            lost: BTreeMap::new(),
+            told: BTreeSet::new(),
+            timers: Timers::default(),
+        }
+    }
+
+    /// Takes back a record; `rest` is what follows the prefix of its key.
+    pub(super) fn restore(&mut self, rest: &str, value: &[u8]) -> Result<(), String> {
+        let watch = WvWatch::restored(read(value)?);
+        let pair = pair_of(rest)?;
+        self.timers
+            .by(watch.record.since, Timer::Watch(pair.clone()));
+        self.keep(pair, watch);
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.watches.len()
+    }
+
+    /// Bytes of what watchers are shown.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn pairs(&self) -> impl Iterator<Item = &Pair> {
+        self.watches.keys()
+    }
+
+    /// What is known of a WV user to one who watches.
+    pub(super) fn known(&self, pair: &Pair) -> Option<&PresenceSubList> {
+        Some(self.watches.get(pair)?.values())
+    }
+
+    /// An XMPP user wants to watch.
+    pub(super) fn subscribe(
+        &mut self,
+        component: &str,
+        pair: &Pair,
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        if !self.watches.contains_key(pair) {
+            let most = Most {
+                items: shared.settings.max_watches,
+                bytes: shared.settings.max_watch_bytes,
+            };
+            let domain = domain_of(&pair.xmpp);
+            if !self.shares.have_room(domain, pair.bytes(), most) {
+                if let Some(mut stanza) = shared.presence_of(pair, Type::Subscribe) {
+                    std::mem::swap(&mut stanza.from, &mut stanza.to);
+                    shared.refuse(component, stanza, Code::UNAVAILABLE);
+                }
+                return;
+            }
+            self.keep(pair.clone(), WvWatch::new(now));
+            self.put(pair, shared);
+        }
+        if let Some(watch) = self.watches.get_mut(pair)
+            && watch.record.active
+        {
+            // It asks again: it has lost what it knew.
+            watch.forget_shown();
+            shared.send_presence(Type::Subscribed, pair, now);
+            self.show(pair, now, shared);
+        }
+        self.place(pair, now, shared);
+    }
+
+    fn keep(&mut self, pair: Pair, watch: WvWatch) {
+        self.shares.add(domain_of(&pair.xmpp), pair.bytes());
+        self.watches.insert(pair, watch);
+    }
+
+    fn put(&self, pair: &Pair, shared: &mut Shared) {
+        if let Some(watch) = self.watches.get(pair) {
+            shared.write(Write::put_json(pair.wv_key(), &watch.record));
+        }
+    }
+
+    fn forget(&mut self, pair: &Pair, shared: &mut Shared) {
+        let Some(watch) = self.watches.remove(pair) else {
+            return;
+        };
+        self.bytes = self.bytes.saturating_sub(watch.bytes());
+        self.shares.remove(domain_of(&pair.xmpp), pair.bytes());
+        shared.write(Write::delete(pair.wv_key()));
+    }
+
+    /// Places the subscription at the publisher, anew if need be: it is answered
+    /// with a notification of everything.
+    fn place(&mut self, pair: &Pair, now: Time, shared: &mut Shared) {
+        if let Some(watch) = self.watches.get_mut(pair) {
+            watch.placing();
+        }
+        if !self.requests.subscribe(pair, now, shared) {
+            self.retry(pair, now);
+        }
+    }
+
+    /// The answer to a request of this room.
+    pub(super) fn answered(
+        &mut self,
+        token: u64,
+        answer: &Primitive,
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        match self.requests.answered(token) {
+            Some(Asked::Subscribe(pair)) => self.subscribed(&pair, answer, now, shared),
+            Some(Asked::Presence(pair, to)) => self.got(&pair, &to, answer, now, shared),
+            Some(Asked::Nothing) | None => {}
+        }
+    }
+
+    fn subscribed(&mut self, pair: &Pair, answer: &Primitive, now: Time, shared: &mut Shared) {
+        let Some(watch) = self.watches.get_mut(pair) else {
+            return;
+        };
+        let code = verdict(answer);
+        if code.is_success() {
+            watch.placed();
+            if shared.settings.auto_subscribed && !watch.record.told {
+                watch.record.told = true;
+                self.put(pair, shared);
+                shared.send_presence(Type::Subscribed, pair, now);
+            }
+            return;
+        }
+        let may_pass = code.is_transient() || matches!(code.0, 600 | 604);
+        if may_pass && watch.may_try_again(now) {
+            self.retry(pair, now);
+            return;
+        }
+        let code = if may_pass { Code::TIMEOUT } else { code };
+        self.end(pair, code, now, shared);
+    }
+
+    /// Places the subscription again, later each time.
+    fn retry(&mut self, pair: &Pair, now: Time) {
+        if let Some(watch) = self.watches.get_mut(pair) {
+            let at = watch.retry_at(now);
+            self.timers.by(at, Timer::Watch(pair.clone()));
+        }
+    }
+
+    /// The publisher cannot be watched; the watcher is told as the code wants it.
+    fn end(&mut self, pair: &Pair, code: Code, now: Time, shared: &mut Shared) {
+        self.hide(pair, shared);
+        self.forget(pair, shared);
+        let is_denial = matches!(code.0, 403 | 532 | 534);
+        let is_gone = matches!(code.0, 427 | 531 | 901);
+        if !is_denial {
+            // An address that is wrong names nobody.
+            let code = if is_gone { Code::UNKNOWN_USER } else { code };
+            let table = &shared.translator.mappings.status;
+            let error = table.error(code, Context::Presence, None);
+            if let (Some(error), Some(mut presence)) =
+                (error, shared.presence_of(pair, Type::Error))
+                && let Some(component) = shared.component_of(pair)
+            {
+                presence.payloads.push(error.into());
+                shared.send(&component, presence, now);
+            }
+        }
+        if code != Code::TIMEOUT {
+            shared.send_presence(Type::Unsubscribed, pair, now);
+        }
+    }
+
+    /// An XMPP user does not want to watch any more.
+    pub(super) fn unsubscribe(
+        &mut self,
+        component: &str,
+        pair: &Pair,
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        self.requests.unsubscribe(pair, now, shared);
+        shared.send_presence(Type::Unsubscribed, pair, now);
+        if self.watches.get(pair).is_some_and(WvWatch::is_shown) {
+            self.hide(pair, shared);
+        } else if let Some(presence) = shared.presence_of(pair, Type::Unavailable) {
+            shared.links.volatile(component, presence);
+        }
+        self.forget(pair, shared);
+    }
+
+    /// An XMPP user wants to know now.
+    pub(super) fn probe(
+        &mut self,
+        component: &str,
+        from: &Jid,
+        pair: Pair,
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        if let Some(watch) = self.watches.get_mut(&pair)
+            && watch.record.active
+        {
+            let is_fresh = watch.is_fresh(now);
+            watch.forget_shown();
+            self.show(&pair, now, shared);
+            if is_fresh {
+                return;
+            }
+        }
+        if shared.settings.get_presence {
+            self.requests.presence(pair, from, now, shared);
+        } else if self.watches.contains_key(&pair) {
+            self.place(&pair, now, shared);
+        } else {
+            // The user's server believes in a subscription; now there is one.
+            self.subscribe(component, &pair, now, shared);
+        }
+    }
+
+    fn got(&mut self, pair: &Pair, to: &str, answer: &Primitive, now: Time, shared: &mut Shared) {
+        let code = verdict(answer);
+        if !code.is_success() {
+            if matches!(code.0, 427 | 531 | 901) {
+                self.forget(pair, shared);
+                shared.send_presence(Type::Unsubscribed, pair, now);
+            }
+            return;
+        }
+        let Primitive::GetPresenceResponse(response) = answer else {
+            return;
+        };
+        let value = response.values.iter().find(|value| value.user == pair.wv);
+        let Some(list) = value.and_then(|value| value.presence.as_ref()) else {
+            return;
+        };
+        if self.watches.contains_key(pair) {
+            self.take(pair, list, now, shared);
+        } else if list.attributes.iter().any(Attribute::is_valid)
+            && let (Ok(to), Some(component)) = (Jid::new(to), shared.component_of(pair))
+            && let Ok(shown) = to_xmpp(&shared.translator, &pair.wv, list, &to)
+        {
+            for presence in shown.presences {
+                shared.links.volatile(&component, presence);
+            }
+        }
+    }
+
+    /// Presence of WV users, for XMPP users.
+    pub(super) fn notified(
+        &mut self,
+        notice: &PresenceNotification,
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        for value in &notice.values {
+            for pair in self.watchers_of(notice, value, &shared.translator) {
+                if let Some(list) = &value.presence {
+                    self.take(&pair, list, now, shared);
+                } else {
+                    tracing::debug!("nothing is authorized");
+                }
+            }
+        }
+    }
+
+    fn watchers_of(
+        &self,
+        notice: &PresenceNotification,
+        value: &PresenceValue,
+        translator: &Translator,
+    ) -> Vec<Pair> {
+        if notice.watchers.is_empty() {
+            // Quirk B-6: everybody who is known to watch.
+            let all = self.watches.keys().filter(|pair| pair.wv == value.user);
+            return all.cloned().collect();
+        }
+        let pairs = notice.watchers.iter().filter_map(|watcher| {
+            let domain = translator.own_ssp_domain();
+            let address = watcher.user.clone().or_domain(&domain);
+            let pair = Pair {
+                xmpp: translator.jid(&address).ok()?.to_string(),
+                wv: value.user.clone(),
+            };
+            // Notifications that nobody asked for are dropped (E-11).
+            self.watches.contains_key(&pair).then_some(pair)
+        });
+        pairs.collect()
+    }
+
+    fn take(&mut self, pair: &Pair, list: &PresenceSubList, now: Time, shared: &mut Shared) {
+        let Some(watch) = self.watches.get_mut(pair) else {
+            return;
+        };
+        let others = self.bytes.saturating_sub(watch.bytes());
+        watch.merge(list, now);
+        let authorized = watch.is_authorized();
+        if others + watch.bytes() > shared.settings.max_seen_bytes {
+            watch.forget_texts();
+            if let Some(more) = shared.seldom.may("shown", now.0) {
+                tracing::warn!(
+                    more,
+                    "texts of presence are not shown: too many are kept already"
+                );
+            }
+        }
+        self.bytes = others + watch.bytes();
+        match (watch.record.active, authorized) {
+            (false, true) => {
+                watch.record.active = true;
+                let told = std::mem::replace(&mut watch.record.told, true);
+                self.put(pair, shared);
+                if !told {
+                    shared.send_presence(Type::Subscribed, pair, now);
+                }
+                self.show(pair, now, shared);
+            }
+            (true, true) => match watch.note_change(now) {
+                Some(at) => self.timers.by(at, Timer::Watch(pair.clone())),
+                None => self.show(pair, now, shared),
+            },
+            (true, false) => {
+                // It may come back: no `unsubscribed`.
+                watch.record.active = false;
+                self.put(pair, shared);
+                self.hide(pair, shared);
+            }
+            (false, false) => {}
+        }
+    }
+
+    /// Shows the watcher what was not shown yet, unless the publisher's domain is lost.
+    fn show(&mut self, pair: &Pair, now: Time, shared: &mut Shared) {
+        let is_lost = self.told.contains(pair.wv.domain());
+        match self.watches.get_mut(pair) {
+            Some(watch) if is_lost => watch.skip_change(),
+            Some(watch) => watch.show(pair, now, shared),
+            None => {}
+        }
+    }
+
+    fn hide(&mut self, pair: &Pair, shared: &mut Shared) {
+        if let Some(watch) = self.watches.get_mut(pair) {
+            watch.hide(pair, shared);
+        }
+    }
+
+    /// A new link: its watchers may have lost what they saw.
+    pub(super) fn link_up(&mut self, component: &str, now: Time, shared: &mut Shared) {
+        let of = |pair: &&Pair| shared.translator.component_of(&pair.wv) == Some(component);
+        let pairs: Vec<Pair> = self.watches.keys().filter(of).cloned().collect();
+        for pair in pairs {
+            if let Some(watch) = self.watches.get_mut(&pair) {
+                watch.forget_shown();
+            }
+            self.show(&pair, now, shared);
+        }
+    }
+
+    /// A new session: subscriptions are placed anew, since changes may be lost.
+    pub(super) fn peer_up(&mut self, domain: &str, now: Time, shared: &mut Shared) {
+        self.lost.remove(domain);
+        self.told.remove(domain);
+        for pair in self.pairs_at(domain) {
+            self.place(&pair, now, shared);
+            self.show(&pair, now, shared);
+        }
+    }
+
+    /// The last session was lost: watchers are told if it does not come back.
+    pub(super) fn peer_down(&mut self, domain: &str, now: Time, shared: &Shared) {
+        self.lost.entry(domain.to_owned()).or_insert(now);
+        let at = now.plus_millis(shared.settings.peer_grace_millis);
+        self.timers.by(at, Timer::Peer(domain.to_owned()));
+    }
+
+    /// No session came back in time.
+    fn peer_lost(&mut self, domain: &str, now: Time, shared: &mut Shared) {
+        let grace = shared.settings.peer_grace_millis;
+        let lost = self.lost.get(domain);
+        if lost.is_none_or(|since| now < since.plus_millis(grace)) {
+            return;
+        }
+        self.told.insert(domain.to_owned());
+        for pair in self.pairs_at(domain) {
+            self.hide(&pair, shared);
+        }
+    }
+
+    fn pairs_at(&self, domain: &str) -> Vec<Pair> {
+        let at = |pair: &&Pair| pair.wv.domain() == domain;
+        self.watches.keys().filter(at).cloned().collect()
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Time> {
+        self.timers.next()
+    }
+
+    pub(super) fn timeout(&mut self, now: Time, shared: &mut Shared) {
+        while let Some(timer) = self.timers.pop(now) {
+            match timer {
+                Timer::Watch(pair) => match self.watches.get(&pair).map(|watch| watch.due(now)) {
+                    Some(Due::Place) => self.place(&pair, now, shared),
+                    Some(Due::Show) => self.show(&pair, now, shared),
+                    Some(Due::Nothing) | None => {}
+                },
+                Timer::Peer(domain) => self.peer_lost(&domain, now, shared),
+            }
+        }
+    }
+}

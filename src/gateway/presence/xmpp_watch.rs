@@ -1,0 +1,157 @@
+//! A WV user's subscription to an XMPP user, and what is seen of that user.
+
+use serde::{Deserialize, Serialize};
+use xmpp_parsers::jid::Jid;
+use xmpp_parsers::presence::Presence;
+
+use super::super::records::Pair;
+use super::super::shared::Shared;
+use crate::element::Time;
+use crate::ssp::Address;
+use crate::ssp::presence::{Attribute, AttributeName, PresenceSubList};
+use crate::translate::Translator;
+use crate::translate::presence::{Seen, withdrawn};
+
+/// Changes within this are told together, milliseconds (presence-attributes, 5).
+const MERGE_MILLIS: u64 = 2_000;
+/// How long an approved watcher waits for presence before it is asked for, and
+/// then for the answer, milliseconds.
+const PROBE_MILLIS: (u64, u64) = (2_000, 5_000);
+
+/// What is kept of it over a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Record {
+    pub(super) active: bool,
+    /// Names of the attributes wanted; none means all.
+    pub(super) requested: Vec<String>,
+}
+
+/// A subscription of a WV user to an XMPP user.
+#[derive(Debug)]
+pub(super) struct XmppWatch {
+    pub(super) record: Record,
+    pub(super) seen: Seen,
+    /// What was told last.
+    told: Option<PresenceSubList>,
+    told_at: Option<Time>,
+    /// When to ask for presence.
+    probe: Option<Time>,
+    /// When to take silence for absence.
+    silence: Option<Time>,
+}
+
+impl XmppWatch {
+    pub(super) fn restored(record: Record) -> Self {
+        Self {
+            record,
+            seen: Seen::default(),
+            told: None,
+            told_at: None,
+            probe: None,
+            silence: None,
+        }
+    }
+
+    pub(super) fn requested(&self) -> Vec<AttributeName> {
+        let names = self.record.requested.iter();
+        names.map(|name| AttributeName::from_name(name)).collect()
+    }
+
+    /// Takes note of presence; whether it was about availability.
+    pub(super) fn take(&mut self, presence: &Presence, now: Time) -> bool {
+        let is_news = self.seen.presence(presence, now.0);
+        if is_news {
+            self.probe = None;
+            self.silence = None;
+        }
+        is_news
+    }
+
+    /// When presence is asked for, if the user's server does not send it by itself, as it does as a
+    /// rule.
+    pub(super) fn probe_at(&mut self, now: Time) -> Time {
+        let at = now.plus_millis(PROBE_MILLIS.0);
+        self.probe = Some(at);
+        at
+    }
+
+    /// When a change is told if it is to be told later, together with what follows soon.
+    pub(super) fn later(&self, now: Time) -> Option<Time> {
+        let at = self.told_at.map(|at| at.plus_millis(MERGE_MILLIS));
+        at.filter(|at| *at > now)
+    }
+
+    /// Whether presence is to be asked for now.
+    pub(super) fn is_to_probe(&self, now: Time) -> bool {
+        self.probe.is_some_and(|at| at <= now) && !self.seen.known
+    }
+
+    /// Asks for presence, which comes as presence; when silence is taken for absence. `None` if the
+    /// link is down.
+    pub(super) fn probe(&mut self, pair: &Pair, now: Time, shared: &mut Shared) -> Option<Time> {
+        self.probe = None;
+        let component = shared.component_of(pair)?;
+        if !shared.links.is_up(&component) {
+            return None;
+        }
+        let at = now.plus_millis(PROBE_MILLIS.1);
+        self.silence = Some(at);
+        if let (Ok(from), Ok(to)) = (shared.translator.jid(&pair.wv), Jid::new(&pair.xmpp)) {
+            let probe = Presence::probe().with_from(Jid::from(from)).with_to(to);
+            shared.links.volatile(&component, probe);
+        }
+        Some(at)
+    }
+
+    /// A server with nobody online need not answer.
+    pub(super) fn hear_silence(&mut self, now: Time) {
+        if self.silence.is_some_and(|at| at <= now) {
+            self.silence = None;
+            self.seen.known = true;
+        }
+    }
+
+    /// What the watcher sees, unless it was told just that; it counts as told.
+    pub(super) fn news(
+        &mut self,
+        publisher: &Address,
+        translator: &Translator,
+        now: Time,
+    ) -> Option<PresenceSubList> {
+        if !self.record.active || !self.seen.known && self.told.is_none() {
+            return None;
+        }
+        let requested = self.requested();
+        let table = &translator.mappings.presence;
+        let list = if self.seen.known {
+            self.seen.to_ssp(table, publisher, &requested, None)
+        } else {
+            withdrawn(table, &requested)
+        };
+        if self.told.as_ref() == Some(&list) {
+            return None;
+        }
+        self.told = Some(list.clone());
+        self.told_at = Some(now);
+        Some(list)
+    }
+
+    /// The watcher is to be told everything again.
+    pub(super) fn forget_told(&mut self) {
+        self.told = None;
+    }
+
+    /// Nothing is known of the user any more; what the watcher is to hear, which counts as told.
+    pub(super) fn lose(&mut self, now: Time) -> Option<PresenceSubList> {
+        if !self.record.active || !self.seen.known {
+            return None;
+        }
+        self.seen = Seen::default();
+        let list = PresenceSubList {
+            attributes: vec![Attribute::unknown(AttributeName::OnlineStatus)],
+        };
+        self.told = Some(list.clone());
+        self.told_at = Some(now);
+        Some(list)
+    }
+}

@@ -1,0 +1,262 @@
+//! Questions: of the SSP side, which XMPP has to answer, and of XMPP, which the gateway answers
+//! itself (xmpp-mapping, 3.2, 8 and 11).
+
+mod ids;
+mod iq;
+mod presence;
+
+use std::collections::BTreeMap;
+
+use minidom::Element;
+use xmpp_parsers::iq::Iq;
+use xmpp_parsers::jid::Jid;
+
+use super::presence::{WatchedXmpp, Watches};
+use super::records::Pair;
+use super::shared::Shared;
+use super::timers::Timers;
+use crate::element::{RequestId, Time};
+use crate::ssp::primitive::common::VerifyIDRequest;
+use crate::ssp::primitive::presence::GetPresenceRequest;
+use crate::ssp::{Address, Code};
+use crate::translate::Context;
+use crate::translate::stanza::{element, ns};
+use ids::IdQuery;
+use iq::{Answer, answer, not_understood};
+use presence::PresenceQuery;
+
+/// How long XMPP has for its answers, milliseconds.
+const WAIT_MILLIS: u64 = 5_000;
+
+/// Open questions of the SSP side.
+#[derive(Debug, Default)]
+pub(super) struct Queries {
+    /// By number.
+    open: BTreeMap<u64, Query>,
+    /// What was asked in XMPP, by the id of the stanza, which nobody can guess.
+    asked: BTreeMap<String, Asked>,
+    timers: Timers<u64>,
+}
+
+#[derive(Debug)]
+enum Query {
+    Presence(PresenceQuery),
+    Ids(IdQuery),
+}
+
+/// A question on the wire.
+#[derive(Debug)]
+struct Asked {
+    /// The question it is part of, and which part.
+    query: u64,
+    at: usize,
+    /// Who alone may answer.
+    jid: String,
+}
+
+impl Queries {
+    /// A WV user asks for the presence of XMPP users.
+    pub(super) fn presence(
+        &mut self,
+        request: &GetPresenceRequest,
+        watcher: &Address,
+        (id, expires): (RequestId, Time),
+        users: &mut WatchedXmpp,
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        let Some(component) = shared.translator.component_of(watcher).map(str::to_owned) else {
+            shared.respond_code(id, Code::DOMAIN_NOT_SUPPORTED);
+            return;
+        };
+        let query = PresenceQuery::new(request, watcher, id, users, &shared.translator);
+        if query.open().is_empty() {
+            query.answer(users, shared);
+            return;
+        }
+        if !shared.links.is_up(&component) || self.is_full(shared) {
+            shared.respond_code(id, Code::UNAVAILABLE);
+            return;
+        }
+        for pair in query.open() {
+            users.probe(pair, now, shared);
+        }
+        self.open(Query::Presence(query), expires, now, shared);
+    }
+
+    /// Somebody of the SSP side asks whether users and rooms of XMPP exist.
+    pub(super) fn ids(
+        &mut self,
+        request: &VerifyIDRequest,
+        (id, expires): (RequestId, Time),
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        let component = component_for(request, shared);
+        let is_up = shared.links.is_up(&component);
+        let (query, open) = IdQuery::new(request, id, is_up, &shared.translator);
+        if open.is_empty() {
+            query.answer(shared);
+            return;
+        }
+        if !is_up || self.is_full(shared) {
+            shared.respond_code(id, Code::UNAVAILABLE);
+            return;
+        }
+        let number = self.open(Query::Ids(query), expires, now, shared);
+        for (at, jid) in open {
+            let id = shared.id();
+            let asked = Asked {
+                query: number,
+                at,
+                jid: jid.to_string(),
+            };
+            self.asked.insert(id.clone(), asked);
+            let get = Iq::Get {
+                from: Jid::new(&component).ok(),
+                to: Some(jid.into()),
+                id,
+                payload: element("query", ns::DISCO_INFO).build(),
+            };
+            shared.links.volatile(&component, get);
+        }
+    }
+
+    fn is_full(&self, shared: &Shared) -> bool {
+        self.open.len() >= shared.settings.max_queries
+    }
+
+    fn open(&mut self, query: Query, expires: Time, now: Time, shared: &mut Shared) -> u64 {
+        let number = shared.number();
+        let at = now.plus_millis(WAIT_MILLIS).min(expires).max(now);
+        self.timers.by(at, number);
+        self.open.insert(number, query);
+        number
+    }
+
+    /// Something was heard of a pair: whoever waited only for that is answered.
+    pub(super) fn heard(&mut self, pair: &Pair, users: &WatchedXmpp, shared: &mut Shared) {
+        let mut done = Vec::new();
+        for (number, query) in &mut self.open {
+            if let Query::Presence(query) = query
+                && query.heard(pair)
+            {
+                done.push(*number);
+            }
+        }
+        for number in done {
+            self.close(number, users, shared);
+        }
+    }
+
+    /// Answers with what is known by now.
+    fn close(&mut self, number: u64, users: &WatchedXmpp, shared: &mut Shared) {
+        self.asked.retain(|_, asked| asked.query != number);
+        match self.open.remove(&number) {
+            Some(Query::Presence(query)) => query.answer(users, shared),
+            Some(Query::Ids(query)) => query.answer(shared),
+            None => {}
+        }
+    }
+
+    /// A question or answer of an XMPP user.
+    pub(super) fn iq(
+        &mut self,
+        component: &str,
+        iq: Iq,
+        watches: &Watches,
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        match iq {
+            Iq::Get {
+                from: Some(from),
+                to: Some(to),
+                id,
+                payload,
+            } => {
+                let known = watches.known(&from, &to, shared);
+                let date = shared.skew.date(now);
+                let answer = answer(&payload, &to, known, date, &shared.translator);
+                let Some(answer) = answer else {
+                    let iq = Iq::Get {
+                        from: Some(from),
+                        to: Some(to),
+                        id,
+                        payload,
+                    };
+                    shared.refuse_iq(component, iq, not_understood());
+                    return;
+                };
+                let result = Iq::Result {
+                    from: Some(to),
+                    to: Some(from),
+                    id,
+                    payload: match answer {
+                        Answer::Empty => None,
+                        Answer::With(element) => Some(element),
+                    },
+                };
+                shared.links.volatile(component, result);
+            }
+            set @ Iq::Set { .. } => shared.refuse_iq(component, set, not_understood()),
+            Iq::Result {
+                from: Some(from),
+                id,
+                ..
+            } => self.answered(&id, &from, Code::OK, shared),
+            Iq::Error {
+                from: Some(from),
+                id,
+                error,
+                ..
+            } => {
+                let error: Element = error.into();
+                let table = &shared.translator.mappings.status;
+                let code = table.code(&error, Context::Other);
+                self.answered(&id, &from, code, shared);
+            }
+            Iq::Get { .. } | Iq::Result { .. } | Iq::Error { .. } => {}
+        }
+    }
+
+    /// An answer to what was asked for [`Queries::ids`], if it is from whom was asked.
+    pub(super) fn answered(&mut self, id: &str, from: &Jid, code: Code, shared: &mut Shared) {
+        let asked = self.asked.get(id);
+        let Some(asked) = asked.filter(|asked| asked.jid == from.as_str()) else {
+            return;
+        };
+        let (number, at) = (asked.query, asked.at);
+        self.asked.remove(id);
+        let Some(Query::Ids(query)) = self.open.get_mut(&number) else {
+            return;
+        };
+        query.take(at, code);
+        if query.is_complete() {
+            query.answer(shared);
+            self.open.remove(&number);
+        }
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Time> {
+        self.timers.next()
+    }
+
+    pub(super) fn timeout(&mut self, users: &WatchedXmpp, now: Time, shared: &mut Shared) {
+        while let Some(number) = self.timers.pop(now) {
+            self.close(number, users, shared);
+        }
+    }
+}
+
+/// The component in whose name XMPP is asked.
+fn component_for(request: &VerifyIDRequest, shared: &Shared) -> String {
+    let asker = request.meta.as_ref().map(|meta| match meta.user() {
+        Some(user) => &user.user,
+        None => &meta.requestor.service,
+    });
+    let translator = &shared.translator;
+    let component = asker.and_then(|asker| translator.component_of(asker));
+    let component = component.or_else(|| translator.components.first().map(String::as_str));
+    component.unwrap_or_default().to_owned()
+}

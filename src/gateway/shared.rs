@@ -1,0 +1,228 @@
+//! What the rooms of the gateway share: settings and tables, the links, numbers, and the queue of
+//! what is to be done.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio_xmpp::Stanza;
+use xmpp_parsers::iq::Iq;
+use xmpp_parsers::jid::Jid;
+use xmpp_parsers::message::MessageType;
+use xmpp_parsers::presence::{Presence, Type};
+use xmpp_parsers::stanza_error::StanzaError;
+
+use super::links::Links;
+use super::numbers::Numbers;
+use super::records::Pair;
+use super::settings::GatewaySettings;
+use crate::element::{Act, Outcome, RequestId, Skew, Time, Token};
+use crate::ssp::primitive::Primitive;
+use crate::ssp::{Code, Status};
+use crate::store::Write;
+use crate::text::Seldom;
+use crate::translate::message::refusal;
+use crate::translate::{Context, Translator};
+use crate::xmpp::text::MAX_OUT;
+
+/// How long a stanza that belongs to no message may wait for the link, seconds.
+const NOTICE_VALIDITY: u64 = 86_400;
+
+/// Handed to a room with each input.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) settings: GatewaySettings,
+    pub(super) translator: Arc<Translator>,
+    pub(super) links: Links,
+    pub(super) skew: Skew,
+    pub(super) seldom: Seldom,
+    numbers: Numbers,
+    acts: VecDeque<Act>,
+}
+
+impl Shared {
+    /// `seed` makes ids differ from those of other nodes.
+    pub(super) fn new(settings: GatewaySettings, translator: Arc<Translator>, seed: u64) -> Self {
+        let mut links = Links::new(&translator.components, MAX_OUT);
+        for (component, bytes) in &settings.max_stanza {
+            links.limit(component, *bytes);
+        }
+        Self {
+            settings,
+            translator,
+            links,
+            skew: Skew::default(),
+            seldom: Seldom::default(),
+            numbers: Numbers::new(seed),
+            acts: VecDeque::new(),
+        }
+    }
+
+    /// Takes back the record of the numbers reserved.
+    pub(super) fn restore_numbers(&mut self, value: &[u8]) -> Result<(), String> {
+        self.numbers.restore(value)
+    }
+
+    /// A number that is never given again.
+    pub(super) fn number(&mut self) -> u64 {
+        let number = self.numbers.next();
+        self.acts.extend(self.numbers.next_write().map(Act::Write));
+        number
+    }
+
+    /// An id for a stanza or message, which nobody can guess.
+    pub(super) fn id(&mut self) -> String {
+        let id = self.numbers.id();
+        self.acts.extend(self.numbers.next_write().map(Act::Write));
+        id
+    }
+
+    pub(super) fn act(&mut self, act: Act) {
+        self.acts.push_back(act);
+    }
+
+    pub(super) fn write(&mut self, write: Write) {
+        self.acts.push_back(Act::Write(write));
+    }
+
+    pub(super) fn respond(&mut self, to: RequestId, primitive: impl Into<Primitive>) {
+        let primitive = primitive.into();
+        self.acts.push_back(Act::Respond { to, primitive });
+    }
+
+    pub(super) fn respond_code(&mut self, to: RequestId, code: Code) {
+        self.respond(to, Status::new(code));
+    }
+
+    /// A copy of a message has come to its end.
+    pub(super) fn outcome(&mut self, message: &str, outcome: Outcome) {
+        let message = message.to_owned();
+        self.acts.push_back(Act::Outcome { message, outcome });
+    }
+
+    pub(super) fn request(&mut self, token: u64, primitive: Primitive, expires: Time) {
+        self.acts.push_back(Act::Request {
+            token: Token(token),
+            primitive,
+            expires,
+        });
+    }
+
+    /// Sends a notice to the SSP side.
+    pub(super) fn tell(&mut self, primitive: impl Into<Primitive>, now: Time) {
+        let token = self.number();
+        let expires = now.plus_seconds(NOTICE_VALIDITY);
+        self.request(token, primitive.into(), expires);
+    }
+
+    /// Sends a stanza that must arrive.
+    pub(super) fn send(&mut self, component: &str, stanza: impl Into<Stanza>, now: Time) {
+        // Twice the bound of messages, so that answers still find room when
+        // messages are refused.
+        let settings = &self.settings;
+        let is_full = self.links.len() >= settings.max_queue.saturating_mul(2)
+            || self.links.bytes() >= settings.max_queue_bytes.saturating_mul(2);
+        if is_full {
+            if let Some(more) = self.seldom.may("full", now.0) {
+                tracing::warn!(
+                    component,
+                    more,
+                    "a stanza was dropped: too many wait for the link"
+                );
+            }
+            return;
+        }
+        let number = self.number();
+        let until = now.plus_seconds(NOTICE_VALIDITY);
+        self.links
+            .durable(number, component, stanza.into(), None, until);
+    }
+
+    /// Sends presence without content from a WV user to an XMPP one.
+    pub(super) fn send_presence(&mut self, kind: Type, pair: &Pair, now: Time) {
+        let Some(component) = self.component_of(pair) else {
+            return;
+        };
+        if let Some(presence) = self.presence_of(pair, kind) {
+            self.send(&component, presence, now);
+        }
+    }
+
+    /// Presence from the bare JID of a WV user to an XMPP one.
+    pub(super) fn presence_of(&self, pair: &Pair, kind: Type) -> Option<Presence> {
+        let from = Jid::from(self.translator.jid(&pair.wv).ok()?);
+        let to = Jid::new(&pair.xmpp).ok()?;
+        Some(Presence::new(kind).with_from(from).with_to(to))
+    }
+
+    /// The component through which the WV user of a pair speaks.
+    pub(super) fn component_of(&self, pair: &Pair) -> Option<String> {
+        self.translator.component_of(&pair.wv).map(str::to_owned)
+    }
+
+    /// Answers a stanza with an error, unless it is an answer itself.
+    pub(super) fn refuse(&mut self, component: &str, stanza: impl Into<Stanza>, code: Code) {
+        let stanza = stanza.into();
+        let context = match stanza {
+            Stanza::Message(_) => Context::Message,
+            Stanza::Presence(_) => Context::Presence,
+            Stanza::Iq(_) => Context::Other,
+        };
+        let Some(error) = self.translator.mappings.status.error(code, context, None) else {
+            return;
+        };
+        match stanza {
+            Stanza::Message(message) if message.type_ != MessageType::Error => {
+                self.links.volatile(component, refusal(&message, error));
+            }
+            Stanza::Presence(presence) if presence.type_ != Type::Error => {
+                let mut refusal = Presence::error();
+                refusal.from = presence.to;
+                refusal.to = presence.from;
+                refusal.id = presence.id;
+                refusal.payloads.push(error.into());
+                self.links.volatile(component, refusal);
+            }
+            Stanza::Iq(iq) => self.refuse_iq(component, iq, error),
+            _ => {}
+        }
+    }
+
+    /// Answers a question with an error.
+    pub(super) fn refuse_iq(&mut self, component: &str, iq: Iq, error: StanzaError) {
+        if let Iq::Get { from, to, id, .. } | Iq::Set { from, to, id, .. } = iq {
+            let refusal = Iq::Error {
+                from: to,
+                to: from,
+                id,
+                payload: None,
+                error,
+            };
+            self.links.volatile(component, refusal);
+        }
+    }
+
+    /// What is to be done next, in order: stanzas come last.
+    pub(super) fn next_act(&mut self) -> Option<Act> {
+        let act = self.acts.pop_front();
+        let act = act.or_else(|| self.links.next_write().map(Act::Write));
+        act.or_else(|| Some(Act::Stanza(Box::new(self.links.next_stanza()?))))
+    }
+}
+
+/// The verdict of an answer: that of its `Status`, or of the only detail.
+pub(super) fn verdict(answer: &Primitive) -> Code {
+    let status = match answer {
+        Primitive::Status(status) => status,
+        Primitive::SendMessageResponse(response) => &response.status,
+        Primitive::GetPresenceResponse(response) => match &response.status {
+            Some(status) => status,
+            // Quirk B-4.
+            None => return Code::OK,
+        },
+        _ => return Code::INTERNAL,
+    };
+    match (status.code, status.details.first()) {
+        (Code::PARTIAL | Code::MULTIPLE, Some(detail)) => detail.code,
+        (code, _) => code,
+    }
+}
