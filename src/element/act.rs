@@ -14,7 +14,7 @@ use super::{Outcome, RequestId, Time, Token};
 pub enum Act {
     /// Answer a request. A second answer to the same request is dropped.
     Respond {
-        /// Which request.
+        /// The request that is answered.
         to: RequestId,
         /// The answer.
         primitive: Primitive,
@@ -27,7 +27,7 @@ pub enum Act {
         token: Token,
         /// The request; its `MetaInfo` filled in by the element.
         primitive: Primitive,
-        /// When to give up.
+        /// When it is given up.
         expires: Time,
     },
     /// Keep or forget a record.
@@ -46,7 +46,7 @@ pub enum Act {
     Outcome {
         /// The message's id.
         message: String,
-        /// Its end.
+        /// What it ended in.
         outcome: Outcome,
     },
 }

@@ -33,7 +33,7 @@ pub struct ClientKey(pub u64);
 /// What a client session is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Takes {
-    /// Everything that waits for the user and comes for him.
+    /// Everything that waits for the user and comes for them.
     #[default]
     Everything,
     /// Only what becomes of the messages it sends itself: what waits for the user stays.
@@ -86,9 +86,9 @@ impl Availability {
 pub enum Command {
     /// Send a text. Answered by [`Event::Sent`] when the recipient's side has answered.
     Message {
-        /// To whom.
+        /// The recipient.
         to: Address,
-        /// The text.
+        /// The text, plain.
         text: String,
         /// Whether a delivery report is wanted.
         #[serde(default)]
@@ -121,61 +121,61 @@ pub enum Command {
     },
     /// Watch a user's presence from now on.
     Subscribe {
-        /// Whose.
+        /// The publisher.
         user: Address,
     },
     /// Stop watching.
     Unsubscribe {
-        /// Whose presence.
+        /// The publisher.
         user: Address,
     },
     /// Decide who sees one's presence, asked or unasked.
     Authorize {
-        /// About whom.
+        /// The user decided about.
         user: Address,
-        /// Granted or denied.
+        /// Whether presence is shown, or denied.
         accept: bool,
     },
     /// Forget a decision; the next subscription asks again.
     CancelAuthorization {
-        /// About whom.
+        /// The user decided about.
         user: Address,
     },
     /// List contacts and watched users. Answered by [`Event::Contacts`].
     Contacts,
-    /// Put a user on the contact list, which authorizes him to see one's presence.
+    /// Put a user on the contact list, which authorizes them to see one's presence.
     AddContact {
-        /// Whom.
+        /// The contact.
         user: Address,
-        /// A name of one's own for him.
+        /// A name of one's own for them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,
     },
     /// Take a user off the contact list.
     RemoveContact {
-        /// Whom.
+        /// The contact.
         user: Address,
     },
     /// List those who watch one's presence. Answered by [`Event::Watchers`].
     Watchers,
     /// Ask for a user's presence once. Answered by [`Event::Presence`].
     GetPresence {
-        /// Whose.
+        /// The publisher.
         user: Address,
     },
     /// Take no more messages from a user.
     Block {
-        /// From whom.
+        /// The sender.
         user: Address,
     },
     /// Take messages again.
     Unblock {
-        /// From whom.
+        /// The sender.
         user: Address,
     },
     /// Ask whether a user exists. Answered by [`Event::Verified`].
     Verify {
-        /// Which.
+        /// The user asked about.
         user: Address,
     },
 }

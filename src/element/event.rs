@@ -26,7 +26,7 @@ const PART: usize = 64;
 pub enum Event {
     /// The session is open; what waited for the user follows.
     Ready {
-        /// Whose session.
+        /// The user whose session it is.
         user: Address,
         /// How many messages follow.
         waiting: usize,
@@ -36,16 +36,16 @@ pub enum Event {
         /// To acknowledge it with. The same message has the same number, whenever it is told.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         number: Option<u64>,
-        /// Its id.
+        /// The id of the message.
         id: String,
-        /// A user or a group.
+        /// The user or group that sent it.
         from: Address,
         /// The name to show for the sender, where one is given: the screen name in a group.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,
         /// The text; empty for content that is no text.
         text: String,
-        /// MIME type.
+        /// MIME type of the content.
         content_type: String,
         /// Content that is no text, in base64.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,13 +62,13 @@ pub enum Event {
         /// To acknowledge it with, if it is kept until that.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         number: Option<u64>,
-        /// Which message.
+        /// The id of the message.
         id: String,
-        /// To whom.
+        /// The recipient of the message.
         to: Address,
         /// 200 taken by the recipient's side; 202 waits on the way; else why not.
         status: u16,
-        /// In words.
+        /// What was said with the status, if anything.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         description: Option<String>,
         /// Who was not reached, and why.
@@ -80,11 +80,11 @@ pub enum Event {
         /// To acknowledge it with, if it is kept until that.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         number: Option<u64>,
-        /// About which message.
+        /// The id of the message that it is about.
         id: String,
         /// 200 delivered; else what became of it.
         status: u16,
-        /// In words.
+        /// What was said with the status, if anything.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         description: Option<String>,
         /// The recipient of the message.
@@ -93,9 +93,9 @@ pub enum Event {
     },
     /// A watched user's presence, as far as it is known.
     Presence {
-        /// Whose.
+        /// The publisher.
         user: Address,
-        /// The presence.
+        /// What is known of it.
         #[serde(flatten)]
         presence: Known,
     },
@@ -104,31 +104,31 @@ pub enum Event {
         /// To acknowledge it with, so that more can follow; the question stands until it is decided.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         number: Option<u64>,
-        /// Who.
+        /// The user who asks.
         user: Address,
     },
     /// Contacts and watched users.
     Contacts {
-        /// By address.
+        /// In order of address.
         contacts: Vec<ContactEntry>,
     },
     /// Those who watch one's presence.
     Watchers {
-        /// By address.
+        /// In order of address.
         watchers: Vec<WatcherEntry>,
     },
     /// Whether a user exists.
     Verified {
-        /// Which user.
+        /// The user asked about.
         user: Address,
-        /// 200 he does; else why it cannot be said or that he does not.
+        /// 200: they do; else why it cannot be said, or that they do not.
         status: u16,
     },
     /// A command without an answer of its own was done.
     Done {
         /// Its name, as in `"do"`.
         command: String,
-        /// Whom it was about.
+        /// The user it was about, if it was about one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         user: Option<Address>,
     },
@@ -136,12 +136,12 @@ pub enum Event {
     Error {
         /// Its name, as in `"do"`.
         command: String,
-        /// Whom it was about.
+        /// The user it was about, if it was about one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         user: Option<Address>,
         /// Why not (status-codes).
         status: u16,
-        /// In words.
+        /// What was said with the status, if anything.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         description: Option<String>,
     },
@@ -150,12 +150,12 @@ pub enum Event {
 /// Recipients that share a fate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Detail {
-    /// The code.
+    /// The status code.
     pub status: u16,
-    /// In words.
+    /// What was said with the status, if anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Who.
+    /// The recipients; none if the other side did not say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<Address>,
 }
@@ -166,7 +166,7 @@ pub struct Known {
     /// Whether any value is shown to us.
     #[serde(default)]
     pub authorized: bool,
-    /// Logged in.
+    /// Whether the user is logged in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub online: Option<bool>,
     /// Availability.
@@ -186,19 +186,19 @@ pub struct Known {
 /// One line of the contact list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContactEntry {
-    /// Who.
+    /// The user.
     pub user: Address,
-    /// One's own name for him.
+    /// One's own name for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// On the contact list; else only watched or blocked.
     pub contact: bool,
-    /// Blocked.
+    /// Whether their messages are refused.
     pub blocked: bool,
-    /// How far watching him has come.
+    /// How far watching them has come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscription: Option<SubscriptionState>,
-    /// What was last heard of him.
+    /// What was last heard of them.
     #[serde(flatten)]
     pub presence: Known,
 }
@@ -209,16 +209,16 @@ pub struct ContactEntry {
 pub enum SubscriptionState {
     /// Asked for; nothing has been shown.
     Pending,
-    /// Values come.
+    /// Authorized: values come.
     Active,
 }
 
-/// One watcher.
+/// Somebody who watches the user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WatcherEntry {
-    /// Who.
+    /// The user.
     pub user: Address,
-    /// What he may see.
+    /// What they may see.
     pub state: Standing,
 }
 
@@ -226,7 +226,7 @@ pub struct WatcherEntry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// Everything he asked for.
+    /// Everything that was asked for.
     Authorized,
     /// Nothing, by decision.
     Denied,

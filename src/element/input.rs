@@ -21,9 +21,9 @@ pub enum Input {
     Reached(Vec<String>),
     /// The last session on the way to these domains was lost.
     Lost(Vec<String>),
-    /// Of a client.
+    /// What a client does.
     Client(ClientKey, FromClient),
-    /// Of the XMPP link of the component with this domain.
+    /// What the XMPP link of the component with this domain brings.
     Xmpp(String, FromXmpp),
 }
 
@@ -40,14 +40,14 @@ pub enum FromClient {
     },
     /// It wants something.
     Command(Command),
-    /// It went.
+    /// It has gone.
     Close,
 }
 
 /// What an XMPP link brings. For elements at [`Edge::Xmpp`].
 #[derive(Debug)]
 pub enum FromXmpp {
-    /// A stanza.
+    /// A stanza from the XMPP server.
     Stanza(Stanza),
     /// A stanza that the node cannot keep now. Its sender is told as far as it wants an answer,
     /// and nothing else happens: this is also said before the element has begun.

@@ -37,7 +37,7 @@ impl<'a> ContactList<'a> {
         self.decide(other, None);
     }
 
-    /// Puts somebody on the contact list, or names him anew.
+    /// Puts somebody on the contact list, or names them anew.
     pub(super) fn add_contact(&mut self, other: &Address, name: Option<String>) {
         self.user.relate(self.core, other, |relation| {
             relation.contact = Some(Contact { name });

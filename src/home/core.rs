@@ -37,7 +37,7 @@ pub(super) struct Core {
     random: u64,
 }
 
-/// What is due.
+/// What is due at a deadline.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
     /// An arrival in a user's inbox ends.
@@ -57,23 +57,23 @@ pub(super) enum Timer {
 /// A request of a user of ours that waits for its answer.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Pending {
-    /// Whose request.
+    /// The user whose request it is.
     pub(super) user: String,
     /// The client that asked; does not survive a restart.
     #[serde(skip)]
     pub(super) client: Option<ClientKey>,
     /// When the answer is no longer waited for.
     pub(super) until: Time,
-    /// What was asked.
+    /// What the request asks for.
     pub(super) what: Asked,
 }
 
-/// What was asked.
+/// What a request of a user asks for.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) enum Asked {
     /// To take a message.
     Message { id: String, to: Address },
-    /// To subscribe.
+    /// To subscribe to presence.
     Subscribe {
         to: Address,
         /// As before, because something may have been lost.

@@ -1,6 +1,6 @@
-//! What the clients of a user are told of his queue, as far as they take it.
+//! What the clients of a user are told of that queue, as far as they take it.
 //!
-//! The queue of a user is everything that has a number: messages, and what became of his own
+//! The queue of a user is everything that has a number: messages, and what became of the user's own
 //! ([`super::notice`]). Each client is told of it in order, but only so much ahead of what it has
 //! acknowledged. What one client acknowledges has left the queue; the user's other clients are
 //! still told, and a client that goes away leaves what it did not acknowledge to the next one.

@@ -14,9 +14,9 @@ use crate::ssp::datetime::DateTime;
 pub(super) struct Arrival {
     /// Message id, unique together with the sender.
     pub(super) id: String,
-    /// User or group.
+    /// The user or group that sent it.
     pub(super) sender: Address,
-    /// When it ends.
+    /// Until when it is valid.
     pub(super) until: Time,
     /// The message, as long as it waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,9 +33,8 @@ pub(super) struct Letter {
     /// The name to show for the sender.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<String>,
-    /// MIME type.
+    /// MIME type of the content.
     pub(super) content_type: String,
-    /// The content.
     #[serde(with = "base64")]
     pub(super) content: Vec<u8>,
     /// Its bytes, where it is not kept.
@@ -44,7 +43,7 @@ pub(super) struct Letter {
     /// Where the content is, if it is not here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) uri: Option<String>,
-    /// When it came.
+    /// When the node took it.
     pub(super) arrived: Time,
     /// When it was sent, as the sender says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -89,7 +88,7 @@ pub(super) struct Inbox {
     arrivals: BTreeMap<u64, Arrival>,
     /// By sender and message id.
     known: HashMap<(Address, String), u64>,
-    /// Those that wait.
+    /// Arrivals that wait for a client.
     waiting: Stored,
     /// Those that wait, of each domain of senders.
     of_domain: HashMap<String, Stored>,
@@ -118,7 +117,7 @@ impl Inbox {
         self.waiting.numbers.len()
     }
 
-    /// Bytes that wait.
+    /// Bytes of what waits.
     pub(super) fn bytes(&self) -> usize {
         self.waiting.bytes
     }
@@ -172,7 +171,6 @@ impl Inbox {
         self.arrivals.insert(number, arrival);
     }
 
-    /// An arrival.
     pub(super) fn get(&self, number: u64) -> Option<&Arrival> {
         self.arrivals.get(&number)
     }

@@ -1,7 +1,7 @@
 //! Messages for our users (wire profile, 9.3).
 //!
 //! A message is refused at once or accepted; accepted, it waits in its recipient's inbox until
-//! one of his clients has taken it ([`super::feed`]), which is what "delivered" means. It is
+//! one of their clients has taken it ([`super::feed`]), which is what "delivered" means. It is
 //! remembered by sender and id until its validity ends: a second one of the same id gets the same
 //! answer and is not delivered.
 
@@ -168,7 +168,7 @@ impl<'a> Delivery<'a> {
         })
     }
 
-    /// The recipient's name and whether the message is new to him; or why he does not get it.
+    /// The recipient's name and whether the message is new to them; or why they do not get it.
     fn may_accept(
         &self,
         target: &Recipient,
@@ -216,7 +216,7 @@ impl<'a> Arrivals<'a> {
     }
 
     /// Keeps an accepted message and tells the user's clients of it. The echo user takes it at
-    /// once. Of a message whose sender is blocked nobody is told, and its sender sees what he would
+    /// once. Of a message whose sender is blocked nobody is told, and its sender sees what they would
     /// see if the user never logged in.
     fn receive(&mut self, message: &Message) {
         let Message {
@@ -291,7 +291,7 @@ impl<'a> Arrivals<'a> {
         }
     }
 
-    /// Reports to the sender, if he wants it; sender and recipient change places.
+    /// Reports to the sender, if they want it; sender and recipient change places.
     #[allow(clippy::too_many_arguments)]
     pub(super) fn report(&mut self, id: &str, sender: &Address, letter: &Letter, status: &Status) {
         if !letter.report {

@@ -86,7 +86,7 @@ const ECHO_SERVES: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV"];
 
 /// The home domain's service elements.
 pub struct Home {
-    /// By name.
+    /// Users by the local part of their address.
     users: BTreeMap<String, User>,
     core: Core,
     /// Users of whom watchers think that they are online, from before a restart.
@@ -105,7 +105,7 @@ impl std::fmt::Debug for Home {
     }
 }
 
-/// Who calls.
+/// The client whose command is carried out.
 #[derive(Debug, Clone)]
 struct Caller {
     /// To answer with; `None` for a notice.
@@ -140,7 +140,7 @@ impl Home {
         self.core.settings.users
     }
 
-    /// Sends every watcher in the domains that `behind` picks what he may see, because the way to
+    /// Sends every watcher in the domains that `behind` picks what they may see, because the way to
     /// them was established anew and notifications may have been lost (presence-attributes, 5).
     fn refresh_domains(&mut self, behind: impl Fn(&str) -> bool, now: Time) {
         let Self { users, core, .. } = self;
@@ -165,10 +165,10 @@ impl Home {
     }
 
     /// Opens a session of a user. Tells it [`Event::Ready`], then what waits for the user, as far
-    /// as it takes that, and then what comes. With his first session the user comes online.
+    /// as it takes that, and then what comes. With the first session the user comes online.
     ///
     /// # Errors
-    /// There is no such user, he has too many sessions, or the key is taken.
+    /// There is no such user, they have too many sessions, or the key is taken.
     pub fn client_open(
         &mut self,
         client: ClientKey,
@@ -198,7 +198,7 @@ impl Home {
         Ok(())
     }
 
-    /// Ends a session, if it is open. With his last one the user goes offline.
+    /// Ends a session, if it is open. With the last one the user goes offline.
     pub fn client_close(&mut self, client: ClientKey, now: Time) {
         let Self { users, core, .. } = self;
         let Some(user) = core
@@ -264,8 +264,8 @@ impl Home {
         Ok(())
     }
 
-    /// Removes a user with everything that belongs to him. Those who watched him see nothing any
-    /// more, waiting messages are reported undeliverable, and his clients are told and closed.
+    /// Removes a user with everything that is kept for them. Those who watched them see nothing any
+    /// more, waiting messages are reported undeliverable, and their clients are told and closed.
     ///
     /// # Errors
     /// There is no such user.
@@ -401,7 +401,6 @@ impl Home {
         }
     }
 
-    /// Does what is due.
     fn is_due(&mut self, now: Time) {
         for name in std::mem::take(&mut self.stale) {
             if let Some(user) = self.users.get_mut(&name)

@@ -1,4 +1,4 @@
-//! What a user is to be told of the messages he sent, when a client takes it: delivery reports,
+//! What a user is to be told of their own messages, when a client takes it: delivery reports,
 //! and refusals. It waits on disk until one has acknowledged it.
 
 use crate::element::Time;

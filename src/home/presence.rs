@@ -1,7 +1,7 @@
 //! Presence of our users: its values, and telling watchers.
 //!
-//! A watcher is told at once when he subscribes, when he is authorized or loses authorization, and
-//! when a value he sees has changed. What he was told last is remembered, so that nothing is said
+//! A watcher is told at once when they subscribe, are authorized or lose authorization, and
+//! when a value they see has changed. What they were told last is remembered, so that nothing is said
 //! twice; after a restart that memory is empty.
 
 use std::collections::BTreeMap;
@@ -77,7 +77,7 @@ impl<'a> Presence<'a> {
         }
     }
 
-    /// Tells one watcher what he may see now. `anew`: because he asked, even if he knows it.
+    /// Tells one watcher what they may see now. `anew`: because they asked, even if they know it.
     pub(super) fn show(&mut self, other: &Address, anew: bool) {
         let standing = self.user.standing(self.core, other);
         let Some(watcher) = self.user.watcher(other) else {
@@ -96,7 +96,7 @@ impl<'a> Presence<'a> {
         }
     }
 
-    /// Tells a watcher that there is nothing to see any more, unless he never saw anything.
+    /// Tells a watcher that there is nothing to see any more, unless they never saw anything.
     pub(super) fn hide(&mut self, other: &Address) {
         let authorized = self.user.standing(self.core, other) == Standing::Authorized;
         if let Some(watcher) = self.user.watcher(other)

@@ -7,7 +7,7 @@
 //!
 //! A service that is not active, or was taken out, is not there for the user: others are
 //! answered 534 (the recipient may not use the service: a matter of the user, not of the
-//! agreement between the domains, 506, and not one that passes by itself, 503), his own clients
+//! agreement between the domains, 506, and not one that passes by itself, 503), their own clients
 //! 506, which is what a client is told of a service that was not agreed with it.
 
 use super::presence::Presence;
@@ -29,7 +29,6 @@ use super::{Caller, Home};
 
 /// Instant messages.
 pub(super) const IM: &str = "IM";
-/// Presence.
 pub(super) const PRESENCE: &str = "Presence";
 
 /// Network capabilities that this domain never asks of anybody.

@@ -18,14 +18,13 @@ const GRACE_SECONDS: u64 = 60;
 /// The domains that cannot be reached now.
 #[derive(Debug, Default)]
 pub(super) struct Away {
-    /// Since when.
+    /// Since when a domain is not reached.
     since: BTreeMap<String, Time>,
     /// Whose users are shown as unknown.
     told: BTreeSet<String>,
 }
 
 impl Away {
-    /// The domains.
     pub(super) fn domains(&self) -> BTreeSet<String> {
         self.since.keys().chain(&self.told).cloned().collect()
     }

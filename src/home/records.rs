@@ -8,9 +8,9 @@
 //! | `home/user/NAME/profile` | what was changed of the profile, as XML |
 //! | `home/user/NAME/relation/ADDRESS` | contact, blocking, authorization, watching |
 //! | `home/user/NAME/request/20 digits` | a request that waits for its answer |
-//! | `home/user/NAME/sent/20 digits` | a message of his own that its recipient's side has taken |
+//! | `home/user/NAME/sent/20 digits` | a message of their own that its recipient's side has taken |
 //!
-//! In key order a user comes before everything that is his.
+//! In key order a user comes before everything that is kept for them.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -30,7 +30,7 @@ use super::sent::Taken;
 use super::user::{Account, ECHO, User};
 use super::watchers::sweep;
 
-/// Start of all keys.
+/// How all keys of the home domain begin.
 pub(super) const PREFIX: &str = "home/";
 
 const USER: &str = "home/user/";

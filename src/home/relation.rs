@@ -10,27 +10,27 @@ use super::client::{Known, SubscriptionState};
 /// Everything one user of ours and one other address have to do with each other; one record.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Relation {
-    /// He is on the user's contact list.
+    /// They are on the user's contact list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) contact: Option<Contact>,
-    /// His messages are refused.
+    /// Their messages are refused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) blocked: bool,
-    /// What the user decided about showing him presence.
+    /// What the user decided about showing them presence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) decision: Option<bool>,
-    /// He watches the user.
+    /// They watch the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) watcher: Option<Watcher>,
-    /// The user watches him.
+    /// The user watches them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) subscription: Option<Subscription>,
 }
 
-/// A contact.
+/// Somebody on the contact list of a user.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Contact {
-    /// The user's own name for him.
+    /// The user's own name for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<String>,
 }
@@ -38,14 +38,14 @@ pub(super) struct Contact {
 /// A subscription of somebody to the user's presence.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Watcher {
-    /// Names of the attributes he wants, sorted; none means all.
+    /// Names of the attributes they want, sorted; none means all.
     pub(super) attributes: Vec<String>,
     /// The user was asked for authorization and has not answered.
     pub(super) asked: bool,
-    /// When it is forgotten, unless he is authorized by then; none in records of older versions.
+    /// When it is forgotten, unless they are authorized by then; none in records of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) until: Option<Time>,
-    /// What he was shown last.
+    /// What they were shown last.
     #[serde(skip)]
     pub(super) shown: Shown,
 }
@@ -56,9 +56,9 @@ pub(super) enum Shown {
     /// Not known: nothing has been sent since the start.
     #[default]
     Unsure,
-    /// That there is nothing for him to see.
+    /// That there is nothing for them to see.
     Nothing,
-    /// These attributes.
+    /// The attributes that are named.
     List(Arc<PresenceSubList>),
 }
 
@@ -67,12 +67,12 @@ pub(super) enum Shown {
 pub(super) struct Subscription {
     /// How far it has come.
     pub(super) state: SubscriptionState,
-    /// What is known.
+    /// What is known of their presence.
     pub(super) presence: Known,
     /// Failed tries in a row.
     #[serde(default)]
     pub(super) failures: u32,
-    /// When to try again.
+    /// When it is tried again, if it has failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) retry: Option<Time>,
 }
@@ -83,12 +83,12 @@ impl Relation {
         !self.is_own() && self.watcher.is_none()
     }
 
-    /// Whether the user was asked about him and has not answered.
+    /// Whether the user was asked about them and has not answered.
     pub(super) fn is_asked(&self) -> bool {
         self.watcher.as_ref().is_some_and(|watcher| watcher.asked)
     }
 
-    /// Whether the user himself made something of it, as opposed to being watched.
+    /// Whether the user made something of it, as opposed to being watched.
     pub(super) fn is_own(&self) -> bool {
         self.contact.is_some()
             || self.blocked
@@ -98,7 +98,7 @@ impl Relation {
 }
 
 impl Subscription {
-    /// Just asked for.
+    /// A subscription that has just been asked for.
     pub(super) fn new() -> Self {
         Self {
             state: SubscriptionState::Pending,

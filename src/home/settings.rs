@@ -47,7 +47,7 @@ pub struct HomeSettings {
     pub max_users: usize,
     /// Clients of one user at the same time.
     pub max_clients: usize,
-    /// Addresses a user keeps something about himself: contacts, blocked ones, decisions,
+    /// Addresses about which a user keeps something: contacts, blocked ones, decisions,
     /// subscriptions.
     pub max_contacts: usize,
     /// Watchers of one user.
@@ -68,7 +68,7 @@ pub struct HomeSettings {
     pub max_remembered: usize,
     /// Reports and refusals that wait for one user; beyond it the oldest goes.
     pub max_notices: usize,
-    /// Bytes of them.
+    /// Bytes of these reports and refusals.
     pub max_notice_bytes: usize,
     /// Requests of one user that wait for their answer.
     pub max_requests: usize,

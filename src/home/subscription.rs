@@ -32,7 +32,7 @@ impl<'a> Subscriptions<'a> {
         Self { home, caller, now }
     }
 
-    /// Puts the requestor on the watcher lists, answers, and shows him what he may see.
+    /// Puts the requestor on the watcher lists, answers, and shows them what they may see.
     pub(super) fn subscribe(&mut self, request: &SubscribeRequest) {
         let Some(watcher) = self.home.requestor(self.caller) else {
             return;
@@ -95,7 +95,7 @@ impl<'a> Subscriptions<'a> {
         self.home.core.respond(self.caller.id, status);
     }
 
-    /// Answers with what the requestor may see now. He does not become a watcher, and nobody is
+    /// Answers with what the requestor may see now. They do not become a watcher, and nobody is
     /// asked.
     pub(super) fn get_presence(&mut self, request: &GetPresenceRequest) {
         let Some(watcher) = self.home.requestor(self.caller) else {

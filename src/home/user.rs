@@ -49,10 +49,10 @@ pub enum UserError {
     Full(&'static str),
 }
 
-/// What is kept of a user himself; one record.
+/// What is kept of the user as such; one record.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Account {
-    /// PHC string.
+    /// As a PHC string: algorithm, parameters, salt, hash.
     pub(super) password_hash: String,
     /// When the account was made.
     pub(super) created: Time,
@@ -62,15 +62,15 @@ pub(super) struct Account {
     /// Status text, if ever set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) text: Option<String>,
-    /// Mood.
+    /// One of the values of `StatusMood`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) mood: Option<String>,
-    /// Nickname.
+    /// The name to show for the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) alias: Option<String>,
 }
 
-/// One user.
+/// A user of the home domain, with all that is kept for them.
 #[derive(Debug, Default)]
 pub(super) struct User {
     pub(super) name: String,
@@ -92,7 +92,7 @@ pub(super) struct User {
     pub(super) numbered: Option<u64>,
     /// Requests that wait for their answer.
     pub(super) in_flight: usize,
-    /// Messages of his own, as they are known to be repeated by.
+    /// Messages of their own, as they are known to be repeated by.
     pub(super) sent: Sent,
 }
 
@@ -244,7 +244,7 @@ impl User {
         self.relations.get(other)?.watcher.as_ref()
     }
 
-    /// Notes what a watcher is shown. Says whether it is new to him.
+    /// Notes what a watcher is shown. Says whether it is new to them.
     pub(super) fn now_shown(&mut self, other: &Address, view: &Shown) -> bool {
         match self.relations.get_mut(other) {
             Some(Relation {

@@ -69,7 +69,7 @@ fn watching() -> World {
     world
 }
 
-/// Whose presence is told, and whether he is online.
+/// Whose presence is told, and whether they are online.
 fn told(world: &mut World) -> Vec<(String, Option<bool>)> {
     let events = world.heard(1).into_iter();
     events
@@ -175,7 +175,7 @@ fn a_subscription_that_fails_anew_is_tried_again_or_ends() {
     world.wait(60);
     world.answer("SubscribeRequest", Status::new(Code::UNKNOWN_USER));
     let [Event::Error { status: 531, .. }] = world.heard(1)[..] else {
-        panic!("he is not told")
+        panic!("the watcher is not told")
     };
     world.peer("far.test", true);
     assert_eq!(world.sent(), []);

@@ -52,7 +52,7 @@ fn a_question_that_is_never_answered_is_forgotten() {
     world.wait(11 * 86_400);
     world.open(9, "bob");
     assert_eq!(watchers(&mut world), [address("yan@far.test")]);
-    // He asks again, and so is the user.
+    // They ask again, and so is the user asked.
     subscribe(&mut world, ZOE, &["bob@home.test"], &[]);
     assert!(matches!(
         &world.heard(9)[..],
