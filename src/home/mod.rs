@@ -234,7 +234,7 @@ impl Home {
         }
     }
 
-    /// Makes a user. `password_hash` comes from [`super::password::hash`].
+    /// Makes a user. `password_hash` comes from [`password::hash`].
     ///
     /// # Errors
     /// The name is impossible or taken, or the domain is full.
@@ -312,7 +312,7 @@ impl Home {
             .map(|user| user.name.as_str())
     }
 
-    /// The hash of a user's password, to be checked by [`super::password::verify`].
+    /// The hash of a user's password, to be checked by [`password::verify`].
     pub fn password_hash(&self, name: &str) -> Option<&str> {
         self.users
             .get(&name.to_lowercase())

@@ -1,7 +1,7 @@
 //! Presence (presence-attributes; xmpp-mapping, 3.4).
 //!
-//! * [`to_xmpp`] shows a `PresenceSubList` as presence stanzas and PEP events;
-//! * [`to_ssp`] gathers what is seen of an XMPP user and writes it as attributes;
+//! * [`mod@to_xmpp`] shows a `PresenceSubList` as presence stanzas and PEP events;
+//! * [`mod@to_ssp`] gathers what is seen of an XMPP user and writes it as attributes;
 //! * [`location`] converts coordinates and time zones.
 
 pub mod location;
