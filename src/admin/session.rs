@@ -11,9 +11,6 @@ use crate::home::{Command, Event, Takes};
 use crate::node::ClientSession;
 use crate::ssp::Address;
 
-/// Until the first event of a session, which says that it is open.
-const OPENING: Duration = Duration::from_secs(10);
-
 /// For what a client has said before it went; our choice.
 const LAST: Duration = Duration::from_secs(1);
 
@@ -169,12 +166,13 @@ async fn open(
 ) -> Result<Option<ClientSession>, Hangup> {
     let opened = connection.shared.node.client_open_for(name, takes).await;
     let refusal = match opened {
-        Ok(Some(mut session)) => match tokio::time::timeout(OPENING, session.event()).await {
-            Ok(Some(event)) => {
+        // Its first event comes, however long that takes, or the session has ended.
+        Ok(Some(mut session)) => match session.event().await {
+            Some(event) => {
                 connection.say(&Line::Event(event)).await?;
                 return Ok(Some(session));
             }
-            _ => format!("{name} has too many sessions already"),
+            None => format!("{name} has too many sessions already"),
         },
         Ok(None) => format!("there is no user {name}"),
         Err(gone) => gone.to_string(),

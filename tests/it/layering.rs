@@ -216,6 +216,109 @@ fn check_arrows(
     }
 }
 
+/// Parts whose rooms are looked at: the files and folders inside.
+const OF_ROOMS: &[&str] = &["element", "home", "node"];
+
+/// Which files of a part each file imports. What is imported of a folder is its `mod.rs`, or the
+/// file of that name.
+fn imports_within(root: &Path, part: &str) -> BTreeMap<PathBuf, BTreeSet<PathBuf>> {
+    let folder = root.join(part);
+    let files: BTreeSet<PathBuf> = sources(&folder).into_iter().collect();
+    let module = |path: &[&str]| -> Option<PathBuf> {
+        let mut found = None;
+        let mut at = folder.clone();
+        for name in path {
+            at = at.join(name);
+            let (file, with_folder) = (at.with_extension("rs"), at.join("mod.rs"));
+            let next = [file, with_folder].into_iter().find(|f| files.contains(f));
+            let Some(next) = next else { break };
+            found = Some(next);
+        }
+        found
+    };
+    let mut imports = BTreeMap::new();
+    for file in &files {
+        let inside = file.strip_prefix(&folder).unwrap().with_extension("");
+        let mut here: Vec<String> = inside
+            .iter()
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect();
+        if here.last().is_some_and(|name| name == "mod") {
+            here.pop();
+        }
+        let text = std::fs::read_to_string(file).unwrap();
+        let mut used = BTreeSet::new();
+        for line in text.lines().map(str::trim) {
+            let Some(path) = line.split_once("use ").map(|(_, path)| path) else {
+                continue;
+            };
+            let mut path: Vec<&str> = path
+                .split("::")
+                .map(|name| name.trim_end_matches(';'))
+                .collect();
+            let mut from: Vec<&str> = here.iter().map(String::as_str).collect();
+            match path.first() {
+                Some(&"crate") if path.get(1) == Some(&part) => {
+                    from.clear();
+                    path.drain(..2);
+                }
+                Some(&"super") => {
+                    while path.first() == Some(&"super") {
+                        from.pop();
+                        path.remove(0);
+                    }
+                }
+                _ => continue,
+            }
+            from.extend(path);
+            used.extend(module(&from).filter(|other| other != file));
+        }
+        imports.insert(file.clone(), used);
+    }
+    imports
+}
+
+/// Everything that is reached from a file.
+fn reached(imports: &BTreeMap<PathBuf, BTreeSet<PathBuf>>, file: &Path) -> BTreeSet<PathBuf> {
+    let (mut found, mut open) = (BTreeSet::new(), vec![file.to_path_buf()]);
+    while let Some(next) = open.pop() {
+        for other in imports.get(&next).into_iter().flatten() {
+            if found.insert(other.clone()) {
+                open.push(other.clone());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn only_siblings_of_one_folder_import_each_other() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut arrows = 0;
+    for part in OF_ROOMS {
+        let mut imports = imports_within(&root, part);
+        // Tests know everything.
+        let is_test = |file: &Path| {
+            file.iter()
+                .any(|name| name == "tests" || name == "tests.rs")
+        };
+        imports.retain(|file, _| !is_test(file));
+        arrows += imports.values().map(BTreeSet::len).sum::<usize>();
+        for file in imports.keys() {
+            for other in reached(&imports, file) {
+                let circle = reached(&imports, &other).contains(file);
+                assert!(
+                    !circle || file.parent() == other.parent(),
+                    "{} and {} import each other",
+                    file.display(),
+                    other.display()
+                );
+            }
+        }
+    }
+    assert!(arrows > 60, "{arrows}");
+}
+
 #[test]
 fn pure_parts_use_nothing_of_the_store_but_what_is_written() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::super::Failure;
 use super::process::{Node, Watched};
-use crate::admin::{Client, Line, Request};
+use crate::admin::{Client, ClientError, Line, Request};
 use crate::home::{Command, Event};
 use crate::http::devcerts;
 use crate::node::clock::Clock;
@@ -128,17 +128,15 @@ impl Chain {
                     match recipient.next().await {
                         Ok(Line::Event(event)) => {
                             received += u64::from(matches!(event, Event::Message { .. }));
-                            if let Some(number) = event.number()
-                                && recipient.say(&Command::Ack { number }).await.is_err()
-                            {
-                                break;
+                            if let Some(number) = event.number() {
+                                recipient.say(&Command::Ack { number }).await?;
                             }
                         }
                         Ok(_) => {}
-                        Err(_) => break,
+                        Err(error) => return Err(error),
                     }
                 }
-                received
+                Ok(())
             });
         }
         let mut sender = login(&self.nodes[1], "alice").await?;
@@ -178,18 +176,20 @@ impl Chain {
             }
         }
         let total = start.elapsed();
-        match tokio::time::timeout(PATIENCE, reading.join_all()).await {
-            Ok(received) if received.iter().sum::<u64>() == messages => {
-                Ok(Run { total, latencies })
-            }
-            _ => Err(Failure::Failed("not all messages arrived".to_owned())),
-        }
+        let Ok(read) = tokio::time::timeout(PATIENCE, reading.join_all()).await else {
+            return Err(Failure::Failed("not all messages arrived".to_owned()));
+        };
+        // A recipient that was cut off says why.
+        let read: Result<Vec<()>, ClientError> = read.into_iter().collect();
+        read?;
+        Ok(Run { total, latencies })
     }
 }
 
 /// The relay, the sender's domain, the recipient's.
 const DOMAINS: [&str; 3] = ["relay.test", "sender.test", "recipient.test"];
 
+/// A session of a user, which is open.
 async fn login(node: &Node, user: &str) -> Result<Client, Failure> {
     let mut client = Client::connect(&node.socket).await?;
     client
@@ -198,6 +198,7 @@ async fn login(node: &Node, user: &str) -> Result<Client, Failure> {
             password: None,
         })
         .await?;
+    while !matches!(client.next().await?, Line::Event(Event::Ready { .. })) {}
     Ok(client)
 }
 

@@ -83,6 +83,15 @@ fn sessions_are_bounded_and_need_a_user() {
     };
     assert_eq!(open(2, "alice"), Err(UserError::Full("client session")));
     assert_eq!(open(2, "zoe"), Err(UserError::Unknown("zoe".to_owned())));
+    let mut ends = |key, user: &str| {
+        let (user, takes) = (user.to_owned(), Takes::Everything);
+        let open = FromClient::Open { user, takes };
+        world.home.take(Input::Client(ClientKey(key), open), now);
+        world.home.next_act()
+    };
+    let end = |key, over| Some(Act::End(ClientKey(key), over));
+    assert_eq!(ends(2, "alice"), end(2, Over::TooMany));
+    assert_eq!(ends(2, "zoe"), end(2, Over::Unknown));
     world.say(7, r#"{"do":"contacts"}"#);
     assert!(matches!(
         &world.heard(7)[..],
