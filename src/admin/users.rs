@@ -75,7 +75,7 @@ pub(super) async fn passwd(shared: &Shared, user: String, given: String) -> Resu
 }
 
 pub(super) async fn remove(shared: &Shared, user: String) -> Result<Line, Gone> {
-    change(shared, user, |home, name, now| home.remove_user(name, now)).await
+    change(shared, user, Home::remove_user).await
 }
 
 /// All users and whether they are online.

@@ -10,6 +10,10 @@ use super::{Delivered, Token};
 
 /// What happens to a service element. There is no other way to reach one, but for what an operator
 /// looks at or administers.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "stanzas are common, and boxing each would cost more than it saves"
+)]
 #[derive(Debug)]
 pub enum Input {
     /// A request or notice for a user this element answers for.

@@ -47,7 +47,7 @@ impl Home {
     /// what ours watch there is shown and asked for again.
     pub(super) fn reached(&mut self, domains: &[String], now: Time) {
         let behind = |domain: &str| domains.iter().any(|one| one == domain);
-        self.refresh_domains(&behind, now);
+        self.refresh_domains(behind, now);
         let Self { users, core, .. } = self;
         core.away.since.retain(|domain, _| !behind(domain));
         let mut back = BTreeSet::new();

@@ -104,7 +104,7 @@ impl<'a> Session<'a> {
                 Presence::of(self.user, self.core, self.now).publish();
             }
             Command::Ack { number } => {
-                Feeds::of(self.user, self.core, self.now).acknowledge(client, number)
+                Feeds::of(self.user, self.core, self.now).acknowledge(client, number);
             }
             Command::Contacts => {
                 let list = ContactList::of(self.user, self.core, self.now).contacts();
@@ -143,17 +143,17 @@ impl<'a> Session<'a> {
         }
         match command {
             Command::Subscribe { .. } => {
-                Watching::of(self.user, self.core, self.now).subscribe(other)
+                Watching::of(self.user, self.core, self.now).subscribe(other);
             }
             Command::GetPresence { .. } => {
-                Watching::of(self.user, self.core, self.now).get_presence(client, other)
+                Watching::of(self.user, self.core, self.now).get_presence(client, other);
             }
             Command::Verify { .. } => self.verify(client, other),
             Command::Unsubscribe { .. } => {
-                Watching::of(self.user, self.core, self.now).end_subscription(other)
+                Watching::of(self.user, self.core, self.now).end_subscription(other);
             }
             Command::Authorize { accept, .. } => {
-                ContactList::of(self.user, self.core, self.now).authorize(other, accept)
+                ContactList::of(self.user, self.core, self.now).authorize(other, accept);
             }
             Command::CancelAuthorization { .. } => {
                 ContactList::of(self.user, self.core, self.now).cancel_authorization(other);
@@ -170,7 +170,7 @@ impl<'a> Session<'a> {
                 ContactList::of(self.user, self.core, self.now).add_contact(other, name);
             }
             Command::RemoveContact { .. } => {
-                ContactList::of(self.user, self.core, self.now).remove_contact(other)
+                ContactList::of(self.user, self.core, self.now).remove_contact(other);
             }
             Command::Block { .. } => self
                 .user

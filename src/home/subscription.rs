@@ -84,7 +84,7 @@ impl<'a> Subscriptions<'a> {
                         && user.relations.contains_key(&watcher)
                     {
                         user.relate(&mut self.home.core, &watcher, |relation| {
-                            relation.watcher = None
+                            relation.watcher = None;
                         });
                     }
                 }
