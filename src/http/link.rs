@@ -34,9 +34,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+use self::candidates::Candidates;
 pub use self::post::{Post, PostOutcome, Posted, Target};
 use super::answer::{self, Answered};
-use super::endpoint::{Endpoint, EndpointError};
+use super::endpoint::Endpoint;
 use super::known::KnownAddresses;
 use super::pool::{Body, Pool};
 use super::srv::SrvResolver;
@@ -100,8 +101,7 @@ type Sending =
 
 struct Link {
     settings: LinkSettings,
-    /// `settings.urls`, parsed.
-    configured: Result<Vec<Endpoint>, EndpointError>,
+    candidates: Candidates,
     /// Headers of every request.
     common: HeaderMap,
     pool: Pool,
@@ -134,20 +134,9 @@ impl Link {
             common.insert(header::USER_AGENT, agent);
         }
         let pool = Pool::new(settings.idle_timeout, settings.max_connections);
-        let configured = settings
-            .urls
-            .iter()
-            .map(|url| {
-                let endpoint = Endpoint::parse(url)?;
-                Ok(match &settings.server_name {
-                    Some(name) => endpoint.known_as(name),
-                    None => endpoint,
-                })
-            })
-            .collect();
         Link {
+            candidates: Candidates::new(&settings),
             settings,
-            configured,
             common,
             pool,
             tracker,
@@ -209,6 +198,10 @@ impl Link {
         }
     }
 
+    async fn candidates_for(&self, target: &Target) -> Result<Vec<Endpoint>, String> {
+        self.candidates.of(target, self.pool.good()).await
+    }
+
     /// Tries the candidates until one answers.
     async fn outcome(
         &self,
@@ -228,7 +221,7 @@ impl Link {
             }
             tried = Some(endpoint);
         }
-        let candidates = match self.candidates(&post.target).await {
+        let candidates = match self.candidates_for(&post.target).await {
             Ok(candidates) => candidates,
             Err(reason) => {
                 reasons.push(reason);
@@ -255,7 +248,7 @@ impl Link {
     /// Whether a connection can be had: what a POST without a body asks. None is kept, and nothing
     /// is written on it.
     async fn tried(&self, target: &Target) -> PostOutcome {
-        let candidates = match self.candidates(target).await {
+        let candidates = match self.candidates_for(target).await {
             Ok(candidates) => candidates,
             Err(reason) => return PostOutcome::Unreachable { reason },
         };
@@ -285,7 +278,7 @@ impl Link {
             self.remember(endpoint, &post.target);
             return (PostOutcome::Acknowledged, Some(endpoint.to_string()));
         }
-        let Some(moved) = self.followed(endpoint, answered) else {
+        let Some(moved) = self.candidates.followed(endpoint, answered) else {
             return (outcome_of(attempt), None);
         };
         debug!(ssp.peer = self.settings.peer, id = post.id, to = %Shown(&moved.to_string()), "redirected");
@@ -422,7 +415,7 @@ impl Link {
             return None;
         }
         let endpoint = match &post.target {
-            Target::Url(url) => self.allowed(url).ok()?,
+            Target::Url(url) => self.candidates.allowed(url).ok()?,
             Target::Usual => self.pool.good()?,
         };
         let kept = self.pool.take(&endpoint)?;
