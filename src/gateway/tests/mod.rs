@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bounds;
+mod inbound;
 mod messages;
 mod presence;
 mod questions;
