@@ -1,5 +1,5 @@
-//! The tokenizer: one pass over a document that checks everything that makes it
-//! well-formed and within limits, and hands out borrowed pieces.
+//! The tokens of a document: quick-xml finds the pieces, this module checks what quick-xml leaves
+//! to its caller, and hands out borrowed pieces.
 //!
 //! Both readers of a body, the tree ([`super::parse`]) and the envelope
 //! ([`crate::ssp::envelope::scan`]), stand on it, so they accept the same
@@ -9,10 +9,14 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr3, memmem};
+use memchr::{memchr, memchr2, memchr3, memmem};
+use quick_xml::Reader;
+use quick_xml::errors::{Error, SyntaxError};
+use quick_xml::events::Event;
+use quick_xml::events::attributes::Attributes;
 
 use super::characters::{
-    ANY, BEYOND, LATER, NAME, characters, is_name_later, is_name_start, is_space, name_length,
+    ANY, BEYOND, LATER, NAME, characters, is_name_later, is_name_start, is_space, name_length, trim,
 };
 use super::limits::{Limits, Texts, within};
 use super::reader::Malformed;
@@ -33,7 +37,7 @@ pub(crate) enum Token<'a> {
     },
     /// The innermost open element ends.
     End,
-    /// Character data of the innermost element, references not yet resolved.
+    /// Character data of the innermost element, or one reference, not yet resolved.
     Text(&'a str),
     /// A CDATA section's content.
     Data(&'a str),
@@ -88,9 +92,10 @@ struct Open<'a> {
 }
 
 /// The tokenizer's state.
-#[derive(Debug)]
 pub(crate) struct Tokens<'a> {
     text: &'a str,
+    reader: Reader<&'a [u8]>,
+    /// Byte offset behind the last piece.
     at: usize,
     place: Place,
     /// An empty element's end is still to be told.
@@ -109,8 +114,13 @@ impl<'a> Tokens<'a> {
     /// Tokens of `bytes`, after checking size, encoding and characters.
     pub(crate) fn new(bytes: &'a [u8], limits: &Limits) -> Result<Self, Malformed> {
         let text = characters(bytes, limits)?;
-        let mut tokens = Self {
+        if text.starts_with('\u{feff}') {
+            // quick-xml would pass over it, and count from behind it.
+            return Err(syntax(0, "text outside the root element"));
+        }
+        Ok(Self {
             text,
+            reader: Reader::from_str(text),
             at: 0,
             place: Place::Prolog,
             closing: false,
@@ -123,9 +133,7 @@ impl<'a> Tokens<'a> {
                 depth: limits.depth.min(MAX_DEPTH),
                 ..*limits
             },
-        };
-        tokens.xml_declaration()?;
-        Ok(tokens)
+        })
     }
 
     /// Byte offset behind the last token.
@@ -165,22 +173,54 @@ impl<'a> Tokens<'a> {
             return Ok(self.pop());
         }
         loop {
-            let rest = &self.text.as_bytes()[self.at..];
-            match (rest.first(), rest.get(1)) {
-                (None, _) => return self.eof(),
-                (Some(b'<'), Some(b'/')) => return self.end_tag(),
-                (Some(b'<'), Some(b'!')) => {
-                    if let Some(data) = self.declaration()? {
-                        return Ok(Token::Data(data));
-                    }
+            let at = self.at;
+            let event = match self.reader.read_event() {
+                Ok(event) => event,
+                Err(fault) => return Err(self.fault(&fault)),
+            };
+            self.at = usize::try_from(self.reader.buffer_position()).unwrap_or(usize::MAX);
+            let raw = self.text.get(at..self.at).unwrap_or_default();
+            match event {
+                Event::Start(tag) => {
+                    let inner = within_marks(raw, 1, 1);
+                    return self.start_tag(at, inner, tag.name().0.len());
                 }
-                (Some(b'<'), Some(b'?')) => self.instruction()?,
-                (Some(b'<'), _) => return self.start_tag(),
-                _ => {
-                    if let Some(text) = self.character_data()? {
+                Event::Empty(tag) => {
+                    let inner = within_marks(raw, 1, 2);
+                    self.closing = true;
+                    return self.start_tag(at, inner, tag.name().0.len());
+                }
+                Event::End(_) => return self.end_tag(at),
+                Event::Text(_) => {
+                    if let Some(text) = self.character_data(at, raw)? {
                         return Ok(Token::Text(text));
                     }
                 }
+                Event::GeneralRef(_) => {
+                    self.inside(at)?;
+                    reference(raw).map_err(|why| why.at(at))?;
+                    return Ok(Token::Text(raw));
+                }
+                Event::CData(_) => {
+                    if self.place != Place::Inside {
+                        return Err(syntax(at, "text outside the root element"));
+                    }
+                    return Ok(Token::Data(within_marks(raw, 9, 3)));
+                }
+                Event::Comment(_) => {
+                    let body = raw.get(4..).unwrap_or_default();
+                    if memmem::find(body.as_bytes(), b"--") != body.len().checked_sub(3) {
+                        return Err(syntax(at, "a comment with '--' inside"));
+                    }
+                }
+                Event::Decl(_) => {
+                    if at > 0 || !raw.as_bytes().get(5).is_some_and(|b| is_space(*b)) {
+                        return Err(syntax(at, "an XML declaration in a wrong place"));
+                    }
+                }
+                Event::PI(_) => instruction(at, raw)?,
+                Event::DocType(_) => self.document_type(at, raw)?,
+                Event::Eof => return self.eof(),
             }
         }
     }
@@ -203,7 +243,13 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    fn start_tag(&mut self) -> Result<Token<'a>, Malformed> {
+    /// A start tag: what stands between its brackets, and how long the name in it is.
+    fn start_tag(
+        &mut self,
+        at: usize,
+        inner: &'a str,
+        name_length: usize,
+    ) -> Result<Token<'a>, Malformed> {
         if self.place == Place::After {
             return Err(Malformed::Trailing);
         }
@@ -217,26 +263,11 @@ impl<'a> Tokens<'a> {
         if self.open.len() >= self.limits.depth {
             return Err(Malformed::Depth(self.limits.depth));
         }
-        let at = self.at;
-        self.at += 1;
-        let (name, local) = self.name()?;
+        let name = inner.get(..name_length).unwrap_or_default();
+        let local = self.name(at + 1, name)?;
         self.attributes.clear();
-        loop {
-            let spaced = self.skip_space();
-            match self.text.as_bytes().get(self.at) {
-                Some(b'>') => {
-                    self.at += 1;
-                    break;
-                }
-                Some(b'/') if self.text.as_bytes().get(self.at + 1) == Some(&b'>') => {
-                    self.at += 2;
-                    self.closing = true;
-                    break;
-                }
-                None => return Err(Malformed::Unclosed(name.to_owned())),
-                Some(_) if !spaced => return Err(self.syntax("no white space before an attribute")),
-                Some(_) => self.attribute()?,
-            }
+        if name_length < inner.len() {
+            self.read_attributes(at + 1, inner, name_length)?;
         }
         self.place = Place::Inside;
         self.open.push(Open {
@@ -246,300 +277,270 @@ impl<'a> Tokens<'a> {
         Ok(Token::Start { name: local, at })
     }
 
-    fn attribute(&mut self) -> Result<(), Malformed> {
-        let (key, local) = self.name()?;
-        self.skip_space();
-        let bytes = self.text.as_bytes();
-        if bytes.get(self.at) != Some(&b'=') {
-            return Err(self.syntax("an attribute without value"));
-        }
-        self.at += 1;
-        self.skip_space();
-        let quote = match bytes.get(self.at) {
-            Some(quote @ (b'"' | b'\'')) => *quote,
-            _ => return Err(self.syntax("an attribute value without quotes")),
-        };
-        self.at += 1;
-        let start = self.at;
-        let mut referring = false;
-        loop {
-            let Some(step) = memchr3(quote, b'<', b'&', &bytes[self.at..]) else {
-                return Err(self.syntax("an attribute value without end"));
+    /// The attributes of a tag whose inside begins `at`.
+    fn read_attributes(
+        &mut self,
+        at: usize,
+        inner: &'a str,
+        name_length: usize,
+    ) -> Result<(), Malformed> {
+        let mut given = Attributes::new(inner, name_length);
+        // It would allocate; and see below.
+        given.with_checks(false);
+        for attribute in given {
+            let attribute = match attribute {
+                Ok(attribute) => attribute,
+                Err(fault) => return Err(syntax(at, &fault.to_string())),
             };
-            self.at += step;
-            match bytes[self.at] {
-                b'<' => return Err(self.syntax("'<' in an attribute value")),
-                b'&' => {
-                    referring = true;
-                    self.at += self.reference()?;
-                }
-                _ => break,
+            let key = attribute.key.0;
+            let Cow::Borrowed(raw) = attribute.value else {
+                return Err(syntax(at, "an attribute value that is not in the document"));
+            };
+            let start = key.as_ptr().addr() - inner.as_ptr().addr();
+            if !inner[..start].ends_with([' ', '\t', '\n', '\r']) {
+                return Err(syntax(at + start, "no white space before an attribute"));
             }
-        }
-        let raw = &self.text[start..self.at];
-        self.at += 1;
-        if raw.len() > self.limits.texts.shortest_value() {
-            let (what, limit) = self.limits.texts.of_attribute(local);
-            within(what, raw.len(), limit)?;
-        }
-        if self.attributes.len() >= self.limits.attributes {
-            return Err(Malformed::Count {
-                what: "attributes",
-                limit: self.limits.attributes,
+            let local = self.name(at + start, key)?;
+            let value = raw.as_ptr().addr() - inner.as_ptr().addr();
+            let referring = references(raw).map_err(|(step, why)| why.at(at + value + step))?;
+            if raw.len() > self.limits.texts.shortest_value() {
+                let (what, limit) = self.limits.texts.of_attribute(local);
+                within(what, raw.len(), limit)?;
+            }
+            if self.attributes.len() >= self.limits.attributes {
+                return Err(Malformed::Count {
+                    what: "attributes",
+                    limit: self.limits.attributes,
+                });
+            }
+            if self.attributes.iter().any(|other| other.key == key) {
+                return Err(syntax(at + start, "an attribute given twice"));
+            }
+            self.attributes.push(Attribute {
+                key,
+                local,
+                raw,
+                referring,
             });
         }
-        if self.attributes.iter().any(|other| other.key == key) {
-            return Err(self.syntax("an attribute given twice"));
-        }
-        self.attributes.push(Attribute {
-            key,
-            local,
-            raw,
-            referring,
-        });
         Ok(())
     }
 
-    fn end_tag(&mut self) -> Result<Token<'a>, Malformed> {
+    /// An end tag, which quick-xml has compared with the start tag.
+    fn end_tag(&mut self, at: usize) -> Result<Token<'a>, Malformed> {
         let Some(&Open { name, content }) = self.open.last() else {
-            return Err(if self.place == Place::After {
-                Malformed::Trailing
-            } else {
-                self.syntax("an end tag without start tag")
-            });
+            return Err(syntax(at, "an end tag without start tag"));
         };
-        let bytes = self.text.as_bytes();
-        let start = self.at + 2;
-        let mut end = start + name.len();
-        if bytes.get(start..end) != Some(name.as_bytes()) {
-            return Err(self.syntax("an end tag that closes another element"));
-        }
-        while bytes.get(end).is_some_and(|b| is_space(*b)) {
-            end += 1;
-        }
-        if bytes.get(end) != Some(&b'>') {
-            return Err(self.syntax("an end tag that closes another element"));
-        }
-        if self.at - content > self.limits.texts.label {
+        if at - content > self.limits.texts.label {
             let local = name.rsplit(':').next().unwrap_or(name);
             if Texts::is_label(local) {
-                within("a name", self.at - content, self.limits.texts.label)?;
+                within("a name", at - content, self.limits.texts.label)?;
             }
         }
-        self.at = end + 1;
         Ok(self.pop())
     }
 
-    /// Text up to the next `<`; `None` where it stands outside the root.
-    fn character_data(&mut self) -> Result<Option<&'a str>, Malformed> {
-        let bytes = self.text.as_bytes();
-        let start = self.at;
+    /// Text between two pieces of markup; `None` where it stands outside the root.
+    fn character_data(&self, at: usize, raw: &'a str) -> Result<Option<&'a str>, Malformed> {
         if self.place != Place::Inside {
-            self.skip_space();
-            return match (bytes.get(self.at), self.place) {
-                (None | Some(b'<'), _) => Ok(None),
-                (_, Place::After) => Err(Malformed::Trailing),
-                _ => Err(self.syntax("text outside the root element")),
-            };
-        }
-        loop {
-            match memchr3(b'<', b'&', b'>', &bytes[self.at..]) {
-                None => {
-                    self.at = bytes.len();
-                    break;
-                }
-                Some(step) => self.at += step,
+            if trim(raw).is_empty() {
+                return Ok(None);
             }
-            match bytes[self.at] {
-                b'<' => break,
-                b'&' => self.at += self.reference()?,
-                _ if bytes[start..self.at].ends_with(b"]]") => {
-                    return Err(self.syntax("']]>' outside a CDATA section"));
-                }
-                _ => self.at += 1,
+            self.inside(at)?;
+        }
+        for end in memchr::memchr_iter(b'>', raw.as_bytes()) {
+            if raw.as_bytes()[..end].ends_with(b"]]") {
+                return Err(syntax(at + end, "']]>' outside a CDATA section"));
             }
         }
-        Ok(Some(&self.text[start..self.at]))
+        Ok(Some(raw))
     }
 
-    /// Length of the reference that starts here, if it is one.
-    fn reference(&self) -> Result<usize, Malformed> {
-        let bytes = &self.text.as_bytes()[self.at..];
-        // Longer than any reference that means something.
-        let window = &bytes[..bytes.len().min(40)];
-        let Some(end) = memchr(b';', window) else {
-            return Err(self.syntax("'&' that starts no reference"));
-        };
-        let name = &self.text[self.at + 1..self.at + end];
-        match resolve_one(name) {
-            Ok(_) => Ok(end + 1),
-            Err(Unresolved::Name) => Err(Malformed::Entity(name.to_owned())),
-            Err(Unresolved::Character(c)) => Err(Malformed::Control(c)),
-            Err(Unresolved::Form) => Err(self.syntax("'&' that starts no reference")),
+    /// Refuses what has a place in the root element only.
+    fn inside(&self, at: usize) -> Result<(), Malformed> {
+        match self.place {
+            Place::Inside => Ok(()),
+            Place::After => Err(Malformed::Trailing),
+            Place::Prolog => Err(syntax(at, "text outside the root element")),
         }
-    }
-
-    /// What starts with `<!`: a comment, a CDATA section or a document type.
-    fn declaration(&mut self) -> Result<Option<&'a str>, Malformed> {
-        let rest = &self.text[self.at..];
-        if let Some(body) = rest.strip_prefix("<!--") {
-            return match memmem::find(body.as_bytes(), b"--") {
-                Some(end) if body.as_bytes().get(end + 2) == Some(&b'>') => {
-                    self.at += 4 + end + 3;
-                    Ok(None)
-                }
-                _ => Err(self.syntax("a comment without end, or with '--' inside")),
-            };
-        }
-        if let Some(body) = rest.strip_prefix("<![CDATA[") {
-            if self.place != Place::Inside {
-                return Err(self.syntax("text outside the root element"));
-            }
-            let Some(end) = memmem::find(body.as_bytes(), b"]]>") else {
-                return Err(self.syntax("a CDATA section without end"));
-            };
-            self.at += 9 + end + 3;
-            return Ok(Some(&body[..end]));
-        }
-        if rest.starts_with("<!DOCTYPE") {
-            return self.document_type().map(|()| None);
-        }
-        Err(self.syntax("an unknown declaration"))
     }
 
     /// Old servers may name an external identifier, which is never fetched. An
     /// internal subset could define entities: refused.
-    fn document_type(&mut self) -> Result<(), Malformed> {
+    fn document_type(&mut self, at: usize, raw: &str) -> Result<(), Malformed> {
+        let Some(body) = raw.strip_prefix("<!DOCTYPE") else {
+            return Err(syntax(at, "an unknown declaration"));
+        };
         if self.place != Place::Prolog || self.declared {
             return Err(Malformed::Doctype);
         }
         self.declared = true;
-        self.at += "<!DOCTYPE".len();
-        let bytes = self.text.as_bytes();
-        if !bytes.get(self.at).is_some_and(|b| is_space(*b)) {
-            return Err(self.syntax("a broken document type declaration"));
+        let mut rest = body.as_bytes();
+        if !rest.first().is_some_and(|b| is_space(*b)) {
+            return Err(syntax(at, "a broken document type declaration"));
         }
-        loop {
-            match bytes.get(self.at) {
-                None => return Err(self.syntax("a document type declaration without end")),
-                Some(b'[') => return Err(Malformed::Doctype),
-                Some(b'<') => return Err(self.syntax("a broken document type declaration")),
-                Some(b'>') => {
-                    self.at += 1;
-                    return Ok(());
+        while let Some((first, behind)) = rest.split_first() {
+            rest = match first {
+                b'[' => return Err(Malformed::Doctype),
+                b'<' => return Err(syntax(at, "a broken document type declaration")),
+                b'"' | b'\'' => {
+                    let end = memchr(*first, behind).map_or(behind.len(), |end| end + 1);
+                    &behind[end..]
                 }
-                Some(quote @ (b'"' | b'\'')) => match memchr(*quote, &bytes[self.at + 1..]) {
-                    None => return Err(self.syntax("a document type declaration without end")),
-                    Some(length) => self.at += length + 2,
-                },
-                Some(_) => self.at += 1,
-            }
-        }
-    }
-
-    /// A processing instruction, which is ignored.
-    fn instruction(&mut self) -> Result<(), Malformed> {
-        let start = self.at;
-        self.at += 2;
-        let target = self.plain_name()?;
-        if target.eq_ignore_ascii_case("xml") || target.contains(':') {
-            self.at = start;
-            return Err(self.syntax("an XML declaration in a wrong place"));
-        }
-        self.instruction_end(start)
-    }
-
-    /// The `<?xml …?>` at the very start.
-    fn xml_declaration(&mut self) -> Result<(), Malformed> {
-        let Some(rest) = self.text.strip_prefix("<?xml") else {
-            return Ok(());
-        };
-        if rest.bytes().next().is_some_and(is_space) {
-            self.at = 5;
-            return self.instruction_end(0);
+                _ => behind,
+            };
         }
         Ok(())
     }
 
-    fn instruction_end(&mut self, start: usize) -> Result<(), Malformed> {
-        let rest = &self.text.as_bytes()[self.at..];
-        let end = memchr::memchr_iter(b'>', rest).find(|at| *at > 0 && rest[at - 1] == b'?');
-        match end.map(|at| at - 1) {
-            Some(0) => self.at += 2,
-            Some(end) if is_space(rest[0]) => self.at += end + 2,
-            _ => {
-                self.at = start;
-                return Err(self.syntax("a broken processing instruction"));
+    /// What quick-xml does not take, in the words of this crate.
+    fn fault(&self, fault: &Error) -> Malformed {
+        let markup = self.text.get(self.at..).unwrap_or_default();
+        let tag = markup
+            .strip_prefix('<')
+            .filter(|tag| !tag.starts_with(['!', '?']));
+        if self.place == Place::After && (tag.is_some() || markup.starts_with('&')) {
+            return Malformed::Trailing;
+        }
+        if markup.starts_with("<!DOCTYPE")
+            && (self.place != Place::Prolog || self.declared || markup.contains('['))
+        {
+            return Malformed::Doctype;
+        }
+        if let (Error::Syntax(SyntaxError::UnclosedTag), Some(tag)) = (fault, tag) {
+            let (name, _) = plain_name(tag);
+            if !name.is_empty() {
+                return Malformed::Unclosed(name.to_owned());
             }
         }
-        Ok(())
+        syntax(self.at, &fault.to_string())
     }
 
-    /// A name and its local part; both parts around an optional colon are names.
-    fn name(&mut self) -> Result<(&'a str, &'a str), Malformed> {
-        let start = self.at;
-        let first = self.plain_name()?;
+    /// Checks a name that stands `at`, both of whose parts around an optional colon are names;
+    /// gives the local part.
+    fn name(&mut self, at: usize, name: &'a str) -> Result<&'a str, Malformed> {
         let longest = self.limits.texts.name;
-        within("a name of an element or attribute", first.len(), longest)?;
-        if self.text.as_bytes().get(self.at) != Some(&b':') {
-            return Ok((first, first));
+        within("a name of an element or attribute", name.len(), longest)?;
+        let (first, rest) = plain_name(name);
+        if first.is_empty() {
+            return Err(syntax(at, "a name was expected"));
         }
-        self.at += 1;
-        let local = self.plain_name()?;
-        let length = self.at - start;
-        within("a name of an element or attribute", length, longest)?;
+        if rest.is_empty() {
+            return Ok(name);
+        }
+        let local = rest.strip_prefix(':').unwrap_or_default();
+        let (second, rest) = plain_name(local);
+        if second.is_empty() || !rest.is_empty() {
+            return Err(syntax(at + first.len(), "a name was expected"));
+        }
         self.prefixed |= !matches!(first, "xmlns" | "xml");
-        Ok((&self.text[start..self.at], local))
+        Ok(local)
     }
+}
 
-    /// A name without colon.
-    fn plain_name(&mut self) -> Result<&'a str, Malformed> {
-        let start = self.at;
-        let rest = &self.text.as_bytes()[start..];
-        let ascii = name_length(rest);
-        let mut end = start + ascii;
-        match rest.first() {
-            Some(b) if NAME[usize::from(*b)] == LATER => end = start,
-            _ if rest
-                .get(ascii)
-                .is_some_and(|b| NAME[usize::from(*b)] == BEYOND) =>
-            {
-                end = self.beyond_ascii(end, start);
-            }
-            _ => {}
-        }
-        if end == start {
-            return Err(self.syntax("a name was expected"));
-        }
-        self.at = end;
-        Ok(&self.text[start..end])
+/// A piece of markup without so many bytes before and after.
+fn within_marks(raw: &str, before: usize, after: usize) -> &str {
+    let end = raw.len().saturating_sub(after);
+    raw.get(before..end).unwrap_or_default()
+}
+
+/// A processing instruction, which is ignored.
+fn instruction(at: usize, raw: &str) -> Result<(), Malformed> {
+    let inner = within_marks(raw, 2, 2);
+    let (target, rest) = plain_name(inner);
+    if target.eq_ignore_ascii_case("xml") {
+        return Err(syntax(at, "an XML declaration in a wrong place"));
     }
-
-    /// Where the name from `start`, which is ASCII up to `end`, ends.
-    fn beyond_ascii(&self, end: usize, start: usize) -> usize {
-        let first = end == start;
-        let more = self.text[end..].char_indices().find(|(at, c)| match c {
-            '\0'..='\x7f' => NAME[*c as usize] & ANY == 0,
-            c => !is_name_start(*c) && (first && *at == 0 || !is_name_later(*c)),
-        });
-        more.map_or(self.text.len(), |(at, _)| end + at)
+    if target.is_empty() || !rest.is_empty() && !is_space(rest.as_bytes()[0]) {
+        return Err(syntax(at, "a broken processing instruction"));
     }
+    Ok(())
+}
 
-    /// Passes white space; whether there was any.
-    fn skip_space(&mut self) -> bool {
-        let bytes = self.text.as_bytes();
-        let start = self.at;
-        while bytes.get(self.at).is_some_and(|b| is_space(*b)) {
-            self.at += 1;
+/// What is wrong with a text, but for the place.
+enum Wrong {
+    Form(&'static str),
+    Fault(Malformed),
+}
+
+impl Wrong {
+    fn at(self, at: usize) -> Malformed {
+        match self {
+            Self::Form(why) => syntax(at, why),
+            Self::Fault(fault) => fault,
         }
-        self.at > start
     }
+}
 
-    fn syntax(&self, why: &str) -> Malformed {
-        Malformed::Syntax {
-            at: self.at,
-            why: why.to_owned(),
+/// Whether there are references in an attribute's value, which are checked. What is wrong stands
+/// so many bytes behind its beginning.
+fn references(raw: &str) -> Result<bool, (usize, Wrong)> {
+    let bytes = raw.as_bytes();
+    let (mut at, mut referring) = (0, false);
+    while let Some(step) = memchr2(b'<', b'&', &bytes[at..]) {
+        at += step;
+        if bytes[at] == b'<' {
+            return Err((at, Wrong::Form("'<' in an attribute value")));
         }
+        referring = true;
+        let Some(length) = memchr(b';', &bytes[at..]) else {
+            return Err((at, NO_REFERENCE));
+        };
+        let end = at + length + 1;
+        reference(&raw[at..end]).map_err(|why| (at, why))?;
+        at = end;
+    }
+    Ok(referring)
+}
+
+const NO_REFERENCE: Wrong = Wrong::Form("'&' that starts no reference");
+
+/// Checks `&...;`.
+fn reference(raw: &str) -> Result<(), Wrong> {
+    // Longer than any reference that means something.
+    if raw.len() > 40 {
+        return Err(NO_REFERENCE);
+    }
+    let name = within_marks(raw, 1, 1);
+    match resolve_one(name) {
+        Ok(_) => Ok(()),
+        Err(Unresolved::Name) => Err(Wrong::Fault(Malformed::Entity(name.to_owned()))),
+        Err(Unresolved::Character(c)) => Err(Wrong::Fault(Malformed::Control(c))),
+        Err(Unresolved::Form) => Err(NO_REFERENCE),
+    }
+}
+
+/// The name without colon that `text` begins with, and what follows.
+fn plain_name(text: &str) -> (&str, &str) {
+    let bytes = text.as_bytes();
+    let ascii = name_length(bytes);
+    let end = match bytes.first() {
+        Some(b) if NAME[usize::from(*b)] == LATER => 0,
+        _ if bytes
+            .get(ascii)
+            .is_some_and(|b| NAME[usize::from(*b)] == BEYOND) =>
+        {
+            beyond_ascii(text, ascii)
+        }
+        _ => ascii,
+    };
+    text.split_at(end)
+}
+
+/// Where the name that is ASCII up to `end` ends.
+fn beyond_ascii(text: &str, end: usize) -> usize {
+    let first = end == 0;
+    let more = text[end..].char_indices().find(|(at, c)| match c {
+        '\0'..='\x7f' => NAME[*c as usize] & ANY == 0,
+        c => !is_name_start(*c) && (first && *at == 0 || !is_name_later(*c)),
+    });
+    more.map_or(text.len(), |(at, _)| end + at)
+}
+
+fn syntax(at: usize, why: &str) -> Malformed {
+    Malformed::Syntax {
+        at,
+        why: why.to_owned(),
     }
 }
 
