@@ -35,7 +35,7 @@ pub struct GatewaySettings {
     pub peer_grace_millis: u64,
     /// Stanzas that may wait for the link; more are refused with 507.
     pub max_queue: usize,
-    /// Bytes of them.
+    /// Bytes of the stanzas that may wait for the link.
     pub max_queue_bytes: usize,
     /// The most bytes of a stanza that the XMPP server takes, by component; for those
     /// that are not named what servers take as a rule.

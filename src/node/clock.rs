@@ -115,7 +115,7 @@ pub struct Watch {
 /// What the wall clock did since it was last looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
-    /// What it should.
+    /// What it should: nothing to be told.
     Same,
     /// The first look, or it drifted: dates are by this now.
     Moved(Skew),

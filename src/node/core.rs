@@ -32,7 +32,7 @@ pub struct Core {
     /// The relay SAP.
     pub sap: Sap,
     elements: Vec<Box<dyn ServiceElement>>,
-    /// Counters.
+    /// What has been counted.
     pub metrics: Metrics,
     /// The last things that happened.
     pub traces: TraceLog,

@@ -15,7 +15,7 @@ use crate::ssp::Message;
 use crate::store::Store;
 use crate::xmpp::link::LinkEvent;
 
-/// One input.
+/// What the owner is given to work on.
 pub(super) enum Input {
     /// A message of a peer, and where its verdict goes.
     Message {
@@ -38,7 +38,7 @@ pub(super) enum Input {
     },
     /// A client's command.
     Client(ClientKey, Command),
-    /// A client went.
+    /// A client of the home domain has gone.
     ClientClose(ClientKey),
     /// Anything else that wants a look at the core.
     Ask(Question),

@@ -27,11 +27,11 @@ pub(super) const BUSY: u64 = 1_000;
 
 /// One step of the releaser.
 pub(super) enum Release {
-    /// A batch.
+    /// The effects of a turn, to be let out when its commit is on disk.
     Batch(Box<Batch>),
-    /// A client came.
+    /// A client of the home domain has come.
     Client(ClientKey, EventSender),
-    /// A client went.
+    /// A client of the home domain has gone.
     ClientGone(ClientKey),
     /// New settings of the links to peers.
     Links(Vec<LinkSettings>),

@@ -10,7 +10,7 @@ use crate::store::{Store, StoreError, Write, aside, load_all};
 /// The record that says whose store it is.
 const DOMAIN: &str = "node/domain";
 
-/// What was found.
+/// What the store held at the start.
 #[derive(Debug, Default)]
 pub(super) struct Restored {
     /// Records, those set aside among them.

@@ -55,7 +55,7 @@ pub enum StartError {
     Password(String),
 }
 
-/// A node at work.
+/// A running node: the handle by which it is asked and stopped.
 pub struct Node {
     handle: NodeHandle,
     local_addr: SocketAddr,

@@ -13,7 +13,7 @@ use crate::store::Write;
 pub struct Turn {
     /// To be kept or forgotten, in one commit.
     pub writes: Vec<Write>,
-    /// To be posted.
+    /// Posts to peers.
     pub posts: Vec<Post>,
     /// Connections to be tried.
     pub knocks: Vec<Knock>,
@@ -27,7 +27,7 @@ pub struct Turn {
     pub ended: Vec<(ClientKey, Over)>,
     /// For those who watch.
     pub traces: Vec<Arc<Trace>>,
-    /// To be given.
+    /// Answers to those who gave an input.
     pub answers: Vec<Answer>,
 }
 

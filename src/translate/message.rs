@@ -22,7 +22,7 @@ const DELAYED_AFTER: i64 = 60;
 /// What a message lost on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// Nothing.
+    /// Nothing was lost.
     Full,
     /// Rich content became plain text.
     PlainText,
@@ -35,14 +35,14 @@ pub enum Form {
 pub struct ToXmpp {
     /// In the order of the request.
     pub stanzas: Vec<(Recipient, Result<Message, Code>)>,
-    /// What it lost.
+    /// What the message lost.
     pub form: Form,
 }
 
 /// What a message stanza is for the SSP side.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ToSsp {
-    /// A message.
+    /// A message for SSP.
     Message(Box<SendMessageRequest>),
     /// Nothing that has a counterpart; its kind: typing notices and the like.
     Nothing(&'static str),
@@ -299,7 +299,7 @@ fn sent_before(sent: Option<DateTime>, now: u64) -> Option<DateTime> {
 
 /// Until when a message may be delivered (XEP-0079).
 enum Expiry {
-    /// It does not say.
+    /// It does not end.
     Never,
     /// So many seconds more.
     In(u64),

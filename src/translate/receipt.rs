@@ -14,9 +14,9 @@ use crate::ssp::{Address, Code, Status};
 /// The message a report is about, as its reporter remembers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct About {
-    /// Its id in SSP.
+    /// The id of the message in SSP.
     pub message_id: String,
-    /// Who sent it.
+    /// The user who sent it.
     pub sender: Address,
     /// To whom: the one who reports.
     pub recipient: User,
@@ -24,7 +24,7 @@ pub struct About {
     pub date_time: Option<DateTime>,
     /// Its content type.
     pub content_type: Option<String>,
-    /// Its size.
+    /// Bytes of its content.
     pub content_size: Option<u64>,
 }
 

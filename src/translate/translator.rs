@@ -47,7 +47,7 @@ pub struct Translator {
     /// Room services of the XMPP domain; the rooms of the first have the short
     /// form of address (section 2.3).
     pub muc: Vec<String>,
-    /// The tables.
+    /// The tables of `mappings/`.
     pub mappings: Arc<Mappings>,
 }
 

@@ -16,7 +16,7 @@ const MAX_LINKS: usize = 16;
 /// What is in a message.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Words {
-    /// This text.
+    /// A text that a person wrote.
     Text(String),
     /// Nothing by a person; the kind of what there is.
     Nothing(&'static str),

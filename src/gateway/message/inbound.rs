@@ -28,11 +28,11 @@ const TAKE_MILLIS: u64 = 120_000;
 /// A message from XMPP.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Received {
-    /// Its id in SSP.
+    /// The id of the message in SSP.
     message_id: String,
     /// Its id in XMPP, if it had one.
     stanza_id: Option<String>,
-    /// Full JID.
+    /// The full JID of the sender.
     from: String,
     to: String,
     component: String,

@@ -42,7 +42,7 @@ pub(super) struct Sent {
 pub(super) struct Target {
     pub(super) address: Address,
     pub(super) client: Option<String>,
-    /// Bare JID.
+    /// The bare JID of the user.
     pub(super) jid: String,
     /// Number of its stanza in the outbox.
     pub(super) out: u64,
@@ -52,13 +52,13 @@ pub(super) struct Target {
 /// How far a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum TargetState {
-    /// In the outbox.
+    /// The stanza is in the outbox.
     Waiting,
     /// The server has it since.
     Confirmed(Time),
     /// The recipient's client has it.
     Received,
-    /// It came back.
+    /// The stanza came back as an error.
     Failed(u16),
     /// Nothing more to tell.
     Done,

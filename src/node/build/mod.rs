@@ -30,11 +30,11 @@ use crate::xmpp::link::{Backoff, ComponentSettings, Siblings};
 pub struct Plan {
     /// The SAP's settings.
     pub settings: Arc<Settings>,
-    /// XML limits.
+    /// Limits of what is read as XML.
     pub limits: Limits,
     /// The SSP listener.
     pub server: ServerSettings,
-    /// One per peer.
+    /// Settings of the link to each peer.
     pub links: Vec<LinkSettings>,
     /// The home domain, or at least the echo user.
     pub home: Option<HomePlan>,
@@ -48,10 +48,10 @@ pub struct Plan {
     pub warnings: Vec<String>,
 }
 
-/// The home domain.
+/// What is needed to host users.
 #[derive(Debug, Clone)]
 pub struct HomePlan {
-    /// Its settings.
+    /// Settings of the home domain.
     pub settings: HomeSettings,
     /// Users created if they do not exist: name and first password.
     pub users: Vec<(String, config::Secret)>,
@@ -60,11 +60,11 @@ pub struct HomePlan {
 /// The XMPP gateway.
 #[derive(Clone)]
 pub struct GatewayPlan {
-    /// Its settings.
+    /// Settings of the gateway.
     pub settings: GatewaySettings,
     /// Names and tables.
     pub translator: Arc<Translator>,
-    /// Its components.
+    /// Its components at the XMPP server.
     pub components: Vec<ComponentSettings>,
 }
 
@@ -223,7 +223,7 @@ fn millis(duration: Duration) -> u64 {
 
 /// Where a plan listens, for messages.
 impl Plan {
-    /// The SSP address.
+    /// The address at which peers reach the node.
     pub fn listen(&self) -> SocketAddr {
         self.server.listen
     }

@@ -23,10 +23,10 @@ pub struct Piece {
     /// Its transaction there.
     #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
     pub transaction: Option<String>,
-    /// Who sent it.
+    /// The user who sent it.
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     pub sender: Option<String>,
-    /// When it came.
+    /// When the node received it.
     #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
     pub received: Option<Time>,
     /// Until when it is valid.
@@ -35,7 +35,7 @@ pub struct Piece {
     /// When its sender's side was told 202.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub taken_over: Option<Time>,
-    /// Its parts.
+    /// Its parts, each for recipients reached in the same way.
     #[serde(rename = "l", default, skip_serializing_if = "Vec::is_empty")]
     pub legs: Vec<Leg>,
     /// Delivery reports about it.
@@ -72,10 +72,10 @@ pub struct Leg {
 /// What was answered to a part.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
-    /// When.
+    /// When it happened.
     #[serde(rename = "t")]
     pub time: Time,
-    /// The code.
+    /// The status code.
     #[serde(rename = "c")]
     pub code: u16,
     /// What was said with it.
@@ -89,7 +89,7 @@ pub struct Answer {
 /// How one copy ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
-    /// When.
+    /// When it happened.
     #[serde(rename = "t")]
     pub time: Time,
     /// In one word or a few.
@@ -106,10 +106,10 @@ pub struct Report {
     /// When it came through.
     #[serde(rename = "t")]
     pub time: Time,
-    /// Who reports.
+    /// The user who reports.
     #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
-    /// The code.
+    /// The status code.
     #[serde(rename = "c")]
     pub code: u16,
     /// What was said with it.

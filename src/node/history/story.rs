@@ -25,9 +25,9 @@ pub struct Story {
     pub from: Option<String>,
     /// Its transaction there.
     pub transaction: Option<String>,
-    /// Who sent it.
+    /// The user who sent it.
     pub sender: Option<String>,
-    /// When it came.
+    /// When the node received it.
     pub received: Option<Time>,
     /// Until when it is valid.
     pub expires: Option<Time>,
@@ -70,7 +70,7 @@ pub struct Present {
     pub waits: BTreeMap<String, Wait>,
     /// Whether the XMPP components are connected.
     pub xmpp_up: bool,
-    /// Now.
+    /// The time at which the story is told.
     pub now: Time,
 }
 

@@ -46,7 +46,7 @@ pub struct Resource {
     pub statuses: BTreeMap<String, String>,
     /// From -128 to 127.
     pub priority: i8,
-    /// XEP-0172.
+    /// The nickname of XEP-0172.
     pub nick: Option<String>,
     /// URL and description of XEP-0066.
     pub link: Option<(String, Option<String>)>,

@@ -19,7 +19,7 @@ pub struct AddressTable {
     pub group_separators: Vec<char>,
     /// Percent-coded in WV addresses.
     pub percent_encode: Vec<char>,
-    /// XEP-0106.
+    /// Characters that XEP-0106 escapes, with their escapes.
     pub escape: BTreeMap<char, String>,
 }
 

@@ -17,11 +17,11 @@ pub enum Rendering {
     Html,
     /// The source text is the body.
     Plain,
-    /// 415.
+    /// The message is refused with 415.
     Refuse,
 }
 
-/// `content.toml`.
+/// The table `content.toml`: how each content type is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContentTable {
     types: BTreeMap<String, Rendering>,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::rows::{MappingError, Rows};
 use crate::ssp::presence::{AttributeName, PresenceSubList};
 
-/// `presence.toml`.
+/// The table `presence.toml`: values of presence on both sides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PresenceTable {
     attributes: BTreeMap<String, AttributeRow>,
@@ -278,7 +278,7 @@ impl PresenceTable {
     }
 }
 
-/// Rows of texts.
+/// A table whose keys and values are texts.
 fn pairs(rows: &Rows<'_>) -> Result<BTreeMap<String, String>, MappingError> {
     let read = |key: String| Ok((key.clone(), rows.text(&key)?));
     rows.keys().into_iter().map(read).collect()

@@ -30,7 +30,7 @@ pub enum Context {
     Other,
 }
 
-/// `status.toml`.
+/// The table `status.toml`: status codes and stanza errors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusTable {
     codes: BTreeMap<u16, CodeRow>,
