@@ -121,7 +121,7 @@ impl Associations {
         }
         self.each(|association| {
             if let Some(peer) = settings.peers.get(association.id().as_str()) {
-                association.reload(Arc::clone(settings), Arc::clone(peer), now);
+                association.reload(Arc::clone(settings), peer, now);
             }
         });
     }
@@ -218,7 +218,7 @@ impl Associations {
     pub(super) fn posted(&mut self, number: u64, outcome: &Posted, now: Time) {
         if let Some(id) = self.flights.remove(&number) {
             self.with(id.as_str(), |association| {
-                association.posted(number, outcome, now)
+                association.posted(number, outcome, now);
             });
         }
     }

@@ -1,22 +1,26 @@
-//! When a peer is logged in to, and what keeps us from it.
+//! How sessions with one peer come about: its handshakes and ours, when ours begin, and what
+//! follows when one fails (wire profile, 6.5 to 6.9).
 
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::sap::Peer;
+use crate::sap::association::Shared;
+use crate::sap::association::event::Event;
+use crate::sap::association::handshake::{Failure, Handshakes, Progress, Role, Step, StepFate};
+use crate::sap::association::login_times::{BACK_OFF, LoginTimes};
+use crate::sap::association::quiet::Quiet;
+use crate::sap::association::record::SessionRecord;
+use crate::sap::effect::Posted;
 use crate::sap::element::Time;
-
-/// First back-off after a failed handshake and its longest (6.6).
-pub(super) const BACK_OFF: u64 = 10_000;
-const LONGEST_BACK_OFF: u64 = 600_000;
-/// A peer that answers 403 in each new session is logged in to after so much more each time, and
-/// after so much at most: milliseconds; as after failed handshakes (wire profile, 6.6).
-const FORBIDDEN_STEP: u64 = 10_000;
-const LONGEST_FORBIDDEN: u64 = 600_000;
-/// A login of ours waits so long for those of others that may not be the peer's: milliseconds;
-/// our choice, some times what a handshake takes.
-const YIELD: u64 = 3_000;
-/// A peer that logs out may be starting anew: it is left alone for so long,
-/// milliseconds; our choice.
-const AFTER_LOGOUT: u64 = 2_000;
-/// Between two handshakes in place of an abandoned one of the peer's (6.7).
-const ONCE_A_MINUTE: u64 = 60_000;
+use crate::sap::presented_as::PeerId;
+use crate::sap::verdict::{Facts, Verdict};
+use crate::sap::watch::Count;
+use crate::ssp::envelope::Transaction;
+use crate::ssp::primitive::session::{RedirectAddress, SendSecretToken};
+use crate::ssp::{Mode, Primitive};
+use crate::text::{IdShown, Shown};
 
 /// A login that somebody waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,150 +33,389 @@ pub enum Login {
     Failed(String),
 }
 
-/// When we log in to one peer.
-#[derive(Debug, Default)]
+/// What a login goes by.
+#[derive(Debug)]
+pub(super) struct Around {
+    pub(super) peer: Arc<Peer>,
+    pub(super) shared: Shared,
+    /// There is a session to send over.
+    pub(super) up: bool,
+    /// Nobody logs in: we log out.
+    pub(super) leaving: bool,
+    /// Nobody is logged in to: the node is about to stop.
+    pub(super) closing: bool,
+    /// Another identity of the same peer awaits its token.
+    pub(super) others_await_token: bool,
+    pub(super) now: Time,
+}
+
+/// What comes of logins.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// Something for the owner of the association.
+    Report(Event),
+    /// There is a session. It may be used for sending at once, or when the peer has our id.
+    Established(SessionRecord, bool),
+    /// The peer has our id of the session that came of a handshake of its own.
+    Ready(Option<String>),
+    /// The handshake that this session came of is over, and the peer may never have our id.
+    Abandoned(String),
+    /// One has failed, for this reason.
+    Failed(String),
+    /// What waits may go on.
+    GoOn,
+}
+
+/// The logins of both sides.
+#[derive(Debug)]
 pub(super) struct Logins {
-    /// A session is to come about even with an empty queue.
-    pub(super) wanted: bool,
-    /// Handshakes of ours that failed in a row.
-    failures: u32,
-    not_before: Time,
-    /// The peer has disconnected us and said so, and until when it wants to be left alone.
-    held: bool,
-    /// It was disconnected and may not log in before.
-    barred_until: Time,
-    /// Since when a login of ours waits for those of others that may be the peer's.
-    yielding: Option<Time>,
-    /// Our last handshake begun in place of an abandoned one of the peer's.
-    last_counter: Option<Time>,
-    /// Sessions in a row whose first post was answered 403.
-    forbidden: u32,
+    handshakes: Handshakes,
+    pub(super) times: LoginTimes,
+    outcomes: VecDeque<Outcome>,
 }
 
 impl Logins {
-    pub(super) fn not_before(&self) -> Time {
-        self.not_before
-    }
-
-    pub(super) fn is_held(&self) -> bool {
-        self.held
-    }
-
-    pub(super) fn have_failed(&self) -> bool {
-        self.failures > 0
-    }
-
-    /// Whether one waits for logins of others to end.
-    pub(super) fn is_yielding(&self) -> bool {
-        self.yielding.is_some()
-    }
-
-    /// When one that waits for those of others does so no more.
-    pub(super) fn yields_until(&self) -> Option<Time> {
-        self.yielding.map(|since| since.plus_millis(YIELD))
-    }
-
-    /// Whether the peer's own handshakes go before ours; strangers in its name, not for long.
-    pub(super) fn yields(&mut self, proven: bool, open: bool, now: Time) -> bool {
-        if proven {
-            return true;
+    pub(super) fn new(id: PeerId) -> Self {
+        Self {
+            handshakes: Handshakes::new(id),
+            times: LoginTimes::default(),
+            outcomes: VecDeque::new(),
         }
-        if !open {
-            self.yielding = None;
+    }
+
+    pub(super) fn handshakes(&self) -> &Handshakes {
+        &self.handshakes
+    }
+
+    /// What has come of them, in order.
+    pub(super) fn next_outcome(&mut self) -> Option<Outcome> {
+        self.gather();
+        self.outcomes.pop_front()
+    }
+
+    fn say(&mut self, outcome: Outcome) {
+        self.gather();
+        self.outcomes.push_back(outcome);
+    }
+
+    /// Takes over what the handshakes report.
+    fn gather(&mut self) {
+        let events = self.handshakes.events().drain(..);
+        self.outcomes.extend(events.map(Outcome::Report));
+    }
+
+    /// Sees to it that a session comes about even if there is nothing to send.
+    pub(super) fn want(&mut self, around: &Around) {
+        self.times.wanted = !around.up;
+        self.connect(around);
+    }
+
+    /// Opens a handshake unless one is open, a session stands, or it is too early.
+    pub(super) fn connect(&mut self, around: &Around) {
+        let now = around.now;
+        let (proven, open) = (self.handshakes.proven(), self.handshakes.theirs());
+        let theirs = self.times.yields(proven, open, now);
+        let busy = theirs || self.handshakes.ours() || around.up || around.leaving;
+        if busy || now < self.times.not_before() || around.others_await_token {
+            return;
+        }
+        self.initiate(around);
+    }
+
+    /// Takes a list of addresses for the next login, and begins it; false if none may be
+    /// followed.
+    pub(super) fn redirected(&mut self, list: &[RedirectAddress], around: &Around) -> bool {
+        let (peer, now) = (&around.peer, around.now);
+        let redirected = self.handshakes.redirects.follow(peer, list, now);
+        if redirected {
+            self.times.at_once(now);
+            self.log_in_elsewhere(around);
+        }
+        redirected
+    }
+
+    /// A new handshake at the address to which the peer has sent us.
+    fn log_in_elsewhere(&mut self, around: &Around) {
+        if around.others_await_token {
+            self.times.wanted = true;
+        } else if !self.handshakes.ours() && !around.leaving {
+            self.initiate(around);
+        }
+    }
+
+    fn initiate(&mut self, around: &Around) {
+        if !around.closing {
+            let (peer, shared) = (&around.peer, &around.shared);
+            self.handshakes.open(peer, shared, around.now);
+            self.times.begun();
+        }
+    }
+
+    /// A setup message of the peer.
+    pub(super) fn setup(
+        &mut self,
+        transaction: &Transaction,
+        primitive: &Primitive,
+        facts: &Facts,
+        quiet: &mut Quiet,
+        around: &Around,
+    ) -> Verdict {
+        let (peer, now) = (&*around.peer, around.now);
+        let (mode, id) = (transaction.mode, transaction.id.as_str());
+        match primitive {
+            Primitive::SendSecretToken(token) if mode == Mode::Request => {
+                return self.first_step(id, token, facts.remote, quiet, around);
+            }
+            Primitive::SendSecretToken(_)
+            | Primitive::LoginRequest(_)
+            | Primitive::LoginResponse(_) => {}
+            _ => {
+                if let Some(left_out) = quiet.due("no setup", now) {
+                    tracing::warn!(
+                        ssp.peer = peer.domain,
+                        ssp.primitive = %Shown(primitive.name()),
+                        left_out,
+                        "not a setup primitive"
+                    );
+                }
+                return Verdict::Forbidden;
+            }
+        }
+        let shared = &around.shared;
+        let taken = self
+            .handshakes
+            .take(peer, (mode, id), primitive, shared, now);
+        let Some((role, mut progress)) = taken else {
+            return Verdict::Forbidden;
+        };
+        if let Progress::Established(record, _) = &mut progress {
+            record.from = facts.remote;
+        }
+        let theirs = matches!(role, Role::Responder(_));
+        let proven = theirs && matches!(&progress, Progress::Send(step) if step.number == 4);
+        self.progress(role, progress, around);
+        if proven && let Some(oldest) = self.handshakes.is_proven(id) {
+            self.give_way(oldest, None, quiet, around);
+        }
+        Verdict::Accepted
+    }
+
+    fn first_step(
+        &mut self,
+        id: &str,
+        token: &SendSecretToken,
+        from: Option<IpAddr>,
+        quiet: &mut Quiet,
+        around: &Around,
+    ) -> Verdict {
+        let now = around.now;
+        if let Some(progress) = self.handshakes.repeated(id, token, now) {
+            self.progress(Role::Responder(id.to_owned()), progress, around);
+            return Verdict::Accepted;
+        }
+        if let Some(wait) = self.times.barred(now) {
+            return Verdict::Busy(Some(wait));
+        }
+        if let Some(oldest) = self.handshakes.who_gives_way(from) {
+            if self.handshakes.link_is_full() {
+                return Verdict::Busy(Some(1_000));
+            }
+            self.give_way(oldest, from, quiet, around);
+        }
+        let (peer, shared) = (&around.peer, &around.shared);
+        self.handshakes
+            .respond(peer, (id, token), from, shared, now);
+        Verdict::Accepted
+    }
+
+    fn progress(&mut self, role: Role, progress: Progress, around: &Around) {
+        let (peer, shared, now) = (&around.peer, &around.shared, around.now);
+        match progress {
+            Progress::Wait => {}
+            Progress::Send(step) => {
+                let ours = role == Role::Initiator;
+                self.handshakes.send(peer, role, step, shared, now);
+                if ours {
+                    self.say(Outcome::Report(Event::TokenCame(now)));
+                }
+            }
+            Progress::Established(record, step) => self.established(role, record, step, around),
+            Progress::Failed(failure, step) => {
+                if let Some(step) = step {
+                    self.handshakes.send_once(peer, &role, &step, shared, now);
+                }
+                self.failed(&role, &failure, around);
+            }
+        }
+    }
+
+    fn established(
+        &mut self,
+        role: Role,
+        mut record: SessionRecord,
+        step: Option<Step>,
+        around: &Around,
+    ) {
+        tracing::info!(
+            ssp.peer = around.peer.domain,
+            ssp.session = %IdShown(&record.own_id),
+            peer_session = %IdShown(&record.peer_id),
+            "session established"
+        );
+        if role == Role::Initiator {
+            self.handshakes.done();
+            self.handshakes.redirects.arrived(&mut record);
+        }
+        self.times.succeeded();
+        self.say(Outcome::Established(record, step.is_none()));
+        if let Some(step) = step {
+            let (peer, shared) = (&around.peer, &around.shared);
+            self.handshakes.send(peer, role, step, shared, around.now);
+        }
+    }
+
+    /// When there is something to do if nothing comes.
+    pub(super) fn next_timeout(&self) -> Option<Time> {
+        self.handshakes.deadline()
+    }
+
+    /// Handshakes fail that have made no progress for too long.
+    pub(super) fn expire(&mut self, around: &Around) {
+        for role in self.handshakes.late(around.now) {
+            self.failed(&role, &Failure::TimedOut, around);
+        }
+    }
+
+    /// When the next step may be posted.
+    pub(super) fn next_step(&self) -> Option<Time> {
+        self.handshakes.next_step()
+    }
+
+    /// Posts the next step that waits for its time.
+    pub(super) fn step_due(&mut self, peer: Option<&Peer>, shared: &Shared) {
+        self.handshakes.step_due(peer, shared);
+    }
+
+    /// A post has ended; false if it was none of a step.
+    pub(super) fn posted(&mut self, number: u64, outcome: &Posted, around: &Around) -> bool {
+        let (peer, shared) = (Some(&*around.peer), &around.shared);
+        let Some(fate) = self
+            .handshakes
+            .posted(number, outcome, peer, shared, around.now)
+        else {
             return false;
+        };
+        match fate {
+            StepFate::Done(id) => {
+                let (_, session) = self.handshakes.abandon(&Role::Responder(id));
+                self.say(Outcome::Ready(session));
+            }
+            StepFate::Failed(role, failure) => self.failed(&role, &failure, around),
+            StepFate::Nothing => {}
         }
-        now.since(*self.yielding.get_or_insert(now)) < YIELD
-    }
-
-    /// One has begun.
-    pub(super) fn begun(&mut self) {
-        self.yielding = None;
-    }
-
-    /// There is a session.
-    pub(super) fn succeeded(&mut self) {
-        self.wanted = false;
-        self.failures = 0;
-        self.not_before = Time::default();
-        self.held = false;
-    }
-
-    /// One has failed for good. `jitter`: milliseconds.
-    pub(super) fn failed(&mut self, jitter: u64, now: Time) {
-        self.failures = self.failures.saturating_add(1);
-        let wait = BACK_OFF
-            .saturating_mul(u64::from(self.failures))
-            .min(LONGEST_BACK_OFF);
-        // The first failure is usually a neighbour that is just starting.
-        let wait = if self.failures == 1 { wait / 10 } else { wait };
-        self.not_before = now.plus_millis(wait + jitter);
-    }
-
-    /// The next one may be now.
-    pub(super) fn at_once(&mut self, now: Time) {
-        self.not_before = now;
-    }
-
-    /// Nothing of before keeps us from one now.
-    pub(super) fn lift(&mut self) {
-        self.not_before = Time::default();
-        self.failures = 0;
-        self.held = false;
-        self.forbidden = 0;
-    }
-
-    /// The configuration is another: as [`Logins::lift`], but who was disconnected for a flood
-    /// serves the pause.
-    pub(super) fn begin_anew(&mut self) {
-        self.lift();
-        self.not_before = self.barred_until;
-    }
-
-    /// A session we had granted is not known to the peer. Once may happen; a peer that knows
-    /// none of the sessions it grants must not be asked for ever new ones without a pause.
-    pub(super) fn forbidden(&mut self, now: Time) {
-        let wait = u64::from(self.forbidden) * FORBIDDEN_STEP;
-        self.not_before = now.plus_millis(wait.min(LONGEST_FORBIDDEN));
-        self.forbidden = self.forbidden.saturating_add(1);
-    }
-
-    /// The peer knows its session.
-    pub(super) fn not_forbidden(&mut self) {
-        self.forbidden = 0;
-    }
-
-    /// One side has logged out: the peer is left alone for a moment.
-    pub(super) fn rest(&mut self, now: Time) {
-        self.not_before = self.not_before.max(now.plus_millis(AFTER_LOGOUT));
-    }
-
-    /// The peer has disconnected us, for so long: milliseconds.
-    pub(super) fn hold(&mut self, wait: u64, now: Time) {
-        self.not_before = now.plus_millis(wait);
-        self.held = wait > 0;
-    }
-
-    /// The peer is not to come before, nor are we.
-    pub(super) fn bar(&mut self, until: Time) {
-        self.barred_until = until;
-        self.not_before = self.not_before.max(until);
-    }
-
-    /// For how long the peer may not log in yet: milliseconds.
-    pub(super) fn barred(&self, now: Time) -> Option<u64> {
-        (now < self.barred_until).then(|| self.barred_until.since(now))
-    }
-
-    /// Whether a handshake of the peer that came to nothing is followed by one of ours, now.
-    pub(super) fn counters(&mut self, now: Time) -> bool {
-        let lately = |last| now.since(last) < ONCE_A_MINUTE;
-        // A peer that wants to be left alone is, whoever begins a login in its name.
-        let held = self.held && now < self.not_before;
-        if held || self.last_counter.is_some_and(lately) {
-            return false;
-        }
-        self.last_counter = Some(now);
-        self.not_before = now;
         true
+    }
+
+    fn failed(&mut self, role: &Role, failure: &Failure, around: &Around) {
+        let (known, session) = self.handshakes.abandon(role);
+        if !known {
+            return;
+        }
+        tracing::warn!(
+            ssp.peer = around.peer.domain,
+            role = role.as_str(),
+            "handshake failed: {failure}"
+        );
+        let now = around.now;
+        self.say(Outcome::Failed(failure.to_string()));
+        self.say(Outcome::Report(Event::Count(Count::HandshakeFailed)));
+        let redirects = &mut self.handshakes.redirects;
+        let redirected = match (failure, role) {
+            (
+                Failure::Refused {
+                    redirects: list, ..
+                },
+                _,
+            ) => redirects.follow(&around.peer, list, now),
+            (Failure::NotAcknowledged { .. } | Failure::TimedOut, Role::Initiator) => {
+                redirects.next()
+            }
+            _ => false,
+        };
+        if redirected {
+            self.times.at_once(now);
+        }
+        match role {
+            Role::Initiator if redirected => {}
+            Role::Initiator => {
+                self.handshakes.redirects.clear();
+                let jitter = around.shared.random.below(BACK_OFF / 4);
+                self.times.failed(jitter, now);
+            }
+            Role::Responder(_) => self.abandoned(failure, session, around),
+        }
+        if redirected {
+            self.log_in_elsewhere(around);
+        }
+        self.say(Outcome::GoOn);
+        if *role == Role::Initiator {
+            self.say(Outcome::Report(Event::TokenCame(now)));
+        }
+    }
+
+    /// A handshake of the peer has failed, and with it perhaps a session whose id it
+    /// never acknowledged. It may wait for ever; a session of ours frees its queue (6.7).
+    fn abandoned(&mut self, failure: &Failure, session: Option<String>, around: &Around) {
+        let counters = *failure != Failure::Digest && self.times.counters(around.now);
+        if let Some(own_id) = session {
+            self.say(Outcome::Abandoned(own_id));
+        }
+        if counters {
+            self.want(around);
+        }
+    }
+
+    /// A handshake of the peer gives way to one from this address.
+    fn give_way(&mut self, id: String, from: Option<IpAddr>, quiet: &mut Quiet, around: &Around) {
+        let (_, session) = self.handshakes.abandon(&Role::Responder(id));
+        if let Some(left_out) = quiet.due("handshakes", around.now) {
+            tracing::warn!(
+                ssp.peer = around.peer.domain,
+                remote = from.map(|from| from.to_string()),
+                left_out,
+                "too many unfinished logins in the peer's name: the oldest gives way"
+            );
+        }
+        self.say(Outcome::Report(Event::Count(Count::HandshakeFailed)));
+        // If it was the peer's own, it may wait for ever.
+        self.abandoned(&Failure::TimedOut, session, around);
+    }
+
+    /// Tells a peer that keeps using a session we have lost to forget it
+    /// (deployed-server, 4), and logs in ourselves.
+    pub(super) fn reset(&mut self, session: &str, around: &Around) {
+        if !self.handshakes.may_reset(session, around.now) {
+            return;
+        }
+        tracing::info!(
+            ssp.peer = around.peer.domain,
+            ssp.session = %IdShown(session),
+            "telling the peer to forget a session that we have lost"
+        );
+        self.make_forget(session, around);
+        self.want(around);
+    }
+
+    /// Makes a peer that knows no logout forget a session.
+    pub(super) fn make_forget(&mut self, session: &str, around: &Around) {
+        let (peer, shared) = (&around.peer, &around.shared);
+        self.handshakes
+            .make_forget(peer, session, shared, around.now);
+    }
+
+    /// All handshakes are over, and none is wanted.
+    pub(super) fn clear(&mut self) {
+        self.handshakes.clear();
+        self.times.wanted = false;
     }
 }

@@ -122,10 +122,10 @@ impl Association {
 
     /// Our `LogoutRequest` was answered, or will not be.
     pub(super) fn logged_off(&mut self, session: &str, now: Time) {
-        let wanted = self.logins.wanted;
+        let wanted = self.logins.times.wanted;
         self.drop_session(session);
         // We wanted it so: no login before there is something to send.
-        self.logins.wanted = wanted;
+        self.logins.times.wanted = wanted;
         if self.sessions.ready().is_empty() {
             self.leaving = None;
             self.come_back(now);
@@ -141,8 +141,8 @@ impl Association {
         if self.closing || !always {
             return;
         }
-        self.logins.wanted = true;
-        self.logins.rest(now);
+        self.logins.times.wanted = true;
+        self.logins.times.rest(now);
         self.schedule(now);
     }
 
@@ -179,30 +179,25 @@ impl Association {
         }
         self.event(Event::Unanswered);
         self.leaving = None;
-        self.logins.rest(now);
+        self.logins.times.rest(now);
         self.schedule(now);
     }
 
     /// A peer's `Disconnect`: we go where it sends us, or wait as long as it says.
     pub fn disconnected(&mut self, session: &str, notice: &Disconnect, now: Time) {
-        let Some(peer) = self.peer.clone() else {
-            return;
-        };
         tracing::warn!(
-            ssp.peer = peer.domain,
+            ssp.peer = self.id.as_str(),
             ssp.session = %IdShown(session),
             code = notice.status.code.0,
             "the peer disconnects"
         );
         self.drop_session(session);
         let list = notice.redirects.as_deref().unwrap_or_default();
-        if self.handshakes.redirects.follow(&peer, list, now) {
-            self.logins.at_once(now);
-            self.log_in_elsewhere(&peer, now);
-        } else {
+        let redirected = self.log_in(now, |logins, around| logins.redirected(list, around));
+        if redirected != Some(true) {
             let wait = notice.status.try_again;
             let wait = wait.map_or(DISCONNECTED, |seconds| u64::from(seconds) * 1000);
-            self.logins.hold(wait, now);
+            self.logins.times.hold(wait, now);
             let why = notice.status.description.as_deref().unwrap_or_default();
             let code = notice.status.code.0;
             let why = format!("the peer has disconnected: {code} {}", Shown(why));
@@ -239,8 +234,8 @@ impl Association {
         let Some(peer) = self.peer.take() else {
             return;
         };
-        self.handshakes.clear();
-        (self.leaving, self.logins.wanted) = (None, false);
+        self.logins.clear();
+        self.leaving = None;
         for session in self.sessions.ready() {
             let status = Status::new(Code::FORBIDDEN).because("no longer a peer");
             self.disconnect(&peer, &session, status, now);

@@ -6,6 +6,7 @@ pub mod event;
 pub mod handshake;
 pub mod keep_alive;
 pub(in crate::sap) mod login;
+mod login_times;
 pub(in crate::sap) mod logout;
 pub mod outbox;
 mod posting;
@@ -16,6 +17,8 @@ pub mod record;
 mod redirect;
 mod seen;
 pub mod session;
+#[cfg(test)]
+mod tests;
 pub(in crate::sap) mod trouble;
 pub(in crate::sap) mod view;
 
@@ -34,12 +37,11 @@ use crate::sap::verdict::{Facts, Verdict};
 use crate::sap::watch::Count;
 use crate::sap::{Peer, Settings};
 use crate::ssp::envelope::Transaction;
-use crate::ssp::primitive::session::{KeepAliveRequest, KeepAliveResponse, SendSecretToken};
+use crate::ssp::primitive::session::{KeepAliveRequest, KeepAliveResponse};
 use crate::ssp::{Code, Mode, Primitive, Status};
-use crate::text::{IdShown, Shown};
-use handshake::{Failure, Handshakes, Progress, Role, Step, StepFate};
+use crate::text::IdShown;
 use keep_alive::{Heard, KeepAlive};
-use login::{Login, Logins};
+use login::{Around, Login, Logins, Outcome};
 use logout::Leaving;
 use outbox::{Item, Outbox, Totals};
 use posting::{Fate, Posting};
@@ -83,7 +85,6 @@ pub struct Association {
     /// The node is about to stop: nobody is logged in to.
     closing: bool,
     sessions: Sessions,
-    handshakes: Handshakes,
     logins: Logins,
     /// Another identity of the same peer awaits its token.
     others_await_token: bool,
@@ -116,8 +117,7 @@ impl Association {
             peer,
             closing: false,
             sessions: Sessions::default(),
-            handshakes: Handshakes::new(id.clone()),
-            logins: Logins::default(),
+            logins: Logins::new(id.clone()),
             others_await_token: false,
             posting: Posting::new(id.clone(), &shared.totals),
             leaving: None,
@@ -150,7 +150,7 @@ impl Association {
 
     /// A session is to come about at the start.
     pub fn come_back_at_start(&mut self) {
-        self.logins.wanted = true;
+        self.logins.times.wanted = true;
     }
 
     /// All records are back. Sessions beyond what one peer may have are forgotten: nobody can
@@ -175,7 +175,7 @@ impl Association {
     /// Goes to work.
     pub fn start(&mut self, now: Time) {
         let always = self.peer.as_ref().is_some_and(|peer| peer.connect_always);
-        if always || self.logins.wanted {
+        if always || self.logins.times.wanted {
             self.want_session(now);
         }
         // What has expired meanwhile is not posted any more.
@@ -186,18 +186,18 @@ impl Association {
     }
 
     /// Goes by other settings.
-    pub fn reload(&mut self, settings: Arc<Settings>, peer: Arc<Peer>, now: Time) {
+    pub fn reload(&mut self, settings: Arc<Settings>, peer: &Arc<Peer>, now: Time) {
         self.shared.settings = settings;
-        self.peer = Some(Arc::clone(&peer));
+        self.peer = Some(Arc::clone(peer));
         // What kept us from the peer may be mended.
-        if !self.is_up() && !self.handshakes.ours() {
+        if !self.is_up() && !self.logins.handshakes().ours() {
             self.lift_hold();
-            self.logins.begin_anew();
+            self.logins.times.begin_anew();
         }
         if peer.connect_always {
             self.want_session(now);
         }
-        self.limit_sessions(&peer, now);
+        self.limit_sessions(now);
         self.keep_alive(now);
         self.flush_later(now);
         self.schedule(now);
@@ -246,17 +246,17 @@ impl Association {
 
     /// Whether our handshake awaits the peer's token.
     pub fn awaits_token(&self) -> bool {
-        self.handshakes.awaits_token()
+        self.logins.handshakes().awaits_token()
     }
 
     /// Whether the peer may use a session before its last step has reached us.
     pub fn awaits_last_step(&self, now: Time) -> bool {
-        self.handshakes.awaits_last_step(now)
+        self.logins.handshakes().awaits_last_step(now)
     }
 
     /// Whether a handshake is open to which a setup message belongs.
     pub fn has_handshake(&self, mode: Mode, id: &str) -> bool {
-        self.handshakes.has(mode, id)
+        self.logins.handshakes().has(mode, id)
     }
 
     /// See [`Seen::is_known`].
@@ -287,9 +287,9 @@ impl Association {
             }
             (false, _) => {}
         }
-        let waits = self.is_leaving() || self.logins.is_yielding() || others_await_token;
-        let under_way = self.handshakes.ours() || self.handshakes.proven();
-        if under_way || (waits && self.logins.wanted && !self.closing) {
+        let waits = self.is_leaving() || self.logins.times.is_yielding() || others_await_token;
+        let under_way = self.logins.handshakes().ours() || self.logins.handshakes().proven();
+        if under_way || (waits && self.logins.times.wanted && !self.closing) {
             return Login::UnderWay;
         }
         Login::Failed(match &self.last_error {
@@ -315,12 +315,11 @@ impl Association {
     /// Takes over what the parts report.
     fn gather(&mut self) {
         self.events.append(self.posting.events());
-        self.events.append(self.handshakes.events());
     }
 
     /// When [`Association::timeout`] wants to be called.
     pub fn next_timeout(&self) -> Option<Time> {
-        let step = self.handshakes.next_step();
+        let step = self.logins.next_step();
         step.into_iter().chain(self.due).min()
     }
 
@@ -328,9 +327,10 @@ impl Association {
     pub fn timeout(&mut self, now: Time) {
         loop {
             let due = self.due.filter(|due| *due <= now);
-            match self.handshakes.next_step().filter(|step| *step <= now) {
+            match self.logins.next_step().filter(|step| *step <= now) {
                 Some(step) if due.is_none_or(|due| step <= due) => {
-                    self.handshakes.step_due(self.peer.as_deref(), &self.shared);
+                    self.logins.step_due(self.peer.as_deref(), &self.shared);
+                    self.heed_logins(now);
                 }
                 _ if due.is_some() => self.look_after(now),
                 _ => return,
@@ -341,7 +341,7 @@ impl Association {
     fn look_after(&mut self, now: Time) {
         self.due = None;
         self.expire_leaving(now);
-        self.expire_handshakes(now);
+        self.log_in(now, Logins::expire);
         self.posting.expire(now);
         self.expire_sessions(now);
         self.keep_alive(now);
@@ -354,15 +354,15 @@ impl Association {
     fn schedule(&mut self, now: Time) {
         let up = self.is_up();
         let dialect = self.peer.as_ref().map(|peer| &peer.dialect);
-        let not_before = self.logins.not_before();
-        let waits = self.logins.wanted || !self.outbox().is_empty();
+        let not_before = self.logins.times.not_before();
+        let waits = self.logins.times.wanted || !self.outbox().is_empty();
         let login = (waits && !up && not_before > now).then_some(not_before);
         let reach = self.reach.due().filter(|_| up && self.minds_reach());
         let due = [
-            self.handshakes.deadline(),
+            self.logins.next_timeout(),
             self.posting.due(now),
             login,
-            self.logins.yields_until().filter(|_| !up),
+            self.logins.times.yields_until().filter(|_| !up),
             dialect.and_then(|dialect| self.sessions.due(dialect)),
             reach,
             self.leaving.as_ref().map(|leaving| leaving.until),
@@ -440,7 +440,7 @@ impl Association {
 
     fn post_batches(&mut self, peer: &Peer, now: Time) {
         if self.outbox().is_empty() {
-            if self.logins.wanted {
+            if self.logins.times.wanted {
                 self.connect(now);
             }
             return;
@@ -453,10 +453,9 @@ impl Association {
 
     /// The fate of a post.
     pub fn posted(&mut self, number: u64, outcome: &Posted, now: Time) {
-        let peer = self.peer.clone();
-        let (peer, shared) = (peer.as_deref(), &self.shared);
-        if let Some(fate) = self.handshakes.posted(number, outcome, peer, shared, now) {
-            return self.step_posted(fate, now);
+        if self.logins.handshakes().is_posting(number) {
+            self.log_in(now, |logins, around| logins.posted(number, outcome, around));
+            return;
         }
         match self.flights.remove(&number) {
             Some(Flight::Goodbye(session)) => {
@@ -485,12 +484,12 @@ impl Association {
             Fate::Nothing => {}
             Fate::Taken => {
                 self.last_error = None;
-                self.logins.not_forbidden();
+                self.logins.times.not_forbidden();
             }
             Fate::Failed(why) => self.last_error = Some(why),
             Fate::UnknownSession => {
                 if self.sessions.get(&session).is_some() {
-                    self.logins.forbidden(now);
+                    self.logins.times.forbidden(now);
                 }
                 tracing::warn!(
                     ssp.peer = self.id.as_str(),
@@ -506,24 +505,6 @@ impl Association {
         }
         self.flush_later(now);
         self.schedule(now);
-    }
-
-    fn step_posted(&mut self, fate: StepFate, now: Time) {
-        match (fate, self.peer.clone()) {
-            (StepFate::Done(id), _) => {
-                let was_up = self.is_up();
-                let session = self.handshakes.abandon(&Role::Responder(id)).flatten();
-                let session = session.and_then(|own_id| self.sessions.get_mut(&own_id));
-                if let Some(session) = session {
-                    session.ready = true;
-                }
-                self.session_ready(was_up, now);
-            }
-            (StepFate::Failed(role, failure), Some(peer)) => {
-                self.handshake_failed(&peer, &role, &failure, now);
-            }
-            _ => {}
-        }
     }
 
     /// Bodies came from the store.
@@ -697,7 +678,7 @@ impl Association {
         };
         self.event(Event::Write(session.record.delete()));
         if !self.is_up() {
-            self.logins.wanted |= self.peer.as_ref().is_some_and(|peer| peer.connect_always);
+            self.logins.times.wanted |= self.peer.as_ref().is_some_and(|peer| peer.connect_always);
             // A node that stops tells its own side nothing: it will be back.
             if !self.closing {
                 self.event(Event::Down);
@@ -723,7 +704,10 @@ impl Association {
     }
 
     /// Ends the sessions that are one peer's too many. The newest stays.
-    fn limit_sessions(&mut self, peer: &Peer, now: Time) {
+    fn limit_sessions(&mut self, now: Time) {
+        let Some(peer) = self.peer.clone() else {
+            return;
+        };
         let most = self.shared.settings.max_sessions.max(1);
         while let Some(oldest) = self.sessions.too_many(most) {
             let (own_id, peer_id) = (oldest.record.own_id.clone(), oldest.record.peer_id.clone());
@@ -738,10 +722,9 @@ impl Association {
             }
             if known && peer.dialect.logout {
                 let status = Status::new(Code::SESSION_EXPIRED).because("too many sessions");
-                self.disconnect(peer, &own_id, come_again(status, 0), now);
+                self.disconnect(&peer, &own_id, come_again(status, 0), now);
             } else if known && peer.dialect.reset_lost_session {
-                let shared = &self.shared;
-                self.handshakes.make_forget(peer, &peer_id, shared, now);
+                self.log_in(now, |logins, around| logins.make_forget(&peer_id, around));
             }
             self.drop_session(&own_id);
         }
@@ -749,14 +732,14 @@ impl Association {
 
     /// Nothing of before keeps us from a login now.
     fn lift_hold(&mut self) {
-        self.logins.lift();
+        self.logins.times.lift();
         self.posting.outbox_mut().forgive();
         self.last_error = None;
     }
 
     /// Logs in now, whatever has kept us from it, unless there is a session.
     pub fn connect_now(&mut self, now: Time) {
-        if self.handshakes.ours() {
+        if self.logins.handshakes().ours() {
             return;
         }
         if self.is_up() {
@@ -771,42 +754,12 @@ impl Association {
 
     /// Sees to it that a session comes about even if there is nothing to send.
     fn want_session(&mut self, now: Time) {
-        self.logins.wanted = !self.is_up();
-        self.connect(now);
-        self.schedule(now);
+        self.log_in(now, Logins::want);
     }
 
     /// Opens a handshake unless one is open, a session stands, or it is too early.
     pub fn connect(&mut self, now: Time) {
-        let Some(peer) = self.peer.clone() else {
-            return;
-        };
-        let (proven, open) = (self.handshakes.proven(), self.handshakes.theirs());
-        let theirs = self.logins.yields(proven, open, now);
-        // While we log out, nobody logs in.
-        let busy = theirs || self.handshakes.ours() || self.is_up() || self.is_leaving();
-        if busy || now < self.logins.not_before() || self.others_await_token {
-            return;
-        }
-        self.initiate(&peer, now);
-    }
-
-    /// A new handshake at the address to which the peer has sent us.
-    fn log_in_elsewhere(&mut self, peer: &Peer, now: Time) {
-        if self.others_await_token {
-            self.logins.wanted = true;
-        } else if !self.handshakes.ours() && !self.is_leaving() {
-            self.initiate(peer, now);
-        }
-    }
-
-    fn initiate(&mut self, peer: &Peer, now: Time) {
-        if self.closing {
-            return;
-        }
-        self.handshakes.open(peer, &self.shared, now);
-        self.logins.begun();
-        self.schedule(now);
+        self.log_in(now, Logins::connect);
     }
 
     /// A setup message of the peer.
@@ -817,129 +770,77 @@ impl Association {
         facts: &Facts,
         now: Time,
     ) -> Verdict {
-        let Some(peer) = self.peer.clone() else {
-            return Verdict::Forbidden;
-        };
-        let (mode, id) = (transaction.mode, transaction.id.as_str());
-        match primitive {
-            Primitive::SendSecretToken(token) if mode == Mode::Request => {
-                return self.first_step(&peer, id, token, facts.remote, now);
-            }
-            Primitive::SendSecretToken(_)
-            | Primitive::LoginRequest(_)
-            | Primitive::LoginResponse(_) => {}
-            _ => {
-                if let Some(left_out) = self.quiet.due("no setup", now) {
-                    tracing::warn!(
-                        ssp.peer = peer.domain,
-                        ssp.primitive = %Shown(primitive.name()),
-                        left_out,
-                        "not a setup primitive"
-                    );
-                }
-                return Verdict::Forbidden;
-            }
-        }
-        let shared = &self.shared;
-        let taken = self
-            .handshakes
-            .take(&peer, (mode, id), primitive, shared, now);
-        let Some((role, mut progress)) = taken else {
-            return Verdict::Forbidden;
-        };
-        if let Progress::Established(record, _) = &mut progress {
-            record.from = facts.remote;
-        }
-        let theirs = matches!(role, Role::Responder(_));
-        let proven = theirs && matches!(&progress, Progress::Send(step) if step.number == 4);
-        self.progress(&peer, role, progress, now);
-        if proven && let Some(oldest) = self.handshakes.is_proven(id) {
-            self.give_way(&peer, oldest, None, now);
-        }
-        Verdict::Accepted
+        let mut quiet = std::mem::take(&mut self.quiet);
+        let verdict = self.log_in(now, |logins, around| {
+            logins.setup(transaction, primitive, facts, &mut quiet, around)
+        });
+        self.quiet = quiet;
+        verdict.unwrap_or(Verdict::Forbidden)
     }
 
-    fn first_step(
-        &mut self,
-        peer: &Peer,
-        id: &str,
-        token: &SendSecretToken,
-        from: Option<IpAddr>,
-        now: Time,
-    ) -> Verdict {
-        if let Some(progress) = self.handshakes.repeated(id, token, now) {
-            self.progress(peer, Role::Responder(id.to_owned()), progress, now);
-            return Verdict::Accepted;
-        }
-        if let Some(wait) = self.logins.barred(now) {
-            return Verdict::Busy(Some(wait));
-        }
-        if let Some(oldest) = self.handshakes.who_gives_way(from) {
-            if self.handshakes.link_is_full() {
-                return Verdict::Busy(Some(1_000));
+    /// Tells a peer that keeps using a session we have lost to forget it, and logs in ourselves.
+    pub fn reset_lost_session(&mut self, session: &str, now: Time) {
+        self.log_in(now, |logins, around| logins.reset(session, around));
+    }
+
+    /// Gives the logins an input, and heeds what comes of it. `None`: the peer is none any more.
+    fn log_in<R>(&mut self, now: Time, act: impl FnOnce(&mut Logins, &Around) -> R) -> Option<R> {
+        let around = Around {
+            peer: self.peer.clone()?,
+            shared: self.shared.clone(),
+            up: self.is_up(),
+            leaving: self.is_leaving(),
+            closing: self.closing,
+            others_await_token: self.others_await_token,
+            now,
+        };
+        let result = act(&mut self.logins, &around);
+        self.heed_logins(now);
+        Some(result)
+    }
+
+    fn heed_logins(&mut self, now: Time) {
+        while let Some(outcome) = self.logins.next_outcome() {
+            match outcome {
+                Outcome::Report(event) => self.event(event),
+                Outcome::Established(record, ready) => self.established(record, ready, now),
+                Outcome::Ready(own_id) => {
+                    let was_up = self.is_up();
+                    if let Some(session) = own_id.and_then(|own_id| self.sessions.get_mut(&own_id))
+                    {
+                        session.ready = true;
+                    }
+                    self.session_ready(was_up, now);
+                }
+                Outcome::Abandoned(own_id) => {
+                    // The peer may have used it in the meantime.
+                    if self
+                        .sessions
+                        .get(&own_id)
+                        .is_some_and(|session| !session.ready)
+                    {
+                        self.drop_session(&own_id);
+                    }
+                }
+                Outcome::Failed(why) => self.last_error = Some(why),
+                Outcome::GoOn => self.flush_later(now),
             }
-            self.give_way(peer, oldest, from, now);
         }
-        let shared = &self.shared;
-        self.handshakes
-            .respond(peer, (id, token), from, shared, now);
         self.schedule(now);
-        Verdict::Accepted
     }
 
-    fn progress(&mut self, peer: &Peer, role: Role, progress: Progress, now: Time) {
-        match progress {
-            Progress::Wait => {}
-            Progress::Send(step) => {
-                let ours = role == Role::Initiator;
-                self.handshakes.send(peer, role, step, &self.shared, now);
-                if ours {
-                    self.event(Event::TokenCame(now));
-                }
-            }
-            Progress::Established(record, step) => self.established(peer, role, record, step, now),
-            Progress::Failed(failure, step) => {
-                if let Some(step) = step {
-                    let shared = &self.shared;
-                    self.handshakes.send_once(peer, &role, &step, shared, now);
-                }
-                self.handshake_failed(peer, &role, &failure, now);
-            }
-        }
-    }
-
-    fn established(
-        &mut self,
-        peer: &Peer,
-        role: Role,
-        mut record: SessionRecord,
-        step: Option<Step>,
-        now: Time,
-    ) {
-        tracing::info!(
-            ssp.peer = peer.domain,
-            ssp.session = %IdShown(&record.own_id),
-            peer_session = %IdShown(&record.peer_id),
-            "session established"
-        );
-        if role == Role::Initiator {
-            self.handshakes.done();
-            self.handshakes.redirects.arrived(&mut record);
-        }
+    fn established(&mut self, record: SessionRecord, ready: bool, now: Time) {
         let write = record.put();
         let was_up = self.is_up();
-        self.sessions.add(record, step.is_none());
-        self.logins.succeeded();
+        self.sessions.add(record, ready);
         self.posting.begin_anew();
         self.last_error = None;
         self.event(Event::Write(write));
         self.event(Event::Count(Count::HandshakeDone));
-        match step {
-            Some(step) => self.handshakes.send(peer, role, step, &self.shared, now),
-            None => self.session_ready(was_up, now),
+        if ready {
+            self.session_ready(was_up, now);
         }
-        self.limit_sessions(peer, now);
-        self.schedule(now);
+        self.limit_sessions(now);
     }
 
     /// A session may be used for sending from now on.
@@ -951,109 +852,6 @@ impl Association {
         }
         self.flush_later(now);
         self.schedule(now);
-    }
-
-    fn expire_handshakes(&mut self, now: Time) {
-        let Some(peer) = self.peer.clone() else {
-            return;
-        };
-        for role in self.handshakes.late(now) {
-            self.handshake_failed(&peer, &role, &Failure::TimedOut, now);
-        }
-    }
-
-    fn handshake_failed(&mut self, peer: &Peer, role: &Role, failure: &Failure, now: Time) {
-        let Some(session) = self.handshakes.abandon(role) else {
-            return;
-        };
-        self.last_error = Some(failure.to_string());
-        tracing::warn!(
-            ssp.peer = peer.domain,
-            role = role.as_str(),
-            "handshake failed: {failure}"
-        );
-        self.event(Event::Count(Count::HandshakeFailed));
-        let redirects = &mut self.handshakes.redirects;
-        let redirected = match (failure, role) {
-            (
-                Failure::Refused {
-                    redirects: list, ..
-                },
-                _,
-            ) => redirects.follow(peer, list, now),
-            (Failure::NotAcknowledged { .. } | Failure::TimedOut, Role::Initiator) => {
-                redirects.next()
-            }
-            _ => false,
-        };
-        if redirected {
-            self.logins.at_once(now);
-        }
-        match role {
-            Role::Initiator if redirected => {}
-            Role::Initiator => {
-                redirects_over(&mut self.handshakes, &mut self.logins, &self.shared, now);
-            }
-            Role::Responder(_) => self.abandoned(failure, session, now),
-        }
-        if redirected {
-            self.log_in_elsewhere(peer, now);
-        }
-        self.flush_later(now);
-        self.schedule(now);
-        if *role == Role::Initiator {
-            self.event(Event::TokenCame(now));
-        }
-    }
-
-    /// A handshake of the peer has failed, and with it perhaps a session whose id it
-    /// never acknowledged and that it has not used in the meantime. It may wait for ever; a
-    /// session of ours frees its queue (6.7).
-    fn abandoned(&mut self, failure: &Failure, session: Option<String>, now: Time) {
-        let counters = *failure != Failure::Digest && self.logins.counters(now);
-        if let Some(own_id) = session
-            && self.sessions.get(&own_id).is_some_and(|s| !s.ready)
-        {
-            self.drop_session(&own_id);
-        }
-        if counters {
-            self.want_session(now);
-        }
-    }
-
-    /// A handshake of the peer gives way to one from this address.
-    fn give_way(&mut self, peer: &Peer, id: String, from: Option<IpAddr>, now: Time) {
-        let session = self.handshakes.abandon(&Role::Responder(id)).flatten();
-        if let Some(left_out) = self.quiet.due("handshakes", now) {
-            tracing::warn!(
-                ssp.peer = peer.domain,
-                remote = from.map(|from| from.to_string()),
-                left_out,
-                "too many unfinished logins in the peer's name: the oldest gives way"
-            );
-        }
-        self.event(Event::Count(Count::HandshakeFailed));
-        // If it was the peer's own, it may wait for ever.
-        self.abandoned(&Failure::TimedOut, session, now);
-    }
-
-    /// Tells a peer that keeps using a session we have lost to forget it
-    /// (deployed-server, 4), and logs in ourselves.
-    pub fn reset_lost_session(&mut self, session: &str, now: Time) {
-        let Some(peer) = self.peer.clone() else {
-            return;
-        };
-        if !self.handshakes.may_reset(session, now) {
-            return;
-        }
-        tracing::info!(
-            ssp.peer = self.id.as_str(),
-            ssp.session = %IdShown(session),
-            "telling the peer to forget a session that we have lost"
-        );
-        let shared = &self.shared;
-        self.handshakes.make_forget(&peer, session, shared, now);
-        self.want_session(now);
     }
 
     /// Something came from the peer, or reached it.
@@ -1152,7 +950,7 @@ impl Association {
         }
         self.event(Event::Unanswered);
         self.drop_sessions();
-        self.logins.bar(now.plus_seconds(u64::from(pause)));
+        self.logins.times.bar(now.plus_seconds(u64::from(pause)));
         self.leaving = None;
         self.last_error = Some(format!("disconnected: {reason}"));
         self.rate_limit.forgive();
@@ -1172,12 +970,6 @@ impl Association {
             );
         }
     }
-}
-
-/// A login of ours has failed for good: the next one goes to the usual address.
-fn redirects_over(handshakes: &mut Handshakes, logins: &mut Logins, shared: &Shared, now: Time) {
-    handshakes.redirects.clear();
-    logins.failed(shared.random.below(login::BACK_OFF / 4), now);
 }
 
 /// A status with the seconds after which the peer may come again.

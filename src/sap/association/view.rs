@@ -48,16 +48,17 @@ impl PeerView {
                 "away"
             } else if up {
                 "up"
-            } else if it.handshakes.ours() || it.handshakes.theirs() {
+            } else if it.logins.handshakes().ours() || it.logins.handshakes().theirs() {
                 "logging in"
-            } else if it.logins.is_held() {
+            } else if it.logins.times.is_held() {
                 "held"
-            } else if it.logins.have_failed() {
+            } else if it.logins.times.have_failed() {
                 "down"
             } else {
                 "idle"
             },
-            not_before: Some(it.logins.not_before()).filter(|at| *at > Time::default() && !up),
+            not_before: Some(it.logins.times.not_before())
+                .filter(|at| *at > Time::default() && !up),
             sessions: it.sessions.len(),
             queued: it.posting.outbox().len(),
             posting: it.posting.outbox().posts(),
@@ -132,12 +133,12 @@ impl Wait {
         let next = if session {
             it.posting.outbox().not_before()
         } else {
-            it.logins.not_before()
+            it.logins.times.not_before()
         };
         Self {
             peer: it.id.real().to_owned(),
             session,
-            logging_in: it.handshakes.ours() || it.handshakes.theirs(),
+            logging_in: it.logins.handshakes().ours() || it.logins.handshakes().theirs(),
             next_try: (next > now).then_some(next),
             because: it.last_error.clone(),
             queued: it.posting.outbox().len(),

@@ -102,7 +102,7 @@ impl Sap {
         // It left the books when the peer took it.
         self.count(Count::Accepted);
         self.with(domain, now, |association| {
-            association.enqueue_later(item, at, now)
+            association.enqueue_later(item, at, now);
         });
         // Its requestor hears 202 no later than usual.
         let by = self.answer_by(&name, received, expires).max(now);

@@ -238,20 +238,23 @@ impl Handshakes {
         self.initiator = None;
     }
 
-    /// Takes one out. `None` if there was none; else the session that came of it.
-    pub(super) fn abandon(&mut self, role: &Role) -> Option<Option<String>> {
+    /// Takes one out. Whether there was one, and the session that came of it.
+    pub(super) fn abandon(&mut self, role: &Role) -> (bool, Option<String>) {
         let Role::Responder(id) = role else {
-            return self.initiator.take().map(|_| None);
+            return (self.initiator.take().is_some(), None);
         };
-        let at = self.responders.iter().position(|r| r.id == *id)?;
+        let Some(at) = self.responders.iter().position(|r| r.id == *id) else {
+            return (false, None);
+        };
         let responder = self.responders.remove(at);
-        Some(responder.session().map(str::to_owned))
+        (true, responder.session().map(str::to_owned))
     }
 
     /// All are over.
     pub(super) fn clear(&mut self) {
         self.initiator = None;
         self.responders.clear();
+        self.steps.clear();
     }
 
     /// The one that gives way to one more, begun at this address; `None`: there is room.
@@ -320,6 +323,11 @@ impl Handshakes {
             let at = pending.step.at;
             self.post(peer, pending, shared, at);
         }
+    }
+
+    /// Whether a post is one of a step.
+    pub(super) fn is_posting(&self, number: u64) -> bool {
+        self.steps.is_posting(number)
     }
 
     /// A post has ended; `None` if it was none of a step.

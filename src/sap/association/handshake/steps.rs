@@ -128,6 +128,16 @@ impl Steps {
         flights.filter(|pending| pending.step.number == 2).count()
     }
 
+    /// Nothing waits any more, and what is being posted is of no interest.
+    pub(super) fn clear(&mut self) {
+        self.waiting.clear();
+        self.flights.clear();
+    }
+
+    pub(super) fn is_posting(&self, number: u64) -> bool {
+        self.flights.contains_key(&number)
+    }
+
     /// A post has ended; `None` if it was none of a step.
     pub(super) fn take_posted(&mut self, number: u64) -> Option<PendingStep> {
         self.flights.remove(&number)

@@ -189,11 +189,11 @@ impl Sap {
         // First all that can be taken back: the others may end the request.
         let mut gone = Vec::with_capacity(open.len());
         for place in open {
-            if let Place::Peer { peer, id } = &place {
-                if let Some(item) = self.withdraw(peer, id, now) {
-                    self.item_lost(&peer.clone(), &item, code, now);
-                    continue;
-                }
+            if let Place::Peer { peer, id } = &place
+                && let Some(item) = self.withdraw(peer, id, now)
+            {
+                self.item_lost(peer, &item, code, now);
+                continue;
             }
             gone.push(place);
         }
