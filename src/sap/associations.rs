@@ -35,6 +35,8 @@ pub(super) struct Associations {
     flights: HashMap<u64, PeerId>,
     /// When which of them wants to be looked after.
     timers: Deadlines<PeerId>,
+    /// Whether any peer has several identities.
+    identities: bool,
     /// Those with something to post.
     to_flush: BTreeSet<PeerId>,
     /// The node is about to stop: nobody is logged in to.
@@ -52,15 +54,24 @@ impl Associations {
             all: BTreeMap::new(),
             flights: HashMap::new(),
             timers: Deadlines::default(),
+            identities: false,
             to_flush: BTreeSet::new(),
             closing: false,
             quiet: Quiet::default(),
             events: VecDeque::new(),
         };
-        for peer in associations.shared.settings.clone().peers.values() {
-            associations.add(&peer.id);
-        }
+        associations.add_all();
         associations
+    }
+
+    /// There is one for each peer of the settings.
+    fn add_all(&mut self) {
+        let settings = Arc::clone(&self.shared.settings);
+        let mut peers = settings.peers.values();
+        self.identities = peers.any(|peer| peer.has_identities());
+        for peer in settings.peers.values() {
+            self.add(&peer.id);
+        }
     }
 
     fn add(&mut self, id: &PeerId) -> &mut Association {
@@ -116,9 +127,7 @@ impl Associations {
     /// Goes by other settings.
     pub(super) fn reload(&mut self, settings: &Arc<Settings>, now: Time) {
         self.shared.settings = Arc::clone(settings);
-        for peer in settings.peers.values() {
-            self.add(&peer.id);
-        }
+        self.add_all();
         self.each(|association| {
             if let Some(peer) = settings.peers.get(association.id().as_str()) {
                 association.reload(Arc::clone(settings), peer, now);
@@ -145,7 +154,7 @@ impl Associations {
         id: &str,
         act: impl FnOnce(&mut Association) -> R,
     ) -> Option<R> {
-        let awaited = self.others_await_token(id);
+        let awaited = self.identities && self.others_await_token(id);
         let association = self.all.get_mut(id)?;
         let before = association.next_timeout();
         association.set_others_await_token(awaited);
@@ -326,6 +335,9 @@ impl Associations {
     /// Whether so many requests more are faster than the peer may send. One that goes on
     /// so for too long is disconnected, in all its identities.
     pub(super) fn is_too_fast(&mut self, peer: &Peer, requests: usize, now: Time) -> bool {
+        if peer.max_rate.is_none() {
+            return false;
+        }
         let rate = self.with(peer.real(), |it| it.ask(peer, requests, now));
         if rate == Some(Rate::Flood) {
             let settings = Arc::clone(&self.shared.settings);
@@ -563,7 +575,10 @@ impl Associations {
             return Err(Verdict::Forbidden);
         }
         if let Some((domain, own_id)) = found {
-            self.with(domain.as_str(), |it| it.session_is_used(&own_id, now));
+            let sessions = self.get(domain.as_str()).map(Association::sessions);
+            if sessions.is_some_and(|sessions| !sessions.is_ready(&own_id)) {
+                self.with(domain.as_str(), |it| it.session_is_used(&own_id, now));
+            }
             let peer = peer.cloned().ok_or(Verdict::Forbidden)?;
             return Ok((peer, own_id));
         }

@@ -108,6 +108,11 @@ impl Sessions {
         found.map(|session| session.record.own_id.as_str())
     }
 
+    /// Whether the peer has our id of a session.
+    pub fn is_ready(&self, own_id: &str) -> bool {
+        self.get(own_id).is_some_and(|session| session.ready)
+    }
+
     /// Whether a transaction id is that of a keep-alive or logout of ours that is not answered
     /// yet.
     pub fn have_asked(&self, id: &str) -> bool {
