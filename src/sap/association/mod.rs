@@ -800,10 +800,14 @@ impl Association {
     }
 
     fn heed_logins(&mut self, now: Time) {
+        let mut established = false;
         while let Some(outcome) = self.logins.next_outcome() {
             match outcome {
                 Outcome::Report(event) => self.event(event),
-                Outcome::Established(record, ready) => self.established(record, ready, now),
+                Outcome::Established(record, ready) => {
+                    self.established(record, ready, now);
+                    established = true;
+                }
                 Outcome::Ready(own_id) => {
                     let was_up = self.is_up();
                     if let Some(session) = own_id.and_then(|own_id| self.sessions.get_mut(&own_id))
@@ -826,6 +830,10 @@ impl Association {
                 Outcome::GoOn => self.flush_later(now),
             }
         }
+        if established {
+            // Not before the peer is told of the new one.
+            self.limit_sessions(now);
+        }
         self.schedule(now);
     }
 
@@ -840,7 +848,6 @@ impl Association {
         if ready {
             self.session_ready(was_up, now);
         }
-        self.limit_sessions(now);
     }
 
     /// A session may be used for sending from now on.
