@@ -577,7 +577,7 @@ impl Association {
                 self.event(Event::Write(write));
             }
         }
-        if self.posting.outbox_mut().heard(now) {
+        if self.posting.outbox_mut().health_mut().heard(now) {
             self.flush_later(now);
             self.schedule(now);
         }
@@ -733,7 +733,7 @@ impl Association {
     /// Nothing of before keeps us from a login now.
     fn lift_hold(&mut self) {
         self.logins.times.lift();
-        self.posting.outbox_mut().forgive();
+        self.posting.outbox_mut().health_mut().forgive();
         self.last_error = None;
     }
 
@@ -744,7 +744,7 @@ impl Association {
         }
         if self.is_up() {
             // A session may stand while the peer is away.
-            self.posting.outbox_mut().forgive();
+            self.posting.outbox_mut().health_mut().forgive();
             self.knock(now);
             return self.flush_later(now);
         }

@@ -93,12 +93,12 @@ impl Posting {
     /// The peer does well again, as far as one knows.
     pub(super) fn begin_anew(&mut self) {
         self.closed = 0;
-        self.outbox.forgive();
+        self.outbox.health_mut().forgive();
     }
 
     /// When there is something to do if nothing comes.
     pub(super) fn due(&self, now: Time) -> Option<Time> {
-        let not_before = self.outbox.not_before();
+        let not_before = self.outbox.health().not_before();
         let waits = !self.outbox.is_empty() && not_before > now;
         let delayed = self.outbox.next_delayed(now);
         let due = waits.then_some(not_before).into_iter();
@@ -216,7 +216,7 @@ impl Posting {
             }
             Posted::Refused { status: 403, .. } => {
                 let writes = self.outbox.returned(number);
-                self.outbox.forgive();
+                self.outbox.health_mut().forgive();
                 self.events.extend(writes.into_iter().map(Event::Write));
                 return Fate::UnknownSession;
             }
@@ -337,7 +337,7 @@ impl Posting {
             }
             self.outbox.delay(*number, now.plus_millis(SAME_AGAIN));
             if !filled.any {
-                self.outbox.pause(now.plus_millis(READ_AGAIN));
+                self.outbox.health_mut().pause(now.plus_millis(READ_AGAIN));
             }
         }
         self.events

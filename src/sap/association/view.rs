@@ -131,7 +131,7 @@ impl Wait {
     pub(in crate::sap) fn of(it: &Association, now: Time) -> Self {
         let session = it.is_up();
         let next = if session {
-            it.posting.outbox().not_before()
+            it.posting.outbox().health().not_before()
         } else {
             it.logins.times.not_before()
         };

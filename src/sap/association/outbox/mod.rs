@@ -24,8 +24,8 @@ use crate::store::Write;
 pub use bodies::Totals;
 use bodies::{Entry, Loading};
 pub use item::Item;
-use setback::{Caution, Health, Suspect};
-pub use setback::{Pace, Setback, Why};
+use setback::{Caution, Suspect};
+pub use setback::{Health, Pace, Setback, Why};
 
 /// The queue of one peer.
 #[derive(Debug)]
@@ -170,6 +170,16 @@ impl Outbox {
         items.map(move |(number, entry)| (&entry.item, flying.contains(number)))
     }
 
+    /// How the peer does.
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// See [`Outbox::health`].
+    pub fn health_mut(&mut self) -> &mut Health {
+        &mut self.health
+    }
+
     /// Posts that failed in a row; several that failed together are one.
     pub fn failures(&self) -> u32 {
         self.health.failures()
@@ -191,7 +201,7 @@ impl Outbox {
     ) -> Vec<u64> {
         // While the peer does not take anything, one post is enough to find out.
         let failing = self.failures() > 0 && !self.flying.is_empty();
-        let caution = self.caution(now);
+        let caution = self.health.caution(now);
         if self.items.is_empty()
             || self.flying.len() >= dialect.posts
             || failing
@@ -345,14 +355,14 @@ impl Outbox {
         let flight = Flight {
             items,
             outage: self.failures(),
-            probe: matches!(self.caution(now), Caution::Probe(_)),
+            probe: matches!(self.health.caution(now), Caution::Probe(_)),
         };
         self.flying.insert(post, flight);
     }
 
     /// A post was acknowledged: its items leave.
     pub fn acknowledged(&mut self, post: u64) -> (Vec<Item>, Vec<Write>) {
-        self.passed();
+        self.health.passed();
         let flight = self.flying.remove(&post).unwrap_or_default();
         self.take(&flight.items)
     }

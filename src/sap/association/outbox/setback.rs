@@ -100,7 +100,7 @@ pub(super) struct Suspect {
 
 /// How the peer does.
 #[derive(Debug, Default)]
-pub(super) struct Health {
+pub struct Health {
     /// Outages in a row: posts that failed and were not under way already when another did.
     failures: u32,
     /// Of which the last one at.
@@ -122,59 +122,56 @@ impl Health {
     pub(super) fn failures(&self) -> u32 {
         self.failures
     }
-}
 
-impl Outbox {
     /// Nothing is posted before; in the past if the peer does well.
     pub fn not_before(&self) -> Time {
-        self.health.not_before
+        self.not_before
     }
 
     /// The peer does well again, as far as one knows.
     pub fn forgive(&mut self) {
-        let passes = self.health.passes;
-        self.health = Health {
-            passes,
-            ..Health::default()
+        *self = Self {
+            passes: self.passes,
+            ..Self::default()
         };
     }
 
     /// Nothing is posted before `at`, without anybody's fault.
     pub fn pause(&mut self, at: Time) {
-        self.health.not_before = self.health.not_before.max(at);
-        self.health.may_probe = None;
+        self.not_before = self.not_before.max(at);
+        self.may_probe = None;
     }
 
     /// The peer was heard. Whether posts are to start earlier now.
     pub fn heard(&mut self, now: Time) -> bool {
-        let health = &mut self.health;
-        if health.failures == 0 || health.steadfast || health.not_before <= now {
+        if self.failures == 0 || self.steadfast || self.not_before <= now {
             return false;
         }
-        let steps = u64::from(health.failures.min(LIFE_STEPS) - 1);
-        let earliest = health.failed_at.plus_millis(LIFE_STEP * steps).max(now);
-        let earlier = earliest < health.not_before;
-        health.not_before = health.not_before.min(earliest);
+        let steps = u64::from(self.failures.min(LIFE_STEPS) - 1);
+        let earliest = self.failed_at.plus_millis(LIFE_STEP * steps).max(now);
+        let earlier = earliest < self.not_before;
+        self.not_before = self.not_before.min(earliest);
         earlier
     }
 
     pub(super) fn passed(&mut self) {
-        self.health.passes += 1;
+        self.passes += 1;
         self.forgive();
     }
 
     /// What a choice may hold now: see [`Outbox::next_post`].
     pub(super) fn caution(&self, now: Time) -> Caution {
-        let health = &self.health;
-        if now < health.not_before {
-            return health.may_probe.map_or(Caution::Wait, Caution::Probe);
+        if now < self.not_before {
+            return self.may_probe.map_or(Caution::Wait, Caution::Probe);
         }
-        if health.careful {
+        if self.careful {
             return Caution::LeastTried;
         }
         Caution::None
     }
+}
 
+impl Outbox {
     /// The items of a post are posted alone from now on.
     pub(super) fn apart(&mut self, items: &[u64]) {
         for number in items {

@@ -263,10 +263,13 @@ fn what_fails_together_is_one_failure_and_a_sign_of_life_ends_the_wait() {
         let first = n == 1;
         assert_eq!(setback == Setback::Known, !first, "{setback:?}");
     }
-    assert_eq!((outbox.failures(), outbox.not_before()), (1, Time(10_001)));
-    assert!(outbox.heard(Time(1_500)));
+    assert_eq!(
+        (outbox.failures(), outbox.health().not_before()),
+        (1, Time(10_001))
+    );
+    assert!(outbox.health_mut().heard(Time(1_500)));
     assert_eq!(outbox.next_post(&dialect, 1, 10_000, Time(1_500)), [1]);
-    assert!(!outbox.heard(Time(1_501)), "it has ended");
+    assert!(!outbox.health_mut().heard(Time(1_501)), "it has ended");
 }
 
 #[test]
@@ -275,12 +278,12 @@ fn a_sign_of_life_says_nothing_of_a_peer_that_answers() {
     outbox.push(item("1", "a>b"));
     post(&mut outbox, 1, 0);
     outbox.failed(1, Why::Busy(Some(5_000)), PACE, Time(0));
-    assert!(!outbox.heard(Time(10)));
-    assert_eq!(outbox.not_before(), Time(5_000));
+    assert!(!outbox.health_mut().heard(Time(10)));
+    assert_eq!(outbox.health().not_before(), Time(5_000));
     // Nor does "at once" mean without a pause.
     post(&mut outbox, 2, 5_000);
     outbox.failed(2, Why::Busy(Some(0)), PACE, Time(5_000));
-    assert!(outbox.not_before() > Time(5_050));
+    assert!(outbox.health().not_before() > Time(5_050));
 }
 
 fn large(id: &str, bytes: usize) -> Item {
