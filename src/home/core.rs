@@ -109,7 +109,6 @@ impl Core {
         }
     }
 
-    /// The domain.
     pub(super) fn domain(&self) -> &str {
         &self.settings.domain
     }

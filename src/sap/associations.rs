@@ -110,7 +110,7 @@ impl Associations {
         self.each(|association| association.restored(now));
     }
 
-    /// Goes to work.
+    /// Begins to work, with all that was kept.
     pub(super) fn start(&mut self, now: Time) {
         self.each(|association| association.start(now));
     }
@@ -238,7 +238,7 @@ impl Associations {
         self.with(&id, |association| association.loaded(loaded, now));
     }
 
-    /// One of them.
+    /// The association with this peer.
     pub(super) fn get(&self, id: &str) -> Option<&Association> {
         self.all.get(id)
     }
@@ -248,7 +248,6 @@ impl Associations {
         self.get(id).is_some_and(Association::is_up)
     }
 
-    /// All of them.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Association> {
         self.all.values()
     }

@@ -25,7 +25,7 @@ impl<T: Ord> Deadlines<T> {
         self.0.remove(&(at, what));
     }
 
-    /// The first one.
+    /// The next deadline, if there is one.
     pub(super) fn next(&self) -> Option<Time> {
         self.0.first().map(|(at, _)| *at)
     }

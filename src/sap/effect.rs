@@ -30,7 +30,7 @@ pub enum Effect {
     PeerState(String, bool),
     /// A peer is not reached any more, since then, though there is a session.
     PeerAway(String, Time),
-    /// Count.
+    /// Something is to be counted.
     Count(Count),
     /// For `wvgate trace` and `wvgate explain`.
     Trace(Box<Trace>),
@@ -41,11 +41,11 @@ pub enum Effect {
 /// A POST to a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Post {
-    /// To whom.
+    /// The peer that it is for.
     pub peer: String,
     /// Our number for it.
     pub number: u64,
-    /// The body.
+    /// The whole body.
     pub body: Bytes,
     /// `x-wv-sessionid`, where the binding wants it.
     pub session: Option<String>,
@@ -75,7 +75,7 @@ impl Post {
 /// A connection that is only tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Knock {
-    /// To whom.
+    /// The peer that it is for.
     pub peer: String,
     /// Our number for it.
     pub number: u64,
@@ -84,7 +84,7 @@ pub struct Knock {
 /// Bodies to be read from the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Load {
-    /// Whose.
+    /// The peer in whose queue it waits.
     pub peer: String,
     /// Our number for it.
     pub number: u64,
@@ -111,7 +111,7 @@ impl Load {
 /// What the store has said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loaded {
-    /// Whose.
+    /// The peer in whose queue it waits.
     pub peer: String,
     /// The number of the [`Load`].
     pub number: u64,
@@ -122,7 +122,7 @@ pub struct Loaded {
 /// What the store has said of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// Its bytes.
+    /// The record that was read.
     Record(Vec<u8>),
     /// It is not there, or damaged: in words.
     Damaged(String),
@@ -135,9 +135,9 @@ pub enum Found {
 pub enum Posted {
     /// 2xx: the peer has it.
     Acknowledged,
-    /// Another status.
+    /// HTTP has another status than 2xx.
     Refused {
-        /// The status.
+        /// The HTTP status.
         status: u16,
         /// Milliseconds the peer asked us to wait.
         retry_after: Option<u64>,

@@ -520,13 +520,13 @@ impl Sap {
         dropped.unwrap_or_default()
     }
 
-    /// All peers.
+    /// All peers, as an operator sees them.
     pub fn peer_views(&self) -> Vec<PeerView> {
         self.associations
             .views(|domain| self.table.pending_of(domain))
     }
 
-    /// All sessions.
+    /// All sessions, as an operator sees them.
     pub fn session_views(&self) -> Vec<SessionView> {
         self.associations.session_views()
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 /// Addresses whose first bits are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network {
-    /// One of them.
+    /// An address of the network.
     pub address: IpAddr,
     /// How many bits count.
     pub bits: u8,

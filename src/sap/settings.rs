@@ -79,13 +79,13 @@ pub struct Settings {
 pub struct Provider {
     /// Its name; the domain if there is none.
     pub name: Option<String>,
-    /// In words.
+    /// What it offers, for people.
     pub description: Option<String>,
-    /// Its site.
+    /// Address of its web site.
     pub url: Option<String>,
 }
 
-/// One peer domain.
+/// A peer, as it is configured.
 #[derive(Debug, Clone)]
 pub struct Peer {
     /// Its domain; of an identity of ours towards it, the name of that.
@@ -101,7 +101,7 @@ pub struct Peer {
     pub speaks_for: SpeaksFor,
     /// Agreed password mixed into the digests; usually empty (6.3).
     pub password: Secret,
-    /// How it speaks.
+    /// The dialect that it speaks.
     pub dialect: Arc<Dialect>,
     /// Whether to log in at start rather than when there is something to send.
     pub connect_always: bool,
@@ -146,7 +146,7 @@ pub struct SpeaksFor {
     /// Any domain, except those this node serves itself or reaches through
     /// another peer.
     pub any: bool,
-    /// These domains.
+    /// The domains that are named.
     pub domains: Vec<String>,
 }
 
@@ -243,7 +243,7 @@ pub enum Route {
     Peer(String),
 }
 
-/// Domain to route.
+/// Which way leads to which domain.
 #[derive(Debug, Clone, Default)]
 pub struct Routes {
     exact: BTreeMap<String, Route>,
@@ -341,14 +341,14 @@ impl Settings {
         self
     }
 
-    /// Adds a route.
+    /// The same with one more route.
     #[must_use]
     pub fn with_route(mut self, domain: &str, route: Route) -> Self {
         self.routes.add(domain, route);
         self
     }
 
-    /// Where somebody is reached; without a domain he is one of ours.
+    /// Where somebody is reached; without a domain they are one of ours.
     pub fn route_to(&self, target: &Address) -> Option<&Route> {
         let domain = match target.domain() {
             "" => self.domain.as_str(),

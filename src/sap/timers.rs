@@ -13,5 +13,5 @@ pub(super) enum Timer {
     Forget(u64),
 }
 
-/// All deadlines.
+/// The deadlines of the SAP.
 pub(super) type Timers = Deadlines<Timer>;

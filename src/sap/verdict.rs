@@ -5,9 +5,9 @@ use std::net::IpAddr;
 /// The HTTP answer to a POST, with an empty body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// 200: taken over.
+    /// 200: the message is taken over.
     Accepted,
-    /// 400.
+    /// 400: the body is not an SSP message.
     Malformed,
     /// 403: unknown session, or no peer of ours.
     Forbidden,

@@ -30,7 +30,7 @@ pub enum Count {
     HandshakeDone,
     /// A handshake failed.
     HandshakeFailed,
-    /// A loop was cut.
+    /// A request that went in a circle was refused.
     Loop,
     /// A body that could not be read was dropped or refused.
     Unreadable,
@@ -44,18 +44,18 @@ pub enum Count {
 pub enum Direction {
     /// From a peer, a client or the XMPP network to this node.
     In,
-    /// From this node.
+    /// This node posts it.
     Out,
-    /// Inside.
+    /// It stays inside of this node.
     Here,
 }
 
 /// One thing that happened to a transaction or message. Bodies never appear.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Trace {
-    /// When.
+    /// When it happened.
     pub time: Time,
-    /// Which way.
+    /// Whether it came, went, or stays inside.
     pub direction: Direction,
     /// The peer domain.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,12 +66,12 @@ pub struct Trace {
     /// The transaction id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transaction: Option<String>,
-    /// The primitive.
+    /// Name of the primitive.
     pub primitive: Cow<'static, str>,
     /// The message's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// From whom.
+    /// The user whom it is from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// To whom, the first of many.

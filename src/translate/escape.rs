@@ -83,7 +83,7 @@ pub fn percent_encode(text: &str, table: &AddressTable) -> String {
     out
 }
 
-/// `+` and digits.
+/// Whether it is a phone number: `+` and digits.
 pub fn is_phone_number(text: &str) -> bool {
     text.strip_prefix('+')
         .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))

@@ -46,9 +46,9 @@ pub(super) struct Order<'r> {
 /// Messages to XMPP whose outcome is awaited.
 #[derive(Debug, Default)]
 pub(super) struct Outbound {
-    /// By their number.
+    /// Messages to XMPP, by number.
     sent: BTreeMap<u64, Sent>,
-    /// Bytes of them.
+    /// Bytes of the messages in `sent`.
     bytes: usize,
     /// The same by stanza id and recipient's bare JID.
     by_stanza: BTreeMap<(String, String), u64>,

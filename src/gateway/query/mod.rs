@@ -31,7 +31,7 @@ const WAIT_MILLIS: u64 = 5_000;
 /// Open questions of the SSP side.
 #[derive(Debug, Default)]
 pub(super) struct Queries {
-    /// By number.
+    /// Queries that wait for their answer, by number.
     open: BTreeMap<u64, Query>,
     /// What was asked in XMPP, by the id of the stanza, which nobody can guess.
     asked: BTreeMap<String, Asked>,

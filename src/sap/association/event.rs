@@ -18,7 +18,7 @@ pub enum Event {
     Knock(Knock),
     /// Read bodies from the store.
     Load(Load),
-    /// Count.
+    /// Something is to be counted.
     Count(Count),
     /// For those who watch.
     Trace(Box<Trace>),

@@ -73,7 +73,7 @@ impl LoginTimes {
         now.since(*self.yielding.get_or_insert(now)) < YIELD
     }
 
-    /// One has begun.
+    /// Notes that a login has begun.
     pub(super) fn begun(&mut self) {
         self.yielding = None;
     }

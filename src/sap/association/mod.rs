@@ -58,7 +58,7 @@ use trouble::{Trouble, Troubles};
 pub struct Shared {
     /// The node's settings.
     pub settings: Arc<Settings>,
-    /// Chance.
+    /// The source of chance: ids, tokens, jitter.
     pub random: Random,
     /// Numbers of posts and ids of transactions.
     pub numbers: Arc<Numbers>,
@@ -89,7 +89,7 @@ pub struct Association {
     /// Another identity of the same peer awaits its token.
     others_await_token: bool,
     posting: Posting,
-    /// We log out.
+    /// The logout under way, if this node logs out.
     leaving: Option<Leaving>,
     flights: HashMap<u64, Flight>,
     reach: Reach,
@@ -172,7 +172,7 @@ impl Association {
         self.sessions.set_right(now);
     }
 
-    /// Goes to work.
+    /// Begins to work, with all that was kept.
     pub fn start(&mut self, now: Time) {
         let always = self.peer.as_ref().is_some_and(|peer| peer.connect_always);
         if always || self.logins.times.wanted {

@@ -27,7 +27,7 @@ pub(super) struct RateLimit {
 /// Whether requests keep to the rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::sap) enum Rate {
-    /// They do.
+    /// The peer keeps to its rate.
     Kept,
     /// They come too early.
     TooFast,

@@ -61,7 +61,7 @@ pub(in crate::sap) struct Troubles {
 }
 
 impl Troubles {
-    /// One more.
+    /// Notes one more trouble with the peer.
     pub(super) fn note(&mut self, trouble: Trouble, now: Time) {
         self.last = Some((trouble, now));
         self.too_large += u64::from(trouble == Trouble::TooLarge);
@@ -72,7 +72,7 @@ impl Troubles {
         self.too_large
     }
 
-    /// In words.
+    /// The trouble in words, if there is any.
     pub(in crate::sap) fn shown(&self) -> Option<&'static str> {
         self.last.map(|(trouble, _)| trouble.words())
     }

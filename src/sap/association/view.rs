@@ -7,12 +7,12 @@ use crate::sap::association::outbox::Item;
 use crate::sap::association::session::Session;
 use crate::sap::element::Time;
 
-/// A peer.
+/// A peer, as an operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PeerView {
-    /// Its domain.
+    /// The domain of the peer.
     pub domain: String,
-    /// Its dialect.
+    /// Name of the dialect.
     pub dialect: String,
     /// `up`, `away` (there is a session, but it is not reached), `logging in`, `held` (it disconnected us and wants to be left alone), `down` or
     /// `idle`.
@@ -20,7 +20,7 @@ pub struct PeerView {
     /// Without a session: no login of ours before, milliseconds since the epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Time>,
-    /// Sessions.
+    /// Number of sessions.
     pub sessions: usize,
     /// Transactions waiting to be posted.
     pub queued: usize,
@@ -72,14 +72,14 @@ impl PeerView {
     }
 }
 
-/// A session.
+/// A session, as an operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SessionView {
-    /// The peer.
+    /// The domain of the peer.
     pub peer: String,
-    /// Our id.
+    /// The session id that this node issued.
     pub own_id: String,
-    /// The peer's id.
+    /// The session id that the peer issued.
     pub peer_id: String,
     /// Milliseconds since the epoch.
     pub established: Time,
@@ -87,7 +87,7 @@ pub struct SessionView {
     pub last_in: Time,
     /// Milliseconds since the epoch.
     pub last_out: Time,
-    /// Milliseconds.
+    /// Time to live, in milliseconds.
     pub ttl: u64,
     /// Whether we opened it, or the peer.
     pub opened_by_us: bool,

@@ -3,7 +3,7 @@
 //! profile, 10 E-3). Members on domains behind others miss it.
 //!
 //! What is for the whole group goes to all of them but who wrote it; what is for one
-//! participant goes to him alone, and to nobody if he is not known here.
+//! participant goes to that member alone, and to nobody if it is not known here.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,7 @@ use crate::ssp::{Address, Code, Primitive, Status};
 /// Whom a message is for in groups of a peer whose server serves its own users only.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Circle {
-    /// Who writes.
+    /// The sender of the message.
     from: Option<Address>,
     /// Groups, as a whole.
     groups: Vec<Address>,
@@ -151,7 +151,7 @@ impl Sap {
         }
     }
 
-    /// Who of our side gets a copy: by group. Nobody through who is no member himself.
+    /// Who of our side gets a copy: by group. Nobody through who is no member.
     fn copies(&self, peer: &Peer, circle: &Circle) -> Vec<(Address, Vec<Address>)> {
         let Some(from) = &circle.from else {
             return Vec::new();
@@ -186,7 +186,7 @@ impl Sap {
         })
     }
 
-    /// Members of a group on our side but for one of them; nobody if he is none.
+    /// Members of a group on our side but for one of them; nobody if they are none.
     fn other_members(&self, peer: &Peer, group: &Address, from: &Address) -> Vec<Address> {
         let mut members = self.standing.who(peer.real(), group);
         let all = members.len();
@@ -198,7 +198,7 @@ impl Sap {
     }
 
     /// The member of our side with this screen name, towards another member. `None` if
-    /// it is not certain who that is. Who gave no name has his user id for one.
+    /// it is not certain who that is. Who gave no name has the user id for one.
     fn member(&self, peer: &Peer, group: &Address, name: &str, from: &Address) -> Option<Address> {
         let mut named = self.other_members(peer, group, from);
         named.retain(

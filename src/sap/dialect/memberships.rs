@@ -26,9 +26,9 @@ const MOST: usize = 100_000;
 /// Who asks for a seat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asker {
-    /// The user.
+    /// The user who joined or watches.
     pub user: Address,
-    /// The screen name under which he joins a group.
+    /// The screen name under which they join a group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
@@ -36,7 +36,7 @@ pub struct Asker {
 /// One of our side at one group or user of a peer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(in crate::sap) struct Seat {
-    /// The peer.
+    /// The domain of the peer.
     pub(in crate::sap) peer: String,
     /// Its group, or its user.
     pub(in crate::sap) at: Address,
@@ -49,12 +49,12 @@ pub(in crate::sap) struct Seat {
 pub(in crate::sap) struct Taken {
     #[serde(flatten)]
     pub(in crate::sap) seat: Seat,
-    /// His screen name.
+    /// The screen name under which the user joined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::sap) name: Option<String>,
 }
 
-/// All seats.
+/// Who of this side is in which group of a peer, or watches whom there.
 #[derive(Debug, Default)]
 pub(in crate::sap) struct Standing {
     /// With the number by which they are given up, and the screen name.
@@ -92,14 +92,13 @@ impl Standing {
         writes
     }
 
-    /// Forgets a seat.
     pub(in crate::sap) fn leave(&mut self, seat: &Seat) -> Option<Write> {
         let (number, _) = self.seats.remove(seat)?;
         self.oldest.remove(&number);
         Some(forget(seat))
     }
 
-    /// The screen name of who stands there; `None` if nobody does, or he gave none.
+    /// The screen name of who stands there; `None` if nobody does, or they gave none.
     pub(in crate::sap) fn name(&self, seat: &Seat) -> Option<&str> {
         self.seats.get(seat).and_then(|(_, name)| name.as_deref())
     }
@@ -130,7 +129,7 @@ fn key(seat: &Seat) -> String {
 }
 
 impl Sap {
-    /// Who asks, where the answer will say whether he then stands at a peer that has
+    /// Who asks, where the answer will say whether they then stand at a peer that has
     /// to be remembered.
     pub(in crate::sap) fn asker(&self, transaction: &Transaction, parts: &[Part]) -> Option<Asker> {
         let (joins, leaves) = changes_standing(&transaction.name);
@@ -175,7 +174,7 @@ impl Sap {
         let Some(status) = verdict(&answer) else {
             return;
         };
-        // Nobody leaves what is not there, or where he is not.
+        // Nobody leaves what is not there, or where they are not.
         let gone = status.code.is_success()
             || matches!(
                 status.code,

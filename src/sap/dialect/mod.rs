@@ -70,8 +70,8 @@ pub struct Dialect {
     /// A request that does not say who asks ends the peer's process: the requestor
     /// is filled in, or the request refused (deployed-server, 8).
     pub requestor_required: bool,
-    /// Whether a group's participant may write, or invite, under his screen name to
-    /// the peer that holds the group; else as the user he is (quirk E-7).
+    /// Whether a group's participant may write, or invite, under a screen name to
+    /// the peer that holds the group; else as the user behind it (quirk E-7).
     pub screen_name_senders: bool,
     /// Who hands a group's messages to the members of other domains.
     pub group_distribution: GroupDistribution,
@@ -105,7 +105,7 @@ pub struct Dialect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GroupDistribution {
-    /// The group's server, to every member wherever he is.
+    /// The group's server, to every member wherever they are.
     #[default]
     Provider,
     /// Each domain to its own members: the group's server reports 516 for every

@@ -261,7 +261,7 @@ impl Sap {
                 None => nameless.push(seat.who),
             }
         }
-        // Without a name his id serves (9.4.1), in one form or another.
+        // Without a name the id serves (9.4.1), in one form or another.
         nameless.retain(|who| {
             let forms = [who.user_part(), who.bare(), who.as_str()];
             !forms.iter().any(|form| names.remove(*form))

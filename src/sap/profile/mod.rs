@@ -31,10 +31,10 @@ use cache::{Cache, Told};
 /// provider give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Access {
-    /// Nothing.
+    /// The peer may do nothing with them.
     #[default]
     None,
-    /// Get profiles.
+    /// The peer may read them.
     Read,
     /// Get and change profiles.
     Write,
@@ -140,8 +140,8 @@ impl Profiles {
     }
 
     /// Whether a request is about a profile its requestor may not have or change:
-    /// his domain is neither the user's home domain nor, for reading, a provider of
-    /// his, nor does the peer's record allow it. What the record says holds for
+    /// their domain is neither the user's home domain nor, for reading, a provider of
+    /// theirs, nor does the peer's record allow it. What the record says holds for
     /// the peer and the domains named in its `speaks_for`.
     pub(super) fn is_forbidden(&self, peer: &Peer, transaction: &Transaction) -> bool {
         let Some((access, user)) = wanted(transaction) else {

@@ -70,7 +70,7 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// All four.
+    /// All four parts.
     pub const ALL: Self = Self {
         services: true,
         privacy: true,
@@ -100,7 +100,7 @@ impl Parts {
         }
     }
 
-    /// In either.
+    /// The parts that either has.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         Self {

@@ -20,7 +20,7 @@ const MAX: usize = 64;
 const REMEMBERED: u64 = 600_000;
 const TEXT: &str = "wvgate check";
 
-/// What is tried.
+/// How a peer is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Probe {
     /// `KeepAliveRequest` (wire profile, 11.1).
@@ -38,7 +38,7 @@ pub struct ProbeView {
     pub answered: Option<Time>,
     /// What it answered.
     pub status: Option<u16>,
-    /// In its words.
+    /// The description of its status, if it gave one.
     pub description: Option<String>,
     /// When the echo was back.
     pub echoed: Option<Time>,
@@ -50,7 +50,7 @@ pub(super) struct Probes(BTreeMap<u64, Running>);
 
 #[derive(Debug)]
 struct Running {
-    /// The echo user, and who wrote to him.
+    /// The echo user, and who wrote to it.
     echo: Option<(Address, Address)>,
     view: ProbeView,
 }

@@ -1,15 +1,15 @@
 //! Which domain is the Primary Service Element of a service for the users of a
 //! home domain (wire profile, 1: Service Table).
 //!
-//! Requests about what a user keeps at his provider (contact lists, attribute
-//! lists, waiting messages, ...) name nobody but the user himself: the requestor
+//! Requests about what a user keeps at a provider (contact lists, attribute
+//! lists, waiting messages, ...) name nobody but the user: the requestor
 //! decides where they go. A home domain asks the next hop towards the PSE, and
 //! every domain on the way has an entry that says where that is. Without an entry
 //! a domain that is asked takes itself for the provider, whoever passed the
 //! request on; so a chain ends where the entries end, and never runs back to the
 //! home domain the request came from.
 //!
-//! What others ask about a user goes to the domain of his address, except for his
+//! What others ask about a user goes to the domain of their address, except for their
 //! presence, which is asked of its provider, wherever an entry names one; and who leads
 //! to that provider may tell of the user's presence.
 

@@ -28,9 +28,9 @@ const RETRY: u64 = 3_600_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
-    /// The peer, here.
+    /// What the peer may use here.
     Granted,
-    /// We, at the peer.
+    /// What this node may use at the peer.
     Obtained,
 }
 
@@ -39,13 +39,13 @@ pub enum Direction {
 pub struct Agreement {
     /// The provider's id for it.
     pub id: String,
-    /// What was agreed.
+    /// The functions that were agreed.
     pub functions: ServiceSet,
     /// Home domains whose requests will come, as the requestor said.
     pub served: Vec<String>,
-    /// Since when.
+    /// When it was agreed.
     pub since: Time,
-    /// Until when.
+    /// When it ends.
     pub expires: Time,
 }
 
@@ -75,7 +75,7 @@ impl Offered {
 /// How the last question to a peer about its services ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heard {
-    /// When.
+    /// When the peer said so.
     pub at: Time,
     /// Why nothing was learnt; `None` if something was.
     pub problem: Option<String>,
@@ -119,7 +119,7 @@ struct Row {
     not_before: Option<Time>,
 }
 
-/// The table.
+/// The Service Table: offers of peers, and agreements with them.
 #[derive(Debug, Default)]
 pub(in crate::sap) struct ServiceTable {
     rows: BTreeMap<String, Row>,

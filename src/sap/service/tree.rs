@@ -81,7 +81,7 @@ const OF_SAP: &[&str] = &["KEEPA", "LOGOU", "GETSV", "NEGSV", "GETSPI"];
 pub struct ServiceSet(u64);
 
 impl ServiceSet {
-    /// Nothing.
+    /// No function.
     pub const NONE: Self = Self(0);
     /// Every function of the tree.
     pub const ALL: Self = Self((1 << LEAVES) - 1);
@@ -208,13 +208,13 @@ impl ServiceSet {
         names
     }
 
-    /// In either.
+    /// The functions that either has.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// In both.
+    /// The functions that both have.
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)

@@ -31,7 +31,7 @@ pub struct ServiceView {
     pub offers: Option<Vec<String>>,
     /// What of it was answered 405 lately, and is therefore not among the offers.
     pub refused: Vec<String>,
-    /// Who says so.
+    /// From where it is known.
     pub source: Option<Source>,
     /// When it was said. Milliseconds since the epoch.
     pub seen: Option<Time>,
@@ -52,10 +52,10 @@ pub struct ServiceView {
     pub next_try: Option<Time>,
 }
 
-/// An agreement.
+/// An agreement with a peer, for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AgreementView {
-    /// Its id.
+    /// The id of the agreement.
     pub id: String,
     /// What was agreed, in the fewest names.
     pub functions: Vec<String>,
@@ -72,7 +72,7 @@ pub struct AgreementView {
 /// Who provides functions to the users of a home domain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProviderView {
-    /// The home domain.
+    /// The home domain of the users.
     pub home: String,
     /// The functions, in the fewest names.
     pub functions: Vec<String>,

@@ -30,7 +30,7 @@ pub(in crate::sap) struct Forgettable {
 }
 
 impl Forgettable {
-    /// A row is gone.
+    /// Frees what a row took.
     pub(in crate::sap) fn gone(&mut self, origin: &str, number: u64) {
         self.lingering.remove(&number);
         if let Some(rows) = self.answered.get_mut(origin) {

@@ -16,7 +16,7 @@ use crate::ssp::{Address, Code, Primitive, Status};
 const REPORTED: usize = 64;
 
 impl Sap {
-    /// The sender, if he wants to hear what becomes of the message.
+    /// The sender, if they want to hear what becomes of the message.
     pub(in crate::sap) fn report_to(transaction: &Transaction) -> Option<Address> {
         let peek = &transaction.peek;
         let wanted = transaction.name == "SendMessageRequest" && peek.report;
@@ -44,7 +44,7 @@ impl Sap {
 
     /// The result of a message whose requestor was told 202 already: a failure
     /// becomes a delivery report, if one was asked for. That somebody further on has
-    /// no answer is none: he may have delivered it, and then there is a report of that.
+    /// no answer is none: it may have delivered it, and then there is a report of that.
     pub(in crate::sap) fn report_late(&mut self, number: u64, part: usize, raw: &str, now: Time) {
         let Some(record) = self.table.get(number) else {
             return;

@@ -16,9 +16,9 @@ const TOLD: usize = 8;
 pub struct Step {
     /// The message's id; that of its transaction where it has none.
     pub message: String,
-    /// When.
+    /// When it happened.
     pub time: Time,
-    /// What.
+    /// What happened.
     pub what: What,
 }
 
@@ -27,9 +27,9 @@ pub struct Step {
 pub enum What {
     /// It came in, and its parts went on.
     Received {
-        /// From where.
+        /// The peer or element it came from.
         origin: Origin,
-        /// Who sent it.
+        /// The user who sent it.
         sender: Option<Address>,
         /// Until when it is valid.
         expires: Time,
@@ -46,7 +46,7 @@ pub enum What {
     Reported {
         /// Who reports, usually the recipient.
         by: Option<Address>,
-        /// The status.
+        /// The status that was given.
         result: Said,
     },
 }
@@ -54,7 +54,7 @@ pub enum What {
 /// A part on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
-    /// Where to.
+    /// Where it went.
     pub place: Place,
     /// For whom, the first of many.
     pub to: Vec<Address>,
@@ -67,7 +67,7 @@ pub struct Sent {
 pub struct Ended {
     /// Where it had gone.
     pub place: Place,
-    /// The status.
+    /// The status that was given.
     pub result: Said,
     /// Whether this node says so, because the other side did not or could not.
     pub here: bool,
@@ -76,7 +76,7 @@ pub struct Ended {
 /// A status: its code, and what else was said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
-    /// The code.
+    /// The status code.
     pub code: u16,
     /// In words, if it is no success.
     pub reason: Option<String>,

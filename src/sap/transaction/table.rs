@@ -18,14 +18,14 @@ use crate::store::Write;
 pub enum Origin {
     /// A peer's transaction.
     Peer {
-        /// The peer.
+        /// The domain of the peer.
         peer: String,
         /// Its transaction id.
         id: String,
     },
     /// A service element of this node.
     Element {
-        /// Which.
+        /// The service element.
         element: Element,
         /// Its own name for the request.
         token: Token,
@@ -37,16 +37,16 @@ pub enum Origin {
 pub enum Place {
     /// To a peer, under our transaction id.
     Peer {
-        /// The peer.
+        /// The domain of the peer.
         peer: String,
         /// Our transaction id.
         id: String,
     },
     /// To a service element of this node.
     Element {
-        /// Which.
+        /// The service element.
         element: Element,
-        /// Our name for it.
+        /// The number that the element knows it by.
         request: RequestId,
     },
     /// Nowhere: answered by the SAP itself.
@@ -91,13 +91,13 @@ pub struct Record {
     pub expires: Time,
     /// Where it went.
     pub parts: Vec<Part>,
-    /// How far it is.
+    /// What it waits for, or that it is answered.
     pub state: State,
     /// The message's id.
     pub message: Option<String>,
     /// Who sent the message, if a report was asked for.
     pub report_to: Option<Address>,
-    /// Who asks, where the answer says whether he then stands at a peer (`standing`).
+    /// Who asks, where the answer says whether they then stand at a peer (`standing`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asker: Option<crate::sap::dialect::memberships::Asker>,
     /// The message, as XML, where members of its group are to get it from us (`members`).
@@ -144,9 +144,9 @@ struct Row {
 /// Number and bytes of rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sum {
-    /// Rows.
+    /// Number of rows.
     pub number: usize,
-    /// Bytes, about.
+    /// Bytes of the rows, roughly.
     pub bytes: usize,
 }
 
@@ -205,14 +205,14 @@ impl Table {
         self.index(number, record, size);
     }
 
-    /// Adds a record.
+    /// Adds a row under this number.
     pub fn insert(&mut self, number: u64, record: Record) -> Write {
         let (write, size) = kept(number, &record);
         self.index(number, record, size);
         write
     }
 
-    /// A record.
+    /// The record of this number.
     pub fn get(&self, number: u64) -> Option<&Record> {
         self.rows.get(&number).map(|row| &row.record)
     }

@@ -20,7 +20,7 @@ pub enum Context {
     Presence,
     /// An operation on a room.
     Group,
-    /// Joining a room.
+    /// To join a room.
     Join,
     /// Creating a room.
     Create,

@@ -32,9 +32,9 @@ pub struct Initiator {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
-    /// I1
+    /// I1: the token is sent, the peer's is awaited.
     TokenSent,
-    /// I2
+    /// I2: the digest is sent, the peer's is awaited.
     LoginSent,
     /// I3, with our own session id, since when.
     LoggedIn(String, Time),
@@ -95,7 +95,7 @@ impl Initiator {
         matches!(self.state, State::LoggedIn(_, since) if now.since(since) < millis)
     }
 
-    /// Step 2.
+    /// Takes in step 2: the peer's token.
     pub fn token(&mut self, peer: &Peer, theirs: &SendSecretToken, now: Time) -> Progress {
         if self.state != State::TokenSent {
             // A repetition: our step 3 is out already.
@@ -111,7 +111,7 @@ impl Initiator {
         Progress::Send(self.step(3, primitive, now.plus_millis(peer.dialect.handshake_pause)))
     }
 
-    /// Step 4.
+    /// Takes in step 4: the peer's digest.
     pub fn login(
         &mut self,
         peer: &Peer,

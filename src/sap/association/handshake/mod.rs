@@ -36,7 +36,7 @@ const MAX_RESETS: usize = 8;
 /// Which handshake of a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Role {
-    /// Ours.
+    /// This node opened it.
     Initiator,
     /// The peer's, with its transaction id.
     Responder(String),
@@ -68,7 +68,7 @@ pub(super) struct Handshakes {
     initiator: Option<Initiator>,
     responders: Vec<Responder>,
     steps: Steps,
-    /// Where ours go.
+    /// Where handshakes of this node go, if the peer has redirected them.
     pub(super) redirects: Redirects,
     /// Sessions we have lost and the peer was told to forget, and when.
     resets: BTreeMap<String, Time>,
@@ -142,7 +142,7 @@ impl Handshakes {
         theirs.chain(ours.map(|_| Role::Initiator)).collect()
     }
 
-    /// Opens one.
+    /// Opens a handshake of this node.
     pub(super) fn open(&mut self, peer: &Peer, shared: &Shared, now: Time) {
         let settings = &shared.settings;
         let (initiator, step) = Initiator::start(
@@ -250,7 +250,7 @@ impl Handshakes {
         (true, responder.session().map(str::to_owned))
     }
 
-    /// All are over.
+    /// Forgets all handshakes.
     pub(super) fn clear(&mut self) {
         self.initiator = None;
         self.responders.clear();

@@ -17,7 +17,7 @@ pub struct Step {
     pub id: String,
     /// The setup primitive.
     pub primitive: Primitive,
-    /// Not before.
+    /// When it is posted, at the earliest.
     pub at: Time,
 }
 
@@ -34,7 +34,7 @@ pub(super) fn is_foreign(peer: &Peer, id: &str) -> bool {
 pub enum Progress {
     /// Nothing; wait for the peer.
     Wait,
-    /// Post this.
+    /// Post this step.
     Send(Step),
     /// The session stands and may be used for receiving; for sending too, unless
     /// a step is still to be posted.
@@ -52,7 +52,7 @@ pub enum Failure {
     /// The peer said no.
     #[error("the peer refused the login with status {code}")]
     Refused {
-        /// Its status.
+        /// The status that the peer gave.
         code: crate::ssp::Code,
         /// Where to go instead.
         redirects: Vec<RedirectAddress>,
@@ -60,7 +60,7 @@ pub enum Failure {
     /// No acknowledgement after all repetitions.
     #[error("step {step} was not acknowledged: {why}")]
     NotAcknowledged {
-        /// Which step.
+        /// Number of the step, from 1.
         step: u8,
         /// What happened to the last try.
         why: String,

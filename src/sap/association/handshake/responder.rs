@@ -40,9 +40,9 @@ pub struct Responder {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
-    /// R1
+    /// R1: the token is returned, the peer's digest is awaited.
     TokenReturned,
-    /// R2
+    /// R2: the digest is sent, the peer's session id is awaited.
     LoginSent,
     /// R3, with our own session id.
     Established(String),
@@ -122,7 +122,7 @@ impl Responder {
         }
     }
 
-    /// Step 3.
+    /// Takes in step 3: the peer's digest.
     pub fn login(&mut self, peer: &Peer, theirs: &LoginRequest, now: Time) -> Progress {
         match &self.state {
             State::TokenReturned if !verify(&theirs.digest, &self.token, &peer.password) => {

@@ -49,7 +49,7 @@ impl Totals {
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) item: Item,
-    /// Of the body.
+    /// Bytes of the body.
     pub(super) size: usize,
     /// Of the whole, in the books of the queue.
     pub(super) cost: usize,
@@ -68,12 +68,12 @@ pub(super) struct Loading {
     items: Vec<u64>,
 }
 
-/// What came of it.
+/// What was read from the store.
 #[derive(Debug, Default)]
 pub struct Filled {
     /// Items that can't be posted, ever, and why.
     pub damaged: Vec<(Item, String)>,
-    /// Their records.
+    /// Records that are put or deleted.
     pub writes: Vec<Write>,
     /// The first item that could not be read for now, and why.
     pub later: Option<(u64, String)>,

@@ -13,7 +13,7 @@ const OVERHEAD: usize = 512;
 pub struct Item {
     /// Request or response.
     pub mode: Mode,
-    /// Transaction id.
+    /// The transaction id, as it is posted.
     pub id: String,
     /// Primitive's name, for the log.
     pub name: String,

@@ -38,7 +38,7 @@ pub struct Outbox {
     by_id: HashMap<String, u64>,
     expiries: BTreeSet<(Time, u64)>,
     next: u64,
-    /// By post.
+    /// Posts under way, by number.
     flying: BTreeMap<u64, Flight>,
     /// Items that were in a post that failed or was refused; each is posted alone.
     suspects: BTreeMap<u64, Suspect>,
@@ -82,7 +82,7 @@ pub const PREFIX: &str = "sap/out/";
 const LOOK_AHEAD: usize = 1024;
 
 impl Outbox {
-    /// An empty queue.
+    /// An empty queue to this peer.
     pub fn new(peer: &str) -> Self {
         Self {
             prefix: format!("{PREFIX}{peer}/"),

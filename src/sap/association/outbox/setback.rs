@@ -80,7 +80,7 @@ pub enum Setback {
     Item {
         /// Its transaction id.
         id: String,
-        /// Milliseconds.
+        /// How long it waits, in milliseconds.
         wait: u64,
     },
     /// It was refused too often while others passed, and has left the queue.
@@ -261,12 +261,12 @@ impl Outbox {
 /// How a post is to be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Caution {
-    /// As usual.
+    /// As many items as fit.
     None,
     /// One item alone, the least tried one.
     LeastTried,
     /// One item alone, and only if it did not fail more often than this.
     Probe(u32),
-    /// None.
+    /// Nothing is posted now.
     Wait,
 }

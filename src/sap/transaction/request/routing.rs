@@ -48,7 +48,7 @@ impl Sap {
     }
 
     /// Who provides a service to the requesting user: the Service Table's entry for
-    /// his home domain; without one, whoever is asked. A peer asks this node; an
+    /// the home domain; without one, whoever is asked. A peer asks this node; an
     /// element of this node asks for its own users.
     fn provider(&self, incoming: &Incoming<'_>) -> Option<Address> {
         let transaction = &incoming.transaction;
@@ -109,8 +109,8 @@ impl Sap {
         groups
     }
 
-    /// Where a target is reached: at his domain; a user's presence where the Service
-    /// Table says that his home domain has it. Whoever is asked by that provider asks
+    /// Where a target is reached: at their domain; a user's presence where the Service
+    /// Table says that the home domain has it. Whoever is asked by that provider asks
     /// the home domain.
     fn route(&self, incoming: &Incoming<'_>, target: &Address) -> Option<Route> {
         let usual = self.settings.route_to(target);
