@@ -20,6 +20,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ssp::Primitive;
 use crate::ssp::address::Address;
 
 pub use super::event::{
@@ -97,6 +98,16 @@ pub enum Command {
         /// again under its id is delivered once.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<String>,
+    },
+    /// Ask anything that a user may ask, by a primitive with this user as requestor: it goes
+    /// wherever its service is provided, in this domain or in another. Answered by
+    /// [`Event::Answer`], to this client alone.
+    Request {
+        /// Chosen by the client; comes back with the answer.
+        id: String,
+        /// As XML.
+        #[serde(with = "super::xml")]
+        primitive: Box<Primitive>,
     },
     /// What came under this number has been taken: it is not told again, and a message is
     /// delivered with that. The only command that is not answered.
@@ -185,6 +196,7 @@ impl Command {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Message { .. } => "message",
+            Self::Request { .. } => "request",
             Self::Ack { .. } => "ack",
             Self::Presence { .. } => "presence",
             Self::Subscribe { .. } => "subscribe",

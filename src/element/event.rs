@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Skew, Time};
+use crate::ssp::Primitive;
 use crate::ssp::address::Address;
 use crate::ssp::status::{Code, Status};
 use crate::text::cut;
@@ -123,6 +124,14 @@ pub enum Event {
         user: Address,
         /// 200: they do; else why it cannot be said, or that they do not.
         status: u16,
+    },
+    /// The answer to [`Command::Request`](super::client::Command::Request).
+    Answer {
+        /// As the client chose it.
+        id: String,
+        /// As XML.
+        #[serde(with = "super::xml")]
+        primitive: Box<Primitive>,
     },
     /// A command without an answer of its own was done.
     Done {
@@ -390,6 +399,7 @@ impl Event {
                 user, description, ..
             } => about(user) + text(description),
             Self::Done { user, .. } => about(user),
+            Self::Answer { id, primitive } => id.len() + primitive.to_xml(None).len(),
             Self::Ready { user, .. }
             | Self::AuthorizationRequest { user, .. }
             | Self::Verified { user, .. } => user.as_str().len(),

@@ -84,6 +84,8 @@ pub(super) enum Asked {
     Presence { of: Address },
     /// Whether a user exists.
     Verify { user: Address },
+    /// What a client wanted, under its own id.
+    Request { id: String },
 }
 
 impl Asked {

@@ -391,6 +391,12 @@ impl Home {
             Asked::Presence { of } => {
                 Watching::of(user, core, now).presence_answered(client, &of, &status, answer);
             }
+            Asked::Request { id } => {
+                if let Some(client) = client {
+                    let primitive = Box::new(answer.clone());
+                    core.tell(client, Event::Answer { id, primitive });
+                }
+            }
             Asked::Verify { user: verified } => {
                 if let Some(client) = client {
                     let status = effective(&status).0;

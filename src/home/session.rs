@@ -8,8 +8,11 @@ use super::watching::Watching;
 use crate::element::Time;
 use crate::ssp::address::{Address, Kind};
 use crate::ssp::common::{MetaInfo, UserId};
+use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::common::{Id, IdList, VerifyIDRequest};
-use crate::ssp::status::Code;
+use crate::ssp::primitive::{self, Role, Routing};
+use crate::ssp::status::{Code, Status};
+use crate::ssp::{Mode, Primitive};
 
 use super::client::{Availability, ClientKey, Command, Event};
 use super::core::{Asked, Core};
@@ -103,6 +106,7 @@ impl<'a> Session<'a> {
                 self.user.save(self.core);
                 Presence::of(self.user, self.core, self.now).publish();
             }
+            Command::Request { id, primitive } => self.request(client, id, *primitive),
             Command::Ack { number } => {
                 Feeds::of(self.user, self.core, self.now).acknowledge(client, number);
             }
@@ -116,6 +120,63 @@ impl<'a> Session<'a> {
             }
             // The others are about somebody.
             _ => {}
+        }
+    }
+
+    /// Hands a request of the user to wherever it belongs.
+    fn request(&mut self, client: ClientKey, id: String, primitive: Primitive) {
+        if let Err(status) = self.may_request(&primitive) {
+            let primitive = Box::new(status.into());
+            return self.core.tell(client, Event::Answer { id, primitive });
+        }
+        let is_message = matches!(primitive, Primitive::SendMessageRequest(_));
+        let settings = &self.core.settings;
+        let seconds = if is_message {
+            settings.offline_validity
+        } else {
+            settings.request_validity
+        };
+        let (asked, expires) = (Asked::Request { id }, self.now.plus_seconds(seconds));
+        self.user
+            .ask(self.core, Some(client), asked, primitive, expires);
+    }
+
+    /// Whether it is a request that this user may make: nobody speaks for others.
+    fn may_request(&self, primitive: &Primitive) -> Result<(), Status> {
+        let refused = |code, why: &str| Err(Status::new(code).because(why));
+        let facts = primitive::facts(primitive.name());
+        let facts = facts.filter(|f| f.kind == primitive::Kind::Request);
+        let Some(facts) = facts.filter(|f| f.routing != Routing::Hop) else {
+            return refused(Code::BAD_REQUEST, "This is no request of a user.");
+        };
+        let service = match facts.family {
+            "message" => Some(profile::IM),
+            "presence" => Some(profile::PRESENCE),
+            _ => None,
+        };
+        if service.is_some_and(|service| !self.user.may_use(self.core, service)) {
+            return refused(Code::NOT_AGREED, "The service is not active.");
+        }
+        let own = self.user.address(self.core);
+        let peek = Transaction::new(Mode::Request, "", primitive).peek;
+        let service = Address::service(self.core.domain());
+        // The domain with the user in MetaInfo, or the user, or a group or list of the user's.
+        let is_own = |address: &Address| {
+            *address == service
+                || address.user_part() == own.user_part() && address.domain() == own.domain()
+        };
+        let mut speaks = peek.claims.iter().filter(|c| c.place.role != Role::Named);
+        let asks = peek.user.as_ref() == Some(&own) && !peek.by_server;
+        if !asks || !speaks.all(|claim| is_own(&claim.address)) {
+            return refused(
+                Code::INVALID_USER,
+                "Who asks is not the user of the session.",
+            );
+        }
+        if self.user.may_ask(self.core) {
+            Ok(())
+        } else {
+            refused(Code::QUEUE_FULL, "Too many requests wait for their answer.")
         }
     }
 
@@ -266,6 +327,7 @@ fn subject(command: &Command) -> Option<&Address> {
         | Command::Unblock { user }
         | Command::Verify { user } => Some(user),
         Command::Message { .. }
+        | Command::Request { .. }
         | Command::Ack { .. }
         | Command::Presence { .. }
         | Command::Contacts

@@ -246,6 +246,7 @@ fn is_answer(event: &Event) -> bool {
             | Event::Error { .. }
             | Event::Contacts { .. }
             | Event::Watchers { .. }
+            | Event::Answer { .. }
             | Event::Verified { .. }
     )
 }

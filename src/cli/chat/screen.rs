@@ -104,6 +104,7 @@ pub(crate) fn event(event: &Event) -> String {
             200 => format!("* {} exists", who(user)),
             status => format!("* {}: {}", who(user), reason(*status, None)),
         },
+        Event::Answer { id, primitive } => format!("* {id}: {}", primitive.name()),
         Event::Done { command, user } => {
             let user = about(user.as_ref());
             format!("* done: {}{user}", command.replace('_', " "))

@@ -10,6 +10,7 @@ mod presence;
 mod profiles;
 mod queue;
 mod reach;
+mod requests;
 mod restart;
 mod sent;
 mod users;
