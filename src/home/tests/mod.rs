@@ -195,7 +195,7 @@ impl World {
                     self.store.remove(&key);
                 }
                 Act::Outcome { message, outcome } => self.outcomes.push((message, outcome)),
-                Act::Accepted => {}
+                Act::Accepted | Act::End(..) => {}
                 Act::Respond { to, primitive } => match self.ours.remove(&to) {
                     Some(token) => self.home.take(Input::Answer(token, primitive), self.now),
                     None => assert!(self.answers.insert(to, primitive).is_none()),
@@ -212,7 +212,6 @@ impl World {
                         self.home.client(client, Command::Ack { number }, self.now);
                     }
                 }
-                Act::End(..) => {}
                 Act::Stanza(out) => panic!("{out:?}"),
             }
         }
