@@ -17,11 +17,12 @@ use super::association::trouble::Trouble;
 use super::association::view::{PeerView, Queued, SessionView, Wait};
 use super::association::{Association, Event, Shared};
 use super::deadlines::Deadlines;
-use super::effect::{Loaded, Posted};
-use super::element::Time;
+use super::post::{Loaded, Posted};
 use super::presented_as::{PeerId, domain_of};
+use super::settings::{Peer, Settings};
+use super::transaction::Queues;
 use super::verdict::{Facts, Verdict};
-use super::{Peer, Settings};
+use crate::element::Time;
 use crate::ssp::envelope::Transaction;
 use crate::ssp::{Address, Mode, Primitive};
 use crate::text::{IdShown, Shown};
@@ -250,11 +251,6 @@ impl Associations {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Association> {
         self.all.values()
-    }
-
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.all.len()
     }
 
     /// What all queues take together.
@@ -676,5 +672,34 @@ impl Associations {
         for peer in peers {
             self.with(peer.as_str(), |it| it.trouble(trouble, &from, now));
         }
+    }
+}
+
+impl Queues for Associations {
+    /// Of the room for all, half is for those for whom less than an equal share waits: a
+    /// peer that is away leaves room for the others.
+    fn is_full(&self, peer: &str, bytes: usize) -> bool {
+        let Some(association) = self.get(peer) else {
+            return false;
+        };
+        let (settings, outbox) = (&self.shared.settings, association.outbox());
+        let own = outbox.bytes().saturating_add(bytes);
+        let half = settings.max_queue_total / 2;
+        let share = half / self.all.len().max(1);
+        outbox.len() >= settings.max_queue
+            || own > settings.max_queue_bytes
+            || (own > share && self.totals().queued().saturating_add(bytes) > half.max(share))
+    }
+
+    fn holds(&self, peer: &str, id: &str) -> bool {
+        self.get(peer).is_some_and(|it| it.outbox().holds(id))
+    }
+
+    fn withdraw(&mut self, peer: &str, id: &str, now: Time) -> Option<Item> {
+        self.with(peer, |it| it.withdraw(id, now))?
+    }
+
+    fn forsake(&mut self, peer: &str, id: &str) {
+        self.with(peer, |it| it.forsake(id));
     }
 }

@@ -2,7 +2,6 @@
 //! would have to be kept, and ends nobody's session: everything that is not about the
 //! visit is told to come again later.
 
-use crate::sap::transaction::Place;
 use crate::sap::{Peer, Sap};
 use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::{self, Routing};
@@ -46,13 +45,12 @@ impl Sap {
         let transaction = renamed.as_ref().unwrap_or(transaction);
         let peek = &transaction.peek;
         if transaction.mode == Mode::Response {
-            let place = Place::Peer {
-                peer: peer.domain.clone(),
-                id: transaction.id.clone(),
-            };
-            return self.services.has_asked(&peer.domain, &transaction.id)
+            return self
+                .transactions
+                .services
+                .has_asked(&peer.domain, &transaction.id)
                 || self.has_asked_in_session(peer, &transaction.id)
-                || self.table.by_place(&place).is_some();
+                || self.transactions.is_awaited(&peer.domain, &transaction.id);
         }
         match primitive::facts(&transaction.name).map(|facts| facts.routing) {
             Some(Routing::Hop) => true,
@@ -62,7 +60,7 @@ impl Sap {
             }
             Some(_) if transaction.name == "SendMessageRequest" => {
                 let (from, to) = (peek.sender.as_ref(), &peek.recipients[..]);
-                matches!((from, to), (Some(from), [to]) if self.services.awaits_echo(from, to))
+                matches!((from, to), (Some(from), [to]) if self.transactions.services.awaits_echo(from, to))
             }
             _ => false,
         }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::element::Time;
+use crate::element::Time;
 
 /// Deadlines of things of one kind.
 #[derive(Debug)]

@@ -19,8 +19,10 @@ mod check_only;
 mod deadlines;
 pub mod dialect;
 pub mod effect;
+mod inbound;
 mod network;
 pub mod numbers;
+mod post;
 mod presented_as;
 pub mod profile;
 pub mod random;
@@ -28,79 +30,62 @@ pub mod service;
 pub mod settings;
 #[cfg(test)]
 mod tests;
-mod timers;
+mod to_this_sap;
 pub mod transaction;
 mod verdict;
 pub mod watch;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::ssp::envelope::Transaction;
-use crate::ssp::{Code, Mode};
+use crate::ssp::{Code, Mode, Primitive};
 use crate::store::Write;
 
-pub use crate::element;
+pub use crate::element::{
+    Act, Degraded, Delivered, Element, Outcome, RequestId, ServiceElement, Skew, Time, Token,
+};
 pub use association::login::Login;
 pub use association::logout::LoggedOut;
 pub use association::outbox;
 pub use association::record::SessionRecord;
 pub use association::trouble::Trouble;
 pub use association::view::{PeerView, Queued, SessionView, Wait};
-pub use dialect::Dialect;
-pub use effect::{Effect, Found, Knock, Load, Loaded, Post, Posted};
-pub use element::{
-    Act, Degraded, Delivered, Element, Outcome, RequestId, ServiceElement, Skew, Time, Token,
-};
+pub use effect::Effect;
 pub use network::Network;
+pub use post::{Found, Knock, Load, Loaded, Post, Posted};
 pub use presented_as::PeerId;
 pub use random::Random;
-pub use service::{Elements, PseTable, ServiceSet, ServiceView};
-pub use settings::{ECHO, Peer, Provider, Route, Routes, Secret, Settings, SpeaksFor};
+pub use service::{Elements, ServiceView};
+pub use settings::dialect::Dialect;
+pub use settings::{
+    ECHO, Peer, Provider, PseTable, Route, Routes, Secret, ServiceSet, Settings, SpeaksFor,
+};
 pub use transaction::{Origin, Place, Record};
 pub use verdict::{Facts, Verdict};
 pub use watch::{Count, Direction, Trace};
 
 use admission::Admission;
-use association::{Association, Event, Shared};
+use association::{Association, Shared};
 use associations::Associations;
 use numbers::Numbers;
-use profile::Profiles;
 use service::{Probe, Services};
-use timers::{Timer, Timers};
-use transaction::Table;
-
-/// The name under which this SAP keeps what it asks itself. No element knows of such a request.
-pub(crate) const OWN: Element = Element::named("Home");
+use transaction::{Table, Transactions, report_as_request};
 
 /// The relay SAP of one node.
 #[derive(Debug)]
 pub struct Sap {
     settings: Arc<Settings>,
     associations: Associations,
-    table: Table,
-    timers: Timers,
-    /// `(peer, message id or invitation)` to the peer's own transaction id, for
-    /// dialects that want reports under it.
-    reports: HashMap<(String, String), String>,
-    forgettable: transaction::bounds::Forgettable,
-    message_ids: dialect::message_ids::MessageIds,
-    asked: transaction::asked::Asked,
-    services: Services,
-    /// Messages that peers have taken and not yet answered.
-    kept: transaction::try_again::Kept,
+    transactions: Transactions,
     admission: Admission,
     /// Messages that only the real node may take; see `Settings::visiting`.
     turned_away: u64,
-    profiles: Profiles,
-    standing: dialect::memberships::Standing,
-    questions: dialect::unnamed_leave::Questions,
     numbers: Arc<Numbers>,
     effects: VecDeque<Effect>,
     /// Whether what was queued for peers must wait for [`Sap::release`].
     held: bool,
-    skew: Skew,
 }
 
 impl Sap {
@@ -118,38 +103,25 @@ impl Sap {
             totals: Arc::default(),
         };
         Self {
-            services: Services::new(settings.clone(), numbers.clone(), random),
-            profiles: Profiles::new(settings.clone()),
+            transactions: Transactions::new(settings.clone(), numbers.clone(), random),
             settings,
             associations: Associations::new(shared),
-            table: Table::default(),
-            timers: Timers::default(),
-            reports: HashMap::new(),
-            forgettable: transaction::bounds::Forgettable::default(),
-            message_ids: dialect::message_ids::MessageIds::default(),
-            asked: transaction::asked::Asked::default(),
-            kept: transaction::try_again::Kept::default(),
             admission: Admission::default(),
             turned_away: 0,
-            standing: dialect::memberships::Standing::default(),
-            questions: dialect::unnamed_leave::Questions::default(),
             numbers,
             effects: VecDeque::new(),
             held: false,
-            skew: Skew::default(),
         }
     }
 
     /// Says which service elements stand behind this SAP.
     pub fn set_elements(&mut self, elements: Elements) {
-        self.services.set_elements(elements);
+        self.transactions.services.set_elements(elements);
     }
 
     /// Says how the wall clock stands, for dates that others see.
     pub fn set_skew(&mut self, skew: Skew) {
-        self.skew = skew;
-        self.services.set_skew(skew);
-        self.profiles.set_skew(skew);
+        self.transactions.set_skew(skew);
     }
 
     /// Takes back a record written before a restart.
@@ -178,34 +150,8 @@ impl Sap {
         } else if let Some(peer) = key.strip_prefix(association::logout::COME_BACK) {
             self.associations.come_back(peer);
             self.effects.push_back(Effect::Write(Write::delete(key)));
-        } else if let Some(rest) = key.strip_prefix(service::table::PREFIX) {
-            let agreement = serde_json::from_slice(value).map_err(bad)?;
-            self.services.restore(rest, agreement)?;
-        } else if let Some(user) = key.strip_prefix(profile::cache::PREFIX) {
-            let told = serde_json::from_slice(value).map_err(bad)?;
-            self.profiles.restore(user, told);
-        } else if key.starts_with(dialect::memberships::PREFIX) {
-            let taken: dialect::memberships::Taken = serde_json::from_slice(value).map_err(bad)?;
-            if self.associations.get(&taken.seat.peer).is_some() {
-                self.standing.restore(taken);
-            } else {
-                self.effects
-                    .push_back(Effect::Write(dialect::memberships::forget(&taken.seat)));
-            }
-        } else if let Some(rest) = key.strip_prefix(transaction::asked::PREFIX) {
-            let kept = serde_json::from_slice(value).map_err(bad)?;
-            self.asked.restore(number(rest)?, kept);
-        } else if key == transaction::asked::SINCE {
-            let since = serde_json::from_slice(value).map_err(bad)?;
-            self.asked.restore_since(since);
-        } else if let Some(rest) = key.strip_prefix(transaction::PREFIX) {
-            let record: Record = serde_json::from_slice(value).map_err(bad)?;
-            self.remember_report(&record);
-            self.remember_message_id(&record);
-            let number = number(rest)?;
-            self.questions.restore(number, &record);
-            self.asked.restore_row(number, &record);
-            self.table.restore(number, record);
+        } else {
+            self.transactions.restore(key, value)?;
         }
         Ok(())
     }
@@ -213,40 +159,7 @@ impl Sap {
     /// Goes to work after all records are back.
     pub fn start(&mut self, now: Time) {
         self.associations.restored(now);
-        self.table.set_right(now);
-        let mut rows: Vec<_> = self
-            .table
-            .iter()
-            .map(|(number, record)| {
-                (
-                    number,
-                    record.name.clone(),
-                    record.state.clone(),
-                    record.received,
-                    record.expires,
-                )
-            })
-            .collect();
-        self.asked.start(!rows.is_empty());
-        for (number, until) in self.asked.ends() {
-            self.timers.set(until, Timer::Forget(number));
-        }
-        rows.sort_unstable_by_key(|(number, ..)| *number);
-        for (number, name, state, received, expires) in rows {
-            match state {
-                transaction::State::Answered(_) => self.forget_later(number, received),
-                _ => {
-                    self.timers.set(
-                        self.answer_by(&name, received, expires).max(now),
-                        Timer::Answer(number),
-                    );
-                    self.timers.set(expires.max(now), Timer::GiveUp(number));
-                    self.linger(number, now);
-                }
-            }
-        }
-        self.profiles.timeout(now);
-        self.drive_profiles();
+        self.transactions.start(&self.associations, now);
         self.associations.start(now);
         self.heed(now);
         let up = self.associations.iter().filter(|it| it.is_up());
@@ -260,8 +173,7 @@ impl Sap {
     pub fn reload(&mut self, settings: Arc<Settings>, now: Time) {
         self.associations.cast_out(&settings, now);
         self.heed(now);
-        self.services.configure(settings.clone());
-        self.profiles.configure(settings.clone());
+        self.transactions.configure(&settings);
         self.settings = settings;
         self.associations.reload(&self.settings, now);
         self.heed(now);
@@ -309,20 +221,20 @@ impl Sap {
 
     /// The Transaction Table, for looking in.
     pub fn transactions(&self) -> &Table {
-        &self.table
+        self.transactions.table()
     }
 
     /// The Service Table, and what is being asked, for looking in.
     pub fn services(&self) -> &Services {
-        &self.services
+        &self.transactions.services
     }
 
     /// Asks a peer what it offers; the answer will stand in [`Services::views`], and
     /// that there was one in [`Services::heard`]. False if there is no such peer, or none
     /// that could answer.
     pub fn discover(&mut self, peer: &str, now: Time) -> bool {
-        let asks = self.services.discover(peer, now);
-        self.drive_services(now);
+        let asks = self.transactions.services.discover(peer, now);
+        self.heed(now);
         asks
     }
 
@@ -330,16 +242,19 @@ impl Sap {
     /// question, for [`Services::probe_view`]. `None` if there is no such peer, or none
     /// that could answer.
     pub fn discover_behind(&mut self, peer: &str, domain: &str, now: Time) -> Option<u64> {
-        let number = self.services.discover_behind(peer, domain, now);
-        self.drive_services(now);
+        let number = self
+            .transactions
+            .services
+            .discover_behind(peer, domain, now);
+        self.heed(now);
         number
     }
 
     /// Begins to try a peer; its number for [`Services::probe_view`]. `None` if there is no
     /// such peer, or one that would not understand.
     pub fn probe(&mut self, peer: &str, probe: Probe, now: Time) -> Option<u64> {
-        let number = self.services.probe(peer, probe, now);
-        self.drive_services(now);
+        let number = self.transactions.services.probe(peer, probe, now);
+        self.heed(now);
         number
     }
 
@@ -362,74 +277,96 @@ impl Sap {
     /// Looks after what is known of a peer and agreed with it.
     fn services_due(&mut self, domain: &str, now: Time) {
         let up = self.is_up(domain);
-        self.services.look_after(domain, up, now);
-        self.drive_services(now);
+        self.transactions.services.look_after(domain, up, now);
+        self.heed(now);
     }
 
     /// Takes the answer to a request of service management; false if it is none.
     fn answers_services(&mut self, peer: &Peer, transaction: &Transaction, now: Time) -> bool {
-        if !self.services.has_asked(peer.real(), &transaction.id) {
+        if !self
+            .transactions
+            .services
+            .has_asked(peer.real(), &transaction.id)
+        {
             return false;
         }
         let up = self.is_up(peer.real());
-        self.services.answered(peer, transaction, up, now);
-        self.drive_services(now);
+        self.transactions
+            .services
+            .answered(peer, transaction, up, now);
+        self.heed(now);
         true
-    }
-
-    /// Does what service management wants done.
-    fn drive_services(&mut self, now: Time) {
-        while let Some(event) = self.services.next_event() {
-            match event {
-                service::Event::Ask(peer, item) => self.enqueue(&peer, *item, now),
-                service::Event::Write(write) => self.effect(Effect::Write(write)),
-                service::Event::Count(count) => self.count(count),
-            }
-        }
-    }
-
-    fn drive_profiles(&mut self) {
-        while let Some(write) = self.profiles.next_event() {
-            self.effect(Effect::Write(write));
-        }
     }
 
     /// Does what is due.
     pub fn timeout(&mut self, now: Time) {
         while let Some(at) = self.next_timeout().filter(|at| *at <= now) {
-            if self.timers.next() == Some(at) {
-                match self.timers.due(now) {
-                    Some(Timer::Answer(number)) => self.answer_due(number, now),
-                    Some(Timer::GiveUp(number)) => self.give_up(number, now),
-                    Some(Timer::Forget(number)) => match self.forget(number) {
-                        Some(write) => self.effect(Effect::Write(write)),
-                        None => self.forget_asked(number, now),
-                    },
-                    None => {}
-                }
+            if self.transactions.next_timeout() == Some(at) {
+                self.transactions.timeout(&mut self.associations, now);
             } else if self.associations.next_timeout() == Some(at) {
                 self.associations.timeout(now);
-                self.heed(now);
-            } else if self.services.next_timeout() == Some(at) {
-                if let Some(peer) = self.services.due(now) {
-                    self.services_due(&peer, now);
-                }
+            } else if let Some(peer) = self.transactions.services.due(now) {
+                self.services_due(&peer, now);
             } else {
-                self.profiles.timeout(now);
-                self.drive_profiles();
+                self.transactions.profiles_due(now);
             }
+            self.heed(now);
         }
     }
 
     /// When [`Sap::timeout`] wants to be called.
     pub fn next_timeout(&self) -> Option<Time> {
         let machines = [
-            self.timers.next(),
+            self.transactions.next_timeout(),
             self.associations.next_timeout(),
-            self.services.next_timeout(),
-            self.profiles.next_timeout(),
+            self.transactions.services.next_timeout(),
+            self.transactions.next_profile_timeout(),
         ];
         machines.into_iter().flatten().min()
+    }
+
+    /// A request or notice of a service element of this node.
+    pub fn request(
+        &mut self,
+        element: Element,
+        token: Token,
+        primitive: &Primitive,
+        expires: Time,
+        now: Time,
+    ) {
+        let queues = &self.associations;
+        self.transactions
+            .request(element, token, primitive, expires, queues, now);
+        self.heed(now);
+    }
+
+    /// The answer of a service element.
+    pub fn respond(&mut self, element: Element, to: RequestId, primitive: &Primitive, now: Time) {
+        self.transactions.respond(element, to, primitive, now);
+        self.heed(now);
+    }
+
+    /// A transaction of a peer, in this session of ours.
+    fn transaction_of_peer(
+        &mut self,
+        peer: &Peer,
+        session: &str,
+        transaction: &Transaction,
+        now: Time,
+    ) {
+        let queues = &self.associations;
+        if transaction.mode == Mode::Request {
+            self.transactions
+                .request_of_peer(peer, session, transaction, queues, now);
+        } else if let Some(report) = report_as_request(transaction) {
+            self.transactions
+                .request_of_peer(peer, "", &report, queues, now);
+        } else if !self.answers_services(peer, transaction, now)
+            && !self.session_answer(peer, transaction, now)
+        {
+            self.transactions.response_of_peer(peer, transaction, now);
+        }
+        self.heed(now);
     }
 
     /// The fate of a post.
@@ -523,7 +460,7 @@ impl Sap {
     /// All peers, as an operator sees them.
     pub fn peer_views(&self) -> Vec<PeerView> {
         self.associations
-            .views(|domain| self.table.pending_of(domain))
+            .views(|domain| self.transactions.table().pending_of(domain))
     }
 
     /// All sessions, as an operator sees them.
@@ -558,11 +495,6 @@ impl Sap {
         result
     }
 
-    /// Adds a transaction to a peer's outbox and starts what can start.
-    fn enqueue(&mut self, domain: &str, item: outbox::Item, now: Time) {
-        self.with(domain, now, |association| association.enqueue(item, now));
-    }
-
     /// The answer to a question of ours about a session; false if it is none.
     fn session_answer(&mut self, peer: &Peer, transaction: &Transaction, now: Time) -> bool {
         let answered = self.with(&peer.domain, now, |association| {
@@ -571,29 +503,69 @@ impl Sap {
         answered == Some(true)
     }
 
-    /// Does what the associations report.
+    /// Does what the machines want done.
     fn heed(&mut self, now: Time) {
-        while let Some((id, event)) = self.associations.next_event() {
-            let peer = id.as_str();
-            match event {
-                Event::Write(write) => self.effect(Effect::Write(write)),
-                Event::Post(post) => self.effect(Effect::Post(post)),
-                Event::Knock(knock) => self.effect(Effect::Knock(knock)),
-                Event::Load(load) => self.effect(Effect::Load(load)),
-                Event::Count(count) => self.count(count),
-                Event::Trace(trace) => self.effect(Effect::Trace(trace)),
-                Event::Up => {
-                    self.effect(Effect::PeerState(id.real().to_owned(), true));
-                    self.services_due(peer, now);
-                }
-                Event::Reached => self.effect(Effect::PeerState(id.real().to_owned(), true)),
-                Event::Away(since) => self.effect(Effect::PeerAway(id.real().to_owned(), since)),
-                Event::Down => self.effect(Effect::PeerState(id.real().to_owned(), false)),
-                Event::Acknowledged(item) => self.item_acknowledged(peer, item, now),
-                Event::Lost(item, code) => self.item_lost(peer, &item, code, now),
-                Event::Unanswered => self.end_open(peer, now),
-                Event::TokenCame(_) => {}
+        loop {
+            if let Some((id, event)) = self.associations.next_event() {
+                self.heed_association(&id, event, now);
+            } else if let Some(event) = self.transactions.next_event() {
+                self.heed_transactions(event, now);
+            } else {
+                return;
             }
+        }
+    }
+
+    fn heed_association(&mut self, id: &PeerId, event: association::Event, now: Time) {
+        use association::Event;
+        let peer = id.as_str();
+        let real = || id.real().to_owned();
+        match event {
+            Event::Write(write) => self.effect(Effect::Write(write)),
+            Event::Post(post) => self.effect(Effect::Post(post)),
+            Event::Knock(knock) => self.effect(Effect::Knock(knock)),
+            Event::Load(load) => self.effect(Effect::Load(load)),
+            Event::Count(count) => self.count(count),
+            Event::Trace(trace) => self.effect(Effect::Trace(trace)),
+            Event::Up => {
+                self.effect(Effect::PeerState(real(), true));
+                self.services_due(peer, now);
+            }
+            Event::Reached => self.effect(Effect::PeerState(real(), true)),
+            Event::Away(since) => self.effect(Effect::PeerAway(real(), since)),
+            Event::Down => self.effect(Effect::PeerState(real(), false)),
+            Event::Acknowledged(item) => self.item_acknowledged(peer, item, now),
+            Event::Lost(item, code) => self.item_lost(peer, &item, code, now),
+            Event::Unanswered => {
+                let queues = &mut self.associations;
+                self.transactions.will_not_answer(peer, queues, now);
+            }
+            Event::TokenCame(_) => {}
+        }
+    }
+
+    fn heed_transactions(&mut self, event: transaction::Event, now: Time) {
+        use transaction::Event;
+        match event {
+            Event::Write(write) => self.effect(Effect::Write(write)),
+            Event::Enqueue(peer, item) => {
+                self.associations.with(&peer, |it| it.enqueue(item, now));
+            }
+            Event::EnqueueLater(peer, item, at) => {
+                self.associations
+                    .with(&peer, |it| it.enqueue_later(item, at, now));
+            }
+            Event::Deliver(element, delivered) => {
+                self.effect(Effect::Deliver(element, *delivered));
+            }
+            Event::Answer(element, token, answer) => {
+                self.effect(Effect::Answer(element, token, *answer));
+            }
+            Event::ToThisSap(request) => self.for_this_sap(*request, now),
+            Event::Own(own) => self.transactions.own(*own, &self.associations, now),
+            Event::Count(count) => self.count(count),
+            Event::Trace(trace) => self.effect(Effect::Trace(trace)),
+            Event::Step(step) => self.effect(Effect::Step(step)),
         }
     }
 
@@ -603,10 +575,8 @@ impl Sap {
         if item.name == "SendMessageRequest" {
             self.count(Count::Ended(Outcome::Relayed));
         }
-        if item.mode == Mode::Request {
-            self.request_acknowledged(domain, &item.id, now);
-        }
-        self.keep_until_answered(domain, item);
+        self.transactions
+            .acknowledged(domain, item, &self.associations, now);
     }
 
     /// An item will never reach the peer.
@@ -620,7 +590,7 @@ impl Sap {
             self.count(Count::Ended(outcome));
         }
         if item.mode == Mode::Request {
-            self.request_failed(domain, &item.id, code, now);
+            self.transactions.failed(domain, &item.id, code, now);
         }
     }
 
@@ -631,10 +601,6 @@ impl Sap {
 
     fn effect(&mut self, effect: Effect) {
         self.effects.push_back(effect);
-    }
-
-    fn write(&mut self, write: impl IntoIterator<Item = crate::store::Write>) {
-        self.effects.extend(write.into_iter().map(Effect::Write));
     }
 
     fn count(&mut self, count: Count) {

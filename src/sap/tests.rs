@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::dialect::message_ids;
-use super::transaction::recipients;
+use super::transaction::Queues;
 use super::*;
 use crate::ssp::common::{ContentData, MessageInfo, MetaInfo, Recipient, Sender, User};
 use crate::ssp::primitive::message::{SendMessageRequest, SendMessageResponse};
@@ -17,6 +17,7 @@ use crate::ssp::{Address, Code, Message, Primitive, Status, envelope};
 use crate::store::Write;
 
 mod queues;
+mod transactions;
 mod world;
 
 use world::*;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::element::{Outcome, Time};
+use crate::element::{Outcome, Time};
 
 /// What is counted. Every accepted message (one per recipient reached in the same
 /// way) ends in exactly one outcome.

@@ -147,7 +147,7 @@ impl Dialogue {
             "hears" => {
                 assert!(!self.alone.answers.is_empty(), "{place}: no answer");
                 let (_, answer) = self.alone.answers.remove(0);
-                let code = recipients::status_of(&answer).map(|status| status.code.to_string());
+                let code = answer.verdict().map(|status| status.code.to_string());
                 assert_eq!(code.as_deref(), Some(rest), "{place}");
             }
             "delivered" => {

@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use wvgate::sap::profile::Access;
+use wvgate::sap::settings::Access;
 use wvgate::sap::{Peer, Route, ServiceSet, Settings};
 use wvgate::ssp::datetime::DateTime;
 use wvgate::ssp::envelope::decode_fragment;

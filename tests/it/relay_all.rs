@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use wvgate::sap::service::PseTable;
+use wvgate::sap::PseTable;
 use wvgate::sap::{Route, ServiceSet, Settings};
 use wvgate::ssp::common::{ContentData, MessageInfo, MetaInfo, Recipient, Sender, User};
 use wvgate::ssp::envelope::scan;

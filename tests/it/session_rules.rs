@@ -16,7 +16,7 @@ mod visit;
 
 use std::sync::Arc;
 
-use wvgate::sap::{Dialect, Peer, Post, Posted, Settings, Verdict, transaction::recipients};
+use wvgate::sap::{Dialect, Peer, Post, Posted, Settings, Verdict};
 use wvgate::ssp::envelope::{Transaction, print_session, print_setup};
 use wvgate::ssp::{Mode, Primitive, Status};
 
@@ -187,7 +187,7 @@ fn answer(post: &Post) -> (String, Status) {
     let transaction = only(post);
     assert_eq!(transaction.mode, Mode::Response, "{transaction:?}");
     let primitive = transaction.primitive().unwrap();
-    let status = recipients::status_of(&primitive).unwrap().clone();
+    let status = primitive.verdict().unwrap().clone();
     (transaction.id, status)
 }
 

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use wvgate::sap::profile::Access;
-use wvgate::sap::service::PseTable;
+use wvgate::sap::PseTable;
+use wvgate::sap::settings::Access;
 use wvgate::sap::{Count, Peer, ServiceSet, SessionRecord, Settings, Time, Verdict};
 use wvgate::ssp::envelope::{Transaction, print_session, scan};
 use wvgate::ssp::primitive::{self, Kind, Place, Role, Routing};

@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 const AWAY_PERCENT: usize = 8;
 
 /// The most of any one type.
-const AWAY_OF_ONE: usize = 103;
+const AWAY_OF_ONE: usize = 16;
+
+/// Sources that go on with the `mod.rs` of their folder.
+const HEADS: &[(&str, &[&str])] = &[("sap", &["check_only", "inbound", "to_this_sap"])];
 
 /// What a room of a folder may use of the others. A folder's `mod.rs` knows its rooms, and no room
 /// knows what only that has.
@@ -29,6 +32,79 @@ const ROOMS: &[(&str, &[(&str, &[&str])])] = &[
             ),
             ("presence", &["records", "shared", "shares", "timers"]),
             ("query", &["presence", "records", "shared", "timers"]),
+        ],
+    ),
+    (
+        "sap",
+        &[
+            // Values and small tools.
+            ("admission", &[]),
+            ("deadlines", &[]),
+            ("network", &[]),
+            ("post", &[]),
+            ("presented_as", &[]),
+            ("random", &[]),
+            ("numbers", &["random"]),
+            ("verdict", &[]),
+            ("watch", &[]),
+            ("settings", &["network", "presented_as"]),
+            // Machines.
+            (
+                "association",
+                &[
+                    "deadlines",
+                    "network",
+                    "numbers",
+                    "post",
+                    "presented_as",
+                    "random",
+                    "settings",
+                    "verdict",
+                    "watch",
+                ],
+            ),
+            ("dialect", &["presented_as", "settings"]),
+            (
+                "service",
+                &[
+                    "association",
+                    "deadlines",
+                    "numbers",
+                    "presented_as",
+                    "random",
+                    "settings",
+                    "watch",
+                ],
+            ),
+            ("profile", &["deadlines", "service", "settings"]),
+            (
+                "transaction",
+                &[
+                    "association",
+                    "deadlines",
+                    "dialect",
+                    "numbers",
+                    "presented_as",
+                    "profile",
+                    "random",
+                    "service",
+                    "settings",
+                    "watch",
+                ],
+            ),
+            (
+                "associations",
+                &[
+                    "association",
+                    "deadlines",
+                    "post",
+                    "presented_as",
+                    "settings",
+                    "transaction",
+                    "verdict",
+                ],
+            ),
+            ("effect", &["post", "transaction", "watch"]),
         ],
     ),
     (
@@ -329,6 +405,10 @@ fn the_rooms_of_a_folder_know_each_other_in_one_direction() {
         let mut met = BTreeSet::new();
         for source in all.iter().filter(|source| !source.module.is_empty()) {
             let room = source.module[0].as_str();
+            let is_head = |(of, heads): &(&str, &[&str])| of == folder && heads.contains(&room);
+            if HEADS.iter().any(is_head) {
+                continue;
+            }
             met.insert(room);
             let Some(allowed) = rooms.get(room) else {
                 wrong.push(format!("{} is in no room", source.file.display()));

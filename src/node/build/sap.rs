@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::millis;
 use crate::config::{self, Config, Located, PeerSection, Problem, Via};
-use crate::sap::dialect::Dialect;
-use crate::sap::profile::Access;
+use crate::sap::settings::Access;
+use crate::sap::settings::dialect::Dialect;
 use crate::sap::{
     Network, Peer, PeerId, Provider, PseTable, Route, Secret, ServiceSet, Settings, SpeaksFor,
 };

@@ -1,8 +1,8 @@
 //! What an association reports.
 
+use crate::element::Time;
 use crate::sap::association::outbox::Item;
-use crate::sap::effect::{Knock, Load, Post};
-use crate::sap::element::Time;
+use crate::sap::post::{Knock, Load, Post};
 use crate::sap::watch::{Count, Trace};
 use crate::ssp::Code;
 use crate::store::Write;

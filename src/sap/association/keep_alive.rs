@@ -1,10 +1,10 @@
 //! Idle sessions are kept alive, and times to live agreed (wire profile, 6.9 and 11.1).
 
+use crate::element::Time;
 use crate::sap::association::outbox::Item;
 use crate::sap::association::record::SessionRecord;
 use crate::sap::association::session::Session;
-use crate::sap::element::Time;
-use crate::sap::{Peer, Settings};
+use crate::sap::settings::{Peer, Settings};
 use crate::ssp::common::MetaInfo;
 use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::session::{KeepAliveRequest, KeepAliveResponse};

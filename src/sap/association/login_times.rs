@@ -1,6 +1,6 @@
 //! When we log in to a peer, and what keeps us from it.
 
-use crate::sap::element::Time;
+use crate::element::Time;
 
 /// First back-off after a failed handshake and its longest (6.6).
 pub(super) const BACK_OFF: u64 = 10_000;

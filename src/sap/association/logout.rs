@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use crate::sap::Peer;
+use crate::element::Time;
 use crate::sap::association::event::Event;
 use crate::sap::association::{Association, Flight};
-use crate::sap::element::Time;
+use crate::sap::settings::Peer;
 use crate::ssp::common::MetaInfo;
 use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::session::{Disconnect, LogoutRequest};

@@ -28,14 +28,14 @@ use std::sync::Arc;
 
 pub use event::Event;
 
-use crate::sap::effect::{Knock, Loaded, Post, Posted};
-use crate::sap::element::Time;
+use crate::element::Time;
 use crate::sap::numbers::Numbers;
+use crate::sap::post::{Knock, Loaded, Post, Posted};
 use crate::sap::presented_as::PeerId;
 use crate::sap::random::Random;
+use crate::sap::settings::{Peer, Settings};
 use crate::sap::verdict::{Facts, Verdict};
 use crate::sap::watch::Count;
-use crate::sap::{Peer, Settings};
 use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::session::{KeepAliveRequest, KeepAliveResponse};
 use crate::ssp::{Code, Mode, Primitive, Status};

@@ -3,16 +3,17 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use crate::element::Time;
 use crate::sap::association::Shared;
 use crate::sap::association::event::Event;
 use crate::sap::association::outbox::{Item, Outbox, Pace, Setback, Totals, Why};
 use crate::sap::association::quiet::Quiet;
 use crate::sap::association::session::Session;
-use crate::sap::effect::{Loaded, Post, Posted};
-use crate::sap::element::Time;
+use crate::sap::post::{Loaded, Post, Posted};
 use crate::sap::presented_as::PeerId;
+use crate::sap::settings::Peer;
+use crate::sap::settings::dialect::Dialect;
 use crate::sap::watch::{Count, Direction, Trace};
-use crate::sap::{Dialect, Peer};
 use crate::ssp::envelope::TRANSACTION_OVERHEAD;
 use crate::ssp::xml::Writer;
 use crate::ssp::{Code, Mode};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::sap::element::Time;
+use crate::element::Time;
 
 /// A kind is told again after so long: milliseconds; our choice.
 const WHILE: u64 = 60_000;

@@ -1,8 +1,8 @@
 //! How much a peer may ask: its rate, and for how long it may exceed that (wire profile, 11.1:
 //! disconnection for overload).
 
-use crate::sap::Peer;
-use crate::sap::element::Time;
+use crate::element::Time;
+use crate::sap::settings::Peer;
 
 /// Who is refused is told to come again after so long: milliseconds; our choice.
 pub(in crate::sap) const LATER: u64 = 1_000;

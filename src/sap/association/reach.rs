@@ -4,7 +4,7 @@
 //! Posts tell it by the way. Where nothing is posted, and this node serves somebody who may watch
 //! the peer's users, a connection is tried now and then.
 
-use crate::sap::element::Time;
+use crate::element::Time;
 
 /// A peer of whom nothing was heard for so long is tried: milliseconds; our choice.
 const SILENCE: u64 = 10_000;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::sap::element::Time;
+use crate::element::Time;
 use crate::store::Write;
 
 /// One established session.

@@ -3,9 +3,9 @@
 
 use std::collections::VecDeque;
 
-use crate::sap::Peer;
+use crate::element::Time;
 use crate::sap::association::record::SessionRecord;
-use crate::sap::element::Time;
+use crate::sap::settings::Peer;
 use crate::ssp::primitive::session::RedirectAddress;
 use crate::text::Shown;
 
@@ -170,7 +170,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::sap::Dialect;
+    use crate::sap::settings::dialect::Dialect;
 
     fn address(url: &str, priority: Option<u32>, time_to_live: Option<u32>) -> RedirectAddress {
         RedirectAddress {

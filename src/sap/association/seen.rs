@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::sap::Peer;
+use crate::sap::settings::Peer;
 
 /// Addresses remembered of a peer, at most.
 const MOST: usize = 8;

@@ -1,9 +1,9 @@
 //! The sessions with one peer.
 
-use crate::sap::Dialect;
+use crate::element::Time;
 use crate::sap::association::keep_alive::KeepAlive;
 use crate::sap::association::record::SessionRecord;
-use crate::sap::element::Time;
+use crate::sap::settings::dialect::Dialect;
 
 /// A session and whether it may be used for sending: not before the peer has
 /// acknowledged the step that tells it our session id.

@@ -2,7 +2,7 @@
 //! are too large. They hear it in HTTP, if they listen; here it is told to this node's operator,
 //! who would otherwise see a peer that is up and mute.
 
-use crate::sap::element::Time;
+use crate::element::Time;
 
 /// A trouble is shown with the peer for so long after it came last: milliseconds; our choice.
 const SHOWN: u64 = 600_000;

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::element::Time;
 use crate::sap::association::Association;
 use crate::sap::association::outbox::Item;
 use crate::sap::association::session::Session;
-use crate::sap::element::Time;
 
 /// A peer, as an operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

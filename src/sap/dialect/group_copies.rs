@@ -3,15 +3,13 @@
 //! profile, 10 E-3). Members on domains behind others miss it.
 //!
 //! What is for the whole group goes to all of them but who wrote it; what is for one
-//! participant goes to that member alone, and to nobody if it is not known here.
+//! participant goes to them alone, and to nobody if they are not known here.
 
 use serde::{Deserialize, Serialize};
 
-use crate::sap::dialect::GroupDistribution;
-use crate::sap::dialect::memberships::Seat;
-use crate::sap::element::{Time, Token};
-use crate::sap::transaction::{Part, Place};
-use crate::sap::{OWN, Peer, Sap};
+use super::memberships::{Membership, Memberships};
+use crate::sap::settings::Peer;
+use crate::sap::settings::dialect::GroupDistribution;
 use crate::ssp::address::Kind as AddressKind;
 use crate::ssp::common::{MessageInfo, MetaInfo, Recipient, ScreenName, Sender, User};
 use crate::ssp::envelope::{Transaction, decode_fragment};
@@ -31,7 +29,7 @@ pub struct Circle {
 
 impl Circle {
     /// Of the groups of `peer`; `None` if the message is for none of them.
-    fn of(message: &SendMessageRequest, peer: &Peer) -> Option<Self> {
+    pub(super) fn of(message: &SendMessageRequest, peer: &Peer) -> Option<Self> {
         let mut circle = Self::default();
         for recipient in &message.info.recipients {
             if !peer.is(recipient.address().domain()) {
@@ -61,109 +59,56 @@ impl Circle {
     }
 }
 
-impl Sap {
-    /// Whom a message is for in groups of a peer that leaves members of other domains
-    /// to us; and the message, if there are some who will have to get it.
-    pub(in crate::sap) fn kept_for_members(
-        &self,
-        transaction: &Transaction,
-        parts: &[Part],
-    ) -> (Option<Circle>, Option<String>) {
-        if transaction.name != "SendMessageRequest" {
-            return (None, None);
-        }
-        let Some(peer) = parts.iter().find_map(|part| self.leaves_members(part)) else {
-            return (None, None);
-        };
-        let Ok(Primitive::SendMessageRequest(message)) = transaction.primitive() else {
-            return (None, None);
-        };
-        let Some(circle) = Circle::of(&message, peer) else {
-            return (None, None);
-        };
-        let has_members = !self.copies(peer, &circle).is_empty();
-        let raw = std::str::from_utf8(&transaction.raw).ok();
-        let raw = raw.filter(|_| has_members).map(str::to_owned);
-        (Some(circle), raw)
-    }
+/// What is known of the members, while the copies of a message are made.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::sap) struct Groups<'m> {
+    pub(super) peer: &'m Peer,
+    pub(super) memberships: &'m Memberships,
+}
 
-    /// The peer that a part went to, if its server leaves the members of its groups to
-    /// us and the part may be for such a group.
-    fn leaves_members(&self, part: &Part) -> Option<&Peer> {
-        let Place::Peer { peer, .. } = &part.place else {
-            return None;
-        };
-        let peer = self.settings.peers.get(peer)?;
-        let mut targets = part.targets.iter();
-        let may_be_group = targets.any(|target| target.kind() == AddressKind::Resource);
-        let by_domain = peer.dialect.group_distribution == GroupDistribution::Members;
-        (by_domain && may_be_group).then_some(peer)
-    }
-
-    /// A peer has answered to a message: if its group has taken it, the members on our
-    /// side get it now.
-    pub(in crate::sap) fn hand_to_members(
-        &mut self,
-        peer: &Peer,
-        number: u64,
-        answer: &Transaction,
-        now: Time,
-    ) {
-        let Some(record) = self.table.get(number) else {
-            return;
-        };
-        let Some(kept) = &record.kept else {
-            return;
-        };
+impl Groups<'_> {
+    /// The copies of a message that the groups of the peer have taken, for the members on
+    /// our side.
+    pub(super) fn copies(self, kept: &str, answer: &Transaction) -> Vec<SendMessageRequest> {
         match answer.primitive() {
             Ok(Primitive::SendMessageResponse(answer)) if is_taken(&answer.status) => {}
-            _ => return,
+            _ => return Vec::new(),
         }
         let Ok(Primitive::SendMessageRequest(message)) = decode_fragment(kept.as_bytes()) else {
-            return;
+            return Vec::new();
         };
-        let Some(circle) = Circle::of(&message, peer) else {
-            return;
+        let Some(circle) = Circle::of(&message, self.peer) else {
+            return Vec::new();
         };
-        let expires = record.expires;
-        let part = record.parts.iter().find(|part| {
-            matches!(&part.place, Place::Peer { peer: at, id } if *at == peer.domain && *id == answer.id)
-        });
-        // A second answer is not for us any more.
-        if part.is_none_or(|part| part.answer.is_some()) {
-            return;
-        }
         let Some(from) = &circle.from else {
-            return;
+            return Vec::new();
         };
-        for (group, members) in self.copies(peer, &circle) {
-            let name = self.standing.name(&seat(peer, &group, from));
-            let name = name.unwrap_or(from.user_part()).to_owned();
+        let copies = self.members(&circle).into_iter().map(|(group, members)| {
+            let name = self.name(&group, from).unwrap_or(from.user_part());
             tracing::debug!(
-                ssp.peer = peer.domain,
+                ssp.peer = self.peer.domain,
                 ssp.transaction = answer.id,
                 members = members.len(),
                 "handing a group message to our members"
             );
-            let copy = copy(&message, group, name, members);
-            let token = Token(self.table.next_number(now));
-            self.request(OWN, token, &copy.into(), expires, now);
-        }
+            copy(&message, group.clone(), name.to_owned(), members)
+        });
+        copies.collect()
     }
 
-    /// Who of our side gets a copy: by group. Nobody through who is no member.
-    fn copies(&self, peer: &Peer, circle: &Circle) -> Vec<(Address, Vec<Address>)> {
+    /// Who of our side gets a copy: by group. Nobody through who is no member themselves.
+    pub(super) fn members(self, circle: &Circle) -> Vec<(Address, Vec<Address>)> {
         let Some(from) = &circle.from else {
             return Vec::new();
         };
         let mut copies: Vec<(Address, Vec<Address>)> = Vec::new();
         for group in &circle.groups {
             if copies.iter().all(|(known, _)| known != group) {
-                copies.push((group.clone(), self.other_members(peer, group, from)));
+                copies.push((group.clone(), self.others(group, from)));
             }
         }
         for (group, name) in &circle.participants {
-            let Some(member) = self.member(peer, group, name, from) else {
+            let Some(member) = self.member(group, name, from) else {
                 continue;
             };
             match copies.iter_mut().find(|(known, _)| known == group) {
@@ -178,17 +123,17 @@ impl Sap {
 
     /// Whether the details 516 of an answer are about members of groups who get the
     /// message from us: a participant who is none of ours has not got it.
-    pub(in crate::sap) fn are_served_here(&self, peer: &Peer, circle: &Circle) -> bool {
+    pub(super) fn serves(self, circle: &Circle) -> bool {
         let mut participants = circle.participants.iter();
         participants.all(|(group, name)| {
             let from = circle.from.as_ref();
-            from.is_some_and(|from| self.member(peer, group, name, from).is_some())
+            from.is_some_and(|from| self.member(group, name, from).is_some())
         })
     }
 
-    /// Members of a group on our side but for one of them; nobody if they are none.
-    fn other_members(&self, peer: &Peer, group: &Address, from: &Address) -> Vec<Address> {
-        let mut members = self.standing.who(peer.real(), group);
+    /// Members of a group on our side but for one of them; nobody if that is none.
+    fn others(self, group: &Address, from: &Address) -> Vec<Address> {
+        let mut members = self.memberships.who(self.peer.real(), group);
         let all = members.len();
         members.retain(|member| member != from);
         if members.len() == all {
@@ -199,27 +144,30 @@ impl Sap {
 
     /// The member of our side with this screen name, towards another member. `None` if
     /// it is not certain who that is. Who gave no name has the user id for one.
-    fn member(&self, peer: &Peer, group: &Address, name: &str, from: &Address) -> Option<Address> {
-        let mut named = self.other_members(peer, group, from);
-        named.retain(
-            |member| match self.standing.name(&seat(peer, group, member)) {
-                Some(known) => known.trim() == name,
-                None => name == member.user_part() || Address::new(name) == *member,
-            },
-        );
+    fn member(self, group: &Address, name: &str, from: &Address) -> Option<Address> {
+        let mut named = self.others(group, from);
+        named.retain(|member| match self.name(group, member) {
+            Some(known) => known.trim() == name,
+            None => name == member.user_part() || Address::new(name) == *member,
+        });
         match <[Address; 1]>::try_from(named) {
             Ok([member]) => Some(member),
             Err(_) => None,
         }
     }
+
+    fn name(&self, group: &Address, who: &Address) -> Option<&str> {
+        let membership = Membership::new(self.peer.real(), group, who);
+        self.memberships.name(&membership)
+    }
 }
 
-fn seat(peer: &Peer, group: &Address, who: &Address) -> Seat {
-    Seat {
-        peer: peer.real().to_owned(),
-        at: group.clone(),
-        who: who.clone(),
-    }
+/// Whether a peer leaves the members of its groups to us and a part of a message may be
+/// for such a group.
+pub(super) fn leaves_members(peer: &Peer, targets: &[Address]) -> bool {
+    let mut targets = targets.iter();
+    let may_be_group = targets.any(|target| target.kind() == AddressKind::Resource);
+    peer.dialect.group_distribution == GroupDistribution::Members && may_be_group
 }
 
 /// The message as the group would have sent it to these members.

@@ -8,10 +8,11 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 
-use crate::sap::dialect::message_ids;
-use crate::sap::element::Time;
-use crate::sap::transaction::{Part, Place};
-use crate::sap::{Peer, Sap};
+use super::memberships::Memberships;
+use super::message_ids;
+use super::unnamed_leave::Questions;
+use crate::element::{Skew, Time};
+use crate::sap::settings::{Peer, Settings};
 use crate::ssp::address::Kind as AddressKind;
 use crate::ssp::common::{Party, User, UserId};
 use crate::ssp::datetime::DateTime;
@@ -21,32 +22,42 @@ use crate::ssp::xml::names::may_stand_in;
 use crate::ssp::{Address, Code, Mode, Primitive, Status};
 use crate::text::Shown;
 
-impl Sap {
+/// What a reading of a peer's primitive needs to know besides the peer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reader<'r> {
+    pub(super) settings: &'r Settings,
+    pub(super) memberships: &'r Memberships,
+    pub(super) questions: &'r Questions,
+    pub(super) skew: Skew,
+    pub(super) now: Time,
+}
+
+impl Reader<'_> {
     /// A transaction of a peer as we mean it.
-    pub(in crate::sap) fn understood<'t>(
-        &self,
+    pub(super) fn read<'t>(
+        self,
         peer: &Peer,
         transaction: &'t Transaction,
-        now: Time,
     ) -> Cow<'t, Transaction> {
-        let mut understood = Cow::Borrowed(transaction);
+        let mut read = Cow::Borrowed(transaction);
         if has_no_domain(&transaction.peek)
             && let Some(completed) = transaction.completed(peer.real())
         {
-            understood = Cow::Owned(completed);
+            read = Cow::Owned(completed);
         }
-        if !is_suspect(peer, &understood) {
-            return understood;
+        if !is_suspect(peer, &read) {
+            return read;
         }
-        let Ok(mut primitive) = understood.primitive() else {
-            return understood;
+        let Ok(mut primitive) = read.primitive() else {
+            return read;
         };
         let mut mended = original_message_id(peer, &mut primitive);
-        mended |= peer.dialect.wrong_times && time_of_receipt(&mut primitive, self.skew.date(now));
+        mended |=
+            peer.dialect.wrong_times && time_of_receipt(&mut primitive, self.skew.date(self.now));
         mended |= peer.dialect.details_in_words && details_by_text(&mut primitive);
         mended |= without_missing_names(peer, &mut primitive);
         mended |= self.uncrossed(peer, &mut primitive);
-        mended |= self.addressed(peer, &understood, &mut primitive, now);
+        mended |= self.addressed(peer, &read, &mut primitive);
         if let Primitive::GetPresenceResponse(response) = &mut primitive
             && response.status.is_none()
         {
@@ -55,54 +66,14 @@ impl Sap {
             mended = true;
         }
         if !mended {
-            return understood;
+            return read;
         }
-        Cow::Owned(changed(&understood, &primitive))
-    }
-
-    /// The answer to the request `number` as we mean it: it names its message
-    /// (quirk O-15), and members of a group whom its server does
-    /// not serve, and who get the message from us, are no failures (quirk E-3).
-    pub(in crate::sap) fn answer_understood<'t>(
-        &self,
-        peer: &Peer,
-        number: u64,
-        answer: Cow<'t, Transaction>,
-    ) -> Cow<'t, Transaction> {
-        if answer.name != "SendMessageResponse" {
-            return answer;
-        }
-        let finds = |what: &[u8]| memmem::find(&answer.raw, what).is_some();
-        let nameless = !answer.peek.names_message;
-        let Some(record) = self.table.get(number) else {
-            return answer;
-        };
-        let circle = record.circle.as_ref();
-        let served = circle.is_some_and(|circle| self.are_served_here(peer, circle));
-        let part = record.parts.iter().find(|part| {
-            matches!(&part.place, Place::Peer { peer: at, id } if *at == peer.domain && *id == answer.id)
-        });
-        let foreign = served && part.is_some_and(to_group) && finds(b"516");
-        if !nameless && !foreign {
-            return answer;
-        }
-        let Ok(Primitive::SendMessageResponse(mut response)) = answer.primitive() else {
-            return answer;
-        };
-        if response.message_id.is_empty()
-            && let Some(message) = &record.message
-        {
-            response.message_id.clone_from(message);
-        }
-        if foreign && let Some(part) = part {
-            without_foreign_members(&mut response.status, &part.targets);
-        }
-        Cow::Owned(changed(&answer, &Primitive::SendMessageResponse(response)))
+        Cow::Owned(changed(&read, &primitive))
     }
 
     /// Quirk C-1: the parties of an `InviteResponse` are who they should be; the
     /// responder is of the peer's domain (wire profile, 9.1.2).
-    fn uncrossed(&self, peer: &Peer, primitive: &mut Primitive) -> bool {
+    fn uncrossed(self, peer: &Peer, primitive: &mut Primitive) -> bool {
         let Primitive::InviteResponse(response) = primitive else {
             return false;
         };
@@ -123,19 +94,13 @@ impl Sap {
     }
 
     /// Quirks B-5 and B-6: a notice that does not say for whom it is.
-    fn addressed(
-        &self,
-        peer: &Peer,
-        transaction: &Transaction,
-        primitive: &mut Primitive,
-        now: Time,
-    ) -> bool {
+    fn addressed(self, peer: &Peer, transaction: &Transaction, primitive: &mut Primitive) -> bool {
         if !is_unaddressed(peer, transaction) {
             return false;
         }
-        let whom = self.addressees(peer, primitive, now);
+        let whom = self.addressees(peer, primitive);
         if whom.is_empty() {
-            // Who has left can be asked for (`who_left`).
+            // Who has left can be asked for (`unnamed_leave`).
             if transaction.name != "LeaveGroupIndication" {
                 tracing::warn!(
                     ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name),
@@ -152,6 +117,58 @@ impl Sap {
         }
         true
     }
+
+    /// Whom a notice of a peer is for that does not say so. Empty if that is not known.
+    fn addressees(self, peer: &Peer, notice: &Primitive) -> Vec<Address> {
+        match notice {
+            Primitive::LeaveGroupIndication(notice) => {
+                let Some(group) = &notice.group else {
+                    return Vec::new();
+                };
+                let joined = self.memberships.who(peer.real(), group);
+                // The group is no more, or there is only one whom it can be about.
+                let only = joined.len() == 1;
+                let asked = || self.questions.concern(peer.real(), group, self.now);
+                if notice.status.code == Code::NO_GROUP || (only && !asked()) {
+                    return joined;
+                }
+                Vec::new()
+            }
+            Primitive::PresenceNotification(notice) => {
+                let publishers = notice.values.iter().map(|value| &value.user);
+                self.memberships.watchers(peer.real(), publishers)
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The answer to a message as we mean it: it names its message (quirk O-15), and members of a group whom its server does not serve, and who get the
+/// message from us (`served`), are no failures (quirk E-3).
+pub(super) fn answer_to_message<'t>(
+    message: Option<&str>,
+    targets: &[Address],
+    served: impl FnOnce() -> bool,
+    answer: Cow<'t, Transaction>,
+) -> Cow<'t, Transaction> {
+    let nameless = !answer.peek.names_message;
+    let names_foreign = || memmem::find(&answer.raw, b"516").is_some();
+    let foreign = to_group(targets) && names_foreign() && served();
+    if !nameless && !foreign {
+        return answer;
+    }
+    let Ok(Primitive::SendMessageResponse(mut response)) = answer.primitive() else {
+        return answer;
+    };
+    if response.message_id.is_empty()
+        && let Some(message) = message
+    {
+        message.clone_into(&mut response.message_id);
+    }
+    if foreign {
+        without_foreign_members(&mut response.status, targets);
+    }
+    Cow::Owned(changed(&answer, &Primitive::SendMessageResponse(response)))
 }
 
 /// Whether there may be something to mend.
@@ -272,8 +289,8 @@ fn without_missing_names(peer: &Peer, primitive: &mut Primitive) -> bool {
 }
 
 /// Whether a part of a message went to a group.
-fn to_group(part: &Part) -> bool {
-    let mut targets = part.targets.iter();
+fn to_group(targets: &[Address]) -> bool {
+    let mut targets = targets.iter();
     targets.any(|target| target.kind() == AddressKind::Resource)
 }
 

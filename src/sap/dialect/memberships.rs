@@ -3,27 +3,25 @@
 //! profile, 10 B-5 and B-6); towards those the SAP learns it from the requests and
 //! answers that pass.
 //!
-//! Each seat is a record of its own, so a restart forgets nothing. The number of
-//! seats is bounded; the oldest are given up first, and then a notice that needs
+//! Each membership is a record of its own, so a restart forgets nothing. The number of
+//! memberships is bounded; the oldest are given up first, and then a notice that needs
 //! them is dropped with a line in the log.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::sap::element::Time;
-use crate::sap::transaction::{Part, Place};
-use crate::sap::{Peer, Sap};
+use crate::sap::settings::Peer;
 use crate::ssp::envelope::Transaction;
-use crate::ssp::{Address, Code, Primitive, Status};
+use crate::ssp::{Address, Code, Primitive};
 use crate::store::Write;
 
-/// Prefix of all seats.
+/// Prefix of all memberships.
 pub(in crate::sap) const PREFIX: &str = "sap/standing/";
-/// Seats remembered of all peers together. Our choice: some twenty megabytes.
+/// Memberships remembered of all peers together. Our choice: some twenty megabytes.
 const MOST: usize = 100_000;
 
-/// Who asks for a seat.
+/// Who asks for a membership.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asker {
     /// The user who joined or watches.
@@ -35,8 +33,8 @@ pub struct Asker {
 
 /// One of our side at one group or user of a peer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(in crate::sap) struct Seat {
-    /// The domain of the peer.
+pub(in crate::sap) struct Membership {
+    /// The peer.
     pub(in crate::sap) peer: String,
     /// Its group, or its user.
     pub(in crate::sap) at: Address,
@@ -44,135 +42,99 @@ pub(in crate::sap) struct Seat {
     pub(in crate::sap) who: Address,
 }
 
-/// A seat with the name of who has it; what is on disk.
+/// A membership with the name of who has it; what is on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::sap) struct Taken {
+pub(in crate::sap) struct Named {
     #[serde(flatten)]
-    pub(in crate::sap) seat: Seat,
-    /// The screen name under which the user joined.
+    pub(in crate::sap) membership: Membership,
+    /// Their screen name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::sap) name: Option<String>,
 }
 
-/// Who of this side is in which group of a peer, or watches whom there.
+/// All memberships.
 #[derive(Debug, Default)]
-pub(in crate::sap) struct Standing {
+pub(in crate::sap) struct Memberships {
     /// With the number by which they are given up, and the screen name.
-    seats: BTreeMap<Seat, (u64, Option<String>)>,
-    oldest: BTreeMap<u64, Seat>,
+    all: BTreeMap<Membership, (u64, Option<String>)>,
+    oldest: BTreeMap<u64, Membership>,
     last: u64,
 }
 
-impl Standing {
+impl Memberships {
     /// Takes back a record written before a restart.
-    pub(in crate::sap) fn restore(&mut self, taken: Taken) {
-        let _ = self.take(taken);
+    pub(in crate::sap) fn restore(&mut self, named: Named) {
+        let _ = self.take(named);
     }
 
-    /// Remembers a seat; of who has it already the new name.
-    pub(in crate::sap) fn take(&mut self, taken: Taken) -> Vec<Write> {
-        let mut writes = vec![Write::put_json(key(&taken.seat), &taken)];
-        let Taken { seat, name } = taken;
-        if let Some((_, known)) = self.seats.get_mut(&seat) {
+    /// Remembers a membership; of who has it already the new name.
+    pub(in crate::sap) fn take(&mut self, named: Named) -> Vec<Write> {
+        let mut writes = vec![Write::put_json(key(&named.membership), &named)];
+        let Named { membership, name } = named;
+        if let Some((_, known)) = self.all.get_mut(&membership) {
             if *known == name {
                 return Vec::new();
             }
             *known = name;
             return writes;
         }
-        if self.seats.len() >= MOST
+        if self.all.len() >= MOST
             && let Some((_, oldest)) = self.oldest.pop_first()
         {
-            self.seats.remove(&oldest);
+            self.all.remove(&oldest);
             writes.push(forget(&oldest));
         }
         self.last += 1;
-        self.oldest.insert(self.last, seat.clone());
-        self.seats.insert(seat, (self.last, name));
+        self.oldest.insert(self.last, membership.clone());
+        self.all.insert(membership, (self.last, name));
         writes
     }
 
-    pub(in crate::sap) fn leave(&mut self, seat: &Seat) -> Option<Write> {
-        let (number, _) = self.seats.remove(seat)?;
+    /// Forgets a membership.
+    pub(in crate::sap) fn leave(&mut self, membership: &Membership) -> Option<Write> {
+        let (number, _) = self.all.remove(membership)?;
         self.oldest.remove(&number);
-        Some(forget(seat))
+        Some(forget(membership))
     }
 
     /// The screen name of who stands there; `None` if nobody does, or they gave none.
-    pub(in crate::sap) fn name(&self, seat: &Seat) -> Option<&str> {
-        self.seats.get(seat).and_then(|(_, name)| name.as_deref())
+    pub(in crate::sap) fn name(&self, membership: &Membership) -> Option<&str> {
+        self.all
+            .get(membership)
+            .and_then(|(_, name)| name.as_deref())
     }
 
     /// Who stands there, by address.
     pub(in crate::sap) fn who(&self, peer: &str, at: &Address) -> Vec<Address> {
-        let first = Seat {
+        let first = Membership {
             peer: peer.to_owned(),
             at: at.clone(),
             who: Address::new(""),
         };
-        self.seats
+        self.all
             .range(first..)
-            .map(|(seat, _)| seat)
-            .take_while(|seat| seat.peer == peer && seat.at == *at)
-            .map(|seat| seat.who.clone())
+            .map(|(membership, _)| membership)
+            .take_while(|membership| membership.peer == peer && membership.at == *at)
+            .map(|membership| membership.who.clone())
             .collect()
     }
-}
 
-/// The end of a seat's record.
-pub(in crate::sap) fn forget(seat: &Seat) -> Write {
-    Write::delete(key(seat))
-}
-
-fn key(seat: &Seat) -> String {
-    format!("{PREFIX}{}/{} {}", seat.peer, seat.at, seat.who)
-}
-
-impl Sap {
-    /// Who asks, where the answer will say whether they then stand at a peer that has
-    /// to be remembered.
-    pub(in crate::sap) fn asker(&self, transaction: &Transaction, parts: &[Part]) -> Option<Asker> {
-        let (joins, leaves) = changes_standing(&transaction.name);
-        let remembered = |part: &Part| {
-            let Place::Peer { peer, .. } = &part.place else {
-                return false;
-            };
-            let peer = self.settings.peers.get(peer);
-            peer.is_some_and(|peer| peer.dialect.wants_standing())
-        };
-        if !(joins || leaves) || !parts.iter().any(remembered) {
-            return None;
-        }
-        let name = match transaction.primitive() {
-            Ok(Primitive::JoinGroupRequest(join)) => join.screen_name.map(|name| name.name),
-            _ => None,
-        };
-        let user = transaction.peek.user.clone()?;
-        Some(Asker { user, name })
-    }
-
-    /// Learns from the answer of a peer who of our side now stands there.
-    pub(in crate::sap) fn learn_standing(
+    /// Learns from the answer of a peer who of our side now stands there. `targets`: whom
+    /// the request asked there.
+    pub(in crate::sap) fn learn(
         &mut self,
         peer: &Peer,
-        number: u64,
+        request: &str,
+        asker: &Asker,
+        targets: &[&Address],
         answer: &Transaction,
-    ) {
-        if !peer.dialect.wants_standing() {
-            return;
-        }
-        let Some(record) = self.table.get(number) else {
-            return;
-        };
-        let Some(Asker { user: who, name }) = record.asker.clone() else {
-            return;
-        };
-        let (joins, _) = changes_standing(&record.name);
+    ) -> Vec<Write> {
+        let (joins, _) = changes_memberships(request);
         let Ok(answer) = answer.primitive() else {
-            return;
+            return Vec::new();
         };
-        let Some(status) = verdict(&answer) else {
-            return;
+        let Some(status) = answer.verdict() else {
+            return Vec::new();
         };
         // Nobody leaves what is not there, or where they are not.
         let gone = status.code.is_success()
@@ -181,124 +143,121 @@ impl Sap {
                 Code::NO_GROUP | Code::NOT_JOINED | Code::UNKNOWN_USER
             );
         if (joins && !status.code.is_success()) || (!joins && !gone) {
-            return;
+            return Vec::new();
         }
         let failed: Vec<&Address> = status
             .details
             .iter()
             .flat_map(|detail| detail.users.iter().map(|user| &user.user))
             .collect();
-        let parts = record.parts.iter();
-        let seats: Vec<Seat> = parts
-            .filter(
-                |part| matches!(&part.place, Place::Peer { peer: at, .. } if *at == peer.domain),
-            )
-            .flat_map(|part| part.targets.iter())
-            .filter(|target| !failed.contains(target))
-            .map(|target| Seat {
-                peer: peer.real().to_owned(),
-                at: target.clone(),
-                who: who.clone(),
-            })
-            .collect();
-        for seat in seats {
+        let mut writes = Vec::new();
+        for at in targets.iter().filter(|target| !failed.contains(*target)) {
+            let membership = Membership::new(peer.real(), at, &asker.user);
             if joins {
-                let name = name.clone();
-                let writes = self.standing.take(Taken { seat, name });
-                self.write(writes);
+                let name = asker.name.clone();
+                writes.extend(self.take(Named { membership, name }));
             } else {
-                let write = self.standing.leave(&seat);
-                self.write(write);
+                writes.extend(self.leave(&membership));
             }
         }
-    }
-
-    /// Whom a notice of a peer is for that does not say so. Empty if that is not known.
-    pub(in crate::sap) fn addressees(
-        &self,
-        peer: &Peer,
-        notice: &Primitive,
-        now: Time,
-    ) -> Vec<Address> {
-        match notice {
-            Primitive::LeaveGroupIndication(notice) => {
-                let Some(group) = &notice.group else {
-                    return Vec::new();
-                };
-                let joined = self.standing.who(peer.real(), group);
-                // The group is no more, or there is only one whom it can be about.
-                let only = joined.len() == 1;
-                if notice.status.code == Code::NO_GROUP
-                    || (only && !self.questions.concern(peer.real(), group, now))
-                {
-                    return joined;
-                }
-                Vec::new()
-            }
-            Primitive::PresenceNotification(notice) => {
-                let mut publishers = notice.values.iter().map(|value| &value.user);
-                let Some(first) = publishers.next() else {
-                    return Vec::new();
-                };
-                let mut watchers = self.standing.who(peer.real(), first);
-                for other in publishers {
-                    let others = self.standing.who(peer.real(), other);
-                    watchers.retain(|watcher| others.contains(watcher));
-                }
-                watchers
-            }
-            _ => Vec::new(),
-        }
+        writes
     }
 
     /// Forgets those whom a peer tells that they have left its group.
-    pub(in crate::sap) fn forget_standing(&mut self, peer: &Peer, notice: &Transaction) {
-        if !peer.dialect.wants_standing() || notice.name != "LeaveGroupIndication" {
-            return;
+    pub(in crate::sap) fn left(&mut self, peer: &Peer, notice: &Transaction) -> Vec<Write> {
+        if !peer.dialect.wants_memberships() || notice.name != "LeaveGroupIndication" {
+            return Vec::new();
         }
         let Some(group) = &notice.peek.group else {
-            return;
+            return Vec::new();
         };
-        for who in notice.peek.users.iter().chain(&notice.peek.recipients) {
-            let seat = Seat {
-                peer: peer.real().to_owned(),
-                at: group.clone(),
-                who: who.clone(),
-            };
-            let write = self.standing.leave(&seat);
-            self.write(write);
+        let gone = notice.peek.users.iter().chain(&notice.peek.recipients);
+        gone.filter_map(|who| self.leave(&Membership::new(peer.real(), group, who)))
+            .collect()
+    }
+
+    /// The watchers of all of these users of a peer.
+    pub(super) fn watchers<'a>(
+        &self,
+        peer: &str,
+        mut publishers: impl Iterator<Item = &'a Address>,
+    ) -> Vec<Address> {
+        let Some(first) = publishers.next() else {
+            return Vec::new();
+        };
+        let mut watchers = self.who(peer, first);
+        for other in publishers {
+            let others = self.who(peer, other);
+            watchers.retain(|watcher| others.contains(watcher));
+        }
+        watchers
+    }
+}
+
+impl Asker {
+    /// Who asks, where the answer of one of these peers will say whether they then stand
+    /// there and that has to be remembered.
+    pub(in crate::sap) fn of<'p>(
+        transaction: &Transaction,
+        mut peers: impl Iterator<Item = &'p Peer>,
+    ) -> Option<Self> {
+        let (joins, leaves) = changes_memberships(&transaction.name);
+        if !(joins || leaves) || !peers.any(|peer| peer.dialect.wants_memberships()) {
+            return None;
+        }
+        let name = match transaction.primitive() {
+            Ok(Primitive::JoinGroupRequest(join)) => join.screen_name.map(|name| name.name),
+            _ => None,
+        };
+        let user = transaction.peek.user.clone()?;
+        Some(Self { user, name })
+    }
+}
+
+impl Membership {
+    pub(in crate::sap) fn new(peer: &str, at: &Address, who: &Address) -> Self {
+        Self {
+            peer: peer.to_owned(),
+            at: at.clone(),
+            who: who.clone(),
         }
     }
 }
 
+/// The end of a membership's record.
+pub(in crate::sap) fn forget(membership: &Membership) -> Write {
+    Write::delete(key(membership))
+}
+
+fn key(membership: &Membership) -> String {
+    format!(
+        "{PREFIX}{}/{} {}",
+        membership.peer, membership.at, membership.who
+    )
+}
+
 /// Whether a request of this name makes its requestor stand somewhere, or ends that.
-fn changes_standing(name: &str) -> (bool, bool) {
+fn changes_memberships(name: &str) -> (bool, bool) {
     (
         matches!(name, "JoinGroupRequest" | "SubscribeRequest"),
         matches!(name, "LeaveGroupRequest" | "UnsubscribeRequest"),
     )
 }
 
-fn verdict(answer: &Primitive) -> Option<&Status> {
-    match answer {
-        Primitive::Status(status) => Some(status),
-        Primitive::JoinGroupResponse(answer) => Some(&answer.status),
-        Primitive::LeaveGroupIndication(answer) => Some(&answer.status),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn taken(peer: &str, at: &str, who: &str) -> Taken {
-        let seat = seat(peer, at, who);
-        Taken { seat, name: None }
+    fn taken(peer: &str, at: &str, who: &str) -> Named {
+        let membership = membership(peer, at, who);
+        Named {
+            membership,
+            name: None,
+        }
     }
 
-    fn seat(peer: &str, at: &str, who: &str) -> Seat {
-        Seat {
+    fn membership(peer: &str, at: &str, who: &str) -> Membership {
+        Membership {
             peer: peer.to_owned(),
             at: Address::new(at),
             who: Address::new(who),
@@ -307,41 +266,48 @@ mod tests {
 
     #[test]
     fn seats_are_found_by_place_and_left_one_by_one() {
-        let mut standing = Standing::default();
+        let mut memberships = Memberships::default();
         for who in ["carol@b", "alice@b"] {
-            assert_eq!(standing.take(taken("a", "bob/room@a", who)).len(), 1);
+            assert_eq!(memberships.take(taken("a", "bob/room@a", who)).len(), 1);
         }
         assert!(
-            standing
+            memberships
                 .take(taken("a", "bob/room@a", "alice@b"))
                 .is_empty()
         );
-        standing.restore(taken("a", "bob/room2@a", "dave@b"));
-        standing.restore(taken("c", "bob/room@a", "dave@b"));
+        memberships.restore(taken("a", "bob/room2@a", "dave@b"));
+        memberships.restore(taken("c", "bob/room@a", "dave@b"));
         let room = Address::new("bob/room@a");
         let there = [Address::new("alice@b"), Address::new("carol@b")];
-        assert_eq!(standing.who("a", &room), there);
+        assert_eq!(memberships.who("a", &room), there);
         assert!(
-            standing
-                .leave(&seat("a", "bob/room@a", "alice@b"))
+            memberships
+                .leave(&membership("a", "bob/room@a", "alice@b"))
                 .is_some()
         );
         assert!(
-            standing
-                .leave(&seat("a", "bob/room@a", "alice@b"))
+            memberships
+                .leave(&membership("a", "bob/room@a", "alice@b"))
                 .is_none()
         );
-        assert_eq!(standing.who("a", &room), there[1..]);
+        assert_eq!(memberships.who("a", &room), there[1..]);
     }
 
     #[test]
     fn the_oldest_seats_are_given_up_at_the_bound() {
-        let mut standing = Standing::default();
+        let mut memberships = Memberships::default();
         for n in 0..=MOST {
-            let writes = standing.take(taken("a", "bob/room@a", &format!("{n}@b")));
+            let writes = memberships.take(taken("a", "bob/room@a", &format!("{n}@b")));
             assert_eq!(writes.len(), if n < MOST { 1 } else { 2 });
         }
-        assert_eq!((standing.seats.len(), standing.oldest.len()), (MOST, MOST));
-        assert!(standing.leave(&seat("a", "bob/room@a", "0@b")).is_none());
+        assert_eq!(
+            (memberships.all.len(), memberships.oldest.len()),
+            (MOST, MOST)
+        );
+        assert!(
+            memberships
+                .leave(&membership("a", "bob/room@a", "0@b"))
+                .is_none()
+        );
     }
 }

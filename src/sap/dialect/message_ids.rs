@@ -13,13 +13,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::sap::Sap;
-use crate::sap::element::Time;
-use crate::sap::presented_as::domain_of;
-use crate::sap::transaction::recipients;
-use crate::sap::transaction::{Part, Place, Record, State};
-use crate::ssp::Code;
-use crate::ssp::envelope::{Transaction, decode_fragment};
+use crate::element::Time;
+use crate::ssp::envelope::Transaction;
 
 /// How long an id may wait in a peer's queue: milliseconds (deployed-server,
 /// 2).
@@ -76,7 +71,13 @@ impl MessageIds {
     }
 
     /// Notes an id. What was known of it.
-    fn remember(&mut self, peer: &str, id: &str, content: u64, at: Time) -> Before {
+    pub(in crate::sap) fn remember(
+        &mut self,
+        peer: &str,
+        id: &str,
+        content: u64,
+        at: Time,
+    ) -> Before {
         let sent = self.0.entry(peer.to_owned()).or_default();
         let cost = 2 * id.len() + OVERHEAD;
         while sent.order.len() >= MOST
@@ -108,7 +109,7 @@ impl MessageIds {
     }
 
     /// A message did not stay there: it may come again.
-    fn release(&mut self, peer: &str, id: &str, content: u64) {
+    pub(in crate::sap) fn release(&mut self, peer: &str, id: &str, content: u64) {
         if let Some(sent) = self.0.get_mut(peer)
             && sent.forget(id, content)
         {
@@ -121,7 +122,7 @@ impl MessageIds {
 
 /// What was known of an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Before {
+pub(in crate::sap) enum Before {
     None,
     Other,
     Same,
@@ -140,87 +141,6 @@ impl Sent {
         }
         found
     }
-}
-
-impl Sap {
-    /// What is to be kept of a message's content with its row: nothing unless it goes to a peer
-    /// whose ids are minded.
-    pub(in crate::sap) fn content_to_remember(
-        &self,
-        transaction: &Transaction,
-        parts: &[Part],
-    ) -> u64 {
-        let minded = |part: &Part| matches!(&part.place, Place::Peer { peer, .. } if self.minds_message_ids(peer));
-        if transaction.name == "SendMessageRequest" && parts.iter().any(minded) {
-            content_of(transaction)
-        } else {
-            0
-        }
-    }
-
-    /// A message that was to go to a peer could not be written.
-    pub(in crate::sap) fn not_sent(&mut self, peer: &str, transaction: &Transaction) {
-        if let Some(id) = &transaction.peek.message_id {
-            self.message_ids.release(peer, id, content_of(transaction));
-        }
-    }
-
-    fn minds_message_ids(&self, peer: &str) -> bool {
-        let peer = self.settings.peers.get(peer);
-        peer.is_some_and(|peer| peer.dialect.unique_message_ids)
-    }
-
-    /// Keeps in mind that a message went to a peer, after a restart.
-    pub(in crate::sap) fn remember_message_id(&mut self, record: &Record) {
-        let Some(message) = &record.message else {
-            return;
-        };
-        if record.name != "SendMessageRequest" {
-            return;
-        }
-        if let State::Answered(Some(answer)) = &record.state
-            && has_failed(answer)
-        {
-            return;
-        }
-        for part in &record.parts {
-            if let Place::Peer { peer, .. } = &part.place
-                && self.minds_message_ids(peer)
-            {
-                self.message_ids.remember(
-                    domain_of(peer),
-                    message,
-                    record.content,
-                    record.received,
-                );
-            }
-        }
-    }
-
-    /// A message that was refused is not there: who sends it again wants to.
-    pub(in crate::sap) fn release_message_id(&mut self, number: u64, part: usize, answer: &str) {
-        let Some(record) = self.table.get(number) else {
-            return;
-        };
-        let (Some(message), Some(part)) = (&record.message, record.parts.get(part)) else {
-            return;
-        };
-        let Place::Peer { peer, .. } = &part.place else {
-            return;
-        };
-        if record.name == "SendMessageRequest" && self.minds_message_ids(peer) && has_failed(answer)
-        {
-            self.message_ids
-                .release(domain_of(peer), message, record.content);
-        }
-    }
-}
-
-/// Whether an answer says that the message is not there. Who has no answer doesn't know.
-fn has_failed(answer: &str) -> bool {
-    let answer = decode_fragment(answer.as_bytes()).ok();
-    let status = answer.as_ref().and_then(recipients::status_of);
-    status.is_some_and(|status| !status.code.is_success() && status.code != Code::TIMEOUT)
 }
 
 /// Of sender, recipients and content: what makes two messages of one id the same.

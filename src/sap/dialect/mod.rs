@@ -1,389 +1,308 @@
-//! Dialects: how one kind of peer differs from ours. Data, one TOML file each in
-//! `mappings/dialects/`, so that an integrator can describe a peer without a
-//! compiler.
+//! Every deviation of a peer from what is agreed (wire profile, 10;
+//! `docs/dialects.md`, Quirks). What comes in is read ([`inbound`]) and what goes out is
+//! written ([`outbound`], [`requestor`]) in the peer's dialect; what must be remembered for
+//! that is held here: who of our side stands at a peer ([`memberships`], [`group_copies`]),
+//! which message ids it has seen ([`message_ids`]), and whom its notices are about
+//! ([`unnamed_leave`]).
 
-pub(in crate::sap) mod group_copies;
+mod group_copies;
 mod inbound;
-pub(in crate::sap) mod memberships;
-pub(in crate::sap) mod message_ids;
-pub(in crate::sap) mod outbound;
-pub(in crate::sap) mod requestor;
-pub(in crate::sap) mod unnamed_leave;
+pub mod memberships;
+pub(super) mod message_ids;
+pub(super) mod outbound;
+mod requestor;
+pub(super) mod unnamed_leave;
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::sync::Arc;
 
-use super::service::ServiceSet;
-use crate::ssp::xml::{Names, Repair, Style};
-use crate::ssp::{Primitive, envelope};
+use super::presented_as::domain_of;
+use super::settings::{Peer, Settings};
+use crate::element::{Skew, Time};
+use crate::ssp::envelope::Transaction;
+use crate::ssp::primitive::message::SendMessageRequest;
+use crate::ssp::{Address, Code, Primitive};
+use crate::store::Write;
 
-/// Everything a peer of some kind needs or does differently. Absent keys mean
-/// our own way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default, rename_all = "snake_case")]
-pub struct Dialect {
-    /// Name, as a peer's configuration refers to it.
-    pub name: String,
-    /// Namespace written on `WV-SSP-Message`.
-    pub namespace: String,
-    /// Version announced in the handshake.
-    pub version: String,
-    /// Transactions in one POST, at most.
-    pub batch: usize,
-    /// POSTs under way to the peer at once, at most. Conversations stay in order.
-    pub posts: usize,
-    /// Milliseconds to wait before handshake steps 2 and 3 (wire profile, 6.7).
-    pub handshake_pause: u64,
-    /// Milliseconds before each repetition of a handshake step that was not
-    /// acknowledged.
-    pub handshake_retries: Vec<u64>,
-    /// Milliseconds added to the delay of each further try of a POST.
-    pub retry_step: u64,
-    /// So many connections closed without an answer in a row mean that the peer
-    /// has lost our session; 0: never.
-    pub closed_means_lost: u32,
-    /// Keep-alive requests are understood.
-    pub keep_alive: bool,
-    /// Logout requests are understood.
-    pub logout: bool,
-    /// Service discovery and negotiation are understood.
-    pub discovery: bool,
-    /// There is a user `echo`, by whom an operator can try the way there and back.
-    pub echo: bool,
-    /// What such a peer offers, in names of the service tree: what is told of a peer
-    /// that cannot be asked. Empty: not known.
-    pub services: Vec<String>,
-    /// Sessions end when they were idle for the time to live.
-    pub sessions_expire: bool,
-    /// Delivery reports and invitation responses must come in mode Response with
-    /// the transaction id of the request they are about (quirk D-2).
-    pub reports_as_response: bool,
-    /// A lost session of the peer is repaired by a failing `LoginResponse`
-    /// (deployed-server, 4).
-    pub reset_lost_session: bool,
-    /// The hops of a transaction are written on it, so that loops are seen at once.
-    pub via: bool,
-    /// Client ids may stand in subscriptions and group primitives (quirk E-6).
-    pub client_ids: bool,
-    /// A message id still queued at the peer loses the second message (quirk
-    /// 9.3.1): repeated ids are changed on the way.
-    pub unique_message_ids: bool,
-    /// A request that does not say who asks ends the peer's process: the requestor
-    /// is filled in, or the request refused (deployed-server, 8).
-    pub requestor_required: bool,
-    /// Whether a group's participant may write, or invite, under a screen name to
-    /// the peer that holds the group; else as the user behind it (quirk E-7).
-    pub screen_name_senders: bool,
-    /// Who hands a group's messages to the members of other domains.
-    pub group_distribution: GroupDistribution,
-    /// The details of a failure say whom they are about in their text only: read
-    /// there, and screen names written there (quirks B-7 and D-12).
-    pub details_in_words: bool,
-    /// Times of the peer are wrong: the time of receipt is taken (quirk A-9).
-    pub wrong_times: bool,
-    /// Notices come without saying for whom: who of our side has joined its groups
-    /// and watches its users is remembered (quirks B-5 and B-6).
-    pub unaddressed_notices: bool,
-    /// What the peer writes for a name that it does not have, in a list of who is
-    /// joined: dropped (quirk A-12).
-    pub missing_names: Vec<String>,
-    /// Messages that cannot be repaired are acknowledged and dropped, because a
-    /// refusal only brings them back for a day.
-    pub drop_unreadable: bool,
-    /// Codes replaced in responses to the peer, e.g. 202 by 200.
-    pub codes: std::collections::BTreeMap<String, u16>,
-    /// Primitives the peer must never get; the requestor is answered 405.
-    pub never_send: Vec<String>,
-    /// Repairs tried on messages of this peer that are not well-formed.
-    pub repairs: Vec<String>,
-    /// How names are written; keys are our names.
-    pub emit: Style,
-    /// How names are read; keys are the peer's names.
-    pub accept: Names,
+pub use group_copies::Circle;
+pub use memberships::Asker;
+pub use unnamed_leave::Waiting;
+
+use group_copies::Groups;
+use inbound::Reader;
+use memberships::{Memberships, Named};
+use message_ids::{MessageIds, Use};
+use unnamed_leave::{Next, Questions};
+
+/// What a peer was asked, and whom it concerns there.
+pub(super) struct Asked<'a> {
+    /// The request's name.
+    pub(super) request: &'a str,
+    /// The message's id.
+    pub(super) message: Option<&'a str>,
+    pub(super) asker: Option<&'a Asker>,
+    pub(super) circle: Option<&'a Circle>,
+    /// The message, if members of its group are to get it from us, and have not yet.
+    pub(super) kept: Option<&'a str>,
+    /// Whom this transaction was for.
+    pub(super) targets: &'a [Address],
+    /// All at the peer whom the request was for.
+    pub(super) there: &'a [&'a Address],
 }
 
-/// Who hands a group's messages to members of domains other than the group's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GroupDistribution {
-    /// The group's server, to every member wherever they are.
-    #[default]
-    Provider,
-    /// Each domain to its own members: the group's server reports 516 for every
-    /// member of another domain, which is no failure (quirk E-3).
-    Members,
+/// What is remembered because of the ways of some peers.
+#[derive(Debug)]
+pub(super) struct Deviations {
+    settings: Arc<Settings>,
+    skew: Skew,
+    memberships: Memberships,
+    message_ids: MessageIds,
+    questions: Questions,
+    writes: VecDeque<Write>,
 }
 
-impl Default for Dialect {
-    fn default() -> Self {
+impl Deviations {
+    pub(super) fn new(settings: Arc<Settings>) -> Self {
         Self {
-            name: "wvgate".to_owned(),
-            namespace: envelope::NAMESPACE.to_owned(),
-            version: "1.3".to_owned(),
-            batch: 64,
-            posts: 1,
-            handshake_pause: 0,
-            handshake_retries: vec![500, 1000, 2000],
-            retry_step: 1000,
-            closed_means_lost: 0,
-            keep_alive: true,
-            logout: true,
-            discovery: true,
-            echo: true,
-            services: Vec::new(),
-            sessions_expire: true,
-            reports_as_response: false,
-            reset_lost_session: false,
-            via: true,
-            client_ids: true,
-            unique_message_ids: false,
-            requestor_required: false,
-            screen_name_senders: true,
-            group_distribution: GroupDistribution::Provider,
-            details_in_words: false,
-            wrong_times: false,
-            unaddressed_notices: false,
-            missing_names: Vec::new(),
-            drop_unreadable: false,
-            codes: std::collections::BTreeMap::new(),
-            never_send: Vec::new(),
-            repairs: Vec::new(),
-            emit: Style::default(),
-            accept: Names::default(),
+            settings,
+            skew: Skew::default(),
+            memberships: Memberships::default(),
+            message_ids: MessageIds::default(),
+            questions: Questions::default(),
+            writes: VecDeque::new(),
         }
     }
-}
 
-/// Why a dialect file cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DialectError {
-    /// Not TOML, an unknown key, or a wrong type.
-    #[error("{0}")]
-    Syntax(String),
-    /// A value without meaning.
-    #[error(transparent)]
-    Value(#[from] Fault),
-}
-
-/// A value that has no meaning.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {what}")]
-pub struct Fault {
-    /// The key, dotted, with the index of a list's element: `repairs.0`.
-    pub key: String,
-    /// What is wrong with it.
-    pub what: String,
-    /// What stands there.
-    pub word: String,
-    /// What may stand there, if that can be listed ...
-    pub known: Vec<&'static str>,
-    /// ... or what to write.
-    pub remedy: &'static str,
-}
-
-const BUILT_IN: &[&str] = &[
-    include_str!("../../../mappings/dialects/wvgate.toml"),
-    include_str!("../../../mappings/dialects/oma-1.3.toml"),
-    include_str!("../../../mappings/dialects/baraza.toml"),
-];
-
-impl Dialect {
-    /// Reads a dialect file.
-    ///
-    /// # Errors
-    /// See [`DialectError`]; the message of a syntax error names line and key.
-    pub fn from_toml(text: &str) -> Result<Self, DialectError> {
-        let dialect: Self =
-            toml_edit::de::from_str(text).map_err(|e| DialectError::Syntax(e.to_string()))?;
-        if let Some(fault) = dialect.faults().into_iter().next() {
-            return Err(fault.into());
+    /// Takes back a membership; that of a peer which is none any more is forgotten.
+    pub(super) fn restore(&mut self, named: Named) {
+        if self.settings.peers.contains_key(&named.membership.peer) {
+            self.memberships.restore(named);
+        } else {
+            let forgotten = memberships::forget(&named.membership);
+            self.writes.push_back(forgotten);
         }
-        Ok(dialect)
     }
 
-    /// Values that have no meaning, in the order of the keys.
-    pub fn faults(&self) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        let mut add = |key: String,
-                       what: String,
-                       word: &str,
-                       known: &[&'static str],
-                       remedy: &'static str| {
-            faults.push(Fault {
-                key,
-                what,
-                word: word.to_owned(),
-                known: known.to_vec(),
-                remedy,
-            });
+    pub(super) fn configure(&mut self, settings: Arc<Settings>) {
+        self.settings = settings;
+    }
+
+    pub(super) fn set_skew(&mut self, skew: Skew) {
+        self.skew = skew;
+    }
+
+    /// A record that is to be kept or forgotten.
+    pub(super) fn next_event(&mut self) -> Option<Write> {
+        self.writes.pop_front()
+    }
+
+    /// A transaction of a peer as we mean it.
+    pub(super) fn inbound<'t>(
+        &self,
+        peer: &Peer,
+        transaction: &'t Transaction,
+        now: Time,
+    ) -> Cow<'t, Transaction> {
+        let reader = Reader {
+            settings: &self.settings,
+            memberships: &self.memberships,
+            questions: &self.questions,
+            skew: self.skew,
+            now,
         };
-        for (key, value) in [("batch", self.batch), ("posts", self.posts)] {
-            if value == 0 {
-                let what = "0 is too small".to_owned();
-                add(key.to_owned(), what, "0", &[], "write 1 or more");
-            }
-        }
-        let services = ServiceSet::known_names();
-        let repairs: Vec<&str> = Repair::ALL.iter().map(|repair| repair.name()).collect();
-        for (n, name) in self.services.iter().enumerate() {
-            if ServiceSet::named(name).is_none() {
-                let what = format!("the service tree has no \"{name}\"");
-                add(format!("services.{n}"), what, name, &services, "");
-            }
-        }
-        for code in self.codes.keys() {
-            if code.parse::<u16>().is_err() {
-                let what = format!("\"{code}\" is not a status code");
-                add(
-                    format!("codes.{code}"),
-                    what,
-                    code,
-                    &[],
-                    "write it like 202 = 200",
-                );
-            }
-        }
-        for (n, name) in self.never_send.iter().enumerate() {
-            if crate::ssp::primitive::facts(name).is_none() {
-                let what = format!("no primitive is called \"{name}\"");
-                add(format!("never_send.{n}"), what, name, Primitive::NAMES, "");
-            }
-        }
-        for (n, name) in self.missing_names.iter().enumerate() {
-            if name.trim().is_empty() {
-                let what = "this is no text".to_owned();
-                add(
-                    format!("missing_names.{n}"),
-                    what,
-                    name,
-                    &[],
-                    "write it like \"N/A\"",
-                );
-            }
-        }
-        for (n, name) in self.repairs.iter().enumerate() {
-            if !repairs.contains(&name.as_str()) {
-                let what = format!("no repair is called \"{name}\"");
-                add(format!("repairs.{n}"), what, name, &repairs, "");
-            }
-        }
-        let attributes = [
-            ("emit.attributes", &self.emit.attributes),
-            ("emit.twins", &self.emit.twins),
-            ("accept.attributes", &self.accept.attributes),
-        ];
-        for (table, names) in attributes {
-            for (key, value) in names {
-                let at = key.split_once('@');
-                let element_is_name = at.is_some_and(|(e, _)| e.is_empty() || is_name(e));
-                if !element_is_name || !at.is_some_and(|(_, a)| is_name(a)) {
-                    let what = format!("\"{key}\" names no attribute");
-                    add(format!("{table}.{key}"), what, key, &[], ATTRIBUTE);
-                } else if !is_name(value) {
-                    let what = format!("\"{value}\" is no name of an attribute");
-                    add(format!("{table}.{key}"), what, value, &[], NAME);
-                }
-            }
-        }
-        let elements = [
-            ("emit.elements", &self.emit.elements),
-            ("accept.elements", &self.accept.elements),
-        ];
-        for (table, names) in elements {
-            for (key, value) in names {
-                if let Some(word) = [key, value].into_iter().find(|word| !is_name(word)) {
-                    let what = format!("\"{word}\" is no name of an element");
-                    add(format!("{table}.{key}"), what, word, &[], NAME);
-                }
-            }
-        }
-        faults
+        reader.read(peer, transaction)
     }
 
-    /// The dialects that come with the program.
-    ///
-    /// # Errors
-    /// Never in a released program; a test reads them all.
-    pub fn built_in() -> Result<Vec<Self>, DialectError> {
-        BUILT_IN.iter().map(|text| Self::from_toml(text)).collect()
+    /// The same of an answer; what it says of memberships is learnt, and if the peer's
+    /// group has taken a message, its copies for the members on our side are made.
+    pub(super) fn answer_inbound<'t>(
+        &mut self,
+        peer: &Peer,
+        asked: &Asked<'_>,
+        answer: &'t Transaction,
+        now: Time,
+    ) -> (Cow<'t, Transaction>, Vec<SendMessageRequest>) {
+        let mut answer = self.inbound(peer, answer, now);
+        if answer.name == "SendMessageResponse" {
+            let groups = self.groups(peer);
+            let served = || asked.circle.is_some_and(|circle| groups.serves(circle));
+            answer = inbound::answer_to_message(asked.message, asked.targets, served, answer);
+        }
+        if peer.dialect.wants_memberships()
+            && let Some(asker) = asked.asker
+        {
+            let learnt = self
+                .memberships
+                .learn(peer, asked.request, asker, asked.there, &answer);
+            self.writes.extend(learnt);
+        }
+        let kept = asked.kept;
+        let copies = kept.map(|kept| self.groups(peer).copies(kept, &answer));
+        (answer, copies.unwrap_or_default())
     }
 
-    /// The writer's part.
-    pub fn style(&self) -> &Style {
-        &self.emit
+    /// What must be known of a message that goes to these peers when it is answered: whom
+    /// it is for in groups whose members are left to us, and the message, if there are
+    /// some who will have to get it.
+    pub(super) fn circle<'p>(
+        &self,
+        transaction: &Transaction,
+        mut parts: impl Iterator<Item = (&'p str, &'p [Address])>,
+    ) -> (Option<Circle>, Option<String>) {
+        if transaction.name != "SendMessageRequest" {
+            return (None, None);
+        }
+        let Some(peer) = parts.find_map(|(peer, targets)| {
+            let peer = self.settings.peers.get(peer)?;
+            group_copies::leaves_members(peer, targets).then_some(peer)
+        }) else {
+            return (None, None);
+        };
+        let Ok(Primitive::SendMessageRequest(message)) = transaction.primitive() else {
+            return (None, None);
+        };
+        let Some(circle) = Circle::of(&message, peer) else {
+            return (None, None);
+        };
+        let has_members = !self.groups(peer).members(&circle).is_empty();
+        let raw = std::str::from_utf8(&transaction.raw).ok();
+        let raw = raw.filter(|_| has_members).map(str::to_owned);
+        (Some(circle), raw)
     }
 
-    /// Whether a primitive received elsewhere may be sent as the bytes it came in.
-    pub fn passes_raw(&self) -> bool {
-        self.emit.is_plain()
-            && self.client_ids
-            && self.screen_name_senders
-            && !self.details_in_words
-            && !self.unique_message_ids
-            && !self.requestor_required
-            && self.codes.is_empty()
+    /// Who asks, where the answer of one of these peers will say whether they then stand
+    /// there and that has to be remembered.
+    pub(super) fn asker<'p>(
+        &self,
+        transaction: &Transaction,
+        peers: impl Iterator<Item = &'p str>,
+    ) -> Option<Asker> {
+        let peers = peers.filter_map(|peer| self.settings.peers.get(peer));
+        Asker::of(transaction, peers.map(Arc::as_ref))
     }
 
-    /// What such a peer offers; `None` if that is not known.
-    pub fn service_set(&self) -> Option<ServiceSet> {
-        let names = self.services.iter().map(String::as_str);
-        ServiceSet::of_names(names)
-            .ok()
-            .filter(|set| !set.is_empty())
+    /// Forgets those whom a peer tells that they have left its group.
+    pub(super) fn left(&mut self, peer: &Peer, notice: &Transaction) {
+        let writes = self.memberships.left(peer, notice);
+        self.writes.extend(writes);
     }
 
-    /// Whether it must be known who of our side stands at such a peer.
-    pub fn wants_standing(&self) -> bool {
-        self.unaddressed_notices || self.group_distribution == GroupDistribution::Members
+    /// What is to be done about a notice that does not say whom it is about; `None` for
+    /// all others.
+    pub(super) fn unnamed_leave(
+        &mut self,
+        peer: &Peer,
+        transaction: &Transaction,
+        now: Time,
+    ) -> Option<Next> {
+        let own = &self.settings.domain;
+        self.questions
+            .notice(peer, transaction, own, &self.memberships, now)
     }
 
-    /// Whether the peer must not get this primitive.
-    pub fn forbids(&self, primitive: &str) -> bool {
-        self.never_send
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case(primitive))
+    /// A question about who has left waits for its answer, as this row.
+    pub(super) fn who_left_asked(&mut self, waiting: &Waiting, number: u64) {
+        self.questions.asked(waiting, number);
+    }
+
+    /// The answer to such a question.
+    pub(super) fn who_left_answered(
+        &self,
+        waiting: Waiting,
+        answer: &Primitive,
+        code: Code,
+    ) -> Next {
+        let own = &self.settings.domain;
+        waiting.answered(answer, code, own, &self.memberships)
+    }
+
+    /// Who left is told: the notice as if it had named them, if anybody is known; and the
+    /// one after it.
+    pub(super) fn who_left_told(
+        &mut self,
+        waiting: Waiting,
+        gone: Vec<Address>,
+        now: Time,
+    ) -> (Option<Transaction>, Option<Waiting>) {
+        self.questions.answered(&waiting, now);
+        waiting.addressed(gone)
+    }
+
+    /// What is to be done about a notice whose turn it is.
+    pub(super) fn ask_who_left(&self, waiting: Waiting) -> Next {
+        waiting.ask(&self.settings.domain, &self.memberships)
+    }
+
+    /// What a message is that is to be sent to a peer as `transaction` of ours.
+    pub(super) fn use_of_id(
+        &mut self,
+        peer: &Peer,
+        message: &Transaction,
+        transaction: &str,
+        now: Time,
+    ) -> Use {
+        let id = message.peek.message_id.as_ref();
+        match id.filter(|_| minds_id(peer, message)) {
+            Some(id) => {
+                let content = message_ids::content_of(message);
+                self.message_ids
+                    .next(peer.real(), id, content, transaction, now)
+            }
+            None => Use::Fresh,
+        }
+    }
+
+    /// What is to be kept of a message's content with its row: nothing unless it goes to a
+    /// peer whose ids are minded.
+    pub(super) fn content_to_remember<'p>(
+        &self,
+        transaction: &Transaction,
+        mut peers: impl Iterator<Item = &'p str>,
+    ) -> u64 {
+        if transaction.name == "SendMessageRequest" && peers.any(|peer| self.minds_ids_of(peer)) {
+            message_ids::content_of(transaction)
+        } else {
+            0
+        }
+    }
+
+    /// A message went to a peer, before a restart.
+    pub(super) fn was_sent(&mut self, peer: &str, id: &str, content: u64, at: Time) {
+        if self.minds_ids_of(peer) {
+            self.message_ids.remember(domain_of(peer), id, content, at);
+        }
+    }
+
+    /// A message was refused, so it is not there: who sends it again wants to.
+    pub(super) fn was_refused(&mut self, peer: &str, id: &str, content: u64) {
+        self.message_ids.release(domain_of(peer), id, content);
+    }
+
+    /// A message that was to go to a peer could not be written.
+    pub(super) fn not_sent(&mut self, peer: &Peer, message: &Transaction) {
+        if minds_id(peer, message)
+            && let Some(id) = &message.peek.message_id
+        {
+            let content = message_ids::content_of(message);
+            self.message_ids.release(peer.real(), id, content);
+        }
+    }
+
+    /// Whether the ids of messages are minded at a peer.
+    pub(super) fn minds_ids_of(&self, peer: &str) -> bool {
+        let peer = self.settings.peers.get(peer);
+        peer.is_some_and(|peer| peer.dialect.unique_message_ids)
+    }
+
+    fn groups<'m>(&'m self, peer: &'m Peer) -> Groups<'m> {
+        Groups {
+            peer,
+            memberships: &self.memberships,
+        }
     }
 }
 
-const ATTRIBUTE: &str = "write \"Element@attribute\", or \"@attribute\" for every element";
-const NAME: &str = "write letters, digits, - . and _ only, a letter first";
-
-/// Whether XML lets an element or attribute be called so; no prefixes.
-fn is_name(text: &str) -> bool {
-    let first = |c: char| c.is_alphabetic() || c == '_';
-    text.starts_with(first)
-        && text
-            .chars()
-            .all(|c| c.is_alphanumeric() || "_-.".contains(c))
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn every_dialect_that_comes_along_is_read() {
-        let names: Vec<_> = Dialect::built_in()
-            .unwrap()
-            .into_iter()
-            .map(|d| d.name)
-            .collect();
-        assert_eq!(names, ["wvgate", "oma-1.3", "baraza"]);
-    }
-
-    #[test]
-    fn a_wrong_key_is_named_with_its_line() {
-        let error = Dialect::from_toml("name = \"x\"\nbach = 3\n")
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("line 2") && error.contains("bach"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn an_unknown_primitive_is_refused() {
-        assert!(Dialect::from_toml("never_send = [\"GetPresence\"]").is_err());
-    }
+fn minds_id(peer: &Peer, transaction: &Transaction) -> bool {
+    peer.dialect.unique_message_ids && transaction.name == "SendMessageRequest"
 }

@@ -1,7 +1,7 @@
 //! A primitive in a peer's dialect.
 
-use crate::sap::Peer;
-use crate::sap::dialect::requestor;
+use super::requestor;
+use crate::sap::settings::Peer;
 use crate::ssp::envelope::decode_fragment;
 use crate::ssp::{Code, Primitive, Status};
 

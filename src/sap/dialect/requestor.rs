@@ -2,7 +2,7 @@
 //! filled in, what cannot be filled in is refused (deployed-server, 8;
 //! wire profile, 7.2; quirks D-4 and D-10).
 
-use crate::sap::Peer;
+use crate::sap::settings::Peer;
 use crate::ssp::common::{MetaInfo, Party, ScreenName, Sender, User};
 use crate::ssp::primitive::invitation::InviteRequest;
 use crate::ssp::primitive::message::SendMessageRequest;

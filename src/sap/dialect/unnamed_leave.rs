@@ -9,17 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::sap::element::{Time, Token};
-use crate::sap::transaction::recipients;
-use crate::sap::transaction::{Origin, Record, State};
-use crate::sap::{OWN, Peer, Sap};
+use super::memberships::{Membership, Memberships};
+use crate::element::Time;
+use crate::sap::settings::Peer;
 use crate::ssp::common::{MetaInfo, User};
 use crate::ssp::envelope::{Transaction, decode_fragment};
 use crate::ssp::primitive::group::{GetJoinedUsersRequest, GetJoinedUsersResponse};
 use crate::ssp::{Address, Code, Mode, Primitive};
-use crate::text::Shown;
-
-use crate::sap::dialect::memberships::Seat;
 
 /// Questions under way, or answered lately, of all peers together; one a group. Our choice.
 const MOST: usize = 1_000;
@@ -49,7 +45,7 @@ pub struct Waiting {
     next: Option<Notice>,
     /// Who has asked, the last of them now.
     askers: Vec<Address>,
-    /// Askers who were told that they are not in the group.
+    /// Who was told that they are not in the group.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     gone: Vec<Address>,
 }
@@ -65,52 +61,33 @@ enum Question {
 #[derive(Debug, Default)]
 pub(in crate::sap) struct Questions(BTreeMap<(String, Address), Question>);
 
-impl Questions {
-    /// Takes back a record written before a restart.
-    pub(in crate::sap) fn restore(&mut self, number: u64, record: &Record) {
-        if let Some(waiting) = record.waiting.as_ref().filter(|_| is_open(record)) {
-            self.0.insert(key(waiting), Question::UnderWay(number));
-        }
-    }
-
-    /// Whether who has left a group is asked for, or was a moment ago: then it cannot
-    /// be told from how many are left.
-    pub(in crate::sap) fn concern(&self, peer: &str, group: &Address, now: Time) -> bool {
-        match self.0.get(&(peer.to_owned(), group.clone())) {
-            Some(Question::UnderWay(_)) => true,
-            Some(Question::Answered(at)) => now.since(*at) < LATELY,
-            None => false,
-        }
-    }
+/// What is to be done about a notice.
+#[derive(Debug)]
+pub(in crate::sap) enum Next {
+    /// A member asks who is joined; the notice waits with the question.
+    Ask(Waiting, GetJoinedUsersRequest),
+    /// The notice comes after the one that waits with the question of this row.
+    Follow(u64, Waiting),
+    /// It is about these, as far as is known.
+    Tell(Waiting, Vec<Address>),
+    /// Nobody knows for whom it is.
+    Drop(Waiting),
 }
 
-fn key(waiting: &Waiting) -> (String, Address) {
-    (waiting.peer.clone(), waiting.group.clone())
-}
-
-fn is_open(record: &Record) -> bool {
-    record.state == State::Pending
-}
-
-impl Sap {
-    /// Takes a notice that does not say whom it is about, if members can be asked.
-    pub(in crate::sap) fn asks_who_left(
-        &mut self,
-        peer: &Peer,
-        transaction: &Transaction,
-        now: Time,
-    ) -> bool {
+impl Waiting {
+    /// A notice that does not say whom it is about, though it should.
+    fn of(peer: &Peer, transaction: &Transaction) -> Option<Self> {
         let peek = &transaction.peek;
         if transaction.name != "LeaveGroupIndication"
             || !(peek.users.is_empty() && peek.recipients.is_empty())
             || !peer.dialect.unaddressed_notices
         {
-            return false;
+            return None;
         }
         let (Some(group), Ok(xml)) = (&peek.group, std::str::from_utf8(&transaction.raw)) else {
-            return false;
+            return None;
         };
-        let waiting = Waiting {
+        Some(Self {
             peer: peer.real().to_owned(),
             group: group.clone(),
             notice: Notice {
@@ -121,115 +98,84 @@ impl Sap {
             next: None,
             askers: Vec::new(),
             gone: Vec::new(),
-        };
-        let at = key(&waiting);
-        if self.standing.who(peer.real(), group).is_empty() {
-            self.nobody_knows(&waiting);
-            return true;
+        })
+    }
+
+    /// The peer it came from.
+    pub(in crate::sap) fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    /// The notice's transaction id.
+    pub(in crate::sap) fn id(&self) -> &str {
+        &self.notice.id
+    }
+
+    /// Another notice about the same group, which is to be told after this one.
+    pub(in crate::sap) fn follow(&mut self, next: Self) {
+        if self.notice.id != next.notice.id {
+            self.next = Some(next.notice);
         }
-        if let Some(Question::UnderWay(number)) = self.questions.0.get(&at) {
-            let write = self.table.update(*number, |record| {
-                if let Some(before) = &mut record.waiting
-                    && before.notice.id != waiting.notice.id
-                {
-                    before.next = Some(waiting.notice);
-                }
-            });
-            self.write(write);
-            return true;
-        }
-        if self.questions.0.len() >= MOST {
-            self.questions.0.retain(|_, question| match question {
-                Question::UnderWay(_) => true,
-                Question::Answered(at) => now.since(*at) < LATELY,
-            });
-        }
-        if self.questions.0.len() >= MOST {
-            self.nobody_knows(&waiting);
-        } else {
-            self.ask_who_left(waiting, now);
-        }
-        true
     }
 
     /// The next member asks; if there is none, what is known by then is told.
-    fn ask_who_left(&mut self, mut waiting: Waiting, now: Time) {
-        let own = &self.settings.domain;
-        let mut members = self.standing.who(&waiting.peer, &waiting.group);
-        members.retain(|member| !waiting.askers.contains(member));
+    pub(in crate::sap) fn ask(mut self, own: &str, memberships: &Memberships) -> Next {
+        let mut members = memberships.who(&self.peer, &self.group);
+        members.retain(|member| !self.askers.contains(member));
         // Peers that take users of our own domain only are not rare (quirk E-2).
         members.sort_by_key(|member| member.domain() != own);
         let asker = members.into_iter().next();
-        let Some(asker) = asker.filter(|_| waiting.askers.len() < MOST_ASKERS) else {
-            let gone = std::mem::take(&mut waiting.gone);
-            return self.tell_who_left(waiting, gone, now);
+        let Some(asker) = asker.filter(|_| self.askers.len() < MOST_ASKERS) else {
+            return self.tell();
         };
         let request = GetJoinedUsersRequest {
-            group: waiting.group.clone(),
+            group: self.group.clone(),
             meta: Some(MetaInfo::of_user(asker.domain(), asker.clone())),
         };
-        waiting.askers.push(asker);
-        let expires = now.plus_millis(self.settings.response_timeout);
-        let (element, token) = (OWN, Token(self.table.next_number(now)));
-        self.request(element, token, &request.into(), expires, now);
-        let number = self.table.by_origin(&Origin::Element { element, token });
-        let open = number.filter(|number| self.table.get(*number).is_some_and(is_open));
-        let Some(number) = open else {
-            // It was refused here and now, and so will the others be.
-            let gone = std::mem::take(&mut waiting.gone);
-            return self.tell_who_left(waiting, gone, now);
-        };
-        self.questions
-            .0
-            .insert(key(&waiting), Question::UnderWay(number));
-        let write = self
-            .table
-            .update(number, |record| record.waiting = Some(waiting));
-        self.write(write);
+        self.askers.push(asker);
+        Next::Ask(self, request)
     }
 
-    /// The answer to a question, of whatever kind.
-    pub(in crate::sap) fn told_who_is_joined(
-        &mut self,
-        mut waiting: Waiting,
-        answer: &str,
-        now: Time,
-    ) {
-        let answer = decode_fragment(answer.as_bytes());
-        let joined = match &answer {
-            Ok(Primitive::GetJoinedUsersResponse(joined)) => Some(&**joined),
-            _ => None,
-        };
-        let code = match (&answer, joined) {
-            (_, Some(joined)) => joined.status.code,
-            (Ok(answer), None) => {
-                recipients::status_of(answer).map_or(Code::INTERNAL, |status| status.code)
-            }
-            (Err(_), None) => Code::INTERNAL,
-        };
-        let mut gone = std::mem::take(&mut waiting.gone);
-        match joined {
-            Some(joined) if code.is_success() => {
-                gone.extend(self.not_listed(&waiting, joined));
+    /// What is known by now is told.
+    pub(in crate::sap) fn tell(mut self) -> Next {
+        let gone = std::mem::take(&mut self.gone);
+        Next::Tell(self, gone)
+    }
+
+    /// The answer to a question, of whatever kind, with its code.
+    pub(in crate::sap) fn answered(
+        mut self,
+        answer: &Primitive,
+        code: Code,
+        own: &str,
+        memberships: &Memberships,
+    ) -> Next {
+        match answer {
+            Primitive::GetJoinedUsersResponse(joined) if code.is_success() => {
+                let gone = self.not_listed(joined, memberships);
+                self.gone.extend(gone);
             }
             _ if code == Code::NO_GROUP => {
-                gone = self.standing.who(&waiting.peer, &waiting.group);
+                self.gone = memberships.who(&self.peer, &self.group);
             }
             _ if code == Code::TIMEOUT => {}
             _ => {
                 if code == Code::NOT_JOINED {
-                    gone.extend(waiting.askers.last().cloned());
+                    self.gone.extend(self.askers.last().cloned());
                 }
-                waiting.gone = gone;
-                return self.ask_who_left(waiting, now);
+                return self.ask(own, memberships);
             }
         }
-        self.tell_who_left(waiting, gone, now);
+        self.tell()
     }
 
     /// Members on our side who are not in a list of who is joined. Who may stand there
     /// under a name that we do not know is not taken for gone.
-    fn not_listed(&self, waiting: &Waiting, joined: &GetJoinedUsersResponse) -> Vec<Address> {
+    fn not_listed(
+        &self,
+        joined: &GetJoinedUsersResponse,
+        memberships: &Memberships,
+    ) -> Vec<Address> {
         let lists = [
             &joined.admins,
             &joined.moderators,
@@ -246,19 +192,15 @@ impl Sap {
                 names.insert(name.to_lowercase());
             }
         }
-        let members = self.standing.who(&waiting.peer, &waiting.group);
+        let members = memberships.who(&self.peer, &self.group);
         let mut nameless = Vec::new();
         let mut gone = Vec::new();
         for who in members.into_iter().filter(|who| !users.contains(who)) {
-            let seat = Seat {
-                peer: waiting.peer.clone(),
-                at: waiting.group.clone(),
-                who,
-            };
-            match self.standing.name(&seat) {
+            let membership = Membership::new(&self.peer, &self.group, &who);
+            match memberships.name(&membership) {
                 Some(name) if names.remove(&name.to_lowercase()) => {}
-                Some(_) => gone.push(seat.who),
-                None => nameless.push(seat.who),
+                Some(_) => gone.push(who),
+                None => nameless.push(who),
             }
         }
         // Without a name the id serves (9.4.1), in one form or another.
@@ -272,38 +214,83 @@ impl Sap {
         gone
     }
 
-    /// The notice goes on to those who have left, as if it had named them.
-    fn tell_who_left(&mut self, mut waiting: Waiting, mut gone: Vec<Address>, now: Time) {
+    /// The notice as if it had named those whom it is about; and the one after it.
+    pub(in crate::sap) fn addressed(
+        mut self,
+        mut gone: Vec<Address>,
+    ) -> (Option<Transaction>, Option<Self>) {
         gone.sort();
         gone.dedup();
-        let at = key(&waiting);
-        self.questions.0.insert(at, Question::Answered(now));
-        let notice = decode_fragment(waiting.notice.xml.as_bytes());
-        if let (false, Some(peer), Ok(Primitive::LeaveGroupIndication(mut notice))) =
-            (gone.is_empty(), self.peer_settings(&waiting.peer), notice)
-        {
-            notice.users = gone.into_iter().map(User::new).collect();
-            let notice = Primitive::LeaveGroupIndication(notice);
-            let mut told = Transaction::new(Mode::Request, waiting.notice.id.clone(), &notice);
-            told.via.clone_from(&waiting.notice.via);
-            self.peer_request(&peer, "", &told, now);
-        } else {
-            self.nobody_knows(&waiting);
-        }
-        if let Some(next) = waiting.next.take() {
-            waiting.notice = next;
-            waiting.askers.clear();
-            self.ask_who_left(waiting, now);
+        let told = match decode_fragment(self.notice.xml.as_bytes()) {
+            Ok(Primitive::LeaveGroupIndication(mut notice)) if !gone.is_empty() => {
+                notice.users = gone.into_iter().map(User::new).collect();
+                let notice = Primitive::LeaveGroupIndication(notice);
+                let mut told = Transaction::new(Mode::Request, self.notice.id.clone(), &notice);
+                told.via.clone_from(&self.notice.via);
+                Some(told)
+            }
+            _ => None,
+        };
+        let next = self.next.take().map(|next| {
+            self.notice = next;
+            self.askers.clear();
+            self
+        });
+        (told, next)
+    }
+}
+
+impl Questions {
+    /// A question waits for its answer, as this row.
+    pub(in crate::sap) fn asked(&mut self, waiting: &Waiting, number: u64) {
+        self.0.insert(key(waiting), Question::UnderWay(number));
+    }
+
+    /// A question has its answer.
+    pub(in crate::sap) fn answered(&mut self, waiting: &Waiting, now: Time) {
+        self.0.insert(key(waiting), Question::Answered(now));
+    }
+
+    /// Whether who has left a group is asked for, or was a moment ago: then it cannot
+    /// be told from how many are left.
+    pub(in crate::sap) fn concern(&self, peer: &str, group: &Address, now: Time) -> bool {
+        match self.0.get(&(peer.to_owned(), group.clone())) {
+            Some(Question::UnderWay(_)) => true,
+            Some(Question::Answered(at)) => now.since(*at) < LATELY,
+            None => false,
         }
     }
 
-    fn nobody_knows(&mut self, waiting: &Waiting) {
-        tracing::warn!(
-            ssp.peer = waiting.peer,
-            ssp.transaction = %Shown(&waiting.notice.id),
-            ssp.primitive = "LeaveGroupIndication",
-            "nobody knows for whom this is; dropped"
-        );
-        self.count_refusal(Code::BAD_PARAMETER.0);
+    /// What is to be done about a notice that does not say whom it is about; `None` for
+    /// all others.
+    pub(in crate::sap) fn notice(
+        &mut self,
+        peer: &Peer,
+        transaction: &Transaction,
+        own: &str,
+        memberships: &Memberships,
+        now: Time,
+    ) -> Option<Next> {
+        let waiting = Waiting::of(peer, transaction)?;
+        if memberships.who(&waiting.peer, &waiting.group).is_empty() {
+            return Some(Next::Drop(waiting));
+        }
+        if let Some(Question::UnderWay(number)) = self.0.get(&key(&waiting)) {
+            return Some(Next::Follow(*number, waiting));
+        }
+        if self.0.len() >= MOST {
+            self.0.retain(|_, question| match question {
+                Question::UnderWay(_) => true,
+                Question::Answered(at) => now.since(*at) < LATELY,
+            });
+        }
+        if self.0.len() >= MOST {
+            return Some(Next::Drop(waiting));
+        }
+        Some(waiting.ask(own, memberships))
     }
+}
+
+fn key(waiting: &Waiting) -> (String, Address) {
+    (waiting.peer.clone(), waiting.group.clone())
 }

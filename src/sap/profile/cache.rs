@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use crate::sap::element::Time;
+use crate::element::Time;
 use crate::sap::profile::update::{Parts, empty, size};
 use crate::ssp::primitive::profile::{UpdateUserProfileRequest, UserProfile};
 use crate::ssp::{Address, Primitive, envelope};

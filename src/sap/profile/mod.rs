@@ -1,5 +1,5 @@
 //! User profile management at a relay (wire profile, 11.4): who may read and
-//! change profiles ([`Access`]), what an update does ([`update`]), and what is held
+//! change profiles ([`Access`](super::settings::Access)), what an update does ([`update`]), and what is held
 //! of users who live elsewhere ([`cache`]).
 //!
 //! Profiles of users that a service element of this node hosts are its business.
@@ -13,9 +13,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::deadlines::Deadlines;
-use super::element::{Skew, Time};
-use super::service::{Direction, PseTable, ServiceSet, Services};
-use super::settings::{Peer, Route, Settings};
+use super::service::{Direction, Services};
+use super::settings::{Access, Peer, PseTable, Route, ServiceSet, Settings};
+use crate::element::{Skew, Time};
 use crate::ssp::envelope::{Transaction, decode_fragment};
 use crate::ssp::primitive::profile::{
     GetUserProfileResponse, ProfileService, UpdateUserProfileRequest, UserProfile,
@@ -26,19 +26,6 @@ use crate::store::Write;
 pub use update::{Parts, UpdateMode};
 
 use cache::{Cache, Told};
-
-/// What a peer may do with profiles beyond what the roles of home domain and
-/// provider give.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Access {
-    /// The peer may do nothing with them.
-    #[default]
-    None,
-    /// The peer may read them.
-    Read,
-    /// Get and change profiles.
-    Write,
-}
 
 /// The services of a home domain's users: those it serves itself, and those for
 /// which the Service Table names a provider elsewhere. All active.
@@ -72,7 +59,7 @@ fn wanted(transaction: &Transaction) -> Option<(Access, &Address)> {
 
 /// A request on its way whose answer means something here.
 #[derive(Debug)]
-enum Asked {
+enum Passing {
     /// For some parts, at a certain time.
     Read(Address, Parts, Time),
     /// To change the profile.
@@ -86,7 +73,7 @@ pub(super) struct Profiles {
     skew: Skew,
     cache: Cache,
     /// By number of the row in the Transaction Table.
-    asked: HashMap<u64, Asked>,
+    asked: HashMap<u64, Passing>,
     deadlines: Deadlines<()>,
     writes: VecDeque<Write>,
 }
@@ -222,10 +209,10 @@ impl Profiles {
         let asked = match (access, transaction.primitive()) {
             (Access::Write, _) => {
                 self.forget(&user, now);
-                Asked::Changed(user)
+                Passing::Changed(user)
             }
             (_, Ok(Primitive::GetUserProfileRequest(request))) => {
-                Asked::Read(user, Parts::asked(request.parts.as_ref()), now)
+                Passing::Read(user, Parts::asked(request.parts.as_ref()), now)
             }
             _ => return,
         };
@@ -239,8 +226,8 @@ impl Profiles {
         }
         match self.asked.remove(&number) {
             // An answer to a request that overtook the change may have been kept.
-            Some(Asked::Changed(user)) => self.forget(&user, now),
-            Some(Asked::Read(user, parts, asked)) => {
+            Some(Passing::Changed(user)) => self.forget(&user, now),
+            Some(Passing::Read(user, parts, asked)) => {
                 let answer = answer.and_then(|answer| decode_fragment(answer.as_bytes()).ok());
                 let Some(Primitive::GetUserProfileResponse(response)) = answer else {
                     return;

@@ -3,10 +3,9 @@
 
 use super::set;
 use super::table::{Agreement, Direction, What};
-use super::tree::ServiceSet;
 use super::{ALWAYS, Services};
-use crate::sap::element::Time;
-use crate::sap::settings::Peer;
+use crate::element::Time;
+use crate::sap::settings::{Peer, ServiceSet};
 use crate::ssp::primitive::service::{Functions, ServiceRequest, ServiceResponse};
 use crate::ssp::{Code, Primitive, Status};
 use crate::text::Shown;

@@ -5,9 +5,8 @@ use std::borrow::Cow;
 
 use super::Services;
 use super::table::{Heard, KNOWN_FOR, SPREAD, What};
-use super::tree::ServiceSet;
-use crate::sap::element::Time;
-use crate::sap::settings::Peer;
+use crate::element::Time;
+use crate::sap::settings::{Peer, ServiceSet};
 use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::service::GetServiceRequest;
 use crate::ssp::xml::DecodeError;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::ServiceSet;
-use crate::sap::element::Element;
+use crate::element::Element;
 
 /// The elements behind this SAP.
 #[derive(Debug, Clone, Default)]

@@ -1,8 +1,7 @@
 //! Service management (wire profile, 1, 11.2 and 11.3): what each side offers
-//! ([`tree`], `offers`), finding out (`discovery`), agreeing on it
+//! (`offers`), finding out (`discovery`), agreeing on it
 //! (`agreement`), the Service Table that keeps both ([`table`], and for people
-//! [`view`]), which domain provides a service to a home domain's users (`provider`),
-//! and trying whether a peer answers at all ([`mod@probe`]).
+//! [`view`]), and trying whether a peer answers at all ([`mod@probe`]).
 //!
 //! A request that its sender may not use is answered 506 before it is routed.
 
@@ -11,9 +10,7 @@ mod discovery;
 mod elements;
 mod offers;
 pub mod probe;
-pub mod provider;
 pub mod table;
-pub mod tree;
 pub mod view;
 
 use std::collections::VecDeque;
@@ -21,12 +18,12 @@ use std::sync::Arc;
 
 use super::association::outbox::Item;
 use super::deadlines::Deadlines;
-use super::element::{Outcome, Skew, Time};
 use super::numbers::Numbers;
 use super::presented_as::domain_of;
 use super::random::Random;
-use super::settings::{ECHO, Peer, Route, Settings};
+use super::settings::{ECHO, Peer, Route, ServiceSet, Settings};
 use super::watch::Count;
+use crate::element::{Outcome, Skew, Time};
 use crate::ssp::common::MetaInfo;
 use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::common::GetSPInfoResponse;
@@ -36,14 +33,12 @@ use crate::store::Write;
 
 pub use elements::Elements;
 pub use probe::{Probe, ProbeView};
-pub use provider::PseTable;
 pub use table::{Agreement, Direction, Heard};
-pub use tree::ServiceSet;
 pub use view::{AgreementView, ProviderView, ServiceView, Source};
 
 pub(super) use offers::Offers;
 use probe::Probes;
-use table::{Asked, ServiceTable, What};
+use table::{Question, ServiceTable, What};
 
 /// Functions of the session and of service management need no agreement: without
 /// them none could be reached.
@@ -335,7 +330,7 @@ impl Services {
     fn ask(&mut self, peer: &Peer, what: What, request: &Primitive, now: Time) {
         let id = self.numbers.id();
         let until = now.plus_millis(self.settings.response_timeout);
-        let asked = Asked { what, until };
+        let asked = Question { what, until };
         self.table.ask(peer.real(), &id, asked);
         self.deadlines.set(until, peer.real().to_owned());
         let item = Item {

@@ -2,10 +2,9 @@
 
 use super::elements::Elements;
 use super::table::{Direction, ServiceTable};
-use super::tree::ServiceSet;
 use super::{ALWAYS, MINIMUM, OF_PROVIDERS, OF_SAP_BY_AGREEMENT, set};
-use crate::sap::element::Time;
-use crate::sap::settings::{Peer, Route, Settings};
+use crate::element::Time;
+use crate::sap::settings::{Peer, Route, ServiceSet, Settings};
 use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::service::{GetServiceResponse, Protocol, ServiceTree};
 use crate::ssp::primitive::{self, Kind};

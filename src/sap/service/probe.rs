@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::sap::element::Time;
+use crate::element::Time;
 use crate::sap::settings::Settings;
 use crate::ssp::address::Kind;
 use crate::ssp::common::{ContentData, MessageInfo, MetaInfo, Recipient, Sender, User};
@@ -139,14 +139,7 @@ impl Probes {
         let Some(running) = self.0.get_mut(&number) else {
             return;
         };
-        let status = match answer {
-            Primitive::KeepAliveResponse(response) => Some(&response.status),
-            Primitive::GetServiceResponse(response) => Some(&response.status),
-            Primitive::Status(status) => Some(&**status),
-            Primitive::SendMessageResponse(response) => Some(&response.status),
-            Primitive::GetPresenceResponse(response) => response.status.as_ref(),
-            _ => None,
-        };
+        let status = answer.verdict();
         // Of several statuses the one about the recipient says more.
         let detail = status.and_then(|status| status.details.first());
         let code = detail.map(|detail| detail.code);

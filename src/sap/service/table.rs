@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::tree::ServiceSet;
-use crate::sap::element::Time;
+use crate::element::Time;
+use crate::sap::settings::ServiceSet;
 use crate::ssp::primitive::service::GetServiceResponse;
 use crate::store::Write;
 
@@ -97,7 +97,7 @@ pub(super) enum What {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asked {
+pub(super) struct Question {
     pub what: What,
     pub until: Time,
 }
@@ -123,7 +123,7 @@ struct Row {
 #[derive(Debug, Default)]
 pub(in crate::sap) struct ServiceTable {
     rows: BTreeMap<String, Row>,
-    asked: HashMap<(String, String), Asked>,
+    asked: HashMap<(String, String), Question>,
     /// The number in the id of the last agreement.
     last: u64,
 }
@@ -351,7 +351,7 @@ impl ServiceTable {
         }
     }
 
-    pub(super) fn ask(&mut self, peer: &str, id: &str, asked: Asked) {
+    pub(super) fn ask(&mut self, peer: &str, id: &str, asked: Question) {
         let key = (peer.to_owned(), id.to_owned());
         self.asked.insert(key, asked);
     }

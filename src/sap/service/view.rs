@@ -5,9 +5,8 @@ use serde::Serialize;
 use super::elements::Elements;
 use super::offers::Offers;
 use super::table::{Agreement, Direction, KNOWN_FOR, Offered};
-use super::tree::ServiceSet;
-use crate::sap::element::Time;
-use crate::sap::settings::{Peer, Route, Settings};
+use crate::element::Time;
+use crate::sap::settings::{Peer, Route, ServiceSet, Settings};
 
 /// Where knowledge of a peer's services comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

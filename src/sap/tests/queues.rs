@@ -202,7 +202,7 @@ fn a_202_says_whether_the_message_waits_here() {
     world.run(60_000);
     let answers = world.node("a.test").answers.iter();
     let said = answers.map(|(token, answer)| {
-        let status = recipients::status_of(answer).unwrap();
+        let status = answer.verdict().unwrap();
         (token.0, status.description.clone().unwrap())
     });
     let said: BTreeMap<u64, String> = said.collect();
@@ -278,8 +278,8 @@ fn the_room_for_all_is_shared_so_that_one_absent_peer_leaves_some_for_the_others
     world.run(30_000);
     let sap = &world.node("r.test").sap;
     assert!(sap.queued_bytes().0 <= 100_000 && sap.queued_bytes().0 > 50_000);
-    assert!(sap.queue_is_full("b.test", 9_000));
-    assert!(!sap.queue_is_full("a.test", 9_000));
+    assert!(sap.associations.is_full("b.test", 9_000));
+    assert!(!sap.associations.is_full("a.test", 9_000));
     let full = world
         .verdicts("a.test")
         .iter()
@@ -430,11 +430,11 @@ fn the_table_knows_its_bytes() {
         world.send_text(ALICE, BOB, &format!("m{n}"), n, &"x".repeat(5_000));
     }
     let most = |number, bytes| transaction::Sum { number, bytes };
-    let table = &world.node("a.test").sap.table;
+    let table = &world.node("a.test").sap.transactions();
     assert_eq!((table.pending("").number, table.answered().number), (20, 0));
     assert!(table.pending("").bytes > 20 * 500);
     world.run(1_000);
-    let table = &world.node("r.test").sap.table;
+    let table = &world.node("r.test").sap.transactions();
     assert_eq!(
         (table.pending_of("a.test"), table.answered().number),
         (0, 20)
@@ -446,7 +446,7 @@ fn the_table_knows_its_bytes() {
     assert_eq!(table.remembers_too_much(most(100, 5_000)), Some("a.test"));
     assert_eq!(table.remembers_too_much(most(100, 1_000_000)), None);
     world.run(3_600_000);
-    let table = &world.node("r.test").sap.table;
+    let table = &world.node("r.test").sap.transactions();
     assert_eq!(table.answered(), transaction::Sum::default());
 }
 

@@ -261,7 +261,7 @@ impl World {
         let answers = &self.node(domain).answers;
         answers
             .iter()
-            .map(|(token, answer)| (token.0, recipients::status_of(answer).unwrap().code.0))
+            .map(|(token, answer)| (token.0, answer.verdict().unwrap().code.0))
             .collect()
     }
 }

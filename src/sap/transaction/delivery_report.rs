@@ -2,10 +2,11 @@
 //! under which transaction id, and that its id was used (quirk D-2; deployed-server,
 //! advice 7 and 8).
 
-use crate::sap::element::Time;
-use crate::sap::transaction::recipients;
-use crate::sap::transaction::{Origin, Part, Record};
-use crate::sap::{OWN, Sap};
+use std::collections::HashMap;
+
+use super::table::{Origin, Part, Record};
+use crate::element::{Skew, Time};
+use crate::sap::settings::Settings;
 use crate::ssp::common::{MessageInfo, MetaInfo, Recipient, Sender, User};
 use crate::ssp::envelope::{Transaction, decode_fragment};
 use crate::ssp::primitive::message::{DeliveryResult, DeliveryStatusReport};
@@ -15,74 +16,109 @@ use crate::ssp::{Address, Code, Primitive, Status};
 /// Recipients of a part whose failure is reported, at most; our choice.
 const REPORTED: usize = 64;
 
-impl Sap {
-    /// The sender, if they want to hear what becomes of the message.
-    pub(in crate::sap) fn report_to(transaction: &Transaction) -> Option<Address> {
-        let peek = &transaction.peek;
-        let wanted = transaction.name == "SendMessageRequest" && peek.report;
-        wanted.then(|| peek.sender.clone().or_else(|| peek.user.clone()))?
-    }
+/// Under which transaction ids peers want the reports, for dialects that want them under
+/// that of the message or invitation: by peer and message id or invitation.
+#[derive(Debug, Default)]
+pub(super) struct Reports(HashMap<(String, String), String>);
 
+impl Reports {
     /// Keeps the transaction id under which a peer wants the report.
-    pub(in crate::sap) fn remember_report(&mut self, record: &Record) {
+    pub(super) fn remember(&mut self, settings: &Settings, record: &Record) {
         let (Origin::Peer { peer, id }, Some(message)) = (&record.origin, &record.message) else {
             return;
         };
-        if !is_reported_on(record) {
-            return;
-        }
-        if self
-            .settings
-            .peers
-            .get(peer)
-            .is_some_and(|peer| peer.dialect.reports_as_response)
-        {
-            self.reports
-                .insert((peer.clone(), message.clone()), id.clone());
+        if is_reported_on(record) && wants_reports_as_response(settings, &record.origin) {
+            self.0.insert((peer.clone(), message.clone()), id.clone());
         }
     }
 
-    /// The result of a message whose requestor was told 202 already: a failure
-    /// becomes a delivery report, if one was asked for. That somebody further on has
-    /// no answer is none: it may have delivered it, and then there is a report of that.
-    pub(in crate::sap) fn report_late(&mut self, number: u64, part: usize, raw: &str, now: Time) {
-        let Some(record) = self.table.get(number) else {
-            return;
-        };
-        let Ok(answer) = decode_fragment(raw.as_bytes()) else {
-            return;
-        };
-        let Some(status) = recipients::status_of(&answer)
-            .filter(|status| ![Code::OK, Code(202), Code::TIMEOUT].contains(&status.code))
-        else {
-            return;
-        };
-        tracing::info!(
-            ssp.transaction = number,
-            code = status.code.0,
-            "a message taken over earlier has failed"
-        );
-        let (Some(sender), Some(message)) = (&record.report_to, &record.message) else {
-            return;
-        };
-        let Some(part) = record.parts.get(part) else {
-            return;
-        };
-        let (sender, message, received) = (sender.clone(), message.clone(), record.received);
-        for (recipient, status) in failed(part, status) {
-            self.report_failure(&sender, &message, recipient, status, received, now);
-        }
+    /// The transaction id under which a peer wants the report on a message.
+    pub(super) fn find(&self, peer: &str, message: String) -> Option<&String> {
+        self.0.get(&(peer.to_owned(), message))
     }
 
-    fn report_failure(
-        &mut self,
+    /// A row is forgotten.
+    pub(super) fn forget(&mut self, record: &Record) {
+        if self.0.is_empty() {
+            return;
+        }
+        if let (Origin::Peer { peer, id }, Some(message)) = (&record.origin, &record.message) {
+            let key = (peer.clone(), message.clone());
+            // A newer message of that id may have taken its place.
+            if self.0.get(&key) == Some(id) {
+                self.0.remove(&key);
+            }
+        }
+    }
+}
+
+/// Whether who sent a request wants reports on it as responses to it.
+pub(super) fn wants_reports_as_response(settings: &Settings, origin: &Origin) -> bool {
+    matches!(origin, Origin::Peer { peer, .. }
+        if settings.peers.get(peer).is_some_and(|peer| peer.dialect.reports_as_response))
+}
+
+/// The sender, if they want to hear what becomes of the message.
+pub(super) fn report_to(transaction: &Transaction) -> Option<Address> {
+    let peek = &transaction.peek;
+    let wanted = transaction.name == "SendMessageRequest" && peek.report;
+    wanted.then(|| peek.sender.clone().or_else(|| peek.user.clone()))?
+}
+
+/// The result of a message whose requestor was told 202 already: a failure becomes a
+/// delivery report for each recipient, if one was asked for. That somebody further on has
+/// no answer is none: they may have delivered it, and then there is a report of that.
+pub(super) fn late(
+    record: &Record,
+    number: u64,
+    part: usize,
+    raw: &str,
+    reporter: &Reporter<'_>,
+) -> Vec<DeliveryStatusReport> {
+    let Ok(answer) = decode_fragment(raw.as_bytes()) else {
+        return Vec::new();
+    };
+    let Some(status) = answer
+        .verdict()
+        .filter(|status| ![Code::OK, Code(202), Code::TIMEOUT].contains(&status.code))
+    else {
+        return Vec::new();
+    };
+    tracing::info!(
+        ssp.transaction = number,
+        code = status.code.0,
+        "a message taken over earlier has failed"
+    );
+    let (Some(sender), Some(message)) = (&record.report_to, &record.message) else {
+        return Vec::new();
+    };
+    let Some(part) = record.parts.get(part) else {
+        return Vec::new();
+    };
+    let reports = failed(part, status).into_iter().map(|(recipient, status)| {
+        reporter.failure(sender, message, recipient, status, record.received)
+    });
+    reports.collect()
+}
+
+/// Who reports, and when.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reporter<'r> {
+    /// The domain of this node.
+    pub(super) domain: &'r str,
+    pub(super) skew: Skew,
+    pub(super) now: Time,
+}
+
+impl Reporter<'_> {
+    fn failure(
+        &self,
         sender: &Address,
         message: &str,
         recipient: Address,
         status: Status,
         received: Time,
-        now: Time,
-    ) {
+    ) -> DeliveryStatusReport {
         let info = MessageInfo {
             message_id: Some(message.to_owned()),
             uri: None,
@@ -95,14 +131,12 @@ impl Sap {
             sender: Some(Sender::user(User::new(recipient))),
             date_time: Some(self.skew.date(received)),
         };
-        let report = DeliveryStatusReport {
-            meta: Some(MetaInfo::of_server(&self.settings.domain)),
+        DeliveryStatusReport {
+            meta: Some(MetaInfo::of_server(self.domain)),
             result: DeliveryResult { status },
-            time: Some(self.skew.date(now)),
+            time: Some(self.skew.date(self.now)),
             info,
-        };
-        let expires = now.plus_millis(self.settings.default_validity);
-        self.request(OWN, crate::sap::Token(0), &report.into(), expires, now);
+        }
     }
 }
 
@@ -131,13 +165,13 @@ fn failed(part: &Part, status: &Status) -> Vec<(Address, Status)> {
 
 /// Whether the peer that sent this wants what becomes of it under its own
 /// transaction id.
-pub(in crate::sap) fn is_reported_on(record: &Record) -> bool {
+pub(super) fn is_reported_on(record: &Record) -> bool {
     record.report_to.is_some() || record.name == "InviteRequest"
 }
 
 /// What a message, an invitation, or a later notice about it is about. Invitations
 /// are unique for their parties only, which some peers exchange in the response.
-pub(in crate::sap) fn about(transaction: &Transaction) -> Option<String> {
+pub(super) fn about(transaction: &Transaction) -> Option<String> {
     let (id, a, b) = match transaction.name.as_ref() {
         "InviteRequest" => match transaction.primitive().ok()? {
             Primitive::InviteRequest(p) => (p.invite_id, p.inviting, p.invited),

@@ -1,10 +1,9 @@
 //! What becomes of each message, told step by step for `wvgate explain`.
 
-use crate::sap::element::Time;
+use super::table::{Origin, Part, Place, Record};
+use crate::element::Time;
 pub use crate::sap::presented_as::domain_of;
-use crate::sap::transaction::recipients;
-use crate::sap::transaction::{Origin, Part, Place, Record};
-use crate::sap::{Direction, Effect, Sap, Trace};
+use crate::sap::watch::{Direction, Trace};
 use crate::ssp::envelope::{Transaction, decode_fragment};
 use crate::ssp::{Address, Code, Status};
 
@@ -82,17 +81,17 @@ pub struct Said {
     pub reason: Option<String>,
 }
 
-impl Sap {
-    /// Tells of a request that was accepted, if it is a message or a report about one.
-    pub(in crate::sap) fn tell_accepted(
-        &mut self,
-        number: u64,
-        transaction: &Transaction,
-        now: Time,
-    ) {
-        let Some(record) = self.table.get(number) else {
-            return;
-        };
+impl Step {
+    fn new(message: String, what: What, now: Time) -> Self {
+        Self {
+            message,
+            time: now,
+            what,
+        }
+    }
+
+    /// A request was accepted, if it is a message or a report about one.
+    pub(super) fn accepted(record: &Record, transaction: &Transaction, now: Time) -> Option<Self> {
         let what = match transaction.name.as_ref() {
             "SendMessageRequest" => {
                 let (origin, expires) = (record.origin.clone(), record.expires);
@@ -103,140 +102,103 @@ impl Sap {
                 by: transaction.peek.sender.clone(),
                 result: said(&transaction.raw),
             },
-            _ => return,
+            _ => return None,
         };
         let message = name_of(transaction.peek.message_id.as_deref(), &record.origin);
-        self.tell(message, what, now);
+        Some(Self::new(message, what, now))
     }
 
-    /// Tells of a message that goes nowhere.
-    pub(in crate::sap) fn tell_refused(
-        &mut self,
+    /// A message goes nowhere.
+    pub(super) fn refused(
         origin: &Origin,
         transaction: &Transaction,
         status: &Status,
         now: Time,
-    ) {
-        if transaction.name != "SendMessageRequest" {
-            return;
-        }
+    ) -> Self {
+        let to = transaction.peek.recipients.iter().take(TOLD);
         let part = Sent {
             place: Place::Here,
-            to: transaction
-                .peek
-                .recipients
-                .iter()
-                .take(TOLD)
-                .cloned()
-                .collect(),
+            to: to.cloned().collect(),
             refused: Some(of_status(status)),
         };
         let message = name_of(transaction.peek.message_id.as_deref(), origin);
         let what = received(transaction, origin.clone(), now, vec![part]);
-        self.tell(message, what, now);
+        Self::new(message, what, now)
     }
 
-    /// Traces that a request was refused, and why.
-    pub(in crate::sap) fn trace_refused(
-        &mut self,
-        origin: &Origin,
-        transaction: &Transaction,
-        status: &Status,
-        now: Time,
-    ) {
-        let why = status.description.as_deref().unwrap_or_default();
-        let peek = &transaction.peek;
-        let (peer, transaction_id) = match origin {
-            Origin::Peer { peer, id } => (Some(domain_of(peer).to_owned()), Some(id.clone())),
-            Origin::Element { .. } => (None, None),
-        };
-        let trace = Trace {
-            time: now,
-            direction: Direction::Here,
-            peer,
-            session: None,
-            transaction: transaction_id,
-            primitive: transaction.name.clone(),
-            message: peek.message_id.clone(),
-            user: peek.user.as_ref().map(ToString::to_string),
-            to: Vec::new(),
-            what: format!("refused with {} {why}", status.code)
-                .trim_end()
-                .to_owned()
-                .into(),
-        };
-        self.effect(Effect::Trace(Box::new(trace)));
+    /// A part of a message was answered: `raw`, by who has it.
+    pub(super) fn answered(record: &Record, place: &Place, raw: &[u8], now: Time) -> Option<Self> {
+        Self::ended(record, place, now, false, || said(raw))
     }
 
-    /// Tells that a part of a message was answered: `raw`, by who has it or by this node.
-    pub(in crate::sap) fn tell_answered(
-        &mut self,
-        number: u64,
+    /// A part of a message will get no answer, with the code for it.
+    pub(super) fn failed(record: &Record, place: &Place, code: Code, now: Time) -> Option<Self> {
+        let result = || Said {
+            code: code.0,
+            reason: None,
+        };
+        Self::ended(record, place, now, true, result)
+    }
+
+    fn ended(
+        record: &Record,
         place: &Place,
-        raw: &[u8],
+        now: Time,
         here: bool,
-        now: Time,
-    ) {
-        let Some(message) = self.message_of(number) else {
-            return;
-        };
-        let what = What::Ended(Ended {
-            place: place.clone(),
-            result: said(raw),
-            here,
-        });
-        self.tell(message, what, now);
+        result: impl FnOnce() -> Said,
+    ) -> Option<Self> {
+        Self::of(record, now, || {
+            What::Ended(Ended {
+                place: place.clone(),
+                result: result(),
+                here,
+            })
+        })
     }
 
-    /// Tells that a part of a message will get no answer, with the code for it.
-    pub(in crate::sap) fn tell_failed(
-        &mut self,
-        number: u64,
-        place: &Place,
-        code: Code,
-        now: Time,
-    ) {
-        let Some(message) = self.message_of(number) else {
-            return;
-        };
-        let what = What::Ended(Ended {
-            place: place.clone(),
-            result: Said {
-                code: code.0,
-                reason: None,
-            },
-            here: true,
-        });
-        self.tell(message, what, now);
+    /// A peer has taken a part of a message.
+    pub(super) fn taken(record: &Record, place: &Place, now: Time) -> Option<Self> {
+        Self::of(record, now, || What::Taken(place.clone()))
     }
 
-    /// Tells that a peer has taken a part of a message.
-    pub(in crate::sap) fn tell_taken(&mut self, number: u64, place: &Place, now: Time) {
-        if let Some(message) = self.message_of(number) {
-            self.tell(message, What::Taken(place.clone()), now);
-        }
+    /// The requestor of a message was told 202.
+    pub(super) fn taken_over(record: &Record, now: Time) -> Option<Self> {
+        Self::of(record, now, || What::TakenOver)
     }
 
-    /// Tells that the requestor of a message was told 202.
-    pub(in crate::sap) fn tell_taken_over(&mut self, number: u64, now: Time) {
-        if let Some(message) = self.message_of(number) {
-            self.tell(message, What::TakenOver, now);
-        }
+    fn of(record: &Record, now: Time, what: impl FnOnce() -> What) -> Option<Self> {
+        let is_message = record.name == "SendMessageRequest";
+        is_message.then(|| Self::new(name(record), what(), now))
     }
+}
 
-    fn message_of(&self, number: u64) -> Option<String> {
-        let record = self.table.get(number)?;
-        (record.name == "SendMessageRequest").then(|| name(record))
-    }
-
-    fn tell(&mut self, message: String, what: What, now: Time) {
-        let time = now;
-        let step = Step {
-            message,
-            time,
-            what,
-        };
-        self.effect(Effect::Step(Box::new(step)));
+/// A request was refused, and why.
+pub(super) fn trace_refused(
+    origin: &Origin,
+    transaction: &Transaction,
+    status: &Status,
+    now: Time,
+) -> Trace {
+    let why = status.description.as_deref().unwrap_or_default();
+    let peek = &transaction.peek;
+    let (peer, transaction_id) = match origin {
+        Origin::Peer { peer, id } => (Some(domain_of(peer).to_owned()), Some(id.clone())),
+        Origin::Element { .. } => (None, None),
+    };
+    Trace {
+        time: now,
+        direction: Direction::Here,
+        peer,
+        session: None,
+        transaction: transaction_id,
+        primitive: transaction.name.clone(),
+        message: peek.message_id.clone(),
+        user: peek.user.as_ref().map(ToString::to_string),
+        to: Vec::new(),
+        what: format!("refused with {} {why}", status.code)
+            .trim_end()
+            .to_owned()
+            .into(),
     }
 }
 
@@ -287,7 +249,7 @@ pub fn said(raw: &[u8]) -> Said {
     };
     match &primitive {
         crate::ssp::Primitive::DeliveryStatusReport(report) => of_status(&report.result.status),
-        other => recipients::status_of(other).map_or(
+        other => other.verdict().map_or(
             Said {
                 code: Code::OK.0,
                 reason: None,

@@ -1,17 +1,582 @@
-//! Requests and answers on their way: the Transaction Table, what comes in, where it goes,
-//! and what is answered.
+//! Requests and answers on their way: the Transaction Table ([`table`]), what comes in and
+//! where it goes ([`request`]), and what is answered ([`response`]).
+//!
+//! ```text
+//!  request ─▶ repeated? ─▶ may it? ─▶ for this SAP? ─▶ known here? ─▶ route ─▶ row, queue or element
+//!  answer  ─▶ row ─▶ all parts? ─▶ queue or element it came from
+//! ```
+//!
+//! [`Transactions`] knows no sessions and no posts: it is told what became of what it has
+//! queued, and says by its events what is to be done.
 
-pub(in crate::sap) mod asked;
-pub(in crate::sap) mod bounds;
+mod bounds;
 mod delivery_report;
+mod events;
 pub mod history;
-mod inbound;
+mod own;
 mod permission;
 pub mod recipients;
-pub(in crate::sap) mod request;
+mod request;
 mod response;
+mod sent;
 mod table;
-mod to_this_sap;
-pub(in crate::sap) mod try_again;
+mod try_again;
 
-pub use table::*;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::association::outbox::Item;
+use super::deadlines::Deadlines;
+use super::dialect::{Deviations, memberships};
+use super::numbers::Numbers;
+use super::profile::{self, Profiles};
+use super::random::Random;
+use super::service::{self, Services};
+use super::settings::{Peer, Settings};
+use super::watch::Count;
+use crate::element::{Element, Outcome, RequestId, Skew, Time};
+use crate::ssp::{Code, Mode, Primitive, Status};
+use crate::store::Write;
+
+pub use sent::SentTo;
+pub use table::{Origin, PREFIX, Part, Place, Record, State, Sum, Table};
+
+pub(super) use events::{Event, Queues, ToThisSap};
+pub(super) use response::report_as_request;
+
+use bounds::Forgettable;
+use delivery_report::Reports;
+use history::Step;
+use sent::SentMessages;
+use try_again::Unanswered;
+
+/// What a deadline is about, by row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// A request should have been answered.
+    Answer(u64),
+    /// A request is given up.
+    GiveUp(u64),
+    /// An answered request may be forgotten.
+    Forget(u64),
+}
+
+/// The Transaction Table, and all that decides on what passes through it.
+#[derive(Debug)]
+pub struct Transactions {
+    settings: Arc<Settings>,
+    numbers: Arc<Numbers>,
+    skew: Skew,
+    pub(super) services: Services,
+    profiles: Profiles,
+    deviations: Deviations,
+    table: Table,
+    reports: Reports,
+    forgettable: Forgettable,
+    sent: SentMessages,
+    /// Messages that peers have taken and not yet answered.
+    unanswered: Unanswered,
+    deadlines: Deadlines<Timer>,
+    events: VecDeque<Event>,
+}
+
+impl Transactions {
+    pub(super) fn new(settings: Arc<Settings>, numbers: Arc<Numbers>, random: Random) -> Self {
+        Self {
+            services: Services::new(settings.clone(), numbers.clone(), random),
+            profiles: Profiles::new(settings.clone()),
+            deviations: Deviations::new(settings.clone()),
+            settings,
+            numbers,
+            skew: Skew::default(),
+            table: Table::default(),
+            reports: Reports::default(),
+            forgettable: Forgettable::default(),
+            sent: SentMessages::default(),
+            unanswered: Unanswered::default(),
+            deadlines: Deadlines::default(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Takes back a record, if it is one of these rooms.
+    pub(super) fn restore(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
+        let bad = |e: serde_json::Error| format!("record {key} cannot be read: {e}");
+        let number = |text: &str| {
+            text.parse::<u64>()
+                .map_err(|_| format!("record {key} has no number"))
+        };
+        if let Some(rest) = key.strip_prefix(service::table::PREFIX) {
+            let agreement = serde_json::from_slice(value).map_err(bad)?;
+            self.services.restore(rest, agreement)?;
+        } else if let Some(user) = key.strip_prefix(profile::cache::PREFIX) {
+            let told = serde_json::from_slice(value).map_err(bad)?;
+            self.profiles.restore(user, told);
+        } else if key.starts_with(memberships::PREFIX) {
+            let named = serde_json::from_slice(value).map_err(bad)?;
+            self.deviations.restore(named);
+        } else if let Some(rest) = key.strip_prefix(sent::PREFIX) {
+            let kept = serde_json::from_slice(value).map_err(bad)?;
+            self.sent.restore(number(rest)?, kept);
+        } else if key == sent::SINCE {
+            let since = serde_json::from_slice(value).map_err(bad)?;
+            self.sent.restore_since(since);
+        } else if let Some(rest) = key.strip_prefix(PREFIX) {
+            let record: Record = serde_json::from_slice(value).map_err(bad)?;
+            self.restore_row(number(rest)?, record);
+        }
+        Ok(())
+    }
+
+    fn restore_row(&mut self, number: u64, record: Record) {
+        self.reports.remember(&self.settings, &record);
+        if record.is_message()
+            && !record.has_failed()
+            && let Some(message) = &record.message
+        {
+            for (peer, _) in record.at_peers() {
+                let (content, at) = (record.content, record.received);
+                self.deviations.was_sent(peer, message, content, at);
+            }
+        }
+        if record.state == State::Pending
+            && let Some(waiting) = &record.waiting
+        {
+            self.deviations.who_left_asked(waiting, number);
+        }
+        self.sent.restore_row(number, &record);
+        self.table.restore(number, record);
+    }
+
+    /// Goes to work after all records are back.
+    pub(super) fn start(&mut self, queues: &dyn Queues, now: Time) {
+        self.table.set_right(now);
+        let mut rows: Vec<_> = self
+            .table
+            .iter()
+            .map(|(number, record)| {
+                let answered = matches!(record.state, State::Answered(_));
+                let by = self.answer_by(record);
+                (number, answered, by, record.received, record.expires)
+            })
+            .collect();
+        self.sent.start(!rows.is_empty());
+        for (number, until) in self.sent.ends() {
+            self.deadlines.set(until, Timer::Forget(number));
+        }
+        rows.sort_unstable_by_key(|(number, ..)| *number);
+        for (number, answered, by, received, expires) in rows {
+            if answered {
+                self.forget_later(number, received);
+            } else {
+                self.deadlines.set(by.max(now), Timer::Answer(number));
+                self.deadlines.set(expires.max(now), Timer::GiveUp(number));
+                self.linger(number, queues, now);
+            }
+        }
+        self.profiles.timeout(now);
+    }
+
+    pub(super) fn configure(&mut self, settings: &Arc<Settings>) {
+        self.services.configure(settings.clone());
+        self.profiles.configure(settings.clone());
+        self.deviations.configure(settings.clone());
+        self.settings = settings.clone();
+    }
+
+    pub(super) fn set_skew(&mut self, skew: Skew) {
+        self.services.set_skew(skew);
+        self.profiles.set_skew(skew);
+        self.deviations.set_skew(skew);
+        self.skew = skew;
+    }
+
+    pub(super) fn next_event(&mut self) -> Option<Event> {
+        if let Some(event) = self.services.next_event() {
+            return Some(match event {
+                service::Event::Ask(peer, item) => Event::Enqueue(peer, *item),
+                service::Event::Write(write) => Event::Write(write),
+                service::Event::Count(count) => Event::Count(count),
+            });
+        }
+        let write = self.profiles.next_event();
+        let write = write.or_else(|| self.deviations.next_event());
+        write.map(Event::Write).or_else(|| self.events.pop_front())
+    }
+
+    /// When [`Transactions::timeout`] wants to be called.
+    pub(super) fn next_timeout(&self) -> Option<Time> {
+        self.deadlines.next()
+    }
+
+    /// Does one thing that is due.
+    pub(super) fn timeout(&mut self, queues: &mut dyn Queues, now: Time) {
+        match self.deadlines.due(now) {
+            Some(Timer::Answer(number)) => self.answer_due(number, queues, now),
+            Some(Timer::GiveUp(number)) => self.give_up(number, queues, now),
+            Some(Timer::Forget(number)) => {
+                let forgotten = match self.table.get(number) {
+                    Some(_) => self.forget(number),
+                    None => self.sent.forget_over(number, now),
+                };
+                self.write(forgotten);
+            }
+            None => {}
+        }
+    }
+
+    /// When a told profile ends.
+    pub(super) fn next_profile_timeout(&self) -> Option<Time> {
+        self.profiles.next_timeout()
+    }
+
+    pub(super) fn profiles_due(&mut self, now: Time) {
+        self.profiles.timeout(now);
+    }
+
+    /// The Transaction Table, for looking in.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// Whether a peer owes an answer to a request of ours.
+    pub(super) fn is_awaited(&self, peer: &str, id: &str) -> bool {
+        self.table.by_place(&Place::at(peer, id)).is_some()
+    }
+
+    /// Requests that a peer has not answered, or not even got, are answered 503.
+    /// Messages are not: those that wait here go on waiting, and the peer answers for
+    /// those that it has taken.
+    pub(super) fn will_not_answer(&mut self, peer: &str, queues: &mut dyn Queues, now: Time) {
+        let rows = self.table.iter();
+        let rows = rows.filter(|(_, row)| row.state == State::Pending && !row.is_message());
+        let mut open: Vec<(u64, String)> = rows
+            .flat_map(|(number, row)| row.at_peers_open().map(move |at| (number, at)))
+            .filter(|(_, (at, _))| *at == peer)
+            .map(|(number, (_, id))| (number, id.to_owned()))
+            .collect();
+        open.sort_unstable_by_key(|(number, _)| *number);
+        for (number, id) in open {
+            queues.forsake(peer, &id);
+            self.part_failed(number, &Place::at(peer, &id), Code::UNAVAILABLE, now);
+        }
+    }
+
+    /// The identity in which a peer was asked what it answers now: it may answer in any
+    /// session.
+    fn identity_asked(&self, peer: &Peer, id: &str) -> Option<Arc<Peer>> {
+        if !peer.has_identities() {
+            return None;
+        }
+        let asked = |identity: &&Arc<Peer>| {
+            let place = Place::at(&identity.domain, id);
+            self.table.by_place(&place).is_some()
+        };
+        self.settings
+            .identities_of(&peer.domain)
+            .find(asked)
+            .cloned()
+    }
+
+    /// The answer of a service element.
+    pub(super) fn respond(
+        &mut self,
+        element: Element,
+        request: RequestId,
+        answer: &Primitive,
+        now: Time,
+    ) {
+        let place = Place::Element { element, request };
+        let Some(number) = self.table.by_place(&place) else {
+            return self.count(Count::Unasked);
+        };
+        let raw = answer.to_xml(None);
+        let record = self.table.get(number);
+        let step = record.and_then(|record| Step::answered(record, &place, raw.as_bytes(), now));
+        self.tell(step);
+        self.part_answered(number, &place, raw, now);
+    }
+
+    /// When to look whether a request has been answered. For messages a relay
+    /// looks before its own requestor does, so that it can answer 202 in time.
+    fn answer_by(&self, record: &Record) -> Time {
+        let wait = self.settings.response_timeout;
+        let wait = if record.is_message() {
+            wait / 4 * 3
+        } else {
+            wait
+        };
+        record.received.plus_millis(wait).min(record.expires)
+    }
+
+    /// A peer has taken an item over; from now on it has the time for an answer, if it
+    /// owes one.
+    pub(super) fn acknowledged(&mut self, peer: &str, item: Item, queues: &dyn Queues, now: Time) {
+        if item.mode != Mode::Request {
+            return;
+        }
+        let place = Place::at(peer, &item.id);
+        let Some(number) = self.table.by_place(&place) else {
+            return;
+        };
+        self.table.acknowledged(number, &place, now);
+        let Some(record) = self.table.get(number) else {
+            return;
+        };
+        let step = Step::taken(record, &place, now);
+        let (state, is_message) = (record.state.clone_kind(), record.is_message());
+        self.tell(step);
+        match state {
+            State::TakenOver => self.linger(number, queues, now),
+            // Its requestor hears 202 before that.
+            _ if is_message => {}
+            _ => {
+                let late = now.plus_millis(self.settings.response_timeout);
+                self.deadlines.set(late, Timer::Answer(number));
+            }
+        }
+        if item.name == "SendMessageRequest" && self.table.by_place(&place).is_some() {
+            self.unanswered.keep(item);
+        }
+    }
+
+    /// A peer will not get our request.
+    pub(super) fn failed(&mut self, peer: &str, id: &str, code: Code, now: Time) {
+        let place = Place::at(peer, id);
+        if let Some(number) = self.table.by_place(&place) {
+            self.part_failed(number, &place, code, now);
+        }
+    }
+
+    /// No answer in time. The requestor of a message hears 202: it waits here on disk, for a
+    /// peer or in a service element (the XMPP server may be away), or the next hop has it,
+    /// which is no failure as long as nobody says so. Anything else is taken back, and the
+    /// requestor hears 504.
+    fn answer_due(&mut self, number: u64, queues: &mut dyn Queues, now: Time) {
+        let Some(record) = self.table.get(number) else {
+            return;
+        };
+        if record.state != State::Pending {
+            return;
+        }
+        let timeout = self.settings.response_timeout;
+        if record.is_message() {
+            if record.expires <= now {
+                return self.give_up(number, queues, now);
+            }
+            return match response::waits_longer(record, timeout, now) {
+                Some(until) => self.deadlines.set(until, Timer::Answer(number)),
+                None => self.take_over(number, queues, now),
+            };
+        }
+        let (late, next) = response::overdue(record, timeout, now);
+        for place in late {
+            self.time_out_part(number, &place, queues, now);
+        }
+        if let Some(next) = next {
+            self.deadlines.set(next, Timer::Answer(number));
+        }
+    }
+
+    /// Answers 202 for a message: this node, or the next hop, has it.
+    fn take_over(&mut self, number: u64, queues: &dyn Queues, now: Time) {
+        let Some(record) = self.table.get(number) else {
+            return;
+        };
+        let waits = |place: &Place| match place {
+            Place::Peer { peer, id } => queues.holds(peer, id),
+            Place::Element { .. } | Place::Here => true,
+        };
+        let mut open = record.parts.iter().filter(|part| part.answer.is_none());
+        let status = Status::new(Code(202)).because(if open.any(|part| waits(&part.place)) {
+            "queued"
+        } else {
+            "passed on, no answer yet"
+        });
+        let answer = recipients::answer(&record.name, record.message.as_deref(), status);
+        let step = Step::taken_over(record, now);
+        let write = self
+            .table
+            .update(number, |record| record.state = State::TakenOver);
+        self.write(write);
+        self.tell(step);
+        self.send_answer(number, &answer.to_xml(None), now);
+        self.linger(number, queues, now);
+    }
+
+    fn time_out_part(&mut self, number: u64, place: &Place, queues: &mut dyn Queues, now: Time) {
+        let code = Code::TIMEOUT;
+        if let Place::Peer { peer, id } = place {
+            tracing::warn!(
+                ssp.peer = peer,
+                ssp.transaction = id,
+                ssp.primitive = self.table.get(number).map(|record| &*record.name),
+                "no answer in time"
+            );
+            if let Some(item) = queues.withdraw(peer, id, now) {
+                return self.withdrawn(peer, &item, code, now);
+            }
+        }
+        self.part_failed(number, place, code, now);
+    }
+
+    /// The request itself has expired.
+    fn give_up(&mut self, number: u64, queues: &mut dyn Queues, now: Time) {
+        let Some(record) = self.table.get(number) else {
+            return;
+        };
+        if matches!(record.state, State::Answered(_)) {
+            return;
+        }
+        let taken_over = record.state == State::TakenOver;
+        let open = record.parts.iter().filter(|part| part.answer.is_none());
+        let open: Vec<Place> = open.map(|part| part.place.clone()).collect();
+        let code = if record.is_message() {
+            Code::EXPIRED
+        } else {
+            Code::TIMEOUT
+        };
+        // First all that can be taken back: the others may end the request.
+        let mut gone = Vec::with_capacity(open.len());
+        for place in open {
+            if let Place::Peer { peer, id } = &place
+                && let Some(item) = queues.withdraw(peer, id, now)
+            {
+                self.withdrawn(peer, &item, code, now);
+                continue;
+            }
+            gone.push(place);
+        }
+        for place in gone {
+            let Place::Peer { peer, id } = &place else {
+                self.part_failed(number, &place, code, now);
+                continue;
+            };
+            if code != Code::EXPIRED {
+                self.part_failed(number, &place, code, now);
+            } else if queues.holds(peer, id) {
+                // Its post is under way: what becomes of that is the outcome.
+                if !taken_over {
+                    self.take_over(number, queues, now);
+                }
+                let later = now.plus_millis(self.settings.response_timeout);
+                return self.deadlines.set(later, Timer::GiveUp(number));
+            } else if taken_over {
+                // The next hop has it, and never said more.
+                return self.close(number, None, now);
+            } else {
+                self.part_failed(number, &place, Code(202), now);
+            }
+        }
+    }
+
+    /// A request was taken back out of a queue.
+    fn withdrawn(&mut self, peer: &str, item: &Item, code: Code, now: Time) {
+        if item.name == "SendMessageRequest" {
+            self.count(Count::Ended(match code {
+                Code::EXPIRED => Outcome::Expired,
+                _ => Outcome::Refused(code.0),
+            }));
+        }
+        self.failed(peer, &item.id, code, now);
+    }
+
+    fn part_failed(&mut self, number: u64, place: &Place, code: Code, now: Time) {
+        let Some(record) = self.table.get(number) else {
+            return;
+        };
+        let status = Status::new(code);
+        let answer = recipients::answer(&record.name, record.message.as_deref(), status);
+        let step = Step::failed(record, place, code, now);
+        self.tell(step);
+        self.part_answered(number, place, answer.to_xml(None), now);
+    }
+
+    /// Ends a request and keeps it for the duplicate window.
+    fn close(&mut self, number: u64, answer: Option<String>, now: Time) {
+        self.profiles.answered(number, answer.as_deref(), now);
+        if let Some(record) = self.table.get(number) {
+            self.forgettable.gone(record.origin.name(), number);
+            let by = self.answer_by(record);
+            self.deadlines.cancel(by, Timer::Answer(number));
+            self.deadlines.cancel(record.expires, Timer::GiveUp(number));
+            for (_, id) in record.at_peers() {
+                self.unanswered.take(id);
+            }
+        }
+        let deviations = &self.deviations;
+        // Which message ids were used there must be known after a restart.
+        let write = self.table.close(
+            number,
+            answer,
+            |place| matches!(place, Place::Peer { peer, .. } if deviations.minds_ids_of(peer)),
+        );
+        self.write(write);
+        self.forget_later(number, now);
+    }
+
+    /// A row was answered and is remembered for a while; others may have to go for it.
+    fn forget_later(&mut self, number: u64, from: Time) {
+        let Some(record) = self.table.get(number) else {
+            return;
+        };
+        let settings = &self.settings;
+        // A report may still have to find the peer's transaction id.
+        let window = if delivery_report::is_reported_on(record)
+            && delivery_report::wants_reports_as_response(settings, &record.origin)
+        {
+            settings.default_validity
+        } else {
+            settings.duplicate_window
+        };
+        let until = from.plus_millis(window);
+        self.forgettable
+            .answered(record.origin.name(), number, until);
+        self.deadlines.set(until, Timer::Forget(number));
+        while let Some((oldest, until)) = self.forgettable.too_old(&self.table) {
+            self.deadlines.cancel(until, Timer::Forget(oldest));
+            let write = self.forget(oldest);
+            self.write(write);
+        }
+    }
+
+    fn forget(&mut self, number: u64) -> Option<Write> {
+        let record = self.table.get(number)?;
+        if let Some((until, writes)) = self.sent.keep(number, record) {
+            self.deadlines.set(until, Timer::Forget(number));
+            self.events.extend(writes.into_iter().map(Event::Write));
+        }
+        self.forgettable.gone(record.origin.name(), number);
+        self.reports.forget(record);
+        self.table.remove(number)
+    }
+
+    /// A row was taken over, and perhaps the next hop has it: what it may still say is
+    /// worth less than room.
+    fn linger(&mut self, number: u64, queues: &dyn Queues, now: Time) {
+        let lingers = self.table.get(number).is_some_and(|record| {
+            let mut open = record.at_peers_open();
+            record.state == State::TakenOver && !open.any(|(peer, id)| queues.holds(peer, id))
+        });
+        if !lingers {
+            return;
+        }
+        self.forgettable.lingers(number);
+        while let Some(oldest) = self.forgettable.lingers_too_long(&self.table) {
+            self.close(oldest, None, now);
+        }
+    }
+
+    fn write(&mut self, writes: impl IntoIterator<Item = Write>) {
+        self.events.extend(writes.into_iter().map(Event::Write));
+    }
+
+    fn count(&mut self, count: Count) {
+        self.events.push_back(Event::Count(count));
+    }
+
+    fn tell(&mut self, step: Option<Step>) {
+        let step = step.map(|step| Event::Step(Box::new(step)));
+        self.events.extend(step);
+    }
+}

@@ -5,8 +5,7 @@
 
 use std::fmt;
 
-use crate::sap::settings::Route;
-use crate::sap::{Peer, Sap};
+use crate::sap::settings::{Peer, Route, Settings};
 use crate::ssp::Address;
 use crate::ssp::address::Kind as AddressKind;
 use crate::ssp::envelope::{Claim, Transaction};
@@ -15,7 +14,7 @@ use crate::text::Shown;
 
 /// Why a peer may not send a primitive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::sap) enum Forbidden<'t> {
+pub(super) enum Forbidden<'t> {
     /// It may not name this address there.
     Names(&'t Claim),
     /// The user who asks is not the one who sends the message.
@@ -37,66 +36,64 @@ impl fmt::Display for Forbidden<'_> {
     }
 }
 
-impl Sap {
-    /// Why a peer may not send this primitive; `None` if it may.
-    pub(in crate::sap) fn forbidden<'t>(
-        &self,
-        peer: &Peer,
-        transaction: &'t Transaction,
-    ) -> Option<Forbidden<'t>> {
-        let peek = &transaction.peek;
-        let mut claims = peek.claims.iter();
-        if let Some(claim) = claims.find(|claim| !self.may_name(peer, transaction, claim)) {
-            return Some(Forbidden::Names(claim));
-        }
-        if transaction.name == "DeliveryStatusReport" {
-            let sends = |claim: &Claim| claim.place.path.starts_with(&["MessageInfo", "Sender"]);
-            return (!peek.claims.iter().any(sends)).then_some(Forbidden::NoSender);
-        }
-        // The deployed server checks only one of them.
-        match (&peek.user, &peek.sender) {
-            (Some(user), Some(sender))
-                if !peek.by_server && user.kind() == AddressKind::User && user != sender =>
-            {
-                Some(Forbidden::OtherSender)
-            }
-            _ => None,
-        }
+/// Why a peer may not send this primitive; `None` if it may.
+pub(super) fn forbidden<'t>(
+    settings: &Settings,
+    peer: &Peer,
+    transaction: &'t Transaction,
+) -> Option<Forbidden<'t>> {
+    let peek = &transaction.peek;
+    let mut claims = peek.claims.iter();
+    if let Some(claim) = claims.find(|claim| !may_name(settings, peer, transaction, claim)) {
+        return Some(Forbidden::Names(claim));
     }
+    if transaction.name == "DeliveryStatusReport" {
+        let sends = |claim: &Claim| claim.place.path.starts_with(&["MessageInfo", "Sender"]);
+        return (!peek.claims.iter().any(sends)).then_some(Forbidden::NoSender);
+    }
+    // The deployed server checks only one of them.
+    match (&peek.user, &peek.sender) {
+        (Some(user), Some(sender))
+            if !peek.by_server && user.kind() == AddressKind::User && user != sender =>
+        {
+            Some(Forbidden::OtherSender)
+        }
+        _ => None,
+    }
+}
 
-    fn may_name(&self, peer: &Peer, transaction: &Transaction, claim: &Claim) -> bool {
-        let peek = &transaction.peek;
-        let domain = claim.address.domain();
-        // What has no domain was completed, unless it is nobody's address at all.
-        if domain.is_empty() {
-            return false;
-        }
-        if self.settings.may_speak(peer, domain) {
-            return true;
-        }
-        let leaf = primitive::facts(&transaction.name).map_or("", |facts| facts.leaf);
-        let addressed = match peek.recipients.as_slice() {
-            [] => &peek.users,
-            recipients => recipients,
-        };
-        let all_addressed =
-            |test: &dyn Fn(&Address) -> bool| !addressed.is_empty() && addressed.iter().all(test);
-        match claim.place.role {
-            Role::Named => true,
-            Role::Speaks => false,
-            Role::Participates => {
-                let asked = peek.user.is_some() && !peek.by_server;
-                asked && all_addressed(&|to| to.domain() == domain)
-            }
-            Role::Publishes => self.provides(peer, leaf, domain),
-            Role::HandedOn => all_addressed(&|to| self.provides(peer, leaf, to.domain())),
-        }
+fn may_name(settings: &Settings, peer: &Peer, transaction: &Transaction, claim: &Claim) -> bool {
+    let peek = &transaction.peek;
+    let domain = claim.address.domain();
+    // What has no domain was completed, unless it is nobody's address at all.
+    if domain.is_empty() {
+        return false;
     }
+    if settings.may_speak(peer, domain) {
+        return true;
+    }
+    let leaf = primitive::facts(&transaction.name).map_or("", |facts| facts.leaf);
+    let addressed = match peek.recipients.as_slice() {
+        [] => &peek.users,
+        recipients => recipients,
+    };
+    let all_addressed =
+        |test: &dyn Fn(&Address) -> bool| !addressed.is_empty() && addressed.iter().all(test);
+    match claim.place.role {
+        Role::Named => true,
+        Role::Speaks => false,
+        Role::Participates => {
+            let asked = peek.user.is_some() && !peek.by_server;
+            asked && all_addressed(&|to| to.domain() == domain)
+        }
+        Role::Publishes => provides(settings, peer, leaf, domain),
+        Role::HandedOn => all_addressed(&|to| provides(settings, peer, leaf, to.domain())),
+    }
+}
 
-    /// Whether the peer is, or leads to, the provider of a function to users of `home`.
-    fn provides(&self, peer: &Peer, leaf: &str, home: &str) -> bool {
-        let pse = self.settings.pse.find(leaf, home);
-        let route = pse.and_then(|pse| self.settings.routes.find(pse));
-        matches!(route, Some(Route::Peer(via)) if via == peer.real())
-    }
+/// Whether the peer is, or leads to, the provider of a function to users of `home`.
+fn provides(settings: &Settings, peer: &Peer, leaf: &str, home: &str) -> bool {
+    let pse = settings.pse.find(leaf, home);
+    let route = pse.and_then(|pse| settings.routes.find(pse));
+    matches!(route, Some(Route::Peer(via)) if via == peer.real())
 }

@@ -3,6 +3,7 @@
 //! a partial success is 201 with details).
 
 use crate::ssp::address::Address;
+use crate::ssp::envelope::decode_fragment;
 use crate::ssp::primitive::message::SendMessageResponse;
 use crate::ssp::primitive::presence::GetPresenceResponse;
 use crate::ssp::status::DetailedResult;
@@ -65,14 +66,11 @@ pub fn answer(request: &str, message: Option<&str>, status: Status) -> Primitive
     status.into()
 }
 
-/// The verdict inside any answer; `None` if it has none, which counts as success.
-pub fn status_of(answer: &Primitive) -> Option<&Status> {
-    match answer {
-        Primitive::Status(status) => Some(status),
-        Primitive::SendMessageResponse(response) => Some(&response.status),
-        Primitive::GetPresenceResponse(response) => response.status.as_ref(),
-        _ => None,
-    }
+/// Whether an answer says that a message is not there. Who has no answer does not know.
+pub(super) fn has_failed(answer: &str) -> bool {
+    let answer = decode_fragment(answer.as_bytes()).ok();
+    let status = answer.as_ref().and_then(Primitive::verdict);
+    status.is_some_and(|status| !status.code.is_success() && status.code != Code::TIMEOUT)
 }
 
 /// One answer out of several: `(targets asked, answer)` each.
@@ -89,7 +87,7 @@ pub fn join(
         if let Primitive::GetPresenceResponse(response) = answer {
             values.extend(response.values.iter().cloned());
         }
-        let Some(status) = status_of(answer) else {
+        let Some(status) = answer.verdict() else {
             continue;
         };
         if status.code == Code::PARTIAL

@@ -8,7 +8,10 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::sap::element::{Element, RequestId, Time, Token};
+use super::recipients;
+use super::sent::{self, SentTo};
+use crate::element::{Element, RequestId, Time, Token};
+use crate::sap::dialect::{Asker, Circle, Waiting};
 use crate::sap::presented_as::domain_of;
 use crate::ssp::address::Address;
 use crate::store::Write;
@@ -97,26 +100,26 @@ pub struct Record {
     pub message: Option<String>,
     /// Who sent the message, if a report was asked for.
     pub report_to: Option<Address>,
-    /// Who asks, where the answer says whether they then stand at a peer (`standing`).
+    /// Who asks, where the answer says whether they then stand at a peer (`dialect::memberships`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asker: Option<crate::sap::dialect::memberships::Asker>,
-    /// The message, as XML, where members of its group are to get it from us (`members`).
+    pub asker: Option<Asker>,
+    /// The message, as XML, where members of its group are to get it from us (`dialect::group_copies`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<String>,
-    /// Whom the message is for in groups of a peer that leaves members to us (`members`).
+    /// Whom the message is for in groups of a peer that leaves members to us (`dialect::group_copies`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub circle: Option<crate::sap::dialect::group_copies::Circle>,
-    /// Where the message went, once it is answered, if a report was asked for (`asked`).
+    pub circle: Option<Circle>,
+    /// Where the message went, once it is answered, if a report was asked for (`sent`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sent: Vec<crate::sap::transaction::asked::SentTo>,
-    /// The notice that waits for the answer (`who_left`).
+    pub sent: Vec<SentTo>,
+    /// The notice that waits for the answer (`dialect::unnamed_leave`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub waiting: Option<crate::sap::dialect::unnamed_leave::Waiting>,
+    pub waiting: Option<Waiting>,
     /// Of requestor and content, to notice a loop.
     #[serde(default)]
     pub fingerprint: u64,
     /// Of sender, recipients and content of a message, to notice a repetition under another
-    /// transaction id (`message_ids`).
+    /// transaction id (`dialect::message_ids`).
     #[serde(default)]
     pub content: u64,
 }
@@ -250,7 +253,7 @@ impl Table {
     ) -> Option<Write> {
         let record = &mut self.rows.get_mut(&number)?.record;
         if record.report_to.is_some() {
-            record.sent = crate::sap::transaction::asked::sent_to(record);
+            record.sent = sent::sent_to(record);
         }
         for part in &mut record.parts {
             self.by_place.remove(&part.place);
@@ -395,6 +398,58 @@ impl Table {
     }
 }
 
+impl Part {
+    /// The peer it went to.
+    pub(super) fn peer(&self) -> Option<&str> {
+        self.place.at_peer().map(|(peer, _)| peer)
+    }
+}
+
+impl Record {
+    /// Whether it is a message.
+    pub(super) fn is_message(&self) -> bool {
+        self.name == "SendMessageRequest"
+    }
+
+    /// Whether it was answered with a failure. Who has no answer does not know.
+    pub(super) fn has_failed(&self) -> bool {
+        matches!(&self.state, State::Answered(Some(answer)) if recipients::has_failed(answer))
+    }
+
+    /// Its transactions with peers: the peer, and our id.
+    pub(super) fn at_peers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.parts.iter().filter_map(|part| part.place.at_peer())
+    }
+
+    /// Those that are not answered.
+    pub(super) fn at_peers_open(&self) -> impl Iterator<Item = (&str, &str)> {
+        let open = self.parts.iter().filter(|part| part.answer.is_none());
+        open.filter_map(|part| part.place.at_peer())
+    }
+
+    /// The part that went there.
+    pub(super) fn part_at(&self, place: &Place) -> Option<&Part> {
+        self.parts.iter().find(|part| part.place == *place)
+    }
+}
+
+impl Place {
+    /// A transaction with a peer, under our id.
+    pub(in crate::sap) fn at(peer: &str, id: &str) -> Self {
+        Self::Peer {
+            peer: peer.to_owned(),
+            id: id.to_owned(),
+        }
+    }
+
+    pub(super) fn at_peer(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Peer { peer, id } => Some((peer, id)),
+            _ => None,
+        }
+    }
+}
+
 impl Origin {
     /// The peer, or what stands for all elements of ours.
     pub fn name(&self) -> &str {
@@ -412,7 +467,7 @@ impl Origin {
 
 impl State {
     /// The state without its answer.
-    fn clone_kind(&self) -> Self {
+    pub(super) fn clone_kind(&self) -> Self {
         match self {
             Self::Pending => Self::Pending,
             Self::TakenOver => Self::TakenOver,

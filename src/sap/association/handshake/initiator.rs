@@ -7,8 +7,8 @@
 use super::digest::{digest, new_token, verify};
 use super::progress::is_foreign;
 use super::{Failure, Progress, Step};
+use crate::element::Time;
 use crate::sap::association::record::SessionRecord;
-use crate::sap::element::Time;
 use crate::sap::random::Random;
 use crate::sap::settings::Peer;
 use crate::ssp::primitive::session::{LoginRequest, LoginResponse, SendSecretToken, Token};

@@ -15,13 +15,13 @@ pub use initiator::Initiator;
 pub use progress::{Failure, Progress, Step};
 pub use responder::Responder;
 
-use crate::sap::Peer;
+use crate::element::Time;
 use crate::sap::association::Shared;
 use crate::sap::association::event::Event;
 use crate::sap::association::redirect::Redirects;
-use crate::sap::effect::Posted;
-use crate::sap::element::Time;
+use crate::sap::post::Posted;
 use crate::sap::presented_as::PeerId;
+use crate::sap::settings::Peer;
 use crate::ssp::primitive::session::{LoginResponse, SendSecretToken};
 use crate::ssp::{Code, Mode, Primitive, Status};
 use steps::{Landed, PendingStep, Steps};

@@ -1,7 +1,7 @@
 //! What the state machines of both roles say (wire profile, 6).
 
+use crate::element::Time;
 use crate::sap::association::record::SessionRecord;
-use crate::sap::element::Time;
 use crate::sap::settings::Peer;
 use crate::ssp::primitive::session::RedirectAddress;
 use crate::ssp::{Mode, Primitive};

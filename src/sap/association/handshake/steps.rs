@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use crate::sap::Peer;
+use crate::element::Time;
 use crate::sap::association::Shared;
 use crate::sap::association::event::Event;
 use crate::sap::association::handshake::{Role, Step};
-use crate::sap::effect::{Post, Posted};
-use crate::sap::element::Time;
+use crate::sap::post::{Post, Posted};
 use crate::sap::presented_as::PeerId;
+use crate::sap::settings::Peer;
 use crate::ssp::envelope::print_styled_setup;
 
 /// A handshake step with its place in the handshake.

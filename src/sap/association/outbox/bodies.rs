@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Item, Outbox};
-use crate::sap::effect::{Found, Load, Loaded};
+use crate::sap::post::{Found, Load, Loaded};
 use crate::store::Write;
 
 /// Bytes of bodies in memory: of one peer and of all together. Our choice.

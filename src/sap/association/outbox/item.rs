@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sap::element::Time;
+use crate::element::Time;
 use crate::ssp::Mode;
 
 /// What an item takes besides its texts, about.

@@ -15,8 +15,8 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::sap::dialect::Dialect;
-use crate::sap::element::Time;
+use crate::element::Time;
+use crate::sap::settings::dialect::Dialect;
 use crate::ssp::Mode;
 use crate::ssp::envelope::TRANSACTION_OVERHEAD;
 use crate::store::Write;

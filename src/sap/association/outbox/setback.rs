@@ -6,7 +6,7 @@
 //! behind it, and ends after [`REFUSALS`] such failures.
 
 use super::{Item, Outbox};
-use crate::sap::element::Time;
+use crate::element::Time;
 use crate::store::Write;
 
 /// No retry of a post waits longer: milliseconds; our choice.

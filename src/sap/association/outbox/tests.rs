@@ -3,7 +3,7 @@
 use super::bodies::{HELD_OF_ALL, HELD_OF_ONE};
 use super::setback::REFUSALS;
 use super::*;
-use crate::sap::effect::Loaded;
+use crate::sap::post::Loaded;
 
 fn item(id: &str, conversation: &str) -> Item {
     Item {

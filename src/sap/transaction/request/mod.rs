@@ -7,41 +7,37 @@ mod routing;
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::sap::element::{Element, Time, Token};
+use super::delivery_report::{Reports, about, report_to};
+use super::events::{Event, Queues, ToThisSap};
+use super::history::Step;
+use super::table::{Origin, Part, Place, Record, State, Table};
+use super::{Timer, Transactions, permission, recipients};
+use crate::element::{Delivered, Element, Outcome, RequestId, Time, Token};
+use crate::sap::association::outbox::Item;
+use crate::sap::dialect::message_ids::Use;
+use crate::sap::dialect::outbound;
 use crate::sap::presented_as::domain_of;
-use crate::sap::transaction::delivery_report::about;
-use crate::sap::transaction::recipients;
-use crate::sap::transaction::{Origin, Part, Place, Record, State};
-use crate::sap::{Count, Effect, Peer, Sap, timers};
+use crate::sap::settings::{Peer, Route};
+use crate::sap::watch::Count;
 use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::{self, Kind, Routing};
-use crate::ssp::{Code, Mode, Primitive, Status};
+use crate::ssp::{Address, Code, Mode, Primitive, Status};
 use crate::text::Shown;
-use routing::Send;
+use routing::{Incoming, conversation};
 
 /// More hops than this are taken for a loop.
 const MAX_HOPS: usize = 16;
 /// Notices and delivery reports wait this long for a peer: milliseconds.
 const NOTICE_VALIDITY: u64 = 86_400_000;
 
-/// A request on its way through the SAP.
-struct Incoming<'a> {
-    origin: Origin,
-    /// Who asks: the peer it came from, or this node.
-    from_domain: String,
-    transaction: Cow<'a, Transaction>,
-    kind: Kind,
-    routing: Routing,
-    expires: Time,
-}
-
-impl Sap {
+impl Transactions {
     /// A request in mode Request from a peer.
-    pub(in crate::sap) fn peer_request(
+    pub(in crate::sap) fn request_of_peer(
         &mut self,
         peer: &Peer,
         session: &str,
         transaction: &Transaction,
+        queues: &dyn Queues,
         now: Time,
     ) {
         let origin = Origin::Peer {
@@ -49,9 +45,17 @@ impl Sap {
             id: transaction.id.clone(),
         };
         if let Some(number) = self.table.by_origin(&origin) {
-            return self.repeat_answer(peer, number, transaction, now);
+            self.count(Count::Duplicate);
+            tracing::debug!(ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), "repeated transaction");
+            // Same answer, no second effect.
+            let state = self.table.get(number).map(|record| &record.state);
+            if let Some(State::Answered(Some(answer))) = state {
+                let answer = answer.clone();
+                self.send_answer(number, &answer, now);
+            }
+            return;
         }
-        let transaction = self.understood(peer, transaction, now);
+        let transaction = self.deviations.inbound(peer, transaction, now);
         let transaction = transaction.as_ref();
         let Some(facts) = primitive::facts(&transaction.name) else {
             tracing::warn!(ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), "unknown primitive");
@@ -78,28 +82,31 @@ impl Sap {
                 address = %Shown(address.as_str()), "an address that is none: {why}"
             );
             if facts.kind == Kind::Notice {
-                return self.count_refusal(Code::ADDRESS.0);
+                return self.count(Count::Refused(Code::ADDRESS.0));
             }
             let status = Status::new(Code::ADDRESS).because(why);
             return self.refuse(origin, transaction, status, now);
         }
-        if let Some(why) = self.forbidden(peer, transaction) {
+        if let Some(why) = permission::forbidden(&self.settings, peer, transaction) {
             tracing::warn!(
                 ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name),
                 %why, "the peer may not speak for this user"
             );
             if facts.kind == Kind::Notice {
-                return self.count_refusal(Code::ADDRESS.0);
+                return self.count(Count::Refused(Code::ADDRESS.0));
             }
             return self.refuse(origin, transaction, Status::new(Code::ADDRESS), now);
         }
-        if self.is_unsent(peer, transaction, now) {
+        let unsent = self
+            .sent
+            .is_unsent(&self.table, &self.settings, peer, transaction, now);
+        if unsent {
             tracing::warn!(
                 ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id),
                 ssp.message = %Shown(transaction.peek.message_id.as_deref().unwrap_or_default()),
                 "the peer reports on a message that was not sent to it; dropped"
             );
-            return self.count_refusal(Code::ADDRESS.0);
+            return self.count(Count::Refused(Code::ADDRESS.0));
         }
         if self.profiles.is_forbidden(peer, transaction) {
             let status = Status::new(Code::FORBIDDEN);
@@ -109,7 +116,7 @@ impl Sap {
             );
             return self.refuse(origin, transaction, status, now);
         }
-        if self.is_loop(peer, transaction) {
+        if is_loop(&self.settings.domain, &self.table, peer, transaction) {
             tracing::warn!(ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), "relay loop cut");
             self.count(Count::Loop);
             return self.refuse(
@@ -120,12 +127,20 @@ impl Sap {
             );
         }
         if facts.routing == Routing::Hop {
-            return self.hop_request(peer, session, origin, transaction, now);
+            let to_this_sap = ToThisSap {
+                peer: peer.domain.clone(),
+                session: session.to_owned(),
+                origin,
+                transaction: transaction.clone(),
+            };
+            return self
+                .events
+                .push_back(Event::ToThisSap(Box::new(to_this_sap)));
         }
-        if self.asks_who_left(peer, transaction, now) {
-            return;
+        if let Some(next) = self.deviations.unnamed_leave(peer, transaction, now) {
+            return self.unnamed_leave(next, queues, now);
         }
-        self.forget_standing(peer, transaction);
+        self.deviations.left(peer, transaction);
         let validity = transaction
             .peek
             .validity
@@ -146,16 +161,17 @@ impl Sap {
             routing: facts.routing,
             expires: now.plus_millis(lifetime),
         };
-        self.accept(&incoming, now);
+        self.accept(&incoming, queues, now);
     }
 
     /// A request or notice of a service element of this node.
-    pub fn request(
+    pub(in crate::sap) fn request(
         &mut self,
         element: Element,
         token: Token,
         primitive: &Primitive,
         expires: Time,
+        queues: &dyn Queues,
         now: Time,
     ) {
         let (kind, routing) = primitive::facts(primitive.name())
@@ -184,28 +200,14 @@ impl Sap {
             routing,
             expires,
         };
-        self.accept(&incoming, now);
-    }
-
-    fn is_loop(&self, peer: &Peer, transaction: &Transaction) -> bool {
-        if let Some(via) = &transaction.via {
-            return via.split(' ').any(|hop| hop == self.settings.domain)
-                || via.split(' ').count() > MAX_HOPS;
-        }
-        let fingerprint = fingerprint(transaction);
-        self.table
-            .by_fingerprint(fingerprint)
-            .is_some_and(|record| {
-                matches!(record.origin, Origin::Peer { .. }) && !record.origin.is_of(peer.real())
-            })
+        self.accept(&incoming, queues, now);
     }
 
     /// Routes a request whose sender may send it.
-    fn accept(&mut self, incoming: &Incoming<'_>, now: Time) {
+    fn accept(&mut self, incoming: &Incoming<'_>, queues: &dyn Queues, now: Time) {
         let transaction = &incoming.transaction;
         let from_peer = matches!(incoming.origin, Origin::Peer { .. });
         if from_peer && let Some(answer) = self.services.take_echo(transaction, now) {
-            self.drive_services(now);
             return self.answer_at_once(incoming.origin.clone(), transaction, &answer, now);
         }
         let asker = match &incoming.origin {
@@ -215,21 +217,18 @@ impl Sap {
         let answer = if incoming.routing == Routing::Service {
             self.services.answer(asker, transaction, now)
         } else {
-            let answer = self
-                .profiles
-                .answer(asker, transaction, &self.services, now);
-            self.drive_profiles();
-            answer
+            self.profiles
+                .answer(asker, transaction, &self.services, now)
         };
         if let Some(answer) = answer {
             return self.answer_at_once(incoming.origin.clone(), transaction, &answer, now);
         }
-        let targets = self.targets(incoming);
+        let targets = incoming.targets(&self.settings, &self.profiles);
         if targets.is_empty() {
             let status = Status::new(Code::BAD_PARAMETER).because("nobody is addressed");
             return self.refuse(incoming.origin.clone(), transaction, status, now);
         }
-        let groups = self.group(incoming, targets);
+        let groups = incoming.group(&self.settings, targets);
         let typed = if groups.len() > 1 {
             transaction.primitive().ok()
         } else {
@@ -242,7 +241,7 @@ impl Sap {
             let primitive = typed
                 .as_ref()
                 .and_then(|typed| recipients::part(typed, &targets));
-            match self.send(incoming, route, &targets, primitive, now) {
+            match self.send(incoming, route, &targets, primitive, queues, now) {
                 Ok((place, send)) => {
                     parts.push(Part {
                         place,
@@ -256,7 +255,11 @@ impl Sap {
                     if status.code.is_success() {
                         self.count(Count::Duplicate);
                     } else {
-                        self.refused_part(incoming, status.code);
+                        if incoming.transaction.name == "SendMessageRequest" {
+                            self.count(Count::Accepted);
+                            self.count(Count::Ended(Outcome::Refused(status.code.0)));
+                        }
+                        self.count(Count::Refused(status.code.0));
                     }
                     let answer = recipients::answer(
                         &transaction.name,
@@ -272,9 +275,13 @@ impl Sap {
                 }
             }
         }
-        let asker = self.asker(transaction, &parts);
-        let (circle, kept) = self.kept_for_members(transaction, &parts);
-        let content = self.content_to_remember(transaction, &parts);
+        let at_peers = || parts.iter().filter_map(Part::peer);
+        let asker = self.deviations.asker(transaction, at_peers());
+        let content = self.deviations.content_to_remember(transaction, at_peers());
+        let with_targets = parts
+            .iter()
+            .filter_map(|part| Some((part.peer()?, &part.targets[..])));
+        let (circle, kept) = self.deviations.circle(transaction, with_targets);
         let record = Record {
             origin: incoming.origin.clone(),
             name: transaction.name.clone().into_owned(),
@@ -287,7 +294,7 @@ impl Sap {
                 State::Pending
             },
             message: about(transaction),
-            report_to: Self::report_to(transaction),
+            report_to: report_to(transaction),
             asker,
             kept,
             circle,
@@ -296,39 +303,180 @@ impl Sap {
             fingerprint: fingerprint(transaction),
             content,
         };
-        self.remember_report(&record);
-        let begun = self.asked.note(number, &record, now);
+        self.reports.remember(&self.settings, &record);
+        let begun = self.sent.note(number, &record, now);
         self.write(begun);
         let pending = record.state == State::Pending;
+        let by = self.answer_by(&record);
+        let step = Step::accepted(&record, transaction, now);
         let write = self.table.insert(number, record);
-        self.effect(Effect::Write(write));
-        self.tell_accepted(number, transaction, now);
+        self.write([write]);
+        self.tell(step);
         self.profiles.asked(number, transaction, now);
-        for send in sends {
-            match send {
-                Send::Enqueue(peer, item) => self.enqueue(&peer, *item, now),
-                Send::Deliver(element, delivered) => {
-                    self.effect(Effect::Deliver(element, *delivered));
-                }
-            }
-        }
+        self.events.extend(sends);
         if pending {
-            self.timers.set(
-                self.answer_by(&transaction.name, now, incoming.expires),
-                timers::Timer::Answer(number),
-            );
-            self.timers
-                .set(incoming.expires, timers::Timer::GiveUp(number));
+            self.deadlines.set(by, Timer::Answer(number));
+            self.deadlines.set(incoming.expires, Timer::GiveUp(number));
             // Everything may have been refused here and now.
             self.finish_if_complete(number, now);
         } else {
             self.forget_later(number, now);
         }
     }
+
+    /// Makes what must be sent for one group of targets.
+    fn send(
+        &mut self,
+        incoming: &Incoming<'_>,
+        route: Option<Route>,
+        targets: &[Address],
+        primitive: Option<Primitive>,
+        queues: &dyn Queues,
+        now: Time,
+    ) -> Result<(Place, Event), Status> {
+        let transaction = &incoming.transaction;
+        let message = transaction.name == "SendMessageRequest";
+        match route {
+            None => Err(match targets.iter().find_map(Address::fault_in_context) {
+                Some(why) => Status::new(Code::ADDRESS).because(why),
+                None => Status::new(Code::DOMAIN_NOT_SUPPORTED),
+            }),
+            // Back to where it came from: that is no way forward.
+            Some(Route::Peer(peer)) if incoming.came_from(&peer) => {
+                Err(Status::new(Code::DOMAIN_NOT_SUPPORTED).because(format!("{peer} sent it here")))
+            }
+            Some(Route::Peer(domain)) => {
+                let Some(peer) = self.settings.peers.get(&domain).cloned() else {
+                    return Err(Status::new(Code::UNAVAILABLE));
+                };
+                if self.services.offers(now).not_obtained(&domain, transaction) {
+                    return Err(Status::new(Code::NOT_AGREED)
+                        .because(format!("not in the agreement with {domain}")));
+                }
+                let behind = targets.first().map_or("", Address::domain);
+                if self
+                    .services
+                    .offers(now)
+                    .is_refused_there(&domain, behind, transaction)
+                {
+                    return Err(Status::new(Code::NOT_SUPPORTED)
+                        .because(format!("{behind} has no such function")));
+                }
+                if peer.dialect.forbids(&transaction.name) {
+                    return Err(Status::new(Code::NOT_SUPPORTED)
+                        .because("the target's server has no such function"));
+                }
+                let peer = self.settings.identity_for(&peer, &transaction.peek);
+                if queues.is_full(&peer.domain, transaction.raw.len()) {
+                    return Err(Status::new(if message {
+                        Code::QUEUE_FULL
+                    } else {
+                        Code::UNAVAILABLE
+                    }));
+                }
+                // Reports to some dialects go under the peer's own id.
+                let (mode, id) = match report_id(&self.reports, incoming, &peer) {
+                    Some(id) => (Mode::Response, id.clone()),
+                    None => (Mode::Request, self.numbers.id()),
+                };
+                let message_id = match self.deviations.use_of_id(&peer, transaction, &id, now) {
+                    Use::Fresh => None,
+                    Use::Changed(id) => Some(id),
+                    // It is on its way already, or was there.
+                    Use::Repeated => {
+                        return Err(Status::new(Code(202)).because("a repetition"));
+                    }
+                };
+                let raw = outbound::request(
+                    &peer,
+                    primitive,
+                    &transaction.raw,
+                    &incoming.from_domain,
+                    message_id,
+                );
+                let raw = match raw {
+                    Ok(raw) => raw,
+                    Err(status) => {
+                        self.deviations.not_sent(&peer, transaction);
+                        return Err(status);
+                    }
+                };
+                let via = peer.dialect.via.then(|| {
+                    transaction.via.as_ref().map_or_else(
+                        || self.settings.domain.clone(),
+                        |via| format!("{via} {}", self.settings.domain),
+                    )
+                });
+                if message {
+                    self.count(Count::Accepted);
+                }
+                let item = Item {
+                    mode,
+                    id,
+                    name: transaction.name.clone().into_owned(),
+                    raw,
+                    conversation: conversation(transaction, targets),
+                    expires: incoming.expires,
+                    message: transaction.peek.message_id.clone(),
+                    via,
+                };
+                let place = Place::at(&peer.domain, &item.id);
+                Ok((place, Event::Enqueue(peer.domain.clone(), item)))
+            }
+            Some(Route::Local(element)) => {
+                let primitive = match primitive {
+                    Some(primitive) => primitive,
+                    None => transaction
+                        .primitive()
+                        .map_err(|e| Status::new(Code::BAD_REQUEST).because(e.to_string()))?,
+                };
+                if message {
+                    // A service element delivers, and ends, each copy by itself.
+                    for _ in targets {
+                        self.count(Count::Accepted);
+                    }
+                }
+                let request = RequestId(self.table.next_number(now));
+                let peek = &transaction.peek;
+                let from_domain = peek
+                    .service
+                    .as_ref()
+                    .map_or(incoming.from_domain.as_str(), Address::domain);
+                let delivered = Delivered {
+                    id: (incoming.kind != Kind::Notice).then_some(request),
+                    from_domain: from_domain.to_owned(),
+                    user: peek.user.clone().filter(|_| !peek.by_server),
+                    primitive,
+                    expires: incoming.expires,
+                };
+                Ok((
+                    Place::Element { element, request },
+                    Event::Deliver(element, Box::new(delivered)),
+                ))
+            }
+        }
+    }
+}
+
+/// The transaction id under which a peer wants a report, if it wants it as a response.
+fn report_id<'r>(reports: &'r Reports, incoming: &Incoming<'_>, peer: &Peer) -> Option<&'r String> {
+    let may_be = incoming.kind == Kind::Notice && peer.dialect.reports_as_response;
+    let about = may_be.then(|| about(&incoming.transaction))??;
+    reports.find(&peer.domain, about)
+}
+
+fn is_loop(own: &str, table: &Table, peer: &Peer, transaction: &Transaction) -> bool {
+    if let Some(via) = &transaction.via {
+        return via.split(' ').any(|hop| hop == own) || via.split(' ').count() > MAX_HOPS;
+    }
+    let same = table.by_fingerprint(fingerprint(transaction));
+    same.is_some_and(|record| {
+        matches!(record.origin, Origin::Peer { .. }) && !record.origin.is_of(peer.real())
+    })
 }
 
 /// Of requestor and content: the same request seen twice on its way is in a loop.
-pub(in crate::sap) fn fingerprint(transaction: &Transaction) -> u64 {
+pub(super) fn fingerprint(transaction: &Transaction) -> u64 {
     let mut hasher = DefaultHasher::new();
     transaction.peek.user.hash(&mut hasher);
     transaction.peek.service.hash(&mut hasher);

@@ -1,24 +1,16 @@
 //! What is answered here and now.
 
-use crate::sap::element::{Outcome, Time};
-use crate::sap::transaction::recipients;
-use crate::sap::transaction::request::Incoming;
-use crate::sap::transaction::{Origin, Record, State};
-use crate::sap::{Count, Peer, Sap};
+use crate::element::{Outcome, Time};
+use crate::sap::transaction::events::Event;
+use crate::sap::transaction::history::{Step, trace_refused};
+use crate::sap::transaction::table::{Origin, Record, State};
+use crate::sap::transaction::{Transactions, recipients};
+use crate::sap::watch::Count;
 use crate::ssp::envelope::Transaction;
 use crate::ssp::primitive::{self, Kind};
-use crate::ssp::{Code, Primitive, Status};
-use crate::text::Shown;
+use crate::ssp::{Primitive, Status};
 
-impl Sap {
-    pub(super) fn refused_part(&mut self, incoming: &Incoming<'_>, code: Code) {
-        if incoming.transaction.name == "SendMessageRequest" {
-            self.count(Count::Accepted);
-            self.count(Count::Ended(Outcome::Refused(code.0)));
-        }
-        self.count_refusal(code.0);
-    }
-
+impl Transactions {
     /// Answers a request that goes nowhere, and remembers the answer.
     pub(in crate::sap) fn refuse(
         &mut self,
@@ -27,8 +19,9 @@ impl Sap {
         status: Status,
         now: Time,
     ) {
-        self.count_refusal(status.code.0);
-        self.trace_refused(&origin, transaction, &status, now);
+        self.count(Count::Refused(status.code.0));
+        let trace = trace_refused(&origin, transaction, &status, now);
+        self.events.push_back(Event::Trace(Box::new(trace)));
         let kind = primitive::facts(&transaction.name).map(|facts| facts.kind);
         if kind == Some(Kind::Notice) {
             return;
@@ -36,7 +29,7 @@ impl Sap {
         if transaction.name == "SendMessageRequest" {
             self.count(Count::Accepted);
             self.count(Count::Ended(Outcome::Refused(status.code.0)));
-            self.tell_refused(&origin, transaction, &status, now);
+            self.tell(Some(Step::refused(&origin, transaction, &status, now)));
         }
         let answer = recipients::answer(
             &transaction.name,
@@ -72,25 +65,6 @@ impl Sap {
             content: 0,
         };
         let _ = self.table.insert(number, record);
-        self.finish(number, answer, now);
-    }
-
-    /// The peer asks again: same answer, no second effect.
-    pub(super) fn repeat_answer(
-        &mut self,
-        peer: &Peer,
-        number: u64,
-        transaction: &Transaction,
-        now: Time,
-    ) {
-        self.count(Count::Duplicate);
-        tracing::debug!(ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), "repeated transaction");
-        let Some(record) = self.table.get(number) else {
-            return;
-        };
-        if let State::Answered(Some(answer)) = &record.state {
-            let answer = answer.clone();
-            self.send_answer(number, &answer, now);
-        }
+        self.finish(number, &answer.to_xml(None), now);
     }
 }

@@ -1,63 +1,71 @@
-//! Results: back along the Transaction Table (wire profile, 7.3 to 7.5); what
-//! happens without one is in [`deadlines`].
+//! Results: back along the Transaction Table (wire profile, 7.3 to 7.5).
 
 mod deadlines;
 
-use std::sync::Arc;
-
+use super::delivery_report::{self, Reporter};
+use super::events::{Event, Own};
+use super::history::Step;
+use super::request::fingerprint;
+use super::table::{Origin, Part, Place, Record, State};
+use super::{Timer, Transactions, recipients, try_again};
+use crate::element::Time;
 use crate::sap::association::outbox::Item;
-use crate::sap::dialect::outbound;
-use crate::sap::element::{Element, RequestId, Time};
-use crate::sap::transaction::delivery_report::is_reported_on;
-use crate::sap::transaction::recipients;
-use crate::sap::transaction::request::fingerprint;
-use crate::sap::transaction::{Origin, Part, Place, State};
-use crate::sap::{Count, Effect, Peer, Sap, timers};
+use crate::sap::dialect::{Asked, outbound};
+use crate::sap::settings::{Peer, Settings};
+use crate::sap::watch::Count;
 use crate::ssp::envelope::{Transaction, decode_fragment};
 use crate::ssp::primitive::{self, Kind};
 use crate::ssp::{Address, Code, Mode, Primitive};
 use crate::text::Shown;
 
-impl Sap {
+pub(super) use deadlines::{overdue, waits_longer};
+
+impl Transactions {
     /// A transaction in mode Response from a peer.
-    pub(in crate::sap) fn peer_response(
+    pub(in crate::sap) fn response_of_peer(
         &mut self,
         peer: &Peer,
         transaction: &Transaction,
         now: Time,
     ) {
-        // Some peers send reports under the id of the message they are about.
-        if matches!(
-            transaction.name.as_ref(),
-            "DeliveryStatusReport" | "InviteResponse"
-        ) {
-            // Several may come under one id; the same one comes again if our
-            // acknowledgement was lost.
-            let mut report = transaction.clone();
-            report.mode = Mode::Request;
-            report.id = format!("{}/{:016x}", transaction.id, fingerprint(transaction));
-            return self.peer_request(peer, "", &report, now);
-        }
-        if self.answers_services(peer, transaction, now)
-            || self.session_answer(peer, transaction, now)
-        {
-            return;
-        }
         let asked = self.identity_asked(peer, &transaction.id);
         let peer = asked.as_deref().unwrap_or(peer);
-        let place = Place::Peer {
-            peer: peer.domain.clone(),
-            id: transaction.id.clone(),
-        };
+        let place = Place::at(&peer.domain, &transaction.id);
         let Some(number) = self.table.by_place(&place) else {
             tracing::debug!(ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), "response nobody asked for");
             return self.count(Count::Unasked);
         };
-        let transaction = self.understood(peer, transaction, now);
-        let mut transaction = self.answer_understood(peer, number, transaction);
-        self.learn_standing(peer, number, &transaction);
-        self.hand_to_members(peer, number, &transaction, now);
-        self.note_refusal(peer, number, &transaction, now);
+        let Some(record) = self.table.get(number) else {
+            return;
+        };
+        let part = record.part_at(&place);
+        let unanswered = part.is_some_and(|part| part.answer.is_none());
+        let is_there = |part: &&Part| part.peer() == Some(peer.domain.as_str());
+        // Who asks to join or leave is rare; others need no list.
+        let there = record.asker.iter().flat_map(|_| &record.parts);
+        let there = there.filter(is_there);
+        let there: Vec<&Address> = there.flat_map(|part| &part.targets).collect();
+        let asked = Asked {
+            request: &record.name,
+            message: record.message.as_deref(),
+            asker: record.asker.as_ref(),
+            circle: record.circle.as_ref(),
+            kept: record.kept.as_deref().filter(|_| unanswered),
+            targets: part.map_or(&[], |part| &part.targets[..]),
+            there: &there,
+        };
+        let expires = record.expires;
+        let (mut transaction, copies) =
+            self.deviations
+                .answer_inbound(peer, &asked, transaction, now);
+        for copy in copies {
+            let copy = Own::Copy(copy.into(), expires);
+            self.events.push_back(Event::Own(Box::new(copy)));
+        }
+        let refused = refused_function(record, &place, &transaction);
+        if let Some((name, domain)) = refused {
+            self.services.not_supported(peer.real(), name, &domain, now);
+        }
         if transaction.name == "GetServiceResponse"
             && let Some(origin) = self.table.get(number).map(|record| record.origin.clone())
         {
@@ -74,7 +82,7 @@ impl Sap {
         if !answers {
             // It must not be handed on as an answer: who knows what it does there.
             tracing::warn!(ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), "this is no answer");
-            return self.request_failed(&peer.domain, &transaction.id, Code::INTERNAL, now);
+            return self.part_failed(number, &place, Code::INTERNAL, now);
         }
         let asked = self.table.get(number).map_or("", |row| row.name.as_str());
         if !is_answer_to(asked, &transaction.name) {
@@ -84,12 +92,16 @@ impl Sap {
             );
             return self.count(Count::Unasked);
         }
-        if let Some(stranger) = self.is_about_others(peer, number, &transaction) {
+        if let Some(stranger) = self
+            .table
+            .get(number)
+            .and_then(|row| about_others(&self.settings, peer, row, &transaction))
+        {
             tracing::warn!(
                 ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name),
                 user = %Shown(stranger.as_str()), "the peer tells of somebody whom it was not asked about"
             );
-            return self.request_failed(&peer.domain, &transaction.id, Code::INTERNAL, now);
+            return self.part_failed(number, &place, Code::INTERNAL, now);
         }
         if self.is_given_back(&peer.domain, number, &transaction, now) {
             return;
@@ -97,89 +109,62 @@ impl Sap {
         let Ok(raw) = std::str::from_utf8(&transaction.raw) else {
             return;
         };
-        self.tell_answered(number, &place, raw.as_bytes(), false, now);
+        let record = self.table.get(number);
+        let step = record.and_then(|record| Step::answered(record, &place, raw.as_bytes(), now));
+        self.tell(step);
         // The peer has the request, whatever became of our post's acknowledgement.
         self.part_answered(number, &place, raw.to_owned(), now);
     }
 
-    /// Whose presence an answer tells though neither were they asked about, nor may the peer tell
-    /// it unasked.
-    fn is_about_others<'t>(
-        &self,
-        peer: &Peer,
+    /// Whether an answer gives a message back that can be sent again in time; then it
+    /// is, under a new id.
+    fn is_given_back(
+        &mut self,
+        domain: &str,
         number: u64,
-        answer: &'t Transaction,
-    ) -> Option<&'t Address> {
-        if answer.name != "GetPresenceResponse" {
-            return None;
-        }
-        let parts = &self.table.get(number)?.parts;
-        let targets: Vec<&Address> = parts.iter().flat_map(|part| &part.targets).collect();
-        // Members of a list may be of any domain.
-        if targets
-            .iter()
-            .all(|target| target.resource_part().is_some())
-        {
-            return None;
-        }
-        let asked = |user: &Address| {
-            let user = user.clone().or_domain(peer.real());
-            targets.contains(&&user) || self.settings.may_speak(peer, user.domain())
-        };
-        answer.peek.publishers.iter().find(|user| !asked(user))
-    }
-
-    /// A 405 or 501 tells something about the domain that was addressed.
-    fn note_refusal(&mut self, peer: &Peer, number: u64, transaction: &Transaction, now: Time) {
-        let may_be = matches!(transaction.name.as_ref(), "Status" | "SendMessageResponse")
-            && ["405", "501"]
-                .iter()
-                .any(|code| memchr::memmem::find(&transaction.raw, code.as_bytes()).is_some());
-        if !may_be {
-            return;
-        }
-        let status = transaction.primitive().ok();
-        let status = status.as_ref().and_then(recipients::status_of);
-        let without = [Code::NOT_SUPPORTED, Code::NOT_IMPLEMENTED];
-        if status.is_none_or(|status| !without.contains(&status.code)) {
-            return;
-        }
+        transaction: &Transaction,
+        now: Time,
+    ) -> bool {
         let Some(record) = self.table.get(number) else {
-            return;
+            return false;
         };
-        let place = |part: &&Part| {
-            matches!(&part.place, Place::Peer { peer: to, id }
-                if *to == peer.domain && *id == transaction.id)
+        let open = matches!(record.state, State::Pending | State::TakenOver);
+        let Some(after) = try_again::try_again(transaction).filter(|_| open) else {
+            return false;
         };
-        let target = record.parts.iter().find(place).and_then(|part| {
-            let target = part.targets.first()?;
-            Some(target.domain().to_owned())
-        });
-        let name = record.name.clone();
-        if let Some(domain) = target {
-            self.services
-                .not_supported(peer.real(), &name, &domain, now);
-            self.drive_services(now);
+        let at = now.plus_seconds(u64::from(after.max(1)));
+        if at >= record.expires {
+            return false;
         }
+        let by = self.answer_by(record).max(now);
+        let Some(mut item) = self.unanswered.take(&transaction.id) else {
+            return false;
+        };
+        item.id = self.numbers.id();
+        let place = |id: &str| Place::Peer {
+            peer: domain.to_owned(),
+            id: id.to_owned(),
+        };
+        let (old, new) = (place(&transaction.id), place(&item.id));
+        let write = self.table.move_part(number, &old, new);
+        self.write(write);
+        tracing::info!(
+            ssp.peer = domain,
+            ssp.transaction = %Shown(&transaction.id),
+            wait_s = after,
+            "the peer gives a message back for now"
+        );
+        // It left the books when the peer took it.
+        self.count(Count::Accepted);
+        let later = Event::EnqueueLater(domain.to_owned(), item, at);
+        self.events.push_back(later);
+        // Its requestor hears 202 no later than usual.
+        self.deadlines.set(by, Timer::Answer(number));
+        true
     }
 
-    /// The answer of a service element.
-    pub fn respond(&mut self, element: Element, to: RequestId, primitive: &Primitive, now: Time) {
-        let place = Place::Element {
-            element,
-            request: to,
-        };
-        match self.table.by_place(&place) {
-            Some(number) => {
-                let raw = primitive.to_xml(None);
-                self.tell_answered(number, &place, raw.as_bytes(), false, now);
-                self.part_answered(number, &place, raw, now);
-            }
-            None => self.count(Count::Unasked),
-        }
-    }
-
-    fn part_answered(&mut self, number: u64, place: &Place, raw: String, now: Time) {
+    /// A part was answered; what else is said of it later is of use to nobody here.
+    pub(super) fn part_answered(&mut self, number: u64, place: &Place, raw: String, now: Time) {
         let Some(record) = self.table.get(number) else {
             return;
         };
@@ -187,7 +172,6 @@ impl Sap {
             return;
         };
         if record.parts[part].answer.is_some() {
-            // A second answer: further results are not of use to anybody here.
             return self.count(Count::Unasked);
         }
         let taken_over = record.state == State::TakenOver;
@@ -195,9 +179,24 @@ impl Sap {
             State::Answered(_) => return self.count(Count::Unasked),
             State::Pending | State::TakenOver => {}
         }
-        self.release_message_id(number, part, &raw);
+        let at_peer = record.parts[part].peer();
+        if let (true, Some(message), Some(peer)) = (record.is_message(), &record.message, at_peer)
+            && self.deviations.minds_ids_of(peer)
+            && recipients::has_failed(&raw)
+        {
+            self.deviations.was_refused(peer, message, record.content);
+        }
         if taken_over {
-            self.report_late(number, part, &raw, now);
+            let reporter = Reporter {
+                domain: &self.settings.domain,
+                skew: self.skew,
+                now,
+            };
+            let expires = now.plus_millis(self.settings.default_validity);
+            for report in delivery_report::late(record, number, part, &raw, &reporter) {
+                let report = Own::Report(report.into(), expires);
+                self.events.push_back(Event::Own(Box::new(report)));
+            }
         }
         // An answer that completes its request is written with it.
         let write = self
@@ -214,7 +213,7 @@ impl Sap {
     }
 
     /// Answers a request all of whose parts are answered.
-    pub(in crate::sap) fn finish_if_complete(&mut self, number: u64, now: Time) {
+    pub(super) fn finish_if_complete(&mut self, number: u64, now: Time) {
         let Some(record) = self.table.get(number) else {
             return;
         };
@@ -231,7 +230,7 @@ impl Sap {
         }
         if let [(_, answer)] = answers.as_slice() {
             let answer = answer.clone();
-            return self.finish_raw(number, &answer, now);
+            return self.finish(number, &answer, now);
         }
         let parts: Vec<(Vec<Address>, Primitive)> = answers
             .into_iter()
@@ -242,72 +241,41 @@ impl Sap {
             })
             .collect();
         let answer = recipients::join(&record.name, record.message.as_deref(), &parts);
-        self.finish(number, &answer, now);
+        self.finish(number, &answer.to_xml(None), now);
     }
 
-    pub(in crate::sap) fn finish(&mut self, number: u64, answer: &Primitive, now: Time) {
-        self.finish_raw(number, &answer.to_xml(None), now);
-    }
-
-    fn finish_raw(&mut self, number: u64, answer: &str, now: Time) {
+    /// Ends a request with this answer.
+    pub(super) fn finish(&mut self, number: u64, answer: &str, now: Time) {
         let waiting = self.table.get(number).and_then(|row| row.waiting.clone());
         self.close(number, Some(answer.to_owned()), now);
         match waiting {
-            Some(notice) => self.told_who_is_joined(notice, answer, now),
+            Some(notice) => {
+                let own = Own::WhoLeft(notice, answer.to_owned());
+                self.events.push_back(Event::Own(Box::new(own)));
+            }
             None => self.send_answer(number, answer, now),
         }
     }
 
-    /// Ends a request and keeps it for the duplicate window.
-    pub(in crate::sap) fn close(&mut self, number: u64, answer: Option<String>, now: Time) {
-        if let Some(record) = self.table.get(number) {
-            self.forgettable.gone(record.origin.name(), number);
-        }
-        self.profiles.answered(number, answer.as_deref(), now);
-        if let Some(record) = self.table.get(number) {
-            let (by, expires) = (
-                self.answer_by(&record.name, record.received, record.expires),
-                record.expires,
-            );
-            self.timers.cancel(by, timers::Timer::Answer(number));
-            self.timers.cancel(expires, timers::Timer::GiveUp(number));
-        }
-        for part in self.table.get(number).iter().flat_map(|row| &row.parts) {
-            if let Place::Peer { id, .. } = &part.place {
-                self.kept.take(id);
-            }
-        }
-        let settings = self.settings.clone();
-        let write = self.table.close(number, answer, |place| match place {
-            // Which message ids were used there must be known after a restart.
-            Place::Peer { peer, .. } => {
-                let peer = settings.peers.get(peer);
-                peer.is_some_and(|peer| peer.dialect.unique_message_ids)
-            }
-            _ => false,
-        });
-        self.write(write);
-        self.forget_later(number, now);
-    }
-
     /// Sends an answer to where the request came from.
-    pub(in crate::sap) fn send_answer(&mut self, number: u64, answer: &str, now: Time) {
+    pub(super) fn send_answer(&mut self, number: u64, answer: &str, now: Time) {
         let Some(record) = self.table.get(number) else {
             return;
         };
         match record.origin.clone() {
             Origin::Element { element, token } => {
                 if let Ok(primitive) = decode_fragment(answer.as_bytes()) {
-                    self.effect(Effect::Answer(element, token, primitive));
+                    let answer = Event::Answer(element, token, Box::new(primitive));
+                    self.events.push_back(answer);
                 }
             }
             Origin::Peer { peer: domain, id } => {
                 let (name, message) = (record.name.clone(), record.message.clone());
-                let Some(peer) = self.peer_settings(&domain) else {
+                let Some(peer) = self.settings.peers.get(&domain) else {
                     return;
                 };
                 let raw =
-                    outbound::raw(&peer, answer.as_bytes()).unwrap_or_else(|_| answer.to_owned());
+                    outbound::raw(peer, answer.as_bytes()).unwrap_or_else(|_| answer.to_owned());
                 let answer_name = raw
                     .trim_start_matches('<')
                     .split([' ', '>', '/'])
@@ -324,59 +292,77 @@ impl Sap {
                     message,
                     via: None,
                 };
-                self.enqueue(&domain, item, now);
+                self.events.push_back(Event::Enqueue(domain, item));
             }
         }
     }
+}
 
-    pub(in crate::sap) fn forget_later(&mut self, number: u64, from: Time) {
-        let window = match self.table.get(number) {
-            // A report may still have to find the peer's transaction id.
-            Some(record)
-                if is_reported_on(record) && self.wants_reports_as_response(&record.origin) =>
-            {
-                self.settings.default_validity
-            }
-            _ => self.settings.duplicate_window,
-        };
-        self.remember_until(number, from.plus_millis(window));
+/// Some peers send reports as responses, under the id of the message they are about: the
+/// report as the request that it is.
+pub(in crate::sap) fn report_as_request(transaction: &Transaction) -> Option<Transaction> {
+    if !matches!(
+        transaction.name.as_ref(),
+        "DeliveryStatusReport" | "InviteResponse"
+    ) {
+        return None;
     }
+    // Several may come under one id; the same one comes again if our acknowledgement was
+    // lost.
+    let mut report = transaction.clone();
+    report.mode = Mode::Request;
+    report.id = format!("{}/{:016x}", transaction.id, fingerprint(transaction));
+    Some(report)
+}
 
-    pub(in crate::sap) fn forget(&mut self, number: u64) -> Option<crate::store::Write> {
-        self.keep_asked(number);
-        let record = self.table.get(number)?;
-        self.forgettable.gone(record.origin.name(), number);
-        if let (Origin::Peer { peer, id }, Some(message)) = (&record.origin, &record.message) {
-            let key = (peer.clone(), message.clone());
-            // A newer message of that id may have taken its place.
-            if self.reports.get(&key) == Some(id) {
-                self.reports.remove(&key);
-            }
-        }
-        self.table.remove(number)
+/// Whose presence an answer tells though neither were they asked about, nor may the peer tell
+/// it unasked.
+fn about_others<'t>(
+    settings: &Settings,
+    peer: &Peer,
+    record: &Record,
+    answer: &'t Transaction,
+) -> Option<&'t Address> {
+    if answer.name != "GetPresenceResponse" {
+        return None;
     }
+    let parts = &record.parts;
+    let targets: Vec<&Address> = parts.iter().flat_map(|part| &part.targets).collect();
+    // Members of a list may be of any domain.
+    if targets
+        .iter()
+        .all(|target| target.resource_part().is_some())
+    {
+        return None;
+    }
+    let asked = |user: &Address| {
+        let user = user.clone().or_domain(peer.real());
+        targets.contains(&&user) || settings.may_speak(peer, user.domain())
+    };
+    answer.peek.publishers.iter().find(|user| !asked(user))
+}
 
-    fn wants_reports_as_response(&self, origin: &Origin) -> bool {
-        matches!(origin, Origin::Peer { peer, .. }
-            if self.settings.peers.get(peer).is_some_and(|peer| peer.dialect.reports_as_response))
+/// A 405 or 501 tells something about the domain that was addressed: the request's name,
+/// and that domain.
+fn refused_function<'r>(
+    record: &'r Record,
+    place: &Place,
+    answer: &Transaction,
+) -> Option<(&'r str, String)> {
+    let may_be = matches!(answer.name.as_ref(), "Status" | "SendMessageResponse")
+        && ["405", "501"]
+            .iter()
+            .any(|code| memchr::memmem::find(&answer.raw, code.as_bytes()).is_some());
+    if !may_be {
+        return None;
     }
-
-    /// The identity in which a peer was asked what it answers now: it may answer in any
-    /// session.
-    fn identity_asked(&self, peer: &Peer, id: &str) -> Option<Arc<Peer>> {
-        if !peer.has_identities() {
-            return None;
-        }
-        let asked = |identity: &&Arc<Peer>| {
-            let place = Place::Peer {
-                peer: identity.domain.clone(),
-                id: id.to_owned(),
-            };
-            self.table.by_place(&place).is_some()
-        };
-        let mut identities = self.settings.identities_of(&peer.domain);
-        identities.find(asked).cloned()
+    let answer = answer.primitive().ok()?;
+    let status = answer.verdict()?;
+    if ![Code::NOT_SUPPORTED, Code::NOT_IMPLEMENTED].contains(&status.code) {
+        return None;
     }
+    let target = record.part_at(place)?.targets.first()?;
+    Some((&record.name, target.domain().to_owned()))
 }
 
 /// Whether a response of this name can answer a request of that name: a bare status

@@ -86,6 +86,15 @@ macro_rules! primitives {
                 Ok(Self::Unknown(Unknown::read(node)))
             }
 
+            /// The status in an answer; `None` if it has none.
+            pub fn verdict(&self) -> Option<&Status> {
+                match self {
+                    $( Self::$name(primitive) => primitive.verdict(), )*
+                    Self::Status(status) => Some(status),
+                    Self::Unknown(_) => None,
+                }
+            }
+
             fn write(&self, out: &mut Writer<'_>) {
                 match self {
                     $( Self::$name(primitive) => primitive.write(stringify!($name), out), )*

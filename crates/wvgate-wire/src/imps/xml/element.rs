@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use super::{Node, Shape, Writer};
+use crate::imps::status::Status;
 
 /// Why a well-formed element is not the primitive its name promises.
 /// Answered with status 400 or 402 by the SAP.
@@ -48,6 +49,11 @@ pub trait Content: Sized {
     /// Tells each place below the element, which is `at`, where an address stands: the
     /// elements on the way down, and the attribute.
     fn places(_at: &mut Vec<&'static str>, _found: &mut dyn FnMut(&[&'static str], &'static str)) {}
+
+    /// The `Status` that is a child of the element.
+    fn verdict(&self) -> Option<&Status> {
+        None
+    }
 }
 
 /// A value that stands in an attribute or is the only text of an element.
@@ -185,6 +191,13 @@ macro_rules! element {
                     $kind $mode, at, found, $type, [$($xml),*] $(, $item)?
                 ); )*
             }
+
+            fn verdict(&self) -> Option<&$crate::imps::status::Status> {
+                let found: &[Option<&$crate::imps::status::Status>] = &[$(
+                    $crate::imps::xml::element::field_verdict!($kind $mode, $field, &self.$field),
+                )*];
+                found.iter().find_map(|verdict| *verdict)
+            }
         }
     )*};
 }
@@ -213,6 +226,19 @@ macro_rules! field_places {
     };
     (choice $mode:ident, $at:ident, $found:ident, $t:ty, []) => {
         <$t as $crate::imps::xml::Content>::places($at, $found);
+    };
+}
+
+/// The field, if it is the element's `Status`.
+macro_rules! field_verdict {
+    (child one, status, $v:expr) => {
+        Some($v)
+    };
+    (child opt, status, $v:expr) => {
+        $v.as_ref()
+    };
+    ($kind:ident $mode:ident, $field:ident, $v:expr) => {
+        None
     };
 }
 
@@ -436,4 +462,6 @@ macro_rules! choice {
     )*};
 }
 
-pub(crate) use {choice, element, field_places, field_type, part, read_field, twins, write_field};
+pub(crate) use {
+    choice, element, field_places, field_type, field_verdict, part, read_field, twins, write_field,
+};

@@ -1,7 +1,7 @@
 //! Which domain is the Primary Service Element of a service for the users of a
 //! home domain (wire profile, 1: Service Table).
 //!
-//! Requests about what a user keeps at a provider (contact lists, attribute
+//! Requests about what a user keeps at their provider (contact lists, attribute
 //! lists, waiting messages, ...) name nobody but the user: the requestor
 //! decides where they go. A home domain asks the next hop towards the PSE, and
 //! every domain on the way has an entry that says where that is. Without an entry
@@ -15,7 +15,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::sap::service::tree::ServiceSet;
+use super::service_set::ServiceSet;
 
 /// Entries by home domain: functions, and the domain that provides them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 
 use std::borrow::Cow;
 
+use crate::element::Time;
 use crate::sap::association::Association;
 use crate::sap::association::logout::AWAY;
 use crate::sap::association::rate_limit::LATER;
-use crate::sap::element::Time;
 use crate::sap::verdict::{Facts, Verdict};
 use crate::sap::{Count, Direction, Effect, Sap, Trace};
 use crate::ssp::envelope::{Session, Transaction};
@@ -18,6 +18,8 @@ const TRACED: usize = 8;
 
 /// Milliseconds after which a peer may come again when there is no room for its requests.
 const CROWDED: u64 = 1_000;
+/// Bytes of one peer's unanswered requests. Our choice.
+const PENDING_BYTES: usize = 64 * 1024 * 1024;
 
 impl Sap {
     /// Takes a message. The verdict may be given only after the effects that it
@@ -142,12 +144,29 @@ impl Sap {
                 what,
                 now,
             );
-            match transaction.mode {
-                Mode::Request => self.peer_request(&peer, &own_id, transaction, now),
-                Mode::Response => self.peer_response(&peer, transaction, now),
-            }
+            self.transaction_of_peer(&peer, &own_id, transaction, now);
         }
         Verdict::Accepted
+    }
+
+    /// Bytes that wait for all peers, and how much of their bodies is in memory.
+    pub fn queued_bytes(&self) -> (usize, usize) {
+        let totals = self.associations.totals();
+        (totals.queued(), totals.held())
+    }
+
+    /// Whether a peer leaves too much unanswered, or does not take its answers.
+    pub(in crate::sap) fn owes_too_much(&self, domain: &str, requests: usize) -> bool {
+        let settings = &self.settings;
+        let pending = self.transactions.table().pending(domain);
+        let association = self.associations.get(domain);
+        let answers = association.map(|it| it.outbox().answers());
+        let (answers, bytes) = answers.unwrap_or_default();
+        requests > 0
+            && (pending.number + requests > settings.max_pending
+                || pending.bytes > PENDING_BYTES
+                || answers + requests > settings.max_queue
+                || bytes > settings.max_queue_bytes)
     }
 
     /// A setup message in the profile's names: whose it is stands inside, so the names

@@ -1,20 +1,25 @@
 //! What the SAP must know of its node and its peers: plain values, made from the
 //! configuration by the joint.
 
+pub mod dialect;
+mod provider;
+mod service_set;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::dialect::Dialect;
-use super::element::Element;
 use super::network::Network;
 use super::presented_as::{PeerId, domain_of};
-use super::profile::Access;
-use super::service::{PseTable, ServiceSet};
+use crate::element::Element;
 use crate::ssp::Address;
 use crate::ssp::address::Kind;
 use crate::ssp::envelope::Peek;
 use crate::ssp::xml::Names;
+use dialect::Dialect;
+
+pub use provider::PseTable;
+pub use service_set::ServiceSet;
 
 /// Name of the user that answers every message with itself.
 pub const ECHO: &str = "echo";
@@ -72,6 +77,19 @@ pub struct Settings {
     pub echo: Option<Route>,
     /// This node is there to try that peer, and keeps nothing.
     pub visiting: Option<String>,
+}
+
+/// What a peer may do with profiles beyond what the roles of home domain and
+/// provider give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Access {
+    /// Nothing.
+    #[default]
+    None,
+    /// Get profiles.
+    Read,
+    /// Get and change profiles.
+    Write,
 }
 
 /// What is told of the service provider.

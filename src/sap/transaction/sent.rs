@@ -11,11 +11,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use crate::sap::element::Time;
-use crate::sap::settings::Route;
-use crate::sap::timers::Timer;
-use crate::sap::transaction::{Origin, Place, Record};
-use crate::sap::{Effect, Peer, Sap};
+use super::table::{Origin, Place, Record, Table};
+use crate::element::Time;
+use crate::sap::presented_as::domain_of;
+use crate::sap::settings::{Peer, Route, Settings};
 use crate::ssp::Address;
 use crate::ssp::envelope::Transaction;
 use crate::store::Write;
@@ -42,7 +41,7 @@ pub struct SentTo {
 
 /// What is kept of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::sap) struct Kept {
+pub(in crate::sap) struct SentMessage {
     message: String,
     /// Who wants the report.
     sender: Address,
@@ -52,7 +51,7 @@ pub(in crate::sap) struct Kept {
     until: Time,
 }
 
-impl Kept {
+impl SentMessage {
     fn bytes(&self) -> usize {
         let sent = self.sent.iter().flat_map(|sent| &sent.domains);
         let sent: usize = sent.map(|domain| domain.len() + 32).sum();
@@ -64,10 +63,10 @@ type Key = (String, Address);
 
 /// Messages on which a report may come.
 #[derive(Debug, Default)]
-pub(in crate::sap) struct Asked {
+pub(super) struct SentMessages {
     /// Numbers of rows, and of what is kept.
     numbers: HashMap<Key, Vec<u64>>,
-    kept: HashMap<u64, Kept>,
+    kept: HashMap<u64, SentMessage>,
     /// What is kept for whom, and how many bytes.
     of: HashMap<Option<String>, (BTreeSet<u64>, usize)>,
     /// Since when nothing was given up; `None`: nothing was kept yet.
@@ -76,9 +75,9 @@ pub(in crate::sap) struct Asked {
     is_late: bool,
 }
 
-impl Asked {
+impl SentMessages {
     /// Takes back what was kept.
-    pub(in crate::sap) fn restore(&mut self, number: u64, kept: Kept) {
+    pub(in crate::sap) fn restore(&mut self, number: u64, kept: SentMessage) {
         self.index(number, (kept.message.clone(), kept.sender.clone()));
         let (of, bytes) = self.of.entry(kept.from.clone()).or_default();
         of.insert(number);
@@ -146,9 +145,9 @@ impl Asked {
     }
 
     /// A row is forgotten: what may still be reported on is kept. Tells until when.
-    fn keep(&mut self, number: u64, record: &Record) -> Option<(Time, Vec<Write>)> {
+    pub(super) fn keep(&mut self, number: u64, record: &Record) -> Option<(Time, Vec<Write>)> {
         let key = key_of(record)?;
-        let kept = Kept {
+        let kept = SentMessage {
             message: key.0.clone(),
             sender: key.1.clone(),
             from: match &record.origin {
@@ -183,6 +182,12 @@ impl Asked {
         Some((until, writes))
     }
 
+    /// Forgets what is kept, if it has had its time.
+    pub(super) fn forget_over(&mut self, number: u64, now: Time) -> Option<Write> {
+        let kept = self.kept.get(&number)?;
+        (kept.until <= now).then(|| self.forget(number))?
+    }
+
     /// Forgets what is kept.
     fn forget(&mut self, number: u64) -> Option<Write> {
         let kept = self.kept.remove(&number)?;
@@ -195,6 +200,70 @@ impl Asked {
         }
         self.unindex(number, &(kept.message, kept.sender));
         Some(Write::delete(format!("{PREFIX}{number}")))
+    }
+
+    /// Whether a peer reports on what was not sent to it.
+    pub(super) fn is_unsent(
+        &self,
+        table: &Table,
+        settings: &Settings,
+        peer: &Peer,
+        transaction: &Transaction,
+        now: Time,
+    ) -> bool {
+        if transaction.name != "DeliveryStatusReport" {
+            return false;
+        }
+        let peek = &transaction.peek;
+        let mut reporters = peek
+            .claims
+            .iter()
+            .filter(|claim| claim.place.path.starts_with(&["MessageInfo", "Sender"]));
+        let (Some(message), Some(reporter)) = (&peek.message_id, reporters.next()) else {
+            // Without an id it is about nothing.
+            return true;
+        };
+        let reporter = reporter.address.domain();
+        let mut told = peek.recipients.iter();
+        peek.recipients.is_empty()
+            || told
+                .any(|to| self.is_unsent_by((to, message), (peer, reporter), table, settings, now))
+    }
+
+    /// The same of a message of this sender, reported on by a user of this domain.
+    fn is_unsent_by(
+        &self,
+        (to, message): (&Address, &str),
+        (peer, reporter): (&Peer, &str),
+        table: &Table,
+        settings: &Settings,
+        now: Time,
+    ) -> bool {
+        let to = to.clone().or_domain(&settings.domain);
+        let is_here = matches!(settings.route_to(&to), Some(Route::Local(_)));
+        let numbers = self.numbers.get(&(message.to_owned(), to));
+        let sent: Vec<SentTo> = numbers
+            .into_iter()
+            .flatten()
+            .flat_map(|number| match self.kept.get(number) {
+                Some(kept) => kept.sent.clone(),
+                None => table.get(*number).map(sent_to).unwrap_or_default(),
+            })
+            .collect();
+        if sent.is_empty() {
+            // A row of an older version, or another way than this was taken there.
+            let longest = settings.default_validity.saturating_mul(7) + GRACE;
+            return numbers.is_none() && is_here && self.is_whole(longest, now);
+        }
+        let is_it = |sent: &SentTo| {
+            let there = sent.peer.as_deref().map(domain_of);
+            there == Some(peer.real())
+                && sent
+                    .domains
+                    .iter()
+                    .any(|domain| domain == reporter || (peer.is(domain) && peer.is(reporter)))
+        };
+        !sent.iter().any(is_it)
     }
 
     /// Whether all messages of the last `longest` milliseconds are known.
@@ -235,101 +304,13 @@ pub(in crate::sap) fn sent_to(record: &Record) -> Vec<SentTo> {
     sent.collect()
 }
 
-impl Sap {
-    /// Whether a peer reports on what was not sent to it.
-    pub(in crate::sap) fn is_unsent(
-        &self,
-        peer: &Peer,
-        transaction: &Transaction,
-        now: Time,
-    ) -> bool {
-        if transaction.name != "DeliveryStatusReport" {
-            return false;
-        }
-        let peek = &transaction.peek;
-        let mut reporters = peek
-            .claims
-            .iter()
-            .filter(|claim| claim.place.path.starts_with(&["MessageInfo", "Sender"]));
-        let (Some(message), Some(reporter)) = (&peek.message_id, reporters.next()) else {
-            // Without an id it is about nothing.
-            return true;
-        };
-        let reporter = reporter.address.domain();
-        let mut told = peek.recipients.iter();
-        peek.recipients.is_empty()
-            || told.any(|to| self.is_unsent_by(to, message, peer, reporter, now))
-    }
-
-    /// The same of a message of this sender, reported on by a user of this domain.
-    fn is_unsent_by(
-        &self,
-        to: &Address,
-        message: &str,
-        peer: &Peer,
-        reporter: &str,
-        now: Time,
-    ) -> bool {
-        let to = to.clone().or_domain(&self.settings.domain);
-        let is_here = matches!(self.settings.route_to(&to), Some(Route::Local(_)));
-        let numbers = self.asked.numbers.get(&(message.to_owned(), to));
-        let sent: Vec<SentTo> = numbers
-            .into_iter()
-            .flatten()
-            .flat_map(|number| match self.asked.kept.get(number) {
-                Some(kept) => kept.sent.clone(),
-                None => self.table.get(*number).map(sent_to).unwrap_or_default(),
-            })
-            .collect();
-        if sent.is_empty() {
-            // A row of an older version, or another way than this was taken there.
-            let longest = self.settings.default_validity.saturating_mul(7) + GRACE;
-            return numbers.is_none() && is_here && self.asked.is_whole(longest, now);
-        }
-        let is_it = |sent: &SentTo| {
-            let there = sent
-                .peer
-                .as_deref()
-                .map(crate::sap::presented_as::domain_of);
-            there == Some(peer.real())
-                && sent
-                    .domains
-                    .iter()
-                    .any(|domain| domain == reporter || (peer.is(domain) && peer.is(reporter)))
-        };
-        !sent.iter().any(is_it)
-    }
-
-    /// A row of the Transaction Table is about to be forgotten.
-    pub(in crate::sap) fn keep_asked(&mut self, number: u64) {
-        let Some(record) = self.table.get(number) else {
-            return;
-        };
-        let Some((until, writes)) = self.asked.keep(number, record) else {
-            return;
-        };
-        self.timers.set(until, Timer::Forget(number));
-        self.write(writes);
-    }
-
-    /// What was kept of a message has had its time.
-    pub(in crate::sap) fn forget_asked(&mut self, number: u64, now: Time) {
-        let over = self.asked.kept.get(&number);
-        if over.is_some_and(|kept| kept.until <= now)
-            && let Some(write) = self.asked.forget(number)
-        {
-            self.effect(Effect::Write(write));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn kept(number: u64, id: String) -> Kept {
-        Kept {
+    fn kept(number: u64, id: String) -> SentMessage {
+        SentMessage {
             message: id,
             sender: Address::new("alice@a.test"),
             from: Some("a.test".to_owned()),
@@ -367,7 +348,7 @@ mod tests {
     #[test]
     fn the_oldest_are_given_up_at_the_bound_of_number_and_of_bytes() {
         for (id, most) in [("m".to_owned(), MOST), ("m".repeat(1 << 20), 15)] {
-            let mut asked = Asked::default();
+            let mut asked = SentMessages::default();
             assert!(asked.note(0, &row(&id, 5), Time(5)).is_some());
             assert!(asked.is_whole(1_000, Time(6)));
             for number in 0..most as u64 {
