@@ -13,9 +13,12 @@ const AWAY_OF_ONE: usize = 16;
 /// Sources that go on with the `mod.rs` of their folder.
 const HEADS: &[(&str, &[&str])] = &[("sap", &["check_only", "inbound", "to_this_sap"])];
 
+/// A room, and what it may use of the others in its folder.
+type Room = (&'static str, &'static [&'static str]);
+
 /// What a room of a folder may use of the others. A folder's `mod.rs` knows its rooms, and no room
 /// knows what only that has.
-const ROOMS: &[(&str, &[(&str, &[&str])])] = &[
+const ROOMS: &[(&str, &[Room])] = &[
     (
         "gateway",
         &[
