@@ -497,6 +497,10 @@ impl Sap {
 
     /// The answer to a question of ours about a session; false if it is none.
     fn session_answer(&mut self, peer: &Peer, transaction: &Transaction, now: Time) -> bool {
+        let association = self.associations.get(&peer.domain);
+        if !association.is_some_and(|it| it.sessions().have_asked(&transaction.id)) {
+            return false;
+        }
         let answered = self.with(&peer.domain, now, |association| {
             association.session_answer(transaction, now)
         });
