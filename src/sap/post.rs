@@ -7,11 +7,11 @@ use bytes::Bytes;
 /// A POST to a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Post {
-    /// To whom.
+    /// The peer that it is for.
     pub peer: String,
     /// Our number for it.
     pub number: u64,
-    /// The body.
+    /// The whole body.
     pub body: Bytes,
     /// `x-wv-sessionid`, where the binding wants it.
     pub session: Option<String>,
@@ -41,7 +41,7 @@ impl Post {
 /// A connection that is only tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Knock {
-    /// To whom.
+    /// The peer that it is for.
     pub peer: String,
     /// Our number for it.
     pub number: u64,
@@ -50,7 +50,7 @@ pub struct Knock {
 /// Bodies to be read from the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Load {
-    /// Whose.
+    /// The peer in whose queue it waits.
     pub peer: String,
     /// Our number for it.
     pub number: u64,
@@ -77,7 +77,7 @@ impl Load {
 /// What the store has said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loaded {
-    /// Whose.
+    /// The peer in whose queue it waits.
     pub peer: String,
     /// The number of the [`Load`].
     pub number: u64,
@@ -88,7 +88,7 @@ pub struct Loaded {
 /// What the store has said of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// Its bytes.
+    /// The record that was read.
     Record(Vec<u8>),
     /// It is not there, or damaged: in words.
     Damaged(String),
@@ -101,9 +101,9 @@ pub enum Found {
 pub enum Posted {
     /// 2xx: the peer has it.
     Acknowledged,
-    /// Another status.
+    /// HTTP has another status than 2xx.
     Refused {
-        /// The status.
+        /// The HTTP status.
         status: u16,
         /// Milliseconds the peer asked us to wait.
         retry_after: Option<u64>,

@@ -34,7 +34,7 @@ pub struct Asker {
 /// One of our side at one group or user of a peer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(in crate::sap) struct Membership {
-    /// The peer.
+    /// The domain of the peer.
     pub(in crate::sap) peer: String,
     /// Its group, or its user.
     pub(in crate::sap) at: Address,

@@ -1,5 +1,5 @@
 //! User profile management at a relay (wire profile, 11.4): who may read and
-//! change profiles ([`Access`](super::settings::Access)), what an update does ([`update`]), and what is held
+//! change profiles ([`Access`]), what an update does ([`update`]), and what is held
 //! of users who live elsewhere ([`cache`]).
 //!
 //! Profiles of users that a service element of this node hosts are its business.

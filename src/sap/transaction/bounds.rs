@@ -27,7 +27,7 @@ pub(super) struct Forgettable {
 }
 
 impl Forgettable {
-    /// A row is gone.
+    /// Frees what a row took.
     pub(super) fn gone(&mut self, origin: &str, number: u64) {
         self.lingering.remove(&number);
         if let Some(rows) = self.answered.get_mut(origin) {
