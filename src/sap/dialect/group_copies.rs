@@ -96,7 +96,7 @@ impl Groups<'_> {
         copies.collect()
     }
 
-    /// Who of our side gets a copy: by group. Nobody through who is no member themselves.
+    /// Who of our side gets a copy: by group. Nobody through who is no member.
     pub(super) fn members(self, circle: &Circle) -> Vec<(Address, Vec<Address>)> {
         let Some(from) = &circle.from else {
             return Vec::new();
@@ -131,7 +131,7 @@ impl Groups<'_> {
         })
     }
 
-    /// Members of a group on our side but for one of them; nobody if that is none.
+    /// Members of a group on our side but for one of them; nobody if they are none.
     fn others(self, group: &Address, from: &Address) -> Vec<Address> {
         let mut members = self.memberships.who(self.peer.real(), group);
         let all = members.len();

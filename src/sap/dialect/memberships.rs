@@ -47,12 +47,12 @@ pub(in crate::sap) struct Membership {
 pub(in crate::sap) struct Named {
     #[serde(flatten)]
     pub(in crate::sap) membership: Membership,
-    /// Their screen name.
+    /// The screen name under which the user joined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::sap) name: Option<String>,
 }
 
-/// All memberships.
+/// Who of this side is in which group of a peer, or watches whom there.
 #[derive(Debug, Default)]
 pub(in crate::sap) struct Memberships {
     /// With the number by which they are given up, and the screen name.

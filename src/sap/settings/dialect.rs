@@ -62,8 +62,8 @@ pub struct Dialect {
     /// A request that does not say who asks ends the peer's process: the requestor
     /// is filled in, or the request refused (deployed-server, 8).
     pub requestor_required: bool,
-    /// Whether a group's participant may write, or invite, under their screen name to
-    /// the peer that holds the group; else as the user they are (quirk E-7).
+    /// Whether a group's participant may write, or invite, under a screen name to
+    /// the peer that holds the group; else as the user behind it (quirk E-7).
     pub screen_name_senders: bool,
     /// Who hands a group's messages to the members of other domains.
     pub group_distribution: GroupDistribution,

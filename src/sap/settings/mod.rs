@@ -83,12 +83,12 @@ pub struct Settings {
 /// provider give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Access {
-    /// Nothing.
+    /// The peer may do nothing with them.
     #[default]
     None,
-    /// Get profiles.
+    /// The peer may read them.
     Read,
-    /// Get and change profiles.
+    /// The peer may read and change them.
     Write,
 }
 
