@@ -83,6 +83,7 @@ fn the_codec_is_fuzzed_with_the_dependencies_it_is_shipped_with() {
         "bytes",
         "encoding_rs",
         "memchr",
+        "quick-xml",
         "serde",
         "thiserror",
     ] {

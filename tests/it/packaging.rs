@@ -156,6 +156,18 @@ fn every_dependency_is_explained() {
 }
 
 #[test]
+fn what_is_installed_has_no_debug_information() {
+    let manifest: toml_edit::DocumentMut = read("Cargo.toml").parse().unwrap();
+    assert!(manifest["profile"]["release"].get("debug").is_none());
+    for file in ["Dockerfile", "packaging/README.md"] {
+        assert!(
+            read(file).contains("cargo build --release --locked"),
+            "{file}"
+        );
+    }
+}
+
+#[test]
 fn the_unit_starts_the_program_that_the_instructions_install() {
     let unit = read("packaging/wvgate.service");
     let keys: Vec<(&str, &str)> = unit
