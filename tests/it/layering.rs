@@ -336,50 +336,6 @@ fn pure_parts_use_nothing_of_the_store_but_what_is_written() {
     }
 }
 
-/// What an association may use of the SAP around it: values, and no other machine.
-const OF_ASSOCIATION: &[&str] = &[
-    "association",
-    "effect",
-    "element",
-    "numbers",
-    "presented_as",
-    "random",
-    "settings",
-    "verdict",
-    "watch",
-    // As the SAP names them.
-    "Dialect",
-    "dialect",
-    "Peer",
-    "Settings",
-];
-
-#[test]
-fn an_association_knows_nothing_of_the_rest_of_the_sap() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sap/association");
-    let mut met = BTreeSet::new();
-    for file in sources(&folder) {
-        for (used, named) in uses(&std::fs::read_to_string(&file).unwrap()) {
-            if used != "sap" {
-                continue;
-            }
-            let named = named.trim_start_matches('{');
-            let names = named.split(',').map(str::trim);
-            // Without a name it is a visibility.
-            for name in names.filter(|name| !name.is_empty()) {
-                let room = name.split("::").next().unwrap_or_default();
-                let allowed = OF_ASSOCIATION.contains(&room);
-                assert!(allowed, "{} uses sap::{name}", file.display());
-                met.insert(room.to_owned());
-            }
-        }
-    }
-    assert!(
-        met.contains("settings") || met.contains("Settings"),
-        "nothing was read"
-    );
-}
-
 #[test]
 fn the_arrows_point_downwards_only() {
     for arrows in [ARROWS, ARROWS_OF_THE_WIRE] {
