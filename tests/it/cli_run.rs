@@ -3,9 +3,12 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::cli_node::{Node, json as ask, output, said, with_input, wvgate};
+use crate::cli_node::{
+    Folder, Node, PATIENCE, free_port, json as ask, output, said, with_input, wvgate,
+};
+use crate::cli_partner::{config, peer};
 use crate::support::cluster::Cluster;
 
 #[test]
@@ -293,14 +296,31 @@ fn stop_waits_for_the_end() {
 
 #[test]
 fn a_node_that_is_about_to_stop_is_not_ready() {
-    // A peer that takes what comes and says nothing: the node waits for it a while.
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let peer = format!(
-        "[[peer]]\ndomain = \"silent.test\"\nurl = \"http://{}/\"\nallow_plain = true\nconnect = \"always\"\n",
-        silent.local_addr().unwrap()
-    );
-    let mut node = Node::start_with(&peer);
-    let (taken, _) = silent.accept().unwrap();
+    let (home, relay) = (free_port(), free_port());
+    let folder = Folder::new();
+    let relay_config = config(&folder, "relay.test", relay, &peer("home.test", home, ""));
+    let relay_node = Node::start_on(folder, relay_config);
+    let folder = Folder::new();
+    let more = "[admin]\nlisten = \"127.0.0.1:0\"\n[home]\n[[home.user]]\nname = \"alice\"\n\
+                password = \"alice\"\n";
+    let text = peer("relay.test", relay, "connect = \"always\"") + more;
+    let home_config = config(&folder, "home.test", home, &text);
+    let mut node = Node::start_on(folder, home_config);
+    let until = |wanted: &dyn Fn(&Value) -> bool| {
+        for _ in 0..PATIENCE.as_millis() / 20 {
+            if wanted(&ask(&node.config, &["peers", "--format", "json"])[0]) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("{}", said(&node.config, &["peers"]));
+    };
+    until(&|peer| peer["state"] == "up");
+    // It takes what comes and says nothing: the node waits for it a while.
+    relay_node.signal("STOP");
+    let mut alice = node.chat("alice");
+    alice.tell(&json!({"do": "message", "to": "echo@relay.test", "text": "hello?"}));
+    until(&|peer| peer["posting"] == 1);
     assert_eq!(node.get("/ready"), (200, "ok\n".to_owned()));
     node.signal("TERM");
     let said = loop {
@@ -312,7 +332,7 @@ fn a_node_that_is_about_to_stop_is_not_ready() {
     };
     assert_eq!(said, (503, "the node is about to stop\n".to_owned()));
     assert_eq!(node.get("/live").0, 200);
-    drop((taken, silent));
+    relay_node.signal("CONT");
     assert_eq!(node.wait(), Some(0));
 }
 
