@@ -244,6 +244,8 @@ async fn messages_wait_for_a_killed_xmpp_server() {
     }
     let (messages, _) = messages_until(&mut romeo, &before[19]).await;
     assert_eq!(bodies(&messages), before);
+    // The server's word on all of them is there.
+    world.rest().await;
     prosody.kill();
     let meanwhile = names('m', 40);
     for text in &meanwhile {

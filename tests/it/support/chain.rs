@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use wvgate::ssp::Primitive;
 
-use super::cluster::Folder;
+use super::cluster::{Folder, free_port_of};
 use super::end::{ACTS, ANSWER, CONFIG, END};
 use super::fault_proxy::FaultProxy;
 
@@ -338,6 +338,5 @@ fn own_address() -> Ipv4Addr {
 
 /// A free port of this address.
 fn free_at(address: Ipv4Addr) -> SocketAddr {
-    let listener = TcpListener::bind((address, 0)).unwrap();
-    listener.local_addr().unwrap()
+    SocketAddr::from((address, free_port_of(address)))
 }

@@ -1,21 +1,33 @@
 //! Nodes in this process, talking to each other over real HTTP on free ports.
 
-use std::collections::BTreeMap;
-use std::net::TcpListener;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use wvgate::config::Config;
 use wvgate::node::{Node, Plan};
 use wvgate::store::{MemoryStore, Store};
 
-/// A port that was free a moment ago.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+/// A port of loopback that was free a moment ago.
+pub fn free_port() -> u16 {
+    free_port_of(Ipv4Addr::LOCALHOST)
+}
+
+/// A port of an address that was free a moment ago; the tests of this run get none twice.
+pub fn free_port_of(address: Ipv4Addr) -> u16 {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    // Held until another is found, so that the next is another.
+    let mut held = Vec::new();
+    loop {
+        let listener = TcpListener::bind((address, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        if given.insert(port) {
+            return port;
+        }
+        held.push(listener);
+    }
 }
 
 /// A folder of its own that goes with the value.

@@ -7,13 +7,15 @@
 use std::{
     fmt::Write as _,
     fs,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     thread,
     time::{Duration, Instant},
 };
+
+use super::cluster::free_port;
 
 const INSTALL: &str = "run scripts/install-test-tools.sh first";
 const START_TIME: Duration = Duration::from_secs(30);
@@ -177,13 +179,6 @@ fn fresh_dir() -> PathBuf {
     let dir = std::env::temp_dir().join(name);
     fs::create_dir_all(&dir).expect("create a temporary folder");
     dir
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0))
-        .and_then(|listener| listener.local_addr())
-        .expect("a free port")
-        .port()
 }
 
 /// File names as Prosody's internal storage makes them.
