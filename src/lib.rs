@@ -20,4 +20,4 @@ pub mod text;
 pub mod translate;
 pub mod xmpp;
 
-pub use wvgate_wire::ssp;
+pub use wvgate_wire::{imps, ssp};

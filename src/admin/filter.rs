@@ -2,8 +2,8 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use crate::imps::Address;
 use crate::sap::Trace;
-use crate::ssp::Address;
 
 /// Messages and transactions that are followed, at most; our choice.
 const FOLLOWED: usize = 1000;

@@ -8,8 +8,8 @@ use super::lines::LineError;
 use super::request::{Line, Sent};
 use super::users;
 use crate::home::{Command, Event, Takes};
+use crate::imps::Address;
 use crate::node::ClientSession;
-use crate::ssp::Address;
 
 /// For what a client has said before it went; our choice.
 const LAST: Duration = Duration::from_secs(1);

@@ -6,8 +6,8 @@ use super::Shared;
 use super::request::Line;
 use crate::element::Time;
 use crate::home::{Home, UserError, password};
+use crate::imps::primitive::profile::UserProfile;
 use crate::node::{Core, Gone, clock};
-use crate::ssp::primitive::profile::UserProfile;
 
 /// The home domain, if this node hosts users.
 pub(super) fn home_of(core: &Core) -> Option<&Home> {

@@ -11,9 +11,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::Failure;
 use crate::config::{LogFormat, LogSection};
+use crate::imps::datetime::DateTime;
 use crate::node::clock::Clock;
 use crate::node::log::Output;
-use crate::ssp::datetime::DateTime;
 
 /// For the last lines, when the process ends.
 const PATIENCE: Duration = Duration::from_secs(1);

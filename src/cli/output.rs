@@ -7,8 +7,8 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use super::Failure;
+use crate::imps::datetime::DateTime;
 use crate::sap::{ServiceSet, Time};
-use crate::ssp::datetime::DateTime;
 
 /// For people or for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

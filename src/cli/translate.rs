@@ -10,16 +10,17 @@ use xmpp_parsers::presence::{Presence, Type};
 
 use super::output;
 use super::{Failure, Global};
-use crate::node::Plan;
-use crate::node::clock::Clock;
-use crate::ssp::common::{AttributeList, MetaInfo, PresenceValue, User, UserId, VerUserId};
-use crate::ssp::envelope::{self, NAMESPACE, Transaction};
-use crate::ssp::primitive::message::DeliveryStatusReport;
-use crate::ssp::primitive::presence::{
+use crate::imps::common::{AttributeList, MetaInfo, PresenceValue, User, UserId, VerUserId};
+use crate::imps::primitive::message::DeliveryStatusReport;
+use crate::imps::primitive::presence::{
     GetPresenceRequest, PresenceNotification, SubscribeRequest, UnsubscribeRequest,
 };
-use crate::ssp::xml::Limits;
-use crate::ssp::{Address, Code, Message, Mode, Primitive};
+use crate::imps::xml::Limits;
+use crate::imps::{Address, Code, Primitive};
+use crate::node::Plan;
+use crate::node::clock::Clock;
+use crate::ssp::envelope::{self, NAMESPACE, Transaction};
+use crate::ssp::{Message, Mode};
 use crate::translate::message::{ToSsp, refusal};
 use crate::translate::presence::Seen;
 use crate::translate::receipt::{About, error_of};

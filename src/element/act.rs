@@ -2,7 +2,7 @@
 
 use tokio_xmpp::Stanza;
 
-use crate::ssp::Primitive;
+use crate::imps::Primitive;
 use crate::store::Write;
 
 use super::client::{ClientKey, Event, Over};

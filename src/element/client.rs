@@ -20,8 +20,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ssp::Primitive;
-use crate::ssp::address::Address;
+use crate::imps::Primitive;
+use crate::imps::address::Address;
 
 pub use super::event::{
     ContactEntry, Detail, Event, Known, Standing, SubscriptionState, WatcherEntry, said,

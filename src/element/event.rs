@@ -7,9 +7,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Skew, Time};
-use crate::ssp::Primitive;
-use crate::ssp::address::Address;
-use crate::ssp::status::{Code, Status};
+use crate::imps::Primitive;
+use crate::imps::address::Address;
+use crate::imps::status::{Code, Status};
 use crate::text::cut;
 
 use super::client::Availability;

@@ -2,7 +2,7 @@
 
 use tokio_xmpp::Stanza;
 
-use crate::ssp::Primitive;
+use crate::imps::Primitive;
 use crate::xmpp::link::Blame;
 
 use super::client::{ClientKey, Command, Takes};

@@ -1,7 +1,7 @@
 //! Requests between the SAP and the elements.
 
-use crate::ssp::Primitive;
-use crate::ssp::address::Address;
+use crate::imps::Primitive;
+use crate::imps::address::Address;
 
 use super::Time;
 

@@ -1,6 +1,6 @@
 //! The time of the core, and how the wall clock stands to it.
 
-use crate::ssp::datetime::DateTime;
+use crate::imps::datetime::DateTime;
 
 /// Milliseconds since 1970-01-01T00:00:00Z; the only time the core knows.
 #[derive(

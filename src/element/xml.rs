@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serializer};
 
-use crate::ssp::Primitive;
+use crate::imps::Primitive;
 use crate::ssp::envelope::decode_fragment;
 
 pub(super) fn serialize<S: Serializer>(

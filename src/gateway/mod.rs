@@ -49,8 +49,8 @@ pub use settings::GatewaySettings;
 use crate::element::{
     Act, Delivered, Edge, Element, FromXmpp, Input, RequestId, ServiceElement, Skew, Time, Token,
 };
-use crate::ssp::primitive::{self, Kind, Primitive};
-use crate::ssp::{Address, Code, Status};
+use crate::imps::primitive::{self, Kind, Primitive};
+use crate::imps::{Address, Code, Status};
 use crate::text::Shown;
 use crate::translate::Translator;
 use crate::translate::stanza::ends;

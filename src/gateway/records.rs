@@ -12,7 +12,7 @@
 use serde::Deserialize;
 use xmpp_parsers::jid::Jid;
 
-use crate::ssp::Address;
+use crate::imps::Address;
 
 /// Begins every key.
 pub(super) const PREFIX: &str = "gateway/";

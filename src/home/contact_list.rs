@@ -7,7 +7,7 @@ use super::client::ContactEntry;
 use super::client::Known;
 use super::presence::Presence;
 use crate::element::Time;
-use crate::ssp::address::Address;
+use crate::imps::address::Address;
 
 use super::client::{Event, WatcherEntry};
 use super::core::Core;

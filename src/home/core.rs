@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::element::{Act, RequestId, Skew, Time, Token};
-use crate::ssp::Primitive;
-use crate::ssp::address::Address;
-use crate::ssp::status::Code;
+use crate::imps::Primitive;
+use crate::imps::address::Address;
+use crate::imps::status::Code;
 
 use super::client::{ClientKey, Event};
 use super::echo::Rate;

@@ -8,11 +8,11 @@
 use std::collections::BTreeMap;
 
 use crate::element::{Act, Time};
-use crate::ssp::address::{Address, Kind};
-use crate::ssp::common::{
+use crate::imps::address::{Address, Kind};
+use crate::imps::common::{
     ContentData, MessageInfo, MetaInfo, Recipient, Sender, User as UserElement,
 };
-use crate::ssp::primitive::message::SendMessageRequest;
+use crate::imps::primitive::message::SendMessageRequest;
 
 use super::core::Core;
 use super::message::Message;

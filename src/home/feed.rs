@@ -11,9 +11,9 @@ use super::notice::Notice;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::element::{Act, Outcome, Time};
-use crate::ssp::address::Address;
-use crate::ssp::common::encode_base64;
-use crate::ssp::status::{Code, Status};
+use crate::imps::address::Address;
+use crate::imps::common::encode_base64;
+use crate::imps::status::{Code, Status};
 use crate::text::charset::{self, Reading};
 use crate::text::media;
 

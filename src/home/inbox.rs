@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::element::Time;
-use crate::ssp::address::Address;
-use crate::ssp::common::{decode_base64, encode_base64};
-use crate::ssp::datetime::DateTime;
+use crate::imps::address::Address;
+use crate::imps::common::{decode_base64, encode_base64};
+use crate::imps::datetime::DateTime;
 
 /// An arrival: a message that waits, or the trace of one that was taken.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

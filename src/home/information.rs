@@ -1,9 +1,9 @@
 //! Provider information and verification of ids (wire profile, 11.5).
 
-use crate::ssp::address::Address;
-use crate::ssp::common::UserId;
-use crate::ssp::primitive::common::{GetSPInfoRequest, GetSPInfoResponse, Id, VerifyIDRequest};
-use crate::ssp::status::{Code, DetailedResult, Status};
+use crate::imps::address::Address;
+use crate::imps::common::UserId;
+use crate::imps::primitive::common::{GetSPInfoRequest, GetSPInfoResponse, Id, VerifyIDRequest};
+use crate::imps::status::{Code, DetailedResult, Status};
 
 use super::{Caller, Home};
 

@@ -7,16 +7,16 @@
 
 use super::feed::Feeds;
 use crate::element::{Act, Outcome, Time};
-use crate::ssp::address::Address;
-use crate::ssp::address::Kind;
-use crate::ssp::common::MetaInfo;
-use crate::ssp::common::Sender;
-use crate::ssp::common::User as UserElement;
-use crate::ssp::common::{GroupId, MessageInfo, Recipient};
-use crate::ssp::primitive::message::DeliveryResult;
-use crate::ssp::primitive::message::DeliveryStatusReport;
-use crate::ssp::primitive::message::{SendMessageRequest, SendMessageResponse};
-use crate::ssp::status::{Code, Status};
+use crate::imps::address::Address;
+use crate::imps::address::Kind;
+use crate::imps::common::MetaInfo;
+use crate::imps::common::Sender;
+use crate::imps::common::User as UserElement;
+use crate::imps::common::{GroupId, MessageInfo, Recipient};
+use crate::imps::primitive::message::DeliveryResult;
+use crate::imps::primitive::message::DeliveryStatusReport;
+use crate::imps::primitive::message::{SendMessageRequest, SendMessageResponse};
+use crate::imps::status::{Code, Status};
 use crate::text::charset::{self, Charset, Reading};
 use crate::text::media;
 
@@ -395,7 +395,7 @@ fn status_for(targets: usize, failures: Vec<(Code, Address)>) -> Status {
             detail.groups = ids().map(|group| GroupId { group }).collect();
             detail.users.clear();
         } else if detail.code == NO_CONTACT_LIST {
-            let list = |list| crate::ssp::common::ContactList { list };
+            let list = |list| crate::imps::common::ContactList { list };
             detail.contact_lists = ids().map(list).collect();
             detail.users.clear();
         }

@@ -54,9 +54,9 @@ use crate::element::{
     Act, Delivered, Edge, Element, FromClient, Input, Over, RequestId, ServiceElement, Skew, Time,
     Token,
 };
-use crate::ssp::Primitive;
-use crate::ssp::address::Address;
-use crate::ssp::status::{Code, Status};
+use crate::imps::Primitive;
+use crate::imps::address::Address;
+use crate::imps::status::{Code, Status};
 
 pub use crate::element::client::{self, ClientKey, Command, Event, Takes};
 pub use settings::{Authorization, HomeSettings};

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::element::Time;
-use crate::ssp::address::Address;
-use crate::ssp::common::{MetaInfo, PresenceValue, User as UserElement};
-use crate::ssp::presence::{Attribute, AttributeName, Item, PresenceSubList};
-use crate::ssp::primitive::presence::PresenceNotification;
+use crate::imps::address::Address;
+use crate::imps::common::{MetaInfo, PresenceValue, User as UserElement};
+use crate::imps::presence::{Attribute, AttributeName, Item, PresenceSubList};
+use crate::imps::primitive::presence::PresenceNotification;
 
 use super::client::{Availability, Standing};
 use super::core::Core;

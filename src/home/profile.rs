@@ -12,14 +12,14 @@
 
 use super::presence::Presence;
 use crate::element::Time;
-use crate::sap::profile::update::{empty, update};
-use crate::sap::profile::{Parts, readable, response};
-use crate::ssp::address::Address;
-use crate::ssp::primitive::profile::{
+use crate::imps::address::Address;
+use crate::imps::primitive::profile::{
     GetUserProfileRequest, GetUserProfileResponse, PrivacyCapability, ProfileService, Terminal,
     UpdateUserProfileRequest, UserProfile,
 };
-use crate::ssp::status::{Code, Status};
+use crate::imps::status::{Code, Status};
+use crate::sap::profile::update::{empty, update};
+use crate::sap::profile::{Parts, readable, response};
 
 use super::client::{ClientKey, Standing};
 use super::core::Core;

@@ -6,7 +6,7 @@ use super::watching::Watching;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::element::Time;
-use crate::ssp::address::Address;
+use crate::imps::address::Address;
 
 use super::Home;
 use super::client::Known;

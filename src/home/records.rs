@@ -16,9 +16,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::element::{Act, Token};
+use crate::imps::address::Address;
+use crate::imps::primitive::profile::UserProfile;
 use crate::sap::profile::cache::Kept;
-use crate::ssp::address::Address;
-use crate::ssp::primitive::profile::UserProfile;
 use crate::store::Write;
 
 use super::Home;

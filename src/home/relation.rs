@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::element::Time;
-use crate::ssp::presence::PresenceSubList;
+use crate::imps::presence::PresenceSubList;
 
 use super::client::{Known, SubscriptionState};
 

@@ -3,7 +3,7 @@
 
 use super::feed::Feeds;
 use crate::element::Time;
-use crate::ssp::primitive::message::DeliveryStatusReport;
+use crate::imps::primitive::message::DeliveryStatusReport;
 
 use super::Home;
 use super::client::Event;

@@ -5,12 +5,12 @@ use super::records;
 use super::sent::State;
 use super::sent::Taken;
 use crate::element::Time;
-use crate::ssp::address::{Address, Kind};
-use crate::ssp::common::{
+use crate::imps::address::{Address, Kind};
+use crate::imps::common::{
     ContentData, GroupId, MessageInfo, MetaInfo, Recipient, Sender, User as UserElement,
 };
-use crate::ssp::primitive::message::SendMessageRequest;
-use crate::ssp::status::{Code, Status};
+use crate::imps::primitive::message::SendMessageRequest;
+use crate::imps::status::{Code, Status};
 
 use super::client::{ClientKey, Event};
 use super::core::{Asked, Core};

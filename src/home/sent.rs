@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::element::{Time, Token};
-use crate::ssp::address::Address;
+use crate::imps::address::Address;
 
 /// A message that was taken by its recipient's side; one record.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -1,8 +1,8 @@
 //! What an operator decides about the home domain.
 
+use crate::imps::primitive::profile::ProfileService;
 use crate::sap::profile::services_of;
 use crate::sap::{PseTable, ServiceSet};
-use crate::ssp::primitive::profile::ProfileService;
 
 /// Who may see a user's presence without having been told by the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]

@@ -4,12 +4,12 @@ use super::presence::Presence;
 use super::presence::Published;
 use super::watchers::Watchers;
 use crate::element::Time;
-use crate::ssp::address::Address;
-use crate::ssp::common::{AttributeList, PresenceValue};
-use crate::ssp::primitive::presence::{
+use crate::imps::address::Address;
+use crate::imps::common::{AttributeList, PresenceValue};
+use crate::imps::primitive::presence::{
     GetPresenceRequest, GetPresenceResponse, SubscribeRequest, UnsubscribeRequest,
 };
-use crate::ssp::status::{Code, Status};
+use crate::imps::status::{Code, Status};
 
 use super::client::Standing;
 use super::presence::is_published;

@@ -11,15 +11,15 @@ use super::profile;
 use super::profile::OwnProfile;
 use super::relation::Shown;
 use super::watching::Watching;
-use crate::ssp::common::MetaInfo;
-use crate::ssp::primitive::profile::UpdateUserProfileRequest;
+use crate::imps::common::MetaInfo;
+use crate::imps::primitive::profile::UpdateUserProfileRequest;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use crate::element::{Act, Outcome, Time, Token};
-use crate::ssp::address::{Address, Kind};
-use crate::ssp::primitive::profile::{ProfileService, UserProfile};
-use crate::ssp::status::{Code, Status};
+use crate::imps::address::{Address, Kind};
+use crate::imps::primitive::profile::{ProfileService, UserProfile};
+use crate::imps::status::{Code, Status};
 
 use super::client::{Availability, ClientKey, Event};
 use super::core::{Asked, Core, Pending, Timer};
@@ -161,7 +161,7 @@ impl User {
         core: &mut Core,
         client: Option<ClientKey>,
         what: Asked,
-        primitive: impl Into<crate::ssp::Primitive>,
+        primitive: impl Into<crate::imps::Primitive>,
         expires: Time,
     ) {
         let token = core.token();

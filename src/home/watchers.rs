@@ -9,8 +9,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::element::Time;
-use crate::ssp::address::Address;
-use crate::ssp::status::Code;
+use crate::imps::address::Address;
+use crate::imps::status::Code;
 
 use super::client::Standing;
 use super::core::{Core, Timer};

@@ -1,14 +1,14 @@
 //! Other users' presence as our users see it: subscriptions of ours, and what comes of them.
 
 use crate::element::Time;
-use crate::ssp::Primitive;
-use crate::ssp::address::Address;
-use crate::ssp::common::{AttributeList, MetaInfo, UserId, VerUserId};
-use crate::ssp::presence::{Attribute, AttributeName, PresenceSubList};
-use crate::ssp::primitive::presence::{
+use crate::imps::Primitive;
+use crate::imps::address::Address;
+use crate::imps::common::{AttributeList, MetaInfo, UserId, VerUserId};
+use crate::imps::presence::{Attribute, AttributeName, PresenceSubList};
+use crate::imps::primitive::presence::{
     GetPresenceRequest, PresenceNotification, SubscribeRequest, UnsubscribeRequest,
 };
-use crate::ssp::status::{Code, Status};
+use crate::imps::status::{Code, Status};
 use crate::text::cut;
 
 use super::client::{Availability, ClientKey, Event, Known, SubscriptionState};

@@ -124,7 +124,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
-    use crate::ssp::Address;
+    use crate::imps::Address;
 
     fn message(bytes: usize) -> Event {
         let event = serde_json::json!({

@@ -19,12 +19,13 @@ pub use super::turn::{Answer, Turn};
 use crate::element::{
     Act, Delivered, Edge, Element, FromXmpp, Input, Outcome, ServiceElement, Skew, Time,
 };
+use crate::imps::{Code, Primitive};
 use crate::sap::Wait;
 use crate::sap::{
     Count, Direction, Effect, Elements, Facts, Loaded, Posted, Route, Sap, ServiceSet, Trace,
     Verdict,
 };
-use crate::ssp::{Code, Message, Primitive};
+use crate::ssp::Message;
 
 /// The state of a node.
 #[derive(Debug)]

@@ -12,10 +12,10 @@ use super::inbox::NodeHandle;
 use super::run::INBOX;
 use crate::http::known::KnownAddresses;
 use crate::http::server::{Inbound, Mishap, Receiver, Verdict as HttpVerdict};
+use crate::imps::xml::Limits;
+use crate::imps::xml::repair::Repair;
 use crate::sap::{Count, Facts, Settings, Trouble, Verdict};
 use crate::ssp::envelope;
-use crate::ssp::xml::Limits;
-use crate::ssp::xml::repair::Repair;
 use crate::text::Shown;
 
 /// Reads bodies and hands them to the owner.

@@ -1,8 +1,8 @@
 //! What a node takes that is about to stop, or whose store has hardly any room.
 
+use crate::imps::primitive::{self, Routing};
 use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
-use crate::ssp::primitive::{self, Routing};
 
 /// Whether peers' requests are taken at all.
 #[derive(Debug, Clone, Copy, Default)]

@@ -23,8 +23,9 @@ use super::settings::{Peer, Settings};
 use super::transaction::Queues;
 use super::verdict::{Facts, Verdict};
 use crate::element::Time;
+use crate::imps::{Address, Primitive};
+use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
-use crate::ssp::{Address, Mode, Primitive};
 use crate::text::{IdShown, Shown};
 
 /// The associations of one node.

@@ -2,9 +2,9 @@
 //! would have to be kept, and ends nobody's session: everything that is not about the
 //! visit is told to come again later.
 
+use crate::imps::primitive::{self, Routing};
 use crate::sap::{Peer, Sap};
 use crate::ssp::envelope::Transaction;
-use crate::ssp::primitive::{self, Routing};
 use crate::ssp::{Message, Mode};
 
 impl Sap {

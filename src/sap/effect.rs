@@ -4,7 +4,7 @@ use super::post::{Knock, Load, Post};
 use super::transaction::history::Step;
 use super::watch::{Count, Trace};
 use crate::element::{Delivered, Element, Time, Token};
-use crate::ssp::Primitive;
+use crate::imps::Primitive;
 use crate::store::Write;
 
 /// Something to be done outside. Everything that has an effect on others waits

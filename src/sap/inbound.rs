@@ -4,13 +4,14 @@
 use std::borrow::Cow;
 
 use crate::element::Time;
+use crate::imps::Code;
 use crate::sap::association::Association;
 use crate::sap::association::logout::AWAY;
 use crate::sap::association::rate_limit::LATER;
 use crate::sap::verdict::{Facts, Verdict};
 use crate::sap::{Count, Direction, Effect, Sap, Trace};
 use crate::ssp::envelope::{Session, Transaction};
-use crate::ssp::{Code, Message, Mode};
+use crate::ssp::{Message, Mode};
 use crate::text::IdShown;
 
 /// Recipients told in a trace, at most.

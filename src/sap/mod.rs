@@ -39,8 +39,9 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::imps::{Code, Primitive};
+use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
-use crate::ssp::{Code, Mode, Primitive};
 use crate::store::Write;
 
 pub use crate::element::{

@@ -9,11 +9,12 @@ use bytes::Bytes;
 use super::dialect::message_ids;
 use super::transaction::Queues;
 use super::*;
-use crate::ssp::common::{ContentData, MessageInfo, MetaInfo, Recipient, Sender, User};
-use crate::ssp::primitive::message::{SendMessageRequest, SendMessageResponse};
-use crate::ssp::primitive::presence::SubscribeRequest;
-use crate::ssp::xml::Limits;
-use crate::ssp::{Address, Code, Message, Primitive, Status, envelope};
+use crate::imps::common::{ContentData, MessageInfo, MetaInfo, Recipient, Sender, User};
+use crate::imps::primitive::message::{SendMessageRequest, SendMessageResponse};
+use crate::imps::primitive::presence::SubscribeRequest;
+use crate::imps::xml::Limits;
+use crate::imps::{Address, Code, Primitive, Status};
+use crate::ssp::{Message, envelope};
 use crate::store::Write;
 
 mod queues;
@@ -125,7 +126,7 @@ fn what_is_never_answered_is_answered_202_or_504() {
     world.send("wv:alice@a.test", &["wv:bob@b.test"], "m1");
     let request = SubscribeRequest {
         meta: Some(MetaInfo::of_user("a.test", Address::new("alice@a.test"))),
-        users: vec![crate::ssp::common::UserId {
+        users: vec![crate::imps::common::UserId {
             user: Address::new("bob@b.test"),
         }],
         attributes: None,

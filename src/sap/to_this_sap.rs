@@ -2,11 +2,11 @@
 //! profile, 11.1 and 11.3).
 
 use crate::element::Time;
+use crate::imps::primitive::session::KeepAliveResponse;
+use crate::imps::{Code, Primitive, Status};
 use crate::sap::transaction::ToThisSap;
 use crate::sap::{Peer, Sap};
 use crate::ssp::envelope::Transaction;
-use crate::ssp::primitive::session::KeepAliveResponse;
-use crate::ssp::{Code, Primitive, Status};
 
 impl Sap {
     /// A request of a peer to the SAP itself.

@@ -1,7 +1,7 @@
 //! What all addresses have in common: domains in the form of each side, and why an address has no
 //! counterpart.
 
-use crate::ssp::Code;
+use crate::imps::Code;
 
 /// Why an address has no counterpart on the other side.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

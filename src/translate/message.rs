@@ -9,12 +9,12 @@ use super::stanza::{attribute, clean, element, ns, payload, text_element};
 use super::tables::{Rendering, text_of_html};
 use super::words::{Words, words};
 use super::{AddressError, Translator};
-use crate::ssp::common::{
+use crate::imps::common::{
     ContentData, GroupId, MessageInfo, MetaInfo, Recipient, ScreenName, Sender, User,
 };
-use crate::ssp::datetime::DateTime;
-use crate::ssp::primitive::message::SendMessageRequest;
-use crate::ssp::{Address, Code};
+use crate::imps::datetime::DateTime;
+use crate::imps::primitive::message::SendMessageRequest;
+use crate::imps::{Address, Code};
 
 /// Age above which a message says when it was sent, in seconds.
 const DELAYED_AFTER: i64 = 60;

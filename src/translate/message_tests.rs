@@ -3,7 +3,7 @@
 use super::super::Mode;
 use super::super::stanza::child_text;
 use super::*;
-use crate::ssp::common::{ClientId, Display};
+use crate::imps::common::{ClientId, Display};
 
 const NOW: u64 = 1_714_570_800_000;
 

@@ -6,10 +6,10 @@ use xmpp_parsers::message::{Id, Message, MessageType};
 use super::stanza::{attribute, element, ns, payload};
 use super::tables::StatusTable;
 use super::{AddressError, Context, Translator};
-use crate::ssp::common::{MessageInfo, MetaInfo, Recipient, Sender, User};
-use crate::ssp::datetime::DateTime;
-use crate::ssp::primitive::message::{DeliveryResult, DeliveryStatusReport};
-use crate::ssp::{Address, Code, Status};
+use crate::imps::common::{MessageInfo, MetaInfo, Recipient, Sender, User};
+use crate::imps::datetime::DateTime;
+use crate::imps::primitive::message::{DeliveryResult, DeliveryStatusReport};
+use crate::imps::{Address, Code, Status};
 
 /// The message a report is about, as its reporter remembers it.
 #[derive(Debug, Clone, PartialEq, Eq)]

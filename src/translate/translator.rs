@@ -19,8 +19,8 @@ use super::address::{AddressError, to_ssp_domain, to_xmpp_domain};
 use super::escape::{escape, is_phone_number, percent_decode, percent_encode, unescape};
 use super::stanza::clean;
 use super::tables::Mappings;
-use crate::ssp::Address;
-use crate::ssp::common::{ClientId, ScreenName, User};
+use crate::imps::Address;
+use crate::imps::common::{ClientId, ScreenName, User};
 use crate::text::shown::steers;
 
 /// How users of the other side are named (xmpp-mapping, 1).

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::ssp::Code;
+use crate::imps::Code;
 use proptest::prelude::*;
 
 fn both() -> [&'static Translator; 2] {

@@ -110,9 +110,21 @@ fn each_message_is_explained_by_id_user_and_time_and_over_a_restart() {
     node.wait();
     node.crash_and_restart();
     check(&node);
-    node.chat("carol").quit();
-    let told = ask(&node.config, &["explain", "m-offline", "--format", "json"]);
-    assert_eq!(parts(&told, "m-offline")[0].0, "delivered");
+    let mut carol = node.chat("carol");
+    carol.wait("message", |message| message["id"] == "m-offline");
+    carol.quit();
+    // The node may hear that she took it a moment after her end.
+    let state = |id: &str| {
+        let told = ask(&node.config, &["explain", id, "--format", "json"]);
+        parts(&told, id)[0].0.clone()
+    };
+    for _ in 0..500 {
+        if state("m-offline") == "delivered" {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert_eq!(state("m-offline"), "delivered");
     // What waits is told even if its history was lost with the process.
     node.crash_and_restart();
     assert_eq!(

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use wvgate::imps::presence::AttributeName;
+use wvgate::imps::xml::{Limits, Repair};
+use wvgate::imps::{Address, Primitive};
 use wvgate::ssp::envelope::{scan, scan_lenient};
-use wvgate::ssp::presence::AttributeName;
-use wvgate::ssp::xml::{Limits, Repair};
-use wvgate::ssp::{Address, Primitive};
 
 use super::codec_fixtures::{fixtures, reprint, transactions};
 

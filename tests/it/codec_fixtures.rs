@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use wvgate::imps::Primitive;
+use wvgate::imps::xml::{self, Limits, Node, Style};
 use wvgate::ssp::envelope::{NAMESPACE, Transaction, print_session, print_setup, scan};
-use wvgate::ssp::xml::{self, Limits, Node, Style};
-use wvgate::ssp::{Message, Mode, Primitive};
+use wvgate::ssp::{Message, Mode};
 
 /// Files below `tests/fixtures/<folder>`, sorted by path.
 pub fn fixtures(folder: &str) -> Vec<PathBuf> {

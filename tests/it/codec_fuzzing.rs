@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use wvgate::ssp::Primitive;
-use wvgate::ssp::presence::AttributeName;
+use wvgate::imps::Primitive;
+use wvgate::imps::presence::AttributeName;
 
 use super::codec_properties::families;
 

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use wvgate::imps::Primitive;
+use wvgate::imps::xml::{self, Limits, Malformed, Texts};
+use wvgate::ssp::Message;
 use wvgate::ssp::envelope::scan;
-use wvgate::ssp::xml::{self, Limits, Malformed, Texts};
-use wvgate::ssp::{Message, Primitive};
 
 use super::codec_fixtures::{samples, transactions};
 

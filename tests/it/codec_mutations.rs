@@ -2,8 +2,8 @@
 //! in which lines and buffers damage them. Bounded and repeatable; the same properties as under
 //! libFuzzer (`tests/fuzz`).
 
+use wvgate::imps::xml::Repair;
 use wvgate::ssp::check;
-use wvgate::ssp::xml::Repair;
 
 use super::codec_captures::emitted;
 use super::codec_properties::{Dice, corpus, families, seeds};
@@ -75,7 +75,7 @@ fn each_repair_alone_survives_damaged_recordings() {
     // Those that need a repair undamaged come more often.
     let recordings = emitted().into_values().map(|(_, body)| body);
     for body in recordings {
-        let broken = wvgate::ssp::envelope::scan(&body, &wvgate::ssp::xml::Limits::default());
+        let broken = wvgate::ssp::envelope::scan(&body, &wvgate::imps::xml::Limits::default());
         for repair in Repair::ALL {
             for damage in DAMAGES {
                 for _ in 0..if broken.is_err() { 20 } else { 1 } {

@@ -2,10 +2,11 @@
 //! one reader see one sender, and the next reader another.
 
 use bytes::Bytes;
+use wvgate::imps::Primitive;
+use wvgate::imps::primitive::facts;
+use wvgate::imps::xml::{Limits, Malformed, Names, Shape};
+use wvgate::ssp::Message;
 use wvgate::ssp::envelope::{Transaction, scan};
-use wvgate::ssp::primitive::facts;
-use wvgate::ssp::xml::{Limits, Malformed, Names, Shape};
-use wvgate::ssp::{Message, Primitive};
 
 fn around(primitive: &str) -> String {
     format!(

@@ -8,16 +8,17 @@ mod tree;
 use bytes::Bytes;
 use proptest::prelude::*;
 use quick_xml::events::Event;
-use wvgate::ssp::common::{
+use wvgate::imps::common::{
     ContentData, GroupId, MessageInfo, MetaInfo, PresenceValue, Recipient, ScreenName, Sender,
     User, UserId, VerUserId,
 };
-use wvgate::ssp::datetime::DateTime;
+use wvgate::imps::datetime::DateTime;
+use wvgate::imps::presence::{Attribute, AttributeName, Item, PresenceSubList};
+use wvgate::imps::primitive::{Facts, facts, message, presence, session};
+use wvgate::imps::xml::{self, Limits, Malformed, Node};
+use wvgate::imps::{Address, Code, Primitive, Status};
 use wvgate::ssp::envelope::{Transaction, decode_fragment, scan};
-use wvgate::ssp::presence::{Attribute, AttributeName, Item, PresenceSubList};
-use wvgate::ssp::primitive::{Facts, facts, message, presence, session};
-use wvgate::ssp::xml::{self, Limits, Malformed, Node};
-use wvgate::ssp::{Address, Code, Mode, Primitive, Status, check};
+use wvgate::ssp::{Mode, check};
 
 use self::tree::Tree;
 use super::codec_captures::emitted;

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use wvgate::ssp::common::{ContentData, MessageInfo};
+use wvgate::imps::common::{ContentData, MessageInfo};
+use wvgate::imps::primitive::message::SendMessageRequest;
+use wvgate::imps::primitive::session::{SendSecretToken, Token};
+use wvgate::imps::xml::{Limits, Style, parse};
+use wvgate::imps::{Address, Primitive};
 use wvgate::ssp::envelope::decode_fragment;
-use wvgate::ssp::primitive::message::SendMessageRequest;
-use wvgate::ssp::primitive::session::{SendSecretToken, Token};
-use wvgate::ssp::xml::{Limits, Style, parse};
-use wvgate::ssp::{Address, Primitive};
 
 use super::codec_fixtures::deployed_style;
 

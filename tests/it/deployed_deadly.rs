@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use wvgate::imps::common::{GroupId, MetaInfo, Sender};
+use wvgate::imps::primitive::{self, Kind, Routing};
+use wvgate::imps::xml::Limits;
+use wvgate::imps::{Address, Primitive};
 use wvgate::sap::{Peer, SessionRecord, Settings, SpeaksFor, Time, Verdict};
-use wvgate::ssp::common::{GroupId, MetaInfo, Sender};
 use wvgate::ssp::envelope::{Transaction, print_session, scan};
-use wvgate::ssp::primitive::{self, Kind, Routing};
-use wvgate::ssp::xml::Limits;
-use wvgate::ssp::{Address, Message, Mode, Primitive};
+use wvgate::ssp::{Message, Mode};
 use wvgate::store::Write;
 
 use super::codec_fixtures::{fixtures, transactions};

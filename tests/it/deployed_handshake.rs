@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wvgate::home::Command;
+use wvgate::imps::Address;
 use wvgate::node::{ClientSession, Node};
-use wvgate::ssp::Address;
 use wvgate::store::MemoryStore;
 
 use super::support::peer::{Deployed, node, post};

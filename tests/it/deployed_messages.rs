@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use wvgate::home::{Command, Event};
+use wvgate::imps::Address;
+use wvgate::imps::primitive::{self, Kind};
+use wvgate::imps::xml::{Limits, Repair};
 use wvgate::node::{ClientSession, Node};
 use wvgate::ssp::envelope::scan_lenient;
-use wvgate::ssp::primitive::{self, Kind};
-use wvgate::ssp::xml::{Limits, Repair};
-use wvgate::ssp::{Address, Message, Mode};
+use wvgate::ssp::{Message, Mode};
 use wvgate::store::MemoryStore;
 
 use super::codec_captures::emitted;

@@ -5,8 +5,9 @@ mod responding;
 
 use std::sync::Arc;
 
+use wvgate::imps::Primitive;
 use wvgate::sap::{Count, Dialect, Peer, Post, Posted, Settings, Verdict};
-use wvgate::ssp::{Mode, Primitive};
+use wvgate::ssp::Mode;
 
 use super::support::alone::{Alone, dialect, only};
 use super::support::peer::digest;

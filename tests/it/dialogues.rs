@@ -23,12 +23,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use wvgate::imps::xml::{self, Limits, Node};
+use wvgate::imps::{Code, Primitive};
 use wvgate::sap::{
     Dialect, Peer, Post, Posted, Route, Settings, SpeaksFor, Verdict, transaction::recipients,
 };
 use wvgate::ssp::envelope::{decode_fragment, scan};
-use wvgate::ssp::xml::{self, Limits, Node};
-use wvgate::ssp::{Code, Primitive};
 
 use super::support::alone::{Alone, dialect};
 use super::support::peer::digest;
@@ -197,7 +197,7 @@ impl Dialogue {
                 Primitive::SendMessageRequest(message) => recipients::answer(
                     primitive.name(),
                     message.info.message_id.as_deref(),
-                    wvgate::ssp::Status::ok(),
+                    wvgate::imps::Status::ok(),
                 ),
                 _ => Primitive::status(Code::OK),
             };

@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use wvgate::home::{Command, Event};
+use wvgate::imps::Address;
 use wvgate::node::ClientSession;
-use wvgate::ssp::Address;
 
 use crate::support::process::{self, World};
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::json;
 use wvgate::home::client::Availability;
 use wvgate::home::{Command, Event};
+use wvgate::imps::Address;
 use wvgate::node::ClientSession;
-use wvgate::ssp::Address;
 
 use crate::support::cluster::Cluster;
 use crate::support::ejabberd::Ejabberd;

@@ -7,18 +7,25 @@ use std::path::{Path, PathBuf};
 /// What the part may use of the crate.
 const ARROWS: &[(&str, &[&str])] = &[
     // Ground: they know nothing of each other.
+    ("imps", &[]),
     ("ssp", &[]),
     ("http", &[]),
     ("xmpp", &[]),
     ("store", &[]),
     ("config", &[]),
     // Core and meaning.
-    ("element", &["ssp", "store", "xmpp"]),
-    ("sap", &["element", "ssp", "store"]),
-    ("translate", &["ssp", "xmpp"]),
+    ("element", &["imps", "ssp", "store", "xmpp"]),
+    ("sap", &["element", "imps", "ssp", "store"]),
+    ("translate", &["imps", "xmpp"]),
     // Service elements.
-    ("home", &["element", "sap", "ssp", "store", "translate"]),
-    ("gateway", &["element", "ssp", "store", "translate", "xmpp"]),
+    (
+        "home",
+        &["element", "imps", "sap", "ssp", "store", "translate"],
+    ),
+    (
+        "gateway",
+        &["element", "imps", "store", "translate", "xmpp"],
+    ),
     // Shell.
     (
         "node",
@@ -28,6 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "gateway",
             "home",
             "http",
+            "imps",
             "sap",
             "ssp",
             "store",
@@ -43,9 +51,9 @@ const ARROWS: &[(&str, &[&str])] = &[
             "gateway",
             "home",
             "http",
+            "imps",
             "node",
             "sap",
-            "ssp",
             "store",
             "translate",
             "xmpp",
@@ -60,6 +68,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "gateway",
             "home",
             "http",
+            "imps",
             "node",
             "sap",
             "ssp",
@@ -70,7 +79,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The sources of the wire, a crate of its own: `ssp` of the list above.
+/// The sources of the wire, a crate of its own: `imps` and `ssp` of the list above.
 const WIRE: &str = "crates/wvgate-wire/src";
 
 /// What a part of the wire may use of it.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use wvgate::home::{Command, Event};
+use wvgate::imps::Address;
 use wvgate::node::ClientSession;
-use wvgate::ssp::Address;
 
 use crate::support::cluster::Cluster;
 

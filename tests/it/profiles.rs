@@ -9,13 +9,13 @@
 
 use std::time::Duration;
 
+use wvgate::imps::datetime::DateTime;
+use wvgate::imps::primitive::profile::UserProfile;
+use wvgate::imps::primitive::service::{Functions, ServiceRequest};
+use wvgate::imps::{Address, Code, Primitive};
 use wvgate::sap::settings::Access;
 use wvgate::sap::{Peer, Route, ServiceSet, Settings};
-use wvgate::ssp::datetime::DateTime;
 use wvgate::ssp::envelope::decode_fragment;
-use wvgate::ssp::primitive::profile::UserProfile;
-use wvgate::ssp::primitive::service::{Functions, ServiceRequest};
-use wvgate::ssp::{Address, Code, Primitive};
 use wvgate::store::Store as _;
 
 use crate::support::cluster::Cluster;

@@ -19,10 +19,11 @@ mod table;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use wvgate::imps::Primitive;
+use wvgate::imps::xml::{Limits, Repair};
 use wvgate::sap::{Facts, Peer, Route, SessionRecord, Settings, SpeaksFor, Time, Verdict};
+use wvgate::ssp::Mode;
 use wvgate::ssp::envelope::{Transaction, print_session, scan_lenient};
-use wvgate::ssp::xml::{Limits, Repair};
-use wvgate::ssp::{Mode, Primitive};
 use wvgate::store::Write;
 
 use super::codec_captures::emitted as recorded;

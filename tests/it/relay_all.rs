@@ -10,14 +10,15 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use wvgate::imps::common::{ContentData, MessageInfo, MetaInfo, Recipient, Sender, User};
+use wvgate::imps::primitive::message::SendMessageRequest;
+use wvgate::imps::primitive::{self, Kind, Routing};
+use wvgate::imps::xml::Limits;
+use wvgate::imps::{Address, Code, Primitive};
 use wvgate::sap::PseTable;
 use wvgate::sap::{Route, ServiceSet, Settings};
-use wvgate::ssp::common::{ContentData, MessageInfo, MetaInfo, Recipient, Sender, User};
+use wvgate::ssp::Mode;
 use wvgate::ssp::envelope::scan;
-use wvgate::ssp::primitive::message::SendMessageRequest;
-use wvgate::ssp::primitive::{self, Kind, Routing};
-use wvgate::ssp::xml::Limits;
-use wvgate::ssp::{Address, Code, Mode, Primitive};
 
 use crate::codec_fixtures::{fixtures, transactions};
 use crate::support::samples::{HOME, VILLAGE, answers, origin, samples};

@@ -2,9 +2,10 @@
 //!
 //! r.test has users of its own, and stands between p.test, q.test and s.test.
 
+use wvgate::imps::Primitive;
 use wvgate::sap::{Count, Peer, Route, SessionRecord, Settings, Time, Verdict};
+use wvgate::ssp::Mode;
 use wvgate::ssp::envelope::print_session;
-use wvgate::ssp::{Mode, Primitive};
 use wvgate::store::Write;
 
 use crate::support::alone::{Alone, quiet, transactions};

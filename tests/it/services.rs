@@ -8,17 +8,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 use wvgate::element::{Act, Delivered, Input, RequestId, ServiceElement, Time};
 use wvgate::home::{Home, HomeSettings};
-use wvgate::sap::{Dialect, Peer, Route, ServiceSet, Settings};
-use wvgate::ssp::common::MetaInfo;
-use wvgate::ssp::envelope::scan;
-use wvgate::ssp::primitive::common::GetSPInfoRequest;
-use wvgate::ssp::primitive::service::{
+use wvgate::imps::common::MetaInfo;
+use wvgate::imps::primitive::common::GetSPInfoRequest;
+use wvgate::imps::primitive::service::{
     Functions, GetServiceRequest, GetServiceResponse, ServiceRequest, ServiceResponse, ServiceTree,
 };
-use wvgate::ssp::primitive::session::KeepAliveRequest;
-use wvgate::ssp::primitive::{self, Kind, Routing};
-use wvgate::ssp::xml::Limits;
-use wvgate::ssp::{Address, Code, Mode, Primitive, Status};
+use wvgate::imps::primitive::session::KeepAliveRequest;
+use wvgate::imps::primitive::{self, Kind, Routing};
+use wvgate::imps::xml::Limits;
+use wvgate::imps::{Address, Code, Primitive, Status};
+use wvgate::sap::{Dialect, Peer, Route, ServiceSet, Settings};
+use wvgate::ssp::Mode;
+use wvgate::ssp::envelope::scan;
 
 use crate::codec_fixtures::{fixtures, transactions};
 use crate::support::alone::quiet;

@@ -1,12 +1,13 @@
 //! What is known of peers and agreed with them over time, in a pretend world: asked anew,
 //! renewed, reduced while requests are under way; and trying whether a peer answers.
 
+use wvgate::imps::common::{MetaInfo, Recipient, Sender, User};
+use wvgate::imps::primitive::common::GetSPInfoRequest;
+use wvgate::imps::primitive::message::{SendMessageRequest, SendMessageResponse};
+use wvgate::imps::{Address, Code, Primitive, Status};
 use wvgate::sap::service::{Probe, Source};
 use wvgate::sap::{Peer, RequestId, Route, ServiceSet, ServiceView, Settings, Time};
-use wvgate::ssp::common::{MetaInfo, Recipient, Sender, User};
-use wvgate::ssp::primitive::common::GetSPInfoRequest;
-use wvgate::ssp::primitive::message::{SendMessageRequest, SendMessageResponse};
-use wvgate::ssp::{Address, Code, Mode, Primitive, Status};
+use wvgate::ssp::Mode;
 
 use crate::services::{DAY, HOME, HOUR, VILLAGE, brings_session_up, code, home, pair, sample};
 use crate::support::world::{Hop, World, peer, set};

@@ -16,9 +16,10 @@ mod visit;
 
 use std::sync::Arc;
 
+use wvgate::imps::{Primitive, Status};
 use wvgate::sap::{Dialect, Peer, Post, Posted, Settings, Verdict};
+use wvgate::ssp::Mode;
 use wvgate::ssp::envelope::{Transaction, print_session, print_setup};
-use wvgate::ssp::{Mode, Primitive, Status};
 
 use super::support::alone::{Alone, only, quiet};
 use super::support::peer::digest;

@@ -6,13 +6,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use wvgate::imps::Primitive;
+use wvgate::imps::primitive::{self, Kind, Place, Role, Routing};
+use wvgate::imps::xml::Limits;
 use wvgate::sap::PseTable;
 use wvgate::sap::settings::Access;
 use wvgate::sap::{Count, Peer, ServiceSet, SessionRecord, Settings, Time, Verdict};
+use wvgate::ssp::Mode;
 use wvgate::ssp::envelope::{Transaction, print_session, scan};
-use wvgate::ssp::primitive::{self, Kind, Place, Role, Routing};
-use wvgate::ssp::xml::Limits;
-use wvgate::ssp::{Mode, Primitive};
 use wvgate::store::Write;
 
 use crate::support::alone::{Alone, quiet, transactions};

@@ -9,8 +9,8 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use criterion::Criterion;
+use wvgate_wire::imps::xml::{Limits, parse};
 use wvgate_wire::ssp::envelope::{NAMESPACE, Transaction, decode_fragment, print_session, scan};
-use wvgate_wire::ssp::xml::{Limits, parse};
 use wvgate_wire::ssp::{Message, Mode};
 
 const MESSAGE: &[u8] = include_bytes!("../../../tests/fixtures/message.xml");

@@ -12,8 +12,8 @@ use super::process::{Node, Watched};
 use crate::admin::{Client, ClientError, Line, Request};
 use crate::home::{Command, Event};
 use crate::http::devcerts;
+use crate::imps::Address;
 use crate::node::clock::Clock;
-use crate::ssp::Address;
 
 /// Three running nodes.
 pub(super) struct Chain {

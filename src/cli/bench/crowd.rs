@@ -16,12 +16,13 @@ use crate::http::link::{
 use crate::http::server::{self, Inbound, Receiver, ServerSettings, Verdict as HttpVerdict};
 use crate::http::srv::SrvResolver;
 use crate::http::tls::{self, ClientTls};
+use crate::imps::common::{MetaInfo, Recipient, Sender, User};
+use crate::imps::primitive::message::{SendMessageRequest, SendMessageResponse};
+use crate::imps::xml::Limits;
+use crate::imps::{Address, Code, Primitive, Status};
 use crate::node::clock::{self, Clock};
 use crate::sap::{Dialect, Effect, Facts, Peer, Posted, Route, Sap, Settings, Token, Verdict};
-use crate::ssp::common::{MetaInfo, Recipient, Sender, User};
-use crate::ssp::primitive::message::{SendMessageRequest, SendMessageResponse};
-use crate::ssp::xml::Limits;
-use crate::ssp::{Address, Code, Message, Primitive, Status, envelope};
+use crate::ssp::{Message, envelope};
 
 /// Nothing came for so long: the relay does not answer.
 const PATIENCE: Duration = Duration::from_secs(60);

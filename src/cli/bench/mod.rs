@@ -13,9 +13,10 @@ use serde::Serialize;
 
 use super::Failure;
 use super::output::{self, Format};
+use crate::imps::primitive::message::SendMessageResponse;
+use crate::imps::{Primitive, Status};
+use crate::ssp::Mode;
 use crate::ssp::envelope::{NAMESPACE, print_session};
-use crate::ssp::primitive::message::SendMessageResponse;
-use crate::ssp::{Mode, Primitive, Status};
 
 #[derive(Args)]
 pub(super) struct Bench {

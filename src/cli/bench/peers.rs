@@ -11,9 +11,10 @@ use super::super::output::{self, Format};
 use super::chain::{Folder, free_port};
 use super::crowd::{self, Crowd, Places};
 use super::process::Node;
+use crate::imps::Primitive;
+use crate::imps::xml::Limits;
+use crate::ssp::Message;
 use crate::ssp::envelope::{Transaction, scan};
-use crate::ssp::xml::Limits;
-use crate::ssp::{Message, Primitive};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -138,7 +139,7 @@ fn config(folder: &Path, port: u16, configured: usize, urls: &[String]) -> Strin
 }
 
 /// The message of the usual size.
-fn message() -> Result<crate::ssp::primitive::message::SendMessageRequest, Failure> {
+fn message() -> Result<crate::imps::primitive::message::SendMessageRequest, Failure> {
     let unread = || Failure::Failed("the message to send cannot be read".to_owned());
     let read = scan(&super::MESSAGE.into(), &Limits::default()).map_err(|_| unread())?;
     let Message::Session(session) = read else {

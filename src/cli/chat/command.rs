@@ -2,7 +2,7 @@
 
 use crate::home::client::Availability;
 use crate::home::{Command, Event};
-use crate::ssp::Address;
+use crate::imps::Address;
 
 /// What to do with a line.
 #[derive(Debug, PartialEq)]

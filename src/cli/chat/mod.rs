@@ -16,7 +16,7 @@ use super::user::PasswordSource;
 use super::{Failure, Global};
 use crate::admin::{Client, LineError, Lines, Request};
 use crate::home::{Command, Event};
-use crate::ssp::Address;
+use crate::imps::Address;
 use command::{Action, Typist};
 
 /// Bytes of a line that is typed; the node takes no longer ones.

@@ -5,8 +5,8 @@ use crate::home::Event;
 use crate::home::client::{
     Availability, ContactEntry, Known, Standing, SubscriptionState, WatcherEntry,
 };
+use crate::imps::{Address, Code};
 use crate::node::history;
-use crate::ssp::{Address, Code};
 
 /// An event as lines for the user.
 pub(crate) fn event(event: &Event) -> String {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::ssp::common::Recipient;
-use crate::ssp::primitive::message::SendMessageRequest;
+use crate::imps::common::Recipient;
+use crate::imps::primitive::message::SendMessageRequest;
 use crate::translate::Translator;
 
 /// Resources made of clients that cannot be one, with the client.

@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::super::shared::Shared;
 use crate::element::{Degraded, Outcome, RequestId, Time};
-use crate::ssp::common::{ClientId, User};
-use crate::ssp::datetime::DateTime;
-use crate::ssp::primitive::message::SendMessageResponse;
-use crate::ssp::{Address, Code, Status};
+use crate::imps::common::{ClientId, User};
+use crate::imps::datetime::DateTime;
+use crate::imps::primitive::message::SendMessageResponse;
+use crate::imps::{Address, Code, Status};
 use crate::translate::Translator;
 use crate::translate::receipt::{About, report};
 

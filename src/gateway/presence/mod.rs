@@ -15,11 +15,13 @@ use xmpp_parsers::presence::{Presence, Type};
 use super::records::{Pair, bare};
 use super::shared::Shared;
 use crate::element::Time;
-use crate::ssp::common::AttributeList;
-use crate::ssp::presence::{Attribute, AttributeName, PresenceSubList};
-use crate::ssp::primitive::Primitive;
-use crate::ssp::primitive::presence::{PresenceNotification, SubscribeRequest, UnsubscribeRequest};
-use crate::ssp::{Address, Code, Status};
+use crate::imps::common::AttributeList;
+use crate::imps::presence::{Attribute, AttributeName, PresenceSubList};
+use crate::imps::primitive::Primitive;
+use crate::imps::primitive::presence::{
+    PresenceNotification, SubscribeRequest, UnsubscribeRequest,
+};
+use crate::imps::{Address, Code, Status};
 use crate::translate::stanza::{ns, payload};
 use watched_wv::WatchedWv;
 pub(super) use watched_xmpp::WatchedXmpp;

@@ -7,9 +7,9 @@ use xmpp_parsers::jid::Jid;
 use super::super::records::Pair;
 use super::super::shared::Shared;
 use crate::element::Time;
-use crate::ssp::common::{AttributeList, MetaInfo, UserId, VerUserId};
-use crate::ssp::primitive::Primitive;
-use crate::ssp::primitive::presence::{GetPresenceRequest, SubscribeRequest, UnsubscribeRequest};
+use crate::imps::common::{AttributeList, MetaInfo, UserId, VerUserId};
+use crate::imps::primitive::Primitive;
+use crate::imps::primitive::presence::{GetPresenceRequest, SubscribeRequest, UnsubscribeRequest};
 use crate::translate::Translator;
 
 /// How long a request may take, milliseconds.

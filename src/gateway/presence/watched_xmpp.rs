@@ -20,10 +20,12 @@ use super::super::timers::Timers;
 use super::names_of;
 use super::xmpp_watch::{Record, XmppWatch};
 use crate::element::Time;
-use crate::ssp::common::{MetaInfo, PresenceValue, User};
-use crate::ssp::presence::PresenceSubList;
-use crate::ssp::primitive::presence::{PresenceNotification, SubscribeRequest, UnsubscribeRequest};
-use crate::ssp::{Address, Code, Status};
+use crate::imps::common::{MetaInfo, PresenceValue, User};
+use crate::imps::presence::PresenceSubList;
+use crate::imps::primitive::presence::{
+    PresenceNotification, SubscribeRequest, UnsubscribeRequest,
+};
+use crate::imps::{Address, Code, Status};
 use crate::store::Write;
 use crate::translate::presence::{Seen, withdrawn};
 use crate::translate::stanza::{ns, payload, text_element};

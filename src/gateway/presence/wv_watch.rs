@@ -12,7 +12,7 @@ use xmpp_parsers::presence::{Presence, Type};
 use super::super::records::Pair;
 use super::super::shared::Shared;
 use crate::element::Time;
-use crate::ssp::presence::{Attribute, AttributeName, Item, PresenceSubList};
+use crate::imps::presence::{Attribute, AttributeName, Item, PresenceSubList};
 use crate::text::cut;
 use crate::translate::presence::to_xmpp;
 

@@ -7,8 +7,8 @@ use xmpp_parsers::presence::Presence;
 use super::super::records::Pair;
 use super::super::shared::Shared;
 use crate::element::Time;
-use crate::ssp::Address;
-use crate::ssp::presence::{Attribute, AttributeName, PresenceSubList};
+use crate::imps::Address;
+use crate::imps::presence::{Attribute, AttributeName, PresenceSubList};
 use crate::translate::Translator;
 use crate::translate::presence::{Seen, withdrawn};
 

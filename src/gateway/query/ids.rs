@@ -4,10 +4,10 @@ use xmpp_parsers::jid::BareJid;
 
 use super::super::shared::Shared;
 use crate::element::RequestId;
-use crate::ssp::common::{GroupId, UserId};
-use crate::ssp::primitive::common::{Id, VerifyIDRequest};
-use crate::ssp::status::DetailedResult;
-use crate::ssp::{Code, Status};
+use crate::imps::common::{GroupId, UserId};
+use crate::imps::primitive::common::{Id, VerifyIDRequest};
+use crate::imps::status::DetailedResult;
+use crate::imps::{Code, Status};
 use crate::translate::Translator;
 
 /// A question for ids that waits for the words of XMPP servers.

@@ -5,8 +5,8 @@ use minidom::Element;
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
 
-use crate::ssp::datetime::DateTime;
-use crate::ssp::presence::{Attribute, AttributeName, PresenceSubList};
+use crate::imps::datetime::DateTime;
+use crate::imps::presence::{Attribute, AttributeName, PresenceSubList};
 use crate::translate::presence::location::tzo;
 use crate::translate::stanza::{attribute, element, ns, text_element};
 use crate::translate::{Mode, Translator};

@@ -4,10 +4,10 @@ use super::super::presence::{WatchedXmpp, names_of};
 use super::super::records::Pair;
 use super::super::shared::Shared;
 use crate::element::RequestId;
-use crate::ssp::common::PresenceValue;
-use crate::ssp::presence::AttributeName;
-use crate::ssp::primitive::presence::{GetPresenceRequest, GetPresenceResponse};
-use crate::ssp::{Address, Code, Status};
+use crate::imps::common::PresenceValue;
+use crate::imps::presence::AttributeName;
+use crate::imps::primitive::presence::{GetPresenceRequest, GetPresenceResponse};
+use crate::imps::{Address, Code, Status};
 use crate::translate::Translator;
 
 /// A question for presence that waits for what probes bring.

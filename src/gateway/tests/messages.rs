@@ -1,6 +1,6 @@
 use super::*;
-use crate::ssp::common::{ContentData, MessageInfo, Recipient, Sender, User};
-use crate::ssp::primitive::message::SendMessageRequest;
+use crate::imps::common::{ContentData, MessageInfo, Recipient, Sender, User};
+use crate::imps::primitive::message::SendMessageRequest;
 
 pub(super) fn text(id: &str, text: &str) -> Primitive {
     match message(id, false, &[ALICE]) {
@@ -311,7 +311,7 @@ fn what_cannot_be_sent_is_refused_at_once() {
     let Primitive::SendMessageRequest(mut group) = message("m", false, &[ALICE]) else {
         panic!("a message");
     };
-    group.info.recipients = vec![Recipient::Group(crate::ssp::common::GroupId {
+    group.info.recipients = vec![Recipient::Group(crate::imps::common::GroupId {
         group: Address::new("wv:/club@home.example"),
     })];
     refused(Primitive::SendMessageRequest(group), 808);

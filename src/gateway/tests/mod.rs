@@ -9,10 +9,10 @@ mod trouble;
 
 use super::*;
 use crate::element::{Outcome, ToXmpp};
-use crate::ssp::Address;
-use crate::ssp::common::MetaInfo;
-use crate::ssp::primitive::{self, Kind};
-use crate::ssp::xml::{Limits, parse};
+use crate::imps::Address;
+use crate::imps::common::MetaInfo;
+use crate::imps::primitive::{self, Kind};
+use crate::imps::xml::{Limits, parse};
 use crate::store::Write;
 use crate::translate::stanza::{self, ns};
 use crate::xmpp::link::Blame;

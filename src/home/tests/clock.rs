@@ -1,8 +1,8 @@
 //! Dates follow the wall clock; deadlines do not.
 
 use super::*;
+use crate::imps::datetime::DateTime;
 use crate::sap::Skew;
-use crate::ssp::datetime::DateTime;
 
 const HOUR: u64 = 3_600_000;
 

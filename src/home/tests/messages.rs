@@ -1,7 +1,7 @@
 //! Messages, reports, the offline store, blocking and the echo user.
 
 use super::*;
-use crate::ssp::primitive::message::{DeliveryResult, DeliveryStatusReport, SendMessageResponse};
+use crate::imps::primitive::message::{DeliveryResult, DeliveryStatusReport, SendMessageResponse};
 
 fn status(answer: Option<Primitive>) -> Status {
     match answer {
@@ -334,7 +334,7 @@ fn refusals_and_reports_wait_for_the_next_login() {
     let refused = SendMessageResponse {
         message_id: String::new(),
         status: Status {
-            details: vec![crate::ssp::status::DetailedResult::new(Code::INVALID_USER)],
+            details: vec![crate::imps::status::DetailedResult::new(Code::INVALID_USER)],
             ..Status::new(Code::MULTIPLE)
         },
     };

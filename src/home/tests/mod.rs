@@ -20,10 +20,10 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::element::Outcome;
-use crate::ssp::common::{
+use crate::imps::common::{
     ContentData, MessageInfo, MetaInfo, Recipient, Sender, User as UserElement,
 };
-use crate::ssp::primitive::message::SendMessageRequest;
+use crate::imps::primitive::message::SendMessageRequest;
 use crate::store::Write;
 
 pub(super) const HOME: &str = "home.test";
@@ -240,7 +240,7 @@ impl World {
 
 /// Where a primitive goes, and who asks.
 fn envelope(primitive: &Primitive) -> (Address, MetaInfo) {
-    use crate::ssp::primitive::common::Id;
+    use crate::imps::primitive::common::Id;
     let provider = address("wv:@provider.test");
     let (target, meta) = match primitive {
         Primitive::SendMessageRequest(p) => (p.info.recipients[0].address(), &p.meta),

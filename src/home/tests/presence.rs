@@ -1,9 +1,9 @@
 //! Presence: watchers, authorization, subscriptions of our own users.
 
 use super::*;
-use crate::ssp::common::{AttributeList, PresenceValue, UserId, VerUserId};
-use crate::ssp::presence::{Attribute, AttributeName, PresenceSubList};
-use crate::ssp::primitive::presence::{
+use crate::imps::common::{AttributeList, PresenceValue, UserId, VerUserId};
+use crate::imps::presence::{Attribute, AttributeName, PresenceSubList};
+use crate::imps::primitive::presence::{
     GetPresenceRequest, GetPresenceResponse, PresenceNotification, SubscribeRequest,
     UnsubscribeRequest,
 };

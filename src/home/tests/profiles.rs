@@ -1,10 +1,10 @@
 //! Profiles of our users: what is told, what is changed, and what a change means.
 
 use super::*;
-use crate::ssp::common::UserId;
+use crate::imps::common::UserId;
+use crate::imps::primitive::presence::SubscribeRequest;
+use crate::imps::primitive::profile::UserProfile;
 use crate::ssp::envelope::decode_fragment;
-use crate::ssp::primitive::presence::SubscribeRequest;
-use crate::ssp::primitive::profile::UserProfile;
 
 const ZOE: &str = "zoe@far.test";
 

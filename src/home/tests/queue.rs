@@ -1,8 +1,8 @@
 //! The queue of a user: what came waits until a client has acknowledged it.
 
 use super::*;
-use crate::ssp::primitive::message::{DeliveryResult, DeliveryStatusReport};
-use crate::ssp::primitive::presence::SubscribeRequest;
+use crate::imps::primitive::message::{DeliveryResult, DeliveryStatusReport};
+use crate::imps::primitive::presence::SubscribeRequest;
 
 /// Users of whom nobody acknowledges by itself.
 fn slow(change: impl FnOnce(&mut HomeSettings)) -> World {
@@ -58,7 +58,7 @@ fn report_to_alice(world: &mut World, id: &str) {
 fn asks_bob(world: &mut World, who: &str) -> Code {
     let request = SubscribeRequest {
         meta: None,
-        users: vec![crate::ssp::common::UserId {
+        users: vec![crate::imps::common::UserId {
             user: address("bob@home.test"),
         }],
         attributes: None,

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::home::client::Known;
-use crate::ssp::common::{AttributeList, PresenceValue, UserId};
-use crate::ssp::presence::{Attribute, AttributeName, PresenceSubList};
-use crate::ssp::primitive::presence::{PresenceNotification, SubscribeRequest};
+use crate::imps::common::{AttributeList, PresenceValue, UserId};
+use crate::imps::presence::{Attribute, AttributeName, PresenceSubList};
+use crate::imps::primitive::presence::{PresenceNotification, SubscribeRequest};
 
 const ZOE: &str = "zoe@far.test";
 const YAN: &str = "yan@near.test";

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::home::client::Command;
-use crate::ssp::common::{UserId, VerUserId};
-use crate::ssp::primitive::presence::{
+use crate::imps::common::{UserId, VerUserId};
+use crate::imps::primitive::presence::{
     GetPresenceRequest, GetPresenceResponse, PresenceNotification, SubscribeRequest,
 };
 

@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::ssp::common::UserId;
-use crate::ssp::presence::AttributeName;
-use crate::ssp::primitive::presence::{SubscribeRequest, UnsubscribeRequest};
+use crate::imps::common::UserId;
+use crate::imps::presence::AttributeName;
+use crate::imps::primitive::presence::{SubscribeRequest, UnsubscribeRequest};
 
 const USERS: [&str; 3] = ["alice", "bob", "carol"];
 const ZOE: &str = "zoe@far.test";

@@ -1,7 +1,7 @@
 //! Messages that a client sends again under their ids.
 
 use super::*;
-use crate::ssp::primitive::message::SendMessageResponse;
+use crate::imps::primitive::message::SendMessageResponse;
 
 const MESSAGE: &str = r#"{"do":"message","to":"zoe@far.test","text":"x","id":"a-1"}"#;
 const ACCEPTED: Code = Code(202);

@@ -1,11 +1,11 @@
 //! Accounts, and what is answered to everything else.
 
 use super::*;
-use crate::ssp::common::{GroupId, UserId};
-use crate::ssp::presence::Item;
-use crate::ssp::primitive::Unknown;
-use crate::ssp::primitive::common::{GetSPInfoRequest, Id, IdList, VerifyIDRequest};
-use crate::ssp::primitive::group::JoinGroupRequest;
+use crate::imps::common::{GroupId, UserId};
+use crate::imps::presence::Item;
+use crate::imps::primitive::Unknown;
+use crate::imps::primitive::common::{GetSPInfoRequest, Id, IdList, VerifyIDRequest};
+use crate::imps::primitive::group::JoinGroupRequest;
 
 #[test]
 fn names_are_checked_and_taken_once() {

@@ -2,9 +2,9 @@
 
 use super::presence::{ZOE, subscribe};
 use super::*;
-use crate::ssp::common::UserId;
-use crate::ssp::presence::AttributeName;
-use crate::ssp::primitive::presence::UnsubscribeRequest;
+use crate::imps::common::UserId;
+use crate::imps::presence::AttributeName;
+use crate::imps::primitive::presence::UnsubscribeRequest;
 
 fn watchers(world: &mut World) -> Vec<Address> {
     world.heard(9);

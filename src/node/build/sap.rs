@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::millis;
 use crate::config::{self, Config, Located, PeerSection, Problem, Via};
+use crate::imps::xml::Limits;
 use crate::sap::settings::Access;
 use crate::sap::settings::dialect::Dialect;
 use crate::sap::{
     Network, Peer, PeerId, Provider, PseTable, Route, Secret, ServiceSet, Settings, SpeaksFor,
 };
-use crate::ssp::xml::Limits;
 use crate::{gateway, home};
 
 /// The SAP's settings alone, for offline tools.

@@ -1,9 +1,9 @@
 use super::*;
 use crate::element::Token;
+use crate::imps::Address;
+use crate::imps::common::{ContentData, MessageInfo, MetaInfo, Recipient, Sender, User};
+use crate::imps::primitive::message::SendMessageRequest;
 use crate::sap::{Random, Settings};
-use crate::ssp::Address;
-use crate::ssp::common::{ContentData, MessageInfo, MetaInfo, Recipient, Sender, User};
-use crate::ssp::primitive::message::SendMessageRequest;
 
 #[test]
 fn a_message_for_an_element_that_is_not_there_yet_ends_for_each_of_its_recipients() {

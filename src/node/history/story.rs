@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 use super::piece::{Answer, Leg, Piece, plain};
+use crate::imps::Code;
+use crate::imps::datetime::DateTime;
 use crate::sap::Time;
 use crate::sap::Wait;
-use crate::ssp::Code;
-use crate::ssp::datetime::DateTime;
 use crate::text::Shown;
 use crate::translate::Mappings;
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::imps::Address;
 use crate::sap::Wait;
 use crate::sap::transaction::history::{Ended, Said, Sent};
 use crate::sap::{Origin, Place, RequestId};
-use crate::ssp::Address;
 
 const START: u64 = 1_700_000_000_000;
 

@@ -1,10 +1,10 @@
 //! What an association reports.
 
 use crate::element::Time;
+use crate::imps::Code;
 use crate::sap::association::outbox::Item;
 use crate::sap::post::{Knock, Load, Post};
 use crate::sap::watch::{Count, Trace};
-use crate::ssp::Code;
 use crate::store::Write;
 
 /// What an association wants done, and what its owner must know of it.

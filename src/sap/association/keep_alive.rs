@@ -1,14 +1,15 @@
 //! Idle sessions are kept alive, and times to live agreed (wire profile, 6.9 and 11.1).
 
 use crate::element::Time;
+use crate::imps::common::MetaInfo;
+use crate::imps::primitive::session::{KeepAliveRequest, KeepAliveResponse};
+use crate::imps::{Code, Primitive, Status};
 use crate::sap::association::outbox::Item;
 use crate::sap::association::record::SessionRecord;
 use crate::sap::association::session::Session;
 use crate::sap::settings::{Peer, Settings};
-use crate::ssp::common::MetaInfo;
+use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
-use crate::ssp::primitive::session::{KeepAliveRequest, KeepAliveResponse};
-use crate::ssp::{Code, Mode, Primitive, Status};
 use crate::store::Write;
 
 /// A `KeepAliveRequest` of ours.

@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::element::Time;
+use crate::imps::Primitive;
+use crate::imps::primitive::session::{RedirectAddress, SendSecretToken};
 use crate::sap::association::Shared;
 use crate::sap::association::event::Event;
 use crate::sap::association::handshake::{Failure, Handshakes, Progress, Role, Step, StepFate};
@@ -17,9 +19,8 @@ use crate::sap::presented_as::PeerId;
 use crate::sap::settings::Peer;
 use crate::sap::verdict::{Facts, Verdict};
 use crate::sap::watch::Count;
+use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
-use crate::ssp::primitive::session::{RedirectAddress, SendSecretToken};
-use crate::ssp::{Mode, Primitive};
 use crate::text::{IdShown, Shown};
 
 /// A login that somebody waits for.

@@ -3,13 +3,14 @@
 use serde::Serialize;
 
 use crate::element::Time;
+use crate::imps::common::MetaInfo;
+use crate::imps::primitive::session::{Disconnect, LogoutRequest};
+use crate::imps::{Code, Primitive, Status};
 use crate::sap::association::event::Event;
 use crate::sap::association::{Association, Flight};
 use crate::sap::settings::Peer;
-use crate::ssp::common::MetaInfo;
+use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
-use crate::ssp::primitive::session::{Disconnect, LogoutRequest};
-use crate::ssp::{Code, Mode, Primitive, Status};
 use crate::store::Write;
 use crate::text::{IdShown, Shown};
 

@@ -4,6 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::element::Time;
+use crate::imps::Code;
+use crate::imps::xml::Writer;
 use crate::sap::association::Shared;
 use crate::sap::association::event::Event;
 use crate::sap::association::outbox::{Item, Outbox, Pace, Setback, Totals, Why};
@@ -14,9 +16,8 @@ use crate::sap::presented_as::PeerId;
 use crate::sap::settings::Peer;
 use crate::sap::settings::dialect::Dialect;
 use crate::sap::watch::{Count, Direction, Trace};
+use crate::ssp::Mode;
 use crate::ssp::envelope::TRANSACTION_OVERHEAD;
-use crate::ssp::xml::Writer;
-use crate::ssp::{Code, Mode};
 use crate::text::{IdShown, Shown};
 
 /// So long after the store could not be read it is tried again: milliseconds; our choice.

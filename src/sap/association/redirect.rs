@@ -4,9 +4,9 @@
 use std::collections::VecDeque;
 
 use crate::element::Time;
+use crate::imps::primitive::session::RedirectAddress;
 use crate::sap::association::record::SessionRecord;
 use crate::sap::settings::Peer;
-use crate::ssp::primitive::session::RedirectAddress;
 use crate::text::Shown;
 
 /// Redirects followed in a row.

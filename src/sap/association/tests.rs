@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::imps::primitive::session::{Disconnect, RedirectAddress};
+use crate::imps::xml::Limits;
 use crate::sap::Dialect;
-use crate::ssp::primitive::session::{Disconnect, RedirectAddress};
-use crate::ssp::xml::Limits;
 use crate::ssp::{Message, envelope};
 use crate::store::Write;
 

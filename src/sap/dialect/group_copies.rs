@@ -8,13 +8,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::memberships::{Membership, Memberships};
+use crate::imps::address::Kind as AddressKind;
+use crate::imps::common::{MessageInfo, MetaInfo, Recipient, ScreenName, Sender, User};
+use crate::imps::primitive::message::SendMessageRequest;
+use crate::imps::{Address, Code, Primitive, Status};
 use crate::sap::settings::Peer;
 use crate::sap::settings::dialect::GroupDistribution;
-use crate::ssp::address::Kind as AddressKind;
-use crate::ssp::common::{MessageInfo, MetaInfo, Recipient, ScreenName, Sender, User};
 use crate::ssp::envelope::{Transaction, decode_fragment};
-use crate::ssp::primitive::message::SendMessageRequest;
-use crate::ssp::{Address, Code, Primitive, Status};
 
 /// Whom a message is for in groups of a peer whose server serves its own users only.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

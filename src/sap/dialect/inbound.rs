@@ -12,14 +12,15 @@ use super::memberships::Memberships;
 use super::message_ids;
 use super::unnamed_leave::Questions;
 use crate::element::{Skew, Time};
+use crate::imps::address::Kind as AddressKind;
+use crate::imps::common::{Party, User, UserId};
+use crate::imps::datetime::DateTime;
+use crate::imps::primitive::invitation::InviteResponse;
+use crate::imps::xml::names::may_stand_in;
+use crate::imps::{Address, Code, Primitive, Status};
 use crate::sap::settings::{Peer, Settings};
-use crate::ssp::address::Kind as AddressKind;
-use crate::ssp::common::{Party, User, UserId};
-use crate::ssp::datetime::DateTime;
+use crate::ssp::Mode;
 use crate::ssp::envelope::{Peek, Transaction};
-use crate::ssp::primitive::invitation::InviteResponse;
-use crate::ssp::xml::names::may_stand_in;
-use crate::ssp::{Address, Code, Mode, Primitive, Status};
 use crate::text::Shown;
 
 /// What a reading of a peer's primitive needs to know besides the peer.

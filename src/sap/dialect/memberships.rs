@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::imps::{Address, Code, Primitive};
 use crate::sap::settings::Peer;
 use crate::ssp::envelope::Transaction;
-use crate::ssp::{Address, Code, Primitive};
 use crate::store::Write;
 
 /// Prefix of all memberships.

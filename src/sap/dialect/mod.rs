@@ -20,9 +20,9 @@ use std::sync::Arc;
 use super::presented_as::domain_of;
 use super::settings::{Peer, Settings};
 use crate::element::{Skew, Time};
+use crate::imps::primitive::message::SendMessageRequest;
+use crate::imps::{Address, Code, Primitive};
 use crate::ssp::envelope::Transaction;
-use crate::ssp::primitive::message::SendMessageRequest;
-use crate::ssp::{Address, Code, Primitive};
 use crate::store::Write;
 
 pub use group_copies::Circle;

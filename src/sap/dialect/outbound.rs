@@ -1,9 +1,9 @@
 //! A primitive in a peer's dialect.
 
 use super::requestor;
+use crate::imps::{Code, Primitive, Status};
 use crate::sap::settings::Peer;
 use crate::ssp::envelope::decode_fragment;
-use crate::ssp::{Code, Primitive, Status};
 
 /// A request or notice of a user of `domain`: as [`raw`], with everything that
 /// the peer cannot do without. `message_id` is written instead of a message's own.

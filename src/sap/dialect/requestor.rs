@@ -2,11 +2,11 @@
 //! filled in, what cannot be filled in is refused (deployed-server, 8;
 //! wire profile, 7.2; quirks D-4 and D-10).
 
+use crate::imps::common::{MetaInfo, Party, ScreenName, Sender, User};
+use crate::imps::primitive::invitation::InviteRequest;
+use crate::imps::primitive::message::SendMessageRequest;
+use crate::imps::{Address, Code, Primitive, Status};
 use crate::sap::settings::Peer;
-use crate::ssp::common::{MetaInfo, Party, ScreenName, Sender, User};
-use crate::ssp::primitive::invitation::InviteRequest;
-use crate::ssp::primitive::message::SendMessageRequest;
-use crate::ssp::{Address, Code, Primitive, Status};
 
 /// A request of `domain` with its requestor.
 ///

@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use super::memberships::{Membership, Memberships};
 use crate::element::Time;
+use crate::imps::common::{MetaInfo, User};
+use crate::imps::primitive::group::{GetJoinedUsersRequest, GetJoinedUsersResponse};
+use crate::imps::{Address, Code, Primitive};
 use crate::sap::settings::Peer;
-use crate::ssp::common::{MetaInfo, User};
+use crate::ssp::Mode;
 use crate::ssp::envelope::{Transaction, decode_fragment};
-use crate::ssp::primitive::group::{GetJoinedUsersRequest, GetJoinedUsersResponse};
-use crate::ssp::{Address, Code, Mode, Primitive};
 
 /// Questions under way, or answered lately, of all peers together; one a group. Our choice.
 const MOST: usize = 1_000;

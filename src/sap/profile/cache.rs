@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use crate::element::Time;
+use crate::imps::primitive::profile::{UpdateUserProfileRequest, UserProfile};
+use crate::imps::{Address, Primitive};
 use crate::sap::profile::update::{Parts, empty, size};
-use crate::ssp::primitive::profile::{UpdateUserProfileRequest, UserProfile};
-use crate::ssp::{Address, Primitive, envelope};
+use crate::ssp::envelope;
 use crate::store::Write;
 
 /// Start of the keys of told profiles; the user's address follows.
@@ -224,9 +225,9 @@ fn key(user: &Address) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-    use crate::ssp::common::Property;
-    use crate::ssp::primitive::profile::ProfileParts;
-    use crate::ssp::xml::element::Empty;
+    use crate::imps::common::Property;
+    use crate::imps::primitive::profile::ProfileParts;
+    use crate::imps::xml::element::Empty;
 
     fn user(name: &str) -> Address {
         Address::user(name, "far.test")

@@ -16,11 +16,11 @@ use super::deadlines::Deadlines;
 use super::service::{Direction, Services};
 use super::settings::{Access, Peer, PseTable, Route, ServiceSet, Settings};
 use crate::element::{Skew, Time};
-use crate::ssp::envelope::{Transaction, decode_fragment};
-use crate::ssp::primitive::profile::{
+use crate::imps::primitive::profile::{
     GetUserProfileResponse, ProfileService, UpdateUserProfileRequest, UserProfile,
 };
-use crate::ssp::{Address, Code, Primitive, Status};
+use crate::imps::{Address, Code, Primitive, Status};
+use crate::ssp::envelope::{Transaction, decode_fragment};
 use crate::store::Write;
 
 pub use update::{Parts, UpdateMode};

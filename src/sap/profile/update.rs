@@ -6,11 +6,11 @@
 //! place of what was there, *Delete* takes out what is named. An entry that cannot
 //! be is refused by itself (702); the others are taken.
 
-use crate::ssp::common::Property;
-use crate::ssp::primitive::profile::{
+use crate::imps::common::Property;
+use crate::imps::primitive::profile::{
     PrivacyCapability, ProfileParts, ProfileService, Terminal, UserProfile,
 };
-use crate::ssp::status::{Code, DetailedResult, Status};
+use crate::imps::status::{Code, DetailedResult, Status};
 
 /// An entry that cannot be taken into a profile.
 const REFUSED_ENTRY: Code = Code(702);
@@ -333,8 +333,8 @@ impl Entry for ProfileService {
         let status = self.status.as_deref().unwrap_or("Active");
         let status =
             one_of(&["Active", "Inactive"], status).ok_or("neither Active nor Inactive")?;
-        let is_domain = |pse: &crate::ssp::Address| {
-            pse.kind() == crate::ssp::address::Kind::Service && pse.is_valid()
+        let is_domain = |pse: &crate::imps::Address| {
+            pse.kind() == crate::imps::address::Kind::Service && pse.is_valid()
         };
         if !self.pse.as_ref().is_none_or(is_domain) {
             return Err("its PSE is no domain");

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 use super::*;
-use crate::ssp::Primitive;
+use crate::imps::Primitive;
 use crate::ssp::envelope::decode_fragment;
 
 /// A profile of these parts.
@@ -156,9 +156,9 @@ fn parts_asked_for_are_those_given() {
     assert_eq!(all, profile(HELD));
     let parts = ProfileParts {
         services: None,
-        privacy: Some(crate::ssp::xml::element::Empty),
+        privacy: Some(crate::imps::xml::element::Empty),
         terminals: None,
-        properties: Some(crate::ssp::xml::element::Empty),
+        properties: Some(crate::imps::xml::element::Empty),
     };
     let some = Parts::asked(Some(&parts)).select(profile(HELD));
     assert_eq!(some.services, None);

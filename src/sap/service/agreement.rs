@@ -5,9 +5,9 @@ use super::set;
 use super::table::{Agreement, Direction, What};
 use super::{ALWAYS, Services};
 use crate::element::Time;
+use crate::imps::primitive::service::{Functions, ServiceRequest, ServiceResponse};
+use crate::imps::{Code, Primitive, Status};
 use crate::sap::settings::{Peer, ServiceSet};
-use crate::ssp::primitive::service::{Functions, ServiceRequest, ServiceResponse};
-use crate::ssp::{Code, Primitive, Status};
 use crate::text::Shown;
 
 /// The shortest agreement: shorter ones would be renewed all the time.

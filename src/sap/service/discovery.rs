@@ -6,11 +6,11 @@ use std::borrow::Cow;
 use super::Services;
 use super::table::{Heard, KNOWN_FOR, SPREAD, What};
 use crate::element::Time;
+use crate::imps::primitive::service::GetServiceRequest;
+use crate::imps::xml::DecodeError;
+use crate::imps::{Address, Code, Primitive, Status};
 use crate::sap::settings::{Peer, ServiceSet};
 use crate::ssp::envelope::Transaction;
-use crate::ssp::primitive::service::GetServiceRequest;
-use crate::ssp::xml::DecodeError;
-use crate::ssp::{Address, Code, Primitive, Status};
 use crate::text::Shown;
 
 impl Services {

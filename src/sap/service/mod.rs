@@ -24,11 +24,12 @@ use super::random::Random;
 use super::settings::{ECHO, Peer, Route, ServiceSet, Settings};
 use super::watch::Count;
 use crate::element::{Outcome, Skew, Time};
-use crate::ssp::common::MetaInfo;
+use crate::imps::common::MetaInfo;
+use crate::imps::primitive::common::GetSPInfoResponse;
+use crate::imps::primitive::{self, Primitive};
+use crate::imps::{Address, Status};
+use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
-use crate::ssp::primitive::common::GetSPInfoResponse;
-use crate::ssp::primitive::{self, Primitive};
-use crate::ssp::{Address, Mode, Status};
 use crate::store::Write;
 
 pub use elements::Elements;

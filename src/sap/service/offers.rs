@@ -4,11 +4,11 @@ use super::elements::Elements;
 use super::table::{Direction, ServiceTable};
 use super::{ALWAYS, MINIMUM, OF_PROVIDERS, OF_SAP_BY_AGREEMENT, set};
 use crate::element::Time;
+use crate::imps::primitive::service::{GetServiceResponse, Protocol, ServiceTree};
+use crate::imps::primitive::{self, Kind};
+use crate::imps::{Address, Code, Primitive, Status};
 use crate::sap::settings::{Peer, Route, ServiceSet, Settings};
 use crate::ssp::envelope::Transaction;
-use crate::ssp::primitive::service::{GetServiceResponse, Protocol, ServiceTree};
-use crate::ssp::primitive::{self, Kind};
-use crate::ssp::{Address, Code, Primitive, Status};
 
 /// Domains behind us that are told of unasked; our choice.
 const MOST_TOLD: usize = 64;

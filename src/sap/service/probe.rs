@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::element::Time;
+use crate::imps::address::Kind;
+use crate::imps::common::{ContentData, MessageInfo, MetaInfo, Recipient, Sender, User};
+use crate::imps::datetime::DateTime;
+use crate::imps::primitive::message::{SendMessageRequest, SendMessageResponse};
+use crate::imps::primitive::session::KeepAliveRequest;
+use crate::imps::{Address, Primitive, Status};
 use crate::sap::settings::Settings;
-use crate::ssp::address::Kind;
-use crate::ssp::common::{ContentData, MessageInfo, MetaInfo, Recipient, Sender, User};
-use crate::ssp::datetime::DateTime;
 use crate::ssp::envelope::Transaction;
-use crate::ssp::primitive::message::{SendMessageRequest, SendMessageResponse};
-use crate::ssp::primitive::session::KeepAliveRequest;
-use crate::ssp::{Address, Primitive, Status};
 
 /// Probes remembered, and for how long: milliseconds. Our choice.
 const MAX: usize = 64;

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use crate::element::Time;
+use crate::imps::primitive::service::GetServiceResponse;
 use crate::sap::settings::ServiceSet;
-use crate::ssp::primitive::service::GetServiceResponse;
 use crate::store::Write;
 
 /// Prefix of all agreements: `sap/agreement/<peer>/<direction>`.

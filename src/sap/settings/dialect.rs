@@ -5,8 +5,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::service_set::ServiceSet;
-use crate::ssp::xml::{Names, Repair, Style};
-use crate::ssp::{Primitive, envelope};
+use crate::imps::Primitive;
+use crate::imps::xml::{Names, Repair, Style};
+use crate::ssp::envelope;
 
 /// Everything a peer of some kind needs or does differently. Absent keys mean
 /// our own way.
@@ -235,7 +236,7 @@ impl Dialect {
             }
         }
         for (n, name) in self.never_send.iter().enumerate() {
-            if crate::ssp::primitive::facts(name).is_none() {
+            if crate::imps::primitive::facts(name).is_none() {
                 let what = format!("no primitive is called \"{name}\"");
                 add(format!("never_send.{n}"), what, name, Primitive::NAMES, "");
             }

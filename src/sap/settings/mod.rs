@@ -12,10 +12,10 @@ use std::sync::Arc;
 use super::network::Network;
 use super::presented_as::{PeerId, domain_of};
 use crate::element::Element;
-use crate::ssp::Address;
-use crate::ssp::address::Kind;
+use crate::imps::Address;
+use crate::imps::address::Kind;
+use crate::imps::xml::Names;
 use crate::ssp::envelope::Peek;
-use crate::ssp::xml::Names;
 use dialect::Dialect;
 
 pub use provider::PseTable;

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ssp::primitive::service::{Feature, Features};
+use crate::imps::primitive::service::{Feature, Features};
 
 /// A feature: its name, and its function groups with their leaves.
 type Branch = (
@@ -295,7 +295,7 @@ fn element(name: &str, children: Vec<Feature>) -> Feature {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::ssp::primitive;
+    use crate::imps::primitive;
 
     fn set(names: &[&str]) -> ServiceSet {
         ServiceSet::of_names(names.iter().copied()).unwrap()

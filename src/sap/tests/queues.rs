@@ -233,7 +233,7 @@ fn a_queue_that_is_full_of_bytes_refuses_messages_with_507_and_the_rest_with_503
     }
     let request = SubscribeRequest {
         meta: Some(MetaInfo::of_user("a.test", Address::new("alice@a.test"))),
-        users: vec![crate::ssp::common::UserId {
+        users: vec![crate::imps::common::UserId {
             user: Address::new("bob@b.test"),
         }],
         attributes: None,

@@ -6,12 +6,12 @@ use std::collections::HashMap;
 
 use super::table::{Origin, Part, Record};
 use crate::element::{Skew, Time};
+use crate::imps::common::{MessageInfo, MetaInfo, Recipient, Sender, User};
+use crate::imps::primitive::message::{DeliveryResult, DeliveryStatusReport};
+use crate::imps::status::DetailedResult;
+use crate::imps::{Address, Code, Primitive, Status};
 use crate::sap::settings::Settings;
-use crate::ssp::common::{MessageInfo, MetaInfo, Recipient, Sender, User};
 use crate::ssp::envelope::{Transaction, decode_fragment};
-use crate::ssp::primitive::message::{DeliveryResult, DeliveryStatusReport};
-use crate::ssp::status::DetailedResult;
-use crate::ssp::{Address, Code, Primitive, Status};
 
 /// Recipients of a part whose failure is reported, at most; our choice.
 const REPORTED: usize = 64;

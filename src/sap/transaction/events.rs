@@ -3,10 +3,10 @@
 use super::history::Step;
 use super::table::Origin;
 use crate::element::{Delivered, Element, Time, Token};
+use crate::imps::Primitive;
 use crate::sap::association::outbox::Item;
 use crate::sap::dialect::Waiting;
 use crate::sap::watch::{Count, Trace};
-use crate::ssp::Primitive;
 use crate::ssp::envelope::Transaction;
 use crate::store::Write;
 

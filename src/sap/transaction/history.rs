@@ -2,10 +2,10 @@
 
 use super::table::{Origin, Part, Place, Record};
 use crate::element::Time;
+use crate::imps::{Address, Code, Status};
 pub use crate::sap::presented_as::domain_of;
 use crate::sap::watch::{Direction, Trace};
 use crate::ssp::envelope::{Transaction, decode_fragment};
-use crate::ssp::{Address, Code, Status};
 
 /// Recipients told of one part, at most; our choice.
 const TOLD: usize = 8;
@@ -248,7 +248,7 @@ pub fn said(raw: &[u8]) -> Said {
         };
     };
     match &primitive {
-        crate::ssp::Primitive::DeliveryStatusReport(report) => of_status(&report.result.status),
+        crate::imps::Primitive::DeliveryStatusReport(report) => of_status(&report.result.status),
         other => other.verdict().map_or(
             Said {
                 code: Code::OK.0,

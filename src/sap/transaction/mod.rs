@@ -35,7 +35,8 @@ use super::service::{self, Services};
 use super::settings::{Peer, Settings};
 use super::watch::Count;
 use crate::element::{Element, Outcome, RequestId, Skew, Time};
-use crate::ssp::{Code, Mode, Primitive, Status};
+use crate::imps::{Code, Primitive, Status};
+use crate::ssp::Mode;
 use crate::store::Write;
 
 pub use sent::SentTo;

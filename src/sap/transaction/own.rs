@@ -5,10 +5,10 @@ use super::Transactions;
 use super::events::{Own, Queues};
 use super::table::{Origin, Record, State};
 use crate::element::{Element, Time, Token};
+use crate::imps::{Code, Primitive};
 use crate::sap::dialect::unnamed_leave::Next;
 use crate::sap::watch::Count;
 use crate::ssp::envelope::decode_fragment;
-use crate::ssp::{Code, Primitive};
 use crate::text::Shown;
 
 /// The name under which this SAP keeps what it asks itself. No element knows of such a request.

@@ -1,15 +1,15 @@
 //! Who may speak for whom (wire profile, 7.2): the one place that decides, for every
 //! primitive, which of its addresses the peer may name. Where those stand comes from the
-//! table of primitives ([`crate::ssp::primitive::places`]), and they were noted from the
+//! table of primitives ([`crate::imps::primitive::places`]), and they were noted from the
 //! very bytes that are passed on.
 
 use std::fmt;
 
+use crate::imps::Address;
+use crate::imps::address::Kind as AddressKind;
+use crate::imps::primitive::{self, Role};
 use crate::sap::settings::{Peer, Route, Settings};
-use crate::ssp::Address;
-use crate::ssp::address::Kind as AddressKind;
 use crate::ssp::envelope::{Claim, Transaction};
-use crate::ssp::primitive::{self, Role};
 use crate::text::Shown;
 
 /// Why a peer may not send a primitive.

@@ -2,12 +2,12 @@
 //! different ways, and their answers put together again (wire profile, 7.3, 8.1;
 //! a partial success is 201 with details).
 
-use crate::ssp::address::Address;
+use crate::imps::address::Address;
+use crate::imps::primitive::message::SendMessageResponse;
+use crate::imps::primitive::presence::GetPresenceResponse;
+use crate::imps::status::DetailedResult;
+use crate::imps::{Code, Primitive, Status};
 use crate::ssp::envelope::decode_fragment;
-use crate::ssp::primitive::message::SendMessageResponse;
-use crate::ssp::primitive::presence::GetPresenceResponse;
-use crate::ssp::status::DetailedResult;
-use crate::ssp::{Code, Primitive, Status};
 
 /// The part of `primitive` that concerns `targets`; `None` if the primitive does
 /// not address single targets, and then goes whole to where the first one is.
@@ -136,7 +136,7 @@ fn add(details: &mut Vec<DetailedResult>, status: &Status, targets: &[Address]) 
     let users = targets
         .iter()
         .cloned()
-        .map(|user| crate::ssp::common::UserId { user });
+        .map(|user| crate::imps::common::UserId { user });
     match details.iter_mut().find(|detail| detail.code == status.code) {
         Some(detail) => detail.users.extend(users),
         None => details.push(DetailedResult {

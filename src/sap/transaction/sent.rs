@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::table::{Origin, Place, Record, Table};
 use crate::element::Time;
+use crate::imps::Address;
 use crate::sap::presented_as::domain_of;
 use crate::sap::settings::{Peer, Route, Settings};
-use crate::ssp::Address;
 use crate::ssp::envelope::Transaction;
 use crate::store::Write;
 

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::recipients;
 use super::sent::{self, SentTo};
 use crate::element::{Element, RequestId, Time, Token};
+use crate::imps::address::Address;
 use crate::sap::dialect::{Asker, Circle, Waiting};
 use crate::sap::presented_as::domain_of;
-use crate::ssp::address::Address;
 use crate::store::Write;
 
 /// Where a request came from.

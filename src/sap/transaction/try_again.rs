@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::imps::xml::names::may_stand_in;
 use crate::sap::association::outbox::Item;
 use crate::ssp::envelope::Transaction;
-use crate::ssp::xml::names::may_stand_in;
 
 /// Bytes kept, at most; the oldest go first. Our choice.
 const MOST: usize = 64 * 1024 * 1024;

@@ -6,9 +6,9 @@ use xmpp_parsers::message::Message;
 use xmpp_parsers::presence::{Presence, Show, Type};
 
 use super::{Seen, Shown, to_xmpp, withdrawn};
-use crate::ssp::Address;
-use crate::ssp::presence::{Attribute, AttributeName as Name, Item, PresenceSubList};
-use crate::ssp::xml::{Content, Limits, parse};
+use crate::imps::Address;
+use crate::imps::presence::{Attribute, AttributeName as Name, Item, PresenceSubList};
+use crate::imps::xml::{Content, Limits, parse};
 use crate::translate::Translator;
 use crate::translate::stanza::{ns, payload};
 use crate::translate::tables::{MOODS, XMPP_MOODS};

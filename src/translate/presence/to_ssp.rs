@@ -7,8 +7,8 @@ use xmpp_parsers::message::Message;
 use xmpp_parsers::presence::{Presence, Show, Type};
 
 use super::location::{sexagesimal, zone};
-use crate::ssp::Address;
-use crate::ssp::presence::{Attribute, AttributeName as Name, Item, PresenceSubList};
+use crate::imps::Address;
+use crate::imps::presence::{Attribute, AttributeName as Name, Item, PresenceSubList};
 use crate::text::cut;
 use crate::translate::stanza::{child_text, ns, payload};
 use crate::translate::tables::PresenceTable;

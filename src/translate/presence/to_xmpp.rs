@@ -6,9 +6,9 @@ use xmpp_parsers::message::{Lang, Message, MessageType};
 use xmpp_parsers::presence::{Presence, Show, Type};
 
 use super::location::{degrees, tzo};
-use crate::ssp::Address;
-use crate::ssp::common::ClientId;
-use crate::ssp::presence::{Attribute, AttributeName as Name, PresenceSubList};
+use crate::imps::Address;
+use crate::imps::common::ClientId;
+use crate::imps::presence::{Attribute, AttributeName as Name, PresenceSubList};
 use crate::translate::stanza::{attribute, clean, element, ns, text_element};
 use crate::translate::tables::PresenceTable;
 use crate::translate::{AddressError, Translator};
@@ -143,7 +143,7 @@ fn is_im_closed(table: &PresenceTable, capabilities: &Attribute) -> bool {
         let name = item.child("Cap").map_or("", |cap| cap.text.as_str());
         capabilities.is_valid() && table.get(name).copied().unwrap_or(false)
     });
-    let closed = |item: &crate::ssp::presence::Item| {
+    let closed = |item: &crate::imps::presence::Item| {
         item.child("Status")
             .is_some_and(|status| status.text == "CLOSED")
     };
@@ -195,7 +195,7 @@ fn status_content(list: &PresenceSubList) -> Option<String> {
     if !kind.to_ascii_lowercase().starts_with("text/plain") {
         return None;
     }
-    let bytes = crate::ssp::common::decode_base64(content.field("DirectContent")?)?;
+    let bytes = crate::imps::common::decode_base64(content.field("DirectContent")?)?;
     String::from_utf8(bytes).ok()
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::rows::{MappingError, Rows};
-use crate::ssp::presence::{AttributeName, PresenceSubList};
+use crate::imps::presence::{AttributeName, PresenceSubList};
 
 /// The table `presence.toml`: values of presence on both sides.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use minidom::Element;
 use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
 
 use super::rows::{MappingError, Rows};
-use crate::ssp::Code;
+use crate::imps::Code;
 use crate::translate::stanza::{attribute, element, ns};
 
 /// What was asked: the same error has another code for another question.

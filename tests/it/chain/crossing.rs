@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wvgate::ssp::Primitive;
+use wvgate::imps::Primitive;
 
 use super::{name_of, split_chain};
 use crate::support::chain::{Chain, Received};

@@ -1,8 +1,8 @@
 //! What comes too late, in pretend time.
 
+use wvgate::imps::primitive::message::SendMessageResponse;
+use wvgate::imps::{Code, Primitive, Status};
 use wvgate::sap::{Route, Settings};
-use wvgate::ssp::primitive::message::SendMessageResponse;
-use wvgate::ssp::{Code, Primitive, Status};
 
 use crate::support::samples::{HOME, Sample, VILLAGE, text};
 use crate::support::world::{World, peer};

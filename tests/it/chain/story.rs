@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wvgate::ssp::Primitive;
+use wvgate::imps::Primitive;
 use wvgate::ssp::envelope::decode_fragment;
 
 use super::split_chain;

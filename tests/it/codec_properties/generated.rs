@@ -59,7 +59,7 @@ fn meta() -> impl Strategy<Value = Option<MetaInfo>> {
     )
         .prop_map(|(client_originated, service, user)| MetaInfo {
             client_originated,
-            requestor: wvgate::ssp::common::Requestor { service, user },
+            requestor: wvgate::imps::common::Requestor { service, user },
         });
     proptest::option::of(meta)
 }

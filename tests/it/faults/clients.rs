@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use wvgate::home::Command;
+use wvgate::imps::Address;
 use wvgate::node::ClientSession;
-use wvgate::ssp::Address;
 
 use super::{Heard, home, login, names};
 use crate::support::process::World;

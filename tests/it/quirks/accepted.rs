@@ -2,11 +2,12 @@
 
 use crate::support::alone::only;
 use wvgate::home::Event;
+use wvgate::imps::address::Kind;
+use wvgate::imps::presence::AttributeName;
+use wvgate::imps::{Address, Primitive};
 use wvgate::sap::{Peer, Posted, Verdict};
-use wvgate::ssp::address::Kind;
+use wvgate::ssp::Mode;
 use wvgate::ssp::envelope::{decode_fragment, print_session};
-use wvgate::ssp::presence::AttributeName;
-use wvgate::ssp::{Address, Mode, Primitive};
 
 use super::{
     ALICE, Between, ROB, about_group, asks, message, primitive, quiet, read, recorded, text, user,
@@ -76,8 +77,8 @@ fn text_escaped_byte_by_byte_with_names_of_html_is_read() {
     let latin = format!("{before}caf&eacute;</PresenceValue>{after}");
     let (message, _) = wvgate::ssp::envelope::scan_lenient(
         &latin.into(),
-        &wvgate::ssp::xml::Limits::default(),
-        wvgate::ssp::xml::Repair::ALL,
+        &wvgate::imps::xml::Limits::default(),
+        wvgate::imps::xml::Repair::ALL,
     )
     .unwrap();
     let transactions = crate::codec_fixtures::transactions(&message).1;

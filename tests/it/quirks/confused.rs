@@ -1,8 +1,9 @@
 //! Group C: what the deployed server means otherwise than it says.
 
+use wvgate::imps::{Address, Primitive};
 use wvgate::sap::Verdict;
+use wvgate::ssp::Mode;
 use wvgate::ssp::envelope::print_session;
-use wvgate::ssp::{Address, Mode, Primitive};
 
 use super::{ALICE, Between, ROB, ROOM, about_group, asks, code, message, primitive, user};
 

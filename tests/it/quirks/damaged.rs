@@ -1,9 +1,9 @@
 //! Recorded messages that were damaged on the way run through a relay: nothing ends it, what it
 //! sends is bounded, and well-formed.
 
+use wvgate::imps::xml::{Limits, Repair};
 use wvgate::sap::Facts;
 use wvgate::ssp::envelope::{scan, scan_lenient};
-use wvgate::ssp::xml::{Limits, Repair};
 
 use super::{Between, recorded};
 use crate::codec_mutations::{DAMAGES, damaged};

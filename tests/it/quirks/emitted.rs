@@ -1,15 +1,16 @@
 //! Group D: what must be written so that the deployed server takes it.
 
 use crate::support::alone::only;
+use wvgate::imps::{Address, Primitive};
+use wvgate::ssp::Mode;
 use wvgate::ssp::envelope::{Transaction, decode_fragment};
-use wvgate::ssp::{Address, Mode, Primitive};
 
 use super::{ALICE, Between, ROB, about_group, asks, code, message, text, user};
 
 /// What stands directly below the primitive, by name.
 fn children(transaction: &Transaction) -> Vec<String> {
-    let limits = wvgate::ssp::xml::Limits::default();
-    let node = wvgate::ssp::xml::parse(&transaction.raw, &limits).unwrap();
+    let limits = wvgate::imps::xml::Limits::default();
+    let node = wvgate::imps::xml::parse(&transaction.raw, &limits).unwrap();
     node.children
         .iter()
         .map(|child| child.name.to_owned())

@@ -1,10 +1,11 @@
 //! Quirk E-2: home domains behind us that are services of their own for the deployed server.
 
 use bytes::Bytes;
+use wvgate::imps::Primitive;
+use wvgate::imps::xml::Limits;
 use wvgate::sap::{Facts, Peer, Post, Settings, SpeaksFor, Verdict};
+use wvgate::ssp::Mode;
 use wvgate::ssp::envelope::{print_session, print_setup, scan};
-use wvgate::ssp::xml::Limits;
-use wvgate::ssp::{Mode, Primitive};
 
 use super::{ALICE, ROB, asks, code, message, text, user};
 use crate::support::alone::{Alone, Reached, dialect, only, quiet, transactions};
@@ -116,7 +117,7 @@ impl Fronted {
         &mut self,
         number: &str,
         id: &str,
-        token: &wvgate::ssp::primitive::session::SendSecretToken,
+        token: &wvgate::imps::primitive::session::SendSecretToken,
     ) -> (String, String) {
         let xml = "<SendSecretToken serviceID=\"wv:@a.test\"><SecretToken>t2</SecretToken></SendSecretToken>";
         self.post(&print_setup("x", Mode::Response, number, xml), None);

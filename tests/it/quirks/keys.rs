@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
+use wvgate::imps::xml::{Limits, Names};
+use wvgate::imps::{Address, Primitive};
 use wvgate::sap::service::Probe;
 use wvgate::sap::{Dialect, Peer, Posted, Settings, Verdict};
 use wvgate::ssp::envelope::{print_session, scan_of_peers};
-use wvgate::ssp::xml::{Limits, Names};
-use wvgate::ssp::{Address, Message, Mode, Primitive};
+use wvgate::ssp::{Message, Mode};
 
 use super::{ALICE, Between, ROB, about_group, code, message, text, user};
 use crate::support::alone::{Alone, only};

@@ -1,9 +1,10 @@
 //! Group E: limitations that are planned for.
 
+use wvgate::imps::common::Party;
+use wvgate::imps::{Address, Code, Primitive};
 use wvgate::sap::{Peer, Verdict};
-use wvgate::ssp::common::Party;
+use wvgate::ssp::Mode;
 use wvgate::ssp::envelope::{decode_fragment, print_session};
-use wvgate::ssp::{Address, Code, Mode, Primitive};
 
 use super::{ALICE, Between, ROB, ROOM, about_group, asks, code, message, read, text, user};
 use crate::support::alone::{dialect, quiet};

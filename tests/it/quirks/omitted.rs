@@ -1,7 +1,8 @@
 //! Group B: what the deployed server leaves out.
 
+use wvgate::imps::{Address, Code, Primitive};
 use wvgate::sap::Peer;
-use wvgate::ssp::{Address, Code, Mode, Primitive};
+use wvgate::ssp::Mode;
 
 use super::{ALICE, Between, ROB, ROOM, about_group, asks, message, user};
 use crate::support::alone::dialect;

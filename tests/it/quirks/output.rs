@@ -1,7 +1,7 @@
 //! What else was seen on the wire (deployed-server, 7), beyond groups A to E.
 
-use wvgate::ssp::presence::AttributeName;
-use wvgate::ssp::{Address, Primitive};
+use wvgate::imps::presence::AttributeName;
+use wvgate::imps::{Address, Primitive};
 
 use super::{ALICE, Between, ROB, message, primitive, user};
 

@@ -1,8 +1,9 @@
 //! Answers that come twice, never, late, from elsewhere, or to try again (wire profile, 7.3 to 7.5
 //! and 8.1).
 
+use wvgate::imps::Primitive;
 use wvgate::sap::{Count, Delivered, Posted, Verdict};
-use wvgate::ssp::{Mode, Primitive};
+use wvgate::ssp::Mode;
 
 use super::{
     answer, answered, log_in, message, relay, say, say_in, settings, subscribe, take_all, taken,

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use wvgate::imps::Primitive;
 use wvgate::sap::{Count, LoggedOut, Peer, Posted, Settings, Verdict};
+use wvgate::ssp::Mode;
 use wvgate::ssp::envelope::print_session;
-use wvgate::ssp::{Mode, Primitive};
 
 use super::{
     answer, answered, be_logged_in, but, log_in, message, names, records, relay, say, say_in,

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use wvgate::imps::Primitive;
 use wvgate::sap::{Dialect, Peer, Verdict};
+use wvgate::ssp::Mode;
 use wvgate::ssp::envelope::print_session;
-use wvgate::ssp::{Mode, Primitive};
 use wvgate::store::MemoryStore;
 
 use super::{be_logged_in, log_in, message, say, sessions, settings, take_all, to, token};

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
+use wvgate::imps::Primitive;
 use wvgate::sap::{Count, Peer, Posted, Settings, Time, Verdict};
+use wvgate::ssp::Mode;
 use wvgate::ssp::envelope::print_session;
-use wvgate::ssp::{Mode, Primitive};
 
 use super::{
     answered, be_logged_in, but, log_in, log_in_for, message, records, relay, say, say_in,

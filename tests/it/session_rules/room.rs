@@ -1,7 +1,8 @@
 //! How many sessions a peer may have, and how many handshakes anybody may begin in its name.
 
+use wvgate::imps::Primitive;
 use wvgate::sap::{Count, Peer, Post, Posted, Verdict};
-use wvgate::ssp::{Mode, Primitive};
+use wvgate::ssp::Mode;
 
 use super::{
     be_logged_in, log_in, logged_in, login, message, records, relay, say, say_in, secret, sessions,

@@ -1,8 +1,9 @@
 //! A node that is there to try one peer.
 
+use wvgate::imps::Primitive;
 use wvgate::sap::Verdict;
 use wvgate::sap::service::Probe;
-use wvgate::ssp::{Mode, Primitive};
+use wvgate::ssp::Mode;
 
 use super::{log_in, message, say, say_in, sessions, settings, subscribe, to, token};
 use crate::support::alone::{Alone, only};

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use wvgate::imps::Primitive;
+use wvgate::imps::xml::Limits;
 use wvgate::sap::{
     Count, Delivered, Dialect, Effect, Element, Facts, Knock, Post, Posted, Random, Sap, Settings,
     Time, Token, Verdict,
 };
+use wvgate::ssp::Message;
 use wvgate::ssp::envelope::scan;
-use wvgate::ssp::xml::Limits;
-use wvgate::ssp::{Message, Primitive};
 use wvgate::store::Write;
 
 /// A SAP and what has come out of it.

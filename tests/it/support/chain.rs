@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use wvgate::ssp::Primitive;
+use wvgate::imps::Primitive;
 
 use super::cluster::{Folder, free_port_of};
 use super::end::{ACTS, ANSWER, CONFIG, END};

@@ -15,15 +15,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wvgate::http::link::{self, PostOutcome, Target};
 use wvgate::http::server::{self, Inbound, Receiver, Verdict as HttpVerdict};
+use wvgate::imps::common::Recipient;
+use wvgate::imps::xml::Limits;
+use wvgate::imps::{Address, Primitive};
 use wvgate::node::clock::{self, Clock};
 use wvgate::sap::transaction::State;
 use wvgate::sap::{
     Delivered, Effect, Element, Facts, Post, Posted, Sap, Settings, Time, Token, Verdict,
 };
-use wvgate::ssp::common::Recipient;
+use wvgate::ssp::Message;
 use wvgate::ssp::envelope::{decode_fragment, scan};
-use wvgate::ssp::xml::Limits;
-use wvgate::ssp::{Address, Message, Primitive};
 use wvgate::store::{SqliteStore, Store, Write, load_all, sqlite};
 
 use super::process::plan;
@@ -274,7 +275,7 @@ impl End {
 /// message by a report if one is wanted, joining a group by the news and a message of the group,
 /// an invitation by its acceptance.
 fn acts(own: &str, request: &Primitive) -> Vec<Primitive> {
-    let user = |meta: &Option<wvgate::ssp::common::MetaInfo>| {
+    let user = |meta: &Option<wvgate::imps::common::MetaInfo>| {
         let user = meta.as_ref().and_then(|meta| meta.user()).cloned();
         user.map(|user| user.user)
     };

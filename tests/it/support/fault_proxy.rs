@@ -6,8 +6,8 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use bytes::Bytes;
+use wvgate::imps::xml::Limits;
 use wvgate::ssp::envelope::scan;
-use wvgate::ssp::xml::Limits;
 use wvgate::ssp::{Message, Mode};
 
 /// What becomes of bytes.

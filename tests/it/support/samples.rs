@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use wvgate::imps::Primitive;
+use wvgate::imps::primitive::{self, Kind, Routing};
+use wvgate::imps::xml::Limits;
+use wvgate::ssp::Mode;
 use wvgate::ssp::envelope::{Transaction, scan};
-use wvgate::ssp::primitive::{self, Kind, Routing};
-use wvgate::ssp::xml::Limits;
-use wvgate::ssp::{Mode, Primitive};
 
 use crate::codec_fixtures::{fixtures, transactions};
 
@@ -120,7 +121,7 @@ pub fn answers(samples: &[Sample]) -> BTreeMap<String, Primitive> {
 /// The answer of a service element to this request: presence is that of the user asked about.
 pub fn answer_to(request: &Primitive, answers: &BTreeMap<String, Primitive>) -> Primitive {
     let answer = answers.get(request.name()).cloned();
-    let mut answer = answer.unwrap_or(Primitive::status(wvgate::ssp::Code::OK));
+    let mut answer = answer.unwrap_or(Primitive::status(wvgate::imps::Code::OK));
     if let (Primitive::GetPresenceRequest(request), Primitive::GetPresenceResponse(answer)) =
         (request, &mut answer)
         && let Some(asked) = request.users.first()

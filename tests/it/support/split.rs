@@ -12,10 +12,10 @@
 //! as at the end of one. Users of the home domain keep their own things at both, while others
 //! ask about them at home (figure 3).
 
+use wvgate::imps::primitive::{self, Routing};
 use wvgate::sap::{Route, ServiceSet, Settings};
 use wvgate::ssp::Mode;
 use wvgate::ssp::envelope::Transaction;
-use wvgate::ssp::primitive::{self, Routing};
 
 use super::samples::{self, Sample};
 use super::world::peer;
@@ -164,7 +164,7 @@ pub fn sender(sample: &Sample) -> &str {
 pub fn provider(sample: &Sample) -> String {
     let facts = primitive::facts(sample.name()).unwrap();
     let peek = Transaction::new(Mode::Request, "1", &sample.primitive).peek;
-    let domain = |address: Option<&wvgate::ssp::Address>| address.unwrap().domain().to_owned();
+    let domain = |address: Option<&wvgate::imps::Address>| address.unwrap().domain().to_owned();
     match facts.routing {
         Routing::Group => domain(peek.group.as_ref()),
         Routing::Subject => domain(peek.subject.as_ref()),

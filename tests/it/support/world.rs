@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use wvgate::imps::Primitive;
+use wvgate::imps::xml::Limits;
 use wvgate::sap::{
     Delivered, Dialect, Effect, Elements, Facts, Peer, Post, Posted, Random, Sap, ServiceSet,
     Settings, Time, Token, Verdict,
 };
-use wvgate::ssp::xml::Limits;
-use wvgate::ssp::{Message, Mode, Primitive, envelope};
+use wvgate::ssp::{Message, Mode, envelope};
 use wvgate::store::Write;
 
 /// One transaction on its way from one domain to the next.

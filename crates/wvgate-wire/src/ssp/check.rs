@@ -4,9 +4,9 @@
 use bytes::Bytes;
 
 use super::envelope::{self, Message, NAMESPACE, Peek, Transaction};
-use super::primitive;
-use super::xml::{self, Limits, Malformed, Node, Repair, Texts};
-use super::{Address, Primitive};
+use crate::imps::primitive;
+use crate::imps::xml::{self, Limits, Malformed, Node, Repair, Texts};
+use crate::imps::{Address, Primitive};
 
 /// Limits for what is printed from something that kept the default ones:
 /// escaping can make it longer.

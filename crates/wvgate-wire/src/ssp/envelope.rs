@@ -8,10 +8,10 @@
 
 use std::borrow::Cow;
 
-use super::address::{Address, Kind};
-use super::primitive::{self, Place, Primitive};
-use super::xml::tokens::MAX_DEPTH;
-use super::xml::{self, DecodeError, Limits, Malformed, Names, Node, Style, Texts, Writer};
+use crate::imps::address::{Address, Kind};
+use crate::imps::primitive::{self, Place, Primitive};
+use crate::imps::xml::tokens::MAX_DEPTH;
+use crate::imps::xml::{self, DecodeError, Limits, Malformed, Names, Node, Style, Texts, Writer};
 use bytes::Bytes;
 
 mod scan;

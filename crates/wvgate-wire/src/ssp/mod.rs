@@ -7,7 +7,3 @@ pub mod envelope;
 pub use envelope::{Message, Mode};
 
 // The names by which users of this module know what primitives are made of.
-#[doc(no_inline)]
-pub use crate::imps::{
-    Address, Code, Primitive, Status, address, common, datetime, presence, primitive, status, xml,
-};

@@ -2,9 +2,9 @@
 
 use md5::{Digest as _, Md5};
 
+use crate::imps::primitive::session::{Digest, Token};
 use crate::sap::random::Random;
 use crate::sap::settings::Secret;
-use crate::ssp::primitive::session::{Digest, Token};
 
 /// A fresh token: 32 lower-case hexadecimal characters, sent as they are.
 pub fn new_token(random: &Random) -> Token {
@@ -35,7 +35,7 @@ pub fn verify(given: &Digest, token: &Token, password: &Secret) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::ssp::common::encode_base64;
+    use crate::imps::common::encode_base64;
 
     #[test]
     fn the_digests_of_the_wire_profile_come_out() {

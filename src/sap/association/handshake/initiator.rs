@@ -8,11 +8,12 @@ use super::digest::{digest, new_token, verify};
 use super::progress::is_foreign;
 use super::{Failure, Progress, Step};
 use crate::element::Time;
+use crate::imps::primitive::session::{LoginRequest, LoginResponse, SendSecretToken, Token};
+use crate::imps::{Address, Code, Status};
 use crate::sap::association::record::SessionRecord;
 use crate::sap::random::Random;
 use crate::sap::settings::Peer;
-use crate::ssp::primitive::session::{LoginRequest, LoginResponse, SendSecretToken, Token};
-use crate::ssp::{Address, Code, Mode, Status};
+use crate::ssp::Mode;
 
 /// A handshake that we opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,7 +182,7 @@ impl Initiator {
         Progress::Established(record, None)
     }
 
-    fn step(&self, number: u8, primitive: impl Into<crate::ssp::Primitive>, at: Time) -> Step {
+    fn step(&self, number: u8, primitive: impl Into<crate::imps::Primitive>, at: Time) -> Step {
         Step {
             number,
             mode: Mode::Request,

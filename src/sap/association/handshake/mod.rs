@@ -16,14 +16,15 @@ pub use progress::{Failure, Progress, Step};
 pub use responder::Responder;
 
 use crate::element::Time;
+use crate::imps::primitive::session::{LoginResponse, SendSecretToken};
+use crate::imps::{Code, Primitive, Status};
 use crate::sap::association::Shared;
 use crate::sap::association::event::Event;
 use crate::sap::association::redirect::Redirects;
 use crate::sap::post::Posted;
 use crate::sap::presented_as::PeerId;
 use crate::sap::settings::Peer;
-use crate::ssp::primitive::session::{LoginResponse, SendSecretToken};
-use crate::ssp::{Code, Mode, Primitive, Status};
+use crate::ssp::Mode;
 use steps::{Landed, PendingStep, Steps};
 
 /// A session may be used so long before the step that tells its id (6.6, I3).

@@ -1,10 +1,11 @@
 //! What the state machines of both roles say (wire profile, 6).
 
 use crate::element::Time;
+use crate::imps::Primitive;
+use crate::imps::primitive::session::RedirectAddress;
 use crate::sap::association::record::SessionRecord;
 use crate::sap::settings::Peer;
-use crate::ssp::primitive::session::RedirectAddress;
-use crate::ssp::{Mode, Primitive};
+use crate::ssp::Mode;
 
 /// A setup message to be posted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +54,7 @@ pub enum Failure {
     #[error("the peer refused the login with status {code}")]
     Refused {
         /// The status that the peer gave.
-        code: crate::ssp::Code,
+        code: crate::imps::Code,
         /// Where to go instead.
         redirects: Vec<RedirectAddress>,
     },

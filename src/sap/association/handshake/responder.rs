@@ -11,11 +11,12 @@ use super::initiator::{refusal, seconds, shorter};
 use super::progress::is_foreign;
 use super::{Failure, Progress, Step};
 use crate::element::Time;
+use crate::imps::primitive::session::{LoginRequest, LoginResponse, SendSecretToken, Token};
+use crate::imps::{Address, Code, Status};
 use crate::sap::association::record::SessionRecord;
 use crate::sap::random::Random;
 use crate::sap::settings::Peer;
-use crate::ssp::primitive::session::{LoginRequest, LoginResponse, SendSecretToken, Token};
-use crate::ssp::{Address, Code, Mode, Status};
+use crate::ssp::Mode;
 
 /// A handshake that the peer opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -205,7 +206,7 @@ impl Responder {
         }
     }
 
-    fn step(&self, number: u8, primitive: impl Into<crate::ssp::Primitive>, at: Time) -> Step {
+    fn step(&self, number: u8, primitive: impl Into<crate::imps::Primitive>, at: Time) -> Step {
         Step {
             number,
             mode: Mode::Response,

@@ -13,15 +13,16 @@ use super::history::Step;
 use super::table::{Origin, Part, Place, Record, State, Table};
 use super::{Timer, Transactions, permission, recipients};
 use crate::element::{Delivered, Element, Outcome, RequestId, Time, Token};
+use crate::imps::primitive::{self, Kind, Routing};
+use crate::imps::{Address, Code, Primitive, Status};
 use crate::sap::association::outbox::Item;
 use crate::sap::dialect::message_ids::Use;
 use crate::sap::dialect::outbound;
 use crate::sap::presented_as::domain_of;
 use crate::sap::settings::{Peer, Route};
 use crate::sap::watch::Count;
+use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
-use crate::ssp::primitive::{self, Kind, Routing};
-use crate::ssp::{Address, Code, Mode, Primitive, Status};
 use crate::text::Shown;
 use routing::{Incoming, conversation};
 

@@ -1,14 +1,14 @@
 //! What is answered here and now.
 
 use crate::element::{Outcome, Time};
+use crate::imps::primitive::{self, Kind};
+use crate::imps::{Primitive, Status};
 use crate::sap::transaction::events::Event;
 use crate::sap::transaction::history::{Step, trace_refused};
 use crate::sap::transaction::table::{Origin, Record, State};
 use crate::sap::transaction::{Transactions, recipients};
 use crate::sap::watch::Count;
 use crate::ssp::envelope::Transaction;
-use crate::ssp::primitive::{self, Kind};
-use crate::ssp::{Primitive, Status};
 
 impl Transactions {
     /// Answers a request that goes nowhere, and remembers the answer.

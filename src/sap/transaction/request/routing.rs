@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use crate::element::Time;
+use crate::imps::Address;
+use crate::imps::primitive::{self, Kind, Routing};
 use crate::sap::profile::Profiles;
 use crate::sap::settings::{Route, Settings};
 use crate::sap::transaction::Origin;
-use crate::ssp::Address;
 use crate::ssp::envelope::Transaction;
-use crate::ssp::primitive::{self, Kind, Routing};
 
 /// A request on its way through the SAP.
 pub(in crate::sap::transaction) struct Incoming<'a> {

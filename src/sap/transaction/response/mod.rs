@@ -9,13 +9,14 @@ use super::request::fingerprint;
 use super::table::{Origin, Part, Place, Record, State};
 use super::{Timer, Transactions, recipients, try_again};
 use crate::element::Time;
+use crate::imps::primitive::{self, Kind};
+use crate::imps::{Address, Code, Primitive};
 use crate::sap::association::outbox::Item;
 use crate::sap::dialect::{Asked, outbound};
 use crate::sap::settings::{Peer, Settings};
 use crate::sap::watch::Count;
+use crate::ssp::Mode;
 use crate::ssp::envelope::{Transaction, decode_fragment};
-use crate::ssp::primitive::{self, Kind};
-use crate::ssp::{Address, Code, Mode, Primitive};
 use crate::text::Shown;
 
 pub(super) use deadlines::{overdue, waits_longer};
