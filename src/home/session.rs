@@ -9,6 +9,7 @@ use crate::element::Time;
 use crate::imps::Primitive;
 use crate::imps::address::{Address, Kind};
 use crate::imps::common::{MetaInfo, UserId};
+use crate::imps::presence::MOODS;
 use crate::imps::primitive::common::{Id, IdList, VerifyIDRequest};
 use crate::imps::primitive::{self, Role, Routing};
 use crate::imps::status::{Code, Status};
@@ -30,20 +31,6 @@ const MAX_CONTACTS: Code = Code(754);
 const MAX_TEXT: usize = 1024;
 /// Bytes of a user's own name for a contact.
 const MAX_NAME: usize = 256;
-/// What `StatusMood` may be (presence-attributes, 3.5).
-const MOODS: [&str; 11] = [
-    "HAPPY",
-    "SAD",
-    "ANGRY",
-    "JEALOUS",
-    "ASHAMED",
-    "INVINCIBLE",
-    "IN_LOVE",
-    "SLEEPY",
-    "BORED",
-    "EXCITED",
-    "ANXIOUS",
-];
 
 /// What a user's clients want done.
 pub(super) struct Session<'a> {

@@ -7,11 +7,11 @@ use xmpp_parsers::presence::{Presence, Show, Type};
 
 use super::{Seen, Shown, to_xmpp, withdrawn};
 use crate::imps::Address;
-use crate::imps::presence::{Attribute, AttributeName as Name, Item, PresenceSubList};
+use crate::imps::presence::{Attribute, AttributeName as Name, Item, MOODS, PresenceSubList};
 use crate::imps::xml::{Content, Limits, parse};
 use crate::translate::Translator;
 use crate::translate::stanza::{ns, payload};
-use crate::translate::tables::{MOODS, XMPP_MOODS};
+use crate::translate::tables::XMPP_MOODS;
 
 fn translator() -> Translator {
     Translator::new("home.example", &["village.example"])

@@ -15,7 +15,7 @@ pub use addresses::AddressTable;
 pub use content::{ContentTable, Rendering, text_of_html};
 pub use presence::PresenceTable;
 #[cfg(test)]
-pub(super) use presence::{MOODS, XMPP_MOODS};
+pub(super) use presence::XMPP_MOODS;
 use rows::File;
 pub use rows::MappingError;
 pub use status::{Context, StatusTable};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::rows::{MappingError, Rows};
-use crate::imps::presence::{AttributeName, PresenceSubList};
+use crate::imps::presence::{AttributeName, MOODS, PresenceSubList};
 
 /// The table `presence.toml`: values of presence on both sides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,19 +29,6 @@ struct AttributeRow {
 
 const SHOWS: [&str; 6] = ["none", "chat", "dnd", "away", "xa", "unavailable"];
 const AVAILABILITIES: [&str; 3] = ["AVAILABLE", "DISCREET", "NOT_AVAILABLE"];
-pub(in crate::translate) const MOODS: [&str; 11] = [
-    "HAPPY",
-    "SAD",
-    "ANGRY",
-    "JEALOUS",
-    "ASHAMED",
-    "INVINCIBLE",
-    "IN_LOVE",
-    "SLEEPY",
-    "BORED",
-    "EXCITED",
-    "ANXIOUS",
-];
 const CLIENTS: [&str; 5] = ["MOBILE_PHONE", "COMPUTER", "PDA", "CLI", "OTHER"];
 const CAPABILITIES: [&str; 10] = [
     "IM",

@@ -9,6 +9,21 @@ use super::xml::{Content, DecodeError, Node, Writer};
 /// The namespace written on a `PresenceSubList` (version 1.3).
 pub const NAMESPACE: &str = "http://www.openmobilealliance.org/DTD/IMPS-PA1.3";
 
+/// What `StatusMood` may be (presence-attributes, 3.5).
+pub const MOODS: [&str; 11] = [
+    "HAPPY",
+    "SAD",
+    "ANGRY",
+    "JEALOUS",
+    "ASHAMED",
+    "INVINCIBLE",
+    "IN_LOVE",
+    "SLEEPY",
+    "BORED",
+    "EXCITED",
+    "ANXIOUS",
+];
+
 macro_rules! names {
     ($($(#[$meta:meta])* $name:ident),*) => {
         /// The attributes with a meaning, in the order in which they are emitted.
