@@ -101,9 +101,10 @@ pub enum Command {
     },
     /// Ask anything that a user may ask, by a primitive with this user as requestor: it goes
     /// wherever its service is provided, in this domain or in another. Answered by
-    /// [`Event::Answer`], to this client alone.
+    /// [`Event::Answer`], to this client alone: if the client goes away before, nobody hears it.
+    /// So messages are none of these, and go by [`Command::Message`].
     Request {
-        /// Chosen by the client; comes back with the answer.
+        /// Chosen by the client, at most 128 bytes; comes back with the answer.
         id: String,
         /// As XML.
         #[serde(with = "super::xml")]

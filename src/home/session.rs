@@ -19,7 +19,7 @@ use crate::ssp::envelope::Transaction;
 use super::client::{Availability, ClientKey, Command, Event};
 use super::core::{Asked, Core};
 use super::profile;
-use super::sending::Draft;
+use super::sending::{Draft, MAX_ID};
 use super::user::User;
 use super::watching::too_many_requests;
 
@@ -113,17 +113,16 @@ impl<'a> Session<'a> {
 
     /// Hands a request of the user to wherever it belongs.
     fn request(&mut self, client: ClientKey, id: String, primitive: Primitive) {
+        if id.len() > MAX_ID {
+            let why = format!("An id is at most {MAX_ID} bytes long.");
+            let event = Event::error("request", None, Code::BAD_REQUEST, why);
+            return self.core.tell(client, event);
+        }
         if let Err(status) = self.may_request(&primitive) {
             let primitive = Box::new(status.into());
             return self.core.tell(client, Event::Answer { id, primitive });
         }
-        let is_message = matches!(primitive, Primitive::SendMessageRequest(_));
-        let settings = &self.core.settings;
-        let seconds = if is_message {
-            settings.offline_validity
-        } else {
-            settings.request_validity
-        };
+        let seconds = self.core.settings.request_validity;
         let (asked, expires) = (Asked::Request { id }, self.now.plus_seconds(seconds));
         self.user
             .ask(self.core, Some(client), asked, primitive, expires);
@@ -159,6 +158,13 @@ impl<'a> Session<'a> {
             return refused(
                 Code::INVALID_USER,
                 "Who asks is not the user of the session.",
+            );
+        }
+        // What becomes of a message must outlive its client.
+        if matches!(primitive, Primitive::SendMessageRequest(_)) {
+            return refused(
+                Code::NOT_SUPPORTED,
+                "Messages go by the command \"message\".",
             );
         }
         if self.user.may_ask(self.core) {

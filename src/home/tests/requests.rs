@@ -109,3 +109,33 @@ fn nobody_speaks_for_others_and_a_notice_is_no_request() {
         assert!(world.sent().is_empty(), "{name}");
     }
 }
+
+#[test]
+fn a_message_whose_fate_must_outlive_its_client_is_no_such_request() {
+    let mut world = world();
+    let message = SendMessageRequest {
+        meta: Some(MetaInfo::of_user(HOME, address("alice@home.test"))),
+        ..text("m1", "alice@home.test", &[ZOE], "hi")
+    };
+    world.ask(message);
+    match world.answered() {
+        Some(Primitive::Status(status)) => assert_eq!(status.code.0, 405),
+        other => panic!("{other:?}"),
+    }
+    assert!(world.sent().is_empty());
+}
+
+#[test]
+fn an_id_of_a_request_that_is_too_long_is_refused() {
+    let mut world = world();
+    for (length, taken) in [(128, true), (129, false)] {
+        let command = Command::Request {
+            id: "r".repeat(length),
+            primitive: Box::new(presence_of_zoe("alice@home.test").into()),
+        };
+        world.say(1, &serde_json::to_string(&command).unwrap());
+        assert_eq!(world.sent().len(), usize::from(taken), "{length}");
+        let refused = matches!(&world.heard(1)[..], [Event::Error { status: 400, .. }]);
+        assert_eq!(refused, !taken, "{length}");
+    }
+}
