@@ -6,7 +6,7 @@ use crate::imps::Primitive;
 use crate::store::Write;
 
 use super::client::{ClientKey, Event, Over};
-use super::{Outcome, RequestId, Time, Token};
+use super::{Load, Outcome, RequestId, Time, Token};
 
 /// What a service element wants done. All acts of one input are committed together, before any of
 /// them has an effect outside.
@@ -32,6 +32,9 @@ pub enum Act {
     },
     /// Keep or forget a record.
     Write(Write),
+    /// Read records of this element, once all that was written is kept. They come back in
+    /// [`Input::Loaded`](super::Input::Loaded).
+    Load(Load),
     /// Tell a client something.
     Tell(ClientKey, Event),
     /// End the session of a client; the joint forgets it.

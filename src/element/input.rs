@@ -6,7 +6,7 @@ use crate::imps::Primitive;
 use crate::xmpp::link::Blame;
 
 use super::client::{ClientKey, Command, Takes};
-use super::{Delivered, Token};
+use super::{Delivered, Loaded, Token};
 
 /// What happens to a service element. There is no other way to reach one, but for what an operator
 /// looks at or administers.
@@ -25,6 +25,8 @@ pub enum Input {
     Reached(Vec<String>),
     /// The last session on the way to these domains was lost.
     Lost(Vec<String>),
+    /// Records that it wanted read.
+    Loaded(Loaded),
     /// What a client does.
     Client(ClientKey, FromClient),
     /// What the XMPP link of the component with this domain brings.

@@ -393,7 +393,7 @@ impl ServiceElement for Gateway {
                 }
             }
             Input::Xmpp(component, from) => self.take_xmpp(&component, from, now),
-            Input::Client(..) => {}
+            Input::Client(..) | Input::Loaded(_) => {}
         }
         self.settle(now);
     }

@@ -7,10 +7,12 @@ use crate::element::{Act, RequestId, Skew, Time, Token};
 use crate::imps::Primitive;
 use crate::imps::address::Address;
 use crate::imps::status::Code;
+use crate::text::Seldom;
 
 use super::client::{ClientKey, Event};
 use super::echo::Rate;
 use super::reach::Away;
+use super::reads::Reads;
 use super::settings::HomeSettings;
 
 /// Everything that does not belong to one user.
@@ -29,8 +31,18 @@ pub(super) struct Core {
     pub(super) away: Away,
     /// How much the echo user may say.
     pub(super) echoes: Rate,
-    /// Bytes of messages that wait, of all users.
+    /// Messages that wait, of all users.
+    pub(super) waiting: usize,
+    /// Bytes of these.
     pub(super) waiting_bytes: usize,
+    /// Reports and refusals that wait, of all users.
+    pub(super) notices: usize,
+    /// Bytes of contents in memory, of all users.
+    pub(super) held_bytes: usize,
+    /// Lines of the log that can repeat.
+    pub(super) seldom: Seldom,
+    /// Reads of contents.
+    pub(super) reads: Reads,
     /// How the wall clock stands, for dates that others see.
     pub(super) skew: Skew,
     /// State of the generator (splitmix64).
@@ -44,6 +56,8 @@ pub(super) enum Timer {
     Arrival(String, u64),
     /// A kept event of a user ends.
     Notice(String, u64),
+    /// What waits for a user could not be read, and is tried again.
+    Read(String),
     /// A request should have been answered.
     Request(Token),
     /// Watchers of a user who are not authorized are forgotten.
@@ -105,7 +119,12 @@ impl Core {
             requests: BTreeMap::new(),
             away: Away::default(),
             echoes: Rate::default(),
+            waiting: 0,
             waiting_bytes: 0,
+            notices: 0,
+            held_bytes: 0,
+            seldom: Seldom::default(),
+            reads: Reads::default(),
             skew: Skew::default(),
             random: seed,
         }
@@ -166,6 +185,11 @@ impl Core {
                 return token;
             }
         }
+    }
+
+    /// A number for a read.
+    pub(super) fn read_number(&mut self) -> u64 {
+        self.random()
     }
 
     /// A message id that nobody has used.

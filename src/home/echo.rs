@@ -33,7 +33,7 @@ const MAX_SENDERS: usize = 1000;
 /// Answers a message; its validity is the echo's too. Groups, services and other domains' echo
 /// users get no answer: it might go round for ever.
 pub(super) fn answer(core: &mut Core, echo: &Address, message: &Message, now: Time) {
-    let (sender, letter) = (&message.sender, &message.letter);
+    let (sender, body) = (&message.sender, &message.body);
     if sender.kind() != Kind::User || sender.local() == ECHO {
         return;
     }
@@ -43,10 +43,10 @@ pub(super) fn answer(core: &mut Core, echo: &Address, message: &Message, now: Ti
         meta: Some(MetaInfo::of_user(core.domain(), echo.clone())),
         info: MessageInfo {
             message_id: Some(core.message_id()),
-            uri: letter.uri.clone(),
-            content_type: Some(letter.content_type.clone()),
+            uri: body.uri.clone(),
+            content_type: Some(body.content_type.clone()),
             content_name: None,
-            content_size: u64::try_from(letter.content.len()).ok(),
+            content_size: u64::try_from(body.content.len()).ok(),
             validity: Some((message.until.since(now) / 1000).max(1)),
             recipients: vec![Recipient::User(UserElement::new(sender.clone()))],
             recipient_display: None,
@@ -54,8 +54,8 @@ pub(super) fn answer(core: &mut Core, echo: &Address, message: &Message, now: Ti
             date_time: Some(core.skew.date(now)),
         },
         content: Some(ContentData {
-            content_type: letter.content_type.clone(),
-            bytes: letter.content.clone(),
+            content_type: body.content_type.clone(),
+            bytes: body.content.clone(),
         }),
     };
     let token = core.token();

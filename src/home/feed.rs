@@ -4,18 +4,24 @@
 //! ([`super::notice`]). Each client is told of it in order, but only so much ahead of what it has
 //! acknowledged. What one client acknowledges has left the queue; the user's other clients are
 //! still told, and a client that goes away leaves what it did not acknowledge to the next one.
+//!
+//! Of what waits only that is in memory which is needed to decide. Its content is read when a client
+//! comes to it, with some of what follows ([`super::held`]); until that is there, the client waits.
 
-use super::core::Timer;
-use super::message::Arrivals;
-use super::notice::Notice;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::element::{Act, Outcome, Time};
+use super::body::Body;
+use super::core::Timer;
+use super::held::Content;
+use super::message::Arrivals;
+use super::notice::{Kept, Notice};
+
+use crate::element::{Act, Found, Load, Loaded, Outcome, Time};
 use crate::imps::address::Address;
 use crate::imps::common::encode_base64;
 use crate::imps::status::{Code, Status};
 use crate::text::charset::{self, Reading};
-use crate::text::media;
+use crate::text::{Shown, media};
 
 use super::client::{ClientKey, Event, Takes};
 use super::core::Core;
@@ -30,8 +36,13 @@ const AT_ONCE: u64 = 5_000;
 /// Messages of its own that a client which takes nothing else hears of.
 const MAX_SENT: usize = 16;
 
+/// Records that are read at once, at most; our choice.
+const MAX_READ: usize = 256;
+/// Milliseconds after which what could not be read is tried again; our choice.
+const READ_AGAIN: u64 = 1_000;
+
 /// What a number is of: its remainder by [`KINDS`].
-const MESSAGE: u64 = 0;
+pub(super) const MESSAGE: u64 = 0;
 const NOTICE: u64 = 1;
 const QUESTION: u64 = 2;
 const KINDS: u64 = 4;
@@ -47,6 +58,8 @@ pub(super) struct Feed {
     /// What it was told and has not acknowledged, with its bytes.
     told: BTreeMap<u64, usize>,
     bytes: usize,
+    /// Notices before that number that it was not told, and nobody else can be told any more.
+    again: BTreeSet<u64>,
     /// Who wants to see the user's presence, as it has not been told yet.
     questions: BTreeSet<Address>,
     /// How many questions it was told.
@@ -63,6 +76,7 @@ impl Feed {
             next: 0,
             told: BTreeMap::new(),
             bytes: 0,
+            again: BTreeSet::new(),
             questions: BTreeSet::new(),
             asked: 0,
             sent: BTreeSet::new(),
@@ -93,10 +107,26 @@ impl Feed {
         self.takes_everything() && self.next <= number(message, MESSAGE)
     }
 
-    fn is_for(&self, client: ClientKey, notice: &super::notice::Notice) -> bool {
+    fn is_for(&self, client: ClientKey, notice: &Notice) -> bool {
         let own = |id: &str| self.sent.contains(id);
         notice.only.is_none_or(|only| only == client)
-            && (self.takes_everything() || notice.event.message_id().is_some_and(own))
+            && (self.takes_everything() || notice.about.as_deref().is_some_and(own))
+    }
+
+    /// It is told what has this number.
+    fn comes_to(&mut self, number: u64) {
+        if !self.again.remove(&number) {
+            self.next = number + 1;
+        }
+    }
+
+    /// What it may still be told without an acknowledgement: a number, and bytes.
+    fn room(&self, core: &Core) -> (usize, usize) {
+        let settings = &core.settings;
+        (
+            settings.max_unacknowledged.saturating_sub(self.told.len()),
+            settings.max_unacknowledged_bytes.saturating_sub(self.bytes),
+        )
     }
 }
 
@@ -116,10 +146,23 @@ impl<'a> Feeds<'a> {
     /// Tells each client what comes next, as far as it takes it.
     pub(super) fn feed(&mut self) {
         let mut clients = std::mem::take(&mut self.user.clients);
+        let mut stalled = Vec::new();
         for (client, feed) in &mut clients {
-            while feed.has_room(self.core)
-                && let Some(event) = self.next_for(*client, feed)
-            {
+            while feed.has_room(self.core) {
+                let event = match self.next_number(*client, feed) {
+                    None => self.next_question(feed),
+                    Some(number) => match self.event(feed, number) {
+                        None => {
+                            stalled.push(*client);
+                            break;
+                        }
+                        event => {
+                            feed.comes_to(number);
+                            event
+                        }
+                    },
+                };
+                let Some(event) = event else { break };
                 let event = event.by_wall_clock(self.core.skew);
                 let bytes = event.bytes();
                 feed.bytes += bytes;
@@ -129,7 +172,52 @@ impl<'a> Feeds<'a> {
             }
         }
         self.user.clients = clients;
-        self.forget_copies();
+        self.forget_told();
+        if !stalled.is_empty() {
+            self.read(&stalled);
+        }
+    }
+
+    /// A message waits whose body is at hand.
+    pub(super) fn has_come(&mut self, at: u64, body: &Body) {
+        if self.user.clients.values().any(Feed::takes_everything) {
+            let content = Content::Message(body.clone());
+            self.user.hold(self.core, number(at, MESSAGE), content);
+        }
+    }
+
+    /// Contents came from the store. What cannot be read any more ends.
+    pub(super) fn loaded(&mut self, loaded: Loaded) {
+        if !self.user.held.has_read(loaded.number) {
+            return;
+        }
+        let mut later = None;
+        for (number, found) in loaded.records {
+            let content = match found {
+                Found::Record(record) => self.content(number, &record),
+                Found::Damaged(why) => Err(why),
+                Found::Later(why) => {
+                    later.get_or_insert(why);
+                    continue;
+                }
+            };
+            match content {
+                Ok(Some(content)) => self.user.hold(self.core, number, content),
+                // It has ended meanwhile.
+                Ok(None) => {}
+                Err(why) => self.unreadable(number, &why),
+            }
+        }
+        if let Some(why) = later {
+            if let Some(left_out) = self.core.seldom.may("unread", self.now.0) {
+                tracing::warn!(left_out, "what waits for a user cannot be read now: {why}");
+            }
+            let again = self.now.plus_millis(READ_AGAIN);
+            self.user.held.pause(again);
+            let timer = Timer::Read(self.user.name.clone());
+            self.core.timers.insert((again, timer));
+        }
+        self.feed();
     }
 
     /// A client has taken what it was told under a number.
@@ -189,39 +277,43 @@ impl<'a> Feeds<'a> {
     pub(super) fn end_feed(&mut self, client: ClientKey) {
         self.user.clients.remove(&client);
         self.core.clients.remove(&client);
-        let own = |notice: &super::notice::Notice| notice.only == Some(client);
-        let left: Vec<u64> = self
-            .user
-            .notices
-            .iter()
-            .filter(|(_, notice)| own(notice))
-            .map(|(number, _)| *number)
-            .collect();
-        for number in left {
-            if let Some(event) = self.drop_notice(number) {
-                self.notice(event, None);
+        let mut is_left = false;
+        for (at, notice) in &mut self.user.notices {
+            if notice.only.take_if(|only| *only == client).is_some() {
+                is_left = true;
+                let number = number(*at, NOTICE);
+                for feed in self.user.clients.values_mut() {
+                    if number < feed.next {
+                        feed.again.insert(number);
+                    }
+                }
             }
         }
-        self.forget_copies();
+        if is_left {
+            self.feed();
+        } else {
+            self.forget_told();
+        }
     }
 
     /// Keeps an event until a client has acknowledged it. If there are too many, the oldest goes.
     pub(super) fn notice(&mut self, event: Event, only: Option<ClientKey>) {
-        let number = self.user.new_number(self.now);
-        let notice = Notice {
-            until: self.now.plus_seconds(self.core.settings.offline_validity),
-            event,
-            only,
-        };
+        let at = self.user.new_number(self.now);
+        let until = self.now.plus_seconds(self.core.settings.offline_validity);
+        let kept = Kept { until, event };
         self.core
-            .act(records::put_notice(&self.user.name, number, &notice));
+            .act(records::put_notice(&self.user.name, at, &kept));
         self.core
             .timers
-            .insert((notice.until, Timer::Notice(self.user.name.clone(), number)));
-        self.user.insert_notice(number, notice);
-        let settings = &self.core.settings;
-        let (most, most_bytes) = (settings.max_notices, settings.max_notice_bytes);
-        while (self.user.notices.len() > most || self.user.notice_bytes > most_bytes)
+            .insert((until, Timer::Notice(self.user.name.clone(), at)));
+        let notice = kept.notice(only);
+        let mut clients = self.user.clients.iter();
+        if clients.any(|(client, feed)| feed.is_for(*client, &notice)) {
+            let content = Content::Notice(kept.event);
+            self.user.hold(self.core, number(at, NOTICE), content);
+        }
+        self.user.insert_notice(self.core, at, notice);
+        while self.has_too_many_notices()
             && let Some((oldest, _)) = self.user.notices.first_key_value()
         {
             self.drop_notice(*oldest);
@@ -229,45 +321,190 @@ impl<'a> Feeds<'a> {
         self.feed();
     }
 
-    /// Forgets a kept event and returns it.
-    pub(super) fn drop_notice(&mut self, number: u64) -> Option<Event> {
-        let notice = self.user.notices.remove(&number)?;
-        self.user.notice_bytes -= notice.event.bytes();
-        self.core
-            .timers
-            .remove(&(notice.until, Timer::Notice(self.user.name.clone(), number)));
-        self.core
-            .act(records::delete_notice(&self.user.name, number));
-        Some(notice.event)
+    fn has_too_many_notices(&self) -> bool {
+        let settings = &self.core.settings;
+        self.user.notices.len() > settings.max_notices
+            || self.user.notice_bytes > settings.max_notice_bytes
+            || self.core.notices > settings.max_all_notices
     }
 
-    /// The next thing that a client has to be told of.
-    fn next_for(&self, client: ClientKey, feed: &mut Feed) -> Option<Event> {
-        let from = feed.next.div_ceil(KINDS);
+    /// Forgets a kept event.
+    pub(super) fn drop_notice(&mut self, at: u64) {
+        let Some(notice) = self.user.notices.remove(&at) else {
+            return;
+        };
+        self.user.notice_bytes -= notice.bytes;
+        self.core.notices -= 1;
+        let number = number(at, NOTICE);
+        self.user.let_go(self.core, number);
+        for feed in self.user.clients.values_mut() {
+            feed.again.remove(&number);
+        }
+        self.core
+            .timers
+            .remove(&(notice.until, Timer::Notice(self.user.name.clone(), at)));
+        self.core.act(records::delete_notice(&self.user.name, at));
+    }
+
+    /// The number of the next thing that a client has to be told of, questions aside.
+    fn next_number(&self, client: ClientKey, feed: &Feed) -> Option<u64> {
+        let again = feed.again.first().copied();
+        again.or_else(|| self.number_from(client, feed, feed.next))
+    }
+
+    /// The number of the first thing for a client from a number on.
+    fn number_from(&self, client: ClientKey, feed: &Feed, from: u64) -> Option<u64> {
+        let at = from.div_ceil(KINDS);
         let message = if feed.takes_everything() {
-            self.user.inbox.next(from)
+            self.user.inbox.next(at).map(|(at, _)| number(at, MESSAGE))
         } else {
             None
         };
-        let from = feed.next.saturating_sub(NOTICE).div_ceil(KINDS);
-        let notice = self
-            .user
-            .notices
-            .range(from..)
-            .find(|(_, notice)| feed.is_for(client, notice));
-        let message = message.map(|(at, arrival)| (number(at, MESSAGE), arrival));
-        let notice = notice.map(|(at, notice)| (number(*at, NOTICE), notice));
-        match (message, notice) {
-            (Some((number, arrival)), notice) if notice.is_none_or(|(other, _)| number < other) => {
-                feed.next = number + 1;
-                message_event(arrival, feed.opened, self.now).map(|event| event.numbered(number))
+        let at = from.saturating_sub(NOTICE).div_ceil(KINDS);
+        let mut notices = self.user.notices.range(at..);
+        let notice = notices.find(|(_, notice)| feed.is_for(client, notice));
+        let notice = notice.map(|(at, _)| number(*at, NOTICE));
+        message.into_iter().chain(notice).min()
+    }
+
+    /// What has a number, as a client hears it; `None` if it is on disk only.
+    fn event(&self, feed: &Feed, number: u64) -> Option<Event> {
+        let event = match self.user.held.get(number)? {
+            Content::Message(body) => {
+                let arrival = self.user.inbox.untold(number / KINDS)?;
+                message_event(arrival, body, feed.opened, self.now)?
             }
-            (_, Some((number, notice))) => {
-                feed.next = number + 1;
-                Some(notice.event.clone().numbered(number))
-            }
-            _ => self.next_question(feed),
+            Content::Notice(event) => event.clone(),
+        };
+        Some(event.numbered(number))
+    }
+
+    /// What was read under a number; `None` if nobody is to be told of it any more.
+    fn content(&mut self, number: u64, record: &[u8]) -> Result<Option<Content>, String> {
+        let at = number / KINDS;
+        if number % KINDS == NOTICE {
+            let is_there = self.user.notices.contains_key(&at);
+            let kept = is_there.then(|| records::read_notice(record)).transpose()?;
+            return Ok(kept.map(|kept| Content::Notice(kept.event)));
         }
+        let Some(arrival) = self.user.inbox.untold(at) else {
+            return Ok(None);
+        };
+        let letter = arrival.waiting.as_ref();
+        let (size, has_body) = letter.map_or((0, false), |l| (l.size, l.has_body));
+        let body = if has_body {
+            Arrival::body_of(record)?
+        } else {
+            Body::from_record(record)?
+        };
+        if body.content.len() != size {
+            return Err("it is the record of another message".to_owned());
+        }
+        if has_body {
+            self.move_body(at, &body);
+        }
+        Ok(Some(Content::Message(body)))
+    }
+
+    /// An older version has kept it with the arrival.
+    fn move_body(&mut self, at: u64, body: &Body) {
+        self.user.inbox.body_moved(at);
+        let name = &self.user.name;
+        if let Some(arrival) = self.user.inbox.get(at) {
+            self.core.act(records::put_arrival(name, at, arrival));
+            self.core.act(records::put_body(name, at, body));
+        }
+    }
+
+    /// What has this number cannot be told to anybody, ever.
+    fn unreadable(&mut self, number: u64, why: &str) {
+        let at = number / KINDS;
+        let (id, sender) = match (number % KINDS, self.user.inbox.untold(at)) {
+            (MESSAGE, Some(arrival)) => (arrival.id.clone(), Some(arrival.sender.clone())),
+            (NOTICE, _) => match self.user.notices.get(&at) {
+                Some(notice) => (notice.about.clone().unwrap_or_default(), None),
+                None => return,
+            },
+            _ => return,
+        };
+        tracing::error!(
+            user = self.user.name,
+            message = %Shown(&id),
+            sender = %Shown(sender.as_ref().map_or("", Address::as_str)),
+            "what waited for the user is damaged in the store, given up: {why}"
+        );
+        if sender.is_none() {
+            self.drop_notice(at);
+        } else if self.user.inbox.remove_copy(at) {
+            self.core.act(records::delete_body(&self.user.name, at));
+        } else {
+            let status = Status::new(Code::INTERNAL).because("It was damaged in the store.");
+            let outcome = Outcome::Refused(Code::INTERNAL.0);
+            Arrivals::of(self.user, self.core, self.now).end_arrival(at, &status, outcome);
+        }
+    }
+
+    /// Has contents read that clients come to next and that are not in memory: of each so much that
+    /// all together may be held, or if too much is held, what the client may be told at once.
+    fn read(&mut self, stalled: &[ClientKey]) {
+        if !self.user.held.may_read(self.now) {
+            return;
+        }
+        let settings = &self.core.settings;
+        if !self.core.reads.may_begin(settings.max_read_bytes) {
+            return self.core.reads.wait(&self.user.name);
+        }
+        let is_crowded = self.core.held_bytes >= settings.max_all_held_bytes;
+        let share = settings.max_held_bytes / stalled.len().max(1);
+        let (mut keys, mut total) = (BTreeMap::new(), 0);
+        for client in stalled {
+            let Some(feed) = self.user.clients.get(client) else {
+                continue;
+            };
+            let (count, room) = feed.room(self.core);
+            let (most, most_bytes) = if is_crowded {
+                (count, share.min(room))
+            } else {
+                (MAX_READ, share)
+            };
+            let (mut taken, mut bytes) = (0, 0);
+            let first = self.next_number(*client, feed);
+            let after = |number: &u64| match feed.again.range(number + 1..).next() {
+                Some(again) => Some(*again),
+                None => self.number_from(*client, feed, feed.next.max(number + 1)),
+            };
+            for number in std::iter::successors(first, after) {
+                let (size, key) = self.record_of(number);
+                if taken > 0 && (taken >= most || bytes + size > most_bytes) {
+                    break;
+                }
+                taken += 1;
+                bytes += size;
+                if self.user.held.get(number).is_none() && keys.insert(number, key).is_none() {
+                    total += size;
+                }
+            }
+        }
+        let read = self.core.read_number();
+        self.user.held.read(read);
+        self.core.reads.begin(read, &self.user.name, total);
+        self.core.act(Act::Load(Load {
+            number: read,
+            keys: keys.into_iter().collect(),
+        }));
+    }
+
+    /// Bytes and key of what has a number.
+    fn record_of(&self, number: u64) -> (usize, String) {
+        let (name, at) = (&self.user.name, number / KINDS);
+        if number % KINDS == NOTICE {
+            let bytes = self.user.notices.get(&at).map_or(0, |notice| notice.bytes);
+            return (bytes, records::key_of_notice(name, at));
+        }
+        let arrival = self.user.inbox.untold(at);
+        let letter = arrival.and_then(|arrival| arrival.waiting.as_ref());
+        let (bytes, has_body) = letter.map_or((0, false), |l| (l.bytes, l.has_body));
+        (bytes, records::key_of_body(name, at, has_body))
     }
 
     /// Questions come last: what waits does not wait for them.
@@ -308,6 +545,8 @@ impl<'a> Feeds<'a> {
         if self.user.clients.values().any(|feed| feed.lacks(at)) {
             self.user.inbox.copy(at, letter);
             self.end_slow_clients();
+        } else {
+            self.core.act(records::delete_body(&self.user.name, at));
         }
         Arrivals::of(self.user, self.core, self.now).trim_inbox();
     }
@@ -337,43 +576,82 @@ impl<'a> Feeds<'a> {
         }
     }
 
-    fn forget_copies(&mut self) {
+    /// Forgets copies, and contents in memory, that every client was told of, and of the rest in
+    /// memory what is too much: what most clients have behind them, then what is farthest ahead.
+    pub(super) fn forget_told(&mut self) {
         let takers = self.user.clients.values().filter(|f| f.takes_everything());
         let told = takers.map(|feed| feed.next.div_ceil(KINDS)).min();
-        self.user.inbox.forget_copies(told.unwrap_or(u64::MAX));
+        while let Some(at) = self.user.inbox.forget_copy(told.unwrap_or(u64::MAX)) {
+            self.core.act(records::delete_body(&self.user.name, at));
+        }
+        while let Some(first) = self.user.held.first()
+            && !self.is_lacking(first)
+        {
+            self.user.let_go(self.core, first);
+        }
+        let (most, most_of_all) = (
+            self.core.settings.max_held_bytes,
+            self.core.settings.max_all_held_bytes,
+        );
+        let clients = self.user.clients.values();
+        let fastest = clients.map(|feed| feed.next).max().unwrap_or_default();
+        while let (Some(first), Some(last)) = (self.user.held.first(), self.user.held.last())
+            && (self.user.held.bytes() > most || self.core.held_bytes > most_of_all)
+        {
+            let number = if first < fastest { first } else { last };
+            self.user.let_go(self.core, number);
+        }
+    }
+
+    /// Whether a client has still to be told what has this number.
+    fn is_lacking(&self, number: u64) -> bool {
+        let at = number / KINDS;
+        match number % KINDS {
+            MESSAGE => {
+                let mut clients = self.user.clients.values();
+                self.user.inbox.untold(at).is_some() && clients.any(|feed| feed.lacks(at))
+            }
+            _ => self.user.notices.get(&at).is_some_and(|notice| {
+                let mut clients = self.user.clients.iter();
+                clients.any(|(client, feed)| {
+                    feed.is_for(*client, notice)
+                        && (feed.next <= number || feed.again.contains(&number))
+                })
+            }),
+        }
     }
 }
 
 /// The number by which clients know what has this number among its kind.
-fn number(at: u64, kind: u64) -> u64 {
+pub(super) fn number(at: u64, kind: u64) -> u64 {
     at.saturating_mul(KINDS).saturating_add(kind)
 }
 
 /// A message as a client hears it.
-fn message_event(arrival: &Arrival, opened: Time, now: Time) -> Option<Event> {
+fn message_event(arrival: &Arrival, body: &Body, opened: Time, now: Time) -> Option<Event> {
     let letter = arrival.waiting.as_ref()?;
-    let text = text_of(&letter.content_type, &letter.content);
+    let text = text_of(&body.content_type, &body.content);
     let waited = letter.arrived < opened || now.since(letter.arrived) > AT_ONCE;
     Some(Event::Message {
         number: None,
         id: arrival.id.clone(),
         from: arrival.sender.clone(),
-        name: letter.name.clone(),
+        name: body.name.clone(),
         data: match &text {
             Some(Reading::Text(_)) => None,
-            _ if letter.content.is_empty() => None,
-            _ => Some(encode_base64(&letter.content)),
+            _ if body.content.is_empty() => None,
+            _ => Some(encode_base64(&body.content)),
         },
         text: match text {
             Some(Reading::Text(text)) => text,
             Some(Reading::Unreadable) => {
-                let charset = media::parameter(&letter.content_type, "charset");
-                charset::notice(charset, letter.content.len())
+                let charset = media::parameter(&body.content_type, "charset");
+                charset::notice(charset, body.content.len())
             }
             None => String::new(),
         },
-        content_type: letter.content_type.clone(),
-        uri: letter.uri.clone(),
+        content_type: body.content_type.clone(),
+        uri: body.uri.clone(),
         delayed: waited.then_some(letter.arrived),
     })
 }

@@ -1,13 +1,19 @@
 //! The inbox of one user: messages that wait until a client has taken them, and the memory of
 //! those that were taken, by which duplicates are recognised. Every arrival lives until its
-//! validity ends.
+//! validity ends. Bodies are on disk ([`super::body`]): here is what is needed to decide.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::element::Time;
 use crate::imps::address::Address;
-use crate::imps::common::{decode_base64, encode_base64};
+use crate::imps::common::decode_base64;
 use crate::imps::datetime::DateTime;
+use crate::text::cut;
+
+use super::body::Body;
+
+/// Bytes of a content's type that are kept in memory, for reports; our choice.
+const MAX_TYPE: usize = 256;
 
 /// An arrival: a message that waits, or the trace of one that was taken.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -27,47 +33,84 @@ pub(super) struct Arrival {
     pub(super) blocked: Option<Letter>,
 }
 
-/// A message as it is kept for its recipient.
+/// What is known of a message that waits; the rest is its [`Body`].
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "Kept")]
 pub(super) struct Letter {
-    /// The name to show for the sender.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) name: Option<String>,
-    /// MIME type of the content.
+    /// MIME type of the content as reports name it, at most [`MAX_TYPE`] bytes.
     pub(super) content_type: String,
-    #[serde(with = "base64")]
-    pub(super) content: Vec<u8>,
-    /// Its bytes, where it is not kept.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) size: Option<usize>,
-    /// Where the content is, if it is not here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) uri: Option<String>,
+    /// Bytes of the content.
+    pub(super) size: usize,
+    /// Bytes of the body with all that goes with it.
+    pub(super) bytes: usize,
     /// When the node took it.
     pub(super) arrived: Time,
     /// When it was sent, as the sender says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) sent: Option<DateTime>,
     /// Whether the sender wants a report.
     pub(super) report: bool,
+    /// An older version has written it: the body is in the same record.
+    #[serde(skip)]
+    pub(super) has_body: bool,
+}
+
+/// A letter in its record, as all versions have written it.
+#[derive(serde::Deserialize)]
+struct Kept {
+    content_type: String,
+    arrived: Time,
+    sent: Option<DateTime>,
+    report: bool,
+    size: Option<usize>,
+    bytes: Option<usize>,
+    // Of older versions.
+    name: Option<String>,
+    content: Option<String>,
+    uri: Option<String>,
+}
+
+impl Kept {
+    fn body(self) -> Result<Body, &'static str> {
+        let content = decode_base64(self.content.as_deref().unwrap_or_default());
+        Ok(Body {
+            name: self.name,
+            content_type: self.content_type,
+            content: content.ok_or("content is not base64")?,
+            uri: self.uri,
+        })
+    }
+}
+
+impl TryFrom<Kept> for Letter {
+    type Error = &'static str;
+
+    fn try_from(kept: Kept) -> Result<Self, Self::Error> {
+        let (arrived, sent, report) = (kept.arrived, kept.sent, kept.report);
+        let (size, bytes, has_content) = (kept.size, kept.bytes, kept.content.is_some());
+        let body = kept.body()?;
+        let letter = Self::of(&body, arrived, sent, report);
+        Ok(Self {
+            size: size.unwrap_or(letter.size),
+            bytes: bytes.unwrap_or(letter.bytes),
+            has_body: has_content && size.is_none(),
+            ..letter
+        })
+    }
 }
 
 impl Letter {
-    /// What a report needs of it.
-    pub(super) fn without_content(&self) -> Self {
+    /// What is known of a message with this body.
+    pub(super) fn of(body: &Body, arrived: Time, sent: Option<DateTime>, report: bool) -> Self {
         Self {
-            content: Vec::new(),
-            size: Some(self.content.len()),
-            uri: None,
-            name: None,
-            ..self.clone()
+            content_type: cut(&body.content_type, MAX_TYPE).to_owned(),
+            size: body.content.len(),
+            bytes: body.bytes(),
+            arrived,
+            sent,
+            report,
+            has_body: false,
         }
-    }
-
-    /// Bytes that it takes up.
-    pub(super) fn bytes(&self) -> usize {
-        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        self.content.len() + self.content_type.len() + text(&self.name) + text(&self.uri)
     }
 }
 
@@ -77,7 +120,20 @@ impl Arrival {
         let named = self.id.len() + self.sender.as_str().len();
         self.waiting
             .as_ref()
-            .map_or(0, |letter| letter.bytes() + named)
+            .map_or(0, |letter| letter.bytes + named)
+    }
+
+    /// The body in a record of an older version.
+    ///
+    /// # Errors
+    /// What is wrong with the record.
+    pub(super) fn body_of(record: &[u8]) -> Result<Body, String> {
+        #[derive(serde::Deserialize)]
+        struct Record {
+            waiting: Kept,
+        }
+        let record = serde_json::from_slice::<Record>(record).map_err(|error| error.to_string())?;
+        Ok(record.waiting.body()?)
     }
 }
 
@@ -94,7 +150,8 @@ pub(super) struct Inbox {
     of_domain: HashMap<String, Stored>,
     /// Those that are only remembered, by domain of senders.
     remembered: BTreeMap<String, BTreeSet<u64>>,
-    /// Messages that one client has taken and another has still to be told.
+    /// Messages that one client has taken and another has still to be told: their bodies stay on
+    /// disk until that.
     copies: BTreeMap<u64, Arrival>,
     copied_bytes: usize,
 }
@@ -232,12 +289,33 @@ impl Inbox {
         (self.copies.len(), self.copied_bytes)
     }
 
-    /// Forgets copies that every client was told of: those before this number.
-    pub(super) fn forget_copies(&mut self, before: u64) {
-        while let Some(first) = self.copies.first_entry()
-            && *first.key() < before
-        {
-            self.copied_bytes -= first.remove().bytes();
+    /// Forgets the first of the copies that every client was told of: those before this number.
+    pub(super) fn forget_copy(&mut self, before: u64) -> Option<u64> {
+        let first = self.copies.first_key_value();
+        let (number, _) = first.filter(|(number, _)| **number < before)?;
+        let number = *number;
+        self.remove_copy(number);
+        Some(number)
+    }
+
+    /// Forgets a copy. Says whether there was one.
+    pub(super) fn remove_copy(&mut self, number: u64) -> bool {
+        let copy = self.copies.remove(&number);
+        self.copied_bytes -= copy.as_ref().map_or(0, Arrival::bytes);
+        copy.is_some()
+    }
+
+    /// The message with this number, if a client has still to be told of it.
+    pub(super) fn untold(&self, number: u64) -> Option<&Arrival> {
+        let waiting = self.arrivals.get(&number).filter(|a| a.waiting.is_some());
+        waiting.or_else(|| self.copies.get(&number))
+    }
+
+    /// The body of a message is in a record of its own now.
+    pub(super) fn body_moved(&mut self, number: u64) {
+        let arrival = self.arrivals.get_mut(&number);
+        if let Some(letter) = arrival.and_then(|arrival| arrival.waiting.as_mut()) {
+            letter.has_body = false;
         }
     }
 
@@ -259,20 +337,6 @@ impl Stored {
     }
 }
 
-/// Content as base64 text within JSON.
-mod base64 {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&super::encode_base64(bytes))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
-        let text = String::deserialize(from)?;
-        super::decode_base64(&text).ok_or_else(|| D::Error::custom("content is not base64"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -285,16 +349,16 @@ mod tests {
             sender: Address::new("a@b"),
             until: Time(1),
             blocked: None,
-            waiting: Some(Letter {
-                name: None,
-                content_type: "text/plain".to_owned(),
-                content: content.to_vec(),
-                size: None,
-                uri: None,
-                arrived: Time(0),
-                sent: None,
-                report: false,
-            }),
+            waiting: Some(Letter::of(&body(content), Time(0), None, false)),
+        }
+    }
+
+    fn body(content: &[u8]) -> Body {
+        Body {
+            name: None,
+            content_type: "text/plain".to_owned(),
+            content: content.to_vec(),
+            uri: None,
         }
     }
 
@@ -307,7 +371,7 @@ mod tests {
         assert_eq!((inbox.waiting(), inbox.bytes()), (2, 5 + 2 * named));
         assert_eq!(inbox.waiting_of("b"), (2, 5 + 2 * named));
         assert_eq!(inbox.next(0).map(|(number, _)| number), Some(1));
-        assert_eq!(inbox.take(1).unwrap().content, b"abc");
+        assert_eq!(inbox.take(1).unwrap().size, 3);
         assert!(inbox.take(1).is_none());
         assert_eq!(
             (inbox.waiting(), inbox.bytes(), inbox.remembered()),
@@ -344,7 +408,9 @@ mod tests {
             all
         };
         assert_eq!(numbers(&inbox), [1, 2, 3]);
-        inbox.forget_copies(3);
+        assert_eq!(inbox.forget_copy(2), None);
+        assert_eq!(inbox.forget_copy(3), Some(2));
+        assert_eq!(inbox.forget_copy(3), None);
         assert_eq!(inbox.copies(), (0, 0));
         assert_eq!(numbers(&inbox), [1, 3]);
     }
@@ -372,5 +438,21 @@ mod tests {
         let arrival = arrival("1", &[0, 255, 7]);
         let record = serde_json::to_vec(&arrival).unwrap();
         assert_eq!(serde_json::from_slice::<Arrival>(&record).unwrap(), arrival);
+    }
+
+    #[test]
+    fn a_record_of_an_older_version_has_the_body_in_it() {
+        let record = br#"{"id":"1","sender":"wv:a@b","until":1,"waiting":{"name":"Al","content_type":"text/plain","content":"AP8H","arrived":0,"report":true}}"#;
+        let arrival = serde_json::from_slice::<Arrival>(record).unwrap();
+        let letter = arrival.waiting.unwrap();
+        assert!(letter.has_body);
+        let body = Body {
+            name: Some("Al".to_owned()),
+            ..body(&[0, 255, 7])
+        };
+        assert_eq!((letter.size, letter.bytes), (3, body.bytes()));
+        assert_eq!(Arrival::body_of(record).unwrap(), body);
+        let broken = br#"{"id":"1","sender":"wv:a@b","until":1,"waiting":{"content_type":"text/plain","content":"?","arrived":0,"report":true}}"#;
+        assert!(serde_json::from_slice::<Arrival>(broken).is_err());
     }
 }

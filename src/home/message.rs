@@ -5,7 +5,8 @@
 //! remembered by sender and id until its validity ends: a second one of the same id gets the same
 //! answer and is not delivered.
 
-use super::feed::Feeds;
+use super::body::Body;
+use super::feed::{self, Feeds};
 use crate::element::{Act, Outcome, Time};
 use crate::imps::address::Address;
 use crate::imps::address::Kind;
@@ -21,7 +22,7 @@ use crate::text::charset::{self, Charset, Reading};
 use crate::text::media;
 
 use super::client::Standing;
-use super::core::{Core, Timer};
+use super::core::Core;
 use super::feed::Feed;
 use super::inbox::{Arrival, Letter};
 use super::profile;
@@ -46,6 +47,7 @@ pub(super) struct Message {
     pub(super) sender: Address,
     pub(super) until: Time,
     pub(super) letter: Letter,
+    pub(super) body: Body,
 }
 
 /// Messages of others, for users of ours.
@@ -136,25 +138,23 @@ impl<'a> Delivery<'a> {
             let display = sender.display.and_then(|display| display.screen_name);
             sender.screen_name.or(display).map(|screen| screen.name)
         });
+        let body = Body {
+            name: screen_name.filter(|name| !name.is_empty()),
+            // The content's own type is the better one: the info's may be the client's guess.
+            content_type: content_type
+                .or(info.content_type)
+                .unwrap_or_else(|| "text/plain".to_owned()),
+            content: content.unwrap_or_default(),
+            uri: info.uri,
+        };
         Message {
             id: given.unwrap_or_else(|| self.home.core.message_id()),
             sender,
             until: self
                 .now
                 .plus_seconds(validity.map_or(longest, |validity| validity.min(longest))),
-            letter: Letter {
-                name: screen_name.filter(|name| !name.is_empty()),
-                // The content's own type is the better one: the info's may be the client's guess.
-                content_type: content_type
-                    .or(info.content_type)
-                    .unwrap_or_else(|| "text/plain".to_owned()),
-                content: content.unwrap_or_default(),
-                size: None,
-                uri: info.uri,
-                arrived: self.now,
-                sent: info.date_time,
-                report: request.delivery_report,
-            },
+            letter: Letter::of(&body, self.now, info.date_time, request.delivery_report),
+            body,
         }
     }
 
@@ -229,8 +229,9 @@ impl<'a> Arrivals<'a> {
             sender: sender.clone(),
             until: message.until,
             waiting: (!self.user.builtin && !is_blocked).then(|| letter.clone()),
-            blocked: is_blocked.then(|| letter.without_content()),
+            blocked: is_blocked.then(|| letter.clone()),
         };
+        let waits = arrival.waiting.is_some();
         if is_blocked {
             self.core.act(refused(id, Code::BLOCKED));
         }
@@ -238,6 +239,11 @@ impl<'a> Arrivals<'a> {
         self.core
             .act(records::put_arrival(&self.user.name, number, &arrival));
         self.user.put_arrival(self.core, number, arrival);
+        if waits {
+            self.core
+                .act(records::put_body(&self.user.name, number, &message.body));
+            Feeds::of(self.user, self.core, self.now).has_come(number, &message.body);
+        }
         if self.user.builtin {
             let delivered = Status::ok().because("Delivered");
             self.report(id, sender, letter, &delivered);
@@ -259,20 +265,20 @@ impl<'a> Arrivals<'a> {
 
     /// Forgets an arrival. If it was still waiting, that is how the message ends.
     pub(super) fn end_arrival(&mut self, number: u64, status: &Status, outcome: Outcome) {
-        let Some(arrival) = self.user.inbox.remove(number) else {
+        let Some(arrival) = self.user.remove_arrival(self.core, number) else {
             return;
         };
-        self.core.waiting_bytes -= arrival.bytes();
-        self.core.timers.remove(&(
-            arrival.until,
-            Timer::Arrival(self.user.name.clone(), number),
-        ));
         self.core
             .act(records::delete_arrival(&self.user.name, number));
         if let Some(letter) = &arrival.blocked {
             self.report(&arrival.id, &arrival.sender, letter, status);
         }
         if let Some(letter) = arrival.waiting {
+            if !letter.has_body {
+                self.core.act(records::delete_body(&self.user.name, number));
+            }
+            let told_as = feed::number(number, feed::MESSAGE);
+            self.user.let_go(self.core, told_as);
             self.report(&arrival.id, &arrival.sender, &letter, status);
             self.core.act(Act::Outcome {
                 message: arrival.id,
@@ -316,7 +322,7 @@ impl<'a> Arrivals<'a> {
                 uri: None,
                 content_type: Some(letter.content_type.clone()),
                 content_name: None,
-                content_size: u64::try_from(letter.size.unwrap_or(letter.content.len())).ok(),
+                content_size: u64::try_from(letter.size).ok(),
                 validity: None,
                 recipients: vec![recipient],
                 recipient_display: None,

@@ -15,6 +15,7 @@
 //! | `sending`, `sent` | messages of the user |
 //! | `message`, `inbox`, `report`, `echo` | messages for the user, and reports on both |
 //! | `feed`, `notice` | what waits for a user, and how the user's clients take it |
+//! | `body`, `held`, `reads` | its contents: on disk, in memory, on the way |
 //! | `presence`, `watchers`, `subscription` | our users' presence, and who watches it |
 //! | `contact_list` | contacts, and who may see a user's presence |
 //! | `watching`, `reach` | other users' presence, as our users see it |
@@ -22,10 +23,12 @@
 //! | `information` | provider information, verification of ids |
 //! | `records`, `core` | what is kept, and what all share |
 
+mod body;
 mod contact_list;
 mod core;
 mod echo;
 mod feed;
+mod held;
 mod inbox;
 mod information;
 mod message;
@@ -34,6 +37,7 @@ pub mod password;
 mod presence;
 mod profile;
 mod reach;
+mod reads;
 mod records;
 mod relation;
 mod report;
@@ -51,8 +55,8 @@ mod watching;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::element::{
-    Act, Delivered, Edge, Element, FromClient, Input, Over, RequestId, ServiceElement, Skew, Time,
-    Token,
+    Act, Delivered, Edge, Element, FromClient, Input, Loaded, Over, RequestId, ServiceElement,
+    Skew, Time, Token,
 };
 use crate::imps::Primitive;
 use crate::imps::address::Address;
@@ -407,6 +411,22 @@ impl Home {
         }
     }
 
+    /// Contents of what waits for a user came from the store.
+    fn loaded(&mut self, loaded: Loaded, now: Time) {
+        let Self { users, core, .. } = self;
+        let whose = core.reads.end(loaded.number);
+        if let Some(user) = whose.and_then(|name| users.get_mut(&name)) {
+            Feeds::of(user, core, now).loaded(loaded);
+        }
+        while core.reads.may_begin(core.settings.max_read_bytes)
+            && let Some(name) = core.reads.next()
+        {
+            if let Some(user) = users.get_mut(&name) {
+                Feeds::of(user, core, now).feed();
+            }
+        }
+    }
+
     fn is_due(&mut self, now: Time) {
         for name in std::mem::take(&mut self.stale) {
             if let Some(user) = self.users.get_mut(&name)
@@ -432,6 +452,11 @@ impl Home {
                 Timer::Notice(name, number) => {
                     if let Some(user) = users.get_mut(&name) {
                         Feeds::of(user, core, now).drop_notice(number);
+                    }
+                }
+                Timer::Read(name) => {
+                    if let Some(user) = users.get_mut(&name) {
+                        Feeds::of(user, core, now).feed();
                     }
                 }
                 Timer::Watchers(name) => {
@@ -484,6 +509,7 @@ impl ServiceElement for Home {
             Input::Answer(token, answer) => self.answer(token, &answer, now),
             Input::Reached(domains) => self.reached(&domains, now),
             Input::Lost(domains) => self.lost(&domains, now),
+            Input::Loaded(loaded) => self.loaded(loaded, now),
             Input::Client(client, FromClient::Open { user, takes }) => {
                 let over = match self.client_open(client, &user, takes, now) {
                     Ok(()) => return,

@@ -3,14 +3,15 @@
 //! | key | value (JSON) |
 //! |---|---|
 //! | `home/user/NAME` | the account: password hash, text, mood, alias |
-//! | `home/user/NAME/arrival/20 digits` | a message that waits until it is taken, or the trace of one that was |
+//! | `home/user/NAME/arrival/20 digits` | what is known of a message that waits until it is taken, or the trace of one that was |
+//! | `home/user/NAME/body/20 digits` | the rest of that message, as long as a client has still to be told: texts as JSON, a line feed, the content |
 //! | `home/user/NAME/notice/20 digits` | a report or refusal that waits until it is taken |
 //! | `home/user/NAME/profile` | what was changed of the profile, as XML |
 //! | `home/user/NAME/relation/ADDRESS` | contact, blocking, authorization, watching |
 //! | `home/user/NAME/request/20 digits` | a request that waits for its answer |
 //! | `home/user/NAME/sent/20 digits` | a message of their own that its recipient's side has taken |
 //!
-//! In key order a user comes before everything that is kept for them.
+//! In key order a user comes before everything that is kept for them, and arrivals before bodies.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,9 +23,10 @@ use crate::sap::profile::cache::Kept;
 use crate::store::Write;
 
 use super::Home;
+use super::body::Body;
 use super::core::{Pending, Timer};
 use super::inbox::Arrival;
-use super::notice::Notice;
+use super::notice::Kept as Notice;
 use super::relation::Relation;
 use super::sent::Taken;
 use super::user::{Account, ECHO, User};
@@ -49,6 +51,23 @@ pub(super) fn put_arrival(name: &str, number: u64, arrival: &Arrival) -> Act {
 
 pub(super) fn delete_arrival(name: &str, number: u64) -> Act {
     delete(numbered(name, "arrival", number))
+}
+
+/// The key of the record that has a message's body.
+pub(super) fn key_of_body(name: &str, number: u64, has_body: bool) -> String {
+    numbered(name, if has_body { "arrival" } else { "body" }, number)
+}
+
+pub(super) fn put_body(name: &str, number: u64, body: &Body) -> Act {
+    Act::Write(Write::put(numbered(name, "body", number), body.to_record()))
+}
+
+pub(super) fn delete_body(name: &str, number: u64) -> Act {
+    delete(numbered(name, "body", number))
+}
+
+pub(super) fn key_of_notice(name: &str, number: u64) -> String {
+    numbered(name, "notice", number)
 }
 
 pub(super) fn put_notice(name: &str, number: u64, notice: &Notice) -> Act {
@@ -91,6 +110,14 @@ pub(super) fn delete_sent(name: &str, number: u64) -> Act {
     delete(numbered(name, "sent", number))
 }
 
+/// Reads the record of a notice.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn read_notice(record: &[u8]) -> Result<Notice, String> {
+    serde_json::from_slice(record).map_err(|error| error.to_string())
+}
+
 impl Home {
     /// Takes back one record.
     pub(super) fn take_back(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
@@ -124,7 +151,15 @@ impl Home {
                 let (number, notice) = (number()?, read::<Notice>(key, value)?);
                 core.timers
                     .insert((notice.until, Timer::Notice(name.to_owned(), number)));
-                user.insert_notice(number, notice);
+                user.insert_notice(core, number, notice.notice(None));
+            }
+            // All arrivals of a user come before the bodies.
+            "body" => {
+                let number = number()?;
+                if user.inbox.untold(number).is_none() {
+                    // A client was to get it that went with the process.
+                    core.act(delete_body(name, number));
+                }
             }
             "profile" => user.profile = Some(Box::new(read::<Kept>(key, value)?.0)),
             "relation" => {

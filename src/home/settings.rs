@@ -59,6 +59,14 @@ pub struct HomeSettings {
     pub max_offline_bytes: usize,
     /// Bytes of messages that wait for all users together.
     pub max_waiting_bytes: usize,
+    /// Messages that wait for all users together.
+    pub max_waiting: usize,
+    /// Bytes of what waits for one user that are in memory; all of it is on disk.
+    pub max_held_bytes: usize,
+    /// The same of all users together.
+    pub max_all_held_bytes: usize,
+    /// Bytes that are read of it at once, for all users together.
+    pub max_read_bytes: usize,
     /// What a client is told ahead of its acknowledgements.
     pub max_unacknowledged: usize,
     /// Bytes of it; what is begun with is told whole.
@@ -70,6 +78,9 @@ pub struct HomeSettings {
     pub max_notices: usize,
     /// Bytes of these reports and refusals.
     pub max_notice_bytes: usize,
+    /// Reports and refusals that wait for all users together; beyond it the oldest of whoever gets
+    /// one more goes.
+    pub max_all_notices: usize,
     /// Requests of one user that wait for their answer.
     pub max_requests: usize,
     /// Bytes of text in a message that a client of ours sends.
@@ -99,11 +110,16 @@ impl HomeSettings {
             max_offline: 5000,
             max_offline_bytes: 16 * 1024 * 1024,
             max_waiting_bytes: 256 * 1024 * 1024,
+            max_waiting: 500_000,
+            max_held_bytes: 1024 * 1024,
+            max_all_held_bytes: 32 * 1024 * 1024,
+            max_read_bytes: 16 * 1024 * 1024,
             max_unacknowledged: 128,
             max_unacknowledged_bytes: 1024 * 1024,
             max_remembered: 1000,
             max_notices: 1000,
             max_notice_bytes: 256 * 1024,
+            max_all_notices: 500_000,
             max_requests: 500,
             max_text: 64 * 1024,
         }

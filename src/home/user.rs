@@ -24,6 +24,7 @@ use crate::imps::status::{Code, Status};
 use super::client::{Availability, ClientKey, Event};
 use super::core::{Asked, Core, Pending, Timer};
 use super::feed::Feed;
+use super::held::{Content, Held};
 use super::inbox::Inbox;
 use super::notice::Notice;
 use super::records;
@@ -88,6 +89,8 @@ pub(super) struct User {
     pub(super) inbox: Inbox,
     pub(super) notices: BTreeMap<u64, Notice>,
     pub(super) notice_bytes: usize,
+    /// Contents of what waits that are in memory.
+    pub(super) held: Held,
     /// The last number given in the queue since the start.
     pub(super) numbered: Option<u64>,
     /// Requests that wait for their answer.
@@ -298,8 +301,9 @@ impl User {
     }
 
     /// Puts a kept event at its number.
-    pub(super) fn insert_notice(&mut self, number: u64, notice: Notice) {
-        self.notice_bytes += notice.event.bytes();
+    pub(super) fn insert_notice(&mut self, core: &mut Core, number: u64, notice: Notice) {
+        self.notice_bytes += notice.bytes;
+        core.notices += 1;
         self.notices.insert(number, notice);
     }
 
@@ -308,7 +312,18 @@ impl User {
         core.timers
             .insert((arrival.until, Timer::Arrival(self.name.clone(), number)));
         core.waiting_bytes += arrival.bytes();
+        core.waiting += usize::from(arrival.waiting.is_some());
         self.inbox.insert(number, arrival);
+    }
+
+    /// Forgets an arrival.
+    pub(super) fn remove_arrival(&mut self, core: &mut Core, number: u64) -> Option<Arrival> {
+        let arrival = self.inbox.remove(number)?;
+        core.waiting_bytes -= arrival.bytes();
+        core.waiting -= usize::from(arrival.waiting.is_some());
+        let timer = Timer::Arrival(self.name.clone(), number);
+        core.timers.remove(&(arrival.until, timer));
+        Some(arrival)
     }
 
     /// Takes the message out of an arrival, which stays remembered.
@@ -316,7 +331,22 @@ impl User {
         let before = self.inbox.bytes();
         let letter = self.inbox.take(number);
         core.waiting_bytes -= before - self.inbox.bytes();
+        core.waiting -= usize::from(letter.is_some());
         letter
+    }
+
+    /// Puts a content in memory, under the number by which clients know it.
+    pub(super) fn hold(&mut self, core: &mut Core, number: u64, content: Content) {
+        let before = self.held.bytes();
+        self.held.insert(number, content);
+        core.held_bytes = core.held_bytes + self.held.bytes() - before;
+    }
+
+    /// The content has no business in memory any more.
+    pub(super) fn let_go(&mut self, core: &mut Core, number: u64) {
+        let before = self.held.bytes();
+        self.held.remove(number);
+        core.held_bytes -= before - self.held.bytes();
     }
 
     /// Whether one more message may wait. What the sender's domain has a small part of is refused
@@ -324,7 +354,7 @@ impl User {
     pub(super) fn has_room_for_message(&self, core: &Core, message: &Message) -> bool {
         let settings = &core.settings;
         let named = message.id.len() + message.sender.as_str().len();
-        let more = message.letter.bytes() + named;
+        let more = message.letter.bytes + named;
         let (own, own_bytes) = self.inbox.waiting_of(message.sender.domain());
         let (most, most_bytes) = (settings.max_offline, settings.max_offline_bytes);
         let is_small = own < most / SMALL && own_bytes + more <= most_bytes / SMALL;
@@ -336,6 +366,7 @@ impl User {
             }
         };
         self.inbox.waiting() < beyond(most)
+            && core.waiting < beyond(settings.max_waiting)
             && self.inbox.bytes() + more <= beyond(most_bytes)
             && core.waiting_bytes + more <= beyond(settings.max_waiting_bytes)
     }
@@ -415,6 +446,7 @@ pub(super) fn remove(mut user: User, core: &mut Core, now: Time) {
     for number in notices {
         Feeds::of(&mut user, core, now).drop_notice(number);
     }
+    Feeds::of(&mut user, core, now).forget_told();
     let asked: Vec<(Token, Time)> = core
         .requests
         .iter()

@@ -17,7 +17,7 @@ use super::metrics::{self, Metrics};
 use super::trace::{self, TraceLog};
 pub use super::turn::{Answer, Turn};
 use crate::element::{
-    Act, Delivered, Edge, Element, FromXmpp, Input, Outcome, ServiceElement, Skew, Time,
+    self, Act, Delivered, Edge, Element, FromXmpp, Input, Outcome, ServiceElement, Skew, Time,
 };
 use crate::imps::{Code, Primitive};
 use crate::sap::Wait;
@@ -177,6 +177,15 @@ impl Core {
         self.settle(now, turn);
     }
 
+    /// Records that an element wanted came from the store.
+    pub fn read(&mut self, by: Element, loaded: element::Loaded, now: Time, turn: &mut Turn) {
+        if let Some(at) = self.find(by) {
+            self.elements[at].take(Input::Loaded(loaded), now);
+            self.drain(at, now, turn);
+        }
+        self.settle(now, turn);
+    }
+
     /// Something came from an XMPP link.
     pub fn xmpp(&mut self, component: &str, from: FromXmpp, now: Time, turn: &mut Turn) {
         match &from {
@@ -293,6 +302,7 @@ impl Core {
                 expires,
             } => self.sap.request(element, token, &primitive, expires, now),
             Act::Write(write) => turn.writes.push(write),
+            Act::Load(load) => turn.reads.push((element, load)),
             Act::Tell(client, event) => turn.events.push((client, event)),
             Act::End(client, over) => turn.ended.push((client, over)),
             Act::Stanza(out) => {

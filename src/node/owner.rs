@@ -135,6 +135,9 @@ impl Owner {
                 Some(Back::Loaded(loaded)) => {
                     self.core.loaded(loaded, now, &mut batch.turn);
                 }
+                Some(Back::Read(by, loaded)) => {
+                    self.core.read(by, loaded, now, &mut batch.turn);
+                }
                 Some(Back::ClientClose(client)) => {
                     self.client(client, FromClient::Close, now, &mut batch.turn);
                 }

@@ -16,7 +16,7 @@ use tokio_xmpp::Stanza;
 use super::client::EventSender;
 use super::core::Turn;
 use super::links::Links;
-use crate::element::{ClientKey, ToXmpp};
+use crate::element::{self, ClientKey, Element, ToXmpp};
 use crate::http::link::{LinkSettings, Post as HttpPost, Target};
 use crate::sap::{Found, Load, Loaded, Post, Posted, Trace, Verdict};
 use crate::store::{CommitFuture, Store, StoreError, Write};
@@ -65,12 +65,15 @@ pub(super) enum Taken {
 
 /// What the releaser tells the owner. Goes by a channel without bound, because
 /// neither may wait for the other; what is in it is bounded by the posts under way
-/// by the peers, for each of which one read is under way, and by the batches handed over.
+/// by the peers, for each of which one read is under way, by what elements read at once, and by the
+/// batches handed over.
 pub(super) enum Back {
     /// A post did not even leave.
     Posted(u64, Posted),
     /// What the store has of bodies that wait for a peer.
     Loaded(Loaded),
+    /// What the store has of records that an element wanted.
+    Read(Element, element::Loaded),
     /// A client does not read.
     ClientClose(ClientKey),
     /// A commit failed, in words: what the core thinks is on disk is not.
@@ -206,6 +209,9 @@ impl Releaser {
         for load in batch.turn.loads {
             self.load(load);
         }
+        for (by, load) in batch.turn.reads {
+            self.read(by, load);
+        }
         self.stanzas(batch.turn.stanzas).await;
         for (client, event) in batch.turn.events {
             let full = self
@@ -230,16 +236,23 @@ impl Releaser {
     fn load(&self, load: Load) {
         let (store, back) = (Arc::clone(&self.store), self.back.clone());
         tokio::spawn(async move {
-            let mut records = Vec::with_capacity(load.keys.len());
-            for (number, key) in load.keys {
-                let found = found(&key, store.get(&key).await);
-                records.push((number, found));
-            }
             let _ = back.send(Back::Loaded(Loaded {
                 peer: load.peer,
                 number: load.number,
-                records,
+                records: read(store.as_ref(), load.keys).await,
             }));
+        });
+    }
+
+    /// As [`Releaser::load`], for an element.
+    fn read(&self, by: Element, load: element::Load) {
+        let (store, back) = (Arc::clone(&self.store), self.back.clone());
+        tokio::spawn(async move {
+            let loaded = element::Loaded {
+                number: load.number,
+                records: read(store.as_ref(), load.keys).await,
+            };
+            let _ = back.send(Back::Read(by, loaded));
         });
     }
 
@@ -291,6 +304,16 @@ impl Releaser {
             }
         }
     }
+}
+
+/// Reads one record after the other.
+async fn read(store: &dyn Store, keys: Vec<(u64, String)>) -> Vec<(u64, Found)> {
+    let mut records = Vec::with_capacity(keys.len());
+    for (number, key) in keys {
+        let found = found(&key, store.get(&key).await);
+        records.push((number, found));
+    }
+    records
 }
 
 /// What was read of one record. A store that is damaged as a whole says nothing of the record: it

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::element::client::Event;
-use crate::element::{ClientKey, Over, ToXmpp};
+use crate::element::{self, ClientKey, Element, Over, ToXmpp};
 use crate::sap::{Knock, Load, Post, Trace};
 use crate::store::Write;
 
@@ -19,6 +19,8 @@ pub struct Turn {
     pub knocks: Vec<Knock>,
     /// To be read from the store, once the writes are there.
     pub loads: Vec<Load>,
+    /// The same for elements.
+    pub reads: Vec<(Element, element::Load)>,
     /// To be written to XMPP links.
     pub stanzas: Vec<ToXmpp>,
     /// To be told to clients.
@@ -38,6 +40,7 @@ impl Turn {
             && self.posts.is_empty()
             && self.knocks.is_empty()
             && self.loads.is_empty()
+            && self.reads.is_empty()
             && self.stanzas.is_empty()
             && self.events.is_empty()
             && self.ended.is_empty()

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+pub use crate::element::Found;
+
 /// A POST to a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Post {
@@ -61,10 +63,7 @@ pub struct Load {
 impl Load {
     /// Answered from records in memory: for worlds without a store.
     pub fn from_disk(self, disk: &BTreeMap<String, Vec<u8>>) -> Loaded {
-        let found = |key: String| match disk.get(&key) {
-            Some(record) => Found::Record(record.clone()),
-            None => Found::Damaged("there is no such record".to_owned()),
-        };
+        let found = |key: String| Found::in_memory(disk, &key);
         let records = self.keys.into_iter().map(|(n, key)| (n, found(key)));
         Loaded {
             peer: self.peer,
@@ -83,17 +82,6 @@ pub struct Loaded {
     pub number: u64,
     /// Items and their records.
     pub records: Vec<(u64, Found)>,
-}
-
-/// What the store has said of one record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
-    /// The record that was read.
-    Record(Vec<u8>),
-    /// It is not there, or damaged: in words.
-    Damaged(String),
-    /// It can't be read now: in words.
-    Later(String),
 }
 
 /// How a POST ended, as far as the core cares.

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod bodies;
 mod clock;
 mod echo;
 mod messages;
@@ -19,7 +20,7 @@ mod watchers;
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::element::Outcome;
+use crate::element::{Found, Load, Outcome};
 use crate::imps::common::{
     ContentData, MessageInfo, MetaInfo, Recipient, Sender, User as UserElement,
 };
@@ -40,6 +41,10 @@ pub(super) struct World {
     pub(super) answers: BTreeMap<RequestId, Primitive>,
     pub(super) events: BTreeMap<ClientKey, Vec<Event>>,
     pub(super) outcomes: Vec<(String, Outcome)>,
+    /// Reads under way.
+    pub(super) loads: Vec<Load>,
+    /// Whether reads end at once.
+    pub(super) reads: bool,
     /// Whether clients acknowledge what they hear, at once.
     pub(super) acknowledges: bool,
     ours: BTreeMap<RequestId, Token>,
@@ -68,6 +73,8 @@ impl World {
             answers: BTreeMap::new(),
             events: BTreeMap::new(),
             outcomes: Vec::new(),
+            loads: Vec::new(),
+            reads: true,
             acknowledges: true,
             ours: BTreeMap::new(),
             requests: 0,
@@ -184,8 +191,29 @@ impl World {
             .collect()
     }
 
+    /// Ends the reads that are under way.
+    pub(super) fn read(&mut self) {
+        for load in std::mem::take(&mut self.loads) {
+            let found = |key: String| Found::in_memory(&self.store, &key);
+            let records = load.keys.into_iter().map(|(n, key)| (n, found(key)));
+            let loaded = Loaded {
+                number: load.number,
+                records: records.collect(),
+            };
+            self.home.take(Input::Loaded(loaded), self.now);
+        }
+        self.settle();
+    }
+
     /// Does what the domain wants done, until nothing moves.
     fn settle(&mut self) {
+        self.perform();
+        if self.reads && !self.loads.is_empty() {
+            self.read();
+        }
+    }
+
+    fn perform(&mut self) {
         while let Some(act) = self.home.next_act() {
             match act {
                 Act::Write(Write::Put { key, value }) => {
@@ -212,6 +240,7 @@ impl World {
                         self.home.client(client, Command::Ack { number }, self.now);
                     }
                 }
+                Act::Load(load) => self.loads.push(load),
                 Act::Stanza(out) => panic!("{out:?}"),
             }
         }

@@ -1,0 +1,88 @@
+//! What is only told to the recipient's clients of a message. As long as the message waits it is a
+//! record of its own, which is read when a client comes to it.
+
+use serde::{Deserialize, Serialize};
+
+/// Content of a message, and what goes with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Body {
+    /// The name to show for the sender.
+    pub(super) name: Option<String>,
+    /// MIME type of the content.
+    pub(super) content_type: String,
+    pub(super) content: Vec<u8>,
+    /// Where the content is, if it is not here.
+    pub(super) uri: Option<String>,
+}
+
+/// The part of it that is text.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    content_type: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    uri: Option<String>,
+}
+
+impl Body {
+    /// Bytes that it takes up.
+    pub(super) fn bytes(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        self.content.len() + self.content_type.len() + text(&self.name) + text(&self.uri)
+    }
+
+    /// As it is kept: its texts as JSON, a line feed, the content as it is.
+    pub(super) fn to_record(&self) -> Vec<u8> {
+        let head = Head {
+            name: self.name.clone(),
+            content_type: self.content_type.clone(),
+            uri: self.uri.clone(),
+        };
+        let mut record = Vec::with_capacity(self.bytes() + 64);
+        // Writing texts to memory does not fail.
+        let _ = serde_json::to_writer(&mut record, &head);
+        record.push(b'\n');
+        record.extend_from_slice(&self.content);
+        record
+    }
+
+    /// Reads what `to_record` has written.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn from_record(record: &[u8]) -> Result<Self, String> {
+        let end = record.iter().position(|byte| *byte == b'\n');
+        let end = end.ok_or("it has no content")?;
+        let head = serde_json::from_slice::<Head>(&record[..end]);
+        let head = head.map_err(|error| error.to_string())?;
+        Ok(Self {
+            name: head.name,
+            content_type: head.content_type,
+            content: record[end + 1..].to_vec(),
+            uri: head.uri,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_body_survives_its_record() {
+        for content in [&b""[..], b"\n\n", &[0, 255, 10, 7]] {
+            let body = Body {
+                name: Some("Zo\u{eb}\n".to_owned()),
+                content_type: "text/plain".to_owned(),
+                content: content.to_vec(),
+                uri: None,
+            };
+            assert_eq!(Body::from_record(&body.to_record()).unwrap(), body);
+        }
+        assert!(Body::from_record(b"").is_err());
+        assert!(Body::from_record(b"{}\nx").is_err());
+    }
+}
