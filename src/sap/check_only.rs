@@ -15,10 +15,10 @@ impl Sap {
 
     /// Whether a message must wait for the node that keeps its records.
     pub(in crate::sap) fn is_for_the_real_node(&self, message: &Message) -> bool {
-        let Some(visited) = &self.settings.visiting else {
+        let Some(visited) = &self.settings().visiting else {
             return false;
         };
-        let Some(peer) = self.settings.peers.get(visited) else {
+        let Some(peer) = self.settings().peers.get(visited) else {
             return true;
         };
         match message {
@@ -29,7 +29,7 @@ impl Sap {
                 about.any(|from| !peer.is(from.domain()))
             }
             Message::Session(session) => {
-                let association = self.associations.get(&peer.domain);
+                let association = self.engine.associations.get(&peer.domain);
                 let own_id = association.and_then(|it| it.sessions().own_id_of(&session.session));
                 let is_ours = own_id.is_some();
                 let mut transactions = session.transactions.iter();
@@ -46,28 +46,32 @@ impl Sap {
         let peek = &transaction.peek;
         if transaction.mode == Mode::Response {
             return self
+                .engine
                 .transactions
                 .services
                 .has_asked(&peer.domain, &transaction.id)
                 || self.has_asked_in_session(peer, &transaction.id)
-                || self.transactions.is_awaited(&peer.domain, &transaction.id);
+                || self
+                    .engine
+                    .transactions
+                    .is_awaited(&peer.domain, &transaction.id);
         }
         match primitive::facts(&transaction.name).map(|facts| facts.routing) {
             Some(Routing::Hop) => true,
             Some(Routing::Service) => {
                 let about = peek.about.as_ref().map_or("", |about| about.domain());
-                about.is_empty() || about == self.settings.domain
+                about.is_empty() || about == self.settings().domain
             }
             Some(_) if transaction.name == "SendMessageRequest" => {
                 let (from, to) = (peek.sender.as_ref(), &peek.recipients[..]);
-                matches!((from, to), (Some(from), [to]) if self.transactions.services.awaits_echo(from, to))
+                matches!((from, to), (Some(from), [to]) if self.engine.transactions.services.awaits_echo(from, to))
             }
             _ => false,
         }
     }
 
     fn has_asked_in_session(&self, peer: &Peer, id: &str) -> bool {
-        let association = self.associations.get(&peer.domain);
+        let association = self.engine.associations.get(&peer.domain);
         association.is_some_and(|it| it.sessions().have_asked(id))
     }
 }

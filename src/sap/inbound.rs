@@ -5,7 +5,6 @@ use std::borrow::Cow;
 
 use crate::element::Time;
 use crate::imps::Code;
-use crate::sap::association::Association;
 use crate::sap::association::logout::AWAY;
 use crate::sap::association::rate_limit::LATER;
 use crate::sap::verdict::{Facts, Verdict};
@@ -35,26 +34,25 @@ impl Sap {
                 let transaction = &*self.setup_in_our_names(transaction);
                 let about = transaction.peek.service.iter();
                 let mut about = about.chain(&transaction.peek.about);
-                let peer = about.find_map(|from| self.settings.peer_of(from.domain()));
+                let peer = about.find_map(|from| self.settings().peer_of(from.domain()));
                 let peer = peer.map(|peer| peer.domain.clone());
                 // What strangers send does not displace what peers sent.
                 if peer.is_some() {
                     let what = "received in setup";
                     self.trace_in(peer.as_deref(), None, transaction, what, now);
                 }
-                let verdict = self.associations.setup(transaction, facts, now);
-                self.heed(now);
-                verdict
+                self.engine.associate(now, |associations| {
+                    associations.setup(transaction, facts, now)
+                })
             }
             Message::Session(session) => self.session_message(session, facts, now),
         }
     }
 
     fn session_message(&mut self, message: &Session, facts: &Facts, now: Time) -> Verdict {
-        let owner = self
-            .associations
-            .session_owner(&message.session, facts.remote, now);
-        self.heed(now);
+        let owner = self.engine.associate(now, |associations| {
+            associations.session_owner(&message.session, facts.remote, now)
+        });
         let (peer, own_id) = match owner {
             Ok(owner) => owner,
             Err(verdict) => return verdict,
@@ -64,7 +62,11 @@ impl Sap {
             .as_ref()
             .is_some_and(|name| !facts.client_names.contains(name))
         {
-            if let Some(left_out) = self.associations.due_line(&peer.domain, "certificate", now) {
+            if let Some(left_out) =
+                self.engine
+                    .associations
+                    .due_line(&peer.domain, "certificate", now)
+            {
                 tracing::warn!(
                     ssp.peer = peer.domain,
                     ssp.session = %IdShown(&message.session),
@@ -95,7 +97,7 @@ impl Sap {
             Ok(renamed) => renamed,
             Err(fault) => {
                 tracing::warn!(ssp.peer = peer.domain, "message cannot be read: {fault}");
-                self.count(Count::Unreadable);
+                self.engine.count(Count::Unreadable);
                 return Verdict::Malformed;
             }
         };
@@ -104,7 +106,7 @@ impl Sap {
         }
         if self.admission.is_too_much(&message.transactions) {
             tracing::debug!(ssp.peer = peer.domain, "no room for the peer's requests");
-            self.count_refusal(Code::UNAVAILABLE.0);
+            self.engine.count(Count::Refused(Code::UNAVAILABLE.0));
             return Verdict::Busy(Some(CROWDED));
         }
         let requests = message
@@ -113,9 +115,13 @@ impl Sap {
             .filter(|t| t.mode == Mode::Request)
             .count();
         if self.owes_too_much(&peer.domain, requests) {
-            self.count_refusal(Code::UNAVAILABLE.0);
+            self.engine.count(Count::Refused(Code::UNAVAILABLE.0));
             // One line each time it begins.
-            if self.with(&peer.domain, now, Association::owes) == Some(true) {
+            if self
+                .engine
+                .with(&peer.domain, now, |it| it.conduct_mut().owes())
+                == Some(true)
+            {
                 tracing::warn!(
                     ssp.peer = peer.domain,
                     "too many unanswered requests of the peer, or answers that it does not take"
@@ -123,17 +129,18 @@ impl Sap {
             }
             return Verdict::Busy(Some(5_000));
         }
-        let too_fast = self.associations.is_too_fast(&peer, requests, now);
-        self.heed(now);
+        let too_fast = self.engine.associate(now, |associations| {
+            associations.is_too_fast(&peer, requests, now)
+        });
         if too_fast {
             return Verdict::Busy(Some(LATER));
         }
-        self.with(&peer.domain, now, |association| {
+        self.engine.with(&peer.domain, now, |association| {
             association.message_came(&own_id, facts.remote, requests > 0, now);
         });
         for (transaction, renamed) in message.transactions.iter().zip(&renamed) {
             let transaction = renamed.as_ref().unwrap_or(transaction);
-            self.count(Count::Received);
+            self.engine.count(Count::Received);
             let what = match transaction.mode {
                 Mode::Request => "received as Request",
                 Mode::Response => "received as Response",
@@ -145,22 +152,23 @@ impl Sap {
                 what,
                 now,
             );
-            self.transaction_of_peer(&peer, &own_id, transaction, now);
+            self.engine
+                .transaction_of_peer(&peer, &own_id, transaction, now);
         }
         Verdict::Accepted
     }
 
     /// Bytes that wait for all peers, and how much of their bodies is in memory.
     pub fn queued_bytes(&self) -> (usize, usize) {
-        let totals = self.associations.totals();
+        let totals = self.engine.associations.totals();
         (totals.queued(), totals.held())
     }
 
     /// Whether a peer leaves too much unanswered, or does not take its answers.
     pub(in crate::sap) fn owes_too_much(&self, domain: &str, requests: usize) -> bool {
-        let settings = &self.settings;
-        let pending = self.transactions.table().pending(domain);
-        let association = self.associations.get(domain);
+        let settings = self.settings();
+        let pending = self.engine.transactions.table().pending(domain);
+        let association = self.engine.associations.get(domain);
         let answers = association.map(|it| it.outbox().answers());
         let (answers, bytes) = answers.unwrap_or_default();
         requests > 0
@@ -176,7 +184,7 @@ impl Sap {
         &self,
         transaction: &'t Transaction,
     ) -> Cow<'t, Transaction> {
-        let mut others = self.settings.peers.values();
+        let mut others = self.settings().peers.values();
         let renamed = others.find_map(|peer| {
             let renamed = transaction.renamed(&peer.dialect.accept).ok()??;
             let service = renamed.peek.about.as_ref();
@@ -208,6 +216,6 @@ impl Sap {
             to: to.take(TRACED).map(ToString::to_string).collect(),
             what: what.into(),
         };
-        self.effect(Effect::Trace(Box::new(trace)));
+        self.engine.effect(Effect::Trace(Box::new(trace)));
     }
 }

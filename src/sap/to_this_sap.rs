@@ -4,11 +4,12 @@
 use crate::element::Time;
 use crate::imps::primitive::session::KeepAliveResponse;
 use crate::imps::{Code, Primitive, Status};
+use crate::sap::engine::Engine;
+use crate::sap::settings::Peer;
 use crate::sap::transaction::ToThisSap;
-use crate::sap::{Peer, Sap};
 use crate::ssp::envelope::Transaction;
 
-impl Sap {
+impl Engine {
     /// A request of a peer to the SAP itself.
     pub(super) fn for_this_sap(&mut self, request: ToThisSap, now: Time) {
         let ToThisSap {
@@ -17,7 +18,7 @@ impl Sap {
             origin,
             transaction,
         } = request;
-        let Some(peer) = self.peer_settings(&peer) else {
+        let Some(peer) = self.peer(&peer) else {
             return;
         };
         let answer = match transaction.primitive() {
@@ -32,7 +33,7 @@ impl Sap {
             }
             Ok(Primitive::LogoutRequest(request)) => {
                 self.with(&peer.domain, now, |association| {
-                    association.logged_out(&session, &transaction, &request, now);
+                    association.logged_out(&session, &transaction.id, &request, now);
                 });
                 return;
             }
@@ -43,7 +44,7 @@ impl Sap {
                 return;
             }
             Ok(Primitive::ServiceRequest(request)) => {
-                let up = self.is_up(peer.real());
+                let up = self.associations.is_up(peer.real());
                 let services = &mut self.transactions.services;
                 services.agree(&peer, &request, up, now)
             }

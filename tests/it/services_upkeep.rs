@@ -37,8 +37,9 @@ fn asked(world: &World, name: &str) -> usize {
 
 /// Both sides forget their sessions.
 fn parts(world: &mut World) {
-    world.node(HOME).sap.drop_sessions(VILLAGE);
-    world.node(VILLAGE).sap.drop_sessions(HOME);
+    let now = world.now;
+    world.node(HOME).sap.drop_sessions(VILLAGE, now);
+    world.node(VILLAGE).sap.drop_sessions(HOME, now);
     world.run(1);
 }
 

@@ -11,7 +11,7 @@ const AWAY_PERCENT: usize = 8;
 const AWAY_OF_ONE: usize = 15;
 
 /// Sources that go on with the `mod.rs` of their folder.
-const HEADS: &[(&str, &[&str])] = &[("sap", &["check_only", "inbound", "to_this_sap"])];
+const HEADS: &[(&str, &[&str])] = &[("sap", &["check_only", "inbound"])];
 
 /// A room, and what it may use of the others in its folder.
 type Room = (&'static str, &'static [&'static str]);
@@ -96,10 +96,15 @@ const ROOMS: &[(&str, &[Room])] = &[
                 ],
             ),
             (
+                "directory",
+                &["association", "presented_as", "settings", "verdict"],
+            ),
+            (
                 "associations",
                 &[
                     "association",
                     "deadlines",
+                    "directory",
                     "post",
                     "presented_as",
                     "settings",
@@ -108,6 +113,22 @@ const ROOMS: &[(&str, &[Room])] = &[
                 ],
             ),
             ("effect", &["post", "transaction", "watch"]),
+            (
+                "engine",
+                &[
+                    "association",
+                    "associations",
+                    "effect",
+                    "numbers",
+                    "presented_as",
+                    "random",
+                    "service",
+                    "settings",
+                    "transaction",
+                    "watch",
+                ],
+            ),
+            ("to_this_sap", &["engine", "settings", "transaction"]),
         ],
     ),
     (

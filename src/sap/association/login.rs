@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use crate::element::Time;
 use crate::imps::Primitive;
-use crate::imps::primitive::session::{RedirectAddress, SendSecretToken};
+use crate::imps::primitive::session::{Disconnect, RedirectAddress, SendSecretToken};
 use crate::sap::association::Shared;
 use crate::sap::association::event::Event;
 use crate::sap::association::handshake::{Failure, Handshakes, Progress, Role, Step, StepFate};
 use crate::sap::association::login_times::{BACK_OFF, LoginTimes};
+use crate::sap::association::logout::DISCONNECTED;
 use crate::sap::association::quiet::Quiet;
 use crate::sap::association::record::SessionRecord;
 use crate::sap::post::Posted;
@@ -72,6 +73,8 @@ pub(super) enum Outcome {
 pub(super) struct Logins {
     handshakes: Handshakes,
     pub(super) times: LoginTimes,
+    /// What the log says of setup messages.
+    quiet: Quiet,
     outcomes: VecDeque<Outcome>,
 }
 
@@ -80,6 +83,7 @@ impl Logins {
         Self {
             handshakes: Handshakes::new(id),
             times: LoginTimes::default(),
+            quiet: Quiet::default(),
             outcomes: VecDeque::new(),
         }
     }
@@ -123,9 +127,44 @@ impl Logins {
         self.initiate(around);
     }
 
+    /// What became of a login, while there is no session. `waits`: for something else than the
+    /// peer; `why`: the last thing that went wrong.
+    pub(super) fn login(&self, waits: bool, closing: bool, why: Option<&str>) -> Login {
+        let waits = waits || self.times.is_yielding();
+        let under_way = self.handshakes.ours() || self.handshakes.proven();
+        if under_way || (waits && self.times.wanted && !closing) {
+            return Login::UnderWay;
+        }
+        let why = why.unwrap_or(if closing {
+            "this node is about to stop"
+        } else {
+            "the session ended at once"
+        });
+        Login::Failed(why.to_owned())
+    }
+
+    /// A peer's `Disconnect`: we go where it sends us, or wait as long as it says. Whether it is
+    /// the latter.
+    pub(super) fn disconnected(&mut self, notice: &Disconnect, around: &Around) -> bool {
+        let list = notice.redirects.as_deref().unwrap_or_default();
+        if self.redirected(list, around) {
+            return false;
+        }
+        let wait = notice.status.try_again;
+        let wait = wait.map_or(DISCONNECTED, |seconds| u64::from(seconds) * 1000);
+        self.times.hold(wait, around.now);
+        let why = notice.status.description.as_deref().unwrap_or_default();
+        let code = notice.status.code.0;
+        let why = format!("the peer has disconnected: {code} {}", Shown(why));
+        self.say(Outcome::Failed(why.trim_end().to_owned()));
+        // Perhaps at once.
+        self.say(Outcome::GoOn);
+        true
+    }
+
     /// Takes a list of addresses for the next login, and begins it; false if none may be
     /// followed.
-    pub(super) fn redirected(&mut self, list: &[RedirectAddress], around: &Around) -> bool {
+    fn redirected(&mut self, list: &[RedirectAddress], around: &Around) -> bool {
         let (peer, now) = (&around.peer, around.now);
         let redirected = self.handshakes.redirects.follow(peer, list, now);
         if redirected {
@@ -158,20 +197,19 @@ impl Logins {
         transaction: &Transaction,
         primitive: &Primitive,
         facts: &Facts,
-        quiet: &mut Quiet,
         around: &Around,
     ) -> Verdict {
         let (peer, now) = (&*around.peer, around.now);
         let (mode, id) = (transaction.mode, transaction.id.as_str());
         match primitive {
             Primitive::SendSecretToken(token) if mode == Mode::Request => {
-                return self.first_step(id, token, facts.remote, quiet, around);
+                return self.first_step(id, token, facts.remote, around);
             }
             Primitive::SendSecretToken(_)
             | Primitive::LoginRequest(_)
             | Primitive::LoginResponse(_) => {}
             _ => {
-                if let Some(left_out) = quiet.due("no setup", now) {
+                if let Some(left_out) = self.quiet.due("no setup", now) {
                     tracing::warn!(
                         ssp.peer = peer.domain,
                         ssp.primitive = %Shown(primitive.name()),
@@ -196,7 +234,7 @@ impl Logins {
         let proven = theirs && matches!(&progress, Progress::Send(step) if step.number == 4);
         self.progress(role, progress, around);
         if proven && let Some(oldest) = self.handshakes.is_proven(id) {
-            self.give_way(oldest, None, quiet, around);
+            self.give_way(oldest, None, around);
         }
         Verdict::Accepted
     }
@@ -206,7 +244,6 @@ impl Logins {
         id: &str,
         token: &SendSecretToken,
         from: Option<IpAddr>,
-        quiet: &mut Quiet,
         around: &Around,
     ) -> Verdict {
         let now = around.now;
@@ -221,7 +258,7 @@ impl Logins {
             if self.handshakes.link_is_full() {
                 return Verdict::Busy(Some(1_000));
             }
-            self.give_way(oldest, from, quiet, around);
+            self.give_way(oldest, from, around);
         }
         let (peer, shared) = (&around.peer, &around.shared);
         self.handshakes
@@ -377,9 +414,9 @@ impl Logins {
     }
 
     /// A handshake of the peer gives way to one from this address.
-    fn give_way(&mut self, id: String, from: Option<IpAddr>, quiet: &mut Quiet, around: &Around) {
+    fn give_way(&mut self, id: String, from: Option<IpAddr>, around: &Around) {
         let (_, session) = self.handshakes.abandon(&Role::Responder(id));
-        if let Some(left_out) = quiet.due("handshakes", around.now) {
+        if let Some(left_out) = self.quiet.due("handshakes", around.now) {
             tracing::warn!(
                 ssp.peer = around.peer.domain,
                 remote = from.map(|from| from.to_string()),
@@ -405,6 +442,15 @@ impl Logins {
         );
         self.make_forget(session, around);
         self.want(around);
+    }
+
+    /// After a logout: a peer with whom there is always to be a session gets one again, when it
+    /// has had a moment to see the end of the last one.
+    pub(super) fn come_back(&mut self, around: &Around) {
+        if !around.closing && around.peer.connect_always {
+            self.times.wanted = true;
+            self.times.rest(around.now);
+        }
     }
 
     /// Makes a peer that knows no logout forget a session.

@@ -4,8 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::element::Time;
-use crate::imps::Code;
 use crate::imps::xml::Writer;
+use crate::imps::{Code, Primitive};
 use crate::sap::association::Shared;
 use crate::sap::association::event::Event;
 use crate::sap::association::outbox::{Item, Outbox, Pace, Setback, Totals, Why};
@@ -51,6 +51,8 @@ pub(super) struct Posting {
     next_expiry: Option<Time>,
     /// Connections closed without an answer in a row.
     closed: u32,
+    /// What the log says of bodies that cannot be read.
+    quiet: Quiet,
     events: VecDeque<Event>,
 }
 
@@ -62,6 +64,7 @@ impl Posting {
             flights: HashMap::new(),
             next_expiry: None,
             closed: 0,
+            quiet: Quiet::default(),
             events: VecDeque::new(),
         }
     }
@@ -325,12 +328,12 @@ impl Posting {
 
     /// Bodies came from the store. What can't be read any more has ended; the others go on.
     /// False if they were not asked for.
-    pub(super) fn loaded(&mut self, loaded: Loaded, quiet: &mut Quiet, now: Time) -> bool {
+    pub(super) fn loaded(&mut self, loaded: Loaded, now: Time) -> bool {
         let Some(filled) = self.outbox.loaded(loaded) else {
             return false;
         };
         if let Some((number, why)) = &filled.later {
-            if let Some(left_out) = quiet.due("unread", now) {
+            if let Some(left_out) = self.quiet.due("unread", now) {
                 tracing::warn!(
                     ssp.peer = self.id.as_str(),
                     left_out,
@@ -358,8 +361,42 @@ impl Posting {
     }
 }
 
+/// One transaction, posted in exactly this session, past the queue: what is told of it, and the
+/// post.
+pub(super) fn in_session(
+    id: &PeerId,
+    peer: &Peer,
+    (session, url): (&str, Option<&str>),
+    (mode, transaction, primitive): (Mode, &str, &Primitive),
+    number: u64,
+    now: Time,
+) -> (Trace, Post) {
+    let item = Item {
+        mode,
+        id: transaction.to_owned(),
+        name: primitive.name().to_owned(),
+        raw: primitive.to_xml(Some(peer.dialect.style())),
+        conversation: None,
+        expires: now,
+        message: None,
+        via: None,
+    };
+    let body = print_batch(&peer.dialect, session, &[&item]);
+    let trace = sent(id, session, &item, now);
+    let post = Post {
+        peer: id.real().to_owned(),
+        number,
+        body: body.into(),
+        session: Some(session.to_owned()),
+        transaction: (mode == Mode::Request).then_some(item.id),
+        url: url.map(str::to_owned),
+        transactions: 1,
+    };
+    (trace, post)
+}
+
 /// Prints a batch; as `print_session`, with the trace of hops.
-pub(super) fn print_batch(dialect: &Dialect, session: &str, items: &[&Item]) -> String {
+fn print_batch(dialect: &Dialect, session: &str, items: &[&Item]) -> String {
     let mut writer = Writer::styled_document(dialect.style());
     let sizes = items
         .iter()
@@ -385,7 +422,7 @@ pub(super) fn print_batch(dialect: &Dialect, session: &str, items: &[&Item]) -> 
 }
 
 /// What is told of a transaction that is posted.
-pub(super) fn sent(id: &PeerId, session: &str, item: &Item, now: Time) -> Trace {
+fn sent(id: &PeerId, session: &str, item: &Item, now: Time) -> Trace {
     let parties = item.conversation.as_deref();
     let parties = parties.and_then(|parties| parties.split_once(' '));
     Trace {

@@ -4,7 +4,13 @@
 //! Posts tell it by the way. Where nothing is posted, and this node serves somebody who may watch
 //! the peer's users, a connection is tried now and then.
 
+use std::collections::BTreeSet;
+
 use crate::element::Time;
+use crate::sap::association::login::Login;
+use crate::sap::numbers::Numbers;
+use crate::sap::post::Knock;
+use crate::sap::presented_as::PeerId;
 
 /// A peer of whom nothing was heard for so long is tried: milliseconds; our choice.
 const SILENCE: u64 = 10_000;
@@ -12,8 +18,9 @@ const SILENCE: u64 = 10_000;
 const ABSENCE: u64 = 5_000;
 
 /// What is known of the way to a peer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Reach {
+    id: PeerId,
     /// When something last came from it, or reached it.
     heard: Time,
     /// Since when it is not reached.
@@ -23,16 +30,37 @@ pub(super) struct Reach {
     /// When it was last tried.
     tried: Time,
     trying: bool,
+    /// Numbers of the connections that are being tried, and were before the session that stands.
+    knocks: BTreeSet<u64>,
 }
 
 impl Reach {
+    pub(super) fn new(id: PeerId) -> Self {
+        Self {
+            id,
+            heard: Time::default(),
+            away: None,
+            told: false,
+            tried: Time::default(),
+            trying: false,
+            knocks: BTreeSet::new(),
+        }
+    }
+
     pub(super) fn is_away(&self) -> bool {
         self.away.is_some()
     }
 
-    /// Whether a connection is being tried.
-    pub(super) fn is_tried(&self) -> bool {
-        self.trying
+    /// What became of a login, when there is a session. `why`: the last thing that went wrong.
+    pub(super) fn login(&self, why: Option<&str>) -> Login {
+        match self.away {
+            _ if self.trying => Login::UnderWay,
+            None => Login::Stands,
+            Some(_) => {
+                let why = why.unwrap_or_default();
+                Login::Failed(format!("there is one, but the peer is not reached: {why}"))
+            }
+        }
     }
 
     /// When there is something to do, if there is a session.
@@ -44,12 +72,14 @@ impl Reach {
         absent.into_iter().chain(silent).min()
     }
 
-    /// Something came from it, or reached it. Since then it was away, if it was; and whether
-    /// that was told.
-    pub(super) fn heard(&mut self, now: Time) -> Option<bool> {
+    /// Something came from it, or reached it. Whether it was away, and that was told.
+    pub(super) fn heard(&mut self, now: Time) -> bool {
         self.heard = now;
-        self.away.take()?;
-        Some(std::mem::take(&mut self.told))
+        if self.away.take().is_none() {
+            return false;
+        }
+        tracing::info!(ssp.peer = self.id.as_str(), "the peer is reached again");
+        std::mem::take(&mut self.told)
     }
 
     /// It could not be reached. Whether that is new.
@@ -59,12 +89,18 @@ impl Reach {
         new
     }
 
-    /// Since when it is not reached, if that is to be told now.
-    pub(super) fn gone(&mut self, now: Time) -> Option<Time> {
-        let absent = |since: &Time| now.since(*since) >= ABSENCE;
-        let gone = self.away.filter(absent).filter(|_| !self.told);
-        self.told |= gone.is_some();
-        gone
+    /// Since when it is not reached, for this reason, if that is to be told now.
+    pub(super) fn gone(&mut self, why: &str, now: Time) -> Option<Time> {
+        let since = self.away.filter(|_| !self.told)?;
+        if now.since(since) < ABSENCE {
+            return None;
+        }
+        self.told = true;
+        tracing::warn!(
+            ssp.peer = self.id.as_str(),
+            "the peer is away, though there is a session: {why}"
+        );
+        Some(since)
     }
 
     /// Whether a connection is to be tried, because nothing was heard for a while.
@@ -72,17 +108,30 @@ impl Reach {
         now.since(self.heard.max(self.tried)) >= SILENCE && !self.trying
     }
 
-    /// Tries a connection; false if one is being tried.
-    pub(super) fn try_it(&mut self, now: Time) -> bool {
+    /// Tries a connection. `None`: one is being tried.
+    pub(super) fn knock(&mut self, numbers: &Numbers, now: Time) -> Option<Knock> {
         if std::mem::replace(&mut self.trying, true) {
-            return false;
+            return None;
         }
         self.tried = now;
-        true
+        let number = numbers.next();
+        self.knocks.insert(number);
+        let peer = self.id.real().to_owned();
+        Some(Knock { peer, number })
     }
 
-    /// What was tried has ended.
-    pub(super) fn tried(&mut self) {
-        self.trying = false;
+    /// A connection has been tried; false if it is none of these.
+    pub(super) fn tried(&mut self, number: u64) -> bool {
+        let known = self.knocks.remove(&number);
+        self.trying &= !known;
+        known
+    }
+
+    /// There is a session: what was before says nothing any more.
+    pub(super) fn begin_anew(&mut self) {
+        *self = Self {
+            knocks: std::mem::take(&mut self.knocks),
+            ..Self::new(self.id.clone())
+        };
     }
 }

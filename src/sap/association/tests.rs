@@ -4,9 +4,13 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::imps::primitive::session::{Disconnect, RedirectAddress};
+use crate::imps::Status;
+use crate::imps::primitive::session::RedirectAddress;
 use crate::imps::xml::Limits;
 use crate::sap::Dialect;
+use crate::sap::numbers::Numbers;
+use crate::sap::post::Post;
+use crate::sap::random::Random;
 use crate::ssp::{Message, envelope};
 use crate::store::Write;
 
@@ -78,7 +82,7 @@ impl End {
                 self.it.answer_in_session(own_id, &id, &answer, now);
             }
             Ok(Primitive::LogoutRequest(request)) => {
-                self.it.logged_out(own_id, transaction, &request, now);
+                self.it.logged_out(own_id, &id, &request, now);
             }
             Ok(Primitive::Disconnect(notice)) => self.it.disconnected(own_id, &notice, now),
             _ => self.received.push(id),
@@ -364,7 +368,7 @@ fn a_keep_alive_that_is_lost_is_told_and_the_next_one_keeps_the_session() {
 #[test]
 fn a_session_that_the_peer_has_forgotten_is_replaced() {
     let mut two = Two::up();
-    two.ends[1].it.drop_sessions();
+    two.ends[1].it.forget_sessions(two.now);
     two.send("m0");
     two.run(0);
     assert_eq!(two.ends[1].received, ["m0"]);

@@ -37,37 +37,36 @@ pub struct PeerView {
 impl PeerView {
     /// Of an association, and of so many unanswered requests.
     pub(in crate::sap) fn of(it: &Association, pending: usize) -> Self {
-        let up = it.is_up();
+        let (up, logins, troubles) = (it.is_up(), it.contact.logins(), it.conduct().troubles());
         Self {
-            domain: it.id.as_str().to_owned(),
+            domain: it.id().as_str().to_owned(),
             dialect: it
-                .peer
-                .as_ref()
+                .peer()
                 .map_or_else(String::new, |peer| peer.dialect.name.clone()),
-            state: if up && it.reach.is_away() {
+            state: if up && it.contact.is_away() {
                 "away"
             } else if up {
                 "up"
-            } else if it.logins.handshakes().ours() || it.logins.handshakes().theirs() {
+            } else if logins.handshakes().ours() || logins.handshakes().theirs() {
                 "logging in"
-            } else if it.logins.times.is_held() {
+            } else if logins.times.is_held() {
                 "held"
-            } else if it.logins.times.have_failed() {
+            } else if logins.times.have_failed() {
                 "down"
             } else {
                 "idle"
             },
-            not_before: Some(it.logins.times.not_before())
-                .filter(|at| *at > Time::default() && !up),
-            sessions: it.sessions.len(),
-            queued: it.posting.outbox().len(),
-            posting: it.posting.outbox().posts(),
+            not_before: Some(logins.times.not_before()).filter(|at| *at > Time::default() && !up),
+            sessions: it.sessions().len(),
+            queued: it.outbox().len(),
+            posting: it.outbox().posts(),
             pending,
-            too_large: it.troubles.too_large(),
+            too_large: troubles.too_large(),
             last_error: it
-                .last_error
-                .clone()
-                .or_else(|| it.troubles.shown().map(str::to_owned)),
+                .contact
+                .last_error()
+                .or_else(|| troubles.shown())
+                .map(str::to_owned),
         }
     }
 }
@@ -129,19 +128,19 @@ pub struct Wait {
 impl Wait {
     /// Of an association.
     pub(in crate::sap) fn of(it: &Association, now: Time) -> Self {
-        let session = it.is_up();
+        let (session, logins) = (it.is_up(), it.contact.logins());
         let next = if session {
-            it.posting.outbox().health().not_before()
+            it.outbox().health().not_before()
         } else {
-            it.logins.times.not_before()
+            logins.times.not_before()
         };
         Self {
-            peer: it.id.real().to_owned(),
+            peer: it.id().real().to_owned(),
             session,
-            logging_in: it.logins.handshakes().ours() || it.logins.handshakes().theirs(),
+            logging_in: logins.handshakes().ours() || logins.handshakes().theirs(),
             next_try: (next > now).then_some(next),
-            because: it.last_error.clone(),
-            queued: it.posting.outbox().len(),
+            because: it.contact.last_error().map(str::to_owned),
+            queued: it.outbox().len(),
         }
     }
 }

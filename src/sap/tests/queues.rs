@@ -278,8 +278,8 @@ fn the_room_for_all_is_shared_so_that_one_absent_peer_leaves_some_for_the_others
     world.run(30_000);
     let sap = &world.node("r.test").sap;
     assert!(sap.queued_bytes().0 <= 100_000 && sap.queued_bytes().0 > 50_000);
-    assert!(sap.associations.is_full("b.test", 9_000));
-    assert!(!sap.associations.is_full("a.test", 9_000));
+    assert!(sap.engine.associations.is_full("b.test", 9_000));
+    assert!(!sap.engine.associations.is_full("a.test", 9_000));
     let full = world
         .verdicts("a.test")
         .iter()
@@ -303,6 +303,7 @@ fn a_peer_that_does_not_take_its_answers_is_asked_to_wait() {
     let answers = world
         .node("r.test")
         .sap
+        .engine
         .associations
         .get("a.test")
         .unwrap()

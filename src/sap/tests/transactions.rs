@@ -1,6 +1,9 @@
 //! Transactions alone: without sessions and without posts.
 
 use super::*;
+use crate::sap::transaction::Transactions;
+use crate::ssp::Mode;
+use crate::ssp::envelope::Transaction;
 
 /// Queues as transactions see them.
 #[derive(Default)]

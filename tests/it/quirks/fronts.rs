@@ -385,10 +385,10 @@ fn a_peer_is_down_when_the_last_session_of_all_its_identities_is_gone() {
         let down = reached.filter(|(_, reached)| *reached == Reached::NoSession);
         down.map(|(peer, _)| peer.clone()).collect::<Vec<_>>()
     };
-    assert_eq!(it.alone.sap.drop_sessions("a.test+r.test"), 1);
+    assert_eq!(it.alone.sap.drop_sessions("a.test+r.test", it.alone.now), 1);
     it.alone.drain();
     assert!(down(&it).is_empty());
-    assert_eq!(it.alone.sap.drop_sessions("a.test"), 1);
+    assert_eq!(it.alone.sap.drop_sessions("a.test", it.alone.now), 1);
     it.alone.drain();
     assert_eq!(down(&it), ["a.test"]);
 }

@@ -452,7 +452,8 @@ async fn who_is_watched_at_home_is_asked_for_anew_when_a_session_comes_back() {
     let answer = [("\"u1\"", &*format!("\"{id}\""))];
     assert_eq!(peer.replay("13/0066", &answer).await, Some(200));
     // The session is gone, and with it perhaps what was to be told.
-    let lose = |core: &mut wvgate::node::Core, _, _: &mut _| core.sap.drop_sessions("a.test");
+    let lose =
+        |core: &mut wvgate::node::Core, now, _: &mut _| core.sap.drop_sessions("a.test", now);
     assert_eq!(node.handle().ask(lose).await.unwrap(), 1);
     peer.log_in().await;
     let again = peer.expect(&["<SubscribeRequest"]).await;

@@ -150,7 +150,7 @@ fn a_login_that_an_operator_wants_is_tried_whatever_has_failed_before() {
     be_logged_in(&mut node, &step1, "1");
     assert_eq!(node.sap.login("b.test"), Login::Stands);
     // After a reload likewise.
-    node.sap.drop_sessions("b.test");
+    node.sap.drop_sessions("b.test", node.now);
     reload(&mut node, settings(&["a.test"]).with_peer(always("b.test")));
     assert_eq!(node.sap.login("b.test"), Login::UnderWay);
 }

@@ -229,7 +229,7 @@ fn steps_to_a_peer_that_takes_none_are_bounded_and_strangers_are_told_to_wait() 
 #[test]
 fn strangers_do_not_keep_us_from_logging_in_to_the_peer() {
     let mut node = relay();
-    node.sap.drop_sessions("b.test");
+    node.sap.drop_sessions("b.test", node.now);
     let before = node.now;
     assert_eq!(
         node.say_from(STRANGER, &token(Mode::Request, "s0", "b.test")),
