@@ -5,6 +5,7 @@ mod crowd;
 mod peers;
 mod process;
 mod proxy;
+mod restart;
 
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ enum What {
     Relay(Relay),
     /// A relay with few and with many peers
     Peers(peers::Peers),
+    /// A relay that starts with much in its store
+    Restart(restart::Restart),
 }
 
 #[derive(Args)]
@@ -131,6 +134,7 @@ pub(super) async fn bench(args: Bench) -> Result<(), Failure> {
     match args.what {
         What::Relay(relay) => relay_bench(relay).await,
         What::Peers(args) => peers::peers(args).await,
+        What::Restart(args) => restart::restart(args).await,
     }
 }
 

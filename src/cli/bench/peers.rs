@@ -139,7 +139,7 @@ fn config(folder: &Path, port: u16, configured: usize, urls: &[String]) -> Strin
 }
 
 /// The message of the usual size.
-fn message() -> Result<crate::imps::primitive::message::SendMessageRequest, Failure> {
+pub(super) fn message() -> Result<crate::imps::primitive::message::SendMessageRequest, Failure> {
     let unread = || Failure::Failed("the message to send cannot be read".to_owned());
     let read = scan(&super::MESSAGE.into(), &Limits::default()).map_err(|_| unread())?;
     let Message::Session(session) = read else {
