@@ -56,6 +56,11 @@ pub struct Settings {
     pub max_queue_total: usize,
     /// Unanswered requests of one peer.
     pub max_pending: usize,
+    /// Messages that were answered 202 and that the next hop has: of these a late failure is
+    /// reported.
+    pub max_lingering: usize,
+    /// Bytes of what is kept of them.
+    pub max_lingering_bytes: usize,
     /// Sessions with one peer, at least 1.
     pub max_sessions: usize,
     /// Transactions per POST, at most, whatever the dialect allows.
@@ -325,6 +330,8 @@ impl Settings {
             max_queue_bytes: 256 * 1024 * 1024,
             max_queue_total: 1024 * 1024 * 1024,
             max_pending: 100_000,
+            max_lingering: 100_000,
+            max_lingering_bytes: 128 * 1024 * 1024,
             max_sessions: 8,
             batch_count: 64,
             batch_bytes: 256 * 1024,

@@ -424,6 +424,130 @@ fn a_message_that_the_next_hop_has_is_answered_202_whatever_becomes_of_that() {
     }
 }
 
+/// Messages of which a failure was reported to alice, in order.
+fn reported(world: &mut World) -> Vec<String> {
+    let delivered = world.node("a.test").delivered.iter();
+    let reports = delivered.filter_map(|delivered| match &delivered.primitive {
+        Primitive::DeliveryStatusReport(report) => report.info.message_id.clone(),
+        _ => None,
+    });
+    reports.collect()
+}
+
+/// At b.test, whose answers come late: refuses all that was delivered there.
+fn refuse_late(world: &mut World) {
+    let now = world.now;
+    let node = world.node("b.test");
+    for delivered in std::mem::take(&mut node.delivered) {
+        let refused = Primitive::status(Code::UNKNOWN_USER);
+        let element = Element::named("Home");
+        node.sap
+            .respond(element, delivered.id.unwrap(), &refused, now);
+    }
+    world.run(5_000);
+}
+
+#[test]
+fn of_messages_answered_202_that_the_next_hop_has_the_oldest_are_given_up() {
+    for bytes in [false, true] {
+        let mut world = limited(|settings| {
+            if settings.domain == "b.test" && bytes {
+                // Each takes about 900.
+                settings.max_lingering_bytes = 3_000;
+            } else if settings.domain == "b.test" {
+                settings.max_lingering = 3;
+            }
+        });
+        world.node("b.test").verdict = None;
+        for n in 1..=8 {
+            world.send(ALICE, &[BOB], &format!("m{n}"));
+            world.run(1_000);
+        }
+        world.run(40_000);
+        let all: Vec<(u64, u16)> = (1..=8).map(|n| (n, 202)).collect();
+        assert_eq!(world.verdicts("a.test"), all);
+        // b.test has answered 202, and its element has them.
+        let table = world.node("b.test").sap.transactions();
+        let lingering = table.taken_over();
+        assert_eq!((lingering.number, table.answered().number), (3, 5));
+        assert!(lingering.bytes < 3_000, "{lingering:?}");
+        // Nobody hears of the oldest; the others are as always.
+        refuse_late(&mut world);
+        assert_eq!(reported(&mut world), ["m6", "m7", "m8"]);
+        assert_eq!(
+            world.node("b.test").sap.transactions().taken_over().number,
+            0
+        );
+        assert_books(&mut world);
+    }
+}
+
+#[test]
+fn what_waits_here_does_not_displace_what_the_next_hop_has() {
+    let mut world = limited(|settings| settings.max_lingering_bytes = 3_000);
+    up(&mut world);
+    world.node("b.test").verdict = None;
+    for n in 2..=3 {
+        world.send(ALICE, &[BOB], &format!("m{n}"));
+    }
+    world.run(40_000);
+    // Answered 202 too, and on this side of the way.
+    world.node("b.test").down = true;
+    for n in 4..=20 {
+        world.send(ALICE, &[BOB], &format!("m{n}"));
+    }
+    world.run(40_000);
+    world.node("b.test").down = false;
+    world.node("b.test").delivered.truncate(2);
+    refuse_late(&mut world);
+    assert_eq!(reported(&mut world), ["m2", "m3"]);
+}
+
+#[test]
+fn whom_one_primitive_may_address_is_bounded_in_number() {
+    for (number, expected) in [(2_000, 200), (2_001, 402)] {
+        let mut world = chain();
+        let users: Vec<String> = (0..number).map(|n| format!("wv:u{n}@b.test")).collect();
+        let users: Vec<&str> = users.iter().map(String::as_str).collect();
+        world.send(ALICE, &users, "m1");
+        world.run(1_000);
+        assert_eq!(world.verdicts("a.test"), [(1, expected)]);
+        let delivered = usize::from(expected == 200);
+        assert_eq!(world.received("b.test").len(), delivered);
+        assert_books(&mut world);
+    }
+}
+
+#[test]
+fn the_parts_of_one_message_are_bounded_in_bytes() {
+    let now = Time(1_000_000);
+    // A third of a mebibyte for each of so many domains.
+    for (domains, taken) in [(150_u64, true), (220, false)] {
+        let users: Vec<String> = (0..domains).map(|n| format!("wv:u@d{n}.test")).collect();
+        let users: Vec<&str> = users.iter().map(String::as_str).collect();
+        let peers = (0..domains).map(|n| speaking(&format!("d{n}.test"), &[]));
+        let settings = peers.fold(Settings::new("a.test"), Settings::with_peer);
+        let mut sap = Sap::new(Arc::new(settings), Random::repeatable(1));
+        let Primitive::SendMessageRequest(mut request) = message(ALICE, &users, "m1") else {
+            panic!("this is no message");
+        };
+        request.content = Some(ContentData::text(&"x".repeat(256 * 1024)));
+        let (element, expires) = (Element::named("Home"), now.plus_seconds(60));
+        sap.request(element, Token(1), &(*request).into(), expires, now);
+        let effects = std::iter::from_fn(|| sap.next_effect());
+        let answers = effects.filter_map(|effect| match effect {
+            Effect::Answer(_, _, answer) => answer.verdict().map(|status| status.code.0),
+            _ => None,
+        });
+        let refused: Vec<u16> = answers.collect();
+        if taken {
+            assert_eq!((refused, sap.messages_queued()), (vec![], domains));
+        } else {
+            assert_eq!((refused, sap.messages_queued()), (vec![507], 0));
+        }
+    }
+}
+
 #[test]
 fn the_table_knows_its_bytes() {
     let mut world = chain();

@@ -1,6 +1,6 @@
 //! How many rows of the Transaction Table are kept: in number and in bytes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use super::table::{Sum, Table};
 use crate::element::Time;
@@ -10,26 +10,21 @@ const REMEMBERED: Sum = Sum {
     number: 250_000,
     bytes: 256 * 1024 * 1024,
 };
-/// Requests that were taken over and that the next hop has, of which only a late failure
-/// could be told. Our choice.
-const LINGERING: Sum = Sum {
-    number: 100_000,
-    bytes: 128 * 1024 * 1024,
-};
 
 /// Rows of the table that may be forgotten before their time, the oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Forgettable {
     /// By origin: answered requests, and when each is forgotten.
     answered: HashMap<String, BTreeMap<u64, Time>>,
-    /// Taken over, and the next hop has them.
-    lingering: BTreeSet<u64>,
+    /// Taken over, and the next hop has them; with their bytes.
+    lingering: BTreeMap<u64, usize>,
+    lingering_bytes: usize,
 }
 
 impl Forgettable {
     /// Frees what a row took.
     pub(super) fn gone(&mut self, origin: &str, number: u64) {
-        self.lingering.remove(&number);
+        self.lingering_bytes -= self.lingering.remove(&number).unwrap_or_default();
         if let Some(rows) = self.answered.get_mut(origin) {
             rows.remove(&number);
         }
@@ -48,19 +43,17 @@ impl Forgettable {
         self.answered.get_mut(origin)?.pop_first()
     }
 
-    /// A row was taken over and the next hop has it.
-    pub(super) fn lingers(&mut self, number: u64) {
-        self.lingering.insert(number);
+    /// A row of so many bytes was taken over, and the next hop has it.
+    pub(super) fn lingers(&mut self, number: u64, bytes: usize) {
+        let before = self.lingering.insert(number, bytes);
+        self.lingering_bytes += bytes;
+        self.lingering_bytes -= before.unwrap_or_default();
     }
 
-    /// Takes the oldest of these that has to go for others.
-    pub(super) fn lingers_too_long(&mut self, table: &Table) -> Option<u64> {
-        let too_many =
-            self.lingering.len() > LINGERING.number || table.taken_over().bytes > LINGERING.bytes;
-        if too_many {
-            self.lingering.pop_first()
-        } else {
-            None
-        }
+    /// The oldest of these, if it has to go for others.
+    pub(super) fn lingers_too_long(&self, most: Sum) -> Option<u64> {
+        let too_many = self.lingering.len() > most.number || self.lingering_bytes > most.bytes;
+        let oldest = self.lingering.first_key_value();
+        oldest.map(|(number, _)| *number).filter(|_| too_many)
     }
 }

@@ -562,8 +562,12 @@ impl Transactions {
         if !lingers {
             return;
         }
-        self.forgettable.lingers(number);
-        while let Some(oldest) = self.forgettable.lingers_too_long(&self.table) {
+        let most = Sum {
+            number: self.settings.max_lingering,
+            bytes: self.settings.max_lingering_bytes,
+        };
+        self.forgettable.lingers(number, self.table.size_of(number));
+        while let Some(oldest) = self.forgettable.lingers_too_long(most) {
             self.close(oldest, None, now);
         }
     }

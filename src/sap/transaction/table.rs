@@ -349,6 +349,11 @@ impl Table {
             .map_or_else(Sum::default, |share| share.pending)
     }
 
+    /// Bytes that a record takes, about.
+    pub(super) fn size_of(&self, number: u64) -> usize {
+        self.rows.get(&number).map_or(0, |row| row.size)
+    }
+
     /// Requests of all origins whose delivery was taken over.
     pub fn taken_over(&self) -> Sum {
         self.all.taken_over

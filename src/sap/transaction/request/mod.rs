@@ -28,6 +28,10 @@ use routing::{Incoming, conversation};
 
 /// More hops than this are taken for a loop.
 const MAX_HOPS: usize = 16;
+/// A primitive for more users than this is refused. Our choice: twice the longest contact list.
+const MAX_TARGETS: usize = 2_000;
+/// Bytes of the parts into which one request is taken apart. Our choice.
+const MAX_PARTS_BYTES: usize = 64 * 1024 * 1024;
 /// Notices and delivery reports wait this long for a peer: milliseconds.
 const NOTICE_VALIDITY: u64 = 86_400_000;
 
@@ -229,7 +233,25 @@ impl Transactions {
             let status = Status::new(Code::BAD_PARAMETER).because("nobody is addressed");
             return self.refuse(incoming.origin.clone(), transaction, status, now);
         }
+        if targets.len() > MAX_TARGETS {
+            tracing::warn!(
+                ssp.peer = asker, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name),
+                targets = targets.len(), "too many are addressed at once"
+            );
+            let why = format!("more than {MAX_TARGETS} are addressed");
+            let status = Status::new(Code::BAD_PARAMETER).because(why);
+            return self.refuse(incoming.origin.clone(), transaction, status, now);
+        }
         let groups = incoming.group(&self.settings, targets);
+        if groups.len() > 1 && groups.len() * transaction.raw.len() > MAX_PARTS_BYTES {
+            let status = Status::new(if transaction.name == "SendMessageRequest" {
+                Code::QUEUE_FULL
+            } else {
+                Code::UNAVAILABLE
+            });
+            let status = status.because("too large for so many domains");
+            return self.refuse(incoming.origin.clone(), transaction, status, now);
+        }
         let typed = if groups.len() > 1 {
             transaction.primitive().ok()
         } else {

@@ -79,12 +79,11 @@ impl Incoming<'_> {
         if !ill_formed.is_empty() {
             groups.push((None, ill_formed));
         }
+        let well_formed = groups.len();
         for target in targets {
             let route = self.route(settings, &target);
-            let fits = |(known, with): &&mut (Option<Route>, Vec<Address>)| {
-                *known == route && with.iter().all(|one| one.fault_in_context().is_none())
-            };
-            match groups.iter_mut().find(fits) {
+            let mut known = groups[well_formed..].iter_mut();
+            match known.find(|(known, _)| *known == route) {
                 Some((_, targets)) => targets.push(target),
                 None => groups.push((route, vec![target])),
             }
