@@ -201,7 +201,7 @@ pub(super) fn transactions(core: &Core, limit: usize, now: Time) -> Vec<Transact
     rows.truncate(limit);
     let row = |(number, record): (u64, &Record)| TransactionRow {
         number,
-        primitive: record.name.clone(),
+        primitive: record.name.to_string(),
         received: core.wall(record.received),
         expires: core.wall(record.expires),
         from: match &record.origin {
@@ -279,7 +279,7 @@ pub(super) async fn queue(shared: &Shared, peer: Option<&str>, limit: usize) -> 
         Some(QueueRow {
             peer: peer.to_owned(),
             mode: item.mode.as_str().to_owned(),
-            primitive: item.name,
+            primitive: item.name.to_string(),
             transaction: item.id,
             expires: skew.wall(item.expires),
             message: item.message,

@@ -1,6 +1,6 @@
 //! What a node takes that is about to stop, or whose store has hardly any room.
 
-use crate::imps::primitive::{self, Routing};
+use crate::imps::primitive::{self, Name, Routing};
 use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
 
@@ -16,8 +16,8 @@ pub(super) struct Admission {
 impl Admission {
     /// Whether a message would bring something new to a node about to stop.
     pub(super) fn is_too_late(self, transactions: &[Transaction]) -> bool {
-        let ends = |name: &str| matches!(name, "LogoutRequest" | "Disconnect");
-        let new = |t: &Transaction| t.mode == Mode::Request && !ends(&t.name);
+        let ends = |t: &Transaction| t.name == Name::LogoutRequest || t.name == Name::Disconnect;
+        let new = |t: &Transaction| t.mode == Mode::Request && !ends(t);
         self.closing && transactions.iter().any(new)
     }
 
@@ -25,7 +25,7 @@ impl Admission {
     pub(super) fn is_too_much(self, transactions: &[Transaction]) -> bool {
         let keeps = |t: &Transaction| {
             let hop = |facts: &primitive::Facts| facts.routing == Routing::Hop;
-            t.mode == Mode::Request && !primitive::facts(&t.name).is_some_and(hop)
+            t.mode == Mode::Request && !t.name.facts().is_some_and(hop)
         };
         self.crowded && transactions.iter().any(keeps)
     }

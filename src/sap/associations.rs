@@ -21,6 +21,7 @@ use super::settings::{Peer, Settings};
 use super::transaction::Queues;
 use super::verdict::{Facts, Verdict};
 use crate::element::Time;
+use crate::imps::primitive::Name;
 use crate::ssp::envelope::Transaction;
 use crate::store::Write;
 
@@ -296,7 +297,7 @@ impl Associations {
             items.map(move |(item, posting)| (it, item, posting))
         });
         items
-            .filter(|(_, item, _)| item.name == "SendMessageRequest" && wanted(item))
+            .filter(|(_, item, _)| item.name == Name::SendMessageRequest && wanted(item))
             .take(most)
             .map(|(it, item, posting)| Queued {
                 item: item.without_body(),

@@ -2,7 +2,7 @@
 //! would have to be kept, and ends nobody's session: everything that is not about the
 //! visit is told to come again later.
 
-use crate::imps::primitive::{self, Routing};
+use crate::imps::primitive::{Name, Routing};
 use crate::sap::{Peer, Sap};
 use crate::ssp::envelope::Transaction;
 use crate::ssp::{Message, Mode};
@@ -56,13 +56,13 @@ impl Sap {
                     .transactions
                     .is_awaited(&peer.domain, &transaction.id);
         }
-        match primitive::facts(&transaction.name).map(|facts| facts.routing) {
+        match transaction.name.facts().map(|facts| facts.routing) {
             Some(Routing::Hop) => true,
             Some(Routing::Service) => {
                 let about = peek.about.as_ref().map_or("", |about| about.domain());
                 about.is_empty() || about == self.settings().domain
             }
-            Some(_) if transaction.name == "SendMessageRequest" => {
+            Some(_) if transaction.name == Name::SendMessageRequest => {
                 let (from, to) = (peek.sender.as_ref(), &peek.recipients[..]);
                 matches!((from, to), (Some(from), [to]) if self.engine.transactions.services.awaits_echo(from, to))
             }

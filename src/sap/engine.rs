@@ -17,6 +17,7 @@ use super::transaction::{Event as OfTransactions, Transactions, report_as_reques
 use super::watch::Count;
 use crate::element::{Outcome, Time};
 use crate::imps::Code;
+use crate::imps::primitive::Name;
 use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
 
@@ -306,7 +307,7 @@ impl Engine {
     /// The peer has taken an item over.
     fn item_acknowledged(&mut self, domain: &str, item: Item, now: Time) {
         self.count(Count::Sent);
-        if item.name == "SendMessageRequest" {
+        if item.name == Name::SendMessageRequest {
             self.count(Count::Ended(Outcome::Relayed));
         }
         self.transactions
@@ -315,7 +316,7 @@ impl Engine {
 
     /// An item will never reach the peer.
     fn item_lost(&mut self, domain: &str, item: &Item, code: Code, now: Time) {
-        if item.name == "SendMessageRequest" {
+        if item.name == Name::SendMessageRequest {
             let outcome = if code == Code::EXPIRED {
                 Outcome::Expired
             } else {

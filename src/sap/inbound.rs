@@ -210,7 +210,7 @@ impl Sap {
             peer: peer.map(str::to_owned),
             session: session.map(|id| IdShown(id).to_string()),
             transaction: Some(transaction.id.clone()),
-            primitive: transaction.name.clone(),
+            primitive: transaction.name.clone().into(),
             message: peek.message_id.clone(),
             user: peek.user.as_ref().map(ToString::to_string),
             to: to.take(TRACED).map(ToString::to_string).collect(),

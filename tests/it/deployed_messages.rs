@@ -105,7 +105,7 @@ async fn every_recorded_message_is_taken_and_each_request_answered_once() {
             other => other.replace("Request", "Response"),
         };
         assert!(
-            answer.name == "Status" || answer.name == fitting,
+            answer.name == "Status" || *answer.name == *fitting,
             "{number} {name} answered with {}",
             answer.name
         );

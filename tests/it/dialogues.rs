@@ -195,7 +195,7 @@ impl Dialogue {
         for (element, id, primitive) in waiting {
             let answer = match &primitive {
                 Primitive::SendMessageRequest(message) => recipients::answer(
-                    primitive.name(),
+                    primitive.any_name().known(),
                     message.info.message_id.as_deref(),
                     wvgate::imps::Status::ok(),
                 ),

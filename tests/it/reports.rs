@@ -64,7 +64,7 @@ impl Between {
         while !self.alone.posts.is_empty() {
             let post = self.alone.acknowledged_post();
             for t in transactions(&post) {
-                all.push((post.peer.clone(), t.mode, t.id, t.name.into_owned()));
+                all.push((post.peer.clone(), t.mode, t.id, t.name.to_string()));
             }
         }
         all

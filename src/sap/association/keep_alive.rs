@@ -2,6 +2,7 @@
 
 use crate::element::Time;
 use crate::imps::common::MetaInfo;
+use crate::imps::primitive::Name;
 use crate::imps::primitive::session::{KeepAliveRequest, KeepAliveResponse};
 use crate::imps::{Code, Primitive, Status};
 use crate::sap::association::outbox::Item;
@@ -57,7 +58,7 @@ impl KeepAlive {
         let item = Item {
             mode: Mode::Request,
             id: id.clone(),
-            name: "KeepAliveRequest".to_owned(),
+            name: Name::KeepAliveRequest.into(),
             raw: Primitive::from(request).to_xml(Some(peer.dialect.style())),
             conversation: None,
             expires: now.plus_millis(settings.response_timeout),

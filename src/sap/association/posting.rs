@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::element::Time;
+use crate::imps::primitive::Name;
 use crate::imps::xml::Writer;
 use crate::imps::{Code, Primitive};
 use crate::sap::association::Shared;
@@ -124,7 +125,7 @@ impl Posting {
         self.set_right();
         self.events.extend(writes.into_iter().map(Event::Write));
         for item in items {
-            let code = if item.name == "SendMessageRequest" {
+            let code = if item.name == Name::SendMessageRequest {
                 Code::EXPIRED
             } else {
                 Code::TIMEOUT
@@ -266,7 +267,7 @@ impl Posting {
             tracing::warn!(
                 ssp.peer = self.id.as_str(),
                 ssp.transaction = item.id,
-                ssp.primitive = item.name,
+                ssp.primitive = %item.name,
                 status,
                 "the peer refuses the message for its form"
             );
@@ -316,7 +317,7 @@ impl Posting {
                 tracing::warn!(
                     ssp.peer = domain,
                     ssp.transaction = %Shown(&item.id),
-                    ssp.primitive = item.name,
+                    ssp.primitive = %item.name,
                     message = %Shown(item.message.as_deref().unwrap_or_default()),
                     "refused again and again while others pass, given up: {what}"
                 );
@@ -351,7 +352,7 @@ impl Posting {
             tracing::error!(
                 ssp.peer = self.id.as_str(),
                 ssp.transaction = %Shown(&item.id),
-                ssp.primitive = item.name,
+                ssp.primitive = %item.name,
                 message = %Shown(item.message.as_deref().unwrap_or_default()),
                 "what waited for the peer is damaged in the store, given up: {why}"
             );
@@ -374,7 +375,7 @@ pub(super) fn in_session(
     let item = Item {
         mode,
         id: transaction.to_owned(),
-        name: primitive.name().to_owned(),
+        name: primitive.any_name(),
         raw: primitive.to_xml(Some(peer.dialect.style())),
         conversation: None,
         expires: now,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::imps::Status;
+use crate::imps::primitive::Name;
 use crate::imps::primitive::session::RedirectAddress;
 use crate::imps::xml::Limits;
 use crate::sap::Dialect;
@@ -210,7 +211,7 @@ impl Two {
         let item = Item {
             mode: Mode::Request,
             id: id.to_owned(),
-            name: "SendMessageRequest".to_owned(),
+            name: Name::SendMessageRequest.into(),
             raw: "<SendMessageRequest/>".to_owned(),
             conversation: Some("alice bob".to_owned()),
             expires: self.now.plus_seconds(3_600),

@@ -15,6 +15,7 @@ use crate::element::{Skew, Time};
 use crate::imps::address::Kind as AddressKind;
 use crate::imps::common::{Party, User, UserId};
 use crate::imps::datetime::DateTime;
+use crate::imps::primitive::Name;
 use crate::imps::primitive::invitation::InviteResponse;
 use crate::imps::xml::names::may_stand_in;
 use crate::imps::{Address, Code, Primitive, Status};
@@ -102,7 +103,7 @@ impl Reader<'_> {
         let whom = self.addressees(peer, primitive);
         if whom.is_empty() {
             // Who has left can be asked for (`unnamed_leave`).
-            if transaction.name != "LeaveGroupIndication" {
+            if transaction.name != Name::LeaveGroupIndication {
                 tracing::warn!(
                     ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name),
                     "nobody knows for whom this is; dropped"
@@ -178,17 +179,17 @@ fn is_suspect(peer: &Peer, transaction: &Transaction) -> bool {
     let finds = |what: &[u8]| memmem::find(&transaction.raw, what).is_some();
     let details = || dialect.details_in_words && may_stand_in(&transaction.raw, "DetailedResult");
     let changed_id = || dialect.unique_message_ids && transaction.raw.contains(&b'~');
-    match transaction.name.as_ref() {
-        "SendMessageRequest" => dialect.wrong_times,
-        "DeliveryStatusReport" => dialect.wrong_times || changed_id(),
-        "SendMessageResponse" => changed_id() || details(),
-        "Status" => details(),
-        "InviteResponse" => true,
-        "JoinGroupResponse" => dialect
+    match transaction.name.known() {
+        Some(Name::SendMessageRequest) => dialect.wrong_times,
+        Some(Name::DeliveryStatusReport) => dialect.wrong_times || changed_id(),
+        Some(Name::SendMessageResponse) => changed_id() || details(),
+        Some(Name::Status) => details(),
+        Some(Name::InviteResponse) => true,
+        Some(Name::JoinGroupResponse) => dialect
             .missing_names
             .iter()
             .any(|name| finds(name.as_bytes())),
-        "GetPresenceResponse" => details() || !transaction.peek.has_status,
+        Some(Name::GetPresenceResponse) => details() || !transaction.peek.has_status,
         _ => is_unaddressed(peer, transaction),
     }
 }
@@ -209,8 +210,8 @@ fn is_unaddressed(peer: &Peer, transaction: &Transaction) -> bool {
     peer.dialect.unaddressed_notices
         && transaction.mode == Mode::Request
         && matches!(
-            transaction.name.as_ref(),
-            "LeaveGroupIndication" | "PresenceNotification"
+            transaction.name.known(),
+            Some(Name::LeaveGroupIndication | Name::PresenceNotification)
         )
         && transaction.peek.users.is_empty()
         && transaction.peek.recipients.is_empty()

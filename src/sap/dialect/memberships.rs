@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::imps::primitive::Name;
 use crate::imps::{Address, Code, Primitive};
 use crate::sap::settings::Peer;
 use crate::ssp::envelope::Transaction;
@@ -124,7 +125,7 @@ impl Memberships {
     pub(in crate::sap) fn learn(
         &mut self,
         peer: &Peer,
-        request: &str,
+        request: Option<Name>,
         asker: &Asker,
         targets: &[&Address],
         answer: &Transaction,
@@ -201,7 +202,7 @@ impl Asker {
         transaction: &Transaction,
         mut peers: impl Iterator<Item = &'p Peer>,
     ) -> Option<Self> {
-        let (joins, leaves) = changes_memberships(&transaction.name);
+        let (joins, leaves) = changes_memberships(transaction.name.known());
         if !(joins || leaves) || !peers.any(|peer| peer.dialect.wants_memberships()) {
             return None;
         }
@@ -237,10 +238,13 @@ fn key(membership: &Membership) -> String {
 }
 
 /// Whether a request of this name makes its requestor stand somewhere, or ends that.
-fn changes_memberships(name: &str) -> (bool, bool) {
+fn changes_memberships(name: Option<Name>) -> (bool, bool) {
     (
-        matches!(name, "JoinGroupRequest" | "SubscribeRequest"),
-        matches!(name, "LeaveGroupRequest" | "UnsubscribeRequest"),
+        matches!(name, Some(Name::JoinGroupRequest | Name::SubscribeRequest)),
+        matches!(
+            name,
+            Some(Name::LeaveGroupRequest | Name::UnsubscribeRequest)
+        ),
     )
 }
 

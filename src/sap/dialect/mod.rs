@@ -20,6 +20,7 @@ use std::sync::Arc;
 use super::presented_as::domain_of;
 use super::settings::{Peer, Settings};
 use crate::element::{Skew, Time};
+use crate::imps::primitive::Name;
 use crate::imps::primitive::message::SendMessageRequest;
 use crate::imps::{Address, Code, Primitive};
 use crate::ssp::envelope::Transaction;
@@ -37,8 +38,8 @@ use unnamed_leave::{Next, Questions};
 
 /// What a peer was asked, and whom it concerns there.
 pub(super) struct Asked<'a> {
-    /// The request's name.
-    pub(super) request: &'a str,
+    /// The request's name, if it is known.
+    pub(super) request: Option<Name>,
     /// The message's id.
     pub(super) message: Option<&'a str>,
     pub(super) asker: Option<&'a Asker>,
@@ -124,7 +125,7 @@ impl Deviations {
         now: Time,
     ) -> (Cow<'t, Transaction>, Vec<SendMessageRequest>) {
         let mut answer = self.inbound(peer, answer, now);
-        if answer.name == "SendMessageResponse" {
+        if answer.name == Name::SendMessageResponse {
             let groups = self.groups(peer);
             let served = || asked.circle.is_some_and(|circle| groups.serves(circle));
             answer = inbound::answer_to_message(asked.message, asked.targets, served, answer);
@@ -150,7 +151,7 @@ impl Deviations {
         transaction: &Transaction,
         mut parts: impl Iterator<Item = (&'p str, &'p [Address])>,
     ) -> (Option<Circle>, Option<String>) {
-        if transaction.name != "SendMessageRequest" {
+        if transaction.name != Name::SendMessageRequest {
             return (None, None);
         }
         let Some(peer) = parts.find_map(|(peer, targets)| {
@@ -260,7 +261,8 @@ impl Deviations {
         transaction: &Transaction,
         mut peers: impl Iterator<Item = &'p str>,
     ) -> u64 {
-        if transaction.name == "SendMessageRequest" && peers.any(|peer| self.minds_ids_of(peer)) {
+        if transaction.name == Name::SendMessageRequest && peers.any(|peer| self.minds_ids_of(peer))
+        {
             message_ids::content_of(transaction)
         } else {
             0
@@ -304,5 +306,5 @@ impl Deviations {
 }
 
 fn minds_id(peer: &Peer, transaction: &Transaction) -> bool {
-    peer.dialect.unique_message_ids && transaction.name == "SendMessageRequest"
+    peer.dialect.unique_message_ids && transaction.name == Name::SendMessageRequest
 }

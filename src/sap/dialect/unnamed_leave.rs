@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::memberships::{Membership, Memberships};
 use crate::element::Time;
 use crate::imps::common::{MetaInfo, User};
+use crate::imps::primitive::Name;
 use crate::imps::primitive::group::{GetJoinedUsersRequest, GetJoinedUsersResponse};
 use crate::imps::{Address, Code, Primitive};
 use crate::sap::settings::Peer;
@@ -79,7 +80,7 @@ impl Waiting {
     /// A notice that does not say whom it is about, though it should.
     fn of(peer: &Peer, transaction: &Transaction) -> Option<Self> {
         let peek = &transaction.peek;
-        if transaction.name != "LeaveGroupIndication"
+        if transaction.name != Name::LeaveGroupIndication
             || !(peek.users.is_empty() && peek.recipients.is_empty())
             || !peer.dialect.unaddressed_notices
         {

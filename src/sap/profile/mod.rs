@@ -16,6 +16,7 @@ use super::deadlines::Deadlines;
 use super::service::{Direction, Services};
 use super::settings::{Access, Peer, PseTable, Route, ServiceSet, Settings};
 use crate::element::{Skew, Time};
+use crate::imps::primitive::Name;
 use crate::imps::primitive::profile::{
     GetUserProfileResponse, ProfileService, UpdateUserProfileRequest, UserProfile,
 };
@@ -49,9 +50,9 @@ pub fn services_of(served: ServiceSet, table: &PseTable, home: &str) -> Vec<Prof
 /// What is wanted of whose profile; `None` for other requests, and for those that
 /// name nobody.
 fn wanted(transaction: &Transaction) -> Option<(Access, &Address)> {
-    let access = match transaction.name.as_ref() {
-        "GetUserProfileRequest" => Access::Read,
-        "UpdateUserProfileRequest" => Access::Write,
+    let access = match transaction.name.known() {
+        Some(Name::GetUserProfileRequest) => Access::Read,
+        Some(Name::UpdateUserProfileRequest) => Access::Write,
         _ => return None,
     };
     Some((access, transaction.peek.subject.as_ref()?))

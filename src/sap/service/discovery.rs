@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use super::Services;
 use super::table::{Heard, KNOWN_FOR, SPREAD, What};
 use crate::element::Time;
+use crate::imps::primitive::Name;
 use crate::imps::primitive::service::GetServiceRequest;
 use crate::imps::xml::DecodeError;
 use crate::imps::{Address, Code, Primitive, Status};
@@ -81,7 +82,12 @@ impl Services {
             Ok(Primitive::GetServiceResponse(response)) => Some(said(&response.status)),
             Ok(Primitive::Status(status)) => {
                 if status.code == Code::NOT_SUPPORTED {
-                    self.not_supported(peer.real(), "GetServiceRequest", peer.real(), now);
+                    self.not_supported(
+                        peer.real(),
+                        Some(Name::GetServiceRequest),
+                        peer.real(),
+                        now,
+                    );
                 }
                 Some(said(&status))
             }

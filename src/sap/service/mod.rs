@@ -26,7 +26,7 @@ use super::watch::Count;
 use crate::element::{Outcome, Skew, Time};
 use crate::imps::common::MetaInfo;
 use crate::imps::primitive::common::GetSPInfoResponse;
-use crate::imps::primitive::{self, Primitive};
+use crate::imps::primitive::{Name, Primitive};
 use crate::imps::{Address, Status};
 use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
@@ -52,7 +52,11 @@ const MINIMUM: &[&str] = &[
 const OF_SAP_BY_AGREEMENT: &[&str] = &["UPDUP"];
 /// Requests that a provider sends to the home domain it serves: they follow from
 /// what the home domain may ask, not from what the provider may.
-const OF_PROVIDERS: &[&str] = &["PresenceAuthRequest", "NewMessage", "MessageNotification"];
+const OF_PROVIDERS: &[Name] = &[
+    Name::PresenceAuthRequest,
+    Name::NewMessage,
+    Name::MessageNotification,
+];
 
 /// What service management wants done.
 #[derive(Debug)]
@@ -173,9 +177,11 @@ impl Services {
         let about = transaction.peek.about.as_ref();
         let about = about.map_or("", Address::domain);
         let own = about.is_empty() || about == self.settings.domain;
-        match transaction.name.as_ref() {
-            "GetServiceRequest" => self.offers(now).answer_discovery(asker, about),
-            "GetSPInfoRequest" if own && !self.home_answers() => Some(self.provider_info()),
+        match transaction.name.known() {
+            Some(Name::GetServiceRequest) => self.offers(now).answer_discovery(asker, about),
+            Some(Name::GetSPInfoRequest) if own && !self.home_answers() => {
+                Some(self.provider_info())
+            }
             _ => None,
         }
     }
@@ -267,14 +273,21 @@ impl Services {
 
     /// A peer has answered a request for `domain` with 405 or 501: it does not have that
     /// function (wire profile, 11). What was granted of it is reduced.
-    pub(super) fn not_supported(&mut self, peer: &str, name: &str, domain: &str, now: Time) {
-        let leaf = primitive::facts(name).map_or("", |facts| facts.leaf);
-        let Some(function) = ServiceSet::named(leaf) else {
+    pub(super) fn not_supported(
+        &mut self,
+        peer: &str,
+        name: Option<Name>,
+        domain: &str,
+        now: Time,
+    ) {
+        let Some((name, function)) =
+            name.and_then(|name| Some((name, ServiceSet::named(name.facts().leaf)?)))
+        else {
             return;
         };
         tracing::info!(
             ssp.peer = peer,
-            ssp.primitive = name,
+            ssp.primitive = name.as_str(),
             domain,
             "the function is taken out of the Service Table: 405 or 501"
         );
@@ -337,7 +350,7 @@ impl Services {
         let item = Item {
             mode: Mode::Request,
             id,
-            name: request.name().to_owned(),
+            name: request.any_name(),
             raw: request.to_xml(Some(peer.dialect.style())),
             conversation: None,
             expires: until,

@@ -5,7 +5,7 @@ use super::table::{Direction, ServiceTable};
 use super::{ALWAYS, MINIMUM, OF_PROVIDERS, OF_SAP_BY_AGREEMENT, set};
 use crate::element::Time;
 use crate::imps::primitive::service::{GetServiceResponse, Protocol, ServiceTree};
-use crate::imps::primitive::{self, Kind};
+use crate::imps::primitive::{Kind, Name};
 use crate::imps::{Address, Code, Primitive, Status};
 use crate::sap::settings::{Peer, Route, ServiceSet, Settings};
 use crate::ssp::envelope::Transaction;
@@ -238,13 +238,13 @@ impl Offers<'_> {
 /// The function of the service tree that a request belongs to; `None` for what
 /// needs no agreement. Notices belong to the requests they follow from.
 fn function(transaction: &Transaction) -> Option<ServiceSet> {
-    let facts = primitive::facts(&transaction.name)?;
+    let facts = transaction.name.facts()?;
     if facts.kind != Kind::Request {
         return None;
     }
-    let leaf = match transaction.name.as_ref() {
-        "InviteRequest" if shares_content(transaction) => "INVSC",
-        "CancelInviteRequest" if shares_content(transaction) => "CASC",
+    let leaf = match facts.is {
+        Name::InviteRequest if shares_content(transaction) => "INVSC",
+        Name::CancelInviteRequest if shares_content(transaction) => "CASC",
         _ => facts.leaf,
     };
     ServiceSet::named(leaf)
@@ -261,7 +261,8 @@ fn shares_content(transaction: &Transaction) -> bool {
 }
 
 fn is_of_provider(transaction: &Transaction) -> bool {
-    OF_PROVIDERS.contains(&transaction.name.as_ref())
+    let name = transaction.name.known();
+    name.is_some_and(|name| OF_PROVIDERS.contains(&name))
 }
 
 /// A tree; `functions` is `None` where they are not known.

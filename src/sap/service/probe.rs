@@ -9,6 +9,7 @@ use crate::element::Time;
 use crate::imps::address::Kind;
 use crate::imps::common::{ContentData, MessageInfo, MetaInfo, Recipient, Sender, User};
 use crate::imps::datetime::DateTime;
+use crate::imps::primitive::Name;
 use crate::imps::primitive::message::{SendMessageRequest, SendMessageResponse};
 use crate::imps::primitive::session::KeepAliveRequest;
 use crate::imps::{Address, Primitive, Status};
@@ -119,7 +120,7 @@ impl Probes {
 
     /// Takes a peer's message that is the echo to a probe, and answers it.
     pub(super) fn take_echo(&mut self, transaction: &Transaction, now: Time) -> Option<Primitive> {
-        if self.0.is_empty() || transaction.name != "SendMessageRequest" {
+        if self.0.is_empty() || transaction.name != Name::SendMessageRequest {
             return None;
         }
         let [to] = &transaction.peek.recipients[..] else {

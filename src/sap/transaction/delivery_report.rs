@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use super::table::{Origin, Part, Record};
 use crate::element::{Skew, Time};
 use crate::imps::common::{MessageInfo, MetaInfo, Recipient, Sender, User};
+use crate::imps::primitive::Name;
 use crate::imps::primitive::message::{DeliveryResult, DeliveryStatusReport};
 use crate::imps::status::DetailedResult;
 use crate::imps::{Address, Code, Primitive, Status};
@@ -61,7 +62,7 @@ pub(super) fn wants_reports_as_response(settings: &Settings, origin: &Origin) ->
 /// The sender, if they want to hear what becomes of the message.
 pub(super) fn report_to(transaction: &Transaction) -> Option<Address> {
     let peek = &transaction.peek;
-    let wanted = transaction.name == "SendMessageRequest" && peek.report;
+    let wanted = transaction.name == Name::SendMessageRequest && peek.report;
     wanted.then(|| peek.sender.clone().or_else(|| peek.user.clone()))?
 }
 
@@ -166,18 +167,18 @@ fn failed(part: &Part, status: &Status) -> Vec<(Address, Status)> {
 /// Whether the peer that sent this wants what becomes of it under its own
 /// transaction id.
 pub(super) fn is_reported_on(record: &Record) -> bool {
-    record.report_to.is_some() || record.name == "InviteRequest"
+    record.report_to.is_some() || record.name == Name::InviteRequest
 }
 
 /// What a message, an invitation, or a later notice about it is about. Invitations
 /// are unique for their parties only, which some peers exchange in the response.
 pub(super) fn about(transaction: &Transaction) -> Option<String> {
-    let (id, a, b) = match transaction.name.as_ref() {
-        "InviteRequest" => match transaction.primitive().ok()? {
+    let (id, a, b) = match transaction.name.known() {
+        Some(Name::InviteRequest) => match transaction.primitive().ok()? {
             Primitive::InviteRequest(p) => (p.invite_id, p.inviting, p.invited),
             _ => return None,
         },
-        "InviteResponse" => match transaction.primitive().ok()? {
+        Some(Name::InviteResponse) => match transaction.primitive().ok()? {
             Primitive::InviteResponse(p) => (p.invite_id, p.inviting, p.responding),
             _ => return None,
         },

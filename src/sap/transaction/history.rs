@@ -2,6 +2,7 @@
 
 use super::table::{Origin, Part, Place, Record};
 use crate::element::Time;
+use crate::imps::primitive::Name;
 use crate::imps::{Address, Code, Status};
 pub use crate::sap::presented_as::domain_of;
 use crate::sap::watch::{Direction, Trace};
@@ -92,13 +93,13 @@ impl Step {
 
     /// A request was accepted, if it is a message or a report about one.
     pub(super) fn accepted(record: &Record, transaction: &Transaction, now: Time) -> Option<Self> {
-        let what = match transaction.name.as_ref() {
-            "SendMessageRequest" => {
+        let what = match transaction.name.known() {
+            Some(Name::SendMessageRequest) => {
                 let (origin, expires) = (record.origin.clone(), record.expires);
                 let parts = record.parts.iter().map(sent).collect();
                 received(transaction, origin, expires, parts)
             }
-            "DeliveryStatusReport" => What::Reported {
+            Some(Name::DeliveryStatusReport) => What::Reported {
                 by: transaction.peek.sender.clone(),
                 result: said(&transaction.raw),
             },
@@ -167,8 +168,9 @@ impl Step {
     }
 
     fn of(record: &Record, now: Time, what: impl FnOnce() -> What) -> Option<Self> {
-        let is_message = record.name == "SendMessageRequest";
-        is_message.then(|| Self::new(name(record), what(), now))
+        record
+            .is_message()
+            .then(|| Self::new(name(record), what(), now))
     }
 }
 
@@ -191,7 +193,7 @@ pub(super) fn trace_refused(
         peer,
         session: None,
         transaction: transaction_id,
-        primitive: transaction.name.clone(),
+        primitive: transaction.name.clone().into(),
         message: peek.message_id.clone(),
         user: peek.user.as_ref().map(ToString::to_string),
         to: Vec::new(),

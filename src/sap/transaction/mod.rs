@@ -35,6 +35,7 @@ use super::service::{self, Services};
 use super::settings::{Peer, Settings};
 use super::watch::Count;
 use crate::element::{Element, Outcome, RequestId, Skew, Time};
+use crate::imps::primitive::Name;
 use crate::imps::{Code, Primitive, Status};
 use crate::ssp::Mode;
 use crate::store::Write;
@@ -336,7 +337,7 @@ impl Transactions {
                 self.deadlines.set(late, Timer::Answer(number));
             }
         }
-        if item.name == "SendMessageRequest" && self.table.by_place(&place).is_some() {
+        if item.name == Name::SendMessageRequest && self.table.by_place(&place).is_some() {
             self.unanswered.keep(item);
         }
     }
@@ -394,7 +395,7 @@ impl Transactions {
         } else {
             "passed on, no answer yet"
         });
-        let answer = recipients::answer(&record.name, record.message.as_deref(), status);
+        let answer = recipients::answer(record.name.known(), record.message.as_deref(), status);
         let step = Step::taken_over(record, now);
         let write = self
             .table
@@ -473,7 +474,7 @@ impl Transactions {
 
     /// A request was taken back out of a queue.
     fn withdrawn(&mut self, peer: &str, item: &Item, code: Code, now: Time) {
-        if item.name == "SendMessageRequest" {
+        if item.name == Name::SendMessageRequest {
             self.count(Count::Ended(match code {
                 Code::EXPIRED => Outcome::Expired,
                 _ => Outcome::Refused(code.0),
@@ -487,7 +488,7 @@ impl Transactions {
             return;
         };
         let status = Status::new(code);
-        let answer = recipients::answer(&record.name, record.message.as_deref(), status);
+        let answer = recipients::answer(record.name.known(), record.message.as_deref(), status);
         let step = Step::failed(record, place, code, now);
         self.tell(step);
         self.part_answered(number, place, answer.to_xml(None), now);

@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::imps::Address;
 use crate::imps::address::Kind as AddressKind;
-use crate::imps::primitive::{self, Role};
+use crate::imps::primitive::{Name, Role};
 use crate::sap::settings::{Peer, Route, Settings};
 use crate::ssp::envelope::{Claim, Transaction};
 use crate::text::Shown;
@@ -47,7 +47,7 @@ pub(super) fn forbidden<'t>(
     if let Some(claim) = claims.find(|claim| !may_name(settings, peer, transaction, claim)) {
         return Some(Forbidden::Names(claim));
     }
-    if transaction.name == "DeliveryStatusReport" {
+    if transaction.name == Name::DeliveryStatusReport {
         let sends = |claim: &Claim| claim.place.path.starts_with(&["MessageInfo", "Sender"]);
         return (!peek.claims.iter().any(sends)).then_some(Forbidden::NoSender);
     }
@@ -72,7 +72,7 @@ fn may_name(settings: &Settings, peer: &Peer, transaction: &Transaction, claim: 
     if settings.may_speak(peer, domain) {
         return true;
     }
-    let leaf = primitive::facts(&transaction.name).map_or("", |facts| facts.leaf);
+    let leaf = transaction.name.facts().map_or("", |facts| facts.leaf);
     let addressed = match peek.recipients.as_slice() {
         [] => &peek.users,
         recipients => recipients,

@@ -3,6 +3,7 @@
 //! a partial success is 201 with details).
 
 use crate::imps::address::Address;
+use crate::imps::primitive::Name;
 use crate::imps::primitive::message::SendMessageResponse;
 use crate::imps::primitive::presence::GetPresenceResponse;
 use crate::imps::status::DetailedResult;
@@ -55,8 +56,8 @@ pub fn part(primitive: &Primitive, targets: &[Address]) -> Option<Primitive> {
 }
 
 /// The answer that says `status` to a request of this name.
-pub fn answer(request: &str, message: Option<&str>, status: Status) -> Primitive {
-    if request == "SendMessageRequest" {
+pub fn answer(request: Option<Name>, message: Option<&str>, status: Status) -> Primitive {
+    if request == Some(Name::SendMessageRequest) {
         return SendMessageResponse {
             message_id: message.unwrap_or_default().to_owned(),
             status,
@@ -75,7 +76,7 @@ pub(super) fn has_failed(answer: &str) -> bool {
 
 /// One answer out of several: `(targets asked, answer)` each.
 pub fn join(
-    request: &str,
+    request: Option<Name>,
     message: Option<&str>,
     parts: &[(Vec<Address>, Primitive)],
 ) -> Primitive {
@@ -118,7 +119,7 @@ pub fn join(
         details,
         ..Status::new(code)
     };
-    if request == "GetPresenceRequest" {
+    if request == Some(Name::GetPresenceRequest) {
         return GetPresenceResponse {
             status: Some(status),
             values,
@@ -165,7 +166,7 @@ mod tests {
                 Primitive::status(Code::DOMAIN_NOT_SUPPORTED),
             ),
         ];
-        let Primitive::Status(status) = join("SubscribeRequest", None, &parts) else {
+        let Primitive::Status(status) = join(Some(Name::SubscribeRequest), None, &parts) else {
             panic!()
         };
         assert_eq!(status.code, Code::PARTIAL);
@@ -179,15 +180,15 @@ mod tests {
         let parts = [
             (
                 users(&["a@x"]),
-                answer("SendMessageRequest", Some("m"), Status::ok()),
+                answer(Some(Name::SendMessageRequest), Some("m"), Status::ok()),
             ),
             (
                 users(&["b@y", "c@y"]),
-                answer("SendMessageRequest", Some("m"), inner),
+                answer(Some(Name::SendMessageRequest), Some("m"), inner),
             ),
         ];
         let Primitive::SendMessageResponse(response) =
-            join("SendMessageRequest", Some("m"), &parts)
+            join(Some(Name::SendMessageRequest), Some("m"), &parts)
         else {
             panic!()
         };
@@ -204,7 +205,7 @@ mod tests {
             (users(&["a@x"]), Primitive::status(Code::UNKNOWN_USER)),
             (users(&["b@y"]), Primitive::status(Code::TIMEOUT)),
         ];
-        let Primitive::Status(status) = join("SubscribeRequest", None, &parts) else {
+        let Primitive::Status(status) = join(Some(Name::SubscribeRequest), None, &parts) else {
             panic!()
         };
         assert_eq!((status.code, status.details.len()), (Code::MULTIPLE, 2));

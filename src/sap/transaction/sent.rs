@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::table::{Origin, Place, Record, Table};
 use crate::element::Time;
 use crate::imps::Address;
+use crate::imps::primitive::Name;
 use crate::sap::presented_as::domain_of;
 use crate::sap::settings::{Peer, Route, Settings};
 use crate::ssp::envelope::Transaction;
@@ -211,7 +212,7 @@ impl SentMessages {
         transaction: &Transaction,
         now: Time,
     ) -> bool {
-        if transaction.name != "DeliveryStatusReport" {
+        if transaction.name != Name::DeliveryStatusReport {
             return false;
         }
         let peek = &transaction.peek;
@@ -328,7 +329,7 @@ mod tests {
                 peer: "a.test".to_owned(),
                 id: "t".to_owned(),
             },
-            name: "SendMessageRequest".to_owned(),
+            name: Name::SendMessageRequest.into(),
             received: Time(received),
             expires: Time(received + 10),
             parts: Vec::new(),

@@ -12,6 +12,7 @@ use super::recipients;
 use super::sent::{self, SentTo};
 use crate::element::{Element, RequestId, Time, Token};
 use crate::imps::address::Address;
+use crate::imps::primitive::{AnyName, Name};
 use crate::sap::dialect::{Asker, Circle, Waiting};
 use crate::sap::presented_as::domain_of;
 use crate::store::Write;
@@ -87,7 +88,7 @@ pub struct Record {
     /// Where it came from.
     pub origin: Origin,
     /// The primitive's name.
-    pub name: String,
+    pub name: AnyName,
     /// When it was accepted.
     pub received: Time,
     /// When it is given up.
@@ -413,7 +414,7 @@ impl Part {
 impl Record {
     /// Whether it is a message.
     pub(super) fn is_message(&self) -> bool {
-        self.name == "SendMessageRequest"
+        self.name == Name::SendMessageRequest
     }
 
     /// Whether it was answered with a failure. Who has no answer does not know.

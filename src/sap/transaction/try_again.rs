@@ -57,13 +57,14 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::element::Time;
+    use crate::imps::primitive::Name;
     use crate::ssp::Mode;
 
     fn item(id: u64, bytes: usize) -> Item {
         Item {
             mode: Mode::Request,
             id: id.to_string(),
-            name: "SendMessageRequest".to_owned(),
+            name: Name::SendMessageRequest.into(),
             raw: "x".repeat(bytes),
             conversation: None,
             expires: Time(1),

@@ -311,7 +311,7 @@ fn only_one_identity_at_a_time_waits_for_its_token() {
             .alone
             .posts
             .iter()
-            .map(|post| only(post).name.into_owned())
+            .map(|post| only(post).name.to_string())
             .collect();
         let tokens = begun
             .iter()

@@ -104,7 +104,7 @@ impl FaultProxy {
                 };
                 for transaction in session.transactions {
                     let asks = transaction.mode == Mode::Request;
-                    sent.insert((asks, transaction.id, transaction.name.into_owned()));
+                    sent.insert((asks, transaction.id, transaction.name.to_string()));
                 }
             }
         }

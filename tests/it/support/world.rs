@@ -231,7 +231,7 @@ impl World {
                 from: from.to_owned(),
                 to: post.peer.clone(),
                 mode: transaction.mode,
-                name: transaction.name.clone().into_owned(),
+                name: transaction.name.to_string(),
             });
             self.hops.extend(hops);
             for transaction in session

@@ -6,10 +6,8 @@
 //! addresses noted that a relay needs ([`Peek`]); [`Transaction::primitive`]
 //! decodes it where somebody has to look inside.
 
-use std::borrow::Cow;
-
 use crate::imps::address::{Address, Kind};
-use crate::imps::primitive::{self, Place, Primitive};
+use crate::imps::primitive::{self, AnyName, Place, Primitive};
 use crate::imps::xml::tokens::MAX_DEPTH;
 use crate::imps::xml::{self, DecodeError, Limits, Malformed, Names, Node, Style, Texts, Writer};
 use bytes::Bytes;
@@ -76,7 +74,7 @@ pub struct Transaction {
     /// Chosen by the requestor, echoed verbatim.
     pub id: String,
     /// The primitive's element name as this crate spells it, or as it came if unknown.
-    pub name: Cow<'static, str>,
+    pub name: AnyName,
     /// The primitive as XML that stands on its own.
     pub raw: Bytes,
     /// What routing needs to know.
@@ -164,7 +162,7 @@ impl Transaction {
         Self {
             mode,
             id: id.into(),
-            name: primitive.name().to_owned().into(),
+            name: primitive.any_name(),
             raw,
             peek,
             via: None,
@@ -196,7 +194,7 @@ impl Transaction {
         Ok(Some(Self {
             mode: self.mode,
             id: self.id.clone(),
-            name: primitive::canonical_name(name),
+            name: AnyName::new(name),
             peek: scan::fragment(&raw, &STANDING_ALONE)?,
             raw,
             via: self.via.clone(),

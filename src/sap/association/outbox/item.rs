@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::element::Time;
+use crate::imps::primitive::AnyName;
 use crate::ssp::Mode;
 
 /// What an item takes besides its texts, about.
@@ -16,7 +17,7 @@ pub struct Item {
     /// The transaction id, as it is posted.
     pub id: String,
     /// Primitive's name, for the log.
-    pub name: String,
+    pub name: AnyName,
     /// The primitive, in the peer's dialect.
     #[serde(default)]
     pub raw: String,
@@ -37,7 +38,7 @@ impl Item {
         struct Kept<'a> {
             mode: Mode,
             id: &'a str,
-            name: &'a str,
+            name: &'a AnyName,
             conversation: Option<&'a str>,
             expires: Time,
             message: Option<&'a str>,

@@ -3,13 +3,14 @@
 use super::bodies::{HELD_OF_ALL, HELD_OF_ONE};
 use super::setback::REFUSALS;
 use super::*;
+use crate::imps::primitive::Name;
 use crate::sap::post::Loaded;
 
 fn item(id: &str, conversation: &str) -> Item {
     Item {
         mode: Mode::Request,
         id: id.to_owned(),
-        name: "SendMessageRequest".to_owned(),
+        name: Name::SendMessageRequest.into(),
         raw: "<x/>".repeat(10),
         conversation: Some(conversation.to_owned()),
         expires: Time(1000),

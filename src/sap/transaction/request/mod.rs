@@ -13,7 +13,7 @@ use super::history::Step;
 use super::table::{Origin, Part, Place, Record, State, Table};
 use super::{Timer, Transactions, permission, recipients};
 use crate::element::{Delivered, Element, Outcome, RequestId, Time, Token};
-use crate::imps::primitive::{self, Kind, Routing};
+use crate::imps::primitive::{self, Kind, Name, Routing};
 use crate::imps::{Address, Code, Primitive, Status};
 use crate::sap::association::outbox::Item;
 use crate::sap::dialect::message_ids::Use;
@@ -62,13 +62,13 @@ impl Transactions {
         }
         let transaction = self.deviations.inbound(peer, transaction, now);
         let transaction = transaction.as_ref();
-        let Some(facts) = primitive::facts(&transaction.name) else {
+        let Some(facts) = transaction.name.facts() else {
             tracing::warn!(ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), "unknown primitive");
             return self.refuse(origin, transaction, Status::new(Code::NOT_SUPPORTED), now);
         };
         match facts.kind {
             // A Status in mode Request has no meaning (9.6).
-            Kind::Response if transaction.name == "Status" => return,
+            Kind::Response if transaction.name == Name::Status => return,
             Kind::Setup | Kind::Response => {
                 return self.refuse(origin, transaction, Status::new(Code::BAD_REQUEST), now);
             }
@@ -151,8 +151,8 @@ impl Transactions {
             .validity
             .filter(|seconds| *seconds > 0)
             .map(|s| s.saturating_mul(1000));
-        let lifetime = match (facts.kind, transaction.name.as_ref()) {
-            (_, "SendMessageRequest") => validity
+        let lifetime = match (facts.kind, facts.is) {
+            (_, Name::SendMessageRequest) => validity
                 .unwrap_or(self.settings.default_validity)
                 .min(7 * self.settings.default_validity),
             (Kind::Notice, _) => NOTICE_VALIDITY,
@@ -278,14 +278,14 @@ impl Transactions {
                     if status.code.is_success() {
                         self.count(Count::Duplicate);
                     } else {
-                        if incoming.transaction.name == "SendMessageRequest" {
+                        if incoming.transaction.name == Name::SendMessageRequest {
                             self.count(Count::Accepted);
                             self.count(Count::Ended(Outcome::Refused(status.code.0)));
                         }
                         self.count(Count::Refused(status.code.0));
                     }
                     let answer = recipients::answer(
-                        &transaction.name,
+                        transaction.name.known(),
                         transaction.peek.message_id.as_deref(),
                         status,
                     );
@@ -307,7 +307,7 @@ impl Transactions {
         let (circle, kept) = self.deviations.circle(transaction, with_targets);
         let record = Record {
             origin: incoming.origin.clone(),
-            name: transaction.name.clone().into_owned(),
+            name: transaction.name.clone(),
             received: now,
             expires: incoming.expires,
             parts,
@@ -358,7 +358,7 @@ impl Transactions {
         now: Time,
     ) -> Result<(Place, Event), Status> {
         let transaction = &incoming.transaction;
-        let message = transaction.name == "SendMessageRequest";
+        let message = transaction.name == Name::SendMessageRequest;
         match route {
             None => Err(match targets.iter().find_map(Address::fault_in_context) {
                 Some(why) => Status::new(Code::ADDRESS).because(why),
@@ -436,7 +436,7 @@ impl Transactions {
                 let item = Item {
                     mode,
                     id,
-                    name: transaction.name.clone().into_owned(),
+                    name: transaction.name.clone(),
                     raw,
                     conversation: conversation(transaction, targets),
                     expires: incoming.expires,

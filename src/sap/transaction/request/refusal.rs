@@ -1,7 +1,7 @@
 //! What is answered here and now.
 
 use crate::element::{Outcome, Time};
-use crate::imps::primitive::{self, Kind};
+use crate::imps::primitive::{Kind, Name};
 use crate::imps::{Primitive, Status};
 use crate::sap::transaction::events::Event;
 use crate::sap::transaction::history::{Step, trace_refused};
@@ -22,17 +22,17 @@ impl Transactions {
         self.count(Count::Refused(status.code.0));
         let trace = trace_refused(&origin, transaction, &status, now);
         self.events.push_back(Event::Trace(Box::new(trace)));
-        let kind = primitive::facts(&transaction.name).map(|facts| facts.kind);
+        let kind = transaction.name.facts().map(|facts| facts.kind);
         if kind == Some(Kind::Notice) {
             return;
         }
-        if transaction.name == "SendMessageRequest" {
+        if transaction.name == Name::SendMessageRequest {
             self.count(Count::Accepted);
             self.count(Count::Ended(Outcome::Refused(status.code.0)));
             self.tell(Some(Step::refused(&origin, transaction, &status, now)));
         }
         let answer = recipients::answer(
-            &transaction.name,
+            transaction.name.known(),
             transaction.peek.message_id.as_deref(),
             status,
         );
@@ -49,7 +49,7 @@ impl Transactions {
         let number = self.table.next_number(now);
         let record = Record {
             origin,
-            name: transaction.name.clone().into_owned(),
+            name: transaction.name.clone(),
             received: now,
             expires: now.plus_millis(self.settings.response_timeout),
             parts: Vec::new(),

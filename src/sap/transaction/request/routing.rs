@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::element::Time;
 use crate::imps::Address;
-use crate::imps::primitive::{self, Kind, Routing};
+use crate::imps::primitive::{Kind, Name, Routing};
 use crate::sap::profile::Profiles;
 use crate::sap::settings::{Route, Settings};
 use crate::sap::transaction::Origin;
@@ -56,7 +56,7 @@ impl Incoming<'_> {
         let peek = &transaction.peek;
         let requestor = peek.user.as_ref().or(peek.service.as_ref());
         let home = requestor.map_or(self.from_domain.as_str(), Address::domain);
-        let leaf = primitive::facts(&transaction.name).map_or("", |facts| facts.leaf);
+        let leaf = transaction.name.facts().map_or("", |facts| facts.leaf);
         if let Some(pse) = settings.pse.find(leaf, home) {
             return Some(Address::service(pse));
         }
@@ -89,14 +89,16 @@ impl Incoming<'_> {
             }
         }
         let divisible = matches!(
-            self.transaction.name.as_ref(),
-            "SendMessageRequest"
-                | "SubscribeRequest"
-                | "UnsubscribeRequest"
-                | "GetPresenceRequest"
-                | "PresenceNotification"
-                | "LeaveGroupIndication"
-                | "GroupChangeNotice"
+            self.transaction.name.known(),
+            Some(
+                Name::SendMessageRequest
+                    | Name::SubscribeRequest
+                    | Name::UnsubscribeRequest
+                    | Name::GetPresenceRequest
+                    | Name::PresenceNotification
+                    | Name::LeaveGroupIndication
+                    | Name::GroupChangeNotice
+            )
         );
         if groups.len() > 1 && !divisible {
             let all: Vec<Address> = groups
@@ -114,19 +116,23 @@ impl Incoming<'_> {
     /// the home domain.
     fn route(&self, settings: &Settings, target: &Address) -> Option<Route> {
         let usual = settings.route_to(target);
-        let name = self.transaction.name.as_ref();
-        if !matches!(
-            name,
-            "SubscribeRequest" | "UnsubscribeRequest" | "GetPresenceRequest"
-        ) {
+        let name = self.transaction.name.known();
+        let of_presence = |name: &Name| {
+            matches!(
+                name,
+                Name::SubscribeRequest | Name::UnsubscribeRequest | Name::GetPresenceRequest
+            )
+        };
+        let Some(name) = name.filter(of_presence) else {
             return usual.cloned();
-        }
+        };
         let domain = match target.domain() {
             "" => settings.domain.as_str(),
             domain => domain,
         };
-        let provider = primitive::facts(name)
-            .and_then(|facts| settings.pse.find(facts.leaf, domain))
+        let provider = settings
+            .pse
+            .find(name.facts().leaf, domain)
             .and_then(|pse| settings.routes.find(pse))
             .filter(|route| !matches!(route, Route::Peer(peer) if self.came_from(peer)));
         provider.or(usual).cloned()

@@ -9,7 +9,7 @@ use super::request::fingerprint;
 use super::table::{Origin, Part, Place, Record, State};
 use super::{Timer, Transactions, recipients, try_again};
 use crate::element::Time;
-use crate::imps::primitive::{self, Kind};
+use crate::imps::primitive::{AnyName, Kind, Name};
 use crate::imps::{Address, Code, Primitive};
 use crate::sap::association::outbox::Item;
 use crate::sap::dialect::{Asked, outbound};
@@ -47,7 +47,7 @@ impl Transactions {
         let there = there.filter(is_there);
         let there: Vec<&Address> = there.flat_map(|part| &part.targets).collect();
         let asked = Asked {
-            request: &record.name,
+            request: record.name.known(),
             message: record.message.as_deref(),
             asker: record.asker.as_ref(),
             circle: record.circle.as_ref(),
@@ -67,7 +67,7 @@ impl Transactions {
         if let Some((name, domain)) = refused {
             self.services.not_supported(peer.real(), name, &domain, now);
         }
-        if transaction.name == "GetServiceResponse"
+        if transaction.name == Name::GetServiceResponse
             && let Some(origin) = self.table.get(number).map(|record| record.origin.clone())
         {
             let asking = match &origin {
@@ -76,7 +76,7 @@ impl Transactions {
             };
             transaction = self.services.discovered_for(peer, asking, transaction, now);
         }
-        let answers = match primitive::facts(&transaction.name) {
+        let answers = match transaction.name.facts() {
             Some(facts) => matches!(facts.kind, Kind::Response | Kind::Notice),
             None => false,
         };
@@ -85,11 +85,11 @@ impl Transactions {
             tracing::warn!(ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), "this is no answer");
             return self.part_failed(number, &place, Code::INTERNAL, now);
         }
-        let asked = self.table.get(number).map_or("", |row| row.name.as_str());
-        if !is_answer_to(asked, &transaction.name) {
+        let asked = self.table.get(number).map(|row| &row.name);
+        if !asked.is_some_and(|asked| is_answer_to(asked, &transaction.name)) {
             tracing::warn!(
                 ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id),
-                ssp.primitive = %Shown(&transaction.name), asked, "the answer to another request"
+                ssp.primitive = %Shown(&transaction.name), asked = asked.map(tracing::field::display), "the answer to another request"
             );
             return self.count(Count::Unasked);
         }
@@ -241,7 +241,7 @@ impl Transactions {
                 (targets, answer)
             })
             .collect();
-        let answer = recipients::join(&record.name, record.message.as_deref(), &parts);
+        let answer = recipients::join(record.name.known(), record.message.as_deref(), &parts);
         self.finish(number, &answer.to_xml(None), now);
     }
 
@@ -277,12 +277,8 @@ impl Transactions {
                 };
                 let raw =
                     outbound::raw(peer, answer.as_bytes()).unwrap_or_else(|_| answer.to_owned());
-                let answer_name = raw
-                    .trim_start_matches('<')
-                    .split([' ', '>', '/'])
-                    .next()
-                    .unwrap_or(&name)
-                    .to_owned();
+                let answer_name = raw.trim_start_matches('<').split([' ', '>', '/']).next();
+                let answer_name = answer_name.map_or(name, AnyName::new);
                 let item = Item {
                     mode: Mode::Response,
                     id,
@@ -303,8 +299,8 @@ impl Transactions {
 /// report as the request that it is.
 pub(in crate::sap) fn report_as_request(transaction: &Transaction) -> Option<Transaction> {
     if !matches!(
-        transaction.name.as_ref(),
-        "DeliveryStatusReport" | "InviteResponse"
+        transaction.name.known(),
+        Some(Name::DeliveryStatusReport | Name::InviteResponse)
     ) {
         return None;
     }
@@ -324,7 +320,7 @@ fn about_others<'t>(
     record: &Record,
     answer: &'t Transaction,
 ) -> Option<&'t Address> {
-    if answer.name != "GetPresenceResponse" {
+    if answer.name != Name::GetPresenceResponse {
         return None;
     }
     let parts = &record.parts;
@@ -345,12 +341,12 @@ fn about_others<'t>(
 
 /// A 405 or 501 tells something about the domain that was addressed: the request's name,
 /// and that domain.
-fn refused_function<'r>(
-    record: &'r Record,
+fn refused_function(
+    record: &Record,
     place: &Place,
     answer: &Transaction,
-) -> Option<(&'r str, String)> {
-    let may_be = matches!(answer.name.as_ref(), "Status" | "SendMessageResponse")
+) -> Option<(Option<Name>, String)> {
+    let may_be = (answer.name == Name::Status || answer.name == Name::SendMessageResponse)
         && ["405", "501"]
             .iter()
             .any(|code| memchr::memmem::find(&answer.raw, code.as_bytes()).is_some());
@@ -363,12 +359,12 @@ fn refused_function<'r>(
         return None;
     }
     let target = record.part_at(place)?.targets.first()?;
-    Some((&record.name, target.domain().to_owned()))
+    Some((record.name.known(), target.domain().to_owned()))
 }
 
 /// Whether a response of this name can answer a request of that name: a bare status
 /// always can (wire profile, 7.3).
-fn is_answer_to(request: &str, response: &str) -> bool {
-    let leaf = |name| primitive::facts(name).map(|facts| facts.leaf);
-    response == "Status" || leaf(request) == leaf(response)
+fn is_answer_to(request: &AnyName, response: &AnyName) -> bool {
+    let leaf = |name: &AnyName| name.facts().map(|facts| facts.leaf);
+    *response == Name::Status || leaf(request) == leaf(response)
 }

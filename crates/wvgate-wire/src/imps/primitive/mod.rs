@@ -1,9 +1,8 @@
 //! Primitives, one file per family, each headed by its section of the wire
 //! profile. [`Primitive`] is any of them.
 
-use std::borrow::Cow;
-
 pub mod access;
+mod any_name;
 pub mod common;
 pub mod contact_list;
 pub mod group;
@@ -19,6 +18,7 @@ pub mod profile;
 pub mod service;
 pub mod session;
 
+pub use any_name::AnyName;
 pub(crate) use outline::{Info, Outline, Walk, outline};
 pub(crate) use places::Noted;
 pub use places::{Place, Role, places, speaking};
@@ -59,6 +59,38 @@ macro_rules! primitives {
             Unknown(Unknown),
         }
 
+        /// The name of a primitive that this crate knows.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Name {
+            $(
+                #[doc = concat!("`", stringify!($name), "`")]
+                $name,
+            )*
+            /// `Status` alone.
+            Status,
+        }
+
+        impl Name {
+            /// All names, in the order of the table.
+            pub const ALL: &[Self] = &[ $( Self::$name, )* Self::Status ];
+
+            /// The text on the wire.
+            pub fn as_str(self) -> &'static str {
+                self.facts().name
+            }
+
+            /// The name of this text, in any case; `None` if it is not known.
+            pub fn parse(text: &str) -> Option<Self> {
+                let same = |name: &&Self| name.as_str().eq_ignore_ascii_case(text);
+                Self::ALL.iter().find(same).copied()
+            }
+
+            /// What is known of the primitive.
+            pub fn facts(self) -> &'static Facts {
+                &FACTS[self as usize]
+            }
+        }
+
         impl Primitive {
             /// Names of all known primitives.
             pub const NAMES: &[&str] = &[ $( stringify!($name), )* "Status" ];
@@ -69,6 +101,15 @@ macro_rules! primitives {
                     $( Self::$name(_) => stringify!($name), )*
                     Self::Status(_) => "Status",
                     Self::Unknown(unknown) => &unknown.name,
+                }
+            }
+
+            /// The element's name, as one that is known or as it came.
+            pub fn any_name(&self) -> AnyName {
+                match self {
+                    $( Self::$name(_) => Name::$name.into(), )*
+                    Self::Status(_) => Name::Status.into(),
+                    Self::Unknown(unknown) => AnyName::new(&unknown.name),
                 }
             }
 
@@ -112,6 +153,7 @@ macro_rules! primitives {
 
         const FACTS: &[Facts] = &[ $(
             Facts {
+                is: Name::$name,
                 name: stringify!($name),
                 family: stringify!($module),
                 kind: Kind::$kind,
@@ -120,6 +162,7 @@ macro_rules! primitives {
                 shape: <$module::$name as Content>::SHAPE,
             },
         )* Facts {
+            is: Name::Status,
             name: "Status",
             family: "common",
             kind: Kind::Response,
@@ -242,6 +285,8 @@ pub enum Kind {
 /// What is known of a primitive without looking inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Facts {
+    /// Which primitive it is.
+    pub is: Name,
     /// Element name.
     pub name: &'static str,
     /// The module that declares it.
@@ -267,22 +312,12 @@ const UNKNOWN: &Shape = &Shape::new(
 
 /// Facts about the primitive called `name`, in any case; `None` if it is unknown.
 pub fn facts(name: &str) -> Option<&'static Facts> {
-    FACTS
-        .iter()
-        .find(|facts| facts.name.eq_ignore_ascii_case(name))
+    Name::parse(name).map(Name::facts)
 }
 
 /// Facts about all primitives of one module.
 pub fn family(family: &str) -> impl Iterator<Item = &'static Facts> {
     FACTS.iter().filter(move |facts| facts.family == family)
-}
-
-/// The spelling of this crate, or the name as it came.
-pub(crate) fn canonical_name(name: &str) -> Cow<'static, str> {
-    facts(name).map_or_else(
-        || Cow::Owned(name.to_owned()),
-        |facts| Cow::Borrowed(facts.name),
-    )
 }
 
 /// A primitive of an unknown name, as it came.

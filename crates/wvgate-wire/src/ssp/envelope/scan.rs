@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{Claim, Message, Mode, Peek, Session, Transaction};
 use crate::imps::Address;
-use crate::imps::primitive::{self, Info, Noted, Outline, Role, Walk};
+use crate::imps::primitive::{self, AnyName, Info, Noted, Outline, Role, Walk};
 use crate::imps::xml::encoding;
 use crate::imps::xml::names::{NO_NAMES, Names};
 use crate::imps::xml::repair::{self, Repair};
@@ -218,7 +218,7 @@ impl<'a> Scanner<'a> {
         Ok(Some(Transaction {
             mode,
             id,
-            name: facts.map_or_else(|| Cow::Owned(name.to_owned()), |facts| facts.name.into()),
+            name: facts.map_or_else(|| AnyName::new(name), |facts| facts.is.into()),
             raw,
             peek,
             via,
