@@ -13,7 +13,6 @@ use memchr::{memchr, memchr2, memchr3, memmem};
 use quick_xml::Reader;
 use quick_xml::errors::{Error, SyntaxError};
 use quick_xml::events::Event;
-use quick_xml::events::attributes::Attributes;
 
 use super::characters::{
     ANY, BEYOND, LATER, NAME, characters, is_name_later, is_name_start, is_space, name_length, trim,
@@ -277,32 +276,44 @@ impl<'a> Tokens<'a> {
         Ok(Token::Start { name: local, at })
     }
 
-    /// The attributes of a tag whose inside begins `at`.
+    /// The attributes of a tag whose inside begins `at`. Each is `name="value"` behind white space
+    /// (productions 40, 41 and 25).
     fn read_attributes(
         &mut self,
         at: usize,
         inner: &'a str,
         name_length: usize,
     ) -> Result<(), Malformed> {
-        let mut given = Attributes::new(inner, name_length);
-        // It would allocate; and see below.
-        given.with_checks(false);
-        for attribute in given {
-            let attribute = match attribute {
-                Ok(attribute) => attribute,
-                Err(fault) => return Err(syntax(at, &fault.to_string())),
-            };
-            let key = attribute.key.0;
-            let Cow::Borrowed(raw) = attribute.value else {
-                return Err(syntax(at, "an attribute value that is not in the document"));
-            };
-            let start = key.as_ptr().addr() - inner.as_ptr().addr();
-            if !inner[..start].ends_with([' ', '\t', '\n', '\r']) {
-                return Err(syntax(at + start, "no white space before an attribute"));
+        let mut rest = inner.get(name_length..).unwrap_or_default();
+        loop {
+            let here = |rest: &str| at + inner.len() - rest.len();
+            let next = skip_space(rest);
+            if next.is_empty() {
+                return Ok(());
             }
-            let local = self.name(at + start, key)?;
-            let value = raw.as_ptr().addr() - inner.as_ptr().addr();
-            let referring = references(raw).map_err(|(step, why)| why.at(at + value + step))?;
+            if next.len() == rest.len() {
+                return Err(syntax(here(next), "no white space before an attribute"));
+            }
+            let start = here(next);
+            let (key, local, behind) = self.name_in(start, next)?;
+            let behind = skip_space(behind);
+            let Some(behind) = behind.strip_prefix('=') else {
+                return Err(syntax(
+                    here(behind),
+                    "'=' was expected behind an attribute's name",
+                ));
+            };
+            let behind = skip_space(behind);
+            let Some((&quote @ (b'"' | b'\''), _)) = behind.as_bytes().split_first() else {
+                return Err(syntax(here(behind), "an attribute value without quotes"));
+            };
+            let value = here(behind) + 1;
+            let Some(length) = memchr(quote, &behind.as_bytes()[1..]) else {
+                return Err(syntax(value, "an attribute value that does not end"));
+            };
+            let raw = &behind[1..=length];
+            rest = &behind[length + 2..];
+            let referring = references(raw).map_err(|(step, why)| why.at(value + step))?;
             if raw.len() > self.limits.texts.shortest_value() {
                 let (what, limit) = self.limits.texts.of_attribute(local);
                 within(what, raw.len(), limit)?;
@@ -314,7 +325,7 @@ impl<'a> Tokens<'a> {
                 });
             }
             if self.attributes.iter().any(|other| other.key == key) {
-                return Err(syntax(at + start, "an attribute given twice"));
+                return Err(syntax(start, "an attribute given twice"));
             }
             self.attributes.push(Attribute {
                 key,
@@ -323,7 +334,6 @@ impl<'a> Tokens<'a> {
                 referring,
             });
         }
-        Ok(())
     }
 
     /// An end tag, which quick-xml has compared with the start tag.
@@ -419,23 +429,45 @@ impl<'a> Tokens<'a> {
     /// Checks a name that stands `at`, both of whose parts around an optional colon are names;
     /// gives the local part.
     fn name(&mut self, at: usize, name: &'a str) -> Result<&'a str, Malformed> {
-        let longest = self.limits.texts.name;
-        within("a name of an element or attribute", name.len(), longest)?;
-        let (first, rest) = plain_name(name);
+        let (_, local, rest) = self.name_in(at, name)?;
+        if !rest.is_empty() {
+            return Err(syntax(at + name.len() - rest.len(), "a name was expected"));
+        }
+        Ok(local)
+    }
+
+    /// The name that stands `at`, as which `text` begins, both of whose parts around an optional
+    /// colon are names; its local part; what follows.
+    fn name_in(
+        &mut self,
+        at: usize,
+        text: &'a str,
+    ) -> Result<(&'a str, &'a str, &'a str), Malformed> {
+        let (first, rest) = plain_name(text);
         if first.is_empty() {
             return Err(syntax(at, "a name was expected"));
         }
-        if rest.is_empty() {
-            return Ok(name);
-        }
-        let local = rest.strip_prefix(':').unwrap_or_default();
-        let (second, rest) = plain_name(local);
-        if second.is_empty() || !rest.is_empty() {
-            return Err(syntax(at + first.len(), "a name was expected"));
-        }
-        self.prefixed |= !matches!(first, "xmlns" | "xml");
-        Ok(local)
+        let (local, rest) = match rest.strip_prefix(':') {
+            None => (first, rest),
+            Some(behind) => {
+                let (second, rest) = plain_name(behind);
+                if second.is_empty() {
+                    return Err(syntax(at + first.len(), "a name was expected"));
+                }
+                self.prefixed |= !matches!(first, "xmlns" | "xml");
+                (second, rest)
+            }
+        };
+        let name = &text[..text.len() - rest.len()];
+        let longest = self.limits.texts.name;
+        within("a name of an element or attribute", name.len(), longest)?;
+        Ok((name, local, rest))
     }
+}
+
+/// What follows the white space at the beginning.
+fn skip_space(text: &str) -> &str {
+    text.trim_start_matches([' ', '\t', '\n', '\r'])
 }
 
 /// A piece of markup without so many bytes before and after.
