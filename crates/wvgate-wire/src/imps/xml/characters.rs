@@ -52,7 +52,7 @@ pub(super) fn characters<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a str
 
 /// Length of the run of ASCII characters of names that `bytes` start with.
 #[inline]
-pub(super) fn name_length(bytes: &[u8]) -> usize {
+fn name_length(bytes: &[u8]) -> usize {
     let class = |b: u8| NAME[usize::from(b)];
     // Four at a time: most of a tag is names.
     let mut length = 0;
@@ -72,14 +72,14 @@ const NONE: u8 = 0;
 /// Allowed anywhere in a name.
 const PART: u8 = ANY;
 /// Allowed after the first character.
-pub(super) const LATER: u8 = ANY | 2;
+const LATER: u8 = ANY | 2;
 /// Common to all that may stand in a name.
-pub(super) const ANY: u8 = 1;
+const ANY: u8 = 1;
 /// Byte of a character beyond ASCII.
-pub(super) const BEYOND: u8 = 4;
+const BEYOND: u8 = 4;
 
 #[expect(clippy::cast_possible_truncation)] // no larger than a byte
-pub(super) const NAME: [u8; 256] = {
+const NAME: [u8; 256] = {
     let mut table = [NONE; 256];
     let mut b = 0;
     while b < 256 {
@@ -96,7 +96,7 @@ pub(super) const NAME: [u8; 256] = {
 
 /// Production 4 of XML 1.0 beyond ASCII.
 #[inline]
-pub(super) fn is_name_start(c: char) -> bool {
+fn is_name_start(c: char) -> bool {
     matches!(c, '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2FF}'
         | '\u{370}'..='\u{37D}' | '\u{37F}'..='\u{1FFF}' | '\u{200C}'..='\u{200D}'
         | '\u{2070}'..='\u{218F}' | '\u{2C00}'..='\u{2FEF}' | '\u{3001}'..='\u{D7FF}'
@@ -105,6 +105,33 @@ pub(super) fn is_name_start(c: char) -> bool {
 
 /// What production 4a adds beyond ASCII.
 #[inline]
-pub(super) fn is_name_later(c: char) -> bool {
+fn is_name_later(c: char) -> bool {
     matches!(c, '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}'..='\u{2040}')
+}
+
+/// The name without colon that `text` begins with, and what follows.
+pub(super) fn plain_name(text: &str) -> (&str, &str) {
+    let bytes = text.as_bytes();
+    let ascii = name_length(bytes);
+    let end = match bytes.first() {
+        Some(b) if NAME[usize::from(*b)] == LATER => 0,
+        _ if bytes
+            .get(ascii)
+            .is_some_and(|b| NAME[usize::from(*b)] == BEYOND) =>
+        {
+            beyond_ascii(text, ascii)
+        }
+        _ => ascii,
+    };
+    text.split_at(end)
+}
+
+/// Where the name that is ASCII up to `end` ends.
+fn beyond_ascii(text: &str, end: usize) -> usize {
+    let first = end == 0;
+    let more = text[end..].char_indices().find(|(at, c)| match c {
+        '\0'..='\x7f' => NAME[*c as usize] & ANY == 0,
+        c => !is_name_start(*c) && (first && *at == 0 || !is_name_later(*c)),
+    });
+    more.map_or(text.len(), |(at, _)| end + at)
 }

@@ -97,6 +97,14 @@ impl Malformed {
     }
 }
 
+/// What stands `at` is not well-formed.
+pub(super) fn syntax(at: usize, why: &str) -> Malformed {
+    Malformed::Syntax {
+        at,
+        why: why.to_owned(),
+    }
+}
+
 /// One element: local names, unescaped attribute values, trimmed text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Node<'a> {

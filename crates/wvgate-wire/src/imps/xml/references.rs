@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr2};
 
 use super::characters::is_character;
+use super::reader::{Malformed, syntax};
 
 /// Character data with references resolved and line ends normalised.
 pub(super) fn unescape(raw: &str) -> Cow<'_, str> {
@@ -23,7 +24,7 @@ pub(super) fn line_ends(raw: &str) -> Cow<'_, str> {
 }
 
 /// Why a reference stands for nothing.
-pub(super) enum Unresolved {
+enum Unresolved {
     /// It has not the form of a reference.
     Form,
     /// An entity that XML does not define.
@@ -33,7 +34,7 @@ pub(super) enum Unresolved {
 }
 
 /// What `&name;` stands for.
-pub(super) fn resolve_one(name: &str) -> Result<char, Unresolved> {
+fn resolve_one(name: &str) -> Result<char, Unresolved> {
     let number = match name {
         "amp" => return Ok('&'),
         "lt" => return Ok('<'),
@@ -89,4 +90,57 @@ pub(super) fn resolve(raw: &str, line_end: char) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// What is wrong with a text, but for the place.
+pub(super) enum Wrong {
+    Form(&'static str),
+    Fault(Malformed),
+}
+
+impl Wrong {
+    pub(super) fn at(self, at: usize) -> Malformed {
+        match self {
+            Self::Form(why) => syntax(at, why),
+            Self::Fault(fault) => fault,
+        }
+    }
+}
+
+/// Whether there are references in an attribute's value, which are checked. What is wrong stands
+/// so many bytes behind its beginning.
+pub(super) fn references(raw: &str) -> Result<bool, (usize, Wrong)> {
+    let bytes = raw.as_bytes();
+    let (mut at, mut referring) = (0, false);
+    while let Some(step) = memchr2(b'<', b'&', &bytes[at..]) {
+        at += step;
+        if bytes[at] == b'<' {
+            return Err((at, Wrong::Form("'<' in an attribute value")));
+        }
+        referring = true;
+        let Some(length) = memchr(b';', &bytes[at..]) else {
+            return Err((at, NO_REFERENCE));
+        };
+        let end = at + length + 1;
+        reference(&raw[at..end]).map_err(|why| (at, why))?;
+        at = end;
+    }
+    Ok(referring)
+}
+
+const NO_REFERENCE: Wrong = Wrong::Form("'&' that starts no reference");
+
+/// Checks `&...;`.
+pub(super) fn reference(raw: &str) -> Result<(), Wrong> {
+    // Longer than any reference that means something.
+    if raw.len() > 40 {
+        return Err(NO_REFERENCE);
+    }
+    let name = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
+    match resolve_one(name) {
+        Ok(_) => Ok(()),
+        Err(Unresolved::Name) => Err(Wrong::Fault(Malformed::Entity(name.to_owned()))),
+        Err(Unresolved::Character(c)) => Err(Wrong::Fault(Malformed::Control(c))),
+        Err(Unresolved::Form) => Err(NO_REFERENCE),
+    }
 }

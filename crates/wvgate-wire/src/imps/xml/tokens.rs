@@ -9,17 +9,15 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr2, memchr3, memmem};
+use memchr::{memchr, memchr3, memmem};
 use quick_xml::Reader;
 use quick_xml::errors::{Error, SyntaxError};
 use quick_xml::events::Event;
 
-use super::characters::{
-    ANY, BEYOND, LATER, NAME, characters, is_name_later, is_name_start, is_space, name_length, trim,
-};
+use super::characters::{characters, is_space, plain_name, trim};
 use super::limits::{Limits, Texts, within};
-use super::reader::Malformed;
-use super::references::{Unresolved, resolve, resolve_one};
+use super::reader::{Malformed, syntax};
+use super::references::{reference, references, resolve};
 
 /// Nesting that no limit goes beyond: readers of trees are recursive.
 pub(crate) const MAX_DEPTH: usize = 256;
@@ -487,93 +485,6 @@ fn instruction(at: usize, raw: &str) -> Result<(), Malformed> {
         return Err(syntax(at, "a broken processing instruction"));
     }
     Ok(())
-}
-
-/// What is wrong with a text, but for the place.
-enum Wrong {
-    Form(&'static str),
-    Fault(Malformed),
-}
-
-impl Wrong {
-    fn at(self, at: usize) -> Malformed {
-        match self {
-            Self::Form(why) => syntax(at, why),
-            Self::Fault(fault) => fault,
-        }
-    }
-}
-
-/// Whether there are references in an attribute's value, which are checked. What is wrong stands
-/// so many bytes behind its beginning.
-fn references(raw: &str) -> Result<bool, (usize, Wrong)> {
-    let bytes = raw.as_bytes();
-    let (mut at, mut referring) = (0, false);
-    while let Some(step) = memchr2(b'<', b'&', &bytes[at..]) {
-        at += step;
-        if bytes[at] == b'<' {
-            return Err((at, Wrong::Form("'<' in an attribute value")));
-        }
-        referring = true;
-        let Some(length) = memchr(b';', &bytes[at..]) else {
-            return Err((at, NO_REFERENCE));
-        };
-        let end = at + length + 1;
-        reference(&raw[at..end]).map_err(|why| (at, why))?;
-        at = end;
-    }
-    Ok(referring)
-}
-
-const NO_REFERENCE: Wrong = Wrong::Form("'&' that starts no reference");
-
-/// Checks `&...;`.
-fn reference(raw: &str) -> Result<(), Wrong> {
-    // Longer than any reference that means something.
-    if raw.len() > 40 {
-        return Err(NO_REFERENCE);
-    }
-    let name = within_marks(raw, 1, 1);
-    match resolve_one(name) {
-        Ok(_) => Ok(()),
-        Err(Unresolved::Name) => Err(Wrong::Fault(Malformed::Entity(name.to_owned()))),
-        Err(Unresolved::Character(c)) => Err(Wrong::Fault(Malformed::Control(c))),
-        Err(Unresolved::Form) => Err(NO_REFERENCE),
-    }
-}
-
-/// The name without colon that `text` begins with, and what follows.
-fn plain_name(text: &str) -> (&str, &str) {
-    let bytes = text.as_bytes();
-    let ascii = name_length(bytes);
-    let end = match bytes.first() {
-        Some(b) if NAME[usize::from(*b)] == LATER => 0,
-        _ if bytes
-            .get(ascii)
-            .is_some_and(|b| NAME[usize::from(*b)] == BEYOND) =>
-        {
-            beyond_ascii(text, ascii)
-        }
-        _ => ascii,
-    };
-    text.split_at(end)
-}
-
-/// Where the name that is ASCII up to `end` ends.
-fn beyond_ascii(text: &str, end: usize) -> usize {
-    let first = end == 0;
-    let more = text[end..].char_indices().find(|(at, c)| match c {
-        '\0'..='\x7f' => NAME[*c as usize] & ANY == 0,
-        c => !is_name_start(*c) && (first && *at == 0 || !is_name_later(*c)),
-    });
-    more.map_or(text.len(), |(at, _)| end + at)
-}
-
-fn syntax(at: usize, why: &str) -> Malformed {
-    Malformed::Syntax {
-        at,
-        why: why.to_owned(),
-    }
 }
 
 #[cfg(test)]
