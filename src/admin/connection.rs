@@ -114,10 +114,15 @@ impl Connection {
                 return session::send(self, wanted).await;
             }
             Request::Status => views::status(&shared).await,
-            Request::Peers => ask(&shared, |core| Line::result(&core.sap.peer_views())).await,
+            Request::Peers => views::peers(&shared).await,
             Request::Sessions => {
                 let look = |core: &mut Core, now, _: &mut _| views::sessions(core, now);
-                shared.node.ask(look).await.map(|rows| Line::result(&rows))
+                let shards = shared.node.ask_all(look).await;
+                shards.map(|rows| {
+                    let mut rows: Vec<_> = rows.into_iter().flatten().collect();
+                    rows.sort_by(|a, b| a.session.peer.cmp(&b.session.peer));
+                    Line::result(&rows)
+                })
             }
             Request::Services { peer } => services::table(&shared, peer).await,
             Request::Discover { peer, of, timeout } => {
@@ -131,9 +136,10 @@ impl Connection {
             Request::Routes => ask(&shared, |core| Line::result(&views::routes(core))).await,
             Request::Transactions { limit } => {
                 let look = move |core: &mut Core, now, _: &mut _| {
-                    Line::result(&views::transactions(core, limit, now))
+                    views::transactions(core, limit.saturating_mul(3), now)
                 };
-                shared.node.ask(look).await
+                let shards = shared.node.ask_all(look).await;
+                shards.map(|rows| Line::result(&views::together(rows, limit)))
             }
             Request::Queue { peer, limit } => views::queue(&shared, peer.as_deref(), limit).await,
             Request::Explain {
@@ -199,6 +205,7 @@ async fn ask(
 }
 
 async fn logout(shared: &Shared, peer: String, reason: Option<String>) -> Result<Line, Gone> {
+    let of = peer.clone();
     let work = move |core: &mut Core, now, _: &mut _| {
         if core.sap.settings().peers.contains_key(&peer) {
             Line::result(&core.sap.log_out(&peer, reason.as_deref(), now))
@@ -206,9 +213,10 @@ async fn logout(shared: &Shared, peer: String, reason: Option<String>) -> Result
             no_peer(core, &peer)
         }
     };
-    let answer = shared.node.ask(work).await?;
+    let answer = shared.node.ask_for_peer(&of, work).await?;
     // The SAP itself ends it after two seconds.
-    while shared.node.ask(|core, _, _| core.sap.is_leaving()).await? {
+    let is_leaving = |core: &mut Core, _, _: &mut _| core.sap.is_leaving();
+    while shared.node.ask_for_peer(&of, is_leaving).await? {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(answer)
@@ -223,7 +231,7 @@ async fn connect(shared: &Shared, peer: String) -> Result<Line, Gone> {
         core.sap.connect_now(&peer, now);
         Line::result(&())
     };
-    let refused = shared.node.ask(work).await?;
+    let refused = shared.node.ask_for_peer(&asked, work).await?;
     if matches!(refused, Line::Error { .. }) {
         return Ok(refused);
     }
@@ -241,7 +249,7 @@ async fn connect(shared: &Shared, peer: String) -> Result<Line, Gone> {
                 error: Some(why),
             }),
         };
-        if let Some(connected) = shared.node.ask(look).await? {
+        if let Some(connected) = shared.node.ask_for_peer(&asked, look).await? {
             return Ok(Line::result(&connected));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -49,6 +49,19 @@ pub(super) async fn explain(shared: &Shared, wanted: Wanted) -> Result<Line, Gon
             Err(error) => return Ok(Line::error(error)),
         }
     }
+    if shared.node.shards() > 1 && found.wanted.id.is_some() {
+        // Another shard may tell of what has this id, and not tell the id.
+        let mut ids = HashSet::new();
+        let read = walk(shared, |_, piece| {
+            if found.is_wanted(&piece) {
+                ids.insert(piece.id);
+            }
+        });
+        if let Err(error) = read.await {
+            return Ok(Line::error(error));
+        }
+        found.named = ids;
+    }
     let read = walk(shared, |_, piece| found.piece(piece)).await;
     if let Err(error) = read {
         return Ok(Line::error(error));
@@ -84,39 +97,51 @@ pub(super) async fn explain(shared: &Shared, wanted: Wanted) -> Result<Line, Gon
         }
         (pending, queued, present, traces, core.skew())
     };
-    let (pending, queued, present, traces, skew) = shared.node.ask(look).await?;
-    for piece in pending {
-        if let Some(moved) = &mut found.moved {
-            moved.insert(piece.id.clone());
+    let shards = shared.node.ask_all(look).await?;
+    let (mut all, mut all_traces, mut last_skew) =
+        (Present::default(), Vec::new(), Skew::default());
+    for (pending, queued, present, traces, skew) in shards {
+        for piece in pending {
+            if let Some(moved) = &mut found.moved {
+                moved.insert(piece.id.clone());
+            }
+            found.piece(piece);
         }
-        found.piece(piece);
+        for queued in queued {
+            found.queued(&queued);
+        }
+        all.waits.extend(present.waits);
+        all.xmpp_up |= present.xmpp_up;
+        all.now = all.now.max(present.now);
+        all_traces.extend(traces);
+        last_skew = skew;
     }
-    for queued in queued {
-        found.queued(&queued);
-    }
-    Ok(Line::result(&found.told(&present, &traces, skew)))
+    all_traces.sort_by_key(|trace| trace.time);
+    Ok(Line::result(&found.told(&all, &all_traces, last_skew)))
 }
 
 /// Gives all pieces in the store to `each`, the oldest first, with the time when they were written.
 async fn walk(shared: &Shared, mut each: impl FnMut(Time, Piece)) -> Result<(), StoreError> {
-    let store = shared.node.store();
-    let mut after: Option<String> = None;
-    loop {
-        let page = store.scan(history::PREFIX, after.as_deref(), PAGE).await?;
-        let Some((last, _)) = page.last() else {
-            return Ok(());
-        };
-        after = Some(last.clone());
-        for (_, record) in &page {
-            let time = history::time_of(record).unwrap_or_default();
-            for line in history::pieces(record) {
-                if let Ok(piece) = serde_json::from_str::<Piece>(line) {
-                    each(time, piece);
+    for store in shared.node.stores() {
+        let mut after: Option<String> = None;
+        loop {
+            let page = store.scan(history::PREFIX, after.as_deref(), PAGE).await?;
+            let Some((last, _)) = page.last() else {
+                break;
+            };
+            after = Some(last.clone());
+            for (_, record) in &page {
+                let time = history::time_of(record).unwrap_or_default();
+                for line in history::pieces(record) {
+                    if let Ok(piece) = serde_json::from_str::<Piece>(line) {
+                        each(time, piece);
+                    }
                 }
             }
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
     }
+    Ok(())
 }
 
 /// Messages that something happened to since so many milliseconds ago. Who sent them, and to whom,
@@ -126,7 +151,11 @@ async fn moved(shared: &Shared, since: u64) -> Result<Result<HashSet<String>, St
         let ids = core.history.pending().map(|piece| piece.id.clone());
         (ids.collect::<HashSet<String>>(), now)
     };
-    let (mut ids, now) = shared.node.ask(look).await?;
+    let (mut ids, mut now) = (HashSet::new(), Time::default());
+    for (of_shard, its_now) in shared.node.ask_all(look).await? {
+        ids.extend(of_shard);
+        now = now.max(its_now);
+    }
     let from = Time(now.0.saturating_sub(since));
     let read = walk(shared, |time, piece| {
         if time >= from {
@@ -142,6 +171,8 @@ struct Found {
     user: Option<String>,
     /// Only these, if not all times are wanted.
     moved: Option<HashSet<String>>,
+    /// Messages that are known to have the id that is wanted.
+    named: HashSet<String>,
     messages: BTreeMap<String, Piece>,
     /// Those whose beginning was not wanted.
     passed_over: HashSet<String>,
@@ -155,6 +186,7 @@ impl Found {
             wanted,
             user,
             moved: None,
+            named: HashSet::new(),
             messages: BTreeMap::new(),
             passed_over: HashSet::new(),
         }
@@ -188,7 +220,7 @@ impl Found {
                 || same(&piece.transaction)
                 || piece.legs.iter().any(|leg| same(&leg.transaction))
         };
-        self.wanted.id.as_ref().is_none_or(is)
+        (self.wanted.id.as_ref().is_none_or(is) || self.named.contains(&piece.id))
             && self.user.as_ref().is_none_or(|user| piece.concerns(user))
     }
 

@@ -21,6 +21,7 @@ use super::metrics::Snapshot;
 use super::ready::PATIENCE;
 use super::seats::{Seat, Seats};
 use super::{Shared, ready};
+use crate::store::Stats;
 
 /// Connections at a time; our choice.
 const CONNECTIONS: usize = 64;
@@ -125,9 +126,9 @@ async fn answer(request: &Request<Incoming>, shared: &Shared) -> Response<Full<B
 }
 
 async fn live(shared: &Shared) -> Response<Full<Bytes>> {
-    let answer = tokio::time::timeout(PATIENCE, shared.node.ask(|_, _, _| ())).await;
+    let answer = tokio::time::timeout(PATIENCE, shared.node.ask_all(|_, _, _| ())).await;
     match answer {
-        Ok(Ok(())) => text(StatusCode::OK, "ok\n"),
+        Ok(Ok(_)) => text(StatusCode::OK, "ok\n"),
         Ok(Err(gone)) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{gone}\n")),
         Err(_) => text(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -148,11 +149,16 @@ async fn metrics(shared: &Shared) -> Response<Full<Bytes>> {
     let (started, expected) = (shared.started, shared.settings.components.clone());
     let look = shared
         .node
-        .ask(move |core, now, _| Snapshot::of(core, &expected, started, now));
+        .ask_all(move |core, now, _| Snapshot::of(core, &expected, started, now));
     match tokio::time::timeout(PATIENCE, look).await {
-        Ok(Ok(snapshot)) => {
-            let store = shared.node.store();
-            let body = snapshot.text(store.stats(), store.health().is_ok(), store.has_room());
+        Ok(Ok(shards)) => {
+            let all = shards.into_iter().reduce(Snapshot::with);
+            let stores = || shared.node.stores();
+            let stats = stores().map(|store| store.stats());
+            let stats = stats.reduce(Stats::with).unwrap_or_default();
+            let healthy = stores().all(|store| store.health().is_ok());
+            let room = stores().all(|store| store.has_room());
+            let body = all.map_or_else(String::new, |all| all.text(stats, healthy, room));
             let mut response = text(StatusCode::OK, body);
             let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
             response.headers_mut().insert(CONTENT_TYPE, kind);

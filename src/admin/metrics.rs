@@ -107,6 +107,33 @@ impl Snapshot {
         }
     }
 
+    /// The same with another shard of the node.
+    pub(super) fn with(mut self, other: Self) -> Self {
+        for (name, value) in other.counters {
+            *self.counters.entry(name).or_default() += value;
+        }
+        for (kind, count) in other.silent {
+            *self.silent.entry(kind).or_default() += count;
+        }
+        for (component, up) in other.components {
+            *self.components.entry(component).or_default() |= up;
+        }
+        self.open += other.open;
+        self.offline += other.offline;
+        self.history += other.history;
+        self.history_lost += other.history_lost;
+        self.pending += other.pending;
+        self.peers.extend(other.peers);
+        self.peers.sort_by(|a, b| a.domain.cmp(&b.domain));
+        self.users = match (self.users, other.users) {
+            (Some((users, online)), Some((more, more_online))) => {
+                Some((users + more, online + more_online))
+            }
+            (users, more) => users.or(more),
+        };
+        self
+    }
+
     /// All metrics, in the text format of Prometheus.
     pub(super) fn text(&self, store: Stats, healthy: bool, room: bool) -> String {
         let mut text = Text(String::new());

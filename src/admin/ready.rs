@@ -1,10 +1,10 @@
 //! Whether the node is ready: what `/ready` and `wvgate status --ready` say.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Shared;
 use crate::config::ReadyPeers;
-use crate::node::Core;
 
 /// The owner answers within this time, or the node does not live; our choice.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -12,27 +12,35 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Why the node is not ready; empty if it is.
 pub(super) async fn reasons(shared: &Shared) -> Vec<String> {
     let mut reasons = Vec::new();
-    if let Err(error) = shared.node.store().health() {
+    if let Some(error) = shared.node.stores().find_map(|store| store.health().err()) {
         reasons.push(format!("store: {error}"));
-    } else if !shared.node.store().has_room() {
+    } else if !shared.node.stores().all(|store| store.has_room()) {
         reasons.push("store: hardly any room left".to_owned());
     }
     let policy = shared.settings.ready_peers;
-    let look = shared.node.ask(move |core, _, _| {
-        let stops = core.sap.is_closing();
-        (stops, core.components.clone(), peers(core, policy))
+    let look = shared.node.ask_all(move |core, _, _| {
+        let views = core.sap.peer_views();
+        let down = views.iter().filter(|view| view.state != "up").count();
+        let components = core.components.clone();
+        (core.sap.is_closing(), components, (down, views.len()))
     });
     match tokio::time::timeout(PATIENCE, look).await {
-        Ok(Ok((stops, up, peers))) => {
-            if stops {
+        Ok(Ok(shards)) => {
+            if shards.iter().any(|(stops, ..)| *stops) {
                 reasons.push("the node is about to stop".to_owned());
             }
             for component in &shared.settings.components {
-                if up.get(component) != Some(&true) {
+                let is_up = |up: &BTreeMap<String, bool>| up.get(component) == Some(&true);
+                if !shards.iter().any(|(_, up, _)| is_up(up)) {
                     reasons.push(format!("xmpp: component {component} is not connected"));
                 }
             }
-            reasons.extend(peers);
+            let (mut down, mut all) = (0, 0);
+            for (_, _, (of_down, of_all)) in shards {
+                down += of_down;
+                all += of_all;
+            }
+            reasons.extend(peers(down, all, policy));
         }
         Ok(Err(gone)) => reasons.push(gone.to_string()),
         Err(_) => reasons.push("the owner does not answer".to_owned()),
@@ -41,17 +49,10 @@ pub(super) async fn reasons(shared: &Shared) -> Vec<String> {
 }
 
 /// What `admin.ready_peers` finds wanting.
-fn peers(core: &Core, policy: ReadyPeers) -> Option<String> {
-    let views = core.sap.peer_views();
-    let down = views.iter().filter(|view| view.state != "up");
-    let down: Vec<&str> = down.map(|view| view.domain.as_str()).collect();
+fn peers(down: usize, all: usize, policy: ReadyPeers) -> Option<String> {
     match policy {
-        ReadyPeers::All if !down.is_empty() => {
-            Some(format!("peers: {} of {} not up", down.len(), views.len()))
-        }
-        ReadyPeers::Any if !views.is_empty() && down.len() == views.len() => {
-            Some("peers: none is up".to_owned())
-        }
+        ReadyPeers::All if down > 0 => Some(format!("peers: {down} of {all} not up")),
+        ReadyPeers::Any if all > 0 && down == all => Some("peers: none is up".to_owned()),
         _ => None,
     }
 }

@@ -9,18 +9,22 @@ use super::connection::no_peer;
 use super::request::{Line, ProbeKind};
 use crate::node::{Core, Gone};
 use crate::sap::Time;
-use crate::sap::service::{Heard, Probe, ProbeView};
+use crate::sap::service::{Heard, Probe, ProbeView, ProviderView, ServiceView};
 
 /// Between two looks at whether an answer has come; our choice.
 const LOOK: Duration = Duration::from_millis(25);
 
 /// The whole table, or one peer's part of it.
 pub(super) async fn table(shared: &Shared, peer: Option<String>) -> Result<Line, Gone> {
-    let look = move |core: &mut Core, now, _: &mut _| match &peer {
-        Some(peer) if !is_peer(core, peer) => no_peer(core, peer),
-        _ => view(core, peer.as_deref(), now),
+    let of = peer.clone();
+    let unknown = move |core: &mut Core, _, _: &mut _| {
+        let stranger = of.filter(|peer| !is_peer(core, peer));
+        stranger.map(|peer| no_peer(core, &peer))
     };
-    shared.node.ask(look).await
+    if let Some(refusal) = shared.node.ask(unknown).await? {
+        return Ok(refusal);
+    }
+    view(shared, peer).await
 }
 
 enum Question {
@@ -58,7 +62,7 @@ pub(super) async fn discover(
         };
         (None, asked)
     };
-    let question = match shared.node.ask(begin).await? {
+    let question = match shared.node.ask_for_peer(&peer, begin).await? {
         (Some(refusal), _) => return Ok(refusal),
         (None, Some(question)) => question,
         (None, None) => {
@@ -98,12 +102,14 @@ async fn answer(shared: &Shared, peer: &str, question: &Question) -> Result<Line
             };
             match fate {
                 Fate::Waits => None,
-                Fate::Learnt => Some(view(core, Some(&to), now)),
-                Fate::Refused(why) => Some(Line::error(format!("{to} does not say: {why}"))),
+                Fate::Learnt => Some(None),
+                Fate::Refused(why) => Some(Some(Line::error(format!("{to} does not say: {why}")))),
             }
         };
-        if let Some(line) = shared.node.ask(look).await? {
-            return Ok(line);
+        match shared.node.ask_for_peer(peer, look).await? {
+            None => {}
+            Some(None) => return view(shared, Some(peer.to_owned())).await,
+            Some(Some(refusal)) => return Ok(refusal),
         }
         tokio::time::sleep(LOOK).await;
     }
@@ -133,12 +139,13 @@ pub(super) async fn probe(
         ProbeKind::KeepAlive => Probe::KeepAlive,
         ProbeKind::Echo => Probe::Echo,
     };
+    let of = peer.clone();
     let begin = move |core: &mut Core, now: Time, _: &mut _| {
         let known = is_peer(core, &peer);
         let refusal = (!known).then(|| no_peer(core, &peer));
         (refusal, core.sap.probe(&peer, probe, now))
     };
-    let number = match shared.node.ask(begin).await? {
+    let number = match shared.node.ask_for_peer(&of, begin).await? {
         (Some(refusal), _) => return Ok(refusal),
         (None, None) => return Ok(Line::result(&json!(null))),
         (None, Some(number)) => number,
@@ -146,7 +153,7 @@ pub(super) async fn probe(
     let look = move |core: &mut Core, _, _: &mut _| core.sap.services().probe_view(number).cloned();
     let ended = async {
         loop {
-            let view = shared.node.ask(look).await?;
+            let view = shared.node.ask_for_peer(&of, look).await?;
             if view.as_ref().is_none_or(|view| is_over(view, probe)) {
                 return Ok(view);
             }
@@ -156,7 +163,7 @@ pub(super) async fn probe(
     let view = match tokio::time::timeout(patience, ended).await {
         Ok(view) => view?,
         // As far as it has come.
-        Err(_) => shared.node.ask(look).await?,
+        Err(_) => shared.node.ask_for_peer(&of, look).await?,
     };
     Ok(Line::result(&view))
 }
@@ -172,10 +179,26 @@ fn is_peer(core: &Core, peer: &str) -> bool {
     core.sap.settings().peers.contains_key(peer)
 }
 
-fn view(core: &Core, peer: Option<&str>, now: Time) -> Line {
+/// Each peer's rows are those of the shard that has it.
+async fn view(shared: &Shared, peer: Option<String>) -> Result<Line, Gone> {
+    let look = move |core: &mut Core, now: Time, _: &mut _| rows(core, peer.as_deref(), now);
+    let (mut providers, mut peers) = (Vec::new(), Vec::new());
+    for (of_shard, rows) in shared.node.ask_all(look).await? {
+        providers = of_shard;
+        peers.extend(rows);
+    }
+    peers.sort_by(|a, b| a.peer.cmp(&b.peer));
+    Ok(Line::result(
+        &json!({"providers": providers, "peers": peers}),
+    ))
+}
+
+fn rows(core: &Core, peer: Option<&str>, now: Time) -> (Vec<ProviderView>, Vec<ServiceView>) {
+    let shards = core.sap.settings().shards;
     let rows = core.sap.services().views(now).into_iter();
+    let rows = rows.filter(|row| shards.has_peer(&row.peer));
     let wall = |time: &mut Time| *time = core.wall(*time);
-    let peers: Vec<_> = rows
+    let peers = rows
         .filter(|row| peer.is_none_or(|peer| row.peer == peer))
         .map(|mut row| {
             let agreements = [row.granted.as_mut(), row.obtained.as_mut()];
@@ -195,5 +218,5 @@ fn view(core: &Core, peer: Option<&str>, now: Time) -> Line {
         .into_iter()
         .filter(|row| peer.is_none_or(|peer| row.via.as_deref() == Some(peer)))
         .collect();
-    Line::result(&json!({"providers": providers, "peers": peers}))
+    (providers, peers)
 }

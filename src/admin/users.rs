@@ -39,7 +39,7 @@ pub(super) async fn check_password(
     };
     let known = shared
         .node
-        .ask(look)
+        .ask_for_user(name, look)
         .await
         .map_err(|gone| gone.to_string())?;
     let Some(hash) = known else {
@@ -82,9 +82,7 @@ pub(super) async fn remove(shared: &Shared, user: String) -> Result<Line, Gone> 
 pub(super) async fn list(shared: &Shared) -> Result<Line, Gone> {
     let domain = shared.settings.domain.clone();
     let look = move |core: &mut crate::node::Core, _, _: &mut _| {
-        let Some(home) = home_of(core) else {
-            return no_home();
-        };
+        let home = home_of(core)?;
         let users: Vec<_> = home
             .users()
             .map(|name| {
@@ -95,9 +93,15 @@ pub(super) async fn list(shared: &Shared) -> Result<Line, Gone> {
                 })
             })
             .collect();
-        Line::result(&users)
+        Some(users)
     };
-    shared.node.ask(look).await
+    let shards = shared.node.ask_all(look).await?.into_iter();
+    let Some(users) = shards.collect::<Option<Vec<_>>>() else {
+        return Ok(no_home());
+    };
+    let mut users: Vec<Value> = users.into_iter().flatten().collect();
+    users.sort_by(|a, b| a["user"].as_str().cmp(&b["user"].as_str()));
+    Ok(Line::result(&users))
 }
 
 /// One user with their profile.
@@ -106,6 +110,7 @@ pub(super) async fn show(shared: &Shared, user: String) -> Result<Line, Gone> {
         Ok(name) => name,
         Err(why) => return Ok(Line::error(why)),
     };
+    let user = name.clone();
     let look = move |core: &mut crate::node::Core, _, _: &mut _| {
         let Some(home) = core.element::<Home>() else {
             return no_home();
@@ -115,7 +120,7 @@ pub(super) async fn show(shared: &Shared, user: String) -> Result<Line, Gone> {
             None => Line::error(UserError::Unknown(name)),
         }
     };
-    shared.node.ask(look).await
+    shared.node.ask_for_user(&user, look).await
 }
 
 /// A profile under the names it has on the wire.
@@ -185,7 +190,8 @@ async fn change(
         Ok(name) => name,
         Err(why) => return Ok(Line::error(why)),
     };
-    let done = shared.node.change(move |core, now, turn| {
+    let of = name.clone();
+    let done = shared.node.change_for_user(&of, move |core, now, turn| {
         home_of(core)?;
         core.administer(now, turn, |home| work(home, &name, now))
     });

@@ -12,7 +12,7 @@ use crate::node::{Core, Gone, history};
 use crate::sap::outbox::{self, Item};
 use crate::sap::transaction::State;
 use crate::sap::transaction::history::{domain_of, said};
-use crate::sap::{Origin, Place, Record, Route, SessionView, Time};
+use crate::sap::{Origin, Place, Record, Route, SessionView, Skew, Time, is_shard};
 use crate::text::IdShown;
 
 /// The node in one object.
@@ -51,6 +51,31 @@ pub struct Status {
     /// Why the node is not ready; nothing if it is.
     #[serde(default)]
     pub not_ready: Vec<String>,
+}
+
+impl Status {
+    /// The same with another shard of the node.
+    fn with(mut self, other: Self) -> Self {
+        let sum = |a: Option<usize>, b: Option<usize>| match (a, b) {
+            (Some(a), Some(b)) => Some(a + b),
+            (a, b) => a.or(b),
+        };
+        for (component, up) in other.components {
+            *self.components.entry(component).or_default() |= up;
+        }
+        Self {
+            peers: self.peers + other.peers,
+            peers_up: self.peers_up + other.peers_up,
+            sessions: self.sessions + other.sessions,
+            queued: self.queued + other.queued,
+            pending: self.pending + other.pending,
+            accepted: self.accepted + other.accepted,
+            ended: self.ended + other.ended,
+            users: sum(self.users, other.users),
+            online: sum(self.online, other.online),
+            ..self
+        }
+    }
 }
 
 /// A row of the Transaction Table.
@@ -138,10 +163,22 @@ pub(super) fn sessions(core: &Core, now: Time) -> Vec<SessionRow> {
     core.sap.session_views().into_iter().map(row).collect()
 }
 
+/// All peers, each as the shard that has it sees it.
+pub(super) async fn peers(shared: &Shared) -> Result<Line, Gone> {
+    let look = |core: &mut Core, _, _: &mut _| core.sap.peer_views();
+    let shards = shared.node.ask_all(look).await?;
+    let mut peers: Vec<_> = shards.into_iter().flatten().collect();
+    peers.sort_by(|a, b| a.domain.cmp(&b.domain));
+    Ok(Line::result(&peers))
+}
+
 pub(super) async fn status(shared: &Shared) -> Result<Line, Gone> {
-    let store = shared.node.store();
-    let mut trouble = store.health().err().map(|error| error.to_string());
-    if trouble.is_none() && !store.has_room() {
+    let mut unhealthy = shared
+        .node
+        .stores()
+        .filter_map(|store| store.health().err());
+    let mut trouble = unhealthy.next().map(|error| error.to_string());
+    if trouble.is_none() && !shared.node.stores().all(|store| store.has_room()) {
         trouble = Some("there is hardly any room left; new requests are refused".to_owned());
     }
     let (started, domain) = (shared.started, shared.settings.domain.clone());
@@ -171,7 +208,8 @@ pub(super) async fn status(shared: &Shared) -> Result<Line, Gone> {
             not_ready: Vec::new(),
         }
     };
-    let mut status = shared.node.ask(look).await?;
+    let shards = shared.node.ask_all(look).await?.into_iter();
+    let mut status = shards.reduce(Status::with).ok_or(Gone)?;
     status.not_ready = super::ready::reasons(shared).await;
     Ok(Line::result(&status))
 }
@@ -179,7 +217,7 @@ pub(super) async fn status(shared: &Shared) -> Result<Line, Gone> {
 pub(super) fn pending(core: &Core) -> usize {
     let table = core.sap.transactions().iter();
     table
-        .filter(|(_, record)| record.state == State::Pending)
+        .filter(|(_, record)| record.state == State::Pending && !is_shard(record.origin.name()))
         .count()
 }
 
@@ -221,6 +259,43 @@ pub(super) fn transactions(core: &Core, limit: usize, now: Time) -> Vec<Transact
     rows.into_iter().map(row).collect()
 }
 
+/// The newest rows of all shards. What one has handed to another is one row: where it came from, and
+/// where it went on.
+pub(super) fn together(shards: Vec<Vec<TransactionRow>>, limit: usize) -> Vec<TransactionRow> {
+    let mut handed = BTreeMap::new();
+    let mut rows = Vec::new();
+    for (shard, of_shard) in (0_u16..).zip(shards) {
+        for row in of_shard {
+            if is_shard(&row.from) {
+                handed.insert(format!("{} {shard}", row.from), row);
+            } else {
+                rows.push((shard, row));
+            }
+        }
+    }
+    rows.sort_unstable_by_key(|(_, row)| std::cmp::Reverse(row.number));
+    rows.truncate(limit);
+    let joined = |(from, mut row): (u16, TransactionRow)| {
+        // At most as many hops as a request may take between shards.
+        for _ in 0..4 {
+            let Some(at) = row.to.iter().position(|to| is_shard(to)) else {
+                break;
+            };
+            let to = row.to.remove(at);
+            let further = to.strip_prefix('~').and_then(|to| to.split_once(' '));
+            let further = further.and_then(|(to, id)| handed.get(&format!("~{from} {id} {to}")));
+            if let Some(further) = further {
+                row.to.extend(further.to.iter().cloned());
+                if row.what.is_empty() {
+                    row.what.clone_from(&further.what);
+                }
+            }
+        }
+        row
+    };
+    rows.into_iter().map(joined).collect()
+}
+
 /// What was answered, or what a request waits for.
 fn what(core: &Core, record: &Record, now: Time) -> String {
     if let State::Answered(answer) = &record.state {
@@ -230,6 +305,8 @@ fn what(core: &Core, record: &Record, now: Time) -> String {
         });
     }
     let waiting = record.parts.iter().filter(|part| part.answer.is_none());
+    let waiting =
+        waiting.filter(|part| !matches!(&part.place, Place::Peer { peer, .. } if is_shard(peer)));
     let words = waiting.map(|part| match (&part.place, part.acknowledged) {
         (Place::Peer { peer, .. }, Some(_)) => {
             format!("{} has it and has not answered", domain_of(peer))
@@ -270,7 +347,11 @@ pub(super) async fn queue(shared: &Shared, peer: Option<&str>, limit: usize) -> 
         let waits: BTreeMap<_, _> = peers.filter_map(|view| wait(view.domain)).collect();
         (waits, core.skew())
     };
-    let (waits, skew) = shared.node.ask(look).await?;
+    let (mut waits, mut skew) = (BTreeMap::new(), Skew::default());
+    for (of_shard, its_skew) in shared.node.ask_all(look).await? {
+        waits.extend(of_shard);
+        skew = its_skew;
+    }
     let row = |(key, value): (String, Vec<u8>)| {
         let rest = key.strip_prefix(outbox::PREFIX)?;
         let (peer, _) = rest.rsplit_once('/')?;
@@ -288,19 +369,24 @@ pub(super) async fn queue(shared: &Shared, peer: Option<&str>, limit: usize) -> 
             next_try: wait.and_then(|wait| wait.next_try),
         })
     };
-    let (mut rows, mut after) = (Vec::<QueueRow>::new(), None::<String>);
-    while rows.len() < limit {
-        let page = QUEUE_PAGE.min(limit - rows.len());
-        let scan = shared.node.store().scan(&prefix, after.as_deref(), page);
-        let records = match scan.await {
-            Ok(records) => records,
-            Err(error) => return Ok(Line::error(error)),
-        };
-        let Some((last, _)) = records.last() else {
-            break;
-        };
-        after = Some(last.clone());
-        rows.extend(records.into_iter().filter_map(row));
+    let mut rows = Vec::<QueueRow>::new();
+    for store in shared.node.stores() {
+        let (before, mut after) = (rows.len(), None::<String>);
+        while rows.len() - before < limit {
+            let page = QUEUE_PAGE.min(limit - (rows.len() - before));
+            let scan = store.scan(&prefix, after.as_deref(), page);
+            let records = match scan.await {
+                Ok(records) => records,
+                Err(error) => return Ok(Line::error(error)),
+            };
+            let Some((last, _)) = records.last() else {
+                break;
+            };
+            after = Some(last.clone());
+            rows.extend(records.into_iter().filter_map(row));
+        }
     }
+    rows.sort_by(|a, b| a.peer.cmp(&b.peer));
+    rows.truncate(limit);
     Ok(Line::result(&rows))
 }

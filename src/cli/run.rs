@@ -343,6 +343,10 @@ fn start_failure(error: &StartError, at: &Located) -> Failure {
     let (key, fix) = match error {
         StartError::Listen(_, why) => ("ssp.listen", remedy::of_listening(why)),
         StartError::Store(_, why) => ("node.data", remedy::of_store(why)),
+        StartError::Shards { .. } => (
+            "node.shards",
+            "the number of a store never changes: leave the key out, or begin a new store",
+        ),
         StartError::Password(_) => ("home.user", "give the user another password"),
     };
     Failure::Failed(at.problem(key, error.to_string(), fix).to_string())

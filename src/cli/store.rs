@@ -7,7 +7,9 @@ use serde_json::json;
 
 use super::output::{self, Format};
 use super::{Failure, Global, remedy};
+use crate::node::shards::folders;
 use crate::node::{Plan, reader};
+use crate::sap::Shards;
 use crate::store::StoreError;
 use crate::store::backup::backup;
 use crate::store::check::{self, Report};
@@ -71,18 +73,27 @@ pub(super) fn store(global: &Global, args: &StoreArgs) -> Result<(), Failure> {
             data,
             without_journal,
         } => {
-            let data = folder(global, data.as_deref())?;
-            let done = repair(&data, !without_journal);
-            told(&data, &done.map_err(|error| failure(&data, &error))?)
+            for data in folders(&folder(global, data.as_deref())?) {
+                let done = repair(&data, !without_journal);
+                told(&data, &done.map_err(|error| failure(&data, &error))?)?;
+            }
+            Ok(())
         }
         Order::Backup { file, data } => {
             let data = folder(global, data.as_deref())?;
-            let entries = backup(&data, file).map_err(|error| failure(&data, &error))?;
-            output::line(format!(
-                "{} holds everything, {entries} entries of the journal among it; to restore it, see \
-                 docs/operating.md",
-                file.display()
-            ))
+            for (shard, data) in folders(&data).iter().enumerate() {
+                let mut file = file.clone();
+                if shard > 0 {
+                    file.as_mut_os_string().push(format!(".shard-{shard}"));
+                }
+                let entries = backup(data, &file).map_err(|error| failure(data, &error))?;
+                output::line(format!(
+                    "{} holds everything, {entries} entries of the journal among it; to restore it, see \
+                     docs/operating.md",
+                    file.display()
+                ))?;
+            }
+            Ok(())
         }
     }
 }
@@ -106,11 +117,17 @@ fn failure(data: &Path, error: &StoreError) -> Failure {
 }
 
 /// What a node would say to the store in this folder; records are read as that of the plan would.
-pub(super) fn look(data: &Path, plan: Option<&Plan>) -> Result<Report, StoreError> {
-    match plan {
-        Some(plan) => check::check(data, reader(plan)),
-        None => check::check(data, |_, _| Ok(())),
-    }
+pub(super) fn look(data: &Path, plan: Option<&Plan>) -> Result<Vec<Report>, (PathBuf, StoreError)> {
+    let folders = folders(data);
+    let count = u16::try_from(folders.len()).unwrap_or(Shards::MOST);
+    let looked = (0..count).zip(folders).map(|(own, folder)| {
+        let report = match plan {
+            Some(plan) => check::check(&folder, reader(plan, Shards::new(own, count))),
+            None => check::check(&folder, |_, _| Ok(())),
+        };
+        report.map_err(|error| (folder, error))
+    });
+    looked.collect()
 }
 
 fn checked(global: &Global, named: Option<&Path>, format: Format) -> Result<(), Failure> {
@@ -122,13 +139,20 @@ fn checked(global: &Global, named: Option<&Path>, format: Format) -> Result<(), 
             (loaded.config.node.data, Some(plan))
         }
     };
-    let report = look(&data, plan.as_ref()).map_err(|error| failure(&data, &error))?;
-    if format == Format::Json {
-        output::json(&as_json(&report))?;
-    } else {
-        output::print(&as_text(&report))?;
+    let reports = look(&data, plan.as_ref());
+    let reports = reports.map_err(|(folder, error)| failure(&folder, &error))?;
+    for report in &reports {
+        if format == Format::Json {
+            output::json(&as_json(report))?;
+        } else {
+            if reports.len() > 1 {
+                output::line(format!("{}:", report.database.display()))?;
+            }
+            output::print(&as_text(report))?;
+        }
     }
-    if report.problems.is_empty() && report.damaged.is_empty() {
+    let is_whole = |report: &Report| report.problems.is_empty() && report.damaged.is_empty();
+    if reports.iter().all(is_whole) {
         return Ok(());
     }
     Err(Failure::Silent)

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::report::Report;
 
+/// The most shards that a node can have.
+const MOST_SHARDS: u16 = 64;
+
 /// Who this node is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -16,6 +19,10 @@ pub struct NodeSection {
     /// Directory of the durable store; created if absent. Relative to the working
     /// directory, like all paths of the configuration. Default `run/data`.
     pub data: PathBuf,
+    /// Shards of the node, 1 to 64: parts that each have peers and users, a store and a commit of
+    /// their own, and work at the same time. Fixed when the store is made. Default: as many as the
+    /// store has; a new one gets one for two cores, at least one.
+    pub shards: Option<u16>,
     /// A directory with mapping files that take the place of the built-in ones of the same
     /// name. Default: the built-in mappings alone.
     pub mappings: Option<PathBuf>,
@@ -35,6 +42,7 @@ impl Default for NodeSection {
         Self {
             domain: String::new(),
             data: PathBuf::from("run/data"),
+            shards: None,
             mappings: None,
             name: None,
             description: None,
@@ -52,6 +60,16 @@ impl NodeSection {
                 "node.data",
                 "names no directory",
                 "write it like \"run/data\"",
+            );
+        }
+        if self
+            .shards
+            .is_some_and(|shards| !(1..=MOST_SHARDS).contains(&shards))
+        {
+            report.error(
+                "node.shards",
+                "is no number of shards that a node can have",
+                "write a number from 1 to 64, or leave it out",
             );
         }
     }

@@ -14,6 +14,7 @@ use super::clock::Kept;
 use super::elements::word;
 use super::history::{self, History};
 use super::metrics::{self, Metrics};
+use super::told::Told;
 use super::trace::{self, TraceLog};
 pub use super::turn::{Answer, Turn};
 use crate::element::{
@@ -22,7 +23,7 @@ use crate::element::{
 use crate::imps::{Code, Primitive};
 use crate::sap::Wait;
 use crate::sap::{
-    Count, Direction, Effect, Elements, Facts, Loaded, Posted, Route, Sap, ServiceSet, Trace,
+    Count, Direction, Effect, Elements, Facts, Hand, Loaded, Posted, Route, Sap, ServiceSet, Trace,
     Verdict,
 };
 use crate::ssp::Message;
@@ -186,6 +187,39 @@ impl Core {
         self.settle(now, turn);
     }
 
+    /// Another shard of this node hands something over.
+    pub fn take_handed(&mut self, hand: &Hand, now: Time, turn: &mut Turn) {
+        self.sap.take_handed(hand, now);
+        self.settle(now, turn);
+    }
+
+    /// What became of a batch for another shard: whether it was taken over.
+    pub fn handed(&mut self, number: u64, taken: bool, now: Time, turn: &mut Turn) {
+        self.sap.handed(number, taken, now);
+        self.settle(now, turn);
+    }
+
+    /// Another shard tells something.
+    pub fn told(&mut self, from: u16, told: Told, now: Time, turn: &mut Turn) {
+        match told {
+            Told::State(peer, true, _) => self.peer_state(&peer, true, now, turn),
+            Told::State(peer, false, since) => self.peer_state(&peer, false, since, turn),
+            Told::Known(peer, known) => self.sap.told(peer, *known, now),
+            Told::Begins => {
+                let up = self.sap.tell_all(now).into_iter();
+                let up = up.map(|peer| (Some(from), Told::State(peer, true, now)));
+                turn.told.extend(up);
+            }
+        }
+        self.settle(now, turn);
+    }
+
+    fn tell_state(&self, peer: String, up: bool, since: Time, turn: &mut Turn) {
+        if !self.sap.settings().shards.is_single() {
+            turn.told.push((None, Told::State(peer, up, since)));
+        }
+    }
+
     /// Something came from an XMPP link.
     pub fn xmpp(&mut self, component: &str, from: FromXmpp, now: Time, turn: &mut Turn) {
         match &from {
@@ -252,6 +286,8 @@ impl Core {
                 Effect::Post(post) => turn.posts.push(post),
                 Effect::Knock(knock) => turn.knocks.push(knock),
                 Effect::Load(load) => turn.loads.push(load),
+                Effect::Hand(hand) => turn.hands.push(hand),
+                Effect::Known(peer, known) => turn.told.push((None, Told::Known(peer, known))),
                 Effect::Count(count) => self.metrics.count(count),
                 Effect::Trace(trace) => self.trace(*trace, turn),
                 Effect::Step(step) => self.history.note(*step),
@@ -274,8 +310,14 @@ impl Core {
                         }
                     }
                 }
-                Effect::PeerState(peer, up) => self.peer_state(&peer, up, now, turn),
-                Effect::PeerAway(peer, since) => self.peer_state(&peer, false, since, turn),
+                Effect::PeerState(peer, up) => {
+                    self.peer_state(&peer, up, now, turn);
+                    self.tell_state(peer, up, now, turn);
+                }
+                Effect::PeerAway(peer, since) => {
+                    self.peer_state(&peer, false, since, turn);
+                    self.tell_state(peer, false, since, turn);
+                }
             }
         }
     }

@@ -8,9 +8,10 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use super::client::{ClientSession, EventSender};
 use super::core::{Answer, Core, Turn};
 use super::fair;
+use super::told::Told;
 use crate::element::client::Command;
 use crate::element::{ClientKey, Takes, Time};
-use crate::sap::{Facts, Posted, Trace, Verdict};
+use crate::sap::{Facts, Hand, Posted, Shards, Trace, Verdict};
 use crate::ssp::Message;
 use crate::store::Store;
 use crate::xmpp::link::LinkEvent;
@@ -26,6 +27,13 @@ pub(super) enum Input {
     },
     /// The fate of a post.
     Posted(u64, Posted),
+    /// Another shard hands something over, and hears whether it was taken.
+    Handed {
+        hand: Hand,
+        reply: oneshot::Sender<Verdict>,
+    },
+    /// Another shard tells something.
+    Told(u16, Told),
     /// From an XMPP link.
     Xmpp(Box<LinkEvent>),
     /// A client of the home domain came.
@@ -65,21 +73,14 @@ pub(super) type Question = Box<dyn FnOnce(&mut Core, Time, &mut Turn) + Send>;
 #[error("the node has stopped")]
 pub struct Gone;
 
-/// A way to talk to a running node.
-#[derive(Clone)]
-pub struct NodeHandle {
+/// The way into one shard.
+pub(super) struct Door {
     pub(super) inbox: mpsc::Sender<Input>,
-    pub(super) traces: broadcast::Sender<Arc<Trace>>,
     pub(super) store: Arc<dyn Store>,
-    pub(super) clients: Arc<AtomicU64>,
 }
 
-impl NodeHandle {
-    /// Asks the owner.
-    ///
-    /// # Errors
-    /// The node has stopped.
-    pub async fn ask<T: Send + 'static>(
+impl Door {
+    async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&mut Core, Time, &mut Turn) -> T + Send + 'static,
     ) -> Result<T, Gone> {
@@ -87,19 +88,12 @@ impl NodeHandle {
         let question = Box::new(move |core: &mut Core, now: Time, turn: &mut Turn| {
             let _ = reply.send(question(core, now, turn));
         });
-        self.inbox
-            .send(Input::Ask(question))
-            .await
-            .map_err(|_| Gone)?;
+        let asked = self.inbox.send(Input::Ask(question)).await;
+        asked.map_err(|_| Gone)?;
         answer.await.map_err(|_| Gone)
     }
 
-    /// Asks the owner for a change. Answered when the change is on disk; `None` if
-    /// the store did not take it, and nothing has changed.
-    ///
-    /// # Errors
-    /// The node has stopped.
-    pub async fn change<T: Send + 'static>(
+    async fn change<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Core, Time, &mut Turn) -> T + Send + 'static,
     ) -> Result<Option<T>, Gone> {
@@ -110,11 +104,142 @@ impl NodeHandle {
                 let _ = reply.send(result);
             })));
         });
-        self.inbox
-            .send(Input::Ask(question))
-            .await
-            .map_err(|_| Gone)?;
+        let asked = self.inbox.send(Input::Ask(question)).await;
+        asked.map_err(|_| Gone)?;
         Ok(answer.await.ok())
+    }
+}
+
+/// A way to talk to a running node.
+#[derive(Clone)]
+pub struct NodeHandle {
+    /// By number of the shard; at least one.
+    pub(super) doors: Arc<[Door]>,
+    pub(super) traces: broadcast::Sender<Arc<Trace>>,
+    pub(super) clients: Arc<AtomicU64>,
+}
+
+impl NodeHandle {
+    /// How many shards the node has.
+    pub fn shards(&self) -> u16 {
+        u16::try_from(self.doors.len()).unwrap_or(Shards::MOST)
+    }
+
+    fn places(&self) -> Shards {
+        Shards::new(0, self.shards())
+    }
+
+    pub(super) fn door(&self, shard: u16) -> &Door {
+        self.doors.get(usize::from(shard)).unwrap_or(&self.doors[0])
+    }
+
+    pub(super) fn door_of_peer(&self, peer: &str) -> &Door {
+        self.door(self.places().of_peer(peer))
+    }
+
+    pub(super) fn door_of_user(&self, user: &str) -> &Door {
+        self.door(self.places().of_user(user))
+    }
+
+    /// Asks the owner of the first shard: what is the same in all, and the gateway.
+    ///
+    /// # Errors
+    /// The node has stopped.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Core, Time, &mut Turn) -> T + Send + 'static,
+    ) -> Result<T, Gone> {
+        self.doors[0].ask(question).await
+    }
+
+    /// Asks the owner of a shard.
+    ///
+    /// # Errors
+    /// The node has stopped.
+    pub async fn ask_in<T: Send + 'static>(
+        &self,
+        shard: u16,
+        question: impl FnOnce(&mut Core, Time, &mut Turn) -> T + Send + 'static,
+    ) -> Result<T, Gone> {
+        self.door(shard).ask(question).await
+    }
+
+    /// Asks the owner of the shard that has a peer, by its domain.
+    ///
+    /// # Errors
+    /// The node has stopped.
+    pub async fn ask_for_peer<T: Send + 'static>(
+        &self,
+        peer: &str,
+        question: impl FnOnce(&mut Core, Time, &mut Turn) -> T + Send + 'static,
+    ) -> Result<T, Gone> {
+        self.door_of_peer(peer).ask(question).await
+    }
+
+    /// Asks the owner of the shard that has a user of the home domain, by the local part of the
+    /// address.
+    ///
+    /// # Errors
+    /// The node has stopped.
+    pub async fn ask_for_user<T: Send + 'static>(
+        &self,
+        user: &str,
+        question: impl FnOnce(&mut Core, Time, &mut Turn) -> T + Send + 'static,
+    ) -> Result<T, Gone> {
+        self.door_of_user(user).ask(question).await
+    }
+
+    /// The first shard of which this is true.
+    pub(super) async fn find(
+        &self,
+        wanted: impl FnOnce(&Core) -> bool + Clone + Send + 'static,
+    ) -> Option<u16> {
+        for shard in 0..self.shards() {
+            let wanted = wanted.clone();
+            if self.ask_in(shard, |core, _, _| wanted(core)).await == Ok(true) {
+                return Some(shard);
+            }
+        }
+        None
+    }
+
+    /// Asks the owners of all shards, one after the other.
+    ///
+    /// # Errors
+    /// The node has stopped.
+    pub async fn ask_all<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Core, Time, &mut Turn) -> T + Clone + Send + 'static,
+    ) -> Result<Vec<T>, Gone> {
+        let mut answers = Vec::with_capacity(self.doors.len());
+        for door in self.doors.iter() {
+            answers.push(door.ask(question.clone()).await?);
+        }
+        Ok(answers)
+    }
+
+    /// Asks the owner of the first shard for a change. Answered when the change is on disk; `None`
+    /// if the store did not take it, and nothing has changed.
+    ///
+    /// # Errors
+    /// The node has stopped.
+    pub async fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Core, Time, &mut Turn) -> T + Send + 'static,
+    ) -> Result<Option<T>, Gone> {
+        self.doors[0].change(work).await
+    }
+
+    /// The same in the shard that has a user of the home domain, by the local part of the address.
+    ///
+    /// # Errors
+    /// The node has stopped.
+    pub async fn change_for_user<T: Send + 'static>(
+        &self,
+        user: &str,
+        work: impl FnOnce(&mut Core, Time, &mut Turn) -> T + Send + 'static,
+    ) -> Result<Option<T>, Gone> {
+        self.door_of_user(user).change(work).await
     }
 
     /// Opens a client session of a home-domain user whose password was checked, which takes
@@ -137,7 +262,8 @@ impl NodeHandle {
         takes: Takes,
     ) -> Result<Option<ClientSession>, Gone> {
         let client = ClientKey(self.clients.fetch_add(1, Ordering::Relaxed));
-        let (session, events) = ClientSession::new(client, self.inbox.clone());
+        let inbox = &self.door_of_user(user).inbox;
+        let (session, events) = ClientSession::new(client, inbox.clone());
         let (reply, answer) = oneshot::channel();
         let input = Input::ClientOpen {
             client,
@@ -146,7 +272,7 @@ impl NodeHandle {
             events,
             reply,
         };
-        self.inbox.send(input).await.map_err(|_| Gone)?;
+        inbox.send(input).await.map_err(|_| Gone)?;
         let known = answer.await.map_err(|_| Gone)?;
         Ok(known.then_some(session))
     }
@@ -156,8 +282,8 @@ impl NodeHandle {
         self.traces.subscribe()
     }
 
-    /// The store, for its health.
-    pub fn store(&self) -> &Arc<dyn Store> {
-        &self.store
+    /// The stores of all shards, for their health.
+    pub fn stores(&self) -> impl Iterator<Item = &Arc<dyn Store>> {
+        self.doors.iter().map(|door| &door.store)
     }
 }

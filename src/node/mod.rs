@@ -28,6 +28,8 @@ mod receiver;
 mod releaser;
 mod restore;
 mod run;
+pub mod shards;
+mod told;
 mod trace;
 mod turn;
 
@@ -39,4 +41,5 @@ pub use inbox::{Gone, NodeHandle};
 pub use metrics::Metrics;
 pub use restore::reader;
 pub use run::{Node, StartError};
+pub use told::Told;
 pub use trace::TraceLog;

@@ -14,6 +14,7 @@ use super::fair::take_turns;
 use super::inbox::Input;
 use super::releaser::{BUSY, Back, Batch, Release, Taken};
 use super::restore::restore;
+use super::told::Told;
 use crate::element;
 use crate::element::client::{Command, Event};
 use crate::element::{ClientKey, Edge, FromClient, FromXmpp, Over, Time};
@@ -138,6 +139,9 @@ impl Owner {
                 Some(Back::Read(by, loaded)) => {
                     self.core.read(by, loaded, now, &mut batch.turn);
                 }
+                Some(Back::Handed(number, taken)) => {
+                    self.core.handed(number, taken, now, &mut batch.turn);
+                }
                 Some(Back::ClientClose(client)) => {
                     self.client(client, FromClient::Close, now, &mut batch.turn);
                 }
@@ -222,6 +226,17 @@ impl Owner {
                 batch.verdicts.push((reply, verdict));
             }
             Input::Posted(number, outcome) => self.core.posted(number, &outcome, now, turn),
+            Input::Handed { reply, .. } if self.closed.until.is_some() => {
+                let _ = reply.send(Verdict::Busy(Some(BUSY)));
+            }
+            Input::Handed { hand, reply } => {
+                batch.strict |= self.core.sap.settings().is_strict();
+                self.core.take_handed(&hand, now, turn);
+                batch.verdicts.push((reply, Verdict::Accepted));
+            }
+            // It is told again when the core begins.
+            Input::Told(..) if self.closed.until.is_some() => {}
+            Input::Told(from, told) => self.core.told(from, told, now, turn),
             Input::Xmpp(event) => self.xmpp(*event, now, batch).await,
             // Its reply is dropped: it may come again.
             Input::ClientOpen { .. } if self.closed.until.is_some() => {}
@@ -393,6 +408,9 @@ impl Owner {
         self.closed.opened = Some(now);
         let turn = &mut batch.turn;
         self.core.start(now, turn);
+        if !self.core.sap.settings().shards.is_single() {
+            turn.told.push((None, Told::Begins));
+        }
         // Before what the server has processed, as links say it.
         for (component, stanza) in std::mem::take(&mut self.closed.unsent) {
             let unsent = FromXmpp::Unsent(copy(&stanza));
@@ -438,6 +456,8 @@ fn is_strict(input: &Input) -> bool {
         Input::Message { strict, .. } => *strict,
         // What was acknowledged and forgotten is told again.
         Input::Posted(..) | Input::Client(_, Command::Ack { .. }) => false,
+        // What is handed over is as the peers are, and repeated if its end is forgotten.
+        Input::Handed { .. } | Input::Told(..) => false,
         _ => true,
     }
 }

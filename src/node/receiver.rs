@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use super::core::{Core, Turn};
 use super::fair::{Shares, domain, whose};
-use super::inbox::Input;
-use super::inbox::NodeHandle;
+use super::inbox::{Door, Input, NodeHandle};
 use super::run::INBOX;
 use crate::http::known::KnownAddresses;
 use crate::http::server::{Inbound, Mishap, Receiver, Verdict as HttpVerdict};
 use crate::imps::xml::Limits;
 use crate::imps::xml::repair::Repair;
 use crate::sap::{Count, Facts, Settings, Trouble, Verdict};
-use crate::ssp::envelope;
+use crate::ssp::{Message, envelope};
 use crate::text::Shown;
 
 /// Reads bodies and hands them to the owner.
@@ -42,6 +42,43 @@ impl NodeReceiver {
             Ok(settings) => settings.clone(),
             Err(poisoned) => poisoned.into_inner().clone(),
         }
+    }
+
+    /// The way into the shard that has the peer of a message. What says nothing of its peer is looked
+    /// for in all.
+    async fn door(&self, message: &Message, settings: &Settings) -> &Door {
+        if self.handle.shards() == 1 {
+            return self.handle.door(0);
+        }
+        let peer = match message {
+            Message::Session(session) => {
+                settings.peer_of(&domain(&session.session).to_ascii_lowercase())
+            }
+            Message::Setup(transaction) => {
+                let about = transaction.peek.service.iter();
+                let mut about = about.chain(&transaction.peek.about);
+                about.find_map(|from| settings.peer_of(from.domain()))
+            }
+        };
+        if let Some(peer) = peer {
+            return self.handle.door_of_peer(peer.real());
+        }
+        let found = match message {
+            Message::Session(session) => {
+                let id = session.session.clone();
+                self.handle
+                    .find(move |core| core.sap.has_session(&id))
+                    .await
+            }
+            Message::Setup(transaction) => {
+                let setup = transaction.clone();
+                self.handle
+                    .find(move |core| core.sap.awaits_setup(&setup))
+                    .await
+            }
+        };
+        // Strangers are turned away by the first one.
+        self.handle.door(found.unwrap_or(0))
     }
 
     /// Whether a body that cannot be read is better acknowledged: its sender
@@ -74,7 +111,7 @@ impl Receiver for NodeReceiver {
                     ssp.transaction = %Shown(inbound.transaction_header.as_deref().unwrap_or_default()),
                     "body cannot be read: {}", Shown(&error.to_string())
                 );
-                let count = |core: &mut super::Core, _, _: &mut super::core::Turn| {
+                let count = |core: &mut Core, _, _: &mut Turn| {
                     core.metrics.count(Count::Unreadable);
                 };
                 let _ = self.handle.ask(count).await;
@@ -88,13 +125,14 @@ impl Receiver for NodeReceiver {
                 };
             }
         };
+        let door = self.door(&message, &settings).await;
         let Some(_share) = self.shares.take(whose(&message, &settings), SHARE) else {
             return HttpVerdict::Busy {
                 retry_after: Some(std::time::Duration::from_secs(1)),
             };
         };
         let strict = strict(&message, &settings);
-        let in_session = matches!(message, crate::ssp::Message::Session(_));
+        let in_session = matches!(message, Message::Session(_));
         let facts = Facts {
             client_names: inbound.client_names,
             host: inbound.host,
@@ -111,7 +149,7 @@ impl Receiver for NodeReceiver {
             strict,
             reply,
         };
-        match self.handle.inbox.try_send(input) {
+        match door.inbox.try_send(input) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(_)) => {
                 return HttpVerdict::Busy {
@@ -148,21 +186,45 @@ impl Receiver for NodeReceiver {
             Mishap::PlainOnTls => Trouble::PlainOnTls,
             Mishap::TooLarge => Trouble::TooLarge,
         };
-        let told = Input::Ask(Box::new(move |core, now, turn| {
+        let claimed = session.as_deref().map(|id| domain(id).to_ascii_lowercase());
+        let settings = self.settings();
+        let claimed = claimed.and_then(|claimed| settings.peer_of(&claimed));
+        let door = claimed.map(|peer| self.handle.door_of_peer(peer.real()));
+        let tell = move |core: &mut Core, now, turn: &mut Turn| {
             let remote = Some(remote.ip());
             core.sap.trouble(trouble, remote, session.as_deref(), now);
             core.settle(now, turn);
             drop(place);
-        }));
-        let _ = self.handle.inbox.try_send(told);
+        };
+        if self.handle.shards() == 1 {
+            let _ = self
+                .handle
+                .door(0)
+                .inbox
+                .try_send(Input::Ask(Box::new(tell)));
+            return;
+        }
+        let door = door.map(|door| door.inbox.clone());
+        let handle = self.handle.clone();
+        tokio::spawn(async move {
+            let inbox = match door {
+                Some(inbox) => inbox,
+                None => {
+                    let is_there = move |core: &Core| core.sap.hears_from(remote.ip());
+                    let shard = handle.find(is_there).await.unwrap_or(0);
+                    handle.door(shard).inbox.clone()
+                }
+            };
+            let _ = inbox.send(Input::Ask(Box::new(tell))).await;
+        });
     }
 }
 
 /// Whether the acknowledgement waits for the disk: a policy of the peer.
-fn strict(message: &crate::ssp::Message, settings: &Settings) -> bool {
+fn strict(message: &Message, settings: &Settings) -> bool {
     match message {
-        crate::ssp::Message::Setup(_) => true,
-        crate::ssp::Message::Session(session) => {
+        Message::Setup(_) => true,
+        Message::Session(session) => {
             let domain = domain(&session.session).to_ascii_lowercase();
             settings.peer_of(&domain).is_none_or(|peer| peer.strict)
         }

@@ -6,7 +6,7 @@
 //! then stands on what is not kept: it is given up, and nothing of it is written
 //! or let out, until the owner has made its core anew ([`Release::Reset`]).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -15,10 +15,12 @@ use tokio_xmpp::Stanza;
 
 use super::client::EventSender;
 use super::core::Turn;
+use super::inbox::Input;
 use super::links::Links;
+use super::told::Telling;
 use crate::element::{self, ClientKey, Element, ToXmpp};
 use crate::http::link::{LinkSettings, Post as HttpPost, Target};
-use crate::sap::{Found, Load, Loaded, Post, Posted, Trace, Verdict};
+use crate::sap::{Found, Hand, Load, Loaded, Post, Posted, Trace, Verdict};
 use crate::store::{CommitFuture, Store, StoreError, Write};
 use crate::xmpp::link::Outgoing;
 
@@ -65,8 +67,8 @@ pub(super) enum Taken {
 
 /// What the releaser tells the owner. Goes by a channel without bound, because
 /// neither may wait for the other; what is in it is bounded by the posts under way
-/// by the peers, for each of which one read is under way, by what elements read at once, and by the
-/// batches handed over.
+/// by the peers, for each of which one read is under way, by what elements read at once, by the
+/// other shards, to each of which one batch is under way, and by the batches handed over.
 pub(super) enum Back {
     /// A post did not even leave.
     Posted(u64, Posted),
@@ -74,12 +76,20 @@ pub(super) enum Back {
     Loaded(Loaded),
     /// What the store has of records that an element wanted.
     Read(Element, element::Loaded),
+    /// Whether a batch for another shard was taken over.
+    Handed(u64, bool),
     /// A client does not read.
     ClientClose(ClientKey),
     /// A commit failed, in words: what the core thinks is on disk is not.
     Failed(String),
     /// What a batch had taken that was given up.
     GivenUp(Vec<Taken>),
+}
+
+/// The way to another shard.
+pub(super) struct Neighbour {
+    pub(super) inbox: mpsc::Sender<Input>,
+    pub(super) telling: Telling,
 }
 
 /// A component's link.
@@ -98,6 +108,8 @@ pub(super) struct Releaser {
     pub(super) traces: broadcast::Sender<Arc<Trace>>,
     pub(super) links: Links,
     pub(super) components: HashMap<String, Component>,
+    /// The other shards of this node.
+    pub(super) neighbours: BTreeMap<u16, Neighbour>,
     pub(super) clients: HashMap<ClientKey, EventSender>,
     /// After a failed commit everything is given up until the core is made anew.
     pub(super) failed: bool,
@@ -206,6 +218,16 @@ impl Releaser {
         for knock in batch.turn.knocks {
             self.post(Post::knock(knock));
         }
+        for hand in batch.turn.hands {
+            self.hand(hand);
+        }
+        for (to, told) in batch.turn.told {
+            for (shard, neighbour) in &self.neighbours {
+                if to.is_none_or(|to| to == *shard) {
+                    neighbour.telling.tell(told.clone());
+                }
+            }
+        }
         for load in batch.turn.loads {
             self.load(load);
         }
@@ -253,6 +275,26 @@ impl Releaser {
                 records: read(store.as_ref(), load.keys).await,
             };
             let _ = back.send(Back::Read(by, loaded));
+        });
+    }
+
+    /// Puts a batch into the inbox of another shard, and waits beside the releaser until that has
+    /// committed it. A full inbox is a busy neighbour: it is tried again.
+    fn hand(&self, hand: Hand) {
+        let number = hand.number;
+        let (reply, verdict) = oneshot::channel();
+        let handed = self.neighbours.get(&hand.to).is_some_and(|neighbour| {
+            let input = Input::Handed { hand, reply };
+            neighbour.inbox.try_send(input).is_ok()
+        });
+        if !handed {
+            let _ = self.back.send(Back::Handed(number, false));
+            return;
+        }
+        let back = self.back.clone();
+        tokio::spawn(async move {
+            let taken = matches!(verdict.await, Ok(Verdict::Accepted));
+            let _ = back.send(Back::Handed(number, taken));
         });
     }
 

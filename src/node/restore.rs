@@ -4,11 +4,13 @@
 use super::build::Plan;
 use super::core::Core;
 use super::run::maker;
+use super::shards;
+use crate::sap::Shards;
 use crate::store::check::Unfit;
 use crate::store::{Store, StoreError, Write, aside, load_all};
 
 /// The record that says whose store it is.
-const DOMAIN: &str = "node/domain";
+pub(super) const DOMAIN: &str = "node/domain";
 
 /// What the store held at the start.
 #[derive(Debug, Default)]
@@ -30,6 +32,7 @@ pub(super) async fn restore(store: &dyn Store, core: &mut Core) -> Result<Restor
         if key.starts_with(aside::PREFIX) {
             restored.aside += 1;
         } else if key != DOMAIN
+            && key != shards::KEY
             && let Err(why) = core.restore(&key, &value)
         {
             bytes += value.len();
@@ -82,11 +85,20 @@ fn somebody_elses(noted: &str, domain: &str) -> String {
     format!("it is that of {noted} and this node is {domain}")
 }
 
-/// Looks at records, one after the other, as this plan's node would.
-pub fn reader(plan: &Plan) -> impl FnMut(&str, &[u8]) -> Result<(), Unfit> + use<> {
-    let mut core = maker(plan)(plan.settings.clone());
+/// Looks at records, one after the other, as this shard of this plan's node would.
+pub fn reader(plan: &Plan, shard: Shards) -> impl FnMut(&str, &[u8]) -> Result<(), Unfit> + use<> {
+    let mut core = maker(plan)(plan.settings_of(shard));
     let domain = plan.settings.domain.clone();
     move |key, value| {
+        if key == shards::KEY {
+            return match shards::parse(value) {
+                Some(noted) if noted != (shard.own(), shard.count()) => {
+                    let (noted, of) = noted;
+                    Err(Unfit::Store(format!("it is that of shard {noted} of {of}")))
+                }
+                _ => Ok(()),
+            };
+        }
         if key != DOMAIN {
             return core.restore(key, value).map_err(Unfit::Record);
         }
@@ -123,7 +135,8 @@ mod tests {
         let note = vec![Write::put(DOMAIN, "elsewhere.test")];
         store.commit(note).await.unwrap();
         drop(store);
-        let refused = crate::store::check::check(&folder, reader(&plan())).unwrap_err();
+        let refused =
+            crate::store::check::check(&folder, reader(&plan(), Shards::ONE)).unwrap_err();
         assert!(matches!(refused, StoreError::Foreign(_)), "{refused}");
         std::fs::remove_dir_all(&folder).unwrap();
     }

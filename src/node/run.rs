@@ -1,13 +1,14 @@
 //! A running node: opens the store, restores the core, binds, starts all tasks;
 //! drains and stops them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -15,19 +16,21 @@ use super::build::Plan;
 use super::clock::{self, Clock, Watch};
 use super::core::Core;
 use super::history::History;
-use super::inbox::{Input, NodeHandle};
+use super::inbox::{Door, Input, NodeHandle};
 use super::links::Links;
 use super::owner::{Closed, Owner};
 use super::receiver::{MISHAPS, NodeReceiver};
-use super::releaser::{Component, Release, Releaser};
+use super::releaser::{Component, Neighbour, Release, Releaser};
 use super::restore::{claim, restore};
+use super::shards;
+use super::told::Telling;
 use crate::element::ServiceElement;
 use crate::gateway::Gateway;
 use crate::home::Home;
 use crate::http::link::{self, PostOutcome};
 use crate::http::server;
-use crate::sap::{PeerView, Posted, Sap, Settings};
-use crate::store::{self, Store, StoreError};
+use crate::sap::{PeerView, Posted, Sap, Settings, Shards};
+use crate::store::{Store, StoreError};
 use crate::xmpp::link as xmpp_link;
 
 /// Inputs that may wait for the owner.
@@ -53,6 +56,16 @@ pub enum StartError {
     /// A first password cannot be hashed.
     #[error("the password of user {0} cannot be hashed")]
     Password(String),
+    /// The store has another number of shards than the configuration wants.
+    #[error("the store in {data} was made with {kept} shards, not with {wanted}")]
+    Shards {
+        /// The folder of the store.
+        data: String,
+        /// Shards that it has.
+        kept: u16,
+        /// Shards that are wanted.
+        wanted: u16,
+    },
 }
 
 /// A running node: the handle by which it is asked and stopped.
@@ -67,9 +80,10 @@ pub struct Node {
     /// Ends the XMPP links, in peace.
     xmpp: Ending,
     settings: Arc<RwLock<Arc<Settings>>>,
-    release: mpsc::Sender<Release>,
+    /// To the releaser of each shard.
+    release: Vec<mpsc::Sender<Release>>,
     tls: server::TlsSwitch,
-    owner: tokio::task::JoinHandle<Result<(), StoreError>>,
+    owners: JoinSet<Result<(), StoreError>>,
 }
 
 impl Node {
@@ -78,45 +92,39 @@ impl Node {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(plan: Plan) -> Result<Self, StartError> {
-        let data = plan.data.clone();
-        let store = tokio::task::spawn_blocking(move || store::open(&data))
-            .await
-            .unwrap_or(Err(StoreError::Closed))
-            .map_err(|error| StartError::Store(plan.data.display().to_string(), error))?;
-        Self::start_on(plan, Arc::new(store)).await
+        let stores = shards::open(&plan.data, plan.shards).await?;
+        Self::start_on_all(plan, stores).await
     }
 
-    /// Starts a node on a store that is open already.
+    /// Starts a node of one shard on a store that is open already.
     ///
     /// # Errors
     /// See [`StartError`].
     pub async fn start_on(plan: Plan, store: Arc<dyn Store>) -> Result<Self, StartError> {
-        let mut fresh = maker(&plan);
-        let mut core = fresh(plan.settings.clone());
-        let failed = |error| StartError::Store(plan.data.display().to_string(), error);
-        let claimed = claim(store.as_ref(), &plan.settings.domain).await;
-        claimed.map_err(failed)?;
-        let restored = restore(store.as_ref(), &mut core).await.map_err(failed)?;
-        if restored.aside > 0 {
-            tracing::warn!(
-                records = restored.aside,
-                "records were set aside earlier; see: wvgate store check"
-            );
-        }
-        let records = restored.records;
-        tracing::info!(records, data = %plan.data.display(), "state restored");
-        let clock = Clock::resume(core.kept_clock);
-        create_users(&plan, &mut core, &store, &clock).await?;
+        Self::start_on_all(plan, vec![store]).await
+    }
 
-        let (inbox, inputs) = mpsc::channel(INBOX);
-        let (release, releases) = mpsc::channel(RELEASES);
+    /// Starts a node with a shard on each of these stores, which are open already.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start_on_all(plan: Plan, stores: Vec<Arc<dyn Store>>) -> Result<Self, StartError> {
+        let (cores, clock) = restored(&plan, &stores).await?;
         let (traces, _) = broadcast::channel(1024);
+        let (doors, inboxes): (Vec<_>, Vec<_>) = stores
+            .iter()
+            .map(|store| {
+                let (inbox, inputs) = mpsc::channel(INBOX);
+                let store = Arc::clone(store);
+                (Door { inbox, store }, inputs)
+            })
+            .unzip();
         let handle = NodeHandle {
-            inbox: inbox.clone(),
+            doors: doors.into(),
             traces: traces.clone(),
-            store: store.clone(),
             clients: Arc::new(AtomicU64::new(1)),
         };
+        let inbox = handle.doors[0].inbox.clone();
         let (tracker, soft, hard) = (
             TaskTracker::new(),
             CancellationToken::new(),
@@ -139,14 +147,6 @@ impl Node {
         };
         tracker.spawn(server.run(Arc::new(receiver), soft.clone(), hard.clone()));
 
-        let done = forward_posts(&inbox, &tracker);
-        let links = Links::new(
-            plan.links,
-            plan.server.known,
-            done,
-            tracker.clone(),
-            hard.clone(),
-        );
         let mut components = HashMap::new();
         let xmpp = Ending::new();
         if let Some(gateway) = &plan.gateway {
@@ -169,36 +169,52 @@ impl Node {
             }
         }
         xmpp.tracker.close();
-        let (back, told) = mpsc::unbounded_channel();
-        let releaser = Releaser {
-            store: store.clone(),
-            back,
-            traces,
-            links,
-            components,
-            clients: HashMap::new(),
-            failed: false,
-        };
-        let handed_over = CancellationToken::new();
-        tracker.spawn(releaser.run(releases, RELEASES, handed_over.clone()));
-        let owner = Owner {
-            core,
-            clock,
-            watch: Watch::default(),
-            store,
-            inbox: inputs,
-            back: told,
-            release: release.clone(),
-            fresh: Box::new(fresh),
-            traces: handle.traces.clone(),
-            stop: hard.clone(),
-            closed: Closed::default(),
-        };
-        let owner = tokio::spawn(async move {
-            let ended = owner.run().await;
-            handed_over.cancel();
-            ended
-        });
+        let (mut owners, mut to_releasers) = (JoinSet::new(), Vec::new());
+        for (core, inputs) in cores.into_iter().zip(inboxes) {
+            let shard = core.sap.settings().shards;
+            let door = &handle.doors[usize::from(shard.own())];
+            let (release, releases) = mpsc::channel(RELEASES);
+            let (back, told) = mpsc::unbounded_channel();
+            let links = Links::new(
+                links_of(&plan.links, shard),
+                plan.server.known.clone(),
+                forward_posts(&door.inbox, &tracker),
+                tracker.clone(),
+                hard.clone(),
+            );
+            let releaser = Releaser {
+                store: door.store.clone(),
+                back,
+                traces: traces.clone(),
+                links,
+                // The gateway is in the first shard.
+                components: std::mem::take(&mut components),
+                neighbours: neighbours(&handle, shard, &tracker, &hard),
+                clients: HashMap::new(),
+                failed: false,
+            };
+            let handed_over = CancellationToken::new();
+            tracker.spawn(releaser.run(releases, RELEASES, handed_over.clone()));
+            let owner = Owner {
+                core,
+                clock,
+                watch: Watch::default(),
+                store: door.store.clone(),
+                inbox: inputs,
+                back: told,
+                release: release.clone(),
+                fresh: Box::new(maker(&plan)),
+                traces: traces.clone(),
+                stop: hard.clone(),
+                closed: Closed::default(),
+            };
+            to_releasers.push(release);
+            owners.spawn(async move {
+                let ended = owner.run().await;
+                handed_over.cancel();
+                ended
+            });
+        }
         tracker.close();
         Ok(Self {
             handle,
@@ -208,9 +224,9 @@ impl Node {
             hard,
             xmpp,
             settings,
-            release,
+            release: to_releasers,
             tls,
-            owner,
+            owners,
         })
     }
 
@@ -228,18 +244,18 @@ impl Node {
     /// from the peers that understand it, ends the XMPP streams, and stops everything. With a `grace` of zero
     /// at once: then sessions stay as they are. All that was acknowledged is on disk
     /// either way.
-    pub async fn stop(self, grace: Duration) {
+    pub async fn stop(mut self, grace: Duration) {
         if !grace.is_zero() {
-            let _ = self.handle.ask(|core, _, _| core.sap.drain()).await;
+            let _ = self.handle.ask_all(|core, _, _| core.sap.drain()).await;
             // A peer that does not answer anyway is not waited for.
             self.until(grace, |core| {
                 let peers = core.sap.peer_views();
                 let done = |p: &PeerView| p.posting == 0 || p.last_error.is_some();
-                peers.iter().all(done)
+                peers.iter().all(done) && core.sap.has_handed_all()
             })
             .await;
             let leave = |core: &mut Core, now, _: &mut _| core.sap.log_out_everywhere(REASON, now);
-            let _ = self.handle.ask(leave).await;
+            let _ = self.handle.ask_all(leave).await;
             self.until(FAREWELL, |core| !core.sap.is_leaving()).await;
         }
         self.soft.cancel();
@@ -247,25 +263,21 @@ impl Node {
         self.xmpp.stop.cancel();
         let _ = tokio::time::timeout(XMPP_FAREWELL, self.xmpp.tracker.wait()).await;
         // What became of the last messages; if the store does not take it, nothing waits for it.
-        let last = self.handle.ask(|core, now, turn| {
+        let last = self.handle.ask_all(|core, now, turn| {
             let writes = core.history.flush(now);
             turn.writes.extend(writes);
         });
         let _ = last.await;
         self.hard.cancel();
         let _ = tokio::time::timeout(Duration::from_secs(5), self.tracker.wait()).await;
-        let _ = self.owner.await;
+        while self.owners.join_next().await.is_some() {}
     }
 
     /// Waits until the core is as wanted, or the time is over.
     async fn until(&self, limit: Duration, wanted: fn(&Core) -> bool) {
         let reached = async {
-            while !self
-                .handle
-                .ask(move |core, _, _| wanted(core))
-                .await
-                .unwrap_or(true)
-            {
+            let all = || self.handle.ask_all(move |core, _, _| wanted(core));
+            while all().await.is_ok_and(|reached| reached.contains(&false)) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
@@ -275,10 +287,10 @@ impl Node {
     /// Resolves when the owner has ended by itself: a defect or a store that
     /// cannot be read any more. The process should end with a failing code.
     pub async fn failed(&mut self) -> String {
-        match (&mut self.owner).await {
-            Ok(Ok(())) => "the owner task has ended".to_owned(),
-            Ok(Err(error)) => format!("the store failed: {error}"),
-            Err(error) => format!("the owner task crashed: {error}"),
+        match self.owners.join_next().await {
+            Some(Ok(Ok(()))) | None => "the owner task has ended".to_owned(),
+            Some(Ok(Err(error))) => format!("the store failed: {error}"),
+            Some(Err(error)) => format!("the owner task crashed: {error}"),
         }
     }
 
@@ -289,15 +301,84 @@ impl Node {
             Ok(mut settings) => *settings = plan.settings.clone(),
             Err(poisoned) => *poisoned.into_inner() = plan.settings.clone(),
         }
-        self.tls.replace(plan.server.tls);
-        let links = Release::Links(plan.links);
-        let _ = self.release.send(links).await;
-        let settings = plan.settings;
-        let _ = self
-            .handle
-            .ask(move |core, now, _| core.sap.reload(settings, now))
-            .await;
+        self.tls.replace(plan.server.tls.clone());
+        for (own, release) in (0..).zip(&self.release) {
+            let shard = Shards::new(own, self.handle.shards());
+            let links = Release::Links(links_of(&plan.links, shard));
+            let _ = release.send(links).await;
+            let settings = plan.settings_of(shard);
+            let reload = move |core: &mut Core, now, _: &mut _| core.sap.reload(settings, now);
+            let _ = self.handle.ask_in(own, reload).await;
+        }
     }
+}
+
+/// The cores of all shards with what their stores have, and the clock by which they go on.
+async fn restored(
+    plan: &Plan,
+    stores: &[Arc<dyn Store>],
+) -> Result<(Vec<Core>, Clock), StartError> {
+    let count = u16::try_from(stores.len()).unwrap_or(Shards::MOST);
+    let mut fresh = maker(plan);
+    let mut cores = Vec::with_capacity(stores.len());
+    for (own, store) in (0..count).zip(stores).rev() {
+        let folder = shards::folder(&plan.data, own);
+        let failed = |error| StartError::Store(folder.display().to_string(), error);
+        let shard = Shards::new(own, count);
+        let claimed = claim(store.as_ref(), &plan.settings.domain).await;
+        claimed.map_err(failed)?;
+        let claimed = shards::claim(store.as_ref(), shard).await;
+        claimed.map_err(failed)?;
+        let mut core = fresh(plan.settings_of(shard));
+        let restored = restore(store.as_ref(), &mut core).await.map_err(failed)?;
+        if restored.aside > 0 {
+            tracing::warn!(
+                records = restored.aside,
+                data = %folder.display(),
+                "records were set aside earlier; see: wvgate store check"
+            );
+        }
+        tracing::info!(records = restored.records, data = %folder.display(), "state restored");
+        cores.push(core);
+    }
+    cores.reverse();
+    // One time for all: that of the store which was written last.
+    let clocks = cores.iter().map(|core| Clock::resume(core.kept_clock));
+    let clock = clocks.max_by_key(Clock::now).unwrap_or_else(Clock::start);
+    for own in 0..count {
+        for other in (0..count).filter(|other| *other != own) {
+            let taken = cores[usize::from(other)].sap.last_taken(own);
+            cores[usize::from(own)].sap.follow(other, taken);
+        }
+    }
+    for (core, store) in cores.iter_mut().zip(stores) {
+        create_users(plan, core, store, &clock).await?;
+    }
+    Ok((cores, clock))
+}
+
+/// The links that a shard needs.
+fn links_of(links: &[link::LinkSettings], shard: Shards) -> Vec<link::LinkSettings> {
+    let own = links.iter().filter(|link| shard.has_peer(&link.peer));
+    own.cloned().collect()
+}
+
+/// The ways from a shard to the others.
+fn neighbours(
+    handle: &NodeHandle,
+    shard: Shards,
+    tracker: &TaskTracker,
+    stop: &CancellationToken,
+) -> BTreeMap<u16, Neighbour> {
+    let others = (0..).zip(handle.doors.iter());
+    let others = others.filter(|(other, _)| *other != shard.own());
+    let way = |(other, door): (u16, &Door)| {
+        let (inbox, telling) = (door.inbox.clone(), Telling::default());
+        let carry = telling.clone();
+        tracker.spawn(carry.carry(shard.own(), inbox.clone(), stop.clone()));
+        (other, Neighbour { inbox, telling })
+    };
+    others.map(way).collect()
 }
 
 /// Some tasks that end before others.
@@ -347,7 +428,9 @@ async fn create_users(
     let Some(home) = &plan.home else {
         return Ok(());
     };
-    for (name, password) in &home.users {
+    let shards = core.sap.settings().shards;
+    let own = home.users.iter();
+    for (name, password) in own.filter(|(name, _)| shards.of_user(name) == shards.own()) {
         if core
             .element()
             .is_some_and(|home: &Home| home.users().any(|user| user == name))

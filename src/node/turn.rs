@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::told::Told;
 use crate::element::client::Event;
 use crate::element::{self, ClientKey, Element, Over, ToXmpp};
-use crate::sap::{Knock, Load, Post, Trace};
+use crate::sap::{Hand, Knock, Load, Post, Trace};
 use crate::store::Write;
 
 /// Everything a batch of inputs wants done, in order. Nothing of it may take
@@ -17,6 +18,10 @@ pub struct Turn {
     pub posts: Vec<Post>,
     /// Connections to be tried.
     pub knocks: Vec<Knock>,
+    /// To be handed to other shards of this node.
+    pub hands: Vec<Hand>,
+    /// What another shard, or every other one, is to know.
+    pub told: Vec<(Option<u16>, Told)>,
     /// To be read from the store, once the writes are there.
     pub loads: Vec<Load>,
     /// The same for elements.
@@ -39,6 +44,8 @@ impl Turn {
         self.writes.is_empty()
             && self.posts.is_empty()
             && self.knocks.is_empty()
+            && self.hands.is_empty()
+            && self.told.is_empty()
             && self.loads.is_empty()
             && self.reads.is_empty()
             && self.stanzas.is_empty()

@@ -15,6 +15,7 @@ use super::association::view::{PeerView, Queued, SessionView, Wait};
 use super::association::{Association, Event, Shared};
 use super::deadlines::Deadlines;
 use super::directory::Directory;
+use super::neighbour::{self, Neighbours};
 use super::post::{Loaded, Posted};
 use super::presented_as::PeerId;
 use super::settings::{Peer, Settings};
@@ -39,6 +40,8 @@ pub(super) struct Associations {
     /// The node is about to stop: nobody is logged in to.
     closing: bool,
     events: VecDeque<(PeerId, Event)>,
+    /// The other shards of this node.
+    pub(super) neighbours: Neighbours,
 }
 
 impl Associations {
@@ -46,6 +49,7 @@ impl Associations {
     pub(super) fn new(shared: Shared) -> Self {
         let mut associations = Self {
             directory: Directory::new(Arc::clone(&shared.settings)),
+            neighbours: Neighbours::new(shared.settings.shards, Arc::clone(&shared.numbers)),
             shared,
             flights: HashMap::new(),
             timers: Deadlines::default(),
@@ -60,8 +64,11 @@ impl Associations {
     /// There is one for each peer of the settings.
     fn add_all(&mut self) {
         let settings = Arc::clone(&self.shared.settings);
+        let shards = settings.shards;
         for peer in settings.peers.values() {
-            self.add(&peer.id);
+            if shards.has_peer(peer.real()) {
+                self.add(&peer.id);
+            }
         }
     }
 
@@ -89,6 +96,8 @@ impl Associations {
                 None => self.forget(PeerId::new(&record.peer), record.delete()),
                 Some(association) => association.restore_session(record),
             }
+        } else if key.starts_with(neighbour::PREFIX) {
+            self.neighbours.restore(key, value)?;
         } else if let Some(rest) = key.strip_prefix(outbox::PREFIX) {
             let (peer, number) = rest
                 .rsplit_once('/')
@@ -390,6 +399,23 @@ impl Associations {
         verdict.unwrap_or(Verdict::Forbidden)
     }
 
+    /// Whether there is a session that a peer knows by this id.
+    pub(super) fn has_session(&self, id: &str) -> bool {
+        let mut all = self.iter();
+        all.any(|association| association.sessions().own_id_of(id).is_some())
+    }
+
+    /// Whether a setup message is part of a handshake that is open here.
+    pub(super) fn awaits_setup(&self, transaction: &Transaction) -> bool {
+        self.directory.awaits_setup(transaction)
+    }
+
+    /// Whether a session was opened or used from this address.
+    pub(super) fn hears_from(&self, remote: IpAddr) -> bool {
+        let mut sessions = self.iter().flat_map(|it| it.sessions().iter());
+        sessions.any(|session| session.record.from == Some(remote))
+    }
+
     /// Which peer, and which session of ours with it: see [`Directory::session_owner`].
     ///
     /// # Errors
@@ -439,6 +465,9 @@ impl Queues for Associations {
     /// Of the room for all, half is for those for whom less than an equal share waits: a
     /// peer that is away leaves room for the others.
     fn is_full(&self, peer: &str, bytes: usize) -> bool {
+        if let Some(shard) = neighbour::shard_of(peer) {
+            return self.neighbours.is_full(shard, bytes, &self.shared.settings);
+        }
         let Some(association) = self.get(peer) else {
             return false;
         };
@@ -452,6 +481,9 @@ impl Queues for Associations {
     }
 
     fn holds(&self, peer: &str, id: &str) -> bool {
+        if let Some(shard) = neighbour::shard_of(peer) {
+            return self.neighbours.holds(shard, id);
+        }
         self.get(peer).is_some_and(|it| it.outbox().holds(id))
     }
 

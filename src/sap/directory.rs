@@ -276,6 +276,12 @@ impl Directory {
         owner.map(Association::id)
     }
 
+    /// Whether a setup message is part of a handshake that is open here.
+    pub(super) fn awaits_setup(&self, transaction: &Transaction) -> bool {
+        let primitive = transaction.primitive();
+        primitive.is_ok_and(|primitive| self.handshake_owner(transaction, &primitive).is_some())
+    }
+
     /// Which peer, and which session of ours with it. The peer's id is found byte
     /// for byte (wire profile, 5.3). From where the peer does not speak, it is nobody's.
     ///

@@ -1,6 +1,8 @@
 //! What the SAP wants done outside.
 
+use super::neighbour::Hand;
 use super::post::{Knock, Load, Post};
+use super::service::Known;
 use super::transaction::history::Step;
 use super::watch::{Count, Trace};
 use crate::element::{Delivered, Element, Time, Token};
@@ -19,6 +21,10 @@ pub enum Effect {
     Knock(Knock),
     /// Read bodies that wait on disk. They come back in [`super::Sap::loaded`].
     Load(Load),
+    /// Hand a batch to another shard of this node. The outcome comes back with the same number.
+    Hand(Hand),
+    /// The other shards of this node are to know this of a peer, whose services they tell of.
+    Known(String, Box<Known>),
     /// Hand a request or notice to a service element of this node.
     Deliver(Element, Delivered),
     /// Hand a service element the answer to its own request.

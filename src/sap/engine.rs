@@ -7,8 +7,8 @@ use super::association::outbox::Item;
 use super::association::{Association, Event as OfPeer, Shared};
 use super::associations::Associations;
 use super::effect::Effect;
+use super::neighbour::{Event as OfShards, Hand};
 use super::numbers::Numbers;
-
 use super::presented_as::PeerId;
 use super::random::Random;
 use super::service::Probe;
@@ -103,7 +103,21 @@ impl Engine {
         {
             self.heed(now);
         }
-        self.effects.pop_front()
+        let effect = self.effects.pop_front();
+        effect.or_else(|| {
+            let ready = (!held).then(|| self.associations.neighbours.flush());
+            ready.flatten().map(Effect::Hand)
+        })
+    }
+
+    /// See [`super::Sap::take_handed`].
+    pub(super) fn take_handed(&mut self, hand: &Hand, now: Time) {
+        for handed in self.associations.neighbours.take(hand) {
+            self.transact(now, |transactions, queues| {
+                transactions.take_handed(hand.from, &handed, queues, now);
+            });
+        }
+        self.heed(now);
     }
 
     /// Does what is due.
@@ -111,6 +125,8 @@ impl Engine {
         while let Some(at) = self.next_timeout().filter(|at| *at <= now) {
             if self.transactions.next_timeout() == Some(at) {
                 self.transactions.timeout(&mut self.associations, now);
+            } else if self.associations.neighbours.next_timeout() == Some(at) {
+                self.associations.neighbours.timeout(now);
             } else if self.associations.next_timeout() == Some(at) {
                 self.associations.timeout(now);
             } else if let Some(peer) = self.transactions.services.due(now) {
@@ -127,6 +143,7 @@ impl Engine {
         let machines = [
             self.transactions.next_timeout(),
             self.associations.next_timeout(),
+            self.associations.neighbours.next_timeout(),
             self.transactions.services.next_timeout(),
             self.transactions.next_profile_timeout(),
         ];
@@ -247,8 +264,20 @@ impl Engine {
                 self.heed_association(&id, event, now);
             } else if let Some(event) = self.transactions.next_event() {
                 self.heed_transactions(event, now);
+            } else if let Some(event) = self.associations.neighbours.next_event() {
+                self.heed_neighbours(event, now);
             } else {
                 return;
+            }
+        }
+    }
+
+    fn heed_neighbours(&mut self, event: OfShards, now: Time) {
+        match event {
+            OfShards::Write(write) => self.effect(Effect::Write(write)),
+            OfShards::Taken(to, handed) => {
+                let queues = &self.associations;
+                self.transactions.handed(to, &handed, queues, now);
             }
         }
     }
@@ -290,6 +319,8 @@ impl Engine {
                 self.associations
                     .with(&peer, |it| it.enqueue_later(item, at, now));
             }
+            OfTransactions::Hand(to, handed) => self.associations.neighbours.enqueue(to, *handed),
+            OfTransactions::Known(peer, known) => self.effect(Effect::Known(peer, known)),
             OfTransactions::Deliver(element, delivered) => {
                 self.effect(Effect::Deliver(element, *delivered));
             }

@@ -22,6 +22,7 @@ mod directory;
 pub mod effect;
 mod engine;
 mod inbound;
+mod neighbour;
 mod network;
 pub mod numbers;
 mod post;
@@ -37,10 +38,12 @@ pub mod transaction;
 mod verdict;
 pub mod watch;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::imps::Primitive;
+use crate::ssp::envelope::Transaction;
 
 pub use crate::element::{
     Act, Degraded, Delivered, Element, Outcome, RequestId, ServiceElement, Skew, Time, Token,
@@ -52,14 +55,15 @@ pub use association::record::SessionRecord;
 pub use association::trouble::Trouble;
 pub use association::view::{PeerView, Queued, SessionView, Wait};
 pub use effect::Effect;
+pub use neighbour::{Hand, Handed, is_shard};
 pub use network::Network;
 pub use post::{Found, Knock, Load, Loaded, Post, Posted};
 pub use presented_as::PeerId;
 pub use random::Random;
-pub use service::{Elements, ServiceView};
+pub use service::{Elements, Known, ServiceView};
 pub use settings::dialect::Dialect;
 pub use settings::{
-    ECHO, Peer, Provider, PseTable, Route, Routes, Secret, ServiceSet, Settings, SpeaksFor,
+    ECHO, Peer, Provider, PseTable, Route, Routes, Secret, ServiceSet, Settings, Shards, SpeaksFor,
 };
 pub use transaction::{Origin, Place, Record};
 pub use verdict::{Facts, Verdict};
@@ -90,7 +94,7 @@ impl Sap {
     /// A SAP without sessions. Call [`Sap::restore`] for each kept record, then
     /// [`Sap::start`].
     pub fn new(settings: Arc<Settings>, random: Random) -> Self {
-        let numbers = Arc::new(Numbers::new(&random));
+        let numbers = Arc::new(Numbers::new(&random, settings.shards));
         Self {
             engine: Engine::new(settings, Arc::clone(&numbers), random),
             admission: Admission::default(),
@@ -143,6 +147,76 @@ impl Sap {
         self.engine.next_effect(self.held)
     }
 
+    /// Takes over what another shard of this node hands to this one. It may be told so only after
+    /// the effects have been committed. What was taken over before has no second effect.
+    pub fn take_handed(&mut self, hand: &Hand, now: Time) {
+        self.engine.take_handed(hand, now);
+    }
+
+    /// What became of a batch for another shard: whether it was taken over.
+    pub fn handed(&mut self, number: u64, taken: bool, now: Time) {
+        self.engine.associate(now, |associations| {
+            associations.neighbours.handed(number, taken, now);
+        });
+    }
+
+    /// How far this shard has taken over what another one has handed to it, by the number of the
+    /// last item.
+    pub fn last_taken(&self, from: u16) -> u64 {
+        self.engine.associations.neighbours.last_taken(from)
+    }
+
+    /// Another shard has taken over so far; to be told after all records are back, since after a
+    /// power cut it may know more than is known here.
+    pub fn follow(&mut self, shard: u16, last_taken: u64) {
+        let neighbours = &mut self.engine.associations.neighbours;
+        neighbours.follow(shard, last_taken);
+    }
+
+    /// Whether nothing is on its way to other shards.
+    pub fn has_handed_all(&self) -> bool {
+        self.engine.associations.neighbours.is_idle()
+    }
+
+    /// Another shard begins: what is known of the peers of this one is told again. Gives those to
+    /// whom there are sessions.
+    pub fn tell_all(&mut self, now: Time) -> BTreeSet<String> {
+        self.engine
+            .transact(now, |transactions, _| transactions.services.tell_all());
+        let all = self.engine.associations.iter();
+        let up = all.filter(|association| association.is_up());
+        up.map(|it| it.id().real().to_owned()).collect()
+    }
+
+    /// Another shard knows this of a peer of its own.
+    pub fn told(&mut self, peer: String, known: Known, now: Time) {
+        self.engine.transact(now, |transactions, _| {
+            transactions.services.told(peer, known, now);
+        });
+    }
+
+    /// Whether there is a session that a peer knows by this id.
+    pub fn has_session(&self, id: &str) -> bool {
+        self.engine.associations.has_session(id)
+    }
+
+    /// Whether a setup message is about a peer of this SAP, or part of a handshake with one.
+    pub fn awaits_setup(&self, transaction: &Transaction) -> bool {
+        let settings = self.engine.settings();
+        let transaction = self.setup_in_our_names(transaction);
+        let about = transaction.peek.service.iter();
+        let mut about = about.chain(&transaction.peek.about);
+        match about.find_map(|from| settings.peer_of(from.domain())) {
+            Some(peer) => settings.shards.has_peer(peer.real()),
+            None => self.engine.associations.awaits_setup(&transaction),
+        }
+    }
+
+    /// Whether a session was opened or used from this address.
+    pub fn hears_from(&self, remote: IpAddr) -> bool {
+        self.engine.associations.hears_from(remote)
+    }
+
     /// Lets nothing out to peers until [`Sap::release`], so that what several
     /// inputs queue up for one peer fills one POST.
     pub fn hold(&mut self) {
@@ -191,12 +265,9 @@ impl Sap {
 
     /// Messages under way: accepted, not yet ended, waiting for a peer.
     pub fn messages_queued(&self) -> u64 {
-        let queued = self
-            .engine
-            .associations
-            .iter()
-            .map(|it| it.outbox().messages());
-        queued.sum::<usize>() as u64
+        let associations = &self.engine.associations;
+        let queued = associations.iter().map(|it| it.outbox().messages());
+        (queued.sum::<usize>() + associations.neighbours.messages()) as u64
     }
 
     /// Does what is due.

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::random::Random;
+use super::settings::Shards;
 
 /// Counts posts, and makes ids of transactions. Shared by all who post.
 #[derive(Debug)]
@@ -13,9 +14,15 @@ pub struct Numbers {
 
 impl Numbers {
     /// Those of a new run.
-    pub fn new(random: &Random) -> Self {
+    pub fn new(random: &Random, shards: Shards) -> Self {
+        let run = random.hex(4);
         Self {
-            run: random.hex(4),
+            // The shards of a node share its chance, not its numbers.
+            run: if shards.is_single() {
+                run
+            } else {
+                format!("{run}s{}", shards.own())
+            },
             last: AtomicU64::new(0),
         }
     }

@@ -161,6 +161,20 @@ pub struct Stats {
     pub damaged: u64,
 }
 
+impl Stats {
+    /// Those of two stores together.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        Self {
+            commits: self.commits + other.commits,
+            transactions: self.transactions + other.transactions,
+            records: self.records + other.records,
+            failed: self.failed + other.failed,
+            damaged: self.damaged + other.damaged,
+        }
+    }
+}
+
 /// The answer to a read or to [`Store::compare_and_set`].
 pub type StoreFuture<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'static>>;
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 pub use crate::support::cluster::free_port;
+use crate::support::divided::divide;
 
 /// No test depends on how long something takes; one that hangs fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -49,6 +50,7 @@ pub fn wvgate(config: &Path) -> Command {
         .env_remove("RUST_LOG")
         .env("WVGATE_CONFIG", config)
         .stdin(Stdio::null());
+    divide(&mut command);
     command
 }
 

@@ -427,7 +427,7 @@ async fn sessions_are_listed_and_ended_and_a_stopping_node_logs_out() {
     let bound = bound.unwrap().split_whitespace().last().unwrap().to_owned();
     cluster.start("b.test", &peer("village.test", &bound)).await;
     let there = cluster.node("b.test").handle().clone();
-    let there = || there.ask(|core, _, _| core.sap.session_views().len());
+    let there = || there.ask_for_peer("village.test", |core, _, _| core.sap.session_views().len());
 
     let up = || {
         said(&node.config, &["peer", "connect", "b.test"]);
@@ -449,7 +449,7 @@ async fn sessions_are_listed_and_ended_and_a_stopping_node_logs_out() {
     // Whoever knows a session's id may speak in it: it is never shown whole.
     let other = cluster.node("b.test").handle();
     let whole = other
-        .ask(|core, _, _| core.sap.session_views())
+        .ask_for_peer("village.test", |core, _, _| core.sap.session_views())
         .await
         .unwrap();
     for (field, id) in [("own_id", &whole[0].peer_id), ("peer_id", &whole[0].own_id)] {

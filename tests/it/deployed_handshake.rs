@@ -36,10 +36,11 @@ async fn write_to_alice(bob: &ClientSession, text: &str) {
 async fn sessions(node: &Node) -> Vec<(String, String)> {
     let views = node
         .handle()
-        .ask(|core, _, _| core.sap.session_views())
+        .ask_all(|core, _, _| core.sap.session_views())
         .await
         .unwrap();
-    views.into_iter().map(|s| (s.own_id, s.peer_id)).collect()
+    let views = views.into_iter().flatten();
+    views.map(|s| (s.own_id, s.peer_id)).collect()
 }
 
 #[tokio::test]

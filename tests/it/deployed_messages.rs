@@ -37,8 +37,8 @@ const UNREADABLE: &str = "wvgate_bodies_unreadable_total";
 async fn count(node: &Node, counter: &'static str) -> u64 {
     let view = node
         .handle()
-        .ask(move |core, _, _| core.metrics.get(counter));
-    view.await.unwrap()
+        .ask_all(move |core, _, _| core.metrics.get(counter));
+    view.await.unwrap().iter().sum()
 }
 
 async fn text_for(bob: &mut ClientSession) -> (String, String) {

@@ -155,8 +155,8 @@ async fn messages_survive_a_relay_that_is_away_for_a_while() {
 
 async fn sessions(cluster: &Cluster, domain: &str) -> usize {
     let handle = cluster.node(domain).handle();
-    let look = handle.ask(|core, _, _| core.sap.session_views().len());
-    look.await.unwrap()
+    let look = handle.ask_all(|core, _, _| core.sap.session_views().len());
+    look.await.unwrap().into_iter().sum()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::cluster::{Folder, free_port};
+use crate::support::divided::divide;
 use crate::support::prosody::Prosody;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_wvgate");
@@ -117,7 +118,9 @@ fn start_nodes(folder: &Path, prosody: &Prosody) -> Vec<Running> {
             fs::write(&config, text).expect("write the configuration");
             let log = folder.join(format!("{name}.log"));
             let output = fs::File::create(&log).expect("create the log");
-            let child = Command::new(PROGRAM)
+            let mut program = Command::new(PROGRAM);
+            divide(&mut program);
+            let child = program
                 .args(["run", "--config"])
                 .arg(&config)
                 .stdin(Stdio::null())

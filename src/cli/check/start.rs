@@ -52,31 +52,51 @@ pub(super) fn check(config: &Config, plan: &Plan, verdicts: &mut Verdicts) -> Re
 }
 
 fn store_of(plan: &Plan, verdicts: &mut Verdicts) -> Result<(), Failure> {
-    match store::look(&plan.data, Some(plan)) {
-        Err(error) => verdicts.fail(format!("store: {error}; {}", remedy::of_store(&error))),
-        Ok(report) if report.is_new => verdicts.ok("store: none yet, an empty one is begun"),
-        Ok(report) => {
-            for problem in &report.problems {
-                let error = StoreError::Corrupt(problem.clone());
-                verdicts.fail(format!("store: {error}; {}", remedy::of_store(&error)))?;
-            }
-            for remark in &report.remarks {
-                verdicts.warn(format!("store: {remark}"))?;
-            }
-            if !report.damaged.is_empty() {
-                verdicts.warn(format!(
-                    "store: {} damaged records are set aside at the start; wvgate store check \
-                     names them",
-                    report.damaged.len()
-                ))?;
-            }
-            if report.problems.is_empty() {
-                let records: u64 = report.sections.values().map(|found| found.records).sum();
-                verdicts.ok(format!("store: {records} records"))?;
-            }
-            Ok(())
+    let reports = match store::look(&plan.data, Some(plan)) {
+        Ok(reports) => reports,
+        Err((_, error)) => {
+            return verdicts.fail(format!("store: {error}; {}", remedy::of_store(&error)));
         }
+    };
+    if reports.first().is_some_and(|report| report.is_new) {
+        return verdicts.ok("store: none yet, an empty one is begun");
     }
+    if let Some(wanted) = plan
+        .shards
+        .filter(|wanted| usize::from(*wanted) != reports.len())
+    {
+        verdicts.fail(format!(
+            "store: it was made with {} shards, and node.shards is {wanted}; leave the key out, or \
+             begin a new store",
+            reports.len()
+        ))?;
+    }
+    let mut records = 0;
+    for report in &reports {
+        for problem in &report.problems {
+            let error = StoreError::Corrupt(problem.clone());
+            verdicts.fail(format!("store: {error}; {}", remedy::of_store(&error)))?;
+        }
+        for remark in &report.remarks {
+            verdicts.warn(format!("store: {remark}"))?;
+        }
+        if !report.damaged.is_empty() {
+            verdicts.warn(format!(
+                "store: {} damaged records are set aside at the start; wvgate store check \
+                 names them",
+                report.damaged.len()
+            ))?;
+        }
+        records += report
+            .sections
+            .values()
+            .map(|found| found.records)
+            .sum::<u64>();
+    }
+    if reports.iter().all(|report| report.problems.is_empty()) {
+        verdicts.ok(format!("store: {records} records"))?;
+    }
+    Ok(())
 }
 
 fn listen(key: &str, address: SocketAddr, verdicts: &mut Verdicts) -> Result<(), Failure> {

@@ -20,7 +20,7 @@ use crate::http::server::ServerSettings;
 use crate::imps::xml::Limits;
 use crate::node::history::Keep;
 use crate::sap::profile::services_of;
-use crate::sap::{PseTable, ServiceSet, Settings};
+use crate::sap::{PseTable, ServiceSet, Settings, Shards};
 use crate::translate::address::to_xmpp_domain;
 use crate::translate::{Mappings, Mode, Translator};
 use crate::xmpp::link::{Backoff, ComponentSettings, Siblings};
@@ -44,6 +44,8 @@ pub struct Plan {
     pub history: Keep,
     /// Directory of the store.
     pub data: PathBuf,
+    /// Shards of the node; `None`: as many as the store has, or as suits the machine.
+    pub shards: Option<u16>,
     /// Doubtful choices, one line each.
     pub warnings: Vec<String>,
 }
@@ -72,6 +74,17 @@ pub struct GatewayPlan {
 pub type BuildError = ConfigError;
 
 impl Plan {
+    /// The SAP's settings in a shard: room that is for all is divided.
+    pub fn settings_of(&self, shard: Shards) -> Arc<Settings> {
+        if shard.is_single() {
+            return Arc::clone(&self.settings);
+        }
+        let mut settings = Settings::clone(&self.settings);
+        settings.max_queue_total /= usize::from(shard.count());
+        settings.shards = shard;
+        Arc::new(settings)
+    }
+
     /// Makes a plan of a checked configuration. Reads certificates, dialects and
     /// mappings.
     ///
@@ -98,6 +111,7 @@ impl Plan {
                     bytes: config.trace.max_bytes.get(),
                 },
                 data: config.node.data.clone(),
+                shards: config.node.shards,
                 warnings,
             }),
             _ => Err(ConfigError::new(problems)),

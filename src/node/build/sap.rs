@@ -43,6 +43,7 @@ pub fn sap_settings(
         },
         pse: pse_table(config, at, problems),
         echo: config.node.echo.then_some(Route::Local(home::ELEMENT)),
+        undivided: [gateway::ELEMENT].into(),
         ..Settings::new(&config.node.domain)
     };
     if config.home.is_some() {

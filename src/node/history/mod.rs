@@ -14,6 +14,7 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::element::{Degraded, Element, Outcome, Time};
 use crate::node::elements::{origin_name, place_name, word};
+use crate::sap::is_shard;
 use crate::sap::transaction::history::{Step, What};
 use crate::store::Write;
 
@@ -126,9 +127,12 @@ impl History {
                 expires,
                 parts,
             } => {
-                let (from, transaction) = origin_name(&origin);
-                piece.from = Some(short(from));
-                piece.transaction = transaction.map(short);
+                // What came from another shard is told of there.
+                if !is_shard(origin.name()) {
+                    let (from, transaction) = origin_name(&origin);
+                    piece.from = Some(short(from));
+                    piece.transaction = transaction.map(short);
+                }
                 piece.sender = sender.map(|sender| short(sender.as_str()));
                 piece.received = Some(time);
                 piece.expires = Some(expires);

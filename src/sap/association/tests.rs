@@ -36,7 +36,7 @@ impl End {
         let random = Random::repeatable(now.0 + own as u64);
         let shared = Shared {
             settings: Arc::new(settings),
-            numbers: Arc::new(Numbers::new(&random)),
+            numbers: Arc::new(Numbers::new(&random, crate::sap::Shards::ONE)),
             random,
             totals: Arc::default(),
         };

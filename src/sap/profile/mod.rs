@@ -155,6 +155,23 @@ impl Profiles {
         here.then(|| user.clone())
     }
 
+    /// The other shard of this node where what is known of the profile that a request is about is
+    /// kept: where the way to the user's home domain leads.
+    pub(super) fn elsewhere(&self, transaction: &Transaction) -> Option<u16> {
+        let settings = &self.settings;
+        if settings.shards.is_single() {
+            return None;
+        }
+        let (_, user) = wanted(transaction)?;
+        let route = settings.route_to(user)?;
+        let is_away = matches!(route, Route::Peer(_));
+        is_away.then(|| {
+            settings
+                .shards
+                .elsewhere(settings, route, user, &transaction.peek)
+        })?
+    }
+
     /// Answers a request about the profile of a user who lives elsewhere from what
     /// is held here. `peer` is whom it came from, `None` for this node.
     pub(super) fn answer(

@@ -262,7 +262,9 @@ impl Services {
 
     /// Provider: what is behind this node has changed.
     pub(super) fn keep_all_to_offers(&mut self, now: Time) {
-        for domain in self.table.granted() {
+        let shards = self.settings.shards;
+        let granted = self.table.granted().into_iter();
+        for domain in granted.filter(|peer| shards.has_peer(peer)) {
             self.keep_to_offers(&domain, now);
         }
     }

@@ -34,7 +34,7 @@ use crate::store::Write;
 
 pub use elements::Elements;
 pub use probe::{Probe, ProbeView};
-pub use table::{Agreement, Direction, Heard};
+pub use table::{Agreement, Direction, Heard, Known};
 pub use view::{AgreementView, ProviderView, ServiceView, Source};
 
 pub(super) use offers::Offers;
@@ -66,6 +66,8 @@ pub(super) enum Event {
     /// A record is to be kept or forgotten.
     Write(Write),
     Count(Count),
+    /// The other shards of this node are to know this of a peer.
+    Known(String, Box<Known>),
 }
 
 /// The Service Table, the questions under way, and who tries what.
@@ -117,7 +119,40 @@ impl Services {
     }
 
     pub(super) fn next_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        if let Some(event) = self.events.pop_front() {
+            return Some(event);
+        }
+        let shards = self.settings.shards;
+        while let Some(peer) = self.table.take_changed() {
+            if !shards.is_single()
+                && shards.has_peer(&peer)
+                && let Some(known) = self.table.known(&peer)
+            {
+                return Some(Event::Known(peer, Box::new(known)));
+            }
+        }
+        None
+    }
+
+    /// What is known of the peers of this shard, for another one that begins.
+    pub(super) fn tell_all(&mut self) {
+        let shards = self.settings.shards;
+        let peers = self
+            .settings
+            .peers
+            .keys()
+            .filter(|peer| shards.has_peer(peer));
+        let known = peers.filter_map(|peer| Some((peer.clone(), self.table.known(peer)?)));
+        let known = known.map(|(peer, known)| Event::Known(peer, Box::new(known)));
+        self.events.extend(known);
+    }
+
+    /// Takes in what another shard of this node, whose peer it is, knows of it.
+    pub(super) fn told(&mut self, peer: String, known: Known, now: Time) {
+        if !self.settings.shards.has_peer(&peer) {
+            self.table.told(peer, known);
+            self.keep_all_to_offers(now);
+        }
     }
 
     pub(super) fn next_timeout(&self) -> Option<Time> {

@@ -4,7 +4,7 @@
 //! Agreements are kept on disk. What a peer offers is not: it is asked again when
 //! its session is restored, and it may have changed meanwhile.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -102,8 +102,12 @@ pub(super) struct Question {
     pub until: Time,
 }
 
+/// One peer's part of the table, as other shards of this node know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known(Row);
+
 /// One peer's part of the table.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Row {
     offered: BTreeMap<String, Offered>,
     /// Functions answered 405 or 501, by the domain they were meant for, and since when.
@@ -126,9 +130,26 @@ pub(in crate::sap) struct ServiceTable {
     asked: HashMap<(String, String), Question>,
     /// The number in the id of the last agreement.
     last: u64,
+    /// Peers of whom something else is known than other shards of this node were told.
+    changed: BTreeSet<String>,
 }
 
 impl ServiceTable {
+    /// A peer of whom something else is known than when this was last asked.
+    pub(super) fn take_changed(&mut self) -> Option<String> {
+        self.changed.pop_first()
+    }
+
+    /// What is known of a peer.
+    pub(super) fn known(&self, peer: &str) -> Option<Known> {
+        self.rows.get(peer).cloned().map(Known)
+    }
+
+    /// Takes in what another shard of this node, whose peer it is, knows of it.
+    pub(super) fn told(&mut self, peer: String, known: Known) {
+        self.rows.insert(peer, known.0);
+    }
+
     /// Takes back an agreement written before a restart; `rest` is the key without
     /// [`PREFIX`].
     pub fn restore(&mut self, rest: &str, agreement: Agreement) -> Result<(), String> {
@@ -182,6 +203,9 @@ impl ServiceTable {
     /// Ends an agreement.
     pub fn end(&mut self, peer: &str, direction: Direction) -> Option<Write> {
         let ended = self.rows.get_mut(peer)?.side(direction).take();
+        if ended.is_some() {
+            self.changed.insert(peer.to_owned());
+        }
         ended.map(|_| Write::delete(key(peer, direction)))
     }
 
@@ -393,7 +417,9 @@ impl ServiceTable {
         }
     }
 
+    /// To be changed.
     fn row(&mut self, peer: &str) -> &mut Row {
+        self.changed.insert(peer.to_owned());
         self.rows.entry(peer.to_owned()).or_default()
     }
 }

@@ -4,8 +4,9 @@
 pub mod dialect;
 mod provider;
 mod service_set;
+mod shards;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use dialect::Dialect;
 
 pub use provider::PseTable;
 pub use service_set::ServiceSet;
+pub use shards::Shards;
 
 /// Name of the user that answers every message with itself.
 pub const ECHO: &str = "echo";
@@ -82,6 +84,12 @@ pub struct Settings {
     pub echo: Option<Route>,
     /// This node is there to try that peer, and keeps nothing.
     pub visiting: Option<String>,
+    /// Whether acknowledgements to any peer wait for the disk.
+    pub(crate) any_strict: bool,
+    /// Which part of the node this is.
+    pub shards: Shards,
+    /// Service elements that are not divided: they live in the first shard.
+    pub undivided: BTreeSet<Element>,
 }
 
 /// What a peer may do with profiles beyond what the roles of home domain and
@@ -342,6 +350,9 @@ impl Settings {
             names: Names::default(),
             echo: None,
             visiting: None,
+            any_strict: false,
+            shards: Shards::ONE,
+            undivided: BTreeSet::new(),
         }
     }
 
@@ -356,6 +367,7 @@ impl Settings {
         let aliases = peer.aliases.iter().cloned();
         self.by_alias
             .extend(aliases.map(|alias| (alias, peer.domain.clone())));
+        self.any_strict |= peer.strict;
         self.repairs |= !peer.dialect.repairs.is_empty();
         self.names.extend(peer.dialect.accept.of_envelope());
         for identity in peer.identities() {
@@ -438,6 +450,11 @@ impl Settings {
         });
         let front = fronts.max_by_key(|front| front.len());
         self.presenting(peer, front).clone()
+    }
+
+    /// Whether acknowledgements to any peer wait for the disk.
+    pub fn is_strict(&self) -> bool {
+        self.any_strict
     }
 
     /// Whether there is a peer whose messages may be repaired.

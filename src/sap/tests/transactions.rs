@@ -34,7 +34,7 @@ fn relay() -> (Transactions, Arc<Settings>) {
         .with_peer(speaking("b.test", &[]));
     let settings = Arc::new(settings);
     let random = Random::repeatable(1);
-    let numbers = Arc::new(Numbers::new(&random));
+    let numbers = Arc::new(Numbers::new(&random, Shards::ONE));
     let transactions = Transactions::new(settings.clone(), numbers, random);
     (transactions, settings)
 }

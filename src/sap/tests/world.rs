@@ -149,6 +149,8 @@ impl World {
                 Effect::PeerState(..)
                 | Effect::PeerAway(..)
                 | Effect::Knock(_)
+                | Effect::Hand(_)
+                | Effect::Known(..)
                 | Effect::Trace(_)
                 | Effect::Step(_) => {}
             }

@@ -6,6 +6,8 @@ use crate::element::{Delivered, Element, Time, Token};
 use crate::imps::Primitive;
 use crate::sap::association::outbox::Item;
 use crate::sap::dialect::Waiting;
+use crate::sap::neighbour::Handed;
+use crate::sap::service::Known;
 use crate::sap::watch::{Count, Trace};
 use crate::ssp::envelope::Transaction;
 use crate::store::Write;
@@ -19,6 +21,10 @@ pub(in crate::sap) enum Event {
     Enqueue(String, Item),
     /// The same, to be posted not before then.
     EnqueueLater(String, Item, Time),
+    /// Something is to be queued for another shard of this node.
+    Hand(u16, Box<Handed>),
+    /// The other shards of this node are to know this of a peer.
+    Known(String, Box<Known>),
     /// A request or notice is for a service element.
     Deliver(Element, Box<Delivered>),
     /// A service element's request is answered.

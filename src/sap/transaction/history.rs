@@ -4,6 +4,7 @@ use super::table::{Origin, Part, Place, Record};
 use crate::element::Time;
 use crate::imps::primitive::Name;
 use crate::imps::{Address, Code, Status};
+use crate::sap::neighbour::is_shard;
 pub use crate::sap::presented_as::domain_of;
 use crate::sap::watch::{Direction, Trace};
 use crate::ssp::envelope::{Transaction, decode_fragment};
@@ -96,10 +97,15 @@ impl Step {
         let what = match transaction.name.known() {
             Some(Name::SendMessageRequest) => {
                 let (origin, expires) = (record.origin.clone(), record.expires);
-                let parts = record.parts.iter().map(sent).collect();
+                // What goes to another shard is told of there.
+                let parts = record
+                    .parts
+                    .iter()
+                    .filter(|part| !is_elsewhere(&part.place));
+                let parts = parts.map(sent).collect();
                 received(transaction, origin, expires, parts)
             }
-            Some(Name::DeliveryStatusReport) => What::Reported {
+            Some(Name::DeliveryStatusReport) if !is_shard(record.origin.name()) => What::Reported {
                 by: transaction.peek.sender.clone(),
                 result: said(&transaction.raw),
             },
@@ -148,6 +154,9 @@ impl Step {
         here: bool,
         result: impl FnOnce() -> Said,
     ) -> Option<Self> {
+        if is_elsewhere(place) {
+            return None;
+        }
         Self::of(record, now, || {
             What::Ended(Ended {
                 place: place.clone(),
@@ -184,8 +193,10 @@ pub(super) fn trace_refused(
     let why = status.description.as_deref().unwrap_or_default();
     let peek = &transaction.peek;
     let (peer, transaction_id) = match origin {
-        Origin::Peer { peer, id } => (Some(domain_of(peer).to_owned()), Some(id.clone())),
-        Origin::Element { .. } => (None, None),
+        Origin::Peer { peer, id } if !is_shard(peer) => {
+            (Some(domain_of(peer).to_owned()), Some(id.clone()))
+        }
+        _ => (None, None),
     };
     Trace {
         time: now,
@@ -202,6 +213,10 @@ pub(super) fn trace_refused(
             .to_owned()
             .into(),
     }
+}
+
+fn is_elsewhere(place: &Place) -> bool {
+    matches!(place, Place::Peer { peer, .. } if is_shard(peer))
 }
 
 fn received(transaction: &Transaction, origin: Origin, expires: Time, parts: Vec<Sent>) -> What {

@@ -22,12 +22,14 @@ mod sent;
 mod table;
 mod try_again;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::association::outbox::Item;
 use super::deadlines::Deadlines;
 use super::dialect::{Deviations, memberships};
+use super::neighbour::{self, Handed};
 use super::numbers::Numbers;
 use super::profile::{self, Profiles};
 use super::random::Random;
@@ -49,8 +51,13 @@ pub(super) use response::report_as_request;
 use bounds::Forgettable;
 use delivery_report::Reports;
 use history::Step;
+use request::Incoming;
 use sent::SentMessages;
 use try_again::Unanswered;
+
+/// Shards pass a request on no more often: only while they go by different settings, as during a
+/// reload, does one of them take it for another's again.
+const MOST_PASSED: u8 = 2;
 
 /// What a deadline is about, by row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,6 +85,8 @@ pub struct Transactions {
     sent: SentMessages,
     /// Messages that peers have taken and not yet answered.
     unanswered: Unanswered,
+    /// The message that is being taken over from another shard was counted there.
+    counted: bool,
     deadlines: Deadlines<Timer>,
     events: VecDeque<Event>,
 }
@@ -88,14 +97,15 @@ impl Transactions {
             services: Services::new(settings.clone(), numbers.clone(), random),
             profiles: Profiles::new(settings.clone()),
             deviations: Deviations::new(settings.clone()),
+            table: Table::new(settings.shards),
             settings,
             numbers,
             skew: Skew::default(),
-            table: Table::default(),
             reports: Reports::default(),
             forgettable: Forgettable::default(),
             sent: SentMessages::default(),
             unanswered: Unanswered::default(),
+            counted: false,
             deadlines: Deadlines::default(),
             events: VecDeque::new(),
         }
@@ -199,6 +209,7 @@ impl Transactions {
                 service::Event::Ask(peer, item) => Event::Enqueue(peer, *item),
                 service::Event::Write(write) => Event::Write(write),
                 service::Event::Count(count) => Event::Count(count),
+                service::Event::Known(peer, known) => Event::Known(peer, known),
             });
         }
         let write = self.profiles.next_event();
@@ -340,6 +351,95 @@ impl Transactions {
         if item.name == Name::SendMessageRequest && self.table.by_place(&place).is_some() {
             self.unanswered.keep(item);
         }
+    }
+
+    /// Another shard hands something over: a request to be passed on from here, or an answer.
+    pub(super) fn take_handed(
+        &mut self,
+        from: u16,
+        handed: &Handed,
+        queues: &dyn Queues,
+        now: Time,
+    ) {
+        let (peer, transaction) = (neighbour::name(from), &handed.transaction);
+        let id = transaction.id.clone();
+        if !handed.is_request() {
+            let place = Place::Peer { peer, id };
+            let number = self.table.by_place(&place);
+            let row = number.and_then(|number| self.table.get(number));
+            let part = row.and_then(|row| row.part_at(&place));
+            // Nobody waits for one that was given up here.
+            let open = part.is_some_and(|part| part.answer.is_none());
+            if let (Some(number), true, Ok(raw)) =
+                (number, open, std::str::from_utf8(&transaction.raw))
+            {
+                self.part_answered(number, &place, raw.to_owned(), now);
+            }
+            return;
+        }
+        let Some(facts) = transaction.name.facts() else {
+            return;
+        };
+        let incoming = Incoming {
+            origin: Origin::Peer { peer, id },
+            from_domain: handed.from_domain.clone(),
+            transaction: Cow::Borrowed(transaction),
+            kind: facts.kind,
+            routing: facts.routing,
+            expires: handed.expires,
+            handed: Some(handed),
+        };
+        self.counted = handed.is_message();
+        self.accept(&incoming, queues, now);
+        // It was here before, under another transaction id.
+        if std::mem::take(&mut self.counted) {
+            self.count(Count::Ended(Outcome::Repeated));
+        }
+    }
+
+    /// Another shard has taken a request over.
+    pub(super) fn handed(&mut self, to: u16, handed: &Handed, queues: &dyn Queues, now: Time) {
+        let place = Place::Peer {
+            peer: neighbour::name(to),
+            id: handed.transaction.id.clone(),
+        };
+        if let Some(number) = self.table.by_place(&place) {
+            self.table.acknowledged(number, &place, now);
+            self.linger(number, queues, now);
+        }
+    }
+
+    /// A message, or a part of it, counts as accepted, unless it stands for one that was counted in
+    /// another shard.
+    fn accepted(&mut self) {
+        if !std::mem::take(&mut self.counted) {
+            self.count(Count::Accepted);
+        }
+    }
+
+    /// Makes what is handed to another shard.
+    fn send_to_shard(
+        &mut self,
+        shard: u16,
+        handed: Handed,
+        queues: &dyn Queues,
+    ) -> Result<(Place, Event), Status> {
+        let peer = neighbour::name(shard);
+        if handed.passed > MOST_PASSED {
+            return Err(Status::new(Code::DOMAIN_NOT_SUPPORTED).because("relay loop"));
+        }
+        if queues.is_full(&peer, handed.transaction.raw.len()) {
+            return Err(Status::new(if handed.is_message() {
+                Code::QUEUE_FULL
+            } else {
+                Code::UNAVAILABLE
+            }));
+        }
+        if handed.is_message() {
+            self.accepted();
+        }
+        let id = handed.transaction.id.clone();
+        Ok((Place::Peer { peer, id }, Event::Hand(shard, handed.into())))
     }
 
     /// A peer will not get our request.

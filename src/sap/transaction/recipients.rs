@@ -4,6 +4,7 @@
 
 use crate::imps::address::Address;
 use crate::imps::primitive::Name;
+use crate::imps::primitive::common::Id;
 use crate::imps::primitive::message::SendMessageResponse;
 use crate::imps::primitive::presence::GetPresenceResponse;
 use crate::imps::status::DetailedResult;
@@ -50,6 +51,14 @@ pub fn part(primitive: &Primitive, targets: &[Address]) -> Option<Primitive> {
             let mut part = notice.clone();
             part.users.retain(|user| targets.contains(&user.user));
             Primitive::GroupChangeNotice(part)
+        }
+        Primitive::VerifyIDRequest(request) => {
+            let mut part = request.clone();
+            part.ids.ids.retain(|id| match id {
+                Id::User(user) => targets.contains(&user.user),
+                _ => true,
+            });
+            Primitive::VerifyIDRequest(part)
         }
         _ => return None,
     })

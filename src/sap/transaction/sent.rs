@@ -343,6 +343,7 @@ mod tests {
             waiting: None,
             fingerprint: 0,
             content: 0,
+            asking: None,
         }
     }
 

@@ -15,6 +15,7 @@ use crate::imps::address::Address;
 use crate::imps::primitive::{AnyName, Name};
 use crate::sap::dialect::{Asker, Circle, Waiting};
 use crate::sap::presented_as::domain_of;
+use crate::sap::settings::Shards;
 use crate::store::Write;
 
 /// Where a request came from.
@@ -123,10 +124,13 @@ pub struct Record {
     /// transaction id (`dialect::message_ids`).
     #[serde(default)]
     pub content: u64,
+    /// The peer that asked, in another shard of this node, in its identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asking: Option<String>,
 }
 
 /// The table. Bounded by what its users accept, in number and bytes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Table {
     rows: HashMap<u64, Row>,
     by_origin: HashMap<Origin, u64>,
@@ -136,6 +140,7 @@ pub struct Table {
     shares: HashMap<String, Share>,
     all: Share,
     last: u64,
+    shards: Shards,
 }
 
 #[derive(Debug)]
@@ -190,10 +195,30 @@ const OVERHEAD: usize = 512;
 /// Prefix of all records.
 pub const PREFIX: &str = "sap/in/";
 
+impl Default for Table {
+    fn default() -> Self {
+        Self::new(Shards::ONE)
+    }
+}
+
 impl Table {
+    /// That of a shard.
+    pub fn new(shards: Shards) -> Self {
+        Self {
+            rows: HashMap::new(),
+            by_origin: HashMap::new(),
+            by_place: HashMap::new(),
+            by_fingerprint: HashMap::new(),
+            shares: HashMap::new(),
+            all: Share::default(),
+            last: 0,
+            shards,
+        }
+    }
+
     /// A number never used before, even before a restart.
     pub fn next_number(&mut self, now: Time) -> u64 {
-        self.last = (self.last + 1).max(now.0 << 20);
+        self.last = self.shards.number((self.last + 1).max(now.0 << 20));
         self.last
     }
 

@@ -454,7 +454,8 @@ async fn who_is_watched_at_home_is_asked_for_anew_when_a_session_comes_back() {
     // The session is gone, and with it perhaps what was to be told.
     let lose =
         |core: &mut wvgate::node::Core, now, _: &mut _| core.sap.drop_sessions("a.test", now);
-    assert_eq!(node.handle().ask(lose).await.unwrap(), 1);
+    let lost = node.handle().ask_for_peer("a.test", lose).await;
+    assert_eq!(lost.unwrap(), 1);
     peer.log_in().await;
     let again = peer.expect(&["<SubscribeRequest"]).await;
     assert_ne!(again.attribute("transactionID"), id);

@@ -9,8 +9,8 @@ use wvgate::store::{MemoryStore, StoreError, Write};
 use crate::support::peer::{self, Deployed, exchange};
 
 async fn view(node: &Node) -> PeerView {
-    let look = node.handle().ask(|core, _, _| core.sap.peer_views());
-    look.await.unwrap().remove(0)
+    let look = node.handle().ask_all(|core, _, _| core.sap.peer_views());
+    look.await.unwrap().concat().remove(0)
 }
 
 /// The peer's view, when it is as wanted.
@@ -80,8 +80,8 @@ async fn a_body_above_the_limit_is_counted_for_its_peer_and_shown() {
     assert_eq!(view.last_error.as_deref(), Some(Trouble::TooLarge.words()));
     let counted = node
         .handle()
-        .ask(|core, _, _| core.metrics.get("wvgate_bodies_too_large_total"));
-    assert_eq!(counted.await.unwrap(), 2);
+        .ask_all(|core, _, _| core.metrics.get("wvgate_bodies_too_large_total"));
+    assert_eq!(counted.await.unwrap().iter().sum::<u64>(), 2);
     node.stop(std::time::Duration::from_secs(1)).await;
 }
 
@@ -100,7 +100,7 @@ async fn what_goes_wrong_while_the_node_is_busy_is_told_up_to_a_bound() {
             let _ = begun.send(());
             let _ = wait.recv();
         };
-        handle.ask(stand_still).await.unwrap();
+        handle.ask_for_peer("a.test", stand_still).await.unwrap();
     });
     has_begun.await.unwrap();
     let large = b"POST / HTTP/1.1\r\nHost: b.test\r\nx-wv-sessionid: 101@a.test\r\n\
@@ -135,9 +135,11 @@ async fn a_store_that_fails_after_a_reload_does_not_bring_the_old_configuration_
     }
     let peers = node
         .handle()
-        .ask(|core, _, _| core.sap.peer_views())
+        .ask_all(|core, _, _| core.sap.peer_views())
         .await
         .unwrap();
+    let mut peers = peers.concat();
+    peers.sort_by(|a, b| a.domain.cmp(&b.domain));
     let peers: Vec<&str> = peers.iter().map(|peer| peer.domain.as_str()).collect();
     assert_eq!(peers, ["a.test", "c.test"]);
     node.stop(std::time::Duration::ZERO).await;

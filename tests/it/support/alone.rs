@@ -166,6 +166,7 @@ impl Alone {
                 Effect::PeerState(peer, false) => self.reached.push((peer, Reached::NoSession)),
                 Effect::PeerAway(peer, since) => self.reached.push((peer, Reached::NoSince(since))),
                 Effect::Knock(knock) => self.knocks.push(knock),
+                Effect::Hand(_) | Effect::Known(..) => {}
                 Effect::Trace(_) | Effect::Step(_) => {}
             }
         }

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use wvgate::imps::Primitive;
 
 use super::cluster::{Folder, free_port_of};
+use super::divided::divide;
 use super::end::{ACTS, ANSWER, CONFIG, END};
 use super::fault_proxy::FaultProxy;
 
@@ -201,6 +202,7 @@ impl Chain {
                 .stdout(log.try_clone().unwrap());
             command
         };
+        divide(&mut command);
         let mut child = command.stderr(log).spawn().unwrap();
         let pipes = is_end.then(|| {
             let (sender, lines) = channel();

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use wvgate::config::Config;
 use wvgate::node::{Node, Plan};
-use wvgate::store::{MemoryStore, Store};
+use wvgate::store::MemoryStore;
+
+use super::divided::stores;
 
 /// A port of loopback that was free a moment ago.
 pub fn free_port() -> u16 {
@@ -85,8 +87,8 @@ impl Cluster {
     /// Starts a node on what an earlier one of the domain has kept.
     pub(crate) async fn start_again(&mut self, domain: &str) {
         let plan = self.plan(domain);
-        let store: Arc<dyn Store> = self.stores[domain].clone();
-        let node = Node::start_on(plan, store).await.unwrap();
+        let stores = stores(&self.stores[domain]);
+        let node = Node::start_on_all(plan, stores).await.unwrap();
         self.nodes.insert(domain.to_owned(), node);
     }
 

@@ -222,6 +222,8 @@ impl End {
                 Effect::PeerState(..)
                 | Effect::PeerAway(..)
                 | Effect::Knock(_)
+                | Effect::Hand(_)
+                | Effect::Known(..)
                 | Effect::Count(_)
                 | Effect::Trace(_)
                 | Effect::Step(_) => {}

@@ -6,6 +6,7 @@
 pub mod alone;
 pub(crate) mod chain;
 pub(crate) mod cluster;
+pub mod divided;
 pub(crate) mod dns;
 pub(crate) mod ejabberd;
 pub(crate) mod end;

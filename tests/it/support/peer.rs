@@ -20,6 +20,8 @@ use wvgate::config::Config;
 use wvgate::node::{Node, Plan};
 use wvgate::store::MemoryStore;
 
+use super::divided::stores;
+
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -375,7 +377,7 @@ pub fn digest(token: &str) -> String {
 
 /// A node for b.test with the user bob, whose peer a.test is the deployed server.
 pub async fn node(peer: &Deployed, store: &Arc<MemoryStore>, extra: &str) -> Node {
-    Node::start_on(plan(peer, extra), store.clone())
+    Node::start_on_all(plan(peer, extra), stores(store))
         .await
         .unwrap()
 }

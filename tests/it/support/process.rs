@@ -16,6 +16,7 @@ use wvgate::node::{ClientSession, Core, Node, Plan};
 use wvgate::store::Store;
 
 use super::cluster::{Folder, free_port};
+use super::divided::shards;
 
 /// Names the configuration of a node that runs in a process of its own.
 const CONFIG: &str = "WVGATE_TEST_CONFIG";
@@ -37,6 +38,17 @@ impl Counts {
             ended: core.metrics.ended(),
             open: core.messages_open(),
         }
+    }
+
+    /// Those of all shards together.
+    async fn of_node(node: &Node) -> Self {
+        let counts = node.handle().ask_all(|core, _, _| Self::of(core)).await;
+        let together = |a: Self, b: Self| Self {
+            accepted: a.accepted + b.accepted,
+            ended: a.ended + b.ended,
+            open: a.open + b.open,
+        };
+        counts.unwrap().into_iter().reduce(together).unwrap()
     }
 }
 
@@ -164,14 +176,17 @@ impl World {
     pub(crate) fn left_behind(&self, domain: &str, prefix: &str) -> Vec<Value> {
         let data = self.data(domain);
         let read = || {
-            let runtime = tokio::runtime::Builder::new_current_thread();
-            let store = wvgate::store::open(&data).unwrap();
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = runtime.build().unwrap();
             let mut values = Vec::new();
-            let loaded = wvgate::store::load_all(&store, prefix, |_, value| {
-                values.push(serde_json::from_slice(&value).unwrap());
-                Ok(())
-            });
-            { runtime }.build().unwrap().block_on(loaded).unwrap();
+            for folder in wvgate::node::shards::folders(&data) {
+                let store = wvgate::store::open(&folder).unwrap();
+                let loaded = wvgate::store::load_all(&store, prefix, |_, value| {
+                    values.push(serde_json::from_slice(&value).unwrap());
+                    Ok(())
+                });
+                runtime.block_on(loaded).unwrap();
+            }
             values
         };
         // Not in the thread of the test, which has a runtime of its own.
@@ -182,10 +197,7 @@ impl World {
     pub(crate) async fn counts(&mut self, domain: &str) -> Counts {
         let counts = match self.processes.get_mut(domain) {
             Some(process) => process.counts(),
-            None => {
-                let handle = self.nodes[domain].handle();
-                handle.ask(|core, _, _| Counts::of(core)).await.unwrap()
-            }
+            None => Counts::of_node(&self.nodes[domain]).await,
         };
         assert_eq!(
             counts.accepted,
@@ -226,7 +238,11 @@ pub(crate) fn peer_at(domain: &str, port: u16, speaks_for: &[&str]) -> String {
 /// What a configuration file makes of a node.
 pub(crate) fn plan(file: &std::path::Path) -> Plan {
     let loaded = Config::load(file, Vec::new()).unwrap_or_else(|error| panic!("{error}"));
-    Plan::new(&loaded.config, &loaded.located).unwrap_or_else(|error| panic!("{error}"))
+    let plan = Plan::new(&loaded.config, &loaded.located).unwrap_or_else(|error| panic!("{error}"));
+    Plan {
+        shards: Some(plan.shards.unwrap_or_else(shards)),
+        ..plan
+    }
 }
 
 /// A node in a process of its own, which is killed when this is dropped.
@@ -338,8 +354,7 @@ async fn next_event(session: &mut Option<ClientSession>) -> Event {
 }
 
 async fn print_counts(node: &Node) {
-    let counts = node.handle().ask(|core, _, _| Counts::of(core)).await;
-    let counts = counts.unwrap();
+    let counts = Counts::of_node(node).await;
     let json = json!({
         "accepted": counts.accepted, "ended": counts.ended, "open": counts.open,
     });

@@ -216,6 +216,8 @@ impl World {
                 Effect::PeerState(..)
                 | Effect::PeerAway(..)
                 | Effect::Knock(_)
+                | Effect::Hand(_)
+                | Effect::Known(..)
                 | Effect::Count(_)
                 | Effect::Trace(_)
                 | Effect::Step(_) => {}

@@ -169,6 +169,27 @@ impl Transaction {
         }
     }
 
+    /// A transaction around a primitive that was scanned before and kept.
+    ///
+    /// # Errors
+    /// It is no primitive any more.
+    pub fn kept(
+        mode: Mode,
+        id: String,
+        name: AnyName,
+        raw: Bytes,
+        via: Option<String>,
+    ) -> Result<Self, Malformed> {
+        Ok(Self {
+            mode,
+            id,
+            name,
+            peek: scan::fragment(&raw, &STANDING_ALONE)?,
+            raw,
+            via,
+        })
+    }
+
     /// The typed primitive.
     ///
     /// # Errors

@@ -18,13 +18,15 @@ use crate::imps::{Address, Code, Primitive, Status};
 use crate::sap::association::outbox::Item;
 use crate::sap::dialect::message_ids::Use;
 use crate::sap::dialect::outbound;
+use crate::sap::neighbour::is_shard;
 use crate::sap::presented_as::domain_of;
 use crate::sap::settings::{Peer, Route};
 use crate::sap::watch::Count;
 use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
 use crate::text::Shown;
-use routing::{Incoming, conversation};
+pub(super) use routing::Incoming;
+use routing::{Way, conversation};
 
 /// More hops than this are taken for a loop.
 const MAX_HOPS: usize = 16;
@@ -165,6 +167,7 @@ impl Transactions {
             kind: facts.kind,
             routing: facts.routing,
             expires: now.plus_millis(lifetime),
+            handed: None,
         };
         self.accept(&incoming, queues, now);
     }
@@ -204,22 +207,23 @@ impl Transactions {
             kind,
             routing,
             expires,
+            handed: None,
         };
         self.accept(&incoming, queues, now);
     }
 
     /// Routes a request whose sender may send it.
-    fn accept(&mut self, incoming: &Incoming<'_>, queues: &dyn Queues, now: Time) {
+    pub(super) fn accept(&mut self, incoming: &Incoming<'_>, queues: &dyn Queues, now: Time) {
         let transaction = &incoming.transaction;
-        let from_peer = matches!(incoming.origin, Origin::Peer { .. });
+        let from_peer = matches!(incoming.origin, Origin::Peer { .. }) && incoming.handed.is_none();
         if from_peer && let Some(answer) = self.services.take_echo(transaction, now) {
             return self.answer_at_once(incoming.origin.clone(), transaction, &answer, now);
         }
-        let asker = match &incoming.origin {
-            Origin::Peer { peer, .. } => Some(domain_of(peer)),
-            Origin::Element { .. } => None,
-        };
-        let answer = if incoming.routing == Routing::Service {
+        let asker = incoming.asking().map(domain_of);
+        let elsewhere = self.profiles.elsewhere(transaction);
+        let answer = if elsewhere.is_some() {
+            None
+        } else if incoming.routing == Routing::Service {
             self.services.answer(asker, transaction, now)
         } else {
             self.profiles
@@ -229,7 +233,7 @@ impl Transactions {
             return self.answer_at_once(incoming.origin.clone(), transaction, &answer, now);
         }
         let targets = incoming.targets(&self.settings, &self.profiles);
-        if targets.is_empty() {
+        if targets.is_empty() && elsewhere.is_none() {
             let status = Status::new(Code::BAD_PARAMETER).because("nobody is addressed");
             return self.refuse(incoming.origin.clone(), transaction, status, now);
         }
@@ -242,9 +246,18 @@ impl Transactions {
             let status = Status::new(Code::BAD_PARAMETER).because(why);
             return self.refuse(incoming.origin.clone(), transaction, status, now);
         }
-        let groups = incoming.group(&self.settings, targets);
+        let groups = match elsewhere {
+            Some(_) => vec![(
+                Way {
+                    route: None,
+                    shard: elsewhere,
+                },
+                Vec::new(),
+            )],
+            None => incoming.group(&self.settings, targets),
+        };
         if groups.len() > 1 && groups.len() * transaction.raw.len() > MAX_PARTS_BYTES {
-            let status = Status::new(if transaction.name == "SendMessageRequest" {
+            let status = Status::new(if transaction.name == Name::SendMessageRequest {
                 Code::QUEUE_FULL
             } else {
                 Code::UNAVAILABLE
@@ -260,11 +273,18 @@ impl Transactions {
         let number = self.table.next_number(now);
         let mut parts = Vec::with_capacity(groups.len());
         let mut sends = Vec::with_capacity(groups.len());
-        for (route, targets) in groups {
+        for (way, targets) in groups {
             let primitive = typed
                 .as_ref()
                 .and_then(|typed| recipients::part(typed, &targets));
-            match self.send(incoming, route, &targets, primitive, queues, now) {
+            let sent = match way.shard {
+                Some(shard) => {
+                    let handed = incoming.hand(self.numbers.id(), &targets, primitive.as_ref());
+                    self.send_to_shard(shard, handed, queues)
+                }
+                None => self.send(incoming, way.route, &targets, primitive, queues, now),
+            };
+            match sent {
                 Ok((place, send)) => {
                     parts.push(Part {
                         place,
@@ -279,7 +299,7 @@ impl Transactions {
                         self.count(Count::Duplicate);
                     } else {
                         if incoming.transaction.name == Name::SendMessageRequest {
-                            self.count(Count::Accepted);
+                            self.accepted();
                             self.count(Count::Ended(Outcome::Refused(status.code.0)));
                         }
                         self.count(Count::Refused(status.code.0));
@@ -298,6 +318,8 @@ impl Transactions {
                 }
             }
         }
+        let is_elsewhere = |part: &Part| part.peer().is_some_and(is_shard);
+        let stays = !parts.iter().any(is_elsewhere);
         let at_peers = || parts.iter().filter_map(Part::peer);
         let asker = self.deviations.asker(transaction, at_peers());
         let content = self.deviations.content_to_remember(transaction, at_peers());
@@ -325,6 +347,7 @@ impl Transactions {
             waiting: None,
             fingerprint: fingerprint(transaction),
             content,
+            asking: incoming.handed.and_then(|handed| handed.asking.clone()),
         };
         self.reports.remember(&self.settings, &record);
         let begun = self.sent.note(number, &record, now);
@@ -335,7 +358,10 @@ impl Transactions {
         let write = self.table.insert(number, record);
         self.write([write]);
         self.tell(step);
-        self.profiles.asked(number, transaction, now);
+        // What passes by is remembered where the way leads, and there alone.
+        if stays {
+            self.profiles.asked(number, transaction, now);
+        }
         self.events.extend(sends);
         if pending {
             self.deadlines.set(by, Timer::Answer(number));
@@ -431,7 +457,7 @@ impl Transactions {
                     )
                 });
                 if message {
-                    self.count(Count::Accepted);
+                    self.accepted();
                 }
                 let item = Item {
                     mode,
@@ -456,7 +482,7 @@ impl Transactions {
                 if message {
                     // A service element delivers, and ends, each copy by itself.
                     for _ in targets {
-                        self.count(Count::Accepted);
+                        self.accepted();
                     }
                 }
                 let request = RequestId(self.table.next_number(now));

@@ -27,7 +27,7 @@ impl Transactions {
             return;
         }
         if transaction.name == Name::SendMessageRequest {
-            self.count(Count::Accepted);
+            self.accepted();
             self.count(Count::Ended(Outcome::Refused(status.code.0)));
             self.tell(Some(Step::refused(&origin, transaction, &status, now)));
         }
@@ -63,6 +63,7 @@ impl Transactions {
             waiting: None,
             fingerprint: 0,
             content: 0,
+            asking: None,
         };
         let _ = self.table.insert(number, record);
         self.finish(number, &answer.to_xml(None), now);

@@ -3,27 +3,55 @@
 use std::borrow::Cow;
 
 use crate::element::Time;
-use crate::imps::Address;
+use crate::imps::address::Kind as AddressKind;
 use crate::imps::primitive::{Kind, Name, Routing};
+use crate::imps::{Address, Primitive};
+use crate::sap::neighbour::Handed;
+use crate::sap::presented_as::domain_of;
 use crate::sap::profile::Profiles;
 use crate::sap::settings::{Route, Settings};
 use crate::sap::transaction::Origin;
+use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
 
 /// A request on its way through the SAP.
 pub(in crate::sap::transaction) struct Incoming<'a> {
-    pub(super) origin: Origin,
+    pub(in crate::sap::transaction) origin: Origin,
     /// Who asks: the peer it came from, or this node.
-    pub(super) from_domain: String,
-    pub(super) transaction: Cow<'a, Transaction>,
-    pub(super) kind: Kind,
-    pub(super) routing: Routing,
-    pub(super) expires: Time,
+    pub(in crate::sap::transaction) from_domain: String,
+    pub(in crate::sap::transaction) transaction: Cow<'a, Transaction>,
+    pub(in crate::sap::transaction) kind: Kind,
+    pub(in crate::sap::transaction) routing: Routing,
+    pub(in crate::sap::transaction) expires: Time,
+    /// Set if it comes from another shard of this node.
+    pub(in crate::sap::transaction) handed: Option<&'a Handed>,
+}
+
+/// Where some targets of a request are reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Way {
+    pub(super) route: Option<Route>,
+    /// The other shard of this node in which that way begins.
+    pub(super) shard: Option<u16>,
 }
 
 impl Incoming<'_> {
+    /// The peer that asks, in its identity; `None` for this node.
+    pub(super) fn asking(&self) -> Option<&str> {
+        match (self.handed, &self.origin) {
+            (Some(handed), _) => handed.asking.as_deref(),
+            (None, Origin::Peer { peer, .. }) => Some(peer),
+            (None, Origin::Element { .. }) => None,
+        }
+    }
+
     /// Whom a primitive is for.
     pub(super) fn targets(&self, settings: &Settings, profiles: &Profiles) -> Vec<Address> {
+        if let Some(handed) = self.handed
+            && !handed.targets.is_empty()
+        {
+            return handed.targets.clone();
+        }
         let peek = &self.transaction.peek;
         let own = &settings.domain;
         let one = |address: &Option<Address>| address.clone().into_iter().collect();
@@ -36,7 +64,7 @@ impl Incoming<'_> {
                 .about
                 .clone()
                 .or_else(|| {
-                    let from_peer = matches!(self.origin, Origin::Peer { .. });
+                    let from_peer = self.asking().is_some();
                     let home = profiles.kept_at_home(&self.transaction);
                     home.filter(|_| from_peer)
                 })
@@ -60,9 +88,9 @@ impl Incoming<'_> {
         if let Some(pse) = settings.pse.find(leaf, home) {
             return Some(Address::service(pse));
         }
-        match &self.origin {
-            Origin::Peer { .. } => Some(Address::service(&settings.domain)),
-            Origin::Element { .. } => peek.user.clone(),
+        match self.asking() {
+            Some(_) => Some(Address::service(&settings.domain)),
+            None => peek.user.clone(),
         }
     }
 
@@ -71,21 +99,30 @@ impl Incoming<'_> {
         &self,
         settings: &Settings,
         targets: Vec<Address>,
-    ) -> Vec<(Option<Route>, Vec<Address>)> {
-        let mut groups: Vec<(Option<Route>, Vec<Address>)> = Vec::new();
+    ) -> Vec<(Way, Vec<Address>)> {
+        let mut groups: Vec<(Way, Vec<Address>)> = Vec::new();
+        let nowhere = Way {
+            route: None,
+            shard: None,
+        };
         let (ill_formed, targets): (Vec<_>, Vec<_>) = targets
             .into_iter()
             .partition(|target| target.fault_in_context().is_some());
         if !ill_formed.is_empty() {
-            groups.push((None, ill_formed));
+            groups.push((nowhere, ill_formed));
         }
         let well_formed = groups.len();
         for target in targets {
             let route = self.route(settings, &target);
+            let shard = route.as_ref().and_then(|route| {
+                let peek = &self.transaction.peek;
+                settings.shards.elsewhere(settings, route, &target, peek)
+            });
+            let way = Way { route, shard };
             let mut known = groups[well_formed..].iter_mut();
-            match known.find(|(known, _)| *known == route) {
+            match known.find(|(known, _)| *known == way) {
                 Some((_, targets)) => targets.push(target),
-                None => groups.push((route, vec![target])),
+                None => groups.push((way, vec![target])),
             }
         }
         let divisible = matches!(
@@ -100,13 +137,20 @@ impl Incoming<'_> {
                     | Name::GroupChangeNotice
             )
         );
-        if groups.len() > 1 && !divisible {
+        // What one service element answers for several users is asked in several shards.
+        let by_shard = || {
+            let mut users = groups.iter().flat_map(|(_, targets)| targets);
+            self.transaction.name == Name::VerifyIDRequest
+                && groups.iter().all(|(way, _)| way.route == groups[0].0.route)
+                && users.all(|target| target.kind() == AddressKind::User)
+        };
+        if groups.len() > 1 && !divisible && !by_shard() {
             let all: Vec<Address> = groups
                 .iter()
                 .flat_map(|(_, targets)| targets.clone())
                 .collect();
-            let route = groups.swap_remove(0).0;
-            return vec![(route, all)];
+            let way = groups.swap_remove(0).0;
+            return vec![(way, all)];
         }
         groups
     }
@@ -138,9 +182,35 @@ impl Incoming<'_> {
         provider.or(usual).cloned()
     }
 
+    /// What is handed to another shard for these targets, under this id; `part` is what of the
+    /// request concerns them.
+    pub(super) fn hand(&self, id: String, targets: &[Address], part: Option<&Primitive>) -> Handed {
+        let via = self.transaction.via.clone();
+        let transaction = match part {
+            Some(part) => Transaction {
+                via,
+                ..Transaction::new(Mode::Request, id, part)
+            },
+            None => Transaction {
+                mode: Mode::Request,
+                id,
+                ..Transaction::clone(&self.transaction)
+            },
+        };
+        Handed {
+            transaction,
+            asking: self.asking().map(str::to_owned),
+            from_domain: self.from_domain.clone(),
+            targets: targets.to_vec(),
+            expires: self.expires,
+            passed: self.handed.map_or(0, |handed| handed.passed + 1),
+        }
+    }
+
     /// Whether this peer sent the request here.
     pub(super) fn came_from(&self, peer: &str) -> bool {
-        self.origin.is_of(peer)
+        self.asking()
+            .is_some_and(|asking| domain_of(asking) == peer)
     }
 }
 

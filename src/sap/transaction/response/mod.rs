@@ -13,6 +13,7 @@ use crate::imps::primitive::{AnyName, Kind, Name};
 use crate::imps::{Address, Code, Primitive};
 use crate::sap::association::outbox::Item;
 use crate::sap::dialect::{Asked, outbound};
+use crate::sap::neighbour::{self, Handed};
 use crate::sap::settings::{Peer, Settings};
 use crate::sap::watch::Count;
 use crate::ssp::Mode;
@@ -68,9 +69,11 @@ impl Transactions {
             self.services.not_supported(peer.real(), name, &domain, now);
         }
         if transaction.name == Name::GetServiceResponse
-            && let Some(origin) = self.table.get(number).map(|record| record.origin.clone())
+            && let Some(record) = self.table.get(number)
         {
+            let (origin, handed) = (record.origin.clone(), record.asking.clone());
             let asking = match &origin {
+                _ if handed.is_some() => handed.as_deref(),
                 Origin::Peer { peer, .. } => Some(peer.as_str()),
                 Origin::Element { .. } => None,
             };
@@ -272,20 +275,28 @@ impl Transactions {
             }
             Origin::Peer { peer: domain, id } => {
                 let (name, message) = (record.name.clone(), record.message.clone());
+                let name_in = |raw: &str| {
+                    let name_in = raw.trim_start_matches('<').split([' ', '>', '/']).next();
+                    name_in.map_or_else(|| name.clone(), AnyName::new)
+                };
+                let expires = now.plus_millis(self.settings.duplicate_window);
+                if let Some(shard) = neighbour::shard_of(&domain) {
+                    let handed = Handed::answer(id, name_in(answer), answer.to_owned(), expires);
+                    return self.events.push_back(Event::Hand(shard, handed.into()));
+                }
                 let Some(peer) = self.settings.peers.get(&domain) else {
                     return;
                 };
                 let raw =
                     outbound::raw(peer, answer.as_bytes()).unwrap_or_else(|_| answer.to_owned());
-                let answer_name = raw.trim_start_matches('<').split([' ', '>', '/']).next();
-                let answer_name = answer_name.map_or(name, AnyName::new);
+                let answer_name = name_in(&raw);
                 let item = Item {
                     mode: Mode::Response,
                     id,
                     name: answer_name,
                     raw,
                     conversation: None,
-                    expires: now.plus_millis(self.settings.duplicate_window),
+                    expires,
                     message,
                     via: None,
                 };
