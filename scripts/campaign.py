@@ -30,6 +30,7 @@ something is or it could not be brought to its end, with 130 if it was ended:
 import argparse
 import asyncio
 import json
+import os
 import random
 import shutil
 import signal
@@ -78,6 +79,8 @@ class Campaign:
         self.faults = 0
 
     async def build(self):
+        # Of the nodes, which are started by this process.
+        os.environ["WVGATE_CONFIG_NODE__SHARDS"] = str(self.options.shards)
         program = find_program(self.options.program)
         for domain in ("relay.test", "home.test", "xmpp.test"):
             self.nodes[domain] = Node(program, self.folder, domain)
@@ -310,6 +313,7 @@ def parse():
     parser.add_argument("--patience", type=float, default=180, help="seconds to come to rest")
     parser.add_argument("--seed", type=int, default=None, help="default: by chance")
     parser.add_argument("--relaxed", action="store_true", help='durability = "relaxed" everywhere')
+    parser.add_argument("--shards", type=int, default=1, help="node.shards of all nodes")
     parser.add_argument("--program", help="the wvgate to run; default: that in the target folder")
     parser.add_argument("--keep", help="an empty folder that stays, for logs and stores")
     options = parser.parse_args()

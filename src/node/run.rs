@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::build::Plan;
 use super::clock::{self, Clock, Watch};
 use super::core::Core;
-use super::history::History;
+use super::history::{History, Keep};
 use super::inbox::{Door, Input, NodeHandle};
 use super::links::Links;
 use super::owner::{Closed, Owner};
@@ -412,8 +412,12 @@ pub(super) fn maker(plan: &Plan) -> impl FnMut(Arc<Settings>) -> Core + Send + u
             let gateway = Gateway::new(settings, translator, random.below(u64::MAX));
             elements.push(Box::new(gateway));
         }
+        let shards = usize::from(settings.shards.count());
         let mut core = Core::new(Sap::new(settings, clock::random()), elements);
-        core.history = History::new(keep);
+        core.history = History::new(Keep {
+            bytes: keep.bytes / shards,
+            ..keep
+        });
         core
     }
 }

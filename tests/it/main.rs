@@ -44,6 +44,7 @@ mod reports;
 mod services;
 mod services_upkeep;
 mod session_rules;
+mod shards;
 mod speaking;
 mod spine;
 mod structure;

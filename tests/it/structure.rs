@@ -47,10 +47,11 @@ const ROOMS: &[(&str, &[Room])] = &[
             ("post", &[]),
             ("presented_as", &[]),
             ("random", &[]),
-            ("numbers", &["random"]),
             ("verdict", &[]),
             ("watch", &[]),
             ("settings", &["network", "presented_as"]),
+            ("numbers", &["random", "settings"]),
+            ("neighbour", &["numbers", "random", "settings"]),
             // Machines.
             (
                 "association",
@@ -86,6 +87,7 @@ const ROOMS: &[(&str, &[Room])] = &[
                     "association",
                     "deadlines",
                     "dialect",
+                    "neighbour",
                     "numbers",
                     "presented_as",
                     "profile",
@@ -105,6 +107,7 @@ const ROOMS: &[(&str, &[Room])] = &[
                     "association",
                     "deadlines",
                     "directory",
+                    "neighbour",
                     "post",
                     "presented_as",
                     "settings",
@@ -112,13 +115,17 @@ const ROOMS: &[(&str, &[Room])] = &[
                     "verdict",
                 ],
             ),
-            ("effect", &["post", "transaction", "watch"]),
+            (
+                "effect",
+                &["neighbour", "post", "service", "transaction", "watch"],
+            ),
             (
                 "engine",
                 &[
                     "association",
                     "associations",
                     "effect",
+                    "neighbour",
                     "numbers",
                     "presented_as",
                     "random",

@@ -7,6 +7,7 @@ pub mod alone;
 pub(crate) mod chain;
 pub(crate) mod cluster;
 pub mod divided;
+pub(crate) mod divided_world;
 pub(crate) mod dns;
 pub(crate) mod ejabberd;
 pub(crate) mod end;
