@@ -234,12 +234,10 @@ impl Owner {
                 self.core.take_handed(&hand, now, turn);
                 batch.verdicts.push((reply, Verdict::Accepted));
             }
-            // It is told again when the core begins.
-            Input::Told(..) if self.closed.until.is_some() => {}
-            Input::Told(from, told) => self.core.told(from, told, now, turn),
             Input::Xmpp(event) => self.xmpp(*event, now, batch).await,
-            // Its reply is dropped: it may come again.
-            Input::ClientOpen { .. } if self.closed.until.is_some() => {}
+            // Its reply is dropped: it may come again. What is told is told again when the core begins.
+            Input::ClientOpen { .. } | Input::Told(..) if self.closed.until.is_some() => {}
+            Input::Told(from, told) => self.core.told(from, told, now, turn),
             Input::ClientOpen {
                 client,
                 user,
@@ -455,9 +453,11 @@ fn is_strict(input: &Input) -> bool {
     match input {
         Input::Message { strict, .. } => *strict,
         // What was acknowledged and forgotten is told again.
-        Input::Posted(..) | Input::Client(_, Command::Ack { .. }) => false,
-        // What is handed over is as the peers are, and repeated if its end is forgotten.
-        Input::Handed { .. } | Input::Told(..) => false,
+        // What is handed over is as strict as the peers are, and repeated if its end is forgotten.
+        Input::Posted(..)
+        | Input::Client(_, Command::Ack { .. })
+        | Input::Handed { .. }
+        | Input::Told(..) => false,
         _ => true,
     }
 }

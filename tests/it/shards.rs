@@ -134,7 +134,10 @@ fn what_passes_between_shards_counts_as_no_traffic_with_peers() {
         world.run(5_000);
         ["received", "sent", "duplicate"].map(|what| -> u64 {
             let name = format!("wvgate_transactions_{what}_total");
-            let counted = world.shards.iter().map(|shard| shard.core.metrics.get(&name));
+            let counted = world
+                .shards
+                .iter()
+                .map(|shard| shard.core.metrics.get(&name));
             counted.sum()
         })
     };
