@@ -60,6 +60,11 @@ pub struct SspSection {
     /// Time a forwarded request waits for its answer before the requestor is told 504.
     /// Default `20s`.
     pub response_timeout: Duration,
+    /// A peer with users who are watched, of whom nothing was heard for so long, is tried; one that
+    /// is not reached for half of it is away. Default `10s`.
+    pub peer_silence: Duration,
+    /// Time after which the users of a peer that is away are shown as unknown. Default `60s`.
+    pub peer_grace: Duration,
     /// Time for which transaction ids are remembered, so that a repeated request is not
     /// carried out twice. Default `10m`.
     pub duplicate_window: Duration,
@@ -127,6 +132,8 @@ impl Default for SspSection {
             body_pace: Size::kib(1),
             idle_timeout: Duration::from_secs(60),
             response_timeout: Duration::from_secs(20),
+            peer_silence: Duration::from_secs(10),
+            peer_grace: Duration::from_secs(60),
             duplicate_window: Duration::from_secs(600),
             session_ttl: Duration::from_secs(86_400),
             max_sessions: 8,
@@ -197,6 +204,7 @@ impl SspSection {
                 ("body_timeout", self.body_timeout),
                 ("idle_timeout", self.idle_timeout),
                 ("response_timeout", self.response_timeout),
+                ("peer_silence", self.peer_silence),
                 ("duplicate_window", self.duplicate_window),
                 ("session_ttl", self.session_ttl),
                 ("handshake_timeout", self.handshake_timeout),

@@ -12,9 +12,6 @@ use super::Home;
 use super::client::Known;
 use super::core::{Asked, Timer};
 
-/// Seconds without a session after which watchers are told; as for those behind the gateway.
-const GRACE_SECONDS: u64 = 60;
-
 /// The domains that cannot be reached now.
 #[derive(Debug, Default)]
 pub(super) struct Away {
@@ -89,7 +86,7 @@ impl Home {
                 continue;
             }
             core.away.since.insert(domain.to_owned(), now);
-            let at = now.plus_seconds(GRACE_SECONDS);
+            let at = now.plus_millis(core.settings.peer_grace);
             core.timers.insert((at, Timer::Away(domain.to_owned())));
         }
     }
@@ -98,7 +95,7 @@ impl Home {
     pub(super) fn is_away(&mut self, domain: &str, now: Time) {
         let Self { users, core, .. } = self;
         let since = core.away.since.get(domain).copied();
-        if since.is_none_or(|since| now < since.plus_seconds(GRACE_SECONDS)) {
+        if since.is_none_or(|since| now < since.plus_millis(core.settings.peer_grace)) {
             return;
         }
         core.away.since.remove(domain);

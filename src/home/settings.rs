@@ -43,6 +43,8 @@ pub struct HomeSettings {
     pub offline_validity: u64,
     /// Seconds after which a subscription, a presence query or a notice is given up.
     pub request_validity: u64,
+    /// Milliseconds without a way to a domain after which its users are shown as unknown.
+    pub peer_grace: u64,
     /// Users of the domain.
     pub max_users: usize,
     /// Clients of one user at the same time.
@@ -103,6 +105,7 @@ impl HomeSettings {
             default_authorization: Authorization::Ask,
             offline_validity: 7 * 86_400,
             request_validity: 120,
+            peer_grace: 60_000,
             max_users: 100_000,
             max_clients: 8,
             max_contacts: 1000,

@@ -32,6 +32,7 @@ mod faults;
 mod gateway_edges;
 mod gateway_servers;
 mod home_clients;
+mod home_reach;
 mod http_transport;
 mod layering;
 mod node_relay;

@@ -126,6 +126,7 @@ fn home_plan(config: &Config, table: &PseTable) -> Option<HomePlan> {
         description: config.node.description.clone(),
         url: config.node.url.clone(),
         echo: config.node.echo,
+        peer_grace: millis(config.ssp.peer_grace.get()),
         ..HomeSettings::new(&config.node.domain)
     };
     let Some(home) = &config.home else {
@@ -224,6 +225,7 @@ fn gateway(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option
             settle_millis: millis(xmpp.settle.get()),
             default_validity: config.ssp.default_validity.as_secs(),
             max_stanza: limits,
+            peer_grace_millis: millis(config.ssp.peer_grace.get()),
             ..GatewaySettings::default()
         },
         translator: Arc::new(translator),

@@ -23,6 +23,7 @@ pub fn sap_settings(
     let ssp = &config.ssp;
     let mut settings = Settings {
         response_timeout: millis(ssp.response_timeout.get()),
+        peer_silence: millis(ssp.peer_silence.get()),
         handshake_timeout: millis(ssp.handshake_timeout.get().min(ssp.token_lifetime.get())),
         duplicate_window: millis(ssp.duplicate_window.get()),
         session_ttl: millis(ssp.session_ttl.get()),

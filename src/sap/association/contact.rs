@@ -59,6 +59,7 @@ pub(super) struct Contact {
 
 impl Contact {
     pub(super) fn new(id: PeerId, peer: Option<Arc<Peer>>, shared: Shared) -> Self {
+        let silence = shared.settings.peer_silence;
         Self {
             peer,
             shared,
@@ -66,7 +67,7 @@ impl Contact {
             others_await_token: false,
             logins: Logins::new(id.clone()),
             keeper: Keeper::new(id.clone()),
-            reach: Reach::new(id.clone()),
+            reach: Reach::new(id.clone(), silence),
             last_error: None,
             outcomes: VecDeque::new(),
             id,
@@ -156,6 +157,7 @@ impl Contact {
 
     /// Goes by other settings.
     pub(super) fn reload(&mut self, settings: Arc<Settings>, peer: &Arc<Peer>, now: Time) {
+        self.reach.mind_silence(settings.peer_silence);
         self.shared.settings = settings;
         self.peer = Some(Arc::clone(peer));
         // What kept us from the peer may be mended.

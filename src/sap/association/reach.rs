@@ -12,15 +12,13 @@ use crate::sap::numbers::Numbers;
 use crate::sap::post::Knock;
 use crate::sap::presented_as::PeerId;
 
-/// A peer of whom nothing was heard for so long is tried: milliseconds; our choice.
-const SILENCE: u64 = 10_000;
-/// One post that fails is no absence; after so long it is: milliseconds; our choice.
-const ABSENCE: u64 = 5_000;
-
 /// What is known of the way to a peer.
 #[derive(Debug)]
 pub(super) struct Reach {
     id: PeerId,
+    /// Milliseconds after which a peer of whom nothing was heard is tried. One post that fails is
+    /// no absence; after half of this it is.
+    silence: u64,
     /// When something last came from it, or reached it.
     heard: Time,
     /// Since when it is not reached.
@@ -35,9 +33,10 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    pub(super) fn new(id: PeerId) -> Self {
+    pub(super) fn new(id: PeerId, silence: u64) -> Self {
         Self {
             id,
+            silence,
             heard: Time::default(),
             away: None,
             told: false,
@@ -45,6 +44,11 @@ impl Reach {
             trying: false,
             knocks: BTreeSet::new(),
         }
+    }
+
+    /// So long a silence is looked into from now on.
+    pub(super) fn mind_silence(&mut self, silence: u64) {
+        self.silence = silence;
     }
 
     pub(super) fn is_away(&self) -> bool {
@@ -66,8 +70,8 @@ impl Reach {
     /// When there is something to do, if there is a session.
     pub(super) fn due(&self) -> Option<Time> {
         let absent = self.away.filter(|_| !self.told);
-        let absent = absent.map(|since| since.plus_millis(ABSENCE));
-        let silent = self.heard.max(self.tried).plus_millis(SILENCE);
+        let absent = absent.map(|since| since.plus_millis(self.silence / 2));
+        let silent = self.heard.max(self.tried).plus_millis(self.silence);
         let silent = (!self.trying).then_some(silent);
         absent.into_iter().chain(silent).min()
     }
@@ -92,7 +96,7 @@ impl Reach {
     /// Since when it is not reached, for this reason, if that is to be told now.
     pub(super) fn gone(&mut self, why: &str, now: Time) -> Option<Time> {
         let since = self.away.filter(|_| !self.told)?;
-        if now.since(since) < ABSENCE {
+        if now.since(since) < self.silence / 2 {
             return None;
         }
         self.told = true;
@@ -105,7 +109,7 @@ impl Reach {
 
     /// Whether a connection is to be tried, because nothing was heard for a while.
     pub(super) fn is_silent(&self, now: Time) -> bool {
-        now.since(self.heard.max(self.tried)) >= SILENCE && !self.trying
+        now.since(self.heard.max(self.tried)) >= self.silence && !self.trying
     }
 
     /// Tries a connection. `None`: one is being tried.
@@ -131,7 +135,7 @@ impl Reach {
     pub(super) fn begin_anew(&mut self) {
         *self = Self {
             knocks: std::mem::take(&mut self.knocks),
-            ..Self::new(self.id.clone())
+            ..Self::new(self.id.clone(), self.silence)
         };
     }
 }

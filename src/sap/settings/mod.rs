@@ -41,6 +41,9 @@ pub struct Settings {
     pub routes: Routes,
     /// Wait for the answer to a request; then 504 (wire profile, 7.5).
     pub response_timeout: u64,
+    /// A peer with users who are watched, of whom nothing was heard for so long, is tried; one that
+    /// is not reached for half of it is away.
+    pub peer_silence: u64,
     /// A whole handshake (6.6).
     pub handshake_timeout: u64,
     /// Remember answered requests for so long (7.5).
@@ -330,6 +333,7 @@ impl Settings {
             repairs: false,
             routes: Routes::default(),
             response_timeout: 20_000,
+            peer_silence: 10_000,
             handshake_timeout: 30_000,
             duplicate_window: 600_000,
             session_ttl: 86_400_000,
