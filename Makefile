@@ -5,13 +5,15 @@ SHELL := /bin/bash
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 CARGO ?= cargo
 
-.PHONY: help demo test lint audit fuzz campaign bench fmt install-tools
+.PHONY: help demo test test-shards lint audit fuzz campaign bench fmt install-tools
 
 help:
 	@echo 'make demo            build, start three nodes and Prosody, and show messages and presence'
 	@echo '                     travel between a Wireless Village user and an XMPP user'
 	@echo '                     (KEEP=1 make demo leaves everything running to join in)'
-	@echo 'make test            lint, then all tests, Prosody included, fuzzing, and a short campaign'
+	@echo 'make test            lint, then all tests, Prosody included, with one shard and with three,'
+	@echo '                     fuzzing, and short campaigns'
+	@echo 'make test-shards     the tests with nodes alone, each node of three shards'
 	@echo 'make lint            formatting, lints and documentation alone, and with cargo-deny the licences'
 	@echo 'make audit           known vulnerabilities in dependencies; needs cargo-deny and the network'
 	@echo 'make fuzz            each fuzz target of the codec for a few seconds'
@@ -29,8 +31,14 @@ demo: install-tools
 
 test: lint install-tools
 	$(CARGO) test --locked --workspace
+	$(MAKE) test-shards
 	$(MAKE) fuzz
 	$(MAKE) campaign
+	$(MAKE) campaign CAMPAIGN="--shards 3"
+
+# All tests with nodes once more, each node of three shards.
+test-shards: install-tools
+	WVGATE_TEST_SHARDS=3 $(CARGO) test --locked --test it -- --skip codec_ --skip packaging --skip structure --skip layering --skip references
 
 lint:
 	@$(CARGO) fmt --version >/dev/null && $(CARGO) clippy --version >/dev/null \

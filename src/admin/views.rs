@@ -291,6 +291,19 @@ pub(super) fn together(shards: Vec<Vec<TransactionRow>>, limit: usize) -> Vec<Tr
                 }
             }
         }
+        // Answered here, because the other shard answers for it: that it waits there.
+        let mut further = handed.values();
+        let waits = |further: &&TransactionRow| {
+            further.message == row.message && further.state != "answered"
+        };
+        if row.message.is_some()
+            && row.state == "answered"
+            && let Some(further) = further.find(waits)
+        {
+            row.state.clone_from(&further.state);
+            row.what.clone_from(&further.what);
+            row.to.clone_from(&further.to);
+        }
         row
     };
     rows.into_iter().map(joined).collect()

@@ -48,7 +48,8 @@ pub(super) async fn open(
 ) -> Result<Vec<Arc<dyn Store>>, StartError> {
     let first = open_one(folder(data, 0)).await?;
     let failed = |error| StartError::Store(data.display().to_string(), error);
-    let count = match (kept(first.as_ref()).await.map_err(failed)?, wanted) {
+    let before = kept(first.as_ref()).await.map_err(failed)?;
+    let count = match (before, wanted) {
         (Some((_, kept)), Some(wanted)) if kept != wanted => {
             let data = data.display().to_string();
             return Err(StartError::Shards { data, kept, wanted });
@@ -64,7 +65,13 @@ pub(super) async fn open(
     };
     let mut stores = vec![first];
     for shard in 1..count {
-        stores.push(open_one(folder(data, shard)).await?);
+        let store = open_one(folder(data, shard)).await?;
+        let failed = |error| StartError::Store(folder(data, shard).display().to_string(), error);
+        if before.is_some() && kept(store.as_ref()).await.map_err(failed)?.is_none() {
+            let why = format!("that of shard {shard} of {count} was here, and is gone");
+            return Err(failed(StoreError::Foreign(why)));
+        }
+        stores.push(store);
     }
     Ok(stores)
 }

@@ -9,20 +9,16 @@ use super::settings::Shards;
 #[derive(Debug)]
 pub struct Numbers {
     run: String,
+    shards: Shards,
     last: AtomicU64,
 }
 
 impl Numbers {
     /// Those of a new run.
     pub fn new(random: &Random, shards: Shards) -> Self {
-        let run = random.hex(4);
         Self {
-            // The shards of a node share its chance, not its numbers.
-            run: if shards.is_single() {
-                run
-            } else {
-                format!("{run}s{}", shards.own())
-            },
+            shards,
+            run: random.hex(4),
             last: AtomicU64::new(0),
         }
     }
@@ -34,7 +30,8 @@ impl Numbers {
 
     /// A transaction id that no other run has used either.
     pub fn id(&self) -> String {
-        format!("{}-{}", self.run, self.next())
+        // That of another shard neither, should chance have given it the same run.
+        format!("{}-{}", self.run, self.shards.nth(self.next()))
     }
 
     /// Prefix of the ids of this run.

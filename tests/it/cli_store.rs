@@ -10,11 +10,11 @@ use std::process::Stdio;
 
 use serde_json::json;
 
-use crate::cli_node::{Folder, Node, free_port, json as ask, output, said, wvgate};
+use crate::cli_node::{Folder, Node, UNDIVIDED, free_port, json as ask, output, said, wvgate};
 
 /// A node that was killed while messages for carol were in its journal at the latest.
 fn killed(messages: usize) -> Node {
-    let mut node = Node::start();
+    let mut node = Node::start_with(UNDIVIDED);
     let mut alice = node.chat("alice");
     for n in 0..messages {
         let id = format!("m-{n}");
@@ -168,7 +168,7 @@ fn a_record_that_cannot_be_understood_is_set_aside_told_and_counted() {
 fn a_node_starts_without_any_one_of_its_records() {
     let more = "[[peer]]\ndomain = \"relay.test\"\nurl = \"http://127.0.0.1:1/\"\nallow_plain = true\n\
                 [[route]]\ndomain = \"*\"\nvia = \"relay.test\"\n";
-    let mut node = Node::start_with(more);
+    let mut node = Node::start_with(&format!("{UNDIVIDED}{more}"));
     let mut alice = node.chat("alice");
     alice.tell(&json!({"do": "message", "to": "carol", "text": "waits", "id": "m-1"}));
     alice.wait("sent", |sent| sent["id"] == "m-1");
@@ -224,7 +224,7 @@ fn a_node_starts_without_any_one_of_its_records() {
 
 #[test]
 fn a_backup_of_a_running_node_is_private_whole_and_starts_as_it_is() {
-    let mut node = Node::start();
+    let mut node = Node::start_with(UNDIVIDED);
     let mut alice = node.chat("alice");
     for n in 0..20 {
         let id = format!("m-{n}");
@@ -360,4 +360,59 @@ fn check_looks_at_the_addresses_that_a_start_needs() {
     }
     // Nothing was made for the look.
     assert!(!folder.0.join("data").exists());
+}
+
+#[test]
+fn the_number_of_shards_is_that_of_the_store_and_another_one_is_refused() {
+    let folder = Folder::new();
+    let config = folder.file(
+        "node.toml",
+        &format!(
+            "{UNDIVIDED}[node]\ndomain = \"village.test\"\ndata = {:?}\nshards = 3\n\
+             [ssp]\nlisten = \"127.0.0.1:0\"\nplain = true\n\
+             [home]\n[[home.user]]\nname = \"alice\"\npassword = \"alice\"\n\
+             [[home.user]]\nname = \"dora\"\npassword = \"dora\"\n",
+            folder.0.join("data"),
+        ),
+    );
+    let mut node = Node::start_on(folder, config);
+    // Of two shards.
+    let mut alice = node.chat("alice");
+    alice.tell(&json!({"do": "message", "to": "dora", "text": "waits", "id": "m-1"}));
+    assert_eq!(alice.wait("sent", |sent| sent["id"] == "m-1")["status"], 200);
+    node.signal("TERM");
+    node.wait();
+    for shard in ["shard-1", "shard-2"] {
+        assert!(data(&node).join(shard).join("wvgate.db").is_file());
+    }
+    let text = fs::read_to_string(&node.config).unwrap();
+    fs::write(&node.config, text.replace("shards = 3", "shards = 2")).unwrap();
+    let refused = refusal(&node);
+    for word in [
+        "node.toml:5: node.shards",
+        "with 3 shards, not with 2",
+        "leave the key out",
+    ] {
+        assert!(refused.contains(word), "{refused}");
+    }
+    fs::write(&node.config, &text).unwrap();
+    // All folders are looked at, and go into a backup.
+    let checked = said(&node.config, &["store", "check"]);
+    assert_eq!(checked.matches("all of it is whole").count(), 3, "{checked}");
+    let backup = node.folder.0.join("backup.db");
+    said(&node.config, &["store", "backup", backup.to_str().unwrap()]);
+    for name in ["backup.db", "backup.db.shard-1", "backup.db.shard-2"] {
+        assert!(node.folder.0.join(name).is_file(), "{name}");
+    }
+    // Without the key it is as it was made, and what waited is there.
+    fs::write(&node.config, text.replace("shards = 3\n", "")).unwrap();
+    node.crash_and_restart();
+    let mut dora = node.chat("dora");
+    assert_eq!(dora.wait("message", |_| true)["text"], "waits");
+    node.signal("TERM");
+    node.wait();
+    // A store that is missing is no empty one.
+    fs::remove_dir_all(data(&node).join("shard-2")).unwrap();
+    let refused = refusal(&node);
+    assert!(refused.contains("shard-2"), "{refused}");
 }

@@ -75,6 +75,14 @@ impl Shards {
         least.saturating_sub(own).div_ceil(step) * step + own
     }
 
+    /// The `n`th of the numbers that no other shard gives.
+    pub fn nth(self, n: u64) -> u64 {
+        if self.is_single() {
+            return n;
+        }
+        n.saturating_mul(u64::from(Self::MOST)) + u64::from(self.own)
+    }
+
     /// FNV-1a with 64 bits over kind, `:` and name in lower case; its upper half folded upon the
     /// lower one; the remainder by the number of shards. Stores are divided by it: it never changes.
     fn of(self, kind: &str, name: &str) -> u16 {

@@ -19,6 +19,11 @@ listen = "127.0.0.1:9280"
 /// What is replaced in `BASE` (nothing: appended), by what, and the line that is printed.
 pub const MISTAKES: &[(&str, &str, &str)] = &[
     (
+        "[ssp]",
+        "shards = 65\n[ssp]",
+        "a.toml:3: node.shards: is no number of shards that a node can have; write a number from 1 to 64, or leave it out",
+    ),
+    (
         "allow_plain = true",
         "url = \"https://me:secret@village.test:5280/ssp\"",
         "a.toml:8: peer.url: holds a user, and perhaps a password, which SSP has no use for; write \"https://village.test:5280/ssp\"; what proves who we are is password or client_certificate",
