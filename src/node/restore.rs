@@ -1,9 +1,12 @@
 //! Taking back what the store has. A record that cannot be understood is set aside and keeps nobody
 //! from starting.
 
+use std::sync::Arc;
+
 use super::build::Plan;
+use super::clock::Clock;
 use super::core::Core;
-use super::run::maker;
+use super::run::{StartError, create_users, maker};
 use super::shards;
 use crate::sap::Shards;
 use crate::store::check::Unfit;
@@ -19,6 +22,53 @@ pub(super) struct Restored {
     pub(super) records: u64,
     /// Records set aside earlier.
     pub(super) aside: u64,
+}
+
+/// The cores of all shards with what their stores have, and the clock by which they go on.
+///
+/// # Errors
+/// A store cannot be used.
+pub(super) async fn restore_all(
+    plan: &Plan,
+    stores: &[Arc<dyn Store>],
+) -> Result<(Vec<Core>, Clock), StartError> {
+    let count = u16::try_from(stores.len()).unwrap_or(Shards::MOST);
+    let mut fresh = maker(plan);
+    let mut cores = Vec::with_capacity(stores.len());
+    for (own, store) in (0..count).zip(stores).rev() {
+        let folder = shards::folder(&plan.data, own);
+        let failed = |error| StartError::Store(folder.display().to_string(), error);
+        let shard = Shards::new(own, count);
+        let claimed = claim(store.as_ref(), &plan.settings.domain).await;
+        claimed.map_err(failed)?;
+        let claimed = shards::claim(store.as_ref(), shard).await;
+        claimed.map_err(failed)?;
+        let mut core = fresh(plan.settings_of(shard));
+        let restored = restore(store.as_ref(), &mut core).await.map_err(failed)?;
+        if restored.aside > 0 {
+            tracing::warn!(
+                records = restored.aside,
+                data = %folder.display(),
+                "records were set aside earlier; see: wvgate store check"
+            );
+        }
+        tracing::info!(records = restored.records, data = %folder.display(), "state restored");
+        cores.push(core);
+    }
+    cores.reverse();
+    // One time for all: that of the store which was written last.
+    let clocks = cores.iter().map(|core| Clock::resume(core.kept_clock));
+    let clock = clocks.max_by_key(Clock::now).unwrap_or_else(Clock::start);
+    for own in 0..count {
+        for other in (0..count).filter(|other| *other != own) {
+            let taken = cores[usize::from(other)].sap.last_taken(own);
+            cores[usize::from(own)].sap.follow(other, taken);
+        }
+    }
+    for (core, store) in cores.iter_mut().zip(stores) {
+        create_users(plan, core, store, &clock).await?;
+    }
+    Ok((cores, clock))
 }
 
 /// Gives all records to the core. Those that it cannot read are set aside.
@@ -61,7 +111,7 @@ pub(super) async fn restore(store: &dyn Store, core: &mut Core) -> Result<Restor
 ///
 /// # Errors
 /// [`StoreError::Foreign`]: it is that of another domain.
-pub(super) async fn claim(store: &dyn Store, domain: &str) -> Result<(), StoreError> {
+async fn claim(store: &dyn Store, domain: &str) -> Result<(), StoreError> {
     let noted = match store.get(DOMAIN).await {
         // Passed over by whoever reads all, too.
         Err(StoreError::Corrupt(_)) => None,

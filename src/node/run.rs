@@ -21,7 +21,7 @@ use super::links::Links;
 use super::owner::{Closed, Owner};
 use super::receiver::{MISHAPS, NodeReceiver};
 use super::releaser::{Component, Neighbour, Release, Releaser};
-use super::restore::{claim, restore};
+use super::restore::restore_all;
 use super::shards;
 use super::told::Telling;
 use crate::element::ServiceElement;
@@ -109,7 +109,7 @@ impl Node {
     /// # Errors
     /// See [`StartError`].
     pub async fn start_on_all(plan: Plan, stores: Vec<Arc<dyn Store>>) -> Result<Self, StartError> {
-        let (cores, clock) = restored(&plan, &stores).await?;
+        let (cores, clock) = restore_all(&plan, &stores).await?;
         let (traces, _) = broadcast::channel(1024);
         let (doors, inboxes): (Vec<_>, Vec<_>) = stores
             .iter()
@@ -313,50 +313,6 @@ impl Node {
     }
 }
 
-/// The cores of all shards with what their stores have, and the clock by which they go on.
-async fn restored(
-    plan: &Plan,
-    stores: &[Arc<dyn Store>],
-) -> Result<(Vec<Core>, Clock), StartError> {
-    let count = u16::try_from(stores.len()).unwrap_or(Shards::MOST);
-    let mut fresh = maker(plan);
-    let mut cores = Vec::with_capacity(stores.len());
-    for (own, store) in (0..count).zip(stores).rev() {
-        let folder = shards::folder(&plan.data, own);
-        let failed = |error| StartError::Store(folder.display().to_string(), error);
-        let shard = Shards::new(own, count);
-        let claimed = claim(store.as_ref(), &plan.settings.domain).await;
-        claimed.map_err(failed)?;
-        let claimed = shards::claim(store.as_ref(), shard).await;
-        claimed.map_err(failed)?;
-        let mut core = fresh(plan.settings_of(shard));
-        let restored = restore(store.as_ref(), &mut core).await.map_err(failed)?;
-        if restored.aside > 0 {
-            tracing::warn!(
-                records = restored.aside,
-                data = %folder.display(),
-                "records were set aside earlier; see: wvgate store check"
-            );
-        }
-        tracing::info!(records = restored.records, data = %folder.display(), "state restored");
-        cores.push(core);
-    }
-    cores.reverse();
-    // One time for all: that of the store which was written last.
-    let clocks = cores.iter().map(|core| Clock::resume(core.kept_clock));
-    let clock = clocks.max_by_key(Clock::now).unwrap_or_else(Clock::start);
-    for own in 0..count {
-        for other in (0..count).filter(|other| *other != own) {
-            let taken = cores[usize::from(other)].sap.last_taken(own);
-            cores[usize::from(own)].sap.follow(other, taken);
-        }
-    }
-    for (core, store) in cores.iter_mut().zip(stores) {
-        create_users(plan, core, store, &clock).await?;
-    }
-    Ok((cores, clock))
-}
-
 /// The links that a shard needs.
 fn links_of(links: &[link::LinkSettings], shard: Shards) -> Vec<link::LinkSettings> {
     let own = links.iter().filter(|link| shard.has_peer(&link.peer));
@@ -423,7 +379,7 @@ pub(super) fn maker(plan: &Plan) -> impl FnMut(Arc<Settings>) -> Core + Send + u
 }
 
 /// Creates the configured users that do not exist yet.
-async fn create_users(
+pub(super) async fn create_users(
     plan: &Plan,
     core: &mut Core,
     store: &Arc<dyn Store>,

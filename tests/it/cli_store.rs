@@ -379,7 +379,10 @@ fn the_number_of_shards_is_that_of_the_store_and_another_one_is_refused() {
     // Of two shards.
     let mut alice = node.chat("alice");
     alice.tell(&json!({"do": "message", "to": "dora", "text": "waits", "id": "m-1"}));
-    assert_eq!(alice.wait("sent", |sent| sent["id"] == "m-1")["status"], 200);
+    assert_eq!(
+        alice.wait("sent", |sent| sent["id"] == "m-1")["status"],
+        200
+    );
     node.signal("TERM");
     node.wait();
     for shard in ["shard-1", "shard-2"] {
@@ -398,7 +401,11 @@ fn the_number_of_shards_is_that_of_the_store_and_another_one_is_refused() {
     fs::write(&node.config, &text).unwrap();
     // All folders are looked at, and go into a backup.
     let checked = said(&node.config, &["store", "check"]);
-    assert_eq!(checked.matches("all of it is whole").count(), 3, "{checked}");
+    assert_eq!(
+        checked.matches("all of it is whole").count(),
+        3,
+        "{checked}"
+    );
     let backup = node.folder.0.join("backup.db");
     said(&node.config, &["store", "backup", backup.to_str().unwrap()]);
     for name in ["backup.db", "backup.db.shard-1", "backup.db.shard-2"] {

@@ -40,8 +40,21 @@ impl Counts {
         }
     }
 
-    /// Those of all shards together.
+    /// Those of all shards together. What is on its way from one to another is open in both for a
+    /// moment, and they are asked one after the other: then they are asked again.
     async fn of_node(node: &Node) -> Self {
+        let mut counts = Self::of_shards(node).await;
+        for _ in 0..200 {
+            if node.handle().shards() == 1 || counts.accepted == counts.ended + counts.open {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            counts = Self::of_shards(node).await;
+        }
+        counts
+    }
+
+    async fn of_shards(node: &Node) -> Self {
         let counts = node.handle().ask_all(|core, _, _| Self::of(core)).await;
         let together = |a: Self, b: Self| Self {
             accepted: a.accepted + b.accepted,
