@@ -21,3 +21,7 @@ pub mod translate;
 pub mod xmpp;
 
 pub use wvgate_wire::{imps, ssp};
+
+// By the name that tests of whole nodes know it by: both share some of their tools.
+#[cfg(test)]
+extern crate self as wvgate;

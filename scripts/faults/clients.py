@@ -1,9 +1,11 @@
 """People: users of the home domain at its control socket, and a user of the XMPP server."""
 
 import asyncio
+import base64
 import json
 import random
 import sys
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,14 +50,14 @@ class HomeUser:
         reader, self.writer = await asyncio.open_unix_connection(self.socket, limit=1 << 20)
         self.tell({"do": "chat", "user": self.name})
         first = json.loads(await asyncio.wait_for(reader.readuntil(b"\n"), 15))
-        if first.get("event") != "ready":
+        if first.get("event") != "opened":
             return
         self.visits += 1
         self.here.set()
         # Whatever was sent and not answered is sent again, under its id.
-        for command in list(self.unanswered.values()):
-            self.ledger.repeated(command["id"])
-            self.tell(command)
+        for request in list(self.unanswered.values()):
+            self.ledger.repeated(request["id"])
+            self.tell(request)
         end = asyncio.get_running_loop().time() + self.rng.uniform(0.5, 6)
         while True:
             now = asyncio.get_running_loop().time()
@@ -67,29 +69,39 @@ class HomeUser:
                 continue
             self.hear(json.loads(line))
 
-    def tell(self, command):
+    def tell(self, line):
         if self.writer is not None:
-            self.writer.write(json.dumps(command).encode() + b"\n")
+            self.writer.write(json.dumps(line).encode() + b"\n")
 
-    def hear(self, event):
-        what = event.get("event")
-        if what == "message":
-            self.took(("message", event["id"]), lambda: self.ledger.arrived(event["id"]))
-        elif what == "report":
-            report = lambda: self.ledger.reported(event["id"], event["status"])
-            self.took(("report", event["id"], event["status"]), report)
-        elif what == "sent":
-            details = event.get("details") or []
-            status = details[0]["status"] if details else event["status"]
-            if self.unanswered.pop(event["id"], None) is not None:
-                self.ledger.answered(event["id"], status)
-        elif what == "error" and event.get("command") == "message":
-            return
-        number = event.get("number")
+    def hear(self, told):
+        if "primitive" in told:
+            primitive = ET.fromstring(told["primitive"])
+            if told["event"] == "answer":
+                self.answered(told["id"], primitive)
+            elif primitive.tag == "NewMessage":
+                id = primitive.find("MessageInfo").get("messageID")
+                self.took(("message", id), lambda: self.ledger.arrived(id))
+            elif primitive.tag == "DeliveryStatusReport":
+                self.reported(primitive)
+        number = told.get("number")
         if number is not None:
             task = asyncio.ensure_future(self.acknowledge(number))
             self.acknowledging.add(task)
             task.add_done_callback(self.acknowledging.discard)
+
+    def answered(self, id, primitive):
+        # A Status alone: it was not even tried.
+        if primitive.tag == "SendMessageResponse" and self.unanswered.pop(id, None) is not None:
+            self.ledger.answered(id, verdict(primitive.find("Status")))
+
+    def reported(self, primitive):
+        id = primitive.find("MessageInfo").get("messageID")
+        status = verdict(primitive.find("DeliveryResult/Status"))
+        # That it was not taken comes as a report where the client that sent it has gone.
+        if status != 200 and self.unanswered.pop(id, None) is not None:
+            self.ledger.answered(id, status)
+            return
+        self.took(("report", id, status), lambda: self.ledger.reported(id, status))
 
     def took(self, what, note):
         if what in self.known:
@@ -103,10 +115,27 @@ class HomeUser:
         self.tell({"do": "ack", "number": number})
 
     def message(self, to, id, report):
-        command = {"do": "message", "to": to, "text": id, "id": id, "report": report}
-        self.unanswered[id] = command
+        request = {"do": "request", "id": id, "primitive": self.primitive(to, id, report)}
+        self.unanswered[id] = request
         if self.here.is_set():
-            self.tell(command)
+            self.tell(request)
+
+    def primitive(self, to, id, report):
+        domain = self.address.split("@")[1]
+        return (
+            f'<SendMessageRequest deliveryReport="{"Yes" if report else "No"}">'
+            f'<MetaInfo clientOriginated="Yes"><Requestor serviceID="wv:@{domain}">'
+            f'<User userID="wv:{self.address}"/></Requestor></MetaInfo>'
+            f'<MessageInfo messageID="{id}"><Recipient><User userID="{to}"/></Recipient></MessageInfo>'
+            f'<ContentData contentType="text/plain" encoding="base64">'
+            f"{base64.b64encode(id.encode()).decode()}</ContentData></SendMessageRequest>"
+        )
+
+
+def verdict(status):
+    """The code; that of the first detail, if there is one."""
+    detail = status.find("DetailedResult")
+    return int((status if detail is None else detail).get("code"))
 
 
 class XmppUser:

@@ -94,24 +94,12 @@ impl Connection {
                 let filter = Filter::new(peer, user.as_deref(), transaction);
                 return self.trace(filter).await;
             }
-            Request::Chat { user, password } => {
-                return session::chat(self, &user, password).await;
-            }
-            Request::Send {
-                from,
-                to,
-                text,
-                report,
-                timeout,
+            Request::Chat {
+                user,
+                password,
+                takes,
             } => {
-                let wanted = session::Wanted {
-                    from,
-                    to,
-                    text,
-                    report,
-                    patience: seconds(timeout),
-                };
-                return session::send(self, wanted).await;
+                return session::chat(self, &user, password, takes).await;
             }
             Request::Status => views::status(&shared).await,
             Request::Peers => views::peers(&shared).await,

@@ -4,7 +4,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
 /// Bytes of a request or command, at most; our choice: the longest text of a message,
 /// with room for escapes.
-pub(super) const MAX_REQUEST: usize = 64 * 1024;
+pub(super) const MAX_REQUEST: usize = 96 * 1024;
 /// Bytes of an answer, at most: the longest lists of a big node.
 pub(super) const MAX_ANSWER: usize = 64 * 1024 * 1024;
 

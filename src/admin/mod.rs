@@ -4,7 +4,7 @@
 //! # The control socket
 //!
 //! A unix socket of mode 0600; whoever may open it is the operator. A client sends one
-//! request, a JSON object on one line of at most 64 KiB, and reads JSON lines until the
+//! request, a JSON object on one line of at most 96 KiB, and reads JSON lines until the
 //! last one, which is `{"result":…}` or `{"error":"why not"}`. Then it may ask again.
 //!
 //! | request | what |
@@ -22,15 +22,14 @@
 //! | `{"do":"user_list"}`, `{"do":"user_remove","user":"bob"}` | |
 //! | `{"do":"logout","peer":"b.test","reason":"…"}` | ends all sessions with a peer, which is told if it understands that |
 //! | `{"do":"connect","peer":"b.test"}` | logs in to a peer now, unless there is a session, and waits for the outcome |
-//! | `{"do":"send","from":"bob","to":"a@b.test","text":"…","report":true,"timeout":30}` | one message: events as in a chat, then the result |
-//! | `{"do":"chat","user":"bob","password":"…"}` | see below |
+//! | `{"do":"chat","user":"bob","password":"…","takes":"everything"}` | see below |
 //! | `{"do":"reload"}`, `{"do":"stop"}` | as SIGHUP and SIGTERM |
 //!
 //! After `chat` the connection is a client session of that user until one side closes it:
-//! lines of [`Command`](crate::home::Command) in, lines of [`Event`](crate::home::Event)
-//! out. Without `password` it is not asked for, since the operator could change it anyway.
-//! `send` opens such a session for a moment: the user is online meanwhile, and messages
-//! that waited for them come out as events.
+//! lines of [`FromClient`](crate::home::FromClient) in, lines of
+//! [`ToClient`](crate::home::ToClient) out. Without `password` it is not asked for, since the
+//! operator could change it anyway. A session that `takes` only `own_answers` hears what becomes
+//! of the messages it sends, and leaves what waits for the user to others.
 
 mod client;
 mod connection;
@@ -61,7 +60,7 @@ use crate::sap::Time;
 pub use client::{Client, ClientError};
 pub use explain::Explained;
 pub use lines::{LineError, Lines};
-pub use request::{Line, ProbeKind, Request, Sent};
+pub use request::{Line, ProbeKind, Request};
 pub use views::{QueueRow, SessionRow, Status, TransactionRow};
 
 /// What the operator's side needs to know.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::home::Event;
+use crate::home::{Takes, ToClient};
 
 /// A request. Not `Debug`: some carry passwords.
 #[derive(Clone, Serialize, Deserialize)]
@@ -126,21 +126,6 @@ pub enum Request {
         /// The peer's domain.
         peer: String,
     },
-    /// Sends one message of a user of this node.
-    Send {
-        /// The user's name, or address.
-        from: String,
-        /// The recipient's address.
-        to: String,
-        /// What the message says: plain text.
-        text: String,
-        /// Whether to wait for a delivery report.
-        #[serde(default)]
-        report: bool,
-        /// Seconds to wait.
-        #[serde(default = "half_a_minute")]
-        timeout: u64,
-    },
     /// A client session.
     Chat {
         /// The user's name, or address.
@@ -148,6 +133,9 @@ pub enum Request {
         /// The password.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         password: Option<String>,
+        /// What the session is for.
+        #[serde(default)]
+        takes: Takes,
     },
     /// Reads the configuration again.
     Reload,
@@ -198,21 +186,7 @@ pub enum Line {
         lagged: u64,
     },
     /// What a user's client is told.
-    Event(Event),
-}
-
-/// What became of a message sent by [`Request::Send`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sent {
-    /// The message's id.
-    pub id: String,
-    /// The answer of the recipient's side, if it came in time: 200 taken.
-    pub sent: Option<u16>,
-    /// The delivery report, if it was asked for and came in time: 200 delivered.
-    pub report: Option<u16>,
-    /// What was said with a status that is no success.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
+    Event(ToClient),
 }
 
 impl Line {
@@ -242,7 +216,7 @@ mod tests {
             r#"{"do":"status"}"#,
             r#"{"do":"queue"}"#,
             r#"{"do":"trace","peer":"b.test"}"#,
-            r#"{"do":"send","from":"a","to":"b@c","text":"hi"}"#,
+            r#"{"do":"chat","user":"a","takes":"own_answers"}"#,
         ] {
             assert!(serde_json::from_str::<Request>(text).is_ok(), "{text}");
         }
@@ -254,7 +228,7 @@ mod tests {
         let read = |text| serde_json::from_str::<Line>(text).unwrap();
         assert!(matches!(read(r#"{"error":"no"}"#), Line::Error { .. }));
         assert!(matches!(read(r#"{"result":[1]}"#), Line::Result { .. }));
-        let event = r#"{"event":"ready","user":"wv:a@b","waiting":0}"#;
-        assert!(matches!(read(event), Line::Event(Event::Ready { .. })));
+        let event = r#"{"event":"opened","user":"wv:a@b","waiting":0}"#;
+        assert!(matches!(read(event), Line::Event(ToClient::Opened { .. })));
     }
 }

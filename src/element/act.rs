@@ -5,7 +5,7 @@ use tokio_xmpp::Stanza;
 use crate::imps::Primitive;
 use crate::store::Write;
 
-use super::client::{ClientKey, Event, Over};
+use super::client::{ClientKey, ToClient};
 use super::{Load, Outcome, RequestId, Time, Token};
 
 /// What a service element wants done. All acts of one input are committed together, before any of
@@ -35,10 +35,8 @@ pub enum Act {
     /// Read records of this element, once all that was written is kept. They come back in
     /// [`Input::Loaded`](super::Input::Loaded).
     Load(Load),
-    /// Tell a client something.
-    Tell(ClientKey, Event),
-    /// End the session of a client; the joint forgets it.
-    End(ClientKey, Over),
+    /// Tell a client something. After [`ToClient::Over`] the joint forgets it.
+    Tell(ClientKey, ToClient),
     /// Write a stanza to an XMPP link.
     Stanza(Box<ToXmpp>),
     /// A message was accepted that goes no further than this element; its outcome

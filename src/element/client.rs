@@ -1,20 +1,30 @@
-//! What a client of the home domain says and hears: one JSON object each, told apart by
-//! `"do"` and `"event"`.
+//! The home domain's access point: what the clients of users say and hear, whatever protocol each
+//! of them speaks. A protocol is a codec of these two types and knows nothing else of the domain.
+//!
+//! A client hands over primitives of its user: requests with that user as requestor. Each goes to
+//! the SAP and is routed by the Service Table like any other, so its service may be here or at
+//! another domain. What is for the user comes as a primitive too:
+//!
+//! | primitive | comes as | what it tells |
+//! |---|---|---|
+//! | the answer to a request | [`ToClient::Answer`] | to the client that asked |
+//! | `NewMessage` | [`ToClient::Take`] | a message |
+//! | `DeliveryStatusReport` | [`ToClient::Take`] | what became of a message of the user's |
+//! | `PresenceAuthRequest` | [`ToClient::Take`] | somebody wants to see the user's presence |
+//! | `PresenceNotification` | [`ToClient::Now`] | presence of somebody whom the user watches |
+//! | `Status` | [`ToClient::Now`] | a subscription that was accepted (202) has failed in the end |
+//!
+//! What has a number waits, on disk, until one client of the user has acknowledged that number: a
+//! message is delivered by that, not by being written to a socket. A client that goes away leaves
+//! what it did not acknowledge to the next one. A client is told only so much ahead of its
+//! acknowledgements.
+//!
+//! As lines of JSON, told apart by `"do"` and `"event"`, with the primitives as their XML:
 //!
 //! ```text
-//! {"do":"message","to":"bob@b.test","text":"hello","report":true}
-//! {"event":"sent","id":"…","to":"wv:bob@b.test","status":200}
-//! ```
-//!
-//! Addresses may be given without `wv:`, and without domain if they are of this domain.
-//!
-//! Messages, reports and refusals come with a number and wait, on disk, until one client of the
-//! user has acknowledged that number: a message is delivered by that, not by being written to a
-//! socket. A client that goes away leaves what it did not acknowledge to the next one. A client is
-//! told only so much ahead of its acknowledgements.
-//!
-//! ```text
-//! {"event":"message","number":6963200000000,"id":"…","from":"wv:carol@b.test","text":"hi",…}
+//! {"do":"request","id":"1","primitive":"<SendMessageRequest>…"}
+//! {"event":"answer","id":"1","primitive":"<SendMessageResponse messageID=\"m1\">…"}
+//! {"event":"take","number":6963200000000,"primitive":"<NewMessage>…"}
 //! {"do":"ack","number":6963200000000}
 //! ```
 
@@ -22,17 +32,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::imps::Primitive;
 use crate::imps::address::Address;
+use crate::imps::common::{MessageInfo, Recipient};
+use crate::imps::primitive::message::SendMessageResponse;
+use crate::imps::status::{Code, Status};
 
-pub use super::event::{
-    ContactEntry, Detail, Event, Known, Standing, SubscriptionState, WatcherEntry, said,
-};
+/// Counted for each thing told, and for each part of it, besides its texts.
+const PART: usize = 64;
 
 /// Names a client session; chosen by whoever opens it, never used twice in one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ClientKey(pub u64);
 
 /// What a client session is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Takes {
     /// Everything that waits for the user and comes for them.
     #[default]
@@ -41,179 +54,224 @@ pub enum Takes {
     OwnAnswers,
 }
 
-/// Why the session of a client is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a client does. For elements at [`Edge::Clients`](super::Edge::Clients).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum FromClient {
+    /// It comes as a user, whose password was checked. Answered by [`ToClient::Opened`] or
+    /// [`ToClient::Over`].
+    #[serde(skip)]
+    Open {
+        /// The user's name.
+        user: String,
+        /// What the session is for.
+        takes: Takes,
+    },
+    /// A request of its user. Answered by [`ToClient::Answer`], some of them after a while. What
+    /// becomes of a message is kept for the user if the client has gone by then; any other answer
+    /// is for this client alone.
+    Request {
+        /// Chosen by the client, at most 128 bytes; comes back with the answer.
+        id: String,
+        /// With the user as requestor.
+        #[serde(with = "super::xml")]
+        primitive: Box<Primitive>,
+    },
+    /// What came under this number has been taken: it is not told again, and a message is
+    /// delivered with that. Not answered.
+    Ack {
+        /// As it was told.
+        number: u64,
+    },
+    /// It has gone.
+    #[serde(skip)]
+    Close,
+}
+
+/// What a client is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum ToClient {
+    /// The session is open; what waited for the user follows.
+    Opened {
+        /// The user whose session it is.
+        user: Address,
+        /// How many messages follow.
+        waiting: usize,
+        /// What is known of those whom the user watches: a `PresenceNotification`, in which a
+        /// value without attributes is of somebody who shows nothing yet. Absent if nobody is
+        /// watched.
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            with = "super::xml::optional"
+        )]
+        watched: Option<Box<Primitive>>,
+    },
+    /// The answer to a request.
+    Answer {
+        /// As the client chose it.
+        id: String,
+        /// To acknowledge it with, if it must not be lost: that a message was not taken. Without
+        /// acknowledgement it comes to another client of the user, as a report.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<u64>,
+        /// The response, or a `Status`.
+        #[serde(with = "super::xml")]
+        primitive: Box<Primitive>,
+    },
+    /// Something that waits until it is acknowledged.
+    Take {
+        /// To acknowledge it with. The same thing has the same number, whenever it is told.
+        number: u64,
+        /// What it is.
+        #[serde(with = "super::xml")]
+        primitive: Box<Primitive>,
+    },
+    /// Something that is worth nothing later.
+    Now {
+        /// What it is.
+        #[serde(with = "super::xml")]
+        primitive: Box<Primitive>,
+    },
+    /// The session is over; nothing follows.
+    Over {
+        /// Why.
+        why: Over,
+    },
+}
+
+/// Why the session of a client is over, or was not opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Over {
     /// There is no such user.
     Unknown,
     /// The user has too many sessions.
     TooMany,
+    /// The user was removed.
+    Removed,
+    /// The client lagged too far behind the user's other clients.
+    Behind,
 }
 
-/// Availability of a user (presence-attributes, 3.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Availability {
-    /// Ready to communicate.
-    #[default]
-    Available,
-    /// Disturb only if necessary.
-    Discreet,
-    /// Not to be disturbed.
-    NotAvailable,
+impl Over {
+    /// The same as a status.
+    pub fn status(self) -> Status {
+        let (code, why) = match self {
+            Self::Unknown => (Code::UNKNOWN_USER, "There is no such user."),
+            Self::TooMany => (Code::UNAVAILABLE, "The user has too many sessions."),
+            Self::Removed => (Code::UNKNOWN_USER, "The user was removed."),
+            Self::Behind => (
+                Code::QUEUE_FULL,
+                "The session took too little for too long.",
+            ),
+        };
+        Status::new(code).because(why)
+    }
 }
 
-impl Availability {
-    /// The value of `UserAvailability`.
-    pub fn as_wire(self) -> &'static str {
-        match self {
-            Self::Available => "AVAILABLE",
-            Self::Discreet => "DISCREET",
-            Self::NotAvailable => "NOT_AVAILABLE",
+impl FromClient {
+    /// The answer to a message for which this node has no room; `None` if it is no message.
+    pub fn no_room(&self) -> Option<ToClient> {
+        let Self::Request { id, primitive } = self else {
+            return None;
+        };
+        let Primitive::SendMessageRequest(message) = primitive.as_ref() else {
+            return None;
+        };
+        let response = SendMessageResponse {
+            message_id: message.info.message_id.clone().unwrap_or_default(),
+            status: Status::new(Code::QUEUE_FULL).because("There is no room for messages now."),
+        };
+        Some(ToClient::answer(id.clone(), response))
+    }
+}
+
+impl ToClient {
+    /// An answer that need not be acknowledged.
+    pub fn answer(id: String, primitive: impl Into<Primitive>) -> Self {
+        Self::Answer {
+            id,
+            number: None,
+            primitive: Box::new(primitive.into()),
         }
     }
 
-    /// By value of `UserAvailability`.
-    pub fn from_wire(text: &str) -> Option<Self> {
-        [Self::Available, Self::Discreet, Self::NotAvailable]
-            .into_iter()
-            .find(|value| value.as_wire() == text)
-    }
-}
-
-/// What a client wants done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "do", rename_all = "snake_case")]
-pub enum Command {
-    /// Send a text. Answered by [`Event::Sent`] when the recipient's side has answered.
-    Message {
-        /// The recipient.
-        to: Address,
-        /// The text, plain.
-        text: String,
-        /// Whether a delivery report is wanted.
-        #[serde(default)]
-        report: bool,
-        /// Message id, printable ASCII, unique for all time; made up if absent. A message sent
-        /// again under its id is delivered once.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        id: Option<String>,
-    },
-    /// Ask anything that a user may ask, by a primitive with this user as requestor: it goes
-    /// wherever its service is provided, in this domain or in another. Answered by
-    /// [`Event::Answer`], to this client alone: if the client goes away before, nobody hears it.
-    /// So messages are none of these, and go by [`Command::Message`].
-    Request {
-        /// Chosen by the client, at most 128 bytes; comes back with the answer.
-        id: String,
-        /// As XML.
-        #[serde(with = "super::xml")]
-        primitive: Box<Primitive>,
-    },
-    /// What came under this number has been taken: it is not told again, and a message is
-    /// delivered with that. The only command that is not answered.
-    Ack {
-        /// The number of the event.
-        number: u64,
-    },
-    /// Change one's own presence. What is absent stays.
-    Presence {
-        /// Availability; back to available at each first login.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        availability: Option<Availability>,
-        /// Status text; empty clears it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        text: Option<String>,
-        /// One of the moods of presence-attributes, 3.5, in any case; empty clears it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        mood: Option<String>,
-        /// Nickname; empty clears it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        alias: Option<String>,
-    },
-    /// Watch a user's presence from now on.
-    Subscribe {
-        /// The publisher.
-        user: Address,
-    },
-    /// Stop watching.
-    Unsubscribe {
-        /// The publisher.
-        user: Address,
-    },
-    /// Decide who sees one's presence, asked or unasked.
-    Authorize {
-        /// The user decided about.
-        user: Address,
-        /// Whether presence is shown, or denied.
-        accept: bool,
-    },
-    /// Forget a decision; the next subscription asks again.
-    CancelAuthorization {
-        /// The user decided about.
-        user: Address,
-    },
-    /// List contacts and watched users. Answered by [`Event::Contacts`].
-    Contacts,
-    /// Put a user on the contact list, which authorizes them to see one's presence.
-    AddContact {
-        /// The contact.
-        user: Address,
-        /// A name of one's own for them.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        name: Option<String>,
-    },
-    /// Take a user off the contact list.
-    RemoveContact {
-        /// The contact.
-        user: Address,
-    },
-    /// List those who watch one's presence. Answered by [`Event::Watchers`].
-    Watchers,
-    /// Ask for a user's presence once. Answered by [`Event::Presence`].
-    GetPresence {
-        /// The publisher.
-        user: Address,
-    },
-    /// Take no more messages from a user.
-    Block {
-        /// The sender.
-        user: Address,
-    },
-    /// Take messages again.
-    Unblock {
-        /// The sender.
-        user: Address,
-    },
-    /// Ask whether a user exists. Answered by [`Event::Verified`].
-    Verify {
-        /// The user asked about.
-        user: Address,
-    },
-}
-
-impl Command {
-    /// The command's name, as in `"do"`.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Message { .. } => "message",
-            Self::Request { .. } => "request",
-            Self::Ack { .. } => "ack",
-            Self::Presence { .. } => "presence",
-            Self::Subscribe { .. } => "subscribe",
-            Self::Unsubscribe { .. } => "unsubscribe",
-            Self::Authorize { .. } => "authorize",
-            Self::CancelAuthorization { .. } => "cancel_authorization",
-            Self::Contacts => "contacts",
-            Self::AddContact { .. } => "add_contact",
-            Self::RemoveContact { .. } => "remove_contact",
-            Self::Watchers => "watchers",
-            Self::GetPresence { .. } => "get_presence",
-            Self::Block { .. } => "block",
-            Self::Unblock { .. } => "unblock",
-            Self::Verify { .. } => "verify",
+    /// Something that is worth nothing later.
+    pub fn now(primitive: impl Into<Primitive>) -> Self {
+        Self::Now {
+            primitive: Box::new(primitive.into()),
         }
     }
+
+    /// The number to acknowledge it with, if it has one.
+    pub fn number(&self) -> Option<u64> {
+        match self {
+            Self::Answer { number, .. } => *number,
+            Self::Take { number, .. } => Some(*number),
+            Self::Opened { .. } | Self::Now { .. } | Self::Over { .. } => None,
+        }
+    }
+
+    /// About how many bytes it takes up: its texts, and something for each of its parts.
+    pub fn bytes(&self) -> usize {
+        PART + match self {
+            Self::Opened { user, watched, .. } => {
+                user.as_str().len() + watched.as_deref().map_or(0, bytes)
+            }
+            Self::Answer { id, primitive, .. } => id.len() + bytes(primitive),
+            Self::Take { primitive, .. } | Self::Now { primitive } => bytes(primitive),
+            Self::Over { .. } => 0,
+        }
+    }
+}
+
+/// About how many bytes a primitive takes up. The frequent ones are not printed for that.
+pub fn bytes(primitive: &Primitive) -> usize {
+    match primitive {
+        Primitive::NewMessage(message) => {
+            let content = message.content.as_ref();
+            let content = content.map_or(0, |c| c.bytes.len() + c.content_type.len());
+            about(&message.info) + content
+        }
+        Primitive::SendMessageResponse(response) => {
+            response.message_id.len() + said(&response.status)
+        }
+        Primitive::DeliveryStatusReport(report) => {
+            about(&report.info) + said(&report.result.status)
+        }
+        Primitive::Status(status) => said(status),
+        other => other.to_xml(None).len(),
+    }
+}
+
+fn about(info: &MessageInfo) -> usize {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let recipient = |recipient: &Recipient| recipient.address().as_str().len();
+    let sender = info.sender.as_ref().map_or(0, |sender| {
+        let user = sender.user.as_ref().map(|user| &user.user);
+        let group = sender.group.as_ref().map(|group| &group.group);
+        let named = user.or(group).map_or(0, |address| address.as_str().len());
+        let display = sender.display.as_ref();
+        let shown = display.and_then(|display| display.screen_name.as_ref());
+        named + shown.map_or(0, |shown| shown.name.len())
+    });
+    text(&info.message_id)
+        + text(&info.uri)
+        + text(&info.content_type)
+        + sender
+        + info.recipients.iter().map(recipient).sum::<usize>()
+}
+
+fn said(status: &Status) -> usize {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let details = status.details.iter().map(|detail| {
+        let users = detail.users.iter();
+        let users = users.map(|id| PART + id.user.as_str().len());
+        PART + text(&detail.description) + users.sum::<usize>()
+    });
+    text(&status.description) + details.sum::<usize>()
 }
 
 #[cfg(test)]
@@ -223,41 +281,53 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_are_short_to_write() {
-        let read = |text| serde_json::from_str::<Command>(text).unwrap();
+    fn what_a_client_says_is_one_line() {
+        let read = |text| serde_json::from_str::<FromClient>(text).unwrap();
         assert_eq!(
-            read(r#"{"do":"message","to":"Bob@b.test","text":"hi"}"#),
-            Command::Message {
-                to: Address::new("wv:bob@b.test"),
-                text: "hi".to_owned(),
-                report: false,
-                id: None,
-            }
+            read(r#"{"do":"ack","number":7}"#),
+            FromClient::Ack { number: 7 }
         );
-        assert_eq!(read(r#"{"do":"contacts"}"#), Command::Contacts);
-        assert_eq!(
-            read(r#"{"do":"presence","availability":"not_available"}"#),
-            Command::Presence {
-                availability: Some(Availability::NotAvailable),
-                text: None,
-                mood: None,
-                alias: None,
-            }
-        );
+        let line = r#"{"do":"request","id":"1","primitive":"<GetListRequest></GetListRequest>"}"#;
+        let FromClient::Request { id, primitive } = read(line) else {
+            panic!("no request");
+        };
+        assert_eq!((&*id, primitive.name()), ("1", "GetListRequest"));
+        // Who comes and goes is the connection's business.
+        for text in [r#"{"do":"close"}"#, r#"{"do":"open","user":"a"}"#] {
+            assert!(serde_json::from_str::<FromClient>(text).is_err(), "{text}");
+        }
     }
 
     #[test]
-    fn the_name_of_a_command_is_its_tag() {
-        for text in [
-            r#"{"do":"watchers"}"#,
-            r#"{"do":"cancel_authorization","user":"a@b"}"#,
-            r#"{"do":"get_presence","user":"a@b"}"#,
-            r#"{"do":"add_contact","user":"a@b"}"#,
-            r#"{"do":"verify","user":"a@b"}"#,
+    fn what_a_client_hears_is_one_line_and_readable_back() {
+        let status = Box::new(Primitive::status(Code::OK));
+        for (told, line) in [
+            (
+                ToClient::Opened {
+                    user: Address::new("bob@b.test"),
+                    waiting: 1,
+                    watched: None,
+                },
+                r#"{"event":"opened","user":"wv:bob@b.test","waiting":1}"#,
+            ),
+            (
+                ToClient::answer("1".to_owned(), Status::ok()),
+                r#"{"event":"answer","id":"1","primitive":"<Status code=\"200\"/>"}"#,
+            ),
+            (
+                ToClient::Take {
+                    number: 5,
+                    primitive: status,
+                },
+                r#"{"event":"take","number":5,"primitive":"<Status code=\"200\"/>"}"#,
+            ),
+            (
+                ToClient::Over { why: Over::Behind },
+                r#"{"event":"over","why":"behind"}"#,
+            ),
         ] {
-            let command: Command = serde_json::from_str(text).unwrap();
-            let value: serde_json::Value = serde_json::to_value(&command).unwrap();
-            assert_eq!(value["do"], command.name());
+            assert_eq!(serde_json::to_string(&told).unwrap(), line);
+            assert_eq!(serde_json::from_str::<ToClient>(line).unwrap(), told);
         }
     }
 }

@@ -5,7 +5,7 @@ use tokio_xmpp::Stanza;
 use crate::imps::Primitive;
 use crate::xmpp::link::Blame;
 
-use super::client::{ClientKey, Command, Takes};
+use super::client::{ClientKey, FromClient};
 use super::{Delivered, Loaded, Token};
 
 /// What happens to a service element. There is no other way to reach one, but for what an operator
@@ -31,23 +31,6 @@ pub enum Input {
     Client(ClientKey, FromClient),
     /// What the XMPP link of the component with this domain brings.
     Xmpp(String, FromXmpp),
-}
-
-/// What a client does. For elements at [`Edge::Clients`].
-#[derive(Debug)]
-pub enum FromClient {
-    /// It comes as a user, whose password was checked. If it cannot be, it is told so by
-    /// [`Act::End`](super::Act::End).
-    Open {
-        /// The user's name.
-        user: String,
-        /// What the session is for.
-        takes: Takes,
-    },
-    /// It wants something.
-    Command(Command),
-    /// It has gone.
-    Close,
 }
 
 /// What an XMPP link brings. For elements at [`Edge::Xmpp`].

@@ -5,7 +5,7 @@
 //!   the joint ──────────────────────────────────────────────▶ ┌─────────┐
 //!   (drives the SAP, ◀─────────────────────────────────────── │ element │
 //!    commits, lets out)  Act: answers, requests, records,     └─────────┘
-//!                             events to clients, stanzas
+//!                             primitives to clients, stanzas
 //! ```
 //!
 //! A service element is pure state: it takes an [`Input`] and a time, and queues [`Act`]s, which
@@ -14,7 +14,6 @@
 
 mod act;
 pub mod client;
-mod event;
 mod input;
 mod load;
 mod name;
@@ -25,8 +24,8 @@ mod time;
 mod xml;
 
 pub use act::{Act, ToXmpp};
-pub use client::{ClientKey, Over, Takes};
-pub use input::{Edge, FromClient, FromXmpp, Input};
+pub use client::{ClientKey, FromClient, Over, Takes, ToClient};
+pub use input::{Edge, FromXmpp, Input};
 pub use load::{Found, Load, Loaded};
 pub use name::Element;
 pub use outcome::{Degraded, Outcome};

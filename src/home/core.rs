@@ -9,7 +9,8 @@ use crate::imps::address::Address;
 use crate::imps::status::Code;
 use crate::text::Seldom;
 
-use super::client::{ClientKey, Event};
+use super::addresses::Addresses;
+use super::client::{ClientKey, ToClient};
 use super::echo::Rate;
 use super::reach::Away;
 use super::reads::Reads;
@@ -75,31 +76,29 @@ pub(super) struct Pending {
     pub(super) user: String,
     /// The client that asked; does not survive a restart.
     #[serde(skip)]
-    pub(super) client: Option<ClientKey>,
+    pub(super) asker: Option<Asker>,
     /// When the answer is no longer waited for.
     pub(super) until: Time,
     /// What the request asks for.
     pub(super) what: Asked,
 }
 
+/// A client that waits for an answer, and what it calls its request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Asker {
+    pub(super) client: ClientKey,
+    pub(super) id: String,
+}
+
 /// What a request of a user asks for.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) enum Asked {
     /// To take a message.
-    Message { id: String, to: Address },
+    Message { id: String, to: Addresses },
     /// To subscribe to presence.
-    Subscribe {
-        to: Address,
-        /// As before, because something may have been lost.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        anew: bool,
-    },
-    /// For presence, once.
-    Presence { of: Address },
-    /// Whether a user exists.
-    Verify { user: Address },
-    /// What a client wanted, under its own id.
-    Request { id: String },
+    Subscribe { to: Addresses },
+    /// Anything else that a client wanted.
+    Other,
 }
 
 impl Asked {
@@ -173,8 +172,14 @@ impl Core {
     }
 
     /// Tells a client something.
-    pub(super) fn tell(&mut self, client: ClientKey, event: Event) {
-        self.act(Act::Tell(client, event));
+    pub(super) fn tell(&mut self, client: ClientKey, told: ToClient) {
+        self.act(Act::Tell(client, told));
+    }
+
+    /// Answers a request of a client.
+    pub(super) fn answer(&mut self, asker: Asker, primitive: impl Into<Primitive>) {
+        let Asker { client, id } = asker;
+        self.tell(client, ToClient::answer(id, primitive));
     }
 
     /// A token no waiting request has.

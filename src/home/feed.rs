@@ -11,28 +11,31 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::body::Body;
-use super::core::Timer;
+use super::core::{Asker, Timer};
 use super::held::Content;
 use super::message::Arrivals;
-use super::notice::{Kept, Notice};
+use super::notice::{Kept, Notice, response};
+use super::watching::Watching;
 
 use crate::element::{Act, Found, Load, Loaded, Outcome, Time};
-use crate::imps::address::Address;
-use crate::imps::common::encode_base64;
+use crate::imps::Primitive;
+use crate::imps::address::{Address, Kind};
+use crate::imps::common::{
+    ContentData, Display, GroupId, MessageInfo, MetaInfo, Recipient, ScreenName, Sender,
+    User as UserElement,
+};
+use crate::imps::primitive::message_store::NewMessage;
+use crate::imps::primitive::presence_admin::PresenceAuthRequest;
 use crate::imps::status::{Code, Status};
-use crate::text::charset::{self, Reading};
-use crate::text::{Shown, media};
+use crate::text::Shown;
 
-use super::client::{ClientKey, Event, Takes};
+use super::client::{ClientKey, Over, Takes, ToClient};
 use super::core::Core;
 use super::inbox::Arrival;
-use super::message::text_of;
 use super::records;
 use super::relation::Relation;
 use super::user::User;
 
-/// Milliseconds after which a message is said to have waited.
-const AT_ONCE: u64 = 5_000;
 /// Messages of its own that a client which takes nothing else hears of.
 const MAX_SENT: usize = 16;
 
@@ -50,8 +53,6 @@ const KINDS: u64 = 4;
 /// What one client of a user was told and has not acknowledged.
 #[derive(Debug)]
 pub(super) struct Feed {
-    /// When the session was opened.
-    opened: Time,
     takes: Takes,
     /// Of everything before this number it was told.
     next: u64,
@@ -69,9 +70,8 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    pub(super) fn new(takes: Takes, opened: Time) -> Self {
+    pub(super) fn new(takes: Takes) -> Self {
         Self {
-            opened,
             takes,
             next: 0,
             told: BTreeMap::new(),
@@ -109,7 +109,10 @@ impl Feed {
 
     fn is_for(&self, client: ClientKey, notice: &Notice) -> bool {
         let own = |id: &str| self.sent.contains(id);
-        notice.only.is_none_or(|only| only == client)
+        notice
+            .only
+            .as_ref()
+            .is_none_or(|only| only.client == client)
             && (self.takes_everything() || notice.about.as_deref().is_some_and(own))
     }
 
@@ -149,26 +152,24 @@ impl<'a> Feeds<'a> {
         let mut stalled = Vec::new();
         for (client, feed) in &mut clients {
             while feed.has_room(self.core) {
-                let event = match self.next_number(*client, feed) {
+                let next = match self.next_number(*client, feed) {
                     None => self.next_question(feed),
-                    Some(number) => match self.event(feed, number) {
+                    Some(number) => match self.told(number) {
                         None => {
                             stalled.push(*client);
                             break;
                         }
-                        event => {
+                        Some(told) => {
                             feed.comes_to(number);
-                            event
+                            Some((number, told))
                         }
                     },
                 };
-                let Some(event) = event else { break };
-                let event = event.by_wall_clock(self.core.skew);
-                let bytes = event.bytes();
+                let Some((number, told)) = next else { break };
+                let bytes = told.bytes();
                 feed.bytes += bytes;
-                feed.told
-                    .extend(event.number().map(|number| (number, bytes)));
-                self.core.tell(*client, event);
+                feed.told.insert(number, bytes);
+                self.core.tell(*client, told);
             }
         }
         self.user.clients = clients;
@@ -261,16 +262,19 @@ impl<'a> Feeds<'a> {
 
     /// Lets a new client hear of the queue.
     pub(super) fn begin_feed(&mut self, client: ClientKey, takes: Takes) {
-        let mut feed = Feed::new(takes, self.now);
+        let mut feed = Feed::new(takes);
+        let mut watched = None;
         if feed.takes_everything() {
             feed.questions = self.user.undecided().into_iter().collect();
+            watched = Watching::of(self.user, self.core, self.now).all();
         }
         self.user.clients.insert(client, feed);
-        let ready = Event::Ready {
+        let opened = ToClient::Opened {
             user: self.user.address(self.core),
             waiting: self.user.inbox.waiting(),
+            watched: watched.map(|watched| Box::new(watched.into())),
         };
-        self.core.tell(client, ready);
+        self.core.tell(client, opened);
     }
 
     /// A client is gone. What only it was to be told is told to the others, or waits.
@@ -279,7 +283,7 @@ impl<'a> Feeds<'a> {
         self.core.clients.remove(&client);
         let mut is_left = false;
         for (at, notice) in &mut self.user.notices {
-            if notice.only.take_if(|only| *only == client).is_some() {
+            if notice.only.take_if(|only| only.client == client).is_some() {
                 is_left = true;
                 let number = number(*at, NOTICE);
                 for feed in self.user.clients.values_mut() {
@@ -296,11 +300,12 @@ impl<'a> Feeds<'a> {
         }
     }
 
-    /// Keeps an event until a client has acknowledged it. If there are too many, the oldest goes.
-    pub(super) fn notice(&mut self, event: Event, only: Option<ClientKey>) {
+    /// Keeps a primitive until a client has acknowledged it. If there are too many, the oldest goes.
+    /// As long as the client that asked for it is there, it alone is told.
+    pub(super) fn notice(&mut self, primitive: Primitive, only: Option<Asker>) {
         let at = self.user.new_number(self.now);
         let until = self.now.plus_seconds(self.core.settings.offline_validity);
-        let kept = Kept { until, event };
+        let kept = Kept { until, primitive };
         self.core
             .act(records::put_notice(&self.user.name, at, &kept));
         self.core
@@ -309,7 +314,7 @@ impl<'a> Feeds<'a> {
         let notice = kept.notice(only);
         let mut clients = self.user.clients.iter();
         if clients.any(|(client, feed)| feed.is_for(*client, &notice)) {
-            let content = Content::Notice(kept.event);
+            let content = Content::Notice(kept.primitive);
             self.user.hold(self.core, number(at, NOTICE), content);
         }
         self.user.insert_notice(self.core, at, notice);
@@ -328,7 +333,7 @@ impl<'a> Feeds<'a> {
             || self.core.notices > settings.max_all_notices
     }
 
-    /// Forgets a kept event.
+    /// Forgets what is kept under a number.
     pub(super) fn drop_notice(&mut self, at: u64) {
         let Some(notice) = self.user.notices.remove(&at) else {
             return;
@@ -368,15 +373,52 @@ impl<'a> Feeds<'a> {
     }
 
     /// What has a number, as a client hears it; `None` if it is on disk only.
-    fn event(&self, feed: &Feed, number: u64) -> Option<Event> {
-        let event = match self.user.held.get(number)? {
+    fn told(&self, number: u64) -> Option<ToClient> {
+        match self.user.held.get(number)? {
             Content::Message(body) => {
                 let arrival = self.user.inbox.untold(number / KINDS)?;
-                message_event(arrival, body, feed.opened, self.now)?
+                Some(take(number, self.new_message(arrival, body)?))
             }
-            Content::Notice(event) => event.clone(),
+            Content::Notice(primitive) => {
+                let notice = self.user.notices.get(&(number / KINDS))?;
+                match (&notice.only, primitive) {
+                    (Some(asker), Primitive::DeliveryStatusReport(report)) => {
+                        Some(ToClient::Answer {
+                            id: asker.id.clone(),
+                            number: Some(number),
+                            primitive: Box::new(response(report).into()),
+                        })
+                    }
+                    _ => Some(take(number, primitive.clone())),
+                }
+            }
+        }
+    }
+
+    /// A message as a client hears it.
+    fn new_message(&self, arrival: &Arrival, body: &Body) -> Option<NewMessage> {
+        let letter = arrival.waiting.as_ref()?;
+        let content = ContentData {
+            content_type: body.content_type.clone(),
+            bytes: body.content.clone(),
         };
-        Some(event.numbered(number))
+        let own = UserElement::new(self.user.address(self.core));
+        Some(NewMessage {
+            meta: Some(MetaInfo::of_server(self.core.domain())),
+            info: MessageInfo {
+                message_id: Some(arrival.id.clone()),
+                uri: body.uri.clone(),
+                content_type: Some(body.content_type.clone()),
+                content_name: None,
+                content_size: u64::try_from(body.content.len()).ok(),
+                validity: None,
+                recipients: vec![Recipient::User(own)],
+                recipient_display: None,
+                sender: Some(sender(&arrival.sender, body.name.as_ref())),
+                date_time: Some(self.core.skew.date(letter.arrived)),
+            },
+            content: (!content.bytes.is_empty()).then_some(content),
+        })
     }
 
     /// What was read under a number; `None` if nobody is to be told of it any more.
@@ -384,8 +426,10 @@ impl<'a> Feeds<'a> {
         let at = number / KINDS;
         if number % KINDS == NOTICE {
             let is_there = self.user.notices.contains_key(&at);
-            let kept = is_there.then(|| records::read_notice(record)).transpose()?;
-            return Ok(kept.map(|kept| Content::Notice(kept.event)));
+            let kept =
+                is_there.then(|| records::read_notice(&self.user.address(self.core), record));
+            let kept = kept.transpose()?;
+            return Ok(kept.map(|kept| Content::Notice(kept.primitive)));
         }
         let Some(arrival) = self.user.inbox.untold(at) else {
             return Ok(None);
@@ -508,7 +552,7 @@ impl<'a> Feeds<'a> {
     }
 
     /// Questions come last: what waits does not wait for them.
-    fn next_question(&self, feed: &mut Feed) -> Option<Event> {
+    fn next_question(&self, feed: &mut Feed) -> Option<(u64, ToClient)> {
         while let Some(user) = feed.questions.pop_first() {
             if self
                 .user
@@ -517,8 +561,14 @@ impl<'a> Feeds<'a> {
                 .is_some_and(Relation::is_asked)
             {
                 feed.asked += 1;
-                let event = Event::AuthorizationRequest { number: None, user };
-                return Some(event.numbered(number(feed.asked, QUESTION)));
+                let question = PresenceAuthRequest {
+                    requesting: user,
+                    meta: Some(MetaInfo::of_server(self.core.domain())),
+                    publisher: UserElement::new(self.user.address(self.core)),
+                    attributes: None,
+                };
+                let number = number(feed.asked, QUESTION);
+                return Some((number, take(number, question)));
             }
         }
         None
@@ -568,9 +618,8 @@ impl<'a> Feeds<'a> {
                 return;
             };
             let slowest = *slowest;
-            let why = "The session took too little for too long.";
-            let event = Event::error("login", None, Code::QUEUE_FULL, why);
-            self.core.tell(slowest, event);
+            let why = Over::Behind;
+            self.core.tell(slowest, ToClient::Over { why });
             self.end_feed(slowest);
             self.user.tell_profile(self.core, self.now);
         }
@@ -627,31 +676,33 @@ pub(super) fn number(at: u64, kind: u64) -> u64 {
     at.saturating_mul(KINDS).saturating_add(kind)
 }
 
-/// A message as a client hears it.
-fn message_event(arrival: &Arrival, body: &Body, opened: Time, now: Time) -> Option<Event> {
-    let letter = arrival.waiting.as_ref()?;
-    let text = text_of(&body.content_type, &body.content);
-    let waited = letter.arrived < opened || now.since(letter.arrived) > AT_ONCE;
-    Some(Event::Message {
-        number: None,
-        id: arrival.id.clone(),
-        from: arrival.sender.clone(),
-        name: body.name.clone(),
-        data: match &text {
-            Some(Reading::Text(_)) => None,
-            _ if body.content.is_empty() => None,
-            _ => Some(encode_base64(&body.content)),
-        },
-        text: match text {
-            Some(Reading::Text(text)) => text,
-            Some(Reading::Unreadable) => {
-                let charset = media::parameter(&body.content_type, "charset");
-                charset::notice(charset, body.content.len())
-            }
-            None => String::new(),
-        },
-        content_type: body.content_type.clone(),
-        uri: body.uri.clone(),
-        delayed: waited.then_some(letter.arrived),
-    })
+fn take(number: u64, primitive: impl Into<Primitive>) -> ToClient {
+    ToClient::Take {
+        number,
+        primitive: Box::new(primitive.into()),
+    }
+}
+
+/// A user, or a group with the screen name to show.
+fn sender(address: &Address, name: Option<&String>) -> Sender {
+    let screen_name = |name: &String| ScreenName {
+        group: address.clone(),
+        name: name.clone(),
+    };
+    let display = name.map(|name| Display {
+        user: None,
+        group: None,
+        screen_name: Some(screen_name(name)),
+        name: None,
+    });
+    let group = GroupId {
+        group: address.clone(),
+    };
+    let is_group = address.kind() == Kind::Resource;
+    Sender {
+        user: (!is_group).then(|| UserElement::new(address.clone())),
+        group: is_group.then_some(group),
+        screen_name: None,
+        display,
+    }
 }

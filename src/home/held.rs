@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 
 use crate::element::Time;
+use crate::imps::Primitive;
 
 use super::body::Body;
-use super::client::Event;
+use super::notice;
 
 /// What a client is told of something that waits.
 #[derive(Debug, Clone)]
@@ -15,14 +16,14 @@ pub(super) enum Content {
     /// Of a message.
     Message(Body),
     /// What became of the user's own: as it is told.
-    Notice(Event),
+    Notice(Primitive),
 }
 
 impl Content {
     fn bytes(&self) -> usize {
         match self {
             Self::Message(body) => body.bytes(),
-            Self::Notice(event) => event.bytes(),
+            Self::Notice(primitive) => notice::bytes(primitive),
         }
     }
 }

@@ -5,10 +5,8 @@ use crate::imps::common::UserId;
 use crate::imps::primitive::common::{GetSPInfoRequest, GetSPInfoResponse, Id, VerifyIDRequest};
 use crate::imps::status::{Code, DetailedResult, Status};
 
+use super::contact_list::NO_CONTACT_LIST;
 use super::{Caller, Home};
-
-/// There is no contact list of that name.
-const NO_CONTACT_LIST: Code = Code(700);
 
 /// Questions about the domain, and who its users are.
 pub(super) struct Information<'a> {

@@ -18,20 +18,17 @@ use crate::imps::primitive::message::DeliveryResult;
 use crate::imps::primitive::message::DeliveryStatusReport;
 use crate::imps::primitive::message::{SendMessageRequest, SendMessageResponse};
 use crate::imps::status::{Code, Status};
-use crate::text::charset::{self, Charset, Reading};
 use crate::text::media;
 
-use super::client::Standing;
+use super::contact_list::NO_CONTACT_LIST;
 use super::core::Core;
 use super::feed::Feed;
 use super::inbox::{Arrival, Letter};
 use super::profile;
 use super::records;
+use super::relation::Standing;
 use super::user::User;
 use super::{Caller, Home};
-
-/// There is no contact list of that name.
-const NO_CONTACT_LIST: Code = Code(700);
 
 /// A domain has a small part of an inbox with less than one in so many; so much is kept for these
 /// beyond the bound.
@@ -407,40 +404,4 @@ fn status_for(targets: usize, failures: Vec<(Code, Address)>) -> Status {
         }
     }
     status
-}
-
-/// The text of a content that is text; `None` if it is not.
-pub(super) fn text_of(content_type: &str, content: &[u8]) -> Option<Reading> {
-    if !media::essence(content_type).starts_with("text/") {
-        return None;
-    }
-    let name = media::parameter(content_type, "charset");
-    Some(charset::read(name.and_then(Charset::named), content))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_is_read_in_its_charset() {
-        let text = |text: &str| Some(Reading::Text(text.to_owned()));
-        for (content_type, content, expected) in [
-            ("text/plain", "é".as_bytes(), "é"),
-            ("Text/Plain; charset=\"ISO-8859-1\"", &[0xe9], "é"),
-            ("text/plain; charset=windows-1252", &[0xe9, 0x80], "é€"),
-            ("text/plain; charset=utf-16", b"\xff\xfea\0", "a"),
-            ("text/plain", b"caf\xe9", "café"),
-            ("", b"x", "x"),
-        ] {
-            assert_eq!(
-                text_of(content_type, content),
-                text(expected),
-                "{content_type}"
-            );
-        }
-        let broken = text_of("text/plain; charset=utf-8", b"\xff\xfa\x80");
-        assert_eq!(broken, Some(Reading::Unreadable));
-        assert_eq!(text_of("image/png", b"x"), None);
-    }
 }

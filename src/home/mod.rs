@@ -1,7 +1,7 @@
 //! The embedded home domain: users, presence with authorization, messages that wait until they are taken.
 //!
-//! [`Home`] is a [`ServiceElement`]: pure state that is handed requests of the SAP, commands of
-//! local clients and time, and queues [`Act`]s. Messages and presence between two users of the
+//! [`Home`] is a [`ServiceElement`]: pure state that is handed requests of the SAP, requests
+//! of local clients and time, and queues [`Act`]s. Messages and presence between two users of the
 //! domain go out through the SAP and come back by it like those of strangers, so there is one path
 //! for all: nothing here reads or writes two users' state at once.
 //!
@@ -11,18 +11,21 @@
 //! | file | what |
 //! |---|---|
 //! | `user` | a user; `relation`: what is between them and one other address |
-//! | `session` | what the user's clients want done ([`client`]) |
-//! | `sending`, `sent` | messages of the user |
+//! | `session` | what the user's clients ask ([`client`]) |
+//! | `sending`, `sent`, `addresses` | messages of the user |
 //! | `message`, `inbox`, `report`, `echo` | messages for the user, and reports on both |
 //! | `feed`, `notice` | what waits for a user, and how the user's clients take it |
 //! | `body`, `held`, `reads` | its contents: on disk, in memory, on the way |
+//! | `own` | what users ask about themselves |
 //! | `presence`, `watchers`, `subscription` | our users' presence, and who watches it |
-//! | `contact_list` | contacts, and who may see a user's presence |
-//! | `watching`, `reach` | other users' presence, as our users see it |
+//! | `contact_list`, `access` | contacts, who may see a user's presence, and who may write |
+//! | `watching`, `reach`, `known` | other users' presence, as our users see it |
 //! | `profile` | our users' profiles: services, privacy, terminals, properties |
 //! | `information` | provider information, verification of ids |
 //! | `records`, `core` | what is kept, and what all share |
 
+mod access;
+mod addresses;
 mod body;
 mod contact_list;
 mod core;
@@ -31,8 +34,10 @@ mod feed;
 mod held;
 mod inbox;
 mod information;
+mod known;
 mod message;
 mod notice;
+mod own;
 pub mod password;
 mod presence;
 mod profile;
@@ -55,21 +60,22 @@ mod watching;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::element::{
-    Act, Delivered, Edge, Element, FromClient, Input, Loaded, Over, RequestId, ServiceElement,
-    Skew, Time, Token,
+    Act, Delivered, Edge, Element, Input, Loaded, RequestId, ServiceElement, Skew, Time, Token,
 };
 use crate::imps::Primitive;
 use crate::imps::address::Address;
 use crate::imps::status::{Code, Status};
 
-pub use crate::element::client::{self, ClientKey, Command, Event, Takes};
+pub use crate::element::client::{self, ClientKey, FromClient, Over, Takes, ToClient};
+pub use known::{Availability, Known};
 pub use settings::{Authorization, HomeSettings};
 pub use user::{ECHO, UserError};
 
-use self::core::{Asked, Core, Timer};
+use self::core::{Asked, Asker, Core, Timer};
 use self::feed::Feeds;
 use self::information::Information;
 use self::message::{Arrivals, Delivery};
+use self::own::OwnRequests;
 use self::presence::Presence;
 use self::profile::Profiles;
 use self::sending::Sending;
@@ -81,9 +87,13 @@ use self::watching::Watching;
 
 /// The name of the home domain's service element.
 pub const ELEMENT: Element = Element::named("Home");
-/// What a home domain serves.
+/// What a home domain serves to everybody.
 pub const SERVES: &[&str] = &[
     "SUBPR", "GETPR", "SENDM", "MDELIV", "GETSPI", "VRID", "GETUP", "UPDUP",
+];
+/// What it serves to its own users besides; it provides that to nobody else's.
+pub const SERVES_OWN: &[&str] = &[
+    "UPDPR", "GETWL", "REACT", "CAAUT", "GETAUT", "GCLI", "MCLS", "GLBLU", "BLENT",
 ];
 /// What the echo user of a node without home domain serves.
 const ECHO_SERVES: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV"];
@@ -165,10 +175,10 @@ impl Home {
     }
 
     fn end_request(&mut self, token: Token, answer: &Status, now: Time) {
-        self.answer(token, &Primitive::from(answer.clone()), now);
+        self.answer(token, Primitive::from(answer.clone()), now);
     }
 
-    /// Opens a session of a user. Tells it [`Event::Ready`], then what waits for the user, as far
+    /// Opens a session of a user. Tells it [`ToClient::Opened`], then what waits for the user, as far
     /// as it takes that, and then what comes. With the first session the user comes online.
     ///
     /// # Errors
@@ -192,7 +202,7 @@ impl Home {
         core.clients.insert(client, name);
         Feeds::of(user, core, now).begin_feed(client, takes);
         if is_first {
-            user.availability = client::Availability::default();
+            user.availability = Availability::default();
             user.account.online = true;
             user.save(core);
             Presence::of(user, core, now).publish();
@@ -221,20 +231,31 @@ impl Home {
         }
     }
 
-    /// Does what a client wants. Every command but an acknowledgement is answered by an event, some
-    /// of them later.
-    pub fn client(&mut self, client: ClientKey, command: Command, now: Time) {
+    /// Hands over a request of a client's user, or tells that it is not open.
+    pub fn client_request(&mut self, client: ClientKey, id: String, what: Primitive, now: Time) {
         let Self { users, core, .. } = self;
+        let asker = Asker { client, id };
         let user = core
             .clients
             .get(&client)
             .and_then(|name| users.get_mut(name));
         if let Some(user) = user {
-            Session::of(user, core, now).command(client, command);
-        } else if !matches!(command, Command::Ack { .. }) {
+            Session::of(user, core, now).request(asker, what);
+        } else {
             let why = "The session is not open.";
-            let event = Event::error(command.name(), None, Code::INVALID_SESSION, why);
-            core.tell(client, event);
+            core.answer(asker, Status::new(Code::INVALID_SESSION).because(why));
+        }
+    }
+
+    /// A client has taken what it was told under a number.
+    pub fn client_ack(&mut self, client: ClientKey, number: u64, now: Time) {
+        let Self { users, core, .. } = self;
+        if let Some(user) = core
+            .clients
+            .get(&client)
+            .and_then(|name| users.get_mut(name))
+        {
+            Session::of(user, core, now).acknowledge(client, number);
         }
     }
 
@@ -360,6 +381,20 @@ impl Home {
             Primitive::UpdateUserProfileRequest(request) => {
                 Profiles::of(self, &caller, now).update_profile(*request);
             }
+            own @ (Primitive::UpdatePresenceRequest(_)
+            | Primitive::GetWatcherListRequest(_)
+            | Primitive::PresenceAuthUserRequest(_)
+            | Primitive::CancelAuthRequest(_)
+            | Primitive::GetReactiveAuthStatusRequest(_)
+            | Primitive::GetListRequest(_)
+            | Primitive::ListManageRequest(_)
+            | Primitive::GetBlockedListRequest(_)
+            | Primitive::BlockEntityRequest(_)) => {
+                OwnRequests::of(self, &caller, now).serve(own);
+            }
+            Primitive::PresenceAuthRequest(request) => {
+                OwnRequests::of(self, &caller, now).ask(*request);
+            }
             Primitive::Unknown(_) => {
                 self.core
                     .respond(caller.id, Status::new(Code::NOT_SUPPORTED));
@@ -370,7 +405,7 @@ impl Home {
         }
     }
 
-    fn answer(&mut self, token: Token, answer: &Primitive, now: Time) {
+    fn answer(&mut self, token: Token, answer: Primitive, now: Time) {
         let Self { users, core, .. } = self;
         let Some(pending) = core.requests.remove(&token) else {
             return;
@@ -383,31 +418,16 @@ impl Home {
         if pending.what.is_durable() {
             core.act(records::delete_request(&user.name, token));
         }
-        let status = status_of(answer);
-        let client = pending.client;
+        let asker = pending.asker;
         match pending.what {
             Asked::Message { id, to } => {
-                Sending::of(user, core, now).message_answered(client, id, to, &status);
+                Sending::of(user, core, now).message_answered(asker, id, to, &answer);
             }
-            Asked::Subscribe { to, anew } => {
-                Watching::of(user, core, now).subscribe_answered(&to, anew, &status);
+            Asked::Subscribe { to } => {
+                let status = status_of(&answer);
+                Watching::of(user, core, now).subscribe_answered(asker, &to, &status);
             }
-            Asked::Presence { of } => {
-                Watching::of(user, core, now).presence_answered(client, &of, &status, answer);
-            }
-            Asked::Request { id } => {
-                if let Some(client) = client {
-                    let primitive = Box::new(answer.clone());
-                    core.tell(client, Event::Answer { id, primitive });
-                }
-            }
-            Asked::Verify { user: verified } => {
-                if let Some(client) = client {
-                    let status = effective(&status).0;
-                    let user = verified;
-                    core.tell(client, Event::Verified { user, status });
-                }
-            }
+            Asked::Other => Session::of(user, core, now).answered(asker, answer),
         }
     }
 
@@ -506,20 +526,23 @@ impl ServiceElement for Home {
     fn take(&mut self, input: Input, now: Time) {
         match input {
             Input::Deliver(delivered) => self.deliver(delivered, now),
-            Input::Answer(token, answer) => self.answer(token, &answer, now),
+            Input::Answer(token, answer) => self.answer(token, answer, now),
             Input::Reached(domains) => self.reached(&domains, now),
             Input::Lost(domains) => self.lost(&domains, now),
             Input::Loaded(loaded) => self.loaded(loaded, now),
             Input::Client(client, FromClient::Open { user, takes }) => {
-                let over = match self.client_open(client, &user, takes, now) {
+                let why = match self.client_open(client, &user, takes, now) {
                     Ok(()) => return,
                     Err(UserError::Unknown(_)) => Over::Unknown,
                     Err(_) => Over::TooMany,
                 };
-                self.core.act(Act::End(client, over));
+                self.core.tell(client, ToClient::Over { why });
             }
-            Input::Client(client, FromClient::Command(command)) => {
-                self.client(client, command, now);
+            Input::Client(client, FromClient::Request { id, primitive }) => {
+                self.client_request(client, id, *primitive, now);
+            }
+            Input::Client(client, FromClient::Ack { number }) => {
+                self.client_ack(client, number, now);
             }
             Input::Client(client, FromClient::Close) => self.client_close(client, now),
             Input::Xmpp(..) => {}
@@ -564,9 +587,6 @@ fn status_of(answer: &Primitive) -> Status {
     match answer {
         Primitive::Status(status) => (**status).clone(),
         Primitive::SendMessageResponse(response) => response.status.clone(),
-        Primitive::GetPresenceResponse(response) => {
-            response.status.clone().unwrap_or_else(Status::ok)
-        }
         other => Status::new(Code::INTERNAL).because(format!("Unexpected {}.", other.name())),
     }
 }

@@ -9,17 +9,25 @@ use std::sync::Arc;
 
 use crate::element::Time;
 use crate::imps::address::Address;
-use crate::imps::common::{MetaInfo, PresenceValue, User as UserElement};
-use crate::imps::presence::{Attribute, AttributeName, Item, PresenceSubList};
+use crate::imps::common::{AttributeList, MetaInfo, PresenceValue, User as UserElement};
+use crate::imps::presence::{Attribute, AttributeName, Item, MOODS, PresenceSubList};
 use crate::imps::primitive::presence::PresenceNotification;
+use crate::imps::status::{Code, DetailedResult, Status};
 
-use super::client::{Availability, Standing};
 use super::core::Core;
-use super::relation::Shown;
+use super::known::Availability;
+use super::relation::{Shown, Standing};
 use super::user::User;
 
 /// Watchers in one notification.
 const WATCHERS_PER_NOTIFICATION: usize = 100;
+
+/// An attribute that a user cannot set.
+const ATTRIBUTE: Code = Code(750);
+/// A mood, text or alias that cannot be.
+const VALUE: Code = Code(751);
+/// Bytes of a status text or alias.
+const MAX_TEXT: usize = 1024;
 
 /// The attributes our users publish, in order of emission.
 const PUBLISHED: [AttributeName; 7] = [
@@ -43,6 +51,47 @@ impl<'a> Presence<'a> {
     /// Of this user, at this time.
     pub(super) fn of(user: &'a mut User, core: &'a mut Core, now: Time) -> Self {
         Self { user, core, now }
+    }
+
+    /// Changes what the user tells of themself; what is absent stays. Nothing changes if a value
+    /// cannot be. Attributes that are not the user's to tell are passed over, and named by 201.
+    pub(super) fn update(&mut self, list: &PresenceSubList) -> Status {
+        if let Some(why) = list.attributes.iter().find_map(fault_of) {
+            return Status::new(VALUE).because(why);
+        }
+        let mut others = 0;
+        for attribute in &list.attributes {
+            let text = attribute.simple().map(str::to_owned);
+            let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
+            let account = &mut self.user.account;
+            match &attribute.name {
+                AttributeName::UserAvailability => {
+                    let value = text.as_deref().and_then(Availability::from_wire);
+                    self.user.availability = value.unwrap_or_default();
+                }
+                // An empty text is a value: it says that the former one was cleared.
+                AttributeName::StatusText => account.text = text,
+                AttributeName::StatusMood => {
+                    account.mood = filled(text).map(|mood| mood.trim().to_ascii_uppercase());
+                }
+                AttributeName::Alias => account.alias = filled(text),
+                _ => others += 1,
+            }
+        }
+        self.user.save(self.core);
+        self.publish();
+        let status = Status::new(ATTRIBUTE).because("The domain tells this by itself, or not.");
+        match others {
+            0 => Status::ok(),
+            all if all == list.attributes.len() => status,
+            _ => Status {
+                details: vec![DetailedResult {
+                    description: status.description,
+                    ..DetailedResult::new(ATTRIBUTE)
+                }],
+                ..Status::new(Code::PARTIAL)
+            },
+        }
     }
 
     fn values(&self, attributes: &[String]) -> PresenceSubList {
@@ -180,6 +229,37 @@ impl Published<'_> {
             _ => Attribute::unknown(name.clone()),
         }
     }
+}
+
+/// Why a value of a user's own presence cannot be.
+fn fault_of(attribute: &Attribute) -> Option<&'static str> {
+    if !attribute.is_valid() {
+        return None;
+    }
+    let text = attribute.simple().unwrap_or_default();
+    match &attribute.name {
+        AttributeName::UserAvailability if Availability::from_wire(text).is_none() => {
+            Some("There is no such availability.")
+        }
+        AttributeName::StatusMood => {
+            let mood = text.trim().to_ascii_uppercase();
+            let is_known = mood.is_empty() || MOODS.contains(&mood.as_str());
+            (!is_known).then_some("There is no such mood.")
+        }
+        AttributeName::StatusText | AttributeName::Alias if text.len() > MAX_TEXT => {
+            Some("The text is too long.")
+        }
+        _ => None,
+    }
+}
+
+/// Whether a list of attributes, empty or absent for all, leaves out none that our users publish.
+pub(super) fn covers_all(list: Option<&AttributeList>) -> bool {
+    let Some(list) = list.and_then(|list| list.presence.as_ref()) else {
+        return true;
+    };
+    let named = |name| list.get(name).is_some();
+    list.attributes.is_empty() || PUBLISHED.iter().all(named)
 }
 
 /// Whether our users publish an attribute.

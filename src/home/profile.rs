@@ -21,9 +21,10 @@ use crate::imps::status::{Code, Status};
 use crate::sap::profile::update::{empty, update};
 use crate::sap::profile::{Parts, readable, response};
 
-use super::client::{ClientKey, Standing};
+use super::client::ClientKey;
 use super::core::Core;
 use super::records;
+use super::relation::Standing;
 use super::user::User;
 use super::{Caller, Home};
 

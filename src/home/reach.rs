@@ -9,8 +9,8 @@ use crate::element::Time;
 use crate::imps::address::Address;
 
 use super::Home;
-use super::client::Known;
 use super::core::{Asked, Timer};
+use super::known::Known;
 
 /// The domains that cannot be reached now.
 #[derive(Debug, Default)]
@@ -60,9 +60,10 @@ impl Home {
             .requests
             .values()
             .filter_map(|pending| match &pending.what {
-                Asked::Subscribe { to, .. } => Some((pending.user.clone(), to.clone())),
+                Asked::Subscribe { to } => Some((&pending.user, &to.0)),
                 _ => None,
             })
+            .flat_map(|(user, to)| to.iter().map(|to| (user.clone(), to.clone())))
             .collect();
         for user in users.values_mut() {
             for publisher in user.watched(behind) {

@@ -5,7 +5,7 @@
 //! | `home/user/NAME` | the account: password hash, text, mood, alias |
 //! | `home/user/NAME/arrival/20 digits` | what is known of a message that waits until it is taken, or the trace of one that was |
 //! | `home/user/NAME/body/20 digits` | the rest of that message, as long as a client has still to be told: texts as JSON, a line feed, the content |
-//! | `home/user/NAME/notice/20 digits` | a report or refusal that waits until it is taken |
+//! | `home/user/NAME/notice/20 digits` | a report that waits until it is taken |
 //! | `home/user/NAME/profile` | what was changed of the profile, as XML |
 //! | `home/user/NAME/relation/ADDRESS` | contact, blocking, authorization, watching |
 //! | `home/user/NAME/request/20 digits` | a request that waits for its answer |
@@ -26,7 +26,7 @@ use super::Home;
 use super::body::Body;
 use super::core::{Pending, Timer};
 use super::inbox::Arrival;
-use super::notice::Kept as Notice;
+use super::notice::{Kept as Notice, Record};
 use super::relation::Relation;
 use super::sent::Taken;
 use super::user::{Account, ECHO, User};
@@ -71,7 +71,7 @@ pub(super) fn key_of_notice(name: &str, number: u64) -> String {
 }
 
 pub(super) fn put_notice(name: &str, number: u64, notice: &Notice) -> Act {
-    put(numbered(name, "notice", number), notice)
+    put(numbered(name, "notice", number), &notice.record())
 }
 
 pub(super) fn delete_notice(name: &str, number: u64) -> Act {
@@ -110,12 +110,13 @@ pub(super) fn delete_sent(name: &str, number: u64) -> Act {
     delete(numbered(name, "sent", number))
 }
 
-/// Reads the record of a notice.
+/// Reads the record of a user's notice.
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn read_notice(record: &[u8]) -> Result<Notice, String> {
-    serde_json::from_slice(record).map_err(|error| error.to_string())
+pub(super) fn read_notice(user: &Address, record: &[u8]) -> Result<Notice, String> {
+    let record = serde_json::from_slice::<Record>(record).map_err(|error| error.to_string())?;
+    record.read(user)
 }
 
 impl Home {
@@ -148,7 +149,8 @@ impl Home {
                 user.put_arrival(core, number, arrival);
             }
             "notice" => {
-                let (number, notice) = (number()?, read::<Notice>(key, value)?);
+                let notice = read_notice(&user.address(core), value);
+                let (number, notice) = (number()?, notice.map_err(|why| format!("{key}: {why}"))?);
                 core.timers
                     .insert((notice.until, Timer::Notice(name.to_owned(), number)));
                 user.insert_notice(core, number, notice.notice(None));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::element::Time;
 use crate::imps::presence::PresenceSubList;
 
-use super::client::{Known, SubscriptionState};
+use super::known::Known;
 
 /// Everything one user of ours and one other address have to do with each other; one record.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
@@ -60,6 +60,29 @@ pub(super) enum Shown {
     Nothing,
     /// The attributes that are named.
     List(Arc<PresenceSubList>),
+}
+
+/// How far a subscription has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SubscriptionState {
+    /// Asked for; nothing has been shown.
+    Pending,
+    /// Authorized: values come.
+    Active,
+}
+
+/// What somebody may see of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Everything that was asked for.
+    Authorized,
+    /// Nothing, by decision.
+    Denied,
+    /// Nothing until the user has decided.
+    Pending,
+    /// Nothing, and the user was not asked.
+    Unknown,
 }
 
 /// A subscription of the user to somebody's presence.

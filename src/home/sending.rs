@@ -1,33 +1,27 @@
 //! Messages of our users: one request per message, whoever the recipient is.
 
+use super::addresses::Addresses;
 use super::feed::Feeds;
+use super::notice::{report, said};
 use super::records;
 use super::sent::State;
 use super::sent::Taken;
+use super::session::too_many;
 use crate::element::Time;
-use crate::imps::address::{Address, Kind};
-use crate::imps::common::{
-    ContentData, GroupId, MessageInfo, MetaInfo, Recipient, Sender, User as UserElement,
-};
-use crate::imps::primitive::message::SendMessageRequest;
+use crate::imps::Primitive;
+use crate::imps::address::Kind;
+use crate::imps::common::{GroupId, MetaInfo, Recipient, ScreenName, Sender, User as UserElement};
+use crate::imps::primitive::message::{SendMessageRequest, SendMessageResponse};
 use crate::imps::status::{Code, Status};
 
-use super::client::{ClientKey, Event};
-use super::core::{Asked, Core};
+use super::core::{Asked, Asker, Core};
 use super::user::User;
-use super::{effective, watching};
+use super::{effective, status_of};
 
 /// Bytes of a message id given by a client.
 pub(super) const MAX_ID: usize = 128;
-
-/// A text that a client wants to send.
-#[derive(Debug)]
-pub(super) struct Draft {
-    pub(super) to: Address,
-    pub(super) text: String,
-    pub(super) report: bool,
-    pub(super) id: Option<String>,
-}
+/// Recipients of one message; our choice.
+const MAX_RECIPIENTS: usize = 100;
 
 /// Messages that a user sends.
 pub(super) struct Sending<'a> {
@@ -42,116 +36,152 @@ impl<'a> Sending<'a> {
         Self { user, core, now }
     }
 
-    /// Sends a text. What is wrong with it the client is told at once.
-    pub(super) fn send(&mut self, client: ClientKey, draft: Draft) {
-        let Draft {
-            to,
-            text,
-            report,
-            id,
-        } = draft;
-        let refuse = |core: &mut Core, code, why: &str| {
-            core.tell(client, Event::error("message", Some(&to), code, why));
-        };
-        if !to.is_valid() || to.kind() == Kind::Service {
-            return refuse(self.core, Code::ADDRESS, "The address names nobody.");
+    /// Sends a message. What is wrong with it the client is told at once, by a `Status`.
+    pub(super) fn send(&mut self, asker: Asker, mut request: SendMessageRequest) {
+        for recipient in &mut request.info.recipients {
+            self.complete(recipient);
         }
-        if text.len() > self.core.settings.max_text {
-            return refuse(self.core, Code::BAD_PARAMETER, "The text is too long.");
+        if let Err((code, why)) = self.may_send(&request) {
+            return self.core.answer(asker, Status::new(code).because(why));
         }
-        let usable = |id: &String| {
-            (1..=MAX_ID).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())
-        };
-        if id.as_ref().is_some_and(|id| !usable(id)) {
-            return refuse(
-                self.core,
-                Code::BAD_PARAMETER,
-                "A message id is at most 128 printable ASCII characters without spaces.",
-            );
-        }
-        let is_repetition = id
+        let recipients = request.info.recipients.iter();
+        let to = Addresses(recipients.map(|r| r.address().clone()).collect());
+        let given = request.info.message_id.take();
+        let client = asker.client;
+        let is_repetition = given
             .as_ref()
-            .is_some_and(|id| self.is_repetition(client, id, &to));
+            .is_some_and(|id| self.is_repetition(&asker, id, &to));
         if !is_repetition && !self.user.may_ask(self.core) {
-            return self
-                .core
-                .tell(client, watching::too_many_requests("message", &to));
+            return self.core.answer(asker, too_many());
         }
-        let id = id.unwrap_or_else(|| self.core.message_id());
+        let id = given.unwrap_or_else(|| self.core.message_id());
         if let Some(feed) = self.user.clients.get_mut(&client) {
             feed.has_sent(&id);
         }
         if is_repetition {
             return;
         }
-        let validity = self.core.settings.offline_validity;
+        let longest = self.core.settings.offline_validity;
         let own = self.user.address(self.core);
-        let content = ContentData::text(&text);
-        let request = SendMessageRequest {
-            delivery_report: report,
-            meta: Some(MetaInfo::of_user(self.core.domain(), own.clone())),
-            info: MessageInfo {
-                message_id: Some(id.clone()),
-                uri: None,
-                content_type: Some(content.content_type.clone()),
-                content_name: None,
-                content_size: u64::try_from(content.bytes.len()).ok(),
-                validity: Some(validity),
-                recipients: vec![if to.kind() == Kind::Resource {
-                    Recipient::Group(GroupId { group: to.clone() })
-                } else {
-                    Recipient::User(UserElement::new(to.clone()))
-                }],
-                recipient_display: None,
-                sender: Some(Sender::user(UserElement::new(own))),
-                date_time: Some(self.core.skew.date(self.now)),
-            },
-            content: Some(content),
-        };
+        let info = &mut request.info;
+        info.message_id = Some(id.clone());
+        let validity = info.validity.filter(|validity| *validity > 0);
+        let validity = validity.map_or(longest, |validity| validity.min(longest));
+        info.validity = Some(validity);
+        info.sender = Some(Sender::user(UserElement::new(own.clone())));
+        info.date_time = Some(self.core.skew.date(self.now));
+        if let Some(content) = &request.content {
+            info.content_size = u64::try_from(content.bytes.len()).ok();
+            info.content_type
+                .get_or_insert_with(|| content.content_type.clone());
+        }
+        request.meta = Some(MetaInfo::of_user(self.core.domain(), own));
         let asked = Asked::Message { id, to };
         let expires = self.now.plus_seconds(validity);
         self.user
-            .ask(self.core, Some(client), asked, request, expires);
+            .ask(self.core, Some(asker), asked, request, expires);
+    }
+
+    /// Puts the domain into the address of a recipient who is of this one.
+    fn complete(&self, recipient: &mut Recipient) {
+        let (Recipient::User(UserElement { user: address, .. })
+        | Recipient::Group(GroupId { group: address })
+        | Recipient::ScreenName(ScreenName { group: address, .. })
+        | Recipient::ContactList(crate::imps::common::ContactList { list: address })) = recipient;
+        *address = self.core.at_home(address);
+    }
+
+    fn may_send(&self, request: &SendMessageRequest) -> Result<(), (Code, &'static str)> {
+        let info = &request.info;
+        if !(1..=MAX_RECIPIENTS).contains(&info.recipients.len()) {
+            return Err((
+                Code::BAD_PARAMETER,
+                "A message has a recipient, and at most a hundred.",
+            ));
+        }
+        let names_nobody = |recipient: &Recipient| {
+            let address = recipient.address();
+            !address.is_valid() || address.kind() == Kind::Service
+        };
+        if info.recipients.iter().any(names_nobody) {
+            return Err((Code::ADDRESS, "The address names nobody."));
+        }
+        let content = request.content.as_ref();
+        if content.is_some_and(|content| content.bytes.len() > self.core.settings.max_text) {
+            return Err((Code::BAD_PARAMETER, "The text is too long."));
+        }
+        let usable = |id: &String| {
+            (1..=MAX_ID).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())
+        };
+        if info.message_id.as_ref().is_some_and(|id| !usable(id)) {
+            return Err((
+                Code::BAD_PARAMETER,
+                "A message id is at most 128 printable ASCII characters without spaces.",
+            ));
+        }
+        Ok(())
     }
 
     /// The recipient's side has answered to a message. The client that sent it is told. A refusal
     /// is kept until that client has acknowledged it; if it is gone, any client of the user.
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn message_answered(
         &mut self,
-        client: Option<ClientKey>,
+        asker: Option<Asker>,
         id: String,
-        to: Address,
-        status: &Status,
+        to: Addresses,
+        answer: &Primitive,
     ) {
-        let verdict = effective(status);
-        self.remember_sent(&id, &to, verdict);
-        let event = Event::sent(id, to, status);
-        let client = client.filter(|client| self.user.clients.contains_key(client));
-        if !verdict.is_success() {
-            Feeds::of(self.user, self.core, self.now).notice(event, client);
-        } else if let Some(client) = client {
-            self.core.tell(client, event);
+        let status = said(&status_of(answer));
+        let verdict = match &to.0[..] {
+            [_] => effective(&status),
+            _ => status.code,
+        };
+        // Of several recipients some may have been reached.
+        let has_failed = !verdict.is_success() || verdict == Code::PARTIAL;
+        let from = match &to.0[..] {
+            [one] => Some(one.clone()),
+            _ => None,
+        };
+        let own = self.user.address(self.core);
+        let report = has_failed.then(|| report(&own, id.clone(), &status, from));
+        self.user.sent.forget(&id, &to);
+        if !has_failed {
+            self.remember_sent(&id, to, verdict);
+        }
+        let response = SendMessageResponse {
+            message_id: id,
+            status,
+        };
+        let here = |asker: &Asker| self.user.clients.contains_key(&asker.client);
+        let asker = asker.filter(here);
+        match (report, asker) {
+            (Some(report), asker) => {
+                Feeds::of(self.user, self.core, self.now).notice(report.into(), asker);
+            }
+            (None, Some(asker)) => self.core.answer(asker, response),
+            (None, None) => {}
         }
     }
 
     /// Whether a message has been sent before. Then the client hears what became of it, now or
-    /// when that is known.
-    pub(super) fn is_repetition(&mut self, client: ClientKey, id: &str, to: &Address) -> bool {
+    /// when that is known; who has asked before does not hear it any more.
+    fn is_repetition(&mut self, asker: &Asker, id: &str, to: &Addresses) -> bool {
         let sent = &self.user.sent;
         match sent.state(id, to) {
             Some(State::Waiting(token)) => match self.core.requests.get_mut(&token) {
                 Some(pending) => {
-                    pending.client = Some(client);
+                    pending.asker = Some(asker.clone());
                     true
                 }
                 None => false,
             },
             Some(State::Taken(number)) => match sent.taken(number) {
                 Some(taken) => {
-                    let status = Status::new(Code(taken.status));
-                    self.core
-                        .tell(client, Event::sent(id.to_owned(), to.clone(), &status));
+                    let response = SendMessageResponse {
+                        message_id: id.to_owned(),
+                        status: Status::new(Code(taken.status)),
+                    };
+                    self.core.answer(asker.clone(), response);
                     true
                 }
                 None => false,
@@ -160,15 +190,12 @@ impl<'a> Sending<'a> {
         }
     }
 
-    /// A message was answered: by a success it is remembered, by anything else forgotten.
-    pub(super) fn remember_sent(&mut self, id: &str, to: &Address, verdict: Code) {
-        self.user.sent.forget(id, to);
-        if !verdict.is_success() {
-            return;
-        }
+    /// Remembers a message that was taken. One that reached some of its recipients only is not
+    /// remembered: those know it when it comes again.
+    fn remember_sent(&mut self, id: &str, to: Addresses, verdict: Code) {
         let taken = Taken {
             id: id.to_owned(),
-            to: to.clone(),
+            to,
             status: verdict.0,
             until: self.now.plus_seconds(self.core.settings.offline_validity),
         };

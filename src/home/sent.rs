@@ -1,17 +1,17 @@
 //! The messages that a user has sent: what a client sends again under its id, because it did not
-//! hear the answer, goes out once. It is known by id and recipient from the moment it is sent, and
+//! hear the answer, goes out once. It is known by id and recipients from the moment it is sent, and
 //! after a success as long as its recipient would know it; a refused one may be sent again.
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::addresses::Addresses;
 use crate::element::{Time, Token};
-use crate::imps::address::Address;
 
 /// A message that was taken by its recipient's side; one record.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Taken {
     pub(super) id: String,
-    pub(super) to: Address,
+    pub(super) to: Addresses,
     /// The answer, 200 to 299.
     pub(super) status: u16,
     /// When its validity is over.
@@ -30,14 +30,14 @@ pub(super) enum State {
 /// What is remembered of a user's own messages.
 #[derive(Debug, Default)]
 pub(super) struct Sent {
-    known: HashMap<(String, Address), State>,
+    known: HashMap<(String, Addresses), State>,
     /// In the order in which they were taken.
     taken: BTreeMap<u64, Taken>,
 }
 
 impl Sent {
     /// A message waits for its answer.
-    pub(super) fn wait(&mut self, id: &str, to: &Address, token: Token) {
+    pub(super) fn wait(&mut self, id: &str, to: &Addresses, token: Token) {
         let key = (id.to_owned(), to.clone());
         self.known.insert(key, State::Waiting(token));
     }
@@ -50,7 +50,7 @@ impl Sent {
     }
 
     /// What became of a message.
-    pub(super) fn state(&self, id: &str, to: &Address) -> Option<State> {
+    pub(super) fn state(&self, id: &str, to: &Addresses) -> Option<State> {
         self.known.get(&(id.to_owned(), to.clone())).copied()
     }
 
@@ -60,7 +60,7 @@ impl Sent {
     }
 
     /// Forgets what became of a message.
-    pub(super) fn forget(&mut self, id: &str, to: &Address) {
+    pub(super) fn forget(&mut self, id: &str, to: &Addresses) {
         self.known.remove(&(id.to_owned(), to.clone()));
     }
 

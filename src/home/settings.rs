@@ -92,7 +92,8 @@ pub struct HomeSettings {
 impl HomeSettings {
     /// The defaults for a domain.
     pub fn new(domain: &str) -> Self {
-        let served = ServiceSet::of_element(super::SERVES);
+        let own = ServiceSet::of_element(super::SERVES_OWN);
+        let served = ServiceSet::of_element(super::SERVES).union(own);
         Self {
             services: services_of(served, &PseTable::default(), domain),
             tells_profiles: false,

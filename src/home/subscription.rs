@@ -11,9 +11,9 @@ use crate::imps::primitive::presence::{
 };
 use crate::imps::status::{Code, Status};
 
-use super::client::Standing;
 use super::presence::is_published;
 use super::profile;
+use super::relation::Standing;
 use super::{Caller, Home};
 
 /// Stands for attributes that nobody here publishes: none at all would mean all of them.

@@ -1,6 +1,5 @@
 //! One user of the home domain, and their administration.
 
-use super::client::Standing;
 use super::feed::Feeds;
 use super::inbox::Arrival;
 use super::inbox::Letter;
@@ -9,7 +8,7 @@ use super::message::{Message, SMALL};
 use super::presence::Presence;
 use super::profile;
 use super::profile::OwnProfile;
-use super::relation::Shown;
+use super::relation::{Shown, Standing};
 use super::watching::Watching;
 use crate::imps::common::MetaInfo;
 use crate::imps::primitive::profile::UpdateUserProfileRequest;
@@ -21,11 +20,12 @@ use crate::imps::address::{Address, Kind};
 use crate::imps::primitive::profile::{ProfileService, UserProfile};
 use crate::imps::status::{Code, Status};
 
-use super::client::{Availability, ClientKey, Event};
-use super::core::{Asked, Core, Pending, Timer};
+use super::client::{ClientKey, Over, ToClient};
+use super::core::{Asked, Asker, Core, Pending, Timer};
 use super::feed::Feed;
 use super::held::{Content, Held};
 use super::inbox::Inbox;
+use super::known::Availability;
 use super::notice::Notice;
 use super::records;
 use super::relation::Relation;
@@ -117,9 +117,9 @@ impl User {
     }
 
     /// Tells all clients of the user.
-    pub(super) fn tell(&self, core: &mut Core, event: &Event) {
+    pub(super) fn tell(&self, core: &mut Core, told: &ToClient) {
         for client in self.clients.keys() {
-            core.tell(*client, event.clone());
+            core.tell(*client, told.clone());
         }
     }
 
@@ -154,15 +154,21 @@ impl User {
 
     /// Whether the user may make something of `other`.
     pub(super) fn has_room_for(&self, other: &Address, core: &Core) -> bool {
-        self.relations.get(other).is_some_and(Relation::is_own)
-            || self.relations.values().filter(|r| r.is_own()).count() < core.settings.max_contacts
+        let is_new = !self.relations.get(other).is_some_and(Relation::is_own);
+        self.has_room_for_more(usize::from(is_new), core)
+    }
+
+    /// Whether the user may make something of so many others.
+    pub(super) fn has_room_for_more(&self, new: usize, core: &Core) -> bool {
+        let own = || self.relations.values().filter(|r| r.is_own()).count();
+        new == 0 || own() + new <= core.settings.max_contacts
     }
 
     /// Sends a request of the user and remembers what it was about.
     pub(super) fn ask(
         &mut self,
         core: &mut Core,
-        client: Option<ClientKey>,
+        asker: Option<Asker>,
         what: Asked,
         primitive: impl Into<crate::imps::Primitive>,
         expires: Time,
@@ -170,7 +176,7 @@ impl User {
         let token = core.token();
         let pending = Pending {
             user: self.name.clone(),
-            client,
+            asker,
             // The SAP answers every request; it gets a little longer than the request.
             until: expires.plus_seconds(60),
             what,
@@ -300,7 +306,7 @@ impl User {
         number
     }
 
-    /// Puts a kept event at its number.
+    /// Puts what is kept at its number.
     pub(super) fn insert_notice(&mut self, core: &mut Core, number: u64, notice: Notice) {
         self.notice_bytes += notice.bytes;
         core.notices += 1;
@@ -418,10 +424,7 @@ pub(super) fn remove(mut user: User, core: &mut Core, now: Time) {
     let gone = Status::new(Code::UNKNOWN_USER).because("The user was removed.");
     for client in std::mem::take(&mut user.clients).into_keys() {
         core.clients.remove(&client);
-        core.tell(
-            client,
-            Event::error("login", None, Code::UNKNOWN_USER, "The user was removed."),
-        );
+        core.tell(client, ToClient::Over { why: Over::Removed });
     }
     let others: Vec<Address> = user.relations.keys().cloned().collect();
     for other in others {

@@ -10,12 +10,14 @@ use std::collections::BTreeMap;
 
 use crate::element::Time;
 use crate::imps::address::Address;
-use crate::imps::status::Code;
+use crate::imps::primitive::presence_admin::{
+    GetWatcherListRequest, GetWatcherListResponse, Watcher as WatcherElement,
+};
+use crate::imps::status::{Code, Status};
 
-use super::client::Standing;
 use super::core::{Core, Timer};
 use super::profile;
-use super::relation::{Shown, Watcher};
+use super::relation::{Shown, Standing, Watcher};
 use super::settings::Authorization;
 use super::user::User;
 
@@ -66,6 +68,27 @@ impl<'a> Watchers<'a> {
             Feeds::of(self.user, self.core, self.now).ask_clients(watcher);
         }
         Ok(())
+    }
+
+    /// Those who watch, whatever they may see; there is no history.
+    pub(super) fn list(&self, request: &GetWatcherListRequest) -> GetWatcherListResponse {
+        let most = request.max.map_or(usize::MAX, |most| most as usize);
+        let relations = self.user.relations.iter();
+        let watchers = relations
+            .filter(|(_, relation)| relation.watcher.is_some())
+            .take(most);
+        GetWatcherListResponse {
+            history: None,
+            count: u32::try_from(self.user.watchers).ok(),
+            status: Status::ok(),
+            watchers: watchers
+                .map(|(other, _)| WatcherElement {
+                    user: other.clone(),
+                    friendly_name: None,
+                    status: Some("CURRENT_SUBSCRIBER".to_owned()),
+                })
+                .collect(),
+        }
     }
 
     /// Forgets watchers whose time is over, unless they are authorized.

@@ -1,19 +1,21 @@
 //! Other users' presence as our users see it: subscriptions of ours, and what comes of them.
 
+use super::addresses::Addresses;
+use super::session::too_many;
 use crate::element::Time;
-use crate::imps::Primitive;
-use crate::imps::address::Address;
-use crate::imps::common::{AttributeList, MetaInfo, UserId, VerUserId};
-use crate::imps::presence::{Attribute, AttributeName, PresenceSubList};
+use crate::imps::address::{Address, Kind};
+use crate::imps::common::{AttributeList, MetaInfo, PresenceValue, User as UserElement, UserId};
+use crate::imps::presence::{AttributeName, PresenceSubList};
 use crate::imps::primitive::presence::{
-    GetPresenceRequest, PresenceNotification, SubscribeRequest, UnsubscribeRequest,
+    PresenceNotification, SubscribeRequest, UnsubscribeRequest,
 };
-use crate::imps::status::{Code, Status};
-use crate::text::cut;
+use crate::imps::status::{Code, DetailedResult, Status};
 
-use super::client::{Availability, ClientKey, Event, Known, SubscriptionState};
-use super::core::{Asked, Core, Timer};
-use super::relation::Subscription;
+use super::client::{ClientKey, ToClient};
+use super::contact_list::MAX_CONTACTS;
+use super::core::{Asked, Asker, Core, Timer};
+use super::known::Known;
+use super::relation::{Subscription, SubscriptionState};
 use super::user::User;
 use super::{Home, effective};
 
@@ -35,8 +37,8 @@ const WANTED: [AttributeName; 14] = [
     AttributeName::InfoLink,
 ];
 
-/// Bytes of a text value that are kept.
-const MAX_VALUE: usize = 1024;
+/// Publishers that one request of a client may name; our choice.
+const MAX_PUBLISHERS: usize = 100;
 
 /// A subscription that fails for reasons that may pass is tried again after so many seconds,
 /// twice as many after each further failure ...
@@ -45,6 +47,9 @@ const RETRY_SECONDS: u64 = 30;
 const MAX_RETRY_SECONDS: u64 = 3600;
 /// and given up after so many failures (about two days).
 const MAX_FAILURES: u32 = 50;
+
+/// It was taken over, and there is no result yet.
+const ACCEPTED: Code = Code(202);
 
 impl Home {
     /// A notification for users of ours. What nobody subscribed to is dropped.
@@ -62,55 +67,9 @@ impl Home {
                 let Some(list) = &value.presence else {
                     continue;
                 };
-                if let Some(presence) = Watching::of(user, core, now).learn(&value.user, list) {
-                    let publisher = value.user.clone();
-                    user.tell(
-                        core,
-                        &Event::Presence {
-                            user: publisher,
-                            presence,
-                        },
-                    );
-                }
+                Watching::of(user, core, now).hear(&value.user, list);
             }
         }
-    }
-}
-
-impl Known {
-    /// Takes in new values (presence-attributes, 1): what is absent stays, what has qualifier F
-    /// is forgotten.
-    fn merge(&mut self, list: &PresenceSubList) {
-        let text = |name: &AttributeName, old: &mut Option<String>| {
-            if let Some(attribute) = list.get(name) {
-                *old = attribute
-                    .simple()
-                    .filter(|text| !text.is_empty())
-                    .map(|text| cut(text, MAX_VALUE).to_owned());
-            }
-        };
-        text(&AttributeName::StatusText, &mut self.text);
-        text(&AttributeName::StatusMood, &mut self.mood);
-        text(&AttributeName::Alias, &mut self.alias);
-        if let Some(attribute) = list.get(&AttributeName::UserAvailability) {
-            self.availability = attribute.simple().and_then(Availability::from_wire);
-        }
-        // One instance per client from version 1.3: one that is online suffices.
-        let mut instances = list.all(&AttributeName::OnlineStatus).peekable();
-        if instances.peek().is_some() {
-            let values: Vec<bool> = instances.filter_map(Attribute::truth).collect();
-            self.online = (!values.is_empty()).then(|| values.contains(&true));
-        }
-        self.authorized = if list.attributes.iter().any(Attribute::is_valid) {
-            true
-        } else {
-            self.authorized
-                && (self.online.is_some()
-                    || self.availability.is_some()
-                    || self.text.is_some()
-                    || self.mood.is_some()
-                    || self.alias.is_some())
-        };
     }
 }
 
@@ -127,14 +86,89 @@ impl<'a> Watching<'a> {
         Self { user, core, now }
     }
 
-    /// Starts watching somebody.
-    pub(super) fn subscribe(&mut self, to: &Address) {
-        self.user.relate(self.core, to, |relation| {
-            let subscription = relation.subscription.get_or_insert_with(Subscription::new);
-            subscription.failures = 0;
-            subscription.retry = None;
+    /// Starts watching, because a client wants it. All that may be wanted is asked for: there is
+    /// one subscription for all clients of the user.
+    pub(super) fn subscribe(&mut self, asker: Asker, request: &SubscribeRequest) {
+        let to = match self.publishers(&request.users) {
+            Ok(to) => to,
+            Err(status) => return self.core.answer(asker, status),
+        };
+        if !to.iter().all(|one| self.user.has_room_for(one, self.core)) {
+            let status = Status::new(MAX_CONTACTS).because("There is no room for another contact.");
+            return self.core.answer(asker, status);
+        }
+        if !self.user.may_ask(self.core) {
+            return self.core.answer(asker, too_many());
+        }
+        for one in &to {
+            self.user.relate(self.core, one, |relation| {
+                let subscription = relation.subscription.get_or_insert_with(Subscription::new);
+                subscription.failures = 0;
+                subscription.retry = None;
+            });
+        }
+        self.request_subscription(Some(asker), to);
+    }
+
+    /// Stops watching, whatever the other side says.
+    pub(super) fn unsubscribe(&mut self, asker: Asker, request: &UnsubscribeRequest) {
+        let to = match self.publishers(&request.users) {
+            Ok(to) => to,
+            Err(status) => return self.core.answer(asker, status),
+        };
+        for one in &to {
+            self.user
+                .relate(self.core, one, |relation| relation.subscription = None);
+        }
+        self.core.send(self.end_of(to), self.now);
+        self.core.answer(asker, Status::ok());
+    }
+
+    /// The users that a request names.
+    fn publishers(&self, users: &[UserId]) -> Result<Vec<Address>, Status> {
+        if !(1..=MAX_PUBLISHERS).contains(&users.len()) {
+            let why = "A request names a user, and at most a hundred.";
+            return Err(Status::new(Code::BAD_PARAMETER).because(why));
+        }
+        let users = users.iter().map(|id| self.core.at_home(&id.user));
+        let users: Vec<Address> = users.collect();
+        if users
+            .iter()
+            .all(|user| user.is_valid() && user.kind() == Kind::User)
+        {
+            Ok(users)
+        } else {
+            Err(Status::new(Code::ADDRESS).because("The address names no user."))
+        }
+    }
+
+    /// What is known of all whom the user watches.
+    pub(super) fn all(&self) -> Option<PresenceNotification> {
+        let relations = self.user.relations.iter();
+        let values = relations.filter_map(|(publisher, relation)| {
+            let known = &relation.subscription.as_ref()?.presence;
+            Some(value_of(publisher, &self.core.away.shown(publisher, known)))
         });
-        self.request_subscription(to, false);
+        let values: Vec<PresenceValue> = values.collect();
+        (!values.is_empty()).then(|| self.notification(values))
+    }
+
+    fn notification(&self, values: Vec<PresenceValue>) -> PresenceNotification {
+        PresenceNotification {
+            meta: Some(MetaInfo::of_server(self.core.domain())),
+            watchers: vec![UserElement::new(self.user.address(self.core))],
+            values,
+        }
+    }
+
+    fn end_of(&self, to: Vec<Address>) -> UnsubscribeRequest {
+        UnsubscribeRequest {
+            meta: Some(MetaInfo::of_user(
+                self.core.domain(),
+                self.user.address(self.core),
+            )),
+            users: to.into_iter().map(|user| UserId { user }).collect(),
+        }
     }
 
     /// Asks again for what the user watches already.
@@ -144,21 +178,14 @@ impl<'a> Watching<'a> {
                 subscription.retry = None;
             }
         });
-        self.request_subscription(to, true);
+        self.request_subscription(None, vec![to.clone()]);
     }
 
     /// Stops watching somebody, whatever the other side says.
     pub(super) fn end_subscription(&mut self, to: &Address) {
         self.user
             .relate(self.core, to, |relation| relation.subscription = None);
-        let request = UnsubscribeRequest {
-            meta: Some(MetaInfo::of_user(
-                self.core.domain(),
-                self.user.address(self.core),
-            )),
-            users: vec![UserId { user: to.clone() }],
-        };
-        self.core.send(request, self.now);
+        self.core.send(self.end_of(vec![to.clone()]), self.now);
     }
 
     /// Tries a subscription again, if it is still wanted and due.
@@ -175,127 +202,146 @@ impl<'a> Watching<'a> {
                     subscription.retry = None;
                 }
             });
-            self.request_subscription(to, false);
+            self.request_subscription(None, vec![to.clone()]);
         }
     }
 
-    /// The publisher's side has answered to a subscription.
-    pub(super) fn subscribe_answered(&mut self, to: &Address, anew: bool, status: &Status) {
-        let Some(relation) = self.user.relations.get(to) else {
-            return;
-        };
-        let Some(subscription) = &relation.subscription else {
-            return;
-        };
-        let verdict = effective(status);
-        if verdict.is_success() {
-            if !anew {
-                self.user
-                    .tell(self.core, &Event::done("subscribe", Some(to)));
-            }
-        } else if verdict.is_transient() && subscription.failures < MAX_FAILURES {
-            let failures = subscription.failures + 1;
-            let pause =
-                (RETRY_SECONDS << failures.min(16).saturating_sub(1)).min(MAX_RETRY_SECONDS);
-            let at = self.now.plus_seconds(pause);
-            self.core
-                .timers
-                .insert((at, Timer::Retry(self.user.name.clone(), to.clone())));
-            self.user.relate(self.core, to, |relation| {
-                if let Some(subscription) = &mut relation.subscription {
-                    subscription.failures = failures;
-                    subscription.retry = Some(at);
-                }
-            });
-        } else {
-            self.user
-                .relate(self.core, to, |relation| relation.subscription = None);
-            let description = status.words().unwrap_or_default().to_owned();
-            let event = Event::error("subscribe", Some(to), verdict, description);
-            self.user.tell(self.core, &event);
-        }
-    }
-
-    /// Asks for somebody's presence once.
-    pub(super) fn get_presence(&mut self, client: ClientKey, of: &Address) {
-        let request = GetPresenceRequest {
-            meta: Some(MetaInfo::of_user(
-                self.core.domain(),
-                self.user.address(self.core),
-            )),
-            users: vec![VerUserId {
-                user: of.clone(),
-                version: None,
-            }],
-            attributes: Some(wanted()),
-        };
-        let expires = self.now.plus_seconds(self.core.settings.request_validity);
-        let asked = Asked::Presence { of: of.clone() };
-        self.user
-            .ask(self.core, Some(client), asked, request, expires);
-    }
-
-    /// The publisher's side has answered to a query.
-    pub(super) fn presence_answered(
+    /// The publishers' side has answered to a subscription. What may pass is tried again, and
+    /// the client hears 202; what ends later than that all clients hear.
+    pub(super) fn subscribe_answered(
         &mut self,
-        client: Option<ClientKey>,
-        of: &Address,
+        asker: Option<Asker>,
+        to: &Addresses,
         status: &Status,
-        answer: &Primitive,
     ) {
-        let verdict = effective(status);
-        let user = of.clone();
-        let event = match answer {
-            Primitive::GetPresenceResponse(response) if verdict.is_success() => {
-                let list = response
-                    .values
-                    .iter()
-                    .find(|value| value.user == *of)
-                    .and_then(|value| value.presence.as_ref());
-                let mut presence = Known::default();
-                if let Some(list) = list {
-                    presence.merge(list);
-                    self.learn(of, list);
-                }
-                Event::Presence { user, presence }
+        let mut failures = Vec::new();
+        let mut waits = false;
+        for one in &to.0 {
+            let verdict = verdict_on(one, &to.0, status);
+            let Some(tried) = self.subscription(one).map(|s| s.failures) else {
+                continue;
+            };
+            if verdict.is_success() {
+                continue;
             }
-            _ => Event::error(
-                "get_presence",
-                Some(of),
-                verdict,
-                status.words().unwrap_or_default().to_owned(),
-            ),
+            if verdict.is_transient() && tried < MAX_FAILURES {
+                waits = true;
+                self.try_again(one);
+            } else {
+                self.user
+                    .relate(self.core, one, |relation| relation.subscription = None);
+                failures.push((verdict, one.clone()));
+            }
+        }
+        let verdict = Status::of_users(to.0.len(), failures.clone());
+        let verdict = match status.words() {
+            _ if failures.is_empty() && waits => {
+                Status::new(ACCEPTED).because("The way there is shut; it is tried again.")
+            }
+            Some(words) if !failures.is_empty() => verdict.because(words),
+            _ => verdict,
         };
-        if let Some(client) = client {
-            self.core.tell(client, event);
+        let here = |asker: &Asker| self.user.clients.contains_key(&asker.client);
+        if let Some(asker) = asker.filter(here) {
+            let client = asker.client;
+            self.core.answer(asker, verdict);
+            self.show_known(client, &to.0);
+        } else {
+            for (code, user) in failures {
+                let detail = DetailedResult {
+                    users: vec![UserId { user }],
+                    ..DetailedResult::new(code)
+                };
+                let failed = Status {
+                    details: vec![detail],
+                    ..Status::new(code).because("The subscription has ended.")
+                };
+                self.user.tell(self.core, &ToClient::now(failed));
+            }
         }
     }
 
-    fn request_subscription(&mut self, to: &Address, anew: bool) {
+    fn subscription(&self, to: &Address) -> Option<&Subscription> {
+        self.user.relations.get(to)?.subscription.as_ref()
+    }
+
+    /// Tries a subscription again after a while.
+    fn try_again(&mut self, to: &Address) {
+        let before = self.subscription(to).map_or(0, |s| s.failures);
+        let failures = before + 1;
+        let pause = (RETRY_SECONDS << failures.min(16).saturating_sub(1)).min(MAX_RETRY_SECONDS);
+        let at = self.now.plus_seconds(pause);
+        self.core
+            .timers
+            .insert((at, Timer::Retry(self.user.name.clone(), to.clone())));
+        self.user.relate(self.core, to, |relation| {
+            if let Some(subscription) = &mut relation.subscription {
+                subscription.failures = failures;
+                subscription.retry = Some(at);
+            }
+        });
+    }
+
+    /// Tells a client what is known already of those it has asked to watch.
+    fn show_known(&mut self, client: ClientKey, of: &[Address]) {
+        let known = of.iter().filter_map(|publisher| {
+            let known = &self.subscription(publisher)?.presence;
+            let shown = self.core.away.shown(publisher, known);
+            (*known != Known::default()).then(|| value_of(publisher, &shown))
+        });
+        let values: Vec<PresenceValue> = known.collect();
+        if !values.is_empty() {
+            let notification = self.notification(values);
+            self.core.tell(client, ToClient::now(notification));
+        }
+    }
+
+    /// Takes in what an answer tells of those whom the user watches.
+    pub(super) fn learn_all(&mut self, values: &[PresenceValue]) {
+        for value in values {
+            if let Some(list) = &value.presence {
+                self.learn(&value.user, list);
+            }
+        }
+    }
+
+    /// Takes in what was notified. The clients are told, if it is news.
+    fn hear(&mut self, publisher: &Address, list: &PresenceSubList) {
+        if self.learn(publisher, list) {
+            let value = PresenceValue {
+                user: publisher.clone(),
+                presence: Some(list.clone()),
+            };
+            let notification = self.notification(vec![value]);
+            self.user.tell(self.core, &ToClient::now(notification));
+        }
+    }
+
+    fn request_subscription(&mut self, asker: Option<Asker>, to: Vec<Address>) {
+        let users = to.iter().map(|user| UserId { user: user.clone() });
         let request = SubscribeRequest {
             meta: Some(MetaInfo::of_user(
                 self.core.domain(),
                 self.user.address(self.core),
             )),
-            users: vec![UserId { user: to.clone() }],
+            users: users.collect(),
             attributes: Some(wanted()),
         };
         let expires = self.now.plus_seconds(self.core.settings.request_validity);
-        let to = to.clone();
-        let asked = Asked::Subscribe { to, anew };
-        self.user.ask(self.core, None, asked, request, expires);
+        let to = Addresses(to);
+        let asked = Asked::Subscribe { to };
+        self.user.ask(self.core, asker, asked, request, expires);
     }
 
-    /// Takes in values of somebody the user watches. Says what is known now, if that is news.
-    fn learn(&mut self, publisher: &Address, list: &PresenceSubList) -> Option<Known> {
-        let mut known = {
-            let relation = self.user.relations.get(publisher)?;
-            relation.subscription.as_ref()?.presence.clone()
+    /// Takes in values of somebody the user watches. Says whether that is news.
+    fn learn(&mut self, publisher: &Address, list: &PresenceSubList) -> bool {
+        let Some(before) = self.subscription(publisher).map(|s| &s.presence) else {
+            return false;
         };
-        let before = known.clone();
+        let mut known = before.clone();
         known.merge(list);
-        if known == before {
-            return None;
+        if known == *before {
+            return false;
         }
         let state = if known.authorized {
             SubscriptionState::Active
@@ -310,7 +356,7 @@ impl<'a> Watching<'a> {
                 subscription.retry = None;
             }
         });
-        Some(known)
+        true
     }
 
     /// Tells the clients what is to be shown of somebody of whom anything is known.
@@ -323,11 +369,9 @@ impl<'a> Watching<'a> {
         if subscription.presence == Known::default() {
             return;
         }
-        let event = Event::Presence {
-            user: publisher.clone(),
-            presence: self.core.away.shown(publisher, &subscription.presence),
-        };
-        self.user.tell(self.core, &event);
+        let shown = self.core.away.shown(publisher, &subscription.presence);
+        let notification = self.notification(vec![value_of(publisher, &shown)]);
+        self.user.tell(self.core, &ToClient::now(notification));
     }
 }
 
@@ -337,52 +381,24 @@ fn wanted() -> AttributeList {
     }
 }
 
-/// What cannot be asked because too much is waiting.
-pub(super) fn too_many_requests(command: &str, about: &Address) -> Event {
-    Event::error(
-        command,
-        Some(about),
-        Code::QUEUE_FULL,
-        "Too many requests wait for their answer.",
-    )
+/// What is shown of somebody; without attributes if nothing ever was.
+fn value_of(publisher: &Address, shown: &Known) -> PresenceValue {
+    PresenceValue {
+        user: publisher.clone(),
+        presence: (*shown != Known::default()).then(|| shown.to_list()),
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn list(attributes: Vec<Attribute>) -> PresenceSubList {
-        PresenceSubList { attributes }
+/// What an answer says of one of those who were asked.
+fn verdict_on(one: &Address, all: &[Address], status: &Status) -> Code {
+    if all.len() == 1 || status.details.is_empty() {
+        return effective(status);
     }
-
-    #[test]
-    fn absent_stays_and_unknown_is_forgotten() {
-        let mut known = Known::default();
-        known.merge(&list(vec![
-            Attribute::value(AttributeName::OnlineStatus, "T"),
-            Attribute::value(AttributeName::StatusText, "here"),
-        ]));
-        assert!(known.authorized);
-        known.merge(&list(vec![Attribute::value(
-            AttributeName::OnlineStatus,
-            "F",
-        )]));
-        assert_eq!(known.online, Some(false));
-        assert_eq!(known.text.as_deref(), Some("here"));
-        known.merge(&list(vec![
-            Attribute::unknown(AttributeName::OnlineStatus),
-            Attribute::unknown(AttributeName::StatusText),
-        ]));
-        assert_eq!(known, Known::default());
-    }
-
-    #[test]
-    fn one_client_online_is_online() {
-        let mut known = Known::default();
-        known.merge(&list(vec![
-            Attribute::value(AttributeName::OnlineStatus, "F"),
-            Attribute::value(AttributeName::OnlineStatus, "t"),
-        ]));
-        assert_eq!(known.online, Some(true));
+    let mut details = status.details.iter();
+    let own = details.find(|detail| detail.users.iter().any(|id| id.user == *one));
+    match own {
+        Some(detail) => detail.code,
+        None if status.code.is_success() => Code::OK,
+        None => status.code,
     }
 }

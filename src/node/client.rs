@@ -1,8 +1,8 @@
-//! Client sessions as the joint sees them: commands go into the owner's inbox, events come over
-//! a channel bounded in number and bytes.
+//! Client sessions as the joint sees them: what clients say goes into the owner's inbox, what they
+//! are told comes over a channel bounded in number and bytes.
 //!
 //! What must not be lost has a number and is acknowledged; the home domain tells a client only so
-//! much of it ahead. The rest answers commands or shows presence: a client that lets too much of
+//! much of it ahead. The rest answers requests or shows presence: a client that lets too much of
 //! it lie loses its session, and finds all that counts in the next one.
 
 use std::sync::Arc;
@@ -11,37 +11,37 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::mpsc;
 
 use super::inbox::{Gone, Input};
-use crate::element::ClientKey;
-use crate::element::client::{Command, Event};
+use crate::element::{ClientKey, FromClient, ToClient};
+use crate::imps::Primitive;
 
-/// Events on their way to one client; our choice: all that a user with the longest contact list
+/// What is on its way to one client; our choice: all that a user with the longest contact list
 /// may hear at once, several times.
 const MAX_EVENTS: usize = 4096;
-/// Bytes of them, unless it is one event alone.
+/// Bytes of it, unless it is one thing alone.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
-/// With more events than this on their way, no further command is taken from the client.
+/// With more than this on its way, nothing further is taken from the client.
 const MANY: usize = 1024;
 
-/// Where events of one client go in.
+/// Where what one client is told goes in.
 #[derive(Debug)]
 pub(super) struct EventSender {
-    events: mpsc::Sender<Event>,
+    events: mpsc::Sender<(ToClient, usize)>,
     bytes: Arc<AtomicUsize>,
 }
 
 impl EventSender {
-    /// Puts an event on its way; false if too many are, or nobody is there any more.
-    pub(super) fn send(&self, event: Event) -> bool {
-        let bytes = event.bytes();
+    /// Puts something on its way; false if too much is, or nobody is there any more.
+    pub(super) fn send(&self, told: ToClient) -> bool {
+        let bytes = told.bytes();
         let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        (before == 0 || before + bytes <= MAX_BYTES) && self.events.try_send(event).is_ok()
+        (before == 0 || before + bytes <= MAX_BYTES) && self.events.try_send((told, bytes)).is_ok()
     }
 }
 
 /// A client session; ends when it is dropped.
 pub struct ClientSession {
     client: ClientKey,
-    events: mpsc::Receiver<Event>,
+    events: mpsc::Receiver<(ToClient, usize)>,
     bytes: Arc<AtomicUsize>,
     inbox: mpsc::Sender<Input>,
 }
@@ -63,19 +63,12 @@ impl ClientSession {
         (session, events)
     }
 
-    /// The next event; `None` when the node has ended the session. What has a number is told
-    /// again to the next client unless it is acknowledged.
-    pub async fn event(&mut self) -> Option<Event> {
-        let event = self.events.recv().await?;
-        self.bytes.fetch_sub(event.bytes(), Ordering::Relaxed);
-        Some(event)
-    }
-
-    /// The next event, acknowledged: for a client for which having it is all there is to do.
-    pub async fn take(&mut self) -> Option<Event> {
-        let event = self.event().await?;
-        self.acknowledge(&event).await.ok()?;
-        Some(event)
+    /// What the client is told next; `None` when the node has ended the session. What has a number
+    /// is told again to the next client unless it is acknowledged.
+    pub async fn event(&mut self) -> Option<ToClient> {
+        let (told, bytes) = self.events.recv().await?;
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        Some(told)
     }
 
     /// Whether so much is on its way to the client that it had better read before it asks for
@@ -84,24 +77,38 @@ impl ClientSession {
         self.events.len() > MANY
     }
 
-    /// Gives a command.
+    /// Says something for the client.
     ///
     /// # Errors
     /// The node has stopped.
-    pub async fn command(&self, command: Command) -> Result<(), Gone> {
+    pub async fn say(&self, said: FromClient) -> Result<(), Gone> {
         self.inbox
-            .send(Input::Client(self.client, command))
+            .send(Input::Client(self.client, said))
             .await
             .map_err(|_| Gone)
     }
 
-    /// Says that an event has been taken, if it is one that waits for that.
+    /// Hands over a request of the user; its answer has the same id.
     ///
     /// # Errors
     /// The node has stopped.
-    pub async fn acknowledge(&self, event: &Event) -> Result<(), Gone> {
-        match event.number() {
-            Some(number) => self.command(Command::Ack { number }).await,
+    pub async fn request(
+        &self,
+        id: impl Into<String>,
+        primitive: impl Into<Primitive>,
+    ) -> Result<(), Gone> {
+        let id = id.into();
+        let primitive = Box::new(primitive.into());
+        self.say(FromClient::Request { id, primitive }).await
+    }
+
+    /// Says that something has been taken, if it is something that waits for that.
+    ///
+    /// # Errors
+    /// The node has stopped.
+    pub async fn acknowledge(&self, told: &ToClient) -> Result<(), Gone> {
+        match told.number() {
+            Some(number) => self.say(FromClient::Ack { number }).await,
             None => Ok(()),
         }
     }
@@ -124,27 +131,23 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
-    use crate::imps::Address;
+    use crate::imps::Status;
 
-    fn message(bytes: usize) -> Event {
-        let event = serde_json::json!({
-            "event": "message", "id": "1", "from": "wv:a@b", "text": "x".repeat(bytes),
-            "content_type": "text/plain",
-        });
-        serde_json::from_value(event).unwrap()
+    fn words(bytes: usize) -> ToClient {
+        ToClient::now(Status::ok().because("x".repeat(bytes)))
     }
 
     #[tokio::test]
-    async fn what_lies_unread_is_bounded_in_bytes_and_one_event_always_fits() {
+    async fn what_lies_unread_is_bounded_in_bytes_and_one_always_fits() {
         let (inbox, _inputs) = mpsc::channel(8);
         let (mut session, events) = ClientSession::new(ClientKey(1), inbox);
-        assert!(events.send(message(MAX_BYTES)));
-        assert!(!events.send(message(1)));
+        assert!(events.send(words(MAX_BYTES)));
+        assert!(!events.send(words(1)));
         session.event().await.unwrap();
         let (inbox, _inputs) = mpsc::channel(8);
         let (mut session, events) = ClientSession::new(ClientKey(1), inbox);
         for _ in 0..10 {
-            assert!(events.send(message(MAX_BYTES / 4)));
+            assert!(events.send(words(MAX_BYTES / 4)));
             session.event().await.unwrap();
         }
     }
@@ -153,11 +156,7 @@ mod tests {
     async fn what_lies_unread_is_bounded_in_number() {
         let (inbox, _inputs) = mpsc::channel(8);
         let (_session, events) = ClientSession::new(ClientKey(1), inbox);
-        let done = Event::Verified {
-            user: Address::new("a@b"),
-            status: 200,
-        };
-        let fits = (0..=MAX_EVENTS).filter(|_| events.send(done.clone()));
+        let fits = (0..=MAX_EVENTS).filter(|_| events.send(words(1)));
         assert_eq!(fits.count(), MAX_EVENTS);
     }
 }

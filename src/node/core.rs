@@ -345,8 +345,7 @@ impl Core {
             } => self.sap.request(element, token, &primitive, expires, now),
             Act::Write(write) => turn.writes.push(write),
             Act::Load(load) => turn.reads.push((element, load)),
-            Act::Tell(client, event) => turn.events.push((client, event)),
-            Act::End(client, over) => turn.ended.push((client, over)),
+            Act::Tell(client, told) => turn.tell(client, told),
             Act::Stanza(out) => {
                 let trace = stanza_trace(Direction::Out, &out.stanza, now);
                 self.trace(trace, turn);

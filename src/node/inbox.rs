@@ -9,8 +9,7 @@ use super::client::{ClientSession, EventSender};
 use super::core::{Answer, Core, Turn};
 use super::fair;
 use super::told::Told;
-use crate::element::client::Command;
-use crate::element::{ClientKey, Takes, Time};
+use crate::element::{ClientKey, FromClient, Takes, Time};
 use crate::sap::{Facts, Hand, Posted, Shards, Trace, Verdict};
 use crate::ssp::Message;
 use crate::store::Store;
@@ -44,8 +43,8 @@ pub(super) enum Input {
         events: EventSender,
         reply: oneshot::Sender<bool>,
     },
-    /// A client's command.
-    Client(ClientKey, Command),
+    /// What a client with an open session says.
+    Client(ClientKey, FromClient),
     /// A client of the home domain has gone.
     ClientClose(ClientKey),
     /// Anything else that wants a look at the core.

@@ -16,7 +16,6 @@ use super::releaser::{BUSY, Back, Batch, Release, Taken};
 use super::restore::restore;
 use super::told::Told;
 use crate::element;
-use crate::element::client::{Command, Event};
 use crate::element::{ClientKey, Edge, FromClient, FromXmpp, Over, Time};
 use crate::sap::{Settings, Trace, Verdict};
 use crate::store::{Store, StoreError, Write};
@@ -254,12 +253,12 @@ impl Owner {
                 }
                 let _ = reply.send(known);
             }
-            Input::Client(client, Command::Message { to, id, .. }) if !self.store.has_room() => {
-                turn.events.push((client, Event::no_room(id, to)));
-            }
-            Input::Client(client, command) => {
-                self.client(client, FromClient::Command(command), now, turn);
-            }
+            Input::Client(client, said) => match said.no_room() {
+                Some(refusal) if !self.store.has_room() => turn.tell(client, refusal),
+                _ => {
+                    self.client(client, said, now, turn);
+                }
+            },
             Input::ClientClose(client) => {
                 let _ = self.release.send(Release::ClientGone(client)).await;
                 self.client(client, FromClient::Close, now, turn);
@@ -455,7 +454,7 @@ fn is_strict(input: &Input) -> bool {
         // What was acknowledged and forgotten is told again.
         // What is handed over is as strict as the peers are, and repeated if its end is forgotten.
         Input::Posted(..)
-        | Input::Client(_, Command::Ack { .. })
+        | Input::Client(_, FromClient::Ack { .. })
         | Input::Handed { .. }
         | Input::Told(..) => false,
         _ => true,

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::told::Told;
-use crate::element::client::Event;
-use crate::element::{self, ClientKey, Element, Over, ToXmpp};
+use crate::element::{self, ClientKey, Element, Over, ToClient, ToXmpp};
 use crate::sap::{Hand, Knock, Load, Post, Trace};
 use crate::store::Write;
 
@@ -29,7 +28,7 @@ pub struct Turn {
     /// To be written to XMPP links.
     pub stanzas: Vec<ToXmpp>,
     /// To be told to clients.
-    pub events: Vec<(ClientKey, Event)>,
+    pub events: Vec<(ClientKey, ToClient)>,
     /// Sessions of clients to be ended, after what they are told.
     pub ended: Vec<(ClientKey, Over)>,
     /// For those who watch.
@@ -39,6 +38,14 @@ pub struct Turn {
 }
 
 impl Turn {
+    /// Tells a client something, and ends its session if that is over.
+    pub(super) fn tell(&mut self, client: ClientKey, told: ToClient) {
+        if let ToClient::Over { why } = &told {
+            self.ended.push((client, *why));
+        }
+        self.events.push((client, told));
+    }
+
     /// Whether nothing is to be done.
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()

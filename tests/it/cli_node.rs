@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::support::talk::Talk;
+
 pub use crate::support::cluster::free_port;
 use crate::support::divided::divide;
 
@@ -223,10 +225,12 @@ fn spawn(config: &Path) -> (Child, Vec<String>) {
     panic!("the node did not start: {bound:?}");
 }
 
-/// `wvgate chat USER --json`.
+/// `wvgate chat USER --json`: what is written and read by tests is in
+/// [`crate::support::talk`], as JSON.
 pub struct ChatUser {
     stdin: Option<ChildStdin>,
-    events: Receiver<Value>,
+    lines: Receiver<Value>,
+    talk: Talk,
     seen: Vec<Value>,
     child: Child,
 }
@@ -242,18 +246,19 @@ impl ChatUser {
             .spawn()
             .unwrap();
         let stdout = child.stdout.take().unwrap();
-        let (sender, events) = channel();
+        let (sender, lines) = channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                let event = serde_json::from_str(&line).expect("a JSON event");
-                if sender.send(event).is_err() {
+                let line = serde_json::from_str(&line).expect("a line of JSON");
+                if sender.send(line).is_err() {
                     return;
                 }
             }
         });
         let mut user = Self {
             stdin: child.stdin.take(),
-            events,
+            lines,
+            talk: Talk::default(),
             seen: Vec::new(),
             child,
         };
@@ -264,19 +269,28 @@ impl ChatUser {
     /// Gives a command.
     pub fn tell(&mut self, command: &Value) {
         let stdin = self.stdin.as_mut().unwrap();
-        writeln!(stdin, "{command}").unwrap();
+        let command = serde_json::from_value(command.clone()).unwrap();
+        for said in self.talk.say(command) {
+            writeln!(stdin, "{}", serde_json::json!(said)).unwrap();
+        }
+    }
+
+    fn hear(&mut self, line: Value) {
+        let told = serde_json::from_value(line).expect("something that clients are told");
+        let events = self.talk.hear(told).into_iter();
+        self.seen
+            .extend(events.map(|event| serde_json::json!(event)));
     }
 
     /// The first event of that name, past or coming, that `wanted` accepts.
     pub fn wait(&mut self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let fits = |event: &Value| event["event"] == name && wanted(event);
-        if let Some(at) = self.seen.iter().position(fits) {
-            return self.seen.remove(at);
-        }
         loop {
-            match self.events.recv_timeout(PATIENCE) {
-                Ok(event) if fits(&event) => return event,
-                Ok(event) => self.seen.push(event),
+            if let Some(at) = self.seen.iter().position(fits) {
+                return self.seen.remove(at);
+            }
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => self.hear(line),
                 Err(error) => panic!("no {name} ({error}); saw {:#?}", self.seen),
             }
         }
@@ -286,8 +300,8 @@ impl ChatUser {
     pub fn quit(mut self) -> Vec<Value> {
         drop(self.stdin.take());
         loop {
-            match self.events.recv_timeout(PATIENCE) {
-                Ok(event) => self.seen.push(event),
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => self.hear(line),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => panic!("chat does not end"),
             }

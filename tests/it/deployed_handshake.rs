@@ -4,12 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use wvgate::home::Command;
 use wvgate::imps::Address;
-use wvgate::node::{ClientSession, Node};
+use wvgate::node::Node;
 use wvgate::store::MemoryStore;
 
+use super::support::client::Client;
 use super::support::peer::{Deployed, node, post};
+use super::support::talk::Command;
 
 async fn start() -> (Deployed, Node, Arc<MemoryStore>) {
     let mut peer = Deployed::listen().await;
@@ -19,11 +20,11 @@ async fn start() -> (Deployed, Node, Arc<MemoryStore>) {
     (peer, node, store)
 }
 
-async fn bob(node: &Node) -> ClientSession {
-    node.handle().client_open("bob").await.unwrap().unwrap()
+async fn bob(node: &Node) -> Client {
+    Client::open(node.handle(), "bob").await.unwrap().unwrap()
 }
 
-async fn write_to_alice(bob: &ClientSession, text: &str) {
+async fn write_to_alice(bob: &Client, text: &str) {
     let command = Command::Message {
         to: Address::new("wv:alice@a.test"),
         text: text.to_owned(),

@@ -6,27 +6,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use wvgate::home::{Command, Event};
 use wvgate::imps::Address;
 use wvgate::imps::primitive::{self, Kind};
 use wvgate::imps::xml::{Limits, Repair};
-use wvgate::node::{ClientSession, Node};
+use wvgate::node::Node;
 use wvgate::ssp::envelope::scan_lenient;
 use wvgate::ssp::{Message, Mode};
 use wvgate::store::MemoryStore;
 
 use super::codec_captures::emitted;
+use super::support::client::Client;
 use super::support::peer::{Deployed, node, post, recorded};
+use super::support::talk::{Command, Event};
 
 /// Long enough for a message to come that should not.
 const QUIET: Duration = Duration::from_millis(300);
 
-async fn logged_in() -> (Deployed, Node, ClientSession) {
+async fn logged_in() -> (Deployed, Node, Client) {
     let mut peer = Deployed::listen().await;
     let node = node(&peer, &Arc::new(MemoryStore::new()), "").await;
     peer.talk_to(node.local_addr());
     peer.log_in().await;
-    let mut bob = node.handle().client_open("bob").await.unwrap().unwrap();
+    let mut bob = Client::open(node.handle(), "bob").await.unwrap().unwrap();
     assert!(matches!(bob.take().await, Some(Event::Ready { .. })));
     (peer, node, bob)
 }
@@ -41,7 +42,7 @@ async fn count(node: &Node, counter: &'static str) -> u64 {
     view.await.unwrap().iter().sum()
 }
 
-async fn text_for(bob: &mut ClientSession) -> (String, String) {
+async fn text_for(bob: &mut Client) -> (String, String) {
     loop {
         let event = tokio::time::timeout(Duration::from_secs(10), bob.take()).await;
         if let Event::Message { text, from, .. } = event.unwrap().unwrap() {

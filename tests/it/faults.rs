@@ -9,11 +9,11 @@ mod stores;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use wvgate::home::{Command, Event};
 use wvgate::imps::Address;
-use wvgate::node::ClientSession;
 
+use crate::support::client::Client;
 use crate::support::process::{self, World};
+use crate::support::talk::{Command, Event};
 
 /// Not a test: a node that the tests here start and kill.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -29,11 +29,11 @@ fn home(user: &str, via: &str) -> String {
     )
 }
 
-async fn login(world: &World, user: &str, domain: &str) -> ClientSession {
+async fn login(world: &World, user: &str, domain: &str) -> Client {
     let handle = world.node(domain).handle().clone();
     for _ in 0..200 {
         // A node whose store has just failed takes nobody for a moment.
-        if let Ok(session) = handle.client_open(user).await {
+        if let Ok(session) = Client::open(&handle, user).await {
             return session.expect("a known user");
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -41,7 +41,7 @@ async fn login(world: &World, user: &str, domain: &str) -> ClientSession {
     panic!("{user} cannot log in");
 }
 
-async fn send(client: &ClientSession, to: &str, text: &str, id: &str) {
+async fn send(client: &Client, to: &str, text: &str, id: &str) {
     let message = Command::Message {
         to: Address::new(to),
         text: text.to_owned(),
@@ -75,7 +75,7 @@ impl Heard {
     }
 
     /// Listens until `enough`.
-    async fn until(&mut self, client: &mut ClientSession, enough: impl Fn(&Self) -> bool) {
+    async fn until(&mut self, client: &mut Client, enough: impl Fn(&Self) -> bool) {
         let listening = async {
             while !enough(self) {
                 match client.take().await.expect("the session lives") {

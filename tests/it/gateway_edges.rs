@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use wvgate::home::{Command, Event};
 use wvgate::imps::Address;
-use wvgate::node::ClientSession;
 
 use crate::gateway_servers::{ROMEO, peer, until};
+use crate::support::client::Client;
 use crate::support::cluster::Cluster;
 use crate::support::ejabberd::Ejabberd;
 use crate::support::prosody::Prosody;
+use crate::support::talk::{Command, Event};
 use crate::support::xmpp_user::XmppUser;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -34,12 +34,12 @@ fn component(domain: &str) -> String {
     format!("[[xmpp.component]]\ndomain = \"{domain}\"\nsecret = \"secret\"\n")
 }
 
-async fn alice(cluster: &Cluster, home: &str) -> ClientSession {
+async fn alice(cluster: &Cluster, home: &str) -> Client {
     let handle = cluster.node(home).handle();
-    handle.client_open("alice").await.unwrap().unwrap()
+    Client::open(handle, "alice").await.unwrap().unwrap()
 }
 
-async fn tell_romeo(alice: &mut ClientSession, id: &str, text: String) {
+async fn tell_romeo(alice: &mut Client, id: &str, text: String) {
     let command = Command::Message {
         to: Address::new("wv:romeo@xmpp.test"),
         text,
@@ -51,7 +51,7 @@ async fn tell_romeo(alice: &mut ClientSession, id: &str, text: String) {
 
 /// How a message ended: the code of its answer, or of its report where the answer was that it goes
 /// on.
-async fn end_of(client: &mut ClientSession, wanted: &str) -> u16 {
+async fn end_of(client: &mut Client, wanted: &str) -> u16 {
     until(client, wanted, |event| match event {
         Event::Sent { id, status, .. } if id == wanted && !matches!(status, 200..=202) => {
             Some(*status)

@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use serde_json::json;
-use wvgate::home::client::Availability;
-use wvgate::home::{Command, Event};
+use wvgate::home::Availability;
 use wvgate::imps::Address;
-use wvgate::node::ClientSession;
 
+use crate::support::client::Client;
 use crate::support::cluster::Cluster;
 use crate::support::ejabberd::Ejabberd;
 use crate::support::prosody::Prosody;
+use crate::support::talk::{Command, Event};
 use crate::support::xmpp_user::XmppUser;
 
 pub(crate) const ROMEO: &str = "romeo@xmpp.test";
@@ -53,7 +53,7 @@ async fn spine(server: &str) -> Cluster {
 
 /// Waits for what a home user is told.
 pub(crate) async fn until<T>(
-    client: &mut ClientSession,
+    client: &mut Client,
     what: &str,
     mut wanted: impl FnMut(&Event) -> Option<T>,
 ) -> T {
@@ -75,9 +75,9 @@ fn romeo() -> Address {
     Address::new("wv:romeo@xmpp.test")
 }
 
-async fn alice(cluster: &Cluster) -> ClientSession {
+async fn alice(cluster: &Cluster) -> Client {
     let handle = cluster.node("village.test").handle();
-    handle.client_open("alice").await.unwrap().unwrap()
+    Client::open(handle, "alice").await.unwrap().unwrap()
 }
 
 /// Logs in as somebody who hears of subscriptions: only clients that have asked for the roster do.
@@ -89,7 +89,7 @@ async fn login(c2s_port: u16) -> XmppUser {
 }
 
 /// Makes alice watch romeo, who is online.
-async fn watch(alice: &mut ClientSession, romeo_user: &mut XmppUser) {
+async fn watch(alice: &mut Client, romeo_user: &mut XmppUser) {
     alice
         .command(Command::Subscribe { user: romeo() })
         .await

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use wvgate::home::{Command, Event};
 use wvgate::imps::Address;
-use wvgate::node::ClientSession;
 
+use crate::support::client::Client;
 use crate::support::cluster::Cluster;
+use crate::support::talk::{Command, Event};
 
 const RELAY: &str = r#"
 [[peer]]
@@ -46,17 +46,12 @@ async fn chain() -> Cluster {
     cluster
 }
 
-async fn login(cluster: &Cluster, user: &str, domain: &str) -> ClientSession {
-    cluster
-        .node(domain)
-        .handle()
-        .client_open(user)
-        .await
-        .unwrap()
-        .unwrap()
+async fn login(cluster: &Cluster, user: &str, domain: &str) -> Client {
+    let node = cluster.node(domain).handle();
+    Client::open(node, user).await.unwrap().unwrap()
 }
 
-async fn until<T>(client: &mut ClientSession, mut wanted: impl FnMut(&Event) -> Option<T>) -> T {
+async fn until<T>(client: &mut Client, mut wanted: impl FnMut(&Event) -> Option<T>) -> T {
     let found = async {
         loop {
             let event = client.take().await.expect("the session lives");

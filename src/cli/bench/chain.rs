@@ -8,11 +8,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::Failure;
+use super::super::chat::requests::Requests;
 use super::process::{Node, Watched};
 use crate::admin::{Client, ClientError, Line, Request};
-use crate::home::{Command, Event};
+use crate::home::{FromClient, Takes, ToClient};
 use crate::http::devcerts;
-use crate::imps::Address;
+use crate::imps::{Address, Code, Primitive};
 use crate::node::clock::Clock;
 
 /// Three running nodes.
@@ -126,11 +127,9 @@ impl Chain {
                 let mut received = 0;
                 while received < share {
                     match recipient.next().await {
-                        Ok(Line::Event(event)) => {
-                            received += u64::from(matches!(event, Event::Message { .. }));
-                            if let Some(number) = event.number() {
-                                recipient.say(&Command::Ack { number }).await?;
-                            }
+                        Ok(Line::Event(ToClient::Take { number, primitive })) => {
+                            received += u64::from(matches!(*primitive, Primitive::NewMessage(_)));
+                            recipient.say(&FromClient::Ack { number }).await?;
                         }
                         Ok(_) => {}
                         Err(error) => return Err(error),
@@ -140,6 +139,7 @@ impl Chain {
             });
         }
         let mut sender = login(&self.nodes[1], "alice").await?;
+        let requests = Requests::of(Address::user("alice", DOMAINS[1]));
         let start = Instant::now();
         let mut under_way: HashMap<String, Instant> = HashMap::new();
         let mut latencies = Vec::new();
@@ -150,26 +150,30 @@ impl Chain {
                 let id = format!("{}-{sent}", start.elapsed().as_nanos());
                 let text =
                     "a message of about the length of a short message, to be relayed".to_owned();
-                let command = Command::Message {
-                    to: Address::user(&format!("bob{}", sent % recipients), DOMAINS[2]),
-                    text,
-                    report: false,
-                    id: Some(id.clone()),
+                let to = Address::user(&format!("bob{}", sent % recipients), DOMAINS[2]);
+                let message = requests.message(to, &text, false, Some(id.clone()));
+                let request = FromClient::Request {
+                    id: id.clone(),
+                    primitive: Box::new(message),
                 };
                 under_way.insert(id, Instant::now());
-                sender.say(&command).await?;
+                sender.say(&request).await?;
                 sent += 1;
             }
             let line = tokio::time::timeout(PATIENCE, sender.next()).await;
             let Ok(line) = line else {
                 return Err(Failure::Failed("no answer for a minute".to_owned()));
             };
-            if let Line::Event(Event::Sent { id, status, .. }) = line? {
+            if let Line::Event(ToClient::Answer { id, primitive, .. }) = line? {
                 let Some(at) = under_way.remove(&id) else {
                     continue;
                 };
-                if status != 200 {
-                    return Err(Failure::Failed(format!("a message was answered {status}")));
+                let code = primitive.verdict().map_or(Code::INTERNAL, |s| s.code);
+                if code != Code::OK {
+                    return Err(Failure::Failed(format!(
+                        "a message was answered {}",
+                        code.0
+                    )));
                 }
                 latencies.push(at.elapsed());
                 answered += 1;
@@ -196,9 +200,10 @@ async fn login(node: &Node, user: &str) -> Result<Client, Failure> {
         .say(&Request::Chat {
             user: user.to_owned(),
             password: None,
+            takes: Takes::Everything,
         })
         .await?;
-    while !matches!(client.next().await?, Line::Event(Event::Ready { .. })) {}
+    while !matches!(client.next().await?, Line::Event(ToClient::Opened { .. })) {}
     Ok(client)
 }
 

@@ -1,6 +1,7 @@
 //! `wvgate chat`: a user of the home domain in a terminal, or in a script.
 
-mod command;
+mod codec;
+pub(super) mod requests;
 pub(super) mod screen;
 
 use std::collections::VecDeque;
@@ -15,9 +16,9 @@ use super::output;
 use super::user::PasswordSource;
 use super::{Failure, Global};
 use crate::admin::{Client, LineError, Lines, Request};
-use crate::home::{Command, Event};
-use crate::imps::Address;
-use command::{Action, Typist};
+use crate::home::{FromClient, Takes, ToClient};
+use crate::imps::{Address, Primitive};
+use codec::{Action, Codec};
 
 /// Bytes of a line that is typed; the node takes no longer ones.
 const MAX_LINE: usize = 60 * 1024;
@@ -36,9 +37,10 @@ const LAST_ANSWERS: Duration = Duration::from_secs(10);
 A line is a message to the current partner; lines with a slash are commands, /help lists
 them. It works with piped input too: then it ends when every line was answered.
 
-With --json the input is commands and the output events, one JSON object a line:
-  {\"do\":\"message\",\"to\":\"carol@village.test\",\"text\":\"hello\",\"report\":true}
-  {\"event\":\"sent\",\"id\":\"...\",\"to\":\"wv:carol@village.test\",\"status\":200}
+With --json the input is what a client says and the output what it is told, one JSON object a
+line, with primitives as XML:
+  {\"do\":\"request\",\"id\":\"1\",\"primitive\":\"<SendMessageRequest>...\"}
+  {\"event\":\"answer\",\"id\":\"1\",\"primitive\":\"<SendMessageResponse messageID=...\"}
 
 Examples:
   wvgate chat alice
@@ -49,7 +51,7 @@ pub(super) struct Chat {
     user: String,
     #[command(flatten)]
     password: PasswordSource,
-    /// Commands and events as JSON lines
+    /// Requests and what is told as JSON lines
     #[arg(long)]
     json: bool,
     /// Stay for so many seconds after the end of the input
@@ -63,12 +65,13 @@ pub(super) async fn chat(global: &Global, args: Chat) -> Result<(), Failure> {
     let request = Request::Chat {
         user: args.user,
         password: Some(password),
+        takes: Takes::Everything,
     };
     node.say(&request).await?;
     let mut talk = Talk {
         node,
         json: args.json,
-        typist: Typist::default(),
+        codec: None,
         unanswered: 0,
         silent: VecDeque::new(),
     };
@@ -90,11 +93,13 @@ pub(super) async fn chat(global: &Global, args: Chat) -> Result<(), Failure> {
 struct Talk {
     node: Client,
     json: bool,
-    typist: Typist,
-    /// Commands whose answer has not come.
+    /// As soon as the session is open.
+    codec: Option<Codec>,
+    /// Requests whose answer has not come.
     unanswered: usize,
-    /// Messages whose answer has not come and that the user was not told of, since when.
-    silent: VecDeque<(Address, Instant)>,
+    /// Messages whose answer has not come and that the user was not told of, by the ids of their
+    /// requests, since when.
+    silent: VecDeque<(String, Address, Instant)>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -111,7 +116,7 @@ impl Talk {
         // The first line says whether the session is open.
         self.hear_next().await?;
         loop {
-            let silence = self.silent.front().map(|(_, since)| *since + SILENCE);
+            let silence = self.silent.front().map(|(_, _, since)| *since + SILENCE);
             tokio::select! {
                 () = until(silence) => self.tell_silence(SILENCE)?,
                 line = self.node.line() => {
@@ -136,7 +141,7 @@ impl Talk {
 
     /// Says which messages have no answer for so long.
     fn tell_silence(&mut self, patience: Duration) -> Result<(), Failure> {
-        while let Some((to, since)) = self.silent.front()
+        while let Some((_, to, since)) = self.silent.front()
             && since.elapsed() >= patience
         {
             output::line(screen::no_answer(to))?;
@@ -148,7 +153,7 @@ impl Talk {
     /// Hears what still comes: all of it, or until everything is answered.
     async fn rest(&mut self, all: bool) -> Result<(), Failure> {
         while all || self.unanswered > 0 {
-            let silence = self.silent.front().map(|(_, since)| *since + SILENCE);
+            let silence = self.silent.front().map(|(_, _, since)| *since + SILENCE);
             tokio::select! {
                 () = until(silence) => self.tell_silence(SILENCE)?,
                 line = self.node.line() => {
@@ -168,27 +173,30 @@ impl Talk {
 
     /// Prints what the node says, and then acknowledges it.
     async fn hear(&mut self, line: &str) -> Result<(), Failure> {
-        let Ok(event) = serde_json::from_str::<Event>(line) else {
+        let Ok(told) = serde_json::from_str::<ToClient>(line) else {
             let refusal = serde_json::from_str::<Value>(line).unwrap_or_default();
             let why = refusal["error"].as_str().unwrap_or(line);
             return Err(Failure::Failed(why.to_owned()));
         };
-        if is_answer(&event) {
+        if let ToClient::Answer { id, .. } = &told {
             self.unanswered = self.unanswered.saturating_sub(1);
+            self.silent.retain(|(asked, _, _)| asked != id);
         }
-        if let Event::Sent { to, .. } | Event::Error { user: Some(to), .. } = &event
-            && let Some(at) = self.silent.iter().position(|(other, _)| is_same(other, to))
+        if let ToClient::Opened {
+            user,
+            waiting,
+            watched,
+        } = &told
         {
-            self.silent.remove(at);
+            self.codec = Some(Codec::new(user.clone(), *waiting, watched.as_deref()));
         }
-        self.typist.hear(&event);
         if self.json {
             output::line(line)?;
-        } else {
-            output::line(screen::event(&event))?;
+        } else if let Some(line) = self.codec.as_mut().and_then(|codec| codec.hear(&told)) {
+            output::line(line)?;
         }
-        if let Some(number) = event.number() {
-            self.node.say(&Command::Ack { number }).await?;
+        if let Some(number) = told.number() {
+            self.node.say(&FromClient::Ack { number }).await?;
         }
         Ok(())
     }
@@ -199,23 +207,32 @@ impl Talk {
         }
         if self.json {
             match serde_json::from_str::<Value>(line) {
-                Ok(command) => {
-                    self.unanswered += 1;
-                    self.node.say(&command).await?;
+                Ok(said) => {
+                    self.unanswered += usize::from(said["do"] != "ack");
+                    self.node.say(&said).await?;
                 }
                 Err(error) => {
-                    output::complain(format!("wvgate: not a JSON command: {error}"));
+                    output::complain(format!("wvgate: not JSON: {error}"));
                 }
             }
             return Ok(None);
         }
-        match self.typist.understand(line) {
-            Action::Say(command) => {
-                self.unanswered += 1;
-                if let Command::Message { to, .. } = &command {
-                    self.silent.push_back((to.clone(), Instant::now()));
+        let Some(codec) = &mut self.codec else {
+            return Ok(None);
+        };
+        match codec.understand(line) {
+            Action::Say(requests) => {
+                for request in requests {
+                    self.unanswered += 1;
+                    if let FromClient::Request { id, primitive } = &request
+                        && let Primitive::SendMessageRequest(message) = primitive.as_ref()
+                        && let Some(recipient) = message.info.recipients.first()
+                    {
+                        let to = recipient.address().clone();
+                        self.silent.push_back((id.clone(), to, Instant::now()));
+                    }
+                    self.node.say(&request).await?;
                 }
-                self.node.say(&command).await?;
                 Ok(None)
             }
             Action::Show(text) => output::line(text).map(|()| None),
@@ -229,26 +246,6 @@ async fn until(at: Option<Instant>) {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
-}
-
-/// Whether an address as it was typed and as the node names it may be the same.
-fn is_same(typed: &Address, named: &Address) -> bool {
-    typed.clone().or_domain(named.domain()) == *named
-}
-
-/// Whether the event answers a command. Presence comes unasked too; then the end of a
-/// script may come a little early.
-fn is_answer(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::Sent { .. }
-            | Event::Done { .. }
-            | Event::Error { .. }
-            | Event::Contacts { .. }
-            | Event::Watchers { .. }
-            | Event::Answer { .. }
-            | Event::Verified { .. }
-    )
 }
 
 /// A password: from the file, the environment, or asked for without showing it.

@@ -1,131 +1,195 @@
-//! Events as a person reads them. What comes from others may not move the cursor.
+//! What is heard, as a person reads it. What comes from others may not move the cursor.
 
-use crate::cli::output::date;
-use crate::home::Event;
-use crate::home::client::{
-    Availability, ContactEntry, Known, Standing, SubscriptionState, WatcherEntry,
-};
-use crate::imps::{Address, Code};
+use std::collections::BTreeMap;
+
+use crate::home::{Availability, Known};
+use crate::imps::common::MessageInfo;
+use crate::imps::datetime::DateTime;
+use crate::imps::primitive::message::DeliveryStatusReport;
+use crate::imps::primitive::message_store::NewMessage;
+use crate::imps::{Address, Code, Status};
 use crate::node::history;
+use crate::text::charset::{self, Charset, Reading};
+use crate::text::media;
 
-/// An event as lines for the user.
-pub(crate) fn event(event: &Event) -> String {
-    match event {
-        Event::Ready { user, waiting } => {
-            let waiting = match waiting {
-                0 => String::new(),
-                1 => "; one message has waited".to_owned(),
-                many => format!("; {many} messages have waited"),
-            };
-            format!(
-                "* you are {}{waiting} (/help lists the commands)",
-                who(user)
-            )
-        }
-        Event::Message {
-            from,
-            name,
-            text,
-            content_type,
-            data,
-            uri,
-            delayed,
-            ..
-        } => {
-            let from = match name {
-                Some(name) => format!("{} in {}", clean(name), who(from)),
-                None => who(from),
-            };
-            let late = delayed.map_or_else(String::new, |at| format!(" (sent {})", date(at)));
-            let content = match (data, uri) {
-                _ if !text.is_empty() => clean(text),
-                (Some(data), _) => bytes(content_type, data),
-                (None, Some(uri)) => format!("[{} at {}]", clean(content_type), clean(uri)),
-                (None, None) => "[empty]".to_owned(),
-            };
-            format!("{from}{late}: {content}")
-        }
-        Event::Sent {
-            to,
-            status,
-            description,
-            details,
-            ..
-        } => match details.first() {
-            _ if details.iter().map(|detail| detail.status).any(is_unknown)
-                || is_unknown(*status) =>
-            {
-                format!("* {UNKNOWN}: to {}", who(to))
-            }
-            None if *status == 202 => format!(
-                "* waits on the way to {}: {}; it is kept, and delivered when the way is free",
-                who(to),
-                reason(*status, description.as_ref())
-            ),
-            None if (200..300).contains(status) => taken(to, description.as_ref()),
-            None => format!(
-                "* NOT sent to {}: {}",
-                who(to),
-                reason(*status, description.as_ref())
-            ),
-            Some(detail) => {
-                let why = detail.description.as_ref().or(description.as_ref());
-                format!("* NOT sent to {}: {}", who(to), reason(detail.status, why))
-            }
-        },
-        Event::Report {
-            status,
-            description,
-            to,
-            ..
-        } => {
-            let to = to
-                .as_ref()
-                .map_or_else(String::new, |to| format!(" to {}", who(to)));
-            if *status == 200 {
-                format!("* delivered{to}")
-            } else {
-                format!(
-                    "* NOT delivered{to}: {}",
-                    reason(*status, description.as_ref())
-                )
+/// One line of the contact list.
+#[derive(Debug, Default)]
+pub(super) struct Contact {
+    /// The user's own name for them.
+    pub(super) name: Option<String>,
+    pub(super) blocked: bool,
+    /// What is known of them, if they are watched.
+    pub(super) watched: Option<Known>,
+}
+
+/// What somebody who watches may see.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sees {
+    Presence,
+    Denied,
+    Pending,
+    Nothing,
+}
+
+/// A session was opened.
+pub(super) fn opened(user: &Address, waiting: usize) -> String {
+    let waiting = match waiting {
+        0 => String::new(),
+        1 => "; one message has waited".to_owned(),
+        many => format!("; {many} messages have waited"),
+    };
+    format!(
+        "* you are {}{waiting} (/help lists the commands)",
+        who(user)
+    )
+}
+
+/// The user or group that sent a message.
+pub(super) fn sender(info: &MessageInfo) -> Option<&Address> {
+    let sender = info.sender.as_ref()?;
+    let user = sender.user.as_ref().map(|user| &user.user);
+    user.or(sender.group.as_ref().map(|group| &group.group))
+}
+
+/// A message.
+pub(super) fn message(message: &NewMessage, has_waited: bool) -> String {
+    let info = &message.info;
+    let display = info.sender.as_ref().and_then(|s| s.display.as_ref());
+    let name = display.and_then(|display| display.screen_name.as_ref());
+    let from = sender(info).map_or_else(|| "somebody".to_owned(), who);
+    let from = match name {
+        Some(name) => format!("{} in {from}", clean(&name.name)),
+        None => from,
+    };
+    let late = info.date_time.filter(|_| has_waited);
+    let late = late.map_or_else(String::new, |at| format!(" (sent {})", date(at)));
+    let content = match (&message.content, &info.uri) {
+        (Some(content), _) => {
+            let content_type = &content.content_type;
+            match text_of(content_type, &content.bytes) {
+                Some(Reading::Text(text)) if text.is_empty() => "[empty]".to_owned(),
+                Some(Reading::Text(text)) => clean(&text),
+                Some(Reading::Unreadable) => {
+                    let charset = media::parameter(content_type, "charset");
+                    clean(&charset::notice(charset, content.bytes.len()))
+                }
+                None => format!("[{}, {} bytes]", clean(content_type), content.bytes.len()),
             }
         }
-        Event::Presence { user, presence } => format!("* {} {}", who(user), known(presence)),
-        Event::AuthorizationRequest { user, .. } => {
-            let user = who(user);
-            format!("* {user} wants to see your presence: /allow {user} or /deny {user}")
+        (None, Some(uri)) => {
+            let content_type = info.content_type.as_deref().unwrap_or_default();
+            format!("[{} at {}]", clean(content_type), clean(uri))
         }
-        Event::Contacts { contacts } if contacts.is_empty() => "* no contacts".to_owned(),
-        Event::Contacts { contacts } => contacts.iter().map(contact).collect::<Vec<_>>().join("\n"),
-        Event::Watchers { watchers } if watchers.is_empty() => "* nobody watches you".to_owned(),
-        Event::Watchers { watchers } => watchers.iter().map(watcher).collect::<Vec<_>>().join("\n"),
-        Event::Verified { user, status } => match status {
-            200 => format!("* {} exists", who(user)),
-            status => format!("* {}: {}", who(user), reason(*status, None)),
-        },
-        Event::Answer { id, primitive } => format!("* {id}: {}", primitive.name()),
-        Event::Done { command, user } => {
-            let user = about(user.as_ref());
-            format!("* done: {}{user}", command.replace('_', " "))
+        (None, None) => "[empty]".to_owned(),
+    };
+    format!("{from}{late}: {content}")
+}
+
+/// The answer to a message.
+pub(crate) fn sent(to: &Address, status: &Status) -> String {
+    let code = effective(status);
+    let to = who(to);
+    if is_unknown(code.0) || is_unknown(status.code.0) {
+        return format!("* {UNKNOWN}: to {to}");
+    }
+    match code.0 {
+        202 => format!(
+            "* waits on the way to {to}: {}; it is kept, and delivered when the way is free",
+            why(status)
+        ),
+        // That they have read it tells a report only.
+        200..300 => {
+            let domain = to.rsplit('@').next().unwrap_or_default();
+            format!("* taken by {domain} for {to}{}", said(status))
         }
-        Event::Error {
-            command,
-            user,
-            status,
-            description,
-        } => {
-            let user = about(user.as_ref());
-            let why = reason(*status, description.as_ref());
-            format!("* {}{user} failed: {why}", command.replace('_', " "))
-        }
+        _ => format!("* NOT sent to {to}: {}", why(status)),
     }
 }
 
-/// A message that the recipient's side has; that they have read it tells a report only.
-fn taken(to: &Address, said: Option<&String>) -> String {
-    let said = said.map_or_else(String::new, |said| format!(". {}", clean(said)));
-    format!("* taken by {} for {}{said}", clean(to.domain()), who(to))
+/// What became of a message in the end.
+pub(crate) fn report(report: &DeliveryStatusReport) -> String {
+    let status = &report.result.status;
+    let to = sender(&report.info).map_or_else(String::new, |to| format!(" to {}", who(to)));
+    if status.code == Code::OK {
+        format!("* delivered{to}")
+    } else {
+        format!("* NOT delivered{to}: {}", why(status))
+    }
+}
+
+/// Somebody wants to see the user's presence.
+pub(super) fn question(user: &Address) -> String {
+    let user = who(user);
+    format!("* {user} wants to see your presence: /allow {user} or /deny {user}")
+}
+
+/// Somebody's presence.
+pub(super) fn presence(user: &Address, presence: &Known) -> String {
+    format!("* {} {}", who(user), known(presence))
+}
+
+/// Whether somebody exists.
+pub(super) fn exists(user: &Address, status: &Status) -> String {
+    match effective(status) {
+        Code::OK => format!("* {} exists", who(user)),
+        code => format!("* {}: {}", who(user), reason(code.0, None)),
+    }
+}
+
+/// Something was done, or was not.
+pub(super) fn done(what: &str, user: Option<&Address>, status: &Status) -> String {
+    if effective(status).is_success() {
+        format!("* done: {what}{}{}", about(user), said(status))
+    } else {
+        failed(what, user, status)
+    }
+}
+
+/// Something was not done.
+pub(crate) fn failed(what: &str, user: Option<&Address>, status: &Status) -> String {
+    format!("* {what}{} failed: {}", about(user), why(status))
+}
+
+/// The contact list, and others with whom there is something.
+pub(super) fn contacts(contacts: &BTreeMap<Address, Contact>) -> String {
+    if contacts.is_empty() {
+        return "* no contacts".to_owned();
+    }
+    let line = |(user, entry): (&Address, &Contact)| {
+        let user = who(user);
+        let mut text = format!("* {user}");
+        if let Some(name) = &entry.name {
+            text = format!("{text} \"{}\"", clean(name));
+        }
+        if entry.blocked {
+            text.push_str(" (blocked)");
+        }
+        match &entry.watched {
+            None => format!("{text} is not watched: /subscribe {user}"),
+            Some(presence) if !presence.authorized => {
+                format!("{text} has not allowed you to see their presence yet")
+            }
+            Some(presence) => format!("{text} {}", known(presence)),
+        }
+    };
+    contacts.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Those who watch.
+pub(super) fn watchers(watchers: &BTreeMap<Address, Sees>) -> String {
+    if watchers.is_empty() {
+        return "* nobody watches you".to_owned();
+    }
+    let line = |(user, sees): (&Address, &Sees)| {
+        let sees = match sees {
+            Sees::Presence => "sees your presence",
+            Sees::Denied => "is denied",
+            Sees::Pending => "waits for your decision",
+            Sees::Nothing => "sees nothing",
+        };
+        format!("* {} {sees}", who(user))
+    };
+    watchers.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Said of a message that has no answer for a while.
@@ -140,46 +204,6 @@ pub(super) fn no_answer(to: &Address) -> String {
     )
 }
 
-fn who(address: &Address) -> String {
-    clean(address.bare())
-}
-
-fn bytes(content_type: &str, base64: &str) -> String {
-    format!("[{}, {} bytes]", clean(content_type), base64.len() * 3 / 4)
-}
-
-/// `" carol@village.test"`, or nothing.
-fn about(user: Option<&Address>) -> String {
-    user.map_or_else(String::new, |user| format!(" {}", who(user)))
-}
-
-fn contact(entry: &ContactEntry) -> String {
-    let mut text = format!("* {}", who(&entry.user));
-    if let Some(name) = &entry.name {
-        text = format!("{text} \"{}\"", clean(name));
-    }
-    if entry.blocked {
-        text.push_str(" (blocked)");
-    }
-    match entry.subscription {
-        None => format!("{text} is not watched: /subscribe {}", who(&entry.user)),
-        Some(SubscriptionState::Pending) if !entry.presence.authorized => {
-            format!("{text} has not allowed you to see their presence yet")
-        }
-        Some(_) => format!("{text} {}", known(&entry.presence)),
-    }
-}
-
-fn watcher(entry: &WatcherEntry) -> String {
-    let state = match entry.state {
-        Standing::Authorized => "sees your presence",
-        Standing::Denied => "is denied",
-        Standing::Pending => "waits for your decision",
-        Standing::Unknown => "sees nothing",
-    };
-    format!("* {} {state}", who(&entry.user))
-}
-
 /// What is known of a message without an answer: who sends it again may send it twice.
 pub(crate) const UNKNOWN: &str = "no answer, it may have arrived";
 
@@ -189,11 +213,49 @@ pub(crate) fn is_unknown(status: u16) -> bool {
 }
 
 /// A status code and what was said with it, else what it means.
-pub(crate) fn reason(status: u16, description: Option<&String>) -> String {
+pub(crate) fn reason(status: u16, description: Option<&str>) -> String {
     match description {
         Some(text) => format!("{status} {}", clean(text)),
         None => format!("{status} {}", history::means(status)),
     }
+}
+
+/// The verdict of a status on a single target: its first detail says more than "several errors".
+pub(crate) fn effective(status: &Status) -> Code {
+    match status.details.first() {
+        Some(detail) if matches!(status.code, Code::PARTIAL | Code::MULTIPLE) => detail.code,
+        _ => status.code,
+    }
+}
+
+/// What was said with a status on a single target.
+pub(crate) fn words(status: &Status) -> Option<&str> {
+    let detail = status.details.first().and_then(|detail| detail.words());
+    detail.or_else(|| status.words())
+}
+
+fn why(status: &Status) -> String {
+    reason(effective(status).0, words(status))
+}
+
+/// `". The user is away."`, or nothing.
+fn said(status: &Status) -> String {
+    let words = status.words();
+    words.map_or_else(String::new, |words| format!(". {}", clean(words)))
+}
+
+fn who(address: &Address) -> String {
+    clean(address.bare())
+}
+
+/// `" carol@village.test"`, or nothing.
+fn about(user: Option<&Address>) -> String {
+    user.map_or_else(String::new, |user| format!(" {}", who(user)))
+}
+
+/// `2026-01-02 03:04:05`, in UTC.
+fn date(at: DateTime) -> String {
+    at.to_string().trim_end_matches('Z').replace('T', " ")
 }
 
 fn known(presence: &Known) -> String {
@@ -210,24 +272,12 @@ fn known(presence: &Known) -> String {
         }
         .to_owned(),
     ];
-    words.extend(
-        presence
-            .text
-            .as_ref()
-            .map(|text| format!("\"{}\"", clean(text))),
-    );
-    words.extend(
-        presence
-            .mood
-            .as_ref()
-            .map(|mood| format!("({})", clean(mood))),
-    );
-    words.extend(
-        presence
-            .alias
-            .as_ref()
-            .map(|alias| format!("alias {}", clean(alias))),
-    );
+    let quoted = presence.text.as_ref();
+    words.extend(quoted.map(|text| format!("\"{}\"", clean(text))));
+    let mood = presence.mood.as_ref();
+    words.extend(mood.map(|mood| format!("({})", clean(mood))));
+    let alias = presence.alias.as_ref();
+    words.extend(alias.map(|alias| format!("alias {}", clean(alias))));
     words.join(" ")
 }
 
@@ -239,70 +289,106 @@ fn clean(text: &str) -> String {
         .replace('\n', "\n    ")
 }
 
+/// The text of a content that is text; `None` if it is not.
+fn text_of(content_type: &str, content: &[u8]) -> Option<Reading> {
+    if !media::essence(content_type).starts_with("text/") {
+        return None;
+    }
+    let name = media::parameter(content_type, "charset");
+    Some(charset::read(name.and_then(Charset::named), content))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
+    use crate::imps::Primitive;
+    use crate::imps::status::DetailedResult;
+    use crate::ssp::envelope::decode_fragment;
 
     #[test]
-    fn a_message_cannot_move_the_cursor() {
-        let message: Event = serde_json::from_str(
-            r#"{"event":"message","id":"1","from":"wv:bob@b.test","text":"a\u001b[2Jb\nc","content_type":"text/plain"}"#,
-        )
-        .unwrap();
-        assert_eq!(event(&message), "bob@b.test: a [2Jb\n    c");
+    fn text_is_read_in_its_charset() {
+        let text = |text: &str| Some(Reading::Text(text.to_owned()));
+        for (content_type, content, expected) in [
+            ("text/plain", "é".as_bytes(), "é"),
+            ("Text/Plain; charset=\"ISO-8859-1\"", &[0xe9], "é"),
+            ("text/plain; charset=windows-1252", &[0xe9, 0x80], "é€"),
+            ("text/plain; charset=utf-16", b"\xff\xfea\0", "a"),
+            ("text/plain", b"caf\xe9", "café"),
+            ("", b"x", "x"),
+        ] {
+            assert_eq!(
+                text_of(content_type, content),
+                text(expected),
+                "{content_type}"
+            );
+        }
+        let broken = text_of("text/plain; charset=utf-8", b"\xff\xfa\x80");
+        assert_eq!(broken, Some(Reading::Unreadable));
+        assert_eq!(text_of("image/png", b"x"), None);
+    }
+
+    /// A message from a screen name in a group, at a known time.
+    fn shown(content: &str, has_waited: bool) -> String {
+        let xml = format!(
+            r#"<NewMessage><MessageInfo messageID="1"><Sender><GroupID groupID="wv:bob/club@b.test"/><SenderDisplay><ScreenName groupID="wv:bob/club@b.test">Vicky</ScreenName></SenderDisplay></Sender><DateTime format="iso8601">2026-01-02T03:04:05Z</DateTime></MessageInfo>{content}</NewMessage>"#
+        );
+        match decode_fragment(xml.as_bytes()).unwrap() {
+            Primitive::NewMessage(new) => message(&new, has_waited),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_message_is_shown_with_who_and_when_and_cannot_move_the_cursor() {
+        let hostile = crate::imps::common::encode_base64(b"a\x1b[2Jb\nc");
+        let content = format!(
+            r#"<ContentData contentType="text/plain" encoding="base64">{hostile}</ContentData>"#
+        );
+        assert_eq!(
+            shown(&content, false),
+            "Vicky in bob/club@b.test: a [2Jb\n    c"
+        );
+        let image = r#"<ContentData contentType="image/png" encoding="base64">iVA=</ContentData>"#;
+        assert_eq!(
+            shown(image, true),
+            "Vicky in bob/club@b.test (sent 2026-01-02 03:04:05): [image/png, 2 bytes]"
+        );
+        assert_eq!(shown("", false), "Vicky in bob/club@b.test: [empty]");
     }
 
     #[test]
     fn a_message_is_shown_as_what_became_of_it() {
-        let sent = |more: &str| {
-            let text = format!(r#"{{"event":"sent","id":"1","to":"wv:bob@b.test",{more}}}"#);
-            event(&serde_json::from_str(&text).unwrap())
-        };
-        assert_eq!(sent(r#""status":200"#), "* taken by b.test for bob@b.test");
+        let bob = Address::new("bob@b.test");
+        let shown = |status: &Status| sent(&bob, status);
+        assert_eq!(shown(&Status::ok()), "* taken by b.test for bob@b.test");
         assert_eq!(
-            sent(r#""status":200,"description":"The user is away.""#),
+            shown(&Status::ok().because("The user is away.")),
             "* taken by b.test for bob@b.test. The user is away."
         );
-        let waits = sent(r#""status":202,"description":"The next hop does not answer.""#);
+        let waits = Status::new(Code(202)).because("The next hop does not answer.");
+        let waits = shown(&waits);
         assert!(
             waits.starts_with("* waits on the way to bob@b.test: 202 The next hop"),
             "{waits}"
         );
         assert!(waits.contains("it is kept"), "{waits}");
-    }
-
-    #[test]
-    fn a_contact_whose_presence_is_not_shown_says_what_to_do() {
-        let contacts: Event = serde_json::from_str(
-            r#"{"event":"contacts","contacts":[{"user":"wv:bob@b.test","contact":true,"blocked":false,"authorized":false},{"user":"wv:eve@b.test","contact":true,"blocked":false,"authorized":false,"subscription":"pending"}]}"#,
-        )
-        .unwrap();
+        // Nobody knows that it was not sent.
         assert_eq!(
-            event(&contacts),
-            "* bob@b.test is not watched: /subscribe bob@b.test\n* eve@b.test has not allowed you to see their presence yet"
+            shown(&Status::new(Code::TIMEOUT)),
+            "* no answer, it may have arrived: to bob@b.test"
         );
-    }
-
-    #[test]
-    fn what_was_not_answered_is_not_called_unsent() {
-        let sent: Event = serde_json::from_str(
-            r#"{"event":"sent","id":"1","to":"wv:no@b.test","status":504,"details":[]}"#,
-        )
-        .unwrap();
+        let refused = Status {
+            details: vec![DetailedResult {
+                description: Some("Unknown user.".to_owned()),
+                ..DetailedResult::new(Code::UNKNOWN_USER)
+            }],
+            ..Status::new(Code::MULTIPLE)
+        };
         assert_eq!(
-            event(&sent),
-            "* no answer, it may have arrived: to no@b.test"
+            shown(&refused),
+            "* NOT sent to bob@b.test: 531 Unknown user."
         );
-    }
-
-    #[test]
-    fn a_refusal_says_why() {
-        let sent: Event = serde_json::from_str(
-            r#"{"event":"sent","id":"1","to":"wv:no@b.test","status":900,"details":[{"status":531,"description":"Unknown user."}]}"#,
-        )
-        .unwrap();
-        assert_eq!(event(&sent), "* NOT sent to no@b.test: 531 Unknown user.");
     }
 }

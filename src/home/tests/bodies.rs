@@ -139,7 +139,7 @@ fn reports_that_wait_for_users_who_are_away_take_a_little_memory_each() {
     assert!(each < 400, "{each} bytes a report");
     world.open(2, "bob");
     let sent = world.heard(2).into_iter().filter_map(|event| match event {
-        Event::Sent { description, .. } => description,
+        Event::Report { description, .. } => description,
         _ => None,
     });
     assert_eq!(sent.collect::<Vec<_>>(), vec![words; 100]);
@@ -287,7 +287,7 @@ fn a_report_that_cannot_be_read_goes_alone() {
     world.store.insert(second.clone(), b"{".to_vec());
     world.open(2, "bob");
     let sent = world.heard(2).into_iter().filter_map(|event| match event {
-        Event::Sent { id, .. } => Some(id),
+        Event::Report { id, .. } => Some(id),
         _ => None,
     });
     assert_eq!(sent.collect::<Vec<_>>(), ["b-1", "b-3"]);

@@ -351,7 +351,7 @@ fn refusals_and_reports_wait_for_the_next_login() {
     world.restart();
     world.open(2, "alice");
     let events = world.heard(2);
-    assert!(matches!(&events[1], Event::Sent { id, status: 900, .. } if id == "a-1"));
+    assert!(matches!(&events[1], Event::Report { id, status: 900, .. } if id == "a-1"));
     assert!(
         matches!(&events[2], Event::Report { id, status: 200, to: Some(to), .. }
             if id == "a-0" && *to == address("zoe@far.test"))

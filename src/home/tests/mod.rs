@@ -14,6 +14,8 @@ mod reach;
 mod requests;
 mod restart;
 mod sent;
+#[path = "../../../tests/support/talk.rs"]
+mod talk;
 mod users;
 mod watchers;
 
@@ -26,6 +28,7 @@ use crate::imps::common::{
 };
 use crate::imps::primitive::message::SendMessageRequest;
 use crate::store::Write;
+use talk::{Command, Event, Standing, SubscriptionState, Talk};
 
 pub(super) const HOME: &str = "home.test";
 pub(super) const START: Time = Time(1_700_000_000_000);
@@ -40,6 +43,7 @@ pub(super) struct World {
     /// Answers to requests from outside.
     pub(super) answers: BTreeMap<RequestId, Primitive>,
     pub(super) events: BTreeMap<ClientKey, Vec<Event>>,
+    talks: BTreeMap<ClientKey, Talk>,
     pub(super) outcomes: Vec<(String, Outcome)>,
     /// Reads under way.
     pub(super) loads: Vec<Load>,
@@ -72,6 +76,7 @@ impl World {
             outbox: Vec::new(),
             answers: BTreeMap::new(),
             events: BTreeMap::new(),
+            talks: BTreeMap::new(),
             outcomes: Vec::new(),
             loads: Vec::new(),
             reads: true,
@@ -118,9 +123,25 @@ impl World {
         self.settle();
     }
 
+    /// A client does something, written as [`Command`].
     pub(super) fn say(&mut self, client: u64, command: &str) {
-        let command = serde_json::from_str(command).unwrap();
-        self.home.client(ClientKey(client), command, self.now);
+        let command: Command = serde_json::from_str(command).unwrap();
+        let said = self
+            .talks
+            .entry(ClientKey(client))
+            .or_default()
+            .say(command);
+        for said in said {
+            self.client(client, &said);
+        }
+    }
+
+    /// A client says something; it is told in a line of JSON as all of what clients say.
+    pub(super) fn client(&mut self, client: u64, said: &FromClient) {
+        let line = serde_json::to_string(said).unwrap();
+        let said = serde_json::from_str(&line).unwrap();
+        self.home
+            .take(Input::Client(ClientKey(client), said), self.now);
         self.settle();
     }
 
@@ -223,7 +244,7 @@ impl World {
                     self.store.remove(&key);
                 }
                 Act::Outcome { message, outcome } => self.outcomes.push((message, outcome)),
-                Act::Accepted | Act::End(..) => {}
+                Act::Accepted => {}
                 Act::Respond { to, primitive } => match self.ours.remove(&to) {
                     Some(token) => self.home.take(Input::Answer(token, primitive), self.now),
                     None => assert!(self.answers.insert(to, primitive).is_none()),
@@ -233,11 +254,13 @@ impl World {
                     primitive,
                     expires,
                 } => self.request(token, primitive, expires),
-                Act::Tell(client, event) => {
-                    let number = event.number().filter(|_| self.acknowledges);
-                    self.events.entry(client).or_default().push(event);
+                Act::Tell(client, told) => {
+                    let number = told.number().filter(|_| self.acknowledges);
+                    let heard = self.talks.entry(client).or_default().hear(told);
+                    self.events.entry(client).or_default().extend(heard);
                     if let Some(number) = number {
-                        self.home.client(client, Command::Ack { number }, self.now);
+                        let ack = FromClient::Ack { number };
+                        self.home.take(Input::Client(client, ack), self.now);
                     }
                 }
                 Act::Load(load) => self.loads.push(load),
@@ -271,6 +294,7 @@ impl World {
 fn envelope(primitive: &Primitive) -> (Address, MetaInfo) {
     use crate::imps::primitive::common::Id;
     let provider = address("wv:@provider.test");
+    let here = Address::service(HOME);
     let (target, meta) = match primitive {
         Primitive::SendMessageRequest(p) => (p.info.recipients[0].address(), &p.meta),
         Primitive::DeliveryStatusReport(p) => (p.info.recipients[0].address(), &p.meta),
@@ -283,6 +307,17 @@ fn envelope(primitive: &Primitive) -> (Address, MetaInfo) {
             Id::User(id) => (&id.user, &p.meta),
             other => panic!("{other:?}"),
         },
+        // About the user's own.
+        Primitive::UpdatePresenceRequest(p) => (&here, &p.meta),
+        Primitive::GetWatcherListRequest(p) => (&here, &p.meta),
+        Primitive::PresenceAuthUserRequest(p) => (&here, &p.meta),
+        Primitive::CancelAuthRequest(p) => (&here, &p.meta),
+        Primitive::GetReactiveAuthStatusRequest(p) => (&here, &p.meta),
+        Primitive::GetListRequest(p) => (&here, &p.meta),
+        Primitive::ListManageRequest(p) => (&here, &p.meta),
+        Primitive::GetBlockedListRequest(p) => (&here, &p.meta),
+        Primitive::BlockEntityRequest(p) => (&here, &p.meta),
+        Primitive::SearchRequest(p) => (&provider, &p.meta),
         other => panic!("nobody should send {}", other.name()),
     };
     (target.clone(), meta.clone().expect("every request has it"))

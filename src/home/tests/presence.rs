@@ -249,7 +249,7 @@ fn an_unsubscribed_watcher_hears_no_more() {
     let watchers = world.heard(1);
     assert!(
         matches!(&watchers[..], [Event::Watchers { watchers }] if watchers.len() == 1
-            && watchers[0].state == client::Standing::Authorized)
+            && watchers[0].state == Standing::Authorized)
     );
     let request = UnsubscribeRequest {
         meta: None,
@@ -363,10 +363,7 @@ fn a_subscription_of_ours_asks_one_publisher_and_learns_from_notifications() {
     };
     assert_eq!(contacts.len(), 1);
     assert_eq!(contacts[0].presence.text.as_deref(), Some("hi"));
-    assert_eq!(
-        contacts[0].subscription,
-        Some(client::SubscriptionState::Active)
-    );
+    assert_eq!(contacts[0].subscription, Some(SubscriptionState::Active));
     world.say(2, r#"{"do":"unsubscribe","user":"zoe@far.test"}"#);
     assert!(matches!(
         &world.sent()[..],
@@ -457,10 +454,7 @@ fn users_of_the_domain_watch_each_other() {
         panic!("{events:?}");
     };
     assert_eq!(*user, address("bob@home.test"));
-    assert_eq!(
-        presence.availability,
-        Some(client::Availability::NotAvailable)
-    );
+    assert_eq!(presence.availability, Some(Availability::NotAvailable));
     assert_eq!(presence.alias.as_deref(), Some("Bobby"));
     world.home.remove_user("bob", world.now).unwrap();
     world.settle();

@@ -67,6 +67,7 @@ fn an_untouched_profile_tells_what_the_domain_serves_and_who_is_logged_in() {
         ("Presence", "Active"),
         ("IM", "Active"),
         ("Common", "Active"),
+        ("ContactList", "Active"),
     ];
     assert_eq!(services(&profile), all);
     let privacy: Vec<(&str, Option<&str>)> = profile
@@ -142,6 +143,7 @@ fn updates_are_kept_with_their_time_and_survive_a_restart() {
         ("Presence", "Active"),
         ("IM", "Inactive"),
         ("Common", "Active"),
+        ("ContactList", "Active"),
     ];
     assert_eq!(services(&after), all);
     assert_eq!(after.privacy.as_ref().unwrap().len(), 2);
@@ -178,7 +180,11 @@ fn services_are_taken_out_and_replaced() {
         update(&mut world, "Delete", &service("Presence", "")),
         Status::ok()
     );
-    let now = [("IM", "Active"), ("Common", "Active")];
+    let now = [
+        ("IM", "Active"),
+        ("Common", "Active"),
+        ("ContactList", "Active"),
+    ];
     assert_eq!(services(&profile(&mut world)), now);
     assert_eq!(
         update(&mut world, "Replace", &service("Presence", "Active")),

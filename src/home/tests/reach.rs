@@ -1,7 +1,6 @@
 //! The way to other domains, lost and found.
 
 use super::*;
-use crate::home::client::Known;
 use crate::imps::common::{AttributeList, PresenceValue, UserId};
 use crate::imps::presence::{Attribute, AttributeName, PresenceSubList};
 use crate::imps::primitive::presence::{PresenceNotification, SubscribeRequest};

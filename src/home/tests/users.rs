@@ -89,7 +89,7 @@ fn sessions_are_bounded_and_need_a_user() {
         world.home.take(Input::Client(ClientKey(key), open), now);
         world.home.next_act()
     };
-    let end = |key, over| Some(Act::End(ClientKey(key), over));
+    let end = |key, why| Some(Act::Tell(ClientKey(key), ToClient::Over { why }));
     assert_eq!(ends(2, "alice"), end(2, Over::TooMany));
     assert_eq!(ends(2, "zoe"), end(2, Over::Unknown));
     world.say(7, r#"{"do":"contacts"}"#);

@@ -151,7 +151,8 @@ fn home_plan(config: &Config, table: &PseTable) -> Option<HomePlan> {
             .find("UPDUP", &config.node.domain)
             .is_some_and(|pse| pse != config.node.domain),
         services: services_of(
-            ServiceSet::of_element(crate::home::SERVES),
+            ServiceSet::of_element(crate::home::SERVES)
+                .union(ServiceSet::of_element(crate::home::SERVES_OWN)),
             table,
             &config.node.domain,
         ),

@@ -8,17 +8,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use wvgate::home::Command;
 use wvgate::imps::Address;
-use wvgate::node::ClientSession;
 
 use super::{Heard, home, login, names};
+use crate::support::client::Client;
 use crate::support::process::World;
+use crate::support::talk::Command;
 
 const COUNT: usize = 400;
 const PACE: Duration = Duration::from_millis(3);
 
-async fn two_homes() -> (World, ClientSession) {
+async fn two_homes() -> (World, Client) {
     let mut world = World::new(&["a.test", "b.test"]);
     let a = world.peer("b.test", &[]) + &home("alice", "b.test");
     let b = world.peer("a.test", &[]) + &home("bob", "a.test");
@@ -30,7 +30,7 @@ async fn two_homes() -> (World, ClientSession) {
     (world, alice)
 }
 
-async fn send(alice: &ClientSession, id: &str) {
+async fn send(alice: &Client, id: &str) {
     let message = Command::Message {
         to: Address::new("wv:bob@b.test"),
         text: id.to_owned(),

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wvgate::node::ClientSession;
 
 use super::{Heard, home, login, names, send};
+use crate::support::client::Client;
 use crate::support::process::World;
 use crate::support::prosody::Prosody;
 use crate::support::xmpp_user::XmppUser;
@@ -46,10 +46,7 @@ fn spine(prosody: &Prosody) -> World {
 }
 
 /// Romeo logs in, and hears from alice that everything between them works.
-async fn connected(
-    world: &mut World,
-    prosody: &Prosody,
-) -> (ClientSession, Heard, XmppUser, Vec<Value>) {
+async fn connected(world: &mut World, prosody: &Prosody) -> (Client, Heard, XmppUser, Vec<Value>) {
     let mut romeo = XmppUser::login(prosody, "romeo@xmpp.test", "pw").await;
     romeo.tell(&json!({"do": "presence"}));
     let mut alice = login(world, "alice", "village.test").await;

@@ -1,7 +1,6 @@
 //! Group A: malformed or unusual output that is accepted.
 
 use crate::support::alone::only;
-use wvgate::home::Event;
 use wvgate::imps::address::Kind;
 use wvgate::imps::presence::AttributeName;
 use wvgate::imps::{Address, Primitive};
@@ -13,6 +12,8 @@ use super::{
     ALICE, Between, ROB, about_group, asks, message, primitive, quiet, read, recorded, text, user,
 };
 use crate::support::alone::{Alone, dialect};
+use crate::support::client::Client;
+use crate::support::talk::Event;
 
 fn decoded(xml: &str) -> Primitive {
     decode_fragment(xml.as_bytes()).unwrap()
@@ -196,7 +197,7 @@ async fn the_session_in_a_header_is_not_read() {
         assert_eq!(answer.attribute("code"), "200");
     }
     // Only the first was delivered: the second repeats its transaction.
-    let mut bob = node.handle().client_open("bob").await.unwrap().unwrap();
+    let mut bob = Client::open(node.handle(), "bob").await.unwrap().unwrap();
     assert!(matches!(bob.take().await, Some(Event::Ready { .. })));
 }
 

@@ -6,6 +6,8 @@ use wvgate::ssp::Mode;
 use wvgate::ssp::envelope::print_session;
 
 use super::{ALICE, Between, ROB, ROOM, about_group, asks, code, message, primitive, user};
+use crate::support::client::Client;
+use crate::support::talk::Event;
 
 fn crossed() -> String {
     format!(
@@ -114,15 +116,15 @@ async fn notifications_that_nobody_asked_for_are_taken_and_not_shown() {
     let node = node(&peer, &store, "").await;
     peer.talk_to(node.local_addr());
     peer.log_in().await;
-    let mut bob = node.handle().client_open("bob").await.unwrap().unwrap();
+    let mut bob = Client::open(node.handle(), "bob").await.unwrap().unwrap();
     assert_eq!(peer.replay("13/0068", &[]).await, Some(200));
     // What comes next shows that the notification would have been here by now.
     assert_eq!(peer.replay("01/0017", &[]).await, Some(200));
     let shown = async {
         loop {
             match bob.take().await {
-                Some(wvgate::home::Event::Presence { .. }) => return true,
-                Some(wvgate::home::Event::Message { .. }) => return false,
+                Some(Event::Presence { .. }) => return true,
+                Some(Event::Message { .. }) => return false,
                 _ => {}
             }
         }

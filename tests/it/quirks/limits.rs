@@ -8,6 +8,8 @@ use wvgate::ssp::envelope::{decode_fragment, print_session};
 
 use super::{ALICE, Between, ROB, ROOM, about_group, asks, code, message, read, text, user};
 use crate::support::alone::{dialect, quiet};
+use crate::support::client::Client;
+use crate::support::talk::Command;
 
 fn taken(code: u16, details: &str) -> String {
     format!(
@@ -442,8 +444,8 @@ async fn who_is_watched_at_home_is_asked_for_anew_when_a_session_comes_back() {
     let node = node(&peer, &store, "").await;
     peer.talk_to(node.local_addr());
     peer.log_in().await;
-    let bob = node.handle().client_open("bob").await.unwrap().unwrap();
-    let command = wvgate::home::Command::Subscribe {
+    let bob = Client::open(node.handle(), "bob").await.unwrap().unwrap();
+    let command = Command::Subscribe {
         user: Address::new(ALICE),
     };
     bob.command(command).await.unwrap();

@@ -6,6 +6,8 @@ use wvgate::ssp::Mode;
 
 use super::{ALICE, Between, ROB, ROOM, about_group, asks, message, user};
 use crate::support::alone::dialect;
+use crate::support::client::Client;
+use crate::support::talk::{Command, Event};
 
 const RAY: &str = "wv:ray@r.test";
 const JOINED: &str = "<JoinGroupResponse><Status code=\"200\"/></JoinGroupResponse>";
@@ -64,8 +66,8 @@ async fn presence_without_value_shows_nothing() {
     let node = node(&peer, &store, "").await;
     peer.talk_to(node.local_addr());
     peer.log_in().await;
-    let mut bob = node.handle().client_open("bob").await.unwrap().unwrap();
-    let command = wvgate::home::Command::Subscribe {
+    let mut bob = Client::open(node.handle(), "bob").await.unwrap().unwrap();
+    let command = Command::Subscribe {
         user: Address::new(ALICE),
     };
     bob.command(command).await.unwrap();
@@ -82,7 +84,7 @@ async fn presence_without_value_shows_nothing() {
     assert_eq!(peer.replay("13/0068", &other).await, Some(200));
     let first = async {
         loop {
-            if let Some(wvgate::home::Event::Presence { user, presence }) = bob.take().await {
+            if let Some(Event::Presence { user, presence }) = bob.take().await {
                 return (user, presence);
             }
         }

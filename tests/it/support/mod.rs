@@ -5,6 +5,7 @@
 
 pub mod alone;
 pub(crate) mod chain;
+pub mod client;
 pub(crate) mod cluster;
 pub mod divided;
 pub(crate) mod divided_world;
@@ -18,5 +19,7 @@ pub mod prosody;
 pub mod samples;
 pub mod script;
 pub mod split;
+#[path = "../../support/talk.rs"]
+pub mod talk;
 pub mod world;
 pub mod xmpp_user;

@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use wvgate::config::Config;
-use wvgate::home::{self, Event};
-use wvgate::node::{ClientSession, Core, Node, Plan};
+use wvgate::node::{Core, Node, Plan};
 use wvgate::store::Store;
 
+use super::client::Client;
 use super::cluster::{Folder, free_port};
 use super::divided::shards;
+use super::talk::{self, Event};
 
 /// Names the configuration of a node that runs in a process of its own.
 const CONFIG: &str = "WVGATE_TEST_CONFIG";
@@ -345,12 +346,12 @@ pub(crate) async fn serve() {
             return;
         };
         match line.split_once(' ') {
-            Some(("open", user)) => session = node.handle().client_open(user).await.unwrap(),
+            Some(("open", user)) => session = Client::open(node.handle(), user).await.unwrap(),
             Some(("ack", number)) => {
                 let number = number.parse().unwrap();
                 let session = session.as_ref().unwrap();
                 session
-                    .command(home::Command::Ack { number })
+                    .command(talk::Command::Ack { number })
                     .await
                     .unwrap();
             }
@@ -359,7 +360,7 @@ pub(crate) async fn serve() {
     }
 }
 
-async fn next_event(session: &mut Option<ClientSession>) -> Event {
+async fn next_event(session: &mut Option<Client>) -> Event {
     match session {
         Some(session) => session.event().await.unwrap(),
         None => std::future::pending().await,

@@ -1,0 +1,202 @@
+//! What a user can ask, as primitives of that user.
+
+use crate::imps::Primitive;
+use crate::imps::address::{Address, Kind};
+use crate::imps::common::{
+    ContentData, GroupId, MessageInfo, MetaInfo, PresenceValue, Recipient, User, UserId, VerUserId,
+};
+use crate::imps::presence::{Attribute, AttributeName, PresenceSubList};
+use crate::imps::primitive::access::{
+    BlockEntityRequest, EntityChanges, EntityList, GetBlockedListRequest,
+};
+use crate::imps::primitive::common::{Id, IdList, VerifyIDRequest};
+use crate::imps::primitive::contact_list::{ListManageRequest, NickName};
+use crate::imps::primitive::message::SendMessageRequest;
+use crate::imps::primitive::presence::{GetPresenceRequest, SubscribeRequest, UnsubscribeRequest};
+use crate::imps::primitive::presence_admin::{
+    GetReactiveAuthStatusRequest, GetWatcherListRequest, PresenceAuthUserRequest,
+    UpdatePresenceRequest,
+};
+
+/// Makes requests of one user.
+pub(crate) struct Requests {
+    user: Address,
+}
+
+impl Requests {
+    /// Of this user.
+    pub(crate) fn of(user: Address) -> Self {
+        Self { user }
+    }
+
+    /// An address as it was typed, with the user's domain where it names none.
+    pub(crate) fn address(&self, typed: &str) -> Address {
+        Address::new(typed).or_domain(self.user.domain())
+    }
+
+    /// A text. Without an id the domain makes one up.
+    pub(crate) fn message(
+        &self,
+        to: Address,
+        text: &str,
+        report: bool,
+        id: Option<String>,
+    ) -> Primitive {
+        let recipient = if to.kind() == Kind::Resource {
+            Recipient::Group(GroupId { group: to })
+        } else {
+            Recipient::User(User::new(to))
+        };
+        SendMessageRequest {
+            delivery_report: report,
+            meta: self.meta(),
+            info: MessageInfo {
+                message_id: id,
+                uri: None,
+                content_type: None,
+                content_name: None,
+                content_size: None,
+                validity: None,
+                recipients: vec![recipient],
+                recipient_display: None,
+                sender: None,
+                date_time: None,
+            },
+            content: Some(ContentData::text(text)),
+        }
+        .into()
+    }
+
+    /// The contact list, after somebody was put on it or taken off, if anybody.
+    pub(super) fn contacts(&self, add: Option<NickName>, remove: Option<Address>) -> Primitive {
+        let user = &self.user;
+        ListManageRequest {
+            list: Address::resource_of(user.user_part(), "contacts", user.domain()),
+            receive: add.is_none() && remove.is_none(),
+            meta: self.meta(),
+            add: add.map(|add| vec![add]),
+            remove: remove.map(|user| vec![UserId { user }]),
+            properties: None,
+        }
+        .into()
+    }
+
+    pub(super) fn subscribe(&self, to: Address) -> Primitive {
+        SubscribeRequest {
+            meta: self.meta(),
+            users: vec![UserId { user: to }],
+            attributes: None,
+        }
+        .into()
+    }
+
+    pub(super) fn unsubscribe(&self, from: Address) -> Primitive {
+        UnsubscribeRequest {
+            meta: self.meta(),
+            users: vec![UserId { user: from }],
+        }
+        .into()
+    }
+
+    pub(super) fn presence_of(&self, user: Address) -> Primitive {
+        GetPresenceRequest {
+            meta: self.meta(),
+            users: vec![VerUserId {
+                user,
+                version: None,
+            }],
+            attributes: None,
+        }
+        .into()
+    }
+
+    pub(super) fn authorize(&self, watcher: Address, acceptance: bool) -> Primitive {
+        PresenceAuthUserRequest {
+            watcher,
+            acceptance,
+            meta: self.meta(),
+            attributes: None,
+        }
+        .into()
+    }
+
+    /// What the user has decided about those who want to see their presence.
+    pub(super) fn decisions(&self) -> Primitive {
+        GetReactiveAuthStatusRequest {
+            meta: self.meta(),
+            users: Vec::new(),
+        }
+        .into()
+    }
+
+    pub(super) fn watchers(&self) -> Primitive {
+        GetWatcherListRequest {
+            history: None,
+            max: None,
+            meta: self.meta(),
+        }
+        .into()
+    }
+
+    /// The user's own presence; without text a value is not known any more.
+    pub(super) fn own_presence(&self, values: Vec<(AttributeName, Option<String>)>) -> Primitive {
+        let attribute = |(name, value)| match value {
+            Some(value) => Attribute::value(name, value),
+            None => Attribute::unknown(name),
+        };
+        UpdatePresenceRequest {
+            meta: self.meta(),
+            value: PresenceValue {
+                user: self.user.clone(),
+                presence: Some(PresenceSubList {
+                    attributes: values.into_iter().map(attribute).collect(),
+                }),
+            },
+        }
+        .into()
+    }
+
+    pub(super) fn block(&self, user: Address, blocks: bool) -> Primitive {
+        let list = EntityList {
+            in_use: None,
+            users: vec![UserId { user }],
+            screen_names: Vec::new(),
+            groups: Vec::new(),
+            lists: Vec::new(),
+        };
+        let (add, remove) = if blocks {
+            (Some(list), None)
+        } else {
+            (None, Some(list))
+        };
+        BlockEntityRequest {
+            meta: self.meta(),
+            blocked: Some(EntityChanges {
+                in_use: None,
+                add,
+                remove,
+            }),
+            granted: None,
+        }
+        .into()
+    }
+
+    pub(super) fn blocked(&self) -> Primitive {
+        GetBlockedListRequest { meta: self.meta() }.into()
+    }
+
+    pub(super) fn verify(&self, user: Address) -> Primitive {
+        VerifyIDRequest {
+            meta: self.meta(),
+            ids: IdList {
+                ids: vec![Id::User(UserId { user })],
+            },
+        }
+        .into()
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "as primitives have it")]
+    fn meta(&self) -> Option<MetaInfo> {
+        Some(MetaInfo::of_user(self.user.domain(), self.user.clone()))
+    }
+}

@@ -1,0 +1,108 @@
+//! What users of ours ask about themselves: their presence, contacts, watchers, decisions and
+//! block list. It comes from the SAP like any request, whichever client it is from.
+
+use crate::element::Time;
+use crate::imps::Primitive;
+use crate::imps::address::Address;
+use crate::imps::primitive::presence_admin::{PresenceAuthRequest, UpdatePresenceRequest};
+use crate::imps::status::{Code, Status};
+
+use super::access::Access;
+use super::contact_list::ContactList;
+use super::feed::Feeds;
+use super::presence::Presence;
+use super::watchers::Watchers;
+use super::{Caller, Home};
+
+/// Requests of users of ours about themselves.
+pub(super) struct OwnRequests<'a> {
+    home: &'a mut Home,
+    caller: &'a Caller,
+    now: Time,
+}
+
+impl<'a> OwnRequests<'a> {
+    /// For this caller, at this time.
+    pub(super) fn of(home: &'a mut Home, caller: &'a Caller, now: Time) -> Self {
+        Self { home, caller, now }
+    }
+
+    /// Does what is asked, and answers.
+    pub(super) fn serve(&mut self, primitive: Primitive) {
+        let Some(asking) = self.home.requestor(self.caller) else {
+            return;
+        };
+        let Some(name) = self.name_of(&asking) else {
+            return;
+        };
+        let Home { users, core, .. } = &mut *self.home;
+        let Some(user) = users.get_mut(&name).filter(|user| !user.builtin) else {
+            let status = Status::new(Code::FORBIDDEN).because("This user cannot be changed.");
+            return core.respond(self.caller.id, status);
+        };
+        let now = self.now;
+        let answer: Primitive = match primitive {
+            Primitive::UpdatePresenceRequest(request) => {
+                let UpdatePresenceRequest { value, .. } = *request;
+                if core.at_home(&value.user) == user.address(core) {
+                    let list = value.presence.unwrap_or_default();
+                    Presence::of(user, core, now).update(&list).into()
+                } else {
+                    let status = Status::new(Code::INVALID_USER);
+                    status.because("It is somebody else's presence.").into()
+                }
+            }
+            Primitive::GetWatcherListRequest(request) => {
+                Watchers::of(user, core, now).list(&request).into()
+            }
+            Primitive::PresenceAuthUserRequest(request) => {
+                ContactList::of(user, core, now).authorize(&request).into()
+            }
+            Primitive::CancelAuthRequest(request) => ContactList::of(user, core, now)
+                .cancel_authorization(&request.watcher)
+                .into(),
+            Primitive::GetReactiveAuthStatusRequest(request) => {
+                ContactList::of(user, core, now).decisions(&request).into()
+            }
+            Primitive::GetListRequest(_) => ContactList::of(user, core, now).lists().into(),
+            Primitive::ListManageRequest(request) => {
+                ContactList::of(user, core, now).manage(*request).into()
+            }
+            Primitive::GetBlockedListRequest(_) => Access::of(user, core).lists().into(),
+            Primitive::BlockEntityRequest(request) => {
+                Access::of(user, core).change(&request).into()
+            }
+            _ => Status::new(Code::NOT_IMPLEMENTED).into(),
+        };
+        core.respond(self.caller.id, answer);
+    }
+
+    /// The name of a user of ours; else answered. To users of others nothing of this is provided.
+    fn name_of(&mut self, address: &Address) -> Option<String> {
+        let code = match self.home.known_user(address) {
+            Ok(name) => return Some(name),
+            Err(Code::DOMAIN_NOT_SUPPORTED) => Code::NOT_IMPLEMENTED,
+            Err(code) => code,
+        };
+        self.home.core.respond(self.caller.id, Status::new(code));
+        None
+    }
+
+    /// Another domain, which provides the presence of a user of ours, asks the user for
+    /// authorization. The user's decision goes back there by the Service Table.
+    pub(super) fn ask(&mut self, request: PresenceAuthRequest) {
+        let publisher = self.home.core.at_home(&request.publisher.user);
+        let Some(name) = self.name_of(&publisher) else {
+            return;
+        };
+        let Home { users, core, .. } = &mut *self.home;
+        let status = match users.get_mut(&name).filter(|user| !user.builtin) {
+            Some(user) => {
+                Feeds::of(user, core, self.now).notice(request.into(), None);
+                Status::ok()
+            }
+            None => Status::new(Code::UNKNOWN_USER),
+        };
+        core.respond(self.caller.id, status);
+    }
+}

@@ -1,0 +1,68 @@
+//! Clients of home domains: what tests write and read is in [`super::talk`].
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use wvgate::home::FromClient;
+use wvgate::node::{ClientSession, NodeHandle};
+
+use super::talk::{Command, Event, Talk};
+
+/// The client session of a user.
+pub struct Client {
+    session: ClientSession,
+    talk: Mutex<Talk>,
+    /// Heard, and not yet looked at.
+    heard: VecDeque<Event>,
+}
+
+/// The node has ended the session, or takes nobody now.
+#[derive(Debug)]
+pub struct Ended;
+
+impl Client {
+    /// Opens a session; `None` if there is no such user.
+    pub async fn open(node: &NodeHandle, user: &str) -> Result<Option<Self>, Ended> {
+        let session = node.client_open(user).await.map_err(|_| Ended)?;
+        let Some(session) = session else {
+            return Ok(None);
+        };
+        let mut client = Self {
+            session,
+            talk: Mutex::default(),
+            heard: VecDeque::new(),
+        };
+        // It is told first who it is.
+        let opened = client.event().await.ok_or(Ended)?;
+        client.heard.push_front(opened);
+        Ok(Some(client))
+    }
+
+    /// Does something.
+    pub async fn command(&self, command: Command) -> Result<(), Ended> {
+        let said = self.talk.lock().unwrap().say(command);
+        for said in said {
+            self.session.say(said).await.map_err(|_| Ended)?;
+        }
+        Ok(())
+    }
+
+    /// What it hears next; `None` at the end of the session.
+    pub async fn event(&mut self) -> Option<Event> {
+        while self.heard.is_empty() {
+            let told = self.session.event().await?;
+            self.heard.extend(self.talk.lock().unwrap().hear(told));
+        }
+        self.heard.pop_front()
+    }
+
+    /// The same, acknowledged.
+    pub async fn take(&mut self) -> Option<Event> {
+        let event = self.event().await?;
+        if let Some(number) = event.number() {
+            let ack = FromClient::Ack { number };
+            self.session.say(ack).await.ok()?;
+        }
+        Some(event)
+    }
+}
