@@ -125,12 +125,12 @@ impl Receiver for NodeReceiver {
                 };
             }
         };
-        let door = self.door(&message, &settings).await;
         let Some(_share) = self.shares.take(whose(&message, &settings), SHARE) else {
             return HttpVerdict::Busy {
                 retry_after: Some(std::time::Duration::from_secs(1)),
             };
         };
+        let door = self.door(&message, &settings).await;
         let strict = strict(&message, &settings);
         let in_session = matches!(message, Message::Session(_));
         let facts = Facts {

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::support::talk::Talk;
 
 pub use crate::support::cluster::free_port;
-use crate::support::divided::divide;
+use crate::support::divided::{divide, divide_into};
 
 /// No test depends on how long something takes; one that hangs fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -43,6 +43,9 @@ impl Drop for Folder {
     }
 }
 
+/// In a configuration: the node has the shards that stand there.
+pub const AS_WRITTEN: &str = "# shards as written\n";
+
 /// In a configuration: a node of one shard, however many the others have.
 pub const UNDIVIDED: &str = "# of one shard\n";
 
@@ -56,7 +59,9 @@ pub fn wvgate(config: &Path) -> Command {
         .env("WVGATE_CONFIG", config)
         .stdin(Stdio::null());
     let text = std::fs::read_to_string(config).unwrap_or_default();
-    if !text.contains(UNDIVIDED) {
+    if text.contains(UNDIVIDED) {
+        divide_into(&mut command, 1);
+    } else if !text.contains(AS_WRITTEN) {
         divide(&mut command);
     }
     command

@@ -10,7 +10,9 @@ use std::process::Stdio;
 
 use serde_json::json;
 
-use crate::cli_node::{Folder, Node, UNDIVIDED, free_port, json as ask, output, said, wvgate};
+use crate::cli_node::{
+    AS_WRITTEN, Folder, Node, UNDIVIDED, free_port, json as ask, output, said, wvgate,
+};
 
 /// A node that was killed while messages for carol were in its journal at the latest.
 fn killed(messages: usize) -> Node {
@@ -368,7 +370,7 @@ fn the_number_of_shards_is_that_of_the_store_and_another_one_is_refused() {
     let config = folder.file(
         "node.toml",
         &format!(
-            "{UNDIVIDED}[node]\ndomain = \"village.test\"\ndata = {:?}\nshards = 3\n\
+            "{AS_WRITTEN}[node]\ndomain = \"village.test\"\ndata = {:?}\nshards = 3\n\
              [ssp]\nlisten = \"127.0.0.1:0\"\nplain = true\n\
              [home]\n[[home.user]]\nname = \"alice\"\npassword = \"alice\"\n\
              [[home.user]]\nname = \"dora\"\npassword = \"dora\"\n",

@@ -4,6 +4,11 @@
 //! Of three shards, c.test and bob are in the first, dora is in the second, a.test and b.test are in
 //! the third.
 
+use wvgate::imps::common::{MetaInfo, UserId};
+use wvgate::imps::primitive::common::{Id, IdList, VerifyIDRequest};
+use wvgate::imps::primitive::service::GetServiceRequest;
+use wvgate::imps::{Address, Primitive};
+
 use crate::support::divided_world::World;
 
 /// Nothing is under way, and what was accepted has ended.
@@ -158,4 +163,70 @@ fn all_goes_as_well_with_one_shard_and_with_many() {
         // One for each peer.
         closed(&world, 2);
     }
+}
+
+#[test]
+fn ids_of_users_in_several_shards_are_verified_as_those_in_one() {
+    let verified = |count| {
+        let mut world = World::new(count);
+        let users = ["bob@r.test", "nobody@r.test", "dora@r.test"];
+        let ids = users.map(|user| {
+            let user = Address::new(user);
+            Id::User(UserId { user })
+        });
+        let request = VerifyIDRequest {
+            meta: Some(MetaInfo::of_user("a.test", Address::new("alice@a.test"))),
+            ids: IdList { ids: ids.into() },
+        };
+        let answer = world.ask("a.test", &request.into());
+        let status = answer.verdict().unwrap().clone();
+        let details = status.details.into_iter();
+        let users = details
+            .flat_map(|detail| detail.users)
+            .map(|user| user.user);
+        (status.code, users.collect::<Vec<_>>())
+    };
+    assert_eq!(verified(1).1, [Address::new("nobody@r.test")]);
+    assert_eq!(verified(3), verified(1));
+}
+
+#[test]
+fn what_a_peer_of_one_shard_offers_is_told_to_those_of_others() {
+    let offers = |count| {
+        let mut world = World::new(count);
+        // All have sessions, and have been asked for their services.
+        world.send("alice@a.test", &["carol@c.test", "bill@b.test"], "hi");
+        world.send("carol@c.test", &["alice@a.test"], "hi");
+        world.run(10_000);
+        let request = GetServiceRequest {
+            service: Some(Address::service("c.test")),
+            meta: Some(MetaInfo::of_server("a.test")),
+        };
+        let Primitive::GetServiceResponse(answer) = world.ask("a.test", &request.into()) else {
+            panic!("an answer about services");
+        };
+        answer.trees
+    };
+    let [tree] = &offers(1)[..] else {
+        panic!("c.test alone");
+    };
+    assert_eq!(tree.service, Address::service("c.test"));
+    assert_eq!(offers(3), offers(1));
+    // After a shard was made anew it knows again what the others know.
+    let mut world = World::new(3);
+    world.send("alice@a.test", &["carol@c.test"], "hi");
+    world.run(10_000);
+    let (anew, of_c) = (world.of_peer("a.test"), world.of_peer("c.test"));
+    world.shards[anew].fails = true;
+    world.send("alice@a.test", &["carol@c.test"], "hi");
+    world.run(5_000);
+    world.open(anew);
+    world.run(60_000);
+    let rows = |shard: usize| {
+        let rows = world.shards[shard].core.sap.services().views(world.now);
+        let mut rows = rows.into_iter();
+        rows.find(|row| row.domain == "c.test")
+            .map(|row| row.offers)
+    };
+    assert_eq!(rows(anew), rows(of_c));
 }

@@ -31,9 +31,12 @@ pub fn stores(first: &Arc<MemoryStore>) -> Vec<Arc<dyn Store>> {
         .collect()
 }
 
-/// The program, with so many shards as the environment says.
+/// The program, with so many shards as the environment says, whatever machine this is.
 pub fn divide(command: &mut Command) {
-    if shards() > 1 {
-        command.env("WVGATE_CONFIG_NODE__SHARDS", shards().to_string());
-    }
+    divide_into(command, shards());
+}
+
+/// The program, with so many shards.
+pub fn divide_into(command: &mut Command, shards: u16) {
+    command.env("WVGATE_CONFIG_NODE__SHARDS", shards.to_string());
 }

@@ -158,6 +158,19 @@ impl World {
         Some(answer.verdict().unwrap().code.0)
     }
 
+    /// Asks something in the name of a domain, and waits for the answer.
+    pub(crate) fn ask(&mut self, domain: &str, primitive: &Primitive) -> Primitive {
+        self.tokens += 1;
+        let (token, now) = (Token(self.tokens), self.now);
+        let expires = now.plus_seconds(60);
+        let sap = &mut self.end(domain).sap;
+        sap.request(ELEMENT, token, primitive, expires, now);
+        self.run(10_000);
+        let mut answers = self.ends[domain].answers.iter();
+        let answer = answers.find(|(to, _)| *to == token);
+        answer.expect("an answer comes").1.clone()
+    }
+
     /// A message from a user of a domain.
     pub(crate) fn send(&mut self, from: &str, to: &[&str], text: &str) -> Token {
         let (from, domain) = (Address::new(from), Address::new(from).domain().to_owned());
