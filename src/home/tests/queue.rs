@@ -431,3 +431,51 @@ fn what_an_older_version_kept_is_told_and_can_be_acknowledged() {
     world.open(2, "bob");
     assert_eq!(ids(&world.heard(2)), [""; 0]);
 }
+
+#[test]
+fn what_an_older_version_waited_for_is_heard() {
+    let mut world = slow(|_| {});
+    for (token, what) in [
+        (7, r#"{"Message":{"id":"b-1","to":"wv:zoe@far.test"}}"#),
+        (8, r#"{"Subscribe":{"to":"wv:zoe@far.test","anew":true}}"#),
+    ] {
+        let pending = format!(r#"{{"user":"bob","until":1900000000000,"what":{what}}}"#);
+        let key = format!("home/user/bob/request/{token:020}");
+        world.store.insert(key, pending.into());
+    }
+    let relation = r#"{"subscription":{"state":"pending","presence":{"authorized":false}}}"#;
+    let key = "home/user/bob/relation/wv:zoe@far.test";
+    world.store.insert(key.to_owned(), relation.into());
+    let sent = r#"{"id":"b-0","to":"wv:zoe@far.test","status":202,"until":1900000000000}"#;
+    let key = format!("home/user/bob/sent/{:020}", 0);
+    world.store.insert(key, sent.into());
+    world.restart();
+    world.open(1, "bob");
+    world.heard(1);
+    for token in [7, 8] {
+        let refused = Status::new(Code::UNKNOWN_USER).into();
+        world
+            .home
+            .take(Input::Answer(Token(token), refused), world.now);
+        world.settle();
+    }
+    let heard = world.heard(1);
+    assert!(
+        matches!(
+            &heard[..],
+            [Event::Report { id, status: 531, .. }, Event::Error { status: 531, .. }] if id == "b-1"
+        ),
+        "{heard:?}"
+    );
+    assert!(!world.store.keys().any(|key| key.contains("/request/")));
+    // It was taken before, and does not go out again.
+    world.say(
+        1,
+        r#"{"do":"message","to":"zoe@far.test","text":"x","id":"b-0"}"#,
+    );
+    assert!(matches!(
+        &world.heard(1)[..],
+        [Event::Sent { status: 202, .. }]
+    ));
+    assert_eq!(world.sent(), []);
+}
