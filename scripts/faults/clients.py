@@ -35,7 +35,14 @@ class HomeUser:
                 pass
             finally:
                 self.leave()
-            await asyncio.sleep(0.05 if self.staying else self.rng.uniform(0.05, 0.5))
+            await asyncio.sleep(0.05 if self.staying else self.absence())
+
+    def absence(self):
+        """Seconds until the next visit. One in five is long: more comes meanwhile than a client is told
+        at once."""
+        if self.rng.random() < 0.2:
+            return self.rng.uniform(5, 12)
+        return self.rng.uniform(0.05, 0.5)
 
     def leave(self):
         self.here.clear()

@@ -52,17 +52,16 @@ pub async fn load_all(
     prefix: &str,
     mut each: impl FnMut(String, Vec<u8>) -> Result<(), StoreError>,
 ) -> Result<u64, StoreError> {
-    let mut after: Option<String> = None;
+    let mut page = store.scan(prefix, None, PAGE_RECORDS).await?;
     let mut count = 0;
-    loop {
-        let page = store.scan(prefix, after.as_deref(), PAGE_RECORDS).await?;
-        let Some((last, _)) = page.last() else {
-            return Ok(count);
-        };
-        after = Some(last.clone());
+    while let Some((last, _)) = page.last() {
+        // Is read while this one is looked at.
+        let next = store.scan(prefix, Some(last), PAGE_RECORDS);
         for (key, value) in page {
             count += 1;
             each(key, value)?;
         }
+        page = next.await?;
     }
+    Ok(count)
 }

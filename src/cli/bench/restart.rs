@@ -16,7 +16,7 @@ use super::crowd;
 use super::peers;
 use super::process::Node;
 use crate::imps::common::{MetaInfo, Recipient, Sender, User};
-use crate::imps::{Address, Primitive};
+use crate::imps::{Address, Code, Primitive};
 use crate::node::clock::{self, Clock};
 use crate::sap::{Dialect, Effect, Peer, Sap, Settings, Token};
 use crate::store::{self, Store as _, StoreError, Write};
@@ -28,8 +28,8 @@ const LATER: Duration = Duration::from_secs(3);
 
 #[derive(Args)]
 #[command(after_help = "\
-Fills a store with messages of the usual size that wait for peers which are away: each is a row of
-the Transaction Table and an item of a queue. Then a relay is started on it, killed, and started
+Fills a store with messages of the usual size that wait for peers which are away, and were answered
+202: each is a row of the Transaction Table and an item of a queue. Then a relay is started on it, killed, and started
 again. Shown are the time until it serves, and its memory then and three seconds later.
 
 Examples:
@@ -136,22 +136,35 @@ async fn fill(data: &Path, args: &Restart) -> Result<u64, Failure> {
             sap.request(crate::home::ELEMENT, token, &primitive, expires, now);
         }
         taken = until;
-        let mut writes = Vec::new();
-        while let Some(effect) = sap.next_effect() {
-            match effect {
-                Effect::Write(write) => writes.push(write),
-                Effect::Answer(..) => {
-                    let why = "a message was refused".to_owned();
-                    return Err(Failure::Failed(why));
-                }
-                _ => {}
-            }
-        }
+        let writes = writes_of(&mut sap)?;
         let put = writes.iter().filter(|w| matches!(w, Write::Put { .. }));
         records += put.count() as u64;
         store.commit_soon(writes).await.map_err(failed)?;
     }
+    sap.timeout(now.plus_seconds(60));
+    let writes = writes_of(&mut sap)?;
+    for writes in writes.chunks(usize::try_from(TOGETHER).unwrap_or(1)) {
+        store.commit_soon(writes.to_vec()).await.map_err(failed)?;
+    }
     Ok(records)
+}
+
+fn writes_of(sap: &mut Sap) -> Result<Vec<Write>, Failure> {
+    let mut writes = Vec::new();
+    while let Some(effect) = sap.next_effect() {
+        match effect {
+            Effect::Write(write) => writes.push(write),
+            Effect::Answer(_, _, answer) => {
+                let code = answer.verdict().map(|status| status.code);
+                if code != Some(Code(202)) {
+                    let why = format!("a message was answered {code:?}");
+                    return Err(Failure::Failed(why));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(writes)
 }
 
 fn config(folder: &Path, port: u16, args: &Restart) -> String {

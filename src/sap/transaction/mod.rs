@@ -135,12 +135,12 @@ impl Transactions {
             self.sent.restore_since(since);
         } else if let Some(rest) = key.strip_prefix(PREFIX) {
             let record: Record = serde_json::from_slice(value).map_err(bad)?;
-            self.restore_row(number(rest)?, record);
+            self.restore_row(number(rest)?, record, value.len());
         }
         Ok(())
     }
 
-    fn restore_row(&mut self, number: u64, record: Record) {
+    fn restore_row(&mut self, number: u64, record: Record, bytes: usize) {
         self.reports.remember(&self.settings, &record);
         if record.is_message()
             && !record.has_failed()
@@ -157,7 +157,7 @@ impl Transactions {
             self.deviations.who_left_asked(waiting, number);
         }
         self.sent.restore_row(number, &record);
-        self.table.restore(number, record);
+        self.table.restore(number, record, bytes);
     }
 
     /// Goes to work after all records are back.

@@ -222,16 +222,15 @@ impl Table {
         self.last
     }
 
-    /// Takes back a record written before a restart.
-    pub fn restore(&mut self, number: u64, record: Record) {
+    /// Takes back a record written before a restart, of so many bytes of JSON.
+    pub fn restore(&mut self, number: u64, record: Record, bytes: usize) {
         self.last = self.last.max(number);
         for part in &record.parts {
             if let Place::Element { request, .. } = part.place {
                 self.last = self.last.max(request.0);
             }
         }
-        let (_, size) = kept(number, &record);
-        self.index(number, record, size);
+        self.index(number, record, bytes + OVERHEAD);
     }
 
     /// Adds a row under this number.

@@ -270,7 +270,7 @@ fn open_and_prepare(path: &Path, options: &Options) -> Result<Opened, OpenError>
         schema::migrate(&mut connection)?;
         tracing::info!("the records of {} have checksums now", path.display());
     }
-    let damaged = verify::verify(&mut connection)?;
+    let damaged = verify::verify(&mut connection, path)?;
     // Behind what is whole the log may have the rest of a transaction that was under way when a
     // process or the system ended. It goes, or it would be taken for what a broken entry hides.
     // A full disk or a reader beside us may be in the way; that keeps nobody from starting.

@@ -1,25 +1,39 @@
 //! Reads everything once before the store is used: a record whose checksum is wrong is set aside, a
 //! file whose structure is damaged is refused.
 
-use rusqlite::{Connection, TransactionBehavior};
+use std::path::Path;
+use std::thread;
 
-use super::file::OpenError;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::file::{OpenError, connect};
 use super::schema;
 use super::sum::{self, Damaged, Row};
 use crate::store::aside;
 
 const ALL: &str = "SELECT key, value, sum FROM record";
 
-/// Verifies all records and the structure of the file; says how many records were set aside.
-pub(super) fn verify(connection: &mut Connection) -> Result<u64, OpenError> {
+/// Verifies all records and the structure of the file at `path`; says how many records were set
+/// aside.
+pub(super) fn verify(connection: &mut Connection, path: &Path) -> Result<u64, OpenError> {
     if !schema::is_as_made(connection)? {
         return Err(OpenError::Damaged("its schema has changed".to_owned()));
     }
-    let damaged = walk(connection)?;
-    if !damaged.is_empty() {
-        set_aside(connection, &damaged)?;
+    // Each goes through the whole file, which may be large, so both go at once.
+    let (damaged, structured) = thread::scope(|scope| {
+        let looking = scope.spawn(|| structure(&connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?));
+        (walk(connection), looking.join().ok())
+    });
+    let damaged = damaged?;
+    match structured {
+        Some(structured) if damaged.is_empty() => structured?,
+        _ => {
+            if !damaged.is_empty() {
+                set_aside(connection, &damaged)?;
+            }
+            structure(connection)?;
+        }
     }
-    structure(connection)?;
     let told = damaged.len().min(aside::TOLD);
     for record in &damaged[..told] {
         aside::tell(&record.key_text(), record.why, true);
