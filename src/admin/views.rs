@@ -11,7 +11,7 @@ use crate::node::elements::word;
 use crate::node::{Core, Gone, history};
 use crate::sap::outbox::{self, Item};
 use crate::sap::transaction::State;
-use crate::sap::transaction::history::{domain_of, said};
+use crate::sap::transaction::history::{domain_of, said_in};
 use crate::sap::{Origin, Place, Record, Route, SessionView, Skew, Time, is_shard};
 use crate::text::IdShown;
 
@@ -312,7 +312,7 @@ pub(super) fn together(shards: Vec<Vec<TransactionRow>>, limit: usize) -> Vec<Tr
 /// What was answered, or what a request waits for.
 fn what(core: &Core, record: &Record, now: Time) -> String {
     if let State::Answered(answer) = &record.state {
-        let said = answer.as_deref().map(|raw| said(raw.as_bytes()));
+        let said = answer.as_ref().map(said_in);
         return said.map_or_else(String::new, |said| {
             history::status(said.code, said.reason.as_deref())
         });

@@ -337,7 +337,7 @@ impl Core {
 
     fn perform(&mut self, element: Element, act: Act, now: Time, turn: &mut Turn) {
         match act {
-            Act::Respond { to, primitive } => self.sap.respond(element, to, &primitive, now),
+            Act::Respond { to, primitive } => self.sap.respond(element, to, primitive, now),
             Act::Request {
                 token,
                 primitive,

@@ -15,6 +15,7 @@
 mod admission;
 pub mod association;
 mod associations;
+pub mod body;
 mod check_only;
 mod deadlines;
 pub mod dialect;
@@ -295,7 +296,7 @@ impl Sap {
     }
 
     /// The answer of a service element.
-    pub fn respond(&mut self, element: Element, to: RequestId, primitive: &Primitive, now: Time) {
+    pub fn respond(&mut self, element: Element, to: RequestId, primitive: Primitive, now: Time) {
         self.engine.transact(now, |transactions, _| {
             transactions.respond(element, to, primitive, now);
         });

@@ -58,7 +58,7 @@ impl Engine {
             }
         };
         self.transactions
-            .answer_at_once(origin, &transaction, &answer, now);
+            .answer_at_once(origin, &transaction, answer, now);
     }
 
     /// A keep-alive for a session that ended a moment ago: said in that session, for

@@ -202,7 +202,7 @@ impl Dialogue {
                 _ => Primitive::status(Code::OK),
             };
             let now = self.alone.now;
-            self.alone.sap.respond(element, id, &answer, now);
+            self.alone.sap.respond(element, id, answer, now);
         }
         self.alone.drain();
     }

@@ -262,7 +262,7 @@ fn answers(world: &mut World, request: RequestId) -> u16 {
     let village = world.node(VILLAGE);
     village
         .sap
-        .respond(wvgate::home::ELEMENT, request, &answer, now);
+        .respond(wvgate::home::ELEMENT, request, answer.clone(), now);
     village.answer = Some(answer);
     world.run(1000);
     let answers = &world.node(HOME).answers;

@@ -42,6 +42,7 @@ const ROOMS: &[(&str, &[Room])] = &[
         &[
             // Values and small tools.
             ("admission", &[]),
+            ("body", &[]),
             ("deadlines", &[]),
             ("network", &[]),
             ("post", &[]),
@@ -67,7 +68,7 @@ const ROOMS: &[(&str, &[Room])] = &[
                     "watch",
                 ],
             ),
-            ("dialect", &["presented_as", "settings"]),
+            ("dialect", &["body", "presented_as", "settings"]),
             (
                 "service",
                 &[
@@ -80,11 +81,12 @@ const ROOMS: &[(&str, &[Room])] = &[
                     "watch",
                 ],
             ),
-            ("profile", &["deadlines", "service", "settings"]),
+            ("profile", &["body", "deadlines", "service", "settings"]),
             (
                 "transaction",
                 &[
                     "association",
+                    "body",
                     "deadlines",
                     "dialect",
                     "neighbour",

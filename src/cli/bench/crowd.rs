@@ -293,7 +293,7 @@ impl Crowd {
                         .into(),
                         _ => Primitive::status(Code::NOT_IMPLEMENTED),
                     };
-                    member.sap.respond(crate::home::ELEMENT, id, &answer, now);
+                    member.sap.respond(crate::home::ELEMENT, id, answer, now);
                 }
                 Effect::Answer(_, _, answer) => {
                     self.answered += 1;

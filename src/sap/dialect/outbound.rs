@@ -2,6 +2,7 @@
 
 use super::requestor;
 use crate::imps::{Code, Primitive, Status};
+use crate::sap::body::Body;
 use crate::sap::settings::Peer;
 use crate::ssp::envelope::decode_fragment;
 
@@ -50,6 +51,15 @@ pub(in crate::sap) fn raw(peer: &Peer, fragment: &[u8]) -> Result<String, String
     decode_fragment(fragment)
         .map(|primitive| typed(peer, primitive))
         .map_err(|e| e.to_string())
+}
+
+/// An answer in the peer's dialect; as it is, if it cannot be read.
+pub(in crate::sap) fn answer(peer: &Peer, answer: &Body) -> String {
+    let read = (!peer.dialect.passes_raw()).then(|| answer.primitive().ok());
+    match read.flatten() {
+        Some(primitive) => typed(peer, primitive.into_owned()),
+        None => answer.xml().to_owned(),
+    }
 }
 
 /// A typed primitive in the peer's dialect.

@@ -12,6 +12,7 @@ pub mod update;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::body::Body;
 use super::deadlines::Deadlines;
 use super::service::{Direction, Services};
 use super::settings::{Access, Peer, PseTable, Route, ServiceSet, Settings};
@@ -21,7 +22,7 @@ use crate::imps::primitive::profile::{
     GetUserProfileResponse, ProfileService, UpdateUserProfileRequest, UserProfile,
 };
 use crate::imps::{Address, Code, Primitive, Status};
-use crate::ssp::envelope::{Transaction, decode_fragment};
+use crate::ssp::envelope::Transaction;
 use crate::store::Write;
 
 pub use update::{Parts, UpdateMode};
@@ -238,7 +239,7 @@ impl Profiles {
     }
 
     /// A row of the table has ended, with this answer.
-    pub(super) fn answered(&mut self, number: u64, answer: Option<&str>, now: Time) {
+    pub(super) fn answered(&mut self, number: u64, answer: Option<&Body>, now: Time) {
         if self.asked.is_empty() {
             return;
         }
@@ -246,18 +247,19 @@ impl Profiles {
             // An answer to a request that overtook the change may have been kept.
             Some(Passing::Changed(user)) => self.forget(&user, now),
             Some(Passing::Read(user, parts, asked)) => {
-                let answer = answer.and_then(|answer| decode_fragment(answer.as_bytes()).ok());
-                let Some(Primitive::GetUserProfileResponse(response)) = answer else {
+                let answer = answer.and_then(|answer| answer.primitive().ok());
+                let Some(Primitive::GetUserProfileResponse(response)) = answer.as_deref() else {
                     return;
                 };
                 let about = |named: &Option<Address>| named.as_ref().is_none_or(|n| *n == user);
                 if response.status.code == Code::OK
                     && about(&response.user)
-                    && let Some(profile) = response.profile
+                    && let Some(profile) = &response.profile
                     && about(&profile.user)
                 {
                     let until = now.plus_millis(self.settings.profile_cache);
-                    self.cache.learn(&user, parts, profile, asked, now, until);
+                    self.cache
+                        .learn(&user, parts, profile.clone(), asked, now, until);
                 }
             }
             None => {}

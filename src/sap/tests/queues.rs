@@ -442,7 +442,7 @@ fn refuse_late(world: &mut World) {
         let refused = Primitive::status(Code::UNKNOWN_USER);
         let element = Element::named("Home");
         node.sap
-            .respond(element, delivered.id.unwrap(), &refused, now);
+            .respond(element, delivered.id.unwrap(), refused, now);
     }
     world.run(5_000);
 }

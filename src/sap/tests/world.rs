@@ -140,7 +140,7 @@ impl World {
                             .into(),
                             _ => Primitive::status(code),
                         };
-                        node.sap.respond(element, id, &answer, now);
+                        node.sap.respond(element, id, answer, now);
                     }
                     node.delivered.push(delivered);
                 }

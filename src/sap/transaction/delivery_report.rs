@@ -11,8 +11,9 @@ use crate::imps::primitive::Name;
 use crate::imps::primitive::message::{DeliveryResult, DeliveryStatusReport};
 use crate::imps::status::DetailedResult;
 use crate::imps::{Address, Code, Primitive, Status};
+use crate::sap::body::Body;
 use crate::sap::settings::Settings;
-use crate::ssp::envelope::{Transaction, decode_fragment};
+use crate::ssp::envelope::Transaction;
 
 /// Recipients of a part whose failure is reported, at most; our choice.
 const REPORTED: usize = 64;
@@ -73,14 +74,11 @@ pub(super) fn late(
     record: &Record,
     number: u64,
     part: usize,
-    raw: &str,
+    answer: &Body,
     reporter: &Reporter<'_>,
 ) -> Vec<DeliveryStatusReport> {
-    let Ok(answer) = decode_fragment(raw.as_bytes()) else {
-        return Vec::new();
-    };
     let Some(status) = answer
-        .verdict()
+        .status()
         .filter(|status| ![Code::OK, Code(202), Code::TIMEOUT].contains(&status.code))
     else {
         return Vec::new();
@@ -96,9 +94,11 @@ pub(super) fn late(
     let Some(part) = record.parts.get(part) else {
         return Vec::new();
     };
-    let reports = failed(part, status).into_iter().map(|(recipient, status)| {
-        reporter.failure(sender, message, recipient, status, record.received)
-    });
+    let reports = failed(part, &status)
+        .into_iter()
+        .map(|(recipient, status)| {
+            reporter.failure(sender, message, recipient, status, record.received)
+        });
     reports.collect()
 }
 

@@ -5,6 +5,7 @@ use super::table::Origin;
 use crate::element::{Delivered, Element, Time, Token};
 use crate::imps::Primitive;
 use crate::sap::association::outbox::Item;
+use crate::sap::body::Body;
 use crate::sap::dialect::Waiting;
 use crate::sap::neighbour::Handed;
 use crate::sap::service::Known;
@@ -57,7 +58,7 @@ pub(in crate::sap) enum Own {
     /// A message for those of our side who have joined its group.
     Copy(Primitive, Time),
     /// The question who has left a group was answered so.
-    WhoLeft(Waiting, String),
+    WhoLeft(Waiting, Body),
 }
 
 /// The queues of peers.

@@ -3,7 +3,8 @@
 use super::table::{Origin, Part, Place, Record};
 use crate::element::Time;
 use crate::imps::primitive::Name;
-use crate::imps::{Address, Code, Status};
+use crate::imps::{Address, Code, Primitive, Status};
+use crate::sap::body::Body;
 use crate::sap::neighbour::is_shard;
 pub use crate::sap::presented_as::domain_of;
 use crate::sap::watch::{Direction, Trace};
@@ -133,9 +134,14 @@ impl Step {
         Self::new(message, what, now)
     }
 
-    /// A part of a message was answered: `raw`, by who has it.
-    pub(super) fn answered(record: &Record, place: &Place, raw: &[u8], now: Time) -> Option<Self> {
-        Self::ended(record, place, now, false, || said(raw))
+    /// A part of a message was answered, by who has it.
+    pub(super) fn answered(
+        record: &Record,
+        place: &Place,
+        answer: &Body,
+        now: Time,
+    ) -> Option<Self> {
+        Self::ended(record, place, now, false, || said_in(answer))
     }
 
     /// A part of a message will get no answer, with the code for it.
@@ -233,7 +239,7 @@ fn sent(part: &Part) -> Sent {
     Sent {
         place: part.place.clone(),
         to: part.targets.iter().take(TOLD).cloned().collect(),
-        refused: part.answer.as_deref().map(|raw| said(raw.as_bytes())),
+        refused: part.answer.as_ref().map(said_in),
     }
 }
 
@@ -264,15 +270,31 @@ pub fn said(raw: &[u8]) -> Said {
             reason: None,
         };
     };
-    match &primitive {
-        crate::imps::Primitive::DeliveryStatusReport(report) => of_status(&report.result.status),
-        other => other.verdict().map_or(
-            Said {
-                code: Code::OK.0,
+    said_by(&primitive)
+}
+
+/// What an answer says; see [`said`].
+pub fn said_in(answer: &Body) -> Said {
+    match answer {
+        Body::Raw(xml) => said(xml.as_bytes()),
+        Body::Typed(_) => answer.primitive().map_or_else(
+            |_| Said {
+                code: Code::INTERNAL.0,
                 reason: None,
             },
-            of_status,
+            |primitive| said_by(&primitive),
         ),
+    }
+}
+
+fn said_by(primitive: &Primitive) -> Said {
+    let ok = || Said {
+        code: Code::OK.0,
+        reason: None,
+    };
+    match primitive {
+        Primitive::DeliveryStatusReport(report) => of_status(&report.result.status),
+        other => other.verdict().map_or_else(ok, of_status),
     }
 }
 

@@ -18,6 +18,7 @@ mod permission;
 pub mod recipients;
 mod request;
 mod response;
+mod rows;
 mod sent;
 mod table;
 mod try_again;
@@ -27,7 +28,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::association::outbox::Item;
-use super::deadlines::Deadlines;
+use super::body::Body;
 use super::dialect::{Deviations, memberships};
 use super::neighbour::{self, Handed};
 use super::numbers::Numbers;
@@ -48,27 +49,13 @@ pub use table::{Origin, PREFIX, Part, Place, Record, State, Sum, Table};
 pub(super) use events::{Event, Queues, ToThisSap};
 pub(super) use response::report_as_request;
 
-use bounds::Forgettable;
-use delivery_report::Reports;
 use history::Step;
 use request::Incoming;
-use sent::SentMessages;
-use try_again::Unanswered;
+use rows::{Rows, Timer};
 
 /// Shards pass a request on no more often: only while they go by different settings, as during a
 /// reload, does one of them take it for another's again.
 const MOST_PASSED: u8 = 2;
-
-/// What a deadline is about, by row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
-    /// A request should have been answered.
-    Answer(u64),
-    /// A request is given up.
-    GiveUp(u64),
-    /// An answered request may be forgotten.
-    Forget(u64),
-}
 
 /// The Transaction Table, and all that decides on what passes through it.
 #[derive(Debug)]
@@ -79,15 +66,9 @@ pub struct Transactions {
     pub(super) services: Services,
     profiles: Profiles,
     deviations: Deviations,
-    table: Table,
-    reports: Reports,
-    forgettable: Forgettable,
-    sent: SentMessages,
-    /// Messages that peers have taken and not yet answered.
-    unanswered: Unanswered,
+    rows: Rows,
     /// The message that is being taken over from another shard was counted there.
     counted: bool,
-    deadlines: Deadlines<Timer>,
     events: VecDeque<Event>,
 }
 
@@ -97,16 +78,11 @@ impl Transactions {
             services: Services::new(settings.clone(), numbers.clone(), random),
             profiles: Profiles::new(settings.clone()),
             deviations: Deviations::new(settings.clone()),
-            table: Table::new(settings.shards),
+            rows: Rows::new(settings.clone()),
             settings,
             numbers,
             skew: Skew::default(),
-            reports: Reports::default(),
-            forgettable: Forgettable::default(),
-            sent: SentMessages::default(),
-            unanswered: Unanswered::default(),
             counted: false,
-            deadlines: Deadlines::default(),
             events: VecDeque::new(),
         }
     }
@@ -129,10 +105,10 @@ impl Transactions {
             self.deviations.restore(named);
         } else if let Some(rest) = key.strip_prefix(sent::PREFIX) {
             let kept = serde_json::from_slice(value).map_err(bad)?;
-            self.sent.restore(number(rest)?, kept);
+            self.rows.sent.restore(number(rest)?, kept);
         } else if key == sent::SINCE {
             let since = serde_json::from_slice(value).map_err(bad)?;
-            self.sent.restore_since(since);
+            self.rows.sent.restore_since(since);
         } else if let Some(rest) = key.strip_prefix(PREFIX) {
             let record: Record = serde_json::from_slice(value).map_err(bad)?;
             self.restore_row(number(rest)?, record, value.len());
@@ -141,7 +117,6 @@ impl Transactions {
     }
 
     fn restore_row(&mut self, number: u64, record: Record, bytes: usize) {
-        self.reports.remember(&self.settings, &record);
         if record.is_message()
             && !record.has_failed()
             && let Some(message) = &record.message
@@ -156,35 +131,15 @@ impl Transactions {
         {
             self.deviations.who_left_asked(waiting, number);
         }
-        self.sent.restore_row(number, &record);
-        self.table.restore(number, record, bytes);
+        self.rows.restore(number, record, bytes);
     }
 
     /// Goes to work after all records are back.
     pub(super) fn start(&mut self, queues: &dyn Queues, now: Time) {
-        self.table.set_right(now);
-        let mut rows: Vec<_> = self
-            .table
-            .iter()
-            .map(|(number, record)| {
-                let answered = matches!(record.state, State::Answered(_));
-                let by = self.answer_by(record);
-                (number, answered, by, record.received, record.expires)
-            })
-            .collect();
-        self.sent.start(!rows.is_empty());
-        for (number, until) in self.sent.ends() {
-            self.deadlines.set(until, Timer::Forget(number));
-        }
-        rows.sort_unstable_by_key(|(number, ..)| *number);
-        for (number, answered, by, received, expires) in rows {
-            if answered {
-                self.forget_later(number, received);
-            } else {
-                self.deadlines.set(by.max(now), Timer::Answer(number));
-                self.deadlines.set(expires.max(now), Timer::GiveUp(number));
-                self.linger(number, queues, now);
-            }
+        let (open, writes) = self.rows.start(now);
+        self.write(writes);
+        for number in open {
+            self.linger(number, queues, now);
         }
         self.profiles.timeout(now);
     }
@@ -193,6 +148,7 @@ impl Transactions {
         self.services.configure(settings.clone());
         self.profiles.configure(settings.clone());
         self.deviations.configure(settings.clone());
+        self.rows.configure(settings.clone());
         self.settings = settings.clone();
     }
 
@@ -219,19 +175,16 @@ impl Transactions {
 
     /// When [`Transactions::timeout`] wants to be called.
     pub(super) fn next_timeout(&self) -> Option<Time> {
-        self.deadlines.next()
+        self.rows.deadlines.next()
     }
 
     /// Does one thing that is due.
     pub(super) fn timeout(&mut self, queues: &mut dyn Queues, now: Time) {
-        match self.deadlines.due(now) {
+        match self.rows.deadlines.due(now) {
             Some(Timer::Answer(number)) => self.answer_due(number, queues, now),
             Some(Timer::GiveUp(number)) => self.give_up(number, queues, now),
             Some(Timer::Forget(number)) => {
-                let forgotten = match self.table.get(number) {
-                    Some(_) => self.forget(number),
-                    None => self.sent.forget_over(number, now),
-                };
+                let forgotten = self.rows.forget_due(number, now);
                 self.write(forgotten);
             }
             None => {}
@@ -249,19 +202,19 @@ impl Transactions {
 
     /// The Transaction Table, for looking in.
     pub fn table(&self) -> &Table {
-        &self.table
+        &self.rows.table
     }
 
     /// Whether a peer owes an answer to a request of ours.
     pub(super) fn is_awaited(&self, peer: &str, id: &str) -> bool {
-        self.table.by_place(&Place::at(peer, id)).is_some()
+        self.rows.table.by_place(&Place::at(peer, id)).is_some()
     }
 
     /// Requests that a peer has not answered, or not even got, are answered 503.
     /// Messages are not: those that wait here go on waiting, and the peer answers for
     /// those that it has taken.
     pub(super) fn will_not_answer(&mut self, peer: &str, queues: &mut dyn Queues, now: Time) {
-        let rows = self.table.iter();
+        let rows = self.rows.table.iter();
         let rows = rows.filter(|(_, row)| row.state == State::Pending && !row.is_message());
         let mut open: Vec<(u64, String)> = rows
             .flat_map(|(number, row)| row.at_peers_open().map(move |at| (number, at)))
@@ -283,7 +236,7 @@ impl Transactions {
         }
         let asked = |identity: &&Arc<Peer>| {
             let place = Place::at(&identity.domain, id);
-            self.table.by_place(&place).is_some()
+            self.rows.table.by_place(&place).is_some()
         };
         self.settings
             .identities_of(&peer.domain)
@@ -296,30 +249,14 @@ impl Transactions {
         &mut self,
         element: Element,
         request: RequestId,
-        answer: &Primitive,
+        answer: Primitive,
         now: Time,
     ) {
         let place = Place::Element { element, request };
-        let Some(number) = self.table.by_place(&place) else {
+        let Some(number) = self.rows.table.by_place(&place) else {
             return self.count(Count::Unasked);
         };
-        let raw = answer.to_xml(None);
-        let record = self.table.get(number);
-        let step = record.and_then(|record| Step::answered(record, &place, raw.as_bytes(), now));
-        self.tell(step);
-        self.part_answered(number, &place, raw, now);
-    }
-
-    /// When to look whether a request has been answered. For messages a relay
-    /// looks before its own requestor does, so that it can answer 202 in time.
-    fn answer_by(&self, record: &Record) -> Time {
-        let wait = self.settings.response_timeout;
-        let wait = if record.is_message() {
-            wait / 4 * 3
-        } else {
-            wait
-        };
-        record.received.plus_millis(wait).min(record.expires)
+        self.answered(number, &place, Body::typed(answer), now);
     }
 
     /// A peer has taken an item over; from now on it has the time for an answer, if it
@@ -329,11 +266,11 @@ impl Transactions {
             return;
         }
         let place = Place::at(peer, &item.id);
-        let Some(number) = self.table.by_place(&place) else {
+        let Some(number) = self.rows.table.by_place(&place) else {
             return;
         };
-        self.table.acknowledged(number, &place, now);
-        let Some(record) = self.table.get(number) else {
+        self.rows.table.acknowledged(number, &place, now);
+        let Some(record) = self.rows.table.get(number) else {
             return;
         };
         let step = Step::taken(record, &place, now);
@@ -345,11 +282,11 @@ impl Transactions {
             _ if is_message => {}
             _ => {
                 let late = now.plus_millis(self.settings.response_timeout);
-                self.deadlines.set(late, Timer::Answer(number));
+                self.rows.deadlines.set(late, Timer::Answer(number));
             }
         }
-        if item.name == Name::SendMessageRequest && self.table.by_place(&place).is_some() {
-            self.unanswered.keep(item);
+        if item.name == Name::SendMessageRequest && self.rows.table.by_place(&place).is_some() {
+            self.rows.unanswered.keep(item);
         }
     }
 
@@ -365,15 +302,15 @@ impl Transactions {
         let id = transaction.id.clone();
         if !handed.is_request() {
             let place = Place::Peer { peer, id };
-            let number = self.table.by_place(&place);
-            let row = number.and_then(|number| self.table.get(number));
+            let number = self.rows.table.by_place(&place);
+            let row = number.and_then(|number| self.rows.table.get(number));
             let part = row.and_then(|row| row.part_at(&place));
             // Nobody waits for one that was given up here.
             let open = part.is_some_and(|part| part.answer.is_none());
             if let (Some(number), true, Ok(raw)) =
                 (number, open, std::str::from_utf8(&transaction.raw))
             {
-                self.part_answered(number, &place, raw.to_owned(), now);
+                self.part_answered(number, &place, Body::raw(raw), now);
             }
             return;
         }
@@ -384,6 +321,7 @@ impl Transactions {
             origin: Origin::Peer { peer, id },
             from_domain: handed.from_domain.clone(),
             transaction: Cow::Borrowed(transaction),
+            typed: None,
             kind: facts.kind,
             routing: facts.routing,
             expires: handed.expires,
@@ -403,8 +341,8 @@ impl Transactions {
             peer: neighbour::name(to),
             id: handed.transaction.id.clone(),
         };
-        if let Some(number) = self.table.by_place(&place) {
-            self.table.acknowledged(number, &place, now);
+        if let Some(number) = self.rows.table.by_place(&place) {
+            self.rows.table.acknowledged(number, &place, now);
             self.linger(number, queues, now);
         }
     }
@@ -445,7 +383,7 @@ impl Transactions {
     /// A peer will not get our request.
     pub(super) fn failed(&mut self, peer: &str, id: &str, code: Code, now: Time) {
         let place = Place::at(peer, id);
-        if let Some(number) = self.table.by_place(&place) {
+        if let Some(number) = self.rows.table.by_place(&place) {
             self.part_failed(number, &place, code, now);
         }
     }
@@ -455,7 +393,7 @@ impl Transactions {
     /// which is no failure as long as nobody says so. Anything else is taken back, and the
     /// requestor hears 504.
     fn answer_due(&mut self, number: u64, queues: &mut dyn Queues, now: Time) {
-        let Some(record) = self.table.get(number) else {
+        let Some(record) = self.rows.table.get(number) else {
             return;
         };
         if record.state != State::Pending {
@@ -467,7 +405,7 @@ impl Transactions {
                 return self.give_up(number, queues, now);
             }
             return match response::waits_longer(record, timeout, now) {
-                Some(until) => self.deadlines.set(until, Timer::Answer(number)),
+                Some(until) => self.rows.deadlines.set(until, Timer::Answer(number)),
                 None => self.take_over(number, queues, now),
             };
         }
@@ -476,13 +414,13 @@ impl Transactions {
             self.time_out_part(number, &place, queues, now);
         }
         if let Some(next) = next {
-            self.deadlines.set(next, Timer::Answer(number));
+            self.rows.deadlines.set(next, Timer::Answer(number));
         }
     }
 
     /// Answers 202 for a message: this node, or the next hop, has it.
     fn take_over(&mut self, number: u64, queues: &dyn Queues, now: Time) {
-        let Some(record) = self.table.get(number) else {
+        let Some(record) = self.rows.table.get(number) else {
             return;
         };
         let waits = |place: &Place| match place {
@@ -498,11 +436,12 @@ impl Transactions {
         let answer = recipients::answer(record.name.known(), record.message.as_deref(), status);
         let step = Step::taken_over(record, now);
         let write = self
+            .rows
             .table
             .update(number, |record| record.state = State::TakenOver);
         self.write(write);
         self.tell(step);
-        self.send_answer(number, &answer.to_xml(None), now);
+        self.send_answer(number, &Body::typed(answer), now);
         self.linger(number, queues, now);
     }
 
@@ -512,7 +451,7 @@ impl Transactions {
             tracing::warn!(
                 ssp.peer = peer,
                 ssp.transaction = id,
-                ssp.primitive = self.table.get(number).map(|record| &*record.name),
+                ssp.primitive = self.rows.table.get(number).map(|record| &*record.name),
                 "no answer in time"
             );
             if let Some(item) = queues.withdraw(peer, id, now) {
@@ -524,7 +463,7 @@ impl Transactions {
 
     /// The request itself has expired.
     fn give_up(&mut self, number: u64, queues: &mut dyn Queues, now: Time) {
-        let Some(record) = self.table.get(number) else {
+        let Some(record) = self.rows.table.get(number) else {
             return;
         };
         if matches!(record.state, State::Answered(_)) {
@@ -562,7 +501,7 @@ impl Transactions {
                     self.take_over(number, queues, now);
                 }
                 let later = now.plus_millis(self.settings.response_timeout);
-                return self.deadlines.set(later, Timer::GiveUp(number));
+                return self.rows.deadlines.set(later, Timer::GiveUp(number));
             } else if taken_over {
                 // The next hop has it, and never said more.
                 return self.close(number, None, now);
@@ -584,92 +523,32 @@ impl Transactions {
     }
 
     fn part_failed(&mut self, number: u64, place: &Place, code: Code, now: Time) {
-        let Some(record) = self.table.get(number) else {
+        let Some(record) = self.rows.table.get(number) else {
             return;
         };
         let status = Status::new(code);
         let answer = recipients::answer(record.name.known(), record.message.as_deref(), status);
         let step = Step::failed(record, place, code, now);
         self.tell(step);
-        self.part_answered(number, place, answer.to_xml(None), now);
+        self.part_answered(number, place, Body::typed(answer), now);
     }
 
     /// Ends a request and keeps it for the duplicate window.
-    fn close(&mut self, number: u64, answer: Option<String>, now: Time) {
-        self.profiles.answered(number, answer.as_deref(), now);
-        if let Some(record) = self.table.get(number) {
-            self.forgettable.gone(record.origin.name(), number);
-            let by = self.answer_by(record);
-            self.deadlines.cancel(by, Timer::Answer(number));
-            self.deadlines.cancel(record.expires, Timer::GiveUp(number));
-            for (_, id) in record.at_peers() {
-                self.unanswered.take(id);
-            }
-        }
+    fn close(&mut self, number: u64, answer: Option<Body>, now: Time) {
+        self.profiles.answered(number, answer.as_ref(), now);
         let deviations = &self.deviations;
         // Which message ids were used there must be known after a restart.
-        let write = self.table.close(
-            number,
-            answer,
-            |place| matches!(place, Place::Peer { peer, .. } if deviations.minds_ids_of(peer)),
-        );
-        self.write(write);
-        self.forget_later(number, now);
+        let keep = |place: &Place| matches!(place, Place::Peer { peer, .. } if deviations.minds_ids_of(peer));
+        let writes = self.rows.close(number, answer, keep, now);
+        self.write(writes);
     }
 
-    /// A row was answered and is remembered for a while; others may have to go for it.
-    fn forget_later(&mut self, number: u64, from: Time) {
-        let Some(record) = self.table.get(number) else {
-            return;
-        };
-        let settings = &self.settings;
-        // A report may still have to find the peer's transaction id.
-        let window = if delivery_report::is_reported_on(record)
-            && delivery_report::wants_reports_as_response(settings, &record.origin)
-        {
-            settings.default_validity
-        } else {
-            settings.duplicate_window
-        };
-        let until = from.plus_millis(window);
-        self.forgettable
-            .answered(record.origin.name(), number, until);
-        self.deadlines.set(until, Timer::Forget(number));
-        while let Some((oldest, until)) = self.forgettable.too_old(&self.table) {
-            self.deadlines.cancel(until, Timer::Forget(oldest));
-            let write = self.forget(oldest);
-            self.write(write);
-        }
-    }
-
-    fn forget(&mut self, number: u64) -> Option<Write> {
-        let record = self.table.get(number)?;
-        if let Some((until, writes)) = self.sent.keep(number, record) {
-            self.deadlines.set(until, Timer::Forget(number));
-            self.events.extend(writes.into_iter().map(Event::Write));
-        }
-        self.forgettable.gone(record.origin.name(), number);
-        self.reports.forget(record);
-        self.table.remove(number)
-    }
-
-    /// A row was taken over, and perhaps the next hop has it: what it may still say is
-    /// worth less than room.
+    /// A row was taken over: others that were, and that the next hop has, may have to go.
     fn linger(&mut self, number: u64, queues: &dyn Queues, now: Time) {
-        let lingers = self.table.get(number).is_some_and(|record| {
-            let mut open = record.at_peers_open();
-            record.state == State::TakenOver && !open.any(|(peer, id)| queues.holds(peer, id))
-        });
-        if !lingers {
-            return;
-        }
-        let most = Sum {
-            number: self.settings.max_lingering,
-            bytes: self.settings.max_lingering_bytes,
-        };
-        self.forgettable.lingers(number, self.table.size_of(number));
-        while let Some(oldest) = self.forgettable.lingers_too_long(most) {
-            self.close(oldest, None, now);
+        if self.rows.lingers(number, queues) {
+            while let Some(oldest) = self.rows.lingers_too_long() {
+                self.close(oldest, None, now);
+            }
         }
     }
 

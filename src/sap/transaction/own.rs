@@ -1,6 +1,8 @@
 //! What this node asks or tells by itself: reports of late failures, copies of messages for
 //! members of groups, and questions who has left a group.
 
+use std::borrow::Cow;
+
 use super::Transactions;
 use super::events::{Own, Queues};
 use super::table::{Origin, Record, State};
@@ -8,7 +10,6 @@ use crate::element::{Element, Time, Token};
 use crate::imps::{Code, Primitive};
 use crate::sap::dialect::unnamed_leave::Next;
 use crate::sap::watch::Count;
-use crate::ssp::envelope::decode_fragment;
 use crate::text::Shown;
 
 /// The name under which this SAP keeps what it asks itself. No element knows of such a request.
@@ -24,12 +25,12 @@ impl Transactions {
                 self.request(OWN, Token(0), &report, expires, queues, now);
             }
             Own::Copy(message, expires) => {
-                let token = Token(self.table.next_number(now));
+                let token = Token(self.rows.table.next_number(now));
                 self.request(OWN, token, &message, expires, queues, now);
             }
             Own::WhoLeft(waiting, answer) => {
-                let answer = decode_fragment(answer.as_bytes()).ok();
-                let answer = answer.unwrap_or(Primitive::status(Code::INTERNAL));
+                let answer = answer.primitive();
+                let answer = answer.unwrap_or(Cow::Owned(Primitive::status(Code::INTERNAL)));
                 let status = answer.verdict();
                 let code = status.map_or(Code::INTERNAL, |status| status.code);
                 let next = self.deviations.who_left_answered(waiting, &answer, code);
@@ -44,23 +45,28 @@ impl Transactions {
         match next {
             Next::Ask(waiting, request) => {
                 let expires = now.plus_millis(self.settings.response_timeout);
-                let (element, token) = (OWN, Token(self.table.next_number(now)));
+                let (element, token) = (OWN, Token(self.rows.table.next_number(now)));
                 self.request(element, token, &request.into(), expires, queues, now);
-                let number = self.table.by_origin(&Origin::Element { element, token });
+                let number = self
+                    .rows
+                    .table
+                    .by_origin(&Origin::Element { element, token });
                 let pending = |record: &Record| record.state == State::Pending;
-                let open = number.filter(|number| self.table.get(*number).is_some_and(pending));
+                let open =
+                    number.filter(|number| self.rows.table.get(*number).is_some_and(pending));
                 let Some(number) = open else {
                     // It was refused here and now, and so will the others be.
                     return self.unnamed_leave(waiting.tell(), queues, now);
                 };
                 self.deviations.who_left_asked(&waiting, number);
                 let write = self
+                    .rows
                     .table
                     .update(number, |record| record.waiting = Some(waiting));
                 self.write(write);
             }
             Next::Follow(number, notice) => {
-                let write = self.table.update(number, |record| {
+                let write = self.rows.table.update(number, |record| {
                     if let Some(before) = &mut record.waiting {
                         before.follow(notice);
                     }

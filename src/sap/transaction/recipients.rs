@@ -2,6 +2,8 @@
 //! different ways, and their answers put together again (wire profile, 7.3, 8.1;
 //! a partial success is 201 with details).
 
+use std::borrow::Cow;
+
 use crate::imps::address::Address;
 use crate::imps::primitive::Name;
 use crate::imps::primitive::common::Id;
@@ -9,7 +11,6 @@ use crate::imps::primitive::message::SendMessageResponse;
 use crate::imps::primitive::presence::GetPresenceResponse;
 use crate::imps::status::DetailedResult;
 use crate::imps::{Code, Primitive, Status};
-use crate::ssp::envelope::decode_fragment;
 
 /// The part of `primitive` that concerns `targets`; `None` if the primitive does
 /// not address single targets, and then goes whole to where the first one is.
@@ -76,25 +77,18 @@ pub fn answer(request: Option<Name>, message: Option<&str>, status: Status) -> P
     status.into()
 }
 
-/// Whether an answer says that a message is not there. Who has no answer does not know.
-pub(super) fn has_failed(answer: &str) -> bool {
-    let answer = decode_fragment(answer.as_bytes()).ok();
-    let status = answer.as_ref().and_then(Primitive::verdict);
-    status.is_some_and(|status| !status.code.is_success() && status.code != Code::TIMEOUT)
-}
-
 /// One answer out of several: `(targets asked, answer)` each.
 pub fn join(
     request: Option<Name>,
     message: Option<&str>,
-    parts: &[(Vec<Address>, Primitive)],
+    parts: &[(&[Address], Cow<'_, Primitive>)],
 ) -> Primitive {
     let asked: usize = parts.iter().map(|(targets, _)| targets.len()).sum();
     let mut failed = 0;
     let mut details: Vec<DetailedResult> = Vec::new();
     let mut values = Vec::new();
     for (targets, answer) in parts {
-        if let Primitive::GetPresenceResponse(response) = answer {
+        if let Primitive::GetPresenceResponse(response) = &**answer {
             values.extend(response.values.iter().cloned());
         }
         let Some(status) = answer.verdict() else {
@@ -162,6 +156,18 @@ mod tests {
     #![allow(clippy::panic)]
     use super::*;
 
+    fn joined(
+        request: Option<Name>,
+        message: Option<&str>,
+        parts: &[(Vec<Address>, Primitive)],
+    ) -> Primitive {
+        let parts = parts.iter();
+        let parts: Vec<_> = parts
+            .map(|(to, it)| (to.as_slice(), Cow::Borrowed(it)))
+            .collect();
+        join(request, message, &parts)
+    }
+
     fn users(names: &[&str]) -> Vec<Address> {
         names.iter().map(|name| Address::new(name)).collect()
     }
@@ -175,7 +181,7 @@ mod tests {
                 Primitive::status(Code::DOMAIN_NOT_SUPPORTED),
             ),
         ];
-        let Primitive::Status(status) = join(Some(Name::SubscribeRequest), None, &parts) else {
+        let Primitive::Status(status) = joined(Some(Name::SubscribeRequest), None, &parts) else {
             panic!()
         };
         assert_eq!(status.code, Code::PARTIAL);
@@ -197,7 +203,7 @@ mod tests {
             ),
         ];
         let Primitive::SendMessageResponse(response) =
-            join(Some(Name::SendMessageRequest), Some("m"), &parts)
+            joined(Some(Name::SendMessageRequest), Some("m"), &parts)
         else {
             panic!()
         };
@@ -214,7 +220,7 @@ mod tests {
             (users(&["a@x"]), Primitive::status(Code::UNKNOWN_USER)),
             (users(&["b@y"]), Primitive::status(Code::TIMEOUT)),
         ];
-        let Primitive::Status(status) = join(Some(Name::SubscribeRequest), None, &parts) else {
+        let Primitive::Status(status) = joined(Some(Name::SubscribeRequest), None, &parts) else {
             panic!()
         };
         assert_eq!((status.code, status.details.len()), (Code::MULTIPLE, 2));

@@ -8,11 +8,11 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::recipients;
 use super::sent::{self, SentTo};
 use crate::element::{Element, RequestId, Time, Token};
 use crate::imps::address::Address;
 use crate::imps::primitive::{AnyName, Name};
+use crate::sap::body::Body;
 use crate::sap::dialect::{Asker, Circle, Waiting};
 use crate::sap::presented_as::domain_of;
 use crate::sap::settings::Shards;
@@ -65,8 +65,8 @@ pub struct Part {
     pub place: Place,
     /// Whom it concerns.
     pub targets: Vec<Address>,
-    /// The answer, as XML, once it is there.
-    pub answer: Option<String>,
+    /// The answer, once it is there.
+    pub answer: Option<Body>,
     /// When the peer acknowledged it. Known in this run only.
     #[serde(skip)]
     pub acknowledged: Option<Time>,
@@ -79,8 +79,8 @@ pub enum State {
     Pending,
     /// Answered with 202: this node took over the delivery.
     TakenOver,
-    /// Over. The answer that was given, as XML; `None` for a notice.
-    Answered(Option<String>),
+    /// Over. The answer that was given; `None` for a notice.
+    Answered(Option<Body>),
 }
 
 /// One accepted request: a row of the table.
@@ -267,13 +267,21 @@ impl Table {
         Some(write)
     }
 
+    /// A part was answered, and with it the request, which is closed next: that is written.
+    pub(super) fn answer(&mut self, number: u64, part: usize, answer: Body) {
+        let row = self.rows.get_mut(&number);
+        if let Some(part) = row.and_then(|row| row.record.parts.get_mut(part)) {
+            part.answer = Some(answer);
+        }
+    }
+
     /// Ends a record: what remains is the answer, for a repetition of the request.
     /// Parts are forgotten, except those for which `keep` says that somebody asks
     /// later where they went.
     pub fn close(
         &mut self,
         number: u64,
-        answer: Option<String>,
+        answer: Option<Body>,
         keep: impl Fn(&Place) -> bool,
     ) -> Option<Write> {
         let record = &mut self.rows.get_mut(&number)?.record;
@@ -443,7 +451,7 @@ impl Record {
 
     /// Whether it was answered with a failure. Who has no answer does not know.
     pub(super) fn has_failed(&self) -> bool {
-        matches!(&self.state, State::Answered(Some(answer)) if recipients::has_failed(answer))
+        matches!(&self.state, State::Answered(Some(answer)) if answer.has_failed())
     }
 
     /// Its transactions with peers: the peer, and our id.

@@ -245,7 +245,7 @@ impl End {
         self.received.push(received);
         if let Some(id) = delivered.id {
             let answer = answer_to(primitive, &self.answers);
-            self.sap.respond(element, id, &answer, now);
+            self.sap.respond(element, id, answer, now);
         }
         if self.acts {
             let domain = self.sap.settings().domain.clone();

@@ -208,7 +208,7 @@ impl World {
                 Effect::Post(post) => self.wire.push_back((domain.to_owned(), post)),
                 Effect::Deliver(element, delivered) => {
                     if let (Some(id), Some(answer)) = (delivered.id, &node.answer) {
-                        node.sap.respond(element, id, answer, now);
+                        node.sap.respond(element, id, answer.clone(), now);
                     }
                     node.delivered.push(delivered);
                 }

@@ -11,11 +11,12 @@ use super::delivery_report::{Reports, about, report_to};
 use super::events::{Event, Queues, ToThisSap};
 use super::history::Step;
 use super::table::{Origin, Part, Place, Record, State, Table};
-use super::{Timer, Transactions, permission, recipients};
+use super::{Transactions, permission, recipients};
 use crate::element::{Delivered, Element, Outcome, RequestId, Time, Token};
 use crate::imps::primitive::{self, Kind, Name, Routing};
 use crate::imps::{Address, Code, Primitive, Status};
 use crate::sap::association::outbox::Item;
+use crate::sap::body::Body;
 use crate::sap::dialect::message_ids::Use;
 use crate::sap::dialect::outbound;
 use crate::sap::neighbour::is_shard;
@@ -51,11 +52,11 @@ impl Transactions {
             peer: peer.domain.clone(),
             id: transaction.id.clone(),
         };
-        if let Some(number) = self.table.by_origin(&origin) {
+        if let Some(number) = self.rows.table.by_origin(&origin) {
             self.count(Count::Duplicate);
             tracing::debug!(ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), "repeated transaction");
             // Same answer, no second effect.
-            let state = self.table.get(number).map(|record| &record.state);
+            let state = self.rows.table.get(number).map(|record| &record.state);
             if let Some(State::Answered(Some(answer))) = state {
                 let answer = answer.clone();
                 self.send_answer(number, &answer, now);
@@ -104,9 +105,10 @@ impl Transactions {
             }
             return self.refuse(origin, transaction, Status::new(Code::ADDRESS), now);
         }
-        let unsent = self
-            .sent
-            .is_unsent(&self.table, &self.settings, peer, transaction, now);
+        let unsent =
+            self.rows
+                .sent
+                .is_unsent(&self.rows.table, &self.settings, peer, transaction, now);
         if unsent {
             tracing::warn!(
                 ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id),
@@ -123,7 +125,7 @@ impl Transactions {
             );
             return self.refuse(origin, transaction, status, now);
         }
-        if is_loop(&self.settings.domain, &self.table, peer, transaction) {
+        if is_loop(&self.settings.domain, &self.rows.table, peer, transaction) {
             tracing::warn!(ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), "relay loop cut");
             self.count(Count::Loop);
             return self.refuse(
@@ -164,6 +166,7 @@ impl Transactions {
             origin,
             from_domain: peer.real().to_owned(),
             transaction: Cow::Borrowed(transaction),
+            typed: None,
             kind: facts.kind,
             routing: facts.routing,
             expires: now.plus_millis(lifetime),
@@ -186,7 +189,7 @@ impl Transactions {
             .map_or((Kind::Request, Routing::Recipients), |facts| {
                 (facts.kind, facts.routing)
             });
-        let number = self.table.next_number(now);
+        let number = self.rows.table.next_number(now);
         // A notice is not answered, so its token need not be unique.
         let token_key = if kind == Kind::Notice {
             Token(number)
@@ -204,6 +207,7 @@ impl Transactions {
                 number.to_string(),
                 primitive,
             )),
+            typed: Some(primitive),
             kind,
             routing,
             expires,
@@ -217,7 +221,7 @@ impl Transactions {
         let transaction = &incoming.transaction;
         let from_peer = matches!(incoming.origin, Origin::Peer { .. }) && incoming.handed.is_none();
         if from_peer && let Some(answer) = self.services.take_echo(transaction, now) {
-            return self.answer_at_once(incoming.origin.clone(), transaction, &answer, now);
+            return self.answer_at_once(incoming.origin.clone(), transaction, answer, now);
         }
         let asker = incoming.asking().map(domain_of);
         let elsewhere = self.profiles.elsewhere(transaction);
@@ -230,7 +234,7 @@ impl Transactions {
                 .answer(asker, transaction, &self.services, now)
         };
         if let Some(answer) = answer {
-            return self.answer_at_once(incoming.origin.clone(), transaction, &answer, now);
+            return self.answer_at_once(incoming.origin.clone(), transaction, answer, now);
         }
         let targets = incoming.targets(&self.settings, &self.profiles);
         if targets.is_empty() && elsewhere.is_none() {
@@ -265,18 +269,16 @@ impl Transactions {
             let status = status.because("too large for so many domains");
             return self.refuse(incoming.origin.clone(), transaction, status, now);
         }
-        let typed = if groups.len() > 1 {
-            transaction.primitive().ok()
-        } else {
-            None
-        };
-        let number = self.table.next_number(now);
+        // Only what is taken apart must be read for that.
+        let read = (groups.len() > 1 && incoming.typed.is_none()).then(|| transaction.primitive());
+        let read = read.and_then(Result::ok);
+        let typed = incoming.typed.or(read.as_ref());
+        let typed = typed.filter(|_| groups.len() > 1);
+        let number = self.rows.table.next_number(now);
         let mut parts = Vec::with_capacity(groups.len());
         let mut sends = Vec::with_capacity(groups.len());
         for (way, targets) in groups {
-            let primitive = typed
-                .as_ref()
-                .and_then(|typed| recipients::part(typed, &targets));
+            let primitive = typed.and_then(|typed| recipients::part(typed, &targets));
             let sent = match way.shard {
                 Some(shard) => {
                     let handed = incoming.hand(self.numbers.id(), &targets, primitive.as_ref());
@@ -312,7 +314,7 @@ impl Transactions {
                     parts.push(Part {
                         place: Place::Here,
                         targets,
-                        answer: Some(answer.to_xml(None)),
+                        answer: Some(Body::typed(answer)),
                         acknowledged: None,
                     });
                 }
@@ -349,14 +351,10 @@ impl Transactions {
             content,
             asking: incoming.handed.and_then(|handed| handed.asking.clone()),
         };
-        self.reports.remember(&self.settings, &record);
-        let begun = self.sent.note(number, &record, now);
-        self.write(begun);
         let pending = record.state == State::Pending;
-        let by = self.answer_by(&record);
         let step = Step::accepted(&record, transaction, now);
-        let write = self.table.insert(number, record);
-        self.write([write]);
+        let writes = self.rows.insert(number, record, now);
+        self.write(writes);
         self.tell(step);
         // What passes by is remembered where the way leads, and there alone.
         if stays {
@@ -364,12 +362,11 @@ impl Transactions {
         }
         self.events.extend(sends);
         if pending {
-            self.deadlines.set(by, Timer::Answer(number));
-            self.deadlines.set(incoming.expires, Timer::GiveUp(number));
             // Everything may have been refused here and now.
             self.finish_if_complete(number, now);
         } else {
-            self.forget_later(number, now);
+            let writes = self.rows.forget_later(number, now);
+            self.write(writes);
         }
     }
 
@@ -424,7 +421,7 @@ impl Transactions {
                     }));
                 }
                 // Reports to some dialects go under the peer's own id.
-                let (mode, id) = match report_id(&self.reports, incoming, &peer) {
+                let (mode, id) = match report_id(&self.rows.reports, incoming, &peer) {
                     Some(id) => (Mode::Response, id.clone()),
                     None => (Mode::Request, self.numbers.id()),
                 };
@@ -436,9 +433,10 @@ impl Transactions {
                         return Err(Status::new(Code(202)).because("a repetition"));
                     }
                 };
+                let typed = incoming.typed.filter(|_| !peer.dialect.passes_raw());
                 let raw = outbound::request(
                     &peer,
-                    primitive,
+                    primitive.or_else(|| typed.cloned()),
                     &transaction.raw,
                     &incoming.from_domain,
                     message_id,
@@ -473,7 +471,7 @@ impl Transactions {
                 Ok((place, Event::Enqueue(peer.domain.clone(), item)))
             }
             Some(Route::Local(element)) => {
-                let primitive = match primitive {
+                let primitive = match primitive.or_else(|| incoming.typed.cloned()) {
                     Some(primitive) => primitive,
                     None => transaction
                         .primitive()
@@ -485,7 +483,7 @@ impl Transactions {
                         self.accepted();
                     }
                 }
-                let request = RequestId(self.table.next_number(now));
+                let request = RequestId(self.rows.table.next_number(now));
                 let peek = &transaction.peek;
                 let from_domain = peek
                     .service

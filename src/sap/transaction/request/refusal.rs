@@ -3,6 +3,7 @@
 use crate::element::{Outcome, Time};
 use crate::imps::primitive::{Kind, Name};
 use crate::imps::{Primitive, Status};
+use crate::sap::body::Body;
 use crate::sap::transaction::events::Event;
 use crate::sap::transaction::history::{Step, trace_refused};
 use crate::sap::transaction::table::{Origin, Record, State};
@@ -36,17 +37,17 @@ impl Transactions {
             transaction.peek.message_id.as_deref(),
             status,
         );
-        self.answer_at_once(origin, transaction, &answer, now);
+        self.answer_at_once(origin, transaction, answer, now);
     }
 
     pub(in crate::sap) fn answer_at_once(
         &mut self,
         origin: Origin,
         transaction: &Transaction,
-        answer: &Primitive,
+        answer: Primitive,
         now: Time,
     ) {
-        let number = self.table.next_number(now);
+        let number = self.rows.table.next_number(now);
         let record = Record {
             origin,
             name: transaction.name.clone(),
@@ -65,7 +66,7 @@ impl Transactions {
             content: 0,
             asking: None,
         };
-        let _ = self.table.insert(number, record);
-        self.finish(number, &answer.to_xml(None), now);
+        let _ = self.rows.table.insert(number, record);
+        self.finish(number, Body::typed(answer), now);
     }
 }

@@ -20,6 +20,8 @@ pub(in crate::sap::transaction) struct Incoming<'a> {
     /// Who asks: the peer it came from, or this node.
     pub(in crate::sap::transaction) from_domain: String,
     pub(in crate::sap::transaction) transaction: Cow<'a, Transaction>,
+    /// The value, if it comes from this node: it is not read again.
+    pub(in crate::sap::transaction) typed: Option<&'a Primitive>,
     pub(in crate::sap::transaction) kind: Kind,
     pub(in crate::sap::transaction) routing: Routing,
     pub(in crate::sap::transaction) expires: Time,

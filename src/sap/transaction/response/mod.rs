@@ -2,22 +2,26 @@
 
 mod deadlines;
 
+use std::borrow::Cow;
+
 use super::delivery_report::{self, Reporter};
 use super::events::{Event, Own};
 use super::history::Step;
 use super::request::fingerprint;
+use super::rows::Timer;
 use super::table::{Origin, Part, Place, Record, State};
-use super::{Timer, Transactions, recipients, try_again};
+use super::{Transactions, recipients, try_again};
 use crate::element::Time;
 use crate::imps::primitive::{AnyName, Kind, Name};
 use crate::imps::{Address, Code, Primitive};
 use crate::sap::association::outbox::Item;
+use crate::sap::body::Body;
 use crate::sap::dialect::{Asked, outbound};
 use crate::sap::neighbour::{self, Handed};
 use crate::sap::settings::{Peer, Settings};
 use crate::sap::watch::Count;
 use crate::ssp::Mode;
-use crate::ssp::envelope::{Transaction, decode_fragment};
+use crate::ssp::envelope::Transaction;
 use crate::text::Shown;
 
 pub(super) use deadlines::{overdue, waits_longer};
@@ -33,11 +37,11 @@ impl Transactions {
         let asked = self.identity_asked(peer, &transaction.id);
         let peer = asked.as_deref().unwrap_or(peer);
         let place = Place::at(&peer.domain, &transaction.id);
-        let Some(number) = self.table.by_place(&place) else {
+        let Some(number) = self.rows.table.by_place(&place) else {
             tracing::debug!(ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), "response nobody asked for");
             return self.count(Count::Unasked);
         };
-        let Some(record) = self.table.get(number) else {
+        let Some(record) = self.rows.table.get(number) else {
             return;
         };
         let part = record.part_at(&place);
@@ -69,7 +73,7 @@ impl Transactions {
             self.services.not_supported(peer.real(), name, &domain, now);
         }
         if transaction.name == Name::GetServiceResponse
-            && let Some(record) = self.table.get(number)
+            && let Some(record) = self.rows.table.get(number)
         {
             let (origin, handed) = (record.origin.clone(), record.asking.clone());
             let asking = match &origin {
@@ -88,7 +92,7 @@ impl Transactions {
             tracing::warn!(ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), "this is no answer");
             return self.part_failed(number, &place, Code::INTERNAL, now);
         }
-        let asked = self.table.get(number).map(|row| &row.name);
+        let asked = self.rows.table.get(number).map(|row| &row.name);
         if !asked.is_some_and(|asked| is_answer_to(asked, &transaction.name)) {
             tracing::warn!(
                 ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id),
@@ -97,6 +101,7 @@ impl Transactions {
             return self.count(Count::Unasked);
         }
         if let Some(stranger) = self
+            .rows
             .table
             .get(number)
             .and_then(|row| about_others(&self.settings, peer, row, &transaction))
@@ -113,11 +118,8 @@ impl Transactions {
         let Ok(raw) = std::str::from_utf8(&transaction.raw) else {
             return;
         };
-        let record = self.table.get(number);
-        let step = record.and_then(|record| Step::answered(record, &place, raw.as_bytes(), now));
-        self.tell(step);
         // The peer has the request, whatever became of our post's acknowledgement.
-        self.part_answered(number, &place, raw.to_owned(), now);
+        self.answered(number, &place, Body::raw(raw), now);
     }
 
     /// Whether an answer gives a message back that can be sent again in time; then it
@@ -129,7 +131,7 @@ impl Transactions {
         transaction: &Transaction,
         now: Time,
     ) -> bool {
-        let Some(record) = self.table.get(number) else {
+        let Some(record) = self.rows.table.get(number) else {
             return false;
         };
         let open = matches!(record.state, State::Pending | State::TakenOver);
@@ -140,8 +142,8 @@ impl Transactions {
         if at >= record.expires {
             return false;
         }
-        let by = self.answer_by(record).max(now);
-        let Some(mut item) = self.unanswered.take(&transaction.id) else {
+        let by = self.rows.answer_by(record).max(now);
+        let Some(mut item) = self.rows.unanswered.take(&transaction.id) else {
             return false;
         };
         item.id = self.numbers.id();
@@ -150,7 +152,7 @@ impl Transactions {
             id: id.to_owned(),
         };
         let (old, new) = (place(&transaction.id), place(&item.id));
-        let write = self.table.move_part(number, &old, new);
+        let write = self.rows.table.move_part(number, &old, new);
         self.write(write);
         tracing::info!(
             ssp.peer = domain,
@@ -163,13 +165,21 @@ impl Transactions {
         let later = Event::EnqueueLater(domain.to_owned(), item, at);
         self.events.push_back(later);
         // Its requestor hears 202 no later than usual.
-        self.deadlines.set(by, Timer::Answer(number));
+        self.rows.deadlines.set(by, Timer::Answer(number));
         true
     }
 
+    /// A part was answered by who has it.
+    pub(super) fn answered(&mut self, number: u64, place: &Place, answer: Body, now: Time) {
+        let record = self.rows.table.get(number);
+        let step = record.and_then(|record| Step::answered(record, place, &answer, now));
+        self.tell(step);
+        self.part_answered(number, place, answer, now);
+    }
+
     /// A part was answered; what else is said of it later is of use to nobody here.
-    pub(super) fn part_answered(&mut self, number: u64, place: &Place, raw: String, now: Time) {
-        let Some(record) = self.table.get(number) else {
+    pub(super) fn part_answered(&mut self, number: u64, place: &Place, answer: Body, now: Time) {
+        let Some(record) = self.rows.table.get(number) else {
             return;
         };
         let Some(part) = record.parts.iter().position(|part| part.place == *place) else {
@@ -186,7 +196,7 @@ impl Transactions {
         let at_peer = record.parts[part].peer();
         if let (true, Some(message), Some(peer)) = (record.is_message(), &record.message, at_peer)
             && self.deviations.minds_ids_of(peer)
-            && recipients::has_failed(&raw)
+            && answer.has_failed()
         {
             self.deviations.was_refused(peer, message, record.content);
         }
@@ -197,20 +207,19 @@ impl Transactions {
                 now,
             };
             let expires = now.plus_millis(self.settings.default_validity);
-            for report in delivery_report::late(record, number, part, &raw, &reporter) {
+            for report in delivery_report::late(record, number, part, &answer, &reporter) {
                 let report = Own::Report(report.into(), expires);
                 self.events.push_back(Event::Own(Box::new(report)));
             }
         }
-        // An answer that completes its request is written with it.
-        let write = self
-            .table
-            .update(number, |record| record.parts[part].answer = Some(raw));
-        let complete = self
-            .table
-            .get(number)
-            .is_some_and(|record| record.parts.iter().all(|part| part.answer.is_some()));
-        if !complete {
+        let mut others = record.parts.iter().enumerate();
+        if others.all(|(other, it)| other == part || it.answer.is_some()) {
+            self.rows.table.answer(number, part, answer);
+        } else {
+            let write = self
+                .rows
+                .table
+                .update(number, |record| record.parts[part].answer = Some(answer));
             self.write(write);
         }
         self.finish_if_complete(number, now);
@@ -218,58 +227,59 @@ impl Transactions {
 
     /// Answers a request all of whose parts are answered.
     pub(super) fn finish_if_complete(&mut self, number: u64, now: Time) {
-        let Some(record) = self.table.get(number) else {
+        let Some(record) = self.rows.table.get(number) else {
             return;
         };
         if record.state != State::Pending && record.state != State::TakenOver {
             return;
         }
-        let mut answers = Vec::with_capacity(record.parts.len());
-        for part in &record.parts {
-            let Some(answer) = &part.answer else { return };
-            answers.push((part.targets.clone(), answer.clone()));
+        if record.parts.iter().any(|part| part.answer.is_none()) {
+            return;
         }
         if record.state == State::TakenOver {
             return self.close(number, None, now);
         }
-        if let [(_, answer)] = answers.as_slice() {
-            let answer = answer.clone();
-            return self.finish(number, &answer, now);
+        if let [part] = record.parts.as_slice()
+            && let Some(answer) = part.answer.clone()
+        {
+            return self.finish(number, answer, now);
         }
-        let parts: Vec<(Vec<Address>, Primitive)> = answers
-            .into_iter()
-            .map(|(targets, raw)| {
-                let answer =
-                    decode_fragment(raw.as_bytes()).unwrap_or(Primitive::status(Code::INTERNAL));
-                (targets, answer)
-            })
-            .collect();
-        let answer = recipients::join(record.name.known(), record.message.as_deref(), &parts);
-        self.finish(number, &answer.to_xml(None), now);
+        let answers = record.parts.iter().filter_map(|part| {
+            let answer = part.answer.as_ref()?.primitive();
+            let answer = answer.unwrap_or(Cow::Owned(Primitive::status(Code::INTERNAL)));
+            Some((part.targets.as_slice(), answer))
+        });
+        let answers: Vec<(&[Address], Cow<'_, Primitive>)> = answers.collect();
+        let answer = recipients::join(record.name.known(), record.message.as_deref(), &answers);
+        self.finish(number, Body::typed(answer), now);
     }
 
     /// Ends a request with this answer.
-    pub(super) fn finish(&mut self, number: u64, answer: &str, now: Time) {
-        let waiting = self.table.get(number).and_then(|row| row.waiting.clone());
-        self.close(number, Some(answer.to_owned()), now);
+    pub(super) fn finish(&mut self, number: u64, answer: Body, now: Time) {
+        let waiting = self
+            .rows
+            .table
+            .get(number)
+            .and_then(|row| row.waiting.clone());
+        self.close(number, Some(answer.clone()), now);
         match waiting {
             Some(notice) => {
-                let own = Own::WhoLeft(notice, answer.to_owned());
+                let own = Own::WhoLeft(notice, answer);
                 self.events.push_back(Event::Own(Box::new(own)));
             }
-            None => self.send_answer(number, answer, now),
+            None => self.send_answer(number, &answer, now),
         }
     }
 
     /// Sends an answer to where the request came from.
-    pub(super) fn send_answer(&mut self, number: u64, answer: &str, now: Time) {
-        let Some(record) = self.table.get(number) else {
+    pub(super) fn send_answer(&mut self, number: u64, answer: &Body, now: Time) {
+        let Some(record) = self.rows.table.get(number) else {
             return;
         };
         match record.origin.clone() {
             Origin::Element { element, token } => {
-                if let Ok(primitive) = decode_fragment(answer.as_bytes()) {
-                    let answer = Event::Answer(element, token, Box::new(primitive));
+                if let Ok(primitive) = answer.primitive() {
+                    let answer = Event::Answer(element, token, Box::new(primitive.into_owned()));
                     self.events.push_back(answer);
                 }
             }
@@ -281,14 +291,13 @@ impl Transactions {
                 };
                 let expires = now.plus_millis(self.settings.duplicate_window);
                 if let Some(shard) = neighbour::shard_of(&domain) {
-                    let handed = Handed::answer(id, name_in(answer), answer.to_owned(), expires);
+                    let handed = Handed::answer(id, name_in(answer.xml()), answer.xml().to_owned(), expires);
                     return self.events.push_back(Event::Hand(shard, handed.into()));
                 }
                 let Some(peer) = self.settings.peers.get(&domain) else {
                     return;
                 };
-                let raw =
-                    outbound::raw(peer, answer.as_bytes()).unwrap_or_else(|_| answer.to_owned());
+                let raw = outbound::answer(peer, answer);
                 let answer_name = name_in(&raw);
                 let item = Item {
                     mode: Mode::Response,
