@@ -1,4 +1,4 @@
-//! A primitive on its way through the SAP: as it came, or as a value.
+//! An answer on its way through the SAP: as it came, or as a value.
 
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
@@ -9,7 +9,7 @@ use crate::imps::xml::DecodeError;
 use crate::imps::{Code, Primitive, Status};
 use crate::ssp::envelope::decode_fragment;
 
-/// A primitive as it came, or as a value. What stays in this node stays a value; what a peer has
+/// An answer as it came, or as a value. What stays in this node stays a value; what a peer has
 /// sent stays text. It is kept as text. Copies share it.
 #[derive(Debug, Clone)]
 pub enum Body {

@@ -24,6 +24,8 @@ fn operations() -> Vec<Operation> {
     let raw = transaction.raw;
     let text = String::from_utf8(raw.to_vec()).unwrap();
     let scanned = body.clone();
+    let value = decode_fragment(&raw).unwrap();
+    let copied = value.clone();
     vec![
         ("nothing", Box::new(|| ())),
         (
@@ -44,6 +46,14 @@ fn operations() -> Vec<Operation> {
         (
             "typed_parse",
             Box::new(move || drop(black_box(decode_fragment(&raw)))),
+        ),
+        (
+            "transaction_of_value",
+            Box::new(move || drop(black_box(Transaction::new(Mode::Request, "1", &value)))),
+        ),
+        (
+            "value_copied",
+            Box::new(move || drop(black_box(copied.clone()))),
         ),
         (
             "print_64",

@@ -12,6 +12,7 @@ use crate::imps::xml::tokens::MAX_DEPTH;
 use crate::imps::xml::{self, DecodeError, Limits, Malformed, Names, Node, Style, Texts, Writer};
 use bytes::Bytes;
 
+mod glance;
 mod scan;
 
 pub use scan::{scan, scan_lenient, scan_of_peers};
@@ -157,8 +158,10 @@ impl Peek {
 impl Transaction {
     /// A transaction around a typed primitive.
     pub fn new(mode: Mode, id: impl Into<String>, primitive: &Primitive) -> Self {
-        let raw = Bytes::from(primitive.to_xml(None));
-        let peek = scan::fragment(&raw, &STANDING_ALONE).unwrap_or_default();
+        let (xml, peek) = glance::print(primitive);
+        let raw = Bytes::from(xml);
+        let read = || scan::fragment(&raw, &STANDING_ALONE).unwrap_or_default();
+        let peek = peek.unwrap_or_else(read);
         Self {
             mode,
             id: id.into(),

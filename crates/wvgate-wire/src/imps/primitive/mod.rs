@@ -25,7 +25,7 @@ pub use places::{Place, Role, places, speaking};
 
 use super::status::Status;
 use super::xml::element::part;
-use super::xml::{Content, DecodeError, Node, Shape, Style, Writer};
+use super::xml::{Content, DecodeError, Listener, Node, Shape, Style, Writer};
 
 /// Where a request is sent: what in it decides who serves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -342,6 +342,13 @@ impl Primitive {
     /// Prints the primitive alone, in a peer's style if one is given.
     pub fn to_xml(&self, style: Option<&Style>) -> String {
         let mut out = style.map_or_else(Writer::new, Writer::styled);
+        self.write(&mut out);
+        out.finish()
+    }
+
+    /// The same in our own style; `listener` hears what is written.
+    pub(crate) fn to_xml_heard(&self, listener: &mut dyn Listener) -> String {
+        let mut out = Writer::heard(listener);
         self.write(&mut out);
         out.finish()
     }

@@ -25,4 +25,5 @@ pub use names::Names;
 pub use reader::{Malformed, Node, parse};
 pub use repair::Repair;
 pub use shape::Shape;
+pub(crate) use writer::Listener;
 pub use writer::{Style, Writer};

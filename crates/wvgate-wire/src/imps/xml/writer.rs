@@ -42,6 +42,16 @@ impl Style {
     }
 }
 
+/// Hears what a writer writes, in the names of this crate.
+pub(crate) trait Listener: std::fmt::Debug {
+    /// A start tag has begun.
+    fn start(&mut self, name: &str);
+    /// An attribute of the start tag that has begun last.
+    fn attribute(&mut self, name: &str, value: &str);
+    /// The innermost element has ended.
+    fn end(&mut self);
+}
+
 /// Writes elements in order. The caller closes what it opens; [`Writer::element`]
 /// does both.
 #[derive(Debug, Default)]
@@ -50,6 +60,7 @@ pub struct Writer<'s> {
     /// Whether the start tag of the innermost element still lacks its `>`.
     in_tag: bool,
     style: Option<&'s Style>,
+    listener: Option<&'s mut dyn Listener>,
 }
 
 impl<'s> Writer<'s> {
@@ -58,6 +69,14 @@ impl<'s> Writer<'s> {
         Self {
             out: String::with_capacity(512),
             ..Self::default()
+        }
+    }
+
+    /// An empty writer in our own style, and somebody who hears what is written.
+    pub(crate) fn heard(listener: &'s mut dyn Listener) -> Self {
+        Self {
+            listener: Some(listener),
+            ..Self::new()
         }
     }
 
@@ -110,7 +129,13 @@ impl<'s> Writer<'s> {
         self.out.push('<');
         self.out.push_str(written);
         self.in_tag = true;
+        if let Some(listener) = &mut self.listener {
+            listener.start(name);
+        }
         body(self);
+        if let Some(listener) = &mut self.listener {
+            listener.end();
+        }
         if self.in_tag {
             self.out.push_str("/>");
             self.in_tag = false;
@@ -123,6 +148,9 @@ impl<'s> Writer<'s> {
 
     /// Adds an attribute to the start tag just opened for `element`.
     pub fn attribute(&mut self, element: &str, name: &str, value: &str) {
+        if let Some(listener) = &mut self.listener {
+            listener.attribute(name, value);
+        }
         let Some(style) = self.style else {
             return self.raw_attribute(name, value);
         };

@@ -231,11 +231,8 @@ impl<'a> Scanner<'a> {
         at: usize,
         outline: &'static Outline,
     ) -> Result<(Bytes, Peek), Malformed> {
-        let mut peek = Peek {
-            report: self.attribute("deliveryReport").is_some_and(|v| is_yes(&v)),
-            names_message: self.attribute("messageID").is_some_and(|id| !id.is_empty()),
-            ..Peek::default()
-        };
+        let mut peek = Peek::default();
+        peek.note_head(|name| self.attribute(name));
         self.note(outline, &mut peek)?;
         let mut walk = Walk::new(outline);
         let depth = self.tokens.depth();
@@ -269,34 +266,7 @@ impl<'a> Scanner<'a> {
         for names in &outline.twins {
             self.no_twins(names)?;
         }
-        let mut noted = None;
-        for place in &outline.places {
-            let Some(address) = self.address(place.attribute) else {
-                continue;
-            };
-            // Once, in whichever spellings.
-            if place.noted != noted {
-                noted = place.noted;
-                peek.note(noted, &address);
-            }
-            if place.role != Role::Named {
-                peek.claims.push(Claim { place, address });
-            }
-        }
-        match outline.info {
-            Some(Info::Meta) => {
-                let asked = self.attribute("clientOriginated");
-                peek.by_server = asked.is_some_and(|value| !is_yes(&value));
-            }
-            Some(Info::Status) => peek.has_status = true,
-            Some(Info::Message) if peek.message_id.is_none() => {
-                peek.message_id = self.attribute("messageID").map(Cow::into_owned);
-                let validity = self.attribute("validity");
-                let validity = validity.or_else(|| self.attribute("validlity"));
-                peek.validity = validity.and_then(|seconds| seconds.trim().parse().ok());
-            }
-            _ => {}
-        }
+        peek.note_tag(outline, |name| self.attribute(name));
         Ok(())
     }
 
@@ -353,13 +323,52 @@ impl<'a> Scanner<'a> {
         self.limits.texts.check_id(&id)?;
         Ok(id.into_owned())
     }
-
-    fn address(&self, name: &str) -> Option<Address> {
-        self.attribute(name).map(|text| Address::new(&text))
-    }
 }
 
 impl Peek {
+    /// Notes what is minded in the start tag of the primitive itself.
+    pub(super) fn note_head<'v>(&mut self, attribute: impl Fn(&str) -> Option<Cow<'v, str>>) {
+        self.report = attribute("deliveryReport").is_some_and(|v| is_yes(&v));
+        self.names_message = attribute("messageID").is_some_and(|id| !id.is_empty());
+    }
+
+    /// Notes what is minded in a start tag.
+    pub(super) fn note_tag<'v>(
+        &mut self,
+        outline: &'static Outline,
+        attribute: impl Fn(&str) -> Option<Cow<'v, str>>,
+    ) {
+        let mut noted = None;
+        for place in &outline.places {
+            let Some(address) = attribute(place.attribute) else {
+                continue;
+            };
+            let address = Address::new(&address);
+            // Once, in whichever spellings.
+            if place.noted != noted {
+                noted = place.noted;
+                self.note(noted, &address);
+            }
+            if place.role != Role::Named {
+                self.claims.push(Claim { place, address });
+            }
+        }
+        match outline.info {
+            Some(Info::Meta) => {
+                let asked = attribute("clientOriginated");
+                self.by_server = asked.is_some_and(|value| !is_yes(&value));
+            }
+            Some(Info::Status) => self.has_status = true,
+            Some(Info::Message) if self.message_id.is_none() => {
+                self.message_id = attribute("messageID").map(Cow::into_owned);
+                let validity = attribute("validity");
+                let validity = validity.or_else(|| attribute("validlity"));
+                self.validity = validity.and_then(|seconds| seconds.trim().parse().ok());
+            }
+            _ => {}
+        }
+    }
+
     /// Puts an address where it belongs; where one belongs, the first one counts.
     fn note(&mut self, noted: Option<Noted>, address: &Address) {
         let one = match noted {
