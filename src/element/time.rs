@@ -1,5 +1,7 @@
 //! The time of the core, and how the wall clock stands to it.
 
+use std::time::Duration;
+
 use crate::imps::datetime::DateTime;
 
 /// Milliseconds since 1970-01-01T00:00:00Z; the only time the core knows.
@@ -29,6 +31,17 @@ impl Time {
     #[must_use]
     pub fn plus_seconds(self, seconds: u64) -> Self {
         self.plus_millis(seconds.saturating_mul(1000))
+    }
+
+    /// So much later.
+    #[must_use]
+    pub fn plus(self, wait: Duration) -> Self {
+        self.plus_millis(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// How long after `earlier` this is; nothing if it is before.
+    pub fn after(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.since(earlier))
     }
 
     /// Milliseconds from `earlier` to this, 0 if it is later.

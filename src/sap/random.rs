@@ -1,6 +1,7 @@
 //! Chance, handed in from outside: tokens, ids and jitter.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// A source of random bytes. The node gives the operating system's; tests give a
 /// repeatable one. Copies share it.
@@ -54,6 +55,12 @@ impl Random {
                 let _ = write!(text, "{byte:02x}");
                 text
             })
+    }
+
+    /// Something shorter than `limit`, in whole milliseconds.
+    pub fn shorter(&self, limit: Duration) -> Duration {
+        let limit = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        Duration::from_millis(self.below(limit))
     }
 
     /// A number below `limit`, 0 if `limit` is 0.

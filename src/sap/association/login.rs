@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::element::Time;
 use crate::imps::Primitive;
@@ -151,7 +152,7 @@ impl Logins {
             return false;
         }
         let wait = notice.status.try_again;
-        let wait = wait.map_or(DISCONNECTED, |seconds| u64::from(seconds) * 1000);
+        let wait = wait.map_or(DISCONNECTED, |seconds| Duration::from_secs(seconds.into()));
         self.times.hold(wait, around.now);
         let why = notice.status.description.as_deref().unwrap_or_default();
         let code = notice.status.code.0;
@@ -387,7 +388,7 @@ impl Logins {
             Role::Initiator if redirected => {}
             Role::Initiator => {
                 self.handshakes.redirects.clear();
-                let jitter = around.shared.random.below(BACK_OFF / 4);
+                let jitter = around.shared.random.shorter(BACK_OFF / 4);
                 self.times.failed(jitter, now);
             }
             Role::Responder(_) => self.abandoned(failure, session, around),

@@ -1,22 +1,24 @@
 //! When we log in to a peer, and what keeps us from it.
 
+use std::time::Duration;
+
 use crate::element::Time;
 
 /// First back-off after a failed handshake and its longest (6.6).
-pub(super) const BACK_OFF: u64 = 10_000;
-const LONGEST_BACK_OFF: u64 = 600_000;
+pub(super) const BACK_OFF: Duration = Duration::from_secs(10);
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(600);
 /// A peer that answers 403 in each new session is logged in to after so much more each time, and
-/// after so much at most: milliseconds; as after failed handshakes (wire profile, 6.6).
-const FORBIDDEN_STEP: u64 = 10_000;
-const LONGEST_FORBIDDEN: u64 = 600_000;
-/// A login of ours waits so long for those of others that may not be the peer's: milliseconds;
+/// after so much at most; as after failed handshakes (wire profile, 6.6).
+const FORBIDDEN_STEP: Duration = Duration::from_secs(10);
+const LONGEST_FORBIDDEN: Duration = Duration::from_secs(600);
+/// A login of ours waits so long for those of others that may not be the peer's;
 /// our choice, some times what a handshake takes.
-const YIELD: u64 = 3_000;
-/// A peer that logs out may be starting anew: it is left alone for so long,
-/// milliseconds; our choice.
-const AFTER_LOGOUT: u64 = 2_000;
+const YIELD: Duration = Duration::from_secs(3);
+/// A peer that logs out may be starting anew: it is left alone for so long;
+/// our choice.
+const AFTER_LOGOUT: Duration = Duration::from_secs(2);
 /// Between two handshakes in place of an abandoned one of the peer's (6.7).
-const ONCE_A_MINUTE: u64 = 60_000;
+const ONCE_A_MINUTE: Duration = Duration::from_secs(60);
 
 /// When we log in to one peer.
 #[derive(Debug, Default)]
@@ -58,7 +60,7 @@ impl LoginTimes {
 
     /// When one that waits for those of others does so no more.
     pub(super) fn yields_until(&self) -> Option<Time> {
-        self.yielding.map(|since| since.plus_millis(YIELD))
+        self.yielding.map(|since| since.plus(YIELD))
     }
 
     /// Whether the peer's own handshakes go before ours; strangers in its name, not for long.
@@ -70,7 +72,7 @@ impl LoginTimes {
             self.yielding = None;
             return false;
         }
-        now.since(*self.yielding.get_or_insert(now)) < YIELD
+        now.after(*self.yielding.get_or_insert(now)) < YIELD
     }
 
     /// Notes that a login has begun.
@@ -86,15 +88,13 @@ impl LoginTimes {
         self.held = false;
     }
 
-    /// One has failed for good. `jitter`: milliseconds.
-    pub(super) fn failed(&mut self, jitter: u64, now: Time) {
+    /// One has failed for good; `jitter` is added to the wait.
+    pub(super) fn failed(&mut self, jitter: Duration, now: Time) {
         self.failures = self.failures.saturating_add(1);
-        let wait = BACK_OFF
-            .saturating_mul(u64::from(self.failures))
-            .min(LONGEST_BACK_OFF);
+        let wait = BACK_OFF.saturating_mul(self.failures).min(LONGEST_BACK_OFF);
         // The first failure is usually a neighbour that is just starting.
         let wait = if self.failures == 1 { wait / 10 } else { wait };
-        self.not_before = now.plus_millis(wait + jitter);
+        self.not_before = now.plus(wait + jitter);
     }
 
     /// The next one may be now.
@@ -120,8 +120,8 @@ impl LoginTimes {
     /// A session we had granted is not known to the peer. Once may happen; a peer that knows
     /// none of the sessions it grants must not be asked for ever new ones without a pause.
     pub(super) fn forbidden(&mut self, now: Time) {
-        let wait = u64::from(self.forbidden) * FORBIDDEN_STEP;
-        self.not_before = now.plus_millis(wait.min(LONGEST_FORBIDDEN));
+        let wait = FORBIDDEN_STEP.saturating_mul(self.forbidden);
+        self.not_before = now.plus(wait.min(LONGEST_FORBIDDEN));
         self.forbidden = self.forbidden.saturating_add(1);
     }
 
@@ -132,13 +132,13 @@ impl LoginTimes {
 
     /// One side has logged out: the peer is left alone for a moment.
     pub(super) fn rest(&mut self, now: Time) {
-        self.not_before = self.not_before.max(now.plus_millis(AFTER_LOGOUT));
+        self.not_before = self.not_before.max(now.plus(AFTER_LOGOUT));
     }
 
-    /// The peer has disconnected us, for so long: milliseconds.
-    pub(super) fn hold(&mut self, wait: u64, now: Time) {
-        self.not_before = now.plus_millis(wait);
-        self.held = wait > 0;
+    /// The peer has disconnected us, for so long.
+    pub(super) fn hold(&mut self, wait: Duration, now: Time) {
+        self.not_before = now.plus(wait);
+        self.held = !wait.is_zero();
     }
 
     /// The peer is not to come before, nor are we.
@@ -154,7 +154,7 @@ impl LoginTimes {
 
     /// Whether a handshake of the peer that came to nothing is followed by one of ours, now.
     pub(super) fn counters(&mut self, now: Time) -> bool {
-        let lately = |last| now.since(last) < ONCE_A_MINUTE;
+        let lately = |last| now.after(last) < ONCE_A_MINUTE;
         // A peer that wants to be left alone is, whoever begins a login in its name.
         let held = self.held && now < self.not_before;
         if held || self.last_counter.is_some_and(lately) {

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use std::time::Duration;
+
 use crate::element::Time;
 use crate::imps::Primitive;
 use crate::imps::common::MetaInfo;
@@ -12,10 +14,10 @@ use crate::sap::settings::{Peer, Settings};
 pub(in crate::sap) const AWAY: u64 = 1_000;
 /// Prefix of the records that name the peers to log in to after the next start.
 pub(in crate::sap) const COME_BACK: &str = "sap/come-back/";
-/// For so long a logout may take: milliseconds; our choice.
-const FAREWELL: u64 = 2_000;
-/// Back-off after a `Disconnect` that says nothing else (11.1): milliseconds.
-pub(super) const DISCONNECTED: u64 = 600_000;
+/// For so long a logout may take; our choice.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// Back-off after a `Disconnect` that says nothing else (11.1).
+pub(super) const DISCONNECTED: Duration = Duration::from_secs(600);
 
 /// A logout of ours.
 #[derive(Debug)]
@@ -32,7 +34,7 @@ impl Leaving {
         Self {
             reason: reason.map(str::to_owned),
             flushed: false,
-            until: now.plus_millis(FAREWELL),
+            until: now.plus(FAREWELL),
         }
     }
 

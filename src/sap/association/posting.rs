@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::element::Time;
 use crate::imps::primitive::Name;
@@ -21,10 +22,10 @@ use crate::ssp::Mode;
 use crate::ssp::envelope::TRANSACTION_OVERHEAD;
 use crate::text::{IdShown, Shown};
 
-/// So long after the store could not be read it is tried again: milliseconds; our choice.
-const READ_AGAIN: u64 = 1_000;
+/// So long after the store could not be read it is tried again; our choice.
+const READ_AGAIN: Duration = Duration::from_secs(1);
 /// And the same body of all of them: others go on meanwhile.
-const SAME_AGAIN: u64 = 10_000;
+const SAME_AGAIN: Duration = Duration::from_secs(10);
 
 /// What the end of a post says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -341,9 +342,9 @@ impl Posting {
                     "what waits cannot be read now: {why}"
                 );
             }
-            self.outbox.delay(*number, now.plus_millis(SAME_AGAIN));
+            self.outbox.delay(*number, now.plus(SAME_AGAIN));
             if !filled.any {
-                self.outbox.health_mut().pause(now.plus_millis(READ_AGAIN));
+                self.outbox.health_mut().pause(now.plus(READ_AGAIN));
             }
         }
         self.events

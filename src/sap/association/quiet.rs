@@ -1,11 +1,12 @@
 //! Log lines that would repeat themselves: one per kind and while.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::element::Time;
 
-/// A kind is told again after so long: milliseconds; our choice.
-const WHILE: u64 = 60_000;
+/// A kind is told again after so long; our choice.
+const WHILE: Duration = Duration::from_secs(60);
 
 /// What of one peer, or of those who are none, was told when. Its size is that of the list of kinds, which stand in the code.
 #[derive(Debug, Default)]
@@ -15,7 +16,7 @@ impl Quiet {
     /// Whether a line of this kind is due; then with how many were left out since the last one.
     pub(in crate::sap) fn due(&mut self, kind: &'static str, now: Time) -> Option<u64> {
         match self.0.get_mut(kind) {
-            Some((last, left_out)) if now.since(*last) < WHILE => {
+            Some((last, left_out)) if now.after(*last) < WHILE => {
                 *left_out += 1;
                 None
             }

@@ -1,13 +1,15 @@
 //! How much a peer may ask: its rate, and for how long it may exceed that (wire profile, 11.1:
 //! disconnection for overload).
 
+use std::time::Duration;
+
 use crate::element::Time;
 use crate::sap::settings::Peer;
 
 /// Who is refused is told to come again after so long: milliseconds; our choice.
 pub(in crate::sap) const LATER: u64 = 1_000;
-/// A flood has ended when nothing came too early for so long: milliseconds; our choice.
-const CALM: u64 = 10_000;
+/// A flood has ended when nothing came too early for so long; our choice.
+const CALM: Duration = Duration::from_secs(10);
 /// Who was disconnected may log in again after so long: seconds; our choice.
 pub(super) const PAUSE: u32 = 60;
 pub(super) const REASON: &str = "too many requests for too long";
@@ -80,7 +82,7 @@ impl RateLimit {
         if last.is_none_or(|last| now.since(last) >= LATER) {
             return 0;
         }
-        let going_on = self.flood.filter(|(_, last)| now.since(*last) < CALM);
+        let going_on = self.flood.filter(|(_, last)| now.after(*last) < CALM);
         let (begun, _) = going_on.unwrap_or((now, now));
         self.flood = Some((begun, now));
         now.since(begun)

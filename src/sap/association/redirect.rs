@@ -2,6 +2,7 @@
 //! order, and how long they count.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::element::Time;
 use crate::imps::primitive::session::RedirectAddress;
@@ -11,8 +12,8 @@ use crate::text::Shown;
 
 /// Redirects followed in a row.
 const MAX_REDIRECTS: u32 = 3;
-/// What follows the last redirect so soon is in a row with it: milliseconds; our choice.
-const IN_A_ROW: u64 = 60_000;
+/// What follows the last redirect so soon is in a row with it; our choice.
+const IN_A_ROW: Duration = Duration::from_secs(60);
 /// Addresses of one list that are tried, at most. Our choice.
 const MAX_ADDRESSES: usize = 8;
 
@@ -55,7 +56,7 @@ impl Redirects {
             }
             return false;
         }
-        if now.since(self.last) >= IN_A_ROW {
+        if now.after(self.last) >= IN_A_ROW {
             self.in_a_row = 0;
         }
         if self.in_a_row >= MAX_REDIRECTS {

@@ -2,10 +2,12 @@
 //! are too large. They hear it in HTTP, if they listen; here it is told to this node's operator,
 //! who would otherwise see a peer that is up and mute.
 
+use std::time::Duration;
+
 use crate::element::Time;
 
-/// A trouble is shown with the peer for so long after it came last: milliseconds; our choice.
-const SHOWN: u64 = 600_000;
+/// A trouble is shown with the peer for so long after it came last; our choice.
+const SHOWN: Duration = Duration::from_secs(600);
 
 /// Something that never became a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +83,6 @@ impl Troubles {
     pub(in crate::sap) fn message_came(&mut self, now: Time) {
         self.last = self
             .last
-            .filter(|(trouble, at)| !trouble.ends_with_a_message() && now.since(*at) < SHOWN);
+            .filter(|(trouble, at)| !trouble.ends_with_a_message() && now.after(*at) < SHOWN);
     }
 }

@@ -6,6 +6,7 @@
 //! neither.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,9 +24,9 @@ use crate::ssp::envelope::{Transaction, decode_fragment};
 const MOST: usize = 1_000;
 /// Members who ask one after the other about one notice, at most. Our choice.
 const MOST_ASKERS: usize = 8;
-/// Notices about those whom one answer told are still on their way for so long:
-/// milliseconds, the life of a notice in the deployed server's queue (quirk E-15).
-const LATELY: u64 = 120_000;
+/// Notices about those whom one answer told are still on their way for so long, the life of a
+/// notice in the queue of the deployed server (quirk E-15).
+const LATELY: Duration = Duration::from_secs(120);
 
 /// A notice as it came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -258,7 +259,7 @@ impl Questions {
     pub(in crate::sap) fn concern(&self, peer: &str, group: &Address, now: Time) -> bool {
         match self.0.get(&(peer.to_owned(), group.clone())) {
             Some(Question::UnderWay(_)) => true,
-            Some(Question::Answered(at)) => now.since(*at) < LATELY,
+            Some(Question::Answered(at)) => now.after(*at) < LATELY,
             None => false,
         }
     }
@@ -283,7 +284,7 @@ impl Questions {
         if self.0.len() >= MOST {
             self.0.retain(|_, question| match question {
                 Question::UnderWay(_) => true,
-                Question::Answered(at) => now.since(*at) < LATELY,
+                Question::Answered(at) => now.after(*at) < LATELY,
             });
         }
         if self.0.len() >= MOST {

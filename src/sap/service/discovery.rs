@@ -105,8 +105,8 @@ impl Services {
     }
 
     fn refresh_later(&mut self, domain: &str, now: Time) {
-        let early = self.random.below(SPREAD);
-        let at = now.plus_millis(KNOWN_FOR - early);
+        let early = self.random.shorter(SPREAD);
+        let at = now.plus(KNOWN_FOR - early);
         self.table.refresh_at(domain, at);
     }
 

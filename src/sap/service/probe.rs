@@ -2,6 +2,7 @@
 //! sender who exists for that message only. For an operator; nothing here is kept.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -18,7 +19,7 @@ use crate::ssp::envelope::Transaction;
 
 /// Probes remembered, and for how long: milliseconds. Our choice.
 const MAX: usize = 64;
-const REMEMBERED: u64 = 600_000;
+const REMEMBERED: Duration = Duration::from_secs(600);
 const TEXT: &str = "wvgate check";
 
 /// How a peer is tried.
@@ -99,7 +100,7 @@ pub(super) fn message(
 
 impl Probes {
     pub(super) fn begin(&mut self, number: u64, echo: Option<(Address, Address)>, now: Time) {
-        let is_recent = |running: &Running| now.since(running.view.asked) < REMEMBERED;
+        let is_recent = |running: &Running| now.after(running.view.asked) < REMEMBERED;
         self.0.retain(|_, running| is_recent(running));
         while self.0.len() >= MAX {
             self.0.pop_first();

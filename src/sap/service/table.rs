@@ -5,6 +5,7 @@
 //! its session is restored, and it may have changed meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,13 +17,13 @@ use crate::store::Write;
 /// Prefix of all agreements: `sap/agreement/<peer>/<direction>`.
 pub const PREFIX: &str = "sap/agreement/";
 /// What a peer said about its services holds for an hour: our choice.
-pub(super) const KNOWN_FOR: u64 = 3_600_000;
+pub(super) const KNOWN_FOR: Duration = Duration::from_secs(3_600);
 /// A peer is asked anew up to so much earlier, so that not all are asked at once.
-pub(super) const SPREAD: u64 = KNOWN_FOR / 10;
+pub(super) const SPREAD: Duration = Duration::from_secs(360);
 /// Domains remembered per peer, at most.
 const MAX_DOMAINS: usize = 1024;
 /// After a refused or unanswered negotiation the next one comes in an hour.
-const RETRY: u64 = 3_600_000;
+const RETRY: Duration = Duration::from_secs(3_600);
 
 /// Who may use what was agreed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -68,7 +69,7 @@ pub(in crate::sap) struct Offered {
 
 impl Offered {
     pub fn is_fresh(&self, now: Time) -> bool {
-        now.since(self.at) < KNOWN_FOR
+        now.after(self.at) < KNOWN_FOR
     }
 }
 
@@ -253,7 +254,7 @@ impl ServiceTable {
     /// ends well.
     pub fn negotiating(&mut self, peer: &str, wants: ServiceSet, now: Time) {
         let row = self.row(peer);
-        row.not_before = Some(now.plus_millis(RETRY));
+        row.not_before = Some(now.plus(RETRY));
         row.wanted = wants;
     }
 
@@ -298,7 +299,7 @@ impl ServiceTable {
     pub fn refused(&self, peer: &str, domain: &str, now: Time) -> ServiceSet {
         let refused = self.rows.get(peer).and_then(|row| row.refused.get(domain));
         refused.map_or(ServiceSet::NONE, |(functions, since)| {
-            if now.since(*since) < KNOWN_FOR {
+            if now.after(*since) < KNOWN_FOR {
                 *functions
             } else {
                 ServiceSet::NONE

@@ -144,7 +144,7 @@ impl ServiceView {
                 offers: Some(offered.functions.names()),
                 source: Some(Source::Discovered),
                 seen: Some(offered.at),
-                known_until: Some(offered.at.plus_millis(KNOWN_FOR)),
+                known_until: Some(offered.at.plus(KNOWN_FOR)),
                 ..blank(domain)
             });
         }

@@ -7,6 +7,8 @@
 use super::digest::{digest, new_token, verify};
 use super::progress::is_foreign;
 use super::{Failure, Progress, Step};
+use std::time::Duration;
+
 use crate::element::Time;
 use crate::imps::primitive::session::{LoginRequest, LoginResponse, SendSecretToken, Token};
 use crate::imps::{Address, Code, Status};
@@ -92,8 +94,8 @@ impl Initiator {
 
     /// Whether our own session id has been out for less than `millis`, so that the
     /// peer may use the session before its step 6 has arrived.
-    pub fn just_logged_in(&self, now: Time, millis: u64) -> bool {
-        matches!(self.state, State::LoggedIn(_, since) if now.since(since) < millis)
+    pub fn just_logged_in(&self, now: Time, within: Duration) -> bool {
+        matches!(self.state, State::LoggedIn(_, since) if now.after(since) < within)
     }
 
     /// Takes in step 2: the peer's token.

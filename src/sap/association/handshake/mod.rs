@@ -10,6 +10,7 @@ mod steps;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
+use std::time::Duration;
 
 pub use initiator::Initiator;
 pub use progress::{Failure, Progress, Step};
@@ -28,9 +29,9 @@ use crate::ssp::Mode;
 use steps::{Landed, PendingStep, Steps};
 
 /// A session may be used so long before the step that tells its id (6.6, I3).
-const HOLD: u64 = 5_000;
+const HOLD: Duration = Duration::from_secs(5);
 /// Between two resets of the same lost session (6.7).
-const ONCE_A_MINUTE: u64 = 60_000;
+const ONCE_A_MINUTE: Duration = Duration::from_secs(60);
 /// Lost sessions of one peer that are reset in a minute; it has no more than a few.
 const MAX_RESETS: usize = 8;
 
@@ -381,7 +382,7 @@ impl Handshakes {
     /// Whether a session that we have lost is to be reset now.
     pub(super) fn may_reset(&mut self, session: &str, now: Time) -> bool {
         self.resets
-            .retain(|_, last| now.since(*last) < ONCE_A_MINUTE);
+            .retain(|_, last| now.after(*last) < ONCE_A_MINUTE);
         if self.resets.contains_key(session) || self.resets.len() >= MAX_RESETS {
             return false;
         }
