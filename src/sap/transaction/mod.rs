@@ -259,6 +259,14 @@ impl Transactions {
         self.answered(number, &place, Body::typed(answer), now);
     }
 
+    /// A part was answered by who has it.
+    pub(super) fn answered(&mut self, number: u64, place: &Place, answer: Body, now: Time) {
+        let record = self.rows.table.get(number);
+        let step = record.and_then(|record| Step::answered(record, place, &answer, now));
+        self.tell(step);
+        self.part_answered(number, place, answer, now);
+    }
+
     /// A peer has taken an item over; from now on it has the time for an answer, if it
     /// owes one.
     pub(super) fn acknowledged(&mut self, peer: &str, item: Item, queues: &dyn Queues, now: Time) {

@@ -169,14 +169,6 @@ impl Transactions {
         true
     }
 
-    /// A part was answered by who has it.
-    pub(super) fn answered(&mut self, number: u64, place: &Place, answer: Body, now: Time) {
-        let record = self.rows.table.get(number);
-        let step = record.and_then(|record| Step::answered(record, place, &answer, now));
-        self.tell(step);
-        self.part_answered(number, place, answer, now);
-    }
-
     /// A part was answered; what else is said of it later is of use to nobody here.
     pub(super) fn part_answered(&mut self, number: u64, place: &Place, answer: Body, now: Time) {
         let Some(record) = self.rows.table.get(number) else {
@@ -291,7 +283,8 @@ impl Transactions {
                 };
                 let expires = now.plus_millis(self.settings.duplicate_window);
                 if let Some(shard) = neighbour::shard_of(&domain) {
-                    let handed = Handed::answer(id, name_in(answer.xml()), answer.xml().to_owned(), expires);
+                    let handed =
+                        Handed::answer(id, name_in(answer.xml()), answer.xml().to_owned(), expires);
                     return self.events.push_back(Event::Hand(shard, handed.into()));
                 }
                 let Some(peer) = self.settings.peers.get(&domain) else {
