@@ -6,7 +6,6 @@ use std::borrow::Cow;
 
 use super::delivery_report::{self, Reporter};
 use super::events::{Event, Own};
-use super::history::Step;
 use super::request::fingerprint;
 use super::rows::Timer;
 use super::table::{Origin, Part, Place, Record, State};
