@@ -366,7 +366,7 @@ impl World {
                             }
                             _ => ok,
                         };
-                        end.sap.respond(element, id, &answer, now);
+                        end.sap.respond(element, id, answer, now);
                     }
                     end.delivered.push(delivered.primitive);
                 }
