@@ -11,7 +11,7 @@ use tokio::sync::{broadcast, oneshot};
 use super::filter::Filter;
 use super::lines::{LineError, Lines, MAX_REQUEST};
 use super::request::{Line, Request};
-use super::{Control, Shared, explain, services, session, users, views};
+use super::{Control, Shared, explain, groups, services, session, users, views};
 use crate::node::{Core, Gone};
 use crate::sap::Login;
 
@@ -150,6 +150,14 @@ impl Connection {
             Request::UserShow { user } => users::show(&shared, user).await,
             Request::UserRemove { user } => users::remove(&shared, user).await,
             Request::UserPasswd { user, password } => users::passwd(&shared, user, password).await,
+            Request::GroupAdd {
+                group,
+                properties,
+                admins,
+            } => groups::add(&shared, group, properties, admins).await,
+            Request::GroupList => groups::list(&shared).await,
+            Request::GroupShow { group } => groups::show(&shared, group).await,
+            Request::GroupRemove { group } => groups::remove(&shared, group).await,
             Request::Logout { peer, reason } => logout(&shared, peer, reason).await,
             Request::Connect { peer } => connect(&shared, peer).await,
             Request::Reload => reload(&shared).await,

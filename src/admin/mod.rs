@@ -35,6 +35,7 @@ mod client;
 mod connection;
 mod explain;
 mod filter;
+mod groups;
 mod http;
 mod lines;
 mod metrics;

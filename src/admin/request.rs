@@ -1,5 +1,7 @@
 //! What is said on the control socket.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -111,6 +113,29 @@ pub enum Request {
         user: String,
         /// The new password.
         password: String,
+    },
+    /// Makes a group of the provider.
+    GroupAdd {
+        /// The part of the address between `/` and `@`.
+        group: String,
+        /// Its properties, as on the wire; unless they say otherwise, search finds it by its name.
+        #[serde(default)]
+        properties: BTreeMap<String, String>,
+        /// Addresses of those who administer it.
+        #[serde(default)]
+        admins: Vec<String>,
+    },
+    /// All groups: [`GroupView`](crate::home::GroupView).
+    GroupList,
+    /// One group.
+    GroupShow {
+        /// Its address, or the name of one of the provider's.
+        group: String,
+    },
+    /// Ends a group, whoever owns it.
+    GroupRemove {
+        /// Its address, or the name of one of the provider's.
+        group: String,
     },
     /// Ends all sessions with a peer: [`LoggedOut`](crate::sap::LoggedOut), when it has
     /// answered or two seconds are over.

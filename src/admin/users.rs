@@ -75,7 +75,16 @@ pub(super) async fn passwd(shared: &Shared, user: String, given: String) -> Resu
 }
 
 pub(super) async fn remove(shared: &Shared, user: String) -> Result<Line, Gone> {
-    change(shared, user, Home::remove_user).await
+    let line = change(shared, user.clone(), Home::remove_user).await?;
+    // Groups that are not where the user was.
+    if let (Ok(name), Line::Result { .. }) = (local_name(shared, &user), &line) {
+        let forget = move |core: &mut crate::node::Core, now, turn: &mut _| {
+            let forget = |home: &mut Home| home.forget_member(&name, now);
+            core.administer(now, turn, forget)
+        };
+        shared.node.ask_all(forget).await?;
+    }
+    Ok(line)
 }
 
 /// All users and whether they are online.
@@ -203,7 +212,7 @@ async fn change(
     })
 }
 
-fn no_home() -> Line {
+pub(super) fn no_home() -> Line {
     Line::error("this node has no home domain; add [home] to its configuration")
 }
 

@@ -9,6 +9,7 @@ mod chat;
 mod check;
 mod completions;
 mod explain;
+mod group;
 mod init;
 mod logging;
 mod look;
@@ -100,6 +101,8 @@ enum Command {
     Store(store::StoreArgs),
     /// Manage the users of the home domain
     User(user::UserArgs),
+    /// Manage the groups of the home domain
+    Group(group::GroupArgs),
     /// Be a user of the home domain, in this terminal
     Chat(chat::Chat),
     /// Send one message as a user of the home domain
@@ -207,6 +210,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Stop => node::stop(&global).await,
         Command::Store(args) => store::store(&global, &args),
         Command::User(args) => user::user(&global, args).await,
+        Command::Group(args) => group::group(&global, args).await,
         Command::Chat(args) => chat::chat(&global, args).await,
         Command::Send(args) => send::send(&global, args).await,
         Command::Translate(args) => translate::translate(&global, &args),

@@ -31,6 +31,34 @@ pub struct HomeSection {
     pub default_authorization: DefaultAuthorization,
     /// Users that are created at start if they do not exist. Default: none.
     pub user: Vec<HomeUser>,
+    /// Whether users may make groups. Default yes.
+    pub private_groups: bool,
+    /// Most groups. Default 10000.
+    pub max_groups: usize,
+    /// Most groups that one user owns. Default 100.
+    pub max_own_groups: usize,
+    /// Most members of one group, and most users joined to it. Default 10000.
+    pub max_group_members: usize,
+    /// Most messages that one group keeps for those who join later. Default 50.
+    pub max_group_history: usize,
+    /// Groups of the provider that are created at start if they do not exist. Default: none.
+    pub group: Vec<HomeGroup>,
+}
+
+/// A group of the provider that is created at start if absent; one that exists stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HomeGroup {
+    /// The name between `/` and `@`, in lower case. Required.
+    pub name: String,
+    /// What is talked about; search finds it by that. Default: none.
+    pub topic: Option<String>,
+    /// Whether only members may join. Default no.
+    pub restricted: bool,
+    /// Whether those who join get the last messages. Default no.
+    pub history: bool,
+    /// Addresses of those who administer it. Default: nobody.
+    pub admins: Vec<String>,
 }
 
 /// A user that is created at start if absent; a user who exists keeps their password.
@@ -76,6 +104,12 @@ impl Default for HomeSection {
             offline_validity: Duration::from_secs(7 * 86_400),
             default_authorization: DefaultAuthorization::Ask,
             user: Vec::new(),
+            private_groups: true,
+            max_groups: 10_000,
+            max_own_groups: 100,
+            max_group_members: 10_000,
+            max_group_history: 50,
+            group: Vec::new(),
         }
     }
 }
@@ -95,6 +129,9 @@ impl HomeSection {
         let counts = [
             ("max_users", self.max_users, 1),
             ("max_offline", self.max_offline, 1),
+            ("max_groups", self.max_groups, 1),
+            ("max_own_groups", self.max_own_groups, 1),
+            ("max_group_members", self.max_group_members, 1),
         ];
         report.at_least("home", &counts);
         let least = Size::kib(4);
@@ -125,6 +162,32 @@ impl HomeSection {
                 let message = format!("\"{}\" is listed twice{line}", user.name);
                 report.error(&format!("{path}.name"), message, "remove one of them");
             }
+        }
+        let mut seen = BTreeMap::new();
+        for (index, group) in self.group.iter().enumerate() {
+            let path = format!("home.group.{index}");
+            group.check(&path, report);
+            if let Some(first) = seen.insert(group.name.clone(), path.clone()) {
+                let line = report.line(&format!("{first}.name"));
+                let message = format!("\"{}\" is listed twice{line}", group.name);
+                report.error(&format!("{path}.name"), message, "remove one of them");
+            }
+        }
+    }
+}
+
+impl HomeGroup {
+    fn check(&self, path: &str, report: &mut Report<'_>) {
+        let (key, name) = (format!("{path}.name"), &self.name);
+        let is_foreign = |c: char| c.is_whitespace() || c.is_control() || "@/:\"&<>+".contains(c);
+        if name.is_empty() {
+            report.error(&key, "missing", "add name = \"...\"");
+        } else if name.contains(is_foreign) || name.len() > 63 {
+            let message = format!("\"{name}\" is not the part between / and @ alone");
+            report.error(&key, message, "write letters and digits only");
+        } else if *name != name.to_lowercase() {
+            let fix = format!("write \"{}\"", name.to_lowercase());
+            report.error(&key, format!("\"{name}\" has capital letters"), fix);
         }
     }
 }

@@ -45,7 +45,7 @@ use serde::{Deserialize, Serialize};
 
 pub use admin::{AdminSection, ReadyPeers};
 pub use glance::Glance;
-pub use home::{DefaultAuthorization, HomeSection, HomeUser, Registration};
+pub use home::{DefaultAuthorization, HomeGroup, HomeSection, HomeUser, Registration};
 pub use locate::Located;
 pub use log::{LogFormat, LogSection};
 pub use network::network;
@@ -174,6 +174,12 @@ impl Config {
             name: "alice".to_string(),
             password: Secret::new("alice"),
         };
+        let group = HomeGroup {
+            name: "news".to_string(),
+            topic: Some("What is new".to_string()),
+            admins: vec!["wv:alice@relay.test".to_string()],
+            ..HomeGroup::default()
+        };
         let component = XmppComponent {
             domain: "village.test".to_string(),
             secret: Secret::new("secret"),
@@ -192,6 +198,7 @@ impl Config {
             service: vec![service],
             home: Some(HomeSection {
                 user: vec![user],
+                group: vec![group],
                 ..HomeSection::default()
             }),
             xmpp: Some(xmpp),

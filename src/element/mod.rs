@@ -21,7 +21,7 @@ mod outcome;
 mod request;
 mod service_element;
 mod time;
-mod xml;
+pub(crate) mod xml;
 
 pub use act::{Act, ToXmpp};
 pub use client::{ClientKey, FromClient, Over, Takes, ToClient};

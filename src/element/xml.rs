@@ -5,14 +5,14 @@ use serde::{Deserialize, Deserializer, Serializer, de::Error};
 use crate::imps::Primitive;
 use crate::ssp::envelope::decode_fragment;
 
-pub(super) fn serialize<S: Serializer>(
+pub(crate) fn serialize<S: Serializer>(
     primitive: &Primitive,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&primitive.to_xml(None))
 }
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Box<Primitive>, D::Error> {
     let text = String::deserialize(deserializer)?;

@@ -12,6 +12,7 @@ use crate::text::Seldom;
 use super::addresses::Addresses;
 use super::client::{ClientKey, ToClient};
 use super::echo::Rate;
+use super::random::Random;
 use super::reach::Away;
 use super::reads::Reads;
 use super::settings::HomeSettings;
@@ -46,8 +47,7 @@ pub(super) struct Core {
     pub(super) reads: Reads,
     /// How the wall clock stands, for dates that others see.
     pub(super) skew: Skew,
-    /// State of the generator (splitmix64).
-    random: u64,
+    random: Random,
 }
 
 /// What is due at a deadline.
@@ -125,7 +125,7 @@ impl Core {
             seldom: Seldom::default(),
             reads: Reads::default(),
             skew: Skew::default(),
-            random: seed,
+            random: Random::new(seed),
         }
     }
 
@@ -185,7 +185,7 @@ impl Core {
     /// A token no waiting request has.
     pub(super) fn token(&mut self) -> Token {
         loop {
-            let token = Token(self.random());
+            let token = Token(self.random.next());
             if !self.requests.contains_key(&token) {
                 return token;
             }
@@ -194,12 +194,12 @@ impl Core {
 
     /// A number for a read.
     pub(super) fn read_number(&mut self) -> u64 {
-        self.random()
+        self.random.next()
     }
 
     /// A message id that nobody has used.
     pub(super) fn message_id(&mut self) -> String {
-        format!("{:016x}{:08x}", self.random(), self.random() >> 32)
+        self.random.message_id()
     }
 
     /// Sends a notice, or a request whose answer does not matter.
@@ -210,13 +210,5 @@ impl Core {
             primitive: primitive.into(),
             expires: now.plus_seconds(self.settings.request_validity),
         });
-    }
-
-    fn random(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
     }
 }

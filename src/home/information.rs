@@ -86,8 +86,15 @@ impl<'a> Information<'a> {
                 .home
                 .known_user(&self.home.core.at_home(&id.user))
                 .err(),
-            Id::Group(_) => Some(Code::NO_GROUP),
-            Id::ScreenName(_) => Some(Code::ADDRESS),
+            Id::Group(id) => {
+                let has = self.home.groups.has(&id.group, None);
+                (!has).then_some(Code::NO_GROUP)
+            }
+            Id::ScreenName(id) => {
+                let name = Some(id.name.as_str());
+                let has = self.home.groups.has(&id.group, name);
+                (!has).then_some(Code::ADDRESS)
+            }
             Id::ContactList(_) => Some(NO_CONTACT_LIST),
             Id::Domain(domain) => {
                 let ours = domain.trim().eq_ignore_ascii_case(self.home.core.domain());

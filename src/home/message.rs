@@ -13,6 +13,7 @@ use crate::imps::address::Kind;
 use crate::imps::common::MetaInfo;
 use crate::imps::common::Sender;
 use crate::imps::common::User as UserElement;
+use crate::imps::common::UserId;
 use crate::imps::common::{GroupId, MessageInfo, Recipient};
 use crate::imps::primitive::message::DeliveryResult;
 use crate::imps::primitive::message::DeliveryStatusReport;
@@ -23,6 +24,7 @@ use crate::text::media;
 use super::contact_list::NO_CONTACT_LIST;
 use super::core::Core;
 use super::feed::Feed;
+use super::group::ForGroup;
 use super::inbox::{Arrival, Letter};
 use super::profile;
 use super::records;
@@ -61,7 +63,10 @@ impl<'a> Delivery<'a> {
     }
 
     /// Takes a message for users of ours.
-    pub(super) fn serve(&mut self, request: SendMessageRequest) {
+    ///
+    /// `for_groups`: what becomes of it at groups that are named beside them. Says whether its
+    /// sender may send it.
+    pub(super) fn serve(&mut self, request: SendMessageRequest, for_groups: &[ForGroup]) -> bool {
         let sender = match sender_of(self.caller, &request.info) {
             Ok(sender) => sender,
             Err(code) => {
@@ -69,7 +74,8 @@ impl<'a> Delivery<'a> {
                 let id = request.info.message_id.unwrap_or_default();
                 let copies = request.info.recipients.len().max(1);
                 self.home.core.acts((0..copies).map(|_| refused(&id, code)));
-                return self.home.core.respond(self.caller.id, status);
+                self.home.core.respond(self.caller.id, status);
+                return false;
             }
         };
         let targets = targets_of(&request.info);
@@ -77,6 +83,7 @@ impl<'a> Delivery<'a> {
         let message = self.message_of(request, sender);
         let mut accepted: Vec<(String, bool)> = Vec::new();
         let mut failures = Vec::new();
+        let groups = failures_of(for_groups);
         for target in &targets {
             let address = self.home.core.at_home(target.address());
             match self.may_accept(target, &address, &message) {
@@ -95,7 +102,9 @@ impl<'a> Delivery<'a> {
             message: message.id.clone(),
             outcome: Outcome::Repeated,
         }));
-        let waits = new == 1 && targets.len() == 1;
+        failures.extend(groups);
+        let all = targets.len() + for_groups.len();
+        let waits = new == 1 && all == 1;
         let waits = waits
             && accepted
                 .iter()
@@ -103,7 +112,7 @@ impl<'a> Delivery<'a> {
         let status = if targets.is_empty() {
             Status::new(Code::BAD_PARAMETER).because("There is no recipient.")
         } else {
-            let status = status_for(targets.len(), failures);
+            let status = status_for(all, failures);
             if waits { status.because(WAITS) } else { status }
         };
         let response = SendMessageResponse {
@@ -116,6 +125,7 @@ impl<'a> Delivery<'a> {
                 Arrivals::of(user, &mut self.home.core, self.now).receive(&message);
             }
         }
+        true
     }
 
     fn message_of(&mut self, request: SendMessageRequest, sender: Address) -> Message {
@@ -177,6 +187,7 @@ impl<'a> Delivery<'a> {
                 return Err(Code::DOMAIN_NOT_SUPPORTED);
             }
             Recipient::User(_) => {}
+            // Those that exist were taken out before.
             Recipient::Group(_) | Recipient::ScreenName(_) => return Err(Code::NO_GROUP),
             Recipient::ContactList(_) => return Err(NO_CONTACT_LIST),
         }
@@ -389,19 +400,35 @@ fn targets_of(info: &MessageInfo) -> Vec<Recipient> {
     targets
 }
 
+/// The answer to a message that is for groups alone.
+pub(super) fn response(request: &SendMessageRequest, groups: &[ForGroup]) -> SendMessageResponse {
+    SendMessageResponse {
+        message_id: request.info.message_id.clone().unwrap_or_default(),
+        status: status_for(groups.len(), failures_of(groups).collect()),
+    }
+}
+
+fn failures_of(groups: &[ForGroup]) -> impl Iterator<Item = (Code, Address)> {
+    let failed = |group: &ForGroup| Some((group.failure()?, group.address.clone()));
+    groups.iter().filter_map(failed)
+}
+
 /// Like [`Status::of_users`], with groups and contact lists where they belong.
 fn status_for(targets: usize, failures: Vec<(Code, Address)>) -> Status {
     let mut status = Status::of_users(targets, failures);
     for detail in &mut status.details {
-        let ids = || detail.users.iter().map(|id| id.user.clone());
-        if detail.code == Code::NO_GROUP {
-            detail.groups = ids().map(|group| GroupId { group }).collect();
-            detail.users.clear();
-        } else if detail.code == NO_CONTACT_LIST {
-            let list = |list| crate::imps::common::ContactList { list };
-            detail.contact_lists = ids().map(list).collect();
-            detail.users.clear();
+        let users = std::mem::take(&mut detail.users);
+        if detail.code == NO_CONTACT_LIST {
+            let list = |id: UserId| crate::imps::common::ContactList { list: id.user };
+            detail.contact_lists = users.into_iter().map(list).collect();
+            continue;
         }
+        let (groups, users): (Vec<_>, _) = users
+            .into_iter()
+            .partition(|id| id.user.kind() == Kind::Resource);
+        detail.users = users;
+        let group = |id: UserId| GroupId { group: id.user };
+        detail.groups = groups.into_iter().map(group).collect();
     }
     status
 }

@@ -21,8 +21,9 @@
 //! | `contact_list`, `access` | contacts, who may see a user's presence, and who may write |
 //! | `watching`, `reach`, `known` | other users' presence, as our users see it |
 //! | `profile` | our users' profiles: services, privacy, terminals, properties |
+//! | `group` | groups hosted here |
 //! | `information` | provider information, verification of ids |
-//! | `records`, `core` | what is kept, and what all share |
+//! | `records`, `core`, `random` | what is kept, and what all share |
 
 mod access;
 mod addresses;
@@ -31,6 +32,7 @@ mod contact_list;
 mod core;
 mod echo;
 mod feed;
+mod group;
 mod held;
 mod inbox;
 mod information;
@@ -41,6 +43,7 @@ mod own;
 pub mod password;
 mod presence;
 mod profile;
+mod random;
 mod reach;
 mod reads;
 mod records;
@@ -64,15 +67,18 @@ use crate::element::{
 };
 use crate::imps::Primitive;
 use crate::imps::address::Address;
+use crate::imps::primitive::message::SendMessageRequest;
 use crate::imps::status::{Code, Status};
 
 pub use crate::element::client::{self, ClientKey, FromClient, Over, Takes, ToClient};
+pub use group::{GroupError, GroupSettings, GroupView};
 pub use known::{Availability, Known};
 pub use settings::{Authorization, HomeSettings};
 pub use user::{ECHO, UserError};
 
 use self::core::{Asked, Asker, Core, Timer};
 use self::feed::Feeds;
+use self::group::{ForGroup, Groups};
 use self::information::Information;
 use self::message::{Arrivals, Delivery};
 use self::own::OwnRequests;
@@ -89,7 +95,16 @@ use self::watching::Watching;
 pub const ELEMENT: Element = Element::named("Home");
 /// What a home domain serves to everybody.
 pub const SERVES: &[&str] = &[
-    "SUBPR", "GETPR", "SENDM", "MDELIV", "GETSPI", "VRID", "GETUP", "UPDUP",
+    "SUBPR",
+    "GETPR",
+    "SENDM",
+    "MDELIV",
+    "GETSPI",
+    "VRID",
+    "GETUP",
+    "UPDUP",
+    "SearchFunc",
+    "GroupFeat",
 ];
 /// What it serves to its own users besides; it provides that to nobody else's.
 pub const SERVES_OWN: &[&str] = &[
@@ -102,6 +117,7 @@ const ECHO_SERVES: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV"];
 pub struct Home {
     /// Users by the local part of their address.
     users: BTreeMap<String, User>,
+    groups: Groups,
     core: Core,
     /// Users of whom watchers think that they are online, from before a restart.
     stale: Vec<String>,
@@ -130,6 +146,17 @@ struct Caller {
     user: Option<Address>,
 }
 
+impl Caller {
+    /// As groups know it.
+    fn from(&self) -> group::From<'_> {
+        group::From {
+            id: self.id,
+            domain: &self.domain,
+            user: self.user.as_ref(),
+        }
+    }
+}
+
 impl Home {
     /// An empty home domain. `seed` must be random and fresh at every start: message ids and
     /// tokens are made from it.
@@ -144,6 +171,7 @@ impl Home {
         }
         Self {
             users,
+            groups: Groups::new(settings.group_settings(), seed ^ 0x6772_6f75_7073),
             core: Core::new(settings, seed),
             stale: Vec::new(),
         }
@@ -298,7 +326,9 @@ impl Home {
         let name = name.to_lowercase();
         match self.users.remove(&name) {
             Some(user) if !user.builtin => {
+                let address = user.address(&self.core);
                 remove(user, &mut self.core, now);
+                self.groups.user_removed(&address, now);
                 Ok(())
             }
             Some(builtin) => {
@@ -352,6 +382,53 @@ impl Home {
             .is_some_and(User::is_online)
     }
 
+    /// Makes a group of the provider: by name, with properties as on the wire.
+    ///
+    /// # Errors
+    /// The name or a property is impossible, the name is taken, or the domain is full.
+    pub fn add_group(
+        &mut self,
+        name: &str,
+        properties: &[(String, String)],
+        now: Time,
+    ) -> Result<(), GroupError> {
+        self.groups.provide(name, properties, now)
+    }
+
+    /// Makes a user an administrator of a group, of whatever domain they are.
+    ///
+    /// # Errors
+    /// There is no such group, or the address names no user.
+    pub fn appoint(&mut self, group: &str, user: &str) -> Result<(), GroupError> {
+        let user = self.core.at_home(&Address::new(user));
+        let role = Some(group::Role::Admin);
+        self.groups.appoint(group, &user, role)
+    }
+
+    /// Ends a group, whoever owns it: those who are joined are told.
+    ///
+    /// # Errors
+    /// There is no such group.
+    pub fn remove_group(&mut self, name: &str, now: Time) -> Result<(), GroupError> {
+        self.groups.withdraw(name, now)
+    }
+
+    /// A user of the domain whose account was kept elsewhere is no more: groups forget them.
+    pub fn forget_member(&mut self, user: &str, now: Time) {
+        let user = Address::user(user, self.core.domain());
+        self.groups.user_removed(&user, now);
+    }
+
+    /// All groups, in order.
+    pub fn groups(&self) -> impl Iterator<Item = GroupView> + '_ {
+        self.groups.views()
+    }
+
+    /// One group, by address or by the name of one of the provider's.
+    pub fn group(&self, name: &str) -> Option<GroupView> {
+        self.groups.view_of(name)
+    }
+
     fn deliver(&mut self, delivered: Delivered, now: Time) {
         let caller = Caller {
             id: delivered.id,
@@ -360,7 +437,7 @@ impl Home {
         };
         match delivered.primitive {
             Primitive::SendMessageRequest(request) => {
-                Delivery::of(self, &caller, now).serve(*request);
+                self.take_message(&caller, *request, now);
             }
             Primitive::DeliveryStatusReport(report) => self.take_report(&report, now),
             Primitive::SubscribeRequest(request) => {
@@ -399,13 +476,37 @@ impl Home {
                 self.core
                     .respond(caller.id, Status::new(Code::NOT_SUPPORTED));
             }
+            request if self.has_users() => {
+                self.groups.serve(caller.from(), request, now);
+            }
             _ => self
                 .core
                 .respond(caller.id, Status::new(Code::NOT_IMPLEMENTED)),
         }
     }
 
+    /// Takes a message for users and groups of ours. They are answered together.
+    fn take_message(&mut self, caller: &Caller, mut request: SendMessageRequest, now: Time) {
+        let mut for_groups = self.groups.take_out(caller.from(), &mut request);
+        if for_groups.is_empty() {
+            Delivery::of(self, caller, now).serve(request, &[]);
+            return;
+        }
+        if request.info.recipients.is_empty() {
+            let response = message::response(&request, &for_groups);
+            self.core.respond(caller.id, response);
+        } else if !Delivery::of(self, caller, now).serve(request.clone(), &for_groups) {
+            let refuse = |group: &mut ForGroup| group.refuse(Code::ADDRESS);
+            for_groups.iter_mut().for_each(refuse);
+        }
+        self.groups
+            .take_messages(caller.from(), &request, for_groups, now);
+    }
+
     fn answer(&mut self, token: Token, answer: Primitive, now: Time) {
+        if self.groups.answer(token, &answer, now) {
+            return;
+        }
         let Self { users, core, .. } = self;
         let Some(pending) = core.requests.remove(&token) else {
             return;
@@ -527,8 +628,14 @@ impl ServiceElement for Home {
         match input {
             Input::Deliver(delivered) => self.deliver(delivered, now),
             Input::Answer(token, answer) => self.answer(token, answer, now),
-            Input::Reached(domains) => self.reached(&domains, now),
-            Input::Lost(domains) => self.lost(&domains, now),
+            Input::Reached(domains) => {
+                self.groups.reached(&domains);
+                self.reached(&domains, now);
+            }
+            Input::Lost(domains) => {
+                self.groups.lost(&domains, now);
+                self.lost(&domains, now);
+            }
             Input::Loaded(loaded) => self.loaded(loaded, now),
             Input::Client(client, FromClient::Open { user, takes }) => {
                 let why = match self.client_open(client, &user, takes, now) {
@@ -551,21 +658,24 @@ impl ServiceElement for Home {
 
     fn timeout(&mut self, now: Time) {
         self.is_due(now);
+        self.groups.timeout(now);
     }
 
     fn next_timeout(&self) -> Option<Time> {
         if !self.stale.is_empty() {
             return Some(Time(0));
         }
-        self.core.timers.first().map(|(at, _)| *at)
+        let own = self.core.timers.first().map(|(at, _)| *at);
+        own.into_iter().chain(self.groups.next_timeout()).min()
     }
 
     fn next_act(&mut self) -> Option<Act> {
-        self.core.next_act()
+        self.core.next_act().or_else(|| self.groups.next_act())
     }
 
     fn set_skew(&mut self, skew: Skew) {
         self.core.skew = skew;
+        self.groups.set_skew(skew);
     }
 
     fn concerned(&self) -> BTreeSet<String> {
@@ -573,6 +683,7 @@ impl ServiceElement for Home {
         for user in self.users.values() {
             user.concerned(&mut domains);
         }
+        self.groups.concerned(&mut domains);
         domains
     }
 

@@ -31,6 +31,7 @@ use super::{Caller, Home};
 /// Instant messages.
 pub(super) const IM: &str = "IM";
 pub(super) const PRESENCE: &str = "Presence";
+pub(super) const GROUP: &str = "Group";
 
 /// Network capabilities that this domain never asks of anybody.
 const CAPABILITIES: [&str; 2] = ["UserLocation", "UserInteraction"];

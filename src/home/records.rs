@@ -11,6 +11,8 @@
 //! | `home/user/NAME/request/20 digits` | a request that waits for its answer |
 //! | `home/user/NAME/sent/20 digits` | a message of their own that its recipient's side has taken |
 //!
+//! Those of groups are in [`super::group`].
+//!
 //! In key order a user comes before everything that is kept for them, and arrivals before bodies.
 
 use serde::Serialize;
@@ -25,6 +27,7 @@ use crate::store::Write;
 use super::Home;
 use super::body::Body;
 use super::core::{Pending, Timer};
+use super::group;
 use super::inbox::Arrival;
 use super::notice::{Kept as Notice, Record};
 use super::relation::Relation;
@@ -123,6 +126,13 @@ impl Home {
     /// Takes back one record.
     pub(super) fn take_back(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
         let unknown = || format!("{key} is not a record of the home domain");
+        if key.starts_with(group::PREFIX) || key.starts_with(group::AWAY) {
+            // As with users: kept for when this is a home domain again.
+            if !self.core.settings.users {
+                return Ok(());
+            }
+            return self.groups.take_back(key, value);
+        }
         let mut parts = key.strip_prefix(USER).ok_or_else(unknown)?.splitn(3, '/');
         let name = parts.next().filter(|name| !name.is_empty());
         let name = name.ok_or_else(unknown)?;

@@ -91,6 +91,7 @@ impl<'a> Session<'a> {
         let service = match facts.family {
             "message" => Some(profile::IM),
             "presence" if facts.name != "UnsubscribeRequest" => Some(profile::PRESENCE),
+            "group" | "group_admin" => Some(profile::GROUP),
             _ => None,
         };
         if service.is_some_and(|service| !self.user.may_use(self.core, service)) {

@@ -1,5 +1,6 @@
 //! What an operator decides about the home domain.
 
+use super::group::GroupSettings;
 use crate::imps::primitive::profile::ProfileService;
 use crate::sap::profile::services_of;
 use crate::sap::{PseTable, ServiceSet};
@@ -45,6 +46,8 @@ pub struct HomeSettings {
     pub request_validity: u64,
     /// Milliseconds without a way to a domain after which its users are shown as unknown.
     pub peer_grace: u64,
+    /// About groups.
+    pub groups: GroupSettings,
     /// Users of the domain.
     pub max_users: usize,
     /// Clients of one user at the same time.
@@ -107,6 +110,7 @@ impl HomeSettings {
             offline_validity: 7 * 86_400,
             request_validity: 120,
             peer_grace: 60_000,
+            groups: GroupSettings::default(),
             max_users: 100_000,
             max_clients: 8,
             max_contacts: 1000,
@@ -126,6 +130,16 @@ impl HomeSettings {
             max_all_notices: 500_000,
             max_requests: 500,
             max_text: 64 * 1024,
+        }
+    }
+
+    /// What groups are to know of it.
+    pub(super) fn group_settings(&self) -> GroupSettings {
+        GroupSettings {
+            domain: self.domain.clone(),
+            validity: self.offline_validity,
+            request_validity: self.request_validity,
+            ..self.groups.clone()
         }
     }
 }

@@ -140,6 +140,14 @@ impl NodeHandle {
         self.door(self.places().of_user(user))
     }
 
+    /// A private group is where its owner is.
+    fn door_of_group(&self, group: &str) -> &Door {
+        match group.split_once('/') {
+            Some(("", _)) | None => self.door(self.places().of_group(group)),
+            Some((owner, _)) => self.door_of_user(owner),
+        }
+    }
+
     /// Asks the owner of the first shard: what is the same in all, and the gateway.
     ///
     /// # Errors
@@ -186,6 +194,19 @@ impl NodeHandle {
         question: impl FnOnce(&mut Core, Time, &mut Turn) -> T + Send + 'static,
     ) -> Result<T, Gone> {
         self.door_of_user(user).ask(question).await
+    }
+
+    /// Asks the owner of the shard that has a group of the home domain, by what stands before the
+    /// domain of its address.
+    ///
+    /// # Errors
+    /// The node has stopped.
+    pub async fn ask_for_group<T: Send + 'static>(
+        &self,
+        group: &str,
+        question: impl FnOnce(&mut Core, Time, &mut Turn) -> T + Send + 'static,
+    ) -> Result<T, Gone> {
+        self.door_of_group(group).ask(question).await
     }
 
     /// The first shard of which this is true.
@@ -239,6 +260,19 @@ impl NodeHandle {
         work: impl FnOnce(&mut Core, Time, &mut Turn) -> T + Send + 'static,
     ) -> Result<Option<T>, Gone> {
         self.door_of_user(user).change(work).await
+    }
+
+    /// The same in the shard that has a group of the home domain, by what stands before the domain
+    /// of its address.
+    ///
+    /// # Errors
+    /// The node has stopped.
+    pub async fn change_for_group<T: Send + 'static>(
+        &self,
+        group: &str,
+        work: impl FnOnce(&mut Core, Time, &mut Turn) -> T + Send + 'static,
+    ) -> Result<Option<T>, Gone> {
+        self.door_of_group(group).change(work).await
     }
 
     /// Opens a client session of a home-domain user whose password was checked, which takes

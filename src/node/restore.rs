@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::build::Plan;
 use super::clock::Clock;
 use super::core::Core;
-use super::run::{StartError, create_users, maker};
+use super::run::{StartError, create_groups, create_users, maker};
 use super::shards;
 use crate::sap::Shards;
 use crate::store::check::Unfit;
@@ -67,6 +67,7 @@ pub(super) async fn restore_all(
     }
     for (core, store) in cores.iter_mut().zip(stores) {
         create_users(plan, core, store, &clock).await?;
+        create_groups(plan, core, store, &clock).await?;
     }
     Ok((cores, clock))
 }

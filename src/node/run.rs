@@ -24,9 +24,10 @@ use super::releaser::{Component, Neighbour, Release, Releaser};
 use super::restore::restore_all;
 use super::shards;
 use super::told::Telling;
+use crate::config::HomeGroup;
 use crate::element::ServiceElement;
 use crate::gateway::Gateway;
-use crate::home::Home;
+use crate::home::{GroupError, Home};
 use crate::http::link::{self, PostOutcome};
 use crate::http::server;
 use crate::sap::{PeerView, Posted, Sap, Settings, Shards};
@@ -416,6 +417,54 @@ pub(super) async fn create_users(
         kept.map_err(|error| StartError::Store(plan.data.display().to_string(), error))?;
     }
     Ok(())
+}
+
+/// Creates the configured groups of the provider that do not exist yet.
+pub(super) async fn create_groups(
+    plan: &Plan,
+    core: &mut Core,
+    store: &Arc<dyn Store>,
+    clock: &Clock,
+) -> Result<(), StartError> {
+    let shards = core.sap.settings().shards;
+    let groups = plan.home.iter().flat_map(|home| &home.groups);
+    let is_own = |group: &&HomeGroup| shards.of_group(&format!("/{}", group.name)) == shards.own();
+    for group in groups.filter(is_own) {
+        let mut turn = super::core::Turn::default();
+        let now = clock.now();
+        let make = |home: &mut Home| {
+            home.add_group(&group.name, &properties(group), now)?;
+            let mut admins = group.admins.iter();
+            admins.try_for_each(|admin| home.appoint(&group.name, admin))
+        };
+        match core.administer(now, &mut turn, make) {
+            Some(Ok(())) => tracing::info!(group = group.name, "group created"),
+            Some(Err(GroupError::Exists(_))) | None => continue,
+            Some(Err(error)) => tracing::warn!(group = group.name, "group not created: {error}"),
+        }
+        let kept = store.commit(turn.writes).await;
+        kept.map_err(|error| StartError::Store(plan.data.display().to_string(), error))?;
+    }
+    Ok(())
+}
+
+/// A configured group's properties, as on the wire.
+fn properties(group: &HomeGroup) -> Vec<(String, String)> {
+    let topic = group.topic.clone().unwrap_or_else(|| group.name.clone());
+    let access = if group.restricted {
+        "Restricted"
+    } else {
+        "Open"
+    };
+    let history = if group.history { "T" } else { "F" };
+    [
+        ("Topic", topic.as_str()),
+        ("AccessType", access),
+        ("Searchable", "T"),
+        ("History", history),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec()
 }
 
 /// A fresh salt for a password.

@@ -119,6 +119,43 @@ fn users_are_made_listed_changed_and_removed() {
 }
 
 #[test]
+fn an_operator_makes_shows_and_ends_a_group() {
+    let mut node = Node::start();
+    let said = |node: &Node, args: &[&str]| said(&node.config, args);
+    let set = [
+        "--set",
+        "Topic=What is new",
+        "--set",
+        "AccessType=Restricted",
+    ];
+    let add = [&["group", "add", "news", "--admin", "alice"][..], &set].concat();
+    said(&node, &add);
+    for wrong in [
+        &add[..],
+        &["group", "add", "a b"],
+        &["group", "add", "x", "--set", "Hat=T"],
+    ] {
+        assert_eq!(
+            output(&node.config, wrong).status.code(),
+            Some(1),
+            "{wrong:?}"
+        );
+    }
+    node.crash_and_restart();
+    let list = said(&node, &["group", "list"]);
+    assert!(list.contains("wv:/news@village.test"), "{list}");
+    let group = ask(&node.config, &["group", "show", "news", "--format", "json"]);
+    assert_eq!(group["properties"]["Type"], "Public");
+    assert_eq!(group["members"]["wv:alice@village.test"], "Admin");
+    let shown = said(&node, &["group", "show", "/news@village.test"]);
+    assert!(shown.contains("Restricted"), "{shown}");
+    said(&node, &["group", "remove", "news"]);
+    let gone = output(&node.config, &["group", "remove", "news"]);
+    assert_eq!(gone.status.code(), Some(1));
+    assert!(!said(&node, &["group", "list"]).contains("news"));
+}
+
+#[test]
 fn passwords_survive_a_crash_right_after_they_were_set() {
     let mut node = Node::start();
     let mut command = wvgate(&node.config);

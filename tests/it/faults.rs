@@ -3,6 +3,7 @@
 
 mod clients;
 mod connections;
+mod groups;
 mod kills;
 mod stores;
 

@@ -6,6 +6,7 @@
 mod bodies;
 mod clock;
 mod echo;
+mod group;
 mod messages;
 mod presence;
 mod profiles;
@@ -272,7 +273,10 @@ impl World {
     /// What the domain asks: of itself, or of others.
     fn request(&mut self, token: Token, primitive: Primitive, expires: Time) {
         let (target, meta) = envelope(&primitive);
-        if target.domain() == HOME {
+        if let Some((ours, others)) = divided(&primitive) {
+            self.request(token, ours, expires);
+            self.request(token, others, expires);
+        } else if target.domain() == HOME {
             self.requests += 1;
             let id = RequestId(self.requests);
             self.ours.insert(id, token);
@@ -290,6 +294,35 @@ impl World {
     }
 }
 
+/// What is for this domain and for others, in two.
+fn divided(primitive: &Primitive) -> Option<(Primitive, Primitive)> {
+    fn two<T: Clone>(all: &mut Vec<T>, ours: impl Fn(&T) -> bool) -> Vec<T> {
+        let (here, there) = all.drain(..).partition(ours);
+        *all = here;
+        there
+    }
+    let (mut ours, mut others) = (primitive.clone(), primitive.clone());
+    let is_ours = |address: &Address| address.domain() == HOME;
+    let is_mixed = match (&mut ours, &mut others) {
+        (Primitive::SendMessageRequest(ours), Primitive::SendMessageRequest(others)) => {
+            let all = &mut ours.info.recipients;
+            let there = two(all, |to| is_ours(to.address()));
+            others.info.recipients = there;
+            !all.is_empty() && !others.info.recipients.is_empty()
+        }
+        (Primitive::LeaveGroupIndication(ours), Primitive::LeaveGroupIndication(others)) => {
+            others.users = two(&mut ours.users, |user| is_ours(&user.user));
+            !ours.users.is_empty() && !others.users.is_empty()
+        }
+        (Primitive::GroupChangeNotice(ours), Primitive::GroupChangeNotice(others)) => {
+            others.users = two(&mut ours.users, |user| is_ours(&user.user));
+            !ours.users.is_empty() && !others.users.is_empty()
+        }
+        _ => false,
+    };
+    is_mixed.then_some((ours, others))
+}
+
 /// Where a primitive goes, and who asks.
 fn envelope(primitive: &Primitive) -> (Address, MetaInfo) {
     use crate::imps::primitive::common::Id;
@@ -303,6 +336,8 @@ fn envelope(primitive: &Primitive) -> (Address, MetaInfo) {
         Primitive::GetPresenceRequest(p) => (&p.users[0].user, &p.meta),
         Primitive::PresenceNotification(p) => (&p.watchers[0].user, &p.meta),
         Primitive::UpdateUserProfileRequest(p) => (&provider, &p.meta),
+        Primitive::LeaveGroupIndication(p) => (&p.users[0].user, &p.meta),
+        Primitive::GroupChangeNotice(p) => (&p.users[0].user, &p.meta),
         Primitive::VerifyIDRequest(p) => match &p.ids.ids[0] {
             Id::User(id) => (&id.user, &p.meta),
             other => panic!("{other:?}"),

@@ -66,6 +66,7 @@ fn an_untouched_profile_tells_what_the_domain_serves_and_who_is_logged_in() {
     let all = [
         ("Presence", "Active"),
         ("IM", "Active"),
+        ("Group", "Active"),
         ("Common", "Active"),
         ("ContactList", "Active"),
     ];
@@ -142,6 +143,7 @@ fn updates_are_kept_with_their_time_and_survive_a_restart() {
     let all = [
         ("Presence", "Active"),
         ("IM", "Inactive"),
+        ("Group", "Active"),
         ("Common", "Active"),
         ("ContactList", "Active"),
     ];
@@ -182,6 +184,7 @@ fn services_are_taken_out_and_replaced() {
     );
     let now = [
         ("IM", "Active"),
+        ("Group", "Active"),
         ("Common", "Active"),
         ("ContactList", "Active"),
     ];
@@ -196,10 +199,10 @@ fn services_are_taken_out_and_replaced() {
 #[test]
 fn a_service_that_nobody_provides_cannot_be_active() {
     let mut world = World::peopled();
-    let status = update(&mut world, "Merge", &service("Group", "Active"));
+    let status = update(&mut world, "Merge", &service("Content", "Active"));
     assert_eq!(status.code.0, 702);
     assert_eq!(
-        update(&mut world, "Merge", &service("Group", "Inactive")),
+        update(&mut world, "Merge", &service("Content", "Inactive")),
         Status::ok()
     );
     let other = "<SubscribedServices><Service name=\"IM\" pse=\"wv:@other.test\"/>\

@@ -4,8 +4,8 @@ use super::*;
 use crate::imps::common::{GroupId, UserId};
 use crate::imps::presence::Item;
 use crate::imps::primitive::Unknown;
+use crate::imps::primitive::access::GetBlockedListRequest;
 use crate::imps::primitive::common::{GetSPInfoRequest, Id, IdList, VerifyIDRequest};
-use crate::imps::primitive::group::JoinGroupRequest;
 
 #[test]
 fn names_are_checked_and_taken_once() {
@@ -175,16 +175,9 @@ fn what_is_not_served_is_said_so() {
         world.deliver("far.test", None, unknown),
         Some(Primitive::status(Code::NOT_SUPPORTED))
     );
-    let join = JoinGroupRequest {
-        group: address("wv:bob/party@home.test"),
-        joined_list: false,
-        subscribe: false,
-        meta: None,
-        screen_name: None,
-        own: None,
-    };
+    let blocked = GetBlockedListRequest { meta: None };
     assert_eq!(
-        world.deliver("far.test", Some("zoe@far.test"), join),
+        world.deliver("far.test", Some("zoe@far.test"), blocked),
         Some(Primitive::status(Code::NOT_IMPLEMENTED))
     );
 }

@@ -4,6 +4,7 @@
 mod sap;
 mod transport;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ pub use self::sap::{dialects, sap_settings};
 use self::transport::{links, server};
 use crate::config::{self, Config, ConfigError, Located, Problem};
 use crate::gateway::GatewaySettings;
-use crate::home::{Authorization, HomeSettings};
+use crate::home::{Authorization, GroupSettings, HomeSettings};
 use crate::http::link::LinkSettings;
 use crate::http::server::ServerSettings;
 use crate::imps::xml::Limits;
@@ -57,6 +58,8 @@ pub struct HomePlan {
     pub settings: HomeSettings,
     /// Users created if they do not exist: name and first password.
     pub users: Vec<(String, config::Secret)>,
+    /// Groups of the provider, created if they do not exist.
+    pub groups: Vec<config::HomeGroup>,
 }
 
 /// The XMPP gateway.
@@ -134,8 +137,11 @@ fn home_plan(config: &Config, table: &PseTable) -> Option<HomePlan> {
             users: false,
             ..settings
         };
-        let users = Vec::new();
-        return config.node.echo.then_some(HomePlan { settings, users });
+        return config.node.echo.then_some(HomePlan {
+            settings,
+            users: Vec::new(),
+            groups: Vec::new(),
+        });
     };
     let settings = HomeSettings {
         default_authorization: match home.default_authorization {
@@ -144,6 +150,15 @@ fn home_plan(config: &Config, table: &PseTable) -> Option<HomePlan> {
         },
         offline_validity: home.offline_validity.as_secs(),
         max_users: home.max_users,
+        groups: GroupSettings {
+            private: home.private_groups,
+            homes: homes_of_groups(config),
+            max_groups: home.max_groups,
+            max_owned: home.max_own_groups,
+            max_members: home.max_group_members,
+            max_history: home.max_group_history,
+            ..GroupSettings::default()
+        },
         max_offline: home.max_offline,
         max_offline_bytes: home.max_offline_bytes.get(),
         max_waiting_bytes: home.max_waiting_bytes.get(),
@@ -163,7 +178,23 @@ fn home_plan(config: &Config, table: &PseTable) -> Option<HomePlan> {
     Some(HomePlan {
         settings,
         users: users.collect(),
+        groups: home.group.clone(),
     })
+}
+
+/// Other home domains whose groups are provided here.
+fn homes_of_groups(config: &Config) -> BTreeSet<String> {
+    let is_about_groups = |name: &str| {
+        let set = ServiceSet::named(name).or_else(|| ServiceSet::named(&format!("{name}Feat")));
+        let create = ServiceSet::of_element(&["CREAG"]);
+        set.is_some_and(|set| set.includes(create))
+    };
+    let here = config.service.iter().filter(|service| {
+        service.pse == config.node.domain
+            && service.home != config.node.domain
+            && is_about_groups(&service.name)
+    });
+    here.map(|service| service.home.clone()).collect()
 }
 
 fn gateway(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option<GatewayPlan> {

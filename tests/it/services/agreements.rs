@@ -206,7 +206,7 @@ fn who_wants_nothing_any_more_cancels() {
 fn nothing_is_granted_that_nobody_provides() {
     let mut world = super::pair(ServiceSet::ALL, ServiceSet::NONE);
     brings_session_up(&mut world);
-    let wanted = set(&["SearchFunc", "IMFeat", "PresenceDeliverFunc"]);
+    let wanted = set(&["ContListFunc", "IMFeat", "PresenceDeliverFunc"]);
     let part = granted(negotiate(&mut world, asking(Some(wanted))));
     assert_eq!(part.status.code.0, 201);
     let served = set(&["SENDM", "MDELIV", "SUBPR", "GETPR"]);
@@ -215,21 +215,21 @@ fn nothing_is_granted_that_nobody_provides() {
     // Discovery says the same.
     let tree = discover(&mut world, HOME, Some(VILLAGE)).trees.remove(0);
     assert_eq!(functions(&tree).intersection(wanted), served);
-    let nothing = granted(negotiate(&mut world, asking(Some(set(&["SearchFunc"])))));
+    let nothing = granted(negotiate(&mut world, asking(Some(set(&["ContListFunc"])))));
     assert_eq!((nothing.status.code.0, nothing.agreement), (506, None));
-    assert_eq!(in_tree(&nothing.not_available), set(&["SearchFunc"]));
+    assert_eq!(in_tree(&nothing.not_available), set(&["ContListFunc"]));
 }
 
 #[test]
 fn what_is_behind_the_provider_is_granted_until_it_goes() {
-    let wants = set(&["GroupFeat", "SENDM"]);
+    let wants = set(&["InviteFunc", "SENDM"]);
     let mut world = super::pair(ServiceSet::ALL, wants);
     brings_session_up(&mut world);
     assert_eq!(agreements(&mut world, HOME).1, Some(set(&["SENDM"])));
-    // A server with groups comes: they are asked for again, and granted.
+    // A server with invitations comes: they are asked for again, and granted.
     let village = (**world.node(VILLAGE).sap.settings()).clone();
-    let groups = set(&["GroupFeat"]);
-    world.reload(VILLAGE, village.clone().with_peer(rest(groups)));
+    let invitations = set(&["InviteFunc"]);
+    world.reload(VILLAGE, village.clone().with_peer(rest(invitations)));
     world.run(2 * HOUR);
     assert_eq!(agreements(&mut world, HOME).1, Some(wants));
     assert_eq!(agreements(&mut world, VILLAGE).0, Some(wants));
@@ -246,14 +246,14 @@ fn what_is_behind_the_provider_is_granted_until_it_goes() {
 #[test]
 fn a_function_answered_405_or_501_is_taken_out_of_the_agreement() {
     for code in [405, 501] {
-        let wants = set(&["SRCH", "SENDM"]);
+        let wants = set(&["GCLI", "SENDM"]);
         let mut world = super::pair(ServiceSet::ALL, wants);
         let village = (**world.node(VILLAGE).sap.settings()).clone();
-        let mut village = village.with_peer(rest(set(&["SRCH"])));
-        village.pse.add(set(&["SRCH"]), HOME, "rest.test");
+        let mut village = village.with_peer(rest(set(&["GCLI"])));
+        village.pse.add(set(&["GCLI"]), HOME, "rest.test");
         world.reload(VILLAGE, village);
         let mut home = (**world.node(HOME).sap.settings()).clone();
-        home.pse.add(set(&["SRCH"]), HOME, VILLAGE);
+        home.pse.add(set(&["GCLI"]), HOME, VILLAGE);
         world.reload(HOME, home);
         let mut rest = Settings::new("rest.test")
             .with_peer(peer(VILLAGE, &[HOME]))
@@ -268,12 +268,15 @@ fn a_function_answered_405_or_501_is_taken_out_of_the_agreement() {
         world.node("rest.test").answer = Some(Primitive::status(Code(code)));
         brings_session_up(&mut world);
         assert_eq!(agreements(&mut world, HOME).1, Some(wants), "{code}");
-        let answer = world.ask(HOME, &sample("SearchRequest"));
+        let answer = world.ask(HOME, &sample("GetListRequest"));
         assert_eq!(super::code(&answer), code);
         let left = Some(set(&["SENDM"]));
         assert_eq!(agreements(&mut world, HOME).1, left, "{code}");
         assert_eq!(agreements(&mut world, VILLAGE).0, left, "{code}");
-        assert_eq!(super::code(&world.ask(HOME, &sample("SearchRequest"))), 506);
+        assert_eq!(
+            super::code(&world.ask(HOME, &sample("GetListRequest"))),
+            506
+        );
     }
 }
 
@@ -289,13 +292,13 @@ fn an_agreement_outlives_a_restart_in_which_nobody_was_heard_yet() {
     let key = format!("sap/agreement/{HOME}/granted");
     let disk = &mut world.node(VILLAGE).disk;
     let mut kept: serde_json::Value = serde_json::from_slice(&disk[&key]).unwrap();
-    kept["functions"] = serde_json::json!(["SENDM", "SRCH"]);
+    kept["functions"] = serde_json::json!(["SENDM", "GCLI"]);
     disk.insert(key, serde_json::to_vec(&kept).unwrap());
     world.restart(VILLAGE);
     world.run(HOUR);
     assert_eq!(
         agreements(&mut world, VILLAGE).0,
-        Some(set(&["SENDM", "SRCH"]))
+        Some(set(&["SENDM", "GCLI"]))
     );
 }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use wvgate::home::FromClient;
+use wvgate::imps::Primitive;
 use wvgate::node::{ClientSession, NodeHandle};
 
 use super::talk::{Command, Event, Talk};
@@ -45,6 +46,13 @@ impl Client {
             self.session.say(said).await.map_err(|_| Ended)?;
         }
         Ok(())
+    }
+
+    /// Asks something in the test's own words; answered by [`Event::Answer`].
+    pub async fn request(&self, id: &str, primitive: Primitive) -> Result<(), Ended> {
+        let (id, primitive) = (id.to_owned(), Box::new(primitive));
+        let said = FromClient::Request { id, primitive };
+        self.session.say(said).await.map_err(|_| Ended)
     }
 
     /// What it hears next; `None` at the end of the session.

@@ -217,7 +217,7 @@ impl Incoming<'_> {
 }
 
 /// Messages and reports between the same two parties stay in order; so do the
-/// presence notifications of a publisher.
+/// presence notifications of a publisher, and what a group tells.
 pub(super) fn conversation(transaction: &Transaction, targets: &[Address]) -> Option<String> {
     let peek = &transaction.peek;
     let from = peek
@@ -226,5 +226,9 @@ pub(super) fn conversation(transaction: &Transaction, targets: &[Address]) -> Op
         .or(peek.user.as_ref())
         .or(peek.publishers.first())
         .or(peek.group.as_ref())?;
+    if from.kind() == AddressKind::Resource {
+        // A group's to all at a peer.
+        return Some(from.to_string());
+    }
     Some(format!("{from} {}", targets.first()?))
 }

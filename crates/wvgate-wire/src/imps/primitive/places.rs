@@ -130,7 +130,7 @@ pub fn speaking(primitive: &str) -> impl Iterator<Item = &'static Place> + use<>
 /// What a relay needs of an address in each place.
 fn noted(primitive: &str, path: &[&str], attribute: &str) -> Option<Noted> {
     Some(match (path, attribute) {
-        ([], "groupID") => Noted::Group,
+        ([], "groupID") | (["MessageInfo", "Sender", "GroupID"], _) => Noted::Group,
         ([], "userID") => Noted::Subject,
         ([], "serviceID") => Noted::About,
         (["MetaInfo", "Requestor"], _) => Noted::Service,

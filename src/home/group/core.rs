@@ -1,0 +1,151 @@
+//! What all groups of the home domain share: settings, counts, timers, questions, and the way out.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use super::settings::GroupSettings;
+use crate::element::{Act, RequestId, Skew, Time, Token};
+use crate::home::random::Random;
+use crate::imps::Primitive;
+use crate::imps::address::Address;
+
+/// Everything that does not belong to one group.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) settings: GroupSettings,
+    /// What is to be done, not yet taken by the home domain.
+    acts: VecDeque<Act>,
+    /// What is due when. Entries may outlive what they are about.
+    pub(super) timers: BTreeSet<(Time, Timer)>,
+    /// How many groups each user is joined to.
+    joined: HashMap<Address, usize>,
+    /// How many groups each user owns.
+    owned: HashMap<Address, usize>,
+    /// Bytes of what groups have still to hand on.
+    pub(super) outgoing_bytes: usize,
+    /// What waits for its answer.
+    pub(super) asked: HashMap<Token, Asked>,
+    /// Domains of users that are not reached, since when; records.
+    pub(super) away: BTreeMap<String, Time>,
+    /// How the wall clock stands, for dates that others see.
+    pub(super) skew: Skew,
+    random: Random,
+}
+
+/// What is due at a deadline.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// Something of the group with this name is to be handed on, or its lifetime is over.
+    Group(String),
+    /// Users of a domain to which no session came back have left their groups.
+    Away(String),
+}
+
+/// What a group has asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// To take a message of the group with this name; of this user, if it was for one alone.
+    Message(String, Option<Address>),
+    /// Whether a user of the group with this name exists, of whom somebody said that they do not.
+    Exists(String, Address),
+}
+
+impl Core {
+    pub(super) fn new(settings: GroupSettings, seed: u64) -> Self {
+        Self {
+            settings,
+            acts: VecDeque::new(),
+            timers: BTreeSet::new(),
+            joined: HashMap::new(),
+            owned: HashMap::new(),
+            outgoing_bytes: 0,
+            asked: HashMap::new(),
+            away: BTreeMap::new(),
+            skew: Skew::default(),
+            random: Random::new(seed),
+        }
+    }
+
+    pub(super) fn domain(&self) -> &str {
+        &self.settings.domain
+    }
+
+    /// The address with our domain where it has none.
+    pub(super) fn at_home(&self, address: &Address) -> Address {
+        address.clone().or_domain(&self.settings.domain)
+    }
+
+    /// Wants something done.
+    pub(super) fn act(&mut self, act: Act) {
+        self.acts.push_back(act);
+    }
+
+    /// Wants several things done.
+    pub(super) fn acts(&mut self, acts: impl IntoIterator<Item = Act>) {
+        self.acts.extend(acts);
+    }
+
+    /// What is to be done next.
+    pub(super) fn next_act(&mut self) -> Option<Act> {
+        self.acts.pop_front()
+    }
+
+    /// Answers a request; a notice (without id) is not answered.
+    pub(super) fn respond(&mut self, to: Option<RequestId>, primitive: impl Into<Primitive>) {
+        if let Some(to) = to {
+            self.act(Act::Respond {
+                to,
+                primitive: primitive.into(),
+            });
+        }
+    }
+
+    /// A token no waiting request of a group has.
+    pub(super) fn token(&mut self) -> Token {
+        loop {
+            let token = Token(self.random.next());
+            if !self.asked.contains_key(&token) {
+                return token;
+            }
+        }
+    }
+
+    /// A message id that nobody has used.
+    pub(super) fn message_id(&mut self) -> String {
+        self.random.message_id()
+    }
+
+    /// How many groups a user is joined to.
+    pub(super) fn joined_by(&self, user: &Address) -> usize {
+        self.joined.get(user).copied().unwrap_or_default()
+    }
+
+    /// How many groups a user owns.
+    pub(super) fn owned_by(&self, user: &Address) -> usize {
+        self.owned.get(user).copied().unwrap_or_default()
+    }
+
+    pub(super) fn joins(&mut self, user: &Address) {
+        *self.joined.entry(user.clone()).or_default() += 1;
+    }
+
+    pub(super) fn leaves(&mut self, user: &Address) {
+        less(&mut self.joined, user);
+    }
+
+    pub(super) fn owns(&mut self, user: &Address) {
+        *self.owned.entry(user.clone()).or_default() += 1;
+    }
+
+    pub(super) fn owns_less(&mut self, user: &Address) {
+        less(&mut self.owned, user);
+    }
+}
+
+fn less(counts: &mut HashMap<Address, usize>, user: &Address) {
+    if let Some(count) = counts.get_mut(user) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(user);
+        }
+    }
+}
