@@ -106,7 +106,7 @@ impl Services {
 
     fn refresh_later(&mut self, domain: &str, now: Time) {
         let early = self.random.shorter(SPREAD);
-        let at = now.plus(KNOWN_FOR - early);
+        let at = now.plus(KNOWN_FOR.saturating_sub(early));
         self.table.refresh_at(domain, at);
     }
 
