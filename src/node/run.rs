@@ -439,8 +439,11 @@ pub(super) async fn create_groups(
         };
         match core.administer(now, &mut turn, make) {
             Some(Ok(())) => tracing::info!(group = group.name, "group created"),
-            Some(Err(GroupError::Exists(_))) | None => continue,
+            Some(Err(GroupError::Exists(_))) | None => {}
             Some(Err(error)) => tracing::warn!(group = group.name, "group not created: {error}"),
+        }
+        if turn.writes.is_empty() {
+            continue;
         }
         let kept = store.commit(turn.writes).await;
         kept.map_err(|error| StartError::Store(plan.data.display().to_string(), error))?;

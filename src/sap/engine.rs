@@ -72,6 +72,7 @@ impl Engine {
         self.associations.restored(now);
         self.transactions.start(&self.associations, now);
         self.associations.start(now);
+        self.associations.neighbours.start();
         self.heed(now);
         let up = self.associations.iter().filter(|it| it.is_up());
         let up: Vec<PeerId> = up.map(|it| it.id().clone()).collect();

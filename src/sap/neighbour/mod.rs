@@ -74,6 +74,8 @@ pub(super) struct Neighbours {
     queues: BTreeMap<u16, Queue>,
     /// The last item taken over from each.
     taken: BTreeMap<u16, u64>,
+    /// All records are back: until then nothing is handed over.
+    begun: bool,
     events: VecDeque<Event>,
 }
 
@@ -85,8 +87,14 @@ impl Neighbours {
             numbers,
             queues: others.map(|shard| (shard, Queue::default())).collect(),
             taken: BTreeMap::new(),
+            begun: false,
             events: VecDeque::new(),
         }
+    }
+
+    /// All records are back, and what is handed over from now on reaches the other shards.
+    pub(super) fn start(&mut self) {
+        self.begun = true;
     }
 
     /// Takes back a record, whose key begins with [`PREFIX`].
@@ -147,6 +155,9 @@ impl Neighbours {
 
     /// A batch that is to be handed over now.
     pub(super) fn flush(&mut self) -> Option<Hand> {
+        if !self.begun {
+            return None;
+        }
         let mut queues = self.queues.iter_mut();
         let (to, queue) = queues.find(|(_, queue)| queue.is_ready())?;
         let number = self.numbers.next();

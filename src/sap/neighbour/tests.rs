@@ -16,8 +16,10 @@ impl Shard {
     fn new(own: u16) -> Self {
         let shards = Shards::new(own, 2);
         let numbers = Arc::new(Numbers::new(&Random::repeatable(u64::from(own)), shards));
+        let mut neighbours = Neighbours::new(shards, numbers);
+        neighbours.start();
         Self {
-            neighbours: Neighbours::new(shards, numbers),
+            neighbours,
             disk: BTreeMap::new(),
             over: Vec::new(),
         }
@@ -82,6 +84,21 @@ fn what_is_handed_over_goes_in_order_and_is_forgotten_when_it_was_taken() {
     a.neighbours.handed(hand.number, true, Time(2));
     a.commit();
     assert!(a.neighbours.is_idle());
+}
+
+#[test]
+fn nothing_is_handed_over_before_all_records_are_back() {
+    let mut a = Shard::new(0);
+    a.send("1");
+    let shards = Shards::new(0, 2);
+    let numbers = Arc::new(Numbers::new(&Random::repeatable(0), shards));
+    let mut again = Neighbours::new(shards, numbers);
+    for (key, value) in &a.disk {
+        again.restore(key, value).unwrap();
+        assert!(again.flush().is_none());
+    }
+    again.start();
+    assert_eq!(again.flush().unwrap().items.len(), 1);
 }
 
 #[test]
