@@ -64,13 +64,16 @@ impl Client {
         self.heard.pop_front()
     }
 
-    /// The same, acknowledged.
+    /// The same, acknowledged. Whoever waits for something else beside it, and gives it up for
+    /// that, loses nothing.
     pub async fn take(&mut self) -> Option<Event> {
         let event = self.event().await?;
-        if let Some(number) = event.number() {
-            let ack = FromClient::Ack { number };
-            self.session.say(ack).await.ok()?;
-        }
-        Some(event)
+        let Some(number) = event.number() else {
+            return Some(event);
+        };
+        self.heard.push_front(event);
+        let ack = FromClient::Ack { number };
+        self.session.say(ack).await.ok()?;
+        self.heard.pop_front()
     }
 }
