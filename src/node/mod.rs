@@ -24,6 +24,7 @@ mod links;
 pub mod log;
 pub mod metrics;
 mod owner;
+mod provision;
 mod receiver;
 mod releaser;
 mod restore;
