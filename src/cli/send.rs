@@ -152,7 +152,7 @@ impl Sending {
     }
 
     fn note(&mut self, status: &Status) -> u16 {
-        let code = screen::effective(status);
+        let code = status.effective();
         if !code.is_success() {
             self.outcome.description = screen::words(status).map(str::to_owned);
         }

@@ -12,6 +12,7 @@
 //! | `DeliveryStatusReport` | [`ToClient::Take`] | what became of a message of the user's |
 //! | `PresenceAuthRequest` | [`ToClient::Take`] | somebody wants to see the user's presence |
 //! | `PresenceNotification` | [`ToClient::Now`] | presence of somebody whom the user watches |
+//! | `GroupChangeNotice`, `LeaveGroupIndication` | [`ToClient::Now`] | who came, went, or what changed in a group; that the user has to leave it |
 //! | `Status` | [`ToClient::Now`] | a subscription that was accepted (202) has failed in the end |
 //!
 //! What has a number waits, on disk, until one client of the user has acknowledged that number: a

@@ -211,18 +211,9 @@ impl Shared {
 
 /// The verdict of an answer: that of its `Status`, or of the only detail.
 pub(super) fn verdict(answer: &Primitive) -> Code {
-    let status = match answer {
-        Primitive::Status(status) => status,
-        Primitive::SendMessageResponse(response) => &response.status,
-        Primitive::GetPresenceResponse(response) => match &response.status {
-            Some(status) => status,
-            // Quirk B-4.
-            None => return Code::OK,
-        },
-        _ => return Code::INTERNAL,
-    };
-    match (status.code, status.details.first()) {
-        (Code::PARTIAL | Code::MULTIPLE, Some(detail)) => detail.code,
-        (code, _) => code,
+    match answer {
+        // Quirk B-4.
+        Primitive::GetPresenceResponse(response) if response.status.is_none() => Code::OK,
+        _ => answer.verdict().map_or(Code::INTERNAL, Status::effective),
     }
 }

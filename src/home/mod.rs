@@ -21,7 +21,7 @@
 //! | `contact_list`, `access` | contacts, who may see a user's presence, and who may write |
 //! | `watching`, `reach`, `known` | other users' presence, as our users see it |
 //! | `profile` | our users' profiles: services, privacy, terminals, properties |
-//! | `group` | groups hosted here |
+//! | `group` | groups hosted here; `group_notice`: what groups tell our users |
 //! | `information` | provider information, verification of ids |
 //! | `records`, `core`, `random` | what is kept, and what all share |
 
@@ -33,6 +33,7 @@ mod core;
 mod echo;
 mod feed;
 mod group;
+mod group_notice;
 mod held;
 mod inbox;
 mod information;
@@ -79,6 +80,7 @@ pub use user::{ECHO, UserError};
 use self::core::{Asked, Asker, Core, Timer};
 use self::feed::Feeds;
 use self::group::{ForGroup, Groups};
+use self::group_notice::GroupNotice;
 use self::information::Information;
 use self::message::{Arrivals, Delivery};
 use self::own::OwnRequests;
@@ -328,7 +330,7 @@ impl Home {
             Some(user) if !user.builtin => {
                 let address = user.address(&self.core);
                 remove(user, &mut self.core, now);
-                self.groups.user_removed(&address, now);
+                self.groups.healing(now).user_removed(&address);
                 Ok(())
             }
             Some(builtin) => {
@@ -392,7 +394,7 @@ impl Home {
         properties: &[(String, String)],
         now: Time,
     ) -> Result<(), GroupError> {
-        self.groups.provide(name, properties, now)
+        self.groups.operator().provide(name, properties, now)
     }
 
     /// Makes a user an administrator of a group, of whatever domain they are.
@@ -402,7 +404,7 @@ impl Home {
     pub fn appoint(&mut self, group: &str, user: &str) -> Result<(), GroupError> {
         let user = self.core.at_home(&Address::new(user));
         let role = Some(group::Role::Admin);
-        self.groups.appoint(group, &user, role)
+        self.groups.operator().appoint(group, &user, role)
     }
 
     /// Ends a group, whoever owns it: those who are joined are told.
@@ -410,13 +412,13 @@ impl Home {
     /// # Errors
     /// There is no such group.
     pub fn remove_group(&mut self, name: &str, now: Time) -> Result<(), GroupError> {
-        self.groups.withdraw(name, now)
+        self.groups.operator().withdraw(name, now)
     }
 
     /// A user of the domain whose account was kept elsewhere is no more: groups forget them.
     pub fn forget_member(&mut self, user: &str, now: Time) {
         let user = Address::user(user, self.core.domain());
-        self.groups.user_removed(&user, now);
+        self.groups.healing(now).user_removed(&user);
     }
 
     /// All groups, in order.
@@ -450,6 +452,12 @@ impl Home {
                 Subscriptions::of(self, &caller, now).get_presence(&request);
             }
             Primitive::PresenceNotification(notice) => self.take_presence(&notice, now),
+            Primitive::GroupChangeNotice(notice) => {
+                GroupNotice::Change(notice).tell(&self.users, &mut self.core);
+            }
+            Primitive::LeaveGroupIndication(notice) => {
+                GroupNotice::Leave(notice).tell(&self.users, &mut self.core);
+            }
             Primitive::GetSPInfoRequest(request) => Information::of(self, &caller).info(*request),
             Primitive::VerifyIDRequest(request) => Information::of(self, &caller).verify(&request),
             Primitive::GetUserProfileRequest(request) => {
@@ -629,11 +637,11 @@ impl ServiceElement for Home {
             Input::Deliver(delivered) => self.deliver(delivered, now),
             Input::Answer(token, answer) => self.answer(token, answer, now),
             Input::Reached(domains) => {
-                self.groups.reached(&domains);
+                self.groups.healing(now).reached(&domains);
                 self.reached(&domains, now);
             }
             Input::Lost(domains) => {
-                self.groups.lost(&domains, now);
+                self.groups.healing(now).lost(&domains);
                 self.lost(&domains, now);
             }
             Input::Loaded(loaded) => self.loaded(loaded, now),
@@ -695,18 +703,7 @@ impl ServiceElement for Home {
 
 /// The verdict within an answer.
 fn status_of(answer: &Primitive) -> Status {
-    match answer {
-        Primitive::Status(status) => (**status).clone(),
-        Primitive::SendMessageResponse(response) => response.status.clone(),
-        other => Status::new(Code::INTERNAL).because(format!("Unexpected {}.", other.name())),
-    }
-}
-
-/// The verdict on a request with a single target: a partial success or multiple failure with a
-/// detail means the detail.
-fn effective(status: &Status) -> Code {
-    match status.details.first() {
-        Some(detail) if matches!(status.code, Code::PARTIAL | Code::MULTIPLE) => detail.code,
-        _ => status.code,
-    }
+    let unexpected =
+        || Status::new(Code::INTERNAL).because(format!("Unexpected {}.", answer.name()));
+    answer.verdict().cloned().unwrap_or_else(unexpected)
 }

@@ -15,8 +15,8 @@ use crate::imps::primitive::message::{SendMessageRequest, SendMessageResponse};
 use crate::imps::status::{Code, Status};
 
 use super::core::{Asked, Asker, Core};
+use super::status_of;
 use super::user::User;
-use super::{effective, status_of};
 
 /// Bytes of a message id given by a client.
 pub(super) const MAX_ID: usize = 128;
@@ -133,7 +133,7 @@ impl<'a> Sending<'a> {
     ) {
         let status = said(&status_of(answer));
         let verdict = match &to.0[..] {
-            [_] => effective(&status),
+            [_] => status.effective(),
             _ => status.code,
         };
         // Of several recipients some may have been reached.

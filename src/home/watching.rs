@@ -11,13 +11,13 @@ use crate::imps::primitive::presence::{
 };
 use crate::imps::status::{Code, DetailedResult, Status};
 
+use super::Home;
 use super::client::{ClientKey, ToClient};
 use super::contact_list::MAX_CONTACTS;
 use super::core::{Asked, Asker, Core, Timer};
 use super::known::Known;
 use super::relation::{Subscription, SubscriptionState};
 use super::user::User;
-use super::{Home, effective};
 
 /// What we ask for (xmpp-mapping, 3.1).
 const WANTED: [AttributeName; 14] = [
@@ -392,7 +392,7 @@ fn value_of(publisher: &Address, shown: &Known) -> PresenceValue {
 /// What an answer says of one of those who were asked.
 fn verdict_on(one: &Address, all: &[Address], status: &Status) -> Code {
     if all.len() == 1 || status.details.is_empty() {
-        return effective(status);
+        return status.effective();
     }
     let mut details = status.details.iter();
     let own = details.find(|detail| detail.users.iter().any(|id| id.user == *one));

@@ -142,6 +142,11 @@ pub enum Event {
         user: Address,
         status: u16,
     },
+    /// A group has told something.
+    Group {
+        #[serde(skip)]
+        primitive: Box<Primitive>,
+    },
     /// The answer to a request that the test wrote itself.
     Answer {
         id: String,
@@ -444,6 +449,10 @@ impl Talk {
                     let users = status.details.iter().flat_map(|detail| &detail.users);
                     let failed = users.map(|id| error("subscribe", Some(&id.user), &status));
                     failed.collect()
+                }
+                told @ (Primitive::GroupChangeNotice(_) | Primitive::LeaveGroupIndication(_)) => {
+                    let primitive = Box::new(told);
+                    vec![Event::Group { primitive }]
                 }
                 other => panic!("{other:?}"),
             },

@@ -267,6 +267,8 @@ impl Codec {
                 let news = self.see(notification);
                 (!news.is_empty()).then(|| news.join("\n"))
             }
+            Primitive::GroupChangeNotice(notice) => screen::changed(notice),
+            Primitive::LeaveGroupIndication(notice) => Some(screen::has_left(notice)),
             // A subscription that had been accepted.
             Primitive::Status(status) => {
                 let users = status.details.iter().flat_map(|detail| &detail.users);
@@ -332,14 +334,14 @@ impl Codec {
                 let what = if watched { "subscribe" } else { "unsubscribe" };
                 if !watched {
                     self.watched.remove(&user);
-                } else if verdict.code.is_success() && screen::effective(&verdict).is_success() {
+                } else if verdict.code.is_success() && verdict.effective().is_success() {
                     self.watched.entry(user.clone()).or_default();
                 }
                 screen::done(what, Some(&user), &verdict)
             }
             (About::Exists(user), _) => screen::exists(&user, &verdict),
             (About::Presence(of), [Primitive::GetPresenceResponse(response)])
-                if screen::effective(&verdict).is_success() =>
+                if verdict.effective().is_success() =>
             {
                 let mut known = Known::default();
                 let value = response.values.iter().find(|value| value.user == of);
@@ -498,6 +500,21 @@ mod tests {
             Primitive::SendMessageRequest(message)
                 if message.content.as_ref().unwrap().bytes == b"hello you"
         ));
+    }
+
+    #[test]
+    fn what_groups_tell_is_shown() {
+        let mut codec = codec();
+        let change = r#"<GroupChangeNotice groupID="wv:bob/club@b.test"><User userID="wv:alice@home.test"/><Joined><Name>Vicky</Name><Name>wv:carol@b.test</Name></Joined><Left><Name>Tom</Name></Left></GroupChangeNotice>"#;
+        let told = now(&mut codec, change);
+        let line = "* bob/club@b.test: Vicky, wv:carol@b.test joined; Tom left";
+        assert_eq!(told.as_deref(), Some(line));
+        let leave = r#"<LeaveGroupIndication groupID="wv:bob/club@b.test"><Status code="809"/><User userID="wv:alice@home.test"/></LeaveGroupIndication>"#;
+        let told = now(&mut codec, leave).unwrap();
+        assert!(
+            told.starts_with("* you are no longer in bob/club@b.test: 809"),
+            "{told}"
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::home::{Availability, Known};
 use crate::imps::common::MessageInfo;
 use crate::imps::datetime::DateTime;
+use crate::imps::primitive::group::{GroupChangeNotice, LeaveGroupIndication};
 use crate::imps::primitive::message::DeliveryStatusReport;
 use crate::imps::primitive::message_store::NewMessage;
 use crate::imps::{Address, Code, Status};
@@ -87,7 +88,7 @@ pub(super) fn message(message: &NewMessage, has_waited: bool) -> String {
 
 /// The answer to a message.
 pub(crate) fn sent(to: &Address, status: &Status) -> String {
-    let code = effective(status);
+    let code = status.effective();
     let to = who(to);
     if is_unknown(code.0) || is_unknown(status.code.0) {
         return format!("* {UNKNOWN}: to {to}");
@@ -128,9 +129,35 @@ pub(super) fn presence(user: &Address, presence: &Known) -> String {
     format!("* {} {}", who(user), known(presence))
 }
 
+/// Who came to a group, who went, and whether its properties changed; nothing if it says none of it.
+pub(super) fn changed(notice: &GroupChangeNotice) -> Option<String> {
+    let names = |names: &Option<Vec<String>>, what: &str| {
+        let names: Vec<String> = names.iter().flatten().map(|name| clean(name)).collect();
+        (!names.is_empty()).then(|| format!("{} {what}", names.join(", ")))
+    };
+    let has_properties = notice.properties.is_some() || notice.own.is_some();
+    let news = [
+        names(&notice.joined, "joined"),
+        names(&notice.left, "left"),
+        has_properties.then(|| "its properties have changed".to_owned()),
+    ];
+    let news: Vec<String> = news.into_iter().flatten().collect();
+    (!news.is_empty()).then(|| format!("* {}: {}", who(&notice.group), news.join("; ")))
+}
+
+/// The user has left a group, or had to.
+pub(super) fn has_left(notice: &LeaveGroupIndication) -> String {
+    let group = notice
+        .group
+        .as_ref()
+        .map_or_else(|| "a group".to_owned(), who);
+    let why = why(&notice.status);
+    format!("* you are no longer in {group}: {why}")
+}
+
 /// Whether somebody exists.
 pub(super) fn exists(user: &Address, status: &Status) -> String {
-    match effective(status) {
+    match status.effective() {
         Code::OK => format!("* {} exists", who(user)),
         code => format!("* {}: {}", who(user), reason(code.0, None)),
     }
@@ -138,7 +165,7 @@ pub(super) fn exists(user: &Address, status: &Status) -> String {
 
 /// Something was done, or was not.
 pub(super) fn done(what: &str, user: Option<&Address>, status: &Status) -> String {
-    if effective(status).is_success() {
+    if status.effective().is_success() {
         format!("* done: {what}{}{}", about(user), said(status))
     } else {
         failed(what, user, status)
@@ -220,14 +247,6 @@ pub(crate) fn reason(status: u16, description: Option<&str>) -> String {
     }
 }
 
-/// The verdict of a status on a single target: its first detail says more than "several errors".
-pub(crate) fn effective(status: &Status) -> Code {
-    match status.details.first() {
-        Some(detail) if matches!(status.code, Code::PARTIAL | Code::MULTIPLE) => detail.code,
-        _ => status.code,
-    }
-}
-
 /// What was said with a status on a single target.
 pub(crate) fn words(status: &Status) -> Option<&str> {
     let detail = status.details.first().and_then(|detail| detail.words());
@@ -235,7 +254,7 @@ pub(crate) fn words(status: &Status) -> Option<&str> {
 }
 
 fn why(status: &Status) -> String {
-    reason(effective(status).0, words(status))
+    reason(status.effective().0, words(status))
 }
 
 /// `". The user is away."`, or nothing.

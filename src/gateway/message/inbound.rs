@@ -12,10 +12,10 @@ use super::super::shared::{Shared, verdict};
 use super::super::shares::{Most, Shares, domain_of};
 use super::super::timers::Timers;
 use crate::element::{Outcome, Time};
+use crate::imps::Code;
 use crate::imps::common::Recipient;
 use crate::imps::primitive::Primitive;
 use crate::imps::primitive::message::{DeliveryStatusReport, SendMessageRequest};
-use crate::imps::{Code, Status};
 use crate::store::Write;
 use crate::text::Shown;
 use crate::translate::message::is_plain_id;
@@ -54,7 +54,9 @@ impl Received {
     fn code(&self, answer: &Primitive) -> Code {
         let code = verdict(answer);
         // The deployed server counts members of other domains as failures (E-3).
-        let is_partial = status_of(answer).is_some_and(|status| status.code == Code::PARTIAL);
+        let is_partial = answer
+            .verdict()
+            .is_some_and(|status| status.code == Code::PARTIAL);
         if self.groupchat && is_partial && code == Code::DOMAIN_NOT_SUPPORTED {
             Code::OK
         } else {
@@ -69,7 +71,7 @@ impl Received {
         } else {
             Context::Message
         };
-        let description = status_of(answer).and_then(|status| {
+        let description = answer.verdict().and_then(|status| {
             let detail = status
                 .details
                 .first()
@@ -341,14 +343,6 @@ impl Inbound {
                 }
             }
         }
-    }
-}
-
-fn status_of(answer: &Primitive) -> Option<&Status> {
-    match answer {
-        Primitive::Status(status) => Some(status),
-        Primitive::SendMessageResponse(response) => Some(&response.status),
-        _ => None,
     }
 }
 

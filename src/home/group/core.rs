@@ -1,12 +1,15 @@
 //! What all groups of the home domain share: settings, counts, timers, questions, and the way out.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::settings::GroupSettings;
 use crate::element::{Act, RequestId, Skew, Time, Token};
 use crate::home::random::Random;
 use crate::imps::Primitive;
 use crate::imps::address::Address;
+
+/// Answers waited for; beyond it who does not exist is found out later. Our choice.
+const MAX_ASKED: usize = 100_000;
 
 /// Everything that does not belong to one group.
 #[derive(Debug)]
@@ -23,7 +26,9 @@ pub(super) struct Core {
     /// Bytes of what groups have still to hand on.
     pub(super) outgoing_bytes: usize,
     /// What waits for its answer.
-    pub(super) asked: HashMap<Token, Asked>,
+    asked: HashMap<Token, Asked>,
+    /// Users whose domains are asked whether they exist, each for a group.
+    asked_about: HashSet<(String, Address)>,
     /// Domains of users that are not reached, since when; records.
     pub(super) away: BTreeMap<String, Time>,
     /// How the wall clock stands, for dates that others see.
@@ -59,6 +64,7 @@ impl Core {
             owned: HashMap::new(),
             outgoing_bytes: 0,
             asked: HashMap::new(),
+            asked_about: HashSet::new(),
             away: BTreeMap::new(),
             skew: Skew::default(),
             random: Random::new(seed),
@@ -107,6 +113,36 @@ impl Core {
                 return token;
             }
         }
+    }
+
+    /// The token for a message of a group; `only`: it is for this user alone.
+    pub(super) fn ask_to_take(&mut self, group: &str, only: Option<Address>) -> Token {
+        let token = self.token();
+        let asked = Asked::Message(group.to_owned(), only);
+        self.asked.insert(token, asked);
+        token
+    }
+
+    /// The token for a question whether a user of a group exists; `None` if that is asked already,
+    /// or too much is.
+    pub(super) fn ask_about(&mut self, group: &str, user: &Address) -> Option<Token> {
+        let about = (group.to_owned(), user.clone());
+        if self.asked.len() >= MAX_ASKED || !self.asked_about.insert(about) {
+            return None;
+        }
+        let token = self.token();
+        let asked = Asked::Exists(group.to_owned(), user.clone());
+        self.asked.insert(token, asked);
+        Some(token)
+    }
+
+    /// What was asked with this token, which is answered now.
+    pub(super) fn answered(&mut self, token: Token) -> Option<Asked> {
+        let asked = self.asked.remove(&token)?;
+        if let Asked::Exists(group, user) = &asked {
+            self.asked_about.remove(&(group.clone(), user.clone()));
+        }
+        Some(asked)
     }
 
     /// A message id that nobody has used.

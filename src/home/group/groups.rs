@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::element::{Act, RequestId, Skew, Time, Token};
 use crate::imps::Primitive;
 use crate::imps::address::{Address, Kind};
-use crate::imps::common::{MetaInfo, Property, Recipient, UserId};
-use crate::imps::primitive::common::{Id, IdList, VerifyIDRequest};
+use crate::imps::common::Recipient;
 use crate::imps::primitive::group::GroupProperties;
 use crate::imps::primitive::group_admin::CreateGroupRequest;
 use crate::imps::primitive::message::SendMessageRequest;
@@ -14,51 +13,24 @@ use crate::imps::status::{Code, Status};
 
 use super::administration::Administration;
 use super::changes::Changes;
-use super::core::Asked;
 use super::core::{Core, Timer};
+use super::healing::{Healing, is_away};
 use super::joining::{Joining, TOO_MANY_GROUPS, left};
-use super::messages::{Messages, Target};
+use super::messages::{ForGroup, Messages, Target};
 use super::outgoing::{Distribution, Outgoing};
-use super::person::{Person, Role};
+use super::person::Person;
 use super::posts::Post;
 use super::properties::Properties;
+use super::provision::{GroupView, Provision, key_of};
 use super::records;
 use super::search::Searches;
 use super::settings::GroupSettings;
-use super::{Asker, Group, INVALID_PROPERTIES, Sheet};
+use super::{Asker, Group, INVALID_PROPERTIES, Sheet, forget_if_over};
 
 /// There is such a group.
 const GROUP_EXISTS: Code = Code(801);
 /// The domain has too many groups.
 const DOMAIN_FULL: Code = Code(815);
-/// The member's side has left for them, or is gone.
-const GONE: Code = Code(824);
-/// Answers waited for; beyond it who does not exist is found out later. Our choice.
-const MAX_ASKED: usize = 100_000;
-
-/// Why an operator cannot change groups so.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum GroupError {
-    /// The name cannot stand in an address.
-    #[error("{0:?} is not a possible name of a group of the provider")]
-    Name(String),
-    /// The address names no user.
-    #[error("{0} is not the address of a user")]
-    User(Address),
-    /// A property that there is not, or not with this value.
-    #[error("a property is unknown, or its value is impossible")]
-    Properties,
-    /// There is one of that name.
-    #[error("the group {0} exists already")]
-    Exists(String),
-    /// There is none of that name.
-    #[error("there is no group {0}")]
-    Unknown(String),
-    /// The bound of the settings is reached.
-    #[error("there is no room for another group")]
-    Full,
-}
-
 /// All groups.
 #[derive(Debug)]
 pub(in crate::home) struct Groups {
@@ -77,47 +49,6 @@ pub(in crate::home) struct From<'a> {
     pub(in crate::home) domain: &'a str,
     /// The requesting user, if a user asks.
     pub(in crate::home) user: Option<&'a Address>,
-}
-
-/// A message for a group, and what is to be done with it.
-#[derive(Debug)]
-pub(in crate::home) struct ForGroup {
-    /// The group, as it was named.
-    pub(in crate::home) address: Address,
-    /// Whom it is for; or why it is for nobody.
-    verdict: Result<Target, Code>,
-}
-
-/// A group as an operator sees it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct GroupView {
-    /// Its address.
-    pub group: Address,
-    /// Who owns it; nobody owns a group of the provider.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub owner: Option<Address>,
-    /// The properties, as on the wire.
-    pub properties: BTreeMap<String, String>,
-    /// Members with their roles.
-    pub members: BTreeMap<Address, &'static str>,
-    /// Those who are joined, with the names they are shown by.
-    pub joined: BTreeMap<Address, String>,
-    /// Those on the reject list.
-    pub rejected: Vec<Address>,
-    /// What is still to be handed on.
-    pub outgoing: usize,
-}
-
-impl ForGroup {
-    /// It is refused with the rest of its message.
-    pub(in crate::home) fn refuse(&mut self, code: Code) {
-        self.verdict = Err(code);
-    }
-
-    /// Why the group does not take it.
-    pub(in crate::home) fn failure(&self) -> Option<Code> {
-        self.verdict.as_ref().err().copied()
-    }
 }
 
 impl Groups {
@@ -148,7 +79,7 @@ impl Groups {
         {
             match timer {
                 Timer::Group(name) => self.is_due(&name, now),
-                Timer::Away(domain) => self.is_away_for_long(&domain, now),
+                Timer::Away(domain) => self.healing(now).is_away_for_long(&domain),
             }
         }
     }
@@ -268,7 +199,7 @@ impl Groups {
         if let Some(seat) = seat {
             Joining::of(&mut group, &mut self.core, now).sit(user, seat, request.subscribe);
         }
-        end_in_time(&group, &mut self.core);
+        group.end_in_time(&mut self.core);
         self.core.respond(asker.id, Status::ok());
         self.all.insert(name.to_owned(), group);
     }
@@ -386,63 +317,29 @@ impl Groups {
 
     /// The answer to a request of a group. Says whether it was one.
     pub(in crate::home) fn answer(&mut self, token: Token, answer: &Primitive, now: Time) -> bool {
-        let Some(asked) = self.core.asked.remove(&token) else {
+        let Some(asked) = self.core.answered(token) else {
             return false;
         };
-        let Some(status) = answer.verdict() else {
-            return true;
-        };
-        let is_unknown = |code: Code| matches!(code, Code::UNKNOWN_USER | Code::INVALID_USER);
-        match asked {
-            Asked::Message(name, only) => {
-                let details = status.details.iter();
-                let details = details.filter(|detail| is_unknown(detail.code));
-                let said = details.flat_map(|detail| detail.users.iter().map(|id| id.user.clone()));
-                let only = only.filter(|_| is_unknown(status.code));
-                let unknown: Vec<Address> = said.chain(only).collect();
-                self.ask_whether_they_exist(&name, unknown, now);
-            }
-            Asked::Exists(name, user) => {
-                let mut details = status.details.iter();
-                let is_gone =
-                    is_unknown(status.code) || details.any(|detail| is_unknown(detail.code));
-                if is_gone && let Some(group) = self.all.get_mut(&name) {
-                    tracing::info!(group = name, user = %user, "a user of a group is no more");
-                    Joining::of(group, &mut self.core, now)
-                        .expel(std::slice::from_ref(&user), GONE);
-                    forget_if_over(&mut self.all, &name);
-                }
-            }
+        if let Some(status) = answer.verdict() {
+            self.healing(now).hear(asked, status);
         }
         true
     }
 
-    /// Somebody said that these do not exist: only their own domain is believed.
-    fn ask_whether_they_exist(&mut self, name: &str, users: Vec<Address>, now: Time) {
-        let Some(group) = self.all.get(name) else {
-            return;
-        };
-        for user in users {
-            if !group.is_joined(&user) || self.core.asked.len() >= MAX_ASKED {
-                continue;
-            }
-            let token = self.core.token();
-            let asked = Asked::Exists(name.to_owned(), user.clone());
-            if self.core.asked.values().any(|known| *known == asked) {
-                continue;
-            }
-            self.core.asked.insert(token, asked);
-            let request = VerifyIDRequest {
-                meta: Some(MetaInfo::of_server(self.core.domain())),
-                ids: IdList {
-                    ids: vec![Id::User(UserId { user })],
-                },
-            };
-            self.core.act(Act::Request {
-                token,
-                primitive: request.into(),
-                expires: now.plus_seconds(self.core.settings.request_validity),
-            });
+    /// What keeps groups in step with who exists and is reached.
+    pub(in crate::home) fn healing(&mut self, now: Time) -> Healing<'_> {
+        Healing {
+            all: &mut self.all,
+            core: &mut self.core,
+            now,
+        }
+    }
+
+    /// What an operator can do.
+    pub(in crate::home) fn operator(&mut self) -> Provision<'_> {
+        Provision {
+            all: &mut self.all,
+            core: &mut self.core,
         }
     }
 
@@ -459,66 +356,6 @@ impl Groups {
         forget_if_over(&mut self.all, name);
     }
 
-    /// A user is no more.
-    pub(in crate::home) fn user_removed(&mut self, user: &Address, now: Time) {
-        for group in self.all.values_mut() {
-            if group.owns(user) {
-                group.sheet.owner = None;
-                group.save(&mut self.core);
-                self.core.owns_less(user);
-            }
-            if group.people.contains_key(user) {
-                Joining::of(group, &mut self.core, now).expel(std::slice::from_ref(user), GONE);
-                group.change(&mut self.core, user, |person| *person = Person::default());
-            }
-        }
-        self.all.retain(|_, group| !group.is_over);
-    }
-
-    /// The way to some domains was lost.
-    pub(in crate::home) fn lost(&mut self, domains: &[String], now: Time) {
-        for domain in domains {
-            if self.core.away.contains_key(domain) || !self.concerns(domain) {
-                continue;
-            }
-            self.core.act(records::put_away(domain, now));
-            is_away(&mut self.core, domain, now);
-        }
-    }
-
-    /// The way to some domains is there again.
-    pub(in crate::home) fn reached(&mut self, domains: &[String]) {
-        for domain in domains {
-            if self.core.away.remove(domain).is_some() {
-                self.core.act(records::delete_away(domain));
-            }
-        }
-    }
-
-    /// A domain was not reached for long: its users have left.
-    fn is_away_for_long(&mut self, domain: &str, now: Time) {
-        let since = self.core.away.get(domain);
-        let long = self.core.settings.away;
-        if since.is_none_or(|since| now < since.plus_seconds(long)) {
-            return;
-        }
-        self.core.away.remove(domain);
-        self.core.act(records::delete_away(domain));
-        for group in self.all.values_mut() {
-            let users = group.users_of(domain);
-            if !users.is_empty() {
-                tracing::info!(
-                    group = group.name,
-                    users = users.len(),
-                    domain,
-                    "users of a domain that is not reached have left a group"
-                );
-                Joining::of(group, &mut self.core, now).expel(&users, GONE);
-            }
-        }
-        self.all.retain(|_, group| !group.is_over);
-    }
-
     /// Domains whose users are joined, and those that are not reached.
     pub(in crate::home) fn concerned(&self, domains: &mut BTreeSet<String>) {
         domains.extend(self.core.away.keys().cloned());
@@ -529,11 +366,6 @@ impl Groups {
                 }
             }
         }
-    }
-
-    fn concerns(&self, domain: &str) -> bool {
-        let mut groups = self.all.values();
-        groups.any(|group| !group.users_of(domain).is_empty())
     }
 
     /// Takes back one record.
@@ -555,7 +387,7 @@ impl Groups {
                 let timer = Timer::Group(name.to_owned());
                 self.core.timers.insert((Time(0), timer));
             }
-            end_in_time(&group, &mut self.core);
+            group.end_in_time(&mut self.core);
             self.all.insert(name.to_owned(), group);
             return Ok(());
         };
@@ -583,90 +415,17 @@ impl Groups {
         Ok(())
     }
 
-    /// Makes a group of the provider, or changes its properties: names and values as on the wire.
-    pub(in crate::home) fn provide(
-        &mut self,
-        name: &str,
-        properties: &[(String, String)],
-        now: Time,
-    ) -> Result<(), GroupError> {
-        let (key, _) = provided(&self.core, name)?;
-        let given = GroupProperties {
-            properties: properties
-                .iter()
-                .map(|(name, value)| Property {
-                    name: name.clone(),
-                    value: Some(value.clone()),
-                })
-                .collect(),
-            welcome: None,
-        };
-        let settings = &self.core.settings;
-        let old = Properties::default();
-        let properties = old
-            .with(&given, settings)
-            .map_err(|_| GroupError::Properties)?;
-        if self.all.contains_key(&key) {
-            return Err(GroupError::Exists(key));
-        }
-        if self.all.len() >= settings.max_groups {
-            return Err(GroupError::Full);
-        }
-        let sheet = Sheet {
-            owner: None,
-            created: now,
-            properties,
-            closing: false,
-        };
-        let group = Group::new(&key, sheet);
-        group.save(&mut self.core);
-        end_in_time(&group, &mut self.core);
-        self.all.insert(key, group);
-        Ok(())
-    }
-
-    /// Gives somebody a role in a group, as an operator can; without one they are no member.
-    pub(in crate::home) fn appoint(
-        &mut self,
-        name: &str,
-        user: &Address,
-        role: Option<Role>,
-    ) -> Result<(), GroupError> {
-        let key = key_of(&self.core, name);
-        let group = self.all.get_mut(&key);
-        let group = group.filter(|group| !group.sheet.closing);
-        let group = group.ok_or(GroupError::Unknown(key))?;
-        if !user.is_valid() || user.kind() != Kind::User {
-            return Err(GroupError::User(user.clone()));
-        }
-        group.change(&mut self.core, user, |person| person.role = role);
-        Ok(())
-    }
-
-    /// Ends a group, whoever owns it.
-    pub(in crate::home) fn withdraw(&mut self, name: &str, now: Time) -> Result<(), GroupError> {
-        let key = key_of(&self.core, name);
-        let group = self.all.get_mut(&key);
-        let group = group.filter(|group| !group.sheet.closing);
-        let Some(group) = group else {
-            return Err(GroupError::Unknown(key));
-        };
-        Joining::of(group, &mut self.core, now).end();
-        forget_if_over(&mut self.all, &key);
-        Ok(())
-    }
-
     /// All groups, as an operator sees them.
     pub(in crate::home) fn views(&self) -> impl Iterator<Item = GroupView> + '_ {
         let groups = self.all.values().filter(|group| !group.sheet.closing);
-        groups.map(|group| view(group, &self.core))
+        groups.map(|group| GroupView::of(group, &self.core))
     }
 
     /// One group, as an operator sees it.
     pub(in crate::home) fn view_of(&self, name: &str) -> Option<GroupView> {
         let group = self.all.get(&key_of(&self.core, name));
         let group = group.filter(|group| !group.sheet.closing);
-        group.map(|group| view(group, &self.core))
+        group.map(|group| GroupView::of(group, &self.core))
     }
 
     fn forget_if_over(&mut self, address: &Address) {
@@ -683,12 +442,6 @@ fn find<'g>(
 ) -> Option<&'g mut Group> {
     let group = all.get_mut(address.local());
     group.filter(|group| address.domain() == domain && !group.sheet.closing)
-}
-
-fn forget_if_over(all: &mut BTreeMap<String, Group>, name: &str) {
-    if all.get(name).is_some_and(|group| group.is_over) {
-        all.remove(name);
-    }
 }
 
 /// Serves what concerns members, roles and properties.
@@ -732,71 +485,9 @@ fn group_of(primitive: &Primitive) -> Option<&Address> {
     })
 }
 
-/// Users of a domain are not reached since then.
-fn is_away(core: &mut Core, domain: &str, since: Time) {
-    core.away.insert(domain.to_owned(), since);
-    let at = since.plus_seconds(core.settings.away);
-    let timer = Timer::Away(domain.to_owned());
-    core.timers.insert((at, timer));
-}
-
 fn is_search(primitive: &Primitive) -> bool {
     matches!(
         primitive,
         Primitive::SearchRequest(_) | Primitive::StopSearchRequest(_)
     )
-}
-
-/// Sets the timer for the end of a group's lifetime.
-fn end_in_time(group: &Group, core: &mut Core) {
-    if let Some(at) = group.ends() {
-        core.timers.insert((at, Timer::Group(group.name.clone())));
-    }
-}
-
-/// A group's key, by its name or address; a bare name is a provider's.
-fn key_of(core: &Core, name: &str) -> String {
-    let address = core.at_home(&Address::new(name));
-    match address.resource_part() {
-        Some(_) => address.local().to_owned(),
-        None => format!("/{}", address.local()),
-    }
-}
-
-/// The key and address of a group that the provider may make.
-fn provided(core: &Core, name: &str) -> Result<(String, Address), GroupError> {
-    let key = key_of(core, name);
-    let address = Address::new(&format!("{key}@{}", core.domain()));
-    let is_ours = core.at_home(&Address::new(name)).domain() == core.domain();
-    let is_possible = is_ours && key.starts_with('/') && address.is_valid() && key.len() <= 64;
-    if is_possible {
-        Ok((key, address))
-    } else {
-        Err(GroupError::Name(name.to_owned()))
-    }
-}
-
-fn view(group: &Group, core: &Core) -> GroupView {
-    let listed = &group.sheet.properties;
-    let listed = listed.listed(group.is_public(), group.joined.len());
-    let properties = listed.properties.into_iter();
-    let with_role = |(user, person): (&Address, &Person)| {
-        Some((user.clone(), super::person::privilege(Some(person.role?))))
-    };
-    let rejected = group.people.iter().filter(|(_, person)| person.rejected);
-    GroupView {
-        group: group.address(core),
-        owner: group.sheet.owner.clone(),
-        properties: properties
-            .map(|property| (property.name, property.value.unwrap_or_default()))
-            .collect(),
-        members: group.people.iter().filter_map(with_role).collect(),
-        joined: group
-            .joined
-            .keys()
-            .map(|place| (place.user.clone(), group.shown(&place.user)))
-            .collect(),
-        rejected: rejected.map(|(user, _)| user.clone()).collect(),
-        outgoing: group.outgoing.len(),
-    }
 }

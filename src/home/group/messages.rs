@@ -32,6 +32,27 @@ pub(super) enum Target {
     Nobody,
 }
 
+/// A message for a group, and what is to be done with it.
+#[derive(Debug)]
+pub(in crate::home) struct ForGroup {
+    /// The group, as it was named.
+    pub(in crate::home) address: Address,
+    /// Whom it is for; or why it is for nobody.
+    pub(super) verdict: Result<Target, Code>,
+}
+
+impl ForGroup {
+    /// It is refused with the rest of its message.
+    pub(in crate::home) fn refuse(&mut self, code: Code) {
+        self.verdict = Err(code);
+    }
+
+    /// Why the group does not take it.
+    pub(in crate::home) fn failure(&self) -> Option<Code> {
+        self.verdict.as_ref().err().copied()
+    }
+}
+
 /// A message that a group does not take.
 pub(super) fn refused(message: String, code: Code) -> Act {
     Act::Outcome {

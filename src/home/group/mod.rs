@@ -13,6 +13,8 @@
 //! | `messages` | messages to all who are joined, or to one |
 //! | `changes` | who is told what changed |
 //! | `outgoing` | what is handed on to many, in pieces |
+//! | `healing` | users who are no more, domains that are not reached |
+//! | `provision` | what an operator does |
 //! | `posts` | messages taken: to recognise duplicates, and for those who join later |
 //! | `search` | who finds a group |
 //! | `core`, `settings`, `records` | what all share, and what is kept |
@@ -26,12 +28,14 @@ mod administration;
 mod changes;
 mod core;
 mod groups;
+mod healing;
 mod joining;
 mod messages;
 mod outgoing;
 mod person;
 mod posts;
 mod properties;
+mod provision;
 mod records;
 mod search;
 mod settings;
@@ -43,10 +47,11 @@ use crate::imps::address::Address;
 use crate::imps::common::Property;
 use crate::imps::status::Code;
 
-use self::core::Core;
-pub(super) use groups::{ForGroup, From, Groups};
-pub use groups::{GroupError, GroupView};
+use self::core::{Core, Timer};
+pub(super) use groups::{From, Groups};
+pub(super) use messages::ForGroup;
 pub(super) use person::Role;
+pub use provision::{GroupError, GroupView};
 pub(super) use records::{AWAY, PREFIX};
 pub use settings::GroupSettings;
 
@@ -272,6 +277,13 @@ impl Group {
         let seconds = self.sheet.properties.validity?;
         Some(self.sheet.created.plus_seconds(seconds))
     }
+
+    /// Sets the timer for the end of its lifetime.
+    fn end_in_time(&self, core: &mut Core) {
+        if let Some(at) = self.ends() {
+            core.timers.insert((at, Timer::Group(self.name.clone())));
+        }
+    }
 }
 
 impl Place {
@@ -286,4 +298,11 @@ impl Place {
 /// A screen name as it is compared.
 fn folded(name: &str) -> String {
     name.trim().to_lowercase()
+}
+
+/// Nothing is kept of a group of which nothing is left.
+fn forget_if_over(all: &mut BTreeMap<String, Group>, name: &str) {
+    if all.get(name).is_some_and(|group| group.is_over) {
+        all.remove(name);
+    }
 }

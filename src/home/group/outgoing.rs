@@ -14,7 +14,6 @@ use crate::imps::Primitive;
 use crate::imps::address::Address;
 use crate::imps::common::{Recipient, User};
 
-use super::core::Asked;
 use super::core::{Core, Timer};
 use super::{Group, Place, records};
 
@@ -200,11 +199,11 @@ impl<'a> Distribution<'a> {
 
     /// Sends a request or notice of the group.
     pub(super) fn request(&mut self, primitive: Primitive, only: Option<Address>, expires: Time) {
-        let token = self.core.token();
-        if matches!(primitive, Primitive::SendMessageRequest(_)) {
-            let asked = Asked::Message(self.group.name.clone(), only);
-            self.core.asked.insert(token, asked);
-        }
+        let token = if matches!(primitive, Primitive::SendMessageRequest(_)) {
+            self.core.ask_to_take(&self.group.name, only)
+        } else {
+            self.core.token()
+        };
         self.core.act(Act::Request {
             token,
             primitive,

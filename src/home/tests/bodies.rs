@@ -23,7 +23,7 @@ fn send_to(world: &mut World, user: &str, id: &str, body: &str) {
     request.delivery_report = true;
     match world.deliver("far.test", Some("zoe@far.test"), request) {
         Some(Primitive::SendMessageResponse(response)) => {
-            assert_eq!(effective(&response.status), Code::OK);
+            assert_eq!(response.status.effective(), Code::OK);
         }
         other => panic!("{other:?}"),
     }
@@ -465,7 +465,7 @@ fn all_that_waits_is_bounded_in_number_for_all_users() {
     let third = text("m3", "zoe@far.test", &["bob@home.test"], "x");
     let answer = world.deliver("far.test", Some("zoe@far.test"), third);
     assert!(
-        matches!(&answer, Some(Primitive::SendMessageResponse(r)) if effective(&r.status) == Code::QUEUE_FULL),
+        matches!(&answer, Some(Primitive::SendMessageResponse(r)) if r.status.effective() == Code::QUEUE_FULL),
         "{answer:?}"
     );
     world.open(1, "bob");

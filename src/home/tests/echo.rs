@@ -4,7 +4,7 @@ use super::*;
 
 fn send(world: &mut World, request: SendMessageRequest) -> Code {
     match world.deliver("far.test", Some("zoe@far.test"), request) {
-        Some(Primitive::SendMessageResponse(response)) => effective(&response.status),
+        Some(Primitive::SendMessageResponse(response)) => response.status.effective(),
         other => panic!("{other:?}"),
     }
 }

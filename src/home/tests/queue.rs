@@ -23,7 +23,7 @@ fn from(sender: &str, world: &mut World, id: &str, body: &str) -> u16 {
     request.delivery_report = true;
     let domain = address(sender).domain().to_owned();
     match world.deliver(&domain, Some(sender), request) {
-        Some(Primitive::SendMessageResponse(response)) => effective(&response.status).0,
+        Some(Primitive::SendMessageResponse(response)) => response.status.effective().0,
         other => panic!("{other:?}"),
     }
 }
@@ -65,7 +65,7 @@ fn asks_bob(world: &mut World, who: &str) -> Code {
     };
     let domain = address(who).domain().to_owned();
     match world.deliver(&domain, Some(who), request) {
-        Some(Primitive::Status(status)) => effective(&status),
+        Some(Primitive::Status(status)) => status.effective(),
         other => panic!("{other:?}"),
     }
 }
@@ -264,7 +264,7 @@ fn the_queue_is_bounded_in_bytes_for_one_user_and_for_all() {
     to_alice.delivery_report = false;
     let answer = world.deliver("far.test", Some("zoe@far.test"), to_alice);
     assert!(
-        matches!(&answer, Some(Primitive::SendMessageResponse(r)) if effective(&r.status).0 == 507),
+        matches!(&answer, Some(Primitive::SendMessageResponse(r)) if r.status.effective().0 == 507),
         "{answer:?}"
     );
     // What was taken makes room.

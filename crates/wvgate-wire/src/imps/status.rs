@@ -185,6 +185,15 @@ element! {
 }
 
 impl Status {
+    /// The verdict on a request with a single target: the first detail says more than a partial
+    /// success or several errors.
+    pub fn effective(&self) -> Code {
+        match self.details.first() {
+            Some(detail) if matches!(self.code, Code::PARTIAL | Code::MULTIPLE) => detail.code,
+            _ => self.code,
+        }
+    }
+
     /// A status without description and details.
     pub fn new(code: Code) -> Self {
         Self {

@@ -41,6 +41,42 @@ fn a_user_makes_a_group_and_others_join_it_and_talk() {
 }
 
 #[test]
+fn users_of_ours_are_told_what_changes_and_that_they_have_to_leave() {
+    let mut world = World::peopled();
+    world.open(1, "alice");
+    world.open(2, "carol");
+    world.club(&[]);
+    assert_eq!(world.does(CAROL, join(CLUB, "Carry")), 200);
+    assert_eq!(world.does(BOB, join(CLUB, "Bobby")), 200);
+    let changes = |heard: &[Event]| -> Vec<(Vec<String>, Vec<String>)> {
+        let notices = heard.iter().filter_map(|event| match event {
+            Event::Group { primitive } => match &**primitive {
+                Primitive::GroupChangeNotice(notice) => Some(notice.clone()),
+                _ => None,
+            },
+            _ => None,
+        });
+        let names = |names: Option<Vec<String>>| names.unwrap_or_default();
+        let both = |notice: Box<GroupChangeNotice>| (names(notice.joined), names(notice.left));
+        notices.map(both).collect()
+    };
+    let came = |name: &str| (vec![name.to_owned()], Vec::new());
+    assert_eq!(changes(&world.heard(1)), [came("Carry"), came("Bobby")]);
+    assert_eq!(changes(&world.heard(2)), [came("Bobby")]);
+    assert_eq!(world.does(ALICE, reject(CLUB, &[CAROL], &[])), 200);
+    let heard = world.heard(2);
+    let [Event::Group { primitive }] = &heard[..] else {
+        panic!("{heard:?}");
+    };
+    let Primitive::LeaveGroupIndication(notice) = &**primitive else {
+        panic!("{primitive:?}");
+    };
+    assert_eq!(notice.status.code, Code(809));
+    let users: Vec<_> = notice.users.iter().map(|user| &user.user).collect();
+    assert_eq!(users, [&address(CAROL)]);
+}
+
+#[test]
 fn the_report_on_a_message_to_a_group_says_that_the_group_has_it() {
     let mut world = World::peopled();
     world.club(&[]);
