@@ -196,7 +196,7 @@ impl Requests {
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "as primitives have it")]
-    fn meta(&self) -> Option<MetaInfo> {
+    pub(super) fn meta(&self) -> Option<MetaInfo> {
         Some(MetaInfo::of_user(self.user.domain(), self.user.clone()))
     }
 }

@@ -1,59 +1,23 @@
-//! What is heard, as a person reads it. What comes from others may not move the cursor.
+//! Messages, and what became of them.
 
-use std::collections::BTreeMap;
-
-use crate::home::{Availability, Known};
+use super::{clean, said, who, why};
 use crate::imps::common::MessageInfo;
 use crate::imps::datetime::DateTime;
-use crate::imps::primitive::group::{GroupChangeNotice, LeaveGroupIndication};
 use crate::imps::primitive::message::DeliveryStatusReport;
 use crate::imps::primitive::message_store::NewMessage;
 use crate::imps::{Address, Code, Status};
-use crate::node::history;
 use crate::text::charset::{self, Charset, Reading};
 use crate::text::media;
 
-/// One line of the contact list.
-#[derive(Debug, Default)]
-pub(super) struct Contact {
-    /// The user's own name for them.
-    pub(super) name: Option<String>,
-    pub(super) blocked: bool,
-    /// What is known of them, if they are watched.
-    pub(super) watched: Option<Known>,
-}
-
-/// What somebody who watches may see.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Sees {
-    Presence,
-    Denied,
-    Pending,
-    Nothing,
-}
-
-/// A session was opened.
-pub(super) fn opened(user: &Address, waiting: usize) -> String {
-    let waiting = match waiting {
-        0 => String::new(),
-        1 => "; one message has waited".to_owned(),
-        many => format!("; {many} messages have waited"),
-    };
-    format!(
-        "* you are {}{waiting} (/help lists the commands)",
-        who(user)
-    )
-}
-
 /// The user or group that sent a message.
-pub(super) fn sender(info: &MessageInfo) -> Option<&Address> {
+pub(in crate::cli::chat) fn sender(info: &MessageInfo) -> Option<&Address> {
     let sender = info.sender.as_ref()?;
     let user = sender.user.as_ref().map(|user| &user.user);
     user.or(sender.group.as_ref().map(|group| &group.group))
 }
 
 /// A message.
-pub(super) fn message(message: &NewMessage, has_waited: bool) -> String {
+pub(in crate::cli::chat) fn message(message: &NewMessage, has_waited: bool) -> String {
     let info = &message.info;
     let display = info.sender.as_ref().and_then(|s| s.display.as_ref());
     let name = display.and_then(|display| display.screen_name.as_ref());
@@ -118,109 +82,8 @@ pub(crate) fn report(report: &DeliveryStatusReport) -> String {
     }
 }
 
-/// Somebody wants to see the user's presence.
-pub(super) fn question(user: &Address) -> String {
-    let user = who(user);
-    format!("* {user} wants to see your presence: /allow {user} or /deny {user}")
-}
-
-/// Somebody's presence.
-pub(super) fn presence(user: &Address, presence: &Known) -> String {
-    format!("* {} {}", who(user), known(presence))
-}
-
-/// Who came to a group, who went, and whether its properties changed; nothing if it says none of it.
-pub(super) fn changed(notice: &GroupChangeNotice) -> Option<String> {
-    let names = |names: &Option<Vec<String>>, what: &str| {
-        let names: Vec<String> = names.iter().flatten().map(|name| clean(name)).collect();
-        (!names.is_empty()).then(|| format!("{} {what}", names.join(", ")))
-    };
-    let has_properties = notice.properties.is_some() || notice.own.is_some();
-    let news = [
-        names(&notice.joined, "joined"),
-        names(&notice.left, "left"),
-        has_properties.then(|| "its properties have changed".to_owned()),
-    ];
-    let news: Vec<String> = news.into_iter().flatten().collect();
-    (!news.is_empty()).then(|| format!("* {}: {}", who(&notice.group), news.join("; ")))
-}
-
-/// The user has left a group, or had to.
-pub(super) fn has_left(notice: &LeaveGroupIndication) -> String {
-    let group = notice
-        .group
-        .as_ref()
-        .map_or_else(|| "a group".to_owned(), who);
-    let why = why(&notice.status);
-    format!("* you are no longer in {group}: {why}")
-}
-
-/// Whether somebody exists.
-pub(super) fn exists(user: &Address, status: &Status) -> String {
-    match status.effective() {
-        Code::OK => format!("* {} exists", who(user)),
-        code => format!("* {}: {}", who(user), reason(code.0, None)),
-    }
-}
-
-/// Something was done, or was not.
-pub(super) fn done(what: &str, user: Option<&Address>, status: &Status) -> String {
-    if status.effective().is_success() {
-        format!("* done: {what}{}{}", about(user), said(status))
-    } else {
-        failed(what, user, status)
-    }
-}
-
-/// Something was not done.
-pub(crate) fn failed(what: &str, user: Option<&Address>, status: &Status) -> String {
-    format!("* {what}{} failed: {}", about(user), why(status))
-}
-
-/// The contact list, and others with whom there is something.
-pub(super) fn contacts(contacts: &BTreeMap<Address, Contact>) -> String {
-    if contacts.is_empty() {
-        return "* no contacts".to_owned();
-    }
-    let line = |(user, entry): (&Address, &Contact)| {
-        let user = who(user);
-        let mut text = format!("* {user}");
-        if let Some(name) = &entry.name {
-            text = format!("{text} \"{}\"", clean(name));
-        }
-        if entry.blocked {
-            text.push_str(" (blocked)");
-        }
-        match &entry.watched {
-            None => format!("{text} is not watched: /subscribe {user}"),
-            Some(presence) if !presence.authorized => {
-                format!("{text} has not allowed you to see their presence yet")
-            }
-            Some(presence) => format!("{text} {}", known(presence)),
-        }
-    };
-    contacts.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-/// Those who watch.
-pub(super) fn watchers(watchers: &BTreeMap<Address, Sees>) -> String {
-    if watchers.is_empty() {
-        return "* nobody watches you".to_owned();
-    }
-    let line = |(user, sees): (&Address, &Sees)| {
-        let sees = match sees {
-            Sees::Presence => "sees your presence",
-            Sees::Denied => "is denied",
-            Sees::Pending => "waits for your decision",
-            Sees::Nothing => "sees nothing",
-        };
-        format!("* {} {sees}", who(user))
-    };
-    watchers.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
 /// Said of a message that has no answer for a while.
-pub(super) fn no_answer(to: &Address) -> String {
+pub(in crate::cli::chat) fn no_answer(to: &Address) -> String {
     let domain = match to.domain() {
         "" => "the recipient's side".to_owned(),
         domain => clean(domain),
@@ -239,73 +102,9 @@ pub(crate) fn is_unknown(status: u16) -> bool {
     status == Code::TIMEOUT.0
 }
 
-/// A status code and what was said with it, else what it means.
-pub(crate) fn reason(status: u16, description: Option<&str>) -> String {
-    match description {
-        Some(text) => format!("{status} {}", clean(text)),
-        None => format!("{status} {}", history::means(status)),
-    }
-}
-
-/// What was said with a status on a single target.
-pub(crate) fn words(status: &Status) -> Option<&str> {
-    let detail = status.details.first().and_then(|detail| detail.words());
-    detail.or_else(|| status.words())
-}
-
-fn why(status: &Status) -> String {
-    reason(status.effective().0, words(status))
-}
-
-/// `". The user is away."`, or nothing.
-fn said(status: &Status) -> String {
-    let words = status.words();
-    words.map_or_else(String::new, |words| format!(". {}", clean(words)))
-}
-
-fn who(address: &Address) -> String {
-    clean(address.bare())
-}
-
-/// `" carol@village.test"`, or nothing.
-fn about(user: Option<&Address>) -> String {
-    user.map_or_else(String::new, |user| format!(" {}", who(user)))
-}
-
 /// `2026-01-02 03:04:05`, in UTC.
 fn date(at: DateTime) -> String {
     at.to_string().trim_end_matches('Z').replace('T', " ")
-}
-
-fn known(presence: &Known) -> String {
-    if !presence.authorized {
-        return "is not shown to you".to_owned();
-    }
-    let mut words = vec![
-        match (presence.online, presence.availability) {
-            (Some(false), _) => "is offline",
-            (_, Some(Availability::Discreet)) => "is busy",
-            (_, Some(Availability::NotAvailable)) => "is away",
-            (Some(true), _) | (_, Some(Availability::Available)) => "is online",
-            (None, None) => "is of unknown presence",
-        }
-        .to_owned(),
-    ];
-    let quoted = presence.text.as_ref();
-    words.extend(quoted.map(|text| format!("\"{}\"", clean(text))));
-    let mood = presence.mood.as_ref();
-    words.extend(mood.map(|mood| format!("({})", clean(mood))));
-    let alias = presence.alias.as_ref();
-    words.extend(alias.map(|alias| format!("alias {}", clean(alias))));
-    words.join(" ")
-}
-
-/// Lines after the first are indented, other control characters shown as blanks.
-fn clean(text: &str) -> String {
-    let blank = |c: char| c.is_control() && c != '\n';
-    text.replace("\r\n", "\n")
-        .replace(blank, " ")
-        .replace('\n', "\n    ")
 }
 
 /// The text of a content that is text; `None` if it is not.

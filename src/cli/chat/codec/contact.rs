@@ -1,0 +1,75 @@
+//! Contacts: `/who`, `/add`, `/remove`.
+
+use std::collections::BTreeMap;
+
+use super::super::screen::{self, Contact};
+use super::family::{Command, Family, Meaning, failure, filled, hears_nothing};
+use super::memory::Memory;
+use crate::imps::primitive::contact_list::NickName;
+use crate::imps::{Address, Primitive};
+
+pub(super) const FAMILY: Family = Family {
+    help: "\
+/who                    contacts and their presence
+/add ADDRESS [NAME]     add a contact, who may then see your presence
+/remove ADDRESS         remove a contact",
+    understand,
+    hear: hears_nothing,
+};
+
+fn understand(memory: &mut Memory, command: &Command<'_>) -> Option<Meaning> {
+    let requests = &memory.requests;
+    match command.name {
+        "who" => {
+            let asked = vec![requests.contacts(None, None), requests.blocked()];
+            Some(Meaning::ask(asked, |memory, answers| {
+                match failure(answers) {
+                    Some(status) => screen::failed("contacts", None, status),
+                    None => contacts(memory, answers),
+                }
+            }))
+        }
+        "add" | "remove" if command.rest.is_empty() => Some(command.needs_address()),
+        "add" => {
+            let (typed, name) = command.split();
+            let user = requests.address(typed);
+            let member = NickName {
+                name: filled(name),
+                user: user.clone(),
+            };
+            let request = requests.contacts(Some(member), None);
+            Some(Meaning::done("add contact", Some(user), request))
+        }
+        "remove" => {
+            let user = requests.address(command.rest);
+            let request = requests.contacts(None, Some(user.clone()));
+            Some(Meaning::done("remove contact", Some(user), request))
+        }
+        _ => None,
+    }
+}
+
+/// Contacts, and those who are blocked or watched.
+fn contacts(memory: &Memory, answers: &[Primitive]) -> String {
+    let mut contacts: BTreeMap<Address, Contact> = BTreeMap::new();
+    for answer in answers {
+        match answer {
+            Primitive::ListManageResponse(list) => {
+                for member in list.members.iter().flatten() {
+                    let contact = contacts.entry(member.user.clone()).or_default();
+                    contact.name.clone_from(&member.name);
+                }
+            }
+            Primitive::GetBlockedListResponse(lists) => {
+                for id in lists.blocked.iter().flat_map(|list| &list.users) {
+                    contacts.entry(id.user.clone()).or_default().blocked = true;
+                }
+            }
+            _ => {}
+        }
+    }
+    for (user, known) in &memory.watched {
+        contacts.entry(user.clone()).or_default().watched = Some(known.clone());
+    }
+    screen::contacts(&contacts)
+}

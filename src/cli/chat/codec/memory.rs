@@ -1,0 +1,53 @@
+//! What is remembered between lines.
+
+use std::collections::BTreeMap;
+
+use super::super::requests::Requests;
+use super::super::screen;
+use crate::home::Known;
+use crate::imps::Address;
+use crate::imps::common::PresenceValue;
+use crate::imps::primitive::presence::PresenceNotification;
+
+/// What families of commands share.
+pub(super) struct Memory {
+    pub(super) requests: Requests,
+    /// Whom a line without slash goes to.
+    pub(super) partner: Option<Address>,
+    /// Whether delivery reports are asked for.
+    pub(super) report: bool,
+    /// Those whom the user watches.
+    pub(super) watched: BTreeMap<Address, Known>,
+    /// Messages that have waited and are still to come.
+    pub(super) waited: usize,
+}
+
+impl Memory {
+    /// For a user for whom so many messages have waited.
+    pub(super) fn of(user: Address, waited: usize) -> Self {
+        Self {
+            requests: Requests::of(user),
+            partner: None,
+            report: false,
+            watched: BTreeMap::new(),
+            waited,
+        }
+    }
+
+    /// Takes in presence. Says what is new.
+    pub(super) fn see(&mut self, notification: &PresenceNotification) -> Vec<String> {
+        let mut news = Vec::new();
+        for PresenceValue { user, presence } in &notification.values {
+            let before = self.watched.get(user);
+            let mut known = before.cloned().unwrap_or_default();
+            if let Some(list) = presence {
+                known.merge(list);
+            }
+            if before != Some(&known) {
+                news.push(screen::presence(user, &known));
+                self.watched.insert(user.clone(), known);
+            }
+        }
+        news
+    }
+}

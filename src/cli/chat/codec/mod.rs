@@ -1,0 +1,160 @@
+//! The chat as a codec: lines that are typed to requests, and what is heard to lines.
+//!
+//! Each family of commands has a file of its own. What it remembers between lines is in [`Memory`];
+//! what its answers tell, it says when it asks.
+
+mod access;
+mod contact;
+mod directory;
+mod family;
+mod group;
+mod memory;
+mod message;
+mod presence;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use super::screen;
+use crate::home::{FromClient, ToClient};
+use crate::imps::{Address, Primitive};
+use family::{Command, Family, Meaning, Tell};
+use memory::Memory;
+
+/// In the order of the help.
+const FAMILIES: &[Family] = &[
+    message::FAMILY,
+    contact::FAMILY,
+    presence::FAMILY,
+    group::FAMILY,
+    access::FAMILY,
+    directory::FAMILY,
+];
+
+/// What to do with a line.
+#[derive(Debug, PartialEq)]
+pub(super) enum Action {
+    /// Requests for the node.
+    Say(Vec<FromClient>),
+    /// A line for the user.
+    Show(String),
+    /// End the chat.
+    Quit,
+}
+
+/// What is typed and heard in one chat.
+pub(super) struct Codec {
+    memory: Memory,
+    /// How many lines became requests.
+    asked: u64,
+    questions: BTreeMap<u64, Question>,
+}
+
+/// A line that became requests.
+struct Question {
+    tell: Tell,
+    /// An answer for each request, as far as they have come.
+    answers: Vec<Option<Primitive>>,
+}
+
+impl Codec {
+    /// For the user of an open session.
+    pub(super) fn new(user: Address, waiting: usize, watched: Option<&Primitive>) -> Self {
+        let mut memory = Memory::of(user, waiting);
+        if let Some(Primitive::PresenceNotification(notification)) = watched {
+            memory.see(notification);
+        }
+        Self {
+            memory,
+            asked: 0,
+            questions: BTreeMap::new(),
+        }
+    }
+
+    /// What a line means.
+    pub(super) fn understand(&mut self, line: &str) -> Action {
+        let line = line.trim_end();
+        let Some(command) = line.strip_prefix('/') else {
+            let meaning = message::send(&mut self.memory, line);
+            return self.act(meaning);
+        };
+        let command = Command::read(command);
+        match command.name {
+            "help" | "?" => return Action::Show(help()),
+            "quit" | "exit" => return Action::Quit,
+            _ => {}
+        }
+        let memory = &mut self.memory;
+        let mut meanings = FAMILIES.iter();
+        match meanings.find_map(|family| (family.understand)(memory, &command)) {
+            Some(meaning) => self.act(meaning),
+            None => {
+                let name = command.name;
+                Action::Show(format!("there is no command /{name}; /help lists them"))
+            }
+        }
+    }
+
+    fn act(&mut self, meaning: Meaning) -> Action {
+        let (requests, tell) = match meaning {
+            Meaning::Ask(requests, tell) => (requests, tell),
+            Meaning::Show(text) => return Action::Show(text),
+        };
+        self.asked += 1;
+        let question = Question {
+            tell,
+            answers: vec![None; requests.len()],
+        };
+        self.questions.insert(self.asked, question);
+        let requests = requests.into_iter().enumerate();
+        let requests = requests.map(|(part, primitive)| FromClient::Request {
+            id: format!("{}.{part}", self.asked),
+            primitive: Box::new(primitive),
+        });
+        Action::Say(requests.collect())
+    }
+
+    /// What is heard, for the user; `None` if it is nothing new to them.
+    pub(super) fn hear(&mut self, told: &ToClient) -> Option<String> {
+        match told {
+            ToClient::Opened { user, waiting, .. } => Some(screen::opened(user, *waiting)),
+            ToClient::Answer { id, primitive, .. } => self.answered(id, primitive),
+            ToClient::Take { primitive, .. } | ToClient::Now { primitive } => self.told(primitive),
+            ToClient::Over { why } => {
+                let status = why.status();
+                Some(screen::failed("login", None, &status))
+            }
+        }
+    }
+
+    fn told(&mut self, primitive: &Primitive) -> Option<String> {
+        let memory = &mut self.memory;
+        let mut heard = FAMILIES.iter();
+        let heard = heard.find_map(|family| (family.hear)(memory, primitive));
+        heard.unwrap_or_else(|| Some(format!("* {}", primitive.name())))
+    }
+
+    /// Takes an answer. Says what they tell together when the last has come.
+    fn answered(&mut self, id: &str, answer: &Primitive) -> Option<String> {
+        let numbers = id.split_once('.');
+        let numbers = numbers.and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+        let (number, part): (u64, usize) = numbers?;
+        let question = self.questions.get_mut(&number)?;
+        *question.answers.get_mut(part)? = Some(answer.clone());
+        if question.answers.iter().any(Option::is_none) {
+            return None;
+        }
+        let Question { tell, answers } = self.questions.remove(&number)?;
+        let answers: Vec<Primitive> = answers.into_iter().flatten().collect();
+        Some(tell(&mut self.memory, &answers))
+    }
+}
+
+/// All commands, a line each.
+fn help() -> String {
+    let parts = FAMILIES.iter().map(|family| family.help);
+    let mut lines: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+    lines.push("/quit");
+    lines.join("\n")
+}
