@@ -39,6 +39,9 @@ pub struct HomeSection {
     pub max_own_groups: usize,
     /// Most members of one group, and most users joined to it. Default 10000.
     pub max_group_members: usize,
+    /// Most users of one other domain joined to a group that is open to all, besides its members.
+    /// Default 5000.
+    pub max_group_users_per_domain: usize,
     /// Most messages that one group keeps for those who join later. Default 50.
     pub max_group_history: usize,
     /// Groups of the provider that are created at start if they do not exist. Default: none.
@@ -108,6 +111,7 @@ impl Default for HomeSection {
             max_groups: 10_000,
             max_own_groups: 100,
             max_group_members: 10_000,
+            max_group_users_per_domain: 5000,
             max_group_history: 50,
             group: Vec::new(),
         }
@@ -132,6 +136,11 @@ impl HomeSection {
             ("max_groups", self.max_groups, 1),
             ("max_own_groups", self.max_own_groups, 1),
             ("max_group_members", self.max_group_members, 1),
+            (
+                "max_group_users_per_domain",
+                self.max_group_users_per_domain,
+                1,
+            ),
         ];
         report.at_least("home", &counts);
         let least = Size::kib(4);

@@ -11,6 +11,8 @@
 //! | `NewMessage` | [`ToClient::Take`] | a message |
 //! | `DeliveryStatusReport` | [`ToClient::Take`] | what became of a message of the user's |
 //! | `PresenceAuthRequest` | [`ToClient::Take`] | somebody wants to see the user's presence |
+//! | `InviteRequest` | [`ToClient::Take`] | an invitation; in each session, until it is answered |
+//! | `InviteResponse`, `CancelInviteRequest` | [`ToClient::Take`] | the answer to an invitation of the user's; that one of somebody else's was withdrawn |
 //! | `PresenceNotification` | [`ToClient::Now`] | presence of somebody whom the user watches |
 //! | `GroupChangeNotice`, `LeaveGroupIndication` | [`ToClient::Now`] | who came, went, or what changed in a group; that the user has to leave it |
 //! | `Status` | [`ToClient::Now`] | a subscription that was accepted (202) has failed in the end |

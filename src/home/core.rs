@@ -39,6 +39,8 @@ pub(super) struct Core {
     pub(super) waiting_bytes: usize,
     /// Reports and refusals that wait, of all users.
     pub(super) notices: usize,
+    /// Bytes of invitations, of all users.
+    pub(super) invitation_bytes: usize,
     /// Bytes of contents in memory, of all users.
     pub(super) held_bytes: usize,
     /// Lines of the log that can repeat.
@@ -57,6 +59,8 @@ pub(super) enum Timer {
     Arrival(String, u64),
     /// A kept event of a user ends.
     Notice(String, u64),
+    /// An invitation that a user has sent or received ends.
+    Invitation(String, u64),
     /// What waits for a user could not be read, and is tried again.
     Read(String),
     /// A request should have been answered.
@@ -97,6 +101,14 @@ pub(super) enum Asked {
     Message { id: String, to: Addresses },
     /// To subscribe to presence.
     Subscribe { to: Addresses },
+    /// A group of this domain, whether the user may invite into it.
+    Admission {
+        /// The invitation that follows.
+        #[serde(with = "crate::element::xml")]
+        invitation: Box<Primitive>,
+    },
+    /// To take the invitation that is kept under this number.
+    Invitation { number: u64 },
     /// Anything else that a client wanted.
     Other,
 }
@@ -104,7 +116,10 @@ pub(super) enum Asked {
 impl Asked {
     /// Whether the answer still means something after a restart.
     pub(super) fn is_durable(&self) -> bool {
-        matches!(self, Self::Message { .. } | Self::Subscribe { .. })
+        matches!(
+            self,
+            Self::Message { .. } | Self::Subscribe { .. } | Self::Invitation { .. }
+        )
     }
 }
 
@@ -121,6 +136,7 @@ impl Core {
             waiting: 0,
             waiting_bytes: 0,
             notices: 0,
+            invitation_bytes: 0,
             held_bytes: 0,
             seldom: Seldom::default(),
             reads: Reads::default(),

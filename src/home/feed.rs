@@ -48,6 +48,7 @@ const READ_AGAIN: u64 = 1_000;
 pub(super) const MESSAGE: u64 = 0;
 const NOTICE: u64 = 1;
 const QUESTION: u64 = 2;
+const INVITATION: u64 = 3;
 const KINDS: u64 = 4;
 
 /// What one client of a user was told and has not acknowledged.
@@ -63,6 +64,8 @@ pub(super) struct Feed {
     again: BTreeSet<u64>,
     /// Who wants to see the user's presence, as it has not been told yet.
     questions: BTreeSet<Address>,
+    /// Invitations that it has not been told.
+    invitations: BTreeSet<u64>,
     /// How many questions it was told.
     asked: u64,
     /// Messages of its own, if it takes only what becomes of these.
@@ -78,6 +81,7 @@ impl Feed {
             bytes: 0,
             again: BTreeSet::new(),
             questions: BTreeSet::new(),
+            invitations: BTreeSet::new(),
             asked: 0,
             sent: BTreeSet::new(),
         }
@@ -153,7 +157,10 @@ impl<'a> Feeds<'a> {
         for (client, feed) in &mut clients {
             while feed.has_room(self.core) {
                 let next = match self.next_number(*client, feed) {
-                    None => self.next_question(feed),
+                    None => {
+                        let question = self.next_question(feed);
+                        question.or_else(|| self.next_invitation(feed))
+                    }
                     Some(number) => match self.told(number) {
                         None => {
                             stalled.push(*client);
@@ -260,12 +267,22 @@ impl<'a> Feeds<'a> {
         self.feed();
     }
 
+    /// Puts an invitation to all clients, when each comes to it.
+    pub(super) fn invite(&mut self, number: u64) {
+        let feeds = self.user.clients.values_mut();
+        for feed in feeds.filter(|feed| feed.takes_everything()) {
+            feed.invitations.insert(number);
+        }
+        self.feed();
+    }
+
     /// Lets a new client hear of the queue.
     pub(super) fn begin_feed(&mut self, client: ClientKey, takes: Takes) {
         let mut feed = Feed::new(takes);
         let mut watched = None;
         if feed.takes_everything() {
             feed.questions = self.user.undecided().into_iter().collect();
+            feed.invitations = self.user.invitations.unanswered().collect();
             watched = Watching::of(self.user, self.core, self.now).all();
         }
         self.user.clients.insert(client, feed);
@@ -569,6 +586,18 @@ impl<'a> Feeds<'a> {
                 };
                 let number = number(feed.asked, QUESTION);
                 return Some((number, take(number, question)));
+            }
+        }
+        None
+    }
+
+    /// Invitations wait for an answer, not for being acknowledged: each client is told of them, as
+    /// long as there is none.
+    fn next_invitation(&self, feed: &mut Feed) -> Option<(u64, ToClient)> {
+        while let Some(at) = feed.invitations.pop_first() {
+            if let Some(invitation) = self.user.invitations.question(at, self.now) {
+                let number = number(at, INVITATION);
+                return Some((number, take(number, invitation)));
             }
         }
         None

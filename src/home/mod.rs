@@ -22,6 +22,7 @@
 //! | `watching`, `reach`, `known` | other users' presence, as our users see it |
 //! | `profile` | our users' profiles: services, privacy, terminals, properties |
 //! | `group` | groups hosted here; `group_notice`: what groups tell our users |
+//! | `invitation` | what our users invite others to, and others them |
 //! | `information` | provider information, verification of ids |
 //! | `records`, `core`, `random` | what is kept, and what all share |
 
@@ -37,6 +38,7 @@ mod group_notice;
 mod held;
 mod inbox;
 mod information;
+mod invitation;
 mod known;
 mod message;
 mod notice;
@@ -68,6 +70,7 @@ use crate::element::{
 };
 use crate::imps::Primitive;
 use crate::imps::address::Address;
+use crate::imps::common::Party;
 use crate::imps::primitive::message::SendMessageRequest;
 use crate::imps::status::{Code, Status};
 
@@ -82,6 +85,7 @@ use self::feed::Feeds;
 use self::group::{ForGroup, Groups};
 use self::group_notice::GroupNotice;
 use self::information::Information;
+use self::invitation::{Book, InvitationRequests, Inviting};
 use self::message::{Arrivals, Delivery};
 use self::own::OwnRequests;
 use self::presence::Presence;
@@ -107,6 +111,8 @@ pub const SERVES: &[&str] = &[
     "UPDUP",
     "SearchFunc",
     "GroupFeat",
+    "InviteFunc",
+    "ContentFeat",
 ];
 /// What it serves to its own users besides; it provides that to nobody else's.
 pub const SERVES_OWN: &[&str] = &[
@@ -458,6 +464,17 @@ impl Home {
             Primitive::LeaveGroupIndication(notice) => {
                 GroupNotice::Leave(notice).tell(&self.users, &mut self.core);
             }
+            Primitive::InviteRequest(request) if self.invites_user(request.invited.as_ref()) => {
+                InvitationRequests::of(self, &caller, now).invite(*request);
+            }
+            Primitive::CancelInviteRequest(request)
+                if self.invites_user(request.canceled.as_ref()) =>
+            {
+                InvitationRequests::of(self, &caller, now).cancel(*request);
+            }
+            Primitive::InviteResponse(response) => {
+                InvitationRequests::of(self, &caller, now).answer(*response);
+            }
             Primitive::GetSPInfoRequest(request) => Information::of(self, &caller).info(*request),
             Primitive::VerifyIDRequest(request) => Information::of(self, &caller).verify(&request),
             Primitive::GetUserProfileRequest(request) => {
@@ -491,6 +508,12 @@ impl Home {
                 .core
                 .respond(caller.id, Status::new(Code::NOT_IMPLEMENTED)),
         }
+    }
+
+    /// Whether an invitation is for a user, or nobody, rather than a group's participant.
+    fn invites_user(&self, party: Option<&Party>) -> bool {
+        let is_of_group = party.is_some_and(|party| !matches!(party, Party::User(_)));
+        self.has_users() && !is_of_group
     }
 
     /// Takes a message for users and groups of ours. They are answered together.
@@ -535,6 +558,12 @@ impl Home {
             Asked::Subscribe { to } => {
                 let status = status_of(&answer);
                 Watching::of(user, core, now).subscribe_answered(asker, &to, &status);
+            }
+            Asked::Admission { invitation } => {
+                Inviting::of(user, core, now).admitted(asker, *invitation, answer);
+            }
+            Asked::Invitation { number } => {
+                Inviting::of(user, core, now).answered(asker, number, answer);
             }
             Asked::Other => Session::of(user, core, now).answered(asker, answer),
         }
@@ -581,6 +610,11 @@ impl Home {
                 Timer::Notice(name, number) => {
                     if let Some(user) = users.get_mut(&name) {
                         Feeds::of(user, core, now).drop_notice(number);
+                    }
+                }
+                Timer::Invitation(name, number) => {
+                    if let Some(user) = users.get_mut(&name) {
+                        Book::of(user, core).remove(number);
                     }
                 }
                 Timer::Read(name) => {

@@ -32,6 +32,8 @@ use super::{Caller, Home};
 pub(super) const IM: &str = "IM";
 pub(super) const PRESENCE: &str = "Presence";
 pub(super) const GROUP: &str = "Group";
+/// Shared content.
+pub(super) const CONTENT: &str = "Content";
 
 /// Network capabilities that this domain never asks of anybody.
 const CAPABILITIES: [&str; 2] = ["UserLocation", "UserInteraction"];

@@ -5,6 +5,7 @@
 //! | `home/user/NAME` | the account: password hash, text, mood, alias |
 //! | `home/user/NAME/arrival/20 digits` | what is known of a message that waits until it is taken, or the trace of one that was |
 //! | `home/user/NAME/body/20 digits` | the rest of that message, as long as a client has still to be told: texts as JSON, a line feed, the content |
+//! | `home/user/NAME/invitation/20 digits` | an invitation that was sent or received, as long as it is valid |
 //! | `home/user/NAME/notice/20 digits` | a report that waits until it is taken |
 //! | `home/user/NAME/profile` | what was changed of the profile, as XML |
 //! | `home/user/NAME/relation/ADDRESS` | contact, blocking, authorization, watching |
@@ -29,6 +30,7 @@ use super::body::Body;
 use super::core::{Pending, Timer};
 use super::group;
 use super::inbox::Arrival;
+use super::invitation::{Book, Invitation};
 use super::notice::{Kept as Notice, Record};
 use super::relation::Relation;
 use super::sent::Taken;
@@ -67,6 +69,14 @@ pub(super) fn put_body(name: &str, number: u64, body: &Body) -> Act {
 
 pub(super) fn delete_body(name: &str, number: u64) -> Act {
     delete(numbered(name, "body", number))
+}
+
+pub(super) fn put_invitation(name: &str, number: u64, invitation: &Invitation) -> Act {
+    put(numbered(name, "invitation", number), invitation)
+}
+
+pub(super) fn delete_invitation(name: &str, number: u64) -> Act {
+    delete(numbered(name, "invitation", number))
 }
 
 pub(super) fn key_of_notice(name: &str, number: u64) -> String {
@@ -157,6 +167,10 @@ impl Home {
             "arrival" => {
                 let (number, arrival) = (number()?, read::<Arrival>(key, value)?);
                 user.put_arrival(core, number, arrival);
+            }
+            "invitation" => {
+                let (number, invitation) = (number()?, read::<Invitation>(key, value)?);
+                Book::of(user, core).put(number, invitation);
             }
             "notice" => {
                 let notice = read_notice(&user.address(core), value);

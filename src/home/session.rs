@@ -1,12 +1,13 @@
 //! What the clients of a user ask. Passwords are the caller's business.
 
 use super::feed::Feeds;
+use super::invitation::{Invited, Inviting};
 use super::sending::{MAX_ID, Sending};
 use super::watching::Watching;
 use crate::element::Time;
 use crate::imps::Primitive;
 use crate::imps::address::Address;
-use crate::imps::primitive::{self, Role, Routing};
+use crate::imps::primitive::{self, Facts, Name, Role, Routing};
 use crate::imps::status::{Code, Status};
 use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
@@ -53,6 +54,15 @@ impl<'a> Session<'a> {
             Primitive::UnsubscribeRequest(request) => {
                 Watching::of(self.user, self.core, self.now).unsubscribe(asker, &request);
             }
+            Primitive::InviteRequest(request) => {
+                Inviting::of(self.user, self.core, self.now).invite(asker, *request);
+            }
+            Primitive::CancelInviteRequest(request) => {
+                Inviting::of(self.user, self.core, self.now).cancel(asker, *request);
+            }
+            Primitive::InviteResponse(response) => {
+                Invited::of(self.user, self.core, self.now).respond(asker, *response);
+            }
             _ if !self.user.may_ask(self.core) => self.core.answer(asker, too_many()),
             other => {
                 let seconds = self.core.settings.request_validity;
@@ -83,7 +93,9 @@ impl<'a> Session<'a> {
     fn may_request(&self, primitive: &Primitive) -> Result<(), Status> {
         let refused = |code, why: &str| Err(Status::new(code).because(why));
         let facts = primitive::facts(primitive.name());
-        let facts = facts.filter(|f| f.kind == primitive::Kind::Request);
+        let is_asked =
+            |f: &&Facts| f.kind == primitive::Kind::Request || f.is == Name::InviteResponse;
+        let facts = facts.filter(is_asked);
         let facts = facts.filter(|f| !OF_PROVIDERS.contains(&f.name));
         let Some(facts) = facts.filter(|f| f.routing != Routing::Hop) else {
             return refused(Code::BAD_REQUEST, "This is no request of a user.");

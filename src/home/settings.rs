@@ -86,6 +86,13 @@ pub struct HomeSettings {
     /// Reports and refusals that wait for all users together; beyond it the oldest of whoever gets
     /// one more goes.
     pub max_all_notices: usize,
+    /// Invitations that one user has sent, and received; users of one other domain may send half
+    /// of these.
+    pub max_invitations: usize,
+    /// Bytes of the invitations of one user.
+    pub max_invitation_bytes: usize,
+    /// Bytes of the invitations of all users together.
+    pub max_all_invitation_bytes: usize,
     /// Requests of one user that wait for their answer.
     pub max_requests: usize,
     /// Bytes of text in a message that a client of ours sends.
@@ -128,6 +135,9 @@ impl HomeSettings {
             max_notices: 1000,
             max_notice_bytes: 256 * 1024,
             max_all_notices: 500_000,
+            max_invitations: 200,
+            max_invitation_bytes: 256 * 1024,
+            max_all_invitation_bytes: 64 * 1024 * 1024,
             max_requests: 500,
             max_text: 64 * 1024,
         }

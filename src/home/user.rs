@@ -3,6 +3,7 @@
 use super::feed::Feeds;
 use super::inbox::Arrival;
 use super::inbox::Letter;
+use super::invitation::{Invitations, Inviting};
 use super::message::Arrivals;
 use super::message::{Message, SMALL};
 use super::presence::Presence;
@@ -87,6 +88,8 @@ pub(super) struct User {
     /// How many relations have a watcher; bounded.
     pub(super) watchers: usize,
     pub(super) inbox: Inbox,
+    /// What they have invited others to, and others them.
+    pub(super) invitations: Invitations,
     pub(super) notices: BTreeMap<u64, Notice>,
     pub(super) notice_bytes: usize,
     /// Contents of what waits that are in memory.
@@ -301,6 +304,7 @@ impl User {
         let by_time = now.0.saturating_mul(256);
         let notice = self.notices.last_key_value().map(|(last, _)| *last);
         let last = self.numbered.max(self.inbox.last()).max(notice);
+        let last = last.max(self.invitations.last());
         let number = last.map_or(by_time, |last| by_time.max(last + 1));
         self.numbered = Some(number);
         number
@@ -438,6 +442,7 @@ pub(super) fn remove(mut user: User, core: &mut Core, now: Time) {
         }
         core.act(records::delete_relation(&user.name, &other));
     }
+    Inviting::of(&mut user, core, now).end_all();
     for number in user.inbox.numbers() {
         Arrivals::of(&mut user, core, now).end_arrival(
             number,

@@ -147,6 +147,12 @@ pub enum Event {
         #[serde(skip)]
         primitive: Box<Primitive>,
     },
+    /// Something about an invitation.
+    Invitation {
+        number: Option<u64>,
+        #[serde(skip)]
+        primitive: Box<Primitive>,
+    },
     /// The answer to a request that the test wrote itself.
     Answer {
         id: String,
@@ -240,6 +246,7 @@ impl Event {
             Self::Message { number, .. }
             | Self::Sent { number, .. }
             | Self::Report { number, .. }
+            | Self::Invitation { number, .. }
             | Self::AuthorizationRequest { number, .. } => *number,
             _ => None,
         }
@@ -496,6 +503,12 @@ impl Talk {
             Primitive::PresenceAuthRequest(question) => Event::AuthorizationRequest {
                 number,
                 user: question.requesting,
+            },
+            told @ (Primitive::InviteRequest(_)
+            | Primitive::InviteResponse(_)
+            | Primitive::CancelInviteRequest(_)) => Event::Invitation {
+                number,
+                primitive: Box::new(told),
             },
             other => panic!("{other:?}"),
         }

@@ -15,6 +15,7 @@ use super::administration::Administration;
 use super::changes::Changes;
 use super::core::{Core, Timer};
 use super::healing::{Healing, is_away};
+use super::invites::Invites;
 use super::joining::{Joining, TOO_MANY_GROUPS, left};
 use super::messages::{ForGroup, Messages, Target};
 use super::outgoing::{Distribution, Outgoing};
@@ -129,6 +130,13 @@ impl Groups {
             }
             Primitive::LeaveGroupRequest(_) => {
                 Joining::of(group, &mut self.core, now).leave(&asker);
+            }
+            Primitive::InviteRequest(request) => {
+                Invites::of(group, &mut self.core, now).invite(&asker, &request);
+            }
+            Primitive::CancelInviteRequest(request) => {
+                let party = request.canceled.as_ref();
+                Invites::of(group, &mut self.core, now).withdraw(&asker, party);
             }
             Primitive::SubscribeGroupChangeRequest(_) => {
                 Changes::of(group, &mut self.core, now).subscribe(&asker, true);
@@ -478,6 +486,8 @@ fn group_of(primitive: &Primitive) -> Option<&Address> {
         Primitive::JoinGroupRequest(p) => &p.group,
         Primitive::LeaveGroupRequest(p) => &p.group,
         Primitive::GetJoinedUsersRequest(p) => &p.group,
+        Primitive::InviteRequest(p) => p.invited.as_ref()?.address(),
+        Primitive::CancelInviteRequest(p) => p.canceled.as_ref()?.address(),
         Primitive::SubscribeGroupChangeRequest(p) => &p.group,
         Primitive::UnsubscribeGroupChangeRequest(p) => &p.group,
         Primitive::GetGroupSubStatusRequest(p) => &p.group,

@@ -10,7 +10,7 @@ use crate::text::shown::steers;
 use super::changes::{Change, Changes};
 use super::core::Core;
 use super::outgoing::{Audience, Distribution, Outgoing, addressed};
-use super::person::{Own, Seat};
+use super::person::{Own, Role, Seat};
 use super::{
     ALREADY_JOINED, Asker, FULL, Group, MAX_SCREEN_NAME, NAME_TAKEN, NO_PRIVILEGE, REJECTED_USER,
     records,
@@ -45,7 +45,12 @@ impl<'a> Joining<'a> {
             Ok(seat) => seat,
             Err(code) => return self.core.respond(asker.id, Status::new(code)),
         };
+        let role = self.becomes_member(user).then_some(Role::User);
         self.sit(user, seat, request.subscribe);
+        if role.is_some() {
+            self.group
+                .change(self.core, user, |person| person.role = role);
+        }
         let joined = request.joined_list.then(|| {
             let names = self.group.joined.keys().take(MAX_NAMES);
             names.map(|place| self.group.shown(&place.user)).collect()
@@ -198,15 +203,39 @@ impl<'a> Joining<'a> {
             Err(ALREADY_JOINED)
         } else if person.is_some_and(|person| person.rejected) {
             Err(REJECTED_USER)
-        } else if properties.restricted && self.group.rank(user).is_none() {
+        } else if properties.is_closed() && !self.is_let_in(user) {
             Err(NO_PRIVILEGE)
+        } else if self.becomes_member(user) && self.group.members >= settings.max_members {
+            Err(FULL)
         } else if self.group.joined.len() >= most.min(settings.max_members) {
+            Err(FULL)
+        } else if !self.has_share(user) {
             Err(FULL)
         } else if self.core.joined_by(user) >= settings.max_joined {
             Err(TOO_MANY_GROUPS)
         } else {
             Ok(())
         }
+    }
+
+    /// Whether a user's domain has still room in a group that is open: another one cannot fill it.
+    /// Members, and who is invited, come in all the same.
+    fn has_share(&self, user: &Address) -> bool {
+        user.domain() == self.core.domain()
+            || self.is_let_in(user)
+            || self.group.count_of(user.domain()) < self.core.settings.max_of_domain
+    }
+
+    /// Whether a user may join a group that is not open to all.
+    fn is_let_in(&self, user: &Address) -> bool {
+        let person = self.group.people.get(user);
+        let invited = person.and_then(|person| person.invited);
+        self.group.rank(user).is_some() || invited.is_some_and(|until| until > self.now)
+    }
+
+    /// Whether a user who joins is put on the list of members: only they are in a restricted group.
+    fn becomes_member(&self, user: &Address) -> bool {
+        self.group.sheet.properties.restricted && self.group.rank(user).is_none()
     }
 
     /// Takes seats away. `code`: why they had to go, if they had to.

@@ -10,6 +10,7 @@
 //! | `person`, `properties` | what is kept of a user, and of the group as such |
 //! | `joining` | joining, leaving, being made to leave, the end of the group |
 //! | `administration` | members, roles, the reject list, properties |
+//! | `invites` | who may invite, and whom that lets in |
 //! | `messages` | messages to all who are joined, or to one |
 //! | `changes` | who is told what changed |
 //! | `outgoing` | what is handed on to many, in pieces |
@@ -29,6 +30,7 @@ mod changes;
 mod core;
 mod groups;
 mod healing;
+mod invites;
 mod joining;
 mod messages;
 mod outgoing;
@@ -124,6 +126,8 @@ pub(super) struct Group {
     /// How many are on the list of members, and on the reject list; bounded.
     members: usize,
     rejected: usize,
+    /// How many are invited.
+    invited: usize,
     posts: Posts,
     outgoing: Queue,
     /// The last number given.
@@ -143,6 +147,7 @@ impl Group {
             names: HashMap::new(),
             members: 0,
             rejected: 0,
+            invited: 0,
             posts: Posts::default(),
             outgoing: Queue::default(),
             numbered: 0,
@@ -228,6 +233,7 @@ impl Group {
         if let Some(before) = self.people.remove(user) {
             self.members -= usize::from(before.role.is_some());
             self.rejected -= usize::from(before.rejected);
+            self.invited -= usize::from(before.invited.is_some());
             if let Some(seat) = before.seat {
                 let place = Place::of(user);
                 self.joined.remove(&place);
@@ -239,6 +245,7 @@ impl Group {
         }
         self.members += usize::from(person.role.is_some());
         self.rejected += usize::from(person.rejected);
+        self.invited += usize::from(person.invited.is_some());
         if let Some(seat) = &person.seat {
             let place = Place::of(user);
             if seat.subscribed {
@@ -261,15 +268,24 @@ impl Group {
         self.numbered
     }
 
+    /// How many of a domain are joined.
+    fn count_of(&self, domain: &str) -> usize {
+        self.places_of(domain).count()
+    }
+
     /// Those of a domain who are joined.
     fn users_of(&self, domain: &str) -> Vec<Address> {
+        let places = self.places_of(domain);
+        places.map(|place| place.user.clone()).collect()
+    }
+
+    fn places_of<'a>(&'a self, domain: &'a str) -> impl Iterator<Item = &'a Place> {
         let first = Place {
             domain: domain.to_owned(),
             user: Address::new(""),
         };
         let places = self.joined.range(first..).map(|(place, _)| place);
-        let places = places.take_while(|place| place.domain == domain);
-        places.map(|place| place.user.clone()).collect()
+        places.take_while(move |place| place.domain == domain)
     }
 
     /// When its lifetime is over, if it has one.

@@ -1,6 +1,7 @@
-//! What a group keeps of one user: a role on the list of members, a place on the reject list, and
-//! a seat while the user is joined.
+//! What a group keeps of one user: a role on the list of members, a place on the reject list, an
+//! invitation, and a seat while the user is joined.
 
+use crate::element::Time;
 use crate::imps::common::Property;
 use crate::imps::status::Code;
 
@@ -30,6 +31,9 @@ pub(super) struct Person {
     /// On the reject list.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) rejected: bool,
+    /// Until when an invitation lets them join.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) invited: Option<Time>,
     /// While joined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) seat: Option<Seat>,

@@ -23,6 +23,8 @@ pub(in crate::home) struct Properties {
     pub(super) topic: Option<String>,
     /// Whether only members may join.
     pub(super) restricted: bool,
+    /// Whether only members, and those who are invited, may join.
+    pub(super) by_invitation: bool,
     /// Whether a message may go to one participant.
     pub(super) private_messaging: bool,
     /// Whether search finds it, and strangers see its properties.
@@ -56,6 +58,7 @@ impl Default for Properties {
             name: None,
             topic: None,
             restricted: false,
+            by_invitation: false,
             private_messaging: true,
             searchable: false,
             max_active_users: None,
@@ -112,6 +115,7 @@ impl Properties {
             "topic" => self.topic = text()?,
             "accesstype" if value.eq_ignore_ascii_case("Open") => self.restricted = false,
             "accesstype" if value.eq_ignore_ascii_case("Restricted") => self.restricted = true,
+            "requireinvitation" => self.by_invitation = flag(value)?,
             "privatemessaging" => self.private_messaging = flag(value)?,
             "searchable" => self.searchable = flag(value)?,
             "maxactiveusers" => {
@@ -146,6 +150,7 @@ impl Properties {
             add("Topic", topic.clone());
         }
         add("AccessType", self.access().to_owned());
+        add("RequireInvitation", switch(self.by_invitation).into());
         let kind = if is_public { "Public" } else { "Private" };
         add("Type", kind.to_owned());
         add("PrivateMessaging", switch(self.private_messaging).into());
@@ -171,6 +176,11 @@ impl Properties {
         Some(WelcomeNote {
             content: Some(content),
         })
+    }
+
+    /// Whether not everybody may join.
+    pub(super) fn is_closed(&self) -> bool {
+        self.restricted || self.by_invitation
     }
 
     fn access(&self) -> &'static str {

@@ -23,8 +23,12 @@ pub struct GroupSettings {
     pub max_joined: usize,
     /// Members of one group; also users joined to one.
     pub max_members: usize,
+    /// Users of one other domain who are joined to one group, besides its members.
+    pub max_of_domain: usize,
     /// Users on the reject list of one group.
     pub max_rejected: usize,
+    /// Users whom one group has to let in because they are invited.
+    pub max_invited: usize,
     /// Bytes of a name or topic.
     pub max_text: usize,
     /// Bytes of a welcome note with its type.
@@ -57,7 +61,9 @@ impl Default for GroupSettings {
             max_owned: 100,
             max_joined: 1000,
             max_members: 10_000,
+            max_of_domain: 5000,
             max_rejected: 1000,
+            max_invited: 1000,
             max_text: 256,
             max_welcome: 8 * 1024,
             max_history: 50,

@@ -7,6 +7,7 @@ mod bodies;
 mod clock;
 mod echo;
 mod group;
+mod invitations;
 mod messages;
 mod presence;
 mod profiles;
@@ -338,6 +339,10 @@ fn envelope(primitive: &Primitive) -> (Address, MetaInfo) {
         Primitive::UpdateUserProfileRequest(p) => (&provider, &p.meta),
         Primitive::LeaveGroupIndication(p) => (&p.users[0].user, &p.meta),
         Primitive::GroupChangeNotice(p) => (&p.users[0].user, &p.meta),
+        Primitive::InviteRequest(p) => (p.invited.as_ref().unwrap().address(), &p.meta),
+        Primitive::InviteResponse(p) => (p.inviting.as_ref().unwrap().address(), &p.meta),
+        Primitive::CancelInviteRequest(p) => (p.canceled.as_ref().unwrap().address(), &p.meta),
+        Primitive::JoinGroupRequest(p) => (&p.group, &p.meta),
         Primitive::VerifyIDRequest(p) => match &p.ids.ids[0] {
             Id::User(id) => (&id.user, &p.meta),
             other => panic!("{other:?}"),

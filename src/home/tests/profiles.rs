@@ -67,6 +67,7 @@ fn an_untouched_profile_tells_what_the_domain_serves_and_who_is_logged_in() {
         ("Presence", "Active"),
         ("IM", "Active"),
         ("Group", "Active"),
+        ("Content", "Active"),
         ("Common", "Active"),
         ("ContactList", "Active"),
     ];
@@ -144,6 +145,7 @@ fn updates_are_kept_with_their_time_and_survive_a_restart() {
         ("Presence", "Active"),
         ("IM", "Inactive"),
         ("Group", "Active"),
+        ("Content", "Active"),
         ("Common", "Active"),
         ("ContactList", "Active"),
     ];
@@ -185,6 +187,7 @@ fn services_are_taken_out_and_replaced() {
     let now = [
         ("IM", "Active"),
         ("Group", "Active"),
+        ("Content", "Active"),
         ("Common", "Active"),
         ("ContactList", "Active"),
     ];
@@ -198,7 +201,11 @@ fn services_are_taken_out_and_replaced() {
 
 #[test]
 fn a_service_that_nobody_provides_cannot_be_active() {
-    let mut world = World::peopled();
+    let mut world = World::with(|settings| {
+        let services = &mut settings.services;
+        services.retain(|service| service.name != "Content");
+    });
+    world.add("alice");
     let status = update(&mut world, "Merge", &service("Content", "Active"));
     assert_eq!(status.code.0, 702);
     assert_eq!(

@@ -156,6 +156,7 @@ fn home_plan(config: &Config, table: &PseTable) -> Option<HomePlan> {
             max_groups: home.max_groups,
             max_owned: home.max_own_groups,
             max_members: home.max_group_members,
+            max_of_domain: home.max_group_users_per_domain,
             max_history: home.max_group_history,
             ..GroupSettings::default()
         },

@@ -328,3 +328,35 @@ fn a_group_that_ends_tells_all_who_were_joined_over_a_restart() {
     assert!(world.store.keys().all(|key| !key.contains("group")));
     assert_eq!(world.does(ALICE, create(CLUB, &[])), 200);
 }
+
+#[test]
+fn one_other_domain_cannot_fill_a_group_that_is_open() {
+    let mut world = World::with(|settings| settings.groups.max_of_domain = 2);
+    world.add("alice");
+    world.add("carol");
+    world.club(&[]);
+    assert_eq!(world.does(BOB, join(CLUB, "")), 200);
+    assert_eq!(world.does("b2@far.test", join(CLUB, "")), 200);
+    assert_eq!(world.does("b3@far.test", join(CLUB, "")), 817);
+    world.restart();
+    assert_eq!(world.does("b3@far.test", join(CLUB, "")), 817);
+    // Others still come, also those of this domain, and members of that one.
+    assert_eq!(world.does(DAN, join(CLUB, "")), 200);
+    assert_eq!(world.does(CAROL, join(CLUB, "")), 200);
+    assert_eq!(world.does(ALICE, add(CLUB, &["b4@far.test"])), 200);
+    assert_eq!(world.does("b4@far.test", join(CLUB, "")), 200);
+    assert_eq!(world.does(BOB, leave(CLUB)), 200);
+    assert_eq!(world.does("b2@far.test", leave(CLUB)), 200);
+    assert_eq!(world.does("b3@far.test", join(CLUB, "")), 200);
+}
+
+#[test]
+fn what_is_told_of_a_large_group_has_bounds() {
+    let mut world = World::new();
+    crowd(&mut world, 5001, 100);
+    let Primitive::JoinGroupResponse(answer) = world.asks(DAN, join(CLUB, "")) else {
+        panic!("not joined");
+    };
+    assert_eq!(answer.joined.unwrap().len(), 1000);
+    assert_eq!(world.who_is_joined(ALICE).len(), 5000);
+}

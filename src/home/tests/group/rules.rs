@@ -182,7 +182,7 @@ fn properties_are_set_all_or_not_at_all() {
         &[("MaxActiveUsers", "many")],
         &[("ActiveUsers", "7")],
         &[("Type", "Public")],
-        &[("RequireInvitation", "T")],
+        &[("RequireInvitation", "perhaps")],
         &[("", "")],
         &[("Topic", "a"), ("topic", "b")],
         &[("Validity", "soon")],
