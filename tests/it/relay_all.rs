@@ -298,7 +298,7 @@ fn discovery_crosses_and_is_answered_by_the_domain_asked_about() {
     assert_eq!(tree.service, Address::service(VILLAGE));
     let functions = ServiceSet::of_features(tree.features.as_ref().unwrap());
     assert!(functions.includes(ServiceSet::named("SENDM").unwrap()));
-    assert!(!functions.includes(ServiceSet::named("INVIT").unwrap()));
+    assert!(!functions.includes(ServiceSet::named("REDIR").unwrap()));
 }
 
 /// The first sample of a request, changed, as it arrives at the other end.

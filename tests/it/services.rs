@@ -115,7 +115,8 @@ fn peers_are_asked_what_they_offer_when_a_session_comes_up() {
     // In the other direction nothing is held back.
     let views = world.node(VILLAGE).sap.services().views(now);
     let offers = views[0].offers.as_ref().unwrap();
-    assert!(offers.contains(&"VerifyIDFunc".to_owned()), "{offers:?}");
+    let offers = ServiceSet::of_names(offers.iter().map(String::as_str)).unwrap();
+    assert!(offers.includes(set(&["VRID"])), "{offers:?}");
 }
 
 #[test]

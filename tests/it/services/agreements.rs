@@ -222,14 +222,14 @@ fn nothing_is_granted_that_nobody_provides() {
 
 #[test]
 fn what_is_behind_the_provider_is_granted_until_it_goes() {
-    let wants = set(&["InviteFunc", "SENDM"]);
+    let wants = set(&["NOTIF", "SENDM"]);
     let mut world = super::pair(ServiceSet::ALL, wants);
     brings_session_up(&mut world);
     assert_eq!(agreements(&mut world, HOME).1, Some(set(&["SENDM"])));
-    // A server with invitations comes: they are asked for again, and granted.
+    // A server with notifications comes: they are asked for again, and granted.
     let village = (**world.node(VILLAGE).sap.settings()).clone();
-    let invitations = set(&["InviteFunc"]);
-    world.reload(VILLAGE, village.clone().with_peer(rest(invitations)));
+    let notifications = set(&["NOTIF"]);
+    world.reload(VILLAGE, village.clone().with_peer(rest(notifications)));
     world.run(2 * HOUR);
     assert_eq!(agreements(&mut world, HOME).1, Some(wants));
     assert_eq!(agreements(&mut world, VILLAGE).0, Some(wants));
