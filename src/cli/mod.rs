@@ -194,7 +194,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
     let global = cli.global;
     match cli.command {
         Command::Run(run) => run::run(&global, &run).await,
-        Command::Check(check) => check::check(&global, &check).await,
+        Command::Check(check) => Box::pin(check::check(&global, &check)).await,
         Command::Init(init) => init::init(&init),
         Command::Status(args) => look::status(&global, &args).await,
         Command::Peers(list) => look::peers(&global, list.format).await,

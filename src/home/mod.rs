@@ -473,7 +473,7 @@ impl Home {
                 InvitationRequests::of(self, &caller, now).cancel(*request);
             }
             Primitive::InviteResponse(response) => {
-                InvitationRequests::of(self, &caller, now).answer(*response);
+                InvitationRequests::of(self, &caller, now).answer(&response);
             }
             Primitive::GetSPInfoRequest(request) => Information::of(self, &caller).info(*request),
             Primitive::VerifyIDRequest(request) => Information::of(self, &caller).verify(&request),

@@ -205,11 +205,10 @@ impl<'a> Joining<'a> {
             Err(REJECTED_USER)
         } else if properties.is_closed() && !self.is_let_in(user) {
             Err(NO_PRIVILEGE)
-        } else if self.becomes_member(user) && self.group.members >= settings.max_members {
-            Err(FULL)
-        } else if self.group.joined.len() >= most.min(settings.max_members) {
-            Err(FULL)
-        } else if !self.has_share(user) {
+        } else if self.group.joined.len() >= most.min(settings.max_members)
+            || self.becomes_member(user) && self.group.members >= settings.max_members
+            || !self.has_share(user)
+        {
             Err(FULL)
         } else if self.core.joined_by(user) >= settings.max_joined {
             Err(TOO_MANY_GROUPS)

@@ -260,7 +260,7 @@ impl<'a> Inviting<'a> {
             && group.domain() == self.core.domain()
             && invitee.kind() == Kind::User;
         is_here.then(|| InviteRequest {
-            invited: participant(group, invitee),
+            invited: Some(participant(group, invitee)),
             validity: u32::try_from(self.validity(request)).unwrap_or(u32::MAX),
             ..request.clone()
         })
@@ -300,7 +300,7 @@ impl<'a> Inviting<'a> {
             && let Some(group) = &known.group
         {
             let request = CancelInviteRequest {
-                canceled: participant(&group.group, other),
+                canceled: Some(participant(&group.group, other)),
                 ..self.withdrawal(known.clone(), None)
             };
             self.core.send(request, self.now);
@@ -324,9 +324,9 @@ impl<'a> Inviting<'a> {
 }
 
 /// A participant of a group, called as somebody's address.
-fn participant(group: &Address, user: &Address) -> Option<Party> {
-    Some(Party::ScreenName(ScreenName {
+fn participant(group: &Address, user: &Address) -> Party {
+    Party::ScreenName(ScreenName {
         group: group.clone(),
         name: user.bare().to_owned(),
-    }))
+    })
 }

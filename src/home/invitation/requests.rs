@@ -38,8 +38,8 @@ impl<'a> InvitationRequests<'a> {
 
     /// Somebody answers an invitation of a user of ours. It is a notice: what nobody has asked for
     /// is dropped.
-    pub(in crate::home) fn answer(&mut self, response: InviteResponse) {
-        let (now, id) = (self.now, response.invite_id.clone());
+    pub(in crate::home) fn answer(&mut self, response: &InviteResponse) {
+        let (now, id) = (self.now, &response.invite_id);
         let parties = [&response.inviting, &response.responding];
         let parties = parties.map(|party| {
             let party = party.as_ref();
@@ -66,13 +66,13 @@ impl<'a> InvitationRequests<'a> {
             let Home { users, core, .. } = &mut *self.home;
             if let Some(user) = users.get_mut(&name)
                 && is_speaking
-                && Inviting::of(user, core, now).hear(&responder, &response)
+                && Inviting::of(user, core, now).hear(&responder, response)
             {
                 return;
             }
         }
         tracing::debug!(
-            domain = %Shown(&self.caller.domain), invitation = %Shown(&id),
+            domain = %Shown(&self.caller.domain), invitation = %Shown(id),
             "an answer to an invitation that nobody waits for; dropped"
         );
     }
