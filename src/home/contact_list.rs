@@ -173,7 +173,7 @@ impl<'a> ContactList<'a> {
 
     /// The list's address.
     fn id(&self) -> Address {
-        Address::resource_of(&self.user.name, NAME, self.core.domain())
+        id_of(&self.user.name, self.core.domain())
     }
 
     /// In order of address.
@@ -221,6 +221,11 @@ impl<'a> ContactList<'a> {
             Presence::of(self.user, self.core, self.now).show(other, false);
         }
     }
+}
+
+/// The address of a user's list.
+pub(super) fn id_of(name: &str, domain: &str) -> Address {
+    Address::resource_of(name, NAME, domain)
 }
 
 pub(super) fn is_user(address: &Address) -> bool {

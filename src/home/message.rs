@@ -6,7 +6,8 @@
 //! answer and is not delivered.
 
 use super::body::Body;
-use super::feed::{self, Feeds};
+use super::feed;
+use super::feeds::Feeds;
 use crate::element::{Act, Outcome, Time};
 use crate::imps::address::Address;
 use crate::imps::address::Kind;
@@ -62,11 +63,32 @@ impl<'a> Delivery<'a> {
         Self { home, caller, now }
     }
 
+    /// Takes a message for users and groups of ours. They are answered together.
+    pub(super) fn take(&mut self, mut request: SendMessageRequest) {
+        let caller = self.caller;
+        let from = caller.from();
+        let mut for_groups = self.home.groups.take_out(from, &mut request);
+        if for_groups.is_empty() {
+            self.serve(request, &[]);
+            return;
+        }
+        if request.info.recipients.is_empty() {
+            let response = response(&request, &for_groups);
+            self.home.core.respond(self.caller.id, response);
+        } else if !self.serve(request.clone(), &for_groups) {
+            let refuse = |group: &mut ForGroup| group.refuse(Code::ADDRESS);
+            for_groups.iter_mut().for_each(refuse);
+        }
+        self.home
+            .groups
+            .take_messages(from, &request, for_groups, self.now);
+    }
+
     /// Takes a message for users of ours.
     ///
     /// `for_groups`: what becomes of it at groups that are named beside them. Says whether its
     /// sender may send it.
-    pub(super) fn serve(&mut self, request: SendMessageRequest, for_groups: &[ForGroup]) -> bool {
+    fn serve(&mut self, request: SendMessageRequest, for_groups: &[ForGroup]) -> bool {
         let sender = match sender_of(self.caller, &request.info) {
             Ok(sender) => sender,
             Err(code) => {
@@ -224,14 +246,14 @@ impl<'a> Arrivals<'a> {
     }
 
     /// Keeps an accepted message and tells the user's clients of it. The echo user takes it at
-    /// once. Of a message whose sender is blocked nobody is told, and its sender sees what they would
-    /// see if the user never logged in.
+    /// once. Of a message whose sender the user does not admit nobody is told, and its sender sees
+    /// what they would see if the user never logged in.
     fn receive(&mut self, message: &Message) {
         let Message {
             id, sender, letter, ..
         } = message;
-        let relation = self.user.relations.get(sender);
-        let is_blocked = relation.is_some_and(|relation| relation.blocked);
+        let name = message.body.name.as_deref();
+        let is_blocked = !self.user.builtin && !self.user.admits(self.core, sender, name);
         let arrival = Arrival {
             id: id.clone(),
             sender: sender.clone(),
@@ -401,7 +423,7 @@ fn targets_of(info: &MessageInfo) -> Vec<Recipient> {
 }
 
 /// The answer to a message that is for groups alone.
-pub(super) fn response(request: &SendMessageRequest, groups: &[ForGroup]) -> SendMessageResponse {
+fn response(request: &SendMessageRequest, groups: &[ForGroup]) -> SendMessageResponse {
     SendMessageResponse {
         message_id: request.info.message_id.clone().unwrap_or_default(),
         status: status_for(groups.len(), failures_of(groups).collect()),

@@ -10,29 +10,41 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `accounts` | users made and removed |
 //! | `user` | a user; `relation`: what is between them and one other address |
-//! | `session` | what the user's clients ask ([`client`]) |
+//! | `clients`, `session` | what the user's clients do, and ask ([`client`]) |
 //! | `sending`, `sent`, `addresses` | messages of the user |
 //! | `message`, `inbox`, `report`, `echo` | messages for the user, and reports on both |
-//! | `feed`, `notice` | what waits for a user, and how the user's clients take it |
-//! | `body`, `held`, `reads` | its contents: on disk, in memory, on the way |
+//! | `feed`, `feeds`, `telling` | what waits for a user, and how the user's clients take it |
+//! | `notice`, `notices` | what waits besides messages |
+//! | `body`, `held`, `contents`, `reads` | contents: on disk, in memory, on the way |
 //! | `own` | what users ask about themselves |
 //! | `presence`, `watchers`, `subscription` | our users' presence, and who watches it |
-//! | `contact_list`, `access` | contacts, who may see a user's presence, and who may write |
+//! | `contact_list` | contacts, and who may see a user's presence |
+//! | `access_lists`, `access` | who may reach a user |
 //! | `watching`, `reach`, `known` | other users' presence, as our users see it |
 //! | `profile` | our users' profiles: services, privacy, terminals, properties |
 //! | `group` | groups hosted here; `group_notice`: what groups tell our users |
 //! | `invitation` | what our users invite others to, and others them |
 //! | `information` | provider information, verification of ids |
+//! | `caller`, `answers`, `due` | who asks; what others answer; what is to be done at its time |
 //! | `records`, `core`, `random` | what is kept, and what all share |
 
 mod access;
+mod access_lists;
+mod accounts;
 mod addresses;
+mod answers;
 mod body;
+mod caller;
+mod clients;
 mod contact_list;
+mod contents;
 mod core;
+mod due;
 mod echo;
 mod feed;
+mod feeds;
 mod group;
 mod group_notice;
 mod held;
@@ -42,6 +54,7 @@ mod invitation;
 mod known;
 mod message;
 mod notice;
+mod notices;
 mod own;
 pub mod password;
 mod presence;
@@ -57,6 +70,7 @@ mod sent;
 mod session;
 mod settings;
 mod subscription;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod user;
@@ -65,13 +79,10 @@ mod watching;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::element::{
-    Act, Delivered, Edge, Element, Input, Loaded, RequestId, ServiceElement, Skew, Time, Token,
-};
+use crate::element::{Act, Delivered, Edge, Element, Input, ServiceElement, Skew, Time};
 use crate::imps::Primitive;
 use crate::imps::address::Address;
 use crate::imps::common::Party;
-use crate::imps::primitive::message::SendMessageRequest;
 use crate::imps::status::{Code, Status};
 
 pub use crate::element::client::{self, ClientKey, FromClient, Over, Takes, ToClient};
@@ -80,22 +91,21 @@ pub use known::{Availability, Known};
 pub use settings::{Authorization, HomeSettings};
 pub use user::{ECHO, UserError};
 
-use self::core::{Asked, Asker, Core, Timer};
-use self::feed::Feeds;
-use self::group::{ForGroup, Groups};
+use self::accounts::Accounts;
+use self::answers::Answers;
+use self::caller::Caller;
+use self::clients::Clients;
+use self::core::Core;
+use self::due::Due;
+use self::group::Groups;
 use self::group_notice::GroupNotice;
 use self::information::Information;
-use self::invitation::{Book, InvitationRequests, Inviting};
-use self::message::{Arrivals, Delivery};
+use self::invitation::InvitationRequests;
+use self::message::Delivery;
 use self::own::OwnRequests;
-use self::presence::Presence;
 use self::profile::Profiles;
-use self::sending::Sending;
-use self::session::Session;
 use self::subscription::Subscriptions;
-use self::user::{Account, User, remove, valid_name};
-use self::watchers::Watchers;
-use self::watching::Watching;
+use self::user::User;
 
 /// The name of the home domain's service element.
 pub const ELEMENT: Element = Element::named("Home");
@@ -143,28 +153,6 @@ impl std::fmt::Debug for Home {
     }
 }
 
-/// The client whose command is carried out.
-#[derive(Debug, Clone)]
-struct Caller {
-    /// To answer with; `None` for a notice.
-    id: Option<RequestId>,
-    /// The requesting home domain.
-    domain: String,
-    /// The requesting user, if a user asks.
-    user: Option<Address>,
-}
-
-impl Caller {
-    /// As groups know it.
-    fn from(&self) -> group::From<'_> {
-        group::From {
-            id: self.id,
-            domain: &self.domain,
-            user: self.user.as_ref(),
-        }
-    }
-}
-
 impl Home {
     /// An empty home domain. `seed` must be random and fresh at every start: message ids and
     /// tokens are made from it.
@@ -190,17 +178,6 @@ impl Home {
         self.core.settings.users
     }
 
-    /// Sends every watcher in the domains that `behind` picks what they may see, because the way to
-    /// them was established anew and notifications may have been lost (presence-attributes, 5).
-    fn refresh_domains(&mut self, behind: impl Fn(&str) -> bool, now: Time) {
-        let Self { users, core, .. } = self;
-        for user in users.values_mut() {
-            if user.forget_shown(&behind) {
-                Presence::of(user, core, now).publish();
-            }
-        }
-    }
-
     /// The requestor, where the request makes no sense without one; else answered.
     fn requestor(&mut self, caller: &Caller) -> Option<Address> {
         if caller.user.is_none() {
@@ -210,89 +187,25 @@ impl Home {
         caller.user.clone()
     }
 
-    fn end_request(&mut self, token: Token, answer: &Status, now: Time) {
-        self.answer(token, Primitive::from(answer.clone()), now);
+    /// Sessions of clients.
+    fn clients(&mut self, now: Time) -> Clients<'_> {
+        Clients::of(&mut self.users, &mut self.core, now)
     }
 
-    /// Opens a session of a user. Tells it [`ToClient::Opened`], then what waits for the user, as far
-    /// as it takes that, and then what comes. With the first session the user comes online.
-    ///
-    /// # Errors
-    /// There is no such user, they have too many sessions, or the key is taken.
-    pub fn client_open(
-        &mut self,
-        client: ClientKey,
-        user: &str,
-        takes: Takes,
-        now: Time,
-    ) -> Result<(), UserError> {
-        let Self { users, core, .. } = self;
-        let name = user.to_lowercase();
-        let Some(user) = users.get_mut(&name).filter(|user| !user.builtin) else {
-            return Err(UserError::Unknown(name));
-        };
-        if user.clients.len() >= core.settings.max_clients || core.clients.contains_key(&client) {
-            return Err(UserError::Full("client session"));
-        }
-        let is_first = user.clients.is_empty();
-        core.clients.insert(client, name);
-        Feeds::of(user, core, now).begin_feed(client, takes);
-        if is_first {
-            user.availability = Availability::default();
-            user.account.online = true;
-            user.save(core);
-            Presence::of(user, core, now).publish();
-        }
-        user.tell_profile(core, now);
-        Feeds::of(user, core, now).feed();
-        Ok(())
+    /// Answers to what users and groups have asked.
+    fn answers(&mut self, now: Time) -> Answers<'_> {
+        let Self {
+            users,
+            groups,
+            core,
+            ..
+        } = self;
+        Answers::of(users, groups, core, now)
     }
 
-    /// Ends a session, if it is open. With the last one the user goes offline.
-    pub fn client_close(&mut self, client: ClientKey, now: Time) {
-        let Self { users, core, .. } = self;
-        let Some(user) = core
-            .clients
-            .get(&client)
-            .and_then(|name| users.get_mut(name))
-        else {
-            return;
-        };
-        Feeds::of(user, core, now).end_feed(client);
-        user.tell_profile(core, now);
-        if user.clients.is_empty() {
-            user.account.online = false;
-            user.save(core);
-            Presence::of(user, core, now).publish();
-        }
-    }
-
-    /// Hands over a request of a client's user, or tells that it is not open.
-    pub fn client_request(&mut self, client: ClientKey, id: String, what: Primitive, now: Time) {
-        let Self { users, core, .. } = self;
-        let asker = Asker { client, id };
-        let user = core
-            .clients
-            .get(&client)
-            .and_then(|name| users.get_mut(name));
-        if let Some(user) = user {
-            Session::of(user, core, now).request(asker, what);
-        } else {
-            let why = "The session is not open.";
-            core.answer(asker, Status::new(Code::INVALID_SESSION).because(why));
-        }
-    }
-
-    /// A client has taken what it was told under a number.
-    pub fn client_ack(&mut self, client: ClientKey, number: u64, now: Time) {
-        let Self { users, core, .. } = self;
-        if let Some(user) = core
-            .clients
-            .get(&client)
-            .and_then(|name| users.get_mut(name))
-        {
-            Session::of(user, core, now).acknowledge(client, number);
-        }
+    /// Accounts of users.
+    fn accounts(&mut self, now: Time) -> Accounts<'_> {
+        Accounts::of(&mut self.users, &mut self.groups, &mut self.core, now)
     }
 
     /// Makes a user. `password_hash` comes from [`password::hash`].
@@ -305,24 +218,7 @@ impl Home {
         password_hash: String,
         now: Time,
     ) -> Result<(), UserError> {
-        let name = valid_name(name, self.core.domain())?;
-        if self.users.contains_key(&name) {
-            return Err(UserError::Exists(name));
-        }
-        if self.users.len() >= self.core.settings.max_users {
-            return Err(UserError::Full("user"));
-        }
-        let user = User {
-            account: Account {
-                password_hash,
-                created: now,
-                ..Account::default()
-            },
-            ..User::new(&name)
-        };
-        user.save(&mut self.core);
-        self.users.insert(name, user);
-        Ok(())
+        self.accounts(now).add(name, password_hash)
     }
 
     /// Removes a user with everything that is kept for them. Those who watched them see nothing any
@@ -331,20 +227,7 @@ impl Home {
     /// # Errors
     /// There is no such user.
     pub fn remove_user(&mut self, name: &str, now: Time) -> Result<(), UserError> {
-        let name = name.to_lowercase();
-        match self.users.remove(&name) {
-            Some(user) if !user.builtin => {
-                let address = user.address(&self.core);
-                remove(user, &mut self.core, now);
-                self.groups.healing(now).user_removed(&address);
-                Ok(())
-            }
-            Some(builtin) => {
-                self.users.insert(name.clone(), builtin);
-                Err(UserError::Unknown(name))
-            }
-            None => Err(UserError::Unknown(name)),
-        }
+        self.accounts(now).remove(name)
     }
 
     /// Gives a user another password.
@@ -445,7 +328,7 @@ impl Home {
         };
         match delivered.primitive {
             Primitive::SendMessageRequest(request) => {
-                self.take_message(&caller, *request, now);
+                Delivery::of(self, &caller, now).take(*request);
             }
             Primitive::DeliveryStatusReport(report) => self.take_report(&report, now),
             Primitive::SubscribeRequest(request) => {
@@ -516,129 +399,6 @@ impl Home {
         self.has_users() && !is_of_group
     }
 
-    /// Takes a message for users and groups of ours. They are answered together.
-    fn take_message(&mut self, caller: &Caller, mut request: SendMessageRequest, now: Time) {
-        let mut for_groups = self.groups.take_out(caller.from(), &mut request);
-        if for_groups.is_empty() {
-            Delivery::of(self, caller, now).serve(request, &[]);
-            return;
-        }
-        if request.info.recipients.is_empty() {
-            let response = message::response(&request, &for_groups);
-            self.core.respond(caller.id, response);
-        } else if !Delivery::of(self, caller, now).serve(request.clone(), &for_groups) {
-            let refuse = |group: &mut ForGroup| group.refuse(Code::ADDRESS);
-            for_groups.iter_mut().for_each(refuse);
-        }
-        self.groups
-            .take_messages(caller.from(), &request, for_groups, now);
-    }
-
-    fn answer(&mut self, token: Token, answer: Primitive, now: Time) {
-        if self.groups.answer(token, &answer, now) {
-            return;
-        }
-        let Self { users, core, .. } = self;
-        let Some(pending) = core.requests.remove(&token) else {
-            return;
-        };
-        core.timers.remove(&(pending.until, Timer::Request(token)));
-        let Some(user) = users.get_mut(&pending.user) else {
-            return;
-        };
-        user.in_flight -= 1;
-        if pending.what.is_durable() {
-            core.act(records::delete_request(&user.name, token));
-        }
-        let asker = pending.asker;
-        match pending.what {
-            Asked::Message { id, to } => {
-                Sending::of(user, core, now).message_answered(asker, id, to, &answer);
-            }
-            Asked::Subscribe { to } => {
-                let status = status_of(&answer);
-                Watching::of(user, core, now).subscribe_answered(asker, &to, &status);
-            }
-            Asked::Admission { invitation } => {
-                Inviting::of(user, core, now).admitted(asker, *invitation, answer);
-            }
-            Asked::Invitation { number } => {
-                Inviting::of(user, core, now).answered(asker, number, answer);
-            }
-            Asked::Other => Session::of(user, core, now).answered(asker, answer),
-        }
-    }
-
-    /// Contents of what waits for a user came from the store.
-    fn loaded(&mut self, loaded: Loaded, now: Time) {
-        let Self { users, core, .. } = self;
-        let whose = core.reads.end(loaded.number);
-        if let Some(user) = whose.and_then(|name| users.get_mut(&name)) {
-            Feeds::of(user, core, now).loaded(loaded);
-        }
-        while core.reads.may_begin(core.settings.max_read_bytes)
-            && let Some(name) = core.reads.next()
-        {
-            if let Some(user) = users.get_mut(&name) {
-                Feeds::of(user, core, now).feed();
-            }
-        }
-    }
-
-    fn is_due(&mut self, now: Time) {
-        for name in std::mem::take(&mut self.stale) {
-            if let Some(user) = self.users.get_mut(&name)
-                && user.account.online != user.is_online()
-            {
-                user.account.online = user.is_online();
-                user.save(&mut self.core);
-                Presence::of(user, &mut self.core, now).publish();
-                user.tell_profile(&mut self.core, now);
-            }
-        }
-        while let Some((at, _)) = self.core.timers.first()
-            && *at <= now
-            && let Some((_, timer)) = self.core.timers.pop_first()
-        {
-            let (users, core) = (&mut self.users, &mut self.core);
-            match timer {
-                Timer::Arrival(name, number) => {
-                    if let Some(user) = users.get_mut(&name) {
-                        Arrivals::of(user, core, now).expire_arrival(number);
-                    }
-                }
-                Timer::Notice(name, number) => {
-                    if let Some(user) = users.get_mut(&name) {
-                        Feeds::of(user, core, now).drop_notice(number);
-                    }
-                }
-                Timer::Invitation(name, number) => {
-                    if let Some(user) = users.get_mut(&name) {
-                        Book::of(user, core).remove(number);
-                    }
-                }
-                Timer::Read(name) => {
-                    if let Some(user) = users.get_mut(&name) {
-                        Feeds::of(user, core, now).feed();
-                    }
-                }
-                Timer::Watchers(name) => {
-                    if let Some(user) = users.get_mut(&name) {
-                        Watchers::of(user, core, now).expire_watchers();
-                    }
-                }
-                Timer::Retry(name, other) => {
-                    if let Some(user) = users.get_mut(&name) {
-                        Watching::of(user, core, now).retry_subscription(&other);
-                    }
-                }
-                Timer::Away(domain) => self.is_away(&domain, now),
-                Timer::Request(token) => {
-                    self.end_request(token, &Status::new(Code::TIMEOUT), now);
-                }
-            }
-        }
-    }
 }
 
 impl ServiceElement for Home {
@@ -669,7 +429,7 @@ impl ServiceElement for Home {
     fn take(&mut self, input: Input, now: Time) {
         match input {
             Input::Deliver(delivered) => self.deliver(delivered, now),
-            Input::Answer(token, answer) => self.answer(token, answer, now),
+            Input::Answer(token, answer) => self.answers(now).take(token, answer),
             Input::Reached(domains) => {
                 self.groups.healing(now).reached(&domains);
                 self.reached(&domains, now);
@@ -678,28 +438,14 @@ impl ServiceElement for Home {
                 self.groups.healing(now).lost(&domains);
                 self.lost(&domains, now);
             }
-            Input::Loaded(loaded) => self.loaded(loaded, now),
-            Input::Client(client, FromClient::Open { user, takes }) => {
-                let why = match self.client_open(client, &user, takes, now) {
-                    Ok(()) => return,
-                    Err(UserError::Unknown(_)) => Over::Unknown,
-                    Err(_) => Over::TooMany,
-                };
-                self.core.tell(client, ToClient::Over { why });
-            }
-            Input::Client(client, FromClient::Request { id, primitive }) => {
-                self.client_request(client, id, *primitive, now);
-            }
-            Input::Client(client, FromClient::Ack { number }) => {
-                self.client_ack(client, number, now);
-            }
-            Input::Client(client, FromClient::Close) => self.client_close(client, now),
+            Input::Loaded(loaded) => self.clients(now).loaded(loaded),
+            Input::Client(client, what) => self.clients(now).take(client, what),
             Input::Xmpp(..) => {}
         }
     }
 
     fn timeout(&mut self, now: Time) {
-        self.is_due(now);
+        Due::of(self, now).all();
         self.groups.timeout(now);
     }
 
@@ -733,11 +479,4 @@ impl ServiceElement for Home {
         let waiting = self.users.values().map(|user| user.inbox.waiting() as u64);
         waiting.sum()
     }
-}
-
-/// The verdict within an answer.
-fn status_of(answer: &Primitive) -> Status {
-    let unexpected =
-        || Status::new(Code::INTERNAL).because(format!("Unexpected {}.", answer.name()));
-    answer.verdict().cloned().unwrap_or_else(unexpected)
 }

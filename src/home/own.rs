@@ -9,7 +9,7 @@ use crate::imps::status::{Code, Status};
 
 use super::access::Access;
 use super::contact_list::ContactList;
-use super::feed::Feeds;
+use super::notices::Notices;
 use super::presence::Presence;
 use super::watchers::Watchers;
 use super::{Caller, Home};
@@ -98,7 +98,7 @@ impl<'a> OwnRequests<'a> {
         let Home { users, core, .. } = &mut *self.home;
         let status = match users.get_mut(&name).filter(|user| !user.builtin) {
             Some(user) => {
-                Feeds::of(user, core, self.now).notice(request.into(), None);
+                Notices::of(user, core, self.now).keep(request.into(), None);
                 Status::ok()
             }
             None => Status::new(Code::UNKNOWN_USER),

@@ -11,6 +11,7 @@ use crate::imps::address::Address;
 use super::Home;
 use super::core::{Asked, Timer};
 use super::known::Known;
+use super::presence::Presence;
 
 /// The domains that cannot be reached now.
 #[derive(Debug, Default)]
@@ -40,6 +41,17 @@ impl Away {
 }
 
 impl Home {
+    /// Sends every watcher in the domains that `behind` picks what they may see, because the way to
+    /// them was established anew and notifications may have been lost (presence-attributes, 5).
+    fn refresh_domains(&mut self, behind: impl Fn(&str) -> bool, now: Time) {
+        let Self { users, core, .. } = self;
+        for user in users.values_mut() {
+            if user.forget_shown(&behind) {
+                Presence::of(user, core, now).publish();
+            }
+        }
+    }
+
     /// The way to some domains was established anew: their users are told what they may see, and
     /// what ours watch there is shown and asked for again.
     pub(super) fn reached(&mut self, domains: &[String], now: Time) {

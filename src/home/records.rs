@@ -8,7 +8,9 @@
 //! | `home/user/NAME/invitation/20 digits` | an invitation that was sent or received, as long as it is valid |
 //! | `home/user/NAME/notice/20 digits` | a report that waits until it is taken |
 //! | `home/user/NAME/profile` | what was changed of the profile, as XML |
-//! | `home/user/NAME/relation/ADDRESS` | contact, blocking, authorization, watching |
+//! | `home/user/NAME/access` | which of the block list and the grant list is in use |
+//! | `home/user/NAME/access/KIND/...` | on which of them somebody is |
+//! | `home/user/NAME/relation/ADDRESS` | contact, authorization, watching |
 //! | `home/user/NAME/request/20 digits` | a request that waits for its answer |
 //! | `home/user/NAME/sent/20 digits` | a message of their own that its recipient's side has taken |
 //!
@@ -26,6 +28,7 @@ use crate::sap::profile::cache::Kept;
 use crate::store::Write;
 
 use super::Home;
+use super::access_lists::{Entry, InUse, List, Listed};
 use super::body::Body;
 use super::core::{Pending, Timer};
 use super::group;
@@ -99,6 +102,30 @@ pub(super) fn delete_profile(name: &str) -> Act {
     delete(format!("{USER}{name}/profile"))
 }
 
+/// Keeps which lists are in use, or forgets it where it is as for everybody.
+pub(super) fn put_access(name: &str, in_use: InUse) -> Act {
+    if in_use == InUse::default() {
+        return delete_access(name);
+    }
+    put(format!("{USER}{name}/access"), &in_use)
+}
+
+/// Keeps who is on a list, or forgets who is on none.
+pub(super) fn put_listed(name: &str, key: &str, listed: &Listed) -> Act {
+    if listed.is_over() {
+        return delete_listed(name, key);
+    }
+    put(format!("{USER}{name}/access/{key}"), listed)
+}
+
+pub(super) fn delete_access(name: &str) -> Act {
+    delete(format!("{USER}{name}/access"))
+}
+
+pub(super) fn delete_listed(name: &str, key: &str) -> Act {
+    delete(format!("{USER}{name}/access/{key}"))
+}
+
 pub(super) fn put_relation(name: &str, other: &Address, relation: &Relation) -> Act {
     put(format!("{USER}{name}/relation/{other}"), relation)
 }
@@ -155,7 +182,8 @@ impl Home {
             return Ok(());
         };
         let rest = parts.next();
-        let rest = rest.or((section == "profile").then_some(""));
+        let is_alone = matches!(section, "profile" | "access");
+        let rest = rest.or(is_alone.then_some(""));
         let rest = rest.ok_or_else(unknown)?;
         // Records of the echo user outlive its being switched off.
         let Some(user) = self.users.get_mut(name) else {
@@ -188,8 +216,23 @@ impl Home {
                 }
             }
             "profile" => user.profile = Some(Box::new(read::<Kept>(key, value)?.0)),
+            "access" if rest.is_empty() => user.access.set_in_use(read::<InUse>(key, value)?),
+            "access" => user.access.put(read::<Listed>(key, value)?),
             "relation" => {
-                let (other, relation) = (Address::new(rest), read::<Relation>(key, value)?);
+                let (other, mut relation) = (Address::new(rest), read::<Relation>(key, value)?);
+                if std::mem::take(&mut relation.blocked) {
+                    let entry = Entry::User(other.clone());
+                    let known = user.access.get(&entry.key()).cloned();
+                    let mut listed = known.unwrap_or_else(|| Listed::new(entry));
+                    listed.put(List::Blocked, true);
+                    core.act(put_listed(name, &listed.entry.key(), &listed));
+                    user.access.put(listed);
+                    if relation.is_empty() {
+                        core.act(delete_relation(name, &other));
+                        return Ok(());
+                    }
+                    core.act(put_relation(name, &other, &relation));
+                }
                 let retry = relation.subscription.as_ref().and_then(|s| s.retry);
                 if let Some(at) = retry {
                     core.timers

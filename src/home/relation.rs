@@ -13,8 +13,8 @@ pub(super) struct Relation {
     /// They are on the user's contact list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) contact: Option<Contact>,
-    /// Their messages are refused.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    /// Their messages are refused; of older versions, in which that is no entry of the block list.
+    #[serde(default, skip_serializing)]
     pub(super) blocked: bool,
     /// What the user decided about showing them presence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -114,7 +114,6 @@ impl Relation {
     /// Whether the user made something of it, as opposed to being watched.
     pub(super) fn is_own(&self) -> bool {
         self.contact.is_some()
-            || self.blocked
             || self.decision.is_some()
             || self.subscription.is_some()
     }

@@ -6,7 +6,7 @@ use crate::imps::common::{GroupId, MessageInfo, MetaInfo, Recipient, Sender, Use
 use crate::imps::primitive::message::{DeliveryResult, DeliveryStatusReport};
 
 use super::Home;
-use super::feed::Feeds;
+use super::notices::Notices;
 use super::notice::said;
 use super::sending::MAX_ID;
 
@@ -44,7 +44,7 @@ impl Home {
                         date_time: info.date_time,
                     },
                 };
-                Feeds::of(user, core, now).notice(own.into(), None);
+                Notices::of(user, core, now).keep(own.into(), None);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Messages of our users: one request per message, whoever the recipient is.
 
 use super::addresses::Addresses;
-use super::feed::Feeds;
+use super::notices::Notices;
 use super::notice::{report, said};
 use super::records;
 use super::sent::State;
@@ -15,7 +15,7 @@ use crate::imps::primitive::message::{SendMessageRequest, SendMessageResponse};
 use crate::imps::status::{Code, Status};
 
 use super::core::{Asked, Asker, Core};
-use super::status_of;
+use super::answers::status_of;
 use super::user::User;
 
 /// Bytes of a message id given by a client.
@@ -156,7 +156,7 @@ impl<'a> Sending<'a> {
         let asker = asker.filter(here);
         match (report, asker) {
             (Some(report), asker) => {
-                Feeds::of(self.user, self.core, self.now).notice(report.into(), asker);
+                Notices::of(self.user, self.core, self.now).keep(report.into(), asker);
             }
             (None, Some(asker)) => self.core.answer(asker, response),
             (None, None) => {}

@@ -1,6 +1,6 @@
 //! What the clients of a user ask. Passwords are the caller's business.
 
-use super::feed::Feeds;
+use super::feeds::Feeds;
 use super::invitation::{Invited, Inviting};
 use super::sending::{MAX_ID, Sending};
 use super::watching::Watching;

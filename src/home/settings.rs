@@ -52,9 +52,10 @@ pub struct HomeSettings {
     pub max_users: usize,
     /// Clients of one user at the same time.
     pub max_clients: usize,
-    /// Addresses about which a user keeps something: contacts, blocked ones, decisions,
-    /// subscriptions.
+    /// Addresses about which a user keeps something: contacts, decisions, subscriptions.
     pub max_contacts: usize,
+    /// Entries of one user's block list and grant list together.
+    pub max_access: usize,
     /// Watchers of one user.
     pub max_watchers: usize,
     /// Messages that wait for one user until a client has taken them. Domains of senders that
@@ -121,6 +122,7 @@ impl HomeSettings {
             max_users: 100_000,
             max_clients: 8,
             max_contacts: 1000,
+            max_access: 1000,
             max_watchers: 1000,
             max_offline: 5000,
             max_offline_bytes: 16 * 1024 * 1024,

@@ -1,27 +1,24 @@
 //! One user of the home domain, and their administration.
 
-use super::feed::Feeds;
 use super::inbox::Arrival;
 use super::inbox::Letter;
-use super::invitation::{Invitations, Inviting};
-use super::message::Arrivals;
+use super::invitation::Invitations;
 use super::message::{Message, SMALL};
-use super::presence::Presence;
 use super::profile;
 use super::profile::OwnProfile;
 use super::relation::{Shown, Standing};
-use super::watching::Watching;
 use crate::imps::common::MetaInfo;
 use crate::imps::primitive::profile::UpdateUserProfileRequest;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use crate::element::{Act, Outcome, Time, Token};
-use crate::imps::address::{Address, Kind};
+use crate::element::{Act, Time, Token};
+use crate::imps::address::Address;
 use crate::imps::primitive::profile::{ProfileService, UserProfile};
-use crate::imps::status::{Code, Status};
 
-use super::client::{ClientKey, Over, ToClient};
+use super::access_lists::AccessLists;
+use super::client::{ClientKey, ToClient};
+use super::contact_list;
 use super::core::{Asked, Asker, Core, Pending, Timer};
 use super::feed::Feed;
 use super::held::{Content, Held};
@@ -85,6 +82,8 @@ pub(super) struct User {
     pub(super) clients: BTreeMap<ClientKey, Feed>,
     pub(super) availability: Availability,
     pub(super) relations: BTreeMap<Address, Relation>,
+    /// Who may reach the user.
+    pub(super) access: AccessLists,
     /// How many relations have a watcher; bounded.
     pub(super) watchers: usize,
     pub(super) inbox: Inbox,
@@ -119,9 +118,10 @@ impl User {
         self.builtin || !self.clients.is_empty()
     }
 
-    /// Tells all clients of the user.
+    /// Tells the clients of the user that take what comes for the user.
     pub(super) fn tell(&self, core: &mut Core, told: &ToClient) {
-        for client in self.clients.keys() {
+        let takes = |(_, feed): &(&ClientKey, &Feed)| feed.takes_everything();
+        for (client, _) in self.clients.iter().filter(takes) {
             core.tell(*client, told.clone());
         }
     }
@@ -236,6 +236,21 @@ impl User {
             } if watcher.asked => Standing::Pending,
             _ => Standing::Unknown,
         }
+    }
+
+    /// Whether `sender` may reach the user with a message or an invitation (WVFF, 6.3): a user, or a
+    /// group, by which somebody writes whom it calls `name`.
+    pub(super) fn admits(&self, core: &Core, sender: &Address, name: Option<&str>) -> bool {
+        let has = |list: &Address, user: &Address| {
+            let is_listed = |relation: &Relation| relation.contact.is_some();
+            self.has_contact_list(list, core) && self.relations.get(user).is_some_and(is_listed)
+        };
+        self.access.admit(sender, name, has)
+    }
+
+    /// Whether there is a contact list of the user's of that name.
+    pub(super) fn has_contact_list(&self, list: &Address, core: &Core) -> bool {
+        *list == contact_list::id_of(&self.name, core.domain())
     }
 
     /// Forgets what the watchers of some domains were shown. Says whether there are any.
@@ -409,70 +424,4 @@ impl User {
     pub(super) fn may_ask(&self, core: &Core) -> bool {
         self.in_flight < core.settings.max_requests
     }
-}
-
-pub(super) fn valid_name(name: &str, domain: &str) -> Result<String, UserError> {
-    let address = Address::user(name, domain);
-    let possible = address.is_valid()
-        && address.kind() == Kind::User
-        && address.domain() == domain
-        && name.len() <= 64;
-    if possible {
-        Ok(address.local().to_owned())
-    } else {
-        Err(UserError::Invalid(name.to_owned()))
-    }
-}
-
-pub(super) fn remove(mut user: User, core: &mut Core, now: Time) {
-    let gone = Status::new(Code::UNKNOWN_USER).because("The user was removed.");
-    for client in std::mem::take(&mut user.clients).into_keys() {
-        core.clients.remove(&client);
-        core.tell(client, ToClient::Over { why: Over::Removed });
-    }
-    let others: Vec<Address> = user.relations.keys().cloned().collect();
-    for other in others {
-        Presence::of(&mut user, core, now).hide(&other);
-        if user
-            .relations
-            .get(&other)
-            .is_some_and(|relation| relation.subscription.is_some())
-        {
-            Watching::of(&mut user, core, now).end_subscription(&other);
-        }
-        core.act(records::delete_relation(&user.name, &other));
-    }
-    Inviting::of(&mut user, core, now).end_all();
-    for number in user.inbox.numbers() {
-        Arrivals::of(&mut user, core, now).end_arrival(
-            number,
-            &gone,
-            Outcome::Refused(Code::UNKNOWN_USER.0),
-        );
-    }
-    let notices: Vec<u64> = user.notices.keys().copied().collect();
-    for number in notices {
-        Feeds::of(&mut user, core, now).drop_notice(number);
-    }
-    Feeds::of(&mut user, core, now).forget_told();
-    let asked: Vec<(Token, Time)> = core
-        .requests
-        .iter()
-        .filter(|(_, pending)| pending.user == user.name)
-        .map(|(token, pending)| (*token, pending.until))
-        .collect();
-    for (token, until) in asked {
-        core.requests.remove(&token);
-        core.timers.remove(&(until, Timer::Request(token)));
-        core.act(records::delete_request(&user.name, token));
-    }
-    core.acts(
-        user.sent
-            .numbers()
-            .map(|number| records::delete_sent(&user.name, number)),
-    );
-    if user.profile.is_some() {
-        core.act(records::delete_profile(&user.name));
-    }
-    core.act(records::delete_account(&user.name));
 }

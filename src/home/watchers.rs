@@ -4,7 +4,7 @@
 //! against, have a share for each domain; if the table is full, the one who waits longest gives
 //! way, of the domain that has most of them; and each is forgotten after a while.
 
-use super::feed::Feeds;
+use super::feeds::Feeds;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 

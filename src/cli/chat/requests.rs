@@ -3,7 +3,8 @@
 use crate::imps::Primitive;
 use crate::imps::address::{Address, Kind};
 use crate::imps::common::{
-    ContentData, GroupId, MessageInfo, MetaInfo, PresenceValue, Recipient, User, UserId, VerUserId,
+    ContactList, ContentData, GroupId, MessageInfo, MetaInfo, PresenceValue, Recipient, ScreenName,
+    User, UserId, VerUserId,
 };
 use crate::imps::presence::{Attribute, AttributeName, PresenceSubList};
 use crate::imps::primitive::access::{
@@ -17,6 +18,13 @@ use crate::imps::primitive::presence_admin::{
     GetReactiveAuthStatusRequest, GetWatcherListRequest, PresenceAuthUserRequest,
     UpdatePresenceRequest,
 };
+
+/// The two lists that say who may reach the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listing {
+    Block,
+    Grant,
+}
 
 /// Makes requests of one user.
 pub(crate) struct Requests {
@@ -156,29 +164,71 @@ impl Requests {
         .into()
     }
 
-    pub(super) fn block(&self, user: Address, blocks: bool) -> Primitive {
-        let list = EntityList {
+    /// Puts somebody on the block list or the grant list, or takes them off.
+    pub(super) fn list(&self, list: Listing, who: EntityList, is_on: bool) -> Primitive {
+        let (add, remove) = if is_on {
+            (Some(who), None)
+        } else {
+            (None, Some(who))
+        };
+        let changes = EntityChanges {
             in_use: None,
-            users: vec![UserId { user }],
+            add,
+            remove,
+        };
+        self.change(list, changes)
+    }
+
+    /// Puts one of the two lists in force, or out of it.
+    pub(super) fn list_in_use(&self, list: Listing, is_used: bool) -> Primitive {
+        let changes = EntityChanges {
+            in_use: Some(is_used),
+            add: None,
+            remove: None,
+        };
+        self.change(list, changes)
+    }
+
+    fn change(&self, list: Listing, changes: EntityChanges) -> Primitive {
+        let (blocked, granted) = match list {
+            Listing::Block => (Some(changes), None),
+            Listing::Grant => (None, Some(changes)),
+        };
+        BlockEntityRequest {
+            meta: self.meta(),
+            blocked,
+            granted,
+        }
+        .into()
+    }
+
+    /// Who is typed to stand on a list: a user; a group, or who is called so in it; `list` and the
+    /// name of a contact list. Nothing if it is none.
+    pub(super) fn entity(&self, typed: &str) -> Option<EntityList> {
+        let mut who = EntityList {
+            in_use: None,
+            users: Vec::new(),
             screen_names: Vec::new(),
             groups: Vec::new(),
             lists: Vec::new(),
         };
-        let (add, remove) = if blocks {
-            (Some(list), None)
-        } else {
-            (None, Some(list))
-        };
-        BlockEntityRequest {
-            meta: self.meta(),
-            blocked: Some(EntityChanges {
-                in_use: None,
-                add,
-                remove,
+        let (first, rest) = typed.split_once(' ').unwrap_or((typed, ""));
+        let (address, rest) = (self.address(first), rest.trim());
+        let (own, domain) = (self.user.user_part(), self.user.domain());
+        match (address.kind(), rest) {
+            _ if first == "list" && !rest.is_empty() => {
+                let list = Address::resource_of(own, rest, domain);
+                who.lists.push(ContactList { list });
+            }
+            (Kind::User, "") => who.users.push(UserId { user: address }),
+            (Kind::Resource, "") => who.groups.push(GroupId { group: address }),
+            (Kind::Resource, name) => who.screen_names.push(ScreenName {
+                group: address,
+                name: name.to_owned(),
             }),
-            granted: None,
+            _ => return None,
         }
-        .into()
+        Some(who)
     }
 
     pub(super) fn blocked(&self) -> Primitive {

@@ -8,7 +8,8 @@ use crate::imps::primitive::invitation::{CancelInviteRequest, InviteRequest, Inv
 use crate::imps::status::{Code, Status};
 
 use super::super::core::{Asker, Core};
-use super::super::feed::Feeds;
+use super::super::feeds::Feeds;
+use super::super::notices::Notices;
 use super::super::user::User;
 use super::invitations::{Invitation, Side};
 use super::{Book, form};
@@ -26,8 +27,8 @@ impl<'a> Invited<'a> {
         Self { user, core, now }
     }
 
-    /// Takes an invitation, which waits until the user answers it or it ends. Who is blocked sees
-    /// what they would see if the user never answered.
+    /// Takes an invitation, which waits until the user answers it or it ends. Who is not admitted
+    /// sees what they would see if the user never answered.
     pub(super) fn receive(
         &mut self,
         inviter: Address,
@@ -109,7 +110,7 @@ impl<'a> Invited<'a> {
             note: form::note(request.note),
             screen_name: None,
         };
-        Feeds::of(self.user, self.core, self.now).notice(notice.into(), None);
+        Notices::of(self.user, self.core, self.now).keep(notice.into(), None);
         Ok(Status::ok())
     }
 
@@ -186,8 +187,7 @@ impl<'a> Invited<'a> {
     }
 
     fn blocks(&self, inviter: &Address) -> bool {
-        let relation = self.user.relations.get(inviter);
-        relation.is_some_and(|relation| relation.blocked)
+        !self.user.admits(self.core, inviter, None)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::imps::primitive::invitation::{CancelInviteRequest, InviteRequest, Inv
 use crate::imps::status::{Code, Status};
 
 use super::super::core::{Asked, Asker, Core};
-use super::super::feed::Feeds;
+use super::super::notices::Notices;
 use super::super::session::{Session, too_many};
 use super::super::user::User;
 use super::invitations::{Invitation, Side};
@@ -118,7 +118,7 @@ impl<'a> Inviting<'a> {
             note: None,
             screen_name: None,
         };
-        Feeds::of(self.user, self.core, self.now).notice(refusal.into(), None);
+        Notices::of(self.user, self.core, self.now).keep(refusal.into(), None);
     }
 
     /// A client withdraws an invitation.
@@ -177,7 +177,7 @@ impl<'a> Inviting<'a> {
             note: form::note(response.note.clone()),
             screen_name: response.screen_name.clone(),
         };
-        Feeds::of(self.user, self.core, self.now).notice(notice.into(), None);
+        Notices::of(self.user, self.core, self.now).keep(notice.into(), None);
         true
     }
 

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod access;
 mod bodies;
 mod clock;
 mod echo;
@@ -29,6 +30,8 @@ use crate::imps::common::{
     ContentData, MessageInfo, MetaInfo, Recipient, Sender, User as UserElement,
 };
 use crate::imps::primitive::message::SendMessageRequest;
+use crate::ssp::Mode;
+use crate::ssp::envelope::{Transaction, decode_fragment};
 use crate::store::Write;
 use talk::{Command, Event, Standing, SubscriptionState, Talk};
 
@@ -111,7 +114,8 @@ impl World {
 
     pub(super) fn open_for(&mut self, client: u64, user: &str, takes: Takes) {
         self.home
-            .client_open(ClientKey(client), user, takes, self.now)
+            .clients(self.now)
+            .open(ClientKey(client), user, takes)
             .unwrap();
         self.settle();
     }
@@ -121,7 +125,7 @@ impl World {
     }
 
     pub(super) fn close(&mut self, client: u64) {
-        self.home.client_close(ClientKey(client), self.now);
+        self.home.clients(self.now).close(ClientKey(client));
         self.settle();
     }
 
@@ -145,6 +149,30 @@ impl World {
         self.home
             .take(Input::Client(ClientKey(client), said), self.now);
         self.settle();
+    }
+
+    /// A client of a user of ours asks, in XML with `META` for who asks. Its answer.
+    pub(super) fn ask_xml(&mut self, client: u64, user: &str, xml: &str) -> Primitive {
+        self.request_xml(client, user, xml);
+        let heard = self.heard(client).into_iter();
+        let mut answers = heard.filter_map(|event| match event {
+            Event::Answer { id, primitive } if id == "asked" => Some(*primitive),
+            _ => None,
+        });
+        answers.next().unwrap_or_else(|| panic!("no answer to {xml}"))
+    }
+
+    /// The same without waiting for the answer.
+    pub(super) fn request_xml(&mut self, client: u64, user: &str, xml: &str) {
+        let meta = format!(
+            r#"<MetaInfo><Requestor serviceID="wv:@{HOME}"><User userID="wv:{user}@{HOME}"/></Requestor></MetaInfo>"#
+        );
+        let primitive = decode_fragment(xml.replace("META", &meta).as_bytes()).unwrap();
+        let request = FromClient::Request {
+            id: "asked".to_owned(),
+            primitive: Box::new(primitive),
+        };
+        self.client(client, &request);
     }
 
     /// A request or notice from outside; its answer, if it is answered.
@@ -358,7 +386,14 @@ fn envelope(primitive: &Primitive) -> (Address, MetaInfo) {
         Primitive::GetBlockedListRequest(p) => (&here, &p.meta),
         Primitive::BlockEntityRequest(p) => (&here, &p.meta),
         Primitive::SearchRequest(p) => (&provider, &p.meta),
-        other => panic!("nobody should send {}", other.name()),
+        other => {
+            let facts = crate::imps::primitive::facts(other.name()).expect("it is known");
+            let is_own = facts.routing == crate::imps::primitive::Routing::Requestor;
+            assert!(is_own, "nobody should send {}", other.name());
+            let transaction = Transaction::new(Mode::Request, "", other);
+            let user = transaction.peek.user.expect("a user asks");
+            return (here, MetaInfo::of_user(HOME, user));
+        }
     };
     (target.clone(), meta.clone().expect("every request has it"))
 }

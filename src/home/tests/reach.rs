@@ -179,3 +179,33 @@ fn a_subscription_that_fails_anew_is_tried_again_or_ends() {
     world.peer("far.test", true);
     assert_eq!(world.sent(), []);
 }
+
+#[test]
+fn a_session_that_only_sends_hears_nothing_that_comes_for_the_user() {
+    let mut world = World::peopled();
+    world.open_for(1, "alice", Takes::OwnAnswers);
+    world.open(2, "alice");
+    world.say(2, r#"{"do":"subscribe","user":"zoe@far.test"}"#);
+    world.answer("SubscribeRequest", Status::ok());
+    world.heard(1);
+    world.heard(2);
+    for (user, xml) in [
+        (
+            Some("zoe@far.test"),
+            r#"<PresenceNotification><User userID="wv:alice@home.test"/><PresenceValue userID="wv:zoe@far.test"><PresenceSubList><OnlineStatus><Qualifier>T</Qualifier><PresenceValue>T</PresenceValue></OnlineStatus></PresenceSubList></PresenceValue></PresenceNotification>"#,
+        ),
+        (
+            None,
+            r#"<GroupChangeNotice groupID="wv:bob/club@far.test"><User userID="wv:alice@home.test"/><Joined><Name>Vicky</Name></Joined></GroupChangeNotice>"#,
+        ),
+        (
+            None,
+            r#"<LeaveGroupIndication groupID="wv:bob/club@far.test"><Status code="809"/><User userID="wv:alice@home.test"/></LeaveGroupIndication>"#,
+        ),
+    ] {
+        let notice = decode_fragment(xml.as_bytes()).unwrap();
+        world.deliver("far.test", user, notice);
+        assert_eq!(world.heard(1), [], "{xml}");
+        assert_eq!(world.heard(2).len(), 1, "{xml}");
+    }
+}

@@ -364,43 +364,6 @@ fn the_one_contact_list_is_told_and_managed() {
 }
 
 #[test]
-fn only_users_are_blocked_and_there_is_no_grant_list() {
-    let mut world = world();
-    let mut ask = |what: &str| {
-        let meta = r#"<MetaInfo><Requestor serviceID="wv:@home.test"><User userID="wv:alice@home.test"/></Requestor></MetaInfo>"#;
-        let xml = what.replace("META", meta);
-        world.ask(decode_fragment(xml.as_bytes()).unwrap());
-        world.answered().unwrap()
-    };
-    let block = |list: &str| format!("<BlockEntityRequest>META{list}</BlockEntityRequest>");
-    let add = |inside: &str| {
-        block(&format!(
-            "<BlockList><AddList>{inside}</AddList></BlockList>"
-        ))
-    };
-    let zoe = r#"<UserID userID="wv:zoe@far.test"/>"#;
-    for (request, code) in [
-        (add(zoe), 200),
-        (add(r#"<GroupID groupID="wv:zoe/club@far.test"/>"#), 501),
-        (add(r#"<UserID userID="wv:@far.test"/>"#), 901),
-        (block(r#"<BlockList inUse="No"/>"#), 501),
-        (block(r#"<GrantList inUse="Yes"/>"#), 501),
-        (block(r#"<GrantList inUse="No"/>"#), 200),
-    ] {
-        let answer = ask(&request);
-        assert_eq!(answer.verdict().unwrap().code.0, code, "{request}");
-    }
-    let lists = ask("<GetBlockedListRequest>META</GetBlockedListRequest>");
-    let Primitive::GetBlockedListResponse(lists) = lists else {
-        panic!("{lists:?}");
-    };
-    let blocked = lists.blocked.unwrap();
-    assert_eq!((blocked.in_use, blocked.users.len()), (Some(true), 1));
-    let granted = lists.granted.unwrap();
-    assert_eq!((granted.in_use, granted.users.len()), (Some(false), 0));
-}
-
-#[test]
 fn own_presence_takes_what_is_the_users_to_tell() {
     let mut world = world();
     let update = |values: &str| {

@@ -79,7 +79,10 @@ fn sessions_are_bounded_and_need_a_user() {
     let now = world.now;
     let mut open = |key, user| {
         let takes = Takes::Everything;
-        world.home.client_open(ClientKey(key), user, takes, now)
+        world
+            .home
+            .clients(now)
+            .open(ClientKey(key), user, takes)
     };
     assert_eq!(open(2, "alice"), Err(UserError::Full("client session")));
     assert_eq!(open(2, "zoe"), Err(UserError::Unknown("zoe".to_owned())));

@@ -1,5 +1,6 @@
 //! What is heard, as a person reads it. What comes from others may not move the cursor.
 
+mod access;
 mod contact;
 mod group;
 mod message;
@@ -8,6 +9,7 @@ mod presence;
 use crate::imps::{Address, Code, Status};
 use crate::node::history;
 
+pub(super) use access::{access, listed};
 pub(super) use contact::{Contact, contacts};
 pub(super) use group::{changed, has_left};
 pub(crate) use message::{UNKNOWN, is_unknown, report, sent};

@@ -1,0 +1,90 @@
+//! Answers to what users and groups have asked of others.
+
+use std::collections::BTreeMap;
+
+use crate::element::{Time, Token};
+use crate::imps::Primitive;
+use crate::imps::status::{Code, Status};
+
+use super::core::{Asked, Core, Timer};
+use super::group::Groups;
+use super::invitation::Inviting;
+use super::records;
+use super::sending::Sending;
+use super::session::Session;
+use super::user::User;
+use super::watching::Watching;
+
+/// Answers to requests of our users and groups.
+pub(super) struct Answers<'a> {
+    users: &'a mut BTreeMap<String, User>,
+    groups: &'a mut Groups,
+    core: &'a mut Core,
+    now: Time,
+}
+
+impl<'a> Answers<'a> {
+    /// For these, at this time.
+    pub(super) fn of(
+        users: &'a mut BTreeMap<String, User>,
+        groups: &'a mut Groups,
+        core: &'a mut Core,
+        now: Time,
+    ) -> Self {
+        Self {
+            users,
+            groups,
+            core,
+            now,
+        }
+    }
+
+    /// Hands an answer to who waits for it, if anybody does.
+    pub(super) fn take(&mut self, token: Token, answer: Primitive) {
+        let now = self.now;
+        if self.groups.answer(token, &answer, now) {
+            return;
+        }
+        let Self { users, core, .. } = self;
+        let Some(pending) = core.requests.remove(&token) else {
+            return;
+        };
+        core.timers.remove(&(pending.until, Timer::Request(token)));
+        let Some(user) = users.get_mut(&pending.user) else {
+            return;
+        };
+        user.in_flight -= 1;
+        if pending.what.is_durable() {
+            core.act(records::delete_request(&user.name, token));
+        }
+        let asker = pending.asker;
+        match pending.what {
+            Asked::Message { id, to } => {
+                Sending::of(user, core, now).message_answered(asker, id, to, &answer);
+            }
+            Asked::Subscribe { to } => {
+                let status = status_of(&answer);
+                Watching::of(user, core, now).subscribe_answered(asker, &to, &status);
+            }
+            Asked::Admission { invitation } => {
+                Inviting::of(user, core, now).admitted(asker, *invitation, answer);
+            }
+            Asked::Invitation { number } => {
+                Inviting::of(user, core, now).answered(asker, number, answer);
+            }
+            Asked::Other => Session::of(user, core, now).answered(asker, answer),
+        }
+    }
+
+    /// Nobody has answered in time.
+    pub(super) fn expire(&mut self, token: Token) {
+        self.take(token, Primitive::from(Status::new(Code::TIMEOUT)));
+    }
+}
+
+/// The verdict within an answer.
+pub(super) fn status_of(answer: &Primitive) -> Status {
+    let unexpected =
+        || Status::new(Code::INTERNAL).because(format!("Unexpected {}.", answer.name()));
+    answer.verdict().cloned().unwrap_or_else(unexpected)
+}

@@ -1,0 +1,147 @@
+//! Sessions of clients: opened, used and ended.
+
+use std::collections::BTreeMap;
+
+use crate::element::{Loaded, Time};
+use crate::imps::Primitive;
+use crate::imps::status::{Code, Status};
+
+use super::client::{ClientKey, FromClient, Over, Takes, ToClient};
+use super::core::{Asker, Core};
+use super::feeds::Feeds;
+use super::known::Availability;
+use super::presence::Presence;
+use super::session::Session;
+use super::user::{User, UserError};
+
+/// Clients of all users.
+pub(super) struct Clients<'a> {
+    users: &'a mut BTreeMap<String, User>,
+    core: &'a mut Core,
+    now: Time,
+}
+
+impl<'a> Clients<'a> {
+    /// Of these users, at this time.
+    pub(super) fn of(users: &'a mut BTreeMap<String, User>, core: &'a mut Core, now: Time) -> Self {
+        Self { users, core, now }
+    }
+
+    /// What a client does.
+    pub(super) fn take(&mut self, client: ClientKey, what: FromClient) {
+        match what {
+            FromClient::Open { user, takes } => {
+                let why = match self.open(client, &user, takes) {
+                    Ok(()) => return,
+                    Err(UserError::Unknown(_)) => Over::Unknown,
+                    Err(_) => Over::TooMany,
+                };
+                self.core.tell(client, ToClient::Over { why });
+            }
+            FromClient::Request { id, primitive } => self.request(client, id, *primitive),
+            FromClient::Ack { number } => self.acknowledge(client, number),
+            FromClient::Close => self.close(client),
+        }
+    }
+
+    /// Opens a session of a user. Tells it [`ToClient::Opened`], then what waits for the user, as far
+    /// as it takes that, and then what comes. With the first session the user comes online.
+    ///
+    /// # Errors
+    /// There is no such user, they have too many sessions, or the key is taken.
+    pub(super) fn open(
+        &mut self,
+        client: ClientKey,
+        user: &str,
+        takes: Takes,
+    ) -> Result<(), UserError> {
+        let Self { users, core, now } = self;
+        let now = *now;
+        let name = user.to_lowercase();
+        let Some(user) = users.get_mut(&name).filter(|user| !user.builtin) else {
+            return Err(UserError::Unknown(name));
+        };
+        if user.clients.len() >= core.settings.max_clients || core.clients.contains_key(&client) {
+            return Err(UserError::Full("client session"));
+        }
+        let is_first = user.clients.is_empty();
+        core.clients.insert(client, name);
+        Feeds::of(user, core, now).begin_feed(client, takes);
+        if is_first {
+            user.availability = Availability::default();
+            user.account.online = true;
+            user.save(core);
+            Presence::of(user, core, now).publish();
+        }
+        user.tell_profile(core, now);
+        Feeds::of(user, core, now).feed();
+        Ok(())
+    }
+
+    /// Ends a session, if it is open. With the last one the user goes offline.
+    pub(super) fn close(&mut self, client: ClientKey) {
+        let Self { users, core, now } = self;
+        let now = *now;
+        let Some(user) = core
+            .clients
+            .get(&client)
+            .and_then(|name| users.get_mut(name))
+        else {
+            return;
+        };
+        Feeds::of(user, core, now).end_feed(client);
+        user.tell_profile(core, now);
+        if user.clients.is_empty() {
+            user.account.online = false;
+            user.save(core);
+            Presence::of(user, core, now).publish();
+        }
+    }
+
+    /// Hands over a request of a client's user, or tells that it is not open.
+    pub(super) fn request(&mut self, client: ClientKey, id: String, what: Primitive) {
+        let Self { users, core, now } = self;
+        let now = *now;
+        let asker = Asker { client, id };
+        let user = core
+            .clients
+            .get(&client)
+            .and_then(|name| users.get_mut(name));
+        if let Some(user) = user {
+            Session::of(user, core, now).request(asker, what);
+        } else {
+            let why = "The session is not open.";
+            core.answer(asker, Status::new(Code::INVALID_SESSION).because(why));
+        }
+    }
+
+    /// A client has taken what it was told under a number.
+    pub(super) fn acknowledge(&mut self, client: ClientKey, number: u64) {
+        let Self { users, core, now } = self;
+        let now = *now;
+        if let Some(user) = core
+            .clients
+            .get(&client)
+            .and_then(|name| users.get_mut(name))
+        {
+            Session::of(user, core, now).acknowledge(client, number);
+        }
+    }
+
+    /// Contents of what waits for a user came from the store.
+    pub(super) fn loaded(&mut self, loaded: Loaded) {
+        let Self { users, core, now } = self;
+        let now = *now;
+        let whose = core.reads.end(loaded.number);
+        if let Some(user) = whose.and_then(|name| users.get_mut(&name)) {
+            Feeds::of(user, core, now).loaded(loaded);
+        }
+        while core.reads.may_begin(core.settings.max_read_bytes)
+            && let Some(name) = core.reads.next()
+        {
+            if let Some(user) = users.get_mut(&name) {
+                Feeds::of(user, core, now).feed();
+            }
+        }
+    }
+}
