@@ -76,8 +76,7 @@ impl<'a> Access<'a> {
         }
         if in_use != self.user.access.in_use() {
             self.user.access.set_in_use(in_use);
-            self.core
-                .act(records::put_access(&self.user.name, in_use));
+            self.core.act(records::put_access(&self.user.name, in_use));
         }
         for change in changes {
             self.put(change);
@@ -88,9 +87,7 @@ impl<'a> Access<'a> {
     fn put(&mut self, change: Change) {
         let key = change.entry.key();
         let known = self.user.access.get(&key);
-        let mut listed = known
-            .cloned()
-            .unwrap_or_else(|| Listed::new(change.entry));
+        let mut listed = known.cloned().unwrap_or_else(|| Listed::new(change.entry));
         if listed.is_on(change.list) == change.is_on {
             return;
         }
@@ -150,7 +147,11 @@ fn entries(changes: &EntityChanges) -> impl Iterator<Item = (Entry, bool)> {
         let groups = groups.map(|id| Entry::Group(id.group.clone()));
         let lists = list.lists.iter();
         let lists = lists.map(|id| Entry::ContactList(id.list.clone()));
-        users.chain(names).chain(groups).chain(lists).collect::<Vec<_>>()
+        users
+            .chain(names)
+            .chain(groups)
+            .chain(lists)
+            .collect::<Vec<_>>()
     };
     let added = changes.add.iter().flat_map(of).map(|entry| (entry, true));
     let removed = changes.remove.iter().flat_map(of);

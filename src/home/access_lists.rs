@@ -232,7 +232,10 @@ mod tests {
 
     /// Whether zoe may reach a user whose contact list has her or not, and vicky in the group.
     fn admitted(lists: &AccessLists, has: bool) -> (bool, bool) {
-        let (zoe, club) = (Address::new("zoe@far.test"), Address::new("bob/club@b.test"));
+        let (zoe, club) = (
+            Address::new("zoe@far.test"),
+            Address::new("bob/club@b.test"),
+        );
         (
             lists.admit(&zoe, None, |_, _| has),
             lists.admit(&club, Some("Vicky"), |_, _| has),
@@ -243,7 +246,8 @@ mod tests {
     fn the_block_list_goes_before_the_grant_list() {
         let zoe = || Entry::User(Address::new("zoe@far.test"));
         let club = || Entry::Group(Address::new("bob/club@b.test"));
-        let vicky = |name: &str| Entry::ScreenName(Address::new("bob/club@b.test"), name.to_owned());
+        let vicky =
+            |name: &str| Entry::ScreenName(Address::new("bob/club@b.test"), name.to_owned());
         let contacts = || Entry::ContactList(Address::new("alice/contacts@home.test"));
         let (none, both, on, off) = (vec![], (true, true), (true, false), (false, false));
         for (number, (blocked, granted, in_use, expected)) in [
@@ -286,7 +290,11 @@ mod tests {
             Address::new("bob/club@b.test"),
         );
         let shown = |lists: &AccessLists| lists.admit(&club, Some("zoe@far.test"), |_, _| false);
-        assert!(!shown(&lists(std::slice::from_ref(&zoe), &[], (true, false))));
+        assert!(!shown(&lists(
+            std::slice::from_ref(&zoe),
+            &[],
+            (true, false)
+        )));
         assert!(!shown(&lists(&[], &[zoe], (false, true))));
     }
 }

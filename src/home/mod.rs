@@ -398,7 +398,6 @@ impl Home {
         let is_of_group = party.is_some_and(|party| !matches!(party, Party::User(_)));
         self.has_users() && !is_of_group
     }
-
 }
 
 impl ServiceElement for Home {

@@ -113,9 +113,7 @@ impl Relation {
 
     /// Whether the user made something of it, as opposed to being watched.
     pub(super) fn is_own(&self) -> bool {
-        self.contact.is_some()
-            || self.decision.is_some()
-            || self.subscription.is_some()
+        self.contact.is_some() || self.decision.is_some() || self.subscription.is_some()
     }
 }
 

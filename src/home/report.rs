@@ -6,8 +6,8 @@ use crate::imps::common::{GroupId, MessageInfo, MetaInfo, Recipient, Sender, Use
 use crate::imps::primitive::message::{DeliveryResult, DeliveryStatusReport};
 
 use super::Home;
-use super::notices::Notices;
 use super::notice::said;
+use super::notices::Notices;
 use super::sending::MAX_ID;
 
 impl Home {

@@ -1,8 +1,8 @@
 //! Messages of our users: one request per message, whoever the recipient is.
 
 use super::addresses::Addresses;
-use super::notices::Notices;
 use super::notice::{report, said};
+use super::notices::Notices;
 use super::records;
 use super::sent::State;
 use super::sent::Taken;
@@ -14,8 +14,8 @@ use crate::imps::common::{GroupId, MetaInfo, Recipient, ScreenName, Sender, User
 use crate::imps::primitive::message::{SendMessageRequest, SendMessageResponse};
 use crate::imps::status::{Code, Status};
 
-use super::core::{Asked, Asker, Core};
 use super::answers::status_of;
+use super::core::{Asked, Asker, Core};
 use super::user::User;
 
 /// Bytes of a message id given by a client.

@@ -3,7 +3,6 @@
 use super::*;
 use crate::imps::common::{GroupId, ScreenName};
 use crate::imps::primitive::access::GetBlockedListResponse;
-use crate::imps::primitive::message::SendMessageResponse;
 
 fn alice() -> World {
     let mut world = World::peopled();
@@ -58,12 +57,15 @@ fn reaches(world: &mut World, id: &str, from: Result<&str, &str>) -> bool {
     let answer = world.deliver("far.test", from.ok(), request);
     let taken = matches!(
         answer,
-        Some(Primitive::SendMessageResponse(SendMessageResponse { status, .. }))
-            if status.code == Code::OK
+        Some(Primitive::SendMessageResponse(response)) if response.status.code == Code::OK
     );
     // Whether or not she gets it, the sender is told the same.
     assert!(taken, "{id}");
-    let ends: Vec<Outcome> = world.outcomes.drain(..).map(|(_, outcome)| outcome).collect();
+    let ends: Vec<Outcome> = world
+        .outcomes
+        .drain(..)
+        .map(|(_, outcome)| outcome)
+        .collect();
     let heard = texts(&world.heard(1));
     match &ends[..] {
         [Outcome::Delivered] => assert_eq!(heard.len(), 1, "{id}"),
@@ -80,10 +82,18 @@ fn users_participants_groups_and_lists_are_blocked_and_granted() {
     world.say(1, yan);
     // Whom the club calls Vicky, whom it calls Tom, zoe, and yan who is a contact.
     let all = |world: &mut World, step: &str| {
-        let from = [Err("vicky"), Err("Tom"), Ok("zoe@far.test"), Ok("yan@far.test")];
+        let from = [
+            Err("vicky"),
+            Err("Tom"),
+            Ok("zoe@far.test"),
+            Ok("yan@far.test"),
+        ];
         let ids = from.iter().enumerate();
         let ids: Vec<String> = ids.map(|(number, _)| format!("{step}-{number}")).collect();
-        let mut reached = from.into_iter().zip(&ids).map(|(from, id)| reaches(world, id, from));
+        let mut reached = from
+            .into_iter()
+            .zip(&ids)
+            .map(|(from, id)| reaches(world, id, from));
         [(); 4].map(|()| reached.next().unwrap())
     };
     assert_eq!(all(&mut world, "1"), [true; 4]);
@@ -149,7 +159,11 @@ fn an_entry_that_cannot_be_is_named_and_the_others_are_taken() {
         (others.to_owned(), 700, vec![]),
         (format!("{domain}{no_group}"), 900, vec![901, 800]),
         (format!("{ZOE}{domain}"), 201, vec![901]),
-        (format!("{YAN}{no_group}{no_list}{others}"), 201, vec![800, 700]),
+        (
+            format!("{YAN}{no_group}{no_list}{others}"),
+            201,
+            vec![800, 700],
+        ),
         (String::new(), 200, vec![]),
     ] {
         for list in ["BlockList", "GrantList"] {
@@ -192,7 +206,9 @@ fn entries_are_bounded_and_beyond_that_nothing_is_done() {
 fn whom_an_older_version_has_blocked_stays_blocked() {
     let mut world = alice();
     let key = "home/user/alice/relation/wv:zoe@far.test";
-    world.store.insert(key.to_owned(), br#"{"blocked":true}"#.to_vec());
+    world
+        .store
+        .insert(key.to_owned(), br#"{"blocked":true}"#.to_vec());
     let key = "home/user/alice/relation/wv:yan@far.test";
     let contact = br#"{"contact":{},"blocked":true}"#;
     world.store.insert(key.to_owned(), contact.to_vec());
@@ -219,7 +235,10 @@ fn only_the_user_reads_and_changes_their_lists() {
     let mut world = alice();
     for xml in [
         "<GetBlockedListRequest></GetBlockedListRequest>".to_owned(),
-        format!("<BlockEntityRequest>{}</BlockEntityRequest>", add("BlockList", ZOE)),
+        format!(
+            "<BlockEntityRequest>{}</BlockEntityRequest>",
+            add("BlockList", ZOE)
+        ),
     ] {
         for (from, user, code) in [
             ("far.test", Some("zoe@far.test"), 501),

@@ -25,7 +25,7 @@ mod watchers;
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::element::{Found, Load, Outcome};
+use crate::element::{Found, Load, Loaded, Outcome, RequestId, Token};
 use crate::imps::common::{
     ContentData, MessageInfo, MetaInfo, Recipient, Sender, User as UserElement,
 };
@@ -159,7 +159,9 @@ impl World {
             Event::Answer { id, primitive } if id == "asked" => Some(*primitive),
             _ => None,
         });
-        answers.next().unwrap_or_else(|| panic!("no answer to {xml}"))
+        answers
+            .next()
+            .unwrap_or_else(|| panic!("no answer to {xml}"))
     }
 
     /// The same without waiting for the answer.

@@ -79,10 +79,7 @@ fn sessions_are_bounded_and_need_a_user() {
     let now = world.now;
     let mut open = |key, user| {
         let takes = Takes::Everything;
-        world
-            .home
-            .clients(now)
-            .open(ClientKey(key), user, takes)
+        world.home.clients(now).open(ClientKey(key), user, takes)
     };
     assert_eq!(open(2, "alice"), Err(UserError::Full("client session")));
     assert_eq!(open(2, "zoe"), Err(UserError::Unknown("zoe".to_owned())));
