@@ -41,10 +41,13 @@ fn understand(memory: &mut Memory, command: &Command<'_>) -> Option<Meaning> {
 }
 
 fn lists(memory: &Memory) -> Meaning {
-    Meaning::ask(vec![memory.requests.blocked()], |_, answers| match answers {
-        [Primitive::GetBlockedListResponse(lists)] => screen::access(lists),
-        _ => screen::failed("lists", None, &verdict(answers)),
-    })
+    Meaning::ask(
+        vec![memory.requests.blocked()],
+        |_, answers| match answers {
+            [Primitive::GetBlockedListResponse(lists)] => screen::access(lists),
+            _ => screen::failed("lists", None, &verdict(answers)),
+        },
+    )
 }
 
 #[cfg(test)]
@@ -100,6 +103,9 @@ mod tests {
         );
         let (id, _) = said(&mut codec, "/block list friends").pop().unwrap();
         let told = answer(&mut codec, &id, r#"<Status code="700"/>"#).unwrap();
-        assert!(told.starts_with("* block list friends failed: 700"), "{told}");
+        assert!(
+            told.starts_with("* block list friends failed: 700"),
+            "{told}"
+        );
     }
 }
