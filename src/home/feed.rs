@@ -50,7 +50,6 @@ impl Feed {
             again: BTreeSet::new(),
             questions: BTreeSet::new(),
             invitations: BTreeSet::new(),
-            invitations: BTreeSet::new(),
             asked: 0,
             sent: BTreeSet::new(),
         }
