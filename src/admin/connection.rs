@@ -11,7 +11,7 @@ use tokio::sync::{broadcast, oneshot};
 use super::filter::Filter;
 use super::lines::{LineError, Lines, MAX_REQUEST};
 use super::request::{Line, Request};
-use super::{Control, Shared, explain, groups, services, session, users, views};
+use super::{Control, Shared, accounts, explain, groups, services, session, users, views};
 use crate::node::{Core, Gone};
 use crate::sap::Login;
 
@@ -146,6 +146,9 @@ impl Connection {
                 explain::explain(&shared, wanted).await
             }
             Request::UserAdd { user, password } => users::add(&shared, user, password).await,
+            Request::UserImport { users, update } => accounts::import(&shared, users, update).await,
+            Request::UserExport { after, limit } => accounts::export(&shared, after, limit).await,
+            Request::UserSet { user } => accounts::set(&shared, user).await,
             Request::UserList => users::list(&shared).await,
             Request::UserShow { user } => users::show(&shared, user).await,
             Request::UserRemove { user } => users::remove(&shared, user).await,

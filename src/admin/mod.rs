@@ -31,6 +31,7 @@
 //! operator could change it anyway. A session that `takes` only `own_answers` hears what becomes
 //! of the messages it sends, and leaves what waits for the user to others.
 
+mod accounts;
 mod client;
 mod connection;
 mod explain;
@@ -58,6 +59,7 @@ use tokio_util::task::TaskTracker;
 use crate::node::NodeHandle;
 use crate::sap::Time;
 
+pub use accounts::{Imported, MAX_EXPORTED};
 pub use client::{Client, ClientError};
 pub use explain::Explained;
 pub use lines::{LineError, Lines};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::home::{Takes, ToClient};
+use crate::home::{Takes, ToClient, UserRecord};
 
 /// A request. Not `Debug`: some carry passwords.
 #[derive(Clone, Serialize, Deserialize)]
@@ -113,6 +113,28 @@ pub enum Request {
         user: String,
         /// The new password.
         password: String,
+    },
+    /// Makes many users: [`Imported`](super::Imported).
+    UserImport {
+        /// The users.
+        users: Vec<UserRecord>,
+        /// Whether those who exist are changed instead of refused.
+        #[serde(default)]
+        update: bool,
+    },
+    /// Users in the order of their names: [`UserRecord`].
+    UserExport {
+        /// The name after which to begin; empty: from the first one.
+        #[serde(default)]
+        after: String,
+        /// How many at most; [`MAX_EXPORTED`](super::MAX_EXPORTED) is the most.
+        #[serde(default = "hundred")]
+        limit: usize,
+    },
+    /// Changes what is named of a user.
+    UserSet {
+        /// The user, and what is to be changed.
+        user: UserRecord,
     },
     /// Makes a group of the provider.
     GroupAdd {

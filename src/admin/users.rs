@@ -9,6 +9,9 @@ use crate::home::{Home, UserError, password};
 use crate::imps::primitive::profile::UserProfile;
 use crate::node::{Core, Gone, clock};
 
+/// Said when nothing could be written.
+pub(super) const NO_STORE: &str = "the store does not take it; see the log of the node";
+
 /// The home domain, if this node hosts users.
 pub(super) fn home_of(core: &Core) -> Option<&Home> {
     core.element().filter(|home: &&Home| home.has_users())
@@ -34,15 +37,16 @@ pub(super) async fn check_password(
 ) -> Result<(), String> {
     let user = name.to_owned();
     let look = move |core: &mut crate::node::Core, _, _: &mut _| {
-        let home = home_of(core);
-        home.and_then(|home| home.password_hash(&user).map(str::to_owned))
+        let home = home_of(core)?;
+        let hash = home.password_hash(&user)?.to_owned();
+        Some((hash, home.is_disabled(&user)))
     };
     let known = shared
         .node
         .ask_for_user(name, look)
         .await
         .map_err(|gone| gone.to_string())?;
-    let Some(hash) = known else {
+    let Some((hash, is_disabled)) = known else {
         if !shared.settings.open_registration {
             return Err("wrong user name or password".to_owned());
         }
@@ -54,6 +58,8 @@ pub(super) async fn check_password(
     };
     let verify = move || password::verify(&given, &hash);
     match heavy(shared, verify).await {
+        // Only who knows the password is told.
+        Some(true) if is_disabled => Err(UserError::Disabled(name.to_owned()).to_string()),
         Some(true) => Ok(()),
         _ => Err("wrong user name or password".to_owned()),
     }
@@ -99,6 +105,7 @@ pub(super) async fn list(shared: &Shared) -> Result<Line, Gone> {
                     "user": name,
                     "address": format!("wv:{name}@{domain}"),
                     "online": home.is_online(name),
+                    "disabled": home.is_disabled(name),
                 })
             })
             .collect();
@@ -125,7 +132,11 @@ pub(super) async fn show(shared: &Shared, user: String) -> Result<Line, Gone> {
             return no_home();
         };
         match home.profile(&name) {
-            Some(profile) => Line::result(&view(&name, home.is_online(&name), &profile)),
+            Some(profile) => {
+                let mut view = view(&name, home.is_online(&name), &profile);
+                view["disabled"] = home.is_disabled(&name).into();
+                Line::result(&view)
+            }
             None => Line::error(UserError::Unknown(name)),
         }
     };
@@ -173,20 +184,28 @@ async fn with_password(
     given: String,
     work: impl FnOnce(&mut Home, &str, String, Time) -> Result<(), UserError> + Send + 'static,
 ) -> Result<Line, Gone> {
-    if given.is_empty() {
-        return Ok(Line::error("the password is empty"));
-    }
-    let hashed = heavy(shared, move || password::hash(&given, &salt())).await;
-    match hashed {
-        Some(Ok(hash)) => {
+    match hashed(shared, given).await {
+        Ok(hash) => {
             change(shared, user, move |home, name, now| {
                 work(home, name, hash, now)
             })
             .await
         }
-        Some(Err(error)) => Ok(Line::error(error)),
-        None => Ok(Line::error("the password cannot be hashed")),
+        Err(why) => Ok(Line::error(why)),
     }
+}
+
+/// The hash of a password.
+pub(super) async fn hashed(shared: &Shared, password: String) -> Result<String, String> {
+    if password.is_empty() {
+        return Err("the password is empty".to_owned());
+    }
+    let hashed = heavy(shared, move || {
+        crate::home::password::hash(&password, &salt())
+    })
+    .await;
+    let hashed = hashed.ok_or_else(|| "the password cannot be hashed".to_owned())?;
+    hashed.map_err(|error| error.to_string())
 }
 
 /// Changes something of a user and waits until that is on disk.
@@ -205,7 +224,7 @@ async fn change(
         core.administer(now, turn, |home| work(home, &name, now))
     });
     Ok(match done.await? {
-        None => Line::error("the store does not take it; see the log of the node"),
+        None => Line::error(NO_STORE),
         Some(None) => no_home(),
         Some(Some(Err(error))) => Line::error(error),
         Some(Some(Ok(()))) => Line::result(&"done"),

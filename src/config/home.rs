@@ -29,6 +29,11 @@ pub struct HomeSection {
     /// Who may see a new user's presence: `ask` (whom the user granted it) or `contacts`
     /// (everyone on the user's contact lists). Default `ask`.
     pub default_authorization: DefaultAuthorization,
+    /// What users who have not decided themselves are found by when others search: `id`, `alias`,
+    /// `online-status`, `friendly-name`, `first-name`, `last-name`, `email-address`,
+    /// `mobile-number`, `age`, `city`, `country`, `gender`, `intention`, `interests-hobbies`,
+    /// `marital-status`. Default: nothing.
+    pub found_by: Vec<FoundBy>,
     /// Users that are created at start if they do not exist. Default: none.
     pub user: Vec<HomeUser>,
     /// Whether users may make groups. Default yes.
@@ -85,6 +90,65 @@ pub enum Registration {
     Open,
 }
 
+/// Something that users are found by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FoundBy {
+    /// The address.
+    Id,
+    /// The alias among the presence attributes.
+    Alias,
+    /// Whether the user is logged in.
+    OnlineStatus,
+    /// The property `PP_FRIENDLY_NAME`.
+    FriendlyName,
+    /// The property `PP_FIRST_NAME`.
+    FirstName,
+    /// The property `PP_LAST_NAME`.
+    LastName,
+    /// The property `PP_EMAIL_ADDRESS`.
+    EmailAddress,
+    /// The property `PP_MOBILE_NUMBER`.
+    MobileNumber,
+    /// The property `PP_AGE`.
+    Age,
+    /// The property `PP_CITY`.
+    City,
+    /// The property `PP_COUNTRY`.
+    Country,
+    /// The property `PP_GENDER`.
+    Gender,
+    /// The property `PP_INTENTION`.
+    Intention,
+    /// The property `PP_INTERESTS`.
+    InterestsHobbies,
+    /// The property `PP_MARITAL_STATUS`.
+    MaritalStatus,
+}
+
+impl FoundBy {
+    /// The name on the wire, of the criterion and of the privacy entry of a profile.
+    pub fn as_wire(self) -> &'static str {
+        match self {
+            Self::Id => "USER_ID",
+            Self::Alias => "USER_ALIAS",
+            Self::OnlineStatus => "USER_ONLINE_STATUS",
+            Self::FriendlyName => "USER_FRIENDLY_NAME",
+            Self::FirstName => "USER_FIRST_NAME",
+            Self::LastName => "USER_LAST_NAME",
+            Self::EmailAddress => "USER_EMAIL_ADDRESS",
+            Self::MobileNumber => "USER_MOBILE_NUMBER",
+            Self::Age => "USER_AGE",
+            Self::City => "USER_CITY",
+            Self::Country => "USER_COUNTRY",
+            Self::Gender => "USER_GENDER",
+            Self::Intention => "USER_INTENTION",
+            Self::InterestsHobbies => "USER_INTERESTS_HOBBIES",
+            Self::MaritalStatus => "USER_MARITAL_STATUS",
+        }
+    }
+}
+
 /// Who may see a new user's presence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -106,6 +170,7 @@ impl Default for HomeSection {
             max_waiting_bytes: Size::kib(256 * 1024),
             offline_validity: Duration::from_secs(7 * 86_400),
             default_authorization: DefaultAuthorization::Ask,
+            found_by: Vec::new(),
             user: Vec::new(),
             private_groups: true,
             max_groups: 10_000,

@@ -45,7 +45,7 @@ use serde::{Deserialize, Serialize};
 
 pub use admin::{AdminSection, ReadyPeers};
 pub use glance::Glance;
-pub use home::{DefaultAuthorization, HomeGroup, HomeSection, HomeUser, Registration};
+pub use home::{DefaultAuthorization, FoundBy, HomeGroup, HomeSection, HomeUser, Registration};
 pub use locate::Located;
 pub use log::{LogFormat, LogSection};
 pub use network::network;

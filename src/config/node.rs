@@ -32,6 +32,9 @@ pub struct NodeSection {
     pub description: Option<String>,
     /// Web page of this service provider, as told to peers. Default: none.
     pub url: Option<String>,
+    /// Logo of this service provider, as told to peers: a web address, or a file of at most 64 KiB
+    /// that ends in `.png`, `.jpg`, `.jpeg` or `.gif`. Default: none.
+    pub logo: Option<String>,
     /// Keep a user `echo` of `domain` who answers each message with the same text, so that
     /// peers can try the way there and back. Default `true`.
     pub echo: bool,
@@ -47,6 +50,7 @@ impl Default for NodeSection {
             name: None,
             description: None,
             url: None,
+            logo: None,
             echo: true,
         }
     }

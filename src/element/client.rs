@@ -154,6 +154,8 @@ pub enum Over {
     TooMany,
     /// The user was removed.
     Removed,
+    /// The account is disabled.
+    Disabled,
     /// The client lagged too far behind the user's other clients.
     Behind,
 }
@@ -165,6 +167,7 @@ impl Over {
             Self::Unknown => (Code::UNKNOWN_USER, "There is no such user."),
             Self::TooMany => (Code::UNAVAILABLE, "The user has too many sessions."),
             Self::Removed => (Code::UNKNOWN_USER, "The user was removed."),
+            Self::Disabled => (Code::FORBIDDEN, "The account is disabled."),
             Self::Behind => (
                 Code::QUEUE_FULL,
                 "The session took too little for too long.",

@@ -84,7 +84,8 @@ impl<'a> Accounts<'a> {
     }
 }
 
-fn valid_name(name: &str, domain: &str) -> Result<String, UserError> {
+/// The name of a user in the form that is kept.
+pub(super) fn valid_name(name: &str, domain: &str) -> Result<String, UserError> {
     let address = Address::user(name, domain);
     let possible = address.is_valid()
         && address.kind() == Kind::User

@@ -34,6 +34,7 @@ impl<'a> Clients<'a> {
                 let why = match self.open(client, &user, takes) {
                     Ok(()) => return,
                     Err(UserError::Unknown(_)) => Over::Unknown,
+                    Err(UserError::Disabled(_)) => Over::Disabled,
                     Err(_) => Over::TooMany,
                 };
                 self.core.tell(client, ToClient::Over { why });
@@ -48,7 +49,8 @@ impl<'a> Clients<'a> {
     /// as it takes that, and then what comes. With the first session the user comes online.
     ///
     /// # Errors
-    /// There is no such user, they have too many sessions, or the key is taken.
+    /// There is no such user, their account is disabled, they have too many sessions, or the key is
+    /// taken.
     pub(super) fn open(
         &mut self,
         client: ClientKey,
@@ -61,6 +63,9 @@ impl<'a> Clients<'a> {
         let Some(user) = users.get_mut(&name).filter(|user| !user.builtin) else {
             return Err(UserError::Unknown(name));
         };
+        if user.account.disabled {
+            return Err(UserError::Disabled(name));
+        }
         if user.clients.len() >= core.settings.max_clients || core.clients.contains_key(&client) {
             return Err(UserError::Full("client session"));
         }

@@ -42,7 +42,7 @@ impl<'a> Information<'a> {
             service: Some(ours),
             status: Status::ok(),
             name: Some(name.unwrap_or_else(|| settings.domain.clone())),
-            logo: None,
+            logo: settings.logo.clone(),
             description: settings.description.clone(),
             url: settings.url.clone(),
         };

@@ -11,6 +11,7 @@
 //! | file | what |
 //! |---|---|
 //! | `accounts` | users made and removed |
+//! | `operator` | users moved in and out, changed and disabled |
 //! | `user` | a user; `relation`: what is between them and one other address |
 //! | `clients`, `session` | what the user's clients do, and ask ([`client`]) |
 //! | `sending`, `sent`, `addresses` | messages of the user |
@@ -27,6 +28,7 @@
 //! | `group` | groups hosted here; `group_notice`: what groups tell our users |
 //! | `invitation` | what our users invite others to, and others them |
 //! | `information` | provider information, verification of ids |
+//! | `search` | who finds whom, and which groups |
 //! | `caller`, `answers`, `due` | who asks; what others answer; what is to be done at its time |
 //! | `records`, `core`, `random` | what is kept, and what all share |
 
@@ -55,6 +57,7 @@ mod known;
 mod message;
 mod notice;
 mod notices;
+mod operator;
 mod own;
 pub mod password;
 mod presence;
@@ -65,6 +68,7 @@ mod reads;
 mod records;
 mod relation;
 mod report;
+mod search;
 mod sending;
 mod sent;
 mod session;
@@ -88,6 +92,7 @@ use crate::imps::status::{Code, Status};
 pub use crate::element::client::{self, ClientKey, FromClient, Over, Takes, ToClient};
 pub use group::{GroupError, GroupSettings, GroupView};
 pub use known::{Availability, Known};
+pub use operator::{Operator, UserRecord};
 pub use settings::{Authorization, HomeSettings};
 pub use user::{ECHO, UserError};
 
@@ -104,6 +109,7 @@ use self::invitation::InvitationRequests;
 use self::message::Delivery;
 use self::own::OwnRequests;
 use self::profile::Profiles;
+use self::search::{Searches, Searching};
 use self::subscription::Subscriptions;
 use self::user::User;
 
@@ -136,6 +142,7 @@ pub struct Home {
     /// Users by the local part of their address.
     users: BTreeMap<String, User>,
     groups: Groups,
+    searches: Searches,
     core: Core,
     /// Users of whom watchers think that they are online, from before a restart.
     stale: Vec<String>,
@@ -168,6 +175,7 @@ impl Home {
         Self {
             users,
             groups: Groups::new(settings.group_settings(), seed ^ 0x6772_6f75_7073),
+            searches: Searches::default(),
             core: Core::new(settings, seed),
             stale: Vec::new(),
         }
@@ -201,6 +209,17 @@ impl Home {
             ..
         } = self;
         Answers::of(users, groups, core, now)
+    }
+
+    /// What an operator does with accounts.
+    pub fn operator(&mut self, now: Time) -> Operator<'_> {
+        Operator::of(&mut self.users, &mut self.core, now)
+    }
+
+    /// Whether the account of a user is disabled.
+    pub fn is_disabled(&self, name: &str) -> bool {
+        let user = self.users.get(&name.to_lowercase());
+        user.is_some_and(|user| user.account.disabled)
     }
 
     /// Accounts of users.
@@ -380,6 +399,12 @@ impl Home {
             Primitive::PresenceAuthRequest(request) => {
                 OwnRequests::of(self, &caller, now).ask(*request);
             }
+            Primitive::SearchRequest(request) if self.has_users() => {
+                Searching::of(self, &caller, now).search(&request);
+            }
+            Primitive::StopSearchRequest(request) if self.has_users() => {
+                Searching::of(self, &caller, now).stop(&request.search_id);
+            }
             Primitive::Unknown(_) => {
                 self.core
                     .respond(caller.id, Status::new(Code::NOT_SUPPORTED));
@@ -428,7 +453,10 @@ impl ServiceElement for Home {
     fn take(&mut self, input: Input, now: Time) {
         match input {
             Input::Deliver(delivered) => self.deliver(delivered, now),
-            Input::Answer(token, answer) => self.answers(now).take(token, answer),
+            Input::Answer(token, answer) => match self.searches.answered(token, &answer) {
+                Some((to, page)) => self.core.respond(to, page),
+                None => self.answers(now).take(token, answer),
+            },
             Input::Reached(domains) => {
                 self.groups.healing(now).reached(&domains);
                 self.reached(&domains, now);
@@ -446,6 +474,7 @@ impl ServiceElement for Home {
     fn timeout(&mut self, now: Time) {
         Due::of(self, now).all();
         self.groups.timeout(now);
+        self.searches.go_on(&self.users, &mut self.core, now);
     }
 
     fn next_timeout(&self) -> Option<Time> {
@@ -453,7 +482,8 @@ impl ServiceElement for Home {
             return Some(Time(0));
         }
         let own = self.core.timers.first().map(|(at, _)| *at);
-        own.into_iter().chain(self.groups.next_timeout()).min()
+        let others = [self.groups.next_timeout(), self.searches.next_timeout()];
+        own.into_iter().chain(others.into_iter().flatten()).min()
     }
 
     fn next_act(&mut self) -> Option<Act> {

@@ -6,6 +6,9 @@
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 
+/// Bytes of a hash. Our choice.
+const MAX_HASH: usize = 512;
+
 /// The password cannot be hashed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the password cannot be hashed: {0}")]
@@ -31,6 +34,14 @@ pub fn verify(password: &str, hash: &str) -> bool {
             .verify_password(password.as_bytes(), &hash)
             .is_ok()
     })
+}
+
+/// Whether a text is the hash of a password that [`verify`] can use.
+pub fn is_hash(text: &str) -> bool {
+    let hash = PasswordHash::new(text);
+    text.len() <= MAX_HASH
+        && hash
+            .is_ok_and(|hash| hash.algorithm.as_str().starts_with("argon2") && hash.hash.is_some())
 }
 
 #[cfg(test)]

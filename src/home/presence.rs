@@ -27,7 +27,7 @@ const ATTRIBUTE: Code = Code(750);
 /// A mood, text or alias that cannot be.
 const VALUE: Code = Code(751);
 /// Bytes of a status text or alias.
-const MAX_TEXT: usize = 1024;
+pub(super) const MAX_TEXT: usize = 1024;
 
 /// The attributes our users publish, in order of emission.
 const PUBLISHED: [AttributeName; 7] = [

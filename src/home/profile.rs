@@ -54,6 +54,10 @@ impl<'a> Profiles<'a> {
     /// Tells a profile, or parts of it.
     pub(super) fn get_profile(&mut self, request: &GetUserProfileRequest) {
         let address = self.home.core.at_home(&request.user);
+        if self.is_of_another(&address) {
+            let refusal = refusal(address, Code::FORBIDDEN);
+            return self.home.core.respond(self.caller.id, refusal);
+        }
         let known = self.home.known_user(&address);
         match known.map(|name| self.home.profile(&name)) {
             Ok(Some(profile)) => {
@@ -73,9 +77,20 @@ impl<'a> Profiles<'a> {
         }
     }
 
+    /// Whether a user of ours asks about somebody else. What other domains may is the SAP's business.
+    fn is_of_another(&self, address: &Address) -> bool {
+        let is_ours = self.caller.domain == self.home.core.domain();
+        let user = self.caller.user.as_ref().filter(|_| is_ours);
+        user.is_some_and(|user| user != address)
+    }
+
     /// Changes a profile. If presence goes or comes with it, watchers are told.
     pub(super) fn update_profile(&mut self, request: UpdateUserProfileRequest) {
         let address = self.home.core.at_home(&request.user);
+        if self.is_of_another(&address) {
+            let status = Status::new(Code::FORBIDDEN).because("It is somebody else's profile.");
+            return self.home.core.respond(self.caller.id, status);
+        }
         let name = match self.home.known_user(&address) {
             Ok(name) => name,
             Err(code) => return self.home.core.respond(self.caller.id, Status::new(code)),
@@ -90,7 +105,8 @@ impl<'a> Profiles<'a> {
             Err(status) => return core.respond(self.caller.id, status),
         };
         let given = request.profile.unwrap_or_else(empty);
-        let mut profile = OwnProfile { user, core }.kept_profile();
+        let own = OwnProfile { user, core };
+        let (mut profile, parts) = (own.kept_profile(), own.parts_with(&given));
         let services = &core.settings.services;
         let provided = |entry: &ProfileService| provided(services, entry);
         let changes = update(&mut profile, mode, given, provided);
@@ -99,6 +115,7 @@ impl<'a> Profiles<'a> {
             return;
         }
         profile.modified = Some(core.skew.date(self.now));
+        let profile = parts.select(profile);
         let before = OwnProfile { user, core }.authorized_watchers();
         core.act(records::put_profile(&user.name, &profile));
         user.profile = Some(Box::new(profile));
@@ -135,7 +152,7 @@ pub(super) struct OwnProfile<'a> {
 
 impl OwnProfile<'_> {
     /// What is kept, with what holds where nothing was ever changed; without live clients.
-    fn kept_profile(&self) -> UserProfile {
+    pub(super) fn kept_profile(&self) -> UserProfile {
         let mut profile = self.user.profile.as_deref().cloned().unwrap_or_else(empty);
         let services = || self.core.settings.services.clone();
         let capability = |name: &str| PrivacyCapability {
@@ -149,6 +166,14 @@ impl OwnProfile<'_> {
         profile.terminals.get_or_insert_with(Vec::new);
         profile.properties.get_or_insert_with(Vec::new);
         profile
+    }
+
+    /// The parts that are kept once these are given: of the others nobody has said anything, and
+    /// they stay as the domain is.
+    pub(super) fn parts_with(&self, given: &UserProfile) -> Parts {
+        let held = self.user.profile.as_deref().map(Parts::of);
+        let given = Parts::of(given);
+        held.map_or(given, |held| held.union(given))
     }
 
     /// Everything there is to tell.
@@ -192,7 +217,10 @@ fn terminal(client: ClientKey) -> Terminal {
 
 /// Whether a service can be as an entry wants it: active only if somebody provides it, and
 /// provided by whom the operator says.
-fn provided(services: &[ProfileService], entry: &ProfileService) -> Result<(), &'static str> {
+pub(super) fn provided(
+    services: &[ProfileService],
+    entry: &ProfileService,
+) -> Result<(), &'static str> {
     let is_known = services.iter().any(|service| service.name == entry.name);
     if !is_known && entry.status.as_deref() == Some("Active") {
         return Err("nobody provides it to users of this domain");
@@ -203,7 +231,7 @@ fn provided(services: &[ProfileService], entry: &ProfileService) -> Result<(), &
     Ok(())
 }
 
-fn pse_of<'a>(services: &'a [ProfileService], name: &str) -> Option<&'a Address> {
+pub(super) fn pse_of<'a>(services: &'a [ProfileService], name: &str) -> Option<&'a Address> {
     let service = services.iter().find(|service| service.name == name)?;
     service.pse.as_ref()
 }

@@ -1,6 +1,9 @@
 //! What an operator decides about the home domain.
 
+use std::collections::BTreeSet;
+
 use super::group::GroupSettings;
+use crate::imps::primitive::common::Logo;
 use crate::imps::primitive::profile::ProfileService;
 use crate::sap::profile::services_of;
 use crate::sap::{PseTable, ServiceSet};
@@ -27,6 +30,8 @@ pub struct HomeSettings {
     pub description: Option<String>,
     /// The provider's site.
     pub url: Option<String>,
+    /// The provider's logo.
+    pub logo: Option<Logo>,
     /// Whether `echo@domain` exists and answers every message with itself.
     pub echo: bool,
     /// Services of a user whose profile says nothing else, with those who provide them; no
@@ -37,6 +42,8 @@ pub struct HomeSettings {
     /// Whether there are other users. Without them this is no home domain, but what the
     /// echo user of a relay or gateway lives in.
     pub users: bool,
+    /// What users who say nothing else are found by: names of criteria, as `USER_ALIAS`.
+    pub found_by: BTreeSet<String>,
     /// Who may see presence.
     pub default_authorization: Authorization,
     /// Seconds a message waits at most for its recipient; also the validity given to messages
@@ -112,8 +119,10 @@ impl HomeSettings {
             name: None,
             description: None,
             url: None,
+            logo: None,
             echo: false,
             users: true,
+            found_by: BTreeSet::new(),
             default_authorization: Authorization::Ask,
             offline_validity: 7 * 86_400,
             request_validity: 120,

@@ -43,6 +43,12 @@ pub enum UserError {
     /// There is none of that name.
     #[error("there is no user {0}")]
     Unknown(String),
+    /// The account is disabled.
+    #[error("the account of {0} is disabled")]
+    Disabled(String),
+    /// Something that is said of the user cannot be; in words.
+    #[error("{0}: {1}")]
+    Refused(String, String),
     /// The bound of the settings is reached.
     #[error("there is no room for another {0}")]
     Full(&'static str),
@@ -55,6 +61,9 @@ pub(super) struct Account {
     pub(super) password_hash: String,
     /// When the account was made.
     pub(super) created: Time,
+    /// It was disabled: the user cannot log in, and what is for them waits.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) disabled: bool,
     /// Whether watchers were told that the user is online.
     #[serde(default)]
     pub(super) online: bool,

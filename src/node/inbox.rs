@@ -209,6 +209,23 @@ impl NodeHandle {
         self.door_of_group(group).ask(question).await
     }
 
+    /// The number of the shard that has a user of the home domain.
+    pub fn shard_of_user(&self, user: &str) -> u16 {
+        self.places().of_user(user)
+    }
+
+    /// Asks the owner of a shard for a change; as [`NodeHandle::change`].
+    ///
+    /// # Errors
+    /// The node has stopped.
+    pub async fn change_in<T: Send + 'static>(
+        &self,
+        shard: u16,
+        work: impl FnOnce(&mut Core, Time, &mut Turn) -> T + Send + 'static,
+    ) -> Result<Option<T>, Gone> {
+        self.door(shard).change(work).await
+    }
+
     /// The first shard of which this is true.
     pub(super) async fn find(
         &self,

@@ -11,6 +11,7 @@ mod cli_outputs;
 mod cli_partner;
 mod cli_run;
 mod cli_store;
+mod cli_users;
 mod cli_visit;
 mod codec_captures;
 mod codec_fixtures;

@@ -4,10 +4,14 @@
 //! Of three shards, c.test and bob are in the first, dora is in the second, a.test and b.test are in
 //! the third.
 
-use wvgate::imps::common::{MetaInfo, UserId};
-use wvgate::imps::primitive::common::{Id, IdList, VerifyIDRequest};
+use wvgate::home::Home;
+use wvgate::imps::common::{GroupId, MetaInfo, UserId};
+use wvgate::imps::primitive::common::{
+    Id, IdList, SearchPair, SearchRequest, SearchResponse, VerifyIDRequest,
+};
 use wvgate::imps::primitive::service::GetServiceRequest;
-use wvgate::imps::{Address, Primitive};
+use wvgate::imps::{Address, Code, Primitive};
+use wvgate::sap::Shards;
 
 use crate::support::divided_world::World;
 
@@ -188,6 +192,156 @@ fn ids_of_users_in_several_shards_are_verified_as_those_in_one() {
     };
     assert_eq!(verified(1).1, [Address::new("nobody@r.test")]);
     assert_eq!(verified(3), verified(1));
+}
+
+#[test]
+fn ids_of_all_kinds_are_verified_each_where_it_would_be() {
+    let mut world = World::new(3);
+    add_group(&mut world, "tea");
+    let user = |user: &str| {
+        Id::User(UserId {
+            user: Address::new(user),
+        })
+    };
+    let group = |group: &str| {
+        Id::Group(GroupId {
+            group: Address::new(group),
+        })
+    };
+    let domain = |domain: &str| Id::Domain(domain.to_owned());
+    let request = |ids: Vec<Id>| -> Primitive {
+        VerifyIDRequest {
+            meta: Some(MetaInfo::of_user("a.test", Address::new("alice@a.test"))),
+            ids: IdList { ids },
+        }
+        .into()
+    };
+    let good = [
+        user("bob@r.test"),
+        user("dora@r.test"),
+        group("wv:/tea@r.test"),
+        domain("r.test"),
+    ];
+    let answer = world.ask("a.test", &request(good.to_vec()));
+    assert_eq!(answer.verdict().unwrap().code, Code::OK, "{answer:?}");
+    let bad = [
+        user("nobody@r.test"),
+        group("wv:bob/club@r.test"),
+        group("wv:/news@r.test"),
+        domain("nowhere.test"),
+    ];
+    let ids = good.into_iter().chain(bad).collect();
+    let status = world
+        .ask("a.test", &request(ids))
+        .verdict()
+        .unwrap()
+        .clone();
+    assert_eq!(status.code, Code::PARTIAL);
+    let named = |code: u16| {
+        let details = status.details.iter().filter(|detail| detail.code.0 == code);
+        let ids = details.flat_map(|detail| {
+            let users = detail.users.iter().map(|id| id.user.to_string());
+            let groups = detail.groups.iter().map(|id| id.group.to_string());
+            users
+                .chain(groups)
+                .chain(detail.domains.iter().cloned())
+                .collect::<Vec<_>>()
+        });
+        let mut ids: Vec<String> = ids.collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(named(531), ["wv:nobody@r.test"]);
+    assert_eq!(named(800), ["wv:/news@r.test", "wv:bob/club@r.test"]);
+    assert_eq!(named(404), ["nowhere.test"]);
+    assert_eq!(named(200), [""; 0]);
+}
+
+#[test]
+fn a_search_finds_users_and_groups_of_all_shards_and_goes_on_where_it_was_asked() {
+    for count in [1, 3] {
+        let mut world = World::new(count);
+        // Of three shards, each has one of these.
+        for name in NAMES {
+            add_group(&mut world, name);
+        }
+        let search = |element: &str, text: &str| -> Primitive {
+            SearchRequest {
+                limit: Some(1),
+                search_id: None,
+                index: None,
+                meta: Some(MetaInfo::of_user("a.test", Address::new("alice@a.test"))),
+                pairs: Some(vec![SearchPair {
+                    element: element.to_owned(),
+                    string: text.to_owned(),
+                }]),
+            }
+            .into()
+        };
+        let page = |answer: Primitive| match answer {
+            Primitive::SearchResponse(page) => *page,
+            other => panic!("{other:?}"),
+        };
+        let found = |page: &SearchResponse| -> Vec<String> {
+            let result = page.result.as_ref().unwrap();
+            let users = result
+                .users
+                .iter()
+                .flatten()
+                .map(|user| user.user.to_string());
+            let groups = result
+                .groups
+                .iter()
+                .flatten()
+                .map(|id| id.group.to_string());
+            users.chain(groups).collect()
+        };
+        for (element, text, expected) in [
+            (
+                "USER_ID",
+                "o",
+                vec!["wv:bob@r.test".to_owned(), "wv:dora@r.test".to_owned()],
+            ),
+            (
+                "GROUP_TOPIC",
+                "tea",
+                NAMES.map(|name| format!("wv:/{name}@r.test")).to_vec(),
+            ),
+        ] {
+            let first = page(world.ask("a.test", &search(element, text)));
+            let all = u32::try_from(expected.len()).unwrap();
+            assert_eq!(first.findings, Some(all), "{count} shards, {element}");
+            assert_eq!(found(&first), expected[..1]);
+            let next = SearchRequest {
+                limit: None,
+                search_id: first.search_id,
+                index: first.index,
+                meta: Some(MetaInfo::of_user("a.test", Address::new("alice@a.test"))),
+                pairs: None,
+            };
+            let second = page(world.ask("a.test", &next.into()));
+            assert_eq!(found(&second), expected[1..2]);
+            assert_eq!(second.completion, Some(expected.len() == 2));
+        }
+        let answer = world.ask("a.test", &search("USER_COLOUR", "red"));
+        assert_eq!(answer.verdict().unwrap().code.0, 562);
+        closed(&world, 0);
+    }
+}
+
+/// Groups, one in each of three shards.
+const NAMES: [&str; 3] = ["art", "books", "films"];
+
+/// Makes a group of the provider, about tea.
+fn add_group(world: &mut World, name: &str) {
+    let shards = Shards::new(0, world.shards.len() as u16);
+    let shard = usize::from(shards.of_group(&format!("/{name}")));
+    world.work(shard, |core, now, turn| {
+        let about = [("Topic", "Tea"), ("Searchable", "T")];
+        let about = about.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let add = |home: &mut Home| home.add_group(name, &about, now);
+        core.administer(now, turn, add).unwrap().unwrap();
+    });
 }
 
 #[test]

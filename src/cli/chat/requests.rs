@@ -37,6 +37,11 @@ impl Requests {
         Self { user }
     }
 
+    /// Whose requests they are.
+    pub(super) fn user(&self) -> &Address {
+        &self.user
+    }
+
     /// An address as it was typed, with the user's domain where it names none.
     pub(crate) fn address(&self, typed: &str) -> Address {
         Address::new(typed).or_domain(self.user.domain())

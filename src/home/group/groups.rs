@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::element::{Act, RequestId, Skew, Time, Token};
 use crate::imps::Primitive;
 use crate::imps::address::{Address, Kind};
-use crate::imps::common::Recipient;
+use crate::imps::common::{GroupId, Recipient};
 use crate::imps::primitive::group::GroupProperties;
 use crate::imps::primitive::group_admin::CreateGroupRequest;
 use crate::imps::primitive::message::SendMessageRequest;
@@ -24,7 +24,7 @@ use super::posts::Post;
 use super::properties::Properties;
 use super::provision::{GroupView, Provision, key_of};
 use super::records;
-use super::search::Searches;
+use super::search::GroupCriterion;
 use super::settings::GroupSettings;
 use super::{Asker, Group, INVALID_PROPERTIES, Sheet, forget_if_over};
 
@@ -37,7 +37,6 @@ const DOMAIN_FULL: Code = Code(815);
 pub(in crate::home) struct Groups {
     /// By name, as in [`Group`].
     all: BTreeMap<String, Group>,
-    searches: Searches,
     core: Core,
 }
 
@@ -57,7 +56,6 @@ impl Groups {
     pub(in crate::home) fn new(settings: GroupSettings, seed: u64) -> Self {
         Self {
             all: BTreeMap::new(),
-            searches: Searches::default(),
             core: Core::new(settings, seed),
         }
     }
@@ -90,14 +88,13 @@ impl Groups {
         self.core.skew = skew;
     }
 
-    /// Serves a request about a group, or a search for groups.
+    /// Serves a request about a group.
     pub(in crate::home) fn serve(&mut self, caller: From<'_>, primitive: Primitive, now: Time) {
         let about = group_of(&primitive).map(|address| self.core.at_home(address));
-        if about.is_none() && !is_search(&primitive) {
-            return self
-                .core
-                .respond(caller.id, Status::new(Code::NOT_IMPLEMENTED));
-        }
+        let Some(address) = about else {
+            let status = Status::new(Code::NOT_IMPLEMENTED);
+            return self.core.respond(caller.id, status);
+        };
         let Some(user) = caller.user.cloned() else {
             let status = Status::new(Code::BAD_PARAMETER).because("No user is asking.");
             return self.core.respond(caller.id, status);
@@ -108,9 +105,6 @@ impl Groups {
         let asker = Asker {
             id: caller.id,
             user,
-        };
-        let Some(address) = about else {
-            return self.search(&asker, &primitive, now);
         };
         if let Primitive::CreateGroupRequest(request) = primitive {
             return self.create(&asker, &address, &request, now);
@@ -152,17 +146,13 @@ impl Groups {
         self.forget_if_over(&address);
     }
 
-    fn search(&mut self, asker: &Asker, primitive: &Primitive, now: Time) {
-        let (searches, core) = (&mut self.searches, &mut self.core);
-        match primitive {
-            Primitive::SearchRequest(request) => {
-                searches.search(&self.all, core, asker, request, now);
-            }
-            Primitive::StopSearchRequest(request) => {
-                searches.stop(core, asker, &request.search_id, now);
-            }
-            _ => {}
-        }
+    /// Groups that are like that, as far as `asker` finds them.
+    pub(in crate::home) fn find(
+        &self,
+        criteria: &[GroupCriterion],
+        asker: &Address,
+    ) -> Result<Vec<GroupId>, Code> {
+        super::search::find(&self.all, &self.core, criteria, asker)
     }
 
     fn create(
@@ -493,11 +483,4 @@ fn group_of(primitive: &Primitive) -> Option<&Address> {
         Primitive::GetGroupSubStatusRequest(p) => &p.group,
         _ => return None,
     })
-}
-
-fn is_search(primitive: &Primitive) -> bool {
-    matches!(
-        primitive,
-        Primitive::SearchRequest(_) | Primitive::StopSearchRequest(_)
-    )
 }

@@ -55,6 +55,7 @@ pub(super) use messages::ForGroup;
 pub(super) use person::Role;
 pub use provision::{GroupError, GroupView};
 pub(super) use records::{AWAY, PREFIX};
+pub(super) use search::GroupCriterion;
 pub use settings::GroupSettings;
 
 use outgoing::Queue;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod access;
+mod accounts;
 mod bodies;
 mod clock;
 mod echo;
@@ -16,6 +17,7 @@ mod queue;
 mod reach;
 mod requests;
 mod restart;
+mod search;
 mod sent;
 #[path = "../../../tests/support/talk.rs"]
 mod talk;
@@ -387,7 +389,12 @@ fn envelope(primitive: &Primitive) -> (Address, MetaInfo) {
         Primitive::ListManageRequest(p) => (&here, &p.meta),
         Primitive::GetBlockedListRequest(p) => (&here, &p.meta),
         Primitive::BlockEntityRequest(p) => (&here, &p.meta),
-        Primitive::SearchRequest(p) => (&provider, &p.meta),
+        // The node's own search of all shards, or one that another domain provides.
+        Primitive::SearchRequest(p) => {
+            let meta = p.meta.as_ref().unwrap();
+            let own = meta.client_originated == Some(false);
+            (if own { &here } else { &provider }, &p.meta)
+        }
         other => {
             let facts = crate::imps::primitive::facts(other.name()).expect("it is known");
             let is_own = facts.routing == crate::imps::primitive::Routing::Requestor;

@@ -21,7 +21,7 @@ use crate::http::server::ServerSettings;
 use crate::imps::xml::Limits;
 use crate::node::history::Keep;
 use crate::sap::profile::services_of;
-use crate::sap::{PseTable, ServiceSet, Settings, Shards};
+use crate::sap::{ServiceSet, Settings, Shards};
 use crate::translate::address::to_xmpp_domain;
 use crate::translate::{Mappings, Mode, Translator};
 use crate::xmpp::link::{Backoff, ComponentSettings, Siblings};
@@ -103,7 +103,7 @@ impl Plan {
         let gateway = gateway(config, at, &mut problems);
         match (problems.is_empty(), server) {
             (true, Some(server)) => Ok(Self {
-                home: home_plan(config, &settings.pse),
+                home: home_plan(config, &settings),
                 settings: Arc::new(settings),
                 limits: limits(config),
                 server,
@@ -123,11 +123,13 @@ impl Plan {
 }
 
 /// The home domain; on other nodes what their echo user lives in, if they have one.
-fn home_plan(config: &Config, table: &PseTable) -> Option<HomePlan> {
+fn home_plan(config: &Config, sap: &Settings) -> Option<HomePlan> {
+    let table = &sap.pse;
     let settings = HomeSettings {
         name: config.node.name.clone(),
         description: config.node.description.clone(),
         url: config.node.url.clone(),
+        logo: sap.provider.logo.clone(),
         echo: config.node.echo,
         peer_grace: millis(config.ssp.peer_grace.get()),
         ..HomeSettings::new(&config.node.domain)
@@ -148,6 +150,11 @@ fn home_plan(config: &Config, table: &PseTable) -> Option<HomePlan> {
             config::DefaultAuthorization::Ask => Authorization::Ask,
             config::DefaultAuthorization::Contacts => Authorization::Contacts,
         },
+        found_by: home
+            .found_by
+            .iter()
+            .map(|by| by.as_wire().to_owned())
+            .collect(),
         offline_validity: home.offline_validity.as_secs(),
         max_users: home.max_users,
         groups: GroupSettings {

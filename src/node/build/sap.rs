@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use super::millis;
 use crate::config::{self, Config, Located, PeerSection, Problem, Via};
+use crate::imps::common::ContentData;
+use crate::imps::primitive::common::Logo;
 use crate::imps::xml::Limits;
 use crate::sap::settings::Access;
 use crate::sap::settings::dialect::Dialect;
@@ -12,6 +14,9 @@ use crate::sap::{
     Network, Peer, PeerId, Provider, PseTable, Route, Secret, ServiceSet, Settings, SpeaksFor,
 };
 use crate::{gateway, home};
+
+/// Bytes of a logo. Our choice: it goes with each answer about the provider.
+const MAX_LOGO: usize = 64 * 1024;
 
 /// The SAP's settings alone, for offline tools.
 pub fn sap_settings(
@@ -41,6 +46,7 @@ pub fn sap_settings(
             name: config.node.name.clone(),
             description: config.node.description.clone(),
             url: config.node.url.clone(),
+            logo: logo(config, at, problems),
         },
         pse: pse_table(config, at, problems),
         echo: config.node.echo.then_some(Route::Local(home::ELEMENT)),
@@ -170,6 +176,51 @@ fn dialect_of(file: &Path, problems: &mut Vec<Problem>) -> Option<Dialect> {
         problems.push(table.located.problem(&fault.key, fault.what, fix));
     }
     table.value.filter(|_| problems.len() == before)
+}
+
+/// The provider's logo: elsewhere, or what is in a file.
+fn logo(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option<Logo> {
+    let named = config.node.logo.as_ref()?;
+    if named.starts_with("https://") || named.starts_with("http://") {
+        return Some(Logo {
+            url: Some(named.clone()),
+            content: None,
+        });
+    }
+    let mut refuse = |what: String, fix: &str| {
+        problems.push(at.problem("node.logo", what, fix));
+        None
+    };
+    let end = Path::new(named).extension().unwrap_or_default();
+    let content_type = match end.to_string_lossy().to_ascii_lowercase().as_str() {
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "gif" => "image/gif",
+        _ => {
+            let what = format!("\"{named}\" is no picture by its name");
+            return refuse(what, "name a .png, .jpg, .jpeg or .gif, or a web address");
+        }
+    };
+    match std::fs::read(named) {
+        Ok(bytes) if bytes.len() > MAX_LOGO => {
+            let what = format!(
+                "\"{named}\" has {} bytes, more than {MAX_LOGO}",
+                bytes.len()
+            );
+            refuse(what, "make it smaller, or name a web address")
+        }
+        Ok(bytes) => Some(Logo {
+            url: None,
+            content: Some(ContentData {
+                content_type: content_type.to_owned(),
+                bytes,
+            }),
+        }),
+        Err(error) => {
+            let what = format!("\"{named}\" cannot be read ({error})");
+            refuse(what, "put the picture there, or remove the key")
+        }
+    }
 }
 
 fn peer_settings(peer: &PeerSection, dialect: Arc<Dialect>) -> Peer {

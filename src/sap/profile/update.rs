@@ -180,6 +180,11 @@ impl Changes {
         }
     }
 
+    /// Why entries were refused, in words, with their part and name.
+    pub fn refused(&self) -> &[String] {
+        &self.refused
+    }
+
     fn refuse(&mut self, part: &str, name: &str, why: &str) {
         let name: String = name.chars().take(MAX_NAME).collect();
         self.refused.push(format!("{part} {name}: {why}"));

@@ -243,7 +243,7 @@ impl Services {
                     .clone()
                     .unwrap_or_else(|| settings.domain.clone()),
             ),
-            logo: None,
+            logo: provider.logo.clone(),
             description: provider.description.clone(),
             url: provider.url.clone(),
         }

@@ -15,6 +15,7 @@ use super::presented_as::{PeerId, domain_of};
 use crate::element::Element;
 use crate::imps::Address;
 use crate::imps::address::Kind;
+use crate::imps::primitive::common::Logo;
 use crate::imps::xml::Names;
 use crate::ssp::envelope::Peek;
 use dialect::Dialect;
@@ -117,6 +118,8 @@ pub struct Provider {
     pub description: Option<String>,
     /// Address of its web site.
     pub url: Option<String>,
+    /// Its logo.
+    pub logo: Option<Logo>,
 }
 
 /// A peer, as it is configured.

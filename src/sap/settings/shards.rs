@@ -41,6 +41,11 @@ impl Shards {
         self.count
     }
 
+    /// The numbers of all shards.
+    pub fn all(self) -> impl Iterator<Item = u16> {
+        0..self.count
+    }
+
     /// Whether the node is not divided.
     pub fn is_single(self) -> bool {
         self.count == 1

@@ -4,13 +4,17 @@
 
 use std::borrow::Cow;
 
-use crate::imps::address::Address;
+use crate::imps::address::{Address, Kind};
+use crate::imps::common::{ContactList, GroupId, UserId};
 use crate::imps::primitive::Name;
-use crate::imps::primitive::common::Id;
+use crate::imps::primitive::common::{SearchResponse, SearchResult};
 use crate::imps::primitive::message::SendMessageResponse;
 use crate::imps::primitive::presence::GetPresenceResponse;
 use crate::imps::status::DetailedResult;
 use crate::imps::{Code, Primitive, Status};
+
+/// There is no such contact list.
+const NO_CONTACT_LIST: Code = Code(700);
 
 /// The part of `primitive` that concerns `targets`; `None` if the primitive does
 /// not address single targets, and then goes whole to where the first one is.
@@ -55,10 +59,9 @@ pub fn part(primitive: &Primitive, targets: &[Address]) -> Option<Primitive> {
         }
         Primitive::VerifyIDRequest(request) => {
             let mut part = request.clone();
-            part.ids.ids.retain(|id| match id {
-                Id::User(user) => targets.contains(&user.user),
-                _ => true,
-            });
+            part.ids
+                .ids
+                .retain(|id| targets.contains(&id.whereabouts()));
             Primitive::VerifyIDRequest(part)
         }
         _ => return None,
@@ -83,6 +86,9 @@ pub fn join(
     message: Option<&str>,
     parts: &[(&[Address], Cow<'_, Primitive>)],
 ) -> Primitive {
+    if request == Some(Name::SearchRequest) {
+        return found(parts.iter().map(|(_, answer)| answer.as_ref()));
+    }
     let asked: usize = parts.iter().map(|(targets, _)| targets.len()).sum();
     let mut failed = 0;
     let mut details: Vec<DetailedResult> = Vec::new();
@@ -110,11 +116,17 @@ pub fn join(
             details.extend(status.details.iter().cloned());
         } else if !status.code.is_success() {
             failed += targets.len();
-            add(&mut details, status, targets);
+            if request == Some(Name::VerifyIDRequest) {
+                details.push(unverified(status.code, targets));
+            } else {
+                add(&mut details, status, targets);
+            }
         }
     }
     let code = match failed {
         0 => Code::OK,
+        // That an id is none is what was asked.
+        _ if request == Some(Name::VerifyIDRequest) => Code::PARTIAL,
         _ if failed < asked => Code::PARTIAL,
         _ => Code::MULTIPLE,
     };
@@ -132,15 +144,63 @@ pub fn join(
     answer(request, message, status)
 }
 
+/// Everything that was found; if one of those asked says no, its answer.
+fn found<'p>(answers: impl Iterator<Item = &'p Primitive>) -> Primitive {
+    let mut all = SearchResponse {
+        search_id: None,
+        findings: None,
+        completion: Some(true),
+        index: None,
+        status: Status::ok(),
+        result: None,
+    };
+    for answer in answers {
+        let response = match answer {
+            Primitive::SearchResponse(response) if response.status.code.is_success() => response,
+            other => {
+                let status = other.verdict().cloned();
+                return status.unwrap_or(Status::new(Code::INTERNAL)).into();
+            }
+        };
+        let Some(result) = &response.result else {
+            continue;
+        };
+        let found = all.result.get_or_insert(SearchResult {
+            users: None,
+            groups: None,
+        });
+        if let Some(users) = &result.users {
+            found.users.get_or_insert_default().extend(users.clone());
+        }
+        if let Some(groups) = &result.groups {
+            found.groups.get_or_insert_default().extend(groups.clone());
+        }
+    }
+    all.into()
+}
+
 fn named(detail: &DetailedResult) -> usize {
     detail.users.len() + detail.groups.len() + detail.screen_names.len() + detail.domains.len()
 }
 
+/// Ids that an answer without details is about.
+fn unverified(code: Code, targets: &[Address]) -> DetailedResult {
+    let mut detail = DetailedResult::new(code);
+    for target in targets.iter().cloned() {
+        match target.kind() {
+            Kind::User => detail.users.push(UserId { user: target }),
+            Kind::Service => detail.domains.push(target.domain().to_owned()),
+            Kind::Resource if code == NO_CONTACT_LIST => {
+                detail.contact_lists.push(ContactList { list: target });
+            }
+            Kind::Resource => detail.groups.push(GroupId { group: target }),
+        }
+    }
+    detail
+}
+
 fn add(details: &mut Vec<DetailedResult>, status: &Status, targets: &[Address]) {
-    let users = targets
-        .iter()
-        .cloned()
-        .map(|user| crate::imps::common::UserId { user });
+    let users = targets.iter().cloned().map(|user| UserId { user });
     match details.iter_mut().find(|detail| detail.code == status.code) {
         Some(detail) => detail.users.extend(users),
         None => details.push(DetailedResult {

@@ -13,8 +13,8 @@ use wvgate::imps::{Address, Code, Primitive};
 use wvgate::node::core::Turn;
 use wvgate::node::{Core, Told};
 use wvgate::sap::{
-    Effect, Facts, Hand, Load, Post, Posted, Random, Route, Sap, Settings, Shards, Time, Token,
-    Verdict,
+    Effect, Facts, Hand, Load, Post, Posted, Random, Route, Sap, ServiceSet, Settings, Shards,
+    Time, Token, Verdict,
 };
 use wvgate::ssp::{Message, envelope};
 use wvgate::store::Write;
@@ -68,7 +68,11 @@ fn settings(shard: Shards) -> Settings {
 
 fn core(shard: Shards, seed: u64) -> Core {
     let sap = Sap::new(Arc::new(settings(shard)), Random::repeatable(seed));
-    let home = Home::new(HomeSettings::new(NODE), seed);
+    let home = HomeSettings {
+        found_by: ["USER_ID".to_owned()].into(),
+        ..HomeSettings::new(NODE)
+    };
+    let home = Home::new(home, seed);
     Core::new(sap, vec![Box::new(home)])
 }
 
@@ -82,10 +86,14 @@ impl World {
             closed: false,
         });
         let ends = ["a.test", "b.test", "c.test"].map(|domain| {
-            let settings = Settings::new(domain)
+            let mut settings = Settings::new(domain)
                 .with_peer(peer(NODE, &["a.test", "b.test", "c.test"]))
                 .with_route(domain, Route::Local(ELEMENT))
                 .with_route("*", Route::Peer(NODE.to_owned()));
+            // Its users search at the node.
+            if let Some(search) = ServiceSet::named("SearchFunc") {
+                settings.pse.add(search, domain, NODE);
+            }
             let seed = u64::from(domain.as_bytes()[0]);
             let end = End {
                 sap: Sap::new(Arc::new(settings), Random::repeatable(seed)),

@@ -131,6 +131,10 @@ pub fn sample(file: &str, exchanged: bool, change: impl Fn(String) -> String) ->
 /// comes from them, or from the provider of the village's presence, comes from there.
 fn split(sample: &Sample, text: String) -> String {
     let mut text = text;
+    if sample.name() == "VerifyIDRequest" {
+        // Of ids at two domains each is verified at its own.
+        return text;
+    }
     for group in ["party", "reading", "club"] {
         text = text.replace(&format!("/{group}@{VILLAGE}"), &format!("/{group}@{PSE}"));
     }

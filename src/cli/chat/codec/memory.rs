@@ -20,6 +20,8 @@ pub(super) struct Memory {
     pub(super) watched: BTreeMap<Address, Known>,
     /// Messages that have waited and are still to come.
     pub(super) waited: usize,
+    /// Searches with further pages: id, and the next result.
+    pub(super) searches: Vec<(String, u32)>,
 }
 
 impl Memory {
@@ -31,6 +33,7 @@ impl Memory {
             report: false,
             watched: BTreeMap::new(),
             waited,
+            searches: Vec::new(),
         }
     }
 

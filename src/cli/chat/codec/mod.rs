@@ -11,6 +11,7 @@ mod group;
 mod memory;
 mod message;
 mod presence;
+mod profile;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +31,7 @@ const FAMILIES: &[Family] = &[
     group::FAMILY,
     access::FAMILY,
     directory::FAMILY,
+    profile::FAMILY,
 ];
 
 /// What to do with a line.

@@ -1,7 +1,14 @@
 //! Groups.
 
+use super::message::text_of;
 use super::{clean, who, why};
-use crate::imps::primitive::group::{GroupChangeNotice, LeaveGroupIndication};
+use crate::imps::Address;
+use crate::imps::common::Property;
+use crate::imps::primitive::group::{
+    GetJoinedUsersResponse, GroupChangeNotice, JoinGroupResponse, LeaveGroupIndication,
+};
+use crate::imps::primitive::group_admin::{GetGroupMemberResponse, GetGroupPropsResponse};
+use crate::text::charset::Reading;
 
 /// Who came to a group, who went, and whether its properties changed; nothing if it says none of it.
 pub(in crate::cli::chat) fn changed(notice: &GroupChangeNotice) -> Option<String> {
@@ -27,4 +34,118 @@ pub(in crate::cli::chat) fn has_left(notice: &LeaveGroupIndication) -> String {
         .map_or_else(|| "a group".to_owned(), who);
     let why = why(&notice.status);
     format!("* you are no longer in {group}: {why}")
+}
+
+/// Groups that the user owns, and those they are in.
+pub(in crate::cli::chat) fn groups(owned: &[Address], joined: &[Address]) -> String {
+    let line = |what: &str, groups: &[Address]| {
+        let groups: Vec<String> = groups.iter().map(who).collect();
+        (!groups.is_empty()).then(|| format!("* {what}: {}", groups.join(", ")))
+    };
+    let lines = [line("yours", owned), line("you are in", joined)];
+    let lines: Vec<String> = lines.into_iter().flatten().collect();
+    if lines.is_empty() {
+        return "* no groups; /group create NAME makes one, /find group TEXT looks for others"
+            .to_owned();
+    }
+    lines.join("\n")
+}
+
+/// The user has made a group.
+pub(in crate::cli::chat) fn created(group: &Address) -> String {
+    let group = who(group);
+    format!("* {group} is there, and you write to it now; others join by /group join {group}")
+}
+
+/// The user has joined a group.
+pub(in crate::cli::chat) fn joined(group: &Address, response: &JoinGroupResponse) -> String {
+    let names: Vec<String> = response.joined.iter().flatten().map(|n| clean(n)).collect();
+    let with = if names.is_empty() {
+        String::new()
+    } else {
+        format!(", with {}", names.join(", "))
+    };
+    let mut text = format!("* you are in {}{with}; you write to it now", who(group));
+    let note = response
+        .welcome
+        .as_ref()
+        .and_then(|note| note.content.as_ref());
+    if let Some(Reading::Text(note)) =
+        note.and_then(|content| text_of(&content.content_type, &content.bytes))
+    {
+        text = format!("{text}\n* {}", clean(&note));
+    }
+    text
+}
+
+/// Who is in a group, and its members as far as they are shown.
+pub(in crate::cli::chat) fn people(
+    group: &Address,
+    joined: &GetJoinedUsersResponse,
+    members: Option<&GetGroupMemberResponse>,
+) -> String {
+    let mut there = Vec::new();
+    for (list, role) in [
+        (&joined.admins, "admin"),
+        (&joined.moderators, "moderator"),
+        (&joined.users, ""),
+    ] {
+        let map = list.as_ref().and_then(|list| list.map.as_ref());
+        for mapping in map.iter().flat_map(|map| map.mappings.iter().flatten()) {
+            let user = mapping.user.as_ref().map(|id| who(&id.user));
+            let name = mapping.screen_name.as_deref().map(clean);
+            let (shown, more) = match (name, user) {
+                (Some(name), user) => (name, user),
+                (None, Some(user)) => (user, None),
+                (None, None) => continue,
+            };
+            let more: Vec<String> = more
+                .into_iter()
+                .chain(Some(role.to_owned()).filter(|role| !role.is_empty()))
+                .collect();
+            there.push(if more.is_empty() {
+                shown
+            } else {
+                format!("{shown} ({})", more.join(", "))
+            });
+        }
+    }
+    let there = if there.is_empty() {
+        "nobody is there".to_owned()
+    } else {
+        format!("there: {}", there.join(", "))
+    };
+    let mut text = format!("* {}\n* {there}", who(group));
+    let mut named = Vec::new();
+    if let Some(members) = members {
+        for (list, role) in [
+            (&members.admins, " (admin)"),
+            (&members.moderators, " (moderator)"),
+            (&members.users, ""),
+        ] {
+            let users = list.iter().flatten();
+            named.extend(users.map(|id| format!("{}{role}", who(&id.user))));
+        }
+    }
+    if !named.is_empty() {
+        text = format!("{text}\n* members: {}", named.join(", "));
+    }
+    text
+}
+
+/// The properties of a group, and the user's own in it.
+pub(in crate::cli::chat) fn properties(
+    group: &Address,
+    response: &GetGroupPropsResponse,
+) -> String {
+    let line = |owner: &str, property: &Property| {
+        let value = property.value.as_deref().unwrap_or_default();
+        format!("* {owner}{}: {}", clean(&property.name), clean(value))
+    };
+    let common = response.properties.iter().flat_map(|all| &all.properties);
+    let common = common.map(|property| line("", property));
+    let own = response.own.iter().flatten();
+    let own = own.map(|property| line("your ", property));
+    let head = std::iter::once(format!("* {}", who(group)));
+    head.chain(common).chain(own).collect::<Vec<_>>().join("\n")
 }

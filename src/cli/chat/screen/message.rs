@@ -108,7 +108,7 @@ fn date(at: DateTime) -> String {
 }
 
 /// The text of a content that is text; `None` if it is not.
-fn text_of(content_type: &str, content: &[u8]) -> Option<Reading> {
+pub(super) fn text_of(content_type: &str, content: &[u8]) -> Option<Reading> {
     if !media::essence(content_type).starts_with("text/") {
         return None;
     }

@@ -2,6 +2,7 @@
 
 mod access;
 mod contact;
+mod directory;
 mod group;
 mod message;
 mod presence;
@@ -11,7 +12,8 @@ use crate::node::history;
 
 pub(super) use access::{access, listed};
 pub(super) use contact::{Contact, contacts};
-pub(super) use group::{changed, has_left};
+pub(super) use directory::{found, profile};
+pub(super) use group::{changed, created, groups, has_left, joined, people, properties};
 pub(crate) use message::{UNKNOWN, is_unknown, report, sent};
 pub(super) use message::{message, no_answer, sender};
 pub(super) use presence::{Sees, presence, question, watchers};

@@ -144,7 +144,7 @@ fn a_search_that_makes_no_sense_is_refused() {
         (&[][..], 402),
         (&[("GROUP_TOPIC", "")], 537),
         (&[("GROUP_COLOUR", "red")], 562),
-        (&[("USER_ALIAS", "al")], 562),
+        (&[("USER_ALIAS", "al"), ("GROUP_NAME", "oo")], 562),
         (&[("GROUP_TOPIC", long.as_str())], 402),
         (&[("GROUP_ID", "a"); 17], 402),
     ] {

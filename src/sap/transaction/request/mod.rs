@@ -383,10 +383,7 @@ impl Transactions {
         let transaction = &incoming.transaction;
         let message = transaction.name == Name::SendMessageRequest;
         match route {
-            None => Err(match targets.iter().find_map(Address::fault_in_context) {
-                Some(why) => Status::new(Code::ADDRESS).because(why),
-                None => Status::new(Code::DOMAIN_NOT_SUPPORTED),
-            }),
+            None => Err(refusal::nowhere(transaction, targets)),
             // Back to where it came from: that is no way forward.
             Some(Route::Peer(peer)) if incoming.came_from(&peer) => {
                 Err(Status::new(Code::DOMAIN_NOT_SUPPORTED).because(format!("{peer} sent it here")))

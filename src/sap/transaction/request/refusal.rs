@@ -1,8 +1,9 @@
 //! What is answered here and now.
 
 use crate::element::{Outcome, Time};
+use crate::imps::address::{self, Address};
 use crate::imps::primitive::{Kind, Name};
-use crate::imps::{Primitive, Status};
+use crate::imps::{Code, Primitive, Status};
 use crate::sap::body::Body;
 use crate::sap::transaction::events::Event;
 use crate::sap::transaction::history::{Step, trace_refused};
@@ -68,5 +69,22 @@ impl Transactions {
         };
         let _ = self.rows.table.insert(number, record);
         self.finish(number, Body::typed(answer), now);
+    }
+}
+
+/// Why no way leads to these targets.
+pub(super) fn nowhere(transaction: &Transaction, targets: &[Address]) -> Status {
+    let are_domains = || {
+        targets
+            .iter()
+            .all(|target| target.kind() == address::Kind::Service)
+    };
+    match targets.iter().find_map(Address::fault_in_context) {
+        Some(why) => Status::new(Code::ADDRESS).because(why),
+        // That it is one is what was asked.
+        None if transaction.name == Name::VerifyIDRequest && are_domains() => {
+            Status::new(Code::NOT_FOUND)
+        }
+        None => Status::new(Code::DOMAIN_NOT_SUPPORTED),
     }
 }

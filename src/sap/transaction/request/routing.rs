@@ -1,9 +1,11 @@
 //! Where a request goes (wire profile, 1 and 7.4).
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use crate::element::Time;
 use crate::imps::address::Kind as AddressKind;
+use crate::imps::primitive::common::Id;
 use crate::imps::primitive::{Kind, Name, Routing};
 use crate::imps::{Address, Primitive};
 use crate::sap::neighbour::Handed;
@@ -47,12 +49,25 @@ impl Incoming<'_> {
         }
     }
 
+    /// Whether this node itself searches for what it hosts, of which any shard can have some.
+    fn is_for_all_shards(&self) -> bool {
+        let transaction = &self.transaction;
+        let is_search = transaction.name == Name::SearchRequest && transaction.peek.by_server;
+        is_search && self.asking().is_none()
+    }
+
     /// Whom a primitive is for.
     pub(super) fn targets(&self, settings: &Settings, profiles: &Profiles) -> Vec<Address> {
         if let Some(handed) = self.handed
             && !handed.targets.is_empty()
         {
             return handed.targets.clone();
+        }
+        if self.is_for_all_shards() {
+            return vec![Address::service(&settings.domain)];
+        }
+        if self.transaction.name == Name::VerifyIDRequest {
+            return self.verified();
         }
         let peek = &self.transaction.peek;
         let own = &settings.domain;
@@ -76,6 +91,19 @@ impl Incoming<'_> {
             Routing::Service => vec![peek.about.clone().unwrap_or_else(|| Address::service(own))],
             Routing::Hop => Vec::new(),
         }
+    }
+
+    /// What is to be verified, each where it would be.
+    fn verified(&self) -> Vec<Address> {
+        let read = || self.transaction.primitive().ok();
+        let primitive = self.typed.cloned().or_else(read);
+        let Some(Primitive::VerifyIDRequest(request)) = primitive else {
+            return Vec::new();
+        };
+        let mut all: Vec<Address> = request.ids.ids.iter().map(Id::whereabouts).collect();
+        let mut seen = HashSet::new();
+        all.retain(|address| seen.insert(address.clone()));
+        all
     }
 
     /// Who provides a service to the requesting user: the Service Table's entry for
@@ -102,6 +130,15 @@ impl Incoming<'_> {
         settings: &Settings,
         targets: Vec<Address>,
     ) -> Vec<(Way, Vec<Address>)> {
+        if self.is_for_all_shards() && self.handed.is_none() {
+            let route = targets.first().and_then(|own| settings.route_to(own));
+            let shards = settings.shards.all();
+            let ways = shards.map(|shard| Way {
+                route: route.cloned(),
+                shard: (shard != settings.shards.own()).then_some(shard),
+            });
+            return ways.map(|way| (way, targets.clone())).collect();
+        }
         let mut groups: Vec<(Way, Vec<Address>)> = Vec::new();
         let nowhere = Way {
             route: None,
@@ -137,16 +174,10 @@ impl Incoming<'_> {
                     | Name::PresenceNotification
                     | Name::LeaveGroupIndication
                     | Name::GroupChangeNotice
+                    | Name::VerifyIDRequest
             )
         );
-        // What one service element answers for several users is asked in several shards.
-        let by_shard = || {
-            let mut users = groups.iter().flat_map(|(_, targets)| targets);
-            self.transaction.name == Name::VerifyIDRequest
-                && groups.iter().all(|(way, _)| way.route == groups[0].0.route)
-                && users.all(|target| target.kind() == AddressKind::User)
-        };
-        if groups.len() > 1 && !divisible && !by_shard() {
+        if groups.len() > 1 && !divisible {
             let all: Vec<Address> = groups
                 .iter()
                 .flat_map(|(_, targets)| targets.clone())

@@ -123,3 +123,16 @@ choice! {
         "Domain" => Domain(String),
     }
 }
+
+impl Id {
+    /// The address that decides where it is verified.
+    pub fn whereabouts(&self) -> Address {
+        match self {
+            Self::User(id) => id.user.clone(),
+            Self::Group(id) => id.group.clone(),
+            Self::ScreenName(name) => name.group.clone(),
+            Self::ContactList(list) => list.list.clone(),
+            Self::Domain(domain) => Address::service(domain.trim()),
+        }
+    }
+}

@@ -1,5 +1,9 @@
 //! `wvgate user`: the users of the home domain.
 
+mod bulk;
+mod csv;
+mod records;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -8,6 +12,7 @@ use serde_json::Value;
 use super::output::{self, Column, Format, field};
 use super::{Failure, Global, chat};
 use crate::admin::Request;
+use crate::home::UserRecord;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -16,7 +21,11 @@ Examples:
   wvgate user add bob --password-file bob.secret
   WVGATE_PASSWORD=secret wvgate user passwd bob
   wvgate user list --format json
-  wvgate user show bob                                 profile and services")]
+  wvgate user show bob                                 profile and services
+  wvgate user set bob --service IM=Inactive --property PP_CITY=Oslo --privacy USER_CITY=Allowed
+  wvgate user disable bob                              no login; what is for bob waits
+  wvgate user import users.csv                         columns as `wvgate user export --format csv`
+  wvgate user export > users.jsonl                     with password hashes: keep it safe")]
 pub(super) struct UserArgs {
     #[command(subcommand)]
     order: Order,
@@ -50,6 +59,37 @@ enum Order {
         /// The part before the @
         name: String,
     },
+    /// Keep a user from logging in; what is for them waits
+    Disable {
+        /// The part before the @
+        name: String,
+    },
+    /// Let a disabled user in again
+    Enable {
+        /// The part before the @
+        name: String,
+    },
+    /// Change a user's alias or profile
+    Set {
+        /// The part before the @
+        name: String,
+        /// The name that others see; empty: none
+        #[arg(long)]
+        alias: Option<String>,
+        /// A service, Active or Inactive; for instance IM=Inactive
+        #[arg(long = "service", value_name = "NAME=STATUS", value_parser = pair)]
+        services: Vec<(String, String)>,
+        /// A capability, Allowed, Denied or Ask; also what others may find the user by
+        #[arg(long = "privacy", value_name = "NAME=STATUS", value_parser = pair)]
+        privacy: Vec<(String, String)>,
+        /// A property of the profile
+        #[arg(long = "property", value_name = "NAME=VALUE", value_parser = pair)]
+        properties: Vec<(String, String)>,
+    },
+    /// Make many users, from a file; passwords in the clear or as hashes
+    Import(bulk::Import),
+    /// Write all users, with the hashes of their passwords
+    Export(bulk::Export),
     /// Change a password
     Passwd {
         /// The part before the @
@@ -94,6 +134,34 @@ pub(super) async fn user(global: &Global, args: UserArgs) -> Result<(), Failure>
             node.ask(&Request::UserRemove { user }).await?;
             output::line(format!("user {name} was removed"))
         }
+        Order::Disable { name } => {
+            set(global, disabled(&name, true)).await?;
+            output::line(format!("user {name} is disabled"))
+        }
+        Order::Enable { name } => {
+            set(global, disabled(&name, false)).await?;
+            output::line(format!("user {name} is enabled"))
+        }
+        Order::Set {
+            name,
+            alias,
+            services,
+            privacy,
+            properties,
+        } => {
+            let user = UserRecord {
+                user: name.clone(),
+                alias,
+                services: services.into_iter().collect(),
+                privacy: privacy.into_iter().collect(),
+                properties: properties.into_iter().collect(),
+                ..UserRecord::default()
+            };
+            set(global, user).await?;
+            output::line(format!("user {name} was changed"))
+        }
+        Order::Import(args) => bulk::import(global, args).await,
+        Order::Export(args) => bulk::export(global, &args).await,
         Order::Show { name, format } => {
             let mut node = global.connect().await?;
             let user = node.ask(&Request::UserShow { user: name }).await?;
@@ -107,11 +175,33 @@ pub(super) async fn user(global: &Global, args: UserArgs) -> Result<(), Failure>
                 ("USER", |row| field(row, "user")),
                 ("ADDRESS", |row| field(row, "address")),
                 ("ONLINE", |row| field(row, "online")),
+                ("DISABLED", |row| field(row, "disabled")),
             ];
             let rows = global.connect().await?.ask(&Request::UserList).await?;
             output::list(&rows, COLUMNS, format)
         }
     }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
+}
+
+fn disabled(name: &str, disabled: bool) -> UserRecord {
+    UserRecord {
+        user: name.to_owned(),
+        disabled: Some(disabled),
+        ..UserRecord::default()
+    }
+}
+
+async fn set(global: &Global, user: UserRecord) -> Result<(), Failure> {
+    let mut node = global.connect().await?;
+    node.ask(&Request::UserSet { user }).await?;
+    Ok(())
 }
 
 /// A user's profile in lines: of what kind, which one, how it is.
@@ -122,6 +212,9 @@ fn profile(user: &Value) -> Vec<Vec<String>> {
         line("online", field(user, "online"), String::new()),
         line("modified", field(user, "modified"), String::new()),
     ];
+    if user["disabled"] == true {
+        lines.push(line("disabled", field(user, "disabled"), String::new()));
+    }
     let parts: [(&str, &str, &str, &[&str]); 4] = [
         ("service", "services", "name", &["status", "pse"]),
         ("privacy", "privacy", "name", &["status"]),

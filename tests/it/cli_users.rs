@@ -1,0 +1,137 @@
+//! Users in bulk, disabled accounts, and who finds whom, by the commands of a running node.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::process::Output;
+
+use crate::cli_node::{Folder, Node, json as ask, output, said, with_input, wvgate};
+
+/// A hash of "secret", with little work.
+const HASH: &str =
+    "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$qmUFnP0i2nYGZz0jkAySLsmxIFtUCc4N+BUhBFKu6yY";
+
+fn chat(node: &Node, user: &str, password: &str, lines: &str) -> Output {
+    let mut command = wvgate(&node.config);
+    command
+        .args(["chat", user])
+        .env("WVGATE_PASSWORD", password);
+    with_input(command, lines)
+}
+
+fn shown(output: &Output) -> String {
+    let text = [&output.stdout, &output.stderr].map(|out| String::from_utf8_lossy(out));
+    text.concat()
+}
+
+#[test]
+fn many_users_are_imported_bad_ones_told_by_line_and_all_exported_as_they_are() {
+    let mut node = Node::start();
+    let folder = Folder::new();
+    let mut csv = "user,password,password_hash,alias,PP_CITY\n".to_owned();
+    csv.push_str("bob,secret,,Bobby,Oslo\n");
+    csv.push_str("a b,secret,,,\n");
+    csv.push_str("alice,secret,,,\n");
+    csv.push_str("dora,,no hash,,\n");
+    csv.push_str("eve,secret\n");
+    for number in 0..1000 {
+        csv.push_str(&format!("user{number},,\"{HASH}\",,\n"));
+    }
+    let file = folder.file("users.csv", &csv);
+    let file = file.to_str().unwrap();
+    let imported = output(&node.config, &["user", "import", file]);
+    assert_eq!(imported.status.code(), Some(1));
+    let text = shown(&imported);
+    for line in [
+        &format!("{file}:3: \"a b\" is not a possible user name"),
+        &format!("{file}:4: the user alice exists already"),
+        &format!("{file}:5: dora: the password hash is no PHC string"),
+        &format!("{file}:6: 2 cells instead of 5"),
+        "1001 users were imported, 4 refused",
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    // It is on disk.
+    node.crash_and_restart();
+    assert!(chat(&node, "bob", "secret", "").status.success());
+    let export = said(&node.config, &["user", "export"]);
+    assert_eq!(export.lines().count(), 1003);
+    assert!(!export.contains("secret"));
+
+    // What goes out comes in at another node.
+    let other = Node::start();
+    for format in ["json", "csv"] {
+        let export = said(&node.config, &["user", "export", "--format", format]);
+        let mut import = wvgate(&other.config);
+        import.args(["user", "import", "-", "--update", "--format", format]);
+        let imported = with_input(import, &export);
+        assert!(imported.status.success(), "{}", shown(&imported));
+        assert!(shown(&imported).contains("1003 users were imported, 0 refused"));
+        let again = said(&other.config, &["user", "export", "--format", format]);
+        assert_eq!(again, export, "{format}");
+    }
+    assert!(chat(&other, "bob", "secret", "").status.success());
+}
+
+#[test]
+fn a_disabled_account_does_not_log_in_until_it_is_enabled() {
+    let mut node = Node::start();
+    said(&node.config, &["user", "disable", "carol"]);
+    node.crash_and_restart();
+    let refused = chat(&node, "carol", "carol", "");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(shown(&refused).contains("disabled"), "{}", shown(&refused));
+    // Who does not know the password is not told.
+    assert!(!shown(&chat(&node, "carol", "wrong", "")).contains("disabled"));
+    let users = ask(&node.config, &["user", "list", "--format", "json"]);
+    assert_eq!(users[1]["disabled"], true);
+    let sent = chat(&node, "alice", "alice", "/to carol hello\n");
+    assert!(
+        shown(&sent).contains("* taken by village.test"),
+        "{}",
+        shown(&sent)
+    );
+    said(&node.config, &["user", "enable", "carol"]);
+    let back = chat(&node, "carol", "carol", "/who\n");
+    assert!(shown(&back).contains("hello"), "{}", shown(&back));
+    let nobody = output(&node.config, &["user", "disable", "nobody"]);
+    assert_eq!(nobody.status.code(), Some(1));
+}
+
+#[test]
+fn a_user_fills_in_their_profile_is_found_by_it_and_makes_a_group() {
+    let node = Node::start();
+    let lines = "/profile first-name Alice\n/profile found-by first-name on\n/profile\n\
+                 /group create club Tea and cakes\n/group set club Searchable=T\n/group info club\n";
+    let told = shown(&chat(&node, "alice", "alice", lines));
+    for line in [
+        "* PP_FIRST_NAME: Alice",
+        "* privacy USER_FIRST_NAME: Allowed",
+        "* alice/club@village.test is there",
+        "* Topic: Tea and cakes",
+    ] {
+        assert!(told.contains(line), "{line} in {told}");
+    }
+    let lines = "/find first-name=ali\n/find group cakes\n/find alice\n\
+                 /group join alice/club Vicky\n/group who alice/club\n/verify alice\n";
+    let told = shown(&chat(&node, "carol", "carol", lines));
+    for line in [
+        "* alice@village.test",
+        "* alice/club@village.test",
+        "* nobody is found by that",
+        "* you are in alice/club@village.test",
+        "there: ",
+        "* alice@village.test exists",
+    ] {
+        assert!(told.contains(line), "{line} in {told}");
+    }
+    // Somebody else's profile is none of hers.
+    let request = "<UpdateUserProfileRequest userID=\\\"wv:alice@village.test\\\"><MetaInfo>\
+        <Requestor serviceID=\\\"wv:@village.test\\\"><User userID=\\\"wv:carol@village.test\\\"/>\
+        </Requestor></MetaInfo><UserProfile/></UpdateUserProfileRequest>";
+    let line = format!("{{\"do\":\"request\",\"id\":\"1\",\"primitive\":\"{request}\"}}\n");
+    let mut command = wvgate(&node.config);
+    command
+        .args(["chat", "carol", "--json"])
+        .env("WVGATE_PASSWORD", "carol");
+    let told = shown(&with_input(command, &line));
+    assert!(told.contains("code=\\\"403\\\""), "{told}");
+}
