@@ -9,6 +9,7 @@
 pub mod admin;
 pub mod cli;
 pub mod config;
+pub mod content;
 pub mod element;
 pub mod gateway;
 pub mod home;

@@ -29,7 +29,13 @@
 //! lines of [`FromClient`](crate::home::FromClient) in, lines of
 //! [`ToClient`](crate::home::ToClient) out. Without `password` it is not asked for, since the
 //! operator could change it anyway. A session that `takes` only `own_answers` hears what becomes
-//! of the messages it sends, and leaves what waits for the user to others.
+//! of the messages it sends, and leaves what waits for the user to others. Besides, a client may ask
+//! for a place for a file that its user wants to share:
+//!
+//! ```text
+//! {"do":"share","id":"1","name":"cat.png","content_type":"image/png","size":1234}
+//! {"event":"slot","id":"1","put":"https://…","get":"https://…/cat.png","seconds":300}
+//! ```
 
 mod accounts;
 mod client;
@@ -63,7 +69,7 @@ pub use accounts::{Imported, MAX_EXPORTED};
 pub use client::{Client, ClientError};
 pub use explain::Explained;
 pub use lines::{LineError, Lines};
-pub use request::{Line, ProbeKind, Request};
+pub use request::{Line, ProbeKind, Request, Share, Shared as SharedFile};
 pub use views::{QueueRow, SessionRow, Status, TransactionRow};
 
 /// What the operator's side needs to know.

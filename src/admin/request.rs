@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::content::{Slot, Wanted};
 use crate::home::{Takes, ToClient, UserRecord};
 
 /// A request. Not `Debug`: some carry passwords.
@@ -208,6 +209,35 @@ fn half_a_minute() -> u64 {
     30
 }
 
+/// What a user's client may say besides [`FromClient`](crate::home::FromClient): it is no matter of
+/// the home domain's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Share {
+    /// It has a file to share. Answered by [`Shared`], or a `Status` under the same id.
+    Share {
+        /// Chosen by the client.
+        id: String,
+        /// The file.
+        #[serde(flatten)]
+        wanted: Wanted,
+    },
+}
+
+/// The answer to [`Share`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Shared {
+    /// There is room for it.
+    Slot {
+        /// As the client chose it.
+        id: String,
+        /// Where it may be uploaded.
+        #[serde(flatten)]
+        slot: Slot,
+    },
+}
+
 /// A line of an answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -234,6 +264,8 @@ pub enum Line {
     },
     /// What a user's client is told.
     Event(ToClient),
+    /// Where a user's client may upload a file, once.
+    Slot(Shared),
 }
 
 impl Line {

@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::connection::{Connection, Hangup};
 use super::lines::LineError;
-use super::request::Line;
-use super::users;
+use super::request::{Line, Share, Shared as SharedFile};
+use super::{Shared, users};
+use crate::content::Refusal;
 use crate::home::{FromClient, Takes, ToClient};
 use crate::imps::{Code, Status};
 use crate::node::ClientSession;
@@ -55,9 +56,38 @@ pub(super) async fn chat(
                 }
             }
             line = connection.lines.next(), if !session.is_behind() => match understood(line)? {
-                Ok(said) => session.say(said).await.map_err(|_| Hangup)?,
+                Ok(Said::Share(share)) => {
+                    let slot = place(&shared, &name, share);
+                    connection.say(&slot).await?;
+                }
+                Ok(Said::Client(said)) => session.say(said).await.map_err(|_| Hangup)?,
                 Err(refusal) => connection.say(&Line::Event(*refusal)).await?,
             },
+        }
+    }
+}
+
+/// What a client says.
+enum Said {
+    /// To the home domain.
+    Client(FromClient),
+    /// To the store for shared files.
+    Share(Share),
+}
+
+/// Answers a client that has a file to share.
+fn place(shared: &Shared, user: &str, Share::Share { id, wanted }: Share) -> Line {
+    match shared.node.slot(user, wanted) {
+        Ok(slot) => Line::Slot(SharedFile::Slot { id, slot }),
+        Err(refusal) => {
+            let code = match &refusal {
+                Refusal::Off => Code::NOT_IMPLEMENTED,
+                Refusal::Name | Refusal::Size(_) => Code::BAD_PARAMETER,
+                Refusal::Type(_) => Code::MEDIA_TYPE,
+                Refusal::Files(_) | Refusal::Bytes(_) | Refusal::Full => Code::QUEUE_FULL,
+            };
+            let status = Status::new(code).because(refusal.to_string());
+            Line::Event(ToClient::answer(id, status))
         }
     }
 }
@@ -66,7 +96,7 @@ pub(super) async fn chat(
 async fn hear_last(connection: &mut Connection, session: &ClientSession) {
     let hearing = async {
         while let Ok(line) = understood(connection.lines.next().await) {
-            if let Ok(said @ FromClient::Ack { .. }) = line
+            if let Ok(Said::Client(said @ FromClient::Ack { .. })) = line
                 && session.say(said).await.is_err()
             {
                 return;
@@ -79,10 +109,14 @@ async fn hear_last(connection: &mut Connection, session: &ClientSession) {
 /// What a line says, or the answer to one that says nothing.
 fn understood(
     line: Result<Option<String>, LineError>,
-) -> Result<Result<FromClient, Box<ToClient>>, Hangup> {
+) -> Result<Result<Said, Box<ToClient>>, Hangup> {
     let (id, why) = match line {
         Ok(Some(line)) => match serde_json::from_str::<FromClient>(&line) {
-            Ok(said) => return Ok(Ok(said)),
+            Ok(said) => return Ok(Ok(Said::Client(said))),
+            Err(_) if serde_json::from_str::<Share>(&line).is_ok() => {
+                let share = serde_json::from_str(&line).map_err(|_| Hangup)?;
+                return Ok(Ok(Said::Share(share)));
+            }
             Err(error) => (
                 id_of(&line),
                 format!("the line cannot be understood: {error}"),

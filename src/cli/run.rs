@@ -207,6 +207,7 @@ fn after_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let sections = [
         ("node", old.node != new.node),
         ("home", old.home != new.home),
+        ("content", old.content != new.content),
         ("xmpp", old.xmpp != new.xmpp),
         ("admin", old.admin != new.admin),
         ("trace", old.trace != new.trace),
@@ -328,6 +329,9 @@ fn tell_what_is_bound(
     if config.home.is_some() {
         rows.push(("home", format!("users of {}", config.node.domain)));
     }
+    if let (Some(url), Some(at)) = (config.content.base(), node.content_addr()) {
+        rows.push(("files", format!("{url} served on {at}")));
+    }
     if config.node.echo {
         let address = format!("echo@{} answers", config.node.domain);
         rows.push(("echo", address));
@@ -342,6 +346,8 @@ fn tell_what_is_bound(
 fn start_failure(error: &StartError, at: &Located) -> Failure {
     let (key, fix) = match error {
         StartError::Listen(_, why) => ("ssp.listen", remedy::of_listening(why)),
+        StartError::Content(_, why) => ("content.listen", remedy::of_listening(why)),
+        StartError::Folder(_) => ("node.data", "let the node write there"),
         StartError::Store(_, why) => ("node.data", remedy::of_store(why)),
         StartError::Shards { .. } => (
             "node.shards",

@@ -29,6 +29,14 @@ pub(super) fn check(config: &mut Config, report: &mut Report<'_>) {
     );
     private("ssp.key", ssp.key.as_deref(), report);
     file("ssp.client_ca", ssp.client_ca.as_deref(), CA, report);
+    let content = &config.content;
+    file(
+        "content.certificate",
+        content.certificate.as_deref(),
+        CERTIFICATE,
+        report,
+    );
+    private("content.key", content.key.as_deref(), report);
     for (index, peer) in config.peer.iter_mut().enumerate() {
         let key = |key: &str| format!("peer.{index}.{key}");
         file(&key("ca"), peer.ca.as_deref(), CA, report);

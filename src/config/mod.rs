@@ -16,6 +16,7 @@
 //! named. `config/reference.toml` explains every key.
 
 mod admin;
+mod content;
 mod domain;
 mod files;
 mod glance;
@@ -44,6 +45,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use admin::{AdminSection, ReadyPeers};
+pub use content::ContentSection;
 pub use glance::Glance;
 pub use home::{DefaultAuthorization, FoundBy, HomeGroup, HomeSection, HomeUser, Registration};
 pub use locate::Located;
@@ -79,6 +81,8 @@ pub struct Config {
     pub service: Vec<ServiceSection>,
     /// The embedded home domain, where there is one.
     pub home: Option<HomeSection>,
+    /// What its users share, where they do.
+    pub content: ContentSection,
     /// The gateway to XMPP, where there is one.
     pub xmpp: Option<XmppSection>,
     /// Looking into the running node.
@@ -201,6 +205,11 @@ impl Config {
                 group: vec![group],
                 ..HomeSection::default()
             }),
+            content: ContentSection {
+                url: Some("https://files.relay.test/".to_string()),
+                listen: ([127, 0, 0, 1], 5281).into(),
+                ..ContentSection::default()
+            },
             xmpp: Some(xmpp),
             ..Self::default()
         }

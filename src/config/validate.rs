@@ -26,6 +26,7 @@ pub(super) fn check(config: &Config, report: &mut Report<'_>) {
     if let Some(home) = &config.home {
         home.check(config.node.echo, report);
     }
+    config.content.check(config.home.is_some(), report);
     if let Some(xmpp) = &config.xmpp {
         xmpp.check(config.xmpp_domain().unwrap_or_default(), report);
     }
@@ -295,6 +296,23 @@ fn check_ports(config: &Config, report: &mut Report<'_>) {
             report.line("ssp.listen")
         );
         report.error("admin.listen", message, "give one of them another port");
+    }
+    let content = config
+        .content
+        .url
+        .is_some()
+        .then_some(config.content.listen);
+    let others = [
+        ("ssp.listen", Some(config.ssp.listen)),
+        ("admin.listen", config.admin.listen),
+    ];
+    for (key, other) in others {
+        if let (Some(content), Some(other)) = (content, other)
+            && collide(content, other)
+        {
+            let message = format!("\"{content}\" is taken by {key}{}", report.line(key));
+            report.error("content.listen", message, "give one of them another port");
+        }
     }
     let Some(xmpp) = &config.xmpp else { return };
     let Ok(server) = xmpp.server.parse::<SocketAddr>() else {

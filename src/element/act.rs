@@ -39,6 +39,14 @@ pub enum Act {
     Tell(ClientKey, ToClient),
     /// Write a stanza to an XMPP link.
     Stanza(Box<ToXmpp>),
+    /// A user shares files no more: those with these URLs, as far as they are the user's, or all.
+    /// Done twice it does no harm.
+    Unshare {
+        /// The part of the address before the domain.
+        user: String,
+        /// `None`: all files of the user.
+        urls: Option<Vec<String>>,
+    },
     /// A message was accepted that goes no further than this element; its outcome
     /// follows. Messages that pass the SAP are counted there.
     Accepted,

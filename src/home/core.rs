@@ -61,6 +61,8 @@ pub(super) enum Timer {
     Notice(String, u64),
     /// An invitation that a user has sent or received ends.
     Invitation(String, u64),
+    /// What a withdrawn invitation of a user has shared is shared no more.
+    Unshare(String, u64),
     /// What waits for a user could not be read, and is tried again.
     Read(String),
     /// A request should have been answered.

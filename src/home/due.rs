@@ -59,6 +59,11 @@ impl<'a> Due<'a> {
                         Book::of(user, core).remove(number);
                     }
                 }
+                Timer::Unshare(name, number) => {
+                    if let Some(user) = users.get_mut(&name) {
+                        Book::of(user, core).unshare(number);
+                    }
+                }
                 Timer::Read(name) => {
                     if let Some(user) = users.get_mut(&name) {
                         Feeds::of(user, core, now).feed();

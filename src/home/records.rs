@@ -198,7 +198,7 @@ impl Home {
             }
             "invitation" => {
                 let (number, invitation) = (number()?, read::<Invitation>(key, value)?);
-                Book::of(user, core).put(number, invitation);
+                Book::of(user, core).restore(number, invitation);
             }
             "notice" => {
                 let notice = read_notice(&user.address(core), value);

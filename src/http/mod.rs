@@ -4,7 +4,8 @@
 //! a [`server::Verdict`]; a [`link::Post`] comes down, and its fate goes up as [`link::Posted`].
 //! Nothing here parses SSP, and an HTTP answer never carries any: it only acknowledges
 //! (wire profile, 2.2). The two directions are independent of each other (2.3), so the server and
-//! the links share nothing but the TLS material.
+//! the links share nothing but the TLS material. What is served on another listener
+//! ([`exchange::Answers`]) has the same bounds on connections.
 //!
 //! ```text
 //!  peer ──TCP/TLS──▶ server ──Inbound──▶ Receiver         (what peers send to us)
@@ -18,16 +19,21 @@ mod conn;
 pub mod devcerts;
 mod dial;
 pub mod endpoint;
+pub mod exchange;
 mod fields;
+pub mod hold;
 pub mod known;
 pub mod link;
 mod places;
 mod pool;
+mod posts;
 pub mod server;
 pub mod srv;
 mod stream;
 pub mod tls;
 mod trust;
+pub mod upload;
+mod watch;
 
 /// The media type of every SSP message. Taken in any case and with any parameters; sent without
 /// (wire profile, 2.1).

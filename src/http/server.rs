@@ -26,8 +26,10 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use super::conn;
+use super::exchange::{Answers, Caller};
 use super::known::KnownAddresses;
 use super::places::{Bounds, Full, Place, Places};
+use super::posts::Posts;
 use super::stream::Wire;
 use super::tls::certificate_dns_names;
 use crate::text::Seldom;
@@ -222,6 +224,16 @@ impl Server {
         soft: CancellationToken,
         hard: CancellationToken,
     ) {
+        self.serve(Arc::new(Posts(receiver)), soft, hard).await;
+    }
+
+    /// The same for what is no SSP.
+    pub async fn serve<A: Answers>(
+        self,
+        answers: Arc<A>,
+        soft: CancellationToken,
+        hard: CancellationToken,
+    ) {
         let tracker = TaskTracker::new();
         let bounds = Bounds {
             connections: self.settings.max_connections,
@@ -270,7 +282,7 @@ impl Server {
             let visit = Visit {
                 settings: Arc::clone(&self.settings),
                 tls: self.tls.borrow().clone(),
-                receiver: Arc::clone(&receiver),
+                answers: Arc::clone(&answers),
                 remote,
                 place,
                 soft: soft.clone(),
@@ -328,16 +340,16 @@ impl Told {
 }
 
 /// One connection's way from its first byte to HTTP.
-struct Visit<R> {
+struct Visit<A> {
     settings: Arc<ServerSettings>,
     tls: Option<Arc<rustls::ServerConfig>>,
-    receiver: Arc<R>,
+    answers: Arc<A>,
     remote: SocketAddr,
     place: Place,
     soft: CancellationToken,
 }
 
-impl<R: Receiver> Visit<R> {
+impl<A: Answers> Visit<A> {
     async fn serve(self, stream: TcpStream) {
         let remote = self.remote;
         let first = tokio::select! {
@@ -357,17 +369,17 @@ impl<R: Receiver> Visit<R> {
             }
             (true, None) => {
                 debug!(%remote, "TLS ClientHello on a plain port");
-                self.receiver.learn(Mishap::TlsOnPlain, remote, None);
+                self.answers.learn(Mishap::TlsOnPlain, remote);
                 return say_and_close(stream, TLS_ON_PLAIN).await;
             }
             (false, _) if self.settings.plain => Wire::Plain(stream),
             (false, _) => {
                 debug!(%remote, "plain HTTP on a TLS port");
-                self.receiver.learn(Mishap::PlainOnTls, remote, None);
+                self.answers.learn(Mishap::PlainOnTls, remote);
                 return say_and_close(stream, PLAIN_ON_TLS).await;
             }
         };
-        let caller = conn::Caller {
+        let caller = Caller {
             remote,
             tls: wire.is_tls(),
             names: wire
@@ -377,7 +389,7 @@ impl<R: Receiver> Visit<R> {
                 .unwrap_or_default(),
             place: self.place,
         };
-        conn::serve(wire, caller, self.settings, self.receiver, self.soft).await;
+        conn::serve(wire, caller, self.settings, self.answers, self.soft).await;
     }
 }
 

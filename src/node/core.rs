@@ -351,6 +351,7 @@ impl Core {
                 self.trace(trace, turn);
                 turn.stanzas.push(*out);
             }
+            Act::Unshare { user, urls } => turn.unshared.push((user, urls)),
             Act::Accepted => self.metrics.count(Count::Accepted),
             Act::Outcome { message, outcome } => {
                 self.metrics.count(Count::Ended(outcome));

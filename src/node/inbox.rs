@@ -9,6 +9,7 @@ use super::client::{ClientSession, EventSender};
 use super::core::{Answer, Core, Turn};
 use super::fair;
 use super::told::Told;
+use crate::content::{Contents, Refusal, Slot, Wanted};
 use crate::element::{ClientKey, FromClient, Takes, Time};
 use crate::sap::{Facts, Hand, Posted, Shards, Trace, Verdict};
 use crate::ssp::Message;
@@ -116,9 +117,20 @@ pub struct NodeHandle {
     pub(super) doors: Arc<[Door]>,
     pub(super) traces: broadcast::Sender<Arc<Trace>>,
     pub(super) clients: Arc<AtomicU64>,
+    pub(super) contents: Option<Contents>,
 }
 
 impl NodeHandle {
+    /// A place for a file that a user of this node wants to share; the caller has checked who they
+    /// are.
+    ///
+    /// # Errors
+    /// It is not taken, or there is no room.
+    pub fn slot(&self, user: &str, wanted: Wanted) -> Result<Slot, Refusal> {
+        let contents = self.contents.as_ref().ok_or(Refusal::Off)?;
+        contents.slot(user, wanted)
+    }
+
     /// How many shards the node has.
     pub fn shards(&self) -> u16 {
         u16::try_from(self.doors.len()).unwrap_or(Shards::MOST)

@@ -18,6 +18,7 @@ use super::core::Turn;
 use super::inbox::Input;
 use super::links::Links;
 use super::told::Telling;
+use crate::content::Contents;
 use crate::element::{self, ClientKey, Element, ToXmpp};
 use crate::http::link::{LinkSettings, Post as HttpPost, Target};
 use crate::sap::{Found, Hand, Load, Loaded, Post, Posted, Trace, Verdict};
@@ -111,6 +112,8 @@ pub(super) struct Releaser {
     /// The other shards of this node.
     pub(super) neighbours: BTreeMap<u16, Neighbour>,
     pub(super) clients: HashMap<ClientKey, EventSender>,
+    /// The files that users share.
+    pub(super) contents: Option<Contents>,
     /// After a failed commit everything is given up until the core is made anew.
     pub(super) failed: bool,
 }
@@ -248,6 +251,11 @@ impl Releaser {
         }
         for (client, _) in batch.turn.ended {
             self.clients.remove(&client);
+        }
+        for (user, urls) in batch.turn.unshared {
+            if let Some(contents) = &self.contents {
+                contents.discard(&user, urls.as_deref());
+            }
         }
         for trace in batch.turn.traces {
             let _ = self.traces.send(trace);

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::build::Plan;
-use super::clock::{self, Watch};
+use super::clock::{self, Clock, Watch};
 use super::core::Core;
 use super::history::{History, Keep};
 use super::inbox::{Door, Input, NodeHandle};
@@ -24,6 +24,7 @@ use super::releaser::{Component, Neighbour, Release, Releaser};
 use super::restore::restore_all;
 use super::shards;
 use super::told::Telling;
+use crate::content::{Contents, Web};
 use crate::element::ServiceElement;
 use crate::gateway::Gateway;
 use crate::home::Home;
@@ -53,6 +54,12 @@ pub enum StartError {
     /// The SSP port cannot be bound.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
+    /// The port for shared files cannot be bound.
+    #[error("cannot listen on {0}: {1}")]
+    Content(SocketAddr, std::io::Error),
+    /// The folder of shared files cannot be used.
+    #[error("the folder of shared files cannot be used: {0}")]
+    Folder(std::io::Error),
     /// A first password cannot be hashed.
     #[error("the password of user {0} cannot be hashed")]
     Password(String),
@@ -72,6 +79,7 @@ pub enum StartError {
 pub struct Node {
     handle: NodeHandle,
     local_addr: SocketAddr,
+    content_addr: Option<SocketAddr>,
     tracker: TaskTracker,
     /// Stops accepting; what is under way is finished.
     soft: CancellationToken,
@@ -83,6 +91,7 @@ pub struct Node {
     /// To the releaser of each shard.
     release: Vec<mpsc::Sender<Release>>,
     tls: server::TlsSwitch,
+    content_tls: Option<server::TlsSwitch>,
     owners: JoinSet<Result<(), StoreError>>,
 }
 
@@ -119,10 +128,13 @@ impl Node {
                 (Door { inbox, store }, inputs)
             })
             .unzip();
+        let files = open_files(&plan, clock).await?;
+        let contents = files.as_ref().map(|files| files.contents.clone());
         let handle = NodeHandle {
             doors: doors.into(),
             traces: traces.clone(),
             clients: Arc::new(AtomicU64::new(1)),
+            contents: contents.clone(),
         };
         let inbox = handle.doors[0].inbox.clone();
         let (tracker, soft, hard) = (
@@ -147,6 +159,15 @@ impl Node {
         };
         tracker.spawn(server.run(Arc::new(receiver), soft.clone(), hard.clone()));
 
+        let mut content_addr = None;
+        let mut content_tls = None;
+        if let Some(files) = files {
+            content_addr = Some(files.server.local_addr());
+            content_tls = Some(files.server.tls_switch());
+            let web = Arc::new(Web::of(files.contents.clone()));
+            tracker.spawn(files.server.serve(web, soft.clone(), hard.clone()));
+            tracker.spawn(files.contents.sweep(hard.clone()));
+        }
         let mut components = HashMap::new();
         let xmpp = Ending::new();
         if let Some(gateway) = &plan.gateway {
@@ -191,6 +212,7 @@ impl Node {
                 components: std::mem::take(&mut components),
                 neighbours: neighbours(&handle, shard, &tracker, &hard),
                 clients: HashMap::new(),
+                contents: contents.clone(),
                 failed: false,
             };
             let handed_over = CancellationToken::new();
@@ -219,6 +241,8 @@ impl Node {
         Ok(Self {
             handle,
             local_addr,
+            content_addr,
+            content_tls,
             tracker,
             soft,
             hard,
@@ -238,6 +262,11 @@ impl Node {
     /// Where SSP is served.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// Where shared files are served, if they are.
+    pub fn content_addr(&self) -> Option<SocketAddr> {
+        self.content_addr
     }
 
     /// Takes nothing new, gives what is under way until `grace` has passed, logs out
@@ -302,6 +331,9 @@ impl Node {
             Err(poisoned) => *poisoned.into_inner() = plan.settings.clone(),
         }
         self.tls.replace(plan.server.tls.clone());
+        if let (Some(switch), Some(content)) = (&self.content_tls, &plan.content) {
+            switch.replace(content.server.tls.clone());
+        }
         for (own, release) in (0..).zip(&self.release) {
             let shard = Shards::new(own, self.handle.shards());
             let links = Release::Links(links_of(&plan.links, shard));
@@ -311,6 +343,24 @@ impl Node {
             let _ = self.handle.ask_in(own, reload).await;
         }
     }
+}
+
+/// The store for shared files, and its port.
+struct Files {
+    contents: Contents,
+    server: server::Server,
+}
+
+async fn open_files(plan: &Plan, clock: Clock) -> Result<Option<Files>, StartError> {
+    let Some(content) = &plan.content else {
+        return Ok(None);
+    };
+    let now = Arc::new(move || clock.now());
+    let contents = Contents::open(content.settings.clone(), now).map_err(StartError::Folder)?;
+    let listen = content.server.listen;
+    let server = server::bind(content.server.clone()).await;
+    let server = server.map_err(|error| StartError::Content(listen, error))?;
+    Ok(Some(Files { contents, server }))
 }
 
 /// The links that a shard needs.

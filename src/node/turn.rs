@@ -31,6 +31,8 @@ pub struct Turn {
     pub events: Vec<(ClientKey, ToClient)>,
     /// Sessions of clients to be ended, after what they are told.
     pub ended: Vec<(ClientKey, Over)>,
+    /// Files of users that are shared no more: those with these URLs, or all.
+    pub unshared: Vec<(String, Option<Vec<String>>)>,
     /// For those who watch.
     pub traces: Vec<Arc<Trace>>,
     /// Answers to those who gave an input.
@@ -58,6 +60,7 @@ impl Turn {
             && self.stanzas.is_empty()
             && self.events.is_empty()
             && self.ended.is_empty()
+            && self.unshared.is_empty()
             && self.traces.is_empty()
             && self.answers.is_empty()
     }

@@ -280,6 +280,13 @@ impl ChatUser {
         }
     }
 
+    /// Hands over a request as it stands.
+    pub fn request(&mut self, primitive: &str) {
+        let stdin = self.stdin.as_mut().unwrap();
+        let said = serde_json::json!({"do": "request", "id": "raw", "primitive": primitive});
+        writeln!(stdin, "{said}").unwrap();
+    }
+
     fn hear(&mut self, line: Value) {
         let told = serde_json::from_value(line).expect("something that clients are told");
         let events = self.talk.hear(told).into_iter();

@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &[]),
     // Core and meaning.
     ("element", &["imps", "ssp", "store", "xmpp"]),
+    ("content", &["element", "http"]),
     ("sap", &["element", "imps", "ssp", "store"]),
     ("translate", &["imps", "xmpp"]),
     // Service elements.
@@ -31,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "node",
         &[
             "config",
+            "content",
             "element",
             "gateway",
             "home",
@@ -47,6 +49,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "admin",
         &[
             "config",
+            "content",
             "element",
             "gateway",
             "home",
@@ -64,6 +67,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "admin",
             "config",
+            "content",
             "element",
             "gateway",
             "home",

@@ -10,6 +10,7 @@ mod cli_node;
 mod cli_outputs;
 mod cli_partner;
 mod cli_run;
+mod cli_sharing;
 mod cli_store;
 mod cli_users;
 mod cli_visit;

@@ -150,6 +150,7 @@ pub enum Event {
     /// Something about an invitation.
     Invitation {
         number: Option<u64>,
+        xml: String,
         #[serde(skip)]
         primitive: Box<Primitive>,
     },
@@ -508,6 +509,7 @@ impl Talk {
             | Primitive::InviteResponse(_)
             | Primitive::CancelInviteRequest(_)) => Event::Invitation {
                 number,
+                xml: told.to_xml(None),
                 primitive: Box::new(told),
             },
             other => panic!("{other:?}"),

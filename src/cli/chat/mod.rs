@@ -3,6 +3,7 @@
 mod codec;
 pub(super) mod requests;
 pub(super) mod screen;
+mod sharing;
 
 use std::collections::VecDeque;
 use std::io::{BufRead as _, IsTerminal as _, Read as _};
@@ -15,10 +16,11 @@ use tokio::time::Instant;
 use super::output;
 use super::user::PasswordSource;
 use super::{Failure, Global};
-use crate::admin::{Client, LineError, Lines, Request};
+use crate::admin::{Client, LineError, Lines, Request, Share, SharedFile};
 use crate::home::{FromClient, Takes, ToClient};
 use crate::imps::{Address, Primitive};
 use codec::{Action, Codec};
+use sharing::Sharing;
 
 /// Bytes of a line that is typed; the node takes no longer ones.
 const MAX_LINE: usize = 60 * 1024;
@@ -174,6 +176,10 @@ impl Talk {
     /// Prints what the node says, and then acknowledges it.
     async fn hear(&mut self, line: &str) -> Result<(), Failure> {
         let Ok(told) = serde_json::from_str::<ToClient>(line) else {
+            if self.json && serde_json::from_str::<SharedFile>(line).is_ok() {
+                self.unanswered = self.unanswered.saturating_sub(1);
+                return output::line(line);
+            }
             let refusal = serde_json::from_str::<Value>(line).unwrap_or_default();
             let why = refusal["error"].as_str().unwrap_or(line);
             return Err(Failure::Failed(why.to_owned()));
@@ -220,7 +226,23 @@ impl Talk {
         let Some(codec) = &mut self.codec else {
             return Ok(None);
         };
-        match codec.understand(line) {
+        let action = codec.understand(line);
+        self.act(action).await
+    }
+
+    async fn act(&mut self, action: Action) -> Result<Option<Ended>, Failure> {
+        match action {
+            Action::Share { file, to, note } => match self.upload(&file).await? {
+                Ok(url) => {
+                    let codec = self.codec.as_mut();
+                    let action = codec.map(|codec| codec.uploaded(to, url, &note));
+                    match action {
+                        Some(action) => Box::pin(self.act(action)).await,
+                        None => Ok(None),
+                    }
+                }
+                Err(why) => output::line(format!("* NOT shared: {why}")).map(|()| None),
+            },
             Action::Say(requests) => {
                 for request in requests {
                     self.unanswered += 1;
@@ -238,6 +260,35 @@ impl Talk {
             Action::Show(text) => output::line(text).map(|()| None),
             Action::Quit => Ok(Some(Ended::Quit)),
         }
+    }
+
+    /// Puts a file where the node says. Tells where it is then, or why it is not.
+    async fn upload(&mut self, file: &str) -> Result<Result<String, String>, Failure> {
+        const ID: &str = "share";
+        let sharing = match Sharing::open(file).await {
+            Ok(sharing) => sharing,
+            Err(why) => return Ok(Err(why)),
+        };
+        let wanted = sharing.wanted().clone();
+        let id = ID.to_owned();
+        self.node.say(&Share::Share { id, wanted }).await?;
+        let slot = loop {
+            let line = self.node.line().await?;
+            let line = line.ok_or(crate::admin::ClientError::Ended)?;
+            if let Ok(SharedFile::Slot { slot, .. }) = serde_json::from_str(&line) {
+                break slot;
+            }
+            match serde_json::from_str::<ToClient>(&line) {
+                Ok(ToClient::Answer { id, primitive, .. }) if id == ID => {
+                    let status = primitive.verdict().and_then(|status| status.words());
+                    let why = status.unwrap_or("the node has no place for it");
+                    return Ok(Err(why.to_owned()));
+                }
+                _ => self.hear(&line).await?,
+            }
+        };
+        let uploaded = sharing.upload(&slot).await;
+        Ok(uploaded.map(|()| slot.get))
     }
 }
 

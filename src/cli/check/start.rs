@@ -45,6 +45,9 @@ pub(super) fn check(config: &Config, plan: &Plan, verdicts: &mut Verdicts) -> Re
     }
     store_of(plan, verdicts)?;
     listen("ssp.listen", plan.listen(), verdicts)?;
+    if let Some(content) = &plan.content {
+        listen("content.listen", content.server.listen, verdicts)?;
+    }
     if let Some(address) = config.admin.listen {
         listen("admin.listen", address, verdicts)?;
     }

@@ -1,6 +1,6 @@
 //! A user's invitations as records, within their bounds.
 
-use crate::element::Time;
+use crate::element::{Act, Time};
 use crate::imps::status::{Code, Status};
 
 use super::super::core::{Core, Timer};
@@ -68,8 +68,37 @@ impl<'a> Book<'a> {
         self.user.invitations.insert(number, invitation);
     }
 
+    /// One was withdrawn: what it has shared is shared no more, unless another one shares it too.
+    pub(in crate::home) fn unshare(&mut self, number: u64) {
+        let withdrawn = self
+            .user
+            .invitations
+            .get(number)
+            .filter(|one| one.withdrawn);
+        let request = withdrawn.and_then(Invitation::request);
+        let contents = request.and_then(|request| request.contents.as_ref());
+        let urls = contents.into_iter().flatten().map(|content| &content.url);
+        let urls = urls.filter(|url| !self.user.invitations.shares(url));
+        let urls: Vec<String> = urls.cloned().collect();
+        if !urls.is_empty() {
+            self.core.act(Act::Unshare {
+                user: self.user.name.clone(),
+                urls: Some(urls),
+            });
+        }
+    }
+
+    /// Takes one back. If it was withdrawn, a killed process may not have deleted what it shared.
+    pub(in crate::home) fn restore(&mut self, number: u64, invitation: Invitation) {
+        if invitation.withdrawn {
+            let timer = Timer::Unshare(self.user.name.clone(), number);
+            self.core.timers.insert((Time(0), timer));
+        }
+        self.put(number, invitation);
+    }
+
     /// Puts one at its number; nothing is written.
-    pub(in crate::home) fn put(&mut self, number: u64, invitation: Invitation) {
+    fn put(&mut self, number: u64, invitation: Invitation) {
         let timer = Timer::Invitation(self.user.name.clone(), number);
         self.core.timers.insert((invitation.until, timer));
         self.core.invitation_bytes += invitation.bytes();

@@ -142,6 +142,16 @@ impl Invitations {
         self.bytes
     }
 
+    /// Whether an invitation of the user's that stands shares what is at a URL.
+    pub(super) fn shares(&self, url: &str) -> bool {
+        let sent = |one: &&Invitation| one.side == Side::Inviter && !one.withdrawn;
+        let names = |one: &Invitation| {
+            let contents = one.request().and_then(|request| request.contents.as_ref());
+            contents.is_some_and(|contents| contents.iter().any(|content| content.url == url))
+        };
+        self.all.values().filter(sent).any(names)
+    }
+
     /// The oldest on a side of which nothing can come any more.
     pub(super) fn first_ended(&self, side: Side) -> Option<u64> {
         let mut all = self.all.iter();

@@ -4,7 +4,7 @@
 //! invited, and notes whom it has to let in. It is asked by the same primitive, whose `Invited` is
 //! then a participant of the group who is called as the invitee's address.
 
-use crate::element::Time;
+use crate::element::{Act, Time};
 use crate::imps::Primitive;
 use crate::imps::address::{Address, Kind};
 use crate::imps::common::{GroupId, MetaInfo, Party, ScreenName, User as UserElement};
@@ -140,7 +140,9 @@ impl<'a> Inviting<'a> {
         if !self.user.may_ask(self.core) {
             return self.core.answer(asker, too_many());
         }
-        Book::of(self.user, self.core).change(number, |one| one.withdrawn = true);
+        let mut book = Book::of(self.user, self.core);
+        book.change(number, |one| one.withdrawn = true);
+        book.unshare(number);
         self.tell_group(&known);
         let request = self.withdrawal(known, request.note);
         self.ask(asker, Asked::Other, request);
@@ -199,6 +201,10 @@ impl<'a> Inviting<'a> {
             }
             Book::of(self.user, self.core).remove(number);
         }
+        self.core.act(Act::Unshare {
+            user: self.user.name.clone(),
+            urls: None,
+        });
     }
 
     /// Whether a client's invitation can be sent: whom it is for, and whether it was sent before.

@@ -808,3 +808,32 @@ fn a_group_bounds_whom_it_has_to_let_in_and_is_invited_by_address_alone() {
         200
     );
 }
+
+#[test]
+fn what_was_shared_is_deleted_with_the_last_invitation_to_it() {
+    let mut world = world();
+    let share = |id: &str, to: &str| InviteRequest {
+        invite_type: "SC".to_owned(),
+        contents: Some(vec![
+            content("https://home.test/a"),
+            content("https://home.test/b"),
+        ]),
+        ..invite(id, ALICE, to)
+    };
+    world.client_asks(1, share("i1", CAROL));
+    world.client_asks(1, share("i2", "bob@home.test"));
+    world.client_asks(1, cancel("i1", ALICE, CAROL));
+    assert_eq!(world.unshared, []);
+    world.client_asks(1, cancel("i2", ALICE, "bob@home.test"));
+    let urls = ["https://home.test/a", "https://home.test/b"].map(str::to_owned);
+    let expected = ("alice".to_owned(), Some(urls.to_vec()));
+    assert_eq!(std::mem::take(&mut world.unshared), [expected.clone()]);
+    // A process that was killed before it did so does it at the next start.
+    world.restart();
+    world.wait(1);
+    assert!(world.unshared.contains(&expected));
+    world.unshared.clear();
+    world.home.remove_user("alice", world.now).unwrap();
+    world.settle();
+    assert_eq!(world.unshared, [("alice".to_owned(), None)]);
+}

@@ -58,6 +58,8 @@ pub(super) struct World {
     pub(super) reads: bool,
     /// Whether clients acknowledge what they hear, at once.
     pub(super) acknowledges: bool,
+    /// Files that are shared no more.
+    pub(super) unshared: Vec<(String, Option<Vec<String>>)>,
     ours: BTreeMap<RequestId, Token>,
     requests: u64,
     starts: u64,
@@ -88,6 +90,7 @@ impl World {
             loads: Vec::new(),
             reads: true,
             acknowledges: true,
+            unshared: Vec::new(),
             ours: BTreeMap::new(),
             requests: 0,
             starts: 0,
@@ -278,6 +281,7 @@ impl World {
                     self.store.remove(&key);
                 }
                 Act::Outcome { message, outcome } => self.outcomes.push((message, outcome)),
+                Act::Unshare { user, urls } => self.unshared.push((user, urls)),
                 Act::Accepted => {}
                 Act::Respond { to, primitive } => match self.ours.remove(&to) {
                     Some(token) => self.home.take(Input::Answer(token, primitive), self.now),

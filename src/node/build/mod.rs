@@ -1,6 +1,7 @@
 //! From configuration to the values the floors below understand. Nothing is
 //! bound or dialled here; what cannot work is said as configuration problems.
 
+mod content;
 mod sap;
 mod transport;
 
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::content::ContentPlan;
 use self::sap::limits;
 pub use self::sap::{dialects, sap_settings};
 use self::transport::{links, server};
@@ -39,6 +41,8 @@ pub struct Plan {
     pub links: Vec<LinkSettings>,
     /// The home domain, or at least the echo user.
     pub home: Option<HomePlan>,
+    /// The store for what users share.
+    pub content: Option<ContentPlan>,
     /// The XMPP gateway.
     pub gateway: Option<GatewayPlan>,
     /// How much of the histories of messages is kept.
@@ -99,6 +103,7 @@ impl Plan {
         let dialects = dialects(config, at, &mut problems);
         let settings = sap_settings(config, &dialects, at, &mut problems);
         let server = server(config, at, &mut problems, &mut warnings);
+        let content = content::plan(config, at, &mut problems, &mut warnings);
         let links = links(config, at, &mut problems, &mut warnings);
         let gateway = gateway(config, at, &mut problems);
         match (problems.is_empty(), server) {
@@ -108,6 +113,7 @@ impl Plan {
                 limits: limits(config),
                 server,
                 links,
+                content,
                 gateway,
                 history: Keep {
                     millis: millis(config.trace.keep.get()),

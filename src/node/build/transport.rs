@@ -69,7 +69,7 @@ pub(super) fn server(
 
 /// An expired certificate is a mistake of the configuration; one that expires
 /// soon a warning.
-fn check_validity(
+pub(super) fn check_validity(
     key: &str,
     file: &Path,
     at: &Located,

@@ -335,6 +335,42 @@ pub const MISTAKES: &[(&str, &str, &str)] = &[
         "[[home.user]]\nname = \"a\"\npassword = \"a\"\n[[home.user]]\nname = \"a\"\npassword = \"a\"\n",
         "a.toml:18: home.user.name: \"a\" is listed twice (line 15); remove one of them",
     ),
+    // content
+    (
+        "",
+        "[content]\nurl = \"https://files.test/\"\nlisten = \"127.0.0.1:5281\"\n",
+        "a.toml:15: content.url: nobody shares anything: this node has no users; add [home], or remove [content]",
+    ),
+    (
+        "",
+        "[home]\n[content]\nurl = \"files.test\"\n",
+        "a.toml:16: content.url: \"files.test\" is not a URL that can be shared; write it like \"https://files.village.example/\"",
+    ),
+    (
+        "",
+        "[home]\n[content]\nurl = \"https://files.test/?a=b\"\nlisten = \"127.0.0.1:1\"\n",
+        "a.toml:16: content.url: \"https://files.test/?a=b\" has more than a host and a path; write it like \"https://files.village.example/\"",
+    ),
+    (
+        "",
+        "[home]\n[content]\nurl = \"https://files.test/\"\nlisten = \"127.0.0.1:5280\"\n",
+        "a.toml:17: content.listen: \"127.0.0.1:5280\" is taken by ssp.listen (line 4); give one of them another port",
+    ),
+    (
+        "",
+        "[home]\n[content]\nurl = \"https://files.test/\"\nlisten = \"127.0.0.1:1\"\nmax_user_bytes = \"1MiB\"\n",
+        "a.toml:18: content.max_user_bytes: \"1MiB\" is too small; write \"16MiB\" or more",
+    ),
+    (
+        "",
+        "[home]\n[content]\nurl = \"https://files.test/\"\nlisten = \"127.0.0.1:1\"\ntypes = [\"png\"]\n",
+        "a.toml:18: content.types: \"png\" is no media type; write it like \"image/png\" or \"image/*\"",
+    ),
+    (
+        "",
+        "[home]\n[content]\nurl = \"https://files.test/\"\nlisten = \"127.0.0.1:1\"\nkeep = \"0s\"\n",
+        "a.toml:18: content.keep: must be longer than nothing; write it like \"30s\"",
+    ),
     // xmpp
     (
         "",

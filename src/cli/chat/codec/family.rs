@@ -28,6 +28,12 @@ pub(super) struct Command<'a> {
 pub(super) enum Meaning {
     /// Ask, and tell what the answers say when all are there.
     Ask(Vec<Primitive>, Tell),
+    /// Upload a file, and tell somebody where it is.
+    Share {
+        file: String,
+        to: Address,
+        note: String,
+    },
     Show(String),
 }
 

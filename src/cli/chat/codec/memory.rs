@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::requests::Requests;
 use super::super::screen;
+use super::invitation::Invitations;
 use crate::home::Known;
 use crate::imps::Address;
 use crate::imps::common::PresenceValue;
@@ -22,6 +23,7 @@ pub(super) struct Memory {
     pub(super) waited: usize,
     /// Searches with further pages: id, and the next result.
     pub(super) searches: Vec<(String, u32)>,
+    pub(super) invitations: Invitations,
 }
 
 impl Memory {
@@ -34,6 +36,7 @@ impl Memory {
             watched: BTreeMap::new(),
             waited,
             searches: Vec::new(),
+            invitations: Invitations::default(),
         }
     }
 

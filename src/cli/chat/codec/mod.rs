@@ -8,6 +8,7 @@ mod contact;
 mod directory;
 mod family;
 mod group;
+mod invitation;
 mod memory;
 mod message;
 mod presence;
@@ -29,6 +30,7 @@ const FAMILIES: &[Family] = &[
     contact::FAMILY,
     presence::FAMILY,
     group::FAMILY,
+    invitation::FAMILY,
     access::FAMILY,
     directory::FAMILY,
     profile::FAMILY,
@@ -39,6 +41,12 @@ const FAMILIES: &[Family] = &[
 pub(super) enum Action {
     /// Requests for the node.
     Say(Vec<FromClient>),
+    /// A file for the node, of which somebody is told then.
+    Share {
+        file: String,
+        to: Address,
+        note: String,
+    },
     /// A line for the user.
     Show(String),
     /// End the chat.
@@ -102,6 +110,7 @@ impl Codec {
         let (requests, tell) = match meaning {
             Meaning::Ask(requests, tell) => (requests, tell),
             Meaning::Show(text) => return Action::Show(text),
+            Meaning::Share { file, to, note } => return Action::Share { file, to, note },
         };
         self.asked += 1;
         let question = Question {
@@ -115,6 +124,12 @@ impl Codec {
             primitive: Box::new(primitive),
         });
         Action::Say(requests.collect())
+    }
+
+    /// What follows when a file was uploaded.
+    pub(super) fn uploaded(&mut self, to: Address, url: String, note: &str) -> Action {
+        let meaning = invitation::uploaded(&mut self.memory, to, url, note);
+        self.act(meaning)
     }
 
     /// What is heard, for the user; `None` if it is nothing new to them.

@@ -4,6 +4,7 @@ mod access;
 mod contact;
 mod directory;
 mod group;
+mod invitation;
 mod message;
 mod presence;
 
@@ -14,6 +15,7 @@ pub(super) use access::{access, listed};
 pub(super) use contact::{Contact, contacts};
 pub(super) use directory::{found, profile};
 pub(super) use group::{changed, created, groups, has_left, joined, people, properties};
+pub(super) use invitation::{invitation_answered, invited, withdrawn};
 pub(crate) use message::{UNKNOWN, is_unknown, report, sent};
 pub(super) use message::{message, no_answer, sender};
 pub(super) use presence::{Sees, presence, question, watchers};

@@ -1,0 +1,134 @@
+//! Uploads a file to a URL, for who has no browser at hand.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+use hyper::client::conn::http1;
+use hyper::{Request, header};
+use hyper_util::rt::TokioIo;
+use tokio::fs::File;
+use tokio::io::{AsyncRead, ReadBuf};
+
+use super::endpoint::Endpoint;
+use super::stream::Wire;
+use super::tls::{ClientTls, client_config};
+use super::{cause_chain, dial};
+
+/// For each step of making the connection.
+const CONNECT: Duration = Duration::from_secs(10);
+/// For all of an upload; our choice.
+const ALL: Duration = Duration::from_secs(3600);
+/// Bytes that are read of a file at once.
+const CHUNK: usize = 32 * 1024;
+
+/// Puts a file of `size` bytes at a URL.
+///
+/// # Errors
+/// What has failed, in words.
+pub async fn put(url: &str, content_type: &str, file: File, size: u64) -> Result<(), String> {
+    let endpoint = Endpoint::parse(url).map_err(|error| error.to_string())?;
+    let wire = connect(&endpoint).await?;
+    let connection = http1::handshake(TokioIo::new(wire)).await;
+    let (mut sender, connection) = connection.map_err(|error| cause_chain(&error))?;
+    let request = Request::put(&endpoint.path)
+        .header(header::HOST, endpoint.authority())
+        .header(header::CONTENT_TYPE, content_type)
+        .body(FileBytes::of(file, size))
+        .map_err(|error| error.to_string())?;
+    let exchange = async {
+        let answer = sender.send_request(request);
+        tokio::pin!(answer);
+        tokio::select! {
+            biased;
+            answer = &mut answer => answer,
+            ended = connection => match ended {
+                Ok(()) => answer.await,
+                Err(error) => Err(error),
+            },
+        }
+    };
+    match tokio::time::timeout(ALL, exchange).await {
+        Ok(Ok(answer)) if answer.status().is_success() => Ok(()),
+        Ok(Ok(answer)) => Err(format!("answered {}", answer.status())),
+        Ok(Err(error)) => Err(cause_chain(&error)),
+        Err(_) => Err("it took too long".to_owned()),
+    }
+}
+
+/// A connection, with TLS if the URL says so.
+async fn connect(endpoint: &Endpoint) -> Result<Wire, String> {
+    if !endpoint.tls {
+        let stream = dial::tcp(endpoint, CONNECT).await?;
+        return Ok(Wire::Plain(stream));
+    }
+    let files = ClientTls {
+        ca: None,
+        certificate: None,
+        key: None,
+        verify: true,
+    };
+    let config = client_config(&files, &endpoint.host).map_err(|error| cause_chain(&error))?;
+    dial::connect(endpoint, &config, CONNECT).await
+}
+
+/// The bytes of a file, as they are read from disk.
+#[derive(Debug)]
+pub struct FileBytes {
+    file: File,
+    left: u64,
+    chunk: Vec<u8>,
+}
+
+impl FileBytes {
+    /// The first so many bytes of a file.
+    pub fn of(file: File, size: u64) -> Self {
+        Self {
+            file,
+            left: size,
+            chunk: Vec::new(),
+        }
+    }
+}
+
+impl Body for FileBytes {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let this = self.get_mut();
+        if this.left == 0 {
+            return Poll::Ready(None);
+        }
+        let most = usize::try_from(this.left).unwrap_or(CHUNK).min(CHUNK);
+        this.chunk.resize(most, 0);
+        let mut buffer = ReadBuf::new(&mut this.chunk);
+        match Pin::new(&mut this.file).poll_read(cx, &mut buffer) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(error))),
+            Poll::Ready(Ok(())) => {}
+        }
+        let read = buffer.filled();
+        if read.is_empty() {
+            let short = io::Error::new(io::ErrorKind::UnexpectedEof, "the file is too short");
+            return Poll::Ready(Some(Err(short)));
+        }
+        this.left -= read.len() as u64;
+        let data = Bytes::copy_from_slice(read);
+        Poll::Ready(Some(Ok(Frame::data(data))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}

@@ -1,0 +1,90 @@
+//! The store for what users share, and its listener.
+
+use std::sync::Arc;
+
+use super::transport::check_validity;
+use crate::config::{Config, Located, Problem};
+use crate::content::{ContentSettings, is_active};
+use crate::http::server::ServerSettings;
+use crate::http::tls::{self, ServerTls};
+
+/// Seconds within which an upload begins; our choice.
+const SLOT_LIFE: u64 = 300;
+
+/// What is needed to keep and serve files.
+#[derive(Clone)]
+pub struct ContentPlan {
+    /// Settings of the store.
+    pub settings: ContentSettings,
+    /// The listener.
+    pub server: ServerSettings,
+}
+
+pub(super) fn plan(
+    config: &Config,
+    at: &Located,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<String>,
+) -> Option<ContentPlan> {
+    let content = &config.content;
+    let url = content.base()?;
+    for (index, kind) in content.types.iter().enumerate() {
+        let probe = kind.replace('*', "html");
+        if is_active(kind) || is_active(&probe) {
+            problems.push(at.problem(
+                &format!("content.types.{index}"),
+                format!("\"{kind}\" is carried out by browsers, in the name of this host"),
+                "remove it; such a file can be shared in an archive",
+            ));
+        }
+    }
+    let tls = match (&content.certificate, &content.key) {
+        (Some(certificate), Some(key)) => {
+            check_validity("content.certificate", certificate, at, problems, warnings);
+            let files = ServerTls {
+                certificate: certificate.clone(),
+                key: key.clone(),
+                client_ca: None,
+                client_certificates: tls::ClientCertificates::None,
+            };
+            match tls::server_config(&files) {
+                Ok(config) => Some(config),
+                Err(error) => {
+                    problems.push(at.problem(
+                        "content.certificate",
+                        error.to_string(),
+                        "make one with `wvgate certs`, or name the right files",
+                    ));
+                    return None;
+                }
+            }
+        }
+        _ => None,
+    };
+    let bytes = |size: crate::config::Size| size.0;
+    Some(ContentPlan {
+        settings: ContentSettings {
+            folder: config.node.data.join("content"),
+            url,
+            max_size: bytes(content.max_size),
+            max_files: content.max_files,
+            max_user_bytes: bytes(content.max_user_bytes),
+            max_bytes: bytes(content.max_bytes),
+            keep: content.keep.as_secs(),
+            slot_life: SLOT_LIFE,
+            types: content.types.clone(),
+        },
+        server: ServerSettings {
+            listen: content.listen,
+            plain: tls.is_none(),
+            tls,
+            max_connections: content.max_connections,
+            max_of_one_address: content.max_connections_per_address,
+            header_timeout: config.ssp.header_timeout.get(),
+            idle_timeout: config.ssp.idle_timeout.get(),
+            tls_handshake_timeout: config.ssp.header_timeout.get(),
+            known: Arc::default(),
+            ..ServerSettings::default()
+        },
+    })
+}
