@@ -205,11 +205,6 @@ impl Config {
                 group: vec![group],
                 ..HomeSection::default()
             }),
-            content: ContentSection {
-                url: Some("https://files.relay.test/".to_string()),
-                listen: ([127, 0, 0, 1], 5281).into(),
-                ..ContentSection::default()
-            },
             xmpp: Some(xmpp),
             ..Self::default()
         }
