@@ -114,7 +114,7 @@ impl<'a> Changes<'a> {
         };
         let notice = addressed(notice.into(), vec![user.clone()]);
         let expires = self.now.plus_seconds(self.core.settings.validity);
-        Distribution::of(self.group, self.core, self.now).request(notice, None, expires);
+        Distribution::of(self.group, self.core, self.now).request(notice, expires);
     }
 
     fn send(&mut self, change: Change, audience: Audience) {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
+use super::again::Sent;
+use super::outgoing::bytes;
 use super::settings::GroupSettings;
 use crate::element::{Act, RequestId, Skew, Time, Token};
 use crate::home::random::Random;
@@ -25,6 +27,8 @@ pub(super) struct Core {
     owned: HashMap<Address, usize>,
     /// Bytes of what groups have still to hand on.
     pub(super) outgoing_bytes: usize,
+    /// Bytes of messages that are remembered until they are answered.
+    sent_bytes: usize,
     /// What waits for its answer.
     asked: HashMap<Token, Asked>,
     /// Users whose domains are asked whether they exist, each for a group.
@@ -41,6 +45,8 @@ pub(super) struct Core {
 pub(super) enum Timer {
     /// Something of the group with this name is to be handed on, or its lifetime is over.
     Group(String),
+    /// What has this number in the group with this name is to be handed on again.
+    Again(String, u64),
     /// Users of a domain to which no session came back have left their groups.
     Away(String),
 }
@@ -48,8 +54,8 @@ pub(super) enum Timer {
 /// What a group has asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// To take a message of the group with this name; of this user, if it was for one alone.
-    Message(String, Option<Address>),
+    /// To take a message of the group with this name, which is remembered as long as there is room.
+    Message(String, Option<Sent>),
     /// Whether a user of the group with this name exists, of whom somebody said that they do not.
     Exists(String, Address),
 }
@@ -63,6 +69,7 @@ impl Core {
             joined: HashMap::new(),
             owned: HashMap::new(),
             outgoing_bytes: 0,
+            sent_bytes: 0,
             asked: HashMap::new(),
             asked_about: HashSet::new(),
             away: BTreeMap::new(),
@@ -115,10 +122,13 @@ impl Core {
         }
     }
 
-    /// The token for a message of a group; `only`: it is for this user alone.
-    pub(super) fn ask_to_take(&mut self, group: &str, only: Option<Address>) -> Token {
+    /// The token for a message of a group.
+    pub(super) fn ask_to_take(&mut self, group: &str, sent: &Sent) -> Token {
         let token = self.token();
-        let asked = Asked::Message(group.to_owned(), only);
+        let bytes = bytes(&sent.primitive);
+        let has_room = self.sent_bytes + bytes <= self.settings.max_outgoing_bytes;
+        self.sent_bytes += if has_room { bytes } else { 0 };
+        let asked = Asked::Message(group.to_owned(), has_room.then(|| sent.clone()));
         self.asked.insert(token, asked);
         token
     }
@@ -139,6 +149,9 @@ impl Core {
     /// What was asked with this token, which is answered now.
     pub(super) fn answered(&mut self, token: Token) -> Option<Asked> {
         let asked = self.asked.remove(&token)?;
+        if let Asked::Message(_, Some(sent)) = &asked {
+            self.sent_bytes -= bytes(&sent.primitive);
+        }
         if let Asked::Exists(group, user) = &asked {
             self.asked_about.remove(&(group.clone(), user.clone()));
         }

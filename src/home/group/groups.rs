@@ -11,7 +11,9 @@ use crate::imps::primitive::group_admin::CreateGroupRequest;
 use crate::imps::primitive::message::SendMessageRequest;
 use crate::imps::status::{Code, Status};
 
+use super::about::group_of;
 use super::administration::Administration;
+use super::again::{Again, Repetition};
 use super::changes::Changes;
 use super::core::{Core, Timer};
 use super::healing::{Healing, is_away};
@@ -78,6 +80,11 @@ impl Groups {
         {
             match timer {
                 Timer::Group(name) => self.is_due(&name, now),
+                Timer::Again(name, number) => {
+                    if let Some(group) = self.all.get_mut(&name) {
+                        Repetition::of(group, &mut self.core, now).hand_on(number);
+                    }
+                }
                 Timer::Away(domain) => self.healing(now).is_away_for_long(&domain),
             }
         }
@@ -403,6 +410,10 @@ impl Groups {
                 group.numbered = group.numbered.max(number);
                 group.posts.insert(number, post);
             }
+            "again" => {
+                let (number, again) = (number()?, records::read::<Again>(key, value)?);
+                Repetition::of(group, &mut self.core, Time(0)).put(number, again);
+            }
             "outgoing" => {
                 let number = number()?;
                 let outgoing: Outgoing = records::read(key, value)?;
@@ -459,28 +470,4 @@ fn administer(group: &mut Group, core: &mut Core, asker: &Asker, primitive: Prim
         Primitive::SetGroupPropsRequest(request) => administration.set_properties(asker, &request),
         _ => core.respond(asker.id, Status::new(Code::NOT_IMPLEMENTED)),
     }
-}
-
-/// The group that a request is for.
-fn group_of(primitive: &Primitive) -> Option<&Address> {
-    Some(match primitive {
-        Primitive::CreateGroupRequest(p) => &p.group,
-        Primitive::DeleteGroupRequest(p) => &p.group,
-        Primitive::GetGroupPropsRequest(p) => &p.group,
-        Primitive::SetGroupPropsRequest(p) => &p.group,
-        Primitive::GetGroupMemberRequest(p) => &p.group,
-        Primitive::AddGroupMemberRequest(p) => &p.group,
-        Primitive::RemoveGroupMemberRequest(p) => &p.group,
-        Primitive::MemberAccessRequest(p) => &p.group,
-        Primitive::RejectListRequest(p) => &p.group,
-        Primitive::JoinGroupRequest(p) => &p.group,
-        Primitive::LeaveGroupRequest(p) => &p.group,
-        Primitive::GetJoinedUsersRequest(p) => &p.group,
-        Primitive::InviteRequest(p) => p.invited.as_ref()?.address(),
-        Primitive::CancelInviteRequest(p) => p.canceled.as_ref()?.address(),
-        Primitive::SubscribeGroupChangeRequest(p) => &p.group,
-        Primitive::UnsubscribeGroupChangeRequest(p) => &p.group,
-        Primitive::GetGroupSubStatusRequest(p) => &p.group,
-        _ => return None,
-    })
 }

@@ -9,8 +9,10 @@ use crate::imps::common::{MetaInfo, UserId};
 use crate::imps::primitive::common::{Id, IdList, VerifyIDRequest};
 use crate::imps::status::{Code, Status};
 
+use super::again::Repetition;
 use super::core::{Asked, Core, Timer};
 use super::joining::Joining;
+use super::outgoing::recipients;
 use super::person::Person;
 use super::{Group, forget_if_over, records};
 
@@ -31,11 +33,21 @@ impl Healing<'_> {
         let details = status.details.iter();
         let mut details = details.filter(|detail| is_unknown(detail.code));
         match asked {
-            Asked::Message(name, only) => {
+            Asked::Message(name, sent) => {
+                let to = sent
+                    .as_ref()
+                    .map_or_else(Vec::new, |sent| recipients(&sent.primitive));
+                let only = match &to[..] {
+                    [only] => Some(only.clone()),
+                    _ => None,
+                };
                 let said = details.flat_map(|detail| detail.users.iter().map(|id| id.user.clone()));
                 let only = only.filter(|_| is_unknown(status.code));
                 let unknown: Vec<Address> = said.chain(only).collect();
                 self.ask_whether_they_exist(&name, unknown);
+                if let (Some(sent), Some(group)) = (sent, self.all.get_mut(&name)) {
+                    Repetition::of(group, self.core, self.now).answered(sent, status);
+                }
             }
             Asked::Exists(name, user) => {
                 let is_gone = is_unknown(status.code) || details.next().is_some();

@@ -120,11 +120,7 @@ impl<'a> Joining<'a> {
             .collect();
         for (message, until) in history {
             let message = addressed(message, vec![user.clone()]);
-            Distribution::of(self.group, self.core, self.now).request(
-                message,
-                Some(user.clone()),
-                until,
-            );
+            Distribution::of(self.group, self.core, self.now).request(message, until);
         }
     }
 
@@ -156,7 +152,7 @@ impl<'a> Joining<'a> {
                 ..notice.clone()
             };
             let expires = self.now.plus_seconds(self.core.settings.validity);
-            Distribution::of(self.group, self.core, self.now).request(notice.into(), None, expires);
+            Distribution::of(self.group, self.core, self.now).request(notice.into(), expires);
         }
         self.unseat(&joined, Some(code));
     }

@@ -114,7 +114,7 @@ impl<'a> Messages<'a> {
         match target {
             Target::One(user) => {
                 let message = addressed(message.into(), vec![user.clone()]);
-                distribution.request(message, Some(user.clone()), until);
+                distribution.request(message, until);
             }
             _ => distribution.send(Outgoing {
                 primitive: Box::new(message.into()),

@@ -6,7 +6,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `groups` | all groups; which one a primitive is for |
+//! | `groups`, `about` | all groups; which one a primitive is for |
 //! | `person`, `properties` | what is kept of a user, and of the group as such |
 //! | `joining` | joining, leaving, being made to leave, the end of the group |
 //! | `administration` | members, roles, the reject list, properties |
@@ -14,6 +14,7 @@
 //! | `messages` | messages to all who are joined, or to one |
 //! | `changes` | who is told what changed |
 //! | `outgoing` | what is handed on to many, in pieces |
+//! | `again` | copies for which there was no room on the way |
 //! | `healing` | users who are no more, domains that are not reached |
 //! | `provision` | what an operator does |
 //! | `posts` | messages taken: to recognise duplicates, and for those who join later |
@@ -25,7 +26,9 @@
 //! it is to be deleted then (`AutoDelete`). If the owner's account is removed the group has no
 //! owner; its administrators go on, and the operator can remove it.
 
+mod about;
 mod administration;
+mod again;
 mod changes;
 mod core;
 mod groups;
@@ -58,6 +61,7 @@ pub(super) use records::{AWAY, PREFIX};
 pub(super) use search::GroupCriterion;
 pub use settings::GroupSettings;
 
+use again::Again;
 use outgoing::Queue;
 use person::{Own, Person};
 use posts::Posts;
@@ -131,6 +135,8 @@ pub(super) struct Group {
     invited: usize,
     posts: Posts,
     outgoing: Queue,
+    /// What is handed on again later, by number.
+    again: BTreeMap<u64, Again>,
     /// The last number given.
     numbered: u64,
     /// Nothing is left of it.
@@ -151,6 +157,7 @@ impl Group {
             invited: 0,
             posts: Posts::default(),
             outgoing: Queue::default(),
+            again: BTreeMap::new(),
             numbered: 0,
             is_over: false,
         }

@@ -14,6 +14,7 @@ use crate::imps::Primitive;
 use crate::imps::address::Address;
 use crate::imps::common::{Recipient, User};
 
+use super::again::Sent;
 use super::core::{Core, Timer};
 use super::{Group, Place, records};
 
@@ -77,18 +78,7 @@ impl Queue {
 
 impl Outgoing {
     fn bytes(&self) -> usize {
-        let content = match &*self.primitive {
-            Primitive::SendMessageRequest(message) => {
-                message.content.as_ref().map_or(0, |c| c.bytes.len())
-            }
-            Primitive::GroupChangeNotice(notice) => {
-                let names = [&notice.joined, &notice.left];
-                let names = names.into_iter().flatten().flatten();
-                names.map(String::len).sum()
-            }
-            _ => 0,
-        };
-        content + 512
+        bytes(&self.primitive)
     }
 
     /// For these users.
@@ -191,23 +181,35 @@ impl<'a> Distribution<'a> {
             return true;
         };
         outgoing.after = Some(last.clone());
-        let only = (users.len() == 1).then(|| users[0].clone());
         let primitive = outgoing.addressed(users);
-        self.request(primitive, only, outgoing.expires);
+        self.request(primitive, outgoing.expires);
         is_last
     }
 
     /// Sends a request or notice of the group.
-    pub(super) fn request(&mut self, primitive: Primitive, only: Option<Address>, expires: Time) {
-        let token = if matches!(primitive, Primitive::SendMessageRequest(_)) {
-            self.core.ask_to_take(&self.group.name, only)
-        } else {
-            self.core.token()
-        };
+    pub(super) fn request(&mut self, primitive: Primitive, expires: Time) {
+        if matches!(primitive, Primitive::SendMessageRequest(_)) {
+            return self.message(Sent {
+                primitive,
+                expires,
+                refused: 0,
+            });
+        }
+        let token = self.core.token();
         self.core.act(Act::Request {
             token,
             primitive,
             expires,
+        });
+    }
+
+    /// Sends a message of the group.
+    pub(super) fn message(&mut self, sent: Sent) {
+        let token = self.core.ask_to_take(&self.group.name, &sent);
+        self.core.act(Act::Request {
+            token,
+            primitive: sent.primitive,
+            expires: sent.expires,
         });
     }
 
@@ -263,4 +265,29 @@ pub(super) fn addressed(mut primitive: Primitive, to: Vec<Address>) -> Primitive
         _ => {}
     }
     primitive
+}
+
+/// Whom a message is for.
+pub(super) fn recipients(primitive: &Primitive) -> Vec<Address> {
+    let Primitive::SendMessageRequest(message) = primitive else {
+        return Vec::new();
+    };
+    let to = message.info.recipients.iter();
+    to.map(|to| to.address().clone()).collect()
+}
+
+/// About how many bytes a primitive takes up.
+pub(super) fn bytes(primitive: &Primitive) -> usize {
+    let content = match primitive {
+        Primitive::SendMessageRequest(message) => {
+            message.content.as_ref().map_or(0, |c| c.bytes.len())
+        }
+        Primitive::GroupChangeNotice(notice) => {
+            let names = [&notice.joined, &notice.left];
+            let names = names.into_iter().flatten().flatten();
+            names.map(String::len).sum()
+        }
+        _ => 0,
+    };
+    content + 512
 }

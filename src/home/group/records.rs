@@ -3,6 +3,7 @@
 //! | key | value (JSON) |
 //! |---|---|
 //! | `home/group/OWNER/NAME` | owner and properties; the owner is empty for a provider's group |
+//! | `home/group/OWNER/NAME/again/20 digits` | a message for those who were refused, to be handed on later |
 //! | `home/group/OWNER/NAME/outgoing/20 digits` | what is being handed on, and how far it has got |
 //! | `home/group/OWNER/NAME/person/ADDRESS` | role, rejection, seat |
 //! | `home/group/OWNER/NAME/post/20 digits` | a message that was taken |
@@ -16,6 +17,7 @@ use crate::element::{Act, Time};
 use crate::imps::address::Address;
 use crate::store::Write;
 
+use super::again::Again;
 use super::outgoing::Outgoing;
 use super::person::Person;
 use super::posts::Post;
@@ -43,6 +45,14 @@ pub(super) fn put_person(name: &str, user: &Address, person: &Person) -> Act {
 
 pub(super) fn delete_person(name: &str, user: &Address) -> Act {
     Act::Write(Write::delete(format!("{PREFIX}{name}/person/{user}")))
+}
+
+pub(super) fn put_again(name: &str, number: u64, again: &Again) -> Act {
+    Act::Write(Write::put_json(numbered(name, "again", number), again))
+}
+
+pub(super) fn delete_again(name: &str, number: u64) -> Act {
+    Act::Write(Write::delete(numbered(name, "again", number)))
 }
 
 pub(super) fn put_outgoing(name: &str, number: u64, outgoing: &Outgoing) -> Act {
@@ -79,7 +89,8 @@ pub(super) fn delete_all(group: &Group) -> Vec<Act> {
     let posts = group.posts.numbers().map(|post| delete_post(name, post));
     let outgoing = group.outgoing.numbers();
     let outgoing = outgoing.map(|number| delete_outgoing(name, number));
-    let all = people.chain(posts).chain(outgoing);
+    let again = group.again.keys().map(|number| delete_again(name, *number));
+    let all = people.chain(posts).chain(outgoing).chain(again);
     all.chain([delete_sheet(name)]).collect()
 }
 

@@ -360,3 +360,92 @@ fn what_is_told_of_a_large_group_has_bounds() {
     assert_eq!(answer.joined.unwrap().len(), 1000);
     assert_eq!(world.who_is_joined(ALICE).len(), 5000);
 }
+
+/// The answer to a message of a group.
+fn taken(status: Status) -> crate::imps::primitive::message::SendMessageResponse {
+    crate::imps::primitive::message::SendMessageResponse {
+        message_id: "m".to_owned(),
+        status,
+    }
+}
+
+#[test]
+fn copies_for_which_there_was_no_room_are_handed_on_again() {
+    let mut world = World::new();
+    crowd(&mut world, 4, 2);
+    assert_eq!(world.does(ALICE, to_group("m1", ALICE, CLUB, "hello")), 200);
+    // Of the four two are refused, one of them because they do not exist.
+    let failures = vec![
+        (Code::QUEUE_FULL, address("u1@d1.test")),
+        (Code::QUEUE_FULL, address("u3@d1.test")),
+        (Code::UNKNOWN_USER, address("u0@d0.test")),
+    ];
+    world.answer("SendMessageRequest", taken(Status::of_users(4, failures)));
+    world.sent();
+    world.wait(29);
+    assert_eq!(world.told(), []);
+    assert_eq!(world.does("u3@d1.test", leave(CLUB)), 200);
+    world.sent();
+    world.restart();
+    world.wait(1);
+    let told: Vec<String> = world
+        .outbox
+        .iter()
+        .flat_map(|(_, p)| copies(p))
+        .map(|(_, to)| to)
+        .collect();
+    assert_eq!(told, ["u1@d1.test"]);
+    // Refused as a whole it waits longer.
+    world.answer("SendMessageRequest", taken(Status::new(Code::UNAVAILABLE)));
+    world.wait(59);
+    assert_eq!(world.told(), []);
+    world.wait(1);
+    world.answer("SendMessageRequest", taken(Status::ok()));
+    world.wait(86_400);
+    assert_eq!(world.told(), []);
+    assert!(world.store.keys().all(|key| !key.contains("/again/")));
+}
+
+#[test]
+fn what_is_handed_on_again_has_bounds_in_number_bytes_and_tries() {
+    let mut world = World::with(|settings| {
+        settings.groups.max_outgoing = 2;
+        settings.groups.max_outgoing_bytes = 4000;
+    });
+    crowd(&mut world, 1, 1);
+    let full = || taken(Status::new(Code::QUEUE_FULL));
+    let waiting = |world: &World| {
+        world
+            .store
+            .keys()
+            .filter(|key| key.contains("/again/"))
+            .count()
+    };
+    for n in 0..3 {
+        let id = format!("m{n}");
+        assert_eq!(world.does(ALICE, to_group(&id, ALICE, CLUB, "hello")), 200);
+        world.answer("SendMessageRequest", full());
+    }
+    assert_eq!(waiting(&world), 2);
+    let mut tries = 0;
+    while waiting(&world) > 0 {
+        let at = world.home.next_timeout().unwrap();
+        world.wait(at.since(world.now).div_ceil(1000));
+        while world
+            .outbox
+            .iter()
+            .any(|(_, p)| p.name() == "SendMessageRequest")
+        {
+            world.answer("SendMessageRequest", full());
+            tries += 1;
+        }
+    }
+    assert_eq!(tries, 2 * 9);
+    // What is too large for the rest of the room is not remembered.
+    let long = |id: &str| to_group(id, ALICE, CLUB, &"x".repeat(2000));
+    assert_eq!(world.does(ALICE, long("m4")), 200);
+    assert_eq!(world.does(ALICE, long("m5")), 200);
+    world.answer("SendMessageRequest", full());
+    world.answer("SendMessageRequest", full());
+    assert_eq!(waiting(&world), 1);
+}
