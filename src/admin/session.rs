@@ -77,7 +77,7 @@ enum Said {
 
 /// Answers a client that has a file to share.
 fn place(shared: &Shared, user: &str, Share::Share { id, wanted }: Share) -> Line {
-    match shared.node.slot(user, wanted) {
+    match shared.node.slot(user, &wanted) {
         Ok(slot) => Line::Slot(SharedFile::Slot { id, slot }),
         Err(refusal) => {
             let code = match &refusal {

@@ -58,7 +58,7 @@ impl Contents {
     ///
     /// # Errors
     /// It is not taken, or there is no room.
-    pub fn slot(&self, user: &str, wanted: Wanted) -> Result<Slot, Refusal> {
+    pub fn slot(&self, user: &str, wanted: &Wanted) -> Result<Slot, Refusal> {
         let tokens = [token(), token()];
         let [Some(put), Some(file)] = tokens else {
             return Err(Refusal::Full);

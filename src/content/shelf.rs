@@ -115,7 +115,7 @@ impl Shelf {
     pub(super) fn reserve(
         &mut self,
         user: &str,
-        wanted: Wanted,
+        wanted: &Wanted,
         [put, file]: [String; 2],
         now: Time,
     ) -> Result<Slot, Refusal> {
@@ -214,7 +214,7 @@ impl Shelf {
         (self.files.len(), self.bytes)
     }
 
-    fn checked(&self, user: &str, wanted: Wanted) -> Result<Wanted, Refusal> {
+    fn checked(&self, user: &str, wanted: &Wanted) -> Result<Wanted, Refusal> {
         let settings = &self.settings;
         let name = wanted.name.trim();
         let is_name = |c: char| !c.is_control() && !"/\\".contains(c);
@@ -241,11 +241,10 @@ impl Shelf {
         if self.bytes + wanted.size > settings.max_bytes {
             return Err(Refusal::Full);
         }
-        let name = name.to_owned();
         Ok(Wanted {
-            name,
+            name: name.to_owned(),
             content_type,
-            ..wanted
+            size: wanted.size,
         })
     }
 

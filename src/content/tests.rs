@@ -90,7 +90,8 @@ impl World {
     }
 
     fn slot(&self, user: &str, size: u64) -> Result<Slot, Refusal> {
-        self.contents.slot(user, wanted("a.png", "image/png", size))
+        self.contents
+            .slot(user, &wanted("a.png", "image/png", size))
     }
 
     /// A file of a user that is there; the path of its URL.
@@ -171,7 +172,7 @@ async fn a_file_is_uploaded_once_and_fetched_by_whoever_has_its_url() {
     let bytes: Vec<u8> = (0..90_000_u32).map(|n| n.to_le_bytes()[0]).collect();
     let slot = world
         .contents
-        .slot("alice", wanted("my cät.png", "Image/PNG", 90_000))
+        .slot("alice", &wanted("my cät.png", "Image/PNG", 90_000))
         .unwrap();
     assert!(slot.get.ends_with("/my%20c%C3%A4t.png"), "{}", slot.get);
     assert_eq!(world.get(&path(&slot.get)).await.status, 404);
@@ -206,7 +207,7 @@ async fn a_file_is_uploaded_once_and_fetched_by_whoever_has_its_url() {
     // What is not shown in place is saved.
     let slot = world
         .contents
-        .slot("alice", wanted("a.pdf", "application/pdf", 3));
+        .slot("alice", &wanted("a.pdf", "application/pdf", 3));
     let slot = slot.unwrap();
     assert_eq!(world.put(&slot, b"pdf").await.status, 201);
     let reply = world.get(&path(&slot.get)).await;
@@ -381,7 +382,7 @@ async fn what_is_not_shared_any_more_is_deleted_and_only_by_its_owner() {
 #[test]
 fn what_may_be_shared_is_bounded_for_a_file_a_user_and_all() {
     let world = World::new();
-    let ask = |name: &str, kind: &str, size| world.contents.slot("x", wanted(name, kind, size));
+    let ask = |name: &str, kind: &str, size| world.contents.slot("x", &wanted(name, kind, size));
     let long = "x".repeat(201);
     for (name, kind, size, expected) in [
         ("a", "image/png", 0, Refusal::Size(100_000)),

@@ -126,7 +126,7 @@ impl NodeHandle {
     ///
     /// # Errors
     /// It is not taken, or there is no room.
-    pub fn slot(&self, user: &str, wanted: Wanted) -> Result<Slot, Refusal> {
+    pub fn slot(&self, user: &str, wanted: &Wanted) -> Result<Slot, Refusal> {
         let contents = self.contents.as_ref().ok_or(Refusal::Off)?;
         contents.slot(user, wanted)
     }

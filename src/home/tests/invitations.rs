@@ -827,7 +827,8 @@ fn what_was_shared_is_deleted_with_the_last_invitation_to_it() {
     world.client_asks(1, cancel("i2", ALICE, "bob@home.test"));
     let urls = ["https://home.test/a", "https://home.test/b"].map(str::to_owned);
     let expected = ("alice".to_owned(), Some(urls.to_vec()));
-    assert_eq!(std::mem::take(&mut world.unshared), [expected.clone()]);
+    let unshared = std::mem::take(&mut world.unshared);
+    assert_eq!(unshared, std::slice::from_ref(&expected));
     // A process that was killed before it did so does it at the next start.
     world.restart();
     world.wait(1);
