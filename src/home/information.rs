@@ -95,7 +95,17 @@ impl<'a> Information<'a> {
                 let has = self.home.groups.has(&id.group, name);
                 (!has).then_some(Code::ADDRESS)
             }
-            Id::ContactList(_) => Some(NO_CONTACT_LIST),
+            // Nobody else is told which lists a user has.
+            Id::ContactList(id) => {
+                let core = &self.home.core;
+                let list = core.at_home(&id.list);
+                let owner = Address::user(list.user_part(), list.domain());
+                let user = self.home.users.get(owner.local());
+                let user = user.filter(|user| user.address(core) == owner);
+                let has = self.caller.user.as_ref() == Some(&owner)
+                    && user.is_some_and(|user| user.has_contact_list(&list, core));
+                (!has).then_some(NO_CONTACT_LIST)
+            }
             Id::Domain(domain) => {
                 let ours = domain.trim().eq_ignore_ascii_case(self.home.core.domain());
                 (!ours).then_some(Code::NOT_FOUND)

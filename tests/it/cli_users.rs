@@ -135,3 +135,42 @@ fn a_user_fills_in_their_profile_is_found_by_it_and_makes_a_group() {
     let told = shown(&with_input(command, &line));
     assert!(told.contains("code=\\\"403\\\""), "{told}");
 }
+
+#[test]
+fn the_provider_has_a_logo_from_a_file() {
+    let folder = Folder::new();
+    let data = folder.0.join("data");
+    let logo = folder.file("logo.png", "not much of a picture");
+    let config = |logo: &std::path::Path| {
+        format!(
+            "[node]\ndomain = \"village.test\"\ndata = {data:?}\nlogo = {logo:?}\n\
+             [ssp]\nlisten = \"127.0.0.1:0\"\nplain = true\n\
+             [admin]\nlisten = \"127.0.0.1:0\"\n\
+             [home]\n[[home.user]]\nname = \"alice\"\npassword = \"alice\"\n"
+        )
+    };
+    let big = folder.file("big.png", &"x".repeat(64 * 1024 + 1));
+    for (logo, why) in [
+        (folder.0.join("nowhere.png"), "cannot be read"),
+        (folder.file("logo.svg", ""), "is no picture by its name"),
+        (big, "has 65537 bytes"),
+    ] {
+        let refused = output(&folder.file("bad.toml", &config(&logo)), &["run"]);
+        assert_eq!(refused.status.code(), Some(64), "{}", shown(&refused));
+        let text = shown(&refused);
+        assert!(text.contains("node.logo") && text.contains(why), "{text}");
+    }
+    let file = folder.file("node.toml", &config(&logo));
+    let node = Node::start_on(folder, file);
+    let request = "<GetSPInfoRequest serviceID=\\\"wv:@village.test\\\"><MetaInfo>\
+        <Requestor serviceID=\\\"wv:@village.test\\\"><User userID=\\\"wv:alice@village.test\\\"/>\
+        </Requestor></MetaInfo></GetSPInfoRequest>";
+    let line = format!("{{\"do\":\"request\",\"id\":\"1\",\"primitive\":\"{request}\"}}\n");
+    let mut command = wvgate(&node.config);
+    command
+        .args(["chat", "alice", "--json"])
+        .env("WVGATE_PASSWORD", "alice");
+    let told = shown(&with_input(command, &line));
+    assert!(told.contains("image/png"), "{told}");
+    assert!(told.contains("bm90IG11Y2ggb2YgYSBwaWN0dXJl"), "{told}");
+}

@@ -1,11 +1,11 @@
 //! Accounts, and what is answered to everything else.
 
 use super::*;
-use crate::imps::common::{GroupId, UserId};
+use crate::imps::common::{ContactList, GroupId, UserId};
 use crate::imps::presence::Item;
 use crate::imps::primitive::Unknown;
 use crate::imps::primitive::access::GetBlockedListRequest;
-use crate::imps::primitive::common::{GetSPInfoRequest, Id, IdList, VerifyIDRequest};
+use crate::imps::primitive::common::{GetSPInfoRequest, Id, IdList, Logo, VerifyIDRequest};
 
 #[test]
 fn names_are_checked_and_taken_once() {
@@ -101,7 +101,14 @@ fn sessions_are_bounded_and_need_a_user() {
 
 #[test]
 fn the_provider_says_who_he_is() {
-    let mut world = World::with(|settings| settings.url = Some("https://home.test/".to_owned()));
+    let logo = Logo {
+        url: Some("https://home.test/logo.png".to_owned()),
+        content: None,
+    };
+    let mut world = World::with(|settings| {
+        settings.url = Some("https://home.test/".to_owned());
+        settings.logo = Some(logo.clone());
+    });
     let request = GetSPInfoRequest {
         service: Some(address("wv:@home.test")),
         meta: None,
@@ -112,6 +119,38 @@ fn the_provider_says_who_he_is() {
     assert_eq!(info.status.code, Code::OK);
     assert_eq!(info.name.as_deref(), Some("home.test"));
     assert_eq!(info.url.as_deref(), Some("https://home.test/"));
+    assert_eq!(info.logo, Some(logo));
+}
+
+#[test]
+fn a_contact_list_is_verified_to_its_owner_alone() {
+    let mut world = World::peopled();
+    let mut verify = |asker: &str, list: &str| {
+        let ids = vec![Id::ContactList(ContactList {
+            list: address(list),
+        })];
+        let request = VerifyIDRequest {
+            meta: None,
+            ids: IdList { ids },
+        };
+        let domain = address(asker).domain().to_owned();
+        let answer = world.deliver(&domain, Some(asker), request).unwrap();
+        let status = answer.verdict().unwrap();
+        let detail = status.details.first().map(|detail| detail.code.0);
+        (status.code.0, detail)
+    };
+    let own = "wv:alice/contacts@home.test";
+    assert_eq!(verify("alice@home.test", own), (200, None));
+    for (asker, list) in [
+        ("bob@home.test", own),
+        ("alice@far.test", own),
+        ("alice@home.test", "wv:alice/nothing@home.test"),
+        ("alice@home.test", "wv:bob/contacts@home.test"),
+        ("nobody@home.test", "wv:nobody/contacts@home.test"),
+        ("alice@home.test", "wv:/contacts@home.test"),
+    ] {
+        assert_eq!(verify(asker, list), (201, Some(700)), "{asker} {list}");
+    }
 }
 
 #[test]
