@@ -98,8 +98,9 @@ impl Connection {
                 user,
                 password,
                 takes,
+                delivery,
             } => {
-                return session::chat(self, &user, password, takes).await;
+                return session::chat(self, &user, password, (takes, delivery)).await;
             }
             Request::Status => views::status(&shared).await,
             Request::Peers => views::peers(&shared).await,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::content::{Slot, Wanted};
-use crate::home::{Takes, ToClient, UserRecord};
+use crate::home::{Delivery, Takes, ToClient, UserRecord};
 
 /// A request. Not `Debug`: some carry passwords.
 #[derive(Clone, Serialize, Deserialize)]
@@ -184,6 +184,9 @@ pub enum Request {
         /// What the session is for.
         #[serde(default)]
         takes: Takes,
+        /// How messages come to it.
+        #[serde(default)]
+        delivery: Delivery,
     },
     /// Reads the configuration again.
     Reload,

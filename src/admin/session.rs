@@ -9,7 +9,7 @@ use super::lines::LineError;
 use super::request::{Line, Share, Shared as SharedFile};
 use super::{Shared, users};
 use crate::content::Refusal;
-use crate::home::{FromClient, Takes, ToClient};
+use crate::home::{Delivery, FromClient, Takes, ToClient};
 use crate::imps::{Code, Status};
 use crate::node::ClientSession;
 
@@ -21,7 +21,7 @@ pub(super) async fn chat(
     connection: &mut Connection,
     user: &str,
     password: Option<String>,
-    takes: Takes,
+    (takes, delivery): (Takes, Delivery),
 ) -> Result<(), Hangup> {
     let shared = connection.shared.clone();
     let name = match users::local_name(&shared, user) {
@@ -33,7 +33,11 @@ pub(super) async fn chat(
     {
         return connection.say(&Line::error(why)).await;
     }
-    let Some(mut session) = open(connection, &name, takes).await? else {
+    if !delivery.is_possible() {
+        let why = "delivery names at most 32 types of 128 bytes each";
+        return connection.say(&Line::error(why)).await;
+    }
+    let Some(mut session) = open(connection, &name, takes, delivery).await? else {
         return Ok(());
     };
     loop {
@@ -143,8 +147,10 @@ async fn open(
     connection: &mut Connection,
     name: &str,
     takes: Takes,
+    delivery: Delivery,
 ) -> Result<Option<ClientSession>, Hangup> {
-    let opened = connection.shared.node.client_open_for(name, takes).await;
+    let node = &connection.shared.node;
+    let opened = node.client_open_for(name, takes, delivery).await;
     let refusal = match opened {
         // What it hears first comes, however long that takes, or the session has ended.
         Ok(Some(mut session)) => match session.event().await {

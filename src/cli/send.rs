@@ -9,7 +9,7 @@ use super::chat::screen;
 use super::output::{self, Format};
 use super::{Failure, Global};
 use crate::admin::{Client, Line, Request};
-use crate::home::{FromClient, Takes, ToClient};
+use crate::home::{Delivery, FromClient, Takes, ToClient};
 use crate::imps::{Address, Code, Primitive, Status};
 use crate::node::clock;
 
@@ -51,6 +51,7 @@ pub(super) async fn send(global: &Global, args: Send) -> Result<(), Failure> {
         user: args.from.clone(),
         password: None,
         takes: Takes::OwnAnswers,
+        delivery: Delivery::default(),
     };
     node.say(&request).await?;
     let user = loop {

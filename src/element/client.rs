@@ -9,6 +9,7 @@
 //! |---|---|---|
 //! | the answer to a request | [`ToClient::Answer`] | to the client that asked |
 //! | `NewMessage` | [`ToClient::Take`] | a message |
+//! | `MessageNotification` | [`ToClient::Take`] | that a message waits, in place of it ([`Delivery`]) |
 //! | `DeliveryStatusReport` | [`ToClient::Take`] | what became of a message of the user's |
 //! | `PresenceAuthRequest` | [`ToClient::Take`] | somebody wants to see the user's presence |
 //! | `InviteRequest` | [`ToClient::Take`] | an invitation; in each session, until it is answered |
@@ -20,7 +21,9 @@
 //! What has a number waits, on disk, until one client of the user has acknowledged that number: a
 //! message is delivered by that, not by being written to a socket. A client that goes away leaves
 //! what it did not acknowledge to the next one. A client is told only so much ahead of its
-//! acknowledgements.
+//! acknowledgements. A notification that is acknowledged is not told again to that client, and the
+//! message goes on waiting: until it was fetched by `GetMessageRequest` and that answer is
+//! acknowledged, or it is rejected or forwarded, or has come to another client.
 //!
 //! As lines of JSON, told apart by `"do"` and `"event"`, with the primitives as their XML:
 //!
@@ -38,6 +41,8 @@ use crate::imps::address::Address;
 use crate::imps::common::{MessageInfo, Recipient};
 use crate::imps::primitive::message::SendMessageResponse;
 use crate::imps::status::{Code, Status};
+
+pub use super::delivery::{Delivery, Method};
 
 /// Counted for each thing told, and for each part of it, besides its texts.
 const PART: usize = 64;
@@ -69,6 +74,8 @@ pub enum FromClient {
         user: String,
         /// What the session is for.
         takes: Takes,
+        /// How messages come to it.
+        delivery: Delivery,
     },
     /// A request of its user. Answered by [`ToClient::Answer`], some of them after a while. What
     /// becomes of a message is kept for the user if the client has gone by then; any other answer
@@ -115,8 +122,9 @@ pub enum ToClient {
     Answer {
         /// As the client chose it.
         id: String,
-        /// To acknowledge it with, if it must not be lost: that a message was not taken. Without
-        /// acknowledgement it comes to another client of the user, as a report.
+        /// To acknowledge it with, if it must not be lost. That a message was not taken comes
+        /// without acknowledgement to another client of the user, as a report. A message that was
+        /// fetched waits until it is acknowledged.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         number: Option<u64>,
         /// The response, or a `Status`.

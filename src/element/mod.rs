@@ -14,6 +14,7 @@
 
 mod act;
 pub mod client;
+mod delivery;
 mod input;
 mod load;
 mod name;
@@ -25,6 +26,7 @@ pub(crate) mod xml;
 
 pub use act::{Act, ToXmpp};
 pub use client::{ClientKey, FromClient, Over, Takes, ToClient};
+pub use delivery::{Delivery, Method};
 pub use input::{Edge, FromXmpp, Input};
 pub use load::{Found, Load, Loaded};
 pub use name::Element;

@@ -9,6 +9,7 @@ use crate::imps::status::{Code, Status};
 use super::core::{Asked, Core, Timer};
 use super::group::Groups;
 use super::invitation::Inviting;
+use super::message_store::MessageStore;
 use super::records;
 use super::sending::Sending;
 use super::session::Session;
@@ -71,6 +72,22 @@ impl<'a> Answers<'a> {
             }
             Asked::Invitation { number } => {
                 Inviting::of(user, core, now).answered(asker, number, answer);
+            }
+            Asked::Delivery {
+                method,
+                most,
+                group,
+            } => {
+                if status_of(&answer).code.is_success() {
+                    let feed = asker.as_ref().and_then(|a| user.clients.get_mut(&a.client));
+                    if let Some(feed) = feed {
+                        feed.deliver(method, most, group);
+                    }
+                }
+                Session::of(user, core, now).answered(asker, answer);
+            }
+            Asked::Forward { at, id, caller } => {
+                MessageStore::of(user, core, now).forwarded(at, id, caller, &answer);
             }
             Asked::Other => Session::of(user, core, now).answered(asker, answer),
         }

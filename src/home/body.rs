@@ -13,6 +13,8 @@ pub(super) struct Body {
     pub(super) content: Vec<u8>,
     /// Where the content is, if it is not here.
     pub(super) uri: Option<String>,
+    /// What the content is called, as a file.
+    pub(super) content_name: Option<String>,
 }
 
 /// The part of it that is text.
@@ -23,13 +25,16 @@ struct Head {
     content_type: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     uri: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content_name: Option<String>,
 }
 
 impl Body {
     /// Bytes that it takes up.
     pub(super) fn bytes(&self) -> usize {
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        self.content.len() + self.content_type.len() + text(&self.name) + text(&self.uri)
+        let texts = text(&self.name) + text(&self.uri) + text(&self.content_name);
+        self.content.len() + self.content_type.len() + texts
     }
 
     /// As it is kept: its texts as JSON, a line feed, the content as it is.
@@ -38,6 +43,7 @@ impl Body {
             name: self.name.clone(),
             content_type: self.content_type.clone(),
             uri: self.uri.clone(),
+            content_name: self.content_name.clone(),
         };
         let mut record = Vec::with_capacity(self.bytes() + 64);
         // Writing texts to memory does not fail.
@@ -61,6 +67,7 @@ impl Body {
             content_type: head.content_type,
             content: record[end + 1..].to_vec(),
             uri: head.uri,
+            content_name: head.content_name,
         })
     }
 }
@@ -79,6 +86,7 @@ mod tests {
                 content_type: "text/plain".to_owned(),
                 content: content.to_vec(),
                 uri: None,
+                content_name: Some("a.txt".to_owned()),
             };
             assert_eq!(Body::from_record(&body.to_record()).unwrap(), body);
         }

@@ -6,10 +6,11 @@ use crate::element::{Loaded, Time};
 use crate::imps::Primitive;
 use crate::imps::status::{Code, Status};
 
-use super::client::{ClientKey, FromClient, Over, Takes, ToClient};
+use super::client::{ClientKey, Delivery, FromClient, Over, Takes, ToClient};
 use super::core::{Asker, Core};
 use super::feeds::Feeds;
 use super::known::Availability;
+use super::message_store::MessageStore;
 use super::presence::Presence;
 use super::session::Session;
 use super::user::{User, UserError};
@@ -30,8 +31,12 @@ impl<'a> Clients<'a> {
     /// What a client does.
     pub(super) fn take(&mut self, client: ClientKey, what: FromClient) {
         match what {
-            FromClient::Open { user, takes } => {
-                let why = match self.open(client, &user, takes) {
+            FromClient::Open {
+                user,
+                takes,
+                delivery,
+            } => {
+                let why = match self.open(client, &user, takes, delivery) {
                     Ok(()) => return,
                     Err(UserError::Unknown(_)) => Over::Unknown,
                     Err(UserError::Disabled(_)) => Over::Disabled,
@@ -56,6 +61,7 @@ impl<'a> Clients<'a> {
         client: ClientKey,
         user: &str,
         takes: Takes,
+        delivery: Delivery,
     ) -> Result<(), UserError> {
         let Self { users, core, now } = self;
         let now = *now;
@@ -71,7 +77,7 @@ impl<'a> Clients<'a> {
         }
         let is_first = user.clients.is_empty();
         core.clients.insert(client, name);
-        Feeds::of(user, core, now).begin_feed(client, takes);
+        Feeds::of(user, core, now).begin_feed(client, takes, delivery);
         if is_first {
             user.availability = Availability::default();
             user.account.online = true;
@@ -133,13 +139,30 @@ impl<'a> Clients<'a> {
         }
     }
 
-    /// Contents of what waits for a user came from the store.
+    /// Contents of what waits for users came from the store.
     pub(super) fn loaded(&mut self, loaded: Loaded) {
         let Self { users, core, now } = self;
         let now = *now;
         let whose = core.reads.end(loaded.number);
-        if let Some(user) = whose.and_then(|name| users.get_mut(&name)) {
-            Feeds::of(user, core, now).loaded(loaded);
+        let fetch = core.fetches.end(loaded.number);
+        let user = whose.and_then(|name| users.get_mut(&name));
+        match (fetch, user) {
+            (Some(fetch), Some(user)) => {
+                let found = loaded.records.into_iter().next();
+                let found = found.map(|(_, found)| found);
+                MessageStore::of(user, core, now).fetched(fetch, found);
+            }
+            (Some(fetch), None) => core.respond(fetch.caller, Status::new(Code::UNKNOWN_USER)),
+            (None, Some(user)) => Feeds::of(user, core, now).loaded(loaded),
+            (None, None) => {}
+        }
+        while core.reads.may_begin(core.settings.max_read_bytes)
+            && let Some(fetch) = core.fetches.next()
+        {
+            match users.get_mut(&fetch.user) {
+                Some(user) => MessageStore::of(user, core, now).read(fetch),
+                None => core.respond(fetch.caller, Status::new(Code::UNKNOWN_USER)),
+            }
         }
         while core.reads.may_begin(core.settings.max_read_bytes)
             && let Some(name) = core.reads.next()

@@ -11,7 +11,7 @@ use crate::text::Shown;
 use super::body::Body;
 use super::client::ClientKey;
 use super::core::{Core, Timer};
-use super::feed::{KINDS, MESSAGE, NOTICE};
+use super::feed::{Feed, KINDS, MESSAGE, NOTICE};
 use super::held::Content;
 use super::inbox::Arrival;
 use super::message::Arrivals;
@@ -73,7 +73,11 @@ impl<'a> Contents<'a> {
     }
 
     /// What was read under a number; `None` if nobody is to be told of it any more.
-    fn content(&mut self, number: u64, record: &[u8]) -> Result<Option<Content>, String> {
+    pub(super) fn content(
+        &mut self,
+        number: u64,
+        record: &[u8],
+    ) -> Result<Option<Content>, String> {
         let at = number / KINDS;
         if number % KINDS == NOTICE {
             let is_there = self.user.notices.contains_key(&at);
@@ -112,7 +116,7 @@ impl<'a> Contents<'a> {
     }
 
     /// What has this number cannot be told to anybody, ever.
-    fn unreadable(&mut self, number: u64, why: &str) {
+    pub(super) fn unreadable(&mut self, number: u64, why: &str) {
         let at = number / KINDS;
         let (id, sender) = match (number % KINDS, self.user.inbox.untold(at)) {
             (MESSAGE, Some(arrival)) => (arrival.id.clone(), Some(arrival.sender.clone())),
@@ -169,6 +173,10 @@ impl<'a> Contents<'a> {
                 None => feed.number_from(*client, self.user, feed.next.max(number + 1)),
             };
             for number in std::iter::successors(first, after) {
+                // Of what it is told without its content nothing is read.
+                if !self.is_pushed(number, feed) {
+                    continue;
+                }
                 let (size, key) = self.record_of(number);
                 if taken > 0 && (taken >= most || bytes + size > most_bytes) {
                     break;
@@ -187,6 +195,16 @@ impl<'a> Contents<'a> {
             number: read,
             keys: keys.into_iter().collect(),
         }));
+    }
+
+    /// Whether a client is told what has a number with its content.
+    fn is_pushed(&self, number: u64, feed: &Feed) -> bool {
+        let message = self.user.inbox.untold(number / KINDS);
+        let message = message.filter(|_| number % KINDS == MESSAGE);
+        message.is_none_or(|arrival| {
+            let letter = arrival.waiting.as_ref();
+            letter.is_none_or(|letter| feed.is_pushed(&arrival.sender, letter))
+        })
     }
 
     /// Bytes and key of what has a number.

@@ -10,8 +10,9 @@ use crate::imps::status::Code;
 use crate::text::Seldom;
 
 use super::addresses::Addresses;
-use super::client::{ClientKey, ToClient};
+use super::client::{ClientKey, Method, ToClient};
 use super::echo::Rate;
+use super::fetches::Fetches;
 use super::random::Random;
 use super::reach::Away;
 use super::reads::Reads;
@@ -47,6 +48,8 @@ pub(super) struct Core {
     pub(super) seldom: Seldom,
     /// Reads of contents.
     pub(super) reads: Reads,
+    /// Who waits for one of these.
+    pub(super) fetches: Fetches,
     /// How the wall clock stands, for dates that others see.
     pub(super) skew: Skew,
     random: Random,
@@ -111,6 +114,21 @@ pub(super) enum Asked {
     },
     /// To take the invitation that is kept under this number.
     Invitation { number: u64 },
+    /// To give a client another delivery method, or for messages of a group.
+    Delivery {
+        method: Method,
+        most: Option<u64>,
+        group: Option<Address>,
+    },
+    /// To take a message that is forwarded.
+    Forward {
+        /// Of the message that waits.
+        at: u64,
+        id: String,
+        /// To answer with; does not survive a restart.
+        #[serde(skip)]
+        caller: Option<RequestId>,
+    },
     /// Anything else that a client wanted.
     Other,
 }
@@ -120,7 +138,10 @@ impl Asked {
     pub(super) fn is_durable(&self) -> bool {
         matches!(
             self,
-            Self::Message { .. } | Self::Subscribe { .. } | Self::Invitation { .. }
+            Self::Message { .. }
+                | Self::Subscribe { .. }
+                | Self::Invitation { .. }
+                | Self::Forward { .. }
         )
     }
 }
@@ -142,6 +163,7 @@ impl Core {
             held_bytes: 0,
             seldom: Seldom::default(),
             reads: Reads::default(),
+            fetches: Fetches::default(),
             skew: Skew::default(),
             random: Random::new(seed),
         }

@@ -4,25 +4,34 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::imps::address::Address;
 
-use super::client::{ClientKey, Takes};
+use super::client::{ClientKey, Delivery, Method, Takes};
 use super::core::Core;
+use super::inbox::{Arrival, Letter};
 use super::notice::Notice;
 use super::user::User;
 
 /// Messages of its own that a client which takes nothing else hears of.
 const MAX_SENT: usize = 16;
 
+/// Groups for which a client has a delivery method of their own.
+const MAX_GROUPS: usize = 100;
+
 /// What a number is of: its remainder by [`KINDS`].
 pub(super) const MESSAGE: u64 = 0;
 pub(super) const NOTICE: u64 = 1;
 pub(super) const QUESTION: u64 = 2;
 pub(super) const INVITATION: u64 = 3;
+/// That a message waits: it goes on waiting when that is acknowledged.
+pub(super) const NOTIFICATION: u64 = 4;
 pub(super) const KINDS: u64 = 8;
 
 /// What one client of a user was told and has not acknowledged.
 #[derive(Debug)]
 pub(super) struct Feed {
-    pub(super) takes: Takes,
+    takes: Takes,
+    /// How messages come to it, and those of some groups.
+    delivery: Delivery,
+    of_groups: BTreeMap<Address, Delivery>,
     /// Of everything before this number it was told.
     pub(super) next: u64,
     /// What it was told and has not acknowledged, with its bytes.
@@ -41,9 +50,11 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    pub(super) fn new(takes: Takes) -> Self {
+    pub(super) fn new(takes: Takes, delivery: Delivery) -> Self {
         Self {
             takes,
+            delivery,
+            of_groups: BTreeMap::new(),
             next: 0,
             told: BTreeMap::new(),
             bytes: 0,
@@ -74,9 +85,46 @@ impl Feed {
                 && self.bytes < settings.max_unacknowledged_bytes
     }
 
-    /// Whether there is a message behind this number that it was not told of.
-    pub(super) fn lacks(&self, message: u64) -> bool {
-        self.takes_everything() && self.next <= number(message, MESSAGE)
+    /// Whether it is pushed a message; else it is notified.
+    pub(super) fn is_pushed(&self, sender: &Address, letter: &Letter) -> bool {
+        let delivery = self.of_groups.get(sender).unwrap_or(&self.delivery);
+        delivery.pushes(&letter.content_type, letter.size)
+    }
+
+    /// Whether it is to be pushed the message of this number, and was not yet.
+    pub(super) fn lacks(&self, message: u64, sender: &Address, letter: &Letter) -> bool {
+        self.takes_everything()
+            && self.next <= number(message, MESSAGE)
+            && self.is_pushed(sender, letter)
+    }
+
+    /// Whether it may have a delivery method for messages of a group.
+    pub(super) fn may_deliver(&self, group: Option<&Address>) -> bool {
+        group.is_none_or(|group| {
+            self.of_groups.len() < MAX_GROUPS || self.of_groups.contains_key(group)
+        })
+    }
+
+    /// From now on messages come to it so, or those of a group. Without a length that stays.
+    pub(super) fn deliver(&mut self, method: Method, most: Option<u64>, group: Option<Address>) {
+        if !self.may_deliver(group.as_ref()) {
+            return;
+        }
+        let delivery = match group {
+            Some(group) => {
+                let before = self.delivery.clone();
+                self.of_groups.entry(group).or_insert(before)
+            }
+            None => &mut self.delivery,
+        };
+        delivery.method = method;
+        delivery.max_bytes = most.or(delivery.max_bytes);
+    }
+
+    /// It is told something under a number, which it has still to acknowledge.
+    pub(super) fn hears(&mut self, number: u64, bytes: usize) {
+        let before = self.told.insert(number, bytes);
+        self.bytes = self.bytes + bytes - before.unwrap_or_default();
     }
 
     pub(super) fn is_for(&self, client: ClientKey, notice: &Notice) -> bool {
@@ -114,7 +162,7 @@ impl Feed {
     pub(super) fn number_from(&self, client: ClientKey, user: &User, from: u64) -> Option<u64> {
         let at = from.div_ceil(KINDS);
         let message = if self.takes_everything() {
-            user.inbox.next(at).map(|(at, _)| number(at, MESSAGE))
+            self.next_message(user, at)
         } else {
             None
         };
@@ -123,6 +171,19 @@ impl Feed {
         let notice = notices.find(|(_, notice)| self.is_for(client, notice));
         let notice = notice.map(|(at, _)| number(*at, NOTICE));
         message.into_iter().chain(notice).min()
+    }
+
+    /// The first message from a number on. Of one that was taken by another client only who is
+    /// pushed it hears.
+    fn next_message(&self, user: &User, from: u64) -> Option<u64> {
+        let after = |(at, _): &(u64, &Arrival)| user.inbox.next(at + 1);
+        let mut messages = std::iter::successors(user.inbox.next(from), after);
+        let is_for_it = |(at, arrival): &(u64, &Arrival)| {
+            let waits = user.inbox.letter(*at).is_some();
+            let letter = arrival.waiting.as_ref();
+            waits || letter.is_some_and(|letter| self.is_pushed(&arrival.sender, letter))
+        };
+        messages.find(is_for_it).map(|(at, _)| number(at, MESSAGE))
     }
 }
 

@@ -8,19 +8,18 @@
 //! Of what waits only that is in memory which is needed to decide. Its content is read when a client
 //! comes to it, with some of what follows ([`super::held`]); until that is there, the client waits.
 
-use crate::element::{Act, Loaded, Outcome, Time};
+use crate::element::{Loaded, Outcome, Time};
 use crate::imps::address::Address;
 use crate::imps::common::{MetaInfo, User as UserElement};
 use crate::imps::primitive::presence_admin::PresenceAuthRequest;
 use crate::imps::status::Status;
 
 use super::body::Body;
-use super::client::{ClientKey, Over, Takes, ToClient};
+use super::client::{ClientKey, Delivery, Over, Takes, ToClient};
 use super::contents::Contents;
 use super::core::Core;
 use super::feed::{Feed, INVITATION, KINDS, MESSAGE, NOTICE, QUESTION, number};
 use super::held::Content;
-use super::inbox::Arrival;
 use super::message::Arrivals;
 use super::notices::Notices;
 use super::records;
@@ -53,21 +52,22 @@ impl<'a> Feeds<'a> {
                         let question = self.next_question(feed);
                         question.or_else(|| self.next_invitation(feed))
                     }
-                    Some(number) => match Telling::of(self.user, self.core).told(number) {
-                        None => {
-                            stalled.push(*client);
-                            break;
+                    Some(number) => {
+                        let telling = Telling::of(self.user, self.core);
+                        match telling.told(number, feed, self.now) {
+                            None => {
+                                stalled.push(*client);
+                                break;
+                            }
+                            Some(told) => {
+                                feed.comes_to(number);
+                                Some((told.number().unwrap_or(number), told))
+                            }
                         }
-                        Some(told) => {
-                            feed.comes_to(number);
-                            Some((number, told))
-                        }
-                    },
+                    }
                 };
                 let Some((number, told)) = next else { break };
-                let bytes = told.bytes();
-                feed.bytes += bytes;
-                feed.told.insert(number, bytes);
+                feed.hears(number, told.bytes());
                 self.core.tell(*client, told);
             }
         }
@@ -80,7 +80,7 @@ impl<'a> Feeds<'a> {
 
     /// A message waits whose body is at hand.
     pub(super) fn has_come(&mut self, at: u64, body: &Body) {
-        if self.user.clients.values().any(Feed::takes_everything) {
+        if self.is_lacking(number(at, MESSAGE)) {
             let content = Content::Message(body.clone());
             self.user.hold(self.core, number(at, MESSAGE), content);
         }
@@ -142,8 +142,8 @@ impl<'a> Feeds<'a> {
     }
 
     /// Lets a new client hear of the queue.
-    pub(super) fn begin_feed(&mut self, client: ClientKey, takes: Takes) {
-        let mut feed = Feed::new(takes);
+    pub(super) fn begin_feed(&mut self, client: ClientKey, takes: Takes, delivery: Delivery) {
+        let mut feed = Feed::new(takes, delivery);
         let mut watched = None;
         if feed.takes_everything() {
             feed.questions = self.user.undecided().into_iter().collect();
@@ -218,24 +218,15 @@ impl<'a> Feeds<'a> {
     }
 
     /// One client has taken a message: that is its end.
-    fn delivered(&mut self, at: u64) {
-        // Another client may have been faster, or its validity is over.
-        let Some(letter) = self.user.take_letter(self.core, at) else {
-            return;
-        };
-        let Some(arrival) = self.user.inbox.get(at).cloned() else {
-            return;
-        };
-        self.core
-            .act(records::put_arrival(&self.user.name, at, &arrival));
+    pub(super) fn delivered(&mut self, at: u64) {
         let delivered = Status::ok().because("Delivered to the client");
-        let Arrival { id, sender, .. } = arrival;
-        Arrivals::of(self.user, self.core, self.now).report(&id, &sender, &letter, &delivered);
-        self.core.act(Act::Outcome {
-            message: id,
-            outcome: Outcome::Delivered,
-        });
-        if self.user.clients.values().any(|feed| feed.lacks(at)) {
+        let mut arrivals = Arrivals::of(self.user, self.core, self.now);
+        // Another client may have been faster, or its validity is over.
+        let Some((sender, letter)) = arrivals.take_out(at, &delivered, Outcome::Delivered) else {
+            return;
+        };
+        let lacks = |feed: &Feed| feed.lacks(at, &sender, &letter);
+        if self.user.clients.values().any(lacks) {
             self.user.inbox.copy(at, letter);
             self.end_slow_clients();
         } else {
@@ -300,8 +291,14 @@ impl<'a> Feeds<'a> {
         let at = number / KINDS;
         match number % KINDS {
             MESSAGE => {
+                let arrival = self.user.inbox.untold(at);
+                let Some((sender, letter)) =
+                    arrival.and_then(|a| Some((&a.sender, a.waiting.as_ref()?)))
+                else {
+                    return false;
+                };
                 let mut clients = self.user.clients.values();
-                self.user.inbox.untold(at).is_some() && clients.any(|feed| feed.lacks(at))
+                clients.any(|feed| feed.lacks(at, sender, letter))
             }
             _ => self.user.notices.get(&at).is_some_and(|notice| {
                 let mut clients = self.user.clients.iter();

@@ -12,8 +12,16 @@ use crate::text::cut;
 
 use super::body::Body;
 
+/// How messages are called that are told apart by their numbers only.
+const NUMBERED: char = '~';
+
 /// Bytes of a content's type that are kept in memory, for reports; our choice.
 const MAX_TYPE: usize = 256;
+
+/// Bytes of a name that is kept in memory, for those who are told that a message waits.
+const MAX_LABEL: usize = 256;
+/// Bytes of a content's address likewise; a longer one is told with the message.
+const MAX_URI: usize = 1024;
 
 /// An arrival: a message that waits, or the trace of one that was taken.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -50,9 +58,27 @@ pub(super) struct Letter {
     pub(super) sent: Option<DateTime>,
     /// Whether the sender wants a report.
     pub(super) report: bool,
+    /// How it is called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) labels: Option<Box<Labels>>,
     /// An older version has written it: the body is in the same record.
     #[serde(skip)]
     pub(super) has_body: bool,
+}
+
+/// What somebody is told of a message besides, before they fetch it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub(super) struct Labels {
+    /// The name to show for the sender.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<String>,
+    /// What the content is called, as a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) content_name: Option<String>,
+    /// Where the content is, if it is not here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) uri: Option<String>,
 }
 
 /// A letter in its record, as all versions have written it.
@@ -64,6 +90,7 @@ struct Kept {
     report: bool,
     size: Option<usize>,
     bytes: Option<usize>,
+    labels: Option<Box<Labels>>,
     // Of older versions.
     name: Option<String>,
     content: Option<String>,
@@ -78,6 +105,7 @@ impl Kept {
             content_type: self.content_type,
             content: content.ok_or("content is not base64")?,
             uri: self.uri,
+            content_name: None,
         })
     }
 }
@@ -85,7 +113,8 @@ impl Kept {
 impl TryFrom<Kept> for Letter {
     type Error = &'static str;
 
-    fn try_from(kept: Kept) -> Result<Self, Self::Error> {
+    fn try_from(mut kept: Kept) -> Result<Self, Self::Error> {
+        let labels = kept.labels.take();
         let (arrived, sent, report) = (kept.arrived, kept.sent, kept.report);
         let (size, bytes, has_content) = (kept.size, kept.bytes, kept.content.is_some());
         let body = kept.body()?;
@@ -94,6 +123,7 @@ impl TryFrom<Kept> for Letter {
             size: size.unwrap_or(letter.size),
             bytes: bytes.unwrap_or(letter.bytes),
             has_body: has_content && size.is_none(),
+            labels: labels.or(letter.labels),
             ..letter
         })
     }
@@ -109,8 +139,24 @@ impl Letter {
             arrived,
             sent,
             report,
+            labels: Labels::of(body),
             has_body: false,
         }
+    }
+}
+
+impl Labels {
+    fn of(body: &Body) -> Option<Box<Self>> {
+        let label = |text: &Option<String>| {
+            let text = text.as_ref()?;
+            Some(cut(text, MAX_LABEL).to_owned())
+        };
+        let labels = Self {
+            name: label(&body.name),
+            content_name: label(&body.content_name),
+            uri: body.uri.clone().filter(|uri| uri.len() <= MAX_URI),
+        };
+        (labels != Self::default()).then(|| Box::new(labels))
     }
 }
 
@@ -205,6 +251,44 @@ impl Inbox {
         let both = [waiting, copy].into_iter().flatten();
         both.min_by_key(|(number, _)| **number)
             .map(|(number, arrival)| (*number, arrival))
+    }
+
+    /// The messages that wait, in order.
+    pub(super) fn all_waiting(&self) -> impl Iterator<Item = (u64, &Arrival)> {
+        let numbers = self.waiting.numbers.iter();
+        numbers.filter_map(|number| Some((*number, self.arrivals.get(number)?)))
+    }
+
+    /// What is known of the message with this number, if it waits.
+    pub(super) fn letter(&self, number: u64) -> Option<&Letter> {
+        self.arrivals.get(&number)?.waiting.as_ref()
+    }
+
+    /// By which id its user asks for a message that waits: its own, unless an older one of another
+    /// sender has the same.
+    pub(super) fn name(&self, number: u64) -> Option<String> {
+        let arrival = self.arrivals.get(&number)?;
+        let is_free = self.first_of(&arrival.id) == Some(number);
+        let own = Some(&arrival.id).filter(|id| is_free && !id.starts_with(NUMBERED));
+        Some(own.map_or_else(|| format!("{NUMBERED}{number:x}"), Clone::clone))
+    }
+
+    /// The message that waits and is called so by [`Self::name`].
+    pub(super) fn named(&self, name: &str) -> Option<u64> {
+        match name.strip_prefix(NUMBERED) {
+            Some(number) => {
+                let number = u64::from_str_radix(number, 16).ok()?;
+                self.letter(number).map(|_| number)
+            }
+            None => self.first_of(name),
+        }
+    }
+
+    /// The oldest message that waits and has this id.
+    fn first_of(&self, id: &str) -> Option<u64> {
+        let mut waiting = self.all_waiting();
+        let (number, _) = waiting.find(|(_, arrival)| arrival.id == id)?;
+        Some(number)
     }
 
     /// The highest number given so far.
@@ -359,6 +443,7 @@ mod tests {
             content_type: "text/plain".to_owned(),
             content: content.to_vec(),
             uri: None,
+            content_name: None,
         }
     }
 

@@ -51,13 +51,13 @@ pub(super) struct Message {
 }
 
 /// Messages of others, for users of ours.
-pub(super) struct Delivery<'a> {
+pub(super) struct Submission<'a> {
     home: &'a mut Home,
     caller: &'a Caller,
     now: Time,
 }
 
-impl<'a> Delivery<'a> {
+impl<'a> Submission<'a> {
     /// For this caller, at this time.
     pub(super) fn of(home: &'a mut Home, caller: &'a Caller, now: Time) -> Self {
         Self { home, caller, now }
@@ -175,6 +175,7 @@ impl<'a> Delivery<'a> {
                 .unwrap_or_else(|| "text/plain".to_owned()),
             content: content.unwrap_or_default(),
             uri: info.uri,
+            content_name: info.content_name,
         };
         Message {
             id: given.unwrap_or_else(|| self.home.core.message_id()),
@@ -315,6 +316,27 @@ impl<'a> Arrivals<'a> {
                 outcome,
             });
         }
+    }
+
+    /// Takes a message that waits out of the inbox, where it stays remembered: that is its end. Who
+    /// has sent it, and what was known of it; its body is the caller's business.
+    pub(super) fn take_out(
+        &mut self,
+        number: u64,
+        status: &Status,
+        outcome: Outcome,
+    ) -> Option<(Address, Letter)> {
+        let letter = self.user.take_letter(self.core, number)?;
+        let arrival = self.user.inbox.get(number).cloned()?;
+        self.core
+            .act(records::put_arrival(&self.user.name, number, &arrival));
+        let Arrival { id, sender, .. } = arrival;
+        self.report(&id, &sender, &letter, status);
+        self.core.act(Act::Outcome {
+            message: id,
+            outcome,
+        });
+        Some((sender, letter))
     }
 
     pub(super) fn trim_inbox(&mut self) {

@@ -17,6 +17,7 @@
 //! | `sending`, `sent`, `addresses` | messages of the user |
 //! | `message`, `inbox`, `report`, `echo` | messages for the user, and reports on both |
 //! | `feed`, `feeds`, `telling` | what waits for a user, and how the user's clients take it |
+//! | `message_store`, `fetches` | messages that wait, as their user asks for them |
 //! | `notice`, `notices` | what waits besides messages |
 //! | `body`, `held`, `contents`, `reads` | contents: on disk, in memory, on the way |
 //! | `own` | what users ask about themselves |
@@ -47,6 +48,7 @@ mod due;
 mod echo;
 mod feed;
 mod feeds;
+mod fetches;
 mod group;
 mod group_notice;
 mod held;
@@ -55,6 +57,7 @@ mod information;
 mod invitation;
 mod known;
 mod message;
+mod message_store;
 mod notice;
 mod notices;
 mod operator;
@@ -89,7 +92,9 @@ use crate::imps::address::Address;
 use crate::imps::common::Party;
 use crate::imps::status::{Code, Status};
 
-pub use crate::element::client::{self, ClientKey, FromClient, Over, Takes, ToClient};
+pub use crate::element::client::{
+    self, ClientKey, Delivery, FromClient, Method, Over, Takes, ToClient,
+};
 pub use group::{GroupError, GroupSettings, GroupView};
 pub use known::{Availability, Known};
 pub use operator::{Operator, UserRecord};
@@ -106,7 +111,7 @@ use self::group::Groups;
 use self::group_notice::GroupNotice;
 use self::information::Information;
 use self::invitation::InvitationRequests;
-use self::message::Delivery;
+use self::message::Submission;
 use self::own::OwnRequests;
 use self::profile::Profiles;
 use self::search::{Searches, Searching};
@@ -132,7 +137,8 @@ pub const SERVES: &[&str] = &[
 ];
 /// What it serves to its own users besides; it provides that to nobody else's.
 pub const SERVES_OWN: &[&str] = &[
-    "UPDPR", "GETWL", "REACT", "CAAUT", "GETAUT", "GCLI", "MCLS", "GLBLU", "BLENT",
+    "UPDPR", "GETWL", "REACT", "CAAUT", "GETAUT", "GCLI", "MCLS", "GLBLU", "BLENT", "SETD",
+    "GETLM", "GETM", "REJCM", "FWMSG", "NEWM",
 ];
 /// What the echo user of a node without home domain serves.
 const ECHO_SERVES: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV"];
@@ -347,7 +353,7 @@ impl Home {
         };
         match delivered.primitive {
             Primitive::SendMessageRequest(request) => {
-                Delivery::of(self, &caller, now).take(*request);
+                Submission::of(self, &caller, now).take(*request);
             }
             Primitive::DeliveryStatusReport(report) => self.take_report(&report, now),
             Primitive::SubscribeRequest(request) => {
@@ -392,6 +398,12 @@ impl Home {
             | Primitive::GetReactiveAuthStatusRequest(_)
             | Primitive::GetListRequest(_)
             | Primitive::ListManageRequest(_)
+            | Primitive::SetDeliveryMethodRequest(_)
+            | Primitive::GetMessageListRequest(_)
+            | Primitive::GetMessageRequest(_)
+            | Primitive::RejectMessageRequest(_)
+            | Primitive::ForwardMessageRequest(_)
+            | Primitive::MessageDelivered(_)
             | Primitive::GetBlockedListRequest(_)
             | Primitive::BlockEntityRequest(_)) => {
                 OwnRequests::of(self, &caller, now).serve(own);

@@ -9,6 +9,7 @@ use crate::imps::status::{Code, Status};
 
 use super::access::Access;
 use super::contact_list::ContactList;
+use super::message_store::MessageStore;
 use super::notices::Notices;
 use super::presence::Presence;
 use super::watchers::Watchers;
@@ -67,6 +68,18 @@ impl<'a> OwnRequests<'a> {
             Primitive::GetListRequest(_) => ContactList::of(user, core, now).lists().into(),
             Primitive::ListManageRequest(request) => {
                 ContactList::of(user, core, now).manage(*request).into()
+            }
+            stored @ (Primitive::SetDeliveryMethodRequest(_)
+            | Primitive::GetMessageListRequest(_)
+            | Primitive::GetMessageRequest(_)
+            | Primitive::RejectMessageRequest(_)
+            | Primitive::ForwardMessageRequest(_)
+            | Primitive::MessageDelivered(_)) => {
+                let mut store = MessageStore::of(user, core, now);
+                match store.serve(self.caller.id, stored) {
+                    Some(answer) => answer,
+                    None => return,
+                }
             }
             Primitive::GetBlockedListRequest(_) => Access::of(user, core).lists().into(),
             Primitive::BlockEntityRequest(request) => {

@@ -7,14 +7,17 @@ use super::records;
 use super::sent::State;
 use super::sent::Taken;
 use super::session::too_many;
-use crate::element::Time;
+use crate::element::{RequestId, Time};
 use crate::imps::Primitive;
 use crate::imps::address::Kind;
-use crate::imps::common::{GroupId, MetaInfo, Recipient, ScreenName, Sender, User as UserElement};
+use crate::imps::common::{
+    ContentData, GroupId, MessageInfo, MetaInfo, Recipient, ScreenName, Sender, User as UserElement,
+};
 use crate::imps::primitive::message::{SendMessageRequest, SendMessageResponse};
 use crate::imps::status::{Code, Status};
 
 use super::answers::status_of;
+use super::body::Body;
 use super::core::{Asked, Asker, Core};
 use super::user::User;
 
@@ -38,10 +41,8 @@ impl<'a> Sending<'a> {
 
     /// Sends a message. What is wrong with it the client is told at once, by a `Status`.
     pub(super) fn send(&mut self, asker: Asker, mut request: SendMessageRequest) {
-        for recipient in &mut request.info.recipients {
-            self.complete(recipient);
-        }
-        if let Err((code, why)) = self.may_send(&request) {
+        let may_address = self.may_address(&mut request.info.recipients);
+        if let Err((code, why)) = may_address.and_then(|()| self.may_send(&request)) {
             return self.core.answer(asker, Status::new(code).because(why));
         }
         let recipients = request.info.recipients.iter();
@@ -82,6 +83,44 @@ impl<'a> Sending<'a> {
             .ask(self.core, Some(asker), asked, request, expires);
     }
 
+    /// Sends on a message that waits, as it is. The same one has the same id, whenever it is sent on:
+    /// who has it already does not get it twice.
+    pub(super) fn forward(
+        &mut self,
+        at: u64,
+        body: Body,
+        recipients: Vec<Recipient>,
+        caller: Option<RequestId>,
+    ) {
+        let own = self.user.address(self.core);
+        let id = format!("fwd-{at:x}");
+        let validity = self.core.settings.offline_validity;
+        let content = ContentData {
+            content_type: body.content_type,
+            bytes: body.content,
+        };
+        let request = SendMessageRequest {
+            delivery_report: false,
+            meta: Some(MetaInfo::of_user(self.core.domain(), own.clone())),
+            info: MessageInfo {
+                message_id: Some(id.clone()),
+                uri: body.uri,
+                content_type: Some(content.content_type.clone()),
+                content_name: body.content_name,
+                content_size: u64::try_from(content.bytes.len()).ok(),
+                validity: Some(validity),
+                recipients,
+                recipient_display: None,
+                sender: Some(Sender::user(UserElement::new(own))),
+                date_time: Some(self.core.skew.date(self.now)),
+            },
+            content: (!content.bytes.is_empty()).then_some(content),
+        };
+        let asked = Asked::Forward { at, id, caller };
+        let expires = self.now.plus_seconds(validity);
+        self.user.ask(self.core, None, asked, request, expires);
+    }
+
     /// Puts the domain into the address of a recipient who is of this one.
     fn complete(&self, recipient: &mut Recipient) {
         let (Recipient::User(UserElement { user: address, .. })
@@ -91,9 +130,15 @@ impl<'a> Sending<'a> {
         *address = self.core.at_home(address);
     }
 
-    fn may_send(&self, request: &SendMessageRequest) -> Result<(), (Code, &'static str)> {
-        let info = &request.info;
-        if !(1..=MAX_RECIPIENTS).contains(&info.recipients.len()) {
+    /// Whether a message can be for these, whose addresses it completes.
+    pub(super) fn may_address(
+        &self,
+        recipients: &mut [Recipient],
+    ) -> Result<(), (Code, &'static str)> {
+        for recipient in &mut *recipients {
+            self.complete(recipient);
+        }
+        if !(1..=MAX_RECIPIENTS).contains(&recipients.len()) {
             return Err((
                 Code::BAD_PARAMETER,
                 "A message has a recipient, and at most a hundred.",
@@ -103,9 +148,14 @@ impl<'a> Sending<'a> {
             let address = recipient.address();
             !address.is_valid() || address.kind() == Kind::Service
         };
-        if info.recipients.iter().any(names_nobody) {
+        if recipients.iter().any(names_nobody) {
             return Err((Code::ADDRESS, "The address names nobody."));
         }
+        Ok(())
+    }
+
+    fn may_send(&self, request: &SendMessageRequest) -> Result<(), (Code, &'static str)> {
+        let info = &request.info;
         let content = request.content.as_ref();
         if content.is_some_and(|content| content.bytes.len() > self.core.settings.max_text) {
             return Err((Code::BAD_PARAMETER, "The text is too long."));

@@ -1,5 +1,6 @@
 //! What the clients of a user ask. Passwords are the caller's business.
 
+use super::feed;
 use super::feeds::Feeds;
 use super::invitation::{Invited, Inviting};
 use super::sending::{MAX_ID, Sending};
@@ -12,7 +13,7 @@ use crate::imps::status::{Code, Status};
 use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
 
-use super::client::ClientKey;
+use super::client::{ClientKey, Method, ToClient};
 use super::core::{Asked, Asker, Core};
 use super::profile;
 use super::user::User;
@@ -64,13 +65,29 @@ impl<'a> Session<'a> {
                 Invited::of(self.user, self.core, self.now).respond(asker, *response);
             }
             _ if !self.user.may_ask(self.core) => self.core.answer(asker, too_many()),
-            other => {
-                let seconds = self.core.settings.request_validity;
-                let expires = self.now.plus_seconds(seconds);
-                self.user
-                    .ask(self.core, Some(asker), Asked::Other, other, expires);
+            Primitive::SetDeliveryMethodRequest(request) => {
+                let group = request.group.as_ref().map(|group| self.core.at_home(group));
+                let feed = self.user.clients.get(&asker.client);
+                if feed.is_some_and(|feed| !feed.may_deliver(group.as_ref())) {
+                    let why = "The client has a delivery method for too many groups.";
+                    let status = Status::new(Code::BAD_PARAMETER).because(why);
+                    return self.core.answer(asker, status);
+                }
+                let asked = Method::parse(&request.method).map(|method| Asked::Delivery {
+                    method,
+                    most: request.content_length,
+                    group,
+                });
+                self.ask(asker, asked.unwrap_or(Asked::Other), *request);
             }
+            other => self.ask(asker, Asked::Other, other),
         }
+    }
+
+    fn ask(&mut self, asker: Asker, asked: Asked, what: impl Into<Primitive>) {
+        let seconds = self.core.settings.request_validity;
+        let expires = self.now.plus_seconds(seconds);
+        self.user.ask(self.core, Some(asker), asked, what, expires);
     }
 
     /// The answer to a request that the domain only passes on.
@@ -78,10 +95,30 @@ impl<'a> Session<'a> {
         if let Primitive::GetPresenceResponse(response) = &answer {
             Watching::of(self.user, self.core, self.now).learn_all(&response.values);
         }
-        let here = |asker: &Asker| self.user.clients.contains_key(&asker.client);
-        if let Some(asker) = asker.filter(here) {
-            self.core.answer(asker, answer);
+        let Some(asker) = asker else { return };
+        let number = self.fetched(&answer);
+        let Some(feed) = self.user.clients.get_mut(&asker.client) else {
+            return;
+        };
+        let told = ToClient::Answer {
+            id: asker.id,
+            number,
+            primitive: Box::new(answer),
+        };
+        if let Some(number) = number {
+            feed.hears(number, told.bytes());
         }
+        self.core.tell(asker.client, told);
+    }
+
+    /// The number to acknowledge an answer with, if it has a message that waits here.
+    fn fetched(&self, answer: &Primitive) -> Option<u64> {
+        let Primitive::GetMessageResponse(response) = answer else {
+            return None;
+        };
+        let info = response.info.as_ref()?;
+        let at = self.user.inbox.named(info.message_id.as_ref()?)?;
+        Some(feed::number(at, feed::MESSAGE))
     }
 
     /// A client has taken what it was told under a number.
@@ -93,15 +130,18 @@ impl<'a> Session<'a> {
     fn may_request(&self, primitive: &Primitive) -> Result<(), Status> {
         let refused = |code, why: &str| Err(Status::new(code).because(why));
         let facts = primitive::facts(primitive.name());
-        let is_asked =
-            |f: &&Facts| f.kind == primitive::Kind::Request || f.is == Name::InviteResponse;
+        // A client says itself of a message that it has fetched that it has it (11.9).
+        let is_asked = |f: &&Facts| {
+            f.kind == primitive::Kind::Request
+                || matches!(f.is, Name::InviteResponse | Name::MessageDelivered)
+        };
         let facts = facts.filter(is_asked);
         let facts = facts.filter(|f| !OF_PROVIDERS.contains(&f.name));
         let Some(facts) = facts.filter(|f| f.routing != Routing::Hop) else {
             return refused(Code::BAD_REQUEST, "This is no request of a user.");
         };
         let service = match facts.family {
-            "message" => Some(profile::IM),
+            "message" | "message_store" => Some(profile::IM),
             "presence" if facts.name != "UnsubscribeRequest" => Some(profile::PRESENCE),
             "group" | "group_admin" => Some(profile::GROUP),
             _ => None,

@@ -1,19 +1,20 @@
 //! What waits for a user, as a client hears it.
 
+use crate::element::Time;
 use crate::imps::Primitive;
 use crate::imps::address::{Address, Kind};
 use crate::imps::common::{
     ContentData, Display, GroupId, MessageInfo, MetaInfo, Recipient, ScreenName, Sender,
     User as UserElement,
 };
-use crate::imps::primitive::message_store::NewMessage;
+use crate::imps::primitive::message_store::{MessageNotification, NewMessage};
 
 use super::body::Body;
 use super::client::ToClient;
 use super::core::Core;
-use super::feed::KINDS;
+use super::feed::{self, Feed, KINDS, MESSAGE, NOTIFICATION};
 use super::held::Content;
-use super::inbox::Arrival;
+use super::inbox::{Arrival, Letter};
 use super::notice::response;
 use super::user::User;
 
@@ -30,14 +31,26 @@ impl<'a> Telling<'a> {
     }
 
     /// What has a number, as a client hears it; `None` if it is on disk only.
-    pub(super) fn told(&self, number: u64) -> Option<ToClient> {
+    pub(super) fn told(&self, number: u64, feed: &Feed, now: Time) -> Option<ToClient> {
+        let at = number / KINDS;
+        if number % KINDS == MESSAGE
+            && let Some(arrival) = self.user.inbox.untold(at)
+            && let Some(letter) = &arrival.waiting
+            && !feed.is_pushed(&arrival.sender, letter)
+        {
+            let notification = MessageNotification {
+                meta: Some(MetaInfo::of_server(self.core.domain())),
+                info: self.notice(at, arrival, now)?,
+            };
+            return Some(take(feed::number(at, NOTIFICATION), notification));
+        }
         match self.user.held.get(number)? {
             Content::Message(body) => {
-                let arrival = self.user.inbox.untold(number / KINDS)?;
-                Some(take(number, self.new_message(arrival, body)?))
+                let arrival = self.user.inbox.untold(at)?;
+                Some(take(number, self.message(arrival, body)?))
             }
             Content::Notice(primitive) => {
-                let notice = self.user.notices.get(&(number / KINDS))?;
+                let notice = self.user.notices.get(&at)?;
                 match (&notice.only, primitive) {
                     (Some(asker), Primitive::DeliveryStatusReport(report)) => {
                         Some(ToClient::Answer {
@@ -52,30 +65,71 @@ impl<'a> Telling<'a> {
         }
     }
 
+    /// A message that waits, as the user who fetches it hears it.
+    pub(super) fn fetched(&self, at: u64, body: &Body) -> Option<NewMessage> {
+        let mut message = self.message(self.user.inbox.get(at)?, body)?;
+        message.info.message_id = self.user.inbox.name(at);
+        Some(message)
+    }
+
+    /// What is told of a message that waits before it is fetched.
+    pub(super) fn notice(&self, at: u64, arrival: &Arrival, now: Time) -> Option<MessageInfo> {
+        let letter = arrival.waiting.as_ref()?;
+        let labels = letter.labels.as_deref();
+        let content_type = letter.content_type.clone();
+        Some(MessageInfo {
+            message_id: self.user.inbox.name(at),
+            uri: labels.and_then(|labels| labels.uri.clone()),
+            content_name: labels.and_then(|labels| labels.content_name.clone()),
+            validity: Some(arrival.until.since(now) / 1000),
+            ..self.info(
+                arrival,
+                letter,
+                content_type,
+                labels.and_then(|labels| labels.name.as_ref()),
+            )
+        })
+    }
+
     /// A message as a client hears it.
-    fn new_message(&self, arrival: &Arrival, body: &Body) -> Option<NewMessage> {
+    fn message(&self, arrival: &Arrival, body: &Body) -> Option<NewMessage> {
         let letter = arrival.waiting.as_ref()?;
         let content = ContentData {
             content_type: body.content_type.clone(),
             bytes: body.content.clone(),
         };
-        let own = UserElement::new(self.user.address(self.core));
+        let content_type = body.content_type.clone();
         Some(NewMessage {
             meta: Some(MetaInfo::of_server(self.core.domain())),
             info: MessageInfo {
-                message_id: Some(arrival.id.clone()),
                 uri: body.uri.clone(),
-                content_type: Some(body.content_type.clone()),
-                content_name: None,
-                content_size: u64::try_from(body.content.len()).ok(),
-                validity: None,
-                recipients: vec![Recipient::User(own)],
-                recipient_display: None,
-                sender: Some(sender(&arrival.sender, body.name.as_ref())),
-                date_time: Some(self.core.skew.date(letter.arrived)),
+                content_name: body.content_name.clone(),
+                ..self.info(arrival, letter, content_type, body.name.as_ref())
             },
             content: (!content.bytes.is_empty()).then_some(content),
         })
+    }
+
+    fn info(
+        &self,
+        arrival: &Arrival,
+        letter: &Letter,
+        content_type: String,
+        name: Option<&String>,
+    ) -> MessageInfo {
+        let own = UserElement::new(self.user.address(self.core));
+        MessageInfo {
+            message_id: Some(arrival.id.clone()),
+            uri: None,
+            content_type: Some(content_type),
+            content_name: None,
+            content_size: u64::try_from(letter.size).ok(),
+            validity: None,
+            recipients: vec![Recipient::User(own)],
+            recipient_display: None,
+            sender: Some(sender(&arrival.sender, name)),
+            date_time: Some(self.core.skew.date(letter.arrived)),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::core::{Answer, Core, Turn};
 use super::fair;
 use super::told::Told;
 use crate::content::{Contents, Refusal, Slot, Wanted};
-use crate::element::{ClientKey, FromClient, Takes, Time};
+use crate::element::{ClientKey, Delivery, FromClient, Takes, Time};
 use crate::sap::{Facts, Hand, Posted, Shards, Trace, Verdict};
 use crate::ssp::Message;
 use crate::store::Store;
@@ -41,6 +41,7 @@ pub(super) enum Input {
         client: ClientKey,
         user: String,
         takes: Takes,
+        delivery: Delivery,
         events: EventSender,
         reply: oneshot::Sender<bool>,
     },
@@ -310,11 +311,13 @@ impl NodeHandle {
     /// # Errors
     /// The node has stopped.
     pub async fn client_open(&self, user: &str) -> Result<Option<ClientSession>, Gone> {
-        self.client_open_for(user, Takes::Everything).await
+        let delivery = Delivery::default();
+        self.client_open_for(user, Takes::Everything, delivery)
+            .await
     }
 
-    /// Opens a client session that takes only some of what waits; else as
-    /// [`NodeHandle::client_open`].
+    /// Opens a client session that takes only some of what waits, or has messages come in its own
+    /// way; else as [`NodeHandle::client_open`].
     ///
     /// # Errors
     /// The node has stopped.
@@ -322,6 +325,7 @@ impl NodeHandle {
         &self,
         user: &str,
         takes: Takes,
+        delivery: Delivery,
     ) -> Result<Option<ClientSession>, Gone> {
         let client = ClientKey(self.clients.fetch_add(1, Ordering::Relaxed));
         let inbox = &self.door_of_user(user).inbox;
@@ -331,6 +335,7 @@ impl NodeHandle {
             client,
             user: user.to_owned(),
             takes,
+            delivery,
             events,
             reply,
         };

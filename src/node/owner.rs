@@ -241,11 +241,16 @@ impl Owner {
                 client,
                 user,
                 takes,
+                delivery,
                 events,
                 reply,
             } => {
                 let _ = self.release.send(Release::Client(client, events)).await;
-                let open = FromClient::Open { user, takes };
+                let open = FromClient::Open {
+                    user,
+                    takes,
+                    delivery,
+                };
                 let known = self.client(client, open, now, turn)
                     && !turn.ended.contains(&(client, Over::Unknown));
                 if !known {

@@ -142,6 +142,12 @@ pub enum Event {
         user: Address,
         status: u16,
     },
+    /// A message waits.
+    Notification {
+        number: Option<u64>,
+        #[serde(skip)]
+        primitive: Box<Primitive>,
+    },
     /// A group has told something.
     Group {
         #[serde(skip)]
@@ -245,6 +251,7 @@ impl Event {
     pub fn number(&self) -> Option<u64> {
         match self {
             Self::Message { number, .. }
+            | Self::Notification { number, .. }
             | Self::Sent { number, .. }
             | Self::Report { number, .. }
             | Self::Invitation { number, .. }
@@ -501,6 +508,10 @@ impl Talk {
                     to: sender.and_then(|s| Some(s.user.as_ref()?.user.clone())),
                 }
             }
+            told @ Primitive::MessageNotification(_) => Event::Notification {
+                number,
+                primitive: Box::new(told),
+            },
             Primitive::PresenceAuthRequest(question) => Event::AuthorizationRequest {
                 number,
                 user: question.requesting,

@@ -11,7 +11,7 @@ use super::super::Failure;
 use super::super::chat::requests::Requests;
 use super::process::{Node, Watched};
 use crate::admin::{Client, ClientError, Line, Request};
-use crate::home::{FromClient, Takes, ToClient};
+use crate::home::{Delivery, FromClient, Takes, ToClient};
 use crate::http::devcerts;
 use crate::imps::{Address, Code, Primitive};
 use crate::node::clock::Clock;
@@ -201,6 +201,7 @@ async fn login(node: &Node, user: &str) -> Result<Client, Failure> {
             user: user.to_owned(),
             password: None,
             takes: Takes::Everything,
+            delivery: Delivery::default(),
         })
         .await?;
     while !matches!(client.next().await?, Line::Event(ToClient::Opened { .. })) {}

@@ -17,7 +17,7 @@ use super::output;
 use super::user::PasswordSource;
 use super::{Failure, Global};
 use crate::admin::{Client, LineError, Lines, Request, Share, SharedFile};
-use crate::home::{FromClient, Takes, ToClient};
+use crate::home::{Delivery, FromClient, Method, Takes, ToClient};
 use crate::imps::{Address, Primitive};
 use codec::{Action, Codec};
 use sharing::Sharing;
@@ -56,18 +56,41 @@ pub(super) struct Chat {
     /// Requests and what is told as JSON lines
     #[arg(long)]
     json: bool,
+    /// Hear that messages wait, and fetch them with /get, instead of getting them
+    #[arg(long)]
+    notify: bool,
+    /// Get messages up to so many bytes, and hear that larger ones wait
+    #[arg(long, value_name = "BYTES")]
+    push_up_to: Option<u64>,
     /// Stay for so many seconds after the end of the input
     #[arg(long, default_value_t = 0, value_name = "SECONDS")]
     wait: u64,
 }
 
+impl Chat {
+    /// How messages are to come.
+    fn delivery(&self) -> Delivery {
+        Delivery {
+            method: if self.notify {
+                Method::Notify
+            } else {
+                Method::Push
+            },
+            max_bytes: self.push_up_to,
+            types: None,
+        }
+    }
+}
+
 pub(super) async fn chat(global: &Global, args: Chat) -> Result<(), Failure> {
     let mut node = global.connect().await?;
     let password = password(&args.password, &format!("Password for {}: ", args.user))?;
+    let delivery = args.delivery();
     let request = Request::Chat {
         user: args.user,
         password: Some(password),
         takes: Takes::Everything,
+        delivery,
     };
     node.say(&request).await?;
     let mut talk = Talk {

@@ -3,8 +3,8 @@
 use crate::imps::Primitive;
 use crate::imps::address::{Address, Kind};
 use crate::imps::common::{
-    ContactList, ContentData, GroupId, MessageInfo, MetaInfo, PresenceValue, Recipient, ScreenName,
-    User, UserId, VerUserId,
+    ContactList, ContentData, GroupId, MessageId, MessageInfo, MetaInfo, PresenceValue, Recipient,
+    ScreenName, User, UserId, VerUserId,
 };
 use crate::imps::presence::{Attribute, AttributeName, PresenceSubList};
 use crate::imps::primitive::access::{
@@ -13,6 +13,10 @@ use crate::imps::primitive::access::{
 use crate::imps::primitive::common::{Id, IdList, VerifyIDRequest};
 use crate::imps::primitive::contact_list::{ListManageRequest, NickName};
 use crate::imps::primitive::message::SendMessageRequest;
+use crate::imps::primitive::message_store::{
+    ForwardMessageRequest, GetMessageListRequest, GetMessageRequest, RejectMessageRequest,
+    SetDeliveryMethodRequest,
+};
 use crate::imps::primitive::presence::{GetPresenceRequest, SubscribeRequest, UnsubscribeRequest};
 use crate::imps::primitive::presence_admin::{
     GetReactiveAuthStatusRequest, GetWatcherListRequest, PresenceAuthUserRequest,
@@ -55,11 +59,6 @@ impl Requests {
         report: bool,
         id: Option<String>,
     ) -> Primitive {
-        let recipient = if to.kind() == Kind::Resource {
-            Recipient::Group(GroupId { group: to })
-        } else {
-            Recipient::User(User::new(to))
-        };
         SendMessageRequest {
             delivery_report: report,
             meta: self.meta(),
@@ -70,12 +69,59 @@ impl Requests {
                 content_name: None,
                 content_size: None,
                 validity: None,
-                recipients: vec![recipient],
+                recipients: vec![recipient(to)],
                 recipient_display: None,
                 sender: None,
                 date_time: None,
             },
             content: Some(ContentData::text(text)),
+        }
+        .into()
+    }
+
+    /// Which messages wait.
+    pub(super) fn messages(&self) -> Primitive {
+        GetMessageListRequest {
+            count: None,
+            group: None,
+            meta: self.meta(),
+        }
+        .into()
+    }
+
+    pub(super) fn fetch(&self, message_id: String) -> Primitive {
+        GetMessageRequest {
+            message_id,
+            meta: self.meta(),
+        }
+        .into()
+    }
+
+    pub(super) fn reject(&self, id: String) -> Primitive {
+        RejectMessageRequest {
+            meta: self.meta(),
+            messages: vec![MessageId { id }],
+        }
+        .into()
+    }
+
+    pub(super) fn forward(&self, message_id: String, to: Address) -> Primitive {
+        ForwardMessageRequest {
+            message_id,
+            meta: self.meta(),
+            recipients: vec![recipient(to)],
+            sender: None,
+        }
+        .into()
+    }
+
+    /// `P` or `N`, and how many bytes are pushed at most; nothing leaves that as it is.
+    pub(super) fn delivery(&self, method: &str, most: Option<u64>) -> Primitive {
+        SetDeliveryMethodRequest {
+            method: method.to_owned(),
+            content_length: most,
+            group: None,
+            meta: self.meta(),
         }
         .into()
     }
@@ -253,5 +299,13 @@ impl Requests {
     #[expect(clippy::unnecessary_wraps, reason = "as primitives have it")]
     pub(super) fn meta(&self) -> Option<MetaInfo> {
         Some(MetaInfo::of_user(self.user.domain(), self.user.clone()))
+    }
+}
+
+fn recipient(to: Address) -> Recipient {
+    if to.kind() == Kind::Resource {
+        Recipient::Group(GroupId { group: to })
+    } else {
+        Recipient::User(User::new(to))
     }
 }

@@ -10,6 +10,7 @@ mod clock;
 mod echo;
 mod group;
 mod invitations;
+mod message_store;
 mod messages;
 mod presence;
 mod profiles;
@@ -120,8 +121,20 @@ impl World {
     pub(super) fn open_for(&mut self, client: u64, user: &str, takes: Takes) {
         self.home
             .clients(self.now)
-            .open(ClientKey(client), user, takes)
+            .open(ClientKey(client), user, takes, Delivery::default())
             .unwrap();
+        self.settle();
+    }
+
+    /// Opens a session with a delivery method, as JSON.
+    pub(super) fn open_with(&mut self, client: u64, user: &str, delivery: &str) {
+        let open = FromClient::Open {
+            user: user.to_owned(),
+            takes: Takes::Everything,
+            delivery: serde_json::from_str(delivery).unwrap(),
+        };
+        self.home
+            .take(Input::Client(ClientKey(client), open), self.now);
         self.settle();
     }
 

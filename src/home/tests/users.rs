@@ -79,13 +79,21 @@ fn sessions_are_bounded_and_need_a_user() {
     let now = world.now;
     let mut open = |key, user| {
         let takes = Takes::Everything;
-        world.home.clients(now).open(ClientKey(key), user, takes)
+        world
+            .home
+            .clients(now)
+            .open(ClientKey(key), user, takes, Delivery::default())
     };
     assert_eq!(open(2, "alice"), Err(UserError::Full("client session")));
     assert_eq!(open(2, "zoe"), Err(UserError::Unknown("zoe".to_owned())));
     let mut ends = |key, user: &str| {
         let (user, takes) = (user.to_owned(), Takes::Everything);
-        let open = FromClient::Open { user, takes };
+        let delivery = Delivery::default();
+        let open = FromClient::Open {
+            user,
+            takes,
+            delivery,
+        };
         world.home.take(Input::Client(ClientKey(key), open), now);
         world.home.next_act()
     };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::requests::Requests;
 use super::super::screen;
+use super::inbox::Inbox;
 use super::invitation::Invitations;
 use crate::home::Known;
 use crate::imps::Address;
@@ -23,6 +24,7 @@ pub(super) struct Memory {
     pub(super) waited: usize,
     /// Searches with further pages: id, and the next result.
     pub(super) searches: Vec<(String, u32)>,
+    pub(super) inbox: Inbox,
     pub(super) invitations: Invitations,
 }
 
@@ -36,6 +38,7 @@ impl Memory {
             watched: BTreeMap::new(),
             waited,
             searches: Vec::new(),
+            inbox: Inbox::default(),
             invitations: Invitations::default(),
         }
     }

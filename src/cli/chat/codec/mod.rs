@@ -8,6 +8,7 @@ mod contact;
 mod directory;
 mod family;
 mod group;
+mod inbox;
 mod invitation;
 mod memory;
 mod message;
@@ -27,6 +28,7 @@ use memory::Memory;
 /// In the order of the help.
 const FAMILIES: &[Family] = &[
     message::FAMILY,
+    inbox::FAMILY,
     contact::FAMILY,
     presence::FAMILY,
     group::FAMILY,

@@ -19,13 +19,7 @@ pub(in crate::cli::chat) fn sender(info: &MessageInfo) -> Option<&Address> {
 /// A message.
 pub(in crate::cli::chat) fn message(message: &NewMessage, has_waited: bool) -> String {
     let info = &message.info;
-    let display = info.sender.as_ref().and_then(|s| s.display.as_ref());
-    let name = display.and_then(|display| display.screen_name.as_ref());
-    let from = sender(info).map_or_else(|| "somebody".to_owned(), who);
-    let from = match name {
-        Some(name) => format!("{} in {from}", clean(&name.name)),
-        None => from,
-    };
+    let from = from(info);
     let late = info.date_time.filter(|_| has_waited);
     let late = late.map_or_else(String::new, |at| format!(" (sent {})", date(at)));
     let content = match (&message.content, &info.uri) {
@@ -48,6 +42,31 @@ pub(in crate::cli::chat) fn message(message: &NewMessage, has_waited: bool) -> S
         (None, None) => "[empty]".to_owned(),
     };
     format!("{from}{late}: {content}")
+}
+
+/// A message that waits, by the number under which it is fetched here.
+pub(in crate::cli::chat) fn announced(number: usize, info: &MessageInfo) -> String {
+    let from = from(info);
+    let content_type = info.content_type.as_deref().unwrap_or("text/plain");
+    let name = info.content_name.as_ref();
+    let name = name.map_or_else(String::new, |name| format!(" \"{}\"", clean(name)));
+    let size = info.content_size;
+    let size = size.map_or_else(String::new, |size| format!(", {size} bytes"));
+    let what = format!("{}{name}{size}", clean(content_type));
+    format!(
+        "* [{number}] {from}: {what}: /get {number}, /reject {number} or /forward {number} ADDRESS"
+    )
+}
+
+/// Who has sent a message.
+fn from(info: &MessageInfo) -> String {
+    let display = info.sender.as_ref().and_then(|s| s.display.as_ref());
+    let name = display.and_then(|display| display.screen_name.as_ref());
+    let from = sender(info).map_or_else(|| "somebody".to_owned(), who);
+    match name {
+        Some(name) => format!("{} in {from}", clean(&name.name)),
+        None => from,
+    }
 }
 
 /// The answer to a message.

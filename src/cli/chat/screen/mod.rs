@@ -17,7 +17,7 @@ pub(super) use directory::{found, profile};
 pub(super) use group::{changed, created, groups, has_left, joined, people, properties};
 pub(super) use invitation::{invitation_answered, invited, withdrawn};
 pub(crate) use message::{UNKNOWN, is_unknown, report, sent};
-pub(super) use message::{message, no_answer, sender};
+pub(super) use message::{announced, message, no_answer, sender};
 pub(super) use presence::{Sees, presence, question, watchers};
 
 /// A session was opened.
