@@ -29,8 +29,10 @@
 //! lines of [`FromClient`](crate::home::FromClient) in, lines of
 //! [`ToClient`](crate::home::ToClient) out. Without `password` it is not asked for, since the
 //! operator could change it anyway. A session that `takes` only `own_answers` hears what becomes
-//! of the messages it sends, and leaves what waits for the user to others. Besides, a client may ask
-//! for a place for a file that its user wants to share:
+//! of the messages it sends, and leaves what waits for the user to others. With `delivery` it says
+//! which messages come to it, and of which it is only told ([`Delivery`](crate::home::Delivery)).
+//!
+//! Besides, a client may ask for a place for a file that its user wants to share:
 //!
 //! ```text
 //! {"do":"share","id":"1","name":"cat.png","content_type":"image/png","size":1234}
