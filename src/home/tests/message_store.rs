@@ -222,9 +222,8 @@ fn a_rejected_message_ends_and_its_sender_is_told() {
     }
     let reject = |ids: &[&str]| {
         let ids = ids.iter();
-        let ids: String = ids
-            .map(|id| format!(r#"<MessageID messageID="{id}"/>"#))
-            .collect();
+        let ids = ids.map(|id| format!(r#"<MessageID messageID="{id}"/>"#));
+        let ids = ids.collect::<Vec<_>>().concat();
         format!("<RejectMessageRequest>META{ids}</RejectMessageRequest>")
     };
     for (ids, expected) in [
