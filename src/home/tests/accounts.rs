@@ -188,10 +188,12 @@ fn who_is_disabled_is_logged_out_and_comes_back_to_what_has_waited() {
     }
     assert!(!world.home.is_online("alice"));
     let try_open = |world: &mut World| {
-        world
-            .home
-            .clients(START)
-            .open(ClientKey(3), "alice", Takes::Everything)
+        world.home.clients(START).open(
+            ClientKey(3),
+            "alice",
+            Takes::Everything,
+            Delivery::default(),
+        )
     };
     assert_eq!(
         try_open(&mut world),
