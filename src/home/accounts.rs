@@ -153,5 +153,12 @@ fn remove(mut user: User, core: &mut Core, now: Time) {
     if user.profile.is_some() {
         core.act(records::delete_profile(&user.name));
     }
+    if user.lists.is_some() {
+        core.act(records::delete_lists(&user.name));
+    }
+    if let Some(told) = user.told.take() {
+        core.told_bytes -= told.bytes();
+        core.act(records::delete_presence(&user.name));
+    }
     core.act(records::delete_account(&user.name));
 }

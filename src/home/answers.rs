@@ -60,8 +60,8 @@ impl<'a> Answers<'a> {
         }
         let asker = pending.asker;
         match pending.what {
-            Asked::Message { id, to } => {
-                Sending::of(user, core, now).message_answered(asker, id, to, &answer);
+            Asked::Message { id, to, lists } => {
+                Sending::of(user, core, now).message_answered(asker, id, to, lists, &answer);
             }
             Asked::Subscribe { to } => {
                 let status = status_of(&answer);
@@ -88,6 +88,9 @@ impl<'a> Answers<'a> {
             }
             Asked::Forward { at, id, caller } => {
                 MessageStore::of(user, core, now).forwarded(at, id, caller, &answer);
+            }
+            Asked::Members(expansion) => {
+                Session::of(user, core, now).members(asker, *expansion, &answer);
             }
             Asked::Other => Session::of(user, core, now).answered(asker, answer),
         }

@@ -1,242 +1,271 @@
-//! A user's contacts, who may see the user's presence, and the user's say in it (WVFF, 5.2, 5.3).
+//! A user's contact lists (WVFF, 5.2; wire profile, 11.6).
 //!
-//! There is one contact list, the default one. Its members are authorized without being asked for
-//! (proactive); everybody else by the user's decision (reactive). A decision stands until it is
-//! taken back, and is about all attributes.
+//! Who is on a list may see of the user's presence what its attribute list, or the default one, has
+//! in it ([`super::authorization`]). A list is also a distribution list: for messages, subscriptions
+//! and queries, see [`expansion`].
 
-use super::presence::{Presence, covers_all};
-use super::relation::{Contact, Relation, Standing};
+mod expansion;
+mod lists;
+
+use super::presence::Presence;
+use super::relation::{Contact, Relation};
+use super::watching::Watching;
 use crate::element::Time;
 use crate::imps::address::{Address, Kind};
-use crate::imps::common::{ContactList as ContactListId, Property};
+use crate::imps::common::ContactList as ContactListId;
 use crate::imps::primitive::contact_list::{
-    GetListResponse, ListManageRequest, ListManageResponse, NickName,
-};
-use crate::imps::primitive::presence_admin::{
-    GetReactiveAuthStatusRequest, GetReactiveAuthStatusResponse, PresenceAuthUserRequest,
-    ReactiveAuthStatus,
+    CreateListRequest, GetListResponse, ListManageRequest, ListManageResponse, NickName,
 };
 use crate::imps::status::{Code, Status};
 
 use super::core::Core;
 use super::user::User;
 
+pub(super) use expansion::{Expansion, Whole};
+use lists::{Changes, MAX_DISPLAY};
+pub(super) use lists::{FIRST, Lists};
+
 /// There is no contact list of that name.
 pub(super) const NO_CONTACT_LIST: Code = Code(700);
-/// An attribute about which nothing can be decided alone.
-const ATTRIBUTE: Code = Code(750);
-/// A property that contact lists here do not have.
-const LIST_PROPERTY: Code = Code(752);
+/// There is one already.
+const LIST_EXISTS: Code = Code(701);
+/// The user has as many as they may.
+const MAX_LISTS: Code = Code(753);
 /// The contact list is full.
 pub(super) const MAX_CONTACTS: Code = Code(754);
-/// Bytes of a user's own name for a contact.
-const MAX_NAME: usize = 256;
-/// The name of the list, within its address.
-const NAME: &str = "contacts";
+/// Bytes of a list's name within its address; our choice.
+const MAX_NAME: usize = 64;
 
-/// A user's contact list, and who may see the user's presence.
-pub(super) struct ContactList<'a> {
+/// A user's contact lists.
+pub(super) struct ContactLists<'a> {
     user: &'a mut User,
     core: &'a mut Core,
     now: Time,
 }
 
-impl<'a> ContactList<'a> {
+impl<'a> ContactLists<'a> {
     /// Of this user, at this time.
     pub(super) fn of(user: &'a mut User, core: &'a mut Core, now: Time) -> Self {
         Self { user, core, now }
     }
 
     /// Which lists there are.
-    pub(super) fn lists(&self) -> GetListResponse {
-        let list = self.id();
+    pub(super) fn all(&self) -> GetListResponse {
+        let lists = self.user.contact_lists();
+        let id = |name: &str| ContactListId {
+            list: self.user.list_address(self.core, name),
+        };
         GetListResponse {
             status: Status::ok(),
-            lists: vec![ContactListId { list: list.clone() }],
-            default: Some(ContactListId { list }),
+            lists: lists.names().map(id).collect(),
+            default: lists.default_name().map(id),
         }
     }
 
-    /// Changes the list, all of it or nothing, and shows it.
-    pub(super) fn manage(&mut self, request: ListManageRequest) -> ListManageResponse {
-        let status = match self.may_manage(&request) {
-            Ok(()) => Status::ok(),
+    /// Makes a list, with its first members and properties, or nothing of it.
+    pub(super) fn create(&mut self, request: &CreateListRequest) -> Status {
+        match self.may_create(request) {
+            Ok((name, changes)) => {
+                let mut lists = self.user.contact_lists().into_owned();
+                lists.add(&name);
+                lists.change(&name, changes);
+                self.user.keep_contact_lists(self.core, lists);
+                for member in request.members.iter().flatten() {
+                    self.add_member(&name, member);
+                }
+                Status::ok()
+            }
             Err((code, why)) => Status::new(code).because(why),
-        };
-        if status.code.is_success() {
-            for member in request.add.into_iter().flatten() {
-                let name = member.name.filter(|name| !name.is_empty());
-                self.add_contact(&self.core.at_home(&member.user), name);
-            }
-            for member in request.remove.into_iter().flatten() {
-                self.remove_contact(&self.core.at_home(&member.user));
-            }
-        }
-        let shows = request.receive && status.code.is_success();
-        ListManageResponse {
-            members: shows.then(|| self.members()),
-            properties: shows.then(properties),
-            status,
         }
     }
 
-    fn may_manage(&self, request: &ListManageRequest) -> Result<(), (Code, &'static str)> {
-        if request.list != self.id() {
-            return Err((NO_CONTACT_LIST, "There is no such contact list."));
+    fn may_create(
+        &self,
+        request: &CreateListRequest,
+    ) -> Result<(String, Changes), (Code, &'static str)> {
+        let list = self.core.at_home(&request.list);
+        let name = name_within(self.user, self.core, &list);
+        let name = name.ok_or((Code::ADDRESS, "The address is of no list of the user's."))?;
+        if name.len() > MAX_NAME {
+            return Err((Code::BAD_PARAMETER, "The list's name is too long."));
         }
-        if request.properties.is_some() {
-            return Err((LIST_PROPERTY, "Properties of the list are fixed."));
+        let lists = self.user.contact_lists();
+        if lists.get(name).is_some() {
+            return Err((LIST_EXISTS, "There is a contact list of that name."));
         }
-        let mut new = 0;
+        if lists.len() >= self.core.settings.max_lists {
+            return Err((MAX_LISTS, "There is no room for another contact list."));
+        }
+        let changes = Changes::of(request.properties.as_deref().unwrap_or_default())?;
+        self.may_add(request.members.as_deref().unwrap_or_default())?;
+        Ok((name.to_owned(), changes))
+    }
+
+    /// Removes a list. Who was on it sees what remains for them to see.
+    pub(super) fn delete(&mut self, list: &Address) -> Status {
+        let list = self.core.at_home(list);
+        let mut lists = self.user.contact_lists().into_owned();
+        let name = name_within(self.user, self.core, &list);
+        let Some(name) = name.filter(|name| lists.get(name).is_some()) else {
+            return Status::new(NO_CONTACT_LIST).because("There is no such contact list.");
+        };
+        let members = self.members(name);
+        lists.remove(name);
+        self.user.keep_contact_lists(self.core, lists);
+        for member in members {
+            self.remove_member(name, &member.user);
+        }
+        Status::ok()
+    }
+
+    /// Changes a list, all that is wanted or nothing, and shows it.
+    pub(super) fn manage(&mut self, request: &ListManageRequest) -> ListManageResponse {
+        let list = self.core.at_home(&request.list);
+        let (name, changes) = match self.may_manage(&list, request) {
+            Ok(may) => may,
+            Err((code, why)) => {
+                return ListManageResponse {
+                    status: Status::new(code).because(why),
+                    members: None,
+                    properties: None,
+                };
+            }
+        };
+        let mut lists = self.user.contact_lists().into_owned();
+        lists.change(&name, changes);
+        self.user.keep_contact_lists(self.core, lists);
         for member in request.add.iter().flatten() {
+            self.add_member(&name, member);
+        }
+        for member in request.remove.iter().flatten() {
+            self.remove_member(&name, &self.core.at_home(&member.user));
+        }
+        let shows = request.receive;
+        ListManageResponse {
+            members: shows.then(|| self.members(&name)),
+            properties: shows.then(|| self.user.contact_lists().properties(&name)),
+            status: Status::ok(),
+        }
+    }
+
+    fn may_manage(
+        &self,
+        list: &Address,
+        request: &ListManageRequest,
+    ) -> Result<(String, Changes), (Code, &'static str)> {
+        let lists = self.user.contact_lists();
+        let name = name_within(self.user, self.core, list);
+        let name = name.filter(|name| lists.get(name).is_some());
+        let name = name.ok_or((NO_CONTACT_LIST, "There is no such contact list."))?;
+        let changes = Changes::of(request.properties.as_deref().unwrap_or_default())?;
+        changes.may_change(lists.default_name() == Some(name))?;
+        self.may_add(request.add.as_deref().unwrap_or_default())?;
+        let mut removed = request.remove.iter().flatten();
+        if !removed.all(|id| is_user(&self.core.at_home(&id.user))) {
+            return Err((Code::ADDRESS, "The address names no user."));
+        }
+        Ok((name.to_owned(), changes))
+    }
+
+    /// From now on watches, or not any more, who is on these lists and who comes to them, as far as
+    /// the lists are here.
+    pub(super) fn watch(&mut self, lists: &[Address], watched: bool) {
+        let mut kept = self.user.contact_lists().into_owned();
+        for list in lists {
+            let name = name_within(self.user, self.core, list);
+            if let Some(list) = name.and_then(|name| kept.get_mut(name)) {
+                list.watched = watched;
+            }
+        }
+        self.user.keep_contact_lists(self.core, kept);
+    }
+
+    fn may_add(&self, members: &[NickName]) -> Result<(), (Code, &'static str)> {
+        let mut new = 0;
+        for member in members {
             let address = self.core.at_home(&member.user);
             if !is_user(&address) {
                 return Err((Code::ADDRESS, "The address names no user."));
             }
-            if member.name.as_ref().is_some_and(|n| n.len() > MAX_NAME) {
+            let name = member.name.as_ref();
+            if name.is_some_and(|name| name.len() > MAX_DISPLAY) {
                 return Err((Code::BAD_PARAMETER, "The name is too long."));
             }
             let known = self.user.relations.get(&address);
             new += usize::from(!known.is_some_and(Relation::is_own));
         }
-        if !self.user.has_room_for_more(new, self.core) {
-            return Err((MAX_CONTACTS, "There is no room for another contact."));
-        }
-        let removed = request.remove.iter().flatten();
-        if removed
-            .map(|id| self.core.at_home(&id.user))
-            .all(|a| is_user(&a))
-        {
+        if self.user.has_room_for_more(new, self.core) {
             Ok(())
         } else {
-            Err((Code::ADDRESS, "The address names no user."))
+            Err((MAX_CONTACTS, "There is no room for another contact."))
         }
     }
 
-    /// Decides, asked or unasked.
-    pub(super) fn authorize(&mut self, request: &PresenceAuthUserRequest) -> Status {
-        let other = self.core.at_home(&request.watcher);
-        let refused = |code, why: &str| Status::new(code).because(why);
-        if !is_user(&other) {
-            return refused(Code::ADDRESS, "The address names no user.");
-        }
-        if request.acceptance && !covers_all(request.attributes.as_ref()) {
-            return refused(ATTRIBUTE, "Presence is shown as a whole or not at all.");
-        }
-        if !self.user.has_room_for(&other, self.core) {
-            return refused(MAX_CONTACTS, "There is no room for another contact.");
-        }
-        self.decide(&other, Some(request.acceptance));
-        Status::ok()
-    }
-
-    /// Takes a decision back.
-    pub(super) fn cancel_authorization(&mut self, other: &Address) -> Status {
-        let other = self.core.at_home(other);
-        if !is_user(&other) {
-            return Status::new(Code::ADDRESS).because("The address names no user.");
-        }
-        self.decide(&other, None);
-        Status::ok()
-    }
-
-    /// What the user has decided, and about whom they are asked.
-    pub(super) fn decisions(
-        &self,
-        request: &GetReactiveAuthStatusRequest,
-    ) -> GetReactiveAuthStatusResponse {
-        let asked: Vec<Address> = request
-            .users
-            .iter()
-            .map(|id| self.core.at_home(&id.user))
-            .collect();
-        let relations = self.user.relations.iter();
-        let states = relations.filter_map(|(other, relation)| {
-            let state = match relation.decision {
-                Some(true) => "GRANTED",
-                Some(false) => "DENIED",
-                None if relation.is_asked() => "PENDING",
-                None => return None,
-            };
-            let wanted = asked.is_empty() || asked.contains(other);
-            wanted.then(|| ReactiveAuthStatus {
-                user: other.clone(),
-                state: Some(state.to_owned()),
-                attributes: None,
-            })
-        });
-        GetReactiveAuthStatusResponse {
-            status: Status::ok(),
-            states: states.collect(),
-        }
-    }
-
-    /// The list's address.
-    fn id(&self) -> Address {
-        id_of(&self.user.name, self.core.domain())
-    }
-
-    /// In order of address.
-    fn members(&self) -> Vec<NickName> {
+    /// Who is on a list, in order of address.
+    fn members(&self, list: &str) -> Vec<NickName> {
         let relations = self.user.relations.iter();
         let members = relations.filter_map(|(other, relation)| {
             Some(NickName {
-                name: relation.contact.as_ref()?.name.clone(),
+                name: relation.contact(list)?.name.clone(),
                 user: other.clone(),
             })
         });
         members.collect()
     }
 
-    /// Puts somebody on the list, or names them anew.
-    fn add_contact(&mut self, other: &Address, name: Option<String>) {
+    /// Puts somebody on a list, or names them anew.
+    fn add_member(&mut self, list: &str, member: &NickName) {
+        let other = self.core.at_home(&member.user);
+        let contact = Contact {
+            list: list.to_owned(),
+            name: member.name.clone().filter(|name| !name.is_empty()),
+        };
+        self.user.relate(self.core, &other, |relation| {
+            relation.contacts.retain(|old| old.list != list);
+            relation.contacts.push(contact);
+        });
+        // Nothing is put to the user any more about somebody who sees by a list.
+        if !self
+            .user
+            .authority(self.core, &other)
+            .proactive()
+            .is_empty()
+        {
+            self.user.relate(self.core, &other, |relation| {
+                if let Some(watcher) = &mut relation.watcher {
+                    watcher.asked = false;
+                }
+            });
+        }
+        Presence::of(self.user, self.core, self.now).show(&other, false);
+        let lists = self.user.contact_lists();
+        if lists.get(list).is_some_and(|list| list.watched) {
+            Watching::of(self.user, self.core, self.now).watch_member(&other);
+        }
+    }
+
+    /// Takes somebody off a list.
+    fn remove_member(&mut self, list: &str, other: &Address) {
+        if !self.user.relations.contains_key(other) {
+            return;
+        }
         self.user.relate(self.core, other, |relation| {
-            relation.contact = Some(Contact { name });
-            if let Some(watcher) = &mut relation.watcher {
-                watcher.asked = false;
-            }
+            relation.contacts.retain(|contact| contact.list != list);
         });
         Presence::of(self.user, self.core, self.now).show(other, false);
-    }
-
-    /// Takes somebody off the list.
-    fn remove_contact(&mut self, other: &Address) {
-        self.change(other, |relation| relation.contact = None);
-    }
-
-    fn decide(&mut self, other: &Address, decision: Option<bool>) {
-        self.change(other, |relation| {
-            relation.decision = decision;
-            if let Some(watcher) = &mut relation.watcher {
-                watcher.asked = false;
-            }
-        });
-    }
-
-    /// Changes what is between the user and somebody, who is shown what they may see then.
-    fn change(&mut self, other: &Address, change: impl FnOnce(&mut Relation)) {
-        let standing: Standing = self.user.standing(self.core, other);
-        self.user.relate(self.core, other, change);
-        if self.user.standing(self.core, other) != standing {
-            Presence::of(self.user, self.core, self.now).show(other, false);
-        }
+        Watching::of(self.user, self.core, self.now).unwatch_member(other);
     }
 }
 
-/// The address of a user's list.
-pub(super) fn id_of(name: &str, domain: &str) -> Address {
-    Address::resource_of(name, NAME, domain)
+/// The name of a list of the user's, by its address.
+pub(super) fn name_within<'l>(user: &User, core: &Core, list: &'l Address) -> Option<&'l str> {
+    let is_own = list.is_valid()
+        && list.kind() == Kind::Resource
+        && list.user_part() == user.name
+        && list.domain() == core.domain();
+    list.resource_part().filter(|_| is_own)
 }
 
 pub(super) fn is_user(address: &Address) -> bool {
     address.is_valid() && address.kind() == Kind::User
-}
-
-fn properties() -> Vec<Property> {
-    [("DisplayName", "Contacts"), ("Default", "T")]
-        .map(|(name, value)| Property {
-            name: name.to_owned(),
-            value: Some(value.to_owned()),
-        })
-        .to_vec()
 }

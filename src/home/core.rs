@@ -11,6 +11,7 @@ use crate::text::Seldom;
 
 use super::addresses::Addresses;
 use super::client::{ClientKey, Method, ToClient};
+use super::contact_list::Expansion;
 use super::echo::Rate;
 use super::fetches::Fetches;
 use super::random::Random;
@@ -42,6 +43,8 @@ pub(super) struct Core {
     pub(super) notices: usize,
     /// Bytes of invitations, of all users.
     pub(super) invitation_bytes: usize,
+    /// Bytes of what users have told of their presence, besides what stands in accounts.
+    pub(super) told_bytes: usize,
     /// Bytes of contents in memory, of all users.
     pub(super) held_bytes: usize,
     /// Lines of the log that can repeat.
@@ -103,7 +106,14 @@ pub(super) struct Asker {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) enum Asked {
     /// To take a message.
-    Message { id: String, to: Addresses },
+    Message {
+        id: String,
+        /// As the client has named them.
+        to: Addresses,
+        /// Whether contact lists are among them.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        lists: bool,
+    },
     /// To subscribe to presence.
     Subscribe { to: Addresses },
     /// A group of this domain, whether the user may invite into it.
@@ -129,6 +139,9 @@ pub(super) enum Asked {
         #[serde(skip)]
         caller: Option<RequestId>,
     },
+    /// Who is on contact lists that a request of a client is for; not kept.
+    #[serde(skip)]
+    Members(Box<Expansion>),
     /// Anything else that a client wanted.
     Other,
 }
@@ -160,6 +173,7 @@ impl Core {
             waiting_bytes: 0,
             notices: 0,
             invitation_bytes: 0,
+            told_bytes: 0,
             held_bytes: 0,
             seldom: Seldom::default(),
             reads: Reads::default(),

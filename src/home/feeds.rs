@@ -22,6 +22,7 @@ use super::feed::{Feed, INVITATION, KINDS, MESSAGE, NOTICE, QUESTION, number};
 use super::held::Content;
 use super::message::Arrivals;
 use super::notices::Notices;
+use super::presence::Presence;
 use super::records;
 use super::relation::Relation;
 use super::telling::{Telling, take};
@@ -146,7 +147,7 @@ impl<'a> Feeds<'a> {
         let mut feed = Feed::new(takes, delivery);
         let mut watched = None;
         if feed.takes_everything() {
-            feed.questions = self.user.undecided().into_iter().collect();
+            feed.questions = self.user.undecided(self.core).into_iter().collect();
             feed.invitations = self.user.invitations.unanswered().collect();
             watched = Watching::of(self.user, self.core, self.now).all();
         }
@@ -163,6 +164,10 @@ impl<'a> Feeds<'a> {
     pub(super) fn end_feed(&mut self, client: ClientKey) {
         self.user.clients.remove(&client);
         self.core.clients.remove(&client);
+        // With the last one the user goes offline, which is told at once.
+        if self.user.client_values.forget(client) && !self.user.clients.is_empty() {
+            Presence::of(self.user, self.core, self.now).publish();
+        }
         let mut is_left = false;
         for (at, notice) in &mut self.user.notices {
             if notice.only.take_if(|only| only.client == client).is_some() {
@@ -185,18 +190,14 @@ impl<'a> Feeds<'a> {
     /// Questions come last: what waits does not wait for them.
     fn next_question(&self, feed: &mut Feed) -> Option<(u64, ToClient)> {
         while let Some(user) = feed.questions.pop_first() {
-            if self
-                .user
-                .relations
-                .get(&user)
-                .is_some_and(Relation::is_asked)
-            {
+            let pending = self.user.pending(self.core, &user);
+            if !pending.is_empty() {
                 feed.asked += 1;
                 let question = PresenceAuthRequest {
                     requesting: user,
                     meta: Some(MetaInfo::of_server(self.core.domain())),
                     publisher: UserElement::new(self.user.address(self.core)),
-                    attributes: None,
+                    attributes: pending.to_wire(),
                 };
                 let number = number(feed.asked, QUESTION);
                 return Some((number, take(number, question)));

@@ -63,6 +63,18 @@ pub struct Known {
 }
 
 impl Known {
+    /// Whether values of an attribute are kept.
+    pub fn has(name: &AttributeName) -> bool {
+        matches!(
+            name,
+            AttributeName::OnlineStatus
+                | AttributeName::UserAvailability
+                | AttributeName::StatusText
+                | AttributeName::StatusMood
+                | AttributeName::Alias
+        )
+    }
+
     /// Takes in new values (presence-attributes, 1): what is absent stays, what has qualifier F
     /// is forgotten.
     pub fn merge(&mut self, list: &PresenceSubList) {

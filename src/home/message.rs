@@ -16,6 +16,7 @@ use crate::imps::common::Sender;
 use crate::imps::common::User as UserElement;
 use crate::imps::common::UserId;
 use crate::imps::common::{GroupId, MessageInfo, Recipient};
+use crate::imps::presence::AttributeName;
 use crate::imps::primitive::message::DeliveryResult;
 use crate::imps::primitive::message::DeliveryStatusReport;
 use crate::imps::primitive::message::{SendMessageRequest, SendMessageResponse};
@@ -29,7 +30,6 @@ use super::group::ForGroup;
 use super::inbox::{Arrival, Letter};
 use super::profile;
 use super::records;
-use super::relation::Standing;
 use super::user::User;
 use super::{Caller, Home};
 
@@ -194,7 +194,9 @@ impl<'a> Submission<'a> {
         self.home.users.get(name).is_some_and(|user| {
             !user.builtin
                 && !takes(user)
-                && user.standing(&self.home.core, &message.sender) == Standing::Authorized
+                && user
+                    .may_see(&self.home.core, &message.sender)
+                    .contains(&AttributeName::OnlineStatus)
         })
     }
 

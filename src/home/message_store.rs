@@ -20,7 +20,7 @@ use super::fetches::{Fetch, Wish};
 use super::held::Content;
 use super::message::Arrivals;
 use super::records;
-use super::sending::Sending;
+use super::sending::{MAX_RECIPIENTS, Sending};
 use super::telling::Telling;
 use super::user::User;
 
@@ -161,7 +161,7 @@ impl<'a> MessageStore<'a> {
         }
         let mut recipients = request.recipients;
         let sending = Sending::of(self.user, self.core, self.now);
-        if let Err((code, why)) = sending.may_address(&mut recipients) {
+        if let Err((code, why)) = sending.may_address(&mut recipients, MAX_RECIPIENTS) {
             return refused(Status::new(code).because(why));
         }
         let Some(at) = self.user.inbox.named(&request.message_id) else {

@@ -22,7 +22,8 @@
 //! | `body`, `held`, `contents`, `reads` | contents: on disk, in memory, on the way |
 //! | `own` | what users ask about themselves |
 //! | `presence`, `watchers`, `subscription` | our users' presence, and who watches it |
-//! | `contact_list` | contacts, and who may see a user's presence |
+//! | `contact_list` | a user's contact lists |
+//! | `authorization` | who may see which attributes of a user's presence: decision, attribute lists, requests |
 //! | `access_lists`, `access` | who may reach a user |
 //! | `watching`, `reach`, `known` | other users' presence, as our users see it |
 //! | `profile` | our users' profiles: services, privacy, terminals, properties |
@@ -38,6 +39,7 @@ mod access_lists;
 mod accounts;
 mod addresses;
 mod answers;
+mod authorization;
 mod body;
 mod caller;
 mod clients;
@@ -137,8 +139,8 @@ pub const SERVES: &[&str] = &[
 ];
 /// What it serves to its own users besides; it provides that to nobody else's.
 pub const SERVES_OWN: &[&str] = &[
-    "UPDPR", "GETWL", "REACT", "CAAUT", "GETAUT", "GCLI", "MCLS", "GLBLU", "BLENT", "SETD",
-    "GETLM", "GETM", "REJCM", "FWMSG", "NEWM",
+    "UPDPR", "GETWL", "REACT", "CAAUT", "GETAUT", "GCLI", "CCLI", "DCLI", "MCLS", "CALI", "DALI",
+    "GALS", "GLBLU", "BLENT", "SETD", "GETLM", "GETM", "REJCM", "FWMSG", "NEWM",
 ];
 /// What the echo user of a node without home domain serves.
 const ECHO_SERVES: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV"];
@@ -396,7 +398,12 @@ impl Home {
             | Primitive::PresenceAuthUserRequest(_)
             | Primitive::CancelAuthRequest(_)
             | Primitive::GetReactiveAuthStatusRequest(_)
+            | Primitive::CreateAttributeListRequest(_)
+            | Primitive::DeleteAttributeListRequest(_)
+            | Primitive::GetAttributeListRequest(_)
             | Primitive::GetListRequest(_)
+            | Primitive::CreateListRequest(_)
+            | Primitive::DeleteListRequest(_)
             | Primitive::ListManageRequest(_)
             | Primitive::SetDeliveryMethodRequest(_)
             | Primitive::GetMessageListRequest(_)

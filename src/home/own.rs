@@ -1,17 +1,18 @@
-//! What users of ours ask about themselves: their presence, contacts, watchers, decisions and
+//! What users of ours ask about themselves: their presence, contact and attribute lists, watchers, decisions and
 //! block list. It comes from the SAP like any request, whichever client it is from.
 
 use crate::element::Time;
 use crate::imps::Primitive;
 use crate::imps::address::Address;
-use crate::imps::primitive::presence_admin::{PresenceAuthRequest, UpdatePresenceRequest};
+use crate::imps::primitive::presence_admin::PresenceAuthRequest;
 use crate::imps::status::{Code, Status};
 
 use super::access::Access;
-use super::contact_list::ContactList;
+use super::authorization::{AttributeLists, Decisions};
+use super::contact_list::ContactLists;
 use super::message_store::MessageStore;
 use super::notices::Notices;
-use super::presence::Presence;
+use super::presence::OwnPresence;
 use super::watchers::Watchers;
 use super::{Caller, Home};
 
@@ -44,30 +45,41 @@ impl<'a> OwnRequests<'a> {
         let now = self.now;
         let answer: Primitive = match primitive {
             Primitive::UpdatePresenceRequest(request) => {
-                let UpdatePresenceRequest { value, .. } = *request;
-                if core.at_home(&value.user) == user.address(core) {
-                    let list = value.presence.unwrap_or_default();
-                    Presence::of(user, core, now).update(&list).into()
-                } else {
-                    let status = Status::new(Code::INVALID_USER);
-                    status.because("It is somebody else's presence.").into()
-                }
+                let from = &self.caller.domain;
+                OwnPresence::of(user, core, now)
+                    .update(from, *request)
+                    .into()
             }
             Primitive::GetWatcherListRequest(request) => {
                 Watchers::of(user, core, now).list(&request).into()
             }
             Primitive::PresenceAuthUserRequest(request) => {
-                ContactList::of(user, core, now).authorize(&request).into()
+                Decisions::of(user, core, now).authorize(&request).into()
             }
-            Primitive::CancelAuthRequest(request) => ContactList::of(user, core, now)
-                .cancel_authorization(&request.watcher)
+            Primitive::CancelAuthRequest(request) => Decisions::of(user, core, now)
+                .cancel(&request.watcher)
                 .into(),
             Primitive::GetReactiveAuthStatusRequest(request) => {
-                ContactList::of(user, core, now).decisions(&request).into()
+                Decisions::of(user, core, now).states(&request).into()
             }
-            Primitive::GetListRequest(_) => ContactList::of(user, core, now).lists().into(),
+            Primitive::CreateAttributeListRequest(request) => {
+                AttributeLists::of(user, core, now).create(&request).into()
+            }
+            Primitive::DeleteAttributeListRequest(request) => {
+                AttributeLists::of(user, core, now).delete(&request).into()
+            }
+            Primitive::GetAttributeListRequest(request) => {
+                AttributeLists::of(user, core, now).get(&request).into()
+            }
+            Primitive::GetListRequest(_) => ContactLists::of(user, core, now).all().into(),
+            Primitive::CreateListRequest(request) => {
+                ContactLists::of(user, core, now).create(&request).into()
+            }
+            Primitive::DeleteListRequest(request) => ContactLists::of(user, core, now)
+                .delete(&request.list)
+                .into(),
             Primitive::ListManageRequest(request) => {
-                ContactList::of(user, core, now).manage(*request).into()
+                ContactLists::of(user, core, now).manage(&request).into()
             }
             stored @ (Primitive::SetDeliveryMethodRequest(_)
             | Primitive::GetMessageListRequest(_)

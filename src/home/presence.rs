@@ -1,44 +1,36 @@
-//! Presence of our users: its values, and telling watchers.
+//! Presence of our users: telling watchers.
 //!
 //! A watcher is told at once when they subscribe, are authorized or lose authorization, and
-//! when a value they see has changed. What they were told last is remembered, so that nothing is said
-//! twice; after a restart that memory is empty.
+//! when a value they see has changed: what is new to them of what they may see, and what they
+//! may not see any more with qualifier F. What they were told last is remembered, so that nothing is
+//! said twice; after a restart that memory is empty, and they are told everything anew.
+
+mod client_values;
+mod own_presence;
+mod published;
+mod told;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::element::Time;
 use crate::imps::address::Address;
-use crate::imps::common::{AttributeList, MetaInfo, PresenceValue, User as UserElement};
-use crate::imps::presence::{Attribute, AttributeName, Item, MOODS, PresenceSubList};
+use crate::imps::common::{MetaInfo, PresenceValue, User as UserElement};
+use crate::imps::presence::{Attribute, PresenceSubList};
 use crate::imps::primitive::presence::PresenceNotification;
-use crate::imps::status::{Code, DetailedResult, Status};
 
+use super::authorization::AttributeSet;
 use super::core::Core;
-use super::known::Availability;
-use super::relation::{Shown, Standing};
+use super::relation::{Shown, Watcher};
 use super::user::User;
+
+pub(super) use client_values::ClientValues;
+pub(super) use own_presence::{MAX_TEXT, OwnPresence, client_id};
+pub(super) use published::Published;
+pub(super) use told::Told;
 
 /// Watchers in one notification.
 const WATCHERS_PER_NOTIFICATION: usize = 100;
-
-/// An attribute that a user cannot set.
-const ATTRIBUTE: Code = Code(750);
-/// A mood, text or alias that cannot be.
-const VALUE: Code = Code(751);
-/// Bytes of a status text or alias.
-pub(super) const MAX_TEXT: usize = 1024;
-
-/// The attributes our users publish, in order of emission.
-const PUBLISHED: [AttributeName; 7] = [
-    AttributeName::OnlineStatus,
-    AttributeName::ClientInfo,
-    AttributeName::CommCap,
-    AttributeName::UserAvailability,
-    AttributeName::StatusText,
-    AttributeName::StatusMood,
-    AttributeName::Alias,
-];
 
 /// What a user's watchers are told.
 pub(super) struct Presence<'a> {
@@ -47,239 +39,197 @@ pub(super) struct Presence<'a> {
     now: Time,
 }
 
+/// What decides, besides what they were shown last, what a watcher is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct View {
+    /// What they want.
+    wanted: AttributeSet,
+    /// What they may see of it.
+    sees: AttributeSet,
+    /// Whether the user may still be asked about them.
+    undecided: bool,
+    /// Whether they have ever been shown a value.
+    seen: bool,
+}
+
+/// What a watcher is told.
+struct News {
+    /// What they are shown from now on.
+    shown: Shown,
+    /// What is said of it; `None`: that there is nothing for them to see.
+    said: Option<PresenceSubList>,
+}
+
+/// Watchers that were shown the same, by domain.
+type Alike = (Shown, BTreeMap<String, Vec<Address>>);
+
 impl<'a> Presence<'a> {
     /// Of this user, at this time.
     pub(super) fn of(user: &'a mut User, core: &'a mut Core, now: Time) -> Self {
         Self { user, core, now }
     }
 
-    /// Changes what the user tells of themself; what is absent stays. Nothing changes if a value
-    /// cannot be. Attributes that are not the user's to tell are passed over, and named by 201.
-    pub(super) fn update(&mut self, list: &PresenceSubList) -> Status {
-        if let Some(why) = list.attributes.iter().find_map(fault_of) {
-            return Status::new(VALUE).because(why);
-        }
-        let mut others = 0;
-        for attribute in &list.attributes {
-            let text = attribute.simple().map(str::to_owned);
-            let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
-            let account = &mut self.user.account;
-            match &attribute.name {
-                AttributeName::UserAvailability => {
-                    let value = text.as_deref().and_then(Availability::from_wire);
-                    self.user.availability = value.unwrap_or_default();
-                }
-                // An empty text is a value: it says that the former one was cleared.
-                AttributeName::StatusText => account.text = text,
-                AttributeName::StatusMood => {
-                    account.mood = filled(text).map(|mood| mood.trim().to_ascii_uppercase());
-                }
-                AttributeName::Alias => account.alias = filled(text),
-                _ => others += 1,
-            }
-        }
-        self.user.save(self.core);
-        self.publish();
-        let status = Status::new(ATTRIBUTE).because("The domain tells this by itself, or not.");
-        match others {
-            0 => Status::ok(),
-            all if all == list.attributes.len() => status,
-            _ => Status {
-                details: vec![DetailedResult {
-                    description: status.description,
-                    ..DetailedResult::new(ATTRIBUTE)
-                }],
-                ..Status::new(Code::PARTIAL)
-            },
-        }
-    }
-
-    fn values(&self, attributes: &[String]) -> PresenceSubList {
-        let (user, core) = (&*self.user, &*self.core);
-        Published { user, core }.values(attributes)
-    }
-
-    /// Tells every authorized watcher whose view has changed: one notification for all watchers
-    /// of a domain that want the same attributes.
+    /// Tells every watcher for whom something has changed: one notification for all watchers of a
+    /// domain to whom the same is news.
     pub(super) fn publish(&mut self) {
-        let mut groups: BTreeMap<Vec<String>, BTreeMap<String, Vec<Address>>> = BTreeMap::new();
+        let mut views: BTreeMap<View, Vec<Alike>> = BTreeMap::new();
         for (other, relation) in &self.user.relations {
-            if let Some(watcher) = &relation.watcher
-                && self.user.standing(self.core, other) == Standing::Authorized
-            {
-                groups
-                    .entry(watcher.attributes.clone())
-                    .or_default()
-                    .entry(other.domain().to_owned())
-                    .or_default()
-                    .push(other.clone());
+            let Some(watcher) = &relation.watcher else {
+                continue;
+            };
+            let alike = views.entry(self.view(other, watcher)).or_default();
+            let at = alike.iter().position(|(shown, _)| *shown == watcher.shown);
+            let at = at.unwrap_or_else(|| {
+                alike.push((watcher.shown.clone(), BTreeMap::new()));
+                alike.len() - 1
+            });
+            let domains = &mut alike[at].1;
+            match domains.get_mut(other.domain()) {
+                Some(watchers) => watchers.push(other.clone()),
+                None => {
+                    domains.insert(other.domain().to_owned(), vec![other.clone()]);
+                }
             }
         }
-        for (attributes, domains) in groups {
-            let view = Shown::List(Arc::new(self.values(&attributes)));
-            for (_, mut watchers) in domains {
-                watchers.retain(|watcher| self.user.now_shown(watcher, &view));
-                for watchers in watchers.chunks(WATCHERS_PER_NOTIFICATION) {
-                    self.notify(watchers, &view);
+        for (view, alike) in views {
+            for (shown, domains) in alike {
+                let Some(news) = self.news(view, &shown, false) else {
+                    continue;
+                };
+                for watchers in domains.into_values() {
+                    self.show_all(&watchers, &news);
                 }
             }
         }
     }
 
-    /// Tells one watcher what they may see now. `anew`: because they asked, even if they know it.
+    /// Tells one watcher what is new to them; `anew`: everything, because they asked.
     pub(super) fn show(&mut self, other: &Address, anew: bool) {
-        let standing = self.user.standing(self.core, other);
         let Some(watcher) = self.user.watcher(other) else {
             return;
         };
-        let withdrawn = || Shown::List(Arc::new(withdrawn(&watcher.attributes)));
-        let view = match standing {
-            Standing::Authorized => Shown::List(Arc::new(self.values(&watcher.attributes))),
-            Standing::Pending | Standing::Unknown if anew || watcher.shown == Shown::Nothing => {
-                Shown::Nothing
-            }
-            Standing::Denied | Standing::Pending | Standing::Unknown => withdrawn(),
-        };
-        if self.user.now_shown(other, &view) || anew {
-            self.notify(std::slice::from_ref(other), &view);
+        let (view, shown) = (self.view(other, watcher), watcher.shown.clone());
+        if let Some(news) = self.news(view, &shown, anew) {
+            self.show_all(std::slice::from_ref(other), &news);
         }
     }
 
     /// Tells a watcher that there is nothing to see any more, unless they never saw anything.
     pub(super) fn hide(&mut self, other: &Address) {
-        let authorized = self.user.standing(self.core, other) == Standing::Authorized;
-        if let Some(watcher) = self.user.watcher(other)
-            && authorized
-        {
-            let view = Shown::List(Arc::new(withdrawn(&watcher.attributes)));
-            self.notify(std::slice::from_ref(other), &view);
+        let Some(watcher) = self.user.watcher(other) else {
+            return;
+        };
+        let view = View {
+            sees: AttributeSet::NONE,
+            undecided: true,
+            ..self.view(other, watcher)
+        };
+        if let Some(news) = self.news(view, &watcher.shown.clone(), false) {
+            self.notify(std::slice::from_ref(other), news.said);
         }
     }
 
-    fn notify(&mut self, watchers: &[Address], view: &Shown) {
-        let values = match view {
-            Shown::List(list) => vec![PresenceValue {
-                user: self.user.address(self.core),
-                presence: Some((**list).clone()),
-            }],
-            Shown::Nothing | Shown::Unsure => Vec::new(),
+    fn view(&self, other: &Address, watcher: &Watcher) -> View {
+        let authority = self.user.authority(self.core, other);
+        let wanted = watcher.attributes;
+        View {
+            wanted,
+            sees: self.user.may_see(self.core, other).and(wanted),
+            undecided: !authority.undecided(wanted).is_empty(),
+            seen: watcher.seen,
+        }
+    }
+
+    /// What a watcher is to be told, if anything.
+    fn news(&self, view: View, shown: &Shown, anew: bool) -> Option<News> {
+        let values = self.values(view.sees);
+        let said = match shown {
+            Shown::List(old) if !anew => {
+                let changes = changes(old, &values);
+                if changes.attributes.is_empty() {
+                    return None;
+                }
+                Some(changes)
+            }
+            // Whoever may have seen more must not go on believing it.
+            _ if !view.sees.is_empty() => Some(if view.seen {
+                self.with_the_rest(&values, view.wanted)
+            } else {
+                values.clone()
+            }),
+            _ if view.seen => Some(self.with_the_rest(&values, view.wanted)),
+            Shown::Unsure if !anew => return None,
+            // Nobody will be asked about them: that is the last word.
+            _ if !view.undecided => Some(self.with_the_rest(&values, view.wanted)),
+            Shown::Nothing if !anew => return None,
+            _ => None,
         };
+        let shown = match &said {
+            Some(_) => Shown::List(Arc::new(values)),
+            None => Shown::Nothing,
+        };
+        Some(News { shown, said })
+    }
+
+    /// Tells watchers of one domain what is news to all of them.
+    fn show_all(&mut self, watchers: &[Address], news: &News) {
+        let said = news.said.iter().flat_map(|list| &list.attributes);
+        let has_value = said.clone().any(Attribute::is_valid);
+        for watcher in watchers {
+            self.user
+                .now_shown(self.core, watcher, &news.shown, has_value);
+        }
+        for watchers in watchers.chunks(WATCHERS_PER_NOTIFICATION) {
+            self.notify(watchers, news.said.clone());
+        }
+    }
+
+    /// All that is wanted: what has no value, or is not shown, is unknown.
+    fn with_the_rest(&self, values: &PresenceSubList, wanted: AttributeSet) -> PresenceSubList {
+        let mut list = values.clone();
+        let told = self.user.told.iter().flat_map(|told| told.others());
+        let told = told.map(|attribute| attribute.name.clone());
+        let others = told.filter(|name| wanted.contains(name));
+        for name in wanted.names().cloned().chain(others) {
+            if values.get(&name).is_none() {
+                list.attributes.push(Attribute::unknown(name));
+            }
+        }
+        list.sort();
+        list
+    }
+
+    fn values(&self, attributes: AttributeSet) -> PresenceSubList {
+        let (user, core) = (&*self.user, &*self.core);
+        Published { user, core }.values(attributes)
+    }
+
+    fn notify(&mut self, watchers: &[Address], said: Option<PresenceSubList>) {
+        let value = said.map(|list| PresenceValue {
+            user: self.user.address(self.core),
+            presence: Some(list),
+        });
         let notification = PresenceNotification {
             meta: Some(MetaInfo::of_server(self.core.domain())),
             watchers: watchers.iter().cloned().map(UserElement::new).collect(),
-            values,
+            values: value.into_iter().collect(),
         };
         self.core.send(notification, self.now);
     }
 }
 
-/// What a user publishes.
-pub(super) struct Published<'a> {
-    pub(super) user: &'a User,
-    pub(super) core: &'a Core,
-}
-
-impl Published<'_> {
-    /// The user's values as far as they were asked for; no names mean all.
-    pub(super) fn values(&self, attributes: &[String]) -> PresenceSubList {
-        select(attributes, |name| self.value(name))
-    }
-
-    fn value(&self, name: &AttributeName) -> Attribute {
-        let online = self.user.is_online();
-        let text = |value: &Option<String>| match value {
-            Some(value) => Attribute::value(name.clone(), value.clone()),
-            None => Attribute::unknown(name.clone()),
-        };
-        match name {
-            AttributeName::OnlineStatus => {
-                Attribute::value(name.clone(), if online { "T" } else { "F" })
-            }
-            AttributeName::ClientInfo if online => Attribute::fields(
-                name.clone(),
-                vec![
-                    Item::text("ClientType", "COMPUTER"),
-                    Item::text("ClientProducer", "wvgate"),
-                ],
-            ),
-            AttributeName::CommCap => Attribute::fields(
-                name.clone(),
-                vec![Item::of(
-                    "CommC",
-                    vec![
-                        Item::text("Cap", "IM"),
-                        Item::text("Status", if online { "OPEN" } else { "CLOSED" }),
-                        Item::text("Contact", self.user.address(self.core).as_str()),
-                        Item::text("Note", if online { "IM online" } else { "IM offline" }),
-                    ],
-                )],
-            ),
-            AttributeName::UserAvailability => {
-                let availability = if online {
-                    self.user.availability
-                } else {
-                    Availability::NotAvailable
-                };
-                Attribute::value(name.clone(), availability.as_wire())
-            }
-            AttributeName::StatusText => text(&self.user.account.text),
-            AttributeName::StatusMood => text(&self.user.account.mood),
-            AttributeName::Alias if self.user.builtin => Attribute::value(name.clone(), "Echo"),
-            AttributeName::Alias => text(&self.user.account.alias),
-            _ => Attribute::unknown(name.clone()),
-        }
-    }
-}
-
-/// Why a value of a user's own presence cannot be.
-fn fault_of(attribute: &Attribute) -> Option<&'static str> {
-    if !attribute.is_valid() {
-        return None;
-    }
-    let text = attribute.simple().unwrap_or_default();
-    match &attribute.name {
-        AttributeName::UserAvailability if Availability::from_wire(text).is_none() => {
-            Some("There is no such availability.")
-        }
-        AttributeName::StatusMood => {
-            let mood = text.trim().to_ascii_uppercase();
-            let is_known = mood.is_empty() || MOODS.contains(&mood.as_str());
-            (!is_known).then_some("There is no such mood.")
-        }
-        AttributeName::StatusText | AttributeName::Alias if text.len() > MAX_TEXT => {
-            Some("The text is too long.")
-        }
-        _ => None,
-    }
-}
-
-/// Whether a list of attributes, empty or absent for all, leaves out none that our users publish.
-pub(super) fn covers_all(list: Option<&AttributeList>) -> bool {
-    let Some(list) = list.and_then(|list| list.presence.as_ref()) else {
-        return true;
+/// What is new in a list, and what was in the old one and is not shown any more.
+fn changes(old: &PresenceSubList, new: &PresenceSubList) -> PresenceSubList {
+    let is_new = |attribute: &&Attribute| !old.attributes.contains(attribute);
+    let mut changes = PresenceSubList {
+        attributes: new.attributes.iter().filter(is_new).cloned().collect(),
     };
-    let named = |name| list.get(name).is_some();
-    list.attributes.is_empty() || PUBLISHED.iter().all(named)
-}
-
-/// Whether our users publish an attribute.
-pub(super) fn is_published(name: &str) -> bool {
-    PUBLISHED.iter().any(|published| published.as_str() == name)
-}
-
-/// The attributes asked for, all of them unknown.
-fn withdrawn(attributes: &[String]) -> PresenceSubList {
-    select(attributes, |name| Attribute::unknown(name.clone()))
-}
-
-fn select(attributes: &[String], value: impl Fn(&AttributeName) -> Attribute) -> PresenceSubList {
-    PresenceSubList {
-        attributes: PUBLISHED
-            .iter()
-            .filter(|name| {
-                attributes.is_empty() || attributes.iter().any(|asked| asked == name.as_str())
-            })
-            .map(value)
-            .collect(),
+    for attribute in &old.attributes {
+        if attribute.is_valid() && new.get(&attribute.name).is_none() {
+            let gone = Attribute::unknown(attribute.name.clone());
+            changes.attributes.push(gone);
+        }
     }
+    changes.sort();
+    changes
 }

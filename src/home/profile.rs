@@ -24,7 +24,6 @@ use crate::sap::profile::{Parts, readable, response};
 use super::client::ClientKey;
 use super::core::Core;
 use super::records;
-use super::relation::Standing;
 use super::user::User;
 use super::{Caller, Home};
 
@@ -195,7 +194,7 @@ impl OwnProfile<'_> {
         relations
             .filter(|(_, relation)| relation.watcher.is_some())
             .map(|(other, _)| other)
-            .filter(|other| self.user.standing(self.core, other) == Standing::Authorized)
+            .filter(|other| self.user.shows(self.core, other))
             .cloned()
             .collect()
     }

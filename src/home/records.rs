@@ -6,11 +6,13 @@
 //! | `home/user/NAME/arrival/20 digits` | what is known of a message that waits until it is taken, or the trace of one that was |
 //! | `home/user/NAME/body/20 digits` | the rest of that message, as long as a client has still to be told: texts as JSON, a line feed, the content |
 //! | `home/user/NAME/invitation/20 digits` | an invitation that was sent or received, as long as it is valid |
+//! | `home/user/NAME/lists` | contact lists with their attribute lists, and the default one of each, if any was ever changed |
 //! | `home/user/NAME/notice/20 digits` | a report that waits until it is taken |
+//! | `home/user/NAME/presence` | what they have told of their presence besides the account, as XML |
 //! | `home/user/NAME/profile` | what was changed of the profile, as XML |
 //! | `home/user/NAME/access` | which of the block list and the grant list is in use |
 //! | `home/user/NAME/access/KIND/...` | on which of them somebody is |
-//! | `home/user/NAME/relation/ADDRESS` | contact, authorization, watching |
+//! | `home/user/NAME/relation/ADDRESS` | contact lists they are on, authorization, watching |
 //! | `home/user/NAME/request/20 digits` | a request that waits for its answer |
 //! | `home/user/NAME/sent/20 digits` | a message of their own that its recipient's side has taken |
 //!
@@ -30,11 +32,13 @@ use crate::store::Write;
 use super::Home;
 use super::access_lists::{Entry, InUse, List, Listed};
 use super::body::Body;
+use super::contact_list::Lists;
 use super::core::{Pending, Timer};
 use super::group;
 use super::inbox::Arrival;
 use super::invitation::{Book, Invitation};
 use super::notice::{Kept as Notice, Record};
+use super::presence::Told;
 use super::relation::Relation;
 use super::sent::Taken;
 use super::user::{Account, ECHO, User};
@@ -44,6 +48,9 @@ use super::watchers::sweep;
 pub(super) const PREFIX: &str = "home/";
 
 const USER: &str = "home/user/";
+
+/// What there is one record of for each user.
+const ONE_OF_A_KIND: [&str; 4] = ["access", "lists", "presence", "profile"];
 
 pub(super) fn put_account(name: &str, account: &Account) -> Act {
     put(format!("{USER}{name}"), account)
@@ -92,6 +99,22 @@ pub(super) fn put_notice(name: &str, number: u64, notice: &Notice) -> Act {
 
 pub(super) fn delete_notice(name: &str, number: u64) -> Act {
     delete(numbered(name, "notice", number))
+}
+
+pub(super) fn put_lists(name: &str, lists: &Lists) -> Act {
+    put(format!("{USER}{name}/lists"), lists)
+}
+
+pub(super) fn delete_lists(name: &str) -> Act {
+    delete(format!("{USER}{name}/lists"))
+}
+
+pub(super) fn put_presence(name: &str, told: &Told) -> Act {
+    put(format!("{USER}{name}/presence"), told)
+}
+
+pub(super) fn delete_presence(name: &str) -> Act {
+    delete(format!("{USER}{name}/presence"))
 }
 
 pub(super) fn put_profile(name: &str, profile: &UserProfile) -> Act {
@@ -182,8 +205,7 @@ impl Home {
             return Ok(());
         };
         let rest = parts.next();
-        let is_alone = matches!(section, "profile" | "access");
-        let rest = rest.or(is_alone.then_some(""));
+        let rest = rest.or(ONE_OF_A_KIND.contains(&section).then_some(""));
         let rest = rest.ok_or_else(unknown)?;
         // Records of the echo user outlive its being switched off.
         let Some(user) = self.users.get_mut(name) else {
@@ -215,11 +237,18 @@ impl Home {
                     core.act(delete_body(name, number));
                 }
             }
+            "lists" => user.lists = Some(Box::new(read(key, value)?)),
+            "presence" => {
+                let told = read::<Told>(key, value)?;
+                core.told_bytes += told.bytes();
+                user.told = (!told.is_empty()).then(|| Box::new(told));
+            }
             "profile" => user.profile = Some(Box::new(read::<Kept>(key, value)?.0)),
             "access" if rest.is_empty() => user.access.set_in_use(read::<InUse>(key, value)?),
             "access" => user.access.put(read::<Listed>(key, value)?),
             "relation" => {
-                let (other, mut relation) = (Address::new(rest), read::<Relation>(key, value)?);
+                let (other, relation) = (Address::new(rest), read::<Relation>(key, value)?);
+                let mut relation = relation.into_present();
                 if std::mem::take(&mut relation.blocked) {
                     let entry = Entry::User(other.clone());
                     let known = user.access.get(&entry.key()).cloned();

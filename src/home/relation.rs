@@ -5,60 +5,86 @@ use std::sync::Arc;
 use crate::element::Time;
 use crate::imps::presence::PresenceSubList;
 
+use super::authorization::AttributeSet;
+use super::contact_list::FIRST;
 use super::known::Known;
 
 /// Everything one user of ours and one other address have to do with each other; one record.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Relation {
-    /// They are on the user's contact list.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) contact: Option<Contact>,
+    /// The contact lists of the user that they are on, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) contacts: Vec<Contact>,
     /// Their messages are refused; of older versions, in which that is no entry of the block list.
     #[serde(default, skip_serializing)]
     pub(super) blocked: bool,
-    /// What the user decided about showing them presence.
+    /// The attribute list attached to them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) decision: Option<bool>,
+    pub(super) attributes: Option<AttributeSet>,
+    /// The attributes that the user granted them.
+    #[serde(default, skip_serializing_if = "AttributeSet::is_empty")]
+    pub(super) granted: AttributeSet,
+    /// The attributes that the user denied them; none of the granted ones.
+    #[serde(default, skip_serializing_if = "AttributeSet::is_empty")]
+    pub(super) denied: AttributeSet,
     /// They watch the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) watcher: Option<Watcher>,
     /// The user watches them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) subscription: Option<Subscription>,
+    /// In records of when there was one list: they are on it.
+    #[serde(default, skip_serializing)]
+    contact: Option<Named>,
+    /// In records of when decisions were about everything.
+    #[serde(default, skip_serializing)]
+    decision: Option<bool>,
 }
 
-/// Somebody on the contact list of a user.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+/// Somebody on a contact list of a user.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Contact {
+    /// The name of the list.
+    pub(super) list: String,
     /// The user's own name for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<String>,
 }
 
+/// Somebody on the one list there was.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+struct Named {
+    #[serde(default)]
+    name: Option<String>,
+}
+
 /// A subscription of somebody to the user's presence.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Watcher {
-    /// Names of the attributes they want, sorted; none means all.
-    pub(super) attributes: Vec<String>,
+    /// The attributes they want.
+    pub(super) attributes: AttributeSet,
     /// The user was asked for authorization and has not answered.
     pub(super) asked: bool,
     /// When it is forgotten, unless they are authorized by then; none in records of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) until: Option<Time>,
+    /// Whether they have ever been shown a value.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) seen: bool,
     /// What they were shown last.
     #[serde(skip)]
     pub(super) shown: Shown,
 }
 
 /// What a watcher was shown last.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) enum Shown {
     /// Not known: nothing has been sent since the start.
     #[default]
     Unsure,
     /// That there is nothing for them to see.
     Nothing,
-    /// The attributes that are named.
+    /// These values, and that all others they want are unknown.
     List(Arc<PresenceSubList>),
 }
 
@@ -72,19 +98,6 @@ pub(super) enum SubscriptionState {
     Active,
 }
 
-/// What somebody may see of a user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// Everything that was asked for.
-    Authorized,
-    /// Nothing, by decision.
-    Denied,
-    /// Nothing until the user has decided.
-    Pending,
-    /// Nothing, and the user was not asked.
-    Unknown,
-}
-
 /// A subscription of the user to somebody's presence.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Subscription {
@@ -95,12 +108,37 @@ pub(super) struct Subscription {
     /// Failed tries in a row.
     #[serde(default)]
     pub(super) failures: u32,
+    /// Whether it is there only because they are on a contact list that is watched.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) by_list: bool,
+    /// What was told last besides what is kept, hashed: a repetition is known by it.
+    #[serde(skip)]
+    pub(super) more: u64,
     /// When it is tried again, if it has failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) retry: Option<Time>,
 }
 
 impl Relation {
+    /// As a record of an older version means it.
+    pub(super) fn into_present(mut self) -> Self {
+        if let Some(Named { name }) = self.contact.take() {
+            let list = FIRST.to_owned();
+            self.contacts.push(Contact { list, name });
+        }
+        match self.decision.take() {
+            Some(true) => self.granted = AttributeSet::ALL,
+            Some(false) => self.denied = AttributeSet::ALL,
+            None => {}
+        }
+        self
+    }
+
+    /// As somebody on a list.
+    pub(super) fn contact(&self, list: &str) -> Option<&Contact> {
+        self.contacts.iter().find(|contact| contact.list == list)
+    }
+
     /// Whether there is nothing to remember.
     pub(super) fn is_empty(&self) -> bool {
         !self.is_own() && self.watcher.is_none()
@@ -113,7 +151,11 @@ impl Relation {
 
     /// Whether the user made something of it, as opposed to being watched.
     pub(super) fn is_own(&self) -> bool {
-        self.contact.is_some() || self.decision.is_some() || self.subscription.is_some()
+        !self.contacts.is_empty()
+            || self.attributes.is_some()
+            || !self.granted.is_empty()
+            || !self.denied.is_empty()
+            || self.subscription.is_some()
     }
 }
 
@@ -124,6 +166,8 @@ impl Subscription {
             state: SubscriptionState::Pending,
             presence: Known::default(),
             failures: 0,
+            by_list: false,
+            more: 0,
             retry: None,
         }
     }

@@ -9,7 +9,7 @@ use super::sent::Taken;
 use super::session::too_many;
 use crate::element::{RequestId, Time};
 use crate::imps::Primitive;
-use crate::imps::address::Kind;
+use crate::imps::address::{Address, Kind};
 use crate::imps::common::{
     ContentData, GroupId, MessageInfo, MetaInfo, Recipient, ScreenName, Sender, User as UserElement,
 };
@@ -24,7 +24,7 @@ use super::user::User;
 /// Bytes of a message id given by a client.
 pub(super) const MAX_ID: usize = 128;
 /// Recipients of one message; our choice.
-const MAX_RECIPIENTS: usize = 100;
+pub(super) const MAX_RECIPIENTS: usize = 100;
 
 /// Messages that a user sends.
 pub(super) struct Sending<'a> {
@@ -40,13 +40,22 @@ impl<'a> Sending<'a> {
     }
 
     /// Sends a message. What is wrong with it the client is told at once, by a `Status`.
-    pub(super) fn send(&mut self, asker: Asker, mut request: SendMessageRequest) {
-        let may_address = self.may_address(&mut request.info.recipients);
+    /// `named`: its recipients as the client has named them, if contact lists were among them.
+    pub(super) fn send(
+        &mut self,
+        asker: Asker,
+        mut request: SendMessageRequest,
+        named: Option<Vec<Address>>,
+    ) {
+        let lists = named.is_some();
+        let most = if lists { usize::MAX } else { MAX_RECIPIENTS };
+        let may_address = self.may_address(&mut request.info.recipients, most);
         if let Err((code, why)) = may_address.and_then(|()| self.may_send(&request)) {
             return self.core.answer(asker, Status::new(code).because(why));
         }
         let recipients = request.info.recipients.iter();
-        let to = Addresses(recipients.map(|r| r.address().clone()).collect());
+        let recipients = recipients.map(|r| r.address().clone());
+        let to = Addresses(named.unwrap_or_else(|| recipients.collect()));
         let given = request.info.message_id.take();
         let client = asker.client;
         let is_repetition = given
@@ -77,7 +86,7 @@ impl<'a> Sending<'a> {
                 .get_or_insert_with(|| content.content_type.clone());
         }
         request.meta = Some(MetaInfo::of_user(self.core.domain(), own));
-        let asked = Asked::Message { id, to };
+        let asked = Asked::Message { id, to, lists };
         let expires = self.now.plus_seconds(validity);
         self.user
             .ask(self.core, Some(asker), asked, request, expires);
@@ -130,15 +139,16 @@ impl<'a> Sending<'a> {
         *address = self.core.at_home(address);
     }
 
-    /// Whether a message can be for these, whose addresses it completes.
+    /// Whether a message can be for these, and so many, whose addresses it completes.
     pub(super) fn may_address(
         &self,
         recipients: &mut [Recipient],
+        most: usize,
     ) -> Result<(), (Code, &'static str)> {
         for recipient in &mut *recipients {
             self.complete(recipient);
         }
-        if !(1..=MAX_RECIPIENTS).contains(&recipients.len()) {
+        if !(1..=most).contains(&recipients.len()) {
             return Err((
                 Code::BAD_PARAMETER,
                 "A message has a recipient, and at most a hundred.",
@@ -173,23 +183,25 @@ impl<'a> Sending<'a> {
     }
 
     /// The recipient's side has answered to a message. The client that sent it is told. A refusal
-    /// is kept until that client has acknowledged it; if it is gone, any client of the user.
+    /// is kept until that client has acknowledged it; if it is gone, any client of the user. `lists`:
+    /// contact lists are among those whom the client has named.
     pub(super) fn message_answered(
         &mut self,
         asker: Option<Asker>,
         id: String,
         to: Addresses,
+        lists: bool,
         answer: &Primitive,
     ) {
         let status = said(&status_of(answer));
         let verdict = match &to.0[..] {
-            [_] => status.effective(),
+            [_] if !lists => status.effective(),
             _ => status.code,
         };
         // Of several recipients some may have been reached.
         let has_failed = !verdict.is_success() || verdict == Code::PARTIAL;
         let from = match &to.0[..] {
-            [one] => Some(one.clone()),
+            [one] if !lists => Some(one.clone()),
             _ => None,
         };
         let own = self.user.address(self.core);

@@ -8,15 +8,23 @@ use super::watching::Watching;
 use crate::element::Time;
 use crate::imps::Primitive;
 use crate::imps::address::Address;
+use crate::imps::primitive::presence_admin::UpdatePresenceRequest;
 use crate::imps::primitive::{self, Facts, Name, Role, Routing};
 use crate::imps::status::{Code, Status};
 use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
 
 use super::client::{ClientKey, Method, ToClient};
+use super::contact_list::{ContactLists, Expansion, Whole};
 use super::core::{Asked, Asker, Core};
+use super::presence::client_id;
 use super::profile;
 use super::user::User;
+
+/// Those whom one request of a client may name; our choice.
+const MAX_NAMED: usize = 100;
+/// Said of one that names contact lists.
+const TOO_MANY_NAMED: &str = "A request names at most a hundred, sixteen of them contact lists.";
 
 /// What only the providers of services ask of a home domain.
 const OF_PROVIDERS: [&str; 3] = ["NewMessage", "MessageNotification", "PresenceAuthRequest"];
@@ -45,12 +53,18 @@ impl<'a> Session<'a> {
         if let Err(status) = self.may_request(&primitive) {
             return self.core.answer(asker, status);
         }
+        if let Some(expansion) = Expansion::of(&primitive, &self.user.address(self.core)) {
+            return self.expand(asker, expansion);
+        }
+        if let Err(status) = may_name(&primitive) {
+            return self.core.answer(asker, status);
+        }
         match primitive {
             Primitive::SendMessageRequest(request) => {
-                Sending::of(self.user, self.core, self.now).send(asker, *request);
+                Sending::of(self.user, self.core, self.now).send(asker, *request, None);
             }
             Primitive::SubscribeRequest(request) => {
-                Watching::of(self.user, self.core, self.now).subscribe(asker, &request);
+                Watching::of(self.user, self.core, self.now).subscribe(asker, &request, false);
             }
             Primitive::UnsubscribeRequest(request) => {
                 Watching::of(self.user, self.core, self.now).unsubscribe(asker, &request);
@@ -80,6 +94,10 @@ impl<'a> Session<'a> {
                 });
                 self.ask(asker, asked.unwrap_or(Asked::Other), *request);
             }
+            Primitive::UpdatePresenceRequest(mut request) => {
+                name_client(&mut request, asker.client);
+                self.ask(asker, Asked::Other, *request);
+            }
             other => self.ask(asker, Asked::Other, other),
         }
     }
@@ -88,6 +106,70 @@ impl<'a> Session<'a> {
         let seconds = self.core.settings.request_validity;
         let expires = self.now.plus_seconds(seconds);
         self.user.ask(self.core, Some(asker), asked, what, expires);
+    }
+
+    /// Goes on with a request that is for contact lists: the next one is read, or all of them
+    /// have been.
+    fn expand(&mut self, asker: Asker, expansion: Expansion) {
+        if !self.user.may_ask(self.core) {
+            return self.core.answer(asker, too_many());
+        }
+        if expansion.is_too_large() {
+            let status = Status::new(Code::BAD_PARAMETER).because(TOO_MANY_NAMED);
+            return self.core.answer(asker, status);
+        }
+        if let Some(next) = expansion.next() {
+            let seconds = self.core.settings.request_validity;
+            let expires = self.now.plus_seconds(seconds);
+            let asked = Asked::Members(Box::new(expansion));
+            return self.user.ask(self.core, Some(asker), asked, next, expires);
+        }
+        let (user, core, now) = (&mut *self.user, &mut *self.core, self.now);
+        match expansion.whole() {
+            Whole::Message(request, named) => {
+                Sending::of(user, core, now).send(asker, *request, Some(named));
+            }
+            Whole::Subscribe(request, lists) => {
+                ContactLists::of(user, core, now).watch(&lists, true);
+                if request.users.is_empty() {
+                    return core.answer(asker, Status::ok());
+                }
+                Watching::of(user, core, now).subscribe(asker, &request, true);
+            }
+            Whole::Unsubscribe(request, lists) => {
+                ContactLists::of(user, core, now).watch(&lists, false);
+                if request.users.is_empty() {
+                    return core.answer(asker, Status::ok());
+                }
+                Watching::of(user, core, now).unsubscribe(asker, &request);
+            }
+            Whole::Other(request) => {
+                let expires = now.plus_seconds(core.settings.request_validity);
+                user.ask(core, Some(asker), Asked::Other, request, expires);
+            }
+            Whole::Nobody => {
+                let why = "There is nobody on the contact list.";
+                core.answer(asker, Status::new(Code::BAD_PARAMETER).because(why));
+            }
+        }
+    }
+
+    /// Who is on a contact list that a request is for, or that it cannot be read. A client that
+    /// is gone hears nothing of it, and nothing of the request has been done.
+    pub(super) fn members(
+        &mut self,
+        asker: Option<Asker>,
+        mut expansion: Expansion,
+        answer: &Primitive,
+    ) {
+        let here = |asker: &Asker| self.user.clients.contains_key(&asker.client);
+        let Some(asker) = asker.filter(here) else {
+            return;
+        };
+        match expansion.take(answer) {
+            Ok(()) => self.expand(asker, expansion),
+            Err(status) => self.core.answer(asker, status),
+        }
     }
 
     /// The answer to a request that the domain only passes on.
@@ -167,6 +249,29 @@ impl<'a> Session<'a> {
         }
         Ok(())
     }
+}
+
+/// Says of which client of the user a new presence is, in place of what the client says itself.
+fn name_client(request: &mut UpdatePresenceRequest, client: ClientKey) {
+    if let Some(meta) = &mut request.meta
+        && let Some(user) = &mut meta.requestor.user
+    {
+        user.client = Some(client_id(client));
+    }
+}
+
+/// Whether a request names no more users to watch than it may.
+fn may_name(primitive: &Primitive) -> Result<(), Status> {
+    let users = match primitive {
+        Primitive::SubscribeRequest(request) => &request.users,
+        Primitive::UnsubscribeRequest(request) => &request.users,
+        _ => return Ok(()),
+    };
+    if users.len() > MAX_NAMED {
+        let why = "A request names a user, and at most a hundred.";
+        return Err(Status::new(Code::BAD_PARAMETER).because(why));
+    }
+    Ok(())
 }
 
 /// Said of a request if too many wait.

@@ -63,6 +63,12 @@ pub struct HomeSettings {
     pub max_contacts: usize,
     /// Entries of one user's block list and grant list together.
     pub max_access: usize,
+    /// Contact lists of one user.
+    pub max_lists: usize,
+    /// Bytes of what one user tells of their presence, besides text, mood and alias.
+    pub max_presence_bytes: usize,
+    /// The same of all users together.
+    pub max_all_presence_bytes: usize,
     /// Watchers of one user.
     pub max_watchers: usize,
     /// Messages that wait for one user until a client has taken them. Domains of senders that
@@ -132,6 +138,9 @@ impl HomeSettings {
             max_clients: 8,
             max_contacts: 1000,
             max_access: 1000,
+            max_lists: 32,
+            max_presence_bytes: 64 * 1024,
+            max_all_presence_bytes: 64 * 1024 * 1024,
             max_watchers: 1000,
             max_offline: 5000,
             max_offline_bytes: 16 * 1024 * 1024,

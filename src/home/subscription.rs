@@ -5,19 +5,15 @@ use super::presence::Published;
 use super::watchers::Watchers;
 use crate::element::Time;
 use crate::imps::address::Address;
-use crate::imps::common::{AttributeList, PresenceValue};
+use crate::imps::common::PresenceValue;
 use crate::imps::primitive::presence::{
     GetPresenceRequest, GetPresenceResponse, SubscribeRequest, UnsubscribeRequest,
 };
 use crate::imps::status::{Code, Status};
 
-use super::presence::is_published;
+use super::authorization::AttributeSet;
 use super::profile;
-use super::relation::Standing;
 use super::{Caller, Home};
-
-/// Stands for attributes that nobody here publishes: none at all would mean all of them.
-const NOTHING: &str = "-";
 
 /// Others' requests about our users' presence.
 pub(super) struct Subscriptions<'a> {
@@ -37,12 +33,12 @@ impl<'a> Subscriptions<'a> {
         let Some(watcher) = self.home.requestor(self.caller) else {
             return;
         };
-        let attributes = names(request.attributes.as_ref());
+        let attributes = AttributeSet::asked(request.attributes.as_ref());
         let mut failures = Vec::new();
         let mut subscribed: Vec<String> = Vec::new();
         for id in &request.users {
             let publisher = self.home.core.at_home(&id.user);
-            match self.add(&watcher, &publisher, &attributes) {
+            match self.add(&watcher, &publisher, attributes) {
                 Ok(name) if subscribed.contains(&name) => {}
                 Ok(name) => subscribed.push(name),
                 Err(code) => failures.push((code, publisher)),
@@ -61,7 +57,7 @@ impl<'a> Subscriptions<'a> {
         &mut self,
         watcher: &Address,
         publisher: &Address,
-        attributes: &[String],
+        attributes: AttributeSet,
     ) -> Result<String, Code> {
         let name = self.home.known_user(publisher)?;
         let Home { users, core, .. } = &mut *self.home;
@@ -101,7 +97,7 @@ impl<'a> Subscriptions<'a> {
         let Some(watcher) = self.home.requestor(self.caller) else {
             return;
         };
-        let attributes = names(request.attributes.as_ref());
+        let attributes = AttributeSet::asked(request.attributes.as_ref());
         let mut failures = Vec::new();
         let mut values = Vec::new();
         for id in &request.users {
@@ -113,21 +109,17 @@ impl<'a> Subscriptions<'a> {
                     continue;
                 }
             };
-            let user = self.home.users.get(&name);
-            if !user.is_none_or(|user| user.may_use(&self.home.core, profile::PRESENCE)) {
+            let core = &self.home.core;
+            let Some(user) = self.home.users.get(&name) else {
+                continue;
+            };
+            let sees = user.may_see(core, &watcher).and(attributes);
+            if !user.may_use(core, profile::PRESENCE) {
                 failures.push((Code::UNAUTHORIZED_RECIPIENT, publisher));
-            } else if let Some(user) = user
-                && user.standing(&self.home.core, &watcher) == Standing::Authorized
-            {
+            } else if !sees.is_empty() {
                 values.push(PresenceValue {
                     user: publisher,
-                    presence: Some(
-                        Published {
-                            user,
-                            core: &self.home.core,
-                        }
-                        .values(&attributes),
-                    ),
+                    presence: Some(Published { user, core }.values(sees)),
                 });
             }
         }
@@ -148,19 +140,4 @@ impl Home {
             None => Err(Code::UNKNOWN_USER),
         }
     }
-}
-
-/// Names of the attributes asked for, of those that are published, sorted; none means all.
-fn names(list: Option<&AttributeList>) -> Vec<String> {
-    let asked = list.and_then(|list| list.presence.as_ref());
-    let asked = asked.map_or(&[][..], |list| &list.attributes);
-    let names = asked.iter().map(|attribute| attribute.name.as_str());
-    let names = names.filter(|name| is_published(name)).map(str::to_owned);
-    let mut names: Vec<String> = names.collect();
-    names.sort();
-    names.dedup();
-    if names.is_empty() && !asked.is_empty() {
-        names.push(NOTHING.to_owned());
-    }
-    names
 }

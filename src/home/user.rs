@@ -4,11 +4,13 @@ use super::inbox::Arrival;
 use super::inbox::Letter;
 use super::invitation::Invitations;
 use super::message::{Message, SMALL};
+use super::presence::{ClientValues, Told};
 use super::profile;
 use super::profile::OwnProfile;
-use super::relation::{Shown, Standing};
+use super::relation::Shown;
 use crate::imps::common::MetaInfo;
 use crate::imps::primitive::profile::UpdateUserProfileRequest;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
@@ -17,8 +19,9 @@ use crate::imps::address::Address;
 use crate::imps::primitive::profile::{ProfileService, UserProfile};
 
 use super::access_lists::AccessLists;
+use super::authorization::{AttributeSet, Authority};
 use super::client::{ClientKey, ToClient};
-use super::contact_list;
+use super::contact_list::{Lists, name_within};
 use super::core::{Asked, Asker, Core, Pending, Timer};
 use super::feed::Feed;
 use super::held::{Content, Held};
@@ -90,6 +93,12 @@ pub(super) struct User {
     /// Those that are logged in, with what each was told of the queue.
     pub(super) clients: BTreeMap<ClientKey, Feed>,
     pub(super) availability: Availability,
+    /// What they have told of their presence besides what stands in the account.
+    pub(super) told: Option<Box<Told>>,
+    /// What each of their clients has told of itself.
+    pub(super) client_values: ClientValues,
+    /// Their contact lists; none of it kept if they never changed any.
+    pub(super) lists: Option<Box<Lists>>,
     pub(super) relations: BTreeMap<Address, Relation>,
     /// Who may reach the user.
     pub(super) access: AccessLists,
@@ -207,43 +216,84 @@ impl User {
     /// Waits for the answer to a request.
     pub(super) fn expect(&mut self, core: &mut Core, token: Token, pending: Pending) {
         self.in_flight += 1;
-        if let Asked::Message { id, to } = &pending.what {
+        if let Asked::Message { id, to, .. } = &pending.what {
             self.sent.wait(id, to, token);
         }
         core.timers.insert((pending.until, Timer::Request(token)));
         core.requests.insert(token, pending);
     }
 
-    /// What `other` may see.
-    pub(super) fn standing(&self, core: &Core, other: &Address) -> Standing {
+    /// The user's contact lists.
+    pub(super) fn contact_lists(&self) -> Cow<'_, Lists> {
+        match &self.lists {
+            Some(lists) => Cow::Borrowed(lists),
+            None => Cow::Owned(Lists::default()),
+        }
+    }
+
+    /// Changes the contact lists, and writes them if they are others than before.
+    pub(super) fn keep_contact_lists(&mut self, core: &mut Core, lists: Lists) {
+        if *self.contact_lists() != lists {
+            core.act(records::put_lists(&self.name, &lists));
+            self.lists = Some(Box::new(lists));
+        }
+    }
+
+    /// The address of a contact list.
+    pub(super) fn list_address(&self, core: &Core, name: &str) -> Address {
+        Address::resource_of(&self.name, name, core.domain())
+    }
+
+    /// What decides what `other` may see.
+    pub(super) fn authority(&self, core: &Core, other: &Address) -> Authority {
         let is_himself = other.local() == self.name && other.domain() == core.domain();
         if self.builtin || is_himself {
-            return Standing::Authorized;
+            return Authority::FULL;
         }
         let Some(relation) = self.relations.get(other) else {
-            return Standing::Unknown;
+            return Authority::default();
         };
-        if !self.may_use(core, profile::PRESENCE) {
-            return Standing::Denied;
+        let mut on = relation
+            .contacts
+            .iter()
+            .map(|contact| contact.list.as_str());
+        let contact_lists = match &self.lists {
+            Some(lists) => lists.authorized(on),
+            None if on.next().is_some() => AttributeSet::ALL,
+            None => AttributeSet::NONE,
+        };
+        Authority {
+            individual: relation.attributes,
+            contact_lists,
+            granted: relation.granted,
+            denied: relation.denied,
         }
-        // Proactive authorization goes before reactive (WVFF, 5.3.6).
-        match relation {
-            Relation {
-                contact: Some(_), ..
+    }
+
+    /// What `other` may see: nothing of a user without presence.
+    pub(super) fn may_see(&self, core: &Core, other: &Address) -> AttributeSet {
+        let authority = self.authority(core, other);
+        if authority == Authority::FULL || self.may_use(core, profile::PRESENCE) {
+            authority.visible()
+        } else {
+            AttributeSet::NONE
+        }
+    }
+
+    /// Whether a watcher may see anything of what they want.
+    pub(super) fn shows(&self, core: &Core, other: &Address) -> bool {
+        let wanted = self.watcher(other).map(|watcher| watcher.attributes);
+        let seen = self.may_see(core, other);
+        !seen.and(wanted.unwrap_or(AttributeSet::ALL)).is_empty()
+    }
+
+    /// About which attributes the user was asked for `other`, and has not decided.
+    pub(super) fn pending(&self, core: &Core, other: &Address) -> AttributeSet {
+        match self.watcher(other) {
+            Some(watcher) if watcher.asked => {
+                self.authority(core, other).undecided(watcher.attributes)
             }
-            | Relation {
-                decision: Some(true),
-                ..
-            } => Standing::Authorized,
-            Relation {
-                decision: Some(false),
-                ..
-            } => Standing::Denied,
-            Relation {
-                watcher: Some(watcher),
-                ..
-            } if watcher.asked => Standing::Pending,
-            _ => Standing::Unknown,
+            _ => AttributeSet::NONE,
         }
     }
 
@@ -251,15 +301,17 @@ impl User {
     /// group, by which somebody writes whom it calls `name`.
     pub(super) fn admits(&self, core: &Core, sender: &Address, name: Option<&str>) -> bool {
         let has = |list: &Address, user: &Address| {
-            let is_listed = |relation: &Relation| relation.contact.is_some();
-            self.has_contact_list(list, core) && self.relations.get(user).is_some_and(is_listed)
+            let relation = self.relations.get(user);
+            let name = name_within(self, core, list);
+            relation.is_some_and(|r| name.is_some_and(|name| r.contact(name).is_some()))
         };
         self.access.admit(sender, name, has)
     }
 
     /// Whether there is a contact list of the user's of that name.
     pub(super) fn has_contact_list(&self, list: &Address, core: &Core) -> bool {
-        *list == contact_list::id_of(&self.name, core.domain())
+        let name = name_within(self, core, list);
+        name.is_some_and(|name| self.contact_lists().get(name).is_some())
     }
 
     /// Forgets what the watchers of some domains were shown. Says whether there are any.
@@ -280,17 +332,28 @@ impl User {
         self.relations.get(other)?.watcher.as_ref()
     }
 
-    /// Notes what a watcher is shown. Says whether it is new to them.
-    pub(super) fn now_shown(&mut self, other: &Address, view: &Shown) -> bool {
-        match self.relations.get_mut(other) {
-            Some(Relation {
-                watcher: Some(watcher),
-                ..
-            }) if watcher.shown != *view => {
-                watcher.shown = view.clone();
-                true
-            }
-            _ => false,
+    /// Notes what a watcher is shown, and that it has a value if they had never seen one.
+    pub(super) fn now_shown(
+        &mut self,
+        core: &mut Core,
+        other: &Address,
+        shown: &Shown,
+        has_value: bool,
+    ) {
+        let Some(watcher) = self
+            .relations
+            .get_mut(other)
+            .and_then(|r| r.watcher.as_mut())
+        else {
+            return;
+        };
+        watcher.shown = shown.clone();
+        if has_value && !watcher.seen {
+            self.relate(core, other, |relation| {
+                if let Some(watcher) = &mut relation.watcher {
+                    watcher.seen = true;
+                }
+            });
         }
     }
 
@@ -314,11 +377,11 @@ impl User {
     }
 
     /// Those who wait for a decision.
-    pub(super) fn undecided(&self) -> Vec<Address> {
-        self.relations
-            .iter()
-            .filter(|(_, relation)| relation.is_asked())
-            .map(|(other, _)| other.clone())
+    pub(super) fn undecided(&self, core: &Core) -> Vec<Address> {
+        let asked = self.relations.iter().filter(|(_, r)| r.is_asked());
+        let asked = asked.map(|(other, _)| other.clone());
+        asked
+            .filter(|other| !self.pending(core, other).is_empty())
             .collect()
     }
 

@@ -15,9 +15,10 @@ use crate::imps::primitive::presence_admin::{
 };
 use crate::imps::status::{Code, Status};
 
+use super::authorization::AttributeSet;
 use super::core::{Core, Timer};
 use super::profile;
-use super::relation::{Shown, Standing, Watcher};
+use super::relation::{Shown, Watcher};
 use super::settings::Authorization;
 use super::user::User;
 
@@ -42,24 +43,30 @@ impl<'a> Watchers<'a> {
     }
 
     /// Lets somebody watch the user.
-    pub(super) fn add(&mut self, watcher: &Address, attributes: &[String]) -> Result<(), Code> {
+    pub(super) fn add(&mut self, watcher: &Address, attributes: AttributeSet) -> Result<(), Code> {
         if !self.user.may_use(self.core, profile::PRESENCE) {
             return Err(Code::UNAUTHORIZED_RECIPIENT);
         }
         let before = self.user.relations.get(watcher);
         let before = before.and_then(|relation| relation.watcher.as_ref());
-        let was_asked = before.is_some_and(|before| before.asked);
+        let (was_asked, seen) = before.map_or((false, false), |b| (b.asked, b.seen));
         if before.is_none() {
             self.make_room_for_watcher(watcher)?;
         }
-        let asks = self.user.standing(self.core, watcher) == Standing::Unknown
-            && self.core.settings.default_authorization == Authorization::Ask;
+        // What the user is asked already they are not asked again.
+        let undecided = self.user.authority(self.core, watcher);
+        let undecided = undecided.undecided(attributes);
+        let asks = self.core.settings.default_authorization == Authorization::Ask
+            && !undecided
+                .without(self.user.pending(self.core, watcher))
+                .is_empty();
         let until = self.now.plus_seconds(UNDECIDED);
         self.user.relate(self.core, watcher, |relation| {
             relation.watcher = Some(Watcher {
-                attributes: attributes.to_vec(),
+                attributes,
                 asked: was_asked || asks,
                 until: Some(until),
+                seen,
                 shown: Shown::Unsure,
             });
         });
@@ -100,7 +107,7 @@ impl<'a> Watchers<'a> {
             .iter()
             .filter(|(_, relation)| relation.watcher.as_ref().is_some_and(is_over))
             .map(|(other, _)| other.clone())
-            .filter(|other| self.user.standing(self.core, other) != Standing::Authorized)
+            .filter(|other| !self.user.shows(self.core, other))
             .collect();
         for other in over {
             self.user
@@ -117,14 +124,14 @@ impl<'a> Watchers<'a> {
         let mut idle: BTreeMap<&str, Vec<(Option<Time>, &Address)>> = BTreeMap::new();
         for (other, relation) in &self.user.relations {
             if let Some(entry) = &relation.watcher
-                && self.user.standing(self.core, other) != Standing::Authorized
+                && !self.user.shows(self.core, other)
             {
                 let of_domain = idle.entry(other.domain()).or_default();
                 of_domain.push((entry.until, other));
             }
         }
         let own = idle.get(watcher.domain()).map_or(0, Vec::len);
-        if own >= share && self.user.standing(self.core, watcher) != Standing::Authorized {
+        if own >= share && !self.user.shows(self.core, watcher) {
             return Err(Code::UNAVAILABLE);
         }
         if self.user.watchers < most {

@@ -1,11 +1,13 @@
 //! Other users' presence as our users see it: subscriptions of ours, and what comes of them.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use super::addresses::Addresses;
 use super::session::too_many;
 use crate::element::Time;
 use crate::imps::address::{Address, Kind};
 use crate::imps::common::{AttributeList, MetaInfo, PresenceValue, User as UserElement, UserId};
-use crate::imps::presence::{AttributeName, PresenceSubList};
+use crate::imps::presence::{Attribute, AttributeName, PresenceSubList};
 use crate::imps::primitive::presence::{
     PresenceNotification, SubscribeRequest, UnsubscribeRequest,
 };
@@ -36,9 +38,6 @@ const WANTED: [AttributeName; 14] = [
     AttributeName::StatusContent,
     AttributeName::InfoLink,
 ];
-
-/// Publishers that one request of a client may name; our choice.
-const MAX_PUBLISHERS: usize = 100;
 
 /// A subscription that fails for reasons that may pass is tried again after so many seconds,
 /// twice as many after each further failure ...
@@ -88,7 +87,8 @@ impl<'a> Watching<'a> {
 
     /// Starts watching, because a client wants it. All that may be wanted is asked for: there is
     /// one subscription for all clients of the user.
-    pub(super) fn subscribe(&mut self, asker: Asker, request: &SubscribeRequest) {
+    /// `by_list`: they are on contact lists that the user watches.
+    pub(super) fn subscribe(&mut self, asker: Asker, request: &SubscribeRequest, by_list: bool) {
         let to = match self.publishers(&request.users) {
             Ok(to) => to,
             Err(status) => return self.core.answer(asker, status),
@@ -102,7 +102,9 @@ impl<'a> Watching<'a> {
         }
         for one in &to {
             self.user.relate(self.core, one, |relation| {
+                let is_new = relation.subscription.is_none();
                 let subscription = relation.subscription.get_or_insert_with(Subscription::new);
+                subscription.by_list = by_list && (is_new || subscription.by_list);
                 subscription.failures = 0;
                 subscription.retry = None;
             });
@@ -126,7 +128,7 @@ impl<'a> Watching<'a> {
 
     /// The users that a request names.
     fn publishers(&self, users: &[UserId]) -> Result<Vec<Address>, Status> {
-        if !(1..=MAX_PUBLISHERS).contains(&users.len()) {
+        if users.is_empty() {
             let why = "A request names a user, and at most a hundred.";
             return Err(Status::new(Code::BAD_PARAMETER).because(why));
         }
@@ -158,6 +160,37 @@ impl<'a> Watching<'a> {
             meta: Some(MetaInfo::of_server(self.core.domain())),
             watchers: vec![UserElement::new(self.user.address(self.core))],
             values,
+        }
+    }
+
+    /// Watches somebody who has come to a list that the user watches.
+    pub(super) fn watch_member(&mut self, member: &Address) {
+        let is_watched = self.subscription(member).is_some();
+        let is_own = *member == self.user.address(self.core);
+        if is_watched || is_own {
+            return;
+        }
+        self.user.relate(self.core, member, |relation| {
+            relation.subscription = Some(Subscription {
+                by_list: true,
+                ..Subscription::new()
+            });
+        });
+        self.request_subscription(None, vec![member.clone()]);
+    }
+
+    /// Stops watching somebody who is on no list any more that the user watches, unless the user
+    /// watches them for themself.
+    pub(super) fn unwatch_member(&mut self, member: &Address) {
+        let Some(relation) = self.user.relations.get(member) else {
+            return;
+        };
+        let lists = self.user.contact_lists();
+        let is_watched = |list: &str| lists.get(list).is_some_and(|list| list.watched);
+        let is_listed = relation.contacts.iter().any(|c| is_watched(&c.list));
+        let by_list = relation.subscription.as_ref().is_some_and(|s| s.by_list);
+        if by_list && !is_listed {
+            self.end_subscription(member);
         }
     }
 
@@ -307,7 +340,8 @@ impl<'a> Watching<'a> {
 
     /// Takes in what was notified. The clients are told, if it is news.
     fn hear(&mut self, publisher: &Address, list: &PresenceSubList) {
-        if self.learn(publisher, list) {
+        let is_news = self.learn(publisher, list);
+        if self.has_more(publisher, list) || is_news {
             let value = PresenceValue {
                 user: publisher.clone(),
                 presence: Some(list.clone()),
@@ -315,6 +349,24 @@ impl<'a> Watching<'a> {
             let notification = self.notification(vec![value]);
             self.user.tell(self.core, &ToClient::now(notification));
         }
+    }
+
+    /// Whether a notification of somebody the user watches has values, besides those that are kept,
+    /// which the last one that had such did not have.
+    fn has_more(&mut self, publisher: &Address, list: &PresenceSubList) -> bool {
+        let relation = self.user.relations.get_mut(publisher);
+        let Some(subscription) = relation.and_then(|r| r.subscription.as_mut()) else {
+            return false;
+        };
+        let attributes = list.attributes.iter();
+        let more: Vec<&Attribute> = attributes.filter(|a| !Known::has(&a.name)).collect();
+        if more.is_empty() {
+            return false;
+        }
+        let mut hasher = DefaultHasher::new();
+        format!("{more:?}").hash(&mut hasher);
+        let last = std::mem::replace(&mut subscription.more, hasher.finish());
+        last != subscription.more
     }
 
     fn request_subscription(&mut self, asker: Option<Asker>, to: Vec<Address>) {

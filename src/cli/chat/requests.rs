@@ -3,15 +3,17 @@
 use crate::imps::Primitive;
 use crate::imps::address::{Address, Kind};
 use crate::imps::common::{
-    ContactList, ContentData, GroupId, MessageId, MessageInfo, MetaInfo, PresenceValue, Recipient,
-    ScreenName, User, UserId, VerUserId,
+    AttributeList, ContactList, ContentData, GroupId, MessageId, MessageInfo, MetaInfo,
+    PresenceValue, Property, Recipient, ScreenName, User, UserId, VerUserId,
 };
 use crate::imps::presence::{Attribute, AttributeName, PresenceSubList};
 use crate::imps::primitive::access::{
     BlockEntityRequest, EntityChanges, EntityList, GetBlockedListRequest,
 };
 use crate::imps::primitive::common::{Id, IdList, VerifyIDRequest};
-use crate::imps::primitive::contact_list::{ListManageRequest, NickName};
+use crate::imps::primitive::contact_list::{
+    CreateListRequest, DeleteListRequest, GetListRequest, ListManageRequest, NickName,
+};
 use crate::imps::primitive::message::SendMessageRequest;
 use crate::imps::primitive::message_store::{
     ForwardMessageRequest, GetMessageListRequest, GetMessageRequest, RejectMessageRequest,
@@ -19,8 +21,9 @@ use crate::imps::primitive::message_store::{
 };
 use crate::imps::primitive::presence::{GetPresenceRequest, SubscribeRequest, UnsubscribeRequest};
 use crate::imps::primitive::presence_admin::{
-    GetReactiveAuthStatusRequest, GetWatcherListRequest, PresenceAuthUserRequest,
-    UpdatePresenceRequest,
+    CancelAuthRequest, CreateAttributeListRequest, DeleteAttributeListRequest,
+    GetAttributeListRequest, GetReactiveAuthStatusRequest, GetWatcherListRequest,
+    PresenceAuthUserRequest, UpdatePresenceRequest,
 };
 
 /// The two lists that say who may reach the user.
@@ -51,10 +54,35 @@ impl Requests {
         Address::new(typed).or_domain(self.user.domain())
     }
 
+    /// The address of a contact list of the user, as it was typed.
+    pub(super) fn contact_list(&self, typed: &str) -> Address {
+        let typed = Address::new(typed);
+        match typed.resource_part() {
+            Some(_) => typed.or_domain(self.user.domain()),
+            None => Address::resource_of(self.user.user_part(), typed.bare(), self.user.domain()),
+        }
+    }
+
+    /// A text for all who are on a contact list.
+    pub(super) fn message_to_list(&self, list: Address, text: &str, report: bool) -> Primitive {
+        let recipient = Recipient::ContactList(ContactList { list });
+        self.text(recipient, text, report, None)
+    }
+
     /// A text. Without an id the domain makes one up.
     pub(crate) fn message(
         &self,
         to: Address,
+        text: &str,
+        report: bool,
+        id: Option<String>,
+    ) -> Primitive {
+        self.text(recipient(to), text, report, id)
+    }
+
+    fn text(
+        &self,
+        recipient: Recipient,
         text: &str,
         report: bool,
         id: Option<String>,
@@ -69,7 +97,7 @@ impl Requests {
                 content_name: None,
                 content_size: None,
                 validity: None,
-                recipients: vec![recipient(to)],
+                recipients: vec![recipient],
                 recipient_display: None,
                 sender: None,
                 date_time: None,
@@ -128,14 +156,117 @@ impl Requests {
 
     /// The contact list, after somebody was put on it or taken off, if anybody.
     pub(super) fn contacts(&self, add: Option<NickName>, remove: Option<Address>) -> Primitive {
-        let user = &self.user;
+        match (add, remove) {
+            (None, None) => self.members(self.contact_list("contacts")),
+            (add, remove) => self.change_members(self.contact_list("contacts"), add, remove),
+        }
+    }
+
+    /// Which contact lists there are.
+    pub(super) fn lists(&self) -> Primitive {
+        GetListRequest { meta: self.meta() }.into()
+    }
+
+    pub(super) fn new_list(&self, list: Address, display: Option<String>) -> Primitive {
+        let property = |value| Property {
+            name: "DisplayName".to_owned(),
+            value: Some(value),
+        };
+        CreateListRequest {
+            list,
+            meta: self.meta(),
+            members: None,
+            properties: display.map(|display| vec![property(display)]),
+        }
+        .into()
+    }
+
+    pub(super) fn delete_list(&self, list: Address) -> Primitive {
+        DeleteListRequest {
+            list,
+            meta: self.meta(),
+        }
+        .into()
+    }
+
+    /// Who is on a contact list.
+    pub(super) fn members(&self, list: Address) -> Primitive {
+        self.manage(list, true, None, None, None)
+    }
+
+    pub(super) fn change_members(
+        &self,
+        list: Address,
+        add: Option<NickName>,
+        remove: Option<Address>,
+    ) -> Primitive {
+        self.manage(list, false, add, remove, None)
+    }
+
+    pub(super) fn list_property(&self, list: Address, name: &str, value: &str) -> Primitive {
+        let property = Property {
+            name: name.to_owned(),
+            value: Some(value.to_owned()),
+        };
+        self.manage(list, false, None, None, Some(vec![property]))
+    }
+
+    fn manage(
+        &self,
+        list: Address,
+        receive: bool,
+        add: Option<NickName>,
+        remove: Option<Address>,
+        properties: Option<Vec<Property>>,
+    ) -> Primitive {
         ListManageRequest {
-            list: Address::resource_of(user.user_part(), "contacts", user.domain()),
-            receive: add.is_none() && remove.is_none(),
+            list,
+            receive,
             meta: self.meta(),
             add: add.map(|add| vec![add]),
             remove: remove.map(|user| vec![UserId { user }]),
-            properties: None,
+            properties,
+        }
+        .into()
+    }
+
+    /// Which attribute lists there are.
+    pub(super) fn attribute_lists(&self) -> Primitive {
+        GetAttributeListRequest {
+            default: true,
+            meta: self.meta(),
+            users: Vec::new(),
+            lists: Vec::new(),
+        }
+        .into()
+    }
+
+    /// Attaches an attribute list to a user or a contact list, or as the default one.
+    pub(super) fn attach(
+        &self,
+        names: Vec<AttributeName>,
+        user: Option<Address>,
+        list: Option<Address>,
+    ) -> Primitive {
+        CreateAttributeListRequest {
+            default: user.is_none() && list.is_none(),
+            meta: self.meta(),
+            attributes: Some(AttributeList {
+                presence: Some(PresenceSubList::request(names)),
+            }),
+            users: user.into_iter().map(|user| UserId { user }).collect(),
+            lists: list.into_iter().map(|list| ContactList { list }).collect(),
+        }
+        .into()
+    }
+
+    /// Detaches the attribute list of a user or a contact list, or the default one.
+    pub(super) fn detach(&self, user: Option<Address>, list: Option<Address>) -> Primitive {
+        DeleteAttributeListRequest {
+            default: user.is_none() && list.is_none(),
+            meta: self.meta(),
+            users: user.into_iter().map(|user| UserId { user }).collect(),
+            lists: list.into_iter().map(|list| ContactList { list }).collect(),
         }
         .into()
     }
@@ -169,12 +300,29 @@ impl Requests {
         .into()
     }
 
-    pub(super) fn authorize(&self, watcher: Address, acceptance: bool) -> Primitive {
+    /// Grants or denies somebody these attributes, or all.
+    pub(super) fn authorize(
+        &self,
+        watcher: Address,
+        acceptance: bool,
+        names: Option<Vec<AttributeName>>,
+    ) -> Primitive {
         PresenceAuthUserRequest {
             watcher,
             acceptance,
             meta: self.meta(),
-            attributes: None,
+            attributes: names.map(|names| AttributeList {
+                presence: Some(PresenceSubList::request(names)),
+            }),
+        }
+        .into()
+    }
+
+    /// Takes all decisions about somebody back.
+    pub(super) fn forget(&self, watcher: Address) -> Primitive {
+        CancelAuthRequest {
+            watcher,
+            meta: self.meta(),
         }
         .into()
     }

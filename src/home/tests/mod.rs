@@ -5,13 +5,16 @@
 
 mod access;
 mod accounts;
+mod authorization;
 mod bodies;
 mod clock;
+mod contact_list;
 mod echo;
 mod group;
 mod invitations;
 mod message_store;
 mod messages;
+mod own_presence;
 mod presence;
 mod profiles;
 mod queue;
@@ -403,6 +406,11 @@ fn envelope(primitive: &Primitive) -> (Address, MetaInfo) {
         Primitive::CancelAuthRequest(p) => (&here, &p.meta),
         Primitive::GetReactiveAuthStatusRequest(p) => (&here, &p.meta),
         Primitive::GetListRequest(p) => (&here, &p.meta),
+        Primitive::CreateListRequest(p) => (&here, &p.meta),
+        Primitive::DeleteListRequest(p) => (&here, &p.meta),
+        Primitive::CreateAttributeListRequest(p) => (&here, &p.meta),
+        Primitive::DeleteAttributeListRequest(p) => (&here, &p.meta),
+        Primitive::GetAttributeListRequest(p) => (&here, &p.meta),
         Primitive::ListManageRequest(p) => (&here, &p.meta),
         Primitive::GetBlockedListRequest(p) => (&here, &p.meta),
         Primitive::BlockEntityRequest(p) => (&here, &p.meta),

@@ -156,7 +156,7 @@ fn create(memory: &mut Memory, about: &About<'_>) -> Meaning {
         if !verdict.effective().is_success() {
             return screen::failed("create", Some(&group), &verdict);
         }
-        memory.partner = Some(group.clone());
+        memory.choose(group.clone(), false);
         screen::created(&group)
     })
 }
@@ -179,7 +179,7 @@ fn join(memory: &mut Memory, about: &About<'_>) -> Meaning {
         let verdict = verdict(answers);
         match answers {
             [Primitive::JoinGroupResponse(response)] if verdict.effective().is_success() => {
-                memory.partner = Some(group.clone());
+                memory.choose(group.clone(), false);
                 screen::joined(&group, response)
             }
             _ => screen::failed("join", Some(&group), &verdict),

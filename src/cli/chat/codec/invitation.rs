@@ -77,7 +77,7 @@ fn invite(memory: &mut Memory, name: &str, invitee: Address, rest: &str) -> Mean
     };
     let mut requests = Vec::new();
     if matches!(to, To::Presence) {
-        requests.push(memory.requests.authorize(invitee.clone(), true));
+        requests.push(memory.requests.authorize(invitee.clone(), true, None));
     }
     let own = memory.requests.user().clone();
     let request = memory.invitations.make(&own, &invitee, to, note);

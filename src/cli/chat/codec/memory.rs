@@ -16,6 +16,8 @@ pub(super) struct Memory {
     pub(super) requests: Requests,
     /// Whom a line without slash goes to.
     pub(super) partner: Option<Address>,
+    /// Whether that is all who are on a contact list of the user.
+    pub(super) to_list: bool,
     /// Whether delivery reports are asked for.
     pub(super) report: bool,
     /// Those whom the user watches.
@@ -34,6 +36,7 @@ impl Memory {
         Self {
             requests: Requests::of(user),
             partner: None,
+            to_list: false,
             report: false,
             watched: BTreeMap::new(),
             waited,
@@ -41,6 +44,12 @@ impl Memory {
             inbox: Inbox::default(),
             invitations: Invitations::default(),
         }
+    }
+
+    /// Somebody, or all on a contact list, becomes the partner.
+    pub(super) fn choose(&mut self, partner: Address, is_list: bool) {
+        self.partner = Some(partner);
+        self.to_list = is_list;
     }
 
     /// Takes in presence. Says what is new.

@@ -28,7 +28,12 @@ pub(super) fn send(memory: &mut Memory, text: &str) -> Meaning {
         return Meaning::Show("to whom? choose with /to ADDRESS".to_owned());
     };
     let report = memory.report;
-    let request = memory.requests.message(partner.clone(), text, report, None);
+    let (to, requests) = (partner.clone(), &memory.requests);
+    let request = if memory.to_list {
+        requests.message_to_list(to, text, report)
+    } else {
+        requests.message(to, text, report, None)
+    };
     Meaning::ask(vec![request], move |_, answers| match answers {
         [Primitive::SendMessageResponse(response)] => screen::sent(&partner, &response.status),
         _ => screen::failed("message", Some(&partner), &verdict(answers)),
@@ -43,7 +48,7 @@ fn choose(memory: &mut Memory, command: &Command<'_>) -> Meaning {
             None => command.needs_address(),
         };
     }
-    memory.partner = Some(memory.requests.address(to));
+    memory.choose(memory.requests.address(to), false);
     match text {
         "" => Meaning::Show(format!("you write to {to}")),
         text => send(memory, text),

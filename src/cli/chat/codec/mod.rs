@@ -10,6 +10,7 @@ mod family;
 mod group;
 mod inbox;
 mod invitation;
+mod list;
 mod memory;
 mod message;
 mod presence;
@@ -30,6 +31,7 @@ const FAMILIES: &[Family] = &[
     message::FAMILY,
     inbox::FAMILY,
     contact::FAMILY,
+    list::FAMILY,
     presence::FAMILY,
     group::FAMILY,
     invitation::FAMILY,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::screen::{self, Sees};
 use super::family::{Command, Family, Heard, Meaning, failure, filled, verdict};
+use super::list::attributes;
 use super::memory::Memory;
 use crate::home::Known;
 use crate::imps::presence::AttributeName;
@@ -13,13 +14,22 @@ pub(super) const FAMILY: Family = Family {
     help: "\
 /subscribe ADDRESS      watch somebody's presence; /unsubscribe ends it
 /presence ADDRESS       ask for somebody's presence once
-/allow ADDRESS          let somebody see your presence; /deny forbids it
+/allow ADDRESS [ATTRIBUTE...]   let somebody see your presence, all or these; /deny forbids it
+/forget ADDRESS         take that back: when they ask again, so are you
 /watchers               who watches you
 /away [TEXT]  /busy [TEXT]  /back    your availability
-/status TEXT  /mood WORD  /alias NAME   what others see of you",
+/status TEXT  /mood WORD  /alias NAME   what others see of you
+/tell ATTRIBUTE [TEXT]  FreeTextLocation, PreferredLanguage or PLMN; without text it is unknown again",
     understand,
     hear,
 };
+
+/// Attributes of plain text without a command of their own.
+const TOLD: [AttributeName; 3] = [
+    AttributeName::FreeTextLocation,
+    AttributeName::PreferredLanguage,
+    AttributeName::PLMN,
+];
 
 fn understand(memory: &mut Memory, command: &Command<'_>) -> Option<Meaning> {
     let Command { name, rest } = *command;
@@ -36,12 +46,13 @@ fn understand(memory: &mut Memory, command: &Command<'_>) -> Option<Meaning> {
             return Some(own(memory, vec![(AttributeName::StatusMood, mood)]));
         }
         "alias" => return Some(own(memory, vec![(AttributeName::Alias, filled(rest))])),
+        "tell" => return Some(tell(memory, command)),
         "watchers" => return Some(watchers(memory)),
         "subscribe" => watch,
         "unsubscribe" => unwatch,
         "presence" => ask_once,
-        "allow" => allow,
-        "deny" => deny,
+        "allow" | "deny" if !rest.is_empty() => return Some(authorize(memory, command)),
+        "allow" | "deny" | "forget" => forget,
         _ => return None,
     };
     if rest.is_empty() {
@@ -92,24 +103,49 @@ fn ask_once(memory: &Memory, of: Address) -> Meaning {
             [Primitive::GetPresenceResponse(response)] if verdict.effective().is_success() => {
                 let mut known = Known::default();
                 let value = response.values.iter().find(|value| value.user == of);
-                if let Some(list) = value.and_then(|value| value.presence.as_ref()) {
+                let list = value.and_then(|value| value.presence.as_ref());
+                if let Some(list) = list {
                     known.merge(list);
                 }
-                screen::presence(&of, &known)
+                screen::presence(&of, &known) + &screen::more(list)
             }
             _ => screen::failed("get presence", Some(&of), &verdict),
         }
     })
 }
 
-fn allow(memory: &Memory, user: Address) -> Meaning {
-    let request = memory.requests.authorize(user.clone(), true);
-    Meaning::done("authorize", Some(user), request)
+/// Grants or denies somebody attributes, or all.
+fn authorize(memory: &Memory, command: &Command<'_>) -> Meaning {
+    let (typed, words) = command.split();
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let names = match &words[..] {
+        [] => Ok(None),
+        words => attributes(words),
+    };
+    match names {
+        Ok(names) => {
+            let user = memory.requests.address(typed);
+            let accepts = command.name == "allow";
+            let request = memory.requests.authorize(user.clone(), accepts, names);
+            Meaning::done("authorize", Some(user), request)
+        }
+        Err(why) => Meaning::Show(why),
+    }
 }
 
-fn deny(memory: &Memory, user: Address) -> Meaning {
-    let request = memory.requests.authorize(user.clone(), false);
-    Meaning::done("authorize", Some(user), request)
+fn forget(memory: &Memory, user: Address) -> Meaning {
+    let request = memory.requests.forget(user.clone());
+    Meaning::done("forget", Some(user), request)
+}
+
+/// An attribute that has no command of its own.
+fn tell(memory: &Memory, command: &Command<'_>) -> Meaning {
+    let (name, text) = command.split();
+    let mut names = TOLD.iter();
+    match names.find(|told| told.as_str().eq_ignore_ascii_case(name)) {
+        Some(name) => own(memory, vec![(name.clone(), filled(text))]),
+        None => Meaning::Show("/tell needs one of the attributes that /help names".to_owned()),
+    }
 }
 
 fn watchers(memory: &Memory) -> Meaning {
@@ -138,12 +174,15 @@ fn who_watches(answers: &[Primitive]) -> String {
     };
     for answer in answers {
         if let Primitive::GetReactiveAuthStatusResponse(decisions) = answer {
-            for decision in &decisions.states {
-                match decision.state.as_deref() {
-                    Some("GRANTED") => note(&decision.user, Sees::Presence),
-                    Some("DENIED") => note(&decision.user, Sees::Denied),
-                    Some("PENDING") => note(&decision.user, Sees::Pending),
-                    _ => {}
+            // What was granted of several attributes says most.
+            for (state, sees) in [
+                ("DENIED", Sees::Denied),
+                ("PENDING", Sees::Pending),
+                ("GRANTED", Sees::Presence),
+            ] {
+                let states = decisions.states.iter();
+                for decision in states.filter(|d| d.state.as_deref() == Some(state)) {
+                    note(&decision.user, sees);
                 }
             }
         }
@@ -161,7 +200,9 @@ fn who_watches(answers: &[Primitive]) -> String {
 fn hear(memory: &mut Memory, primitive: &Primitive) -> Option<Heard> {
     let news = match primitive {
         Primitive::PresenceAuthRequest(question) => {
-            vec![screen::question(&question.requesting)]
+            let attributes = question.attributes.as_ref();
+            let attributes = attributes.and_then(|list| list.presence.as_ref());
+            vec![screen::question(&question.requesting, attributes)]
         }
         Primitive::PresenceNotification(notification) => memory.see(notification),
         // A subscription that had been accepted.

@@ -5,6 +5,7 @@ mod contact;
 mod directory;
 mod group;
 mod invitation;
+mod list;
 mod message;
 mod presence;
 
@@ -16,9 +17,10 @@ pub(super) use contact::{Contact, contacts};
 pub(super) use directory::{found, profile};
 pub(super) use group::{changed, created, groups, has_left, joined, people, properties};
 pub(super) use invitation::{invitation_answered, invited, withdrawn};
+pub(super) use list::{attribute_lists, lists, members, no_attribute};
 pub(crate) use message::{UNKNOWN, is_unknown, report, sent};
 pub(super) use message::{announced, message, no_answer, sender};
-pub(super) use presence::{Sees, presence, question, watchers};
+pub(super) use presence::{Sees, more, presence, question, watchers};
 
 /// A session was opened.
 pub(super) fn opened(user: &Address, waiting: usize) -> String {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{clean, who};
 use crate::home::{Availability, Known};
 use crate::imps::Address;
+use crate::imps::presence::{Item, PresenceSubList};
 
 /// What somebody who watches may see.
 #[derive(Debug, Clone, Copy)]
@@ -15,10 +16,44 @@ pub(in crate::cli::chat) enum Sees {
     Nothing,
 }
 
-/// Somebody wants to see the user's presence.
-pub(in crate::cli::chat) fn question(user: &Address) -> String {
+/// Attributes of a question that are named; more are not told one by one.
+const NAMED: usize = 3;
+
+/// Somebody wants to see the user's presence, or these attributes of it.
+pub(in crate::cli::chat) fn question(
+    user: &Address,
+    attributes: Option<&PresenceSubList>,
+) -> String {
     let user = who(user);
-    format!("* {user} wants to see your presence: /allow {user} or /deny {user}")
+    let few = attributes.filter(|list| list.attributes.len() <= NAMED);
+    let what = few.map_or_else(String::new, |list| {
+        let names = list.attributes.iter().map(|a| clean(a.name.as_str()));
+        format!(" ({})", names.collect::<Vec<_>>().join(", "))
+    });
+    format!("* {user} wants to see your presence{what}: /allow {user} or /deny {user}")
+}
+
+/// What somebody tells besides what stands in one line.
+pub(in crate::cli::chat) fn more(list: Option<&PresenceSubList>) -> String {
+    fn words(item: &Item, into: &mut Vec<String>) {
+        if !item.text.is_empty() {
+            into.push(clean(&item.text));
+        }
+        for child in &item.children {
+            words(child, into);
+        }
+    }
+    let attributes = list.iter().flat_map(|list| &list.attributes);
+    let attributes = attributes.filter(|a| a.is_valid() && !Known::has(&a.name));
+    let lines = attributes.map(|attribute| {
+        let mut texts = Vec::new();
+        for field in &attribute.fields {
+            words(field, &mut texts);
+        }
+        let name = clean(attribute.name.as_str());
+        format!("\n*   {name}: {}", texts.join(" "))
+    });
+    lines.collect()
 }
 
 /// Somebody's presence.
