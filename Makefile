@@ -5,7 +5,7 @@ SHELL := /bin/bash
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 CARGO ?= cargo
 
-.PHONY: help demo test test-shards lint audit fuzz campaign bench fmt install-tools
+.PHONY: help demo test test-shards lint audit fuzz campaign bench bench-instructions fmt install-tools
 
 help:
 	@echo 'make demo            build, start three nodes and Prosody, and show messages and presence'
@@ -21,6 +21,7 @@ help:
 	@echo 'make campaign        three nodes under kill -9 and broken connections, a minute long'
 	@echo '                     (CAMPAIGN="--kills 300 --messages 50000 --seconds 3600" makes it an hour)'
 	@echo 'make bench           benchmarks of the codec'
+	@echo 'make bench-instructions  instructions for a message: codec, and relay core'
 	@echo 'make fmt             format the sources'
 	@echo 'make install-tools   what the tests and the demo need: Prosody, Python, slixmpp, g++'
 
@@ -65,6 +66,9 @@ campaign: install-tools
 
 bench:
 	$(CARGO) bench --locked --package wvgate-wire
+
+bench-instructions:
+	CARGO=$(CARGO) scripts/bench-instructions.sh
 
 fmt:
 	$(CARGO) fmt --all

@@ -227,7 +227,7 @@ impl Found {
     /// A message that waits is told of even if its history was lost.
     fn queued(&mut self, queued: &Queued) {
         let item = &queued.item;
-        let id = item.message.clone().unwrap_or_else(|| item.id.clone());
+        let id = item.message.clone().unwrap_or_else(|| item.id.to_string());
         let mut piece = Piece::new(&id);
         piece.expires = Some(item.expires);
         let parties = item.conversation.as_deref();

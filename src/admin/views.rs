@@ -374,7 +374,7 @@ pub(super) async fn queue(shared: &Shared, peer: Option<&str>, limit: usize) -> 
             peer: peer.to_owned(),
             mode: item.mode.as_str().to_owned(),
             primitive: item.name.to_string(),
-            transaction: item.id,
+            transaction: item.id.to_string(),
             expires: skew.wall(item.expires),
             message: item.message,
             bytes: item.raw.len(),

@@ -54,7 +54,7 @@ impl Sap {
                 || self
                     .engine
                     .transactions
-                    .is_awaited(&peer.domain, &transaction.id);
+                    .is_awaited(&peer.id, &transaction.id);
         }
         match transaction.name.facts().map(|facts| facts.routing) {
             Some(Routing::Hop) => true,

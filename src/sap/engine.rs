@@ -300,11 +300,11 @@ impl Engine {
             OfPeer::Reached => self.effect(Effect::PeerState(real(), true)),
             OfPeer::Away(since) => self.effect(Effect::PeerAway(real(), since)),
             OfPeer::Down => self.effect(Effect::PeerState(real(), false)),
-            OfPeer::Acknowledged(item) => self.item_acknowledged(peer, item, now),
-            OfPeer::Lost(item, code) => self.item_lost(peer, &item, code, now),
+            OfPeer::Acknowledged(item) => self.item_acknowledged(id, item, now),
+            OfPeer::Lost(item, code) => self.item_lost(id, &item, code, now),
             OfPeer::Unanswered => {
                 let queues = &mut self.associations;
-                self.transactions.will_not_answer(peer, queues, now);
+                self.transactions.will_not_answer(id, queues, now);
             }
             OfPeer::TokenCame(_) => {}
         }
@@ -337,17 +337,17 @@ impl Engine {
     }
 
     /// The peer has taken an item over.
-    fn item_acknowledged(&mut self, domain: &str, item: Item, now: Time) {
+    fn item_acknowledged(&mut self, peer: &PeerId, item: Item, now: Time) {
         self.count(Count::Sent);
         if item.name == Name::SendMessageRequest {
             self.count(Count::Ended(Outcome::Relayed));
         }
         self.transactions
-            .acknowledged(domain, item, &self.associations, now);
+            .acknowledged(peer, item, &self.associations, now);
     }
 
     /// An item will never reach the peer.
-    fn item_lost(&mut self, domain: &str, item: &Item, code: Code, now: Time) {
+    fn item_lost(&mut self, peer: &PeerId, item: &Item, code: Code, now: Time) {
         if item.name == Name::SendMessageRequest {
             let outcome = if code == Code::EXPIRED {
                 Outcome::Expired
@@ -357,7 +357,7 @@ impl Engine {
             self.count(Count::Ended(outcome));
         }
         if item.mode == Mode::Request {
-            self.transactions.failed(domain, &item.id, code, now);
+            self.transactions.failed(peer, &item.id, code, now);
         }
     }
 

@@ -36,6 +36,7 @@ pub mod settings;
 mod tests;
 mod to_this_sap;
 pub mod transaction;
+mod transaction_id;
 mod verdict;
 pub mod watch;
 
@@ -67,6 +68,7 @@ pub use settings::{
     ECHO, Peer, Provider, PseTable, Route, Routes, Secret, ServiceSet, Settings, Shards, SpeaksFor,
 };
 pub use transaction::{Origin, Place, Record};
+pub use transaction_id::TransactionId;
 pub use verdict::{Facts, Verdict};
 pub use watch::{Count, Direction, Trace};
 

@@ -346,7 +346,12 @@ fn no_missing_or_zeroed_file_passes_in_silence() {
         for (changed, what) in [(None, "removed"), (Some(&zeros[..]), "zeroed")] {
             let folder = killed.with(name, changed);
             let what = format!("{name}: {what}");
-            assert_eq!(killed.judge(&folder, &what), Outcome::Refused, "{what}");
+            let outcome = killed.judge(&folder, &what);
+            // What of the database is in its log too is not missed.
+            if outcome == Outcome::Aside && changed.is_some() && name == "wvgate.db" {
+                continue;
+            }
+            assert_eq!(outcome, Outcome::Refused, "{what}");
             let taken = killed.repair(&folder, &what);
             if name != "wvgate.db" {
                 assert!(taken > 10, "{what}: {taken}");
@@ -425,7 +430,7 @@ fn what_is_left_of_a_transaction_that_was_cut_off_is_not_taken_for_damage() {
 
     // Killed while the long one was written, and again after a short one.
     let second = copied(&first);
-    let cut = log(&second)[..before + 30 * (4096 + 24)].to_vec();
+    let cut = log(&second)[..before + 15 * (8192 + 24)].to_vec();
     fs::write(second.0.join("wvgate.db-wal"), cut).unwrap();
     let store = begin(&second);
     commit(&store, "a/3", 10);

@@ -48,11 +48,15 @@ const ROOMS: &[(&str, &[Room])] = &[
             ("post", &[]),
             ("presented_as", &[]),
             ("random", &[]),
+            ("transaction_id", &[]),
             ("verdict", &[]),
             ("watch", &[]),
             ("settings", &["network", "presented_as"]),
             ("numbers", &["random", "settings"]),
-            ("neighbour", &["numbers", "random", "settings"]),
+            (
+                "neighbour",
+                &["numbers", "presented_as", "random", "settings"],
+            ),
             // Machines.
             (
                 "association",
@@ -64,6 +68,7 @@ const ROOMS: &[(&str, &[Room])] = &[
                     "presented_as",
                     "random",
                     "settings",
+                    "transaction_id",
                     "verdict",
                     "watch",
                 ],
@@ -96,6 +101,7 @@ const ROOMS: &[(&str, &[Room])] = &[
                     "random",
                     "service",
                     "settings",
+                    "transaction_id",
                     "watch",
                 ],
             ),

@@ -6,7 +6,7 @@ use super::*;
 use crate::imps::Address;
 use crate::sap::Wait;
 use crate::sap::transaction::history::{Ended, Said, Sent};
-use crate::sap::{Origin, Place, RequestId};
+use crate::sap::{Origin, PeerId, Place, RequestId};
 
 const START: u64 = 1_700_000_000_000;
 
@@ -25,8 +25,8 @@ fn step(message: &str, time: Time, what: What) -> Step {
 
 fn peer(name: &str, id: &str) -> Place {
     Place::Peer {
-        peer: name.to_owned(),
-        id: id.to_owned(),
+        peer: PeerId::new(name),
+        id: id.into(),
     }
 }
 
@@ -45,8 +45,8 @@ fn said(code: u16, reason: Option<&str>) -> Said {
 fn received(place: Place, refused: Option<Said>) -> What {
     What::Received {
         origin: Origin::Peer {
-            peer: "a.test".to_owned(),
-            id: "ta".to_owned(),
+            peer: PeerId::new("a.test"),
+            id: "ta".into(),
         },
         sender: Some(Address::new("wv:alice@a.test")),
         expires: at(3_600_000),

@@ -57,7 +57,7 @@ impl KeepAlive {
         let id = id();
         let item = Item {
             mode: Mode::Request,
-            id: id.clone(),
+            id: id.as_str().into(),
             name: Name::KeepAliveRequest.into(),
             raw: Primitive::from(request).to_xml(Some(peer.dialect.style())),
             conversation: None,

@@ -156,7 +156,7 @@ impl Posting {
             let body = print_batch(&peer.dialect, own_id, &items);
             let transactions = items.len();
             let first = items.first().filter(|item| item.mode == Mode::Request);
-            let transaction = first.map(|item| item.id.clone());
+            let transaction = first.map(|item| item.id.to_string());
             for item in items {
                 let trace = sent(&self.id, own_id, item, now);
                 self.events.push_back(Event::Trace(Box::new(trace)));
@@ -267,7 +267,7 @@ impl Posting {
         for item in items {
             tracing::warn!(
                 ssp.peer = self.id.as_str(),
-                ssp.transaction = item.id,
+                ssp.transaction = item.id.as_str(),
                 ssp.primitive = %item.name,
                 status,
                 "the peer refuses the message for its form"
@@ -375,7 +375,7 @@ pub(super) fn in_session(
 ) -> (Trace, Post) {
     let item = Item {
         mode,
-        id: transaction.to_owned(),
+        id: transaction.into(),
         name: primitive.any_name(),
         raw: primitive.to_xml(Some(peer.dialect.style())),
         conversation: None,
@@ -390,7 +390,7 @@ pub(super) fn in_session(
         number,
         body: body.into(),
         session: Some(session.to_owned()),
-        transaction: (mode == Mode::Request).then_some(item.id),
+        transaction: (mode == Mode::Request).then(|| item.id.to_string()),
         url: url.map(str::to_owned),
         transactions: 1,
     };
@@ -432,7 +432,7 @@ fn sent(id: &PeerId, session: &str, item: &Item, now: Time) -> Trace {
         direction: Direction::Out,
         peer: Some(id.real().to_owned()),
         session: Some(IdShown(session).to_string()),
-        transaction: Some(item.id.clone()),
+        transaction: Some(item.id.to_string()),
         primitive: item.name.clone().into(),
         message: item.message.clone(),
         user: parties.map(|(from, _)| from.to_owned()),

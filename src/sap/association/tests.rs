@@ -210,7 +210,7 @@ impl Two {
     fn send(&mut self, id: &str) {
         let item = Item {
             mode: Mode::Request,
-            id: id.to_owned(),
+            id: id.into(),
             name: Name::SendMessageRequest.into(),
             raw: "<SendMessageRequest/>".to_owned(),
             conversation: Some("alice bob".to_owned()),

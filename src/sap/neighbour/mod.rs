@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::numbers::Numbers;
+use super::presented_as::PeerId;
 use super::settings::{Settings, Shards};
 use crate::element::Time;
 use crate::store::Write;
@@ -43,8 +44,8 @@ const FROM: &str = "sap/shard/from/";
 const MARK: char = '~';
 
 /// The name of a shard where those of peers stand.
-pub(super) fn name(shard: u16) -> String {
-    format!("{MARK}{shard}")
+pub(super) fn name(shard: u16) -> PeerId {
+    PeerId::new(&format!("{MARK}{shard}"))
 }
 
 /// The shard that has this name.

@@ -384,7 +384,7 @@ impl Services {
         self.deadlines.set(until, peer.real().to_owned());
         let item = Item {
             mode: Mode::Request,
-            id,
+            id: id.into(),
             name: request.any_name(),
             raw: request.to_xml(Some(peer.dialect.style())),
             conversation: None,

@@ -40,7 +40,7 @@ fn relay() -> (Transactions, Arc<Settings>) {
 }
 
 /// What is to be queued for whom.
-fn queued(transactions: &mut Transactions) -> Vec<(String, outbox::Item)> {
+fn queued(transactions: &mut Transactions) -> Vec<(PeerId, outbox::Item)> {
     let events = std::iter::from_fn(|| transactions.next_event());
     let queued = events.filter_map(|event| match event {
         transaction::Event::Enqueue(peer, item) => Some((peer, item)),
@@ -54,7 +54,7 @@ fn arrives(
     transactions: &mut Transactions,
     settings: &Settings,
     shelf: &Shelf,
-) -> Vec<(String, outbox::Item)> {
+) -> Vec<(PeerId, outbox::Item)> {
     let message = message("alice@a.test", &["bob@b.test"], "m1");
     let message = Transaction::new(Mode::Request, "a1".to_owned(), &message);
     let peer = &settings.peers["a.test"];
@@ -76,7 +76,7 @@ fn a_request_goes_to_the_next_hop_and_its_answer_the_same_way_back() {
         message_id: "m1".to_owned(),
         status: Status::ok(),
     };
-    let answer = Transaction::new(Mode::Response, item.id.clone(), &answer.into());
+    let answer = Transaction::new(Mode::Response, item.id.to_string(), &answer.into());
     transactions.response_of_peer(&settings.peers["b.test"], &answer, Time(20));
     let back = queued(&mut transactions);
     let [(to, item)] = &back[..] else {

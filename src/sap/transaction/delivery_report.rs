@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use super::table::{Origin, Part, Record};
+use super::record::{Origin, Part, Record};
 use crate::element::{Skew, Time};
 use crate::imps::common::{MessageInfo, MetaInfo, Recipient, Sender, User};
 use crate::imps::primitive::Name;
@@ -12,7 +12,9 @@ use crate::imps::primitive::message::{DeliveryResult, DeliveryStatusReport};
 use crate::imps::status::DetailedResult;
 use crate::imps::{Address, Code, Primitive, Status};
 use crate::sap::body::Body;
+use crate::sap::presented_as::PeerId;
 use crate::sap::settings::Settings;
+use crate::sap::transaction_id::TransactionId;
 use crate::ssp::envelope::Transaction;
 
 /// Recipients of a part whose failure is reported, at most; our choice.
@@ -21,7 +23,7 @@ const REPORTED: usize = 64;
 /// Under which transaction ids peers want the reports, for dialects that want them under
 /// that of the message or invitation: by peer and message id or invitation.
 #[derive(Debug, Default)]
-pub(super) struct Reports(HashMap<(String, String), String>);
+pub(super) struct Reports(HashMap<(PeerId, String), TransactionId>);
 
 impl Reports {
     /// Keeps the transaction id under which a peer wants the report.
@@ -35,8 +37,8 @@ impl Reports {
     }
 
     /// The transaction id under which a peer wants the report on a message.
-    pub(super) fn find(&self, peer: &str, message: String) -> Option<&String> {
-        self.0.get(&(peer.to_owned(), message))
+    pub(super) fn find(&self, peer: &PeerId, message: String) -> Option<&TransactionId> {
+        self.0.get(&(peer.clone(), message))
     }
 
     /// A row is forgotten.
@@ -57,7 +59,7 @@ impl Reports {
 /// Whether who sent a request wants reports on it as responses to it.
 pub(super) fn wants_reports_as_response(settings: &Settings, origin: &Origin) -> bool {
     matches!(origin, Origin::Peer { peer, .. }
-        if settings.peers.get(peer).is_some_and(|peer| peer.dialect.reports_as_response))
+        if settings.peers.get(peer.as_str()).is_some_and(|peer| peer.dialect.reports_as_response))
 }
 
 /// The sender, if they want to hear what becomes of the message.

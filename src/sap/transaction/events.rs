@@ -1,13 +1,14 @@
 //! What transactions want done, and what they need to know of the queues of peers.
 
 use super::history::Step;
-use super::table::Origin;
+use super::record::Origin;
 use crate::element::{Delivered, Element, Time, Token};
 use crate::imps::Primitive;
 use crate::sap::association::outbox::Item;
 use crate::sap::body::Body;
 use crate::sap::dialect::Waiting;
 use crate::sap::neighbour::Handed;
+use crate::sap::presented_as::PeerId;
 use crate::sap::service::Known;
 use crate::sap::watch::{Count, Trace};
 use crate::ssp::envelope::Transaction;
@@ -19,9 +20,9 @@ pub(in crate::sap) enum Event {
     /// A record is to be kept or forgotten.
     Write(Write),
     /// A transaction is to be queued for a peer.
-    Enqueue(String, Item),
+    Enqueue(PeerId, Item),
     /// The same, to be posted not before then.
-    EnqueueLater(String, Item, Time),
+    EnqueueLater(PeerId, Item, Time),
     /// Something is to be queued for another shard of this node.
     Hand(u16, Box<Handed>),
     /// The other shards of this node are to know this of a peer.

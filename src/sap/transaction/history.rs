@@ -1,6 +1,6 @@
 //! What becomes of each message, told step by step for `wvgate explain`.
 
-use super::table::{Origin, Part, Place, Record};
+use super::record::{Origin, Part, Place, Record};
 use crate::element::Time;
 use crate::imps::primitive::Name;
 use crate::imps::{Address, Code, Primitive, Status};
@@ -200,7 +200,7 @@ pub(super) fn trace_refused(
     let peek = &transaction.peek;
     let (peer, transaction_id) = match origin {
         Origin::Peer { peer, id } if !is_shard(peer) => {
-            (Some(domain_of(peer).to_owned()), Some(id.clone()))
+            (Some(peer.real().to_owned()), Some(id.to_string()))
         }
         _ => (None, None),
     };
@@ -251,7 +251,7 @@ fn name(record: &Record) -> String {
 fn name_of(message: Option<&str>, origin: &Origin) -> String {
     match (message, origin) {
         (Some(message), _) => message.to_owned(),
-        (None, Origin::Peer { id, .. }) => id.clone(),
+        (None, Origin::Peer { id, .. }) => id.to_string(),
         (None, Origin::Element { token, .. }) => token.0.to_string(),
     }
 }

@@ -13,9 +13,11 @@ mod bounds;
 mod delivery_report;
 mod events;
 pub mod history;
+mod index;
 mod own;
 mod permission;
 pub mod recipients;
+mod record;
 mod request;
 mod response;
 mod rows;
@@ -32,10 +34,12 @@ use super::body::Body;
 use super::dialect::{Deviations, memberships};
 use super::neighbour::{self, Handed};
 use super::numbers::Numbers;
+use super::presented_as::PeerId;
 use super::profile::{self, Profiles};
 use super::random::Random;
 use super::service::{self, Services};
 use super::settings::{Peer, Settings};
+use super::transaction_id::TransactionId;
 use super::watch::Count;
 use crate::element::{Element, Outcome, RequestId, Skew, Time};
 use crate::imps::primitive::Name;
@@ -43,8 +47,9 @@ use crate::imps::{Code, Primitive, Status};
 use crate::ssp::Mode;
 use crate::store::Write;
 
+pub use record::{Origin, Part, Place, Record, State};
 pub use sent::SentTo;
-pub use table::{Origin, PREFIX, Part, Place, Record, State, Sum, Table};
+pub use table::{PREFIX, Sum, Table};
 
 pub(super) use events::{Event, Queues, ToThisSap};
 pub(super) use response::report_as_request;
@@ -162,7 +167,7 @@ impl Transactions {
     pub(super) fn next_event(&mut self) -> Option<Event> {
         if let Some(event) = self.services.next_event() {
             return Some(match event {
-                service::Event::Ask(peer, item) => Event::Enqueue(peer, *item),
+                service::Event::Ask(peer, item) => Event::Enqueue(PeerId::new(&peer), *item),
                 service::Event::Write(write) => Event::Write(write),
                 service::Event::Count(count) => Event::Count(count),
                 service::Event::Known(peer, known) => Event::Known(peer, known),
@@ -206,20 +211,21 @@ impl Transactions {
     }
 
     /// Whether a peer owes an answer to a request of ours.
-    pub(super) fn is_awaited(&self, peer: &str, id: &str) -> bool {
-        self.rows.table.by_place(&Place::at(peer, id)).is_some()
+    pub(super) fn is_awaited(&self, peer: &PeerId, id: &str) -> bool {
+        let place = Place::at(peer, &id.into());
+        self.rows.table.by_place(&place).is_some()
     }
 
     /// Requests that a peer has not answered, or not even got, are answered 503.
     /// Messages are not: those that wait here go on waiting, and the peer answers for
     /// those that it has taken.
-    pub(super) fn will_not_answer(&mut self, peer: &str, queues: &mut dyn Queues, now: Time) {
+    pub(super) fn will_not_answer(&mut self, peer: &PeerId, queues: &mut dyn Queues, now: Time) {
         let rows = self.rows.table.iter();
         let rows = rows.filter(|(_, row)| row.state == State::Pending && !row.is_message());
-        let mut open: Vec<(u64, String)> = rows
+        let mut open: Vec<(u64, TransactionId)> = rows
             .flat_map(|(number, row)| row.at_peers_open().map(move |at| (number, at)))
             .filter(|(_, (at, _))| *at == peer)
-            .map(|(number, (_, id))| (number, id.to_owned()))
+            .map(|(number, (_, id))| (number, id.clone()))
             .collect();
         open.sort_unstable_by_key(|(number, _)| *number);
         for (number, id) in open {
@@ -234,8 +240,9 @@ impl Transactions {
         if !peer.has_identities() {
             return None;
         }
+        let id = TransactionId::from(id);
         let asked = |identity: &&Arc<Peer>| {
-            let place = Place::at(&identity.domain, id);
+            let place = Place::at(&identity.id, &id);
             self.rows.table.by_place(&place).is_some()
         };
         self.settings
@@ -269,7 +276,13 @@ impl Transactions {
 
     /// A peer has taken an item over; from now on it has the time for an answer, if it
     /// owes one.
-    pub(super) fn acknowledged(&mut self, peer: &str, item: Item, queues: &dyn Queues, now: Time) {
+    pub(super) fn acknowledged(
+        &mut self,
+        peer: &PeerId,
+        item: Item,
+        queues: &dyn Queues,
+        now: Time,
+    ) {
         if item.mode != Mode::Request {
             return;
         }
@@ -307,7 +320,7 @@ impl Transactions {
         now: Time,
     ) {
         let (peer, transaction) = (neighbour::name(from), &handed.transaction);
-        let id = transaction.id.clone();
+        let id = TransactionId::from(transaction.id.as_str());
         if !handed.is_request() {
             let place = Place::Peer { peer, id };
             let number = self.rows.table.by_place(&place);
@@ -347,7 +360,7 @@ impl Transactions {
     pub(super) fn handed(&mut self, to: u16, handed: &Handed, queues: &dyn Queues, now: Time) {
         let place = Place::Peer {
             peer: neighbour::name(to),
-            id: handed.transaction.id.clone(),
+            id: handed.transaction.id.as_str().into(),
         };
         if let Some(number) = self.rows.table.by_place(&place) {
             self.rows.table.acknowledged(number, &place, now);
@@ -384,12 +397,12 @@ impl Transactions {
         if handed.is_message() {
             self.accepted();
         }
-        let id = handed.transaction.id.clone();
+        let id = handed.transaction.id.as_str().into();
         Ok((Place::Peer { peer, id }, Event::Hand(shard, handed.into())))
     }
 
     /// A peer will not get our request.
-    pub(super) fn failed(&mut self, peer: &str, id: &str, code: Code, now: Time) {
+    pub(super) fn failed(&mut self, peer: &PeerId, id: &TransactionId, code: Code, now: Time) {
         let place = Place::at(peer, id);
         if let Some(number) = self.rows.table.by_place(&place) {
             self.part_failed(number, &place, code, now);
@@ -457,8 +470,8 @@ impl Transactions {
         let code = Code::TIMEOUT;
         if let Place::Peer { peer, id } = place {
             tracing::warn!(
-                ssp.peer = peer,
-                ssp.transaction = id,
+                ssp.peer = peer.as_str(),
+                ssp.transaction = id.as_str(),
                 ssp.primitive = self.rows.table.get(number).map(|record| &*record.name),
                 "no answer in time"
             );
@@ -520,7 +533,7 @@ impl Transactions {
     }
 
     /// A request was taken back out of a queue.
-    fn withdrawn(&mut self, peer: &str, item: &Item, code: Code, now: Time) {
+    fn withdrawn(&mut self, peer: &PeerId, item: &Item, code: Code, now: Time) {
         if item.name == Name::SendMessageRequest {
             self.count(Count::Ended(match code {
                 Code::EXPIRED => Outcome::Expired,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::Transactions;
 use super::events::{Own, Queues};
-use super::table::{Origin, Record, State};
+use super::record::{Origin, Record, State};
 use crate::element::{Element, Time, Token};
 use crate::imps::{Code, Primitive};
 use crate::sap::dialect::unnamed_leave::Next;
@@ -62,7 +62,7 @@ impl Transactions {
                 let write = self
                     .rows
                     .table
-                    .update(number, |record| record.waiting = Some(waiting));
+                    .update(number, |record| record.waiting = Some(Box::new(waiting)));
                 self.write(write);
             }
             Next::Follow(number, notice) => {

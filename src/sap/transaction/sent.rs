@@ -11,11 +11,12 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::table::{Origin, Place, Record, Table};
+use super::record::{Origin, Place, Record};
+use super::table::Table;
 use crate::element::Time;
 use crate::imps::Address;
 use crate::imps::primitive::Name;
-use crate::sap::presented_as::domain_of;
+use crate::sap::presented_as::PeerId;
 use crate::sap::settings::{Peer, Route, Settings};
 use crate::ssp::envelope::Transaction;
 use crate::store::Write;
@@ -35,7 +36,7 @@ const GRACE: u64 = 3_600_000;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SentTo {
     /// The peer; `None` for a service element of this node.
-    pub peer: Option<String>,
+    pub peer: Option<PeerId>,
     /// The recipients' domains.
     pub domains: Vec<String>,
 }
@@ -47,7 +48,7 @@ pub(in crate::sap) struct SentMessage {
     /// Who wants the report.
     sender: Address,
     /// The peer it came from; `None` for this node.
-    from: Option<String>,
+    from: Option<PeerId>,
     sent: Vec<SentTo>,
     until: Time,
 }
@@ -69,7 +70,7 @@ pub(super) struct SentMessages {
     numbers: HashMap<Key, Vec<u64>>,
     kept: HashMap<u64, SentMessage>,
     /// What is kept for whom, and how many bytes.
-    of: HashMap<Option<String>, (BTreeSet<u64>, usize)>,
+    of: HashMap<Option<PeerId>, (BTreeSet<u64>, usize)>,
     /// Since when nothing was given up; `None`: nothing was kept yet.
     since: Option<Time>,
     /// The store is older than this memory.
@@ -257,7 +258,7 @@ impl SentMessages {
             return numbers.is_none() && is_here && self.is_whole(longest, now);
         }
         let is_it = |sent: &SentTo| {
-            let there = sent.peer.as_deref().map(domain_of);
+            let there = sent.peer.as_ref().map(PeerId::real);
             there == Some(peer.real())
                 && sent
                     .domains
@@ -314,9 +315,9 @@ mod tests {
         SentMessage {
             message: id,
             sender: Address::new("alice@a.test"),
-            from: Some("a.test".to_owned()),
+            from: Some(PeerId::new("a.test")),
             sent: vec![SentTo {
-                peer: Some("b.test".to_owned()),
+                peer: Some(PeerId::new("b.test")),
                 domains: vec!["b.test".to_owned()],
             }],
             until: Time(number),
@@ -326,8 +327,8 @@ mod tests {
     fn row(id: &str, received: u64) -> Record {
         Record {
             origin: Origin::Peer {
-                peer: "a.test".to_owned(),
-                id: "t".to_owned(),
+                peer: PeerId::new("a.test"),
+                id: "t".into(),
             },
             name: Name::SendMessageRequest.into(),
             received: Time(received),
@@ -363,7 +364,7 @@ mod tests {
             assert_eq!(asked.kept.len(), most);
             // Now there may be reports on what is not known any more; for a while.
             assert!(!asked.is_whole(1_000, Time(8)) && asked.is_whole(1_000, Time(1_008)));
-            let (of, bytes) = &asked.of[&Some("a.test".to_owned())];
+            let (of, bytes) = &asked.of[&Some(PeerId::new("a.test"))];
             assert!(of.len() <= MOST && *bytes <= MOST_BYTES);
             for number in 0..=last {
                 asked.forget(number);

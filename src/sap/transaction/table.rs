@@ -4,140 +4,32 @@
 //! Answered requests stay for the duplicate window, so that a repetition gets
 //! the same answer and has no second effect (wire profile, 1 and 7.5).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use serde::{Deserialize, Serialize};
-
-use super::sent::{self, SentTo};
-use crate::element::{Element, RequestId, Time, Token};
-use crate::imps::address::Address;
-use crate::imps::primitive::{AnyName, Name};
+use super::index::Index;
+use super::record::{Origin, Place, Record, State};
+use super::sent;
+use crate::element::Time;
 use crate::sap::body::Body;
-use crate::sap::dialect::{Asker, Circle, Waiting};
-use crate::sap::presented_as::domain_of;
+use crate::sap::presented_as::PeerId;
 use crate::sap::settings::Shards;
 use crate::store::Write;
-
-/// Where a request came from.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Origin {
-    /// A peer's transaction.
-    Peer {
-        /// The domain of the peer.
-        peer: String,
-        /// Its transaction id.
-        id: String,
-    },
-    /// A service element of this node.
-    Element {
-        /// The service element.
-        element: Element,
-        /// Its own name for the request.
-        token: Token,
-    },
-}
-
-/// Where a part of a request went.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Place {
-    /// To a peer, under our transaction id.
-    Peer {
-        /// The domain of the peer.
-        peer: String,
-        /// Our transaction id.
-        id: String,
-    },
-    /// To a service element of this node.
-    Element {
-        /// The service element.
-        element: Element,
-        /// The number that the element knows it by.
-        request: RequestId,
-    },
-    /// Nowhere: answered by the SAP itself.
-    Here,
-}
-
-/// A part of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
-    /// Where it went.
-    pub place: Place,
-    /// Whom it concerns.
-    pub targets: Vec<Address>,
-    /// The answer, once it is there.
-    pub answer: Option<Body>,
-    /// When the peer acknowledged it. Known in this run only.
-    #[serde(skip)]
-    pub acknowledged: Option<Time>,
-}
-
-/// How far a request is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum State {
-    /// Waits for answers.
-    Pending,
-    /// Answered with 202: this node took over the delivery.
-    TakenOver,
-    /// Over. The answer that was given; `None` for a notice.
-    Answered(Option<Body>),
-}
-
-/// One accepted request: a row of the table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
-    /// Where it came from.
-    pub origin: Origin,
-    /// The primitive's name.
-    pub name: AnyName,
-    /// When it was accepted.
-    pub received: Time,
-    /// When it is given up.
-    pub expires: Time,
-    /// Where it went.
-    pub parts: Vec<Part>,
-    /// What it waits for, or that it is answered.
-    pub state: State,
-    /// The message's id.
-    pub message: Option<String>,
-    /// Who sent the message, if a report was asked for.
-    pub report_to: Option<Address>,
-    /// Who asks, where the answer says whether they then stand at a peer (`dialect::memberships`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asker: Option<Asker>,
-    /// The message, as XML, where members of its group are to get it from us (`dialect::group_copies`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kept: Option<String>,
-    /// Whom the message is for in groups of a peer that leaves members to us (`dialect::group_copies`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub circle: Option<Circle>,
-    /// Where the message went, once it is answered, if a report was asked for (`sent`).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sent: Vec<SentTo>,
-    /// The notice that waits for the answer (`dialect::unnamed_leave`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub waiting: Option<Waiting>,
-    /// Of requestor and content, to notice a loop.
-    #[serde(default)]
-    pub fingerprint: u64,
-    /// Of sender, recipients and content of a message, to notice a repetition under another
-    /// transaction id (`dialect::message_ids`).
-    #[serde(default)]
-    pub content: u64,
-    /// The peer that asked, in another shard of this node, in its identity.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asking: Option<String>,
-}
+use rustc_hash::FxHashMap;
 
 /// The table. Bounded by what its users accept, in number and bytes.
 #[derive(Debug)]
 pub struct Table {
-    rows: HashMap<u64, Row>,
-    by_origin: HashMap<Origin, u64>,
-    by_place: HashMap<Place, u64>,
+    /// By numbers of our own, which nobody else chooses.
+    rows: FxHashMap<u64, Box<Row>>,
+    by_origin: Index,
+    by_place: Index,
     by_fingerprint: HashMap<u64, u64>,
-    /// By origin: a peer, or an element of ours.
-    shares: HashMap<String, Share>,
+    /// By the peer they come from.
+    shares: HashMap<PeerId, Share>,
+    /// Of all elements of ours.
+    own: Share,
+    /// Peers in records that are being taken back, so that these share their names.
+    restored: HashSet<PeerId>,
     all: Share,
     last: u64,
     shards: Shards,
@@ -205,11 +97,13 @@ impl Table {
     /// That of a shard.
     pub fn new(shards: Shards) -> Self {
         Self {
-            rows: HashMap::new(),
-            by_origin: HashMap::new(),
-            by_place: HashMap::new(),
+            rows: FxHashMap::default(),
+            by_origin: Index::default(),
+            by_place: Index::default(),
             by_fingerprint: HashMap::new(),
             shares: HashMap::new(),
+            own: Share::default(),
+            restored: HashSet::new(),
             all: Share::default(),
             last: 0,
             shards,
@@ -223,11 +117,19 @@ impl Table {
     }
 
     /// Takes back a record written before a restart, of so many bytes of JSON.
-    pub fn restore(&mut self, number: u64, record: Record, bytes: usize) {
+    pub fn restore(&mut self, number: u64, mut record: Record, bytes: usize) {
         self.last = self.last.max(number);
         for part in &record.parts {
             if let Place::Element { request, .. } = part.place {
                 self.last = self.last.max(request.0);
+            }
+        }
+        if let Origin::Peer { peer, .. } = &mut record.origin {
+            share_name(&mut self.restored, peer);
+        }
+        for part in &mut record.parts {
+            if let Place::Peer { peer, .. } = &mut part.place {
+                share_name(&mut self.restored, peer);
             }
         }
         self.index(number, record, bytes + OVERHEAD);
@@ -253,7 +155,7 @@ impl Table {
         let (write, new_size) = kept(number, &row.record);
         row.size = new_size;
         let record = &row.record;
-        let share = share_of(&mut self.shares, &record.origin);
+        let share = share_of(&mut self.shares, &mut self.own, &record.origin);
         for share in [share, &mut self.all] {
             share.of(&before).sub(size);
             share.of(&record.state).add(new_size);
@@ -289,7 +191,7 @@ impl Table {
             record.sent = sent::sent_to(record);
         }
         for part in &mut record.parts {
-            self.by_place.remove(&part.place);
+            self.by_place.remove(&part.place, number);
             part.answer = None;
         }
         record.parts.retain(|part| keep(&part.place));
@@ -303,8 +205,8 @@ impl Table {
     pub fn move_part(&mut self, number: u64, from: &Place, to: Place) -> Option<Write> {
         let record = &self.rows.get(&number)?.record;
         let part = record.parts.iter().position(|part| part.place == *from)?;
-        self.by_place.remove(from);
-        self.by_place.insert(to.clone(), number);
+        self.by_place.remove(from, number);
+        self.by_place.insert(&to, number, is_at(&self.rows, &to));
         self.update(number, |record| {
             record.parts[part].place = to;
             record.parts[part].acknowledged = None;
@@ -313,7 +215,9 @@ impl Table {
 
     /// After a restart with a clock that was put back: no record is of the future.
     pub fn set_right(&mut self, now: Time) {
-        for Row { record, .. } in self.rows.values_mut() {
+        self.restored = HashSet::new();
+        for row in self.rows.values_mut() {
+            let record = &mut row.record;
             let ahead = record.received.since(now);
             record.received = Time(record.received.0 - ahead);
             record.expires = Time(record.expires.0.saturating_sub(ahead));
@@ -335,8 +239,8 @@ impl Table {
 
     /// Forgets a record.
     pub fn remove(&mut self, number: u64) -> Option<Write> {
-        let Row { record, size } = self.rows.remove(&number)?;
-        let share = share_of(&mut self.shares, &record.origin);
+        let Row { record, size } = *self.rows.remove(&number)?;
+        let share = share_of(&mut self.shares, &mut self.own, &record.origin);
         for share in [share, &mut self.all] {
             share.of(&record.state).sub(size);
         }
@@ -344,23 +248,21 @@ impl Table {
             self.by_fingerprint.remove(&record.fingerprint);
         }
         // The same origin may have a newer row.
-        if self.by_origin.get(&record.origin) == Some(&number) {
-            self.by_origin.remove(&record.origin);
-        }
+        self.by_origin.remove(&record.origin, number);
         for part in &record.parts {
-            self.by_place.remove(&part.place);
+            self.by_place.remove(&part.place, number);
         }
         Some(Write::delete(key(number)))
     }
 
     /// The record of a request that came from there.
     pub fn by_origin(&self, origin: &Origin) -> Option<u64> {
-        self.by_origin.get(origin).copied()
+        self.by_origin.find(origin, is_from(&self.rows, origin))
     }
 
     /// The record one of whose parts went there.
     pub fn by_place(&self, place: &Place) -> Option<u64> {
-        self.by_place.get(place).copied()
+        self.by_place.find(place, is_at(&self.rows, place))
     }
 
     /// A pending request with the same requestor and content.
@@ -377,9 +279,11 @@ impl Table {
 
     /// Unanswered requests of a peer.
     pub fn pending(&self, peer: &str) -> Sum {
-        self.shares
-            .get(peer)
-            .map_or_else(Sum::default, |share| share.pending)
+        if peer.is_empty() {
+            return self.own.pending;
+        }
+        let share = self.shares.get(peer);
+        share.map_or_else(Sum::default, |share| share.pending)
     }
 
     /// Bytes that a record takes, about.
@@ -409,8 +313,10 @@ impl Table {
             return None;
         };
         let shares = self.shares.iter();
+        let shares = shares.map(|(peer, share)| (peer.as_str(), share));
+        let shares = shares.chain([("", &self.own)]);
         let largest = shares.max_by_key(|(_, share)| measure(&share.answered));
-        largest.map(|(origin, _)| origin.as_str())
+        largest.map(|(origin, _)| origin)
     }
 
     /// All records, in no order.
@@ -419,103 +325,65 @@ impl Table {
     }
 
     fn index(&mut self, number: u64, record: Record, size: usize) {
-        self.by_origin.insert(record.origin.clone(), number);
+        let origin = &record.origin;
+        self.by_origin
+            .insert(origin, number, is_from(&self.rows, origin));
         for part in &record.parts {
-            if part.place != Place::Here {
-                self.by_place.insert(part.place.clone(), number);
+            let place = &part.place;
+            if *place != Place::Here {
+                self.by_place
+                    .insert(place, number, is_at(&self.rows, place));
             }
         }
-        let share = share_of(&mut self.shares, &record.origin);
+        let share = share_of(&mut self.shares, &mut self.own, &record.origin);
         for share in [share, &mut self.all] {
             share.of(&record.state).add(size);
         }
         if record.state == State::Pending {
             self.by_fingerprint.insert(record.fingerprint, number);
         }
-        self.rows.insert(number, Row { record, size });
+        self.rows.insert(number, Box::new(Row { record, size }));
     }
 }
 
-impl Part {
-    /// The peer it went to.
-    pub(super) fn peer(&self) -> Option<&str> {
-        self.place.at_peer().map(|(peer, _)| peer)
+fn share_of<'s>(
+    shares: &'s mut HashMap<PeerId, Share>,
+    own: &'s mut Share,
+    origin: &Origin,
+) -> &'s mut Share {
+    match origin {
+        Origin::Peer { peer, .. } => shares.entry(peer.clone()).or_default(),
+        Origin::Element { .. } => own,
     }
 }
 
-impl Record {
-    /// Whether it is a message.
-    pub(super) fn is_message(&self) -> bool {
-        self.name == Name::SendMessageRequest
-    }
-
-    /// Whether it was answered with a failure. Who has no answer does not know.
-    pub(super) fn has_failed(&self) -> bool {
-        matches!(&self.state, State::Answered(Some(answer)) if answer.has_failed())
-    }
-
-    /// Its transactions with peers: the peer, and our id.
-    pub(super) fn at_peers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.parts.iter().filter_map(|part| part.place.at_peer())
-    }
-
-    /// Those that are not answered.
-    pub(super) fn at_peers_open(&self) -> impl Iterator<Item = (&str, &str)> {
-        let open = self.parts.iter().filter(|part| part.answer.is_none());
-        open.filter_map(|part| part.place.at_peer())
-    }
-
-    /// The part that went there.
-    pub(super) fn part_at(&self, place: &Place) -> Option<&Part> {
-        self.parts.iter().find(|part| part.place == *place)
-    }
-}
-
-impl Place {
-    /// A transaction with a peer, under our id.
-    pub(in crate::sap) fn at(peer: &str, id: &str) -> Self {
-        Self::Peer {
-            peer: peer.to_owned(),
-            id: id.to_owned(),
-        }
-    }
-
-    pub(super) fn at_peer(&self) -> Option<(&str, &str)> {
-        match self {
-            Self::Peer { peer, id } => Some((peer, id)),
-            _ => None,
+fn share_name(known: &mut HashSet<PeerId>, peer: &mut PeerId) {
+    match known.get(peer) {
+        Some(known) => *peer = known.clone(),
+        None => {
+            known.insert(peer.clone());
         }
     }
 }
 
-impl Origin {
-    /// The peer, or what stands for all elements of ours.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Peer { peer, .. } => peer,
-            Self::Element { .. } => "",
-        }
-    }
-
-    /// Whether a peer has posted it, in whatever identity.
-    pub(in crate::sap) fn is_of(&self, domain: &str) -> bool {
-        matches!(self, Self::Peer { peer, .. } if domain_of(peer) == domain)
+fn is_from<'r>(
+    rows: &'r FxHashMap<u64, Box<Row>>,
+    origin: &'r Origin,
+) -> impl Fn(u64) -> bool + use<'r> {
+    move |number| {
+        rows.get(&number)
+            .is_some_and(|row| row.record.origin == *origin)
     }
 }
 
-impl State {
-    /// The state without its answer.
-    pub(super) fn clone_kind(&self) -> Self {
-        match self {
-            Self::Pending => Self::Pending,
-            Self::TakenOver => Self::TakenOver,
-            Self::Answered(_) => Self::Answered(None),
-        }
+fn is_at<'r>(
+    rows: &'r FxHashMap<u64, Box<Row>>,
+    place: &'r Place,
+) -> impl Fn(u64) -> bool + use<'r> {
+    move |number| {
+        let row = rows.get(&number);
+        row.is_some_and(|row| row.record.part_at(place).is_some())
     }
-}
-
-fn share_of<'s>(shares: &'s mut HashMap<String, Share>, origin: &Origin) -> &'s mut Share {
-    shares.entry(origin.name().to_owned()).or_default()
 }
 
 fn kept(number: u64, record: &Record) -> (Write, usize) {

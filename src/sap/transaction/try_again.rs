@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::imps::xml::names::may_stand_in;
 use crate::sap::association::outbox::Item;
+use crate::sap::transaction_id::TransactionId;
 use crate::ssp::envelope::Transaction;
 
 /// Bytes kept, at most; the oldest go first. Our choice.
@@ -14,7 +15,7 @@ const MOST: usize = 64 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Unanswered {
     items: BTreeMap<u64, Item>,
-    by_id: HashMap<String, u64>,
+    by_id: HashMap<TransactionId, u64>,
     next: u64,
     bytes: usize,
 }
@@ -63,7 +64,7 @@ mod tests {
     fn item(id: u64, bytes: usize) -> Item {
         Item {
             mode: Mode::Request,
-            id: id.to_string(),
+            id: id.to_string().into(),
             name: Name::SendMessageRequest.into(),
             raw: "x".repeat(bytes),
             conversation: None,

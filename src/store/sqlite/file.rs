@@ -14,8 +14,8 @@ use crate::store::{StoreError, boot};
 /// The file that the owner of a data directory keeps locked.
 const LOCK_FILE: &str = "wvgate.lock";
 
-/// Pages of log after which a commit moves them into the database (16 MiB).
-const CHECKPOINT_PAGES: i64 = 4096;
+/// Bytes of log after which a commit moves its pages into the database.
+const CHECKPOINT_BYTES: i64 = 16 << 20;
 
 /// The log file is cut back to this size after a checkpoint (64 MiB).
 const LOG_BYTES: i64 = 64 << 20;
@@ -262,7 +262,9 @@ fn open_and_prepare(path: &Path, options: &Options) -> Result<Opened, OpenError>
     let synchronous = if options.relaxed { "NORMAL" } else { "FULL" };
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-    pragma_echoed(&connection, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let page = page.max(1);
+    pragma_echoed(&connection, "wal_autocheckpoint", CHECKPOINT_BYTES / page)?;
     pragma_echoed(&connection, "journal_size_limit", LOG_BYTES)?;
 
     if version < schema::SCHEMA_VERSION {
@@ -276,8 +278,7 @@ fn open_and_prepare(path: &Path, options: &Options) -> Result<Opened, OpenError>
     // A full disk or a reader beside us may be in the way; that keeps nobody from starting.
     let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     if let Some(bytes) = options.max_bytes {
-        let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
-        let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page.max(1);
+        let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page;
         pragma_echoed(&connection, "max_page_count", pages.max(1))?;
     }
     Ok(Opened {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::element::Time;
 use crate::imps::primitive::AnyName;
+use crate::sap::transaction_id::TransactionId;
 use crate::ssp::Mode;
 
 /// What an item takes besides its texts, about.
@@ -15,7 +16,7 @@ pub struct Item {
     /// Request or response.
     pub mode: Mode,
     /// The transaction id, as it is posted.
-    pub id: String,
+    pub id: TransactionId,
     /// Primitive's name, for the log.
     pub name: AnyName,
     /// The primitive, in the peer's dialect.

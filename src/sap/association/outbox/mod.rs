@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use crate::element::Time;
 use crate::sap::settings::dialect::Dialect;
+use crate::sap::transaction_id::TransactionId;
 use crate::ssp::Mode;
 use crate::ssp::envelope::TRANSACTION_OVERHEAD;
 use crate::store::Write;
@@ -35,7 +36,7 @@ pub struct Outbox {
     /// Items that may be looked at for a post: all that are not parked.
     order: BTreeSet<u64>,
     /// Requests by transaction id.
-    by_id: HashMap<String, u64>,
+    by_id: HashMap<TransactionId, u64>,
     expiries: BTreeSet<(Time, u64)>,
     next: u64,
     /// Posts under way, by number.

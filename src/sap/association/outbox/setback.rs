@@ -253,7 +253,7 @@ impl Outbox {
         };
         let wait = pace.wait(suspect.blamed, asked);
         self.delay(number, now.plus_millis(wait));
-        let id = self.items.get(&number)?.item.id.clone();
+        let id = self.items.get(&number)?.item.id.to_string();
         Some(Setback::Item { id, wait })
     }
 }

@@ -9,7 +9,7 @@ use crate::sap::post::Loaded;
 fn item(id: &str, conversation: &str) -> Item {
     Item {
         mode: Mode::Request,
-        id: id.to_owned(),
+        id: id.into(),
         name: Name::SendMessageRequest.into(),
         raw: "<x/>".repeat(10),
         conversation: Some(conversation.to_owned()),
@@ -23,7 +23,7 @@ fn ids(outbox: &Outbox, numbers: &[u64]) -> Vec<String> {
     outbox
         .get(numbers)
         .iter()
-        .map(|item| item.id.clone())
+        .map(|item| item.id.to_string())
         .collect()
 }
 
@@ -320,7 +320,7 @@ fn bodies_beyond_the_bound_are_on_disk_and_come_back_in_order() {
         outbox.keep_readable(&mut chosen);
         for item in outbox.get(&chosen) {
             assert_eq!(item.raw, large(&item.id, size).raw);
-            posted.push(item.id.clone());
+            posted.push(item.id.to_string());
         }
         if !chosen.is_empty() {
             outbox.fly(number, chosen, Time(0));

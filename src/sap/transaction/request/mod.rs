@@ -10,7 +10,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::delivery_report::{Reports, about, report_to};
 use super::events::{Event, Queues, ToThisSap};
 use super::history::Step;
-use super::table::{Origin, Part, Place, Record, State, Table};
+use super::record::{Origin, Part, Place, Record, State};
+use super::table::Table;
 use super::{Transactions, permission, recipients};
 use crate::element::{Delivered, Element, Outcome, RequestId, Time, Token};
 use crate::imps::primitive::{self, Kind, Name, Routing};
@@ -22,6 +23,7 @@ use crate::sap::dialect::outbound;
 use crate::sap::neighbour::is_shard;
 use crate::sap::presented_as::domain_of;
 use crate::sap::settings::{Peer, Route};
+use crate::sap::transaction_id::TransactionId;
 use crate::sap::watch::Count;
 use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
@@ -49,8 +51,8 @@ impl Transactions {
         now: Time,
     ) {
         let origin = Origin::Peer {
-            peer: peer.domain.clone(),
-            id: transaction.id.clone(),
+            peer: peer.id.clone(),
+            id: transaction.id.as_str().into(),
         };
         if let Some(number) = self.rows.table.by_origin(&origin) {
             self.count(Count::Duplicate);
@@ -342,9 +344,9 @@ impl Transactions {
             },
             message: about(transaction),
             report_to: report_to(transaction),
-            asker,
+            asker: asker.map(Box::new),
             kept,
-            circle,
+            circle: circle.map(Box::new),
             sent: Vec::new(),
             waiting: None,
             fingerprint: fingerprint(transaction),
@@ -420,7 +422,7 @@ impl Transactions {
                 // Reports to some dialects go under the peer's own id.
                 let (mode, id) = match report_id(&self.rows.reports, incoming, &peer) {
                     Some(id) => (Mode::Response, id.clone()),
-                    None => (Mode::Request, self.numbers.id()),
+                    None => (Mode::Request, self.numbers.id().into()),
                 };
                 let message_id = match self.deviations.use_of_id(&peer, transaction, &id, now) {
                     Use::Fresh => None,
@@ -464,8 +466,8 @@ impl Transactions {
                     message: transaction.peek.message_id.clone(),
                     via,
                 };
-                let place = Place::at(&peer.domain, &item.id);
-                Ok((place, Event::Enqueue(peer.domain.clone(), item)))
+                let place = Place::at(&peer.id, &item.id);
+                Ok((place, Event::Enqueue(peer.id.clone(), item)))
             }
             Some(Route::Local(element)) => {
                 let primitive = match primitive.or_else(|| incoming.typed.cloned()) {
@@ -503,10 +505,14 @@ impl Transactions {
 }
 
 /// The transaction id under which a peer wants a report, if it wants it as a response.
-fn report_id<'r>(reports: &'r Reports, incoming: &Incoming<'_>, peer: &Peer) -> Option<&'r String> {
+fn report_id<'r>(
+    reports: &'r Reports,
+    incoming: &Incoming<'_>,
+    peer: &Peer,
+) -> Option<&'r TransactionId> {
     let may_be = incoming.kind == Kind::Notice && peer.dialect.reports_as_response;
     let about = may_be.then(|| about(&incoming.transaction))??;
-    reports.find(&peer.domain, about)
+    reports.find(&peer.id, about)
 }
 
 fn is_loop(own: &str, table: &Table, peer: &Peer, transaction: &Transaction) -> bool {

@@ -7,7 +7,7 @@ use crate::imps::{Code, Primitive, Status};
 use crate::sap::body::Body;
 use crate::sap::transaction::events::Event;
 use crate::sap::transaction::history::{Step, trace_refused};
-use crate::sap::transaction::table::{Origin, Record, State};
+use crate::sap::transaction::record::{Origin, Record, State};
 use crate::sap::transaction::{Transactions, recipients};
 use crate::sap::watch::Count;
 use crate::ssp::envelope::Transaction;

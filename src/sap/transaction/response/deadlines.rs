@@ -1,7 +1,7 @@
 //! How long an answer is waited for (wire profile, 7.5).
 
 use crate::element::Time;
-use crate::sap::transaction::table::{Place, Record};
+use crate::sap::transaction::record::{Place, Record};
 
 /// Which parts of a request should have been answered by now, and when the next one
 /// should be.

@@ -6,9 +6,9 @@ use std::borrow::Cow;
 
 use super::delivery_report::{self, Reporter};
 use super::events::{Event, Own};
+use super::record::{Origin, Part, Place, Record, State};
 use super::request::fingerprint;
 use super::rows::Timer;
-use super::table::{Origin, Part, Place, Record, State};
 use super::{Transactions, recipients, try_again};
 use crate::element::Time;
 use crate::imps::primitive::{AnyName, Kind, Name};
@@ -17,6 +17,7 @@ use crate::sap::association::outbox::Item;
 use crate::sap::body::Body;
 use crate::sap::dialect::{Asked, outbound};
 use crate::sap::neighbour::{self, Handed};
+use crate::sap::presented_as::PeerId;
 use crate::sap::settings::{Peer, Settings};
 use crate::sap::watch::Count;
 use crate::ssp::Mode;
@@ -35,7 +36,7 @@ impl Transactions {
     ) {
         let asked = self.identity_asked(peer, &transaction.id);
         let peer = asked.as_deref().unwrap_or(peer);
-        let place = Place::at(&peer.domain, &transaction.id);
+        let place = Place::at(&peer.id, &transaction.id.as_str().into());
         let Some(number) = self.rows.table.by_place(&place) else {
             tracing::debug!(ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), "response nobody asked for");
             return self.count(Count::Unasked);
@@ -53,8 +54,8 @@ impl Transactions {
         let asked = Asked {
             request: record.name.known(),
             message: record.message.as_deref(),
-            asker: record.asker.as_ref(),
-            circle: record.circle.as_ref(),
+            asker: record.asker.as_deref(),
+            circle: record.circle.as_deref(),
             kept: record.kept.as_deref().filter(|_| unanswered),
             targets: part.map_or(&[], |part| &part.targets[..]),
             there: &there,
@@ -111,7 +112,7 @@ impl Transactions {
             );
             return self.part_failed(number, &place, Code::INTERNAL, now);
         }
-        if self.is_given_back(&peer.domain, number, &transaction, now) {
+        if self.is_given_back(&peer.id, number, &transaction, now) {
             return;
         }
         let Ok(raw) = std::str::from_utf8(&transaction.raw) else {
@@ -125,7 +126,7 @@ impl Transactions {
     /// is, under a new id.
     fn is_given_back(
         &mut self,
-        domain: &str,
+        peer: &PeerId,
         number: u64,
         transaction: &Transaction,
         now: Time,
@@ -145,23 +146,20 @@ impl Transactions {
         let Some(mut item) = self.rows.unanswered.take(&transaction.id) else {
             return false;
         };
-        item.id = self.numbers.id();
-        let place = |id: &str| Place::Peer {
-            peer: domain.to_owned(),
-            id: id.to_owned(),
-        };
-        let (old, new) = (place(&transaction.id), place(&item.id));
+        item.id = self.numbers.id().into();
+        let old = Place::at(peer, &transaction.id.as_str().into());
+        let new = Place::at(peer, &item.id);
         let write = self.rows.table.move_part(number, &old, new);
         self.write(write);
         tracing::info!(
-            ssp.peer = domain,
+            ssp.peer = peer.as_str(),
             ssp.transaction = %Shown(&transaction.id),
             wait_s = after,
             "the peer gives a message back for now"
         );
         // It left the books when the peer took it.
         self.count(Count::Accepted);
-        let later = Event::EnqueueLater(domain.to_owned(), item, at);
+        let later = Event::EnqueueLater(peer.clone(), item, at);
         self.events.push_back(later);
         // Its requestor hears 202 no later than usual.
         self.rows.deadlines.set(by, Timer::Answer(number));
@@ -255,7 +253,7 @@ impl Transactions {
         self.close(number, Some(answer.clone()), now);
         match waiting {
             Some(notice) => {
-                let own = Own::WhoLeft(notice, answer);
+                let own = Own::WhoLeft(*notice, answer);
                 self.events.push_back(Event::Own(Box::new(own)));
             }
             None => self.send_answer(number, &answer, now),
@@ -282,11 +280,15 @@ impl Transactions {
                 };
                 let expires = now.plus_millis(self.settings.duplicate_window);
                 if let Some(shard) = neighbour::shard_of(&domain) {
-                    let handed =
-                        Handed::answer(id, name_in(answer.xml()), answer.xml().to_owned(), expires);
+                    let handed = Handed::answer(
+                        id.to_string(),
+                        name_in(answer.xml()),
+                        answer.xml().to_owned(),
+                        expires,
+                    );
                     return self.events.push_back(Event::Hand(shard, handed.into()));
                 }
-                let Some(peer) = self.settings.peers.get(&domain) else {
+                let Some(peer) = self.settings.peers.get(domain.as_str()) else {
                     return;
                 };
                 let raw = outbound::answer(peer, answer);

@@ -1,0 +1,70 @@
+#!/bin/sh
+# Counts instructions with callgrind: of the codec on one message, and of the relay core on messages with
+# their answers, in a pretend world without sockets and disk. They do not depend on what else the machine
+# does. Each figure is compared with benches/instructions.txt; one that is dearer by more than 3 % is an
+# error. With --keep the file is written anew.
+set -eu
+cd "$(dirname "$0")/.."
+cargo=${CARGO:-cargo}
+kept=benches/instructions.txt
+
+if ! command -v valgrind >/dev/null 2>&1; then
+    echo "valgrind is missing: apt-get install valgrind" >&2
+    exit 1
+fi
+
+# The program of a benchmark of a package.
+built() {
+    $cargo bench --locked --no-run --package "$1" --bench "$2" --message-format json 2>/dev/null |
+        sed -n 's/.*"name":"'"$2"'".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1
+}
+
+# Instructions of a command, in all threads.
+instructions() {
+    valgrind --tool=callgrind --callgrind-out-file=/dev/null "$@" 2>&1 >/dev/null |
+        sed -n 's/.*Collected : \([0-9]*\).*/\1/p'
+}
+
+new=$(mktemp)
+trap 'rm -f "$new"' EXIT
+failed=0
+
+# name, instructions, of how many
+show() {
+    each=$(($2 / $3))
+    before=$(sed -n "s/^$1 //p" "$kept" 2>/dev/null || true)
+    echo "$1 $each" >>"$new"
+    if [ -z "$before" ]; then
+        printf '%-28s %9d\n' "$1" "$each"
+    else
+        mark=""
+        if [ "$each" -gt $((before + before * 3 / 100)) ]; then
+            mark="  dearer by more than 3 %"
+            failed=1
+        fi
+        printf '%-28s %9d  %+6.1f %%%s\n' "$1" "$each" \
+            "$(awk "BEGIN { print ($each - $before) * 100 / $before }")" "$mark"
+    fi
+}
+
+$cargo bench --locked --no-run --package wvgate-wire --package wvgate
+codec=$(built wvgate-wire codec)
+core=$(built wvgate core)
+echo "instructions for one message, and what that is more than in $kept"
+
+nothing=$(instructions "$codec" count nothing)
+show codec.scan $(($(instructions "$codec" count scan) - nothing)) 1000
+show codec.scan_parse_write $(($(instructions "$codec" count typed_parse_and_write) - nothing)) 1000
+
+messages=2048
+for batch in 1 64; do
+    noted=$(instructions "$core" record $messages $batch)
+    both=$(instructions "$core" replay $messages $batch)
+    show "core.relayed.$batch" $((both - noted)) $messages
+done
+
+if [ "${1:-}" = --keep ]; then
+    cp "$new" "$kept"
+    exit 0
+fi
+exit $failed
