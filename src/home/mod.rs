@@ -393,28 +393,7 @@ impl Home {
             Primitive::UpdateUserProfileRequest(request) => {
                 Profiles::of(self, &caller, now).update_profile(*request);
             }
-            own @ (Primitive::UpdatePresenceRequest(_)
-            | Primitive::GetWatcherListRequest(_)
-            | Primitive::PresenceAuthUserRequest(_)
-            | Primitive::CancelAuthRequest(_)
-            | Primitive::GetReactiveAuthStatusRequest(_)
-            | Primitive::CreateAttributeListRequest(_)
-            | Primitive::DeleteAttributeListRequest(_)
-            | Primitive::GetAttributeListRequest(_)
-            | Primitive::GetListRequest(_)
-            | Primitive::CreateListRequest(_)
-            | Primitive::DeleteListRequest(_)
-            | Primitive::ListManageRequest(_)
-            | Primitive::SetDeliveryMethodRequest(_)
-            | Primitive::GetMessageListRequest(_)
-            | Primitive::GetMessageRequest(_)
-            | Primitive::RejectMessageRequest(_)
-            | Primitive::ForwardMessageRequest(_)
-            | Primitive::MessageDelivered(_)
-            | Primitive::GetBlockedListRequest(_)
-            | Primitive::BlockEntityRequest(_)) => {
-                OwnRequests::of(self, &caller, now).serve(own);
-            }
+            own if OwnRequests::serves(&own) => OwnRequests::of(self, &caller, now).serve(own),
             Primitive::PresenceAuthRequest(request) => {
                 OwnRequests::of(self, &caller, now).ask(*request);
             }

@@ -29,6 +29,33 @@ impl<'a> OwnRequests<'a> {
         Self { home, caller, now }
     }
 
+    /// Whether they are about whoever makes them.
+    pub(super) fn serves(request: &Primitive) -> bool {
+        matches!(
+            request,
+            Primitive::UpdatePresenceRequest(_)
+                | Primitive::GetWatcherListRequest(_)
+                | Primitive::PresenceAuthUserRequest(_)
+                | Primitive::CancelAuthRequest(_)
+                | Primitive::GetReactiveAuthStatusRequest(_)
+                | Primitive::CreateAttributeListRequest(_)
+                | Primitive::DeleteAttributeListRequest(_)
+                | Primitive::GetAttributeListRequest(_)
+                | Primitive::GetListRequest(_)
+                | Primitive::CreateListRequest(_)
+                | Primitive::DeleteListRequest(_)
+                | Primitive::ListManageRequest(_)
+                | Primitive::SetDeliveryMethodRequest(_)
+                | Primitive::GetMessageListRequest(_)
+                | Primitive::GetMessageRequest(_)
+                | Primitive::RejectMessageRequest(_)
+                | Primitive::ForwardMessageRequest(_)
+                | Primitive::MessageDelivered(_)
+                | Primitive::GetBlockedListRequest(_)
+                | Primitive::BlockEntityRequest(_)
+        )
+    }
+
     /// Does what is asked, and answers.
     pub(super) fn serve(&mut self, primitive: Primitive) {
         let Some(asking) = self.home.requestor(self.caller) else {
