@@ -110,16 +110,9 @@ fn a_user_fills_in_their_profile_is_found_by_it_and_makes_a_group() {
     ] {
         assert!(told.contains(line), "{line} in {told}");
     }
-    let mut told = String::new();
-    for line in [
-        "/find first-name=ali\n",
-        "/find group cakes\n",
-        "/find alice\n",
-    ] {
-        told.push_str(&shown(&chat(&node, "carol", "carol", line)));
-    }
-    let lines = "/group join alice/club Vicky\n/group who alice/club\n/verify alice\n";
-    told.push_str(&shown(&chat(&node, "carol", "carol", lines)));
+    let lines = "/find first-name=ali\n/find group cakes\n/find alice\n\
+                 /group join alice/club Vicky\n/group who alice/club\n/verify alice\n";
+    let told = shown(&chat(&node, "carol", "carol", lines));
     for line in [
         "* alice@village.test",
         "* alice/club@village.test",

@@ -19,10 +19,11 @@ const MAX_PAGE: u32 = 100;
 const PAGE: u32 = 5;
 /// Searches that are open; beyond it the oldest ends. Our choice.
 const MAX_SEARCHES: usize = 1000;
-/// Of one user.
+/// Of one user, with further pages.
 const MAX_OF_USER: usize = 8;
-/// Searches of one user whose result is not there yet; more are refused with 503. Our choice.
-const MAX_ASKED: usize = 4;
+/// Searches of one user whose result is not there yet; more are refused with 503. Our choice: a
+/// person who looks for a word asks for three things at once, and may look for a few words.
+const MAX_ASKED: usize = 12;
 /// Seconds after which a search ends (wire profile, 11.5).
 const LASTS: u64 = 600;
 
@@ -59,23 +60,15 @@ impl OpenSearches {
         now: Time,
     ) -> Result<(), Code> {
         self.open.retain(|_, search| search.until > now);
-        let own = self.open.iter().filter(|(_, search)| search.user == *user);
-        let asked = own.clone().filter(|(_, search)| search.is_asked()).count();
-        if asked >= MAX_ASKED {
+        let own = self.open.values().filter(|search| search.user == *user);
+        if own.filter(|search| search.is_asked()).count() >= MAX_ASKED {
             return Err(Code::UNAVAILABLE);
         }
-        let mut found = own.clone().filter(|(_, search)| !search.is_asked());
-        let oldest = if own.clone().count() >= MAX_OF_USER {
-            found.next()
-        } else if self.open.len() >= MAX_SEARCHES {
-            self.open.iter().find(|(_, search)| !search.is_asked())
-        } else {
-            None
-        };
-        if let Some(number) = oldest.map(|(number, _)| *number) {
-            self.open.remove(&number);
-        } else if self.open.len() >= MAX_SEARCHES {
-            return Err(Code::UNAVAILABLE);
+        if self.open.len() >= MAX_SEARCHES {
+            let mut found = self.open.iter().filter(|(_, search)| !search.is_asked());
+            let (oldest, _) = found.next().ok_or(Code::UNAVAILABLE)?;
+            let oldest = *oldest;
+            self.open.remove(&oldest);
         }
         let page = limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
         let search = Search {
@@ -115,9 +108,22 @@ impl OpenSearches {
             .as_ref()
             .is_ok_and(|page| page.completion != Some(true))
         {
-            self.open.insert(number, search);
+            self.keep(number, search);
         }
         Some((to, first))
+    }
+
+    /// Keeps a search with further pages; the oldest of its user ends if they have too many.
+    fn keep(&mut self, number: u64, search: Search) {
+        let kept = self
+            .open
+            .iter()
+            .filter(|(_, other)| other.user == search.user && !other.is_asked());
+        let kept: Vec<u64> = kept.map(|(number, _)| *number).collect();
+        if kept.len() >= MAX_OF_USER {
+            self.open.remove(&kept[0]);
+        }
+        self.open.insert(number, search);
     }
 
     /// A further page of a search of this user.

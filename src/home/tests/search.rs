@@ -329,6 +329,27 @@ fn users_come_in_pages_to_who_asked_until_the_search_is_stopped() {
 }
 
 #[test]
+fn of_one_users_searches_with_further_pages_the_oldest_ends() {
+    let mut world = crowd(12);
+    let mut begin = |asker: &str| page(&mut world, asker, search(&[("USER_ID", "u0")], 5));
+    let other = begin("eve@far.test");
+    let kept = [(); 9].map(|()| begin(BOB));
+    let next = |search: &SearchResponse| SearchRequest {
+        limit: None,
+        search_id: search.search_id.clone(),
+        index: Some(6),
+        meta: None,
+        pairs: None,
+    };
+    assert_eq!(code(&mut world, BOB, next(&kept[0])), 424);
+    for search in &kept[1..] {
+        assert_eq!(found(&page(&mut world, BOB, next(search))).len(), 5);
+    }
+    let others = page(&mut world, "eve@far.test", next(&other));
+    assert_eq!(found(&others).len(), 5);
+}
+
+#[test]
 fn more_than_is_told_is_refused() {
     let mut world = crowd(1001);
     assert_eq!(code(&mut world, BOB, search(&[("USER_ID", "u")], 5)), 536);
@@ -368,7 +389,7 @@ fn a_long_search_lets_others_have_their_turn() {
 fn who_asks_too_much_at_once_is_refused_and_what_takes_too_long_ends() {
     let mut world = crowd(5000);
     let pairs = &[("USER_ID", "u0499")];
-    let asked = [(); 4].map(|()| begin(&mut world, BOB, pairs));
+    let asked = [(); 12].map(|()| begin(&mut world, BOB, pairs));
     assert_eq!(code(&mut world, BOB, search(pairs, 5)), 503);
     // Others are not concerned.
     let other = begin(&mut world, "eve@far.test", pairs);
