@@ -27,27 +27,32 @@ const MAX_ASKED: usize = 12;
 /// Seconds after which a search ends (wire profile, 11.5).
 const LASTS: u64 = 600;
 
-/// All of this shard, by number. What was found is forgotten when the node ends.
+/// All of this shard. What was found is forgotten when the node ends.
 #[derive(Debug, Default)]
 pub(super) struct OpenSearches {
-    open: BTreeMap<u64, Search>,
+    /// Those of which all shards are asked, by the token of the question.
+    asked: BTreeMap<Token, Asked>,
+    /// Those with further pages, by number.
+    kept: BTreeMap<u64, Kept>,
     last: u64,
 }
 
 #[derive(Debug)]
-struct Search {
+struct Asked {
     user: Address,
     /// Results of one answer.
     page: usize,
     until: Time,
-    state: State,
+    /// To answer with.
+    to: Option<RequestId>,
 }
 
 #[derive(Debug)]
-enum State {
-    /// All shards are asked with this token. The answer goes to this request.
-    Asked(Token, Option<RequestId>),
-    Found(SearchResult),
+struct Kept {
+    user: Address,
+    page: usize,
+    until: Time,
+    result: SearchResult,
 }
 
 impl OpenSearches {
@@ -59,71 +64,34 @@ impl OpenSearches {
         limit: Option<u32>,
         now: Time,
     ) -> Result<(), Code> {
-        self.open.retain(|_, search| search.until > now);
-        let own = self.open.values().filter(|search| search.user == *user);
-        if own.filter(|search| search.is_asked()).count() >= MAX_ASKED {
+        self.forget_over(now);
+        let own = self.asked.values().filter(|search| search.user == *user);
+        if own.count() >= MAX_ASKED {
             return Err(Code::UNAVAILABLE);
         }
-        if self.open.len() >= MAX_SEARCHES {
-            let mut found = self.open.iter().filter(|(_, search)| !search.is_asked());
-            let (oldest, _) = found.next().ok_or(Code::UNAVAILABLE)?;
-            let oldest = *oldest;
-            self.open.remove(&oldest);
+        if self.asked.len() + self.kept.len() >= MAX_SEARCHES {
+            self.kept.pop_first().ok_or(Code::UNAVAILABLE)?;
         }
         let page = limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
-        let search = Search {
+        let search = Asked {
             user: user.clone(),
             page: usize::try_from(page).unwrap_or(1),
             until: now.plus_seconds(LASTS),
-            state: State::Asked(token, to),
+            to,
         };
-        self.last += 1;
-        self.open.insert(self.last, search);
+        self.asked.insert(token, search);
         Ok(())
     }
 
-    /// What the shards have found: the first page, and to whom it goes. `None` if nothing was asked
-    /// with this token.
-    pub(super) fn found(
-        &mut self,
-        token: Token,
-        result: Result<SearchResult, Code>,
-    ) -> Option<(Option<RequestId>, Result<SearchResponse, Code>)> {
-        let (number, to) = self.open.iter().find_map(|(number, search)| {
-            let State::Asked(asked, to) = &search.state else {
-                return None;
-            };
-            (*asked == token).then_some((*number, *to))
-        })?;
-        let mut search = self.open.remove(&number)?;
-        let first = result.and_then(|result| {
-            if count(&result) > MAX_HITS {
-                return Err(TOO_MANY_HITS);
-            }
-            let page = page(&result, search.page, number, 1)?;
-            search.state = State::Found(result);
-            Ok(page)
-        });
-        if first
-            .as_ref()
-            .is_ok_and(|page| page.completion != Some(true))
-        {
-            self.keep(number, search);
-        }
-        Some((to, first))
+    fn forget_over(&mut self, now: Time) {
+        self.asked.retain(|_, search| search.until > now);
+        self.kept.retain(|_, search| search.until > now);
     }
 
-    /// Keeps a search with further pages; the oldest of its user ends if they have too many.
-    fn keep(&mut self, number: u64, search: Search) {
-        let kept = self
-            .open
-            .iter()
-            .filter(|(_, other)| other.user == search.user && !other.is_asked());
-        let kept: Vec<u64> = kept.map(|(number, _)| *number).collect();
-        if kept.len() >= MAX_OF_USER {
-            self.open.remove(&kept[0]);
-        }
-        self.open.insert(number, search);
+    /// Takes the answer to what was asked with this token, if anything was.
+    pub(super) fn answered(&mut self, token: Token) -> Option<Answered<'_>> {
+        let asked = self.asked.remove(&token)?;
+        Some(Answered { asked, open: self })
     }
 
     /// A further page of a search of this user.
@@ -135,30 +103,23 @@ impl OpenSearches {
         now: Time,
     ) -> Result<SearchResponse, Code> {
         let number = self.number(user, id, now)?;
-        match self.open.get(&number) {
-            Some(Search {
-                state: State::Found(result),
-                page: size,
-                ..
-            }) => page(result, *size, number, index),
-            _ => Err(UNKNOWN_SEARCH),
-        }
+        let search = self.kept.get(&number).ok_or(UNKNOWN_SEARCH)?;
+        page(&search.result, search.page, number, index)
     }
 
     /// Ends a search of this user.
     pub(super) fn stop(&mut self, user: &Address, id: &str, now: Time) -> Result<(), Code> {
         let number = self.number(user, id, now)?;
-        self.open.remove(&number);
+        self.kept.remove(&number);
         Ok(())
     }
 
     /// The number of a search of this user that has an id.
     fn number(&mut self, user: &Address, id: &str, now: Time) -> Result<u64, Code> {
-        self.open.retain(|_, search| search.until > now);
+        self.forget_over(now);
         let number = id.parse().map_err(|_| UNKNOWN_SEARCH)?;
-        let search = self.open.get(&number);
-        let is_own = search.is_some_and(|search| search.user == *user && !search.is_asked());
-        if is_own {
+        let search = self.kept.get(&number);
+        if search.is_some_and(|search| search.user == *user) {
             Ok(number)
         } else {
             Err(UNKNOWN_SEARCH)
@@ -166,9 +127,44 @@ impl OpenSearches {
     }
 }
 
-impl Search {
-    fn is_asked(&self) -> bool {
-        matches!(self.state, State::Asked(..))
+/// A search whose shards have answered.
+pub(super) struct Answered<'a> {
+    asked: Asked,
+    open: &'a mut OpenSearches,
+}
+
+impl Answered<'_> {
+    /// To whom the answer goes.
+    pub(super) fn to(&self) -> Option<RequestId> {
+        self.asked.to
+    }
+
+    /// The first page of what was found. If there are more it is kept; the oldest of its user ends
+    /// if they have too many.
+    pub(super) fn found(self, result: SearchResult) -> Result<SearchResponse, Code> {
+        if count(&result) > MAX_HITS {
+            return Err(TOO_MANY_HITS);
+        }
+        let Self { asked, open } = self;
+        open.last += 1;
+        let number = open.last;
+        let first = page(&result, asked.page, number, 1)?;
+        if first.completion == Some(true) {
+            return Ok(first);
+        }
+        let own = open.kept.iter().filter(|(_, kept)| kept.user == asked.user);
+        let own: Vec<u64> = own.map(|(number, _)| *number).collect();
+        if own.len() >= MAX_OF_USER {
+            open.kept.remove(&own[0]);
+        }
+        let kept = Kept {
+            user: asked.user,
+            page: asked.page,
+            until: asked.until,
+            result,
+        };
+        open.kept.insert(number, kept);
+        Ok(first)
     }
 }
 

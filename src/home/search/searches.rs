@@ -43,16 +43,17 @@ impl Searches {
         token: Token,
         answer: &Primitive,
     ) -> Option<(Option<RequestId>, Primitive)> {
-        let result = match answer {
+        let search = self.open.answered(token)?;
+        let to = search.to();
+        let page = match answer {
             Primitive::SearchResponse(response) if response.status.code == Code::OK => {
-                Ok(sorted(response.result.as_ref()))
+                search.found(sorted(response.result.as_ref()))
             }
             other => Err(match other.verdict().map(|status| status.code) {
                 None | Some(Code::TIMEOUT) => TIMED_OUT,
                 Some(code) => code,
             }),
         };
-        let (to, page) = self.open.found(token, result)?;
         let answer = match page {
             Ok(page) => page.into(),
             Err(code) => Status::new(code).into(),
