@@ -72,13 +72,7 @@ impl Expansion {
             }
             Primitive::SubscribeRequest(request) => lists_in(&request.users, owner)?,
             Primitive::UnsubscribeRequest(request) => lists_in(&request.users, owner)?,
-            Primitive::GetPresenceRequest(request) => {
-                let users = request.users.iter();
-                let users = users.map(|id| UserId {
-                    user: id.user.clone(),
-                });
-                lists_in(&users.collect::<Vec<_>>(), owner)?
-            }
+            Primitive::GetPresenceRequest(request) => lists_in(&request.users, owner)?,
             _ => return None,
         };
         let lists = lists.into_iter().filter(|list| is_own(list, owner));
@@ -181,16 +175,7 @@ impl Expansion {
                 Whole::Unsubscribe(request, lists)
             }
             Primitive::GetPresenceRequest(mut request) => {
-                let users = request.users.iter().map(|id| UserId {
-                    user: id.user.clone(),
-                });
-                let mut users: Vec<UserId> = users.collect();
-                replace(&mut users, &owner, members);
-                let users = users.into_iter().map(|UserId { user }| VerUserId {
-                    user,
-                    version: None,
-                });
-                request.users = users.collect();
+                replace(&mut request.users, &owner, members);
                 if request.users.is_empty() {
                     Whole::Nobody
                 } else {
@@ -208,23 +193,54 @@ fn is_own(list: &Address, owner: &Address) -> bool {
     list.kind() == Kind::Resource && list.user_part() == owner.user_part() && is_at_home
 }
 
+/// A user whom a request names, or a list in the place of one.
+trait Named {
+    fn of(user: Address) -> Self;
+    fn address(&self) -> &Address;
+}
+
+impl Named for UserId {
+    fn of(user: Address) -> Self {
+        Self { user }
+    }
+
+    fn address(&self) -> &Address {
+        &self.user
+    }
+}
+
+impl Named for VerUserId {
+    fn of(user: Address) -> Self {
+        let version = None;
+        Self { user, version }
+    }
+
+    fn address(&self) -> &Address {
+        &self.user
+    }
+}
+
 /// All that are named, and the lists of their owner among them; `None` if there is none.
-fn lists_in(ids: &[UserId], owner: &Address) -> Option<(Vec<Address>, Vec<Address>)> {
-    if !ids.iter().any(|id| is_own(&id.user, owner)) {
+fn lists_in(ids: &[impl Named], owner: &Address) -> Option<(Vec<Address>, Vec<Address>)> {
+    if !ids.iter().any(|id| is_own(id.address(), owner)) {
         return None;
     }
-    let at_home = |id: &UserId| id.user.clone().or_domain(owner.domain());
-    let named: Vec<Address> = ids.iter().map(at_home).collect();
+    let named = ids.iter().map(|id| at_home(id, owner));
+    let named: Vec<Address> = named.collect();
     let lists = named.iter().filter(|list| is_own(list, owner));
     let lists = lists.cloned().collect();
     Some((named, lists))
 }
 
+fn at_home(id: &impl Named, owner: &Address) -> Address {
+    id.address().clone().or_domain(owner.domain())
+}
+
 /// Puts users in the place of lists.
-fn replace(ids: &mut Vec<UserId>, owner: &Address, mut members: BTreeSet<Address>) {
-    ids.retain(|id| !is_own(&id.user, owner));
+fn replace<N: Named>(ids: &mut Vec<N>, owner: &Address, mut members: BTreeSet<Address>) {
+    ids.retain(|id| !is_own(id.address(), owner));
     for id in ids.iter() {
-        members.remove(&id.user);
+        members.remove(&at_home(id, owner));
     }
-    ids.extend(members.into_iter().map(|user| UserId { user }));
+    ids.extend(members.into_iter().map(N::of));
 }
