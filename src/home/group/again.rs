@@ -71,11 +71,14 @@ impl<'a> Repetition<'a> {
         let has_room = self.group.again.len() < settings.max_outgoing
             && self.core.outgoing_bytes + again.bytes() <= settings.max_outgoing_bytes;
         if again.refused > MOST || again.at >= again.expires || !has_room {
-            tracing::warn!(
-                group = self.group.name,
-                users = again.users.len(),
-                "copies of a message of a group are given up: there is no room on the way"
-            );
+            if let Some(left_out) = self.core.seldom.may("given up", self.now.0) {
+                tracing::warn!(
+                    group = self.group.name,
+                    users = again.users.len(),
+                    left_out,
+                    "copies of a message of a group are given up: there is no room on the way"
+                );
+            }
             return;
         }
         let number = self.group.new_number(self.now);

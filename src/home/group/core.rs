@@ -9,6 +9,7 @@ use crate::element::{Act, RequestId, Skew, Time, Token};
 use crate::home::random::Random;
 use crate::imps::Primitive;
 use crate::imps::address::Address;
+use crate::text::Seldom;
 
 /// Answers waited for; beyond it who does not exist is found out later. Our choice.
 const MAX_ASKED: usize = 100_000;
@@ -37,6 +38,8 @@ pub(super) struct Core {
     pub(super) away: BTreeMap<String, Time>,
     /// How the wall clock stands, for dates that others see.
     pub(super) skew: Skew,
+    /// Lines of the log that others can make repeat.
+    pub(super) seldom: Seldom,
     random: Random,
 }
 
@@ -74,6 +77,7 @@ impl Core {
             asked_about: HashSet::new(),
             away: BTreeMap::new(),
             skew: Skew::default(),
+            seldom: Seldom::default(),
             random: Random::new(seed),
         }
     }

@@ -52,7 +52,9 @@ impl Healing<'_> {
             Asked::Exists(name, user) => {
                 let is_gone = is_unknown(status.code) || details.next().is_some();
                 if is_gone && let Some(group) = self.all.get_mut(&name) {
-                    tracing::info!(group = name, user = %user, "a user of a group is no more");
+                    if let Some(left_out) = self.core.seldom.may("no more", self.now.0) {
+                        tracing::info!(group = name, user = %user, left_out, "a user of a group is no more");
+                    }
                     Joining::of(group, self.core, self.now)
                         .expel(std::slice::from_ref(&user), GONE);
                     forget_if_over(self.all, &name);
