@@ -134,7 +134,7 @@ impl<'a> Presence<'a> {
         let wanted = watcher.attributes;
         View {
             wanted,
-            sees: self.user.may_see(self.core, other).and(wanted),
+            sees: self.user.visible(self.core, authority).and(wanted),
             undecided: !authority.undecided(wanted).is_empty(),
             seen: watcher.seen,
         }

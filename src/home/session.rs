@@ -27,7 +27,11 @@ const MAX_NAMED: usize = 100;
 const TOO_MANY_NAMED: &str = "A request names at most a hundred, sixteen of them contact lists.";
 
 /// What only the providers of services ask of a home domain.
-const OF_PROVIDERS: [&str; 3] = ["NewMessage", "MessageNotification", "PresenceAuthRequest"];
+const OF_PROVIDERS: [Name; 3] = [
+    Name::NewMessage,
+    Name::MessageNotification,
+    Name::PresenceAuthRequest,
+];
 
 /// What a user's clients want done.
 pub(super) struct Session<'a> {
@@ -218,13 +222,13 @@ impl<'a> Session<'a> {
                 || matches!(f.is, Name::InviteResponse | Name::MessageDelivered)
         };
         let facts = facts.filter(is_asked);
-        let facts = facts.filter(|f| !OF_PROVIDERS.contains(&f.name));
+        let facts = facts.filter(|f| !OF_PROVIDERS.contains(&f.is));
         let Some(facts) = facts.filter(|f| f.routing != Routing::Hop) else {
             return refused(Code::BAD_REQUEST, "This is no request of a user.");
         };
         let service = match facts.family {
             "message" | "message_store" => Some(profile::IM),
-            "presence" if facts.name != "UnsubscribeRequest" => Some(profile::PRESENCE),
+            "presence" if facts.is != Name::UnsubscribeRequest => Some(profile::PRESENCE),
             "group" | "group_admin" => Some(profile::GROUP),
             _ => None,
         };

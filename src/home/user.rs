@@ -1,22 +1,13 @@
 //! One user of the home domain, and their administration.
 
-use super::inbox::Arrival;
-use super::inbox::Letter;
-use super::invitation::Invitations;
-use super::message::{Message, SMALL};
-use super::presence::{ClientValues, Told};
-use super::profile;
-use super::profile::OwnProfile;
-use super::relation::Shown;
-use crate::imps::common::MetaInfo;
-use crate::imps::primitive::profile::UpdateUserProfileRequest;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::element::{Act, Time, Token};
+use crate::imps::Primitive;
 use crate::imps::address::Address;
-use crate::imps::primitive::profile::{ProfileService, UserProfile};
+use crate::imps::common::MetaInfo;
+use crate::imps::primitive::profile::{ProfileService, UpdateUserProfileRequest, UserProfile};
 
 use super::access_lists::AccessLists;
 use super::authorization::{AttributeSet, Authority};
@@ -25,11 +16,15 @@ use super::contact_list::{Lists, name_within};
 use super::core::{Asked, Asker, Core, Pending, Timer};
 use super::feed::Feed;
 use super::held::{Content, Held};
-use super::inbox::Inbox;
+use super::inbox::{Arrival, Inbox, Letter};
+use super::invitation::Invitations;
 use super::known::Availability;
+use super::message::{Message, SMALL};
 use super::notice::Notice;
+use super::presence::{ClientValues, Told};
+use super::profile::{self, OwnProfile};
 use super::records;
-use super::relation::Relation;
+use super::relation::{Relation, Shown, Watcher};
 use super::sent::Sent;
 
 pub use crate::sap::ECHO;
@@ -191,7 +186,7 @@ impl User {
         core: &mut Core,
         asker: Option<Asker>,
         what: Asked,
-        primitive: impl Into<crate::imps::Primitive>,
+        primitive: impl Into<Primitive>,
         expires: Time,
     ) {
         let token = core.token();
@@ -270,9 +265,13 @@ impl User {
         }
     }
 
-    /// What `other` may see: nothing of a user without presence.
+    /// What `other` may see.
     pub(super) fn may_see(&self, core: &Core, other: &Address) -> AttributeSet {
-        let authority = self.authority(core, other);
+        self.visible(core, self.authority(core, other))
+    }
+
+    /// What may be seen by that: nothing of a user without presence.
+    pub(super) fn visible(&self, core: &Core, authority: Authority) -> AttributeSet {
         if authority == Authority::FULL || self.may_use(core, profile::PRESENCE) {
             authority.visible()
         } else {
@@ -328,7 +327,7 @@ impl User {
         any
     }
 
-    pub(super) fn watcher(&self, other: &Address) -> Option<&super::relation::Watcher> {
+    pub(super) fn watcher(&self, other: &Address) -> Option<&Watcher> {
         self.relations.get(other)?.watcher.as_ref()
     }
 

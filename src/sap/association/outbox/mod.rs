@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::element::Time;
+use crate::imps::primitive::Name;
 use crate::sap::settings::dialect::Dialect;
 use crate::sap::transaction_id::TransactionId;
 use crate::ssp::Mode;
@@ -517,5 +518,5 @@ impl Drop for Outbox {
 }
 
 fn is_message(item: &Item) -> bool {
-    item.name == "SendMessageRequest"
+    item.name == Name::SendMessageRequest
 }
