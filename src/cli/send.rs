@@ -195,8 +195,6 @@ fn good(status: u16) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
     use crate::ssp::envelope::decode_fragment;
 

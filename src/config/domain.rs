@@ -117,7 +117,6 @@ fn digit(value: u32) -> char {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
 
     #[test]

@@ -70,8 +70,6 @@ fn line_value(text: &str, section: &str, key: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     fn glance(text: &str, env: &[(&str, &str)]) -> Glance {

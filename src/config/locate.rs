@@ -173,7 +173,6 @@ fn step(item: &Item, part: &str) -> (Option<usize>, Option<Item>) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
 
     const TEXT: &str = r#"# a comment

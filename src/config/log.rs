@@ -101,8 +101,6 @@ fn meant(word: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use crate::config::{Config, Located};
 
     fn complaint(level: &str) -> Option<String> {

@@ -254,7 +254,6 @@ fn parse(text: &str, units: &[(&str, u64)], several: bool) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
 
     #[test]

@@ -1,7 +1,5 @@
 //! The store in a folder of its own, with a clock that stands still, and its port.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;

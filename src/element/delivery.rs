@@ -79,8 +79,6 @@ fn is_of(content_type: &str, one: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     #[test]

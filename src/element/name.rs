@@ -28,7 +28,7 @@ impl Element {
         std::str::from_utf8(used).unwrap_or_default()
     }
 
-    #[allow(clippy::cast_possible_truncation)]
+    #[expect(clippy::cast_possible_truncation)]
     const fn cut(name: &[u8]) -> Self {
         let mut bytes = [0; MAX];
         let mut at = 0;
@@ -64,8 +64,6 @@ impl<'de> Deserialize<'de> for Element {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     #[test]

@@ -35,8 +35,6 @@ impl<'de> Deserialize<'de> for Addresses {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     #[test]

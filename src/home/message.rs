@@ -352,7 +352,6 @@ impl<'a> Arrivals<'a> {
     }
 
     /// Reports to the sender, if they want it; sender and recipient change places.
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn report(&mut self, id: &str, sender: &Address, letter: &Letter, status: &Status) {
         if !letter.report {
             return;

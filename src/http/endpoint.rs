@@ -172,7 +172,6 @@ impl fmt::Display for Endpoint {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
 
     #[test]

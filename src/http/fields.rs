@@ -54,8 +54,6 @@ fn tokens_are(headers: &HeaderMap, name: header::HeaderName, allowed: &str) -> b
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     fn judged(fields: &[(&'static str, &str)]) -> Result<(), StatusCode> {

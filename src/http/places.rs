@@ -191,8 +191,6 @@ impl Drop for Bytes<'_> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     fn places(connections: usize, of_one_address: usize, bytes: usize) -> Arc<Places> {

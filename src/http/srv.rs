@@ -221,7 +221,6 @@ fn draw(bound: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;

@@ -128,8 +128,6 @@ impl Drop for ClientSession {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use super::*;
     use crate::imps::Status;
 

@@ -178,8 +178,6 @@ impl<'o> MakeWriter<'o> for Output {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use std::sync::mpsc::{Receiver, Sender, channel};
 
     use super::*;

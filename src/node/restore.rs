@@ -163,8 +163,6 @@ pub fn reader(plan: &Plan, shard: Shards) -> impl FnMut(&str, &[u8]) -> Result<(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use std::sync::Arc;
 
     use super::*;

@@ -429,7 +429,7 @@ pub(super) fn maker(plan: &Plan) -> impl FnMut(Arc<Settings>) -> Core + Send + u
 }
 
 /// A fresh salt for a password.
-pub fn salt() -> [u8; 16] {
+pub(super) fn salt() -> [u8; 16] {
     let random = clock::random();
     let mut salt = [0; 16];
     for byte in &mut salt {

@@ -143,7 +143,7 @@ impl TraceLog {
 }
 
 /// A trace as it is kept and told: no text of it longer than 256 bytes.
-pub fn bounded(mut trace: Trace) -> Trace {
+pub(super) fn bounded(mut trace: Trace) -> Trace {
     let shorten = |text: &mut String| {
         let end = cut(text, LONGEST).len();
         text.truncate(end);

@@ -28,7 +28,6 @@ impl Network {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn ip(text: &str) -> IpAddr {

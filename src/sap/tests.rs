@@ -1,5 +1,4 @@
 //! Several SAPs in one pretend world: time stands still until somebody waits.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

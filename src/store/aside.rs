@@ -120,8 +120,6 @@ pub(super) fn tell(key: &str, why: &str, aside: bool) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use super::*;
 
     #[test]

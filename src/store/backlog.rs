@@ -100,8 +100,6 @@ impl<J> Jobs<J> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use super::*;
 
     fn group(jobs: &Jobs<()>) -> Option<usize> {

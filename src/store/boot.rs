@@ -14,7 +14,7 @@ pub(super) fn id() -> Option<String> {
 pub(super) const LENGTH: usize = 36;
 
 /// Time since 1970, for notes and names that people read; nothing is decided by it.
-#[allow(clippy::disallowed_methods)]
+#[expect(clippy::disallowed_methods)]
 pub(super) fn time() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)

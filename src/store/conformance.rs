@@ -1,7 +1,5 @@
 //! What every engine must do: one suite, run over each of them by [`suite`].
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;

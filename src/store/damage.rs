@@ -5,8 +5,6 @@
 //! `WVGATE_DAMAGE=all` tries every byte, `WVGATE_DAMAGE=500` about so many of each file; without it
 //! it is a share that takes seconds.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;

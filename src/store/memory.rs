@@ -132,8 +132,6 @@ impl Store for MemoryStore {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use super::*;
     use crate::store::conformance::{self, Subject};
 

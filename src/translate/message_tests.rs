@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used)]
-
 use super::super::Mode;
 use super::super::stanza::child_text;
 use super::*;

@@ -135,7 +135,6 @@ pub fn error_of(message: &Message) -> Option<&minidom::Element> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn message(inner: &str, attributes: &str) -> Message {

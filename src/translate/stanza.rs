@@ -121,7 +121,6 @@ pub fn ends(stanza: &Stanza) -> (Option<&Jid>, Option<&Jid>) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use xmpp_parsers::message::Message;
 

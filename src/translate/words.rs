@@ -216,7 +216,6 @@ fn silent(element: &Element) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn of(attributes: &str, inner: &str) -> Words {

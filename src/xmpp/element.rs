@@ -400,7 +400,6 @@ impl Header {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
     use xso::exports::rxml::{Parse, Parser};
 

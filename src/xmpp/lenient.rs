@@ -158,7 +158,6 @@ fn forget_language(element: &mut Element) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
     use crate::xmpp::text;
     use xmpp_parsers::message::MessageType;

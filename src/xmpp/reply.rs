@@ -82,7 +82,6 @@ fn assemble(kind: Kind, from: Jid, to: Jid, id: Option<String>, error: StanzaErr
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
     use crate::xmpp::text;
 

@@ -61,7 +61,6 @@ impl Drop for Listed {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

@@ -1,5 +1,4 @@
 //! Each kind of stanza with its largest allowed and its smallest forbidden size.
-#![allow(clippy::unwrap_used)]
 
 use bytes::BytesMut;
 use proptest::prelude::*;

@@ -175,7 +175,6 @@ impl StreamReader {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
 
     const HEAD: &str = "<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' \

@@ -203,7 +203,6 @@ fn encode_unchecked(stanza: &Stanza, form: Form, out: &mut BytesMut) -> Result<(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
     use xmpp_parsers::message::Message;
 

@@ -1,5 +1,4 @@
 //! Commands that need no node, and mistakes that keep one from running.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};

@@ -1,5 +1,4 @@
 //! `wvgate explain` tells an operator where each message is, or how it ended.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,4 @@
 //! The real program as a child process, for the suites `cli_*`.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,17 +11,17 @@ use serde_json::Value;
 
 use crate::support::talk::Talk;
 
-pub use crate::support::cluster::free_port;
+pub(crate) use crate::support::cluster::free_port;
 use crate::support::divided::{divide, divide_into};
 
 /// No test depends on how long something takes; one that hangs fails.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder that goes away with the test.
-pub struct Folder(pub PathBuf);
+pub(crate) struct Folder(pub PathBuf);
 
 impl Folder {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::SeqCst);
         let path = std::env::temp_dir().join(format!("wvgate-cli-{}-{number}", std::process::id()));
@@ -30,7 +29,7 @@ impl Folder {
         Self(path)
     }
 
-    pub fn file(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.0.join(name);
         std::fs::write(&path, text).unwrap();
         path
@@ -44,13 +43,13 @@ impl Drop for Folder {
 }
 
 /// In a configuration: the node has the shards that stand there.
-pub const AS_WRITTEN: &str = "# shards as written\n";
+pub(crate) const AS_WRITTEN: &str = "# shards as written\n";
 
 /// In a configuration: a node of one shard, however many the others have.
-pub const UNDIVIDED: &str = "# of one shard\n";
+pub(crate) const UNDIVIDED: &str = "# of one shard\n";
 
 /// The program with a clean environment.
-pub fn wvgate(config: &Path) -> Command {
+pub(crate) fn wvgate(config: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wvgate"));
     command
         .env_remove("WVGATE_SOCKET")
@@ -68,12 +67,12 @@ pub fn wvgate(config: &Path) -> Command {
 }
 
 /// Runs a command to its end.
-pub fn output(config: &Path, args: &[&str]) -> Output {
+pub(crate) fn output(config: &Path, args: &[&str]) -> Output {
     wvgate(config).args(args).output().unwrap()
 }
 
 /// What a command that must work has written.
-pub fn said(config: &Path, args: &[&str]) -> String {
+pub(crate) fn said(config: &Path, args: &[&str]) -> String {
     let output = output(config, args);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{args:?}: {errors}");
@@ -81,12 +80,12 @@ pub fn said(config: &Path, args: &[&str]) -> String {
 }
 
 /// What a command that must work has written, as JSON.
-pub fn json(config: &Path, args: &[&str]) -> Value {
+pub(crate) fn json(config: &Path, args: &[&str]) -> Value {
     serde_json::from_str(&said(config, args)).unwrap()
 }
 
 /// Runs a command with this input.
-pub fn with_input(mut command: Command, input: &str) -> Output {
+pub(crate) fn with_input(mut command: Command, input: &str) -> Output {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -100,7 +99,7 @@ pub fn with_input(mut command: Command, input: &str) -> Output {
 }
 
 /// A node like that of the quickstart.
-pub struct Node {
+pub(crate) struct Node {
     pub folder: Folder,
     pub config: PathBuf,
     pub child: Child,
@@ -110,12 +109,12 @@ pub struct Node {
 
 impl Node {
     /// Starts one with the users alice and carol.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with("")
     }
 
     /// Starts one with more configuration.
-    pub fn start_with(more: &str) -> Self {
+    pub(crate) fn start_with(more: &str) -> Self {
         let folder = Folder::new();
         let data = folder.0.join("data");
         let config = folder.file(
@@ -133,7 +132,7 @@ impl Node {
     }
 
     /// Starts one on a configuration of its own.
-    pub fn start_on(folder: Folder, config: PathBuf) -> Self {
+    pub(crate) fn start_on(folder: Folder, config: PathBuf) -> Self {
         let (child, bound) = spawn(&config);
         Self {
             folder,
@@ -144,21 +143,21 @@ impl Node {
     }
 
     /// Ends the process as a crash would, and starts it again.
-    pub fn crash_and_restart(&mut self) {
+    pub(crate) fn crash_and_restart(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         (self.child, self.bound) = spawn(&self.config);
     }
 
     /// Sends a signal by its name.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &pid]).status();
         assert!(sent.unwrap().success());
     }
 
     /// The exit code, when it has ended.
-    pub fn wait(&mut self) -> Option<i32> {
+    pub(crate) fn wait(&mut self) -> Option<i32> {
         for _ in 0..PATIENCE.as_millis() / 20 {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
@@ -169,7 +168,7 @@ impl Node {
     }
 
     /// Status line and body of a GET on the admin port.
-    pub fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let line = self.bound.iter().find(|line| line.starts_with("admin"));
         let address = line.unwrap().split("http://").nth(1).unwrap();
         let address = address.split('/').next().unwrap();
@@ -188,7 +187,7 @@ impl Node {
     }
 
     /// A metric's value; 0 if it is not there.
-    pub fn metric(&self, name: &str) -> u64 {
+    pub(crate) fn metric(&self, name: &str) -> u64 {
         let (_, text) = self.get("/metrics");
         let mut values = text.lines().filter_map(|line| {
             let (found, value) = line.rsplit_once(' ')?;
@@ -198,7 +197,7 @@ impl Node {
     }
 
     /// A client session in JSON.
-    pub fn chat(&self, user: &str) -> ChatUser {
+    pub(crate) fn chat(&self, user: &str) -> ChatUser {
         ChatUser::open(&self.config, user)
     }
 }
@@ -232,7 +231,7 @@ fn spawn(config: &Path) -> (Child, Vec<String>) {
 
 /// `wvgate chat USER --json`: what is written and read by tests is in
 /// [`crate::support::talk`], as JSON.
-pub struct ChatUser {
+pub(crate) struct ChatUser {
     stdin: Option<ChildStdin>,
     lines: Receiver<Value>,
     talk: Talk,
@@ -272,7 +271,7 @@ impl ChatUser {
     }
 
     /// Gives a command.
-    pub fn tell(&mut self, command: &Value) {
+    pub(crate) fn tell(&mut self, command: &Value) {
         let stdin = self.stdin.as_mut().unwrap();
         let command = serde_json::from_value(command.clone()).unwrap();
         for said in self.talk.say(command) {
@@ -281,7 +280,7 @@ impl ChatUser {
     }
 
     /// Hands over a request as it stands.
-    pub fn request(&mut self, primitive: &str) {
+    pub(crate) fn request(&mut self, primitive: &str) {
         let stdin = self.stdin.as_mut().unwrap();
         let said = serde_json::json!({"do": "request", "id": "raw", "primitive": primitive});
         writeln!(stdin, "{said}").unwrap();
@@ -295,7 +294,7 @@ impl ChatUser {
     }
 
     /// The first event of that name, past or coming, that `wanted` accepts.
-    pub fn wait(&mut self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait(&mut self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let fits = |event: &Value| event["event"] == name && wanted(event);
         loop {
             if let Some(at) = self.seen.iter().position(fits) {
@@ -309,7 +308,7 @@ impl ChatUser {
     }
 
     /// Logs out, and returns all that came and was not waited for.
-    pub fn quit(mut self) -> Vec<Value> {
+    pub(crate) fn quit(mut self) -> Vec<Value> {
         drop(self.stdin.take());
         loop {
             match self.lines.recv_timeout(PATIENCE) {

@@ -1,6 +1,5 @@
 //! What a node writes to, and reads at a start: nothing that happens to an output ends or delays
 //! it, and what it says is in the format that was asked for.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::fs::OpenOptions;
 use std::path::Path;

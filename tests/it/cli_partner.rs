@@ -1,6 +1,5 @@
 //! The commands that look at one neighbour: `services`, `check peer`, `trace`, over real
 //! processes: a home domain and a relay that hosts nobody.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -20,7 +19,7 @@ struct Pair {
     relay: Node,
 }
 
-pub fn config(folder: &Folder, domain: &str, port: u16, more: &str) -> PathBuf {
+pub(crate) fn config(folder: &Folder, domain: &str, port: u16, more: &str) -> PathBuf {
     let data = folder.0.join("data");
     folder.file(
         "node.toml",
@@ -31,7 +30,7 @@ pub fn config(folder: &Folder, domain: &str, port: u16, more: &str) -> PathBuf {
     )
 }
 
-pub fn peer(domain: &str, port: u16, more: &str) -> String {
+pub(crate) fn peer(domain: &str, port: u16, more: &str) -> String {
     format!(
         "[[peer]]\ndomain = \"{domain}\"\nurl = \"http://127.0.0.1:{port}/\"\n\
          allow_plain = true\n{more}\n"
@@ -64,7 +63,7 @@ impl Pair {
 }
 
 /// Waits until every message that was accepted has ended.
-pub fn ends(node: &Node) {
+pub(crate) fn ends(node: &Node) {
     let mut status = Value::Null;
     for _ in 0..PATIENCE.as_millis() / 100 {
         status = ask(&node.config, &["status", "--format", "json"]);
@@ -78,12 +77,12 @@ pub fn ends(node: &Node) {
 }
 
 /// The finding on a layer.
-pub fn layer<'f>(findings: &'f Value, layer: &str) -> &'f Value {
+pub(crate) fn layer<'f>(findings: &'f Value, layer: &str) -> &'f Value {
     let mut findings = findings.as_array().unwrap().iter();
     findings.find(|finding| finding["layer"] == layer).unwrap()
 }
 
-pub fn verdicts(findings: &Value) -> Vec<(&str, &str)> {
+pub(crate) fn verdicts(findings: &Value) -> Vec<(&str, &str)> {
     let text = |value: &'_ Value| -> &'static str { value.as_str().unwrap().to_owned().leak() };
     let findings = findings.as_array().unwrap().iter();
     findings
@@ -91,7 +90,7 @@ pub fn verdicts(findings: &Value) -> Vec<(&str, &str)> {
         .collect()
 }
 
-pub fn failing(config: &Path, args: &[&str]) -> (i32, String) {
+pub(crate) fn failing(config: &Path, args: &[&str]) -> (i32, String) {
     let output = output(config, args);
     let text = String::from_utf8(output.stderr).unwrap();
     (output.status.code().unwrap(), text)

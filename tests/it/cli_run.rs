@@ -1,5 +1,4 @@
 //! `wvgate run` and what talks to the running node.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::time::Duration;
 

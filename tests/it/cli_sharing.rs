@@ -1,5 +1,4 @@
 //! Files that users share, from `/share` in the chat to their end, with the real program.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

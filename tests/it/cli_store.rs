@@ -1,5 +1,4 @@
 //! `wvgate store`, and what a node says to a store that it cannot use.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::fs;
 use std::io::Read as _;

@@ -1,5 +1,4 @@
 //! Users in bulk, disabled accounts, and who finds whom, by the commands of a running node.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::process::Output;
 

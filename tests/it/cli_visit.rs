@@ -1,6 +1,5 @@
 //! `check peer` without a running node: what is skipped, and the temporary node that does the
 //! rest. Real processes.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::path::Path;
 

@@ -25,7 +25,7 @@ const REPAIRED: &[(&str, &[Repair])] = &[
 
 /// The bodies of the POSTs that an instance of the deployed server sent, by
 /// set and number.
-pub fn emitted() -> BTreeMap<String, (String, Bytes)> {
+pub(crate) fn emitted() -> BTreeMap<String, (String, Bytes)> {
     let mut found = BTreeMap::new();
     for path in fixtures("captures") {
         let file = path.file_name().unwrap().to_string_lossy().into_owned();

@@ -11,7 +11,7 @@ use wvgate::ssp::envelope::{NAMESPACE, Transaction, print_session, print_setup, 
 use wvgate::ssp::{Message, Mode};
 
 /// Files below `tests/fixtures/<folder>`, sorted by path.
-pub fn fixtures(folder: &str) -> Vec<PathBuf> {
+pub(crate) fn fixtures(folder: &str) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let mut found = Vec::new();
     let mut folders = vec![root.join(folder)];
@@ -31,7 +31,7 @@ pub fn fixtures(folder: &str) -> Vec<PathBuf> {
 }
 
 /// The transactions of a message, and its session id.
-pub fn transactions(message: &Message) -> (Option<&str>, Vec<&Transaction>) {
+pub(crate) fn transactions(message: &Message) -> (Option<&str>, Vec<&Transaction>) {
     match message {
         Message::Setup(transaction) => (None, vec![transaction]),
         Message::Session(session) => (
@@ -42,7 +42,7 @@ pub fn transactions(message: &Message) -> (Option<&str>, Vec<&Transaction>) {
 }
 
 /// The message with every primitive decoded and printed anew.
-pub fn reprint(message: &Message) -> String {
+pub(crate) fn reprint(message: &Message) -> String {
     let (session, transactions) = transactions(message);
     let printed: Vec<(Mode, &str, String)> = transactions
         .iter()
@@ -60,7 +60,7 @@ pub fn reprint(message: &Message) -> String {
     }
 }
 
-pub fn samples() -> Vec<(String, Bytes)> {
+pub(crate) fn samples() -> Vec<(String, Bytes)> {
     fixtures("profile")
         .iter()
         .map(|path| {
@@ -118,7 +118,7 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
 const FOR_DEPLOYED: &[&str] = &["020", "021", "023", "033"];
 
 /// The output side of the deployed server's dialect.
-pub fn deployed_style() -> Style {
+pub(crate) fn deployed_style() -> Style {
     let table = |pairs: &[(&str, &str)]| {
         pairs
             .iter()

@@ -10,7 +10,7 @@ use super::codec_properties::{Dice, corpus, families, seeds};
 
 /// A way to damage a message.
 #[derive(Debug, Clone, Copy)]
-pub enum Damage {
+pub(crate) enum Damage {
     /// Some bits are flipped.
     Bits,
     /// The end is missing.
@@ -21,10 +21,10 @@ pub enum Damage {
     Gap,
 }
 
-pub const DAMAGES: [Damage; 4] = [Damage::Bits, Damage::Cut, Damage::Twice, Damage::Gap];
+pub(crate) const DAMAGES: [Damage; 4] = [Damage::Bits, Damage::Cut, Damage::Twice, Damage::Gap];
 
 /// The same bytes, damaged.
-pub fn damaged(data: &[u8], damage: Damage, dice: &mut Dice) -> Vec<u8> {
+pub(crate) fn damaged(data: &[u8], damage: Damage, dice: &mut Dice) -> Vec<u8> {
     let mut data = data.to_vec();
     if data.is_empty() {
         return data;

@@ -25,10 +25,10 @@ use super::codec_captures::emitted;
 use super::codec_fixtures::{fixtures, transactions};
 
 /// A small generator of numbers: xorshift.
-pub struct Dice(pub u64);
+pub(crate) struct Dice(pub u64);
 
 impl Dice {
-    pub fn roll(&mut self, sides: usize) -> usize {
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -36,7 +36,7 @@ impl Dice {
     }
 }
 
-pub fn seeds() -> Vec<Vec<u8>> {
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let samples = fixtures("profile")
         .into_iter()
         .map(|path| std::fs::read(path).unwrap());
@@ -125,7 +125,7 @@ fn mutated(dice: &mut Dice, seeds: &[Vec<u8>]) -> Vec<u8> {
     data
 }
 
-pub fn families() -> Vec<&'static str> {
+pub(crate) fn families() -> Vec<&'static str> {
     let mut families: Vec<_> = Primitive::NAMES
         .iter()
         .filter_map(|name| facts(name))
@@ -137,7 +137,7 @@ pub fn families() -> Vec<&'static str> {
 }
 
 /// What the fuzz target `target` starts from.
-pub fn corpus(target: &str) -> Vec<Vec<u8>> {
+pub(crate) fn corpus(target: &str) -> Vec<Vec<u8>> {
     fixtures(&format!("../fuzz/corpus/{target}"))
         .into_iter()
         .map(|path| std::fs::read(path).unwrap())

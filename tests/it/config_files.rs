@@ -1,6 +1,5 @@
 //! The configuration as an operator meets it: every shipped file loads, the reference is
 //! complete and tells the true defaults, and each mistake yields the line that helps.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod dialects;
 mod mistakes;

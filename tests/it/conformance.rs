@@ -79,7 +79,7 @@ fn quoted(text: &str) -> Vec<String> {
 }
 
 /// Names of all tests below `folder`: functions under a test attribute.
-pub fn tests_in(folder: PathBuf, names: &mut BTreeSet<String>) {
+pub(crate) fn tests_in(folder: PathBuf, names: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

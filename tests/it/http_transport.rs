@@ -1,5 +1,4 @@
 //! SSP's transport over real sockets: the listening side, the calling side, TLS between them.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod certificates;
 mod dns;

@@ -1,5 +1,4 @@
 //! The component link against a real Prosody, and against servers that misbehave.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::time::Duration;
 use tokio::{

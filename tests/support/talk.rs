@@ -32,7 +32,7 @@ use wvgate::text::media;
 /// What a test lets a client do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
-pub enum Command {
+pub(crate) enum Command {
     Message {
         to: Address,
         text: String,
@@ -89,7 +89,7 @@ pub enum Command {
 /// What a client was told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum Event {
+pub(crate) enum Event {
     Ready {
         user: Address,
         waiting: usize,
@@ -179,7 +179,7 @@ pub enum Event {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ContactEntry {
+pub(crate) struct ContactEntry {
     pub user: Address,
     pub name: Option<String>,
     pub contact: bool,
@@ -191,20 +191,20 @@ pub struct ContactEntry {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum SubscriptionState {
+pub(crate) enum SubscriptionState {
     Pending,
     Active,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct WatcherEntry {
+pub(crate) struct WatcherEntry {
     pub user: Address,
     pub state: Standing,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub(crate) enum Standing {
     Authorized,
     Denied,
     Pending,
@@ -213,7 +213,7 @@ pub enum Standing {
 
 /// What one client has asked and heard.
 #[derive(Debug, Default)]
-pub struct Talk {
+pub(crate) struct Talk {
     user: Option<Address>,
     asked: u64,
     questions: BTreeMap<u64, (Command, Vec<Option<Primitive>>)>,
@@ -248,7 +248,7 @@ impl Command {
 
 impl Event {
     /// The number to acknowledge it with.
-    pub fn number(&self) -> Option<u64> {
+    pub(crate) fn number(&self) -> Option<u64> {
         match self {
             Self::Message { number, .. }
             | Self::Notification { number, .. }
@@ -263,7 +263,7 @@ impl Event {
 
 impl Talk {
     /// What the client says for a command.
-    pub fn say(&mut self, command: Command) -> Vec<FromClient> {
+    pub(crate) fn say(&mut self, command: Command) -> Vec<FromClient> {
         if let Command::Ack { number } = command {
             return vec![FromClient::Ack { number }];
         }
@@ -438,7 +438,7 @@ impl Talk {
     }
 
     /// What the client hears.
-    pub fn hear(&mut self, told: ToClient) -> Vec<Event> {
+    pub(crate) fn hear(&mut self, told: ToClient) -> Vec<Event> {
         match told {
             ToClient::Opened {
                 user,

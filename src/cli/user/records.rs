@@ -221,8 +221,6 @@ fn user_of(header: &[String], cells: &[String]) -> Result<UserRecord, String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use super::*;
 
     async fn read(text: &str, format: FileFormat) -> Result<Vec<Numbered>, String> {

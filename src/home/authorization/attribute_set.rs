@@ -127,8 +127,6 @@ impl From<Vec<String>> for AttributeSet {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::*;
 
     fn set(names: &[AttributeName]) -> AttributeSet {

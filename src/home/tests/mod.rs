@@ -1,8 +1,6 @@
 //! The home domain in a pretended world: a store, a clock, clients, and a SAP that knows only
 //! this domain and notes what leaves it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 mod access;
 mod accounts;
 mod authorization;

@@ -1,5 +1,4 @@
 //! Two associations talk to each other in pretend time, without a SAP around them.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
 

@@ -124,7 +124,6 @@ impl Handed {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::imps::{Code, Primitive};
 

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used)]
-
 use super::*;
 use crate::imps::primitive::AnyName;
 use crate::imps::{Code, Primitive};

@@ -87,23 +87,23 @@ pub(super) struct Cache {
 
 impl Cache {
     /// Takes back a told profile; `user` is the key without [`PREFIX`].
-    pub fn restore(&mut self, user: &str, told: Told) {
+    pub(super) fn restore(&mut self, user: &str, told: Told) {
         self.told.insert(Address::new(user), told);
     }
 
     /// What a user's home domain told.
-    pub fn told(&self, user: &Address, now: Time) -> Option<&UserProfile> {
+    pub(super) fn told(&self, user: &Address, now: Time) -> Option<&UserProfile> {
         let told = self.told.get(user).filter(|told| told.until > now)?;
         Some(&told.profile.0)
     }
 
     /// Whether another user's profile may be told.
-    pub fn has_room_for(&self, user: &Address) -> bool {
+    pub(super) fn has_room_for(&self, user: &Address) -> bool {
         self.told.contains_key(user) || self.told.len() < MAX_TOLD
     }
 
     /// Keeps what a home domain told.
-    pub fn tell(&mut self, user: &Address, profile: UserProfile, until: Time) -> Write {
+    pub(super) fn tell(&mut self, user: &Address, profile: UserProfile, until: Time) -> Write {
         let profile = Kept(profile);
         let told = Told { profile, until };
         let write = Write::put_json(key(user), &told);
@@ -112,7 +112,7 @@ impl Cache {
     }
 
     /// Forgets told profiles whose time is over.
-    pub fn expire(&mut self, now: Time) -> Vec<Write> {
+    pub(super) fn expire(&mut self, now: Time) -> Vec<Write> {
         let over = self.told.iter().filter(|(_, told)| told.until <= now);
         let over: Vec<Address> = over.map(|(user, _)| user.clone()).collect();
         for user in &over {
@@ -122,12 +122,12 @@ impl Cache {
     }
 
     /// When the next told profile ends.
-    pub fn next_expiry(&self) -> Option<Time> {
+    pub(super) fn next_expiry(&self) -> Option<Time> {
         self.told.values().map(|told| told.until).min()
     }
 
     /// These parts out of the cache, if all of them are there and fresh.
-    pub fn find(&mut self, user: &Address, parts: Parts, now: Time) -> Option<UserProfile> {
+    pub(super) fn find(&mut self, user: &Address, parts: Parts, now: Time) -> Option<UserProfile> {
         let seen = self.seen.get_mut(user)?;
         if seen.until <= now || !seen.parts?.include(parts) {
             return None;
@@ -141,7 +141,7 @@ impl Cache {
 
     /// Takes in an answer to a request of the time `asked` for these parts. One
     /// that was asked for before the last change counts no more.
-    pub fn learn(
+    pub(super) fn learn(
         &mut self,
         user: &Address,
         parts: Parts,
@@ -170,7 +170,7 @@ impl Cache {
 
     /// What was known counts no more, nor what was asked for until now; that is
     /// remembered for a while.
-    pub fn forget(&mut self, user: &Address, now: Time, until: Time) {
+    pub(super) fn forget(&mut self, user: &Address, now: Time, until: Time) {
         self.drop_seen(user);
         self.put_seen(user, Seen::new(empty(), None, Some(now), until));
     }
@@ -223,7 +223,6 @@ fn key(user: &Address) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
     use crate::imps::common::Property;
     use crate::imps::primitive::profile::ProfileParts;

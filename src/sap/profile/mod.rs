@@ -399,7 +399,6 @@ fn asking<'a>(peer: &'a Peer, transaction: &'a Transaction) -> &'a str {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

@@ -1,4 +1,3 @@
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 use super::*;
 use crate::imps::Primitive;
 use crate::ssp::envelope::decode_fragment;

@@ -25,7 +25,7 @@ pub(in crate::sap) struct Offers<'s> {
 impl Offers<'_> {
     /// What a peer may use here: what was agreed, or without an agreement what its
     /// record offers; never more than the record offers.
-    pub fn usable_by(&self, peer: &Peer) -> ServiceSet {
+    pub(crate) fn usable_by(&self, peer: &Peer) -> ServiceSet {
         let agreed = self
             .table
             .agreement(peer.real(), Direction::Granted, self.now)
@@ -36,7 +36,7 @@ impl Offers<'_> {
     }
 
     /// What we may use at a peer; without an agreement nothing is forbidden.
-    pub fn usable_at(&self, peer: &str) -> ServiceSet {
+    pub(crate) fn usable_at(&self, peer: &str) -> ServiceSet {
         self.table
             .agreement(peer, Direction::Obtained, self.now)
             .map_or(ServiceSet::ALL, |agreement| {
@@ -45,7 +45,7 @@ impl Offers<'_> {
     }
 
     /// Whether a request of the peer is outside of what it may use: 506.
-    pub fn not_agreed(&self, peer: &Peer, transaction: &Transaction) -> bool {
+    pub(crate) fn not_agreed(&self, peer: &Peer, transaction: &Transaction) -> bool {
         if peer.offers == ServiceSet::ALL && !self.has_agreement(peer.real(), Direction::Granted) {
             return false;
         }
@@ -60,7 +60,7 @@ impl Offers<'_> {
     }
 
     /// Whether an agreement with the peer leaves out a request that would go there.
-    pub fn not_obtained(&self, peer: &str, transaction: &Transaction) -> bool {
+    pub(crate) fn not_obtained(&self, peer: &str, transaction: &Transaction) -> bool {
         self.has_agreement(peer, Direction::Obtained)
             && !is_of_provider(transaction)
             && function(transaction)
@@ -76,7 +76,12 @@ impl Offers<'_> {
 
     /// Whether a peer has said lately that `domain` does not have the function a request
     /// belongs to. The minimum set is tried again and again: every domain has it.
-    pub fn is_refused_there(&self, peer: &str, domain: &str, transaction: &Transaction) -> bool {
+    pub(crate) fn is_refused_there(
+        &self,
+        peer: &str,
+        domain: &str,
+        transaction: &Transaction,
+    ) -> bool {
         let refused = self.table.refused(peer, domain, self.now);
         let refused = refused.difference(set(MINIMUM));
         !refused.is_empty()
@@ -85,7 +90,7 @@ impl Offers<'_> {
 
     /// Answers a question about `about` (empty: ourselves), asked by a peer or an
     /// element of this node; `None` if it is to be passed on.
-    pub fn answer_discovery(&self, asker: Option<&str>, about: &str) -> Option<Primitive> {
+    pub(crate) fn answer_discovery(&self, asker: Option<&str>, about: &str) -> Option<Primitive> {
         let asking = asker.and_then(|asker| self.settings.peers.get(asker));
         let usable = asking.map_or(ServiceSet::ALL, |peer| self.usable_by(peer));
         let own = &self.settings.domain;
@@ -130,7 +135,12 @@ impl Offers<'_> {
     }
 
     /// What of a peer's functions somebody can use through us.
-    pub fn through(&self, peer: &Peer, functions: ServiceSet, usable: ServiceSet) -> ServiceSet {
+    pub(crate) fn through(
+        &self,
+        peer: &Peer,
+        functions: ServiceSet,
+        usable: ServiceSet,
+    ) -> ServiceSet {
         functions
             .intersection(usable)
             .intersection(self.usable_at(peer.real()))
@@ -150,7 +160,7 @@ impl Offers<'_> {
 
     /// What this node, and the domains behind it that the Service Table knows, provide to
     /// a peer; and whether all that are behind have been heard, so that there is no more.
-    pub fn provided_to(&self, asker: &str) -> (ServiceSet, bool) {
+    pub(crate) fn provided_to(&self, asker: &str) -> (ServiceSet, bool) {
         let mut provided = self.own_functions().union(set(OF_SAP_BY_AGREEMENT));
         for (_, route) in self.settings.routes.iter() {
             if let Route::Local(element) = route {
@@ -221,7 +231,7 @@ impl Offers<'_> {
     }
 
     /// Home domains whose users' requests may reach `peer` from here.
-    pub fn served_towards(&self, peer: &str) -> Vec<String> {
+    pub(crate) fn served_towards(&self, peer: &str) -> Vec<String> {
         let elsewhere = |(domain, route): &(&str, &Route)| {
             *domain != "*" && *route != &Route::Peer(peer.to_owned())
         };

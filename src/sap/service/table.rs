@@ -68,7 +68,7 @@ pub(in crate::sap) struct Offered {
 }
 
 impl Offered {
-    pub fn is_fresh(&self, now: Time) -> bool {
+    pub(crate) fn is_fresh(&self, now: Time) -> bool {
         now.after(self.at) < KNOWN_FOR
     }
 }
@@ -153,7 +153,7 @@ impl ServiceTable {
 
     /// Takes back an agreement written before a restart; `rest` is the key without
     /// [`PREFIX`].
-    pub fn restore(&mut self, rest: &str, agreement: Agreement) -> Result<(), String> {
+    pub(crate) fn restore(&mut self, rest: &str, agreement: Agreement) -> Result<(), String> {
         let (peer, direction) = match rest.rsplit_once('/') {
             Some((peer, "granted")) => (peer, Direction::Granted),
             Some((peer, "obtained")) => (peer, Direction::Obtained),
@@ -173,13 +173,18 @@ impl ServiceTable {
     }
 
     /// A number that no agreement has had, even before a restart.
-    pub fn next_agreement(&mut self, now: Time) -> u64 {
+    pub(crate) fn next_agreement(&mut self, now: Time) -> u64 {
         self.last = (self.last + 1).max(now.0 << 20);
         self.last
     }
 
     /// The agreement in force.
-    pub fn agreement(&self, peer: &str, direction: Direction, now: Time) -> Option<&Agreement> {
+    pub(crate) fn agreement(
+        &self,
+        peer: &str,
+        direction: Direction,
+        now: Time,
+    ) -> Option<&Agreement> {
         let row = self.rows.get(peer)?;
         let agreement = match direction {
             Direction::Granted => row.granted.as_ref(),
@@ -189,20 +194,25 @@ impl ServiceTable {
     }
 
     /// Peers to whom something is granted.
-    pub fn granted(&self) -> Vec<String> {
+    pub(crate) fn granted(&self) -> Vec<String> {
         let rows = self.rows.iter().filter(|(_, row)| row.granted.is_some());
         rows.map(|(peer, _)| peer.clone()).collect()
     }
 
     /// Concludes or changes an agreement.
-    pub fn agree(&mut self, peer: &str, direction: Direction, agreement: Agreement) -> Write {
+    pub(crate) fn agree(
+        &mut self,
+        peer: &str,
+        direction: Direction,
+        agreement: Agreement,
+    ) -> Write {
         let write = Write::put_json(key(peer, direction), &agreement);
         *self.row(peer).side(direction) = Some(agreement);
         write
     }
 
     /// Ends an agreement.
-    pub fn end(&mut self, peer: &str, direction: Direction) -> Option<Write> {
+    pub(crate) fn end(&mut self, peer: &str, direction: Direction) -> Option<Write> {
         let ended = self.rows.get_mut(peer)?.side(direction).take();
         if ended.is_some() {
             self.changed.insert(peer.to_owned());
@@ -211,7 +221,7 @@ impl ServiceTable {
     }
 
     /// Ends agreements whose time is over.
-    pub fn expire(&mut self, peer: &str, now: Time) -> Vec<Write> {
+    pub(crate) fn expire(&mut self, peer: &str, now: Time) -> Vec<Write> {
         let over = |agreement: &Option<Agreement>| {
             agreement
                 .as_ref()
@@ -233,7 +243,7 @@ impl ServiceTable {
 
     /// Whether `wants` is to be negotiated now: not agreed yet, changed, or to be
     /// renewed.
-    pub fn is_negotiation_due(&self, peer: &str, wants: ServiceSet, now: Time) -> bool {
+    pub(crate) fn is_negotiation_due(&self, peer: &str, wants: ServiceSet, now: Time) -> bool {
         let Some(row) = self.rows.get(peer) else {
             return !wants.is_empty();
         };
@@ -252,20 +262,20 @@ impl ServiceTable {
 
     /// A negotiation begins; another one comes only after an hour, unless this one
     /// ends well.
-    pub fn negotiating(&mut self, peer: &str, wants: ServiceSet, now: Time) {
+    pub(crate) fn negotiating(&mut self, peer: &str, wants: ServiceSet, now: Time) {
         let row = self.row(peer);
         row.not_before = Some(now.plus(RETRY));
         row.wanted = wants;
     }
 
     /// A negotiation ended well.
-    pub fn settled(&mut self, peer: &str) {
+    pub(crate) fn settled(&mut self, peer: &str) {
         self.row(peer).not_before = None;
     }
 
     /// When something is to be done about a peer. Nothing is asked without a session
     /// (`up`); when it comes up, what is due is done then.
-    pub fn next_due(&self, peer: &str, up: bool) -> Option<Time> {
+    pub(crate) fn next_due(&self, peer: &str, up: bool) -> Option<Time> {
         let row = self.rows.get(peer)?;
         let ends = row.granted.as_ref().map(|agreement| agreement.expires);
         let is_part = |agreement: &&Agreement| !agreement.functions.includes(row.wanted);
@@ -284,19 +294,19 @@ impl ServiceTable {
     }
 
     /// What is known of a domain from a peer.
-    pub fn offered(&self, peer: &str, domain: &str) -> Option<&Offered> {
+    pub(crate) fn offered(&self, peer: &str, domain: &str) -> Option<&Offered> {
         self.rows.get(peer)?.offered.get(domain)
     }
 
     /// All that a peer has told of, itself among it.
-    pub fn told_by(&self, peer: &str) -> impl Iterator<Item = (&str, &Offered)> {
+    pub(crate) fn told_by(&self, peer: &str) -> impl Iterator<Item = (&str, &Offered)> {
         let row = self.rows.get(peer).into_iter();
         row.flat_map(|row| &row.offered)
             .map(|(domain, offered)| (domain.as_str(), offered))
     }
 
     /// What of a domain's functions a peer has answered 405 lately.
-    pub fn refused(&self, peer: &str, domain: &str, now: Time) -> ServiceSet {
+    pub(crate) fn refused(&self, peer: &str, domain: &str, now: Time) -> ServiceSet {
         let refused = self.rows.get(peer).and_then(|row| row.refused.get(domain));
         refused.map_or(ServiceSet::NONE, |(functions, since)| {
             if now.after(*since) < KNOWN_FOR {
@@ -308,7 +318,7 @@ impl ServiceTable {
     }
 
     /// A peer has answered 405: the domain does not have these functions.
-    pub fn refuse(&mut self, peer: &str, domain: &str, functions: ServiceSet, now: Time) {
+    pub(crate) fn refuse(&mut self, peer: &str, domain: &str, functions: ServiceSet, now: Time) {
         let before = self.refused(peer, domain, now);
         let row = self.row(peer);
         if let Some(offered) = row.offered.get_mut(domain) {
@@ -321,40 +331,40 @@ impl ServiceTable {
     }
 
     /// Whether a peer is to be asked what it offers.
-    pub fn is_discovery_due(&self, peer: &str, now: Time) -> bool {
+    pub(crate) fn is_discovery_due(&self, peer: &str, now: Time) -> bool {
         let refresh = self.rows.get(peer).and_then(|row| row.refresh);
         refresh.is_none_or(|at| at <= now)
     }
 
     /// A peer is to be asked what it offers at this time.
-    pub fn refresh_at(&mut self, peer: &str, at: Time) {
+    pub(crate) fn refresh_at(&mut self, peer: &str, at: Time) {
         self.row(peer).refresh = Some(at);
     }
 
     /// How the last question ended.
-    pub fn heard(&self, peer: &str) -> Option<&Heard> {
+    pub(crate) fn heard(&self, peer: &str) -> Option<&Heard> {
         self.rows.get(peer)?.heard.as_ref()
     }
 
     /// A question ended.
-    pub fn hear(&mut self, peer: &str, problem: Option<String>, now: Time) {
+    pub(crate) fn hear(&mut self, peer: &str, problem: Option<String>, now: Time) {
         self.row(peer).heard = Some(Heard { at: now, problem });
     }
 
     /// Until when nothing is negotiated.
-    pub fn not_before(&self, peer: &str) -> Option<Time> {
+    pub(crate) fn not_before(&self, peer: &str) -> Option<Time> {
         self.rows.get(peer)?.not_before
     }
 
     /// Takes in what a peer says of itself and of those behind it: what it does not
     /// mention any more is gone.
-    pub fn learn_all(&mut self, peer: &str, response: &GetServiceResponse, now: Time) {
+    pub(crate) fn learn_all(&mut self, peer: &str, response: &GetServiceResponse, now: Time) {
         self.row(peer).offered.clear();
         self.learn(peer, response, now);
     }
 
     /// Takes in what a peer says.
-    pub fn learn(&mut self, peer: &str, response: &GetServiceResponse, now: Time) {
+    pub(crate) fn learn(&mut self, peer: &str, response: &GetServiceResponse, now: Time) {
         let row = self.row(peer);
         for tree in &response.trees {
             let domain = tree.service.domain();

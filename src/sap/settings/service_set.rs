@@ -293,7 +293,6 @@ fn element(name: &str, children: Vec<Feature>) -> Feature {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::imps::primitive;
 

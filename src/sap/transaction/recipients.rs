@@ -213,7 +213,6 @@ fn add(details: &mut Vec<DetailedResult>, status: &Status, targets: &[Address]) 
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::panic)]
     use super::*;
 
     fn joined(

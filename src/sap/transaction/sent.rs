@@ -308,7 +308,6 @@ pub(in crate::sap) fn sent_to(record: &Record) -> Vec<SentTo> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn kept(number: u64, id: String) -> SentMessage {

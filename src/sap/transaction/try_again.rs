@@ -55,7 +55,6 @@ pub(super) fn try_again(transaction: &Transaction) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::element::Time;
     use crate::imps::primitive::Name;

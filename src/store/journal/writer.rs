@@ -31,7 +31,7 @@ const RETRY: Duration = Duration::from_millis(500);
 /// Works until the queue is closed and drained, then passes everything on. `unfinished` are the jobs
 /// queued and not yet done.
 // By value: the receiver must go with the thread, so that a crashed one shows as closed.
-#[allow(clippy::needless_pass_by_value)]
+#[expect(clippy::needless_pass_by_value)]
 pub(super) fn run(writer: &Mutex<Writer>, jobs: Jobs<Job>, unfinished: &AtomicUsize) {
     let lock = || writer.lock().unwrap_or_else(PoisonError::into_inner);
     loop {

@@ -1,7 +1,5 @@
 //! What only the `SQLite` engine does: files, groups, full disks, crashes.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;

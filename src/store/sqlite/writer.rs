@@ -106,7 +106,7 @@ impl Writer {
 
     /// Works until the queue is closed and drained, then tidies up the log.
     // By value: the receiver must go with the thread, so that a crashed one shows as closed.
-    #[allow(clippy::needless_pass_by_value)]
+    #[expect(clippy::needless_pass_by_value)]
     pub(super) fn run(mut self, jobs: Jobs<Job>) {
         let (commits, bytes) = (self.options.group_commits, self.options.group_bytes);
         self.measure();

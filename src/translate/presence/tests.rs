@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used)]
-
 use minidom::Element;
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::Message;

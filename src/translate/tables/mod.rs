@@ -100,7 +100,6 @@ impl Mappings {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
 
     fn with(file: usize, change: impl Fn(&str) -> String) -> Result<(), MappingError> {

@@ -69,7 +69,7 @@ struct ConditionRow {
 }
 
 /// All conditions of RFC 6120, section 8.3.3.
-pub const CONDITIONS: [&str; 22] = [
+pub(super) const CONDITIONS: [&str; 22] = [
     "bad-request",
     "conflict",
     "feature-not-implemented",
@@ -97,7 +97,7 @@ pub const CONDITIONS: [&str; 22] = [
 const TYPES: [&str; 5] = ["auth", "cancel", "continue", "modify", "wait"];
 
 /// All codes of the list of status codes.
-pub const CODES: [u16; 96] = [
+pub(super) const CODES: [u16; 96] = [
     100, 101, 102, 200, 201, 202, 400, 401, 402, 403, 404, 405, 406, 408, 409, 410, 411, 415, 420,
     422, 423, 424, 425, 426, 427, 428, 429, 431, 432, 450, 500, 501, 502, 503, 504, 505, 506, 507,
     516, 521, 522, 531, 532, 533, 534, 535, 536, 537, 538, 540, 541, 542, 543, 562, 600, 601, 603,
@@ -347,7 +347,7 @@ fn type_named(name: &str) -> ErrorType {
 }
 
 /// The condition of that name, `undefined-condition` for others.
-pub fn condition_named(name: &str) -> DefinedCondition {
+pub(super) fn condition_named(name: &str) -> DefinedCondition {
     use DefinedCondition as D;
     match name {
         "bad-request" => D::BadRequest,

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used)]
-
 use super::super::Mappings;
 use super::*;
 

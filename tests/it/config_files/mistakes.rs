@@ -1,7 +1,7 @@
 //! One mistake after the other in a small configuration, and what is printed for each.
 
 /// A small valid configuration.
-pub const BASE: &str = r#"[node]
+pub(super) const BASE: &str = r#"[node]
 domain = "relay.test"
 [ssp]
 listen = "127.0.0.1:5280"
@@ -17,7 +17,7 @@ listen = "127.0.0.1:9280"
 "#;
 
 /// What is replaced in `BASE` (nothing: appended), by what, and the line that is printed.
-pub const MISTAKES: &[(&str, &str, &str)] = &[
+pub(super) const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "[ssp]",
         "shards = 65\n[ssp]",

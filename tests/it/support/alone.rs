@@ -16,7 +16,7 @@ use wvgate::ssp::envelope::scan;
 use wvgate::store::Write;
 
 /// A SAP and what has come out of it.
-pub struct Alone {
+pub(crate) struct Alone {
     pub sap: Sap,
     pub now: Time,
     /// Not yet taken by the test.
@@ -35,7 +35,7 @@ pub struct Alone {
 
 /// Whether a peer is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reached {
+pub(crate) enum Reached {
     Yes,
     NoSession,
     NoSince(Time),
@@ -48,7 +48,7 @@ fn sap(settings: Settings, seed: u64) -> Sap {
 }
 
 impl Alone {
-    pub fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Settings) -> Self {
         Self {
             sap: sap(settings, 11),
             now: Time(1_700_000_000_000),
@@ -64,12 +64,12 @@ impl Alone {
     }
 
     /// Kills it and starts it again from its disk.
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.restart_with(self.sap.settings().as_ref().clone());
     }
 
     /// Starts anew from what is on disk, with other settings.
-    pub fn restart_with(&mut self, settings: Settings) {
+    pub(crate) fn restart_with(&mut self, settings: Settings) {
         self.sap = sap(settings, self.now.0);
         for (key, value) in &self.disk {
             self.sap.restore(key, value).unwrap();
@@ -80,7 +80,7 @@ impl Alone {
     }
 
     /// A peer posts this.
-    pub fn say(&mut self, body: &str) -> Verdict {
+    pub(crate) fn say(&mut self, body: &str) -> Verdict {
         let facts = Facts {
             remote: self.remote,
             ..Facts::default()
@@ -89,7 +89,7 @@ impl Alone {
     }
 
     /// Somebody at this address posts this.
-    pub fn say_from(&mut self, remote: &str, body: &str) -> Verdict {
+    pub(crate) fn say_from(&mut self, remote: &str, body: &str) -> Verdict {
         let remote = Some(remote.parse().unwrap());
         let facts = Facts {
             remote,
@@ -107,7 +107,7 @@ impl Alone {
     }
 
     /// Time passes; everything due in between happens at its time.
-    pub fn pass(&mut self, millis: u64) {
+    pub(crate) fn pass(&mut self, millis: u64) {
         let until = self.now.plus_millis(millis);
         while let Some(next) = self.sap.next_timeout().filter(|next| *next <= until) {
             self.now = self.now.max(next);
@@ -118,26 +118,26 @@ impl Alone {
     }
 
     /// The next post, which must be there.
-    pub fn post(&mut self) -> Post {
+    pub(crate) fn post(&mut self) -> Post {
         assert!(!self.posts.is_empty(), "nothing was posted");
         self.posts.remove(0)
     }
 
     /// The next post, acknowledged.
-    pub fn acknowledged_post(&mut self) -> Post {
+    pub(crate) fn acknowledged_post(&mut self) -> Post {
         let post = self.post();
         self.posted(&post, &Posted::Acknowledged);
         post
     }
 
     /// Tells the SAP what became of a post.
-    pub fn posted(&mut self, post: &Post, outcome: &Posted) {
+    pub(crate) fn posted(&mut self, post: &Post, outcome: &Posted) {
         self.sap.posted(post.number, outcome, self.now);
         self.drain();
     }
 
     /// A service element asks.
-    pub fn request(&mut self, token: u64, primitive: &Primitive) {
+    pub(crate) fn request(&mut self, token: u64, primitive: &Primitive) {
         let expires = self.now.plus_seconds(86_400);
         let (element, token) = (wvgate::home::ELEMENT, Token(token));
         self.sap
@@ -145,7 +145,7 @@ impl Alone {
         self.drain();
     }
 
-    pub fn drain(&mut self) {
+    pub(crate) fn drain(&mut self) {
         while let Some(effect) = self.sap.next_effect() {
             match effect {
                 Effect::Write(Write::Put { key, value }) => {
@@ -174,14 +174,14 @@ impl Alone {
 }
 
 /// The one transaction or setup transaction of a post.
-pub fn only(post: &Post) -> wvgate::ssp::envelope::Transaction {
+pub(crate) fn only(post: &Post) -> wvgate::ssp::envelope::Transaction {
     let mut all = transactions(post);
     assert_eq!(all.len(), 1, "{post:?}");
     all.remove(0)
 }
 
 /// All transactions of a post.
-pub fn transactions(post: &Post) -> Vec<wvgate::ssp::envelope::Transaction> {
+pub(crate) fn transactions(post: &Post) -> Vec<wvgate::ssp::envelope::Transaction> {
     match scan(&post.body, &Limits::default()).unwrap() {
         Message::Setup(transaction) => vec![transaction],
         Message::Session(session) => session.transactions,
@@ -189,7 +189,7 @@ pub fn transactions(post: &Post) -> Vec<wvgate::ssp::envelope::Transaction> {
 }
 
 /// The dialect of this name that comes with the program.
-pub fn quiet() -> Arc<Dialect> {
+pub(crate) fn quiet() -> Arc<Dialect> {
     // Service discovery has tests of its own; here it would only be in the way.
     Arc::new(Dialect {
         discovery: false,
@@ -198,7 +198,7 @@ pub fn quiet() -> Arc<Dialect> {
 }
 
 /// A dialect that comes along.
-pub fn dialect(name: &str) -> Arc<Dialect> {
+pub(crate) fn dialect(name: &str) -> Arc<Dialect> {
     let mut all = Dialect::built_in().unwrap().into_iter();
     Arc::new(all.find(|dialect| dialect.name == name).unwrap())
 }

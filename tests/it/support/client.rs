@@ -10,7 +10,7 @@ use wvgate::node::{ClientSession, NodeHandle};
 use super::talk::{Command, Event, Talk};
 
 /// The client session of a user.
-pub struct Client {
+pub(crate) struct Client {
     session: ClientSession,
     talk: Mutex<Talk>,
     /// Heard, and not yet looked at.
@@ -19,11 +19,11 @@ pub struct Client {
 
 /// The node has ended the session, or takes nobody now.
 #[derive(Debug)]
-pub struct Ended;
+pub(crate) struct Ended;
 
 impl Client {
     /// Opens a session; `None` if there is no such user.
-    pub async fn open(node: &NodeHandle, user: &str) -> Result<Option<Self>, Ended> {
+    pub(crate) async fn open(node: &NodeHandle, user: &str) -> Result<Option<Self>, Ended> {
         let session = node.client_open(user).await.map_err(|_| Ended)?;
         let Some(session) = session else {
             return Ok(None);
@@ -40,7 +40,7 @@ impl Client {
     }
 
     /// Does something.
-    pub async fn command(&self, command: Command) -> Result<(), Ended> {
+    pub(crate) async fn command(&self, command: Command) -> Result<(), Ended> {
         let said = self.talk.lock().unwrap().say(command);
         for said in said {
             self.session.say(said).await.map_err(|_| Ended)?;
@@ -49,14 +49,14 @@ impl Client {
     }
 
     /// Asks something in the test's own words; answered by [`Event::Answer`].
-    pub async fn request(&self, id: &str, primitive: Primitive) -> Result<(), Ended> {
+    pub(crate) async fn request(&self, id: &str, primitive: Primitive) -> Result<(), Ended> {
         let (id, primitive) = (id.to_owned(), Box::new(primitive));
         let said = FromClient::Request { id, primitive };
         self.session.say(said).await.map_err(|_| Ended)
     }
 
     /// What it hears next; `None` at the end of the session.
-    pub async fn event(&mut self) -> Option<Event> {
+    pub(crate) async fn event(&mut self) -> Option<Event> {
         while self.heard.is_empty() {
             let told = self.session.event().await?;
             self.heard.extend(self.talk.lock().unwrap().hear(told));
@@ -66,7 +66,7 @@ impl Client {
 
     /// The same, acknowledged. Whoever waits for something else beside it, and gives it up for
     /// that, loses nothing.
-    pub async fn take(&mut self) -> Option<Event> {
+    pub(crate) async fn take(&mut self) -> Option<Event> {
         let event = self.event().await?;
         let Some(number) = event.number() else {
             return Some(event);

@@ -12,12 +12,12 @@ use wvgate::store::MemoryStore;
 use super::divided::stores;
 
 /// A port of loopback that was free a moment ago.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     free_port_of(Ipv4Addr::LOCALHOST)
 }
 
 /// A port of an address that was free a moment ago; the tests of this run get none twice.
-pub fn free_port_of(address: Ipv4Addr) -> u16 {
+pub(crate) fn free_port_of(address: Ipv4Addr) -> u16 {
     static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     // Held until another is found, so that the next is another.

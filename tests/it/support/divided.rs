@@ -10,13 +10,13 @@ use wvgate::store::{MemoryStore, Store};
 const SHARDS: &str = "WVGATE_TEST_SHARDS";
 
 /// How many shards the nodes of the tests have.
-pub fn shards() -> u16 {
+pub(crate) fn shards() -> u16 {
     let named = std::env::var(SHARDS).ok();
     named.map_or(1, |number| number.parse().unwrap())
 }
 
 /// The stores of a node whose first one this is: the others are found again by it.
-pub fn stores(first: &Arc<MemoryStore>) -> Vec<Arc<dyn Store>> {
+pub(crate) fn stores(first: &Arc<MemoryStore>) -> Vec<Arc<dyn Store>> {
     static OTHERS: Mutex<BTreeMap<usize, Vec<Arc<MemoryStore>>>> = Mutex::new(BTreeMap::new());
     let mut others = OTHERS.lock().unwrap_or_else(PoisonError::into_inner);
     // It is kept, so no other one is ever in its place.
@@ -32,11 +32,11 @@ pub fn stores(first: &Arc<MemoryStore>) -> Vec<Arc<dyn Store>> {
 }
 
 /// The program, with so many shards as the environment says, whatever machine this is.
-pub fn divide(command: &mut Command) {
+pub(crate) fn divide(command: &mut Command) {
     divide_into(command, shards());
 }
 
 /// The program, with so many shards.
-pub fn divide_into(command: &mut Command, shards: u16) {
+pub(crate) fn divide_into(command: &mut Command, shards: u16) {
     command.env("WVGATE_CONFIG_NODE__SHARDS", shards.to_string());
 }

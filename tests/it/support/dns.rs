@@ -3,10 +3,10 @@
 use std::net::{SocketAddr, UdpSocket};
 
 /// A service record: priority, port, labels of the target.
-pub type Record = (u16, u16, &'static [&'static str]);
+pub(crate) type Record = (u16, u16, &'static [&'static str]);
 
 /// Answers every query with this response code and these SRV records, as long as the test runs.
-pub fn dns(code: u8, records: &[Record]) -> SocketAddr {
+pub(crate) fn dns(code: u8, records: &[Record]) -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     let records = records.to_vec();

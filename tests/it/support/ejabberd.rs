@@ -14,7 +14,7 @@ const INSTALL: &str = "run scripts/install-test-tools.sh first";
 const START_TIME: Duration = Duration::from_secs(120);
 
 /// A running server; it ends with the value.
-pub struct Ejabberd {
+pub(crate) struct Ejabberd {
     folder: Folder,
     /// Port for clients.
     pub c2s_port: u16,
@@ -27,7 +27,7 @@ impl Ejabberd {
     /// Starts a server for `host` with users and components (each with its secret), and waits until
     /// it answers. All components share a listener; with `global_routes` each connection gets the
     /// stanzas of all of them.
-    pub fn start(
+    pub(crate) fn start(
         host: &str,
         users: &[(&str, &str)],
         components: &[(&str, &str)],
@@ -118,7 +118,7 @@ impl Ejabberd {
     }
 
     /// `host:port` for components.
-    pub fn component_address(&self) -> String {
+    pub(crate) fn component_address(&self) -> String {
         format!("127.0.0.1:{}", self.component_port)
     }
 }

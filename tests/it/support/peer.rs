@@ -30,7 +30,7 @@ const OK: &[u8] = b"HTTP/1.1 200 OK\r\nServer: Kannel/1.4.5\r\nDate: Sun, 22 Nov
 
 /// A message that came to the peer.
 #[derive(Debug, Clone)]
-pub struct Arrived {
+pub(crate) struct Arrived {
     /// Start line and headers.
     pub head: String,
     /// The body.
@@ -41,12 +41,12 @@ pub struct Arrived {
 
 impl Arrived {
     /// The value of the first attribute of this name in the body.
-    pub fn attribute(&self, name: &str) -> String {
+    pub(crate) fn attribute(&self, name: &str) -> String {
         between(&self.body, &format!("{name}=\""), "\"")
     }
 
     /// The trimmed text of the first element of this name.
-    pub fn text(&self, element: &str) -> String {
+    pub(crate) fn text(&self, element: &str) -> String {
         let rest = between(&self.body, &format!("<{element}"), &format!("</{element}>"));
         rest.split_once('>')
             .map_or_else(String::new, |(_, text)| text.trim().to_owned())
@@ -71,7 +71,7 @@ struct Habits {
 }
 
 /// A peer that behaves as the deployed server.
-pub struct Deployed {
+pub(crate) struct Deployed {
     pub address: SocketAddr,
     /// Where the node under test listens.
     node: Option<SocketAddr>,
@@ -82,7 +82,7 @@ pub struct Deployed {
 
 impl Deployed {
     /// Listens on a free port.
-    pub async fn listen() -> Self {
+    pub(crate) async fn listen() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let habits = Arc::new(Mutex::new(Habits::default()));
@@ -104,24 +104,24 @@ impl Deployed {
 
     /// From now on it has the race: rows are committed `millis` after the acknowledgement of its
     /// own token.
-    pub fn with_race(&self, millis: u64) {
+    pub(crate) fn with_race(&self, millis: u64) {
         let mut habits = self.habits.lock().unwrap();
         habits.commit = Some(Duration::from_millis(millis));
         habits.committed_at = None;
     }
 
     /// Statuses for the next POSTs; 0 closes without an answer.
-    pub fn answer_next(&self, statuses: &[u16]) {
+    pub(crate) fn answer_next(&self, statuses: &[u16]) {
         self.habits.lock().unwrap().answers = statuses.to_vec();
     }
 
     /// Tells it where the node is.
-    pub fn talk_to(&mut self, node: SocketAddr) {
+    pub(crate) fn talk_to(&mut self, node: SocketAddr) {
         self.node = Some(node);
     }
 
     /// Waits for the next POST whose body has all of `needles`. What came before stays for later.
-    pub async fn expect(&mut self, needles: &[&str]) -> Arrived {
+    pub(crate) async fn expect(&mut self, needles: &[&str]) -> Arrived {
         let fits = |message: &Arrived| needles.iter().all(|needle| message.body.contains(needle));
         if let Some(at) = self.seen.iter().position(fits) {
             return self.seen.remove(at);
@@ -139,7 +139,7 @@ impl Deployed {
     }
 
     /// Everything that came and was not expected, after a while without anything new.
-    pub async fn rest(&mut self, quiet: Duration) -> Vec<Arrived> {
+    pub(crate) async fn rest(&mut self, quiet: Duration) -> Vec<Arrived> {
         while let Ok(Some(message)) = tokio::time::timeout(quiet, self.arrived.recv()).await {
             self.seen.push(message);
         }
@@ -147,7 +147,7 @@ impl Deployed {
     }
 
     /// Posts bytes on a connection of their own. The status; `None` if it was closed without one.
-    pub async fn post(&self, bytes: &[u8]) -> Option<u16> {
+    pub(crate) async fn post(&self, bytes: &[u8]) -> Option<u16> {
         let status = exchange(self.node.unwrap(), bytes).await;
         let mut habits = self.habits.lock().unwrap();
         if String::from_utf8_lossy(bytes).contains("<SendSecretToken") && status == Some(200) {
@@ -158,12 +158,12 @@ impl Deployed {
     }
 
     /// Posts a recorded message as it is, but for these replacements.
-    pub async fn replay(&self, number: &str, replaced: &[(&str, &str)]) -> Option<u16> {
+    pub(crate) async fn replay(&self, number: &str, replaced: &[(&str, &str)]) -> Option<u16> {
         self.post(&recorded(number, replaced)).await
     }
 
     /// What the original does first on every new contact: TLS. What came back.
-    pub async fn client_hello(&self) -> String {
+    pub(crate) async fn client_hello(&self) -> String {
         let mut socket = TcpStream::connect(self.node.unwrap()).await.unwrap();
         let hello = b"\x16\x03\x01\x00\x2f\x01\x00\x00\x2b\x03\x03";
         socket.write_all(hello).await.unwrap();
@@ -175,7 +175,7 @@ impl Deployed {
 
     /// Opens the session as recorded in set 13 and 01: it is a.test, the node b.test. The node's
     /// session id.
-    pub async fn log_in(&mut self) -> String {
+    pub(crate) async fn log_in(&mut self) -> String {
         assert_eq!(self.replay("01/0003", &[]).await, Some(200));
         let token = loop {
             let step2 = self
@@ -201,7 +201,7 @@ impl Deployed {
     }
 
     /// Answers a login that the node opens, as recorded in set 13. The node's session id.
-    pub async fn be_logged_in(&mut self) -> String {
+    pub(crate) async fn be_logged_in(&mut self) -> String {
         let step1 = self.expect(&["<SendSecretToken", "mode=\"Request\""]).await;
         let (id, token) = (step1.attribute("transactionID"), step1.text("SecretToken"));
         assert_eq!(self.replay("13/0003", &[]).await, Some(200));
@@ -298,7 +298,7 @@ async fn request(socket: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<(String,
 }
 
 /// Writes bytes, reads the status of what comes back.
-pub async fn exchange(to: SocketAddr, bytes: &[u8]) -> Option<u16> {
+pub(crate) async fn exchange(to: SocketAddr, bytes: &[u8]) -> Option<u16> {
     let mut socket = TcpStream::connect(to).await.unwrap();
     let _ = socket.write_all(bytes).await;
     let mut answer = Vec::new();
@@ -316,12 +316,12 @@ pub async fn exchange(to: SocketAddr, bytes: &[u8]) -> Option<u16> {
 }
 
 /// A POST as the original writes it.
-pub fn post(body: &str) -> Vec<u8> {
+pub(crate) fn post(body: &str) -> Vec<u8> {
     typed_post(body.as_bytes(), "application/vnd.wv.ssp+xml")
 }
 
 /// A POST of any content type.
-pub fn typed_post(body: &[u8], content_type: &str) -> Vec<u8> {
+pub(crate) fn typed_post(body: &[u8], content_type: &str) -> Vec<u8> {
     let mut bytes = format!(
         "POST / HTTP/1.1\r\nConnection: keep-alive\r\nUser-Agent: Baraza IMPS -- http://www.baraza.im\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nHost: imps.b.test:9001\r\n\r\n",
         body.len()
@@ -332,7 +332,7 @@ pub fn typed_post(body: &[u8], content_type: &str) -> Vec<u8> {
 }
 
 /// A recorded message, whole, with replacements in its body and the length made right.
-pub fn recorded(number: &str, replaced: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn recorded(number: &str, replaced: &[(&str, &str)]) -> Vec<u8> {
     let whole = std::fs::read(recording(number)).unwrap();
     if replaced.is_empty() {
         return whole;
@@ -370,20 +370,20 @@ fn recording(number: &str) -> PathBuf {
 }
 
 /// The digest over a token: of its characters, without a password.
-pub fn digest(token: &str) -> String {
+pub(crate) fn digest(token: &str) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(Md5::digest(token.as_bytes()))
 }
 
 /// A node for b.test with the user bob, whose peer a.test is the deployed server.
-pub async fn node(peer: &Deployed, store: &Arc<MemoryStore>, extra: &str) -> Node {
+pub(crate) async fn node(peer: &Deployed, store: &Arc<MemoryStore>, extra: &str) -> Node {
     Node::start_on_all(plan(peer, extra), stores(store))
         .await
         .unwrap()
 }
 
 /// The configuration of a node that has this peer.
-pub fn plan(peer: &Deployed, extra: &str) -> Plan {
+pub(crate) fn plan(peer: &Deployed, extra: &str) -> Plan {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let path = std::env::temp_dir().join(format!(
         "wvgate-deployed-{}-{}.toml",

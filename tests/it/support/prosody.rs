@@ -22,13 +22,13 @@ const START_TIME: Duration = Duration::from_secs(30);
 
 /// What the server is to offer.
 #[derive(Default)]
-pub struct Builder {
+pub(crate) struct Builder {
     hosts: String,
     users: Vec<(String, String, String)>,
 }
 
 /// A running (or killed) server.
-pub struct Prosody {
+pub(crate) struct Prosody {
     dir: PathBuf,
     /// Port for clients.
     pub c2s_port: u16,
@@ -39,19 +39,19 @@ pub struct Prosody {
 
 impl Builder {
     /// A virtual host.
-    pub fn host(mut self, host: &str) -> Self {
+    pub(crate) fn host(mut self, host: &str) -> Self {
         let _ = writeln!(self.hosts, "VirtualHost \"{host}\"");
         self
     }
 
     /// A user of a virtual host.
-    pub fn user(mut self, user: &str, host: &str, password: &str) -> Self {
+    pub(crate) fn user(mut self, user: &str, host: &str, password: &str) -> Self {
         self.users.push((user.into(), host.into(), password.into()));
         self
     }
 
     /// An external component with its secret.
-    pub fn component(mut self, domain: &str, secret: &str) -> Self {
+    pub(crate) fn component(mut self, domain: &str, secret: &str) -> Self {
         let _ = writeln!(
             self.hosts,
             "Component \"{domain}\"\n\tcomponent_secret = \"{secret}\""
@@ -60,19 +60,19 @@ impl Builder {
     }
 
     /// A setting of the whole server.
-    pub fn setting(mut self, line: &str) -> Self {
+    pub(crate) fn setting(mut self, line: &str) -> Self {
         self.hosts = format!("{line}\n{}", self.hosts);
         self
     }
 
     /// A chat room service.
-    pub fn muc(mut self, domain: &str) -> Self {
+    pub(crate) fn muc(mut self, domain: &str) -> Self {
         let _ = writeln!(self.hosts, "Component \"{domain}\" \"muc\"");
         self
     }
 
     /// Writes configuration and users, starts the server and waits until it answers.
-    pub fn start(self) -> Prosody {
+    pub(crate) fn start(self) -> Prosody {
         let dir = fresh_dir();
         let (c2s_port, component_port) = (free_port(), free_port());
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -103,12 +103,12 @@ impl Builder {
 
 impl Prosody {
     /// Begins the description of a server.
-    pub fn build() -> Builder {
+    pub(crate) fn build() -> Builder {
         Builder::default()
     }
 
     /// Starts the server (again) and waits until it answers.
-    pub fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         assert!(self.child.is_none(), "Prosody runs already");
         let _ = fs::remove_file(self.dir.join("prosody.pid"));
         let child = Command::new("prosody")
@@ -140,7 +140,7 @@ impl Prosody {
     }
 
     /// Kills the server with SIGKILL.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
             let _ = child.wait();
@@ -148,12 +148,12 @@ impl Prosody {
     }
 
     /// `host:port` for components.
-    pub fn component_address(&self) -> String {
+    pub(crate) fn component_address(&self) -> String {
         format!("127.0.0.1:{}", self.component_port)
     }
 
     /// The server's log so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.dir.join("prosody.log")).unwrap_or_default()
     }
 }

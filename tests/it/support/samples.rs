@@ -11,12 +11,12 @@ use wvgate::ssp::envelope::{Transaction, scan};
 
 use crate::codec_fixtures::{fixtures, transactions};
 
-pub const HOME: &str = "home.example";
-pub const VILLAGE: &str = "village.example";
+pub(crate) const HOME: &str = "home.example";
+pub(crate) const VILLAGE: &str = "village.example";
 
 /// A sample of a primitive.
 #[derive(Debug, Clone)]
-pub struct Sample {
+pub(crate) struct Sample {
     /// The file's name without its ending.
     pub file: String,
     pub mode: Mode,
@@ -27,7 +27,7 @@ pub struct Sample {
 
 impl Sample {
     /// Reads a whole message.
-    pub fn read(file: &str, text: String) -> Self {
+    pub(crate) fn read(file: &str, text: String) -> Self {
         let message = scan(&Bytes::from(text), &Limits::default()).unwrap();
         let (_, parts) = transactions(&message);
         Self {
@@ -38,13 +38,13 @@ impl Sample {
         }
     }
 
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.primitive.name()
     }
 
     /// Whether it is a request that a relay passes on. Discovery is answered by the SAP of the
     /// domain asked about.
-    pub fn is_request(&self) -> bool {
+    pub(crate) fn is_request(&self) -> bool {
         let facts = primitive::facts(self.name()).unwrap();
         self.mode == Mode::Request
             && facts.kind == Kind::Request
@@ -54,7 +54,7 @@ impl Sample {
 
     /// Whether it is a notice that is passed on. One sample is the answer to a request: there it
     /// names nobody.
-    pub fn is_notice(&self) -> bool {
+    pub(crate) fn is_notice(&self) -> bool {
         let facts = primitive::facts(self.name()).unwrap();
         facts.kind == Kind::Notice
             && facts.routing != Routing::Hop
@@ -64,7 +64,7 @@ impl Sample {
 }
 
 /// All samples, as in the wire profile or with both domains exchanged.
-pub fn samples(exchanged: bool) -> Vec<Sample> {
+pub(crate) fn samples(exchanged: bool) -> Vec<Sample> {
     let mut samples = Vec::new();
     for path in fixtures("profile") {
         let file = path.file_stem().unwrap().to_string_lossy().into_owned();
@@ -74,7 +74,7 @@ pub fn samples(exchanged: bool) -> Vec<Sample> {
 }
 
 /// A sample's message. `file` is its name, or how that begins.
-pub fn text(file: &str, exchanged: bool) -> String {
+pub(crate) fn text(file: &str, exchanged: bool) -> String {
     let path = fixtures("profile")
         .into_iter()
         .find(|path| {
@@ -92,7 +92,7 @@ pub fn text(file: &str, exchanged: bool) -> String {
 }
 
 /// The domain that a transaction is sent by.
-pub fn origin(transaction: &Transaction) -> String {
+pub(crate) fn origin(transaction: &Transaction) -> String {
     let peek = &transaction.peek;
     let publisher = peek.publishers.first();
     let from = peek.service.as_ref().or(publisher).or(peek.group.as_ref());
@@ -100,7 +100,7 @@ pub fn origin(transaction: &Transaction) -> String {
 }
 
 /// Samples of answers by the name of the request; a bare status answers the rest.
-pub fn answers(samples: &[Sample]) -> BTreeMap<String, Primitive> {
+pub(crate) fn answers(samples: &[Sample]) -> BTreeMap<String, Primitive> {
     let mut answers = BTreeMap::new();
     for sample in samples
         .iter()
@@ -119,7 +119,7 @@ pub fn answers(samples: &[Sample]) -> BTreeMap<String, Primitive> {
 }
 
 /// The answer of a service element to this request: presence is that of the user asked about.
-pub fn answer_to(request: &Primitive, answers: &BTreeMap<String, Primitive>) -> Primitive {
+pub(crate) fn answer_to(request: &Primitive, answers: &BTreeMap<String, Primitive>) -> Primitive {
     let answer = answers.get(request.name()).cloned();
     let mut answer = answer.unwrap_or(Primitive::status(wvgate::imps::Code::OK));
     if let (Primitive::GetPresenceRequest(request), Primitive::GetPresenceResponse(answer)) =

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 /// One step of a script.
-pub enum Step {
+pub(crate) enum Step {
     /// Reads until this text has come.
     Expect(&'static str),
     /// Sends this text.
@@ -26,7 +26,7 @@ pub enum Step {
 }
 
 /// Listens on a free port and plays one script per connection, in order.
-pub async fn play(scripts: Vec<Vec<Step>>) -> (SocketAddr, JoinHandle<()>) {
+pub(crate) async fn play(scripts: Vec<Vec<Step>>) -> (SocketAddr, JoinHandle<()>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let address = listener.local_addr().expect("its address");
     let task = tokio::spawn(async move {

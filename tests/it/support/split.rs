@@ -20,16 +20,16 @@ use wvgate::ssp::envelope::Transaction;
 use super::samples::{self, Sample};
 use super::world::peer;
 
-pub use super::samples::{HOME, VILLAGE};
-pub const PSE: &str = "pse.example";
-pub const ONE: &str = "one.test";
-pub const TWO: &str = "two.test";
-pub const ASIDE: &str = "aside.test";
-pub const RELAYS: [&str; 2] = [ONE, TWO];
-pub const ENDS: [&str; 3] = [HOME, VILLAGE, PSE];
+pub(crate) use super::samples::{HOME, VILLAGE};
+pub(crate) const PSE: &str = "pse.example";
+pub(crate) const ONE: &str = "one.test";
+pub(crate) const TWO: &str = "two.test";
+pub(crate) const ASIDE: &str = "aside.test";
+pub(crate) const RELAYS: [&str; 2] = [ONE, TWO];
+pub(crate) const ENDS: [&str; 3] = [HOME, VILLAGE, PSE];
 
 /// Function, home domain, provider: the same at every domain.
-pub const SERVICE_TABLE: &[(&str, &str, &str)] = &[
+pub(crate) const SERVICE_TABLE: &[(&str, &str, &str)] = &[
     ("*", HOME, VILLAGE),
     ("PresenceFeat", HOME, PSE),
     ("ContactListFeat", HOME, PSE),
@@ -42,7 +42,7 @@ pub const SERVICE_TABLE: &[(&str, &str, &str)] = &[
 ];
 
 /// A domain, its peer, and for whom that may speak besides itself.
-pub const LINKS: &[(&str, &str, &[&str])] = &[
+pub(crate) const LINKS: &[(&str, &str, &[&str])] = &[
     (HOME, ONE, &[VILLAGE, PSE]),
     (ONE, HOME, &[]),
     (ONE, TWO, &[VILLAGE, PSE]),
@@ -57,7 +57,7 @@ pub const LINKS: &[(&str, &str, &[&str])] = &[
 ];
 
 /// A domain, the target, and the peer that leads there.
-pub const ROUTES: &[(&str, &str, &str)] = &[
+pub(crate) const ROUTES: &[(&str, &str, &str)] = &[
     (HOME, "*", ONE),
     (ONE, VILLAGE, TWO),
     (ONE, PSE, TWO),
@@ -68,7 +68,7 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
 ];
 
 /// The SAP's settings at one of the domains.
-pub fn settings(domain: &str) -> Settings {
+pub(crate) fn settings(domain: &str) -> Settings {
     let mut settings = Settings::new(domain);
     for (_, to, speaks_for) in LINKS.iter().filter(|(own, ..)| *own == domain) {
         settings = settings.with_peer(peer(to, speaks_for));
@@ -88,12 +88,12 @@ pub fn settings(domain: &str) -> Settings {
 
 /// Whether a row stands in the table of a domain. A provider of profiles does not know that it is
 /// one: else its SAP would keep what it is told, and no element would see it.
-pub fn is_known((function, home, pse): &(&str, &str, &str), domain: &str) -> bool {
+pub(crate) fn is_known((function, home, pse): &(&str, &str, &str), domain: &str) -> bool {
     *pse != domain || *home == domain || !matches!(*function, "*" | "ProfileFunc" | "CommonFeat")
 }
 
 /// The hops from one end to another.
-pub fn way(from: &str, to: &str) -> Vec<(String, String)> {
+pub(crate) fn way(from: &str, to: &str) -> Vec<(String, String)> {
     let to_middle = |end: &str| match end {
         HOME => vec![HOME, ONE, TWO],
         VILLAGE => vec![VILLAGE, TWO],
@@ -110,7 +110,7 @@ pub fn way(from: &str, to: &str) -> Vec<(String, String)> {
 }
 
 /// The samples, told between these domains.
-pub fn samples(exchanged: bool) -> Vec<Sample> {
+pub(crate) fn samples(exchanged: bool) -> Vec<Sample> {
     samples::samples(exchanged)
         .into_iter()
         .map(|sample| {
@@ -121,7 +121,7 @@ pub fn samples(exchanged: bool) -> Vec<Sample> {
 }
 
 /// One sample, told between these domains.
-pub fn sample(file: &str, exchanged: bool, change: impl Fn(String) -> String) -> Sample {
+pub(crate) fn sample(file: &str, exchanged: bool, change: impl Fn(String) -> String) -> Sample {
     let text = change(samples::text(file, exchanged));
     let sample = Sample::read(file, text.clone());
     Sample::read(file, split(&sample, text))
@@ -157,7 +157,7 @@ fn split(sample: &Sample, text: String) -> String {
 }
 
 /// Who sends a sample: the presence of the village's users is told by its provider.
-pub fn sender(sample: &Sample) -> &str {
+pub(crate) fn sender(sample: &Sample) -> &str {
     match sample.name() {
         "PresenceNotification" if sample.from == VILLAGE => PSE,
         _ => &sample.from,
@@ -165,7 +165,7 @@ pub fn sender(sample: &Sample) -> &str {
 }
 
 /// Where a sample must arrive, as the picture says it.
-pub fn provider(sample: &Sample) -> String {
+pub(crate) fn provider(sample: &Sample) -> String {
     let facts = primitive::facts(sample.name()).unwrap();
     let peek = Transaction::new(Mode::Request, "1", &sample.primitive).peek;
     let domain = |address: Option<&wvgate::imps::Address>| address.unwrap().domain().to_owned();

@@ -15,7 +15,7 @@ use wvgate::store::Write;
 
 /// One transaction on its way from one domain to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hop {
+pub(crate) struct Hop {
     pub from: String,
     pub to: String,
     pub mode: Mode,
@@ -23,7 +23,7 @@ pub struct Hop {
 }
 
 /// A domain: its SAP, its disk, and what its service elements got.
-pub struct Node {
+pub(crate) struct Node {
     pub sap: Sap,
     pub disk: BTreeMap<String, Vec<u8>>,
     pub delivered: Vec<Delivered>,
@@ -32,7 +32,7 @@ pub struct Node {
     pub answer: Option<Primitive>,
 }
 
-pub struct World {
+pub(crate) struct World {
     pub nodes: BTreeMap<String, Node>,
     pub now: Time,
     pub hops: Vec<Hop>,
@@ -43,14 +43,14 @@ pub struct World {
 }
 
 /// A peer of our own kind that may relay for these domains.
-pub fn peer(domain: &str, speaks_for: &[&str]) -> Peer {
+pub(crate) fn peer(domain: &str, speaks_for: &[&str]) -> Peer {
     let mut peer = Peer::new(domain, Arc::new(Dialect::default()));
     peer.speaks_for.domains = speaks_for.iter().map(ToString::to_string).collect();
     peer
 }
 
 /// The service elements as the SAPs of these tests know them.
-pub fn elements() -> Elements {
+pub(crate) fn elements() -> Elements {
     let mut elements = Elements::default();
     let home = ServiceSet::of_element(wvgate::home::SERVES);
     elements.add(wvgate::home::ELEMENT, home, "local");
@@ -59,12 +59,12 @@ pub fn elements() -> Elements {
     elements
 }
 
-pub fn set(names: &[&str]) -> ServiceSet {
+pub(crate) fn set(names: &[&str]) -> ServiceSet {
     ServiceSet::of_names(names.iter().copied()).unwrap()
 }
 
 impl World {
-    pub fn new(settings: impl IntoIterator<Item = Settings>) -> Self {
+    pub(crate) fn new(settings: impl IntoIterator<Item = Settings>) -> Self {
         let mut nodes = BTreeMap::new();
         for (seed, settings) in settings.into_iter().enumerate() {
             let domain = settings.domain.clone();
@@ -89,12 +89,12 @@ impl World {
         }
     }
 
-    pub fn node(&mut self, domain: &str) -> &mut Node {
+    pub(crate) fn node(&mut self, domain: &str) -> &mut Node {
         self.nodes.get_mut(domain).unwrap()
     }
 
     /// Sends a request of a user or server of a domain; its token.
-    pub fn request(&mut self, domain: &str, primitive: &Primitive) -> Token {
+    pub(crate) fn request(&mut self, domain: &str, primitive: &Primitive) -> Token {
         self.tokens += 1;
         let (token, now) = (Token(self.tokens), self.now);
         let expires = now.plus_seconds(60);
@@ -104,7 +104,7 @@ impl World {
     }
 
     /// Sends a request and waits for its answer.
-    pub fn ask(&mut self, domain: &str, primitive: &Primitive) -> Primitive {
+    pub(crate) fn ask(&mut self, domain: &str, primitive: &Primitive) -> Primitive {
         let token = self.request(domain, primitive);
         self.run(30_000);
         let mut answers = self.node(domain).answers.iter();
@@ -114,7 +114,7 @@ impl World {
 
     /// Puts a request of `from` on the wire to `to`, past the SAP of `from`, in their
     /// session; waits for the answer.
-    pub fn ask_hop(&mut self, from: &str, to: &str, primitive: &Primitive) -> Primitive {
+    pub(crate) fn ask_hop(&mut self, from: &str, to: &str, primitive: &Primitive) -> Primitive {
         if self.node(from).sap.session_views().is_empty() {
             let now = self.now;
             self.node(from).sap.discover(to, now);
@@ -126,7 +126,7 @@ impl World {
     }
 
     /// As [`World::ask_hop`], without waiting; the transaction id.
-    pub fn put(&mut self, from: &str, to: &str, primitive: &Primitive) -> String {
+    pub(crate) fn put(&mut self, from: &str, to: &str, primitive: &Primitive) -> String {
         self.tokens += 1;
         let id = format!("raw-{}", self.tokens);
         let session = self.node(from).sap.session_views()[0].own_id.clone();
@@ -141,7 +141,7 @@ impl World {
     }
 
     /// Lets time pass, and everything happen that happens in it.
-    pub fn run(&mut self, millis: u64) {
+    pub(crate) fn run(&mut self, millis: u64) {
         let until = self.now.plus_millis(millis);
         loop {
             self.settle();
@@ -159,13 +159,13 @@ impl World {
     }
 
     /// A node with other settings.
-    pub fn reload(&mut self, domain: &str, settings: Settings) {
+    pub(crate) fn reload(&mut self, domain: &str, settings: Settings) {
         let now = self.now;
         self.node(domain).sap.reload(Arc::new(settings), now);
     }
 
     /// A node begun anew from its disk.
-    pub fn restart(&mut self, domain: &str) {
+    pub(crate) fn restart(&mut self, domain: &str) {
         let now = self.now;
         let node = self.node(domain);
         let mut sap = Sap::new(node.sap.settings().clone(), Random::repeatable(now.0));

@@ -18,7 +18,7 @@ use super::prosody::Prosody;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A logged-in user.
-pub struct XmppUser {
+pub(crate) struct XmppUser {
     /// The full address, with the resource that the server gave.
     pub jid: String,
     stdin: ChildStdin,
@@ -30,12 +30,12 @@ pub struct XmppUser {
 
 impl XmppUser {
     /// Logs in at the given server and waits until that has worked.
-    pub async fn login(prosody: &Prosody, jid: &str, password: &str) -> Self {
+    pub(crate) async fn login(prosody: &Prosody, jid: &str, password: &str) -> Self {
         Self::login_at(prosody.c2s_port, jid, password).await
     }
 
     /// The same at whatever server has this port for clients.
-    pub async fn login_at(port: u16, jid: &str, password: &str) -> Self {
+    pub(crate) async fn login_at(port: u16, jid: &str, password: &str) -> Self {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let target = std::env::var_os("CARGO_TARGET_DIR")
             .map_or_else(|| root.join("target"), |dir| root.join(dir));
@@ -84,7 +84,7 @@ impl XmppUser {
     }
 
     /// Gives a command; see the script for what there is.
-    pub fn tell(&mut self, command: &Value) {
+    pub(crate) fn tell(&mut self, command: &Value) {
         let line = format!("{command}\n");
         self.stdin
             .write_all(line.as_bytes())
@@ -92,17 +92,17 @@ impl XmppUser {
     }
 
     /// Sends a chat message.
-    pub fn message(&mut self, to: &str, body: &str, id: &str) {
+    pub(crate) fn message(&mut self, to: &str, body: &str, id: &str) {
         self.tell(&json!({"do": "message", "to": to, "body": body, "id": id}));
     }
 
     /// Writes XML to the stream as it is.
-    pub fn raw(&mut self, xml: &str) {
+    pub(crate) fn raw(&mut self, xml: &str) {
         self.tell(&json!({"do": "raw", "xml": xml}));
     }
 
     /// Waits for the first event, past or coming, that `wanted` accepts; others are kept.
-    pub async fn wait(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn wait(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         if let Some(at) = self.seen.iter().position(&wanted) {
             return self.seen.remove(at);
         }
@@ -124,13 +124,13 @@ impl XmppUser {
     }
 
     /// What has come and was not waited for, as far as `wanted` accepts it.
-    pub fn seen(&self, wanted: impl Fn(&Value) -> bool) -> Vec<&Value> {
+    pub(crate) fn seen(&self, wanted: impl Fn(&Value) -> bool) -> Vec<&Value> {
         self.seen.iter().filter(|event| wanted(event)).collect()
     }
 
     /// Waits, for however long it takes, for the next error about a message. Nothing is lost when
     /// the wait is given up.
-    pub async fn next_error(&mut self) -> Value {
+    pub(crate) async fn next_error(&mut self) -> Value {
         let is_error = |e: &Value| e["event"] == "message" && e["type"] == "error";
         if let Some(at) = self.seen.iter().position(is_error) {
             return self.seen.remove(at);
@@ -145,7 +145,7 @@ impl XmppUser {
     }
 
     /// Waits for a message with this body.
-    pub async fn wait_message(&mut self, body: &str) -> Value {
+    pub(crate) async fn wait_message(&mut self, body: &str) -> Value {
         self.wait(body, |e| e["event"] == "message" && e["body"] == body)
             .await
     }

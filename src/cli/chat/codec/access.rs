@@ -52,8 +52,6 @@ fn lists(memory: &Memory) -> Meaning {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use super::super::Action;
     use super::super::tests::{answer, codec, said};
 

@@ -131,8 +131,6 @@ fn show(requests: Vec<Primitive>) -> Meaning {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use super::super::Action;
     use super::super::tests::{answer, codec, said};
     use crate::imps::Primitive;

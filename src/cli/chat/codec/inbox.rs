@@ -149,8 +149,6 @@ fn hear(memory: &mut Memory, primitive: &Primitive) -> Option<Heard> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use super::super::Action;
     use super::super::tests::{answer, codec, now, said};
     use super::*;

@@ -184,8 +184,6 @@ pub(super) fn attributes(words: &[&str]) -> Result<Option<Vec<AttributeName>>, S
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
     use super::super::Action;
     use super::super::tests::{answer, codec, said};
 

@@ -1,7 +1,5 @@
 //! Lines and requests of all families.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use super::*;
 use crate::imps::Status;
 use crate::imps::primitive::message::SendMessageResponse;

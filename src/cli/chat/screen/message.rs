@@ -137,8 +137,6 @@ pub(super) fn text_of(content_type: &str, content: &[u8]) -> Option<Reading> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
     use super::*;
     use crate::imps::Primitive;
     use crate::imps::status::DetailedResult;

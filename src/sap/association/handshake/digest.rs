@@ -33,7 +33,6 @@ pub fn verify(given: &Digest, token: &Token, password: &Secret) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::imps::common::encode_base64;
 

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used)]
-
 use super::bodies::{HELD_OF_ALL, HELD_OF_ONE};
 use super::setback::REFUSALS;
 use super::*;

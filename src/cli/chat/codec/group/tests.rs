@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use super::super::tests::{answer, codec, now, said};
 use super::super::{Action, Codec};
 
