@@ -190,6 +190,8 @@ fn after_restart(old: &Config, new: &Config) -> Vec<&'static str> {
             "ssp.max_transactions",
             a.max_transactions != b.max_transactions,
         ),
+        ("ssp.max_entries", a.max_entries != b.max_entries),
+        ("ssp.max_text", a.max_text != b.max_text),
         (
             "ssp.max_connections",
             a.max_connections != b.max_connections,

@@ -38,6 +38,13 @@ pub struct SspSection {
     pub max_depth: usize,
     /// Most transactions taken in one message. Default 256.
     pub max_transactions: usize,
+    /// Most elements directly in another one, as the members of a list; more are answered 400.
+    /// Default 10000.
+    pub max_entries: usize,
+    /// Longest text of an element in bytes, as a reason, note, description or status text; longer
+    /// ones are answered 400. Contents (of messages, welcome notes, pictures) end with
+    /// `max_message`. Default `8KiB`.
+    pub max_text: Size,
     /// Most connections open at once, from all peers; addresses from which no peer has spoken
     /// yet have at most three quarters of them. Default 1024.
     pub max_connections: usize,
@@ -124,6 +131,8 @@ impl Default for SspSection {
             max_message: Size::kib(1024),
             max_depth: 32,
             max_transactions: 256,
+            max_entries: 10_000,
+            max_text: Size::kib(8),
             max_connections: 1024,
             max_connections_per_address: 64,
             max_bodies: Size::kib(64 << 10),
@@ -225,6 +234,7 @@ impl SspSection {
             &[
                 ("max_depth", self.max_depth, 12),
                 ("max_transactions", self.max_transactions, 1),
+                ("max_entries", self.max_entries, 256),
                 ("max_connections", self.max_connections, 1),
                 (
                     "max_connections_per_address",
@@ -239,6 +249,7 @@ impl SspSection {
         let least = Size::kib(4);
         let sizes = [
             ("max_message", self.max_message, least),
+            ("max_text", self.max_text, Size::kib(1)),
             ("batch_bytes", self.batch_bytes, least),
             (
                 "max_bodies",

@@ -101,49 +101,129 @@ fn each_attribute_of_each_primitive_ends_at_its_bound() {
     }
 }
 
+fn long(what: &'static str, limit: usize) -> Option<Malformed> {
+    Some(Malformed::Long { what, limit })
+}
+
 #[test]
-fn each_name_in_words_ends_at_its_bound_and_content_only_with_the_body() {
+fn each_name_in_words_ends_at_its_bound() {
+    let limit = Texts::default().label;
+    let mut labels = 0;
+    for (primitive, text) in sample_of_each() {
+        let is_label = |(name, _): &(String, _)| Texts::is_label(name);
+        for (name, place) in leaves(&text).into_iter().filter(is_label) {
+            assert_eq!(both(with(&text, place, &"7".repeat(limit))), (None, None));
+            for filling in [
+                "7".repeat(limit + 1),
+                // In pieces.
+                format!("{0}<!-- -->{0}", "7".repeat(limit / 2)),
+                "<x/>7".repeat(limit / 4),
+            ] {
+                let fault = long("a name", limit);
+                let found = both(with(&text, place, &filling));
+                assert_eq!(found, (fault.clone(), fault), "{name} in {primitive}");
+            }
+            labels += 1;
+        }
+    }
+    assert!(labels >= 20, "{labels}");
+}
+
+#[test]
+fn each_text_that_is_no_content_ends_at_its_bound() {
+    let limit = Texts::default().text;
+    let mut tried = BTreeMap::<String, usize>::new();
+    for (primitive, text) in sample_of_each() {
+        for (name, place) in leaves(&text) {
+            if Texts::is_label(&name) || Texts::is_content(&name) {
+                continue;
+            }
+            for filling in [
+                "7".repeat(limit),
+                "&lt;".repeat(limit / 4),
+                format!("{0}<!-- -->{0}", "7".repeat(limit / 2)),
+                format!("<![CDATA[{}]]>", "<".repeat(limit)),
+                format!("{}<x/>{}", " ".repeat(3 * limit), "7".repeat(limit)),
+                // Between elements stands nothing.
+                "<x>7</x>\n    ".repeat(limit / 2),
+            ] {
+                let found = both(with(&text, place, &filling));
+                assert_eq!(found, (None, None), "{name} in {primitive}: {filling:.20}");
+            }
+            for filling in [
+                "7".repeat(limit + 1),
+                "&lt;".repeat(limit / 4 + 1),
+                format!("{0}<!-- -->{0}", "7".repeat(limit / 2 + 1)),
+                format!("<![CDATA[{}]]>", "<".repeat(limit + 1)),
+                "7<x/>".repeat(limit + 1),
+                format!("7<x/>{}", " ".repeat(limit)),
+                format!("<x>{}</x>", "7".repeat(limit + 1)),
+            ] {
+                let fault = long("a text", limit);
+                let found = both(with(&text, place, &filling));
+                assert_eq!(
+                    found,
+                    (fault.clone(), fault),
+                    "{name} in {primitive}: {filling:.20}"
+                );
+            }
+            *tried.entry(name).or_default() += 1;
+        }
+    }
+    for name in [
+        "StatusDescription",
+        "PresenceValue",
+        "InviteNote",
+        "Description",
+        "Value",
+    ] {
+        assert!(tried.contains_key(name), "{name}: {tried:?}");
+    }
+    assert!(tried.len() >= 15, "{tried:?}");
+}
+
+#[test]
+fn content_ends_only_with_the_body() {
     let limits = Limits::default();
-    let (mut labels, mut others) = (0, 0);
+    let mut contents = 0;
+    for (primitive, text) in sample_of_each() {
+        let is_content = |(name, _): &(String, _)| Texts::is_content(name);
+        for (name, place) in leaves(&text).into_iter().filter(is_content) {
+            let room = limits.bytes - (text.len() - (place.1 - place.0));
+            let largest = both(with(&text, place, &"7".repeat(room)));
+            assert_eq!(largest, (None, None), "{name} in {primitive}");
+            let fault = Some(Malformed::Size(limits.bytes));
+            let longer = with(&text, place, &"7".repeat(room + 1));
+            assert_eq!(both(longer), (fault.clone(), fault));
+            contents += 1;
+        }
+    }
+    assert!(contents >= 7, "{contents}");
+}
+
+#[test]
+fn each_list_ends_at_its_bound_in_number() {
+    let limit = Limits::default().entries;
+    let what = "elements within one";
+    let fault = Some(Malformed::Count { what, limit });
+    let mut lists = 0;
     for (primitive, text) in sample_of_each() {
         for (name, place) in leaves(&text) {
             if Texts::is_label(&name) {
-                let limit = limits.texts.label;
-                let fault = Some(Malformed::Long {
-                    what: "a name",
-                    limit,
-                });
-                assert_eq!(both(with(&text, place, &"7".repeat(limit))), (None, None));
-                for filling in [
-                    "7".repeat(limit + 1),
-                    // In pieces.
-                    format!("{0}<!-- -->{0}", "7".repeat(limit / 2)),
-                    "<x/>7".repeat(limit / 4),
-                ] {
-                    let longer = with(&text, place, &filling);
-                    let found = both(longer);
-                    assert_eq!(
-                        found,
-                        (fault.clone(), fault.clone()),
-                        "{name} in {primitive}"
-                    );
-                }
-                labels += 1;
-            } else {
-                let room = limits.bytes - (text.len() - (place.1 - place.0));
-                let fault = Some(Malformed::Size(limits.bytes));
-                assert_eq!(
-                    both(with(&text, place, &"7".repeat(room))),
-                    (None, None),
-                    "{name}"
-                );
-                let longer = with(&text, place, &"7".repeat(room + 1));
-                assert_eq!(both(longer), (fault.clone(), fault));
-                others += 1;
+                continue;
             }
+            let full = with(&text, place, &"<x/>".repeat(limit));
+            assert_eq!(both(full), (None, None), "{name} in {primitive}");
+            let over = with(&text, place, &"<x/>".repeat(limit + 1));
+            assert_eq!(both(over), (fault.clone(), fault.clone()), "{name}");
+            lists += 1;
+        }
+        if let Some(end) = text.rfind(&format!("</{primitive}>")) {
+            let over = with(&text, (end, end), &"<x/>".repeat(limit + 1));
+            assert_eq!(both(over), (fault.clone(), fault.clone()), "{primitive}");
         }
     }
-    assert!(labels >= 20 && others >= 60, "{labels} {others}");
+    assert!(lists >= 60, "{lists}");
 }
 
 #[test]

@@ -371,6 +371,13 @@ fn floods_are_refused_by_their_own_limit() {
         (
             session(&"<a/>".repeat(60_000)),
             Malformed::Count {
+                what: "elements within one",
+                limit: 10_000,
+            },
+        ),
+        (
+            session(&format!("<a>{}</a>", "<b/>".repeat(9)).repeat(6_000)),
+            Malformed::Count {
                 what: "elements",
                 limit: 50_000,
             },

@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mistakes::{BASE, MISTAKES};
 use wvgate::config::{Config, ConfigError, Duration, Loaded};
+use wvgate::imps::xml::Limits;
+use wvgate::node::Plan;
 
 /// A directory of its own for each test, removed afterwards.
 struct Dir(PathBuf);
@@ -275,6 +277,25 @@ fn the_environment_overrides_the_file() {
     assert_eq!(config.node.name.as_deref(), Some("007"));
     assert_eq!(config.peer[0].password.as_ref().unwrap().expose(), "0123");
     assert_eq!(config.peer[0].speaks_for, ["a.test", "b.test"]);
+}
+
+#[test]
+fn bodies_are_read_within_the_limits_of_the_configuration() {
+    let dir = Dir::new();
+    let env = [
+        ("WVGATE_CONFIG_SSP__MAX_DEPTH", "40"),
+        ("WVGATE_CONFIG_SSP__MAX_TRANSACTIONS", "7"),
+        ("WVGATE_CONFIG_SSP__MAX_ENTRIES", "300"),
+        ("WVGATE_CONFIG_SSP__MAX_TEXT", "2KiB"),
+        ("WVGATE_CONFIG_SSP__MAX_MESSAGE", "5KiB"),
+    ];
+    let loaded = dir.load(BASE, &env).unwrap();
+    let limits = Plan::new(&loaded.config, &loaded.located).unwrap().limits;
+    assert_eq!((limits.depth, limits.transactions), (40, 7));
+    assert_eq!((limits.entries, limits.texts.text), (300, 2048));
+    assert_eq!(limits.bytes, 5120);
+    // The rest is as it is.
+    assert_eq!(limits.texts.id, Limits::STANDARD.texts.id);
 }
 
 #[test]

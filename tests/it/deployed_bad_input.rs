@@ -59,6 +59,14 @@ async fn bodies_that_are_no_message_are_answered_400() {
             "u".repeat(800)
         )),
         setup("1", &format!("wv:@{}", "d".repeat(800))),
+        session(&format!(
+            "<LeaveGroupIndication><ReasonText>{}</ReasonText></LeaveGroupIndication>",
+            "r".repeat(8193)
+        )),
+        session(&format!(
+            "<UserList>{}</UserList>",
+            "<User/>".repeat(10_001)
+        )),
     ] {
         assert_eq!(peer.post(&post(&long)).await, Some(400), "{long:.99}");
     }

@@ -7,7 +7,7 @@ use super::millis;
 use crate::config::{self, Config, Located, PeerSection, Problem, Via};
 use crate::imps::common::ContentData;
 use crate::imps::primitive::common::Logo;
-use crate::imps::xml::Limits;
+use crate::imps::xml::{Limits, Texts};
 use crate::sap::settings::Access;
 use crate::sap::settings::dialect::Dialect;
 use crate::sap::{
@@ -307,6 +307,11 @@ pub(super) fn limits(config: &Config) -> Limits {
         depth: config.ssp.max_depth,
         bytes: config.ssp.max_message.get(),
         transactions: config.ssp.max_transactions,
+        entries: config.ssp.max_entries,
+        texts: Texts {
+            text: config.ssp.max_text.get(),
+            ..Texts::default()
+        },
         ..Limits::default()
     }
 }

@@ -16,6 +16,7 @@ const ROOMY: Limits = Limits {
     attributes: usize::MAX,
     bytes: usize::MAX,
     transactions: usize::MAX,
+    entries: usize::MAX,
     texts: Texts::UNLIMITED,
 };
 
@@ -212,6 +213,9 @@ pub fn within(node: &Node<'_>, limits: &Limits) {
     fn count(node: &Node<'_>, depth: usize, limits: &Limits) -> usize {
         assert!(depth <= limits.depth, "too deep");
         assert!(node.attributes.len() <= limits.attributes, "attributes");
+        assert!(node.children.len() <= limits.entries, "entries");
+        let is_short = node.text.len() <= limits.texts.text;
+        assert!(is_short || Texts::is_content(node.name), "texts");
         let below: usize = node
             .children
             .iter()

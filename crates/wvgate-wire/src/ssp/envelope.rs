@@ -277,6 +277,7 @@ const STANDING_ALONE: Limits = Limits {
     attributes: usize::MAX,
     bytes: usize::MAX,
     transactions: usize::MAX,
+    entries: usize::MAX,
     texts: Texts::UNLIMITED,
 };
 

@@ -16,12 +16,14 @@ pub struct Limits {
     pub bytes: usize,
     /// `Transaction` elements in one `Session`.
     pub transactions: usize,
-    /// Lengths of texts that name something.
+    /// Elements directly in another one: the members or entries of a list.
+    pub entries: usize,
+    /// Lengths of texts.
     pub texts: Texts,
 }
 
-/// Longest texts that name something, in bytes. Such texts become keys of tables,
-/// and stand in logs; everything else ends with the body.
+/// Longest texts, in bytes. What names something becomes a key of tables and stands in logs; what is
+/// said in words is kept, and shown to people. Only content ends with the body alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Texts {
     /// The name of an element or attribute, its prefix included.
@@ -35,6 +37,9 @@ pub struct Texts {
     /// What stands between the tags of an element that names somebody or something
     /// (`ScreenName`, `ClientID`, ...), as it is written.
     pub label: usize,
+    /// The text of any other element, unless that holds content: a reason, note, description, value.
+    /// As it is written, without what elements within hold; white space counts behind other text.
+    pub text: usize,
 }
 
 /// Attributes that hold an address.
@@ -58,36 +63,47 @@ const LABELS: &[&str] = &[
     "Domain",
 ];
 
+/// Elements whose text is content: of a message, invitation, welcome note, logo; a picture in
+/// presence.
+const CONTENTS: &[&str] = &["ContentData", "DirectContent"];
+
+impl Limits {
+    /// Our choice: a full `PresenceNotification` nests 11 deep, a group of a thousand members lists
+    /// about 4 000 elements. A group of the home domain has at most 10 000 members.
+    pub const STANDARD: Self = Self {
+        depth: 32,
+        elements: 50_000,
+        attributes: 32,
+        bytes: 1 << 20,
+        transactions: 256,
+        entries: 10_000,
+        texts: Texts::STANDARD,
+    };
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        // Our choice: a full PresenceNotification nests 11 deep, a group of a
-        // thousand members lists about 4 000 elements.
-        Self {
-            depth: 32,
-            elements: 50_000,
-            attributes: 32,
-            bytes: 1 << 20,
-            transactions: 256,
-            texts: Texts::default(),
-        }
+        Self::STANDARD
     }
 }
 
 impl Default for Texts {
     fn default() -> Self {
-        // Our choice. An address has two parts of up to 255 bytes (wire profile, 4.1); an id
-        // of the deployed server has 12 bytes, one of ours at most 128.
-        Self {
-            name: 128,
-            id: 256,
-            address: 768,
-            value: 2048,
-            label: 1024,
-        }
+        Self::STANDARD
     }
 }
 
 impl Texts {
+    /// Our choice. An address has two parts of up to 255 bytes (wire profile, 4.1); an id
+    /// of the deployed server has 12 bytes, one of ours at most 128.
+    pub const STANDARD: Self = Self {
+        name: 128,
+        id: 256,
+        address: 768,
+        value: 2048,
+        label: 1024,
+        text: 8192,
+    };
     /// As long as the document allows.
     pub const UNLIMITED: Self = Self {
         name: usize::MAX,
@@ -95,6 +111,7 @@ impl Texts {
         address: usize::MAX,
         value: usize::MAX,
         label: usize::MAX,
+        text: usize::MAX,
     };
 
     /// The least of the bounds on attribute values: what is no longer needs no further look.
@@ -116,6 +133,11 @@ impl Texts {
     /// Whether the text of the element called `local` names something.
     pub fn is_label(local: &str) -> bool {
         LABELS.iter().any(|name| local.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether the text of the element called `local` is content, which ends with the body alone.
+    pub fn is_content(local: &str) -> bool {
+        CONTENTS.iter().any(|name| local.eq_ignore_ascii_case(name))
     }
 
     /// Checks an id that stands under another name than the profile's.

@@ -86,6 +86,10 @@ struct Open<'a> {
     name: &'a str,
     /// Byte offset behind its start tag.
     content: usize,
+    /// Bytes of its own text so far.
+    text: usize,
+    /// Elements directly in it so far.
+    entries: usize,
 }
 
 /// The tokenizer's state.
@@ -190,19 +194,23 @@ impl<'a> Tokens<'a> {
                 Event::End(_) => return self.end_tag(at),
                 Event::Text(_) => {
                     if let Some(text) = self.character_data(at, raw)? {
+                        self.measure(text);
                         return Ok(Token::Text(text));
                     }
                 }
                 Event::GeneralRef(_) => {
                     self.inside(at)?;
                     reference(raw).map_err(|why| why.at(at))?;
+                    self.measure(raw);
                     return Ok(Token::Text(raw));
                 }
                 Event::CData(_) => {
                     if self.place != Place::Inside {
                         return Err(syntax(at, "text outside the root element"));
                     }
-                    return Ok(Token::Data(within_marks(raw, 9, 3)));
+                    let data = within_marks(raw, 9, 3);
+                    self.measure(data);
+                    return Ok(Token::Data(data));
                 }
                 Event::Comment(_) => {
                     let body = raw.get(4..).unwrap_or_default();
@@ -260,6 +268,15 @@ impl<'a> Tokens<'a> {
         if self.open.len() >= self.limits.depth {
             return Err(Malformed::Depth(self.limits.depth));
         }
+        if let Some(parent) = self.open.last_mut() {
+            parent.entries += 1;
+            if parent.entries > self.limits.entries {
+                return Err(Malformed::Count {
+                    what: "elements within one",
+                    limit: self.limits.entries,
+                });
+            }
+        }
         let name = inner.get(..name_length).unwrap_or_default();
         let local = self.name(at + 1, name)?;
         self.attributes.clear();
@@ -270,6 +287,8 @@ impl<'a> Tokens<'a> {
         self.open.push(Open {
             name,
             content: self.at,
+            text: 0,
+            entries: 0,
         });
         Ok(Token::Start { name: local, at })
     }
@@ -336,16 +355,31 @@ impl<'a> Tokens<'a> {
 
     /// An end tag, which quick-xml has compared with the start tag.
     fn end_tag(&mut self, at: usize) -> Result<Token<'a>, Malformed> {
-        let Some(&Open { name, content }) = self.open.last() else {
+        let Some(open) = self.open.last() else {
             return Err(syntax(at, "an end tag without start tag"));
         };
-        if at - content > self.limits.texts.label {
-            let local = name.rsplit(':').next().unwrap_or(name);
+        let texts = &self.limits.texts;
+        let length = at - open.content;
+        if length > texts.label || open.text > texts.text {
+            let local = open.name.rsplit(':').next().unwrap_or(open.name);
             if Texts::is_label(local) {
-                within("a name", at - content, self.limits.texts.label)?;
+                within("a name", length, texts.label)?;
+            }
+            if !Texts::is_content(local) {
+                within("a text", open.text, texts.text)?;
             }
         }
         Ok(self.pop())
+    }
+
+    /// Counts text of the innermost element. White space before any other text is that between
+    /// elements, and kept by nobody.
+    fn measure(&mut self, text: &str) {
+        if let Some(open) = self.open.last_mut()
+            && (open.text > 0 || !trim(text).is_empty())
+        {
+            open.text += text.len();
+        }
     }
 
     /// Text between two pieces of markup; `None` where it stands outside the root.
