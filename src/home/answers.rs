@@ -11,6 +11,7 @@ use super::group::Groups;
 use super::invitation::Inviting;
 use super::message_store::MessageStore;
 use super::records;
+use super::remote::Remote;
 use super::sending::Sending;
 use super::session::Session;
 use super::user::User;
@@ -91,6 +92,9 @@ impl<'a> Answers<'a> {
             }
             Asked::Members(expansion) => {
                 Session::of(user, core, now).members(asker, *expansion, &answer);
+            }
+            Asked::HandedOver { client, number } => {
+                Remote::of(user, core, now).answered(client, number, &answer);
             }
             Asked::Other => Session::of(user, core, now).answered(asker, answer),
         }

@@ -12,6 +12,7 @@ use super::feeds::Feeds;
 use super::known::Availability;
 use super::message_store::MessageStore;
 use super::presence::Presence;
+use super::provider::Providers;
 use super::session::Session;
 use super::user::{User, UserError};
 
@@ -66,7 +67,7 @@ impl<'a> Clients<'a> {
         let Self { users, core, now } = self;
         let now = *now;
         let name = user.to_lowercase();
-        let Some(user) = users.get_mut(&name).filter(|user| !user.builtin) else {
+        let Some(user) = users.get_mut(&name).filter(|user| user.has_account()) else {
             return Err(UserError::Unknown(name));
         };
         if user.account.disabled {
@@ -76,6 +77,7 @@ impl<'a> Clients<'a> {
             return Err(UserError::Full("client session"));
         }
         let is_first = user.clients.is_empty();
+        let takes_messages = (takes == Takes::Everything).then(|| delivery.clone());
         core.clients.insert(client, name);
         Feeds::of(user, core, now).begin_feed(client, takes, delivery);
         if is_first {
@@ -83,8 +85,12 @@ impl<'a> Clients<'a> {
             user.account.online = true;
             user.save(core);
             Presence::of(user, core, now).publish();
+            Providers::of(user, core, now).tell_presence();
         }
         user.tell_profile(core, now);
+        if let Some(delivery) = takes_messages {
+            Providers::of(user, core, now).tell_delivery(&delivery);
+        }
         Feeds::of(user, core, now).feed();
         Ok(())
     }
@@ -106,6 +112,7 @@ impl<'a> Clients<'a> {
             user.account.online = false;
             user.save(core);
             Presence::of(user, core, now).publish();
+            Providers::of(user, core, now).tell_presence();
         }
     }
 

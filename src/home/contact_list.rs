@@ -261,8 +261,8 @@ impl<'a> ContactLists<'a> {
 pub(super) fn name_within<'l>(user: &User, core: &Core, list: &'l Address) -> Option<&'l str> {
     let is_own = list.is_valid()
         && list.kind() == Kind::Resource
-        && list.user_part() == user.name
-        && list.domain() == core.domain();
+        && list.user_part() == user.local()
+        && list.domain() == user.home(core);
     list.resource_part().filter(|_| is_own)
 }
 

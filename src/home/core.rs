@@ -17,6 +17,7 @@ use super::fetches::Fetches;
 use super::random::Random;
 use super::reach::Away;
 use super::reads::Reads;
+use super::remote::is_remote;
 use super::settings::HomeSettings;
 
 /// Everything that does not belong to one user.
@@ -53,6 +54,8 @@ pub(super) struct Core {
     pub(super) reads: Reads,
     /// Who waits for one of these.
     pub(super) fetches: Fetches,
+    /// What home domains are told as clients of guests, until it is handed over.
+    pub(super) handed_over: VecDeque<(ClientKey, ToClient)>,
     /// How the wall clock stands, for dates that others see.
     pub(super) skew: Skew,
     random: Random,
@@ -142,6 +145,9 @@ pub(super) enum Asked {
     /// Who is on contact lists that a request of a client is for; not kept.
     #[serde(skip)]
     Members(Box<Expansion>),
+    /// The home domain of a guest, to take what the guest is told under a number; not kept.
+    #[serde(skip)]
+    HandedOver { client: ClientKey, number: u64 },
     /// Anything else that a client wanted.
     Other,
 }
@@ -178,6 +184,7 @@ impl Core {
             seldom: Seldom::default(),
             reads: Reads::default(),
             fetches: Fetches::default(),
+            handed_over: VecDeque::new(),
             skew: Skew::default(),
             random: Random::new(seed),
         }
@@ -227,7 +234,11 @@ impl Core {
 
     /// Tells a client something.
     pub(super) fn tell(&mut self, client: ClientKey, told: ToClient) {
-        self.act(Act::Tell(client, told));
+        if is_remote(client) {
+            self.handed_over.push_back((client, told));
+        } else {
+            self.act(Act::Tell(client, told));
+        }
     }
 
     /// Answers a request of a client.

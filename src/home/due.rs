@@ -9,6 +9,7 @@ use super::invitation::Book;
 use super::message::Arrivals;
 use super::notices::Notices;
 use super::presence::Presence;
+use super::provider::Providers;
 use super::watchers::Watchers;
 use super::watching::Watching;
 
@@ -35,6 +36,7 @@ impl<'a> Due<'a> {
                 user.account.online = user.is_online();
                 user.save(&mut home.core);
                 Presence::of(user, &mut home.core, now).publish();
+                Providers::of(user, &mut home.core, now).tell_presence();
                 user.tell_profile(&mut home.core, now);
             }
         }

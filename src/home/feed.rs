@@ -6,6 +6,7 @@ use crate::imps::address::Address;
 
 use super::client::{ClientKey, Delivery, Method, Takes};
 use super::core::Core;
+use super::handed::Handed;
 use super::inbox::{Arrival, Letter};
 use super::notice::Notice;
 use super::user::User;
@@ -23,6 +24,8 @@ pub(super) const QUESTION: u64 = 2;
 pub(super) const INVITATION: u64 = 3;
 /// That a message waits: it goes on waiting when that is acknowledged.
 pub(super) const NOTIFICATION: u64 = 4;
+/// What a provider elsewhere has handed over ([`super::handed`]).
+pub(super) const HANDED: u64 = 5;
 pub(super) const KINDS: u64 = 8;
 
 /// What one client of a user was told and has not acknowledged.
@@ -47,6 +50,8 @@ pub(super) struct Feed {
     pub(super) asked: u64,
     /// Messages of its own, if it takes only what becomes of these.
     sent: BTreeSet<String>,
+    /// What a provider elsewhere has handed over for it.
+    pub(super) handed: Handed,
 }
 
 impl Feed {
@@ -63,12 +68,18 @@ impl Feed {
             invitations: BTreeSet::new(),
             asked: 0,
             sent: BTreeSet::new(),
+            handed: Handed::default(),
         }
     }
 
     /// Whether it takes everything that comes for the user.
     pub(super) fn takes_everything(&self) -> bool {
         self.takes == Takes::Everything
+    }
+
+    /// How messages come to it.
+    pub(super) fn delivery(&self) -> &Delivery {
+        &self.delivery
     }
 
     /// Notes that the client has sent a message.
@@ -125,6 +136,13 @@ impl Feed {
     pub(super) fn hears(&mut self, number: u64, bytes: usize) {
         let before = self.told.insert(number, bytes);
         self.bytes = self.bytes + bytes - before.unwrap_or_default();
+    }
+
+    /// What it was told under a number it need not acknowledge any more.
+    pub(super) fn forgets(&mut self, number: u64) {
+        if let Some(bytes) = self.told.remove(&number) {
+            self.bytes -= bytes;
+        }
     }
 
     pub(super) fn is_for(&self, client: ClientKey, notice: &Notice) -> bool {

@@ -18,7 +18,8 @@ use super::body::Body;
 use super::client::{ClientKey, Delivery, Over, Takes, ToClient};
 use super::contents::Contents;
 use super::core::Core;
-use super::feed::{Feed, INVITATION, KINDS, MESSAGE, NOTICE, QUESTION, number};
+use super::feed::{Feed, HANDED, INVITATION, KINDS, MESSAGE, NOTICE, QUESTION, number};
+use super::handed::Acknowledged;
 use super::held::Content;
 use super::message::Arrivals;
 use super::notices::Notices;
@@ -96,6 +97,9 @@ impl<'a> Feeds<'a> {
 
     /// A client has taken what it was told under a number.
     pub(super) fn acknowledge(&mut self, client: ClientKey, number: u64) {
+        if number % KINDS == HANDED {
+            return Acknowledged::of(self.user, self.core, self.now).take(number);
+        }
         let Some(feed) = self.user.clients.get_mut(&client) else {
             return;
         };

@@ -208,10 +208,10 @@ impl<'a> Submission<'a> {
         message: &Message,
     ) -> Result<(String, bool), Code> {
         match target {
+            Recipient::User(_) => {}
             _ if address.domain() != self.home.core.domain() => {
                 return Err(Code::DOMAIN_NOT_SUPPORTED);
             }
-            Recipient::User(_) => {}
             // Those that exist were taken out before.
             Recipient::Group(_) | Recipient::ScreenName(_) => return Err(Code::NO_GROUP),
             Recipient::ContactList(_) => return Err(NO_CONTACT_LIST),
@@ -365,7 +365,7 @@ impl<'a> Arrivals<'a> {
         };
         let own = self.user.address(self.core);
         let report = DeliveryStatusReport {
-            meta: Some(MetaInfo::of_user(self.core.domain(), own.clone())),
+            meta: Some(MetaInfo::of_user(self.user.home(self.core), own.clone())),
             result: DeliveryResult {
                 status: status.clone(),
             },

@@ -135,6 +135,9 @@ impl<'a> MessageStore<'a> {
         let Some(at) = self.user.inbox.named(id) else {
             return Status::new(NO_MESSAGE);
         };
+        for feed in self.user.clients.values_mut() {
+            feed.forgets(number(at, MESSAGE));
+        }
         let mut feeds = Feeds::of(self.user, self.core, self.now);
         feeds.delivered(at);
         feeds.feed();
@@ -282,6 +285,12 @@ impl<'a> MessageStore<'a> {
             status,
         };
         self.core.respond(caller, response);
+    }
+
+    /// The home domain of a guest does not take a message.
+    pub(super) fn refused(&mut self, at: u64) {
+        let rejected = Status::new(Code::REJECTED).because("Rejected");
+        self.end(at, &rejected, Outcome::Refused(Code::REJECTED.0));
     }
 
     fn end(&mut self, at: u64, status: &Status, outcome: Outcome) {

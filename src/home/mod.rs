@@ -22,6 +22,8 @@
 //! | `body`, `held`, `contents`, `reads` | contents: on disk, in memory, on the way |
 //! | `own` | what users ask about themselves |
 //! | `presence`, `watchers`, `subscription` | our users' presence, and who watches it |
+//! | `guests`, `remote` | users of other home domains, as far as something is provided to them here; their home domain as a client |
+//! | `handed`, `provider` | what is provided to our users elsewhere, and what their providers are told |
 //! | `contact_list` | a user's contact lists |
 //! | `authorization` | who may see which attributes of a user's presence: decision, attribute lists, requests |
 //! | `access_lists`, `access` | who may reach a user |
@@ -53,6 +55,8 @@ mod feeds;
 mod fetches;
 mod group;
 mod group_notice;
+mod guests;
+mod handed;
 mod held;
 mod inbox;
 mod information;
@@ -67,11 +71,13 @@ mod own;
 pub mod password;
 mod presence;
 mod profile;
+mod provider;
 mod random;
 mod reach;
 mod reads;
 mod records;
 mod relation;
+mod remote;
 mod report;
 mod search;
 mod sending;
@@ -111,11 +117,13 @@ use self::core::Core;
 use self::due::Due;
 use self::group::Groups;
 use self::group_notice::GroupNotice;
+use self::handed::HandedOver;
 use self::information::Information;
 use self::invitation::InvitationRequests;
 use self::message::Submission;
 use self::own::OwnRequests;
 use self::profile::Profiles;
+use self::remote::Remote;
 use self::search::{Searches, Searching};
 use self::subscription::Subscriptions;
 use self::user::User;
@@ -137,7 +145,8 @@ pub const SERVES: &[&str] = &[
     "InviteFunc",
     "ContentFeat",
 ];
-/// What it serves to its own users besides; it provides that to nobody else's.
+/// What it serves to its own users besides, and to those of a home domain that has it for a
+/// provider.
 pub const SERVES_OWN: &[&str] = &[
     "UPDPR", "GETWL", "REACT", "CAAUT", "GETAUT", "GCLI", "CCLI", "DCLI", "MCLS", "CALI", "DALI",
     "GALS", "GLBLU", "BLENT", "SETD", "GETLM", "GETM", "REJCM", "FWMSG", "NEWM",
@@ -267,7 +276,7 @@ impl Home {
         password_hash: String,
     ) -> Result<(), UserError> {
         let name = name.to_lowercase();
-        match self.users.get_mut(&name).filter(|user| !user.builtin) {
+        match self.users.get_mut(&name).filter(|user| user.has_account()) {
             Some(user) => {
                 user.account.password_hash = password_hash;
                 user.save(&mut self.core);
@@ -281,7 +290,7 @@ impl Home {
     pub fn users(&self) -> impl Iterator<Item = &str> {
         self.users
             .values()
-            .filter(|user| !user.builtin)
+            .filter(|user| user.has_account())
             .map(|user| user.name.as_str())
     }
 
@@ -289,7 +298,7 @@ impl Home {
     pub fn password_hash(&self, name: &str) -> Option<&str> {
         self.users
             .get(&name.to_lowercase())
-            .filter(|user| !user.builtin)
+            .filter(|user| user.has_account())
             .map(|user| user.account.password_hash.as_str())
     }
 
@@ -397,6 +406,12 @@ impl Home {
             Primitive::PresenceAuthRequest(request) => {
                 OwnRequests::of(self, &caller, now).ask(*request);
             }
+            Primitive::NewMessage(message) => {
+                HandedOver::of(self).message(&caller, *message, delivered.expires);
+            }
+            Primitive::MessageNotification(notice) => {
+                HandedOver::of(self).notice(&caller, *notice);
+            }
             Primitive::SearchRequest(request) if self.has_users() => {
                 Searching::of(self, &caller, now).search(&request);
             }
@@ -467,10 +482,12 @@ impl ServiceElement for Home {
             Input::Client(client, what) => self.clients(now).take(client, what),
             Input::Xmpp(..) => {}
         }
+        Remote::hand_over(&mut self.users, &mut self.core, now);
     }
 
     fn timeout(&mut self, now: Time) {
         Due::of(self, now).all();
+        Remote::hand_over(&mut self.users, &mut self.core, now);
         self.groups.timeout(now);
         self.searches.go_on(&self.users, &mut self.core, now);
     }
@@ -495,6 +512,7 @@ impl ServiceElement for Home {
 
     fn concerned(&self) -> BTreeSet<String> {
         let mut domains = self.core.away.domains();
+        domains.extend(self.core.settings.providers().map(str::to_owned));
         for user in self.users.values() {
             user.concerned(&mut domains);
         }

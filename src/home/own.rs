@@ -10,9 +10,11 @@ use crate::imps::status::{Code, Status};
 use super::access::Access;
 use super::authorization::{AttributeLists, Decisions};
 use super::contact_list::ContactLists;
+use super::guests::Guests;
 use super::message_store::MessageStore;
 use super::notices::Notices;
 use super::presence::OwnPresence;
+use super::remote::Remote;
 use super::watchers::Watchers;
 use super::{Caller, Home};
 
@@ -61,7 +63,8 @@ impl<'a> OwnRequests<'a> {
         let Some(asking) = self.home.requestor(self.caller) else {
             return;
         };
-        let Some(name) = self.name_of(&asking) else {
+        let leaf = primitive.any_name().facts().map_or("", |facts| facts.leaf);
+        let Some(name) = self.name_of(&asking, leaf) else {
             return;
         };
         let Home { users, core, .. } = &mut *self.home;
@@ -70,6 +73,9 @@ impl<'a> OwnRequests<'a> {
             return core.respond(self.caller.id, status);
         };
         let now = self.now;
+        if user.is_guest() {
+            Remote::of(user, core, now).follow(&primitive);
+        }
         let answer: Primitive = match primitive {
             Primitive::UpdatePresenceRequest(request) => {
                 let from = &self.caller.domain;
@@ -129,9 +135,14 @@ impl<'a> OwnRequests<'a> {
         core.respond(self.caller.id, answer);
     }
 
-    /// The name of a user of ours; else answered. To users of others nothing of this is provided.
-    fn name_of(&mut self, address: &Address) -> Option<String> {
-        let code = match self.home.known_user(address) {
+    /// The name of a user of ours, or of a guest to whom a function is provided; else answered.
+    fn name_of(&mut self, address: &Address, leaf: &str) -> Option<String> {
+        let Home { users, core, .. } = &mut *self.home;
+        let found = match core.local_name(address) {
+            Ok(_) => self.home.known_user(address),
+            Err(_) => Guests::of(users, core, self.now).admit(address, leaf),
+        };
+        let code = match found {
             Ok(name) => return Some(name),
             Err(Code::DOMAIN_NOT_SUPPORTED) => Code::NOT_IMPLEMENTED,
             Err(code) => code,
@@ -144,7 +155,15 @@ impl<'a> OwnRequests<'a> {
     /// authorization. The user's decision goes back there by the Service Table.
     pub(super) fn ask(&mut self, request: PresenceAuthRequest) {
         let publisher = self.home.core.at_home(&request.publisher.user);
-        let Some(name) = self.name_of(&publisher) else {
+        let name = match self.home.core.local_name(&publisher) {
+            Ok(_) => self.name_of(&publisher, ""),
+            // To guests their home domain puts it.
+            Err(_) => {
+                let status = Status::new(Code::NOT_IMPLEMENTED);
+                return self.home.core.respond(self.caller.id, status);
+            }
+        };
+        let Some(name) = name else {
             return;
         };
         let Home { users, core, .. } = &mut *self.home;

@@ -12,6 +12,7 @@ use super::Home;
 use super::core::{Asked, Timer};
 use super::known::Known;
 use super::presence::Presence;
+use super::provider::Providers;
 
 /// The domains that cannot be reached now.
 #[derive(Debug, Default)]
@@ -58,6 +59,7 @@ impl Home {
         let behind = |domain: &str| domains.iter().any(|one| one == domain);
         self.refresh_domains(behind, now);
         let Self { users, core, .. } = self;
+        let is_provider = core.settings.providers().any(behind);
         core.away.since.retain(|domain, _| !behind(domain));
         let mut back = BTreeSet::new();
         core.away.told.retain(|domain| {
@@ -78,6 +80,9 @@ impl Home {
             .flat_map(|(user, to)| to.iter().map(|to| (user.clone(), to.clone())))
             .collect();
         for user in users.values_mut() {
+            if is_provider && user.is_online() {
+                Providers::of(user, core, now).tell_all();
+            }
             for publisher in user.watched(behind) {
                 if back.contains(publisher.domain()) {
                     Watching::of(user, core, now).show_as_is(&publisher);

@@ -110,7 +110,7 @@ impl<'a> Sending<'a> {
         };
         let request = SendMessageRequest {
             delivery_report: false,
-            meta: Some(MetaInfo::of_user(self.core.domain(), own.clone())),
+            meta: Some(MetaInfo::of_user(self.user.home(self.core), own.clone())),
             info: MessageInfo {
                 message_id: Some(id.clone()),
                 uri: body.uri,

@@ -2,6 +2,7 @@
 
 use super::feed;
 use super::feeds::Feeds;
+use super::handed::Fetched;
 use super::invitation::{Invited, Inviting};
 use super::sending::{MAX_ID, Sending};
 use super::watching::Watching;
@@ -182,6 +183,11 @@ impl<'a> Session<'a> {
             Watching::of(self.user, self.core, self.now).learn_all(&response.values);
         }
         let Some(asker) = asker else { return };
+        if let Primitive::GetMessageResponse(response) = &answer
+            && self.core.settings.is_elsewhere("GETM")
+        {
+            return Fetched::of(self.user, self.core).answer(asker, response.as_ref());
+        }
         let number = self.fetched(&answer);
         let Some(feed) = self.user.clients.get_mut(&asker.client) else {
             return;

@@ -37,6 +37,9 @@ pub struct HomeSettings {
     /// Services of a user whose profile says nothing else, with those who provide them; no
     /// other can be active.
     pub services: Vec<ProfileService>,
+    /// Which domain provides what to whose users: what others provide to ours, and this domain to
+    /// those of others.
+    pub pse: PseTable,
     /// Whether another domain is the provider to be told of changed profiles.
     pub tells_profiles: bool,
     /// Whether there are other users. Without them this is no home domain, but what the
@@ -120,6 +123,7 @@ impl HomeSettings {
         let served = ServiceSet::of_element(super::SERVES).union(own);
         Self {
             services: services_of(served, &PseTable::default(), domain),
+            pse: PseTable::default(),
             tells_profiles: false,
             domain: domain.to_ascii_lowercase(),
             name: None,
@@ -161,6 +165,24 @@ impl HomeSettings {
             max_requests: 500,
             max_text: 64 * 1024,
         }
+    }
+
+    /// Whether this domain provides a function (a leaf's name) to users of another home domain.
+    pub(super) fn provides(&self, leaf: &str, home: &str) -> bool {
+        home != self.domain && self.pse.find(leaf, home) == Some(&self.domain)
+    }
+
+    /// Whether another domain provides a function to our users.
+    pub(super) fn is_elsewhere(&self, leaf: &str) -> bool {
+        let pse = self.pse.find(leaf, &self.domain);
+        pse.is_some_and(|pse| pse != self.domain)
+    }
+
+    /// Those who provide something to our users.
+    pub(super) fn providers(&self) -> impl Iterator<Item = &str> {
+        let ours =
+            |(_, home, pse): &(ServiceSet, &str, &str)| *home == self.domain && *pse != self.domain;
+        self.pse.iter().filter(ours).map(|(_, _, pse)| pse)
     }
 
     /// What groups are to know of it.

@@ -132,9 +132,11 @@ impl<'a> Subscriptions<'a> {
 }
 
 impl Home {
-    /// The name of a user of ours, or why there is none.
+    /// The name of a user of ours, or of a guest; or why there is none.
     pub(super) fn known_user(&self, address: &Address) -> Result<String, Code> {
-        let name = self.core.local_name(address)?;
+        let Ok(name) = self.core.local_name(address) else {
+            return self.known_guest(address);
+        };
         match self.users.get(name) {
             Some(user) => Ok(user.name.clone()),
             None => Err(Code::UNKNOWN_USER),

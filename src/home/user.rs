@@ -124,11 +124,12 @@ impl User {
     }
 
     pub(super) fn address(&self, core: &Core) -> Address {
-        Address::user(&self.name, core.domain())
+        Address::user(self.local(), self.home(core))
     }
 
+    /// Whether the user has a client here. Of guests their home domain says it.
     pub(super) fn is_online(&self) -> bool {
-        self.builtin || !self.clients.is_empty()
+        self.builtin || !self.clients.is_empty() && !self.is_guest()
     }
 
     /// Tells the clients of the user that take what comes for the user.
@@ -236,12 +237,12 @@ impl User {
 
     /// The address of a contact list.
     pub(super) fn list_address(&self, core: &Core, name: &str) -> Address {
-        Address::resource_of(&self.name, name, core.domain())
+        Address::resource_of(self.local(), name, self.home(core))
     }
 
     /// What decides what `other` may see.
     pub(super) fn authority(&self, core: &Core, other: &Address) -> Authority {
-        let is_himself = other.local() == self.name && other.domain() == core.domain();
+        let is_himself = other.local() == self.local() && other.domain() == self.home(core);
         if self.builtin || is_himself {
             return Authority::FULL;
         }
@@ -480,7 +481,7 @@ impl User {
 
     /// Tells the provider of the domain's profiles, if there is one, how the user's is now.
     pub(super) fn tell_profile(&self, core: &mut Core, now: Time) {
-        if core.settings.tells_profiles && !self.builtin {
+        if core.settings.tells_profiles && self.has_account() {
             let request = UpdateUserProfileRequest {
                 user: self.address(core),
                 mode: Some("Replace".to_owned()),

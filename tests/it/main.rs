@@ -22,6 +22,7 @@ mod codec_mutations;
 mod codec_once;
 mod codec_properties;
 mod codec_style;
+mod complementary;
 mod config_files;
 mod conformance;
 mod deployed_bad_input;

@@ -1,7 +1,7 @@
 //! The inviter's side: a user of ours invites, withdraws an invitation, and hears the answer.
 //!
-//! Who may invite into a group of this domain says the group: it is asked before anybody is
-//! invited, and notes whom it has to let in. It is asked by the same primitive, whose `Invited` is
+//! Who may invite into a group of this domain, or of the provider of its groups, says the group: it
+//! is asked before anybody is invited, and notes whom it has to let in. It is asked by the same primitive, whose `Invited` is
 //! then a participant of the group who is called as the invitee's address.
 
 use crate::element::{Act, Time};
@@ -258,18 +258,24 @@ impl<'a> Inviting<'a> {
         self.ask(asker, Asked::Invitation { number }, request);
     }
 
-    /// Asks a group of this domain whether the user may invite into it; `None` for any other
-    /// invitation.
+    /// Asks a group of this domain, or of the provider of the user's groups, whether the user may
+    /// invite into it; `None` for any other invitation.
     fn to_group(&self, request: &InviteRequest, invitee: &Address) -> Option<InviteRequest> {
         let group = &request.group.as_ref()?.group;
         let is_here = form::is_into_group(request)
-            && group.domain() == self.core.domain()
+            && self.has_groups_of_ours(group.domain())
             && invitee.kind() == Kind::User;
         is_here.then(|| InviteRequest {
             invited: Some(participant(group, invitee)),
             validity: u32::try_from(self.validity(request)).unwrap_or(u32::MAX),
             ..request.clone()
         })
+    }
+
+    /// Whether groups of our users are at a domain.
+    fn has_groups_of_ours(&self, domain: &str) -> bool {
+        let own = self.core.domain();
+        domain == own || self.core.settings.pse.find("CREAG", own) == Some(domain)
     }
 
     /// Seconds for which an invitation stands.

@@ -107,7 +107,7 @@ impl<'a> InvitationRequests<'a> {
         let name = self.home.known_user(&address).map_err(Status::new)?;
         let Home { users, core, .. } = &mut *self.home;
         match users.get_mut(&name) {
-            Some(user) if !user.builtin => Ok((user, core)),
+            Some(user) if user.has_account() => Ok((user, core)),
             _ => Err(Status::new(Code::UNAUTHORIZED_RECIPIENT)),
         }
     }

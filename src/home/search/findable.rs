@@ -88,7 +88,7 @@ pub(super) struct Findable<'a> {
 impl<'a> Findable<'a> {
     /// A user; `None` if nobody finds them.
     pub(super) fn of(user: &'a User, core: &'a Core) -> Option<Self> {
-        let hides = user.builtin || user.account.disabled;
+        let hides = !user.has_account() || user.account.disabled;
         (!hides).then_some(Self { user, core })
     }
 

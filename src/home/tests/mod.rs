@@ -9,6 +9,8 @@ mod clock;
 mod contact_list;
 mod echo;
 mod group;
+mod guests;
+mod handed;
 mod invitations;
 mod message_store;
 mod messages;
@@ -34,6 +36,7 @@ use crate::imps::common::{
     ContentData, MessageInfo, MetaInfo, Recipient, Sender, User as UserElement,
 };
 use crate::imps::primitive::message::SendMessageRequest;
+use crate::imps::primitive::{Facts, Routing};
 use crate::ssp::Mode;
 use crate::ssp::envelope::{Transaction, decode_fragment};
 use crate::store::Write;
@@ -323,6 +326,12 @@ impl World {
 
     /// What the domain asks: of itself, or of others.
     fn request(&mut self, token: Token, primitive: Primitive, expires: Time) {
+        let facts = crate::imps::primitive::facts(primitive.name());
+        let is_own = |facts: &&Facts| facts.routing == Routing::Requestor;
+        let leaf = facts.filter(is_own).map_or("", |facts| facts.leaf);
+        if self.settings.is_elsewhere(leaf) {
+            return self.outbox.push((token, primitive));
+        }
         let (target, meta) = envelope(&primitive);
         if let Some((ours, others)) = divided(&primitive) {
             self.request(token, ours, expires);
@@ -393,6 +402,9 @@ fn envelope(primitive: &Primitive) -> (Address, MetaInfo) {
         Primitive::InviteResponse(p) => (p.inviting.as_ref().unwrap().address(), &p.meta),
         Primitive::CancelInviteRequest(p) => (p.canceled.as_ref().unwrap().address(), &p.meta),
         Primitive::JoinGroupRequest(p) => (&p.group, &p.meta),
+        Primitive::NewMessage(p) => (p.info.recipients[0].address(), &p.meta),
+        Primitive::MessageNotification(p) => (p.info.recipients[0].address(), &p.meta),
+        Primitive::PresenceAuthRequest(p) => (&p.publisher.user, &p.meta),
         Primitive::VerifyIDRequest(p) => match &p.ids.ids[0] {
             Id::User(id) => (&id.user, &p.meta),
             other => panic!("{other:?}"),
@@ -420,7 +432,7 @@ fn envelope(primitive: &Primitive) -> (Address, MetaInfo) {
         }
         other => {
             let facts = crate::imps::primitive::facts(other.name()).expect("it is known");
-            let is_own = facts.routing == crate::imps::primitive::Routing::Requestor;
+            let is_own = facts.routing == Routing::Requestor;
             assert!(is_own, "nobody should send {}", other.name());
             let transaction = Transaction::new(Mode::Request, "", other);
             let user = transaction.peek.user.expect("a user asks");

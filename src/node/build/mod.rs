@@ -176,6 +176,7 @@ fn home_plan(config: &Config, sap: &Settings) -> Option<HomePlan> {
         max_offline: home.max_offline,
         max_offline_bytes: home.max_offline_bytes.get(),
         max_waiting_bytes: home.max_waiting_bytes.get(),
+        pse: table.clone(),
         tells_profiles: table
             .find("UPDUP", &config.node.domain)
             .is_some_and(|pse| pse != config.node.domain),

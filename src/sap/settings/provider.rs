@@ -43,6 +43,12 @@ impl PseTable {
         Some(pse)
     }
 
+    /// Whether a domain provides anything to users of `home`.
+    pub fn serves(&self, pse: &str, home: &str) -> bool {
+        let entries = self.0.get(home);
+        entries.is_some_and(|entries| entries.iter().any(|(_, one)| one == pse))
+    }
+
     /// All entries: functions, home domain, providing domain.
     pub fn iter(&self) -> impl Iterator<Item = (ServiceSet, &str, &str)> {
         self.0.iter().flat_map(|(home, entries)| {

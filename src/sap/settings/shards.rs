@@ -130,7 +130,9 @@ impl Shards {
                 },
                 Kind::Service => {
                     let user = peek.user.as_ref().filter(|_| !peek.by_server)?;
-                    if user.kind() != Kind::User || settings.route_to(user) != Some(route) {
+                    let is_served = settings.route_to(user) == Some(route)
+                        || settings.pse.serves(&settings.domain, user.domain());
+                    if user.kind() != Kind::User || !is_served {
                         return None;
                     }
                     self.of_user(user.local())

@@ -81,7 +81,20 @@ fn may_name(settings: &Settings, peer: &Peer, transaction: &Transaction, claim: 
         |test: &dyn Fn(&Address) -> bool| !addressed.is_empty() && addressed.iter().all(test);
     match claim.place.role {
         Role::Named => true,
-        Role::Speaks => false,
+        // The provider of a user's messages sends on and reports for the user.
+        Role::Speaks => {
+            let sends = matches!(
+                transaction.name.known(),
+                Some(Name::SendMessageRequest | Name::DeliveryStatusReport)
+            );
+            sends
+                && provides(
+                    settings,
+                    peer,
+                    Name::SendMessageRequest.facts().leaf,
+                    domain,
+                )
+        }
         Role::Participates => {
             let asked = peek.user.is_some() && !peek.by_server;
             asked && all_addressed(&|to| to.domain() == domain)

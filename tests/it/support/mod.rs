@@ -13,6 +13,7 @@ pub(crate) mod ejabberd;
 pub(crate) mod end;
 pub(crate) mod fault_proxy;
 pub(crate) mod peer;
+pub(crate) mod person;
 pub(crate) mod process;
 pub(crate) mod prosody;
 pub(crate) mod samples;

@@ -10,7 +10,7 @@
 //! Users of the village have their presence, groups and contact lists at the third domain, so
 //! the village is at the beginning of a route to a provider (WVFF, 11, figure 4) as well
 //! as at the end of one. Users of the home domain keep their own things at both, while others
-//! ask about them at home (figure 3).
+//! ask about them, and write to them, at home (figure 3).
 
 use wvgate::imps::primitive::{self, Routing};
 use wvgate::sap::{Route, ServiceSet, Settings};
@@ -35,6 +35,7 @@ pub(crate) const SERVICE_TABLE: &[(&str, &str, &str)] = &[
     ("ContactListFeat", HOME, PSE),
     ("SUBPR", HOME, HOME),
     ("GETPR", HOME, HOME),
+    ("SENDM", HOME, HOME),
     ("PresenceFeat", VILLAGE, PSE),
     ("ContactListFeat", VILLAGE, PSE),
     ("CommonFeat", VILLAGE, HOME),

@@ -74,6 +74,10 @@ impl Transactions {
         match facts.kind {
             // A Status in mode Request has no meaning (9.6).
             Kind::Response if transaction.name == Name::Status => return,
+            // A home domain says itself of a message that its user has it (11.9).
+            Kind::Response
+                if transaction.name == Name::MessageDelivered
+                    && transaction.peek.user.is_some() => {}
             Kind::Setup | Kind::Response => {
                 return self.refuse(origin, transaction, Status::new(Code::BAD_REQUEST), now);
             }

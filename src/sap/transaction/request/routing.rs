@@ -188,19 +188,18 @@ impl Incoming<'_> {
         groups
     }
 
-    /// Where a target is reached: at their domain; a user's presence where the Service
-    /// Table says that their home domain has it. Whoever is asked by that provider asks
-    /// the home domain.
+    /// Where a target is reached: at their domain; a user's presence, and messages for the user, where
+    /// the Service Table says that their home domain has them. Whoever is asked by that provider
+    /// asks the home domain.
     fn route(&self, settings: &Settings, target: &Address) -> Option<Route> {
         let usual = settings.route_to(target);
         let name = self.transaction.name.known();
-        let of_presence = |name: &Name| {
-            matches!(
-                name,
-                Name::SubscribeRequest | Name::UnsubscribeRequest | Name::GetPresenceRequest
-            )
+        let is_provided = |name: &Name| match name {
+            Name::SubscribeRequest | Name::UnsubscribeRequest | Name::GetPresenceRequest => true,
+            Name::SendMessageRequest => target.kind() == AddressKind::User,
+            _ => false,
         };
-        let Some(name) = name.filter(of_presence) else {
+        let Some(name) = name.filter(is_provided) else {
             return usual.cloned();
         };
         let domain = match target.domain() {
