@@ -2,7 +2,9 @@
 
 use crate::element::RequestId;
 use crate::imps::address::Address;
+use crate::imps::status::{Code, Status};
 
+use super::core::Core;
 use super::group;
 
 /// Who asks, and is answered.
@@ -24,5 +26,14 @@ impl Caller {
             domain: &self.domain,
             user: self.user.as_ref(),
         }
+    }
+
+    /// The requestor, where the request makes no sense without one; else answered.
+    pub(super) fn requestor(&self, core: &mut Core) -> Option<Address> {
+        if self.user.is_none() {
+            let status = Status::new(Code::BAD_PARAMETER).because("No user is asking.");
+            core.respond(self.id, status);
+        }
+        self.user.clone()
     }
 }

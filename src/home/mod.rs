@@ -35,6 +35,7 @@
 //! | `search` | who finds whom, and which groups |
 //! | `caller`, `answers`, `due` | who asks; what others answer; what is to be done at its time |
 //! | `records`, `core`, `random` | what is kept, and what all share |
+//! | `served` | the functions that are served, by their names in the service tree |
 
 mod access;
 mod access_lists;
@@ -82,6 +83,7 @@ mod report;
 mod search;
 mod sending;
 mod sent;
+mod served;
 mod session;
 mod settings;
 mod subscription;
@@ -106,6 +108,7 @@ pub use crate::element::client::{
 pub use group::{GroupError, GroupSettings, GroupView};
 pub use known::{Availability, Known};
 pub use operator::{Operator, UserRecord};
+pub use served::{SERVES, SERVES_OWN};
 pub use settings::{Authorization, HomeSettings};
 pub use user::{ECHO, UserError};
 
@@ -125,34 +128,12 @@ use self::own::OwnRequests;
 use self::profile::Profiles;
 use self::remote::Remote;
 use self::search::{Searches, Searching};
+use self::served::ECHO_SERVES;
 use self::subscription::Subscriptions;
 use self::user::User;
 
 /// The name of the home domain's service element.
 pub const ELEMENT: Element = Element::named("Home");
-/// What a home domain serves to everybody.
-pub const SERVES: &[&str] = &[
-    "SUBPR",
-    "GETPR",
-    "SENDM",
-    "MDELIV",
-    "GETSPI",
-    "VRID",
-    "GETUP",
-    "UPDUP",
-    "SearchFunc",
-    "GroupFeat",
-    "InviteFunc",
-    "ContentFeat",
-];
-/// What it serves to its own users besides, and to those of a home domain that has it for a
-/// provider.
-pub const SERVES_OWN: &[&str] = &[
-    "UPDPR", "GETWL", "REACT", "CAAUT", "GETAUT", "GCLI", "CCLI", "DCLI", "MCLS", "CALI", "DALI",
-    "GALS", "GLBLU", "BLENT", "SETD", "GETLM", "GETM", "REJCM", "FWMSG", "NEWM",
-];
-/// What the echo user of a node without home domain serves.
-const ECHO_SERVES: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV"];
 
 /// The home domain's service elements.
 pub struct Home {
@@ -201,15 +182,6 @@ impl Home {
     /// Whether this is a home domain at all, with other users than the echo user.
     pub fn has_users(&self) -> bool {
         self.core.settings.users
-    }
-
-    /// The requestor, where the request makes no sense without one; else answered.
-    fn requestor(&mut self, caller: &Caller) -> Option<Address> {
-        if caller.user.is_none() {
-            let status = Status::new(Code::BAD_PARAMETER).because("No user is asking.");
-            self.core.respond(caller.id, status);
-        }
-        caller.user.clone()
     }
 
     /// Sessions of clients.

@@ -60,7 +60,7 @@ impl<'a> OwnRequests<'a> {
 
     /// Does what is asked, and answers.
     pub(super) fn serve(&mut self, primitive: Primitive) {
-        let Some(asking) = self.home.requestor(self.caller) else {
+        let Some(asking) = self.caller.requestor(&mut self.home.core) else {
             return;
         };
         let leaf = primitive.any_name().facts().map_or("", |facts| facts.leaf);

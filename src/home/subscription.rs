@@ -30,7 +30,7 @@ impl<'a> Subscriptions<'a> {
 
     /// Puts the requestor on the watcher lists, answers, and shows them what they may see.
     pub(super) fn subscribe(&mut self, request: &SubscribeRequest) {
-        let Some(watcher) = self.home.requestor(self.caller) else {
+        let Some(watcher) = self.caller.requestor(&mut self.home.core) else {
             return;
         };
         let attributes = AttributeSet::asked(request.attributes.as_ref());
@@ -68,7 +68,7 @@ impl<'a> Subscriptions<'a> {
 
     /// Takes the requestor off the watcher lists.
     pub(super) fn unsubscribe(&mut self, request: &UnsubscribeRequest) {
-        let Some(watcher) = self.home.requestor(self.caller) else {
+        let Some(watcher) = self.caller.requestor(&mut self.home.core) else {
             return;
         };
         let mut failures = Vec::new();
@@ -94,7 +94,7 @@ impl<'a> Subscriptions<'a> {
     /// Answers with what the requestor may see now. They do not become a watcher, and nobody is
     /// asked.
     pub(super) fn get_presence(&mut self, request: &GetPresenceRequest) {
-        let Some(watcher) = self.home.requestor(self.caller) else {
+        let Some(watcher) = self.caller.requestor(&mut self.home.core) else {
             return;
         };
         let attributes = AttributeSet::asked(request.attributes.as_ref());

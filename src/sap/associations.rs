@@ -379,7 +379,7 @@ impl Associations {
         if peer.is_some_and(|peer| peer.has_identities()) {
             let others = settings.identities_of(id.as_str());
             for other in others.filter(|other| other.id != *id) {
-                self.with(&other.domain, |it| it.token_is_free(now));
+                self.with(&other.domain, |it| it.flush_later(now));
             }
         }
     }
@@ -455,7 +455,7 @@ impl Associations {
         let from = remote.map(|from| from.to_string()).unwrap_or_default();
         for peer in self.directory.troubled(trouble, remote, session, now) {
             if let Some(association) = self.directory.get_mut(peer.as_str()) {
-                association.conduct_mut().trouble(trouble, &from, now);
+                association.conduct.trouble(trouble, &from, now);
             }
         }
     }

@@ -123,14 +123,14 @@ impl Directory {
         let mut others = self.settings.identities_of(id);
         others.any(|other| {
             let association = self.get(&other.domain);
-            other.domain != id && association.is_some_and(Association::awaits_token)
+            other.domain != id && association.is_some_and(|it| it.handshakes().awaits_token())
         })
     }
 
     /// Whether a line about what comes in a peer's name is due; see [`Quiet::due`].
     pub(super) fn due_line(&mut self, id: &str, kind: &'static str, now: Time) -> Option<u64> {
         let association = self.get_mut(id);
-        association.map_or(Some(0), |it| it.conduct_mut().due_line(kind, now))
+        association.map_or(Some(0), |it| it.conduct.due_line(kind, now))
     }
 
     /// What a setup message holds, and whose it is.
@@ -191,8 +191,10 @@ impl Directory {
         let peer = self.identity_addressed(peer, facts.host.as_deref(), |association| {
             match (&primitive, mode) {
                 // Step 2 has an id of its own.
-                (Primitive::SendSecretToken(_), Mode::Response) => association.awaits_token(),
-                _ => association.has_handshake(mode, id),
+                (Primitive::SendSecretToken(_), Mode::Response) => {
+                    association.handshakes().awaits_token()
+                }
+                _ => association.handshakes().has(mode, id),
             }
         });
         Ok((peer, primitive))
@@ -257,7 +259,7 @@ impl Directory {
     /// which tells apart peers that number their handshakes alike.
     fn handshake_owner(&self, transaction: &Transaction, primitive: &Primitive) -> Option<&PeerId> {
         let settings = &self.settings;
-        let owns = |it: &Association| it.has_handshake(transaction.mode, &transaction.id);
+        let owns = |it: &Association| it.handshakes().has(transaction.mode, &transaction.id);
         let session = match primitive {
             Primitive::LoginResponse(response) => response.session.as_deref(),
             _ => None,
@@ -341,15 +343,15 @@ impl Directory {
     ) -> Result<(Arc<Peer>, String), Stray> {
         let awaits = |peer: &Arc<Peer>| {
             let association = self.get(&peer.domain);
-            association.is_some_and(|it| it.awaits_last_step(now))
+            association.is_some_and(|it| it.handshakes().awaits_last_step(now))
         };
         if self.settings.identities_of(&peer.domain).any(awaits) {
             // Step 6 may have been overtaken (6.6, I3).
             return Err(Verdict::Busy(Some(STEP_IS_NEAR)).into());
         }
         let association = self.get(&peer.domain);
-        let known = association.is_some_and(|it| it.conduct().is_known_from(peer, from));
-        let lost = association.is_some_and(|it| it.conduct().may_have_lost(peer, from));
+        let known = association.is_some_and(|it| it.conduct.is_known_from(peer, from));
+        let lost = association.is_some_and(|it| it.conduct.may_have_lost(peer, from));
         let session = association.and_then(|it| it.sessions().usable());
         if let Some(session) = session.filter(|_| peer.adopt_unknown_session && known) {
             tracing::info!(
@@ -387,7 +389,7 @@ impl Directory {
         let may_be = |peer: &&Peer| {
             let association = self.get(&peer.domain);
             peer.is_from(remote)
-                && association.is_some_and(|it| it.conduct().may_have_lost(peer, remote))
+                && association.is_some_and(|it| it.conduct.may_have_lost(peer, remote))
         };
         let claimed = session
             .and_then(|id| id.split_once('@'))

@@ -117,11 +117,7 @@ impl Sap {
         if self.owes_too_much(&peer.domain, requests) {
             self.engine.count(Count::Refused(Code::UNAVAILABLE.0));
             // One line each time it begins.
-            if self
-                .engine
-                .with(&peer.domain, now, |it| it.conduct_mut().owes())
-                == Some(true)
-            {
+            if self.engine.with(&peer.domain, now, |it| it.conduct.owes()) == Some(true) {
                 tracing::warn!(
                     ssp.peer = peer.domain,
                     "too many unanswered requests of the peer, or answers that it does not take"

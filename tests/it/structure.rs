@@ -10,6 +10,9 @@ const AWAY_PERCENT: usize = 8;
 /// The most of any one type.
 const AWAY_OF_ONE: usize = 15;
 
+/// The most lines of a file: beyond that it holds two types, or two subjects.
+const MOST_LINES: usize = 500;
+
 /// Sources that go on with the `mod.rs` of their folder.
 const HEADS: &[(&str, &[&str])] = &[("sap", &["check_only", "inbound"])];
 
@@ -165,7 +168,7 @@ const ROOMS: &[(&str, &[Room])] = &[
     ),
 ];
 
-/// A source, by the path of its module from the crate's root, without tests.
+/// A source, by the path of its module from the crate's root.
 struct Source {
     file: PathBuf,
     module: Vec<String>,
@@ -512,5 +515,33 @@ fn methods_and_paths_are_found_in_all_their_forms() {
             "gateway.shared.B",
             "sap.Time"
         ]
+    );
+}
+
+#[test]
+fn no_file_is_longer_than_a_type_needs() {
+    let mut folders = vec!["src".into(), "crates".into(), "benches".into()];
+    let (mut read, mut long) = (0, Vec::new());
+    while let Some(folder) = folders.pop() {
+        let folder: PathBuf = folder;
+        for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap()
+        {
+            let file = entry.unwrap().path();
+            if file.is_dir() {
+                folders.push(file);
+            } else if file.extension().is_some_and(|extension| extension == "rs") {
+                read += 1;
+                let lines = std::fs::read_to_string(&file).unwrap().lines().count();
+                if lines > MOST_LINES {
+                    long.push(format!("{}: {lines}", file.display()));
+                }
+            }
+        }
+    }
+    assert!(read > 300, "only {read} files were read");
+    assert!(
+        long.is_empty(),
+        "more than {MOST_LINES} lines:\n{}",
+        long.join("\n")
     );
 }

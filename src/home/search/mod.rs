@@ -89,7 +89,7 @@ impl<'a> Searching<'a> {
 
     /// The user who asks; else answered.
     fn user(&mut self) -> Option<Address> {
-        let user = self.home.requestor(self.caller)?;
+        let user = self.caller.requestor(&mut self.home.core)?;
         if user.kind() == Kind::User {
             return Some(user);
         }

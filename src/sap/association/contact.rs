@@ -1,7 +1,6 @@
 //! The contact with a peer: logins, the sessions that come of them, how these end, and whether
 //! the peer is reached.
 
-use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -10,97 +9,57 @@ use crate::imps::primitive::session::{Disconnect, LogoutRequest};
 use crate::imps::{Code, Status};
 use crate::sap::association::Shared;
 use crate::sap::association::event::Event;
-use crate::sap::association::keeper::{self, Keeper, come_again};
+use crate::sap::association::keeper::{self, Keeper};
 use crate::sap::association::login::{self, Around, Login, Logins};
-use crate::sap::association::logout::LoggedOut;
-use crate::sap::association::outbox::Item;
+use crate::sap::association::logout::{LoggedOut, come_again};
+use crate::sap::association::outcome::{Outcome, Outcomes};
 use crate::sap::association::posting::Fate;
 use crate::sap::association::reach::Reach;
 use crate::sap::association::record::SessionRecord;
-use crate::sap::association::session::{Session, Sessions};
+use crate::sap::association::session::Session;
+use crate::sap::association::terms::Terms;
 use crate::sap::post::Posted;
 use crate::sap::presented_as::PeerId;
 use crate::sap::settings::{Peer, Settings};
 use crate::sap::watch::Count;
-use crate::text::IdShown;
-
-/// What comes of the contact with a peer.
-#[derive(Debug)]
-pub(super) enum Outcome {
-    /// Something for the owner of the association.
-    Report(Event),
-    /// Something for the queue.
-    Enqueue(Item),
-    /// There is a new session: what failed before says nothing any more.
-    Anew,
-    /// What failed before does not keep anything waiting any more.
-    Forgive,
-    /// What waits may go on.
-    GoOn,
-}
 
 /// The contact with one peer.
 #[derive(Debug)]
 pub(super) struct Contact {
     id: PeerId,
-    /// What the configuration says of it; `None`: it was taken out.
-    peer: Option<Arc<Peer>>,
-    shared: Shared,
-    /// The node is about to stop: nobody is logged in to.
-    closing: bool,
-    /// Another identity of the same peer awaits its token.
-    others_await_token: bool,
+    pub(super) terms: Terms,
     logins: Logins,
     keeper: Keeper,
     reach: Reach,
     last_error: Option<String>,
-    outcomes: VecDeque<Outcome>,
+    outcomes: Outcomes,
 }
 
 impl Contact {
     pub(super) fn new(id: PeerId, peer: Option<Arc<Peer>>, shared: Shared) -> Self {
         let silence = shared.settings.peer_silence;
         Self {
-            peer,
-            shared,
-            closing: false,
-            others_await_token: false,
+            terms: Terms::new(peer, shared),
             logins: Logins::new(id.clone()),
             keeper: Keeper::new(id.clone()),
             reach: Reach::new(id.clone(), silence),
             last_error: None,
-            outcomes: VecDeque::new(),
+            outcomes: Outcomes::default(),
             id,
         }
     }
 
     /// What has come of it, in order.
     pub(super) fn next_outcome(&mut self) -> Option<Outcome> {
-        self.outcomes.pop_front()
-    }
-
-    fn report(&mut self, event: Event) {
-        self.outcomes.push_back(Outcome::Report(event));
-    }
-
-    fn go_on(&mut self) {
-        self.outcomes.push_back(Outcome::GoOn);
-    }
-
-    pub(super) fn peer(&self) -> Option<&Arc<Peer>> {
-        self.peer.as_ref()
-    }
-
-    pub(super) fn shared(&self) -> &Shared {
-        &self.shared
+        self.outcomes.next()
     }
 
     pub(super) fn logins(&self) -> &Logins {
         &self.logins
     }
 
-    pub(super) fn sessions(&self) -> &Sessions {
-        self.keeper.sessions()
+    pub(super) fn keeper(&self) -> &Keeper {
+        &self.keeper
     }
 
     /// Whether there is a session to send over.
@@ -113,22 +72,9 @@ impl Contact {
         self.reach.is_away()
     }
 
-    /// Whether a logout of ours is under way.
-    pub(super) fn is_leaving(&self) -> bool {
-        self.keeper.is_leaving()
-    }
-
     /// The last thing that went wrong, if nothing went well since.
     pub(super) fn last_error(&self) -> Option<&str> {
         self.last_error.as_deref()
-    }
-
-    pub(super) fn set_closing(&mut self, closing: bool) {
-        self.closing = closing;
-    }
-
-    pub(super) fn set_others_await_token(&mut self, await_it: bool) {
-        self.others_await_token = await_it;
     }
 
     /// Takes back a session kept before a restart.
@@ -143,14 +89,13 @@ impl Contact {
 
     /// All records are back.
     pub(super) fn restored(&mut self, now: Time) {
-        self.keeper.restored(&self.shared, now);
+        self.keeper.restored(&self.terms.shared, now);
         self.heed_keeper(now);
     }
 
     /// Begins to work.
     pub(super) fn start(&mut self, now: Time) {
-        let always = self.peer.as_ref().is_some_and(|peer| peer.connect_always);
-        if always || self.logins.times.wanted {
+        if self.terms.connects_always() || self.logins.times.wanted {
             self.want_session(now);
         }
     }
@@ -158,8 +103,8 @@ impl Contact {
     /// Goes by other settings.
     pub(super) fn reload(&mut self, settings: Arc<Settings>, peer: &Arc<Peer>, now: Time) {
         self.reach.mind_silence(settings.peer_silence);
-        self.shared.settings = settings;
-        self.peer = Some(Arc::clone(peer));
+        self.terms.shared.settings = settings;
+        self.terms.peer = Some(Arc::clone(peer));
         // What kept us from the peer may be mended.
         if !self.is_up() && !self.logins.handshakes().ours() {
             self.lift_hold();
@@ -178,8 +123,8 @@ impl Contact {
         if self.is_up() {
             return self.reach.login(why);
         }
-        let waits = self.is_leaving() || others_await_token;
-        self.logins.login(waits, self.closing, why)
+        let waits = self.keeper.is_leaving() || others_await_token;
+        self.logins.login(waits, self.terms.closing, why)
     }
 
     /// When a step of a handshake may be posted that waits for its time.
@@ -191,7 +136,6 @@ impl Contact {
     /// for a session.
     pub(super) fn next_timeout(&self, waits: bool, now: Time) -> Option<Time> {
         let up = self.is_up();
-        let dialect = self.peer.as_ref().map(|peer| &peer.dialect);
         let not_before = self.logins.times.not_before();
         let waits = self.logins.times.wanted || waits;
         let login = (waits && !up && not_before > now).then_some(not_before);
@@ -199,15 +143,16 @@ impl Contact {
             self.logins.next_timeout(),
             login,
             self.logins.times.yields_until().filter(|_| !up),
-            self.reach.due().filter(|_| up && self.minds_reach()),
-            self.keeper.next_timeout(dialect.map(|dialect| &**dialect)),
+            self.reach.due().filter(|_| up && self.terms.mind_reach()),
+            self.keeper.next_timeout(self.terms.dialect()),
         ];
         due.into_iter().flatten().min()
     }
 
     /// Posts the next step that waits for its time.
     pub(super) fn step_due(&mut self, now: Time) {
-        self.logins.step_due(self.peer.as_deref(), &self.shared);
+        self.logins
+            .step_due(self.terms.peer.as_deref(), &self.terms.shared);
         self.heed_logins(now);
     }
 
@@ -228,7 +173,7 @@ impl Contact {
     /// The session to send on, the peer and what is shared; `None` if there is no session.
     pub(super) fn sender(&mut self) -> Option<(&Peer, &Shared, &mut Session)> {
         let session = self.keeper.usable_mut()?;
-        Some((self.peer.as_deref()?, &self.shared, session))
+        Some((self.terms.peer.as_deref()?, &self.terms.shared, session))
     }
 
     /// What waits is posted once more before our logout. Whether that was done before; `None`:
@@ -256,7 +201,7 @@ impl Contact {
                 }
                 _ => {
                     self.heard_from(now);
-                    self.go_on();
+                    self.outcomes.go_on();
                 }
             }
         }
@@ -278,22 +223,18 @@ impl Contact {
             }
             Fate::Failed(why) => self.last_error = Some(why),
             Fate::UnknownSession => {
-                if self.sessions().get(session).is_some() {
+                if self.keeper.sessions().get(session).is_some() {
                     self.logins.times.forbidden(now);
                 }
-                tracing::warn!(
-                    ssp.peer = self.id.as_str(),
-                    ssp.session = %IdShown(session),
-                    "the peer does not know the session; logging in anew"
-                );
-                self.end(session, now);
+                self.keeper.is_unknown(session);
+                self.heed_keeper(now);
             }
             Fate::LostSession(why) => {
                 self.last_error = Some(why);
                 self.end(session, now);
             }
         }
-        self.go_on();
+        self.outcomes.go_on();
     }
 
     fn end(&mut self, session: &str, now: Time) {
@@ -325,14 +266,9 @@ impl Contact {
 
     /// See [`Keeper::log_out`].
     pub(super) fn log_out(&mut self, reason: Option<&str>, now: Time) -> LoggedOut {
-        let ended = self.keeper.log_out(self.peer.as_deref(), reason, now);
+        let ended = self.keeper.log_out(self.terms.peer.as_deref(), reason, now);
         self.heed_keeper(now);
         ended
-    }
-
-    /// After a logout: a peer with whom there is always to be a session gets one again.
-    fn come_back(&mut self, now: Time) {
-        self.log_in(now, Logins::come_back);
     }
 
     /// A peer's `LogoutRequest`: answered in the session that it ends.
@@ -349,7 +285,7 @@ impl Contact {
         if self.is_up() {
             return;
         }
-        self.report(Event::Unanswered);
+        self.outcomes.report(Event::Unanswered);
         self.keeper.stay();
         self.logins.times.rest(now);
     }
@@ -360,7 +296,7 @@ impl Contact {
         self.heed_keeper(now);
         let held = self.log_in(now, |logins, around| logins.disconnected(notice, around));
         if held == Some(true) && !self.is_up() {
-            self.report(Event::Unanswered);
+            self.outcomes.report(Event::Unanswered);
         }
     }
 
@@ -387,7 +323,7 @@ impl Contact {
         self.keep(now, |keeper, peer, shared| {
             keeper.disconnect_all(peer, shared, &status, now);
         });
-        self.peer = None;
+        self.terms.peer = None;
     }
 
     /// Logs in now, whatever has kept us from it, unless there is a session.
@@ -397,9 +333,9 @@ impl Contact {
         }
         if self.is_up() {
             // A session may stand while the peer is away.
-            self.outcomes.push_back(Outcome::Forgive);
+            self.outcomes.push(Outcome::Forgive);
             self.knock(now);
-            return self.go_on();
+            return self.outcomes.go_on();
         }
         self.lift_hold();
         self.want_session(now);
@@ -408,7 +344,7 @@ impl Contact {
     /// Nothing of before keeps us from a login now.
     fn lift_hold(&mut self) {
         self.logins.times.lift();
-        self.outcomes.push_back(Outcome::Forgive);
+        self.outcomes.push(Outcome::Forgive);
         self.last_error = None;
     }
 
@@ -423,8 +359,8 @@ impl Contact {
         now: Time,
         act: impl FnOnce(&mut Keeper, &Peer, &Shared) -> R,
     ) -> Option<R> {
-        let peer = self.peer.as_deref()?;
-        let result = act(&mut self.keeper, peer, &self.shared);
+        let peer = self.terms.peer.as_deref()?;
+        let result = act(&mut self.keeper, peer, &self.terms.shared);
         self.heed_keeper(now);
         Some(result)
     }
@@ -433,21 +369,23 @@ impl Contact {
         use keeper::Outcome as Kept;
         while let Some(outcome) = self.keeper.next_outcome() {
             match outcome {
-                Kept::Report(event) => self.report(event),
-                Kept::Enqueue(item) => self.outcomes.push_back(Outcome::Enqueue(item)),
+                Kept::Report(event) => self.outcomes.report(event),
+                Kept::Enqueue(item) => self.outcomes.push(Outcome::Enqueue(item)),
                 Kept::Down { again } => {
-                    let always = self.peer.as_ref().is_some_and(|peer| peer.connect_always);
+                    let always = self.terms.connects_always();
                     self.logins.times.wanted |= again && always;
                     // A node that stops tells its own side nothing: it will be back.
-                    if !self.closing {
-                        self.report(Event::Down);
+                    if !self.terms.closing {
+                        self.outcomes.report(Event::Down);
                     }
                 }
                 Kept::MakeForget(session) => {
                     self.log_in(now, |logins, around| logins.make_forget(&session, around));
                 }
-                Kept::LoggedOut => self.come_back(now),
-                Kept::GoOn => self.go_on(),
+                Kept::LoggedOut => {
+                    self.log_in(now, Logins::come_back);
+                }
+                Kept::GoOn => self.outcomes.go_on(),
             }
         }
     }
@@ -458,15 +396,8 @@ impl Contact {
         now: Time,
         act: impl FnOnce(&mut Logins, &Around) -> R,
     ) -> Option<R> {
-        let around = Around {
-            peer: self.peer.clone()?,
-            shared: self.shared.clone(),
-            up: self.is_up(),
-            leaving: self.is_leaving(),
-            closing: self.closing,
-            others_await_token: self.others_await_token,
-            now,
-        };
+        let (up, leaving) = (self.is_up(), self.keeper.is_leaving());
+        let around = self.terms.around(up, leaving, now)?;
         let result = act(&mut self.logins, &around);
         self.heed_logins(now);
         Some(result)
@@ -477,7 +408,7 @@ impl Contact {
         let mut established = false;
         while let Some(outcome) = self.logins.next_outcome() {
             match outcome {
-                LoggedIn::Report(event) => self.report(event),
+                LoggedIn::Report(event) => self.outcomes.report(event),
                 LoggedIn::Established(record, ready) => {
                     self.established(record, ready, now);
                     established = true;
@@ -491,13 +422,13 @@ impl Contact {
                 }
                 LoggedIn::Abandoned(own_id) => {
                     // The peer may have used it in the meantime.
-                    let session = self.sessions().get(&own_id);
+                    let session = self.keeper.sessions().get(&own_id);
                     if session.is_some_and(|session| !session.ready) {
                         self.end(&own_id, now);
                     }
                 }
                 LoggedIn::Failed(why) => self.last_error = Some(why),
-                LoggedIn::GoOn => self.go_on(),
+                LoggedIn::GoOn => self.outcomes.go_on(),
             }
         }
         if established {
@@ -510,10 +441,10 @@ impl Contact {
         let write = record.put();
         let was_up = self.is_up();
         self.keeper.add(record, ready);
-        self.outcomes.push_back(Outcome::Anew);
+        self.outcomes.push(Outcome::Anew);
         self.last_error = None;
-        self.report(Event::Write(write));
-        self.report(Event::Count(Count::HandshakeDone));
+        self.outcomes.report(Event::Write(write));
+        self.outcomes.report(Event::Count(Count::HandshakeDone));
         if ready {
             self.session_ready(was_up, now);
         }
@@ -524,15 +455,15 @@ impl Contact {
         self.reach.begin_anew();
         self.heard_from(now);
         if !was_up {
-            self.report(Event::Up);
+            self.outcomes.report(Event::Up);
         }
-        self.go_on();
+        self.outcomes.go_on();
     }
 
     /// Something came from the peer, or reached it.
     fn heard_from(&mut self, now: Time) {
         if self.reach.heard(now) && self.is_up() {
-            self.report(Event::Reached);
+            self.outcomes.report(Event::Reached);
         }
     }
 
@@ -542,22 +473,16 @@ impl Contact {
         }
     }
 
-    /// Whether it matters here that a silent peer is away.
-    fn minds_reach(&self) -> bool {
-        let settings = &self.shared.settings;
-        !self.closing && settings.visiting.is_none() && settings.routes.any_local()
-    }
-
     /// Tells those who watch its users that the peer is away, though a session stands; and tries
     /// a connection to one of whom nothing was heard for a while.
     fn look_after_reach(&mut self, now: Time) {
-        if !self.minds_reach() || !self.is_up() {
+        if !self.terms.mind_reach() || !self.is_up() {
             return;
         }
         let silent = self.reach.is_silent(now);
         let why = self.last_error.as_deref().unwrap_or_default();
         if let Some(since) = self.reach.gone(why, now) {
-            self.report(Event::Away(since));
+            self.outcomes.report(Event::Away(since));
         }
         if silent {
             self.knock(now);
@@ -566,8 +491,8 @@ impl Contact {
 
     /// Tries a connection, unless one is being tried.
     fn knock(&mut self, now: Time) {
-        if let Some(knock) = self.reach.knock(&self.shared.numbers, now) {
-            self.report(Event::Knock(knock));
+        if let Some(knock) = self.reach.knock(&self.terms.shared.numbers, now) {
+            self.outcomes.report(Event::Knock(knock));
         }
     }
 }

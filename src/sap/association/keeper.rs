@@ -5,7 +5,6 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 
 use crate::element::Time;
-use crate::imps::common::MetaInfo;
 use crate::imps::primitive::session::{
     Disconnect, KeepAliveRequest, KeepAliveResponse, LogoutRequest,
 };
@@ -13,7 +12,7 @@ use crate::imps::{Code, Primitive, Status};
 use crate::sap::association::Shared;
 use crate::sap::association::event::Event;
 use crate::sap::association::keep_alive::{self, Heard, KeepAlive};
-use crate::sap::association::logout::{COME_BACK, Leaving, LoggedOut};
+use crate::sap::association::logout::{Leaving, LoggedOut, come_again, come_back, farewell};
 use crate::sap::association::outbox::Item;
 use crate::sap::association::posting;
 use crate::sap::association::quiet::Quiet;
@@ -25,7 +24,6 @@ use crate::sap::settings::Peer;
 use crate::sap::settings::dialect::Dialect;
 use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
-use crate::store::Write;
 use crate::text::{IdShown, Shown};
 
 /// What comes of keeping sessions.
@@ -191,12 +189,7 @@ impl Keeper {
         match asked.answered(transaction, &mut session.record) {
             Heard::UnknownSession => {
                 let own_id = session.record.own_id.clone();
-                tracing::warn!(
-                    ssp.peer = self.id.as_str(),
-                    ssp.session = %IdShown(&own_id),
-                    "the peer does not know the session; logging in anew"
-                );
-                self.end(&own_id);
+                self.is_unknown(&own_id);
                 self.say(Outcome::GoOn);
             }
             Heard::Changed(write) => self.report(Event::Write(write)),
@@ -231,6 +224,16 @@ impl Keeper {
             self.report(Event::Down);
         }
         forgotten.len()
+    }
+
+    /// The peer does not know a session of ours.
+    pub(super) fn is_unknown(&mut self, own_id: &str) {
+        tracing::warn!(
+            ssp.peer = self.id.as_str(),
+            ssp.session = %IdShown(own_id),
+            "the peer does not know the session; logging in anew"
+        );
+        self.end(own_id);
     }
 
     /// A session has ended.
@@ -310,9 +313,7 @@ impl Keeper {
     /// Logs out, if the peer understands it, and remembers to log in after the next start.
     pub(super) fn log_out_for_now(&mut self, peer: &Peer, reason: &str, now: Time) {
         if self.can_log_out(Some(peer)) {
-            let key = format!("{COME_BACK}{}", self.id);
-            let value = b"1".to_vec();
-            self.report(Event::Write(Write::Put { key, value }));
+            self.report(Event::Write(come_back(&self.id)));
             self.leave(Some(reason), now);
         }
     }
@@ -456,12 +457,10 @@ impl Keeper {
         if !peer.dialect.logout {
             return;
         }
-        let notice = Disconnect {
-            meta: Some(MetaInfo::of_server(peer.presented(&shared.settings.domain))),
-            status,
-            redirects: None,
-        };
-        let (id, notice) = (shared.numbers.id(), notice.into());
+        let (id, notice) = (
+            shared.numbers.id(),
+            farewell(peer, &shared.settings, status),
+        );
         self.post(peer, shared, session, (Mode::Request, &id, &notice), now);
     }
 
@@ -495,13 +494,5 @@ impl Keeper {
         self.report(Event::Trace(Box::new(trace)));
         self.report(Event::Post(post));
         number
-    }
-}
-
-/// A status with the seconds after which the peer may come again.
-pub(super) fn come_again(status: Status, seconds: u32) -> Status {
-    Status {
-        try_again: Some(seconds),
-        ..status
     }
 }

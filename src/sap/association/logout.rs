@@ -5,10 +5,12 @@ use serde::Serialize;
 use std::time::Duration;
 
 use crate::element::Time;
-use crate::imps::Primitive;
 use crate::imps::common::MetaInfo;
-use crate::imps::primitive::session::LogoutRequest;
+use crate::imps::primitive::session::{Disconnect, LogoutRequest};
+use crate::imps::{Primitive, Status};
+use crate::sap::presented_as::PeerId;
 use crate::sap::settings::{Peer, Settings};
+use crate::store::Write;
 
 /// Milliseconds after which a peer may come again to a node that is stopping; our choice.
 pub(in crate::sap) const AWAY: u64 = 1_000;
@@ -60,4 +62,27 @@ pub struct LoggedOut {
     pub sessions: usize,
     /// The peer is told; else they are only forgotten.
     pub told: bool,
+}
+
+/// The record that makes this node log in to a peer after its next start.
+pub(super) fn come_back(peer: &PeerId) -> Write {
+    Write::put(format!("{COME_BACK}{peer}"), *b"1")
+}
+
+/// A status with the seconds after which the peer may come again.
+pub(super) fn come_again(status: Status, seconds: u32) -> Status {
+    Status {
+        try_again: Some(seconds),
+        ..status
+    }
+}
+
+/// What a peer is told whose session ends without its doing.
+pub(super) fn farewell(peer: &Peer, settings: &Settings, status: Status) -> Primitive {
+    let notice = Disconnect {
+        meta: Some(MetaInfo::of_server(peer.presented(&settings.domain))),
+        status,
+        redirects: None,
+    };
+    notice.into()
 }

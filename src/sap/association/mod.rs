@@ -12,6 +12,7 @@ pub(in crate::sap) mod login;
 mod login_times;
 pub(in crate::sap) mod logout;
 pub mod outbox;
+mod outcome;
 mod posting;
 pub(in crate::sap) mod quiet;
 pub(in crate::sap) mod rate_limit;
@@ -21,6 +22,7 @@ mod redirect;
 mod seen;
 pub mod session;
 mod shared;
+mod terms;
 #[cfg(test)]
 mod tests;
 pub(in crate::sap) mod trouble;
@@ -43,14 +45,15 @@ use crate::sap::presented_as::PeerId;
 use crate::sap::settings::{Peer, Settings};
 use crate::sap::verdict::{Facts, Verdict};
 use crate::sap::watch::Count;
-use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
 use conduct::Conduct;
-use contact::{Contact, Outcome};
+use contact::Contact;
+use handshake::Handshakes;
 use keeper::Keeper;
 use login::{Around, Login, Logins};
 use logout::LoggedOut;
 use outbox::{Item, Outbox};
+use outcome::Outcome;
 use posting::Posting;
 use rate_limit::Rate;
 use record::SessionRecord;
@@ -62,7 +65,7 @@ pub struct Association {
     id: PeerId,
     contact: Contact,
     posting: Posting,
-    conduct: Conduct,
+    pub(in crate::sap) conduct: Conduct,
     /// When it is looked after next.
     due: Option<Time>,
     /// Something was queued, or may be posted, since.
@@ -124,13 +127,13 @@ impl Association {
 
     /// The node is about to stop, or is not.
     pub fn set_closing(&mut self, closing: bool) {
-        self.contact.set_closing(closing);
+        self.contact.terms.closing = closing;
     }
 
     /// Whether another identity of the same peer awaits its token: only one may, because the
     /// token does not say to whom it is given.
     pub fn set_others_await_token(&mut self, await_it: bool) {
-        self.contact.set_others_await_token(await_it);
+        self.contact.terms.others_await_token = await_it;
     }
 
     /// The peer, and the domain presented to it.
@@ -140,7 +143,7 @@ impl Association {
 
     /// What the configuration says of the peer; `None`: it was taken out.
     pub fn peer(&self) -> Option<&Arc<Peer>> {
-        self.contact.peer()
+        self.contact.terms.peer.as_ref()
     }
 
     /// Whether there is a session to send over.
@@ -150,11 +153,11 @@ impl Association {
 
     /// Whether a logout of ours is under way.
     pub fn is_leaving(&self) -> bool {
-        self.contact.is_leaving()
+        self.contact.keeper().is_leaving()
     }
 
     pub(in crate::sap) fn sessions(&self) -> &Sessions {
-        self.contact.sessions()
+        self.contact.keeper().sessions()
     }
 
     /// What waits for the peer.
@@ -162,29 +165,9 @@ impl Association {
         self.posting.outbox()
     }
 
-    /// How the peer behaves.
-    pub(in crate::sap) fn conduct(&self) -> &Conduct {
-        &self.conduct
-    }
-
-    /// How the peer behaves.
-    pub(in crate::sap) fn conduct_mut(&mut self) -> &mut Conduct {
-        &mut self.conduct
-    }
-
-    /// Whether our handshake awaits the peer's token.
-    pub fn awaits_token(&self) -> bool {
-        self.contact.logins().handshakes().awaits_token()
-    }
-
-    /// Whether the peer may use a session before its last step has reached us.
-    pub fn awaits_last_step(&self, now: Time) -> bool {
-        self.contact.logins().handshakes().awaits_last_step(now)
-    }
-
-    /// Whether a handshake is open to which a setup message belongs.
-    pub fn has_handshake(&self, mode: Mode, id: &str) -> bool {
-        self.contact.logins().handshakes().has(mode, id)
+    /// Handshakes with the peer, in both roles.
+    pub(in crate::sap) fn handshakes(&self) -> &Handshakes {
+        self.contact.logins().handshakes()
     }
 
     /// What became of a login.
@@ -316,13 +299,8 @@ impl Association {
         }
     }
 
-    /// No other identity awaits the peer's token any more.
-    pub fn token_is_free(&mut self, now: Time) {
-        self.flush_later(now);
-    }
-
     /// Marks that [`Association::flush`] has something to do.
-    fn flush_later(&mut self, now: Time) {
+    pub(in crate::sap) fn flush_later(&mut self, now: Time) {
         self.flush = Some(now);
     }
 
@@ -371,10 +349,8 @@ impl Association {
             self.heed(now);
             return self.schedule(now);
         }
-        let (peer, shared) = (
-            self.contact.peer().map(|peer| &**peer),
-            self.contact.shared(),
-        );
+        let around = &self.contact.terms;
+        let (peer, shared) = (around.peer.as_deref(), &around.shared);
         let ended = self.posting.posted(number, outcome, peer, shared, now);
         if let Some((session, fate)) = ended {
             self.with(now, |contact| {

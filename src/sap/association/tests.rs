@@ -11,7 +11,7 @@ use crate::sap::Dialect;
 use crate::sap::numbers::Numbers;
 use crate::sap::post::Post;
 use crate::sap::random::Random;
-use crate::ssp::{Message, envelope};
+use crate::ssp::{Message, Mode, envelope};
 use crate::store::Write;
 
 const PEERS: [&str; 2] = ["a.test", "b.test"];

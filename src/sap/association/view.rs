@@ -37,7 +37,7 @@ pub struct PeerView {
 impl PeerView {
     /// Of an association, and of so many unanswered requests.
     pub(in crate::sap) fn of(it: &Association, pending: usize) -> Self {
-        let (up, logins, troubles) = (it.is_up(), it.contact.logins(), it.conduct().troubles());
+        let (up, logins, troubles) = (it.is_up(), it.contact.logins(), it.conduct.troubles());
         Self {
             domain: it.id().as_str().to_owned(),
             dialect: it

@@ -14,6 +14,7 @@ mod delivery_report;
 mod events;
 pub mod history;
 mod index;
+mod overdue;
 mod own;
 mod permission;
 pub mod recipients;
@@ -55,12 +56,9 @@ pub(super) use events::{Event, Queues, ToThisSap};
 pub(super) use response::report_as_request;
 
 use history::Step;
+use overdue::Overdue;
 use request::Incoming;
 use rows::{Rows, Timer};
-
-/// Shards pass a request on no more often: only while they go by different settings, as during a
-/// reload, does one of them take it for another's again.
-const MOST_PASSED: u8 = 2;
 
 /// The Transaction Table, and all that decides on what passes through it.
 #[derive(Debug)]
@@ -186,8 +184,8 @@ impl Transactions {
     /// Does one thing that is due.
     pub(super) fn timeout(&mut self, queues: &mut dyn Queues, now: Time) {
         match self.rows.deadlines.due(now) {
-            Some(Timer::Answer(number)) => self.answer_due(number, queues, now),
-            Some(Timer::GiveUp(number)) => self.give_up(number, queues, now),
+            Some(Timer::Answer(number)) => Overdue::of(self, queues, now).answer(number),
+            Some(Timer::GiveUp(number)) => Overdue::of(self, queues, now).give_up(number),
             Some(Timer::Forget(number)) => {
                 let forgotten = self.rows.forget_due(number, now);
                 self.write(forgotten);
@@ -376,171 +374,12 @@ impl Transactions {
         }
     }
 
-    /// Makes what is handed to another shard.
-    fn send_to_shard(
-        &mut self,
-        shard: u16,
-        handed: Handed,
-        queues: &dyn Queues,
-    ) -> Result<(Place, Event), Status> {
-        let peer = neighbour::name(shard);
-        if handed.passed > MOST_PASSED {
-            return Err(Status::new(Code::DOMAIN_NOT_SUPPORTED).because("relay loop"));
-        }
-        if queues.is_full(&peer, handed.transaction.raw.len()) {
-            return Err(Status::new(if handed.is_message() {
-                Code::QUEUE_FULL
-            } else {
-                Code::UNAVAILABLE
-            }));
-        }
-        if handed.is_message() {
-            self.accepted();
-        }
-        let id = handed.transaction.id.as_str().into();
-        Ok((Place::Peer { peer, id }, Event::Hand(shard, handed.into())))
-    }
-
     /// A peer will not get our request.
     pub(super) fn failed(&mut self, peer: &PeerId, id: &TransactionId, code: Code, now: Time) {
         let place = Place::at(peer, id);
         if let Some(number) = self.rows.table.by_place(&place) {
             self.part_failed(number, &place, code, now);
         }
-    }
-
-    /// No answer in time. The requestor of a message hears 202: it waits here on disk, for a
-    /// peer or in a service element (the XMPP server may be away), or the next hop has it,
-    /// which is no failure as long as nobody says so. Anything else is taken back, and the
-    /// requestor hears 504.
-    fn answer_due(&mut self, number: u64, queues: &mut dyn Queues, now: Time) {
-        let Some(record) = self.rows.table.get(number) else {
-            return;
-        };
-        if record.state != State::Pending {
-            return;
-        }
-        let timeout = self.settings.response_timeout;
-        if record.is_message() {
-            if record.expires <= now {
-                return self.give_up(number, queues, now);
-            }
-            return match response::waits_longer(record, timeout, now) {
-                Some(until) => self.rows.deadlines.set(until, Timer::Answer(number)),
-                None => self.take_over(number, queues, now),
-            };
-        }
-        let (late, next) = response::overdue(record, timeout, now);
-        for place in late {
-            self.time_out_part(number, &place, queues, now);
-        }
-        if let Some(next) = next {
-            self.rows.deadlines.set(next, Timer::Answer(number));
-        }
-    }
-
-    /// Answers 202 for a message: this node, or the next hop, has it.
-    fn take_over(&mut self, number: u64, queues: &dyn Queues, now: Time) {
-        let Some(record) = self.rows.table.get(number) else {
-            return;
-        };
-        let waits = |place: &Place| match place {
-            Place::Peer { peer, id } => queues.holds(peer, id),
-            Place::Element { .. } | Place::Here => true,
-        };
-        let mut open = record.parts.iter().filter(|part| part.answer.is_none());
-        let status = Status::new(Code(202)).because(if open.any(|part| waits(&part.place)) {
-            "queued"
-        } else {
-            "passed on, no answer yet"
-        });
-        let answer = recipients::answer(record.name.known(), record.message.as_deref(), status);
-        let step = Step::taken_over(record, now);
-        let write = self
-            .rows
-            .table
-            .update(number, |record| record.state = State::TakenOver);
-        self.write(write);
-        self.tell(step);
-        self.send_answer(number, &Body::typed(answer), now);
-        self.linger(number, queues, now);
-    }
-
-    fn time_out_part(&mut self, number: u64, place: &Place, queues: &mut dyn Queues, now: Time) {
-        let code = Code::TIMEOUT;
-        if let Place::Peer { peer, id } = place {
-            tracing::warn!(
-                ssp.peer = peer.as_str(),
-                ssp.transaction = id.as_str(),
-                ssp.primitive = self.rows.table.get(number).map(|record| &*record.name),
-                "no answer in time"
-            );
-            if let Some(item) = queues.withdraw(peer, id, now) {
-                return self.withdrawn(peer, &item, code, now);
-            }
-        }
-        self.part_failed(number, place, code, now);
-    }
-
-    /// The request itself has expired.
-    fn give_up(&mut self, number: u64, queues: &mut dyn Queues, now: Time) {
-        let Some(record) = self.rows.table.get(number) else {
-            return;
-        };
-        if matches!(record.state, State::Answered(_)) {
-            return;
-        }
-        let taken_over = record.state == State::TakenOver;
-        let open = record.parts.iter().filter(|part| part.answer.is_none());
-        let open: Vec<Place> = open.map(|part| part.place.clone()).collect();
-        let code = if record.is_message() {
-            Code::EXPIRED
-        } else {
-            Code::TIMEOUT
-        };
-        // First all that can be taken back: the others may end the request.
-        let mut gone = Vec::with_capacity(open.len());
-        for place in open {
-            if let Place::Peer { peer, id } = &place
-                && let Some(item) = queues.withdraw(peer, id, now)
-            {
-                self.withdrawn(peer, &item, code, now);
-                continue;
-            }
-            gone.push(place);
-        }
-        for place in gone {
-            let Place::Peer { peer, id } = &place else {
-                self.part_failed(number, &place, code, now);
-                continue;
-            };
-            if code != Code::EXPIRED {
-                self.part_failed(number, &place, code, now);
-            } else if queues.holds(peer, id) {
-                // Its post is under way: what becomes of that is the outcome.
-                if !taken_over {
-                    self.take_over(number, queues, now);
-                }
-                let later = now.plus_millis(self.settings.response_timeout);
-                return self.rows.deadlines.set(later, Timer::GiveUp(number));
-            } else if taken_over {
-                // The next hop has it, and never said more.
-                return self.close(number, None, now);
-            } else {
-                self.part_failed(number, &place, Code(202), now);
-            }
-        }
-    }
-
-    /// A request was taken back out of a queue.
-    fn withdrawn(&mut self, peer: &PeerId, item: &Item, code: Code, now: Time) {
-        if item.name == Name::SendMessageRequest {
-            self.count(Count::Ended(match code {
-                Code::EXPIRED => Outcome::Expired,
-                _ => Outcome::Refused(code.0),
-            }));
-        }
-        self.failed(peer, &item.id, code, now);
     }
 
     fn part_failed(&mut self, number: u64, place: &Place, code: Code, now: Time) {

@@ -1,10 +1,13 @@
 //! Random lists, grants, denials, cancellations and updates against a small model of WVFF 5.3.
 
+mod publisher;
+
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
 use super::*;
 use crate::imps::presence::Attribute;
+use publisher::Publisher;
 
 const WATCHERS: [&str; 3] = ["w0@d0.test", "w1@d0.test", "w2@d1.test"];
 const LISTS: [&str; 2] = ["friends", "work"];
@@ -84,178 +87,6 @@ fn set(mask: Option<u8>) -> Set {
 
 fn names(mask: Option<u8>) -> Vec<&'static str> {
     mask.map_or_else(Vec::new, |mask| set(Some(mask)).into_iter().collect())
-}
-
-/// The publisher as the specification has them.
-#[derive(Debug, Default)]
-struct Model {
-    /// Members of each contact list, and its attribute list.
-    lists: BTreeMap<usize, (BTreeSet<usize>, Option<Set>)>,
-    /// The default attribute list: everything, until somebody touches it.
-    default: Option<Set>,
-    individual: BTreeMap<usize, Set>,
-    granted: BTreeMap<usize, Set>,
-    denied: BTreeMap<usize, Set>,
-    /// Those who watch, with what they want.
-    watchers: BTreeMap<usize, Set>,
-    /// Those of whom the publisher was told that they ask.
-    asked: BTreeSet<usize>,
-    values: BTreeMap<&'static str, String>,
-    online: bool,
-}
-
-impl Model {
-    fn new() -> Self {
-        Self {
-            default: Some(everything()),
-            ..Self::default()
-        }
-    }
-
-    /// 5.3.2: authorized before anyone asks.
-    fn proactive(&self, user: usize) -> Set {
-        if let Some(own) = self.individual.get(&user) {
-            return own.clone();
-        }
-        let default = &self.default;
-        let mut all = Set::new();
-        for (members, own) in self.lists.values() {
-            if members.contains(&user) {
-                all.extend(own.clone().or(default.clone()).unwrap_or_default());
-            }
-        }
-        all
-    }
-
-    /// 5.3.6: what is granted on request counts only where nothing is authorized before.
-    fn sees(&self, user: usize) -> Set {
-        let proactive = self.proactive(user);
-        if proactive.is_empty() {
-            return self.granted.get(&user).cloned().unwrap_or_default();
-        }
-        proactive
-    }
-
-    /// 5.3.3: what was requested and neither granted nor denied.
-    fn undecided(&self, user: usize, requested: &Set) -> Set {
-        if !self.proactive(user).is_empty() {
-            return Set::new();
-        }
-        let said = |sets: &BTreeMap<usize, Set>| sets.get(&user).cloned().unwrap_or_default();
-        let (granted, denied) = (said(&self.granted), said(&self.denied));
-        let open = requested.iter().filter(|name| !granted.contains(*name));
-        open.filter(|name| !denied.contains(*name))
-            .copied()
-            .collect()
-    }
-
-    fn pending(&self, user: usize) -> Set {
-        match self.watchers.get(&user) {
-            Some(wanted) if self.asked.contains(&user) => self.undecided(user, wanted),
-            _ => Set::new(),
-        }
-    }
-
-    /// What a watcher knows once they were told all.
-    fn view(&self, user: usize) -> BTreeMap<String, String> {
-        let Some(wanted) = self.watchers.get(&user) else {
-            return BTreeMap::new();
-        };
-        self.seen(user, wanted)
-    }
-
-    fn seen(&self, user: usize, wanted: &Set) -> BTreeMap<String, String> {
-        let sees = self.sees(user);
-        let mut values = self.values.clone();
-        let online = if self.online { "T" } else { "F" };
-        values.insert("OnlineStatus", online.to_owned());
-        let seen = values.into_iter().filter(|(name, _)| sees.contains(name));
-        let seen = seen.filter(|(name, _)| wanted.contains(name));
-        seen.map(|(name, value)| (name.to_owned(), value)).collect()
-    }
-
-    /// Does a step. Says whom the publisher is asked about.
-    fn step(&mut self, step: &Step) -> BTreeSet<usize> {
-        let mut asked = BTreeSet::new();
-        match step.clone() {
-            Step::NewList(list) => {
-                self.lists.entry(list).or_default();
-            }
-            Step::DeleteList(list) => {
-                self.lists.remove(&list);
-            }
-            Step::Member(list, user, true) => {
-                if let Some((members, _)) = self.lists.get_mut(&list) {
-                    members.insert(user);
-                    // Whoever is authorized now has no question left.
-                    if !self.proactive(user).is_empty() {
-                        self.asked.remove(&user);
-                    }
-                }
-            }
-            Step::Member(list, user, false) => {
-                if let Some((members, _)) = self.lists.get_mut(&list) {
-                    members.remove(&user);
-                }
-            }
-            Step::OfList(list, mask) => {
-                if let Some((_, own)) = self.lists.get_mut(&list) {
-                    *own = mask.map(|mask| set(Some(mask)));
-                }
-            }
-            Step::OfUser(user, Some(mask)) => {
-                self.individual.insert(user, set(Some(mask)));
-            }
-            Step::OfUser(user, None) => {
-                self.individual.remove(&user);
-            }
-            Step::Default(mask) => self.default = mask.map(|mask| set(Some(mask))),
-            Step::Decide(user, accept, mask) => {
-                let (more, less) = if accept {
-                    (&mut self.granted, &mut self.denied)
-                } else {
-                    (&mut self.denied, &mut self.granted)
-                };
-                more.entry(user).or_default().extend(set(mask));
-                less.entry(user)
-                    .or_default()
-                    .retain(|name| !set(mask).contains(name));
-            }
-            Step::Cancel(user) => {
-                self.granted.remove(&user);
-                self.denied.remove(&user);
-                self.asked.remove(&user);
-            }
-            Step::Watch(user, mask) => {
-                let (wanted, known) = (set(mask), self.pending(user));
-                let new = self.undecided(user, &wanted);
-                if !new.is_subset(&known) {
-                    self.asked.insert(user);
-                    asked.insert(user);
-                }
-                self.watchers.insert(user, wanted);
-            }
-            Step::Unwatch(user) => {
-                self.watchers.remove(&user);
-                self.asked.remove(&user);
-            }
-            Step::Tell(at, value) => {
-                let name = NAMED.into_iter().chain([BEYOND]).nth(at).unwrap();
-                match value {
-                    Some(value) => self.values.insert(name, VALUES[value].to_owned()),
-                    None => self.values.remove(name),
-                };
-            }
-            Step::Open if !self.online => {
-                self.online = true;
-                let users = 0..WATCHERS.len();
-                asked.extend(users.filter(|user| !self.pending(*user).is_empty()));
-            }
-            Step::Close | Step::Restart => self.online = false,
-            Step::Get(..) | Step::Open => {}
-        }
-        if self.online { asked } else { BTreeSet::new() }
-    }
 }
 
 /// The real one, and what the watchers know by what they were told.
@@ -367,7 +198,7 @@ impl Run {
     }
 
     /// Takes what the watchers are told: only what they may see, and only what is new to them.
-    fn notifications(&mut self, model: &Model) {
+    fn notifications(&mut self, model: &Publisher) {
         for primitive in self.world.sent() {
             let Primitive::PresenceNotification(notice) = primitive else {
                 panic!("{primitive:?}");
@@ -386,7 +217,7 @@ impl Run {
         }
     }
 
-    fn hear(&mut self, watcher: usize, attribute: &Attribute, model: &Model) {
+    fn hear(&mut self, watcher: usize, attribute: &Attribute, model: &Publisher) {
         let name = attribute.name.as_str();
         // The others are in everything, like what nobody knows.
         let class = if NAMED.contains(&name) { name } else { BEYOND };
@@ -498,7 +329,7 @@ proptest! {
     fn presence_goes_only_to_those_who_may_see_it_and_all_of_it_does(
         steps in proptest::collection::vec(step(), 1..60)
     ) {
-        let (mut run, mut model) = (Run::new(), Model::new());
+        let (mut run, mut model) = (Run::new(), Publisher::new());
         for step in &steps {
             let was_online = model.online;
             let asked = model.step(step);

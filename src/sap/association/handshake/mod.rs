@@ -66,7 +66,7 @@ pub(super) enum StepFate {
 
 /// All handshakes with one peer.
 #[derive(Debug)]
-pub(super) struct Handshakes {
+pub(in crate::sap) struct Handshakes {
     initiator: Option<Initiator>,
     responders: Vec<Responder>,
     steps: Steps,
@@ -111,7 +111,7 @@ impl Handshakes {
     }
 
     /// Whether one is open to which a setup message of this mode and id belongs.
-    pub(super) fn has(&self, mode: Mode, id: &str) -> bool {
+    pub(in crate::sap) fn has(&self, mode: Mode, id: &str) -> bool {
         match mode {
             Mode::Response => self.initiator.as_ref().is_some_and(|i| i.id == id),
             Mode::Request => self.responders.iter().any(|r| r.id == id),
@@ -119,12 +119,12 @@ impl Handshakes {
     }
 
     /// Whether ours waits for the peer's token, which does not say to whom it is given (6.1).
-    pub(super) fn awaits_token(&self) -> bool {
+    pub(in crate::sap) fn awaits_token(&self) -> bool {
         self.initiator.as_ref().is_some_and(|i| i.awaits(1))
     }
 
     /// Whether the peer may use a session before its last step has reached us.
-    pub(super) fn awaits_last_step(&self, now: Time) -> bool {
+    pub(in crate::sap) fn awaits_last_step(&self, now: Time) -> bool {
         let initiator = self.initiator.as_ref();
         initiator.is_some_and(|initiator| initiator.just_logged_in(now, HOLD))
     }

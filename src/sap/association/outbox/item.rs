@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::element::Time;
-use crate::imps::primitive::AnyName;
+use crate::imps::primitive::{AnyName, Name};
 use crate::sap::transaction_id::TransactionId;
 use crate::ssp::Mode;
 
@@ -33,6 +33,11 @@ pub struct Item {
 }
 
 impl Item {
+    /// Whether it is a message, whose ends are counted.
+    pub(super) fn is_message(&self) -> bool {
+        self.name == Name::SendMessageRequest
+    }
+
     /// As it is kept: what describes it as JSON, a line feed, the primitive as it is.
     pub(super) fn to_record(&self) -> Vec<u8> {
         #[derive(Serialize)]

@@ -7,7 +7,9 @@
 //! failed posts in [`setback`].
 
 pub mod bodies;
+mod flight;
 mod item;
+mod parking;
 pub mod setback;
 #[cfg(test)]
 mod tests;
@@ -16,7 +18,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::element::Time;
-use crate::imps::primitive::Name;
 use crate::sap::settings::dialect::Dialect;
 use crate::sap::transaction_id::TransactionId;
 use crate::ssp::Mode;
@@ -25,7 +26,9 @@ use crate::store::Write;
 
 pub use bodies::Totals;
 use bodies::{Entry, Loading};
+use flight::Flight;
 pub use item::Item;
+use parking::Parking;
 use setback::{Caution, Suspect};
 pub use setback::{Health, Pace, Setback, Why};
 
@@ -44,12 +47,7 @@ pub struct Outbox {
     flying: BTreeMap<u64, Flight>,
     /// Items that were in a post that failed or was refused; each is posted alone.
     suspects: BTreeMap<u64, Suspect>,
-    /// Items that are not posted before their time.
-    delayed: BTreeMap<u64, Time>,
-    /// Out of sight until a delayed item, the key, may be posted: it and what follows in
-    /// its conversation.
-    parked: BTreeMap<u64, Vec<u64>>,
-    parked_conversations: HashMap<String, u64>,
+    parking: Parking,
     /// Items under way that are not posted again.
     forsaken: BTreeSet<u64>,
     health: Health,
@@ -64,17 +62,6 @@ pub struct Outbox {
     messages: usize,
     /// Items that answer the peer, and their bytes.
     answers: (usize, usize),
-}
-
-/// A post under way.
-#[derive(Debug, Default)]
-struct Flight {
-    items: Vec<u64>,
-    /// Failures in a row when it started: one that ends after a further one is of the same
-    /// outage.
-    outage: u32,
-    /// It was tried although the peer is to be left alone.
-    probe: bool,
 }
 
 /// Prefix of all queued items.
@@ -95,9 +82,7 @@ impl Outbox {
             next: 1,
             flying: BTreeMap::new(),
             suspects: BTreeMap::new(),
-            delayed: BTreeMap::new(),
-            parked: BTreeMap::new(),
-            parked_conversations: HashMap::new(),
+            parking: Parking::default(),
             forsaken: BTreeSet::new(),
             health: Health::default(),
             cold: BTreeSet::new(),
@@ -127,12 +112,12 @@ impl Outbox {
 
     /// Holds an item back until `at`. Not known after a restart.
     pub fn delay(&mut self, number: u64, at: Time) {
-        self.delayed.insert(number, at);
+        self.parking.delay(number, at);
     }
 
     /// When the next item may be posted that is held back.
     pub fn next_delayed(&self, now: Time) -> Option<Time> {
-        self.delayed.values().copied().filter(|at| *at > now).min()
+        self.parking.next(now)
     }
 
     /// Items waiting or under way.
@@ -235,7 +220,7 @@ impl Outbox {
             if in_flight.contains(number) || conversation.is_some_and(|c| busy.contains(c)) {
                 continue;
             }
-            if self.delayed.get(number).is_some_and(|at| *at > now) {
+            if self.parking.holds_back(*number, now) {
                 busy.extend(conversation);
                 delayed.push(*number);
                 continue;
@@ -273,7 +258,7 @@ impl Outbox {
                 continue;
             }
             busy.extend(conversation);
-            if self.delayed.get(number).is_some_and(|at| *at > now) {
+            if self.parking.holds_back(*number, now) {
                 delayed.push(*number);
                 continue;
             }
@@ -307,8 +292,7 @@ impl Outbox {
             .collect()
     }
 
-    /// Puts an item that must wait out of sight, with what follows in its conversation: many
-    /// of these must not hide what can be posted.
+    /// Puts an item that must wait out of sight, with what follows in its conversation.
     fn park(&mut self, number: u64) {
         let Some(entry) = self.items.get(&number) else {
             return;
@@ -327,23 +311,14 @@ impl Outbox {
         for number in &numbers {
             self.order.remove(number);
         }
-        if let Some(conversation) = conversation {
-            self.parked_conversations.insert(conversation, number);
-        }
-        self.parked.insert(number, numbers);
+        self.parking.park(number, numbers, conversation);
     }
 
     /// Brings back what was parked for an item that may be posted now, or is gone.
     fn wake(&mut self, now: Time) {
-        let waits = |n: &u64| self.delayed.get(n).is_some_and(|at| *at > now);
-        let due: Vec<u64> = self.parked.keys().copied().filter(|n| !waits(n)).collect();
-        for number in due {
-            let numbers = self.parked.remove(&number).unwrap_or_default();
-            self.delayed.remove(&number);
-            let back = numbers.into_iter().filter(|n| self.items.contains_key(n));
-            self.order.extend(back.collect::<Vec<_>>());
-            self.parked_conversations.retain(|_, head| *head != number);
-        }
+        let back = self.parking.wake(now).into_iter();
+        let back = back.filter(|number| self.items.contains_key(number));
+        self.order.extend(back.collect::<Vec<_>>());
     }
 
     /// The items of a batch.
@@ -445,14 +420,10 @@ impl Outbox {
             self.answers.0 += 1;
             self.answers.1 += cost;
         }
-        self.messages += usize::from(is_message(&item));
+        self.messages += usize::from(item.is_message());
         self.expiries.insert((item.expires, number));
-        let conversation = item.conversation.as_ref();
-        match conversation.and_then(|c| self.parked_conversations.get(c)) {
-            Some(head) => self.parked.entry(*head).or_default().push(number),
-            None => {
-                self.order.insert(number);
-            }
+        if !self.parking.joins(number, item.conversation.as_deref()) {
+            self.order.insert(number);
         }
         if self.may_hold(size) {
             self.held += size;
@@ -472,11 +443,11 @@ impl Outbox {
         self.held -= entry.held();
         self.totals.sub(entry.cost, entry.held());
         let item = entry.item;
-        self.messages -= usize::from(is_message(&item));
+        self.messages -= usize::from(item.is_message());
         self.order.remove(&number);
         self.cold.remove(&number);
         self.suspects.remove(&number);
-        self.delayed.remove(&number);
+        self.parking.forget(number);
         self.forsaken.remove(&number);
         self.expiries.remove(&(item.expires, number));
         if item.mode == Mode::Request {
@@ -515,8 +486,4 @@ impl Drop for Outbox {
     fn drop(&mut self) {
         self.totals.sub(self.bytes, self.held);
     }
-}
-
-fn is_message(item: &Item) -> bool {
-    item.name == Name::SendMessageRequest
 }

@@ -1,35 +1,33 @@
 //! Accepts requests: permission, duplicates, loops (wire profile, 7); where they
 //! go is in [`routing`], what is answered here in [`refusal`].
 
+mod dispatch;
 mod refusal;
 mod routing;
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::delivery_report::{Reports, about, report_to};
+use super::delivery_report::{about, report_to};
 use super::events::{Event, Queues, ToThisSap};
 use super::history::Step;
 use super::record::{Origin, Part, Place, Record, State};
 use super::table::Table;
 use super::{Transactions, permission, recipients};
-use crate::element::{Delivered, Element, Outcome, RequestId, Time, Token};
+use crate::element::{Element, Outcome, Time, Token};
 use crate::imps::primitive::{self, Kind, Name, Routing};
-use crate::imps::{Address, Code, Primitive, Status};
-use crate::sap::association::outbox::Item;
+use crate::imps::{Code, Primitive, Status};
 use crate::sap::body::Body;
-use crate::sap::dialect::message_ids::Use;
-use crate::sap::dialect::outbound;
 use crate::sap::neighbour::is_shard;
 use crate::sap::presented_as::domain_of;
-use crate::sap::settings::{Peer, Route};
-use crate::sap::transaction_id::TransactionId;
+use crate::sap::settings::Peer;
 use crate::sap::watch::Count;
 use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
 use crate::text::Shown;
+use dispatch::Dispatch;
 pub(super) use routing::Incoming;
-use routing::{Way, conversation};
+use routing::Way;
 
 /// More hops than this are taken for a loop.
 const MAX_HOPS: usize = 16;
@@ -285,13 +283,8 @@ impl Transactions {
         let mut sends = Vec::with_capacity(groups.len());
         for (way, targets) in groups {
             let primitive = typed.and_then(|typed| recipients::part(typed, &targets));
-            let sent = match way.shard {
-                Some(shard) => {
-                    let handed = incoming.hand(self.numbers.id(), &targets, primitive.as_ref());
-                    self.send_to_shard(shard, handed, queues)
-                }
-                None => self.send(incoming, way.route, &targets, primitive, queues, now),
-            };
+            let dispatch = Dispatch::of(self, incoming, queues, now);
+            let sent = dispatch.send(way, &targets, primitive);
             match sent {
                 Ok((place, send)) => {
                     parts.push(Part {
@@ -375,148 +368,6 @@ impl Transactions {
             self.write(writes);
         }
     }
-
-    /// Makes what must be sent for one group of targets.
-    fn send(
-        &mut self,
-        incoming: &Incoming<'_>,
-        route: Option<Route>,
-        targets: &[Address],
-        primitive: Option<Primitive>,
-        queues: &dyn Queues,
-        now: Time,
-    ) -> Result<(Place, Event), Status> {
-        let transaction = &incoming.transaction;
-        let message = transaction.name == Name::SendMessageRequest;
-        match route {
-            None => Err(refusal::nowhere(transaction, targets)),
-            // Back to where it came from: that is no way forward.
-            Some(Route::Peer(peer)) if incoming.came_from(&peer) => {
-                Err(Status::new(Code::DOMAIN_NOT_SUPPORTED).because(format!("{peer} sent it here")))
-            }
-            Some(Route::Peer(domain)) => {
-                let Some(peer) = self.settings.peers.get(&domain).cloned() else {
-                    return Err(Status::new(Code::UNAVAILABLE));
-                };
-                if self.services.offers(now).not_obtained(&domain, transaction) {
-                    return Err(Status::new(Code::NOT_AGREED)
-                        .because(format!("not in the agreement with {domain}")));
-                }
-                let behind = targets.first().map_or("", Address::domain);
-                if self
-                    .services
-                    .offers(now)
-                    .is_refused_there(&domain, behind, transaction)
-                {
-                    return Err(Status::new(Code::NOT_SUPPORTED)
-                        .because(format!("{behind} has no such function")));
-                }
-                if peer.dialect.forbids(&transaction.name) {
-                    return Err(Status::new(Code::NOT_SUPPORTED)
-                        .because("the target's server has no such function"));
-                }
-                let peer = self.settings.identity_for(&peer, &transaction.peek);
-                if queues.is_full(&peer.domain, transaction.raw.len()) {
-                    return Err(Status::new(if message {
-                        Code::QUEUE_FULL
-                    } else {
-                        Code::UNAVAILABLE
-                    }));
-                }
-                // Reports to some dialects go under the peer's own id.
-                let (mode, id) = match report_id(&self.rows.reports, incoming, &peer) {
-                    Some(id) => (Mode::Response, id.clone()),
-                    None => (Mode::Request, self.numbers.id().into()),
-                };
-                let message_id = match self.deviations.use_of_id(&peer, transaction, &id, now) {
-                    Use::Fresh => None,
-                    Use::Changed(id) => Some(id),
-                    // It is on its way already, or was there.
-                    Use::Repeated => {
-                        return Err(Status::new(Code(202)).because("a repetition"));
-                    }
-                };
-                let typed = incoming.typed.filter(|_| !peer.dialect.passes_raw());
-                let raw = outbound::request(
-                    &peer,
-                    primitive.or_else(|| typed.cloned()),
-                    &transaction.raw,
-                    &incoming.from_domain,
-                    message_id,
-                );
-                let raw = match raw {
-                    Ok(raw) => raw,
-                    Err(status) => {
-                        self.deviations.not_sent(&peer, transaction);
-                        return Err(status);
-                    }
-                };
-                let via = peer.dialect.via.then(|| {
-                    transaction.via.as_ref().map_or_else(
-                        || self.settings.domain.clone(),
-                        |via| format!("{via} {}", self.settings.domain),
-                    )
-                });
-                if message {
-                    self.accepted();
-                }
-                let item = Item {
-                    mode,
-                    id,
-                    name: transaction.name.clone(),
-                    raw,
-                    conversation: conversation(transaction, targets),
-                    expires: incoming.expires,
-                    message: transaction.peek.message_id.clone(),
-                    via,
-                };
-                let place = Place::at(&peer.id, &item.id);
-                Ok((place, Event::Enqueue(peer.id.clone(), item)))
-            }
-            Some(Route::Local(element)) => {
-                let primitive = match primitive.or_else(|| incoming.typed.cloned()) {
-                    Some(primitive) => primitive,
-                    None => transaction
-                        .primitive()
-                        .map_err(|e| Status::new(Code::BAD_REQUEST).because(e.to_string()))?,
-                };
-                if message {
-                    // A service element delivers, and ends, each copy by itself.
-                    for _ in targets {
-                        self.accepted();
-                    }
-                }
-                let request = RequestId(self.rows.table.next_number(now));
-                let peek = &transaction.peek;
-                let from_domain = peek
-                    .service
-                    .as_ref()
-                    .map_or(incoming.from_domain.as_str(), Address::domain);
-                let delivered = Delivered {
-                    id: (incoming.kind != Kind::Notice).then_some(request),
-                    from_domain: from_domain.to_owned(),
-                    user: peek.user.clone().filter(|_| !peek.by_server),
-                    primitive,
-                    expires: incoming.expires,
-                };
-                Ok((
-                    Place::Element { element, request },
-                    Event::Deliver(element, Box::new(delivered)),
-                ))
-            }
-        }
-    }
-}
-
-/// The transaction id under which a peer wants a report, if it wants it as a response.
-fn report_id<'r>(
-    reports: &'r Reports,
-    incoming: &Incoming<'_>,
-    peer: &Peer,
-) -> Option<&'r TransactionId> {
-    let may_be = incoming.kind == Kind::Notice && peer.dialect.reports_as_response;
-    let about = may_be.then(|| about(&incoming.transaction))??;
-    reports.find(&peer.id, about)
 }
 
 fn is_loop(own: &str, table: &Table, peer: &Peer, transaction: &Transaction) -> bool {

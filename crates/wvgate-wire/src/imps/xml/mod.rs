@@ -11,6 +11,7 @@ pub mod element;
 pub mod encoding;
 pub mod limits;
 pub mod names;
+mod open;
 pub mod reader;
 mod references;
 pub mod repair;

@@ -15,7 +15,8 @@ use quick_xml::errors::{Error, SyntaxError};
 use quick_xml::events::Event;
 
 use super::characters::{characters, is_space, plain_name, trim};
-use super::limits::{Limits, Texts, within};
+use super::limits::{Limits, within};
+use super::open::Open;
 use super::reader::{Malformed, syntax};
 use super::references::{reference, references, resolve};
 
@@ -77,19 +78,6 @@ enum Place {
     Prolog,
     Inside,
     After,
-}
-
-/// An element that is open.
-#[derive(Debug, Clone, Copy)]
-struct Open<'a> {
-    /// Name as written.
-    name: &'a str,
-    /// Byte offset behind its start tag.
-    content: usize,
-    /// Bytes of its own text so far.
-    text: usize,
-    /// Elements directly in it so far.
-    entries: usize,
 }
 
 /// The tokenizer's state.
@@ -269,13 +257,7 @@ impl<'a> Tokens<'a> {
             return Err(Malformed::Depth(self.limits.depth));
         }
         if let Some(parent) = self.open.last_mut() {
-            parent.entries += 1;
-            if parent.entries > self.limits.entries {
-                return Err(Malformed::Count {
-                    what: "elements within one",
-                    limit: self.limits.entries,
-                });
-            }
+            parent.enter(&self.limits)?;
         }
         let name = inner.get(..name_length).unwrap_or_default();
         let local = self.name(at + 1, name)?;
@@ -284,12 +266,7 @@ impl<'a> Tokens<'a> {
             self.read_attributes(at + 1, inner, name_length)?;
         }
         self.place = Place::Inside;
-        self.open.push(Open {
-            name,
-            content: self.at,
-            text: 0,
-            entries: 0,
-        });
+        self.open.push(Open::new(name, self.at));
         Ok(Token::Start { name: local, at })
     }
 
@@ -358,27 +335,14 @@ impl<'a> Tokens<'a> {
         let Some(open) = self.open.last() else {
             return Err(syntax(at, "an end tag without start tag"));
         };
-        let texts = &self.limits.texts;
-        let length = at - open.content;
-        if length > texts.label || open.text > texts.text {
-            let local = open.name.rsplit(':').next().unwrap_or(open.name);
-            if Texts::is_label(local) {
-                within("a name", length, texts.label)?;
-            }
-            if !Texts::is_content(local) {
-                within("a text", open.text, texts.text)?;
-            }
-        }
+        open.end(at, &self.limits.texts)?;
         Ok(self.pop())
     }
 
-    /// Counts text of the innermost element. White space before any other text is that between
-    /// elements, and kept by nobody.
+    /// Counts text of the innermost element.
     fn measure(&mut self, text: &str) {
-        if let Some(open) = self.open.last_mut()
-            && (open.text > 0 || !trim(text).is_empty())
-        {
-            open.text += text.len();
+        if let Some(open) = self.open.last_mut() {
+            open.measure(text);
         }
     }
 
