@@ -12,8 +12,7 @@ use crate::imps::address::Address;
 use crate::imps::primitive::presence_admin::UpdatePresenceRequest;
 use crate::imps::primitive::{self, Facts, Name, Role, Routing};
 use crate::imps::status::{Code, Status};
-use crate::ssp::Mode;
-use crate::ssp::envelope::Transaction;
+use crate::ssp::envelope::Peek;
 
 use super::client::{ClientKey, Method, ToClient};
 use super::contact_list::{ContactLists, Expansion, Whole};
@@ -242,7 +241,7 @@ impl<'a> Session<'a> {
             return refused(Code::NOT_AGREED, "The service is not active.");
         }
         let own = self.user.address(self.core);
-        let peek = Transaction::new(Mode::Request, "", primitive).peek;
+        let peek = Peek::of(primitive);
         let service = Address::service(self.core.domain());
         // The domain with the user in MetaInfo, or the user, or a group or list of the user's.
         let is_own = |address: &Address| {

@@ -167,6 +167,28 @@ impl HomeSettings {
         }
     }
 
+    /// Those of one shard of so many: of what is bounded for all users or groups together it has
+    /// an equal part, rounded up.
+    #[must_use]
+    pub fn of_shard(&self, shards: u16) -> Self {
+        let share = |all: usize| all.div_ceil(usize::from(shards.max(1)));
+        Self {
+            groups: GroupSettings {
+                max_groups: share(self.groups.max_groups),
+                max_outgoing_bytes: share(self.groups.max_outgoing_bytes),
+                ..self.groups.clone()
+            },
+            max_users: share(self.max_users),
+            max_all_presence_bytes: share(self.max_all_presence_bytes),
+            max_waiting_bytes: share(self.max_waiting_bytes),
+            max_waiting: share(self.max_waiting),
+            max_all_held_bytes: share(self.max_all_held_bytes),
+            max_all_notices: share(self.max_all_notices),
+            max_all_invitation_bytes: share(self.max_all_invitation_bytes),
+            ..self.clone()
+        }
+    }
+
     /// Whether this domain provides a function (a leaf's name) to users of another home domain.
     pub(super) fn provides(&self, leaf: &str, home: &str) -> bool {
         home != self.domain && self.pse.find(leaf, home) == Some(&self.domain)
@@ -192,6 +214,47 @@ impl HomeSettings {
             validity: self.offline_validity,
             request_validity: self.request_validity,
             ..self.groups.clone()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shards_of_a_node_have_together_what_is_for_all_users() {
+        let node = HomeSettings::new("home.test");
+        assert_eq!(node.of_shard(1), node);
+        for shards in [2, 3, 7, 64] {
+            let shard = node.of_shard(shards);
+            let parts = [
+                (node.max_users, shard.max_users),
+                (node.groups.max_groups, shard.groups.max_groups),
+                (node.max_waiting, shard.max_waiting),
+                (node.max_waiting_bytes, shard.max_waiting_bytes),
+                (node.max_all_notices, shard.max_all_notices),
+                (node.max_all_presence_bytes, shard.max_all_presence_bytes),
+                (node.max_all_held_bytes, shard.max_all_held_bytes),
+                (
+                    node.max_all_invitation_bytes,
+                    shard.max_all_invitation_bytes,
+                ),
+                (
+                    node.groups.max_outgoing_bytes,
+                    shard.groups.max_outgoing_bytes,
+                ),
+            ];
+            for (all, part) in parts {
+                let together = part * usize::from(shards);
+                assert!(
+                    all <= together && together < all + usize::from(shards),
+                    "{part} in each of {shards} for {all}"
+                );
+            }
+            // What one user may have is the same everywhere.
+            assert_eq!(shard.max_offline, node.max_offline);
+            assert_eq!(shard.groups.max_owned, node.groups.max_owned);
         }
     }
 }

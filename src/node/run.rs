@@ -410,7 +410,8 @@ pub(super) fn maker(plan: &Plan) -> impl FnMut(Arc<Settings>) -> Core + Send + u
         let random = clock::random();
         let mut elements: Vec<Box<dyn ServiceElement>> = Vec::new();
         if let Some(home) = &home {
-            let home = Home::new(home.settings.clone(), random.below(u64::MAX));
+            let part = home.settings.of_shard(settings.shards.count());
+            let home = Home::new(part, random.below(u64::MAX));
             elements.push(Box::new(home));
         }
         if let Some(gateway) = &gateway {

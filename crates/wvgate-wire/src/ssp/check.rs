@@ -160,6 +160,7 @@ fn accepted(message: &Message) {
             there_and_back(&value);
             let typed = Transaction::new(transaction.mode, transaction.id.as_str(), &value);
             seen(&transaction.peek, &typed.peek);
+            assert_eq!(Peek::of(&value), typed.peek);
         }
     }
 }

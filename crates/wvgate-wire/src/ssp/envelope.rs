@@ -137,6 +137,13 @@ pub struct Claim {
 }
 
 impl Peek {
+    /// What is to be known of a primitive of this node. It is printed only where what is written
+    /// may be read as something else.
+    pub fn of(primitive: &Primitive) -> Self {
+        let printed = || Transaction::new(Mode::Request, "", primitive).peek;
+        glance::look(primitive).unwrap_or_else(printed)
+    }
+
     /// The first address noted that is none, of those who ask, send, publish, or are the
     /// subject; and which rule it breaks. Those who are addressed are judged one by one.
     pub fn ill_formed(&self) -> Option<(&Address, &'static str)> {

@@ -353,6 +353,11 @@ impl Primitive {
         out.finish()
     }
 
+    /// `listener` hears what would be written in our own style.
+    pub(crate) fn tell(&self, listener: &mut dyn Listener) {
+        self.write(&mut Writer::silent(listener));
+    }
+
     /// A `Status` alone with this code.
     pub fn status(code: super::Code) -> Self {
         Status::new(code).into()

@@ -61,6 +61,8 @@ pub struct Writer<'s> {
     in_tag: bool,
     style: Option<&'s Style>,
     listener: Option<&'s mut dyn Listener>,
+    /// Nothing is written: somebody hears what would be.
+    is_silent: bool,
 }
 
 impl<'s> Writer<'s> {
@@ -77,6 +79,15 @@ impl<'s> Writer<'s> {
         Self {
             listener: Some(listener),
             ..Self::new()
+        }
+    }
+
+    /// Writes nothing, for somebody who hears what would be written.
+    pub(crate) fn silent(listener: &'s mut dyn Listener) -> Self {
+        Self {
+            listener: Some(listener),
+            is_silent: true,
+            ..Self::default()
         }
     }
 
@@ -100,7 +111,9 @@ impl<'s> Writer<'s> {
 
     /// Makes room for so many bytes more.
     pub fn reserve(&mut self, bytes: usize) {
-        self.out.reserve(bytes);
+        if !self.is_silent {
+            self.out.reserve(bytes);
+        }
     }
 
     /// Whether clients are written as their URL alone.
@@ -126,15 +139,20 @@ impl<'s> Writer<'s> {
             Some(renamed) => renamed.as_str(),
             None => name,
         };
-        self.out.push('<');
-        self.out.push_str(written);
-        self.in_tag = true;
+        if !self.is_silent {
+            self.out.push('<');
+            self.out.push_str(written);
+            self.in_tag = true;
+        }
         if let Some(listener) = &mut self.listener {
             listener.start(name);
         }
         body(self);
         if let Some(listener) = &mut self.listener {
             listener.end();
+        }
+        if self.is_silent {
+            return;
         }
         if self.in_tag {
             self.out.push_str("/>");
@@ -163,7 +181,7 @@ impl<'s> Writer<'s> {
 
     /// Adds escaped text.
     pub fn text(&mut self, text: &str) {
-        if text.is_empty() {
+        if text.is_empty() || self.is_silent {
             return;
         }
         self.end_tag();
@@ -172,7 +190,7 @@ impl<'s> Writer<'s> {
 
     /// Adds a fragment that is XML already.
     pub fn raw(&mut self, fragment: &str) {
-        if fragment.is_empty() {
+        if fragment.is_empty() || self.is_silent {
             return;
         }
         self.end_tag();
@@ -180,6 +198,9 @@ impl<'s> Writer<'s> {
     }
 
     fn raw_attribute(&mut self, name: &str, value: &str) {
+        if self.is_silent {
+            return;
+        }
         self.out.push(' ');
         self.out.push_str(name);
         self.out.push_str("=\"");

@@ -25,21 +25,36 @@ struct Glance {
 
 /// Prints a primitive, with what is noted about it; `None`: the text must be read for that.
 pub(super) fn print(primitive: &Primitive) -> (String, Option<Peek>) {
-    let outline = outline(primitive.name()).1;
-    let mut glance = Glance {
-        peek: Peek::default(),
-        walk: Walk::new(outline),
-        depth: 0,
-        tag: Some(outline),
-        attributes: Vec::new(),
-        is_first: true,
-        unclear: false,
-    };
+    let mut glance = Glance::new(primitive);
     let xml = primitive.to_xml_heard(&mut glance);
-    (xml, (!glance.unclear).then_some(glance.peek))
+    (xml, glance.noted())
+}
+
+/// The same without printing.
+pub(super) fn look(primitive: &Primitive) -> Option<Peek> {
+    let mut glance = Glance::new(primitive);
+    primitive.tell(&mut glance);
+    glance.noted()
 }
 
 impl Glance {
+    fn new(primitive: &Primitive) -> Self {
+        let outline = outline(primitive.name()).1;
+        Self {
+            peek: Peek::default(),
+            walk: Walk::new(outline),
+            depth: 0,
+            tag: Some(outline),
+            attributes: Vec::new(),
+            is_first: true,
+            unclear: false,
+        }
+    }
+
+    fn noted(self) -> Option<Peek> {
+        (!self.unclear).then_some(self.peek)
+    }
+
     /// The start tag is complete.
     fn note(&mut self) {
         if let Some(outline) = self.tag.take() {
@@ -111,6 +126,7 @@ mod tests {
             unreachable!("{primitive:?}")
         };
         assert_eq!(Some(&peek), read(&xml).as_ref());
+        assert_eq!(Some(&peek), primitive.as_ref().and_then(look).as_ref());
         assert!(
             peek.report && peek.message_id.as_deref() == Some("m") && peek.recipients.len() == 1
         );
@@ -127,6 +143,9 @@ mod tests {
         message.info.message_id = Some("m\u{1}".to_owned());
         let primitive = Primitive::from(message);
         assert_eq!(print(&primitive).1, None);
+        assert_eq!(look(&primitive), None);
+        let printed = Transaction::new(Mode::Request, "1", &primitive).peek;
+        assert_eq!(Peek::of(&primitive), printed);
         let transaction = Transaction::new(Mode::Request, "1", &primitive);
         assert_eq!(transaction.peek.message_id.as_deref(), Some("m"));
     }
