@@ -84,7 +84,7 @@ pub enum FromClient {
         /// Chosen by the client, at most 128 bytes; comes back with the answer.
         id: String,
         /// With the user as requestor.
-        #[serde(with = "super::xml::of_client")]
+        #[serde(with = "super::xml")]
         primitive: Box<Primitive>,
     },
     /// What came under this number has been taken: it is not told again, and a message is

@@ -10,7 +10,7 @@ use crate::element::{Outcome, ToXmpp};
 use crate::imps::Address;
 use crate::imps::common::MetaInfo;
 use crate::imps::primitive::{self, Kind};
-use crate::imps::xml::{Limits, parse};
+use crate::imps::xml::{Limits, Texts, parse};
 use crate::store::Write;
 use crate::translate::stanza::{self, ns};
 use crate::xmpp::link::Blame;
@@ -31,6 +31,12 @@ struct World {
     stanzas: Vec<ToXmpp>,
     settings: GatewaySettings,
 }
+
+/// What an operator may allow at most, so that the gateway's own bounds are reached.
+const WIDE: Limits = Limits {
+    texts: Texts::UNLIMITED,
+    ..Limits::STANDARD
+};
 
 impl World {
     fn new() -> Self {
@@ -137,7 +143,7 @@ impl World {
 
     /// A primitive from the SSP side, as text without `MetaInfo`.
     fn ssp(&mut self, user: Option<&str>, text: &str) -> RequestId {
-        let primitive = Primitive::read(&parse(text.as_bytes(), &Limits::default()).unwrap());
+        let primitive = Primitive::read(&parse(text.as_bytes(), &WIDE).unwrap());
         self.primitive(user, primitive.unwrap())
     }
 

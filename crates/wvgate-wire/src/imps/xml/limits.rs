@@ -63,9 +63,9 @@ const LABELS: &[&str] = &[
     "Domain",
 ];
 
-/// Elements whose text is content: of a message, invitation, welcome note, logo; a picture in
+/// Elements whose text is content: of a message, welcome note, logo; a picture or business card in
 /// presence.
-const CONTENTS: &[&str] = &["ContentData", "DirectContent"];
+const CONTENTS: &[&str] = &["ContentData", "DirectContent", "ContainedvCard"];
 
 impl Limits {
     /// Our choice: a full `PresenceNotification` nests 11 deep, a group of a thousand members lists
