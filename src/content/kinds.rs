@@ -33,6 +33,23 @@ const ACTIVE: &[&str] = &[
     "message/*",
 ];
 
+/// As what files of pictures begin; what stands for any byte is 0. Of types that are not here nothing is
+/// known.
+const BEGINNINGS: &[(&str, &[u8])] = &[
+    ("image/png", b"\x89PNG\r\n\x1a\n"),
+    ("image/jpeg", b"\xff\xd8\xff"),
+    ("image/jpg", b"\xff\xd8\xff"),
+    ("image/pjpeg", b"\xff\xd8\xff"),
+    ("image/gif", b"GIF87a"),
+    ("image/gif", b"GIF89a"),
+    ("image/webp", b"RIFF\0\0\0\0WEBP"),
+    ("image/bmp", b"BM"),
+    ("image/tiff", b"II*\0"),
+    ("image/tiff", b"MM\0*"),
+];
+/// Bytes of a file by which [`is_begun_as`] decides.
+pub(super) const BEGINNING: usize = 12;
+
 /// Whether files of a type could act in the name of who serves them. They are never served.
 pub fn is_active(kind: &str) -> bool {
     let kind = essence(kind);
@@ -49,6 +66,21 @@ pub(super) fn is_one_of(kind: &str, types: &[String]) -> bool {
 pub(super) fn is_shown(kind: &str) -> bool {
     let kind = essence(kind);
     SHOWN.iter().any(|pattern| matches(pattern, &kind))
+}
+
+/// Whether a file that begins so can be of a type: a picture is not called another kind of picture, nor
+/// something else a picture.
+pub(super) fn is_begun_as(kind: &str, beginning: &[u8]) -> bool {
+    let kind = essence(kind);
+    let fits = |pattern: &[u8]| {
+        let same = |(wanted, byte): (&u8, &u8)| *wanted == 0 || wanted == byte;
+        beginning.len() >= pattern.len() && pattern.iter().zip(beginning).all(same)
+    };
+    let mut known = BEGINNINGS
+        .iter()
+        .filter(|(name, _)| *name == kind)
+        .peekable();
+    known.peek().is_none() || known.any(|(_, pattern)| fits(pattern))
 }
 
 /// Type and subtype in lower case; `None` if it is no media type.
@@ -96,6 +128,35 @@ mod tests {
             assert!(!is_active(kind), "{kind}");
         }
         assert!(is_shown("Image/PNG") && !is_shown("application/pdf"));
+    }
+
+    #[test]
+    fn a_picture_begins_as_its_type_does() {
+        let files: [(&str, &[u8]); 7] = [
+            ("image/png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"),
+            ("IMAGE/JPEG", b"\xff\xd8\xff\xe0\0\x10JFIF"),
+            ("image/gif", b"GIF89a\x01\0"),
+            ("image/gif", b"GIF87a\x01\0"),
+            ("image/webp", b"RIFF\x24\x01\0\0WEBPVP8 "),
+            ("image/bmp", b"BM\x36\0"),
+            ("image/tiff", b"II*\0\x08"),
+        ];
+        let essences: Vec<String> = files.iter().map(|(kind, _)| essence(kind)).collect();
+        for (kind, bytes) in &files {
+            for (of, (other, _)) in essences.iter().zip(&files) {
+                assert_eq!(
+                    is_begun_as(other, bytes),
+                    *of == essence(kind),
+                    "{kind} {of}"
+                );
+            }
+            assert!(!is_begun_as(kind, &bytes[..1]), "{kind}");
+            assert!(!is_begun_as(kind, b"<svg onload='x'/>") && !is_begun_as(kind, b""));
+        }
+        // Of others nothing is known.
+        assert!(is_begun_as("image/x-own", b"x") && is_begun_as("text/plain", b""));
+        let longest = BEGINNINGS.iter().map(|(_, pattern)| pattern.len()).max();
+        assert_eq!(longest, Some(BEGINNING));
     }
 
     #[test]

@@ -44,6 +44,11 @@ fn settings(folder: &std::path::Path) -> ContentSettings {
     }
 }
 
+/// Of this type any bytes are taken.
+const RAW: &str = "image/x-raw";
+/// As what each picture of that type begins.
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
+
 fn wanted(name: &str, content_type: &str, size: u64) -> Wanted {
     Wanted {
         name: name.to_owned(),
@@ -88,8 +93,7 @@ impl World {
     }
 
     fn slot(&self, user: &str, size: u64) -> Result<Slot, Refusal> {
-        self.contents
-            .slot(user, &wanted("a.png", "image/png", size))
+        self.contents.slot(user, &wanted("a.raw", RAW, size))
     }
 
     /// A file of a user that is there; the path of its URL.
@@ -167,7 +171,8 @@ fn path(url: &str) -> String {
 #[tokio::test]
 async fn a_file_is_uploaded_once_and_fetched_by_whoever_has_its_url() {
     let world = World::serving(ServerSettings::default()).await;
-    let bytes: Vec<u8> = (0..90_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+    let mut bytes: Vec<u8> = (0..90_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+    bytes[..8].copy_from_slice(PNG);
     let slot = world
         .contents
         .slot("alice", &wanted("my cät.png", "Image/PNG", 90_000))
@@ -271,11 +276,36 @@ async fn an_upload_is_what_its_slot_says_or_nothing() {
     assert_eq!(world.files(), Vec::<PathBuf>::new());
     // What was refused has not used the slot up.
     let chunked = with(
-        "Content-Type: image/png\r\nTransfer-Encoding: chunked\r\n",
+        "Content-Type: image/x-raw\r\nTransfer-Encoding: chunked\r\n",
         "4\r\n0123\r\n6\r\n456789\r\n0\r\n\r\n",
     );
     assert_eq!(world.say(chunked.as_bytes()).await.status, 201);
     assert_eq!(world.get(&path(&slot.get)).await.body, b"0123456789");
+}
+
+#[tokio::test]
+async fn a_picture_is_one_by_its_bytes_too_or_nothing() {
+    let world = World::serving(ServerSettings::default()).await;
+    let picture = [PNG, b"and so on"].concat();
+    let size = picture.len() as u64;
+    let slot = |kind| world.contents.slot("alice", &wanted("a", kind, size));
+    let page = b"<script>x</script>".to_vec();
+    assert_eq!(page.len(), picture.len() + 1);
+    for (kind, bytes, status) in [
+        ("image/png", &page[..page.len() - 1], 415),
+        ("image/jpeg", &picture, 415),
+        ("image/png", &picture, 201),
+    ] {
+        let slot = slot(kind).unwrap();
+        assert_eq!(world.put(&slot, bytes).await.status, status, "{kind}");
+        let got = world.get(&path(&slot.get)).await;
+        assert_eq!(got.status, if status == 201 { 200 } else { 404 });
+        // What was refused has not used the slot up.
+        if kind == "image/png" && status == 415 {
+            assert_eq!(world.put(&slot, &picture).await.status, 201);
+        }
+    }
+    assert_eq!(world.contents.used().0, 2);
 }
 
 #[tokio::test]
@@ -292,7 +322,7 @@ async fn nothing_else_is_served() {
         ("GET", "/incoming".to_owned(), 404),
         (
             "GET",
-            format!("{}.json", file.trim_end_matches("/a.png")),
+            format!("{}.json", file.trim_end_matches("/a.raw")),
             404,
         ),
         ("GET", format!("{file}/more"), 404),
@@ -335,7 +365,7 @@ async fn a_file_survives_a_restart_and_what_a_crash_has_left_is_swept() {
     assert_eq!(left, expected);
     assert_eq!(world.contents.used(), (1, 3));
     let (entry, _) = world.contents.read(&file[1..44]).await.unwrap();
-    assert_eq!(entry.what, wanted("a.png", "image/png", 3));
+    assert_eq!(entry.what, wanted("a.raw", RAW, 3));
     // A slot was in memory alone.
     assert!(world.contents.upload(&path(&open.put)[1..]).await.is_none());
 }

@@ -123,6 +123,7 @@ async fn receive(mut upload: Upload, mut body: Incoming) -> Result<(), StatusCod
         return Err(StatusCode::BAD_REQUEST);
     }
     let (start, mut taken) = (Instant::now(), 0_u64);
+    let mut beginning = Vec::with_capacity(kinds::BEGINNING);
     loop {
         let until = start + time_for(taken);
         let frame = timeout_at(until, body.frame()).await;
@@ -136,6 +137,8 @@ async fn receive(mut upload: Upload, mut body: Incoming) -> Result<(), StatusCod
         if taken > size {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
+        let missing = kinds::BEGINNING.saturating_sub(beginning.len());
+        beginning.extend(data.iter().take(missing));
         let Some(file) = upload.file() else { break };
         file.write_all(&data)
             .await
@@ -143,6 +146,9 @@ async fn receive(mut upload: Upload, mut body: Incoming) -> Result<(), StatusCod
     }
     if taken < size {
         return Err(StatusCode::BAD_REQUEST);
+    }
+    if !kinds::is_begun_as(&upload.entry.what.content_type, &beginning) {
+        return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
     upload.finish().await.map_err(|error| failed(&error))
 }

@@ -118,12 +118,16 @@ impl<'a> Telling<'a> {
         name: Option<&String>,
     ) -> MessageInfo {
         let own = UserElement::new(self.user.address(self.core));
+        let labels = letter.labels.as_ref();
+        // The size of what lies elsewhere is not known.
+        let is_here = letter.size > 0 || labels.is_none_or(|labels| labels.uri.is_none());
+        let size = Some(letter.size).filter(|_| is_here);
         MessageInfo {
             message_id: Some(arrival.id.clone()),
             uri: None,
             content_type: Some(content_type),
             content_name: None,
-            content_size: u64::try_from(letter.size).ok(),
+            content_size: size.and_then(|size| u64::try_from(size).ok()),
             validity: None,
             recipients: vec![Recipient::User(own)],
             recipient_display: None,

@@ -56,7 +56,8 @@ fn attribute(event: &Value, name: &str) -> String {
 #[test]
 fn a_file_is_shared_with_a_user_survives_a_crash_and_ends_with_its_invitation() {
     let (mut node, port) = node("");
-    let picture: Vec<u8> = (0..200_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+    let mut picture: Vec<u8> = (0..200_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+    picture[..8].copy_from_slice(b"\x89PNG\r\n\x1a\n");
     let file = node.folder.0.join("cat.png");
     std::fs::write(&file, &picture).unwrap();
     let said = alice(&node, &format!("/share {} carol Look\n", file.display()));

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use wvgate::imps::common::{ContentData, MessageInfo, MetaInfo, Recipient, Sender, User};
 use wvgate::imps::primitive::message::SendMessageRequest;
+use wvgate::imps::primitive::message_store::MessageDelivered;
 use wvgate::imps::primitive::{self, Kind, Routing};
 use wvgate::imps::xml::Limits;
 use wvgate::imps::{Address, Code, Primitive};
@@ -172,6 +173,23 @@ fn every_request_crosses_two_intermediate_domains_and_its_result_comes_back_the_
 #[test]
 fn every_request_crosses_in_the_opposite_direction_too() {
     assert_eq!(cross(true), passed_on());
+}
+
+#[test]
+fn that_a_message_was_delivered_crosses_as_a_request_too() {
+    let mut world = chain();
+    world.node(VILLAGE).answer = Some(Primitive::status(Code::OK));
+    let alice = Address::new("wv:alice@home.example");
+    let delivered = Primitive::from(MessageDelivered {
+        message_id: "0x0000f133".to_owned(),
+        meta: Some(MetaInfo::of_user(HOME, alice.clone())),
+    });
+    assert_eq!(world.ask(HOME, &delivered), Primitive::status(Code::OK));
+    let seen_at = seen(&world.hops, Mode::Request, "MessageDelivered");
+    assert_eq!(seen_at, way(HOME));
+    let at = &world.node(VILLAGE).delivered[..];
+    assert_eq!(at.len(), 1);
+    assert_eq!((&at[0].primitive, &at[0].user), (&delivered, &Some(alice)));
 }
 
 #[test]

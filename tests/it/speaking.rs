@@ -237,7 +237,8 @@ fn least(name: &str) -> Xml {
 /// Whether this kind of primitive is passed on.
 fn goes_on(name: &str) -> bool {
     let facts = primitive::facts(name).unwrap();
-    matches!(facts.kind, Kind::Request | Kind::Notice)
+    let is_asked = matches!(facts.kind, Kind::Request | Kind::Notice);
+    (is_asked || name == "MessageDelivered")
         && !matches!(facts.routing, Routing::Hop | Routing::Service)
 }
 

@@ -324,6 +324,39 @@ fn a_message_is_forwarded_once_and_its_sender_is_told() {
 }
 
 #[test]
+fn an_announcement_says_where_a_message_lies_that_is_kept_elsewhere() {
+    let mut world = World::peopled();
+    let outside = "https://elsewhere.test/mail/7?of=bob&as=text";
+    let mut request = text("m1", "zoe@far.test", &["bob@home.test"], "");
+    request.info.uri = Some(outside.to_owned());
+    request.info.content_type = Some("message/rfc822".to_owned());
+    request.info.content_size = Some(123_456);
+    request.content = None;
+    let answer = world.deliver("far.test", Some("zoe@far.test"), request);
+    assert_eq!(answer.unwrap().verdict().unwrap().code, Code::OK);
+    world.restart();
+    world.open_with(1, "bob", NOTIFY);
+    let announced = world.heard(1).into_iter().find_map(|event| match event {
+        Event::Notification { primitive, .. } => Some(*primitive),
+        _ => None,
+    });
+    let Some(Primitive::MessageNotification(announced)) = announced else {
+        panic!("{announced:?}");
+    };
+    assert_eq!(announced.info.message_id.as_deref(), Some("m1"));
+    assert_eq!(announced.info.uri.as_deref(), Some(outside));
+    assert_eq!(
+        announced.info.content_type.as_deref(),
+        Some("message/rfc822")
+    );
+    assert_eq!(announced.info.content_size, None);
+    // Who fetches it is sent there too.
+    let fetched = get(&mut world, "m1").unwrap();
+    assert_eq!(fetched.info.unwrap().uri.as_deref(), Some(outside));
+    assert_eq!(fetched.content, None);
+}
+
+#[test]
 fn messages_of_one_id_from_two_senders_are_told_apart() {
     let mut world = World::peopled();
     world.open_with(1, "bob", NOTIFY);

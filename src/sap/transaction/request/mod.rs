@@ -69,18 +69,16 @@ impl Transactions {
             tracing::warn!(ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), "unknown primitive");
             return self.refuse(origin, transaction, Status::new(Code::NOT_SUPPORTED), now);
         };
-        match facts.kind {
+        let kind = match facts.kind {
             // A Status in mode Request has no meaning (9.6).
             Kind::Response if transaction.name == Name::Status => return,
             // A home domain says itself of a message that its user has it (11.9).
-            Kind::Response
-                if transaction.name == Name::MessageDelivered
-                    && transaction.peek.user.is_some() => {}
+            Kind::Response if transaction.name == Name::MessageDelivered => Kind::Request,
             Kind::Setup | Kind::Response => {
                 return self.refuse(origin, transaction, Status::new(Code::BAD_REQUEST), now);
             }
-            Kind::Request | Kind::Notice => {}
-        }
+            kind => kind,
+        };
         if self.services.offers(now).not_agreed(peer, transaction) {
             tracing::warn!(
                 ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name),
@@ -171,7 +169,7 @@ impl Transactions {
             from_domain: peer.real().to_owned(),
             transaction: Cow::Borrowed(transaction),
             typed: None,
-            kind: facts.kind,
+            kind,
             routing: facts.routing,
             expires: now.plus_millis(lifetime),
             handed: None,

@@ -151,8 +151,9 @@ fn noted(primitive: &str, path: &[&str], attribute: &str) -> Option<Noted> {
 
 /// What is decided about each place.
 fn role(primitive: &str, kind: Kind, path: &[&str], attribute: &str) -> Role {
-    // A setup step is judged by its digest; an answer by what was asked.
-    if matches!(kind, Kind::Setup | Kind::Response) {
+    // A setup step is judged by its digest; an answer by what was asked. That a message was delivered
+    // may be a request too.
+    if matches!(kind, Kind::Setup | Kind::Response) && primitive != "MessageDelivered" {
         return Role::Named;
     }
     match (primitive, path, attribute) {
