@@ -130,7 +130,9 @@ fn the_home_domain_serves_exactly_what_its_tree_says() {
         let served_by_home = !matches!(facts.routing, Routing::Hop)
             && facts.kind == Kind::Request
             && transaction.mode == Mode::Request
-            && facts.name != "GetServiceRequest";
+            && facts.name != "GetServiceRequest"
+            // What a provider hands over follows from what the home domain may ask of it.
+            && !matches!(facts.name, "NewMessage" | "MessageNotification");
         if !served_by_home {
             continue;
         }

@@ -112,7 +112,7 @@ fn fetch(port: u16, url: &str) -> (String, Vec<u8>) {
 fn a_picture_is_shared_with_a_user_two_domains_away_until_it_is_withdrawn() {
     let domains = Domains::start();
     let (mut bob, mut alice) = (domains.enter("bob"), domains.enter("alice"));
-    let file = domains.nodes["b.test"].folder.file("cat.png", "meow");
+    let file = domains.nodes["b.test"].folder.file("cat.gif", "GIF89a meow");
     bob.does(&format!("/share {} alice@a.test look", file.display()));
     let invited = alice.sees("* bob@b.test invites you to fetch ");
     let url = invited
@@ -121,7 +121,7 @@ fn a_picture_is_shared_with_a_user_two_domains_away_until_it_is_withdrawn() {
     let url = url.unwrap().to_owned();
     assert_eq!(
         fetch(domains.files, &url),
-        ("200".to_owned(), b"meow".to_vec())
+        ("200".to_owned(), b"GIF89a meow".to_vec())
     );
     alice.does("/accept bob@b.test");
     bob.sees("* alice@a.test accepts your invitation to fetch");
