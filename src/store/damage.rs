@@ -11,7 +11,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
+
+use tracing::Dispatch;
+use tracing_subscriber::Registry;
 
 use super::repair::repair;
 use super::{SqliteStore, Store, Write, aside, load_all, open, sqlite};
@@ -61,6 +64,10 @@ fn logged<T>(work: impl FnOnce() -> T) -> (T, String) {
             Ok(())
         }
     }
+    // With one subscriber alone, what another test's thread logs first of a kind would decide, without
+    // any, that nobody wants that kind.
+    static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Registry::default()));
+    LazyLock::force(&SECOND);
     let lines = Lines::default();
     let writer = lines.clone();
     let subscriber = tracing_subscriber::fmt()
