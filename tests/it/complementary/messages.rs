@@ -112,7 +112,9 @@ fn fetch(port: u16, url: &str) -> (String, Vec<u8>) {
 fn a_picture_is_shared_with_a_user_two_domains_away_until_it_is_withdrawn() {
     let domains = Domains::start();
     let (mut bob, mut alice) = (domains.enter("bob"), domains.enter("alice"));
-    let file = domains.nodes["b.test"].folder.file("cat.gif", "GIF89a meow");
+    let file = domains.nodes["b.test"]
+        .folder
+        .file("cat.gif", "GIF89a meow");
     bob.does(&format!("/share {} alice@a.test look", file.display()));
     let invited = alice.sees("* bob@b.test invites you to fetch ");
     let url = invited
