@@ -2,9 +2,10 @@
 
 use crate::element::Time;
 use crate::imps::common::{ClientId, MetaInfo};
-use crate::imps::presence::{Attribute, AttributeName, MOODS};
+use crate::imps::presence::{Attribute, AttributeName, Item, MOODS};
 use crate::imps::primitive::presence_admin::UpdatePresenceRequest;
 use crate::imps::status::{Code, DetailedResult, Status};
+use crate::imps::xml::Texts;
 
 use super::super::client::ClientKey;
 use super::super::core::Core;
@@ -214,6 +215,17 @@ fn fault_of(attribute: &Attribute) -> Option<&'static str> {
         AttributeName::StatusText | AttributeName::Alias if text.len() > MAX_TEXT => {
             Some("The text is too long.")
         }
-        _ => None,
+        _ => {
+            let is_long = attribute.fields.iter().any(has_long_text);
+            is_long.then_some("A text is too long.")
+        }
     }
+}
+
+/// Whether there is a text that other domains would not read.
+fn has_long_text(item: &Item) -> bool {
+    // Written as `&amp;` or the like it has up to four bytes more.
+    let escaped = item.text.bytes().filter(|byte| b"&<>".contains(byte));
+    let is_long = item.text.len() + 4 * escaped.count() > Texts::STANDARD.text;
+    is_long && !Texts::is_content(&item.name) || item.children.iter().any(has_long_text)
 }

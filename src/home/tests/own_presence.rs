@@ -145,6 +145,27 @@ fn what_clients_tell_of_themselves_is_one_value_and_goes_with_them() {
 }
 
 #[test]
+fn a_text_of_presence_is_no_longer_than_other_domains_read_and_a_card_is_content() {
+    let mut world = World::with(|_| {});
+    world.add("alice");
+    world.open(1, "alice");
+    let model = |text: &str| {
+        let model = format!("<Deep><Model>{text}</Model></Deep>");
+        valid("X-Device", &model)
+    };
+    let card = format!("<ContainedvCard>{}</ContainedvCard>", "v".repeat(20_000));
+    for (inside, code) in [
+        (model(&"m".repeat(8192)), 200),
+        (model(&"m".repeat(8193)), 751),
+        (model(&"&amp;".repeat(1638)), 200),
+        (model(&"&amp;".repeat(1639)), 751),
+        (valid("ContactInfo", &card), 200),
+    ] {
+        assert_eq!(tell(&mut world, 1, &inside), code, "{}", inside.len());
+    }
+}
+
+#[test]
 fn presence_is_bounded_in_bytes_and_names() {
     let mut world = World::with(|settings| {
         settings.max_presence_bytes = 4_000;
