@@ -8,7 +8,7 @@ CARGO ?= cargo
 .PHONY: help demo test test-shards lint audit fuzz campaign bench bench-instructions fmt install-tools
 
 help:
-	@echo 'make demo            build, start three nodes and Prosody, and show messages and presence'
+	@echo 'make demo            build, start four nodes and Prosody; show messages, presence, groups and files'
 	@echo '                     travel between a Wireless Village user and an XMPP user'
 	@echo '                     (KEEP=1 make demo leaves everything running to join in)'
 	@echo 'make test            lint, then all tests, Prosody included, with one shard and with three,'

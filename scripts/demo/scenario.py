@@ -1,10 +1,12 @@
-"""What a Wireless Village user and an XMPP user do with each other, checked step by step.
+"""What Wireless Village users and an XMPP user do with each other, checked step by step.
 
-    scenario.py --wvgate PROGRAM --village CONFIG --relay CONFIG --xmpp CONFIG --c2s-port PORT
+    scenario.py --wvgate PROGRAM --village CONFIG --relay CONFIG --xmpp CONFIG --town CONFIG
+                --c2s-port PORT
 
-The three nodes and the XMPP server run already; they are those of config/demo, or the like
+The four nodes and the XMPP server run already; they are those of config/demo, or the like
 on other ports. romeo@xmpp.test is an XMPP client (tests/support/xmpp_user.py), alice of
-village.test a client of the home domain (`wvgate chat alice --json`).
+village.test, rosa of relay.test and dora of town.test are clients of their home domains
+(`wvgate chat alice --json`).
 
 Prints a line per step, `ok N what happened`, and below it the hops of the message as the
 nodes saw them. Ends with 1 at the first thing that does not happen in time, and says which.
@@ -20,6 +22,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 import uuid
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -30,6 +33,10 @@ PATIENCE = 30.0
 # As shells say it.
 INTERRUPTED = 130
 ALICE = "wv:alice@village.test"
+ROSA = "wv:rosa@relay.test"
+DORA = "wv:dora@town.test"
+CLUB = "wv:alice/club@village.test"
+PICTURE = b"\x89PNG\r\n\x1a\n a picture of the village"
 ROMEO = "wv:romeo@xmpp.test"
 ALICE_JID = "alice@village.test"
 ROMEO_JID = "romeo@xmpp.test"
@@ -147,13 +154,52 @@ class HomeUser(Actor):
             f"<StatusText>{value}</StatusText></PresenceSubList></PresenceValue>",
         )
 
+    def create_group(self, group, topic):
+        self.request(
+            "create",
+            "CreateGroupRequest",
+            f' groupID={quoteattr(group)} joinGroup="Yes" subscribeNotif="Yes"',
+            f"<GroupProperties><Property><Name>Topic</Name><Value>{topic}</Value></Property>"
+            "</GroupProperties>",
+        )
+
+    def join(self, group, name):
+        self.request(
+            "join",
+            "JoinGroupRequest",
+            f' groupID={quoteattr(group)} subscribeNotif="Yes"',
+            f"<ScreenName groupID={quoteattr(group)}>{name}</ScreenName>",
+        )
+
+    def invite(self, id, kind, to, note, url=None):
+        content = f"<ContentIDList><ContentID url={quoteattr(url)}/></ContentIDList>" if url else ""
+        self.request(
+            id,
+            "InviteRequest",
+            f' inviteID={quoteattr(id)} inviteType="{kind}" validity="600"',
+            f"<Inviting><User userID={quoteattr(self.address)}/></Inviting>"
+            f"<Invited><User userID={quoteattr(to)}/></Invited>"
+            f"{content}<InviteNote>{note}</InviteNote>",
+        )
+
+    def accept(self, id, inviter, note):
+        self.request(
+            f"accept-{id}",
+            "InviteResponse",
+            f' inviteID={quoteattr(id)} acceptance="Yes"',
+            f'<Status code="200"/><Inviting><User userID={quoteattr(inviter)}/></Inviting>'
+            f"<Responding><User userID={quoteattr(self.address)}/></Responding>"
+            f"<ResponseNote>{note}</ResponseNote>",
+        )
+
     def message(self, to, text, id, report=False):
         content = base64.b64encode(text.encode()).decode()
+        who = f"<GroupID groupID={quoteattr(to)}/>" if "/" in to else f"<User userID={quoteattr(to)}/>"
         self.request(
             id,
             "SendMessageRequest",
             f' deliveryReport="{"Yes" if report else "No"}"',
-            f"<MessageInfo messageID={quoteattr(id)}><Recipient><User userID={quoteattr(to)}/>"
+            f"<MessageInfo messageID={quoteattr(id)}><Recipient>{who}"
             f'</Recipient></MessageInfo><ContentData contentType="text/plain; charset=utf-8"'
             f' encoding="base64">{content}</ContentData>',
         )
@@ -169,14 +215,35 @@ class HomeUser(Actor):
             status = verdict(primitive.find("DeliveryResult/Status"))
             return [{"event": "report", "id": info.get("messageID"), **status}]
         if primitive.tag == "NewMessage":
-            sender = info.find("Sender/User").get("userID")
+            user = info.find("Sender/User")
+            name = info.find("Sender//ScreenName")
+            sender = user.get("userID") if user is not None else name.text
             text = base64.b64decode(primitive.findtext("ContentData") or "").decode()
             return [{"event": "message", "id": info.get("messageID"), "from": sender, "text": text}]
+        if primitive.tag == "InviteRequest":
+            content = primitive.find("ContentIDList/ContentID")
+            return [
+                {
+                    "event": "invited",
+                    "id": primitive.get("inviteID"),
+                    "kind": primitive.get("inviteType"),
+                    "note": primitive.findtext("InviteNote"),
+                    "url": content.get("url") if content is not None else None,
+                }
+            ]
+        if primitive.tag == "InviteResponse":
+            accepted = primitive.get("acceptance") == "Yes"
+            note = primitive.findtext("ResponseNote")
+            id = primitive.get("inviteID")
+            return [{"event": "answered", "id": id, "accepted": accepted, "note": note}]
         if primitive.tag == "PresenceAuthRequest":
             return [{"event": "authorization_request", "user": primitive.get("userID")}]
         if primitive.tag == "PresenceNotification":
             return [self.see(value) for value in primitive.findall("PresenceValue")]
-        return [{"event": line["event"], "id": line.get("id"), "primitive": line["primitive"]}]
+        status = primitive if primitive.tag == "Status" else primitive.find("Status")
+        code = int(status.get("code")) if status is not None else None
+        event, id = line["event"], line.get("id")
+        return [{"event": event, "id": id, "status": code, "primitive": line["primitive"]}]
 
     def see(self, value):
         """All that was told of somebody's presence."""
@@ -211,6 +278,8 @@ class Scenario:
         self.step_name = "start"
         self.run = uuid.uuid4().hex[:8]
         self.alice = None
+        self.rosa = None
+        self.dora = None
         self.romeo = None
 
     # ------------------------------------------------------------------ what is shown
@@ -284,14 +353,85 @@ class Scenario:
         self.romeo.tell(do="roster")
         self.romeo.wait("his roster", lambda e: e["event"] == "roster")
         self.romeo.tell(do="presence")
-        self.alice = HomeUser(
-            "alice",
-            ALICE,
-            [options.wvgate, "chat", "alice", "--json", "--config", options.village],
-            {"WVGATE_PASSWORD": "alice"},
-        )
-        self.alice.wait("her login", lambda e: e["event"] == "opened")
+        self.alice = self.home_user("alice", ALICE, options.village)
         self.done()
+
+    def home_user(self, name, address, config):
+        user = HomeUser(
+            name,
+            address,
+            [self.options.wvgate, "chat", name, "--json", "--config", config],
+            {"WVGATE_PASSWORD": name},
+        )
+        user.wait("the login", lambda e: e["event"] == "opened")
+        return user
+
+    def answered(self, user, id):
+        """The answer to a request of that id, which must be yes."""
+        said = user.wait(f"an answer to {id}", lambda e: e["event"] == "answer" and e["id"] == id)
+        if said["status"] != 200:
+            raise Failed(f"{user.name} is answered {said}")
+
+    def neighbours_enter(self):
+        self.step("rosa logs in at relay.test, dora at town.test")
+        self.rosa = self.home_user("rosa", ROSA, self.options.relay)
+        self.dora = self.home_user("dora", DORA, self.options.town)
+        self.done()
+
+    def three_domains_in_a_group(self):
+        self.step("alice makes a group; rosa and dora join it, each from a domain of her own")
+        self.alice.create_group(CLUB, "Balconies")
+        self.answered(self.alice, "create")
+        for user, name in ((self.rosa, "Rosie"), (self.dora, "Dory")):
+            user.join(CLUB, name)
+            self.answered(user, "join")
+        self.done()
+        self.step("what each of them says in the group the two others hear")
+        members = {"alice": self.alice, "Rosie": self.rosa, "Dory": self.dora}
+        for name, speaker in members.items():
+            text = f"{name} was here"
+            speaker.message(CLUB, text, f"club-{name}-{self.run}")
+            for other, listener in members.items():
+                if other != name:
+                    listener.wait(
+                        f"what {name} says",
+                        lambda e, text=text: e["event"] == "message" and e["text"] == text,
+                    )
+        self.done()
+        self.note("in alice/club@village.test: alice@village.test, Rosie of relay.test, Dory of town.test")
+
+    def an_invitation(self):
+        self.step("alice invites dora, two domains away, to talk; she accepts, with a word")
+        id = f"talk-{self.run}"
+        self.alice.invite(id, "IM", DORA, "a word at the well?")
+        invited = self.dora.wait("the invitation", lambda e: e["event"] == "invited" and e["id"] == id)
+        self.dora.accept(id, ALICE, "at noon")
+        said = self.alice.wait("her answer", lambda e: e["event"] == "answered" and e["id"] == id)
+        if not said["accepted"]:
+            raise Failed(f"dora says {said}")
+        self.done()
+        self.note(f"dora is invited: {invited['note']}")
+        self.note(f"alice is answered: yes, {said['note']}")
+
+    def a_picture(self):
+        self.step("alice shares a picture with dora, who is invited to its link and fetches it")
+        id = f"picture-{self.run}"
+        self.alice.tell(
+            do="share", id=id, name="village.png", content_type="image/png", size=len(PICTURE)
+        )
+        slot = self.alice.wait("a place for the picture", lambda e: e.get("event") == "slot")
+        put = urllib.request.Request(
+            slot["put"], data=PICTURE, method="PUT", headers={"Content-Type": "image/png"}
+        )
+        urllib.request.urlopen(put, timeout=PATIENCE).close()
+        self.alice.invite(id, "SC", DORA, "our village", slot["get"])
+        invited = self.dora.wait("the invitation", lambda e: e["event"] == "invited" and e["id"] == id)
+        with urllib.request.urlopen(invited["url"], timeout=PATIENCE) as answer:
+            fetched = answer.read()
+        if fetched != PICTURE:
+            raise Failed(f"dora fetched {fetched!r}")
+        self.done()
+        self.note(f"dora fetched {len(fetched)} bytes from {invited['url']}")
 
     def alice_watches_romeo(self):
         self.step("alice asks to see romeo's presence; he allows it, and she sees him online")
@@ -440,13 +580,17 @@ class Scenario:
             self.romeo_answers()
             self.romeo_watches_alice()
             self.nobody_is_there()
+            self.neighbours_enter()
+            self.three_domains_in_a_group()
+            self.an_invitation()
+            self.a_picture()
         except Failed as failure:
             print(f"FAILED {self.step_name}: {failure}", flush=True)
             return 1
         except KeyboardInterrupt:
             return INTERRUPTED
         finally:
-            for actor in (self.alice, self.romeo):
+            for actor in (self.alice, self.rosa, self.dora, self.romeo):
                 if actor is not None:
                     actor.end()
         print(f"all {self.number} steps done", flush=True)
@@ -471,7 +615,7 @@ def shown(presence):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("wvgate", "village", "relay", "xmpp"):
+    for name in ("wvgate", "village", "relay", "xmpp", "town"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--c2s-port", type=int, required=True)
     sys.exit(Scenario(parser.parse_args()).play())

@@ -1,4 +1,4 @@
-"""The demo: Prosody and the three nodes of config/demo, then the scenario, hop by hop.
+"""The demo: Prosody and the four nodes of config/demo, then the scenario, hop by hop.
 
     world.py PROGRAM
 
@@ -21,19 +21,31 @@ DIR = Path("run/demo")
 C2S_PORT = 15222
 COMPONENT_PORT = 15347
 # Name, port of SSP, port of /ready.
-NODES = (("village", 15281, 15291), ("relay", 15282, 15292), ("xmpp", 15283, 15293))
+NODES = (
+    ("village", 15281, 15291),
+    ("relay", 15282, 15292),
+    ("xmpp", 15283, 15293),
+    ("town", 15284, 15294),
+)
+FILES_PORT = 15285
 USERS = ("romeo", "juliet")
 PATIENCE = 60.0
 # As shells say it, and as the scenario ends when it is interrupted.
 INTERRUPTED = 130
 
 PICTURE = """
-  alice, carol                                                     romeo, juliet
-       |                                                                 |
-  +---------+   SSP/TLS   +-------+   SSP/TLS   +---------+  XEP-0114  +---------+
-  | village | ----------- | relay | ----------- |  xmpp   | ---------- | Prosody |
-  +---------+             +-------+             +---------+            +---------+
-  village.test            relay.test       gateway of xmpp.test         xmpp.test
+  alice, carol              rosa                                   romeo, juliet
+       |                     |                                           |
+  +---------+   SSP/TLS  +-------+   SSP/TLS   +---------+  XEP-0114  +---------+
+  | village | ---------- | relay | ----------- |  xmpp   | ---------- | Prosody |
+  +---------+            +-------+             +---------+            +---------+
+  village.test           relay.test       gateway of xmpp.test         xmpp.test
+                             |
+                         +-------+
+                         | town  |  town.test
+                         +-------+
+                             |
+                           dora
 """
 
 
@@ -97,7 +109,7 @@ class World:
             self.wait("Prosody", process, f"listener on port {port}", lambda: is_open(port))
 
     def certificates(self):
-        names = ["village.test", "relay.test", "xmpp.test"]
+        names = ["village.test", "relay.test", "xmpp.test", "town.test"]
         command = [self.program, "certs", str(DIR / "certs"), *names]
         result = subprocess.run(command, capture_output=True, text=True)
         if result.returncode != 0:
@@ -158,7 +170,7 @@ def is_ready(port):
 
 
 def play(world):
-    taken = [C2S_PORT, COMPONENT_PORT]
+    taken = [C2S_PORT, COMPONENT_PORT, FILES_PORT]
     taken += [port for _, ssp, ready in NODES for port in (ssp, ready)]
     taken = [port for port in taken if is_open(port)]
     if taken:
@@ -170,7 +182,7 @@ def play(world):
     shutil.rmtree(DIR, ignore_errors=True)
     DIR.mkdir(parents=True)
     print(PICTURE)
-    print("starting Prosody and three nodes ...", flush=True)
+    print("starting Prosody and four nodes ...", flush=True)
     world.certificates()
     world.prosody()
     world.nodes()
@@ -191,7 +203,7 @@ KEPT = """
 Everything is left running. Join in:
 
   in another terminal         {program} chat alice --config config/demo/village.toml
-                              (password: alice; carol is there too)
+                              (password: alice; carol is there too, and dora in town.toml)
   with any XMPP client        juliet@xmpp.test, password juliet, host 127.0.0.1, port {port},
                               no encryption; romeo, password romeo, is there too
   look at a node              {program} status --config config/demo/relay.toml

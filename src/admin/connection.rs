@@ -11,7 +11,7 @@ use tokio::sync::{broadcast, oneshot};
 use super::filter::Filter;
 use super::lines::{LineError, Lines, MAX_REQUEST};
 use super::request::{Line, Request};
-use super::{Control, Shared, accounts, explain, groups, services, session, users, views};
+use super::{Control, Shared, accounts, explain, groups, lists, services, session, users, views};
 use crate::node::{Core, Gone};
 use crate::sap::Login;
 
@@ -162,6 +162,22 @@ impl Connection {
             Request::GroupList => groups::list(&shared).await,
             Request::GroupShow { group } => groups::show(&shared, group).await,
             Request::GroupRemove { group } => groups::remove(&shared, group).await,
+            Request::ListShow { user, list } => lists::show(&shared, user, list).await,
+            Request::ListCreate {
+                user,
+                list,
+                display,
+            } => lists::create(&shared, user, list, display).await,
+            Request::ListDelete { user, list } => lists::delete(&shared, user, list).await,
+            Request::ListAdd {
+                user,
+                list,
+                member,
+                nick,
+            } => lists::add(&shared, user, list, member, nick).await,
+            Request::ListRemove { user, list, member } => {
+                lists::remove(&shared, user, list, member).await
+            }
             Request::Logout { peer, reason } => logout(&shared, peer, reason).await,
             Request::Connect { peer } => connect(&shared, peer).await,
             Request::Reload => reload(&shared).await,

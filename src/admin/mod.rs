@@ -47,6 +47,7 @@ mod filter;
 mod groups;
 mod http;
 mod lines;
+mod lists;
 mod metrics;
 mod ready;
 mod request;

@@ -160,6 +160,52 @@ pub enum Request {
         /// Its address, or the name of one of the provider's.
         group: String,
     },
+    /// The contact lists of a user, or one of them: [`ListView`](crate::home::ListView).
+    ListShow {
+        /// The part of the address before the domain.
+        user: String,
+        /// The list's name; all of them if there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        list: Option<String>,
+    },
+    /// Makes a contact list.
+    ListCreate {
+        /// The part of the address before the domain.
+        user: String,
+        /// The name within the list's address.
+        list: String,
+        /// A name for people.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        display: Option<String>,
+    },
+    /// Deletes a contact list.
+    ListDelete {
+        /// The part of the address before the domain.
+        user: String,
+        /// The list's name.
+        list: String,
+    },
+    /// Puts somebody on a contact list, or names them anew.
+    ListAdd {
+        /// The part of the address before the domain.
+        user: String,
+        /// The list's name.
+        list: String,
+        /// Their address.
+        member: String,
+        /// The user's own name for them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nick: Option<String>,
+    },
+    /// Takes somebody off a contact list.
+    ListRemove {
+        /// The part of the address before the domain.
+        user: String,
+        /// The list's name.
+        list: String,
+        /// Their address.
+        member: String,
+    },
     /// Ends all sessions with a peer: [`LoggedOut`](crate::sap::LoggedOut), when it has
     /// answered or two seconds are over.
     Logout {

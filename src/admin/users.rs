@@ -209,7 +209,7 @@ pub(super) async fn hashed(shared: &Shared, password: String) -> Result<String, 
 }
 
 /// Changes something of a user and waits until that is on disk.
-async fn change(
+pub(super) async fn change(
     shared: &Shared,
     user: String,
     work: impl FnOnce(&mut Home, &str, Time) -> Result<(), UserError> + Send + 'static,

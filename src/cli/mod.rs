@@ -11,6 +11,7 @@ mod completions;
 mod explain;
 mod group;
 mod init;
+mod list;
 mod logging;
 mod look;
 mod node;
@@ -103,6 +104,8 @@ enum Command {
     User(user::UserArgs),
     /// Manage the groups of the home domain
     Group(group::GroupArgs),
+    /// Manage the contact lists of users of the home domain
+    List(list::ListArgs),
     /// Be a user of the home domain, in this terminal
     Chat(chat::Chat),
     /// Send one message as a user of the home domain
@@ -211,6 +214,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Store(args) => store::store(&global, &args),
         Command::User(args) => user::user(&global, args).await,
         Command::Group(args) => group::group(&global, args).await,
+        Command::List(args) => list::list(&global, args).await,
         Command::Chat(args) => chat::chat(&global, args).await,
         Command::Send(args) => send::send(&global, args).await,
         Command::Translate(args) => translate::translate(&global, &args),

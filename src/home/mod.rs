@@ -11,7 +11,7 @@
 //! | file | what |
 //! |---|---|
 //! | `accounts` | users made and removed |
-//! | `operator` | users moved in and out, changed and disabled |
+//! | `operator`, `operator_lists` | users moved in and out, changed and disabled; their contact lists |
 //! | `user` | a user; `relation`: what is between them and one other address |
 //! | `clients`, `session` | what the user's clients do, and ask ([`client`]) |
 //! | `sending`, `sent`, `addresses` | messages of the user |
@@ -68,6 +68,7 @@ mod message_store;
 mod notice;
 mod notices;
 mod operator;
+mod operator_lists;
 mod own;
 pub mod password;
 mod presence;
@@ -108,6 +109,7 @@ pub use crate::element::client::{
 pub use group::{GroupError, GroupSettings, GroupView};
 pub use known::{Availability, Known};
 pub use operator::{Operator, UserRecord};
+pub use operator_lists::{ListView, OperatorLists};
 pub use served::{SERVES, SERVES_OWN};
 pub use settings::{Authorization, HomeSettings};
 pub use user::{ECHO, UserError};

@@ -10,6 +10,7 @@ use super::accounts::valid_name;
 use super::client::{ClientKey, Over, ToClient};
 use super::core::Core;
 use super::feeds::Feeds;
+use super::operator_lists::{OperatorLists, elsewhere};
 use super::password;
 use super::presence::{MAX_TEXT, Presence};
 use super::profile::{OwnProfile, provided, pse_of};
@@ -165,7 +166,7 @@ impl<'a> Operator<'a> {
     /// There is no such user, or something of it cannot be.
     pub fn change(&mut self, record: &UserRecord) -> Result<(), UserError> {
         let name = record.user.to_lowercase();
-        let user = self.users.get_mut(&name).filter(|user| !user.builtin);
+        let user = self.users.get_mut(&name).filter(|user| user.has_account());
         let user = user.ok_or(UserError::Unknown(name))?;
         let change = Change::of(user, self.core, record, self.now)?;
         change.make(user, self.core, self.now);
@@ -176,11 +177,27 @@ impl<'a> Operator<'a> {
         Ok(())
     }
 
+    /// The contact lists of a user.
+    ///
+    /// # Errors
+    /// There is no such user, or another domain provides their lists.
+    pub fn lists(&mut self, user: &str) -> Result<OperatorLists<'_>, UserError> {
+        let name = user.to_lowercase();
+        if self.core.settings.is_elsewhere("MCLS") {
+            return Err(elsewhere(name));
+        }
+        let user = self.users.get_mut(&name).filter(|user| user.has_account());
+        let user = user.ok_or(UserError::Unknown(name))?;
+        Ok(OperatorLists::of(user, self.core, self.now))
+    }
+
     /// At most so many users, in the order of their names, from behind `after` on.
     pub fn export(&self, after: &str, limit: usize) -> Vec<UserRecord> {
         let from = Bound::Excluded(after.to_owned());
         let users = self.users.range::<String, _>((from, Bound::Unbounded));
-        let users = users.map(|(_, user)| user).filter(|user| !user.builtin);
+        let users = users
+            .map(|(_, user)| user)
+            .filter(|user| user.has_account());
         users.take(limit).map(UserRecord::of).collect()
     }
 }

@@ -173,3 +173,72 @@ fn the_provider_has_a_logo_from_a_file() {
     assert!(told.contains("image/png"), "{told}");
     assert!(told.contains("bm90IG11Y2ggb2YgYSBwaWN0dXJl"), "{told}");
 }
+
+#[test]
+fn the_operator_shows_and_changes_the_contact_lists_of_a_user() {
+    let mut node = Node::start();
+    let config = node.config.clone();
+    let list = |args: &[&str]| said(&config, &[&["list"], args].concat());
+    assert_eq!(
+        list(&["show", "alice"]),
+        "list  contacts  Contacts, default\n"
+    );
+    let made = list(&["create", "alice", "friends", "--name", "My friends"]);
+    assert_eq!(made, "contact list friends of alice was made\n");
+    list(&["add", "alice", "friends", "carol", "--nick", "Caro"]);
+    list(&["add", "Alice", "friends", "bob@far.test"]);
+    let friends = list(&["show", "alice", "friends"]);
+    for part in [
+        "friends",
+        "My friends",
+        "wv:carol@village.test",
+        "Caro",
+        "wv:bob@far.test",
+    ] {
+        assert!(friends.contains(part), "{part} in {friends}");
+    }
+    // Carol is on a list, and sees alice's presence by that.
+    let mut carol = node.chat("carol");
+    carol.tell(&serde_json::json!({"do": "subscribe", "user": "alice"}));
+    carol.wait("presence", |event| event["online"] == false);
+    let mut alice = node.chat("alice");
+    carol.wait("presence", |event| event["online"] == true);
+    list(&["remove", "alice", "friends", "carol"]);
+    carol.wait("presence", |event| event["online"] != true);
+    alice.tell(&serde_json::json!({"do": "contacts"}));
+    alice.wait("contacts", |_| true);
+    drop((alice, carol));
+    node.crash_and_restart();
+    let lists = ask(&node.config, &["list", "show", "alice", "--format", "json"]);
+    assert_eq!(lists[0]["list"], "contacts");
+    assert_eq!(lists[0]["default"], true);
+    assert_eq!(lists[1]["display"], "My friends");
+    assert_eq!(
+        lists[1]["members"],
+        serde_json::json!({"wv:bob@far.test": ""})
+    );
+    list(&["delete", "alice", "friends"]);
+    assert!(!list(&["show", "alice"]).contains("friends"));
+    for (args, why) in [
+        (&["show", "nobody"][..], "there is no user nobody"),
+        (&["show", "alice", "friends"], "has no contact list friends"),
+        (&["create", "alice", "contacts"], "alice: "),
+        (
+            &["add", "alice", "friends", "carol"],
+            "no such contact list",
+        ),
+        (&["add", "alice", "contacts", "@far.test"], "names no user"),
+        (
+            &["delete", "alice@far.test", "contacts"],
+            "is not the domain",
+        ),
+    ] {
+        let refused = output(&node.config, &[&["list"], args].concat());
+        assert_eq!(refused.status.code(), Some(1), "{args:?}");
+        assert!(
+            shown(&refused).contains(why),
+            "{args:?}: {}",
+            shown(&refused)
+        );
+    }
+}

@@ -95,12 +95,13 @@ fn an_unknown_key_in_any_table_of_any_file_is_found_on_its_line() {
 }
 
 #[test]
-fn the_demo_is_three_nodes_on_ports_of_their_own() {
+fn the_demo_is_four_nodes_on_ports_of_their_own() {
     let mut ports = Vec::new();
     for (name, domain) in [
         ("village", "village.test"),
         ("relay", "relay.test"),
         ("xmpp", "xmpp.test"),
+        ("town", "town.test"),
     ] {
         let dir = Dir::new();
         let file = root().join(format!("config/demo/{name}.toml"));
@@ -111,7 +112,10 @@ fn the_demo_is_three_nodes_on_ports_of_their_own() {
         ports.push(config.ssp.listen.port());
         ports.push(config.admin.listen.unwrap().port());
     }
-    assert_eq!(ports, [15281, 15291, 15282, 15292, 15283, 15293]);
+    assert_eq!(
+        ports,
+        [15281, 15291, 15282, 15292, 15283, 15293, 15284, 15294]
+    );
 }
 
 #[test]

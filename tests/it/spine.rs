@@ -1,4 +1,4 @@
-//! The demo as a test: three real processes and a real XMPP server, on free ports, and the
+//! The demo as a test: four real processes and a real XMPP server, on free ports, and the
 //! same scenario that `make demo` shows.
 
 use std::fs;
@@ -27,6 +27,11 @@ const STEPS: &[&str] = &[
     "alice changes her status text, and romeo sees it",
     "alice's message to an XMPP user who does not exist comes back as an error",
     "romeo's message to a home-domain user who does not exist comes back as one",
+    "rosa logs in at relay.test, dora at town.test",
+    "alice makes a group; rosa and dora join it, each from a domain of her own",
+    "what each of them says in the group the two others hear",
+    "alice invites dora, two domains away, to talk; she accepts, with a word",
+    "alice shares a picture with dora, who is invited to its link and fetches it",
 ];
 
 /// A node in a process of its own, ended with the value.
@@ -92,7 +97,7 @@ fn make_certificates(folder: &Path) {
     let made = Command::new(PROGRAM)
         .arg("certs")
         .arg(folder)
-        .args(["village.test", "relay.test", "xmpp.test"])
+        .args(["village.test", "relay.test", "xmpp.test", "town.test"])
         .output()
         .expect("start the program");
     assert!(made.status.success(), "{made:?}");
@@ -101,42 +106,47 @@ fn make_certificates(folder: &Path) {
 /// The nodes of config/demo, with folders and ports of their own.
 fn start_nodes(folder: &Path, prosody: &Prosody) -> Vec<Running> {
     let mut ports = vec![("15347".to_owned(), prosody.component_port)];
-    for port in [15281, 15282, 15283, 15291, 15292, 15293] {
+    for port in (15281..=15285).chain(15291..=15294) {
         ports.push((port.to_string(), free_port()));
     }
     let port_of = |shown: &str| ports.iter().find(|(from, _)| from == shown).expect(shown).1;
-    [("village", "15291"), ("relay", "15292"), ("xmpp", "15293")]
-        .into_iter()
-        .map(|(name, ready)| {
-            let shipped = root().join(format!("config/demo/{name}.toml"));
-            let mut text = fs::read_to_string(shipped).expect("the demo's configuration");
-            text = text.replace("\"run/demo/", &format!("\"{}/", folder.display()));
-            for (from, to) in &ports {
-                text = text.replace(&format!(":{from}"), &format!(":{to}"));
-            }
-            let config = folder.join(format!("{name}.toml"));
-            fs::write(&config, text).expect("write the configuration");
-            let log = folder.join(format!("{name}.log"));
-            let output = fs::File::create(&log).expect("create the log");
-            let mut program = Command::new(PROGRAM);
-            divide(&mut program);
-            let child = program
-                .args(["run", "--config"])
-                .arg(&config)
-                .stdin(Stdio::null())
-                .stdout(output.try_clone().expect("the log once more"))
-                .stderr(output)
-                .spawn()
-                .expect("start a node");
-            Running {
-                name,
-                config,
-                log,
-                ready: port_of(ready),
-                child,
-            }
-        })
-        .collect()
+    [
+        ("village", "15291"),
+        ("relay", "15292"),
+        ("xmpp", "15293"),
+        ("town", "15294"),
+    ]
+    .into_iter()
+    .map(|(name, ready)| {
+        let shipped = root().join(format!("config/demo/{name}.toml"));
+        let mut text = fs::read_to_string(shipped).expect("the demo's configuration");
+        text = text.replace("\"run/demo/", &format!("\"{}/", folder.display()));
+        for (from, to) in &ports {
+            text = text.replace(&format!(":{from}"), &format!(":{to}"));
+        }
+        let config = folder.join(format!("{name}.toml"));
+        fs::write(&config, text).expect("write the configuration");
+        let log = folder.join(format!("{name}.log"));
+        let output = fs::File::create(&log).expect("create the log");
+        let mut program = Command::new(PROGRAM);
+        divide(&mut program);
+        let child = program
+            .args(["run", "--config"])
+            .arg(&config)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().expect("the log once more"))
+            .stderr(output)
+            .spawn()
+            .expect("start a node");
+        Running {
+            name,
+            config,
+            log,
+            ready: port_of(ready),
+            child,
+        }
+    })
+    .collect()
 }
 
 fn wait_until_ready(node: &mut Running) {

@@ -227,6 +227,11 @@ impl Talk {
         if let Some(number) = told.number() {
             self.node.say(&FromClient::Ack { number }).await?;
         }
+        let further = self.codec.as_mut().map(Codec::further);
+        for request in further.unwrap_or_default() {
+            self.unanswered += 1;
+            self.node.say(&request).await?;
+        }
         Ok(())
     }
 

@@ -44,6 +44,13 @@ pub(in crate::home) struct List {
     pub(in crate::home) attributes: Option<AttributeSet>,
 }
 
+impl List {
+    /// The name for people.
+    pub(in crate::home) fn display(&self) -> Option<&str> {
+        self.display.as_deref()
+    }
+}
+
 /// New values for properties of a list.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
@@ -88,7 +95,7 @@ impl Lists {
         self.all.len()
     }
 
-    pub(super) fn default_name(&self) -> Option<&str> {
+    pub(in crate::home) fn default_name(&self) -> Option<&str> {
         self.default.as_deref()
     }
 

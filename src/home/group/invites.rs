@@ -29,7 +29,7 @@ impl<'a> Invites<'a> {
 
     /// Says whether a user may invite another one, who may join from then on.
     pub(super) fn invite(&mut self, asker: &Asker, request: &InviteRequest) {
-        let status = match invitee(request.invited.as_ref()) {
+        let status = match self.invitee(asker, request.invited.as_ref()) {
             Ok(user) => Status::new(self.admit(asker, &user, request.validity)),
             Err(status) => status,
         };
@@ -38,7 +38,7 @@ impl<'a> Invites<'a> {
 
     /// An invitation is withdrawn, or was declined. Who has joined stays.
     pub(super) fn withdraw(&mut self, asker: &Asker, party: Option<&Party>) {
-        let status = match invitee(party) {
+        let status = match self.invitee(asker, party) {
             Ok(user) => match self.may_invite(&asker.user) {
                 Ok(()) => {
                     self.group
@@ -92,6 +92,30 @@ impl<'a> Invites<'a> {
         }
     }
 
+    /// Who is invited: a participant called as an address, which is nobody's screen name.
+    fn invitee(&self, asker: &Asker, party: Option<&Party>) -> Result<Address, Status> {
+        let name = match party {
+            Some(Party::ScreenName(name)) => Some(&name.name),
+            _ => None,
+        };
+        if let Some(name) = name.filter(|name| name.contains('@')) {
+            let user = Address::new(name.trim());
+            return if user.is_valid() && user.kind() == Kind::User {
+                Ok(user)
+            } else {
+                Err(Status::new(Code::UNKNOWN_USER))
+            };
+        }
+        if !self.group.is_joined(&asker.user) {
+            return Err(Status::new(Code::NOT_JOINED));
+        }
+        Err(match name {
+            Some(name) if self.group.named(name).is_none() => Status::new(Code::UNDELIVERABLE),
+            Some(_) => not_served("Participants are invited by their addresses."),
+            None => not_served("A group cannot be invited as a whole."),
+        })
+    }
+
     /// Whether one more may be invited, after those whose invitations have ended are forgotten.
     fn has_room(&mut self) -> bool {
         let most = self.core.settings.max_invited;
@@ -109,20 +133,7 @@ impl<'a> Invites<'a> {
     }
 }
 
-/// Who is invited: a participant called as an address, which is nobody's screen name.
-fn invitee(party: Option<&Party>) -> Result<Address, Status> {
-    let Some(Party::ScreenName(name)) = party else {
-        let why = "A group cannot be invited as a whole.";
-        return Err(Status::new(Code::NOT_IMPLEMENTED).because(why));
-    };
-    if !name.name.contains('@') {
-        let why = "Participants are invited by their addresses.";
-        return Err(Status::new(Code::NOT_IMPLEMENTED).because(why));
-    }
-    let user = Address::new(name.name.trim());
-    if user.is_valid() && user.kind() == Kind::User {
-        Ok(user)
-    } else {
-        Err(Status::new(Code::UNKNOWN_USER))
-    }
+/// Said of invitations that a group does not hand on.
+fn not_served(why: &str) -> Status {
+    Status::new(Code::NOT_IMPLEMENTED).because(why)
 }

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use super::super::screen::{self, Contact};
 use super::family::{Command, Family, Meaning, failure, filled, hears_nothing};
 use super::memory::Memory;
+use crate::imps::common::ContactList;
 use crate::imps::primitive::contact_list::NickName;
 use crate::imps::{Address, Primitive};
 
 pub(super) const FAMILY: Family = Family {
     help: "\
-/who                    contacts and their presence
+/who                    who is on your contact lists, and their presence
 /add ADDRESS [NAME]     add a contact, who may then see your presence
 /remove ADDRESS         remove a contact",
     understand,
@@ -21,12 +22,9 @@ fn understand(memory: &mut Memory, command: &Command<'_>) -> Option<Meaning> {
     let requests = &memory.requests;
     match command.name {
         "who" => {
-            let asked = vec![requests.contacts(None, None), requests.blocked()];
-            Some(Meaning::ask(asked, |memory, answers| {
-                match failure(answers) {
-                    Some(status) => screen::failed("contacts", None, status),
-                    None => contacts(memory, answers),
-                }
+            let asked = vec![requests.lists(), requests.blocked()];
+            Some(Meaning::then(asked, |memory, answers| {
+                with_members(memory, "contacts", answers, contacts)
             }))
         }
         "add" | "remove" if command.rest.is_empty() => Some(command.needs_address()),
@@ -49,6 +47,34 @@ fn understand(memory: &mut Memory, command: &Command<'_>) -> Option<Meaning> {
     }
 }
 
+/// Says what answers tell together with who is on each of the contact lists that one of them names.
+pub(super) fn with_members(
+    memory: &Memory,
+    what: &'static str,
+    answers: Vec<Primitive>,
+    tell: fn(&Memory, &[Primitive]) -> String,
+) -> Meaning {
+    if let Some(status) = failure(&answers) {
+        return Meaning::Show(screen::failed(what, None, status));
+    }
+    let lists = answers.iter().filter_map(|answer| match answer {
+        Primitive::GetListResponse(response) => Some(&response.lists),
+        _ => None,
+    });
+    let members = |id: &ContactList| memory.requests.members(id.list.clone());
+    let requests: Vec<Primitive> = lists.flatten().map(members).collect();
+    if requests.is_empty() {
+        return Meaning::Show(tell(memory, &answers));
+    }
+    Meaning::ask(requests, move |memory, members| {
+        // A list that has gone meanwhile has nobody on it.
+        if let Some(status) = failure(members) {
+            return screen::failed(what, None, status);
+        }
+        tell(memory, &[&answers[..], members].concat())
+    })
+}
+
 /// Contacts, and those who are blocked or watched.
 fn contacts(memory: &Memory, answers: &[Primitive]) -> String {
     let mut contacts: BTreeMap<Address, Contact> = BTreeMap::new();
@@ -57,7 +83,9 @@ fn contacts(memory: &Memory, answers: &[Primitive]) -> String {
             Primitive::ListManageResponse(list) => {
                 for member in list.members.iter().flatten() {
                     let contact = contacts.entry(member.user.clone()).or_default();
-                    contact.name.clone_from(&member.name);
+                    if contact.name.is_none() {
+                        contact.name.clone_from(&member.name);
+                    }
                 }
             }
             Primitive::GetBlockedListResponse(lists) => {

@@ -31,6 +31,8 @@ pub(super) struct Command<'a> {
 pub(super) enum Meaning {
     /// Ask, and tell what the answers say when all are there.
     Ask(Vec<Primitive>, Tell),
+    /// Ask, and do what the answers mean when all are there.
+    Then(Vec<Primitive>, Next),
     /// Upload a file, and tell somebody where it is.
     Share {
         file: String,
@@ -42,6 +44,9 @@ pub(super) enum Meaning {
 
 /// Says what the answers to the requests of one line tell together, in their order.
 pub(super) type Tell = Box<dyn FnOnce(&mut Memory, &[Primitive]) -> String + Send>;
+
+/// What the answers to the requests of one line mean, in their order.
+pub(super) type Next = Box<dyn FnOnce(&mut Memory, Vec<Primitive>) -> Meaning + Send>;
 
 /// What a primitive tells; `None` if it is nothing new.
 pub(super) type Heard = Option<String>;
@@ -73,6 +78,14 @@ impl Meaning {
         tell: impl FnOnce(&mut Memory, &[Primitive]) -> String + Send + 'static,
     ) -> Self {
         Self::Ask(requests, Box::new(tell))
+    }
+
+    /// Asks, and does what the answers mean.
+    pub(super) fn then(
+        requests: Vec<Primitive>,
+        next: impl FnOnce(&mut Memory, Vec<Primitive>) -> Meaning + Send + 'static,
+    ) -> Self {
+        Self::Then(requests, Box::new(next))
     }
 
     /// Asks for one thing, and says whether it was done.

@@ -1,5 +1,8 @@
 //! Invitations: to talk, into groups, to see presence, to files.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 

@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use super::screen;
 use crate::home::{FromClient, ToClient};
 use crate::imps::{Address, Primitive};
-use family::{Command, Family, Meaning, Tell};
+use family::{Command, Family, Meaning, Next, Tell};
 use memory::Memory;
 
 /// In the order of the help.
@@ -63,11 +63,19 @@ pub(super) struct Codec {
     /// How many lines became requests.
     asked: u64,
     questions: BTreeMap<u64, Question>,
+    /// What follows from answers and was not handed over yet.
+    further: Vec<FromClient>,
+}
+
+/// What becomes of the answers to a line.
+enum Aim {
+    Tell(Tell),
+    Next(Next),
 }
 
 /// A line that became requests.
 struct Question {
-    tell: Tell,
+    aim: Aim,
     /// An answer for each request, as far as they have come.
     answers: Vec<Option<Primitive>>,
 }
@@ -83,6 +91,7 @@ impl Codec {
             memory,
             asked: 0,
             questions: BTreeMap::new(),
+            further: Vec::new(),
         }
     }
 
@@ -111,14 +120,15 @@ impl Codec {
     }
 
     fn act(&mut self, meaning: Meaning) -> Action {
-        let (requests, tell) = match meaning {
-            Meaning::Ask(requests, tell) => (requests, tell),
+        let (requests, aim) = match meaning {
+            Meaning::Ask(requests, tell) => (requests, Aim::Tell(tell)),
+            Meaning::Then(requests, next) => (requests, Aim::Next(next)),
             Meaning::Show(text) => return Action::Show(text),
             Meaning::Share { file, to, note } => return Action::Share { file, to, note },
         };
         self.asked += 1;
         let question = Question {
-            tell,
+            aim,
             answers: vec![None; requests.len()],
         };
         self.questions.insert(self.asked, question);
@@ -166,9 +176,23 @@ impl Codec {
         if question.answers.iter().any(Option::is_none) {
             return None;
         }
-        let Question { tell, answers } = self.questions.remove(&number)?;
+        let Question { aim, answers } = self.questions.remove(&number)?;
         let answers: Vec<Primitive> = answers.into_iter().flatten().collect();
-        Some(tell(&mut self.memory, &answers))
+        let meaning = match aim {
+            Aim::Tell(tell) => return Some(tell(&mut self.memory, &answers)),
+            Aim::Next(next) => next(&mut self.memory, answers),
+        };
+        match self.act(meaning) {
+            Action::Say(requests) => self.further.extend(requests),
+            Action::Show(text) => return Some(text),
+            Action::Share { .. } | Action::Quit => {}
+        }
+        None
+    }
+
+    /// Requests that follow from what was heard.
+    pub(super) fn further(&mut self) -> Vec<FromClient> {
+        std::mem::take(&mut self.further)
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::screen::{self, Sees};
-use super::family::{Command, Family, Heard, Meaning, failure, filled, verdict};
+use super::contact::with_members;
+use super::family::{Command, Family, Heard, Meaning, filled, verdict};
 use super::list::attributes;
 use super::memory::Memory;
 use crate::home::Known;
@@ -150,16 +151,14 @@ fn tell(memory: &Memory, command: &Command<'_>) -> Meaning {
 
 fn watchers(memory: &Memory) -> Meaning {
     let requests = &memory.requests;
-    let list = requests.contacts(None, None);
-    let requests = vec![requests.watchers(), requests.decisions(), list];
-    Meaning::ask(requests, |_, answers| match failure(answers) {
-        Some(status) => screen::failed("watchers", None, status),
-        None => who_watches(answers),
+    let requests = vec![requests.watchers(), requests.decisions(), requests.lists()];
+    Meaning::then(requests, |memory, answers| {
+        with_members(memory, "watchers", answers, who_watches)
     })
 }
 
 /// Who watches, and what each of them sees.
-fn who_watches(answers: &[Primitive]) -> String {
+fn who_watches(_: &Memory, answers: &[Primitive]) -> String {
     let mut sees: BTreeMap<Address, Sees> = BTreeMap::new();
     for answer in answers {
         if let Primitive::GetWatcherListResponse(list) = answer {

@@ -23,6 +23,19 @@ pub(super) fn said(codec: &mut Codec, line: &str) -> Vec<(String, Primitive)> {
     }
 }
 
+/// Two contact lists.
+const TWO_LISTS: &str = r#"<GetListResponse><Status code="200"/><ContactList contactListID="wv:alice/friends@home.test"/><ContactList contactListID="wv:alice/work@home.test"/></GetListResponse>"#;
+
+/// The requests that follow from what was heard, with their ids.
+fn further(codec: &mut Codec) -> Vec<(String, Primitive)> {
+    let requests = codec.further().into_iter();
+    let requests = requests.map(|request| match request {
+        FromClient::Request { id, primitive } => (id, *primitive),
+        other => panic!("{other:?}"),
+    });
+    requests.collect()
+}
+
 pub(super) fn answer(codec: &mut Codec, id: &str, xml: &str) -> Option<String> {
     let primitive = decode_fragment(xml.as_bytes()).unwrap();
     codec.hear(&ToClient::answer(id.to_owned(), primitive))
@@ -99,23 +112,48 @@ fn every_command_of_the_help_is_understood() {
 }
 
 #[test]
+fn whoever_has_no_contact_list_is_told_of_those_who_are_blocked_or_watched() {
+    let mut codec = codec();
+    let requests = said(&mut codec, "/who");
+    let blocked = r#"<GetBlockedListResponse><Status code="200"/><BlockList inUse="Yes"><UserID userID="wv:zoe@far.test"/></BlockList></GetBlockedListResponse>"#;
+    answer(&mut codec, &requests[1].0, blocked);
+    let none = r#"<GetListResponse><Status code="200"/></GetListResponse>"#;
+    let told = answer(&mut codec, &requests[0].0, none).unwrap();
+    assert!(told.starts_with("* zoe@far.test (blocked)"), "{told}");
+    assert!(further(&mut codec).is_empty());
+    let requests = said(&mut codec, "/watchers");
+    for (id, _) in &requests[1..] {
+        assert_eq!(answer(&mut codec, id, r#"<Status code="506"/>"#), None);
+    }
+    let told = answer(&mut codec, &requests[0].0, r#"<Status code="506"/>"#).unwrap();
+    assert!(told.starts_with("* watchers failed: 506"), "{told}");
+}
+
+#[test]
 fn contacts_are_told_when_all_answers_are_there() {
     let mut codec = codec();
     let requests = said(&mut codec, "/who");
     let names: Vec<&str> = requests.iter().map(|(_, p)| p.name()).collect();
-    assert_eq!(names, ["ListManageRequest", "GetBlockedListRequest"]);
+    assert_eq!(names, ["GetListRequest", "GetBlockedListRequest"]);
     now(
         &mut codec,
         r#"<PresenceNotification><User userID="wv:alice@home.test"/><PresenceValue userID="wv:eve@b.test"/></PresenceNotification>"#,
     );
     let blocked = r#"<GetBlockedListResponse><Status code="200"/><BlockList inUse="Yes"><UserID userID="wv:zoe@far.test"/></BlockList></GetBlockedListResponse>"#;
     assert_eq!(answer(&mut codec, &requests[1].0, blocked), None);
+    assert_eq!(answer(&mut codec, &requests[0].0, TWO_LISTS), None);
+    let [friends, work] = &further(&mut codec)[..] else {
+        panic!("a request for each list");
+    };
     let members = r#"<ListManageResponse><Status code="200"/><NickList><NickName name="Bobby" userID="wv:bob@b.test"/></NickList></ListManageResponse>"#;
-    let told = answer(&mut codec, &requests[0].0, members);
+    assert_eq!(answer(&mut codec, &friends.0, members), None);
+    let members = r#"<ListManageResponse><Status code="200"/><NickList><NickName name="Bob" userID="wv:bob@b.test"/><NickName userID="wv:ann@b.test"/></NickList></ListManageResponse>"#;
+    let told = answer(&mut codec, &work.0, members);
     assert_eq!(
         told.as_deref(),
         Some(
-            "* bob@b.test \"Bobby\" is not watched: /subscribe bob@b.test\n\
+            "* ann@b.test is not watched: /subscribe ann@b.test\n\
+             * bob@b.test \"Bobby\" is not watched: /subscribe bob@b.test\n\
              * eve@b.test has not allowed you to see their presence yet\n\
              * zoe@far.test (blocked) is not watched: /subscribe zoe@far.test"
         )
@@ -131,8 +169,12 @@ fn watchers_are_told_with_what_they_see() {
     let members = r#"<ListManageResponse><Status code="200"/><NickList><NickName userID="wv:c@b.test"/></NickList></ListManageResponse>"#;
     assert_eq!(answer(&mut codec, &requests[0].0, list), None);
     assert_eq!(answer(&mut codec, &requests[1].0, decisions), None);
+    assert_eq!(answer(&mut codec, &requests[2].0, TWO_LISTS), None);
+    let of_lists = further(&mut codec);
+    let nobody = r#"<ListManageResponse><Status code="200"/></ListManageResponse>"#;
+    assert_eq!(answer(&mut codec, &of_lists[0].0, nobody), None);
     assert_eq!(
-        answer(&mut codec, &requests[2].0, members).as_deref(),
+        answer(&mut codec, &of_lists[1].0, members).as_deref(),
         Some(
             "* a@b.test sees nothing\n* b@b.test waits for your decision\n* c@b.test sees your presence"
         )

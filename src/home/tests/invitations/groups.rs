@@ -126,7 +126,7 @@ fn a_group_bounds_whom_it_has_to_let_in_and_is_invited_by_address_alone() {
         ("u1@far.test", 200),
         ("u3@far.test", 817),
         ("wv:u3/x@far.test", 531),
-        ("Vicky", 501),
+        ("Vicky", 410),
     ] {
         assert_eq!(world.does(ALICE, ask(name)), expected, "{name}");
     }
@@ -134,7 +134,8 @@ fn a_group_bounds_whom_it_has_to_let_in_and_is_invited_by_address_alone() {
     whole.invited = Some(Party::Group(GroupId {
         group: address(CLUB),
     }));
-    assert_eq!(world.does(ALICE, whole), 501);
+    assert_eq!(world.does(ALICE, whole.clone()), 501);
+    assert_eq!(world.does("u9@far.test", whole), 808);
     // Those whose invitations have ended give way.
     world.wait(61);
     world.restart();
