@@ -22,8 +22,7 @@
 //! | `body`, `held`, `contents`, `reads` | contents: on disk, in memory, on the way |
 //! | `own` | what users ask about themselves |
 //! | `presence`, `watchers`, `subscription` | our users' presence, and who watches it |
-//! | `guests`, `remote` | users of other home domains, as far as something is provided to them here; their home domain as a client |
-//! | `handed`, `provider` | what is provided to our users elsewhere, and what their providers are told |
+//! | `guests`, `remote`; `handed`, `provider` | what is provided here to users of other home domains; and elsewhere to ours |
 //! | `contact_list` | a user's contact lists |
 //! | `authorization` | who may see which attributes of a user's presence: decision, attribute lists, requests |
 //! | `access_lists`, `access` | who may reach a user |
