@@ -35,12 +35,10 @@ pub(super) async fn add(
     .await
 }
 
-/// Ends a group.
 pub(super) async fn remove(shared: &Shared, group: String) -> Result<Line, Gone> {
     change(shared, group, Home::remove_group).await
 }
 
-/// All groups.
 pub(super) async fn list(shared: &Shared) -> Result<Line, Gone> {
     let look = |core: &mut crate::node::Core, _, _: &mut _| {
         let home = home_of(core)?;
@@ -55,7 +53,6 @@ pub(super) async fn list(shared: &Shared) -> Result<Line, Gone> {
     Ok(Line::result(&groups))
 }
 
-/// One group.
 pub(super) async fn show(shared: &Shared, group: String) -> Result<Line, Gone> {
     let group = match key(shared, &group) {
         Ok(group) => group,

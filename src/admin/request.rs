@@ -93,7 +93,7 @@ pub enum Request {
     UserAdd {
         /// The part of the address before the domain.
         user: String,
-        /// First password.
+        /// The password in clear text; it is kept as a hash.
         password: String,
     },
     /// All users.
@@ -308,7 +308,7 @@ pub enum Line {
     },
     /// So many traces were lost because the client was too slow.
     Lagged {
-        /// Traces lost.
+        /// Traces that were dropped because the reader was too slow.
         lagged: u64,
     },
     /// What a user's client is told.

@@ -16,7 +16,7 @@ pub enum Act {
     Respond {
         /// The request that is answered.
         to: RequestId,
-        /// The answer.
+        /// The answer: a response of the kind that the request has, or a `Status`.
         primitive: Primitive,
     },
     /// Send a request or notice of this node's users to wherever it belongs

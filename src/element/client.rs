@@ -70,7 +70,7 @@ pub enum FromClient {
     /// [`ToClient::Over`].
     #[serde(skip)]
     Open {
-        /// The user's name.
+        /// The local part of the user's address.
         user: String,
         /// What the session is for.
         takes: Takes,
@@ -90,10 +90,10 @@ pub enum FromClient {
     /// What came under this number has been taken: it is not told again, and a message is
     /// delivered with that. Not answered.
     Ack {
-        /// As it was told.
+        /// The number under which it was told.
         number: u64,
     },
-    /// It has gone.
+    /// It has gone: nothing is told to it any more.
     #[serde(skip)]
     Close,
 }
@@ -135,19 +135,19 @@ pub enum ToClient {
     Take {
         /// To acknowledge it with. The same thing has the same number, whenever it is told.
         number: u64,
-        /// What it is.
+        /// The primitive, as the client would get it by SSP.
         #[serde(with = "super::xml")]
         primitive: Box<Primitive>,
     },
     /// Something that is worth nothing later.
     Now {
-        /// What it is.
+        /// The primitive, as the client would get it by SSP.
         #[serde(with = "super::xml")]
         primitive: Box<Primitive>,
     },
     /// The session is over; nothing follows.
     Over {
-        /// Why.
+        /// What ended the session.
         why: Over,
     },
 }

@@ -6,7 +6,7 @@ use crate::text::media;
 
 /// Content types that a client may name.
 const MAX_TYPES: usize = 32;
-/// Bytes of each.
+/// The longest media type that a client may name, in bytes.
 const MAX_TYPE: usize = 128;
 
 /// What comes first of a message.

@@ -28,7 +28,7 @@ pub trait ServiceElement: Any + Debug + Send {
     /// The record cannot be read; it is set aside.
     fn restore(&mut self, key: &str, value: &[u8]) -> Result<(), String>;
 
-    /// Takes an input.
+    /// Takes an input. What follows from it is asked for by [`ServiceElement::next_act`].
     fn take(&mut self, input: Input, now: Time);
 
     /// Time has come to at least what [`ServiceElement::next_timeout`] said.

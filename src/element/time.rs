@@ -33,10 +33,17 @@ impl Time {
         self.plus_millis(seconds.saturating_mul(1000))
     }
 
-    /// So much later.
+    /// So much later; at most the end of time.
     #[must_use]
     pub fn plus(self, wait: Duration) -> Self {
         self.plus_millis(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// So much earlier, at most the beginning of time.
+    #[must_use]
+    pub fn minus(self, wait: Duration) -> Self {
+        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(millis))
     }
 
     /// How long after `earlier` this is; nothing if it is before.

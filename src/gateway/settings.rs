@@ -1,6 +1,7 @@
 //! What an operator decides about the gateway.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Policies and bounds. Names, mode and components are the
 /// [`Translator`](crate::translate::Translator)'s.
@@ -16,23 +17,23 @@ pub struct GatewaySettings {
     /// `SubscribeRequest`. The deployed server dies of the former when nothing is
     /// authorized.
     pub get_presence: bool,
-    /// Milliseconds in which an error of the XMPP side becomes the answer to the
-    /// message; 0 answers as soon as the XMPP server has it.
-    pub settle_millis: u64,
-    /// Milliseconds after which a message that no client confirmed is reported as
-    /// handed over, unless receipts are strict.
-    pub handover_millis: u64,
-    /// Milliseconds before a request ends at which a message that still waits
-    /// for the link is answered: it is safely queued.
-    pub answer_margin_millis: u64,
-    /// Seconds a message may wait that does not say itself.
-    pub default_validity: u64,
-    /// Most seconds any message may wait.
-    pub max_validity: u64,
-    /// Milliseconds without the link after which watchers are told.
-    pub link_grace_millis: u64,
-    /// Milliseconds without a session after which watchers are told.
-    pub peer_grace_millis: u64,
+    /// For so long an error of the XMPP side becomes the answer to the message; nothing:
+    /// it is answered as soon as the XMPP server has it.
+    pub settle: Duration,
+    /// After that a message that no client confirmed is reported as handed over, unless
+    /// receipts are strict.
+    pub handover: Duration,
+    /// So long before a request ends a message that still waits for the link is answered:
+    /// it is safely queued.
+    pub answer_margin: Duration,
+    /// How long a message may wait that does not say itself.
+    pub default_validity: Duration,
+    /// The longest that any message may wait.
+    pub max_validity: Duration,
+    /// How long the link may be away before watchers are told.
+    pub link_grace: Duration,
+    /// How long there may be no session before watchers are told.
+    pub peer_grace: Duration,
     /// Stanzas that may wait for the link; more are refused with 507.
     pub max_queue: usize,
     /// Bytes of the stanzas that may wait for the link.
@@ -60,13 +61,13 @@ impl Default for GatewaySettings {
             auto_subscribed: false,
             strict_receipts: false,
             get_presence: false,
-            settle_millis: 2_000,
-            handover_millis: 60_000,
-            answer_margin_millis: 5_000,
-            default_validity: 86_400,
-            max_validity: 7 * 86_400,
-            link_grace_millis: 10_000,
-            peer_grace_millis: 60_000,
+            settle: Duration::from_secs(2),
+            handover: Duration::from_secs(60),
+            answer_margin: Duration::from_secs(5),
+            default_validity: Duration::from_secs(86_400),
+            max_validity: Duration::from_secs(7 * 86_400),
+            link_grace: Duration::from_secs(10),
+            peer_grace: Duration::from_secs(60),
             max_queue: 20_000,
             max_queue_bytes: 64 << 20,
             max_stanza: BTreeMap::new(),

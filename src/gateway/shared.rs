@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_xmpp::Stanza;
 use xmpp_parsers::iq::Iq;
@@ -25,7 +26,7 @@ use crate::translate::{Context, Translator};
 use crate::xmpp::text::MAX_OUT;
 
 /// How long a stanza that belongs to no message may wait for the link, seconds.
-const NOTICE_VALIDITY: u64 = 86_400;
+const NOTICE_VALIDITY: Duration = Duration::from_secs(86_400);
 
 /// Handed to a room with each input.
 #[derive(Debug)]
@@ -110,7 +111,7 @@ impl Shared {
     /// Sends a notice to the SSP side.
     pub(super) fn tell(&mut self, primitive: impl Into<Primitive>, now: Time) {
         let token = self.number();
-        let expires = now.plus_seconds(NOTICE_VALIDITY);
+        let expires = now.plus(NOTICE_VALIDITY);
         self.request(token, primitive.into(), expires);
     }
 
@@ -132,7 +133,7 @@ impl Shared {
             return;
         }
         let number = self.number();
-        let until = now.plus_seconds(NOTICE_VALIDITY);
+        let until = now.plus(NOTICE_VALIDITY);
         self.links
             .durable(number, component, stanza.into(), None, until);
     }

@@ -28,12 +28,10 @@ struct Change {
 }
 
 impl<'a> Access<'a> {
-    /// Of this user.
     pub(super) fn of(user: &'a mut User, core: &'a mut Core) -> Self {
         Self { user, core }
     }
 
-    /// Both lists.
     pub(super) fn lists(&self) -> GetBlockedListResponse {
         let lists = &self.user.access;
         let in_use = lists.in_use();

@@ -136,7 +136,6 @@ impl AccessLists {
         }
     }
 
-    /// Those on a list.
     pub(super) fn on(&self, list: List) -> impl Iterator<Item = &Entry> {
         let all = self.entries.values();
         all.filter(move |listed| listed.is_on(list))

@@ -43,7 +43,6 @@ impl<'a> Accounts<'a> {
         }
     }
 
-    /// Makes a user.
     pub(super) fn add(&mut self, name: &str, password_hash: String) -> Result<(), UserError> {
         let name = valid_name(name, self.core.domain())?;
         if self.users.contains_key(&name) {

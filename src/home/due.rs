@@ -20,7 +20,6 @@ pub(super) struct Due<'a> {
 }
 
 impl<'a> Due<'a> {
-    /// At this time.
     pub(super) fn of(home: &'a mut Home, now: Time) -> Self {
         Self { home, now }
     }

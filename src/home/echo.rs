@@ -87,7 +87,6 @@ impl Rate {
             && ahead(self.all) <= PACE_OF_ALL * (BURST_OF_ALL - 1)
     }
 
-    /// Counts an echo.
     fn note(&mut self, sender: &Address, now: Time) {
         self.all = self.all.max(now).plus_millis(PACE_OF_ALL);
         note_in(&mut self.senders, sender, PACE, now);

@@ -9,12 +9,10 @@ use crate::imps::common::Recipient;
 /// A user wants the body of a message of theirs.
 #[derive(Debug, Clone)]
 pub(super) struct Fetch {
-    /// The user's name.
     pub(super) user: String,
     /// The message, by its number in the inbox.
     pub(super) at: u64,
     pub(super) wish: Wish,
-    /// To answer with.
     pub(super) caller: Option<RequestId>,
 }
 

@@ -15,7 +15,6 @@ pub(super) struct Information<'a> {
 }
 
 impl<'a> Information<'a> {
-    /// For this caller.
     pub(super) fn of(home: &'a mut Home, caller: &'a Caller) -> Self {
         Self { home, caller }
     }

@@ -31,7 +31,6 @@ use super::{Caller, Home};
 pub(super) const IM: &str = "IM";
 pub(super) const PRESENCE: &str = "Presence";
 pub(super) const GROUP: &str = "Group";
-/// Shared content.
 pub(super) const CONTENT: &str = "Content";
 
 /// Network capabilities that this domain never asks of anybody.

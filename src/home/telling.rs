@@ -25,7 +25,6 @@ pub(super) struct Telling<'a> {
 }
 
 impl<'a> Telling<'a> {
-    /// Of this user.
     pub(super) fn of(user: &'a User, core: &'a Core) -> Self {
         Self { user, core }
     }

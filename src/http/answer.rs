@@ -17,7 +17,6 @@ const DISCARD_TIME: Duration = Duration::from_secs(1);
 
 /// What an HTTP answer said.
 pub(crate) struct Answered {
-    /// HTTP status.
     pub(crate) status: u16,
     /// `Retry-After`: in seconds, or as a date against the answer's own `Date`.
     pub(crate) retry_after: Option<Duration>,
@@ -35,7 +34,6 @@ impl Answered {
         }
     }
 
-    /// Any 2xx.
     pub(crate) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }

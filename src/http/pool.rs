@@ -27,7 +27,7 @@ pub(crate) struct Pool {
 
 #[derive(Default)]
 struct State {
-    /// Oldest first.
+    /// Connections without an exchange, the one idle longest first.
     idle: Vec<Idle>,
     /// The candidate that acknowledged last, and until when it is preferred.
     good: Option<(Endpoint, Instant)>,

@@ -75,7 +75,7 @@ pub enum TlsError {
     /// A file cannot be read.
     #[error("cannot read {path}: {source}; check the path and that this user may read it", path = path.display())]
     Unreadable {
-        /// The file.
+        /// The file, as the configuration names it.
         path: PathBuf,
         /// The system's words.
         source: std::io::Error,
@@ -83,7 +83,7 @@ pub enum TlsError {
     /// A file is not PEM.
     #[error("{path} is not a PEM file: {reason}", path = path.display())]
     NotPem {
-        /// The file.
+        /// The file, as the configuration names it.
         path: PathBuf,
         /// The parser's words.
         reason: String,
@@ -91,13 +91,13 @@ pub enum TlsError {
     /// No certificate in a file.
     #[error("{path} has no certificate; it needs a -----BEGIN CERTIFICATE----- block", path = path.display())]
     NoCertificate {
-        /// The file.
+        /// The file, as the configuration names it.
         path: PathBuf,
     },
     /// No usable key in a file.
     #[error("{path} has no private key that can be used without a password; it needs an unencrypted PEM block (PKCS #8, PKCS #1 or SEC 1)", path = path.display())]
     NoKey {
-        /// The file.
+        /// The file, as the configuration names it.
         path: PathBuf,
     },
     /// Certificate and key do not fit together, or the key is of an unknown kind.
@@ -105,17 +105,17 @@ pub enum TlsError {
     Mismatch {
         /// The certificate's file.
         certificate: PathBuf,
-        /// The key's file.
+        /// The file of the private key.
         key: PathBuf,
-        /// rustls' words.
+        /// Why, in the words of rustls.
         reason: String,
     },
     /// An authority file that cannot be used.
     #[error("the authorities in {path} cannot be used: {reason}", path = path.display())]
     BadAuthority {
-        /// The file.
+        /// The file, as the configuration names it.
         path: PathBuf,
-        /// rustls' words.
+        /// Why, in the words of rustls.
         reason: String,
     },
     /// Caller certificates wanted without an authority to check them.
@@ -135,7 +135,7 @@ pub enum TlsError {
     /// A certificate that cannot be read.
     #[error("the certificate in {path} cannot be read: {reason}", path = path.display())]
     BadCertificate {
-        /// The file.
+        /// The file, as the configuration names it.
         path: PathBuf,
         /// The parser's words.
         reason: String,

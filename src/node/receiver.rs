@@ -169,9 +169,7 @@ impl Receiver for NodeReceiver {
             }
             Ok(Verdict::Malformed) => HttpVerdict::Malformed,
             Ok(Verdict::Forbidden) => HttpVerdict::Forbidden,
-            Ok(Verdict::Busy(after)) => HttpVerdict::Busy {
-                retry_after: after.map(std::time::Duration::from_millis),
-            },
+            Ok(Verdict::Busy(retry_after)) => HttpVerdict::Busy { retry_after },
             Err(_) => HttpVerdict::Busy { retry_after: None },
         }
     }

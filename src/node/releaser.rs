@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -25,8 +26,8 @@ use crate::sap::{Found, Hand, Load, Loaded, Post, Posted, Trace, Verdict};
 use crate::store::{CommitFuture, Store, StoreError, Write};
 use crate::xmpp::link::Outgoing;
 
-/// Milliseconds after which a sender that was refused may come again.
-pub(super) const BUSY: u64 = 1_000;
+/// After that a sender that was refused may come again.
+pub(super) const BUSY: Duration = Duration::from_secs(1);
 
 /// One step of the releaser.
 pub(super) enum Release {

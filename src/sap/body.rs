@@ -15,7 +15,7 @@ use crate::ssp::envelope::decode_fragment;
 pub enum Body {
     /// XML that stands on its own: from a peer, or kept before a restart.
     Raw(Arc<str>),
-    /// Of this node.
+    /// Made or read by this node: printed only where it leaves the node.
     Typed(Arc<Typed>),
 }
 

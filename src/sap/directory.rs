@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Bound::{Included, Unbounded};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::association::Association;
 use super::association::handshake::room::MAX_TOKEN;
@@ -19,8 +20,8 @@ use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
 use crate::text::{IdShown, Shown};
 
-/// Milliseconds after which a peer may use a session again whose last step has not come.
-const STEP_IS_NEAR: u64 = 1_000;
+/// After that a peer may use a session again whose last step has not come.
+const STEP_IS_NEAR: Duration = Duration::from_secs(1);
 
 /// A message in a session that is nobody's.
 #[derive(Debug, Clone, PartialEq, Eq)]

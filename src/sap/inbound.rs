@@ -2,6 +2,7 @@
 //! profile, 2.2 and 7.1)?
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use crate::element::Time;
 use crate::imps::Code;
@@ -16,8 +17,8 @@ use crate::text::IdShown;
 /// Recipients told in a trace, at most.
 const TRACED: usize = 8;
 
-/// Milliseconds after which a peer may come again when there is no room for its requests.
-const CROWDED: u64 = 1_000;
+/// After that a peer may come again when there is no room for its requests.
+const CROWDED: Duration = Duration::from_secs(1);
 /// Bytes of one peer's unanswered requests. Our choice.
 const PENDING_BYTES: usize = 64 * 1024 * 1024;
 
@@ -123,7 +124,7 @@ impl Sap {
                     "too many unanswered requests of the peer, or answers that it does not take"
                 );
             }
-            return Verdict::Busy(Some(5_000));
+            return Verdict::Busy(Some(Duration::from_secs(5)));
         }
         let too_fast = self.engine.associate(now, |associations| {
             associations.is_too_fast(&peer, requests, now)

@@ -91,7 +91,7 @@ pub enum Posted {
     Acknowledged,
     /// HTTP has another status than 2xx.
     Refused {
-        /// The HTTP status.
+        /// The HTTP status, anything but 2xx.
         status: u16,
         /// Milliseconds the peer asked us to wait.
         retry_after: Option<u64>,

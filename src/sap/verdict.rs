@@ -1,6 +1,7 @@
 //! A message as the transport hands it over, and what the transport is to answer.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// The HTTP answer to a POST, with an empty body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,8 +12,8 @@ pub enum Verdict {
     Malformed,
     /// 403: unknown session, or no peer of ours.
     Forbidden,
-    /// 503, with milliseconds after which to come again.
-    Busy(Option<u64>),
+    /// 503, with the time after which to come again.
+    Busy(Option<Duration>),
 }
 
 /// What the transport knows of a message.

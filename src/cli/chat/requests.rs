@@ -39,7 +39,6 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// Of this user.
     pub(crate) fn of(user: Address) -> Self {
         Self { user }
     }

@@ -66,7 +66,6 @@ impl Sharing {
         &self.wanted
     }
 
-    /// Uploads it.
     pub(super) async fn upload(self, slot: &Slot) -> Result<(), String> {
         let Wanted {
             content_type, size, ..

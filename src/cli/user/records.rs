@@ -68,7 +68,6 @@ impl FileFormat {
     }
 }
 
-/// Reads users.
 pub(super) struct Records<R> {
     lines: Lines<R>,
     format: FileFormat,

@@ -2,6 +2,7 @@
 //! 4.2 and 4.3).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use xmpp_parsers::jid::Jid;
@@ -22,8 +23,8 @@ use crate::translate::message::is_plain_id;
 use crate::translate::receipt::to_xmpp;
 use crate::translate::{Context, Translator};
 
-/// Milliseconds within which the SSP side must take the message.
-const TAKE_MILLIS: u64 = 120_000;
+/// For so long the SSP side may take to take the message over.
+const TAKE: Duration = Duration::from_secs(120);
 
 /// A message from XMPP.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,7 +164,8 @@ impl Inbound {
         shared: &mut Shared,
     ) {
         let settings = &shared.settings;
-        let validity = request.info.validity.unwrap_or(settings.default_validity);
+        let validity = request.info.validity;
+        let validity = validity.map_or(settings.default_validity, Duration::from_secs);
         let jid = |jid: &Option<Jid>| jid.as_ref().map(Jid::to_string).unwrap_or_default();
         let received = Received {
             message_id: request.info.message_id.clone().unwrap_or_default(),
@@ -174,11 +176,11 @@ impl Inbound {
             report: request.delivery_report,
             groupchat: stanza.type_ == MessageType::Groupchat,
             answered: false,
-            until: now.plus_seconds(validity.min(settings.max_validity)),
+            until: now.plus(validity.min(settings.max_validity)),
         };
         let number = shared.number();
         shared.write(Write::put_json(received_key(number), &received));
-        let expires = now.plus_millis(TAKE_MILLIS);
+        let expires = now.plus(TAKE);
         shared.request(number, Primitive::SendMessageRequest(request), expires);
         self.keep(number, received);
     }

@@ -138,7 +138,7 @@ impl Messages {
             &shared.translator,
             &message,
             &message_id,
-            shared.settings.default_validity,
+            shared.settings.default_validity.as_secs(),
             language,
             shared.skew.wall(now).0,
         );

@@ -13,6 +13,7 @@
 //! ends: it is in the store and will be sent within its validity.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tokio_xmpp::Stanza;
 use xmpp_parsers::jid::Jid;
@@ -130,17 +131,14 @@ impl Outbound {
         }
         let settings = &shared.settings;
         let validity = request.info.validity.filter(|seconds| *seconds > 0);
-        let validity = validity.unwrap_or(settings.default_validity);
-        let until = now.plus_seconds(validity.min(settings.max_validity));
-        let answer_by = order
-            .expires
-            .0
-            .saturating_sub(settings.answer_margin_millis);
+        let validity = validity.map_or(settings.default_validity, Duration::from_secs);
+        let until = now.plus(validity.min(settings.max_validity));
+        let answer_by = order.expires.minus(settings.answer_margin);
 
         let number = shared.number();
         let mut sent = Sent {
             request: order.id,
-            answer_by: Time(answer_by),
+            answer_by,
             message_id: message_id.to_owned(),
             stanza_id,
             sender,

@@ -1,5 +1,7 @@
 //! A message on its way to XMPP, and what became of it so far.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::super::shared::Shared;
@@ -88,7 +90,7 @@ impl Sent {
         if now >= self.until {
             self.expire(shared);
         }
-        if self.is_settled(now, shared.settings.settle_millis) && !self.concluded {
+        if self.is_settled(now, shared.settings.settle) && !self.concluded {
             self.conclude(shared);
         } else if self.request.is_some() && now >= self.answer_by {
             self.answer(shared);
@@ -104,10 +106,10 @@ impl Sent {
         self.concluded && (!self.report || self.targets.iter().all(is_done))
     }
 
-    fn is_settled(&self, now: Time, settle_millis: u64) -> bool {
+    fn is_settled(&self, now: Time, settle: Duration) -> bool {
         self.targets.iter().all(|target| match target.state {
             TargetState::Waiting => false,
-            TargetState::Confirmed(at) => now >= at.plus_millis(settle_millis),
+            TargetState::Confirmed(at) => now >= at.plus(settle),
             _ => true,
         })
     }
@@ -189,9 +191,7 @@ impl Sent {
                 (now >= self.until).then_some(Code::EXPIRED)
             }
             // Delivered means: to the client, or to the server for it.
-            TargetState::Confirmed(at) => {
-                (now >= at.plus_millis(settings.handover_millis)).then_some(Code::OK)
-            }
+            TargetState::Confirmed(at) => (now >= at.plus(settings.handover)).then_some(Code::OK),
             TargetState::Waiting | TargetState::Done => None,
         }
     }
@@ -218,11 +218,9 @@ impl Sent {
         let answer = self.request.map(|_| self.answer_by);
         let of_targets = self.targets.iter().filter_map(|target| match target.state {
             TargetState::Waiting => Some(self.until),
-            TargetState::Confirmed(at) if !self.concluded => {
-                Some(at.plus_millis(settings.settle_millis))
-            }
+            TargetState::Confirmed(at) if !self.concluded => Some(at.plus(settings.settle)),
             TargetState::Confirmed(_) if settings.strict_receipts => Some(self.until),
-            TargetState::Confirmed(at) => Some(at.plus_millis(settings.handover_millis)),
+            TargetState::Confirmed(at) => Some(at.plus(settings.handover)),
             _ => None,
         });
         let times = answer.into_iter().chain(of_targets);

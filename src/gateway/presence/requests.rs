@@ -1,6 +1,7 @@
 //! Requests to the SSP side for XMPP users who watch.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use xmpp_parsers::jid::Jid;
 
@@ -12,8 +13,8 @@ use crate::imps::primitive::Primitive;
 use crate::imps::primitive::presence::{GetPresenceRequest, SubscribeRequest, UnsubscribeRequest};
 use crate::translate::Translator;
 
-/// How long a request may take, milliseconds.
-const REQUEST_MILLIS: u64 = 60_000;
+/// How long a request may take.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// What a request was for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +101,7 @@ impl Requests {
         }
         let token = shared.number();
         self.0.insert(token, asked);
-        shared.request(token, request.into(), now.plus_millis(REQUEST_MILLIS));
+        shared.request(token, request.into(), now.plus(LONGEST));
         true
     }
 }

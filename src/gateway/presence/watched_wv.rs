@@ -432,15 +432,15 @@ impl WatchedWv {
     /// The last session was lost: watchers are told if it does not come back.
     pub(super) fn peer_down(&mut self, domain: &str, now: Time, shared: &Shared) {
         self.lost.entry(domain.to_owned()).or_insert(now);
-        let at = now.plus_millis(shared.settings.peer_grace_millis);
+        let at = now.plus(shared.settings.peer_grace);
         self.timers.by(at, Timer::Peer(domain.to_owned()));
     }
 
     /// No session came back in time.
     fn peer_lost(&mut self, domain: &str, now: Time, shared: &mut Shared) {
-        let grace = shared.settings.peer_grace_millis;
+        let grace = shared.settings.peer_grace;
         let lost = self.lost.get(domain);
-        if lost.is_none_or(|since| now < since.plus_millis(grace)) {
+        if lost.is_none_or(|since| now < since.plus(grace)) {
             return;
         }
         self.told.insert(domain.to_owned());

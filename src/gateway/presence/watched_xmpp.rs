@@ -9,6 +9,7 @@
 //! What XMPP shows is kept in memory only: a new link probes for it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::Message;
@@ -32,7 +33,7 @@ use crate::translate::stanza::{ns, payload, text_element};
 use crate::translate::{Context, Translator};
 
 /// How long it is remembered that a JID is nobody's, seconds.
-const NOBODY_SECONDS: u64 = 3_600;
+const NOBODY: Duration = Duration::from_secs(3_600);
 /// At most so many of them.
 pub(in super::super) const MAX_NOBODY: usize = 10_000;
 
@@ -305,7 +306,7 @@ impl WatchedXmpp {
 
     fn remember_nobody(&mut self, jid: &str, now: Time) {
         if self.nobody.len() < MAX_NOBODY {
-            let until = now.plus_seconds(NOBODY_SECONDS);
+            let until = now.plus(NOBODY);
             self.nobody.insert(jid.to_owned(), until);
             self.timers.by(until, Timer::Nobody);
         }
@@ -391,15 +392,15 @@ impl WatchedXmpp {
     /// The link is lost: watchers are told if it does not come back.
     pub(super) fn link_down(&mut self, component: &str, now: Time, shared: &Shared) {
         self.lost.entry(component.to_owned()).or_insert(now);
-        let at = now.plus_millis(shared.settings.link_grace_millis);
+        let at = now.plus(shared.settings.link_grace);
         self.timers.by(at, Timer::Link(component.to_owned()));
     }
 
     /// No link came back in time: nothing is known of XMPP users.
     fn link_lost(&mut self, component: &str, now: Time, shared: &mut Shared) {
-        let grace = shared.settings.link_grace_millis;
+        let grace = shared.settings.link_grace;
         let lost = self.lost.get(component);
-        if lost.is_none_or(|since| now < since.plus_millis(grace)) {
+        if lost.is_none_or(|since| now < since.plus(grace)) {
             return;
         }
         for pair in self.pairs_of(component, shared) {

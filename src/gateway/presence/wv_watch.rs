@@ -2,6 +2,7 @@
 //! seconds together, nothing twice (presence-attributes, 5).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio_xmpp::Stanza;
@@ -16,14 +17,14 @@ use crate::imps::presence::{Attribute, AttributeName, Item, PresenceSubList};
 use crate::text::cut;
 use crate::translate::presence::to_xmpp;
 
-/// What is known is asked for again when it is older, milliseconds.
-const FRESH_MILLIS: u64 = 300_000;
-/// First and longest pause before a subscription is tried again, milliseconds.
-const RETRY_MILLIS: (u64, u64) = (30_000, 600_000);
-/// A subscription that cannot be placed is given up after this, milliseconds.
-const GIVE_UP_MILLIS: u64 = 3_600_000;
-/// Changes within this are shown together, milliseconds.
-const MERGE_MILLIS: u64 = 2_000;
+/// What is known is asked for again when it is older.
+const FRESH: Duration = Duration::from_secs(300);
+/// First and longest pause before a subscription is tried again.
+const RETRY: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
+/// A subscription that cannot be placed is given up after this.
+const GIVE_UP: Duration = Duration::from_secs(3_600);
+/// Changes within this are shown together.
+const MERGE: Duration = Duration::from_secs(2);
 /// Clients of one user that are shown at the same time.
 const MAX_SHOWN: usize = 16;
 /// Bytes of one value of a presence attribute; one with parts has four times that.
@@ -104,7 +105,7 @@ impl WvWatch {
 
     /// Whether what is known is still worth showing.
     pub(super) fn is_fresh(&self, now: Time) -> bool {
-        self.known_at.is_some_and(|at| now.since(at) < FRESH_MILLIS)
+        self.known_at.is_some_and(|at| now.after(at) < FRESH)
     }
 
     /// Whether anything may be seen of the publisher.
@@ -134,19 +135,18 @@ impl WvWatch {
 
     /// Whether a failure that may pass is worth another try.
     pub(super) fn may_try_again(&self, now: Time) -> bool {
-        self.record.active || now.since(self.record.since) < GIVE_UP_MILLIS
+        self.record.active || now.after(self.record.since) < GIVE_UP
     }
 
     /// When it is placed again: later each time.
     pub(super) fn retry_at(&mut self, now: Time) -> Time {
-        let pause = RETRY_MILLIS.0.saturating_mul(1 << self.tries.min(8));
-        let at = now.plus_millis(pause.min(RETRY_MILLIS.1));
+        let pause = RETRY.0.saturating_mul(1 << self.tries.min(8));
+        let at = now.plus(pause.min(RETRY.1));
         self.tries += 1;
         self.retry = Some(at);
         at
     }
 
-    /// What is due now.
     pub(super) fn due(&self, now: Time) -> Due {
         if self.retry.is_some_and(|at| at <= now) {
             Due::Place
@@ -163,7 +163,7 @@ impl WvWatch {
     /// Notes a change; when it is to be shown if it is to be shown later, together with what follows
     /// soon.
     pub(super) fn note_change(&mut self, now: Time) -> Option<Time> {
-        let at = self.shown_at.map(|at| at.plus_millis(MERGE_MILLIS));
+        let at = self.shown_at.map(|at| at.plus(MERGE));
         let later = at.filter(|at| *at > now);
         self.changed = later.is_some();
         later

@@ -1,5 +1,7 @@
 //! A WV user's subscription to an XMPP user, and what is seen of that user.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::presence::Presence;
@@ -12,11 +14,11 @@ use crate::imps::presence::{Attribute, AttributeName, PresenceSubList};
 use crate::translate::Translator;
 use crate::translate::presence::{Seen, withdrawn};
 
-/// Changes within this are told together, milliseconds (presence-attributes, 5).
-const MERGE_MILLIS: u64 = 2_000;
+/// Changes within this are told together (presence-attributes, 5).
+const MERGE: Duration = Duration::from_secs(2);
 /// How long an approved watcher waits for presence before it is asked for, and
-/// then for the answer, milliseconds.
-const PROBE_MILLIS: (u64, u64) = (2_000, 5_000);
+/// then for the answer.
+const PROBE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(5));
 
 /// What is kept of it over a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,14 +72,14 @@ impl XmppWatch {
     /// When presence is asked for, if the user's server does not send it by itself, as it does as a
     /// rule.
     pub(super) fn probe_at(&mut self, now: Time) -> Time {
-        let at = now.plus_millis(PROBE_MILLIS.0);
+        let at = now.plus(PROBE.0);
         self.probe = Some(at);
         at
     }
 
     /// When a change is told if it is to be told later, together with what follows soon.
     pub(super) fn later(&self, now: Time) -> Option<Time> {
-        let at = self.told_at.map(|at| at.plus_millis(MERGE_MILLIS));
+        let at = self.told_at.map(|at| at.plus(MERGE));
         at.filter(|at| *at > now)
     }
 
@@ -94,7 +96,7 @@ impl XmppWatch {
         if !shared.links.is_up(&component) {
             return None;
         }
-        let at = now.plus_millis(PROBE_MILLIS.1);
+        let at = now.plus(PROBE.1);
         self.silence = Some(at);
         if let (Ok(from), Ok(to)) = (shared.translator.jid(&pair.wv), Jid::new(&pair.xmpp)) {
             let probe = Presence::probe().with_from(Jid::from(from)).with_to(to);

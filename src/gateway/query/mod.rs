@@ -6,6 +6,7 @@ mod iq;
 mod presence;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use minidom::Element;
 use xmpp_parsers::iq::Iq;
@@ -25,8 +26,8 @@ use ids::IdQuery;
 use iq::{Answer, answer, not_understood};
 use presence::PresenceQuery;
 
-/// How long XMPP has for its answers, milliseconds.
-const WAIT_MILLIS: u64 = 5_000;
+/// How long XMPP has for its answers.
+const WAIT: Duration = Duration::from_secs(5);
 
 /// Open questions of the SSP side.
 #[derive(Debug, Default)]
@@ -128,7 +129,7 @@ impl Queries {
 
     fn open(&mut self, query: Query, expires: Time, now: Time, shared: &mut Shared) -> u64 {
         let number = shared.number();
-        let at = now.plus_millis(WAIT_MILLIS).min(expires).max(now);
+        let at = now.plus(WAIT).min(expires).max(now);
         self.timers.by(at, number);
         self.open.insert(number, query);
         number

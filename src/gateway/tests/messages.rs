@@ -86,7 +86,7 @@ fn a_message_is_written_down_before_it_is_sent_and_answered_when_it_has_settled(
 #[test]
 fn without_settling_the_answer_comes_with_the_confirmation() {
     let mut world = World::up(GatewaySettings {
-        settle_millis: 0,
+        settle: std::time::Duration::ZERO,
         ..GatewaySettings::default()
     });
     let id = send(&mut world, "m-1", false);
@@ -324,7 +324,7 @@ fn what_cannot_be_sent_is_refused_at_once() {
 #[test]
 fn plain_text_of_other_content_counts_as_degraded() {
     let mut world = World::up(GatewaySettings {
-        settle_millis: 0,
+        settle: std::time::Duration::ZERO,
         ..GatewaySettings::default()
     });
     let Primitive::SendMessageRequest(mut card) = message("m", false, &[ALICE]) else {

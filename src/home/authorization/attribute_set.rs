@@ -28,9 +28,7 @@ const NOTHING: &str = "-";
 pub(in crate::home) struct AttributeSet(u32);
 
 impl AttributeSet {
-    /// No attribute.
     pub(in crate::home) const NONE: Self = Self(0);
-    /// Every attribute.
     pub(in crate::home) const ALL: Self = Self(BEYOND | ((1 << AttributeName::KNOWN.len()) - 1));
 
     /// One attribute; one that is not known stands for all such.

@@ -36,7 +36,6 @@ impl<'a> Administration<'a> {
         Self { group, core, now }
     }
 
-    /// Ends the group.
     pub(super) fn delete(&mut self, asker: &Asker) {
         let code = if !self.group.administers(&asker.user) {
             NO_PRIVILEGE

@@ -34,7 +34,6 @@ impl<'a> Joining<'a> {
         Self { group, core, now }
     }
 
-    /// Lets a user in.
     pub(super) fn join(&mut self, asker: &Asker, request: &JoinGroupRequest) {
         let user = &asker.user;
         let name = request.screen_name.as_ref();
@@ -124,7 +123,6 @@ impl<'a> Joining<'a> {
         }
     }
 
-    /// Lets a user go.
     pub(super) fn leave(&mut self, asker: &Asker) {
         let code = if self.group.is_joined(&asker.user) {
             Code::OK

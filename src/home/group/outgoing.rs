@@ -81,7 +81,6 @@ impl Outgoing {
         bytes(&self.primitive)
     }
 
-    /// For these users.
     fn addressed(&self, users: Vec<Address>) -> Primitive {
         addressed((*self.primitive).clone(), users)
     }

@@ -15,7 +15,6 @@ pub(in crate::home) struct Book<'a> {
 }
 
 impl<'a> Book<'a> {
-    /// Of this user.
     pub(in crate::home) fn of(user: &'a mut User, core: &'a mut Core) -> Self {
         Self { user, core }
     }
@@ -57,7 +56,6 @@ impl<'a> Book<'a> {
         number
     }
 
-    /// Changes one.
     pub(super) fn change(&mut self, number: u64, change: impl FnOnce(&mut Invitation)) {
         let Some(mut invitation) = self.user.invitations.get(number).cloned() else {
             return;

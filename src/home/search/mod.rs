@@ -77,7 +77,6 @@ impl<'a> Searching<'a> {
         self.home.core.respond(self.caller.id, answer);
     }
 
-    /// Ends a search.
     pub(super) fn stop(&mut self, id: &str) {
         let Some(user) = self.user() else {
             return;
@@ -98,7 +97,6 @@ impl<'a> Searching<'a> {
         None
     }
 
-    /// Asks all shards.
     fn begin(&mut self, user: &Address, request: &SearchRequest) -> Result<(), Code> {
         Criteria::of(request)?;
         let Home { searches, core, .. } = &mut *self.home;

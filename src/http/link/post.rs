@@ -35,7 +35,7 @@ pub enum PostOutcome {
     Acknowledged,
     /// Another status, or a redirect that is not followed.
     Refused {
-        /// The HTTP status.
+        /// The HTTP status, anything but 2xx.
         status: u16,
         /// From `Retry-After`.
         retry_after: Option<Duration>,

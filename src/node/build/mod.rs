@@ -269,10 +269,10 @@ fn gateway(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option
         settings: GatewaySettings {
             auto_subscribed: xmpp.auto_subscribed,
             strict_receipts: xmpp.strict_receipts,
-            settle_millis: millis(xmpp.settle.get()),
-            default_validity: config.ssp.default_validity.as_secs(),
+            settle: xmpp.settle.get(),
+            default_validity: config.ssp.default_validity.get(),
             max_stanza: limits,
-            peer_grace_millis: millis(config.ssp.peer_grace.get()),
+            peer_grace: config.ssp.peer_grace.get(),
             ..GatewaySettings::default()
         },
         translator: Arc::new(translator),

@@ -93,7 +93,6 @@ impl Contact {
         self.heed_keeper(now);
     }
 
-    /// Begins to work.
     pub(super) fn start(&mut self, now: Time) {
         if self.terms.connects_always() || self.logins.times.wanted {
             self.want_session(now);

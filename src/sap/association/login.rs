@@ -253,11 +253,11 @@ impl Logins {
             return Verdict::Accepted;
         }
         if let Some(wait) = self.times.barred(now) {
-            return Verdict::Busy(Some(wait));
+            return Verdict::Busy(Some(Duration::from_millis(wait)));
         }
         if let Some(oldest) = self.handshakes.who_gives_way(from) {
             if self.handshakes.link_is_full() {
-                return Verdict::Busy(Some(1_000));
+                return Verdict::Busy(Some(Duration::from_secs(1)));
             }
             self.give_way(oldest, from, around);
         }

@@ -12,8 +12,8 @@ use crate::sap::presented_as::PeerId;
 use crate::sap::settings::{Peer, Settings};
 use crate::store::Write;
 
-/// Milliseconds after which a peer may come again to a node that is stopping; our choice.
-pub(in crate::sap) const AWAY: u64 = 1_000;
+/// After that a peer may come again to a node that is stopping; our choice.
+pub(in crate::sap) const AWAY: Duration = Duration::from_secs(1);
 /// Prefix of the records that name the peers to log in to after the next start.
 pub(in crate::sap) const COME_BACK: &str = "sap/come-back/";
 /// For so long a logout may take; our choice.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::element::Time;
 use crate::sap::settings::Peer;
 
-/// Who is refused is told to come again after so long: milliseconds; our choice.
-pub(in crate::sap) const LATER: u64 = 1_000;
+/// Who is refused is told to come again after so long; our choice.
+pub(in crate::sap) const LATER: Duration = Duration::from_secs(1);
 /// A flood has ended when nothing came too early for so long; our choice.
 const CALM: Duration = Duration::from_secs(10);
 /// Who was disconnected may log in again after so long: seconds; our choice.
@@ -79,7 +79,7 @@ impl RateLimit {
     /// Notes a refusal; for how long the peer has not heeded them: milliseconds.
     fn refused(&mut self, now: Time) -> u64 {
         let last = self.refused.replace(now);
-        if last.is_none_or(|last| now.since(last) >= LATER) {
+        if last.is_none_or(|last| now.after(last) >= LATER) {
             return 0;
         }
         let going_on = self.flood.filter(|(_, last)| now.after(*last) < CALM);

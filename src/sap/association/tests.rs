@@ -181,7 +181,7 @@ impl Two {
             Verdict::Accepted => return Posted::Acknowledged,
             Verdict::Malformed => (400, None),
             Verdict::Forbidden => (403, None),
-            Verdict::Busy(after) => (503, after),
+            Verdict::Busy(after) => (503, after.and_then(|it| it.as_millis().try_into().ok())),
         };
         Posted::Refused {
             status,

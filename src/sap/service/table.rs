@@ -428,7 +428,6 @@ impl ServiceTable {
         }
     }
 
-    /// To be changed.
     fn row(&mut self, peer: &str) -> &mut Row {
         self.changed.insert(peer.to_owned());
         self.rows.entry(peer.to_owned()).or_default()

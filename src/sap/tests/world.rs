@@ -189,9 +189,9 @@ impl World {
                         status: 403,
                         retry_after: None,
                     },
-                    Verdict::Busy(retry_after) => Posted::Refused {
+                    Verdict::Busy(after) => Posted::Refused {
                         status: 503,
-                        retry_after,
+                        retry_after: after.and_then(|it| it.as_millis().try_into().ok()),
                     },
                 }
             }

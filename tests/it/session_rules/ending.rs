@@ -93,7 +93,7 @@ fn a_node_about_to_stop_takes_answers_and_farewells_but_nothing_new() {
     say(&mut node, "a.test", Mode::Request, "7", &subscribe());
     let id = only(&to(&mut node, "b.test")).id;
     node.sap.drain();
-    let busy = Verdict::Busy(Some(1_000));
+    let busy = Verdict::Busy(Some(std::time::Duration::from_secs(1)));
     assert_eq!(
         say(&mut node, "a.test", Mode::Request, "8", &subscribe()),
         busy

@@ -1,6 +1,7 @@
 //! A flood over real sockets, and when it ends a session.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use wvgate::imps::Primitive;
 use wvgate::sap::{Dialect, Peer, Verdict};
@@ -12,7 +13,7 @@ use super::{be_logged_in, log_in, message, say, sessions, settings, take_all, to
 use crate::support::alone::{Alone, dialect, only, quiet};
 use crate::support::peer::{self, Deployed, exchange, post};
 
-const BUSY: Verdict = Verdict::Busy(Some(1_000));
+const BUSY: Verdict = Verdict::Busy(Some(Duration::from_secs(1)));
 
 /// A relay that bears a flood of a.test for half a minute; b.test is its other peer.
 fn bearing(dialect: Arc<Dialect>) -> Alone {
@@ -72,6 +73,7 @@ fn who_floods_for_too_long_is_disconnected_with_503_and_may_come_again_after_a_m
     let Verdict::Busy(Some(left)) = node.say(&step1) else {
         panic!("it may log in at once")
     };
+    let left = u64::try_from(left.as_millis()).unwrap();
     assert!((29_000..31_000).contains(&left), "{left}");
     assert!(node.posts.iter().all(|post| post.peer != "a.test"));
     node.pass(left);

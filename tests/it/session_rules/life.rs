@@ -221,7 +221,7 @@ fn a_flood_is_refused_before_it_costs_and_the_others_are_served_meanwhile() {
         let id = format!("f{n}");
         match say(&mut node, "a.test", Mode::Request, &id, &subscribe()) {
             Verdict::Accepted => taken += 1,
-            Verdict::Busy(after) => assert_eq!(after, Some(1_000)),
+            Verdict::Busy(after) => assert_eq!(after, Some(std::time::Duration::from_secs(1))),
             other => panic!("{other:?}"),
         }
         if n % 10 == 0 {
@@ -258,7 +258,7 @@ fn a_flood_is_refused_before_it_costs_and_the_others_are_served_meanwhile() {
     assert_eq!(node.say(&batch), Verdict::Accepted);
     assert_eq!(
         say(&mut node, "a.test", Mode::Request, &ids[10], &request),
-        Verdict::Busy(Some(1_000))
+        Verdict::Busy(Some(std::time::Duration::from_secs(1)))
     );
 }
 

@@ -8,7 +8,7 @@ use wvgate::ssp::Mode;
 use super::{log_in, message, say, say_in, sessions, settings, subscribe, to, token};
 use crate::support::alone::{Alone, only};
 
-const LATER: Verdict = Verdict::Busy(Some(1_000));
+const LATER: Verdict = Verdict::Busy(Some(std::time::Duration::from_secs(1)));
 const OK: &str = "<Status code=\"200\"/>";
 
 #[test]

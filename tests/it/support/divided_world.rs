@@ -410,7 +410,7 @@ impl World {
 
     /// A message of a peer comes in; its verdict is given when the commit was.
     fn receive(&mut self, from: &str, message: &Message) -> Posted {
-        let mut verdict = Verdict::Busy(Some(1_000));
+        let mut verdict = Verdict::Busy(Some(std::time::Duration::from_secs(1)));
         let shard = self.of_peer(from);
         let kept = self.work(shard, |core, now, turn| {
             verdict = core.receive(message, &Facts::default(), now, turn);
@@ -418,7 +418,7 @@ impl World {
         if kept {
             outcome(&verdict)
         } else {
-            outcome(&Verdict::Busy(Some(1_000)))
+            outcome(&Verdict::Busy(Some(std::time::Duration::from_secs(1))))
         }
     }
 

@@ -79,7 +79,7 @@ element! {
     MetaInfo {
         /// Whether a user asked; else the server acts by itself. Absent counts as yes.
         attr opt "clientOriginated" client_originated: bool,
-        /// The requestor.
+        /// Who asks: a user, or a domain for itself.
         child one "Requestor" requestor: Requestor,
     }
 
@@ -165,7 +165,7 @@ element! {
 choice! {
     /// Where a message goes.
     Recipient {
-        /// A user.
+        /// One user, by address.
         "User" => User(User),
         /// Everybody joined to a group.
         "GroupID" => Group(GroupId),
@@ -177,7 +177,7 @@ choice! {
 
     /// A party to an invitation.
     Party {
-        /// A user.
+        /// One user, by address.
         "User" => User(User),
         /// A group.
         "GroupID" => Group(GroupId),

@@ -14,7 +14,6 @@ pub(in crate::cli::chat) fn listed(what: &str, typed: &str, status: &Status) -> 
     }
 }
 
-/// Both lists.
 pub(in crate::cli::chat) fn access(lists: &GetBlockedListResponse) -> String {
     let line = |what: &str, list: &EntityList| {
         let off = if list.in_use == Some(false) {

@@ -16,7 +16,6 @@ pub(in crate::cli::chat) fn sender(info: &MessageInfo) -> Option<&Address> {
     user.or(sender.group.as_ref().map(|group| &group.group))
 }
 
-/// A message.
 pub(in crate::cli::chat) fn message(message: &NewMessage, has_waited: bool) -> String {
     let info = &message.info;
     let from = from(info);

@@ -61,7 +61,6 @@ pub(in crate::cli::chat) fn presence(user: &Address, presence: &Known) -> String
     format!("* {} {}", who(user), known(presence))
 }
 
-/// Those who watch.
 pub(in crate::cli::chat) fn watchers(watchers: &BTreeMap<Address, Sees>) -> String {
     if watchers.is_empty() {
         return "* nobody watches you".to_owned();

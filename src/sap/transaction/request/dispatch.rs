@@ -79,7 +79,6 @@ impl<'t, 'i> Dispatch<'t, 'i> {
         self.incoming.transaction.name == Name::SendMessageRequest
     }
 
-    /// For a peer.
     fn queue(self, domain: &str, targets: &[Address], part: Option<Primitive>) -> Sent {
         let transaction = &self.incoming.transaction;
         let Some(peer) = self.on.settings.peers.get(domain).cloned() else {

@@ -11,7 +11,7 @@ element! {
     GetSPInfoRequest {
         /// Which domain; absent means the peer.
         attr opt "serviceID" service: Address,
-        /// The requestor.
+        /// Who asks: a user, or a domain for itself.
         child opt "MetaInfo" meta: MetaInfo,
     }
 
@@ -47,7 +47,7 @@ element! {
         attr opt "searchID" search_id: String,
         /// The next result wanted, from 1.
         attr opt "searchIndex" index: u32,
-        /// The requestor.
+        /// Who asks: a user, or a domain for itself.
         child opt "MetaInfo" meta: MetaInfo,
         /// Criteria, all of which must hold.
         list of "SearchPairList" / "SearchPair" pairs: SearchPair,
@@ -89,13 +89,13 @@ element! {
     StopSearchRequest {
         /// The search to end.
         attr one "searchID" search_id: String,
-        /// The requestor.
+        /// Who asks: a user, or a domain for itself.
         child opt "MetaInfo" meta: MetaInfo,
     }
 
     /// Asks whether ids exist.
     VerifyIDRequest {
-        /// The requestor.
+        /// Who asks: a user, or a domain for itself.
         child opt "MetaInfo" meta: MetaInfo,
         /// The ids.
         child one "IDList" ids: IdList,

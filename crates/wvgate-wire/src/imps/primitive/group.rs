@@ -8,7 +8,7 @@ use crate::imps::xml::element::{choice, element};
 element! {
     /// Joins a group (9.4.1).
     JoinGroupRequest {
-        /// The group.
+        /// The group's address: `wv:group@domain`, or `wv:owner/group@domain`.
         attr one "groupID" group: Address,
         /// Whether to tell who is joined.
         attr def "joinedListRequest" joined_list: bool,
@@ -40,7 +40,7 @@ element! {
 
     /// Leaves a group (9.4.3). Answered by `LeaveGroupIndication`.
     LeaveGroupRequest {
-        /// The group.
+        /// The group's address: `wv:group@domain`, or `wv:owner/group@domain`.
         attr one "groupID" group: Address,
         /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
@@ -62,7 +62,7 @@ element! {
 
     /// Who is joined (9.4.5)?
     GetJoinedUsersRequest {
-        /// The group.
+        /// The group's address: `wv:group@domain`, or `wv:owner/group@domain`.
         attr one "groupID" group: Address,
         /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
@@ -104,7 +104,7 @@ element! {
 
     /// Asks to be told of changes (9.4.6). Answered by `Status`.
     SubscribeGroupChangeRequest {
-        /// The group.
+        /// The group's address: `wv:group@domain`, or `wv:owner/group@domain`.
         attr one "groupID" group: Address,
         /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
@@ -112,7 +112,7 @@ element! {
 
     /// Asks to be told no more. Answered by `Status`.
     UnsubscribeGroupChangeRequest {
-        /// The group.
+        /// The group's address: `wv:group@domain`, or `wv:owner/group@domain`.
         attr one "groupID" group: Address,
         /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
@@ -120,7 +120,7 @@ element! {
 
     /// Asks whether the requestor is told of changes (9.4.6).
     GetGroupSubStatusRequest {
-        /// The group.
+        /// The group's address: `wv:group@domain`, or `wv:owner/group@domain`.
         attr one "groupID" group: Address,
         /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
@@ -138,7 +138,7 @@ element! {
 
     /// What changed in a group (9.4.8). Not answered.
     GroupChangeNotice {
-        /// The group.
+        /// The group's address: `wv:group@domain`, or `wv:owner/group@domain`.
         attr one "groupID" group: Address,
         /// The sending server.
         child opt "MetaInfo" meta: MetaInfo,
@@ -182,7 +182,7 @@ element! {
 choice! {
     /// A user or a participant.
     Member {
-        /// A user.
+        /// One user, by address.
         "User" => User(User),
         /// A participant.
         "ScreenName" => ScreenName(ScreenName),

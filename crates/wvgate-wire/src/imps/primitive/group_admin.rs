@@ -27,7 +27,7 @@ element! {
 
     /// Ends a group (9.5.1). Answered by `Status`.
     DeleteGroupRequest {
-        /// The group.
+        /// The group's address: `wv:group@domain`, or `wv:owner/group@domain`.
         attr one "groupID" group: Address,
         /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
@@ -35,7 +35,7 @@ element! {
 
     /// Who are the members (9.5.2)?
     GetGroupMemberRequest {
-        /// The group.
+        /// The group's address: `wv:group@domain`, or `wv:owner/group@domain`.
         attr one "groupID" group: Address,
         /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
@@ -55,7 +55,7 @@ element! {
 
     /// Adds members (9.5.3). Answered by `Status`.
     AddGroupMemberRequest {
-        /// The group.
+        /// The group's address: `wv:group@domain`, or `wv:owner/group@domain`.
         attr one "groupID" group: Address,
         /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
@@ -65,7 +65,7 @@ element! {
 
     /// Removes members (9.5.3). Answered by `Status`.
     RemoveGroupMemberRequest {
-        /// The group.
+        /// The group's address: `wv:group@domain`, or `wv:owner/group@domain`.
         attr one "groupID" group: Address,
         /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
@@ -75,7 +75,7 @@ element! {
 
     /// Changes roles (9.5.4). Answered by `Status`.
     MemberAccessRequest {
-        /// The group.
+        /// The group's address: `wv:group@domain`, or `wv:owner/group@domain`.
         attr one "groupID" group: Address,
         /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
@@ -89,7 +89,7 @@ element! {
 
     /// Reads the properties (9.5.5).
     GetGroupPropsRequest {
-        /// The group.
+        /// The group's address: `wv:group@domain`, or `wv:owner/group@domain`.
         attr one "groupID" group: Address,
         /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
@@ -107,7 +107,7 @@ element! {
 
     /// Sets properties (9.5.6). Answered by `Status`.
     SetGroupPropsRequest {
-        /// The group.
+        /// The group's address: `wv:group@domain`, or `wv:owner/group@domain`.
         attr one "groupID" group: Address,
         /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
@@ -119,7 +119,7 @@ element! {
 
     /// Reads or edits the list of users barred from the group (9.5.7).
     RejectListRequest {
-        /// The group.
+        /// The group's address: `wv:group@domain`, or `wv:owner/group@domain`.
         attr one "groupID" group: Address,
         /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,

@@ -16,7 +16,7 @@ element! {
         attr one "inviteType" invite_type: String,
         /// Seconds; 0 means unspecified.
         attr def "validity" validity: u32,
-        /// The requestor.
+        /// Who asks: a user, or a domain for itself.
         child opt "MetaInfo" meta: MetaInfo,
         /// The inviter.
         child opt "Inviting" inviting: Party,
@@ -61,7 +61,7 @@ element! {
     CancelInviteRequest {
         /// As in the request.
         attr one "inviteID" invite_id: String,
-        /// The requestor.
+        /// Who asks: a user, or a domain for itself.
         child opt "MetaInfo" meta: MetaInfo,
         /// The inviter.
         child opt "Canceling" canceling: Party,

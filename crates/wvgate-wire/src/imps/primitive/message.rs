@@ -10,7 +10,7 @@ element! {
     SendMessageRequest {
         /// Whether the sender wants a delivery report.
         attr def "deliveryReport" delivery_report: bool,
-        /// The requestor.
+        /// Who asks: a user, or a domain for itself.
         child opt "MetaInfo" meta: MetaInfo,
         /// From whom, to whom, what kind.
         child one "MessageInfo" info: MessageInfo,

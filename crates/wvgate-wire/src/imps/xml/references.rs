@@ -130,7 +130,6 @@ pub(super) fn references(raw: &str) -> Result<bool, (usize, Wrong)> {
 
 const NO_REFERENCE: Wrong = Wrong::Form("'&' that starts no reference");
 
-/// Checks `&...;`.
 pub(super) fn reference(raw: &str) -> Result<(), Wrong> {
     // Longer than any reference that means something.
     if raw.len() > 40 {

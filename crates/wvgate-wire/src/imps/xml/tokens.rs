@@ -155,7 +155,6 @@ impl<'a> Tokens<'a> {
         self.prefixed
     }
 
-    /// The next token.
     pub(crate) fn next(&mut self) -> Result<Token<'a>, Malformed> {
         if self.closing {
             self.closing = false;
