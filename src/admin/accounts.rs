@@ -46,6 +46,8 @@ pub(super) async fn import(
     }
     for (shard, users) in shards {
         let places: Vec<usize> = users.iter().map(|(at, _)| *at).collect();
+        let names = users.iter().map(|(_, user)| user.user.clone());
+        shared.node.wake(shard, names.collect()).await?;
         let work = move |core: &mut Core, now, turn: &mut _| {
             core.administer(now, turn, |home: &mut Home| {
                 if !home.has_users() {
@@ -90,6 +92,7 @@ pub(super) async fn set(shared: &Shared, user: UserRecord) -> Result<Line, Gone>
         Err(why) => return Ok(Line::error(why)),
     };
     let shard = shared.node.shard_of_user(&user.user);
+    shared.node.wake(shard, vec![user.user.clone()]).await?;
     let work = move |core: &mut Core, now, turn: &mut _| {
         let change = |home: &mut Home| home.has_users().then(|| home.operator(now).change(&user));
         core.administer(now, turn, change).flatten()
@@ -105,6 +108,15 @@ pub(super) async fn set(shared: &Shared, user: UserRecord) -> Result<Line, Gone>
 /// Users in the order of their names, from behind `after` on; none are left if it is empty.
 pub(super) async fn export(shared: &Shared, after: String, limit: usize) -> Result<Line, Gone> {
     let limit = limit.clamp(1, MAX_EXPORTED);
+    for shard in 0..shared.node.shards() {
+        let after = after.clone();
+        let look = move |core: &mut Core, _, _: &mut _| {
+            let home = core.element::<Home>();
+            home.map_or_else(Vec::new, |home| home.names().behind(&after, limit))
+        };
+        let names = shared.node.ask_in(shard, look).await?;
+        shared.node.wake(shard, names).await?;
+    }
     let look = move |core: &mut Core, now, turn: &mut _| {
         let list = |home: &mut Home| {
             home.has_users()

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::views;
 use crate::element::ServiceElement;
 use crate::gateway::Gateway;
-use crate::home::Home;
+use crate::home::{Home, UserCount};
 use crate::node::{Core, log};
 use crate::sap::{PeerView, Time};
 use crate::store::Stats;
@@ -72,7 +72,7 @@ pub(super) struct Snapshot {
     pending: usize,
     peers: Vec<PeerView>,
     components: BTreeMap<String, bool>,
-    users: Option<(usize, usize)>,
+    users: Option<UserCount>,
     uptime: u64,
 }
 
@@ -99,10 +99,7 @@ impl Snapshot {
             pending: views::pending(core),
             peers: core.sap.peer_views(),
             components,
-            users: super::users::home_of(core).map(|home| {
-                let online = home.users().filter(|name| home.is_online(name)).count();
-                (home.users().count(), online)
-            }),
+            users: super::users::home_of(core).map(|home| home.names().count()),
             uptime: now.since(started),
         }
     }
@@ -126,9 +123,7 @@ impl Snapshot {
         self.peers.extend(other.peers);
         self.peers.sort_by(|a, b| a.domain.cmp(&b.domain));
         self.users = match (self.users, other.users) {
-            (Some((users, online)), Some((more, more_online))) => {
-                Some((users + more, online + more_online))
-            }
+            (Some(users), Some(more)) => Some(users + more),
             (users, more) => users.or(more),
         };
         self
@@ -237,8 +232,15 @@ impl Snapshot {
                 text.line(&name, u8::from(*up));
             }
         }
-        if let Some((users, online)) = self.users {
-            text.one("wvgate_users", "gauge", "Users of the home domain.", users);
+        if let Some(users) = self.users {
+            let (all, online) = (users.all, users.online);
+            text.one("wvgate_users", "gauge", "Users of the home domain.", all);
+            text.one(
+                "wvgate_users_at_rest",
+                "gauge",
+                "Those of them who are on disk alone.",
+                users.at_rest,
+            );
             text.one(
                 "wvgate_users_online",
                 "gauge",

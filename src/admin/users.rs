@@ -99,7 +99,8 @@ pub(super) async fn list(shared: &Shared) -> Result<Line, Gone> {
     let look = move |core: &mut crate::node::Core, _, _: &mut _| {
         let home = home_of(core)?;
         let users: Vec<_> = home
-            .users()
+            .names()
+            .all()
             .map(|name| {
                 json!({
                     "user": name,

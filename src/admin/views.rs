@@ -188,7 +188,7 @@ pub(super) async fn status(shared: &Shared) -> Result<Line, Gone> {
         let mut components: BTreeMap<String, bool> =
             expected.into_iter().map(|name| (name, false)).collect();
         components.extend(core.components.clone());
-        let home = super::users::home_of(core);
+        let count = super::users::home_of(core).map(|home| home.names().count());
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             domain,
@@ -201,8 +201,8 @@ pub(super) async fn status(shared: &Shared) -> Result<Line, Gone> {
             pending: pending(core),
             accepted: core.metrics.accepted(),
             ended: core.metrics.ended(),
-            users: home.map(|home| home.users().count()),
-            online: home.map(|home| home.users().filter(|name| home.is_online(name)).count()),
+            users: count.map(|count| count.all),
+            online: count.map(|count| count.online),
             components,
             store: trouble,
             not_ready: Vec::new(),

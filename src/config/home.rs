@@ -26,6 +26,9 @@ pub struct HomeSection {
     /// Time for which a message is kept for a user who does not take it, unless its sender named a
     /// shorter one. Default `7d`.
     pub offline_validity: Duration,
+    /// A user who has had no client for so long, and for whom nothing waits, is at rest: on disk
+    /// alone, until something concerns them. Default `1m`.
+    pub rest_after: Duration,
     /// Who may see a new user's presence: `ask` (whom the user granted it) or `contacts`
     /// (everyone on the user's contact lists). Default `ask`.
     pub default_authorization: DefaultAuthorization,
@@ -169,6 +172,7 @@ impl Default for HomeSection {
             max_offline_bytes: Size::kib(16 * 1024),
             max_waiting_bytes: Size::kib(256 * 1024),
             offline_validity: Duration::from_secs(7 * 86_400),
+            rest_after: Duration::from_secs(60),
             default_authorization: DefaultAuthorization::Ask,
             found_by: Vec::new(),
             user: Vec::new(),

@@ -142,6 +142,12 @@ impl AccessLists {
             .map(|listed| &listed.entry)
     }
 
+    /// All who are on a list, with their keys.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &Listed)> {
+        let all = self.entries.iter();
+        all.map(|(key, listed)| (key.as_str(), listed))
+    }
+
     /// The keys of all who are on a list.
     pub(super) fn keys(&self) -> impl Iterator<Item = &String> {
         self.entries.keys()

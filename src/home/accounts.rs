@@ -16,12 +16,14 @@ use super::message::Arrivals;
 use super::notices::Notices;
 use super::presence::Presence;
 use super::records;
+use super::resting::Sleepers;
 use super::user::{Account, User, UserError};
 use super::watching::Watching;
 
 /// The accounts of all users.
 pub(super) struct Accounts<'a> {
     users: &'a mut BTreeMap<String, User>,
+    sleepers: &'a Sleepers,
     groups: &'a mut Groups,
     core: &'a mut Core,
     now: Time,
@@ -30,13 +32,14 @@ pub(super) struct Accounts<'a> {
 impl<'a> Accounts<'a> {
     /// Of these users, at this time.
     pub(super) fn of(
-        users: &'a mut BTreeMap<String, User>,
+        (users, sleepers): (&'a mut BTreeMap<String, User>, &'a Sleepers),
         groups: &'a mut Groups,
         core: &'a mut Core,
         now: Time,
     ) -> Self {
         Self {
             users,
+            sleepers,
             groups,
             core,
             now,
@@ -45,10 +48,10 @@ impl<'a> Accounts<'a> {
 
     pub(super) fn add(&mut self, name: &str, password_hash: String) -> Result<(), UserError> {
         let name = valid_name(name, self.core.domain())?;
-        if self.users.contains_key(&name) {
+        if self.users.contains_key(&name) || self.sleepers.has(&name) {
             return Err(UserError::Exists(name));
         }
-        if self.users.len() >= self.core.settings.max_users {
+        if self.users.len() + self.sleepers.len() >= self.core.settings.max_users {
             return Err(UserError::Full("user"));
         }
         let user = User {

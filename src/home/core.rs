@@ -17,7 +17,9 @@ use super::fetches::Fetches;
 use super::random::Random;
 use super::reach::Away;
 use super::reads::Reads;
+use super::records;
 use super::remote::is_remote;
+use super::resting::Record;
 use super::settings::HomeSettings;
 
 /// Everything that does not belong to one user.
@@ -58,6 +60,8 @@ pub(super) struct Core {
     pub(super) handed_over: VecDeque<(ClientKey, ToClient)>,
     /// How the wall clock stands, for dates that others see.
     pub(super) skew: Skew,
+    /// Users who are awake and have not changed since: their rows are together in one record.
+    pub(super) whole: BTreeMap<String, Record>,
     random: Random,
 }
 
@@ -186,6 +190,7 @@ impl Core {
             fetches: Fetches::default(),
             handed_over: VecDeque::new(),
             skew: Skew::default(),
+            whole: BTreeMap::new(),
             random: Random::new(seed),
         }
     }
@@ -207,14 +212,24 @@ impl Core {
         Ok(address.local())
     }
 
-    /// Wants something done.
+    /// Wants something done. The first change of a user whose rows are together in the record of a
+    /// user at rest takes that apart.
     pub(super) fn act(&mut self, act: Act) {
+        if !self.whole.is_empty()
+            && let Act::Write(write) = &act
+            && let Some(name) = records::user_of(write.key())
+            && let Some((name, record)) = self.whole.remove_entry(name)
+        {
+            self.acts.extend(record.apart(&name));
+        }
         self.acts.push_back(act);
     }
 
     /// Wants several things done.
     pub(super) fn acts(&mut self, acts: impl IntoIterator<Item = Act>) {
-        self.acts.extend(acts);
+        for act in acts {
+            self.act(act);
+        }
     }
 
     /// What is to be done next.

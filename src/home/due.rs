@@ -73,6 +73,9 @@ impl<'a> Due<'a> {
                 Timer::Watchers(name) => {
                     if let Some(user) = users.get_mut(&name) {
                         Watchers::of(user, core, now).expire_watchers();
+                    } else {
+                        // It is due again as soon as they are awake.
+                        home.resting.want(&name);
                     }
                 }
                 Timer::Retry(name, other) => {

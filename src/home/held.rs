@@ -44,6 +44,11 @@ impl Held {
         self.contents.get(&number)
     }
 
+    /// Whether nothing is in memory, nor on the way there.
+    pub(super) fn is_empty(&self) -> bool {
+        self.contents.is_empty() && self.reading.is_none()
+    }
+
     /// Bytes of all of them.
     pub(super) fn bytes(&self) -> usize {
         self.bytes

@@ -223,6 +223,21 @@ impl Inbox {
         self.waiting.numbers.len()
     }
 
+    /// Whether nothing waits, for a client or for its end.
+    pub(super) fn is_only_remembered(&self) -> bool {
+        let mut arrivals = self.arrivals.values();
+        self.waiting.numbers.is_empty()
+            && self.copies.is_empty()
+            && arrivals.all(|arrival| arrival.blocked.is_none())
+    }
+
+    /// All arrivals, in order.
+    pub(super) fn all(&self) -> impl Iterator<Item = (u64, &Arrival)> {
+        self.arrivals
+            .iter()
+            .map(|(number, arrival)| (*number, arrival))
+    }
+
     /// Bytes of what waits.
     pub(super) fn bytes(&self) -> usize {
         self.waiting.bytes

@@ -81,10 +81,11 @@ impl<'a> Information<'a> {
 
     fn fault_of(&self, id: &Id) -> Option<Code> {
         match id {
-            Id::User(id) => self
-                .home
-                .known_user(&self.home.core.at_home(&id.user))
-                .err(),
+            // Nobody is woken for that.
+            Id::User(id) => match self.home.known_user(&self.home.core.at_home(&id.user)) {
+                Ok(_) | Err(Code::UNAVAILABLE) => None,
+                Err(code) => Some(code),
+            },
             Id::Group(id) => {
                 let has = self.home.groups.has(&id.group, None);
                 (!has).then_some(Code::NO_GROUP)

@@ -33,6 +33,9 @@
 //! | `information` | provider information, verification of ids |
 //! | `search` | who finds whom, and which groups |
 //! | `caller`, `answers`, `due` | who asks; what others answer; what is to be done at its time |
+//! | `element` | the service element as the joint drives it |
+//! | `names` | who is a user |
+//! | `resting` | users for whom nothing waits: on disk only |
 //! | `records`, `core`, `random` | what is kept, and what all share |
 //! | `served` | the functions that are served, by their names in the service tree |
 
@@ -50,6 +53,7 @@ mod contents;
 mod core;
 mod due;
 mod echo;
+mod element;
 mod feed;
 mod feeds;
 mod fetches;
@@ -64,6 +68,7 @@ mod invitation;
 mod known;
 mod message;
 mod message_store;
+mod names;
 mod notice;
 mod notices;
 mod operator;
@@ -80,6 +85,7 @@ mod records;
 mod relation;
 mod remote;
 mod report;
+mod resting;
 mod search;
 mod sending;
 mod sent;
@@ -94,9 +100,9 @@ mod user;
 mod watchers;
 mod watching;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::element::{Act, Delivered, Edge, Element, Input, ServiceElement, Skew, Time};
+use crate::element::{Delivered, Element, Time};
 use crate::imps::Primitive;
 use crate::imps::address::Address;
 use crate::imps::common::Party;
@@ -107,6 +113,7 @@ pub use crate::element::client::{
 };
 pub use group::{GroupError, GroupSettings, GroupView};
 pub use known::{Availability, Known};
+pub use names::{Names, UserCount};
 pub use operator::{Operator, UserRecord};
 pub use operator_lists::{ListView, OperatorLists};
 pub use served::{SERVES, SERVES_OWN};
@@ -118,7 +125,6 @@ use self::answers::Answers;
 use self::caller::Caller;
 use self::clients::Clients;
 use self::core::Core;
-use self::due::Due;
 use self::group::Groups;
 use self::group_notice::GroupNotice;
 use self::handed::HandedOver;
@@ -128,8 +134,8 @@ use self::message::Submission;
 use self::own::OwnRequests;
 use self::profile::Profiles;
 use self::remote::Remote;
+use self::resting::{Rest, Resting};
 use self::search::{Searches, Searching};
-use self::served::ECHO_SERVES;
 use self::subscription::Subscriptions;
 use self::user::User;
 
@@ -138,8 +144,10 @@ pub const ELEMENT: Element = Element::named("Home");
 
 /// The home domain's service elements.
 pub struct Home {
-    /// Users by the local part of their address.
+    /// Users who are awake, by the local part of their address.
     users: BTreeMap<String, User>,
+    /// Those of them who are on disk only.
+    resting: Resting,
     groups: Groups,
     searches: Searches,
     core: Core,
@@ -173,6 +181,7 @@ impl Home {
         }
         Self {
             users,
+            resting: Resting::default(),
             groups: Groups::new(settings.group_settings(), seed ^ 0x6772_6f75_7073),
             searches: Searches::default(),
             core: Core::new(settings, seed),
@@ -203,18 +212,34 @@ impl Home {
 
     /// What an operator does with accounts.
     pub fn operator(&mut self, now: Time) -> Operator<'_> {
-        Operator::of(&mut self.users, &mut self.core, now)
+        let Self {
+            users,
+            resting,
+            core,
+            ..
+        } = self;
+        Operator::of(users, resting.sleepers(), core, now)
     }
 
     /// Whether the account of a user is disabled.
     pub fn is_disabled(&self, name: &str) -> bool {
-        let user = self.users.get(&name.to_lowercase());
-        user.is_some_and(|user| user.account.disabled)
+        let name = name.to_lowercase();
+        match self.users.get(&name) {
+            Some(user) => user.account.disabled,
+            None => self.resting.sleepers().is_disabled(&name),
+        }
     }
 
     /// Accounts of users.
     fn accounts(&mut self, now: Time) -> Accounts<'_> {
-        Accounts::of(&mut self.users, &mut self.groups, &mut self.core, now)
+        let Self {
+            users,
+            resting,
+            groups,
+            core,
+            ..
+        } = self;
+        Accounts::of((users, resting.sleepers()), groups, core, now)
     }
 
     /// Makes a user. `password_hash` comes from [`password::hash`].
@@ -259,15 +284,18 @@ impl Home {
         }
     }
 
-    /// Names of all users, in order; the echo user is not one of them.
-    pub fn users(&self) -> impl Iterator<Item = &str> {
-        self.users
-            .values()
-            .filter(|user| user.has_account())
-            .map(|user| user.name.as_str())
+    /// Names of all users; the echo user is not one of them.
+    pub fn names(&self) -> Names<'_> {
+        Names::of(&self.users, self.resting.sleepers())
     }
 
-    /// The hash of a user's password, to be checked by [`password::verify`].
+    /// Brings users into memory, before an operator looks at them or changes them. Says whether
+    /// all who exist are there; else it is to be asked again in a moment.
+    pub fn wake(&mut self, names: &[String], now: Time) -> bool {
+        Rest::of(self, now).wake(names)
+    }
+
+    /// The hash of the password of a user who is awake, to be checked by [`password::verify`].
     pub fn password_hash(&self, name: &str) -> Option<&str> {
         self.users
             .get(&name.to_lowercase())
@@ -408,93 +436,5 @@ impl Home {
     fn invites_user(&self, party: Option<&Party>) -> bool {
         let is_of_group = party.is_some_and(|party| !matches!(party, Party::User(_)));
         self.has_users() && !is_of_group
-    }
-}
-
-impl ServiceElement for Home {
-    fn name(&self) -> Element {
-        ELEMENT
-    }
-
-    fn serves(&self) -> &'static [&'static str] {
-        if self.has_users() {
-            SERVES
-        } else {
-            ECHO_SERVES
-        }
-    }
-
-    fn is_at(&self, edge: Edge) -> bool {
-        edge == Edge::Clients
-    }
-
-    fn prefix(&self) -> &'static str {
-        records::PREFIX
-    }
-
-    fn restore(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
-        self.take_back(key, value)
-    }
-
-    fn take(&mut self, input: Input, now: Time) {
-        match input {
-            Input::Deliver(delivered) => self.deliver(delivered, now),
-            Input::Answer(token, answer) => match self.searches.answered(token, &answer) {
-                Some((to, page)) => self.core.respond(to, page),
-                None => self.answers(now).take(token, answer),
-            },
-            Input::Reached(domains) => {
-                self.groups.healing(now).reached(&domains);
-                self.reached(&domains, now);
-            }
-            Input::Lost(domains) => {
-                self.groups.healing(now).lost(&domains);
-                self.lost(&domains, now);
-            }
-            Input::Loaded(loaded) => self.clients(now).loaded(loaded),
-            Input::Client(client, what) => self.clients(now).take(client, what),
-            Input::Xmpp(..) => {}
-        }
-        Remote::hand_over(&mut self.users, &mut self.core, now);
-    }
-
-    fn timeout(&mut self, now: Time) {
-        Due::of(self, now).all();
-        Remote::hand_over(&mut self.users, &mut self.core, now);
-        self.groups.timeout(now);
-        self.searches.go_on(&self.users, &mut self.core, now);
-    }
-
-    fn next_timeout(&self) -> Option<Time> {
-        if !self.stale.is_empty() {
-            return Some(Time(0));
-        }
-        let own = self.core.timers.first().map(|(at, _)| *at);
-        let others = [self.groups.next_timeout(), self.searches.next_timeout()];
-        own.into_iter().chain(others.into_iter().flatten()).min()
-    }
-
-    fn next_act(&mut self) -> Option<Act> {
-        self.core.next_act().or_else(|| self.groups.next_act())
-    }
-
-    fn set_skew(&mut self, skew: Skew) {
-        self.core.skew = skew;
-        self.groups.set_skew(skew);
-    }
-
-    fn concerned(&self) -> BTreeSet<String> {
-        let mut domains = self.core.away.domains();
-        domains.extend(self.core.settings.providers().map(str::to_owned));
-        for user in self.users.values() {
-            user.concerned(&mut domains);
-        }
-        self.groups.concerned(&mut domains);
-        domains
-    }
-
-    fn messages_open(&self) -> u64 {
-        let waiting = self.users.values().map(|user| user.inbox.waiting() as u64);
-        waiting.sum()
     }
 }

@@ -15,6 +15,7 @@ use super::password;
 use super::presence::{MAX_TEXT, Presence};
 use super::profile::{OwnProfile, provided, pse_of};
 use super::records;
+use super::resting::Sleepers;
 use super::user::{Account, User, UserError};
 use crate::element::Time;
 use crate::imps::common::Property;
@@ -126,13 +127,24 @@ impl UserRecord {
 /// What an operator does with the accounts of a home domain, or of one shard of it.
 pub struct Operator<'a> {
     users: &'a mut BTreeMap<String, User>,
+    sleepers: &'a Sleepers,
     core: &'a mut Core,
     now: Time,
 }
 
 impl<'a> Operator<'a> {
-    pub(super) fn of(users: &'a mut BTreeMap<String, User>, core: &'a mut Core, now: Time) -> Self {
-        Self { users, core, now }
+    pub(super) fn of(
+        users: &'a mut BTreeMap<String, User>,
+        sleepers: &'a Sleepers,
+        core: &'a mut Core,
+        now: Time,
+    ) -> Self {
+        Self {
+            users,
+            sleepers,
+            core,
+            now,
+        }
     }
 
     /// Makes a user with everything that is said of them, or not at all.
@@ -142,13 +154,13 @@ impl<'a> Operator<'a> {
     /// something of the profile cannot be.
     pub fn import(&mut self, record: &UserRecord) -> Result<(), UserError> {
         let name = valid_name(&record.user, self.core.domain())?;
-        if self.users.contains_key(&name) {
+        if self.users.contains_key(&name) || self.sleepers.has(&name) {
             return Err(UserError::Exists(name));
         }
         if record.password_hash.is_none() {
             return Err(UserError::Refused(name, "there is no password".to_owned()));
         }
-        if self.users.len() >= self.core.settings.max_users {
+        if self.users.len() + self.sleepers.len() >= self.core.settings.max_users {
             return Err(UserError::Full("user"));
         }
         let mut user = User::new(&name);
@@ -191,7 +203,8 @@ impl<'a> Operator<'a> {
         Ok(OperatorLists::of(user, self.core, self.now))
     }
 
-    /// At most so many users, in the order of their names, from behind `after` on.
+    /// At most so many users, in the order of their names, from behind `after` on, all of whom have
+    /// been woken.
     pub fn export(&self, after: &str, limit: usize) -> Vec<UserRecord> {
         let from = Bound::Excluded(after.to_owned());
         let users = self.users.range::<String, _>((from, Bound::Unbounded));

@@ -129,6 +129,36 @@ impl<'a> Presence<'a> {
         }
     }
 
+    /// Takes it that every watcher but these knows what they may see, as before the user was at
+    /// rest.
+    pub(super) fn take_as_shown(&mut self, unsure: &[Address]) {
+        let mut shown: BTreeMap<View, Shown> = BTreeMap::new();
+        let watched = self.user.relations.iter();
+        let watched = watched.filter(|(other, _)| !unsure.contains(other));
+        let watched = watched.filter_map(|(other, relation)| {
+            Some((other.clone(), self.view(other, relation.watcher.as_ref()?)))
+        });
+        for (other, view) in watched.collect::<Vec<_>>() {
+            let shown = match shown.get(&view) {
+                Some(shown) => shown.clone(),
+                None => {
+                    let awaits = view.sees.is_empty() && !view.seen && view.undecided;
+                    let known = if awaits {
+                        Shown::Nothing
+                    } else {
+                        Shown::List(Arc::new(self.values(view.sees)))
+                    };
+                    shown.insert(view, known.clone());
+                    known
+                }
+            };
+            let relation = self.user.relations.get_mut(&other);
+            if let Some(watcher) = relation.and_then(|relation| relation.watcher.as_mut()) {
+                watcher.shown = shown;
+            }
+        }
+    }
+
     fn view(&self, other: &Address, watcher: &Watcher) -> View {
         let authority = self.user.authority(self.core, other);
         let wanted = watcher.attributes;

@@ -97,9 +97,17 @@ impl Home {
     /// The last session on the way to some domains was lost.
     pub(super) fn lost(&mut self, domains: &[String], now: Time) {
         let behind = |domain: &str| domains.iter().any(|one| one == domain);
-        let Self { users, core, .. } = self;
-        for publisher in users.values().flat_map(|user| user.watched(behind)) {
-            let domain = publisher.domain();
+        let Self {
+            users,
+            resting,
+            core,
+            ..
+        } = self;
+        let watched = users.values().flat_map(|user| user.watched(behind));
+        let watched = watched.map(|publisher| publisher.domain().to_owned());
+        let sleepers = resting.sleepers().domains().filter(|domain| behind(domain));
+        let watched: BTreeSet<String> = watched.chain(sleepers.map(str::to_owned)).collect();
+        for domain in &watched {
             if core.away.told.contains(domain) || core.away.since.contains_key(domain) {
                 continue;
             }

@@ -2,6 +2,7 @@
 //!
 //! | key | value (JSON) |
 //! |---|---|
+//! | `home/rest/NAME` | a user at rest: all of the below that there is then, together ([`super::resting`]) |
 //! | `home/user/NAME` | the account: password hash, text, mood, alias |
 //! | `home/user/NAME/arrival/20 digits` | what is known of a message that waits until it is taken, or the trace of one that was |
 //! | `home/user/NAME/body/20 digits` | the rest of that message, as long as a client has still to be told: texts as JSON, a line feed, the content |
@@ -33,7 +34,7 @@ use super::Home;
 use super::access_lists::{Entry, InUse, List, Listed};
 use super::body::Body;
 use super::contact_list::Lists;
-use super::core::{Pending, Timer};
+use super::core::{Core, Pending, Timer};
 use super::group;
 use super::inbox::Arrival;
 use super::invitation::{Book, Invitation};
@@ -49,8 +50,25 @@ pub(super) const PREFIX: &str = "home/";
 
 const USER: &str = "home/user/";
 
+const REST: &str = "home/rest/";
+
 /// What there is one record of for each user.
 const ONE_OF_A_KIND: [&str; 4] = ["access", "lists", "presence", "profile"];
+
+/// The key of a user's account, with which those of all their rows begin.
+pub(super) fn key_of_user(name: &str) -> String {
+    format!("{USER}{name}")
+}
+
+/// The key of the record of a user at rest.
+pub(super) fn key_at_rest(name: &str) -> String {
+    format!("{REST}{name}")
+}
+
+/// The user whose row has this key.
+pub(super) fn user_of(key: &str) -> Option<&str> {
+    key.strip_prefix(USER)?.split('/').next()
+}
 
 pub(super) fn put_account(name: &str, account: &Account) -> Act {
     put(format!("{USER}{name}"), account)
@@ -182,38 +200,59 @@ pub(super) fn read_notice(user: &Address, record: &[u8]) -> Result<Notice, Strin
     record.read(user)
 }
 
-impl Home {
-    /// Takes back one record.
-    pub(super) fn take_back(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
-        let unknown = || format!("{key} is not a record of the home domain");
-        if key.starts_with(group::PREFIX) || key.starts_with(group::AWAY) {
-            // As with users: kept for when this is a home domain again.
-            if !self.core.settings.users {
-                return Ok(());
-            }
-            return self.groups.take_back(key, value);
-        }
-        let mut parts = key.strip_prefix(USER).ok_or_else(unknown)?.splitn(3, '/');
-        let name = parts.next().filter(|name| !name.is_empty());
-        let name = name.ok_or_else(unknown)?;
-        // A node that was a home domain once keeps its users' records for when it is again.
-        if !self.core.settings.users && name != ECHO {
-            return Ok(());
-        }
-        let Some(section) = parts.next() else {
-            self.take_back_account(name, read(key, value)?);
-            return Ok(());
+/// The key of a user's row.
+pub(super) struct Row<'a> {
+    key: String,
+    name: &'a str,
+    /// What it is of; empty: the account.
+    section: &'a str,
+    /// Which one it is of these; empty where there is one.
+    rest: &'a str,
+}
+
+impl<'a> Row<'a> {
+    /// By what stands behind the user's name in the key.
+    ///
+    /// # Errors
+    /// There is no such row.
+    pub(super) fn of_user(name: &'a str, suffix: &'a str) -> Result<Self, String> {
+        let key = format!("{USER}{name}{suffix}");
+        let (section, rest) = match suffix.strip_prefix('/') {
+            None => ("", suffix),
+            Some(suffix) => suffix.split_once('/').unwrap_or((suffix, "")),
         };
-        let rest = parts.next();
-        let rest = rest.or(ONE_OF_A_KIND.contains(&section).then_some(""));
-        let rest = rest.ok_or_else(unknown)?;
-        // Records of the echo user outlive its being switched off.
-        let Some(user) = self.users.get_mut(name) else {
-            return Ok(());
-        };
-        let core = &mut self.core;
-        let number = || rest.parse::<u64>().map_err(|_| unknown());
-        match section {
+        let is_one = section.is_empty() || ONE_OF_A_KIND.contains(&section);
+        if section.is_empty() && !rest.is_empty() || rest.is_empty() && !is_one {
+            return Err(unknown(&key));
+        }
+        Ok(Self {
+            key,
+            name,
+            section,
+            rest,
+        })
+    }
+
+    /// Gives it back to its user.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn take_back(
+        &self,
+        user: &mut User,
+        core: &mut Core,
+        value: &[u8],
+    ) -> Result<(), String> {
+        let Self {
+            key,
+            name,
+            section,
+            rest,
+        } = self;
+        let (name, rest) = (*name, *rest);
+        let number = || rest.parse::<u64>().map_err(|_| unknown(key));
+        match *section {
+            "" => user.account = read(key, value)?,
             "arrival" => {
                 let (number, arrival) = (number()?, read::<Arrival>(key, value)?);
                 user.put_arrival(core, number, arrival);
@@ -247,52 +286,93 @@ impl Home {
             "access" if rest.is_empty() => user.access.set_in_use(read::<InUse>(key, value)?),
             "access" => user.access.put(read::<Listed>(key, value)?),
             "relation" => {
-                let (other, relation) = (Address::new(rest), read::<Relation>(key, value)?);
-                let mut relation = relation.into_present();
-                if std::mem::take(&mut relation.blocked) {
-                    let entry = Entry::User(other.clone());
-                    let known = user.access.get(&entry.key()).cloned();
-                    let mut listed = known.unwrap_or_else(|| Listed::new(entry));
-                    listed.put(List::Blocked, true);
-                    core.act(put_listed(name, &listed.entry.key(), &listed));
-                    user.access.put(listed);
-                    if relation.is_empty() {
-                        core.act(delete_relation(name, &other));
-                        return Ok(());
-                    }
-                    core.act(put_relation(name, &other, &relation));
-                }
-                let retry = relation.subscription.as_ref().and_then(|s| s.retry);
-                if let Some(at) = retry {
-                    core.timers
-                        .insert((at, Timer::Retry(name.to_owned(), other.clone())));
-                }
-                if let Some(until) = relation.watcher.as_ref().and_then(|w| w.until) {
-                    core.timers.insert(sweep(name, until));
-                }
-                user.watchers += usize::from(relation.watcher.is_some());
-                user.relations.insert(other, relation);
+                let other = Address::new(rest);
+                take_back_relation(user, core, other, read::<Relation>(key, value)?);
             }
             "request" => {
                 let (token, pending) = (Token(number()?), read::<Pending>(key, value)?);
                 user.expect(core, token, pending);
             }
             "sent" => user.sent.insert(number()?, read::<Taken>(key, value)?),
-            _ => return Err(unknown()),
+            _ => return Err(unknown(key)),
         }
         Ok(())
     }
+}
 
-    fn take_back_account(&mut self, name: &str, account: Account) {
-        if account.online {
-            self.stale.push(name.to_owned());
+fn take_back_relation(user: &mut User, core: &mut Core, other: Address, relation: Relation) {
+    let name = user.name.clone();
+    let mut relation = relation.into_present();
+    if std::mem::take(&mut relation.blocked) {
+        let entry = Entry::User(other.clone());
+        let known = user.access.get(&entry.key()).cloned();
+        let mut listed = known.unwrap_or_else(|| Listed::new(entry));
+        listed.put(List::Blocked, true);
+        core.act(put_listed(&name, &listed.entry.key(), &listed));
+        user.access.put(listed);
+        if relation.is_empty() {
+            core.act(delete_relation(&name, &other));
+            return;
         }
-        let user = User {
-            account,
-            ..User::new(name)
-        };
-        self.users.insert(name.to_owned(), user);
+        core.act(put_relation(&name, &other, &relation));
     }
+    let retry = relation.subscription.as_ref().and_then(|s| s.retry);
+    if let Some(at) = retry {
+        core.timers
+            .insert((at, Timer::Retry(name.clone(), other.clone())));
+    }
+    if let Some(until) = relation.watcher.as_ref().and_then(|w| w.until) {
+        core.timers.insert(sweep(&name, until));
+    }
+    user.watchers += usize::from(relation.watcher.is_some());
+    user.relations.insert(other, relation);
+}
+
+impl Home {
+    /// Takes back one record.
+    pub(super) fn take_back(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
+        if key.starts_with(group::PREFIX) || key.starts_with(group::AWAY) {
+            // As with users: kept for when this is a home domain again.
+            if !self.core.settings.users {
+                return Ok(());
+            }
+            return self.groups.take_back(key, value);
+        }
+        if let Some(name) = key.strip_prefix(REST).filter(|name| !name.is_empty()) {
+            if self.core.settings.users {
+                return self.resting.take_back(name, value, &mut self.core);
+            }
+            return Ok(());
+        }
+        let rest = key.strip_prefix(USER).ok_or_else(|| unknown(key))?;
+        let (name, suffix) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        if name.is_empty() {
+            return Err(unknown(key));
+        }
+        // A node that was a home domain once keeps its users' records for when it is again.
+        if !self.core.settings.users && name != ECHO {
+            return Ok(());
+        }
+        let row = Row::of_user(name, suffix)?;
+        if suffix.is_empty() {
+            let mut user = User::new(name);
+            row.take_back(&mut user, &mut self.core, value)?;
+            if user.account.online {
+                self.stale.push(name.to_owned());
+            }
+            self.users.insert(name.to_owned(), user);
+            return Ok(());
+        }
+        // Records of the echo user outlive its being switched off.
+        match self.users.get_mut(name) {
+            Some(user) => row.take_back(user, &mut self.core, value),
+            None => Ok(()),
+        }
+    }
+}
+
+fn unknown(key: &str) -> String {
+    format!("{key} is not a record of the home domain")
 }
 
 fn numbered(name: &str, section: &str, number: u64) -> String {

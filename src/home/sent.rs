@@ -85,6 +85,11 @@ impl Sent {
         Some(number)
     }
 
+    /// All messages that were taken, in that order.
+    pub(super) fn all(&self) -> impl Iterator<Item = (u64, &Taken)> {
+        self.taken.iter().map(|(number, taken)| (*number, taken))
+    }
+
     /// The numbers of all messages that were taken.
     pub(super) fn numbers(&self) -> impl Iterator<Item = u64> {
         self.taken.keys().copied()

@@ -1,6 +1,7 @@
 //! What an operator decides about the home domain.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::group::GroupSettings;
 use crate::imps::primitive::common::Logo;
@@ -56,6 +57,9 @@ pub struct HomeSettings {
     pub request_validity: u64,
     /// Milliseconds without a way to a domain after which its users are shown as unknown.
     pub peer_grace: u64,
+    /// After so long without a client, and without anything that waits, a user is at rest: on disk
+    /// only. `None`: users stay in memory.
+    pub rest_after: Option<Duration>,
     /// About groups.
     pub groups: GroupSettings,
     /// Users of the domain.
@@ -137,6 +141,7 @@ impl HomeSettings {
             offline_validity: 7 * 86_400,
             request_validity: 120,
             peer_grace: 60_000,
+            rest_after: None,
             groups: GroupSettings::default(),
             max_users: 100_000,
             max_clients: 8,

@@ -139,6 +139,8 @@ impl Home {
         };
         match self.users.get(name) {
             Some(user) => Ok(user.name.clone()),
+            // What concerns them waits until they are awake; their record cannot be read.
+            None if self.resting.sleepers().has(name) => Err(Code::UNAVAILABLE),
             None => Err(Code::UNKNOWN_USER),
         }
     }

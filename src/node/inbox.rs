@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -11,10 +12,15 @@ use super::fair;
 use super::told::Told;
 use crate::content::{Contents, Refusal, Slot, Wanted};
 use crate::element::{ClientKey, Delivery, FromClient, Takes, Time};
+use crate::home::Home;
 use crate::sap::{Facts, Hand, Posted, Shards, Trace, Verdict};
 use crate::ssp::Message;
 use crate::store::Store;
 use crate::xmpp::link::LinkEvent;
+
+/// How long it is looked whether a user is awake: this, and each time so much more, so often.
+const WAKE_PAUSE: Duration = Duration::from_millis(1);
+const WAKE_TRIES: u32 = 200;
 
 /// What the owner is given to work on.
 pub(super) enum Input {
@@ -206,6 +212,8 @@ impl NodeHandle {
         user: &str,
         question: impl FnOnce(&mut Core, Time, &mut Turn) -> T + Send + 'static,
     ) -> Result<T, Gone> {
+        self.wake(self.shard_of_user(user), vec![user.to_owned()])
+            .await?;
         self.door_of_user(user).ask(question).await
     }
 
@@ -220,6 +228,27 @@ impl NodeHandle {
         question: impl FnOnce(&mut Core, Time, &mut Turn) -> T + Send + 'static,
     ) -> Result<T, Gone> {
         self.door_of_group(group).ask(question).await
+    }
+
+    /// Brings users of a shard who are at rest into memory, for the operator. Gives up after a
+    /// while if the store cannot be read.
+    ///
+    /// # Errors
+    /// The node has stopped.
+    pub async fn wake(&self, shard: u16, users: Vec<String>) -> Result<(), Gone> {
+        let users: Arc<[String]> = users.into();
+        for tries in 0..WAKE_TRIES {
+            let users = Arc::clone(&users);
+            let wake = move |core: &mut Core, now, turn: &mut Turn| {
+                core.administer(now, turn, |home: &mut Home| home.wake(&users, now))
+            };
+            if self.ask_in(shard, wake).await?.unwrap_or(true) {
+                break;
+            }
+            let pause = WAKE_PAUSE * (tries + 1).min(50);
+            tokio::time::sleep(pause).await;
+        }
+        Ok(())
     }
 
     /// The number of the shard that has a user of the home domain.
@@ -289,6 +318,8 @@ impl NodeHandle {
         user: &str,
         work: impl FnOnce(&mut Core, Time, &mut Turn) -> T + Send + 'static,
     ) -> Result<Option<T>, Gone> {
+        self.wake(self.shard_of_user(user), vec![user.to_owned()])
+            .await?;
         self.door_of_user(user).change(work).await
     }
 

@@ -25,7 +25,7 @@ pub(super) async fn create_users(
     for (name, password) in own.filter(|(name, _)| shards.of_user(name) == shards.own()) {
         if core
             .element()
-            .is_some_and(|home: &Home| home.users().any(|user| user == name))
+            .is_some_and(|home: &Home| home.names().has(name))
         {
             continue;
         }

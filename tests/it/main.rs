@@ -36,6 +36,7 @@ mod gateway_edges;
 mod gateway_servers;
 mod home_clients;
 mod home_reach;
+mod home_rest;
 mod http_transport;
 mod layering;
 mod node_relay;

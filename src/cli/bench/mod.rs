@@ -2,6 +2,7 @@
 
 mod chain;
 mod crowd;
+mod home;
 mod peers;
 mod process;
 mod proxy;
@@ -31,6 +32,8 @@ enum What {
     Relay(Relay),
     /// A relay with few and with many peers
     Peers(peers::Peers),
+    /// A home domain with many users
+    Home(home::Home),
     /// A relay that starts with much in its store
     Restart(restart::Restart),
 }
@@ -134,6 +137,7 @@ pub(super) async fn bench(args: Bench) -> Result<(), Failure> {
     match args.what {
         What::Relay(relay) => relay_bench(relay).await,
         What::Peers(args) => peers::peers(args).await,
+        What::Home(args) => home::home(args).await,
         What::Restart(args) => restart::restart(args).await,
     }
 }

@@ -154,7 +154,7 @@ impl Requests {
     }
 
     /// The contact list, after somebody was put on it or taken off, if anybody.
-    pub(super) fn contacts(&self, add: Option<NickName>, remove: Option<Address>) -> Primitive {
+    pub(crate) fn contacts(&self, add: Option<NickName>, remove: Option<Address>) -> Primitive {
         match (add, remove) {
             (None, None) => self.members(self.contact_list("contacts")),
             (add, remove) => self.change_members(self.contact_list("contacts"), add, remove),
@@ -270,7 +270,7 @@ impl Requests {
         .into()
     }
 
-    pub(super) fn subscribe(&self, to: Address) -> Primitive {
+    pub(crate) fn subscribe(&self, to: Address) -> Primitive {
         SubscribeRequest {
             meta: self.meta(),
             users: vec![UserId { user: to }],
@@ -300,7 +300,7 @@ impl Requests {
     }
 
     /// Grants or denies somebody these attributes, or all.
-    pub(super) fn authorize(
+    pub(crate) fn authorize(
         &self,
         watcher: Address,
         acceptance: bool,
@@ -345,7 +345,7 @@ impl Requests {
     }
 
     /// The user's own presence; without text a value is not known any more.
-    pub(super) fn own_presence(&self, values: Vec<(AttributeName, Option<String>)>) -> Primitive {
+    pub(crate) fn own_presence(&self, values: Vec<(AttributeName, Option<String>)>) -> Primitive {
         let attribute = |(name, value)| match value {
             Some(value) => Attribute::value(name, value),
             None => Attribute::unknown(name),

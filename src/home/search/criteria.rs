@@ -1,6 +1,7 @@
 //! What is searched for (wire profile, 11.5).
 
 use crate::home::group::GroupCriterion;
+use crate::home::resting::Sleeper;
 use crate::imps::address::Address;
 use crate::imps::primitive::common::{SearchPair, SearchRequest};
 use crate::imps::status::Code;
@@ -90,6 +91,21 @@ impl UserCriterion {
         match &wanted {
             Wanted::Part(part) if part.is_empty() => Err(TOO_BROAD),
             _ => Ok(Self { source, wanted }),
+        }
+    }
+
+    /// Whether a user at rest may be like that.
+    pub(super) fn may_fit(&self, name: &str, sleeper: &Sleeper) -> bool {
+        match &self.wanted {
+            _ if !sleeper.is_findable() => false,
+            Wanted::Online(online) => !online,
+            // The domain is the same for all.
+            Wanted::Part(part) if self.source == Source::ID => {
+                let part = part.split('@').next().unwrap_or_default();
+                name.contains(part)
+            }
+            Wanted::Part(part) => sleeper.may_have(part),
+            Wanted::AtLeast(_) | Wanted::AtMost(_) => true,
         }
     }
 

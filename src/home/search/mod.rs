@@ -131,6 +131,7 @@ impl<'a> Searching<'a> {
     fn look(&mut self, asker: Address, request: &SearchRequest) {
         let Home {
             users,
+            resting,
             groups,
             searches,
             core,
@@ -140,7 +141,7 @@ impl<'a> Searching<'a> {
         match Criteria::of(request) {
             Ok(Criteria::Users(criteria)) => {
                 let scans = &mut searches.scans;
-                scans.begin(users, core, (to, asker), criteria, self.now);
+                scans.begin(users, resting, core, (to, asker), criteria, self.now);
             }
             Ok(Criteria::Groups(criteria)) => match groups.find(&criteria, &asker) {
                 Ok(groups) => {

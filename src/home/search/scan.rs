@@ -5,6 +5,7 @@ use std::ops::Bound;
 
 use crate::element::{RequestId, Time};
 use crate::home::core::Core;
+use crate::home::resting::Resting;
 use crate::home::user::User;
 use crate::imps::address::Address;
 use crate::imps::common::User as UserElement;
@@ -17,6 +18,8 @@ use super::{MAX_HITS, TIMED_OUT, TOO_MANY_HITS, found};
 
 /// Users looked at in one go. Our choice: a millisecond or two.
 const SLICE: usize = 2_000;
+/// Users at rest who are woken in one go, to be looked at. Our choice.
+const WOKEN: usize = 64;
 /// Searches that go on at once in one shard; more are refused with 503. Our choice.
 const MAX_SCANS: usize = 64;
 /// Seconds after which one is given up.
@@ -36,6 +39,10 @@ struct Scan {
     criteria: Vec<UserCriterion>,
     /// The last user who was looked at.
     last: Option<String>,
+    /// Users at rest up to this one have been woken to be looked at.
+    woken: Option<String>,
+    /// They are being woken.
+    waits: bool,
     found: Vec<UserElement>,
     until: Time,
 }
@@ -45,6 +52,7 @@ impl Scans {
     pub(super) fn begin(
         &mut self,
         users: &BTreeMap<String, User>,
+        resting: &mut Resting,
         core: &mut Core,
         (to, asker): (Option<RequestId>, Address),
         criteria: Vec<UserCriterion>,
@@ -59,29 +67,51 @@ impl Scans {
             asker,
             criteria,
             last: None,
+            woken: None,
+            waits: false,
             found: Vec::new(),
             until: now.plus_seconds(LASTS),
         };
-        self.step(scan, users, core, now);
+        self.step(scan, (users, resting), core, now);
     }
 
     /// Whether there is more to look at.
     pub(super) fn are_under_way(&self) -> bool {
-        !self.waiting.is_empty()
+        self.waiting.iter().any(|scan| !scan.waits)
     }
 
-    /// Goes on with one of them.
-    pub(super) fn go_on(&mut self, users: &BTreeMap<String, User>, core: &mut Core, now: Time) {
-        if let Some(scan) = self.waiting.pop_front() {
-            self.step(scan, users, core, now);
+    /// Users who were at rest are awake.
+    pub(super) fn resume(&mut self) {
+        for scan in &mut self.waiting {
+            scan.waits = false;
         }
     }
 
-    fn step(&mut self, mut scan: Scan, users: &BTreeMap<String, User>, core: &mut Core, now: Time) {
+    /// Goes on with one of them.
+    pub(super) fn go_on(
+        &mut self,
+        users: &BTreeMap<String, User>,
+        resting: &mut Resting,
+        core: &mut Core,
+        now: Time,
+    ) {
+        let next = self.waiting.iter().position(|scan| !scan.waits);
+        if let Some(scan) = next.and_then(|next| self.waiting.remove(next)) {
+            self.step(scan, (users, resting), core, now);
+        }
+    }
+
+    fn step(
+        &mut self,
+        mut scan: Scan,
+        (users, resting): (&BTreeMap<String, User>, &mut Resting),
+        core: &mut Core,
+        now: Time,
+    ) {
         let outcome = if scan.until <= now {
             Some(Err(TIMED_OUT))
         } else {
-            scan.look(users, core)
+            scan.look(users, resting, core)
         };
         match outcome {
             None => self.waiting.push_back(scan),
@@ -98,24 +128,64 @@ impl Scans {
 }
 
 impl Scan {
-    /// Looks at the next users; `None` if there are more.
-    fn look(&mut self, users: &BTreeMap<String, User>, core: &Core) -> Option<Result<(), Code>> {
-        let from = match self.last.take() {
-            Some(last) => Bound::Excluded(last),
-            None => Bound::Unbounded,
-        };
-        let mut rest = users.range::<String, _>((from, Bound::Unbounded));
-        for (name, user) in rest.by_ref().take(SLICE) {
-            if let Some(user) = Findable::of(user, core)
-                && self.criteria.iter().all(|one| one.fits(&user, &self.asker))
-            {
-                if self.found.len() >= MAX_HITS {
-                    return Some(Err(TOO_MANY_HITS));
+    /// Looks at the next users; `None` if there are more. Those at rest who may be what is searched
+    /// for are woken first.
+    fn look(
+        &mut self,
+        users: &BTreeMap<String, User>,
+        resting: &mut Resting,
+        core: &Core,
+    ) -> Option<Result<(), Code>> {
+        let last = self.last.take();
+        let from = last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut awake = users.range::<str, _>((from, Bound::Unbounded)).peekable();
+        let mut sleepers = resting.sleepers().behind(last.as_deref()).peekable();
+        let mut wanted: Vec<String> = Vec::new();
+        for _ in 0..SLICE {
+            let is_awake_next = match (awake.peek(), sleepers.peek()) {
+                (Some((awake, _)), Some((sleeper, _))) => awake.as_str() < *sleeper,
+                (Some(_), None) => true,
+                (None, Some(_)) => false,
+                (None, None) => break,
+            };
+            let mut looked_at = None;
+            if is_awake_next && let Some((name, user)) = awake.next() {
+                looked_at = Some(name.clone());
+                if wanted.is_empty()
+                    && let Some(user) = Findable::of(user, core)
+                    && self.criteria.iter().all(|one| one.fits(&user, &self.asker))
+                {
+                    if self.found.len() >= MAX_HITS {
+                        return Some(Err(TOO_MANY_HITS));
+                    }
+                    self.found.push(user.element());
                 }
-                self.found.push(user.element());
+            } else if let Some((name, sleeper)) = sleepers.next() {
+                looked_at = Some(name.to_owned());
+                // Who sleeps on cannot be read.
+                let is_new = self.woken.as_deref().is_none_or(|woken| woken < name);
+                let mut criteria = self.criteria.iter();
+                if is_new && criteria.all(|one| one.may_fit(name, sleeper)) {
+                    wanted.push(name.to_owned());
+                }
             }
-            self.last = Some(name.clone());
+            if wanted.is_empty() {
+                self.last = looked_at;
+            } else if wanted.len() >= WOKEN {
+                break;
+            }
         }
-        rest.next().is_none().then_some(Ok(()))
+        let is_over = awake.peek().is_none() && sleepers.peek().is_none();
+        if wanted.is_empty() {
+            return is_over.then_some(Ok(()));
+        }
+        drop((awake, sleepers));
+        self.last = self.last.take().or(last);
+        self.woken = wanted.last().cloned();
+        self.waits = true;
+        for name in &wanted {
+            resting.want(name);
+        }
+        None
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::element::{RequestId, Time, Token};
 use crate::home::core::Core;
+use crate::home::resting::Resting;
 use crate::home::user::User;
 use crate::imps::Primitive;
 use crate::imps::primitive::common::SearchResult;
@@ -30,10 +31,16 @@ impl Searches {
     pub(in crate::home) fn go_on(
         &mut self,
         users: &BTreeMap<String, User>,
+        resting: &mut Resting,
         core: &mut Core,
         now: Time,
     ) {
-        self.scans.go_on(users, core, now);
+        self.scans.go_on(users, resting, core, now);
+    }
+
+    /// Users who were at rest are awake.
+    pub(in crate::home) fn resume(&mut self) {
+        self.scans.resume();
     }
 
     /// What all shards have found. Says to whom what is answered; `None` if they were not asked

@@ -134,7 +134,7 @@ fn users_participants_groups_and_lists_are_blocked_and_granted() {
     assert!(blocked.groups.is_empty() && blocked.screen_names.is_empty());
     assert_eq!(granted.screen_names[0].name, "Vicky");
     assert_eq!(granted.lists[0].list, address("alice/contacts@home.test"));
-    world.home.remove_user("alice", world.now).unwrap();
+    world.remove("alice").unwrap();
     world.settle();
     assert!(!world.store.keys().any(|key| key.contains("alice")));
 }

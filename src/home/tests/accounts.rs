@@ -132,7 +132,7 @@ fn a_user_who_cannot_be_is_refused_and_leaves_nothing() {
         import(&mut world, &record("carl")),
         Err(UserError::Full("user"))
     );
-    assert_eq!(world.home.users().collect::<Vec<_>>(), ["dora"]);
+    assert_eq!(world.home.names().all().collect::<Vec<_>>(), ["dora"]);
 }
 
 #[test]

@@ -363,7 +363,7 @@ fn a_user_who_is_removed_while_their_messages_are_read_hears_nothing() {
     world.reads = false;
     send(&mut world, "m1", "text");
     world.open(1, "bob");
-    world.home.remove_user("bob", world.now).unwrap();
+    world.remove("bob").unwrap();
     world.settle();
     world.add("bob");
     world.open(2, "bob");

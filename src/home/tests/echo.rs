@@ -56,9 +56,9 @@ fn users_of_a_former_home_domain_are_kept_and_not_served() {
     let kept = world.store.clone();
     (world.settings.echo, world.settings.users) = (true, false);
     world.restart();
-    assert_eq!(world.home.users().count(), 0);
+    assert_eq!(world.home.names().all().count(), 0);
     assert_eq!(world.store, kept);
     (world.settings.echo, world.settings.users) = (false, true);
     world.restart();
-    assert_eq!(world.home.users().count(), 3);
+    assert_eq!(world.home.names().all().count(), 3);
 }

@@ -20,6 +20,7 @@ mod profiles;
 mod queue;
 mod reach;
 mod requests;
+mod rest;
 mod restart;
 mod search;
 mod sent;
@@ -31,7 +32,7 @@ mod watchers;
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::element::{Found, Load, Loaded, Outcome, RequestId, Token};
+use crate::element::{Act, Found, Input, Load, Loaded, Outcome, RequestId, ServiceElement, Token};
 use crate::imps::common::{
     ContentData, MessageInfo, MetaInfo, Recipient, Sender, User as UserElement,
 };
@@ -123,6 +124,7 @@ impl World {
     }
 
     pub(super) fn open_for(&mut self, client: u64, user: &str, takes: Takes) {
+        self.wake(&[user]);
         self.home
             .clients(self.now)
             .open(ClientKey(client), user, takes, Delivery::default())
@@ -268,6 +270,11 @@ impl World {
 
     /// Ends the reads that are under way.
     pub(super) fn read(&mut self) {
+        self.read_now();
+        self.settle();
+    }
+
+    fn read_now(&mut self) {
         for load in std::mem::take(&mut self.loads) {
             let found = |key: String| Found::in_memory(&self.store, &key);
             let records = load.keys.into_iter().map(|(n, key)| (n, found(key)));
@@ -277,7 +284,7 @@ impl World {
             };
             self.home.take(Input::Loaded(loaded), self.now);
         }
-        self.settle();
+        self.perform();
     }
 
     /// Does what the domain wants done, until nothing moves.
@@ -286,6 +293,30 @@ impl World {
         if self.reads && !self.loads.is_empty() {
             self.read();
         }
+    }
+
+    /// Puts everybody to rest who can.
+    pub(super) fn put_to_rest(&mut self) {
+        Rest::of(&mut self.home, self.now).all();
+        self.perform();
+    }
+
+    /// Removes a user.
+    pub(super) fn remove(&mut self, name: &str) -> Result<(), UserError> {
+        self.wake(&[name]);
+        self.home.remove_user(name, self.now)
+    }
+
+    /// Wakes users, as an operator does before they look at them.
+    pub(super) fn wake(&mut self, names: &[&str]) {
+        let names: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
+        if self.home.wake(&names, self.now) {
+            return;
+        }
+        self.home.wake(&names, self.now);
+        self.perform();
+        self.read_now();
+        assert!(self.home.wake(&names, self.now));
     }
 
     fn perform(&mut self) {

@@ -223,7 +223,7 @@ fn presence_is_bounded_in_bytes_and_names() {
     assert_eq!(code(&mut world, "bob", &of_bob), 200);
     world.restart();
     assert_eq!(code(&mut world, "alice", &values(&card(3_500))), 751);
-    world.home.remove_user("bob", world.now).unwrap();
+    world.remove("bob").unwrap();
     world.settle();
     assert_eq!(code(&mut world, "alice", &values(&card(3_500))), 200);
 }

@@ -321,7 +321,7 @@ fn users_of_the_domain_watch_each_other() {
     assert_eq!(*user, address("bob@home.test"));
     assert_eq!(presence.availability, Some(Availability::NotAvailable));
     assert_eq!(presence.alias.as_deref(), Some("Bobby"));
-    world.home.remove_user("bob", world.now).unwrap();
+    world.remove("bob").unwrap();
     world.settle();
     assert!(
         matches!(&world.heard(1)[..], [Event::Presence { presence, .. }] if !presence.authorized)

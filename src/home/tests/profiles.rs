@@ -359,7 +359,7 @@ fn a_removed_user_takes_his_profile_along() {
     world.add("alice");
     update(&mut world, "Merge", &service("IM", "Inactive"));
     assert!(world.store.contains_key("home/user/alice/profile"));
-    world.home.remove_user("alice", world.now).unwrap();
+    world.remove("alice").unwrap();
     world.settle();
     assert_eq!(world.store, BTreeMap::new());
 }

@@ -27,6 +27,8 @@ enum Step {
     Wait(u64),
     /// Only done in one of the two runs that are compared.
     Restart,
+    /// Everybody who can goes to rest; likewise.
+    Rest,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -45,6 +47,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (user(), user()).prop_map(|(a, b)| Step::Subscribe(a, b)),
         1 => (1..200_u64).prop_map(Step::Wait),
         3 => Just(Step::Restart),
+        3 => Just(Step::Rest),
     ]
 }
 
@@ -168,6 +171,11 @@ impl Run {
                 self.say(*user, &json!({"do":"subscribe","user":USERS[*to]}));
             }
             Step::Wait(seconds) => self.world.wait(*seconds),
+            Step::Rest => {
+                if self.restarts {
+                    self.world.put_to_rest();
+                }
+            }
             Step::Restart => {
                 if self.restarts {
                     self.restart();

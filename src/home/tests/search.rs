@@ -53,6 +53,7 @@ fn finds(world: &mut World, asker: &str, pairs: &[(&str, &str)]) -> Vec<String> 
 }
 
 fn change(world: &mut World, record: &UserRecord) {
+    world.wake(&[&record.user]);
     world.home.operator(world.now).change(record).unwrap();
     world.settle();
 }

@@ -106,7 +106,7 @@ fn what_is_remembered_of_sent_messages_is_bounded() {
     world.wait(2000);
     assert!(goes_out(&mut world, "4"));
     assert_eq!(records(&world), 1);
-    world.home.remove_user("alice", world.now).unwrap();
+    world.remove("alice").unwrap();
     let of_sent = |act: &Act| matches!(act, Act::Write(write) if write.key().contains("/sent/"));
     let acts = std::iter::from_fn(|| world.home.next_act());
     assert_eq!(acts.filter(of_sent).count(), 1);

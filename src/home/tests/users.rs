@@ -30,7 +30,7 @@ fn names_are_checked_and_taken_once() {
         Err(UserError::Exists("alice".to_owned()))
     );
     assert_eq!(add(&mut world.home, "bob"), Err(UserError::Full("user")));
-    assert_eq!(world.home.users().collect::<Vec<_>>(), ["alice"]);
+    assert_eq!(world.home.names().all().collect::<Vec<_>>(), ["alice"]);
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_removed_user_leaves_nothing_behind() {
     waiting.delivery_report = true;
     world.deliver("far.test", Some("zoe@far.test"), waiting);
     world.sent();
-    world.home.remove_user("alice", world.now).unwrap();
+    world.remove("alice").unwrap();
     world.settle();
     assert_eq!(world.store, BTreeMap::new());
     assert_eq!(world.home.next_timeout(), None);

@@ -162,6 +162,7 @@ fn home_plan(config: &Config, sap: &Settings) -> Option<HomePlan> {
             .map(|by| by.as_wire().to_owned())
             .collect(),
         offline_validity: home.offline_validity.as_secs(),
+        rest_after: Some(home.rest_after.get()),
         max_users: home.max_users,
         groups: GroupSettings {
             private: home.private_groups,

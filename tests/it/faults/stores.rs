@@ -130,7 +130,7 @@ async fn a_change_is_answered_when_it_is_kept_and_undone_when_it_is_not() {
     assert_eq!(add("carol").await, Ok(None));
     let users = |core: &mut wvgate::node::Core, _, _: &mut _| {
         let home = core.element::<wvgate::home::Home>().unwrap();
-        home.users().map(str::to_owned).collect::<Vec<_>>()
+        home.names().all().map(str::to_owned).collect::<Vec<_>>()
     };
     // Asked until the core is made anew.
     while handle

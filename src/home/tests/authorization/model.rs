@@ -43,6 +43,8 @@ enum Step {
     Open,
     Close,
     Restart,
+    /// Alice goes to rest, if she can.
+    Rest,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -67,6 +69,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Open),
         1 => Just(Step::Close),
         1 => Just(Step::Restart),
+        2 => Just(Step::Rest),
     ]
 }
 
@@ -193,6 +196,7 @@ impl Run {
                 self.anew = (0..WATCHERS.len()).collect();
                 self.world.wait(1);
             }
+            Step::Rest => self.world.put_to_rest(),
             Step::Open | Step::Close | Step::Get(..) => {}
         }
     }

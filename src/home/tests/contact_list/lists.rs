@@ -234,7 +234,7 @@ fn a_record_of_when_there_was_one_list_is_read() {
 fn a_removed_user_leaves_no_list_behind() {
     let mut world = World::peopled();
     make(&mut world, "friends", &["zoe@far.test"]);
-    world.home.remove_user("alice", world.now).unwrap();
+    world.remove("alice").unwrap();
     world.settle();
     let left = world
         .store

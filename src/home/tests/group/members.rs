@@ -192,7 +192,7 @@ fn a_member_of_a_hundred_groups_is_removed() {
         assert_eq!(world.does(ALICE, access(name, &[bob], &[], &[])), 200);
     }
     world.sent();
-    world.home.remove_user("bob", world.now).unwrap();
+    world.remove("bob").unwrap();
     world.settle();
     let left = world.notices();
     assert_eq!(left.len(), 100);
@@ -215,7 +215,7 @@ fn a_group_whose_owner_is_removed_goes_on_with_its_administrators() {
     world.club(&[]);
     world.does(ALICE, access(CLUB, &[BOB], &[], &[]));
     world.does(BOB, join(CLUB, ""));
-    world.home.remove_user("alice", world.now).unwrap();
+    world.remove("alice").unwrap();
     world.settle();
     world.add("alice");
     world.restart();

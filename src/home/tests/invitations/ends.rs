@@ -82,7 +82,7 @@ fn who_is_removed_has_declined_and_withdrawn_everything() {
     world.answer("InviteRequest", Status::ok());
     world.client_asks(1, invite("i2", ALICE, CAROL));
     world.outside(ZOE, invite("z1", ZOE, ALICE));
-    world.home.remove_user("alice", world.now).unwrap();
+    world.remove("alice").unwrap();
     world.settle();
     let sent = world.sent();
     let is_canceled =
@@ -126,7 +126,7 @@ fn what_was_shared_is_deleted_with_the_last_invitation_to_it() {
     world.wait(1);
     assert!(world.unshared.contains(&expected));
     world.unshared.clear();
-    world.home.remove_user("alice", world.now).unwrap();
+    world.remove("alice").unwrap();
     world.settle();
     assert_eq!(world.unshared, [("alice".to_owned(), None)]);
 }

@@ -183,7 +183,7 @@ fn invitations_have_bounds_in_number_and_bytes() {
     for (request, expected) in [(long("1"), 200), (to_carol.clone(), 200), (long("2"), 507)] {
         assert_eq!(world.outside(ZOE, request), expected);
     }
-    world.home.remove_user("carol", world.now).unwrap();
+    world.remove("carol").unwrap();
     world.settle();
     assert_eq!(world.outside(ZOE, long("2")), 200);
 }

@@ -168,7 +168,7 @@ impl Publisher {
                 asked.extend(users.filter(|user| !self.pending(*user).is_empty()));
             }
             Step::Close | Step::Restart => self.online = false,
-            Step::Get(..) | Step::Open => {}
+            Step::Get(..) | Step::Open | Step::Rest => {}
         }
         if self.online { asked } else { BTreeSet::new() }
     }
