@@ -133,7 +133,6 @@ use self::invitation::InvitationRequests;
 use self::message::Submission;
 use self::own::OwnRequests;
 use self::profile::Profiles;
-use self::remote::Remote;
 use self::resting::{Rest, Resting};
 use self::search::{Searches, Searching};
 use self::subscription::Subscriptions;

@@ -51,7 +51,7 @@ impl<'a> Names<'a> {
     /// Whether there is a user of that name.
     pub fn has(&self, name: &str) -> bool {
         let awake = self.users.get(name);
-        awake.is_some_and(|user| user.has_account()) || self.sleepers.has(name)
+        awake.is_some_and(User::has_account) || self.sleepers.has(name)
     }
 
     /// How many there are.

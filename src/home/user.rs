@@ -112,7 +112,6 @@ pub(super) struct User {
     pub(super) in_flight: usize,
     /// Messages of their own, as they are known to be repeated by.
     pub(super) sent: Sent,
-    /// Since when the user has been seen without anything that keeps them awake.
     pub(super) idle_since: Option<Time>,
 }
 

@@ -1,6 +1,5 @@
 //! `wvgate bench home`: what a home domain with many users takes.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
@@ -171,9 +170,8 @@ async fn fill(folder: &Folder, args: &Home, users: usize) -> Result<(), Failure>
     for number in 0..=args.contacts {
         clients.push(User::login(&node, number).await?);
     }
-    for number in 0..=args.contacts {
+    for (number, user) in clients.iter_mut().enumerate() {
         for other in (0..=args.contacts).filter(|other| *other != number) {
-            let user = &mut clients[number];
             let nick = NickName {
                 user: address(other),
                 name: None,

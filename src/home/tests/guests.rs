@@ -116,7 +116,7 @@ fn only_what_the_service_table_says_is_provided_to_users_of_others() {
     let foreign = "<GetListRequest>META</GetListRequest>";
     assert_eq!(code(&asked_by(&mut world, ZOE, foreign)), 501);
     // A guest is no user of the domain: neither listed, nor let in, nor found.
-    assert_eq!(world.home.users().collect::<Vec<_>>(), ["alice"]);
+    assert_eq!(world.home.names().all().collect::<Vec<_>>(), ["alice"]);
     assert_eq!(world.home.password_hash(GINA), None);
     let mut clients = world.home.clients(START);
     let opened = clients.open(ClientKey(1), GINA, Takes::Everything, Delivery::default());
@@ -283,7 +283,7 @@ fn whom_a_guest_blocks_does_not_reach_them() {
 #[test]
 fn guests_and_users_have_room_together() {
     let mut world = presence_and_messages();
-    let most = world.home.users().count() + 1;
+    let most = world.home.names().all().count() + 1;
     world.home.core.settings.max_users = most;
     let lists = "<GetListRequest>META</GetListRequest>";
     assert_eq!(code(&gina(&mut world, lists)), 200);
