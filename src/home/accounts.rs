@@ -16,7 +16,7 @@ use super::message::Arrivals;
 use super::notices::Notices;
 use super::presence::Presence;
 use super::records;
-use super::resting::Sleepers;
+use super::sleepers::Sleepers;
 use super::user::{Account, User, UserError};
 use super::watching::Watching;
 

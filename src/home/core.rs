@@ -10,6 +10,7 @@ use crate::imps::status::Code;
 use crate::text::Seldom;
 
 use super::addresses::Addresses;
+use super::at_rest::AtRest;
 use super::client::{ClientKey, Method, ToClient};
 use super::contact_list::Expansion;
 use super::echo::Rate;
@@ -19,7 +20,6 @@ use super::reach::Away;
 use super::reads::Reads;
 use super::records;
 use super::remote::is_remote;
-use super::resting::Record;
 use super::settings::HomeSettings;
 
 /// Everything that does not belong to one user.
@@ -61,7 +61,7 @@ pub(super) struct Core {
     /// How the wall clock stands, for dates that others see.
     pub(super) skew: Skew,
     /// Users who are awake and have not changed since: their rows are together in one record.
-    pub(super) whole: BTreeMap<String, Record>,
+    pub(super) whole: BTreeMap<String, AtRest>,
     random: Random,
 }
 

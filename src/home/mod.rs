@@ -35,7 +35,8 @@
 //! | `caller`, `answers`, `due` | who asks; what others answer; what is to be done at its time |
 //! | `element` | the service element as the joint drives it |
 //! | `names` | who is a user |
-//! | `resting` | users for whom nothing waits: on disk only |
+//! | `at_rest`, `head`, `sleeper`, `sleepers` | users for whom nothing waits: on disk, and what memory has of them |
+//! | `resting` | how they come to rest and wake |
 //! | `records`, `core`, `random` | what is kept, and what all share |
 //! | `served` | the functions that are served, by their names in the service tree |
 
@@ -44,6 +45,7 @@ mod access_lists;
 mod accounts;
 mod addresses;
 mod answers;
+mod at_rest;
 mod authorization;
 mod body;
 mod caller;
@@ -61,6 +63,7 @@ mod group;
 mod group_notice;
 mod guests;
 mod handed;
+mod head;
 mod held;
 mod inbox;
 mod information;
@@ -92,6 +95,8 @@ mod sent;
 mod served;
 mod session;
 mod settings;
+mod sleeper;
+mod sleepers;
 mod subscription;
 mod telling;
 #[cfg(test)]

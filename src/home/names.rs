@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use super::resting::Sleepers;
+use super::sleepers::Sleepers;
 use super::user::User;
 
 /// How many users there are.

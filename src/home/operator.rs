@@ -15,7 +15,7 @@ use super::password;
 use super::presence::{MAX_TEXT, Presence};
 use super::profile::{OwnProfile, provided, pse_of};
 use super::records;
-use super::resting::Sleepers;
+use super::sleepers::Sleepers;
 use super::user::{Account, User, UserError};
 use crate::element::Time;
 use crate::imps::common::Property;

@@ -9,7 +9,8 @@
 //!                an input, a deadline, the operator
 //! ```
 //!
-//! A user who is only looked at stays in that one record; with the first change it is taken apart
+//! A user at rest is [`AtRest`](super::at_rest::AtRest) on disk, and one of the
+//! [`Sleepers`] in memory. A user who is only looked at stays in that one record; with the first change it is taken apart
 //! into rows ([`Core::act`](super::core::Core::act)), so that a change costs one row. Both are one
 //! commit with what caused them, so a user is never in two forms or in none.
 //!
@@ -17,32 +18,24 @@
 //! |---|---|
 //! | `concern` | which users of ours an input concerns |
 //! | `parked` | inputs that wait until users are awake |
-//! | `record` | a user at rest, on disk |
-//! | `sleeper` | a user at rest, in memory |
-//! | `sleepers` | all of these |
 //! | `news` | that the way to domains is back, for those at rest |
 //! | `rest` | users put to rest, and woken |
 
 mod concern;
 mod news;
 mod parked;
-mod record;
 mod rest;
-mod sleeper;
-mod sleepers;
 
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::element::Time;
 
 use super::core::{Core, Timer};
+use super::head::Head;
+use super::sleepers::Sleepers;
 use news::News;
 use parked::Parked;
-use record::Head;
-pub(super) use record::Record;
 pub(super) use rest::Rest;
-pub(super) use sleeper::Sleeper;
-pub(super) use sleepers::Sleepers;
 
 /// Users at rest, and who is being woken for what.
 #[derive(Debug, Default)]
@@ -95,7 +88,7 @@ impl Resting {
         record: &[u8],
         core: &mut Core,
     ) -> Result<(), String> {
-        let head = Record::head(record)?;
+        let head = Head::read(record)?;
         self.take_in(name, head, core);
         Ok(())
     }

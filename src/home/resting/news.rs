@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::element::Time;
 
-use super::sleepers::Sleepers;
+use crate::home::sleepers::Sleepers;
 
 /// Users woken at a time; our choice.
 const AT_ONCE: usize = 64;

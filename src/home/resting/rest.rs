@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use crate::element::{Act, Found, Input, Load, Loaded, Time};
 use crate::home::Home;
+use crate::home::at_rest::AtRest;
 use crate::home::client::{Over, ToClient};
 use crate::home::core::{Core, Timer};
+use crate::home::head::Head;
 use crate::home::presence::Presence;
 use crate::home::records::Row;
 use crate::home::relation::Relation;
@@ -16,7 +18,6 @@ use crate::home::watchers::{Watchers, sweep};
 use crate::home::watching::Watching;
 use crate::imps::status::{Code, Status};
 
-use super::record::Record;
 use super::{Resting, concern};
 
 /// Records read at once; our choice.
@@ -193,7 +194,7 @@ impl<'a> Rest<'a> {
         let Some(user) = self.users.get(name) else {
             return;
         };
-        let Some((head, record)) = Record::of(user, self.core) else {
+        let Some((head, record)) = AtRest::of(user, self.core) else {
             return;
         };
         if self.core.whole.remove(name).is_none() {
@@ -217,26 +218,26 @@ impl<'a> Rest<'a> {
 
     /// Somebody is awake, with what was read of them.
     fn rouse(&mut self, name: &str, record: Vec<u8>) {
+        let record = AtRest::read(record);
+        let rows = match record.rows() {
+            Ok(rows) => rows,
+            Err(why) => return self.lose(name, &why),
+        };
         if self.resting.sleepers.remove(name).is_none() {
             return;
         }
-        let record = Record::read(record);
         let mut user = User::new(name);
         user.idle_since = Some(self.now);
         // Before the rows: taking one back may write it anew.
         self.core.whole.insert(name.to_owned(), record.clone());
-        let rows = record.rows();
-        for (suffix, value) in rows.iter().flatten() {
+        for (suffix, value) in &rows {
             let row = Row::of_user(name, suffix);
             let taken = row.and_then(|row| row.take_back(&mut user, self.core, value));
             if let Err(why) = taken {
                 tell_damaged(name, &why);
             }
         }
-        if let Err(why) = &rows {
-            tell_damaged(name, why);
-        }
-        if let Ok(head) = Record::head(record.as_bytes()) {
+        if let Ok(head) = Head::read(record.as_bytes()) {
             Presence::of(&mut user, self.core, self.now).take_as_shown(&head.unsure);
         }
         Watchers::of(&mut user, self.core, self.now).expire_watchers();

@@ -1,7 +1,7 @@
 //! What is searched for (wire profile, 11.5).
 
 use crate::home::group::GroupCriterion;
-use crate::home::resting::Sleeper;
+use crate::home::sleeper::Sleeper;
 use crate::imps::address::Address;
 use crate::imps::primitive::common::{SearchPair, SearchRequest};
 use crate::imps::status::Code;

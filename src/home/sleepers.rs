@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::record::Head;
+use super::head::Head;
 use super::sleeper::Sleeper;
 
 /// Users at rest, by name.
 #[derive(Debug, Default)]
-pub(in crate::home) struct Sleepers {
+pub(super) struct Sleepers {
     all: BTreeMap<Box<str>, Sleeper>,
     /// How many of them are concerned by each domain.
     domains: BTreeMap<Arc<str>, usize>,
@@ -17,40 +17,37 @@ pub(in crate::home) struct Sleepers {
 
 impl Sleepers {
     /// Whether somebody is at rest.
-    pub(in crate::home) fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         self.all.contains_key(name)
     }
 
     /// Whether somebody is at rest whose account is disabled.
-    pub(in crate::home) fn is_disabled(&self, name: &str) -> bool {
+    pub(super) fn is_disabled(&self, name: &str) -> bool {
         self.all.get(name).is_some_and(|sleeper| sleeper.disabled)
     }
 
-    pub(in crate::home) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.all.len()
     }
 
-    pub(in crate::home) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
     /// Their names, in order.
-    pub(in crate::home) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.all.keys().map(AsRef::as_ref)
     }
 
     /// Those behind a name, in order.
-    pub(in crate::home) fn behind(
-        &self,
-        name: Option<&str>,
-    ) -> impl Iterator<Item = (&str, &Sleeper)> {
+    pub(super) fn behind(&self, name: Option<&str>) -> impl Iterator<Item = (&str, &Sleeper)> {
         let from = name.map_or(Bound::Unbounded, Bound::Excluded);
         let behind = self.all.range::<str, _>((from, Bound::Unbounded));
         behind.map(|(name, sleeper)| (name.as_ref(), sleeper))
     }
 
     /// Domains by which any of them are concerned.
-    pub(in crate::home) fn domains(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn domains(&self) -> impl Iterator<Item = &str> {
         self.domains.keys().map(AsRef::as_ref)
     }
 

@@ -1,51 +1,23 @@
 //! A user at rest, on disk: a line of JSON that a start reads, and then a line for each row that the
 //! user has when awake: what stands in its key behind the name, a tab, and the row, which is JSON.
 
-use std::collections::BTreeSet;
-
-use serde::{Deserialize, Serialize};
-
-use crate::element::{Act, Time};
-use crate::home::access_lists::InUse;
-use crate::home::core::Core;
-use crate::home::records;
-use crate::home::relation::Shown;
-use crate::home::user::User;
-use crate::home::watchers::sweep;
-use crate::imps::address::Address;
+use crate::element::Act;
 use crate::store::Write;
+
+use super::access_lists::InUse;
+use super::core::Core;
+use super::head::Head;
+use super::records;
+use super::user::User;
 
 /// Bytes of a record; users with more stay awake. Our choice.
 const MAX_BYTES: usize = 256 * 1024;
 
-/// What is known of a user at rest without reading all of the record.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(in crate::home) struct Head {
-    /// Other domains in which they watch somebody, or somebody watches them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) domains: Vec<String>,
-    /// Names and other texts that a search looks at, in lower case, a line each.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub(super) searched: String,
-    /// Whether they allow others to find them by anything.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(super) allows: bool,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(super) disabled: bool,
-    /// Those who watch them and perhaps do not know what they may see.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) unsure: Vec<Address>,
-    /// When their watchers are looked through.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) sweep: Option<Time>,
-}
-
 /// The record of a user at rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::home) struct Record(Vec<u8>);
+pub(super) struct AtRest(Vec<u8>);
 
-impl Record {
+impl AtRest {
     /// Of a user for whom nothing waits; `None` if there is too much for one record.
     pub(super) fn of(user: &User, core: &Core) -> Option<(Head, Self)> {
         let head = Head::of(user, core);
@@ -78,20 +50,11 @@ impl Record {
         &self.0
     }
 
-    /// What a start must know.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub(super) fn head(record: &[u8]) -> Result<Head, String> {
-        let line = record.split(|byte| *byte == b'\n').next();
-        serde_json::from_slice(line.unwrap_or_default()).map_err(|error| error.to_string())
-    }
-
     /// The keys of all rows, behind the user's own, and the rows.
     ///
     /// # Errors
     /// A line is none.
-    pub(in crate::home) fn rows(&self) -> Result<Vec<(&str, &[u8])>, String> {
+    pub(super) fn rows(&self) -> Result<Vec<(&str, &[u8])>, String> {
         let lines = self.0.split(|byte| *byte == b'\n').skip(1);
         let lines = lines.filter(|line| !line.is_empty());
         let rows = lines.map(|line| {
@@ -104,7 +67,7 @@ impl Record {
     }
 
     /// Takes the record of a user apart into rows.
-    pub(in crate::home) fn apart(&self, name: &str) -> Vec<Act> {
+    pub(super) fn apart(&self, name: &str) -> Vec<Act> {
         let own = records::key_of_user(name);
         let rows = self.rows().unwrap_or_default().into_iter();
         let rows = rows.map(|(suffix, row)| Write::put(format!("{own}{suffix}"), row));
@@ -118,38 +81,6 @@ impl Record {
         let gone = rows.map(|write| Write::delete(write.key()));
         let kept = Write::put(records::key_at_rest(&user.name), self.0);
         gone.chain([kept]).collect()
-    }
-}
-
-impl Head {
-    fn of(user: &User, core: &Core) -> Self {
-        let mut domains = BTreeSet::new();
-        user.concerned(&mut domains);
-        domains.remove(core.domain());
-        let profile = user.profile.as_deref();
-        let properties = profile.and_then(|profile| profile.properties.as_ref());
-        let values = properties.into_iter().flatten();
-        let values = values.filter_map(|property| property.value.as_deref());
-        let texts = user.account.alias.as_deref().into_iter().chain(values);
-        let searched: Vec<String> = texts.map(str::to_lowercase).collect();
-        let privacy = profile.and_then(|profile| profile.privacy.as_ref());
-        let mut privacy = privacy.into_iter().flatten();
-        let watchers = user.relations.iter().filter_map(|(other, relation)| {
-            let until = relation.watcher.as_ref()?.until?;
-            (!user.shows(core, other)).then(|| sweep(&user.name, until).0)
-        });
-        let unsure = user.relations.iter().filter(|(_, relation)| {
-            let watcher = relation.watcher.as_ref();
-            watcher.is_some_and(|watcher| watcher.shown == Shown::Unsure)
-        });
-        Self {
-            domains: domains.into_iter().collect(),
-            searched: searched.join("\n"),
-            allows: privacy.any(|entry| entry.status.as_deref() == Some("Allowed")),
-            disabled: user.account.disabled,
-            unsure: unsure.map(|(other, _)| other.clone()).collect(),
-            sweep: watchers.min(),
-        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 /// A user at rest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::home) struct Sleeper {
+pub(super) struct Sleeper {
     /// Other domains in which they watch somebody, or somebody watches them.
     pub(super) domains: Box<[Arc<str>]>,
     /// What they may be found by, in lower case, a line each; `None` if nobody finds them.
@@ -21,12 +21,12 @@ impl Sleeper {
     }
 
     /// Whether anybody finds them by anything.
-    pub(in crate::home) fn is_findable(&self) -> bool {
+    pub(super) fn is_findable(&self) -> bool {
         self.searched.is_some() && !self.disabled
     }
 
     /// Whether a text that is searched for may stand in what they are found by.
-    pub(in crate::home) fn may_have(&self, part: &str) -> bool {
+    pub(super) fn may_have(&self, part: &str) -> bool {
         self.searched
             .as_ref()
             .is_some_and(|text| text.contains(part))
