@@ -42,6 +42,7 @@ mod layering;
 mod node_relay;
 mod packaging;
 mod profiles;
+mod quickstart;
 mod quirks;
 mod references;
 mod relay_all;

@@ -184,7 +184,7 @@ fn tail(node: &Running) -> String {
     format!("--- {}\n{}", node.name, lines[from..].join("\n"))
 }
 
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| root().join("target"), |dir| root().join(dir));
     let python = target.join("venv/bin/python");
