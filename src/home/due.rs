@@ -73,8 +73,11 @@ impl<'a> Due<'a> {
                 Timer::Watchers(name) => {
                     if let Some(user) = users.get_mut(&name) {
                         Watchers::of(user, core, now).expire_watchers();
+                    } else if home.resting.is_busy() {
+                        let later = now.plus_seconds(1);
+                        core.timers.insert((later, Timer::Watchers(name)));
                     } else {
-                        // It is due again as soon as they are awake.
+                        // Whoever wakes looks through their watchers.
                         home.resting.want(&name);
                     }
                 }

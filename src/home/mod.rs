@@ -1,7 +1,7 @@
 //! The embedded home domain: users, presence with authorization, messages that wait until they are taken.
 //!
-//! [`Home`] is a [`ServiceElement`]: pure state that is handed requests of the SAP, requests
-//! of local clients and time, and queues [`Act`]s. Messages and presence between two users of the
+//! [`Home`] is a [`ServiceElement`](crate::element::ServiceElement): pure state that is handed requests of the SAP, requests
+//! of local clients and time, and queues [`Act`](crate::element::Act)s. Messages and presence between two users of the
 //! domain go out through the SAP and come back by it like those of strangers, so there is one path
 //! for all: nothing here reads or writes two users' state at once.
 //!

@@ -119,7 +119,9 @@ fn a_demo_that_is_interrupted_ends_cleanly() {
     }
     // As a terminal does: to all of the group.
     let group = format!("-{}", demo.0.id());
-    let sent = Command::new("kill").args(["-s", "INT", "--", &group]).status();
+    let sent = Command::new("kill")
+        .args(["-s", "INT", "--", &group])
+        .status();
     assert!(sent.unwrap().success());
     let mut rest = String::new();
     said.read_to_string(&mut rest).unwrap();

@@ -37,6 +37,9 @@ use news::News;
 use parked::Parked;
 pub(super) use rest::Rest;
 
+/// Users to be woken beyond whom others are put off; our choice.
+const BUSY: usize = 1024;
+
 /// Users at rest, and who is being woken for what.
 #[derive(Debug, Default)]
 pub(super) struct Resting {
@@ -67,6 +70,11 @@ impl Resting {
         if self.sleepers.has(name) && self.asked.insert(name.to_owned()) {
             self.wanted.push_back(name.to_owned());
         }
+    }
+
+    /// Whether so many are to be woken that what can wait should.
+    pub(super) fn is_busy(&self) -> bool {
+        self.wanted.len() >= BUSY
     }
 
     /// Somebody is at rest, about whom this is known.

@@ -27,6 +27,8 @@ const SLICE: usize = 1024;
 const RESTED: usize = 64;
 /// Milliseconds between two of these; our choice.
 const PAUSE: u64 = 20;
+/// Milliseconds for which somebody who was woken stays in any case: who wanted that has still to come.
+const STAYS: u64 = 2000;
 /// Milliseconds after which the store is read again that could not be.
 const AGAIN: u64 = 1000;
 
@@ -227,7 +229,7 @@ impl<'a> Rest<'a> {
             return;
         }
         let mut user = User::new(name);
-        user.idle_since = Some(self.now);
+        user.idle_since = Some(self.now.plus_millis(STAYS));
         // Before the rows: taking one back may write it anew.
         self.core.whole.insert(name.to_owned(), record.clone());
         for (suffix, value) in &rows {
