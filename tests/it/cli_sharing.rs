@@ -17,7 +17,7 @@ fn node(more: &str) -> (Node, u16) {
 }
 
 /// Status and body of what is at a URL.
-fn fetch(port: u16, url: &str) -> (String, Vec<u8>) {
+pub(crate) fn fetch(port: u16, url: &str) -> (String, Vec<u8>) {
     let path = url.split_once(&format!(":{port}")).unwrap().1;
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     write!(

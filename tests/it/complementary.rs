@@ -9,8 +9,6 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 
 use serde_json::json;
 

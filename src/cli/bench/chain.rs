@@ -52,6 +52,14 @@ impl Folder {
     pub(super) fn path(&self) -> &Path {
         &self.0
     }
+
+    /// KiB of the store in it.
+    pub(super) fn data_kib(&self) -> u64 {
+        let files = std::fs::read_dir(self.0.join("data"));
+        let sizes = files.into_iter().flatten().flatten();
+        let sizes = sizes.filter_map(|file| Some(file.metadata().ok()?.len()));
+        sizes.sum::<u64>() / 1024
+    }
 }
 
 impl Drop for Folder {

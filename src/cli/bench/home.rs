@@ -94,7 +94,7 @@ pub(super) async fn home(args: Home) -> Result<(), Failure> {
     let (started, small_load) = measure(&small, &args, few).await?;
     let large = Folder::make("home")?;
     fill(&large, &args, args.users.max(few)).await?;
-    let store_kib = size_kib(&large.path().join("data"));
+    let store_kib = large.data_kib();
     let (start, load) = measure(&large, &args, args.users.max(few)).await?;
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
     let bytes_per_user = start.rss_kib.saturating_sub(started.rss_kib) as f64 * 1024.0
@@ -431,12 +431,6 @@ impl User {
             }
         }
     }
-}
-
-fn size_kib(folder: &Path) -> u64 {
-    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let sizes = files.filter_map(|file| Some(file.metadata().ok()?.len()));
-    sizes.sum::<u64>() / 1024
 }
 
 fn text(report: &Report) -> String {

@@ -76,7 +76,7 @@ pub(super) async fn restart(args: Restart) -> Result<(), Failure> {
     let mut report = Report {
         messages: args.messages,
         records,
-        store_kib: size_kib(&data),
+        store_kib: folder.data_kib(),
         starts: Vec::new(),
     };
     for _ in 0..args.starts {
@@ -181,12 +181,6 @@ fn config(folder: &Path, port: u16, args: &Restart) -> String {
         );
     }
     text
-}
-
-fn size_kib(folder: &Path) -> u64 {
-    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let sizes = files.filter_map(|file| Some(file.metadata().ok()?.len()));
-    sizes.sum::<u64>() / 1024
 }
 
 fn text(report: &Report) -> String {

@@ -1,6 +1,7 @@
 //! Messages for users of a.test, which b.test keeps; who may reach them; and files.
 
 use super::*;
+use crate::cli_sharing::fetch;
 
 #[test]
 fn messages_kept_elsewhere_reach_their_user_from_all_domains_and_are_reported() {
@@ -89,23 +90,6 @@ fn who_is_blocked_at_the_provider_does_not_reach_the_user() {
     let rest = alice.leaves();
     let is_text = |line: &String| line.contains("psst") || line.contains("and now");
     assert!(!rest.iter().any(is_text), "{rest:?}");
-}
-
-/// Status and body of what is at a URL.
-fn fetch(port: u16, url: &str) -> (String, Vec<u8>) {
-    let path = url.split_once(&format!(":{port}")).unwrap().1;
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    )
-    .unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    let mut fours = answer.windows(4);
-    let end = fours.position(|four| four == b"\r\n\r\n").unwrap();
-    let status = String::from_utf8_lossy(&answer[9..12]).into_owned();
-    (status, answer[end + 4..].to_vec())
 }
 
 #[test]
