@@ -13,6 +13,7 @@ use super::feeds::Feeds;
 use super::group::Groups;
 use super::invitation::Inviting;
 use super::message::Arrivals;
+use super::names::Names;
 use super::notices::Notices;
 use super::presence::Presence;
 use super::records;
@@ -48,10 +49,11 @@ impl<'a> Accounts<'a> {
 
     pub(super) fn add(&mut self, name: &str, password_hash: String) -> Result<(), UserError> {
         let name = valid_name(name, self.core.domain())?;
-        if self.users.contains_key(&name) || self.sleepers.has(&name) {
+        let names = Names::of(self.users, self.sleepers);
+        if names.has(&name) || self.users.contains_key(&name) {
             return Err(UserError::Exists(name));
         }
-        if self.users.len() + self.sleepers.len() >= self.core.settings.max_users {
+        if names.are_full(&self.core.settings) {
             return Err(UserError::Full("user"));
         }
         let user = User {

@@ -5,7 +5,6 @@ use crate::element::Act;
 use crate::store::Write;
 
 use super::access_lists::InUse;
-use super::core::Core;
 use super::head::Head;
 use super::records;
 use super::user::User;
@@ -19,9 +18,8 @@ pub(super) struct AtRest(Vec<u8>);
 
 impl AtRest {
     /// Of a user for whom nothing waits; `None` if there is too much for one record.
-    pub(super) fn of(user: &User, core: &Core) -> Option<(Head, Self)> {
-        let head = Head::of(user, core);
-        let mut record = serde_json::to_vec(&head).ok()?;
+    pub(super) fn of(user: &User, head: &Head) -> Option<Self> {
+        let mut record = serde_json::to_vec(head).ok()?;
         record.push(b'\n');
         let own = records::key_of_user(&user.name);
         for write in rows(user) {
@@ -38,7 +36,7 @@ impl AtRest {
             record.extend_from_slice(&value);
             record.push(b'\n');
         }
-        Some((head, Self(record)))
+        Some(Self(record))
     }
 
     /// As it was read.
@@ -75,12 +73,14 @@ impl AtRest {
         rows.chain([gone]).map(Act::Write).collect()
     }
 
-    /// Puts what stands in rows into this record.
-    pub(super) fn together(self, user: &User) -> Vec<Write> {
-        let rows = rows(user).into_iter();
-        let gone = rows.map(|write| Write::delete(write.key()));
-        let kept = Write::put(records::key_at_rest(&user.name), self.0);
-        gone.chain([kept]).collect()
+    /// Puts what stands in rows of a user into this record.
+    pub(super) fn together(self, name: &str) -> Vec<Act> {
+        let own = records::key_of_user(name);
+        let rows = self.rows().unwrap_or_default().into_iter();
+        let gone = rows.map(|(suffix, _)| Write::delete(format!("{own}{suffix}")));
+        let mut acts: Vec<Act> = gone.map(Act::Write).collect();
+        acts.push(Act::Write(Write::put(records::key_at_rest(name), self.0)));
+        acts
     }
 }
 

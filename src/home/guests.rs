@@ -14,19 +14,34 @@ use crate::imps::status::Code;
 
 use super::Home;
 use super::core::Core;
+use super::names::Names;
+use super::sleepers::Sleepers;
 use super::user::{Account, User};
 
 /// The guests of this domain.
 pub(super) struct Guests<'a> {
     users: &'a mut BTreeMap<String, User>,
+    sleepers: &'a Sleepers,
     core: &'a mut Core,
     now: Time,
 }
 
 impl<'a> Guests<'a> {
     /// Among these, at this time.
-    pub(super) fn of(users: &'a mut BTreeMap<String, User>, core: &'a mut Core, now: Time) -> Self {
-        Self { users, core, now }
+    pub(super) fn of(home: &'a mut Home, now: Time) -> Self {
+        let Home {
+            users,
+            resting,
+            core,
+            ..
+        } = home;
+        let sleepers = resting.sleepers();
+        Self {
+            users,
+            sleepers,
+            core,
+            now,
+        }
     }
 
     /// The name of a guest who asks for a function. Who was unknown is known from then on.
@@ -44,7 +59,7 @@ impl<'a> Guests<'a> {
         if self.users.contains_key(&name) {
             return Ok(name);
         }
-        if self.users.len() >= self.core.settings.max_users {
+        if Names::of(self.users, self.sleepers).are_full(&self.core.settings) {
             if let Some(left_out) = self.core.seldom.may("guest", self.now.0) {
                 tracing::warn!(guest = name, left_out, "there is no room for another user");
             }

@@ -146,13 +146,14 @@ impl<'a> HandedOver<'a> {
 
     /// The user of ours whom it is for.
     fn user(&mut self, info: &MessageInfo) -> Result<(&mut User, &mut Core), Code> {
-        let Home { users, core, .. } = &mut *self.home;
         let [recipient] = &info.recipients[..] else {
             return Err(Code::BAD_PARAMETER);
         };
-        let address = core.at_home(recipient.address());
-        let name = core.local_name(&address)?;
-        let user = users.get_mut(name).filter(|user| user.has_account());
+        let name = self
+            .home
+            .known_user(&self.home.core.at_home(recipient.address()))?;
+        let Home { users, core, .. } = &mut *self.home;
+        let user = users.get_mut(&name).filter(|user| user.has_account());
         Ok((user.ok_or(Code::UNKNOWN_USER)?, core))
     }
 }

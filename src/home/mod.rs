@@ -294,7 +294,7 @@ impl Home {
     }
 
     /// Brings users into memory, before an operator looks at them or changes them. Says whether
-    /// all who exist are there; else it is to be asked again in a moment.
+    /// all are there who can be read; else it is to be asked again in a moment.
     pub fn wake(&mut self, names: &[String], now: Time) -> bool {
         Rest::of(self, now).wake(names)
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use super::settings::HomeSettings;
 use super::sleepers::Sleepers;
 use super::user::User;
 
@@ -52,6 +53,11 @@ impl<'a> Names<'a> {
     pub fn has(&self, name: &str) -> bool {
         let awake = self.users.get(name);
         awake.is_some_and(User::has_account) || self.sleepers.has(name)
+    }
+
+    /// Whether there is room for no more, guests included.
+    pub(super) fn are_full(&self, settings: &HomeSettings) -> bool {
+        self.users.len() + self.sleepers.len() >= settings.max_users
     }
 
     /// How many there are.

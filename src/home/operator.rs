@@ -10,6 +10,7 @@ use super::accounts::valid_name;
 use super::client::{ClientKey, Over, ToClient};
 use super::core::Core;
 use super::feeds::Feeds;
+use super::names::Names;
 use super::operator_lists::{OperatorLists, elsewhere};
 use super::password;
 use super::presence::{MAX_TEXT, Presence};
@@ -154,13 +155,14 @@ impl<'a> Operator<'a> {
     /// something of the profile cannot be.
     pub fn import(&mut self, record: &UserRecord) -> Result<(), UserError> {
         let name = valid_name(&record.user, self.core.domain())?;
-        if self.users.contains_key(&name) || self.sleepers.has(&name) {
+        let names = Names::of(self.users, self.sleepers);
+        if names.has(&name) || self.users.contains_key(&name) {
             return Err(UserError::Exists(name));
         }
         if record.password_hash.is_none() {
             return Err(UserError::Refused(name, "there is no password".to_owned()));
         }
-        if self.users.len() + self.sleepers.len() >= self.core.settings.max_users {
+        if names.are_full(&self.core.settings) {
             return Err(UserError::Full("user"));
         }
         let mut user = User::new(&name);

@@ -137,10 +137,9 @@ impl<'a> OwnRequests<'a> {
 
     /// The name of a user of ours, or of a guest to whom a function is provided; else answered.
     fn name_of(&mut self, address: &Address, leaf: &str) -> Option<String> {
-        let Home { users, core, .. } = &mut *self.home;
-        let found = match core.local_name(address) {
+        let found = match self.home.core.local_name(address) {
             Ok(_) => self.home.known_user(address),
-            Err(_) => Guests::of(users, core, self.now).admit(address, leaf),
+            Err(_) => Guests::of(self.home, self.now).admit(address, leaf),
         };
         let code = match found {
             Ok(name) => return Some(name),

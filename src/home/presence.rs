@@ -129,12 +129,12 @@ impl<'a> Presence<'a> {
         }
     }
 
-    /// Takes it that every watcher but these knows what they may see, as before the user was at
+    /// Takes it that every watcher but these, in order, knows what they may see, as before the user was at
     /// rest.
     pub(super) fn take_as_shown(&mut self, unsure: &[Address]) {
         let mut shown: BTreeMap<View, Shown> = BTreeMap::new();
         let watched = self.user.relations.iter();
-        let watched = watched.filter(|(other, _)| !unsure.contains(other));
+        let watched = watched.filter(|(other, _)| unsure.binary_search(other).is_err());
         let watched = watched.filter_map(|(other, relation)| {
             Some((other.clone(), self.view(other, relation.watcher.as_ref()?)))
         });

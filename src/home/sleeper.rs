@@ -11,6 +11,8 @@ pub(super) struct Sleeper {
     pub(super) searched: Option<Box<str>>,
     /// The account is disabled.
     pub(super) disabled: bool,
+    /// The record could not be read when it was tried last.
+    pub(super) lost: bool,
 }
 
 impl Sleeper {

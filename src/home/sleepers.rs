@@ -26,6 +26,18 @@ impl Sleepers {
         self.all.get(name).is_some_and(|sleeper| sleeper.disabled)
     }
 
+    /// Whether the record of somebody at rest could not be read when it was tried last.
+    pub(super) fn is_lost(&self, name: &str) -> bool {
+        self.all.get(name).is_some_and(|sleeper| sleeper.lost)
+    }
+
+    /// The record of somebody at rest cannot be read.
+    pub(super) fn lose(&mut self, name: &str) {
+        if let Some(sleeper) = self.all.get_mut(name) {
+            sleeper.lost = true;
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.all.len()
     }
@@ -68,6 +80,7 @@ impl Sleepers {
             domains,
             searched: is_found.then(|| head.searched.into()),
             disabled: head.disabled,
+            lost: false,
         };
         self.all.insert(name.into(), sleeper);
     }

@@ -72,6 +72,11 @@ impl Resting {
         }
     }
 
+    /// Whether somebody is being woken.
+    pub(super) fn is_waking(&self, name: &str) -> bool {
+        self.asked.contains(name)
+    }
+
     /// Whether so many are to be woken that what can wait should.
     pub(super) fn is_busy(&self) -> bool {
         self.wanted.len() >= BUSY

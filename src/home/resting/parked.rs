@@ -37,10 +37,15 @@ impl Parked {
         self.waiting.is_empty()
     }
 
+    /// Whether something waits that concerns a user.
+    pub(super) fn concerns(&self, user: &str) -> bool {
+        self.users.contains_key(user)
+    }
+
     /// Whether something waits already for a user, or of the client whose input this is.
     pub(super) fn is_behind(&self, input: &Input, users: &[String]) -> bool {
         let of_client = concern::client(input).is_some_and(|key| self.clients.contains_key(&key));
-        of_client || users.iter().any(|user| self.users.contains_key(user))
+        of_client || users.iter().any(|user| self.concerns(user))
     }
 
     /// Takes an input.

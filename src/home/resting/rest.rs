@@ -80,15 +80,16 @@ impl<'a> Rest<'a> {
         None
     }
 
-    /// Wakes users. Says whether all of them are awake, or do not exist.
+    /// Wakes users. Says whether all of them are awake who can be.
     pub(in crate::home) fn wake(&mut self, names: &[String]) -> bool {
-        let sleeping = names.iter().filter(|name| self.resting.sleepers.has(name));
-        let sleeping: Vec<&String> = sleeping.collect();
-        for name in &sleeping {
+        let mut all = true;
+        for name in names {
+            let sleepers = &self.resting.sleepers;
+            all &= !sleepers.has(name) || sleepers.is_lost(name);
             self.resting.want(name);
         }
         self.read();
-        sleeping.is_empty()
+        all
     }
 
     /// The way to some domains is back: those at rest hear it too, one after the other.
@@ -117,11 +118,10 @@ impl<'a> Rest<'a> {
                 Found::Record(record) => self.rouse(name, record.clone()),
                 Found::Damaged(why) => self.lose(name, why),
                 Found::Later(why) => {
-                    tracing::warn!(
-                        user = crate::text::cut(name, 64),
-                        why,
-                        "a user at rest cannot be read now; it is tried again"
-                    );
+                    if let Some(left_out) = self.core.seldom.may("rest unread", self.now.0) {
+                        let user = crate::text::cut(name, 64);
+                        tracing::warn!(user, left_out, "a user at rest cannot be read now: {why}");
+                    }
                     self.resting.want(name);
                     self.resting.not_before = Some(self.now.plus_millis(AGAIN));
                 }
@@ -163,7 +163,8 @@ impl<'a> Rest<'a> {
             .take(SLICE)
         {
             last = Some(name.clone());
-            if !can_rest(user) {
+            // What waits for others too finds them awake.
+            if !can_rest(user) || self.resting.parked.concerns(name) {
                 user.idle_since = None;
             } else if user.idle_since.get_or_insert(self.now).plus(after) <= self.now {
                 rested.push(name.clone());
@@ -196,13 +197,13 @@ impl<'a> Rest<'a> {
         let Some(user) = self.users.get(name) else {
             return;
         };
-        let Some((head, record)) = AtRest::of(user, self.core) else {
-            return;
-        };
+        let head = Head::of(user, self.core);
+        // What has not changed lies there already.
         if self.core.whole.remove(name).is_none() {
-            for write in record.together(user) {
-                self.core.act(Act::Write(write));
-            }
+            let Some(record) = AtRest::of(user, &head) else {
+                return;
+            };
+            self.core.acts(record.together(name));
         }
         for (number, arrival) in user.inbox.all() {
             let timer = Timer::Arrival(name.to_owned(), number);
@@ -236,7 +237,7 @@ impl<'a> Rest<'a> {
             let row = Row::of_user(name, suffix);
             let taken = row.and_then(|row| row.take_back(&mut user, self.core, value));
             if let Err(why) = taken {
-                tell_damaged(name, &why);
+                self.tell_damaged(name, &why);
             }
         }
         if let Ok(head) = Head::read(record.as_bytes()) {
@@ -258,8 +259,21 @@ impl<'a> Rest<'a> {
 
     /// The record of somebody cannot be read at all: what is for them is refused for now.
     fn lose(&mut self, name: &str, why: &str) {
-        tell_damaged(name, why);
+        self.tell_damaged(name, why);
+        self.resting.sleepers.lose(name);
         self.resting.news.give_up(name);
+    }
+
+    fn tell_damaged(&mut self, name: &str, why: &str) {
+        if let Some(left_out) = self.core.seldom.may("at rest", self.now.0) {
+            let user = crate::text::cut(name, 64);
+            tracing::error!(
+                user,
+                why,
+                left_out,
+                "what is kept of a user at rest is damaged"
+            );
+        }
     }
 
     /// Reads the records of those who are wanted, one read at a time.
@@ -318,12 +332,4 @@ fn can_rest(user: &User) -> bool {
         && user.inbox.is_only_remembered()
         && user.invitations.last().is_none()
         && !user.relations.values().any(is_tried)
-}
-
-fn tell_damaged(name: &str, why: &str) {
-    tracing::error!(
-        user = crate::text::cut(name, 64),
-        why,
-        "what is kept of a user at rest is damaged"
-    );
 }

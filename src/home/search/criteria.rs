@@ -95,15 +95,14 @@ impl UserCriterion {
     }
 
     /// Whether a user at rest may be like that.
-    pub(super) fn may_fit(&self, name: &str, sleeper: &Sleeper) -> bool {
+    pub(super) fn may_fit(&self, (name, domain): (&str, &str), sleeper: &Sleeper) -> bool {
         match &self.wanted {
             _ if !sleeper.is_findable() => false,
             Wanted::Online(online) => !online,
-            // The domain is the same for all.
-            Wanted::Part(part) if self.source == Source::ID => {
-                let part = part.split('@').next().unwrap_or_default();
-                name.contains(part)
-            }
+            Wanted::Part(part) if self.source == Source::ID => match part.split_once('@') {
+                Some((end, start)) => name.ends_with(end) && domain.starts_with(start),
+                None => name.contains(part) || domain.contains(part),
+            },
             Wanted::Part(part) => sleeper.may_have(part),
             Wanted::AtLeast(_) | Wanted::AtMost(_) => true,
         }

@@ -162,10 +162,13 @@ impl Scan {
                 }
             } else if let Some((name, sleeper)) = sleepers.next() {
                 looked_at = Some(name.to_owned());
-                // Who sleeps on cannot be read.
+                // Who sleeps on, and is not being woken, cannot be read.
                 let is_new = self.woken.as_deref().is_none_or(|woken| woken < name);
+                let address = (name, core.domain());
                 let mut criteria = self.criteria.iter();
-                if is_new && criteria.all(|one| one.may_fit(name, sleeper)) {
+                if (is_new || resting.is_waking(name))
+                    && criteria.all(|one| one.may_fit(address, sleeper))
+                {
                     wanted.push(name.to_owned());
                 }
             }
@@ -181,7 +184,7 @@ impl Scan {
         }
         drop((awake, sleepers));
         self.last = self.last.take().or(last);
-        self.woken = wanted.last().cloned();
+        self.woken = wanted.last().cloned().max(self.woken.take());
         self.waits = true;
         for name in &wanted {
             resting.want(name);

@@ -317,7 +317,9 @@ impl World {
         }
         self.home.wake(&names, self.now);
         self.perform();
-        self.read_now();
+        while !self.loads.is_empty() {
+            self.read_now();
+        }
         assert!(self.home.wake(&names, self.now));
     }
 

@@ -190,6 +190,25 @@ fn nothing_overtakes_what_waits_for_somebody_to_wake() {
 }
 
 #[test]
+fn nobody_goes_to_rest_for_whom_something_waits_with_somebody_who_wakes() {
+    let mut world = World::with(|settings| settings.rest_after = Some(Duration::from_secs(60)));
+    for name in ["bob", "carol"] {
+        world.add(name);
+    }
+    world.put_to_rest();
+    world.wake(&["carol"]);
+    world.reads = false;
+    let both = ["bob@home.test", "carol@home.test"];
+    world.deliver("far.test", Some(ZOE), text("m1", ZOE, &both, "one"));
+    world.wait(300);
+    assert!(world.home.users.contains_key("carol"));
+    world.reads = true;
+    world.read();
+    let (_, answer) = world.answers.pop_last().unwrap();
+    assert_eq!(answer.verdict().unwrap().effective(), Code::OK);
+}
+
+#[test]
 fn a_client_is_heard_in_order_while_its_user_wakes() {
     let mut world = at_rest();
     world.reads = false;
@@ -290,6 +309,9 @@ fn a_record_that_is_damaged_refuses_for_now_and_holds_up_nobody() {
     let record = world.store.remove(AT_REST).unwrap();
     assert_eq!(send(&mut world, "m2", &["bob@home.test"]), 503);
     assert_eq!(send(&mut world, "m3", &["carol@home.test"]), 200);
+    // Nor does an operator wait for what does not come.
+    assert!(world.home.wake(&["bob".to_owned()], world.now));
+    world.settle();
     // Put back by a repair, it is read.
     world.store.insert(AT_REST.to_owned(), record);
     assert_eq!(send(&mut world, "m2", &["bob@home.test"]), 200);

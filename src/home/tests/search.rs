@@ -174,6 +174,53 @@ fn all_criteria_must_fit_and_all_must_be_allowed() {
 }
 
 #[test]
+fn who_is_at_rest_is_found_like_anybody_else() {
+    let mut world = World::with(|settings| {
+        let by = ["USER_ID", "USER_ALIAS", "USER_ONLINE_STATUS"];
+        settings.found_by = by.map(str::to_owned).into();
+    });
+    for n in 0..300 {
+        world.add(&format!("u{n:03}"));
+    }
+    for name in ["alice", "bob"] {
+        world.add(name);
+        let alias = Some(format!("{name} the Great"));
+        let record = UserRecord {
+            user: name.to_owned(),
+            alias,
+            ..UserRecord::default()
+        };
+        change(&mut world, &record);
+    }
+    for pairs in [
+        &[("USER_ID", "bob")][..],
+        &[("USER_ID", "wv:bob@home.test")],
+        &[("USER_ID", "b@home")],
+        &[("USER_ID", "home.t")],
+        &[("USER_ID", "nobody")],
+        &[("USER_ALIAS", "the great")],
+        &[("USER_ALIAS", "great"), ("USER_ID", "ali")],
+        &[("USER_ONLINE_STATUS", "F"), ("USER_ID", "u29")],
+        &[("USER_ONLINE_STATUS", "T")],
+    ] {
+        let awake = finds(&mut world, "zoe@far.test", pairs);
+        world.put_to_rest();
+        assert!(world.home.users.is_empty());
+        let asked = world.deliver("far.test", Some("zoe@far.test"), search(pairs, 1000));
+        world.wait(1);
+        let answer = asked.or_else(|| Some(world.answers.pop_last()?.1));
+        let Some(Primitive::SearchResponse(response)) = answer else {
+            panic!("{pairs:?}: {answer:?}");
+        };
+        let total = response.findings.unwrap_or_default() as usize;
+        assert_eq!(total.min(100), awake.len(), "{pairs:?}");
+        // Those who were found were woken for it; who could not be meant was not.
+        let names: Vec<String> = world.home.names().behind("", 1000);
+        world.wake(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn who_is_online_is_found_by_that_if_they_allow_it() {
     let mut world = directory();
     allow(
