@@ -5,7 +5,7 @@ SHELL := /bin/bash
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 CARGO ?= cargo
 
-.PHONY: help demo test test-shards lint audit fuzz campaign bench bench-instructions fmt install-tools
+.PHONY: help demo test test-shards properties lint audit fuzz campaign bench bench-instructions fmt install-tools
 
 help:
 	@echo 'make demo            build, start four nodes and Prosody; show messages, presence, groups and files'
@@ -14,6 +14,8 @@ help:
 	@echo 'make test            lint, then all tests, Prosody included, with one shard and with three,'
 	@echo '                     fuzzing, and short campaigns'
 	@echo 'make test-shards     the tests with nodes alone, each node of three shards'
+	@echo 'make properties      the property tests alone, with inputs nobody has seen yet'
+	@echo '                     (PROPERTY_CASES=20000 make properties takes an hour)'
 	@echo 'make lint            formatting, lints and documentation alone, and with cargo-deny the licences'
 	@echo 'make audit           known vulnerabilities in dependencies; needs cargo-deny and the network'
 	@echo 'make fuzz            each fuzz target of the codec for a few seconds'
@@ -30,6 +32,8 @@ demo: install-tools
 	$(CARGO) build --locked
 	scripts/demo.sh
 
+# The same inputs each time: what a change breaks is told from what is found by chance.
+test: export PROPTEST_RNG_SEED ?= 1
 test: lint install-tools
 	$(CARGO) test --locked --workspace
 	$(MAKE) test-shards
@@ -40,6 +44,10 @@ test: lint install-tools
 # All tests with nodes once more, each node of three shards.
 test-shards: install-tools
 	WVGATE_TEST_SHARDS=3 $(CARGO) test --locked --test it -- --skip codec_ --skip packaging --skip structure --skip layering --skip references
+
+properties:
+	PROPTEST_CASES=$${PROPERTY_CASES:-2000} $(CARGO) test --locked --workspace --lib
+	PROPTEST_CASES=$${PROPERTY_CASES:-2000} $(CARGO) test --locked --test it -- codec_properties
 
 lint:
 	@$(CARGO) fmt --version >/dev/null && $(CARGO) clippy --version >/dev/null \

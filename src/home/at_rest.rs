@@ -79,8 +79,13 @@ impl AtRest {
         let rows = self.rows().unwrap_or_default().into_iter();
         let gone = rows.map(|(suffix, _)| Write::delete(format!("{own}{suffix}")));
         let mut acts: Vec<Act> = gone.map(Act::Write).collect();
-        acts.push(Act::Write(Write::put(records::key_at_rest(name), self.0)));
+        acts.push(self.put(name));
         acts
+    }
+
+    /// Puts this record in the place of the one before.
+    pub(super) fn put(self, name: &str) -> Act {
+        Act::Write(Write::put(records::key_at_rest(name), self.0))
     }
 }
 

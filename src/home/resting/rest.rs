@@ -198,13 +198,21 @@ impl<'a> Rest<'a> {
             return;
         };
         let head = Head::of(user, self.core);
-        // What has not changed lies there already.
-        if self.core.whole.remove(name).is_none() {
+        // What has not changed lies there already; what the head tells of watchers is in no row.
+        let lying = self.core.whole.get(name);
+        let known = lying.and_then(|record| Head::read(record.as_bytes()).ok());
+        if known.as_ref() != Some(&head) {
             let Some(record) = AtRest::of(user, &head) else {
                 return;
             };
-            self.core.acts(record.together(name));
+            let acts = match lying {
+                Some(_) => vec![record.put(name)],
+                None => record.together(name),
+            };
+            self.core.whole.remove(name);
+            self.core.acts(acts);
         }
+        self.core.whole.remove(name);
         for (number, arrival) in user.inbox.all() {
             let timer = Timer::Arrival(name.to_owned(), number);
             self.core.timers.remove(&(arrival.until, timer));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::home::presence::Presence;
 use crate::imps::common::UserId;
 use crate::imps::presence::AttributeName;
 use crate::imps::primitive::common::{Id, IdList, VerifyIDRequest};
@@ -364,6 +365,38 @@ fn whom_those_at_rest_watch_is_asked_for_anew_when_the_way_is_back() {
     world.wait(10);
     assert_eq!(world.sent(), []);
     assert!(world.home.next_timeout().is_none_or(|at| at > world.now));
+}
+
+#[test]
+fn what_a_watcher_is_told_while_a_user_is_awake_is_not_told_again_after_their_rest() {
+    let mut world = lived();
+    world.open(1, "bob");
+    world.say(
+        1,
+        r#"{"do":"authorize","user":"zoe@far.test","accept":true}"#,
+    );
+    world.close(1);
+    // Since a start nobody knows what Zoë was told.
+    world.restart();
+    world.put_to_rest();
+    world.sent();
+    let told = |world: &mut World| {
+        world.wake(&["bob"]);
+        let bob = world.home.users.get_mut("bob").unwrap();
+        Presence::of(bob, &mut world.home.core, world.now).publish();
+        world.put_to_rest();
+        world.sent().len()
+    };
+    assert_eq!(told(&mut world), 1);
+    let before = world.store.clone();
+    assert_eq!(told(&mut world), 0);
+    assert_eq!(world.store, before);
+    // That he goes to rest while it is unsure again is known too.
+    world.wake(&["bob"]);
+    let bob = world.home.users.get_mut("bob").unwrap();
+    assert!(bob.forget_shown(&|domain| domain == "far.test"));
+    world.put_to_rest();
+    assert_eq!(told(&mut world), 1);
 }
 
 #[test]
