@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::request::Line;
+use crate::element::millis;
 use crate::node::elements::word;
 use crate::node::{Core, Gone, history};
 use crate::sap::outbox::{self, Item};
@@ -148,7 +149,7 @@ pub(super) fn sessions(core: &Core, now: Time) -> Vec<SessionRow> {
         let idle = now.since(session.last_in.max(session.last_out));
         let peer = core.sap.settings().peers.get(&session.peer);
         let ends = peer.is_some_and(|peer| peer.dialect.sessions_expire);
-        let ends_in = ends.then(|| session.ttl.saturating_sub(idle));
+        let ends_in = ends.then(|| millis::of(session.ttl).saturating_sub(idle));
         SessionRow {
             session: SessionView {
                 established: core.wall(session.established),

@@ -196,7 +196,7 @@ pub fn main() -> ExitCode {
 async fn dispatch(cli: Cli) -> Result<(), Failure> {
     let global = cli.global;
     match cli.command {
-        Command::Run(run) => run::run(&global, &run).await,
+        Command::Run(run) => Box::pin(run::run(&global, &run)).await,
         Command::Check(check) => Box::pin(check::check(&global, &check)).await,
         Command::Init(init) => init::init(&init),
         Command::Status(args) => look::status(&global, &args).await,

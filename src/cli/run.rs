@@ -34,7 +34,7 @@ pub(super) struct Run {}
 pub(super) async fn run(global: &Global, _: &Run) -> Result<(), Failure> {
     let seen = global.glance();
     let voice = Voice::start(seen.map_or(LogFormat::Text, |seen| seen.log_format))?;
-    let outcome = run_node(global, &voice).await;
+    let outcome = Box::pin(run_node(global, &voice)).await;
     let outcome = outcome.map_err(|failure| voice.last_words(failure));
     voice.flush();
     outcome

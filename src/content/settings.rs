@@ -1,6 +1,7 @@
 //! What an operator decides about shared files.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Settings of the store for shared files. Every number bounds a table or a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,10 +18,10 @@ pub struct ContentSettings {
     pub max_user_bytes: u64,
     /// Bytes of all files.
     pub max_bytes: u64,
-    /// Seconds for which a file is kept.
-    pub keep: u64,
-    /// Seconds within which an upload begins.
-    pub slot_life: u64,
+    /// How long a file is kept.
+    pub keep: Duration,
+    /// Within so long an upload begins.
+    pub slot_life: Duration,
     /// The types that are taken, in lower case; `image/*` is all images.
     pub types: Vec<String>,
 }

@@ -125,13 +125,13 @@ impl Shelf {
         let entry = Entry {
             user: user.to_owned(),
             what,
-            until: now.plus_seconds(settings.slot_life),
+            until: now.plus(settings.slot_life),
         };
         let url = |token: &str| format!("{}{token}", settings.url);
         let slot = Slot {
             put: url(&put),
             get: format!("{}/{}", url(&file), escaped(&entry.what.name)),
-            seconds: settings.slot_life,
+            seconds: settings.slot_life.as_secs(),
         };
         self.count(&entry);
         let begun = false;
@@ -161,7 +161,7 @@ impl Shelf {
     pub(super) fn complete(&self, put: &str, now: Time) -> Option<(String, Entry)> {
         let slot = self.slots.get(put)?;
         let entry = Entry {
-            until: now.plus_seconds(self.settings.keep),
+            until: now.plus(self.settings.keep),
             ..slot.entry.clone()
         };
         Some((slot.file.clone(), entry))

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -38,8 +39,8 @@ fn settings(folder: &std::path::Path) -> ContentSettings {
         max_files: 3,
         max_user_bytes: 150_000,
         max_bytes: 200_000,
-        keep: 3600,
-        slot_life: 300,
+        keep: Duration::from_secs(3600),
+        slot_life: Duration::from_secs(300),
         types: vec!["image/*".to_owned(), "application/pdf".to_owned()],
     }
 }

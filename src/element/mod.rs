@@ -33,4 +33,4 @@ pub use name::Element;
 pub use outcome::{Degraded, Outcome};
 pub use request::{Delivered, RequestId, Token};
 pub use service_element::ServiceElement;
-pub use time::{Skew, Time};
+pub use time::{Skew, Time, millis, seconds, validity};

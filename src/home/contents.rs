@@ -2,6 +2,7 @@
 //! next, with some of what follows ([`super::held`]).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::element::{Act, Found, Load, Loaded, Outcome, Time};
 use crate::imps::address::Address;
@@ -21,8 +22,8 @@ use super::user::User;
 
 /// Records that are read at once, at most; our choice.
 const MAX_READ: usize = 256;
-/// Milliseconds after which what could not be read is tried again; our choice.
-const READ_AGAIN: u64 = 1_000;
+/// What could not be read is tried again after so long; our choice.
+const READ_AGAIN: Duration = Duration::from_secs(1);
 
 /// Contents of what waits for one user.
 pub(super) struct Contents<'a> {
@@ -64,7 +65,7 @@ impl<'a> Contents<'a> {
             if let Some(left_out) = self.core.seldom.may("unread", self.now.0) {
                 tracing::warn!(left_out, "what waits for a user cannot be read now: {why}");
             }
-            let again = self.now.plus_millis(READ_AGAIN);
+            let again = self.now.plus(READ_AGAIN);
             self.user.held.pause(again);
             let timer = Timer::Read(self.user.name.clone());
             self.core.timers.insert((again, timer));

@@ -288,7 +288,7 @@ impl Core {
         self.act(Act::Request {
             token,
             primitive: primitive.into(),
-            expires: now.plus_seconds(self.settings.request_validity),
+            expires: now.plus(self.settings.request_validity),
         });
     }
 }

@@ -1,5 +1,7 @@
 //! What is to be done at its time.
 
+use std::time::Duration;
+
 use crate::element::Time;
 
 use super::Home;
@@ -12,6 +14,9 @@ use super::presence::Presence;
 use super::provider::Providers;
 use super::watchers::Watchers;
 use super::watching::Watching;
+
+/// What cannot be done now is tried again after so long.
+const LATER: Duration = Duration::from_secs(1);
 
 /// What is due in a home domain.
 pub(super) struct Due<'a> {
@@ -74,7 +79,7 @@ impl<'a> Due<'a> {
                     if let Some(user) = users.get_mut(&name) {
                         Watchers::of(user, core, now).expire_watchers();
                     } else if home.resting.is_busy() {
-                        let later = now.plus_seconds(1);
+                        let later = now.plus(LATER);
                         core.timers.insert((later, Timer::Watchers(name)));
                     } else {
                         // Whoever wakes looks through their watchers.

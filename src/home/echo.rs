@@ -6,6 +6,7 @@
 //! answer each other would otherwise go on for ever.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::element::{Act, Time};
 use crate::imps::address::{Address, Kind};
@@ -18,15 +19,15 @@ use super::core::Core;
 use super::message::Message;
 use super::user::ECHO;
 
-/// Echoes to one sender: so many at once, and one more each `PACE` milliseconds. Our choice.
-const BURST: u64 = 30;
-const PACE: u64 = 1_000;
+/// Echoes to one sender: so many at once, and one more each time `PACE` is over. Our choice.
+const BURST: u32 = 30;
+const PACE: Duration = Duration::from_secs(1);
 /// The same for all senders of a domain,
-const BURST_OF_DOMAIN: u64 = 250;
-const PACE_OF_DOMAIN: u64 = 40;
+const BURST_OF_DOMAIN: u32 = 250;
+const PACE_OF_DOMAIN: Duration = Duration::from_millis(40);
 /// and for all together.
-const BURST_OF_ALL: u64 = 500;
-const PACE_OF_ALL: u64 = 20;
+const BURST_OF_ALL: u32 = 500;
+const PACE_OF_ALL: Duration = Duration::from_millis(20);
 /// Senders remembered, and domains; more are bounded together only.
 const MAX_SENDERS: usize = 1000;
 
@@ -47,7 +48,7 @@ pub(super) fn answer(core: &mut Core, echo: &Address, message: &Message, now: Ti
             content_type: Some(body.content_type.clone()),
             content_name: None,
             content_size: u64::try_from(body.content.len()).ok(),
-            validity: Some((message.until.since(now) / 1000).max(1)),
+            validity: Some(message.until.after(now).as_secs().max(1)),
             recipients: vec![Recipient::User(UserElement::new(sender.clone()))],
             recipient_display: None,
             sender: Some(Sender::user(UserElement::new(echo.clone()))),
@@ -78,7 +79,7 @@ pub(super) struct Rate {
 impl Rate {
     /// Whether one more may be said now.
     pub(super) fn allows(&self, sender: &Address, now: Time) -> bool {
-        let ahead = |paced: Time| paced.0.saturating_sub(now.0);
+        let ahead = |paced: Time| paced.after(now);
         let own = self.senders.get(sender).copied().unwrap_or_default();
         let domain = self.domains.get(sender.domain());
         let domain = domain.copied().unwrap_or_default();
@@ -88,20 +89,20 @@ impl Rate {
     }
 
     fn note(&mut self, sender: &Address, now: Time) {
-        self.all = self.all.max(now).plus_millis(PACE_OF_ALL);
+        self.all = self.all.max(now).plus(PACE_OF_ALL);
         note_in(&mut self.senders, sender, PACE, now);
         let domain = sender.domain().to_owned();
         note_in(&mut self.domains, &domain, PACE_OF_DOMAIN, now);
     }
 }
 
-fn note_in<K: Ord + Clone>(table: &mut BTreeMap<K, Time>, who: &K, pace: u64, now: Time) {
+fn note_in<K: Ord + Clone>(table: &mut BTreeMap<K, Time>, who: &K, pace: Duration, now: Time) {
     if table.len() >= MAX_SENDERS {
         table.retain(|_, paced| *paced > now);
     }
     if table.len() < MAX_SENDERS || table.contains_key(who) {
         let paced = table.entry(who.clone()).or_default();
-        *paced = (*paced).max(now).plus_millis(pace);
+        *paced = (*paced).max(now).plus(pace);
     }
 }
 
@@ -119,8 +120,8 @@ mod tests {
         }
         assert!(!rate.allows(&zoe, now));
         assert!(rate.allows(&Address::new("wv:yan@far.test"), now));
-        assert!(!rate.allows(&zoe, now.plus_millis(PACE - 1)));
-        assert!(rate.allows(&zoe, now.plus_millis(PACE)));
+        assert!(!rate.allows(&zoe, now.plus(PACE).minus(Duration::from_millis(1))));
+        assert!(rate.allows(&zoe, now.plus(PACE)));
     }
 
     #[test]
@@ -137,7 +138,10 @@ mod tests {
                 }
             }
         }
-        assert_eq!(said, BURST_OF_ALL + 9 * 1000 / PACE_OF_ALL);
+        assert_eq!(
+            said,
+            u128::from(BURST_OF_ALL) + 9 * 1000 / PACE_OF_ALL.as_millis()
+        );
         assert!(rate.senders.len() <= MAX_SENDERS);
     }
 

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
 
 use crate::element::{RequestId, Time};
 use crate::imps::address::Address;
@@ -184,7 +185,7 @@ impl<'a> Acknowledged<'a> {
         if let Some((request, until)) = request {
             self.core
                 .respond(Some(request), delivered(id.clone(), None));
-            if self.now.plus_seconds(IN_TIME) < until {
+            if self.now.plus(IN_TIME) < until {
                 return;
             }
         }
@@ -192,8 +193,8 @@ impl<'a> Acknowledged<'a> {
     }
 }
 
-/// An answer that has so many seconds left arrives in time; our choice.
-const IN_TIME: u64 = 2;
+/// An answer that has so long left arrives in time; our choice.
+const IN_TIME: Duration = Duration::from_secs(2);
 
 /// Messages that clients fetch from a provider.
 pub(super) struct Fetched<'a> {

@@ -8,7 +8,7 @@
 use super::body::Body;
 use super::feed;
 use super::feeds::Feeds;
-use crate::element::{Act, Outcome, Time};
+use crate::element::{Act, Outcome, Time, validity};
 use crate::imps::address::Address;
 use crate::imps::address::Kind;
 use crate::imps::common::MetaInfo;
@@ -162,7 +162,7 @@ impl<'a> Submission<'a> {
         let (content_type, content) = content.unzip();
         let given = info.message_id.filter(|id| !id.is_empty());
         let longest = self.home.core.settings.offline_validity;
-        let validity = info.validity.filter(|validity| *validity > 0);
+        let validity = validity(info.validity, longest);
         let screen_name = info.sender.and_then(|sender| {
             let display = sender.display.and_then(|display| display.screen_name);
             sender.screen_name.or(display).map(|screen| screen.name)
@@ -180,9 +180,7 @@ impl<'a> Submission<'a> {
         Message {
             id: given.unwrap_or_else(|| self.home.core.message_id()),
             sender,
-            until: self
-                .now
-                .plus_seconds(validity.map_or(longest, |validity| validity.min(longest))),
+            until: self.now.plus(validity),
             letter: Letter::of(&body, self.now, info.date_time, request.delivery_report),
             body,
         }
@@ -385,7 +383,7 @@ impl<'a> Arrivals<'a> {
         };
         // The sender's domain may be away for a while; the report is worth waiting as long as
         // the message was.
-        let expires = self.now.plus_seconds(self.core.settings.offline_validity);
+        let expires = self.now.plus(self.core.settings.offline_validity);
         let token = self.core.token();
         self.core.act(Act::Request {
             token,

@@ -28,7 +28,7 @@ impl<'a> Notices<'a> {
     /// As long as the client that asked for it is there, it alone is told.
     pub(super) fn keep(&mut self, primitive: Primitive, only: Option<Asker>) {
         let at = self.user.new_number(self.now);
-        let until = self.now.plus_seconds(self.core.settings.offline_validity);
+        let until = self.now.plus(self.core.settings.offline_validity);
         let kept = Kept { until, primitive };
         self.core
             .act(records::put_notice(&self.user.name, at, &kept));

@@ -112,7 +112,7 @@ impl Home {
                 continue;
             }
             core.away.since.insert(domain.to_owned(), now);
-            let at = now.plus_millis(core.settings.peer_grace);
+            let at = now.plus(core.settings.peer_grace);
             core.timers.insert((at, Timer::Away(domain.to_owned())));
         }
     }
@@ -121,7 +121,7 @@ impl Home {
     pub(super) fn is_away(&mut self, domain: &str, now: Time) {
         let Self { users, core, .. } = self;
         let since = core.away.since.get(domain).copied();
-        if since.is_none_or(|since| now < since.plus_millis(core.settings.peer_grace)) {
+        if since.is_none_or(|since| now < since.plus(core.settings.peer_grace)) {
             return;
         }
         core.away.since.remove(domain);

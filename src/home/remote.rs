@@ -124,7 +124,7 @@ impl<'a> Remote<'a> {
             message.info.message_id = self.user.inbox.name(number / KINDS);
         }
         let asked = Asked::HandedOver { client, number };
-        let expires = self.now.plus_seconds(self.core.settings.request_validity);
+        let expires = self.now.plus(self.core.settings.request_validity);
         self.user.ask(self.core, None, asked, primitive, expires);
     }
 

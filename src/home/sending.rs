@@ -7,7 +7,7 @@ use super::records;
 use super::sent::State;
 use super::sent::Taken;
 use super::session::too_many;
-use crate::element::{RequestId, Time};
+use crate::element::{RequestId, Time, validity};
 use crate::imps::Primitive;
 use crate::imps::address::{Address, Kind};
 use crate::imps::common::{
@@ -75,9 +75,8 @@ impl<'a> Sending<'a> {
         let own = self.user.address(self.core);
         let info = &mut request.info;
         info.message_id = Some(id.clone());
-        let validity = info.validity.filter(|validity| *validity > 0);
-        let validity = validity.map_or(longest, |validity| validity.min(longest));
-        info.validity = Some(validity);
+        let validity = validity(info.validity, longest);
+        info.validity = Some(validity.as_secs().max(1));
         info.sender = Some(Sender::user(UserElement::new(own.clone())));
         info.date_time = Some(self.core.skew.date(self.now));
         if let Some(content) = &request.content {
@@ -87,7 +86,7 @@ impl<'a> Sending<'a> {
         }
         request.meta = Some(MetaInfo::of_user(self.core.domain(), own));
         let asked = Asked::Message { id, to, lists };
-        let expires = self.now.plus_seconds(validity);
+        let expires = self.now.plus(validity);
         self.user
             .ask(self.core, Some(asker), asked, request, expires);
     }
@@ -117,7 +116,7 @@ impl<'a> Sending<'a> {
                 content_type: Some(content.content_type.clone()),
                 content_name: body.content_name,
                 content_size: u64::try_from(content.bytes.len()).ok(),
-                validity: Some(validity),
+                validity: Some(validity.as_secs().max(1)),
                 recipients,
                 recipient_display: None,
                 sender: Some(Sender::user(UserElement::new(own))),
@@ -126,7 +125,7 @@ impl<'a> Sending<'a> {
             content: (!content.bytes.is_empty()).then_some(content),
         };
         let asked = Asked::Forward { at, id, caller };
-        let expires = self.now.plus_seconds(validity);
+        let expires = self.now.plus(validity);
         self.user.ask(self.core, None, asked, request, expires);
     }
 
@@ -259,7 +258,7 @@ impl<'a> Sending<'a> {
             id: id.to_owned(),
             to,
             status: verdict.0,
-            until: self.now.plus_seconds(self.core.settings.offline_validity),
+            until: self.now.plus(self.core.settings.offline_validity),
         };
         let number = self.user.sent.next_number();
         self.core

@@ -107,8 +107,7 @@ impl<'a> Session<'a> {
     }
 
     fn ask(&mut self, asker: Asker, asked: Asked, what: impl Into<Primitive>) {
-        let seconds = self.core.settings.request_validity;
-        let expires = self.now.plus_seconds(seconds);
+        let expires = self.now.plus(self.core.settings.request_validity);
         self.user.ask(self.core, Some(asker), asked, what, expires);
     }
 
@@ -123,8 +122,7 @@ impl<'a> Session<'a> {
             return self.core.answer(asker, status);
         }
         if let Some(next) = expansion.next() {
-            let seconds = self.core.settings.request_validity;
-            let expires = self.now.plus_seconds(seconds);
+            let expires = self.now.plus(self.core.settings.request_validity);
             let asked = Asked::Members(Box::new(expansion));
             return self.user.ask(self.core, Some(asker), asked, next, expires);
         }
@@ -148,7 +146,7 @@ impl<'a> Session<'a> {
                 Watching::of(user, core, now).unsubscribe(asker, &request);
             }
             Whole::Other(request) => {
-                let expires = now.plus_seconds(core.settings.request_validity);
+                let expires = now.plus(core.settings.request_validity);
                 user.ask(core, Some(asker), Asked::Other, request, expires);
             }
             Whole::Nobody => {

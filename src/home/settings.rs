@@ -50,13 +50,13 @@ pub struct HomeSettings {
     pub found_by: BTreeSet<String>,
     /// Who may see presence.
     pub default_authorization: Authorization,
-    /// Seconds a message waits at most for its recipient; also the validity given to messages
+    /// How long a message waits at most for its recipient; also the validity given to messages
     /// of our users.
-    pub offline_validity: u64,
-    /// Seconds after which a subscription, a presence query or a notice is given up.
-    pub request_validity: u64,
-    /// Milliseconds without a way to a domain after which its users are shown as unknown.
-    pub peer_grace: u64,
+    pub offline_validity: Duration,
+    /// After so long a subscription, a presence query or a notice is given up.
+    pub request_validity: Duration,
+    /// After so long without a way to a domain its users are shown as unknown.
+    pub peer_grace: Duration,
     /// After so long without a client, and without anything that waits, a user is at rest: on disk
     /// only. `None`: users stay in memory.
     pub rest_after: Option<Duration>,
@@ -138,9 +138,9 @@ impl HomeSettings {
             users: true,
             found_by: BTreeSet::new(),
             default_authorization: Authorization::Ask,
-            offline_validity: 7 * 86_400,
-            request_validity: 120,
-            peer_grace: 60_000,
+            offline_validity: Duration::from_secs(7 * 86_400),
+            request_validity: Duration::from_secs(120),
+            peer_grace: Duration::from_secs(60),
             rest_after: None,
             groups: GroupSettings::default(),
             max_users: 100_000,

@@ -80,7 +80,7 @@ impl<'a> Telling<'a> {
             message_id: self.user.inbox.name(at),
             uri: labels.and_then(|labels| labels.uri.clone()),
             content_name: labels.and_then(|labels| labels.content_name.clone()),
-            validity: Some(arrival.until.since(now) / 1000),
+            validity: Some(arrival.until.after(now).as_secs()),
             ..self.info(
                 arrival,
                 letter,

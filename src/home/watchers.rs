@@ -7,6 +7,7 @@
 use super::feeds::Feeds;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::element::Time;
 use crate::imps::address::Address;
@@ -24,8 +25,8 @@ use super::user::User;
 
 /// A domain may have one in so many places of the table without authorization; our choice.
 const SHARES: usize = 4;
-/// Who is not authorized within so many seconds is forgotten: 30 days; our choice.
-const UNDECIDED: u64 = 30 * 86_400;
+/// Who is not authorized within so long is forgotten: 30 days; our choice.
+const UNDECIDED: Duration = Duration::from_secs(30 * 86_400);
 /// Milliseconds of a day.
 const DAY: u64 = 86_400_000;
 
@@ -60,7 +61,7 @@ impl<'a> Watchers<'a> {
             && !undecided
                 .without(self.user.pending(self.core, watcher))
                 .is_empty();
-        let until = self.now.plus_seconds(UNDECIDED);
+        let until = self.now.plus(UNDECIDED);
         self.user.relate(self.core, watcher, |relation| {
             relation.watcher = Some(Watcher {
                 attributes,

@@ -1,6 +1,7 @@
 //! Other users' presence as our users see it: subscriptions of ours, and what comes of them.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::Duration;
 
 use super::addresses::Addresses;
 use super::session::too_many;
@@ -39,11 +40,11 @@ const WANTED: [AttributeName; 14] = [
     AttributeName::InfoLink,
 ];
 
-/// A subscription that fails for reasons that may pass is tried again after so many seconds,
-/// twice as many after each further failure ...
-const RETRY_SECONDS: u64 = 30;
-/// ... but never more than so many,
-const MAX_RETRY_SECONDS: u64 = 3600;
+/// A subscription that fails for reasons that may pass is tried again after so long, twice as
+/// long after each further failure ...
+const RETRY: Duration = Duration::from_secs(30);
+/// ... but never longer than this,
+const MAX_RETRY: Duration = Duration::from_secs(3600);
 /// and given up after so many failures (about two days).
 const MAX_FAILURES: u32 = 50;
 
@@ -302,8 +303,8 @@ impl<'a> Watching<'a> {
     fn try_again(&mut self, to: &Address) {
         let before = self.subscription(to).map_or(0, |s| s.failures);
         let failures = before + 1;
-        let pause = (RETRY_SECONDS << failures.min(16).saturating_sub(1)).min(MAX_RETRY_SECONDS);
-        let at = self.now.plus_seconds(pause);
+        let pause = RETRY * (1 << failures.min(16).saturating_sub(1));
+        let at = self.now.plus(pause.min(MAX_RETRY));
         self.core
             .timers
             .insert((at, Timer::Retry(self.user.name.clone(), to.clone())));
@@ -379,7 +380,7 @@ impl<'a> Watching<'a> {
             users: users.collect(),
             attributes: Some(wanted()),
         };
-        let expires = self.now.plus_seconds(self.core.settings.request_validity);
+        let expires = self.now.plus(self.core.settings.request_validity);
         let to = Addresses(to);
         let asked = Asked::Subscribe { to };
         self.user.ask(self.core, asker, asked, request, expires);

@@ -9,24 +9,25 @@
     reason = "everybody else gets time and chance handed in"
 )]
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::element::millis;
 use crate::sap::{Random, Skew, Time};
 use crate::store::Write;
 
 /// A wall clock before this is wrong: 2024-01-01, milliseconds since 1970.
 const PLAUSIBLE: u64 = 1_704_067_200_000;
 /// A node that was down for longer, by the wall clock, was so by a clock that is or was wrong;
-/// longer than anything is valid. Milliseconds; our choice.
-const LONGEST_DOWN: u64 = 30 * 86_400_000;
-/// The clocks of computers drift; what they differ by more is a jump: milliseconds, our choice.
-const JUMP: u64 = 5_000;
-/// A date is never wrong by more: milliseconds, our choice.
-const EXACT: u64 = 500;
-/// Where the two clocks stood is written down no more often than this: milliseconds.
-const KEEP_EVERY: u64 = 10_000;
+/// longer than anything is valid. Our choice.
+const LONGEST_DOWN: Duration = Duration::from_secs(30 * 86_400);
+/// The clocks of computers drift; what they differ by more is a jump. Our choice.
+const JUMP: Duration = Duration::from_secs(5);
+/// A date is never wrong by more; our choice.
+const EXACT: Duration = Duration::from_millis(500);
+/// Where the two clocks stood is written down no more often than this.
+const KEEP_EVERY: Duration = Duration::from_secs(10);
 
 /// Where the node's time and the wall clock stood at a moment, as it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,10 +51,10 @@ impl Kept {
         let Some(kept) = kept else {
             return Time(wall);
         };
-        let down = wall.checked_sub(kept.wall);
+        let down = wall.checked_sub(kept.wall).map(Duration::from_millis);
         let right = kept.wall >= PLAUSIBLE && wall >= PLAUSIBLE;
         match down.filter(|down| right && *down <= LONGEST_DOWN) {
-            Some(down) => kept.node.plus_millis(down),
+            Some(down) => kept.node.plus(down),
             None => kept.node,
         }
     }
@@ -83,15 +84,12 @@ impl Clock {
 
     /// The node's time.
     pub fn now(&self) -> Time {
-        let elapsed = self.steady.elapsed().as_millis();
-        self.node
-            .plus_millis(u64::try_from(elapsed).unwrap_or(u64::MAX))
+        self.node.plus(self.steady.elapsed())
     }
 
     /// The moment of a time, for sleeping.
     pub fn instant(&self, time: Time) -> tokio::time::Instant {
-        let after = std::time::Duration::from_millis(time.since(self.node));
-        (self.steady + after).into()
+        (self.steady + time.after(self.node)).into()
     }
 
     /// The wall clock now, for certificates.
@@ -102,7 +100,7 @@ impl Clock {
 
 fn wall_millis() -> u64 {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH);
-    u64::try_from(wall.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+    millis::of(wall.unwrap_or_default())
 }
 
 /// Watches the wall clock beside the node's.
@@ -137,13 +135,14 @@ impl Watch {
             return Seen::Moved(skew);
         };
         let by = skew.0.saturating_sub(before.0);
-        if by.unsigned_abs() < EXACT {
+        let moved = Duration::from_millis(by.unsigned_abs());
+        if moved < EXACT {
             return Seen::Same;
         }
         self.skew = Some(skew);
         // What is kept is out of date.
         self.kept = None;
-        if by.unsigned_abs() < JUMP {
+        if moved < JUMP {
             Seen::Moved(skew)
         } else {
             Seen::Jumped(skew, by)
@@ -152,7 +151,7 @@ impl Watch {
 
     /// What to write down of the two clocks, if it is time.
     pub fn take_write(&mut self, now: Time) -> Option<Write> {
-        let kept = self.kept.is_some_and(|at| now.since(at) < KEEP_EVERY);
+        let kept = self.kept.is_some_and(|at| now.after(at) < KEEP_EVERY);
         let skew = self.skew.filter(|_| !kept)?;
         self.kept = Some(now);
         let wall = skew.wall(now).0;
@@ -191,6 +190,10 @@ mod tests {
     /// What clocks show whose battery is empty, or that nobody ever set.
     const WRONG: [u64; 3] = [60_000, 946_684_800_000, 4_070_908_800_000];
 
+    fn differ(one: u64, other: u64) -> Duration {
+        Duration::from_millis(one.abs_diff(other))
+    }
+
     #[test]
     fn what_the_wall_clock_says_moves_no_deadline_in_a_run() {
         let steady = Instant::now();
@@ -202,7 +205,7 @@ mod tests {
             let before = clock.now();
             assert!(before.0 >= node && clock.now() >= before);
             let deadline = Time(node).plus_seconds(60);
-            let expected = tokio::time::Instant::from(steady) + std::time::Duration::from_secs(60);
+            let expected = tokio::time::Instant::from(steady) + Duration::from_secs(60);
             assert_eq!(clock.instant(deadline), expected);
             // What is over is due at once, not before the start.
             assert_eq!(clock.instant(Time(0)), steady.into());
@@ -262,10 +265,10 @@ mod tests {
             }
             let jumps = matches!(seen, Seen::Jumped(..));
             assert_eq!(jumps, writes && index > 0, "{index} {seen:?}");
-            assert!(skew.wall(now).0.abs_diff(wall) < EXACT, "{index}");
+            assert!(differ(skew.wall(now).0, wall) < EXACT, "{index}");
             // Something that happened before is shown by the clock that is right now.
             let ago = Time(now.0 - 1_000);
-            assert!(skew.wall(ago).0.abs_diff(wall.saturating_sub(1_000)) < EXACT);
+            assert!(differ(skew.wall(ago).0, wall.saturating_sub(1_000)) < EXACT);
             // The record is right at once, whatever happens next.
             assert_eq!(watch.must_write(), jumps || index == 0 || index == 2);
             let written = watch.take_write(now);

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -25,12 +26,12 @@ use crate::xmpp::link::{Blame, LinkEvent, Stanza};
 const BATCH: usize = 512;
 
 /// For so long nothing is done after a failed commit, and then again until the store takes a
-/// small record, milliseconds. Doubles with each failure that follows soon.
-const CLOSED: u64 = 250;
+/// small record. Doubles with each failure that follows soon.
+const CLOSED: Duration = Duration::from_millis(250);
 /// It does not double beyond this.
-const LONGEST_CLOSED: u64 = 2_000;
+const LONGEST_CLOSED: Duration = Duration::from_secs(2);
 /// A store that fails within so long after it took records again is not well.
-const SOON: u64 = 60_000;
+const SOON: Duration = Duration::from_secs(60);
 
 pub(super) struct Owner {
     pub(super) core: Core,
@@ -53,7 +54,7 @@ pub(super) struct Owner {
 #[derive(Debug, Default)]
 pub(super) struct Closed {
     until: Option<Time>,
-    pause: u64,
+    pause: Duration,
     opened: Option<Time>,
     /// What XMPP servers have said meanwhile that they have processed, by component.
     confirmed: BTreeMap<String, u64>,
@@ -64,7 +65,7 @@ pub(super) struct Closed {
 impl Closed {
     fn close(&mut self, now: Time) {
         let opened = self.opened.take();
-        let relapse = opened.is_some_and(|opened| now.since(opened) < SOON);
+        let relapse = opened.is_some_and(|opened| now.after(opened) < SOON);
         self.pause = if relapse { self.pause * 2 } else { CLOSED };
         self.pause = self.pause.clamp(CLOSED, LONGEST_CLOSED);
         self.wait(now);
@@ -72,7 +73,7 @@ impl Closed {
 
     /// It does not take anything yet.
     fn wait(&mut self, now: Time) {
-        self.until = Some(now.plus_millis(self.pause.max(CLOSED)));
+        self.until = Some(now.plus(self.pause.max(CLOSED)));
     }
 
     fn is_due(&self, now: Time) -> bool {

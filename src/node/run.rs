@@ -451,8 +451,7 @@ fn forward_posts(inbox: &mpsc::Sender<Input>, tracker: &TaskTracker) -> mpsc::Se
                     retry_after,
                 } => Posted::Refused {
                     status,
-                    retry_after: retry_after
-                        .map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
+                    retry_after,
                 },
                 PostOutcome::Closed => Posted::Closed,
                 PostOutcome::Unreachable { reason } => Posted::Failed(reason),

@@ -1,6 +1,7 @@
 //! What is handed to the transport and the store for a peer, and what comes back.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -93,8 +94,8 @@ pub enum Posted {
     Refused {
         /// The HTTP status, anything but 2xx.
         status: u16,
-        /// Milliseconds the peer asked us to wait.
-        retry_after: Option<u64>,
+        /// How long the peer asked us to wait.
+        retry_after: Option<Duration>,
     },
     /// Closed without an answer: the peer may have it, or not.
     Closed,

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::element::millis;
+
 /// A source of random bytes. The node gives the operating system's; tests give a
 /// repeatable one. Copies share it.
 #[derive(Clone)]
@@ -59,8 +61,7 @@ impl Random {
 
     /// Something shorter than `limit`, in whole milliseconds.
     pub fn shorter(&self, limit: Duration) -> Duration {
-        let limit = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-        Duration::from_millis(self.below(limit))
+        Duration::from_millis(self.below(millis::of(limit)))
     }
 
     /// A number below `limit`, 0 if `limit` is 0.

@@ -2,6 +2,7 @@
 //! (deployed-server, 8 and advice 7; wire profile, D).
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use wvgate::imps::common::{GroupId, MetaInfo, Sender};
 use wvgate::imps::primitive::{self, Kind, Routing};
@@ -32,9 +33,9 @@ fn between() -> Alone {
             own_id: format!("own-{peer}@b.test"),
             peer_id: format!("101@{peer}"),
             established: Time(1),
-            ttl: 86_400_000_000,
+            ttl: Duration::from_secs(86_400_000),
             opened_by_us: false,
-            own_ttl: 0,
+            own_ttl: Duration::ZERO,
             url: None,
             url_until: None,
             from: None,

@@ -108,7 +108,7 @@ fn world(relay: Settings) -> World {
             .with_peer(via)
             .with_route(own, Route::Local(wvgate::home::ELEMENT))
             .with_route("*", Route::Peer(RELAY.into()));
-        settings.profile_cache = 0;
+        settings.profile_cache = Duration::ZERO;
         settings
     };
     let mut world = World::new([end(READER), end(HOME), end(NOSY), end(VILLAGE), relay]);
@@ -155,7 +155,7 @@ fn a_part_is_answered_out_of_the_whole_but_not_the_whole_out_of_a_part() {
 #[test]
 fn nothing_is_remembered_where_the_operator_says_so() {
     let mut settings = relay();
-    settings.profile_cache = 0;
+    settings.profile_cache = Duration::ZERO;
     let mut world = world(settings);
     world.ask(READER, &get(READER, BOB, ""));
     world.ask(READER, &get(READER, BOB, ""));
@@ -199,7 +199,7 @@ fn an_update_that_passes_by_ends_what_was_remembered() {
 fn the_node_that_asks_remembers_too() {
     let mut world = world(relay());
     let mut reader = (**world.node(READER).sap.settings()).clone();
-    reader.profile_cache = 5 * MINUTE;
+    reader.profile_cache = Duration::from_millis(5 * MINUTE);
     world.reload(READER, reader);
     world.ask(READER, &get(READER, BOB, ""));
     world.hops.clear();
@@ -350,7 +350,7 @@ fn a_home_domain_reads_what_it_has_told() {
 #[test]
 fn what_was_told_ends_with_the_life_of_an_agreement() {
     let mut settings = provider();
-    settings.agreement_ttl = 60 * MINUTE;
+    settings.agreement_ttl = Duration::from_millis(60 * MINUTE);
     let mut world = world(settings);
     tell(&mut world, "Merge", BOBS);
     world.run(50 * MINUTE);

@@ -17,6 +17,7 @@ mod output;
 mod table;
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::Bytes;
 use wvgate::imps::Primitive;
@@ -60,9 +61,9 @@ impl Between {
                 own_id: format!("own-{id}-{peer}@b.test"),
                 peer_id: format!("{id}@{peer}"),
                 established: Time(if id == "95" { 1 } else { 2 }),
-                ttl: 86_400_000,
+                ttl: Duration::from_secs(86_400),
                 opened_by_us: false,
-                own_ttl: 0,
+                own_ttl: Duration::ZERO,
                 url: None,
                 url_until: None,
                 from: None,

@@ -2,6 +2,8 @@
 //!
 //! r.test has users of its own, and stands between p.test, q.test and s.test.
 
+use std::time::Duration;
+
 use wvgate::imps::Primitive;
 use wvgate::sap::{Count, Peer, Route, SessionRecord, Settings, Time, Verdict};
 use wvgate::ssp::Mode;
@@ -35,9 +37,9 @@ impl Between {
                 own_id: format!("own-{peer}@r.test"),
                 peer_id: format!("1@{peer}"),
                 established: Time(1),
-                ttl: 30 * DAY,
+                ttl: Duration::from_millis(30 * DAY),
                 opened_by_us: false,
-                own_ttl: 0,
+                own_ttl: Duration::ZERO,
                 url: None,
                 url_until: None,
                 last_in: alone.now,

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use wvgate::imps::Primitive;
 use wvgate::imps::primitive::{self, Kind, Place, Role, Routing};
@@ -128,9 +129,9 @@ fn relay() -> Alone {
             own_id: format!("own-{peer}@r.test"),
             peer_id: format!("1@{peer}"),
             established: Time(1),
-            ttl: 86_400_000,
+            ttl: Duration::from_secs(86_400),
             opened_by_us: false,
-            own_ttl: 0,
+            own_ttl: Duration::ZERO,
             url: None,
             url_until: None,
             last_in: alone.now,

@@ -1,6 +1,8 @@
 //! Copies of a group's messages for which there was no room on the way: they are handed on again
 //! later, to those who were refused alone.
 
+use std::time::Duration;
+
 use crate::element::Time;
 use crate::imps::Primitive;
 use crate::imps::address::Address;
@@ -10,8 +12,8 @@ use super::core::{Core, Timer};
 use super::outgoing::{Distribution, addressed, bytes, recipients};
 use super::{Group, records};
 
-/// Milliseconds after which it is tried again; twice as many after each further refusal.
-const FIRST: u64 = 30_000;
+/// It is tried again after so long; twice as long after each further refusal.
+const FIRST: Duration = Duration::from_secs(30);
 /// Refusals after which it is given up: about four hours. Our choice.
 const MOST: u32 = 9;
 
@@ -59,12 +61,12 @@ impl<'a> Repetition<'a> {
         if users.is_empty() || self.group.sheet.closing {
             return;
         }
-        let wait = FIRST << sent.refused.min(MOST);
+        let wait = FIRST * (1 << sent.refused.min(MOST));
         let again = Again {
             primitive: Box::new(addressed(sent.primitive, Vec::new())),
             users,
             expires: sent.expires,
-            at: self.now.plus_millis(wait),
+            at: self.now.plus(wait),
             refused: sent.refused + 1,
         };
         let settings = &self.core.settings;

@@ -113,7 +113,7 @@ impl<'a> Changes<'a> {
             ..self.notice(Change::default())
         };
         let notice = addressed(notice.into(), vec![user.clone()]);
-        let expires = self.now.plus_seconds(self.core.settings.validity);
+        let expires = self.now.plus(self.core.settings.validity);
         Distribution::of(self.group, self.core, self.now).request(notice, expires);
     }
 
@@ -121,7 +121,7 @@ impl<'a> Changes<'a> {
         let outgoing = Outgoing {
             primitive: Box::new(self.notice(change).into()),
             audience,
-            expires: self.now.plus_seconds(self.core.settings.validity),
+            expires: self.now.plus(self.core.settings.validity),
             after: None,
         };
         Distribution::of(self.group, self.core, self.now).send(outgoing);

@@ -84,7 +84,7 @@ impl Healing<'_> {
             self.core.act(Act::Request {
                 token,
                 primitive: request.into(),
-                expires: self.now.plus_seconds(self.core.settings.request_validity),
+                expires: self.now.plus(self.core.settings.request_validity),
             });
         }
     }
@@ -129,7 +129,7 @@ impl Healing<'_> {
     pub(super) fn is_away_for_long(&mut self, domain: &str) {
         let since = self.core.away.get(domain);
         let long = self.core.settings.away;
-        if since.is_none_or(|since| self.now < since.plus_seconds(long)) {
+        if since.is_none_or(|since| self.now < since.plus(long)) {
             return;
         }
         self.core.away.remove(domain);
@@ -158,7 +158,7 @@ impl Healing<'_> {
 /// Users of a domain are not reached since then.
 pub(super) fn is_away(core: &mut Core, domain: &str, since: Time) {
     core.away.insert(domain.to_owned(), since);
-    let at = since.plus_seconds(core.settings.away);
+    let at = since.plus(core.settings.away);
     let timer = Timer::Away(domain.to_owned());
     core.timers.insert((at, timer));
 }

@@ -4,7 +4,7 @@
 //! who is called as the invitee's address. The group tells nobody of it: it says whether the inviter
 //! may, and remembers whom it has to let in, until the invitation ends or is withdrawn.
 
-use crate::element::Time;
+use crate::element::{self, Time};
 use crate::imps::address::{Address, Kind};
 use crate::imps::common::Party;
 use crate::imps::primitive::invitation::InviteRequest;
@@ -69,11 +69,9 @@ impl<'a> Invites<'a> {
             return FULL;
         }
         let longest = self.core.settings.validity;
-        let validity = match u64::from(validity) {
-            0 => longest,
-            seconds => seconds.min(longest),
-        };
-        let until = self.now.plus_seconds(validity);
+        let until = self
+            .now
+            .plus(element::validity(Some(validity.into()), longest));
         self.group.change(self.core, user, |person| {
             person.invited = person.invited.max(Some(until));
         });

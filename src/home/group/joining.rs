@@ -149,7 +149,7 @@ impl<'a> Joining<'a> {
                 users: some.iter().cloned().map(User::new).collect(),
                 ..notice.clone()
             };
-            let expires = self.now.plus_seconds(self.core.settings.validity);
+            let expires = self.now.plus(self.core.settings.validity);
             Distribution::of(self.group, self.core, self.now).request(notice.into(), expires);
         }
         self.unseat(&joined, Some(code));
@@ -166,7 +166,7 @@ impl<'a> Joining<'a> {
         let outgoing = Outgoing {
             primitive: Box::new(notice.into()),
             audience: Audience::Joined,
-            expires: self.now.plus_seconds(self.core.settings.validity),
+            expires: self.now.plus(self.core.settings.validity),
             after: None,
         };
         Distribution::of(self.group, self.core, self.now).send(outgoing);

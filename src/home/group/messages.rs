@@ -1,7 +1,9 @@
 //! Messages to a group (WVFF, 7; wire profile, 9.3): to all who are joined, or to one of them by
 //! screen name. A report says that the group has taken the message (WVFF, 6.1).
 
-use crate::element::{Act, Outcome, Time};
+use std::time::Duration;
+
+use crate::element::{Act, Outcome, Time, validity};
 use crate::imps::address::Address;
 use crate::imps::common::{
     Display, GroupId, MessageInfo, MetaInfo, Recipient, ScreenName, Sender, User,
@@ -94,9 +96,8 @@ impl<'a> Messages<'a> {
 
     fn hand_on(&mut self, from: &Address, request: &SendMessageRequest, id: &str, target: &Target) {
         let longest = self.core.settings.validity;
-        let validity = request.info.validity.filter(|validity| *validity > 0);
-        let validity = validity.map_or(longest, |validity| validity.min(longest));
-        let until = self.now.plus_seconds(validity);
+        let validity = validity(request.info.validity, longest);
+        let until = self.now.plus(validity);
         // Senders know nothing of each other's ids.
         let is_free = id.len() <= MAX_ID && !self.group.posts.has_named(id);
         let named = (!is_free).then(|| self.core.message_id());
@@ -154,7 +155,7 @@ impl<'a> Messages<'a> {
         request: &SendMessageRequest,
         id: &str,
         from: &Address,
-        validity: u64,
+        validity: Duration,
     ) -> SendMessageRequest {
         let group = self.group.address(self.core);
         let name = self.group.shown(from);
@@ -164,7 +165,7 @@ impl<'a> Messages<'a> {
             meta: Some(MetaInfo::of_server(self.core.domain())),
             info: MessageInfo {
                 message_id: Some(id.to_owned()),
-                validity: Some(validity),
+                validity: Some(validity.as_secs().max(1)),
                 recipients: Vec::new(),
                 recipient_display: None,
                 sender: Some(Sender {
@@ -211,7 +212,7 @@ impl<'a> Messages<'a> {
                 ..request.info.clone()
             },
         };
-        let expires = self.now.plus_seconds(self.core.settings.validity);
+        let expires = self.now.plus(self.core.settings.validity);
         let token = self.core.token();
         self.core.act(Act::Request {
             token,

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::time::Duration;
 
 use crate::element::{Act, Time};
 use crate::imps::Primitive;
@@ -21,8 +22,8 @@ use super::{Group, Place, records};
 /// Bytes of a request, counted once for each domain it goes to, unless it goes to one: each gets its
 /// own. Our choice: a small part of what the SAP takes apart.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
-/// Milliseconds between two pieces: a turn.
-const PAUSE: u64 = 1;
+/// Between two pieces there is a turn.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Something on its way to many; a record until all have it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -165,7 +166,7 @@ impl<'a> Distribution<'a> {
     }
 
     fn go_on_soon(&mut self) {
-        let at = self.now.plus_millis(PAUSE);
+        let at = self.now.plus(PAUSE);
         let timer = Timer::Group(self.group.name.clone());
         self.core.timers.insert((at, timer));
     }

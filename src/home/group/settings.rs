@@ -1,16 +1,17 @@
 //! What an operator decides about groups.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// Settings of the groups of a home domain. Every number bounds a table or a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupSettings {
     /// The domain whose groups these are, in lower case.
     pub domain: String,
-    /// Seconds that a message or notice waits at most for who it is for.
-    pub validity: u64,
-    /// Seconds after which a question is given up.
-    pub request_validity: u64,
+    /// How long a message or notice waits at most for who it is for.
+    pub validity: Duration,
+    /// After so long a question is given up.
+    pub request_validity: Duration,
     /// Whether users may make groups. Those of the provider exist all the same.
     pub private: bool,
     /// Other home domains whose groups are provided here; their users may make groups too.
@@ -45,16 +46,16 @@ pub struct GroupSettings {
     pub max_outgoing_bytes: usize,
     /// Recipients of one message that a group hands on, and of one turn.
     pub max_recipients: usize,
-    /// Seconds after which users of a domain that is not reached have left.
-    pub away: u64,
+    /// After so long users of a domain that is not reached have left.
+    pub away: Duration,
 }
 
 impl Default for GroupSettings {
     fn default() -> Self {
         Self {
             domain: String::new(),
-            validity: 7 * 86_400,
-            request_validity: 120,
+            validity: Duration::from_secs(7 * 86_400),
+            request_validity: Duration::from_secs(120),
             private: true,
             homes: BTreeSet::new(),
             max_groups: 10_000,
@@ -72,7 +73,7 @@ impl Default for GroupSettings {
             max_outgoing: 64,
             max_outgoing_bytes: 64 * 1024 * 1024,
             max_recipients: 500,
-            away: 7 * 86_400,
+            away: Duration::from_secs(7 * 86_400),
         }
     }
 }

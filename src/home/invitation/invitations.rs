@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::element::Time;
+use crate::element::{Time, seconds};
 use crate::imps::Primitive;
 use crate::imps::address::Address;
 use crate::imps::primitive::invitation::InviteRequest;
@@ -172,9 +172,8 @@ impl Invitations {
         if one.side != Side::Invitee || one.until <= now {
             return None;
         }
-        let left = one.until.since(now) / 1000;
         Some(InviteRequest {
-            validity: u32::try_from(left.max(1)).unwrap_or(u32::MAX),
+            validity: seconds(one.until.after(now)).max(1),
             ..one.request()?.clone()
         })
     }

@@ -1,7 +1,9 @@
 //! The invitee's side: a user of ours is invited, answers, and hears that an invitation was
 //! withdrawn.
 
-use crate::element::Time;
+use std::time::Duration;
+
+use crate::element::{Time, validity};
 use crate::imps::address::Address;
 use crate::imps::common::{MetaInfo, Party, User as UserElement};
 use crate::imps::primitive::invitation::{CancelInviteRequest, InviteRequest, InviteResponse};
@@ -13,6 +15,9 @@ use super::super::notices::Notices;
 use super::super::user::User;
 use super::invitations::{Invitation, Side};
 use super::{Book, form};
+
+/// The answer to an invitation that is about to end is worth sending for so long.
+const ANSWER_LASTS: Duration = Duration::from_secs(60);
 
 /// What others have invited a user to.
 pub(in crate::home) struct Invited<'a> {
@@ -61,11 +66,8 @@ impl<'a> Invited<'a> {
             };
         }
         let longest = self.core.settings.offline_validity;
-        let validity = match u64::from(request.validity) {
-            0 => longest,
-            seconds => seconds.min(longest),
-        };
-        let until = self.now.plus_seconds(validity);
+        let validity = validity(Some(request.validity.into()), longest);
+        let until = self.now.plus(validity);
         let invitation = Invitation::new(Side::Invitee, inviter, until, request);
         let mut book = Book::of(self.user, self.core);
         book.make_room(&invitation)?;
@@ -143,7 +145,7 @@ impl<'a> Invited<'a> {
             None => {}
         }
         let inviting = known.request().and_then(|request| request.inviting.clone());
-        let expires = known.until.max(self.now.plus_seconds(60));
+        let expires = known.until.max(self.now.plus(ANSWER_LASTS));
         let accepted = response.acceptance;
         let own = self.user.address(self.core);
         let answer = InviteResponse {

@@ -4,7 +4,9 @@
 //! is asked before anybody is invited, and notes whom it has to let in. It is asked by the same primitive, whose `Invited` is
 //! then a participant of the group who is called as the invitee's address.
 
-use crate::element::{Act, Time};
+use std::time::Duration;
+
+use crate::element::{Act, Time, seconds, validity};
 use crate::imps::Primitive;
 use crate::imps::address::{Address, Kind};
 use crate::imps::common::{GroupId, MetaInfo, Party, ScreenName, User as UserElement};
@@ -248,7 +250,7 @@ impl<'a> Inviting<'a> {
             Ok(_) => return self.core.answer(asker, Status::ok()),
             Err(status) => return self.core.answer(asker, status),
         };
-        let until = self.now.plus_seconds(self.validity(&request));
+        let until = self.now.plus(self.validity(&request));
         let invitation = Invitation::new(Side::Inviter, invitee, until, request.clone());
         let mut book = Book::of(self.user, self.core);
         if let Err(status) = book.make_room(&invitation) {
@@ -267,7 +269,7 @@ impl<'a> Inviting<'a> {
             && invitee.kind() == Kind::User;
         is_here.then(|| InviteRequest {
             invited: Some(participant(group, invitee)),
-            validity: u32::try_from(self.validity(request)).unwrap_or(u32::MAX),
+            validity: seconds(self.validity(request)),
             ..request.clone()
         })
     }
@@ -278,13 +280,10 @@ impl<'a> Inviting<'a> {
         domain == own || self.core.settings.pse.find("CREAG", own) == Some(domain)
     }
 
-    /// Seconds for which an invitation stands.
-    fn validity(&self, request: &InviteRequest) -> u64 {
+    /// How long an invitation stands.
+    fn validity(&self, request: &InviteRequest) -> Duration {
         let longest = self.core.settings.offline_validity;
-        match u64::from(request.validity) {
-            0 => longest,
-            seconds => seconds.min(longest),
-        }
+        validity(Some(request.validity.into()), longest)
     }
 
     fn withdrawal(&self, known: InviteRequest, note: Option<String>) -> CancelInviteRequest {
@@ -328,8 +327,7 @@ impl<'a> Inviting<'a> {
     }
 
     fn ask(&mut self, asker: Asker, asked: Asked, primitive: impl Into<Primitive>) {
-        let seconds = self.core.settings.request_validity;
-        let expires = self.now.plus_seconds(seconds);
+        let expires = self.now.plus(self.core.settings.request_validity);
         self.user
             .ask(self.core, Some(asker), asked, primitive, expires);
     }

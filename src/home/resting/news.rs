@@ -2,6 +2,7 @@
 //! neither the store nor the domains get all of them at once.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use crate::element::Time;
 
@@ -11,8 +12,8 @@ use crate::home::sleepers::Sleepers;
 const AT_ONCE: usize = 64;
 /// Users looked at for that; our choice, a millisecond or less.
 const SLICE: usize = 10_000;
-/// Milliseconds from one of these to the next; our choice.
-const PAUSE: u64 = 50;
+/// From one of these to the next; our choice.
+const PAUSE: Duration = Duration::from_millis(50);
 /// Pieces of news told one after the other; more of them are told together. Our choice.
 const MAX: usize = 16;
 
@@ -65,7 +66,7 @@ impl News {
             self.next = None;
             return Vec::new();
         };
-        self.next = Some(now.plus_millis(PAUSE));
+        self.next = Some(now.plus(PAUSE));
         if self.woken.len() >= MAX_WOKEN {
             return Vec::new();
         }

@@ -25,12 +25,12 @@ const AT_ONCE: usize = 256;
 /// Users looked at in one go, whether they can rest, and put to rest of these; our choice.
 const SLICE: usize = 1024;
 const RESTED: usize = 64;
-/// Milliseconds between two of these; our choice.
-const PAUSE: u64 = 20;
-/// Milliseconds for which somebody who was woken stays in any case: who wanted that has still to come.
-const STAYS: u64 = 2000;
-/// Milliseconds after which the store is read again that could not be.
-const AGAIN: u64 = 1000;
+/// From one of these to the next; our choice.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Somebody who was woken stays for so long in any case: who wanted that has still to come.
+const STAYS: Duration = Duration::from_secs(2);
+/// A store that could not be read is read again after so long.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Users who go to rest and wake, at some time.
 pub(in crate::home) struct Rest<'a> {
@@ -123,7 +123,7 @@ impl<'a> Rest<'a> {
                         tracing::warn!(user, left_out, "a user at rest cannot be read now: {why}");
                     }
                     self.resting.want(name);
-                    self.resting.not_before = Some(self.now.plus_millis(AGAIN));
+                    self.resting.not_before = Some(self.now.plus(AGAIN));
                 }
             }
         }
@@ -175,9 +175,8 @@ impl<'a> Rest<'a> {
         }
         let is_over = last.is_none();
         self.resting.hand = last;
-        let half = u64::try_from(after.as_millis() / 2).unwrap_or(u64::MAX);
-        let pause = if is_over { half.max(1000) } else { PAUSE };
-        self.resting.next_pass = self.now.plus_millis(pause);
+        let half = (after / 2).max(AGAIN);
+        self.resting.next_pass = self.now.plus(if is_over { half } else { PAUSE });
         for name in rested {
             self.put_to_rest(&name);
         }
@@ -238,7 +237,7 @@ impl<'a> Rest<'a> {
             return;
         }
         let mut user = User::new(name);
-        user.idle_since = Some(self.now.plus_millis(STAYS));
+        user.idle_since = Some(self.now.plus(STAYS));
         // Before the rows: taking one back may write it anew.
         self.core.whole.insert(name.to_owned(), record.clone());
         for (suffix, value) in &rows {

@@ -19,6 +19,8 @@ mod open;
 mod scan;
 mod searches;
 
+use std::time::Duration;
+
 use crate::element::{Act, Time};
 use crate::imps::Primitive;
 use crate::imps::address::{Address, Kind};
@@ -38,8 +40,8 @@ pub(super) const TOO_MANY_HITS: Code = Code(536);
 
 /// Users or groups found by one search, at most. Our choice.
 pub(super) const MAX_HITS: usize = 1000;
-/// Seconds that all shards have to answer.
-const PATIENCE: u64 = 10;
+/// All shards have so long to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Requests to search.
 pub(super) struct Searching<'a> {
@@ -115,7 +117,7 @@ impl<'a> Searching<'a> {
         core.act(Act::Request {
             token,
             primitive: request.into(),
-            expires: self.now.plus_seconds(PATIENCE),
+            expires: self.now.plus(PATIENCE),
         });
         Ok(())
     }

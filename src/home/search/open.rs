@@ -1,6 +1,7 @@
 //! Searches that have begun: what was found, and how far it was told.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::element::{RequestId, Time, Token};
 use crate::imps::address::Address;
@@ -24,8 +25,8 @@ const MAX_OF_USER: usize = 8;
 /// Searches of one user whose result is not there yet; more are refused with 503. Our choice: a
 /// person who looks for a word asks for three things at once, and may look for a few words.
 const MAX_ASKED: usize = 12;
-/// Seconds after which a search ends (wire profile, 11.5).
-const LASTS: u64 = 600;
+/// A search ends after so long (wire profile, 11.5).
+const LASTS: Duration = Duration::from_secs(600);
 
 /// All of this shard. What was found is forgotten when the node ends.
 #[derive(Debug, Default)]
@@ -76,7 +77,7 @@ impl OpenSearches {
         let search = Asked {
             user: user.clone(),
             page: usize::try_from(page).unwrap_or(1),
-            until: now.plus_seconds(LASTS),
+            until: now.plus(LASTS),
             to,
         };
         self.asked.insert(token, search);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
+use std::time::Duration;
 
 use crate::element::{RequestId, Time};
 use crate::home::core::Core;
@@ -22,8 +23,8 @@ const SLICE: usize = 2_000;
 const WOKEN: usize = 64;
 /// Searches that go on at once in one shard; more are refused with 503. Our choice.
 const MAX_SCANS: usize = 64;
-/// Seconds after which one is given up.
-const LASTS: u64 = 8;
+/// One is given up after so long.
+const LASTS: Duration = Duration::from_secs(8);
 
 /// Searches of users that are under way, in turns.
 #[derive(Debug, Default)]
@@ -70,7 +71,7 @@ impl Scans {
             woken: None,
             waits: false,
             found: Vec::new(),
-            until: now.plus_seconds(LASTS),
+            until: now.plus(LASTS),
         };
         self.step(scan, (users, resting), core, now);
     }

@@ -400,7 +400,7 @@ fn users_of_the_domain_write_to_each_other() {
 #[test]
 fn an_unanswered_message_is_given_up_after_its_validity() {
     let mut world = World::with(|settings| {
-        settings.offline_validity = 1000;
+        settings.offline_validity = Duration::from_secs(1000);
         settings.max_requests = 1;
     });
     world.add("alice");

@@ -31,6 +31,7 @@ mod users;
 mod watchers;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::*;
 use crate::element::{Act, Found, Input, Load, Loaded, Outcome, RequestId, ServiceElement, Token};

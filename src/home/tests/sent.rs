@@ -81,7 +81,7 @@ fn a_client_that_takes_only_its_own_answers_hears_of_what_it_repeats() {
 fn what_is_remembered_of_sent_messages_is_bounded() {
     let mut world = World::with(|settings| {
         settings.max_remembered = 2;
-        settings.offline_validity = 1000;
+        settings.offline_validity = Duration::from_secs(1000);
     });
     world.add("alice");
     world.open(1, "alice");

@@ -1,6 +1,7 @@
 //! The store for what users share, and its listener.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::transport::check_validity;
 use crate::config::{Config, Located, Problem};
@@ -8,8 +9,8 @@ use crate::content::{ContentSettings, is_active};
 use crate::http::server::ServerSettings;
 use crate::http::tls::{self, ServerTls};
 
-/// Seconds within which an upload begins; our choice.
-const SLOT_LIFE: u64 = 300;
+/// Within so long an upload begins; our choice.
+const SLOT_LIFE: Duration = Duration::from_secs(300);
 
 /// What is needed to keep and serve files.
 #[derive(Clone)]
@@ -70,7 +71,7 @@ pub(super) fn plan(
             max_files: content.max_files,
             max_user_bytes: bytes(content.max_user_bytes),
             max_bytes: bytes(content.max_bytes),
-            keep: content.keep.as_secs(),
+            keep: content.keep.get(),
             slot_life: SLOT_LIFE,
             types: content.types.clone(),
         },

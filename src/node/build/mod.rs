@@ -116,7 +116,7 @@ impl Plan {
                 content,
                 gateway,
                 history: Keep {
-                    millis: millis(config.trace.keep.get()),
+                    time: config.trace.keep.get(),
                     bytes: config.trace.max_bytes.get(),
                 },
                 data: config.node.data.clone(),
@@ -137,7 +137,7 @@ fn home_plan(config: &Config, sap: &Settings) -> Option<HomePlan> {
         url: config.node.url.clone(),
         logo: sap.provider.logo.clone(),
         echo: config.node.echo,
-        peer_grace: millis(config.ssp.peer_grace.get()),
+        peer_grace: config.ssp.peer_grace.get(),
         ..HomeSettings::new(&config.node.domain)
     };
     let Some(home) = &config.home else {
@@ -161,7 +161,7 @@ fn home_plan(config: &Config, sap: &Settings) -> Option<HomePlan> {
             .iter()
             .map(|by| by.as_wire().to_owned())
             .collect(),
-        offline_validity: home.offline_validity.as_secs(),
+        offline_validity: home.offline_validity.get(),
         rest_after: Some(home.rest_after.get()),
         max_users: home.max_users,
         groups: GroupSettings {
@@ -279,10 +279,6 @@ fn gateway(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option
         translator: Arc::new(translator),
         components,
     })
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Where a plan listens, for messages.

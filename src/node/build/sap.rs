@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::millis;
 use crate::config::{self, Config, Located, PeerSection, Problem, Via};
 use crate::imps::common::ContentData;
 use crate::imps::primitive::common::Logo;
@@ -27,12 +26,12 @@ pub fn sap_settings(
 ) -> Settings {
     let ssp = &config.ssp;
     let mut settings = Settings {
-        response_timeout: millis(ssp.response_timeout.get()),
-        peer_silence: millis(ssp.peer_silence.get()),
-        handshake_timeout: millis(ssp.handshake_timeout.get().min(ssp.token_lifetime.get())),
-        duplicate_window: millis(ssp.duplicate_window.get()),
-        session_ttl: millis(ssp.session_ttl.get()),
-        default_validity: millis(ssp.default_validity.get()),
+        response_timeout: ssp.response_timeout.get(),
+        peer_silence: ssp.peer_silence.get(),
+        handshake_timeout: ssp.handshake_timeout.get().min(ssp.token_lifetime.get()),
+        duplicate_window: ssp.duplicate_window.get(),
+        session_ttl: ssp.session_ttl.get(),
+        default_validity: ssp.default_validity.get(),
         max_queue: ssp.max_queue,
         max_queue_bytes: ssp.max_queue_bytes.get(),
         max_queue_total: ssp.max_queue_total.get(),
@@ -40,8 +39,8 @@ pub fn sap_settings(
         max_sessions: ssp.max_sessions,
         batch_count: ssp.batch_count,
         batch_bytes: ssp.batch_bytes.get(),
-        agreement_ttl: millis(ssp.agreement_ttl.get()),
-        profile_cache: millis(ssp.profile_cache.get()),
+        agreement_ttl: ssp.agreement_ttl.get(),
+        profile_cache: ssp.profile_cache.get(),
         provider: Provider {
             name: config.node.name.clone(),
             description: config.node.description.clone(),
@@ -255,7 +254,7 @@ fn peer_settings(peer: &PeerSection, dialect: Arc<Dialect>) -> Peer {
             .collect(),
         strict: peer.durability == config::Durability::Strict,
         max_rate: peer.max_rate,
-        max_flood: peer.max_flood.map(|time| millis(time.get())),
+        max_flood: peer.max_flood.map(config::Duration::get),
         redirects: peer
             .addresses()
             .map(str::to_owned)

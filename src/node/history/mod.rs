@@ -11,6 +11,7 @@ mod piece;
 mod story;
 
 use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
 
 use crate::element::{Degraded, Element, Outcome, Time};
 use crate::node::elements::{origin_name, place_name, word};
@@ -24,8 +25,8 @@ pub use story::{Part, Present, Story, in_words, means, status};
 /// Prefix of the records.
 pub const PREFIX: &str = "node/history/";
 
-/// What was gathered is written after so long: milliseconds.
-const GATHER: u64 = 1_000;
+/// What was gathered is written after so long.
+const GATHER: Duration = Duration::from_secs(1);
 /// Or when it is so large, in bytes.
 const ENOUGH: usize = 256 << 10;
 /// If it cannot be written, no more than this is kept in memory, in bytes.
@@ -36,8 +37,8 @@ const MOST: usize = 1_000_000;
 /// How much is remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keep {
-    /// For so long: milliseconds. 0: nothing is.
-    pub millis: u64,
+    /// For so long; zero: nothing is.
+    pub time: Duration,
     /// Bytes in the store.
     pub bytes: usize,
 }
@@ -45,7 +46,7 @@ pub struct Keep {
 impl Default for Keep {
     fn default() -> Self {
         Self {
-            millis: 3 * 86_400_000,
+            time: Duration::from_secs(3 * 86_400),
             bytes: 64 << 20,
         }
     }
@@ -195,7 +196,7 @@ impl History {
     }
 
     fn change(&mut self, message: &str, time: Time, change: impl FnOnce(&mut Piece)) {
-        if self.keep.millis == 0 {
+        if self.keep.time.is_zero() {
             return;
         }
         if self.pending_bytes >= TOO_MUCH {
@@ -218,18 +219,22 @@ impl History {
             if self.pending_bytes >= ENOUGH {
                 since
             } else {
-                since.plus_millis(GATHER)
+                since.plus(GATHER)
             }
         });
         let oldest = self.log.front();
-        let over = oldest.map(|batch| batch.time.plus_millis(self.keep.millis.max(1)));
+        let over = oldest.map(|batch| {
+            batch
+                .time
+                .plus(self.keep.time.max(Duration::from_millis(1)))
+        });
         let next = gathered.into_iter().chain(over).min();
         next.map(|next| next.max(self.not_before))
     }
 
     /// It cannot be written now: it is tried again later.
     pub fn wait(&mut self, now: Time) {
-        self.not_before = now.plus_millis(GATHER);
+        self.not_before = now.plus(GATHER);
     }
 
     /// What was gathered, as a record, and which records are forgotten.
@@ -257,7 +262,7 @@ impl History {
             self.add(batch);
         }
         while let Some(oldest) = self.log.front().copied() {
-            let old = now.since(oldest.time) >= self.keep.millis;
+            let old = now.after(oldest.time) >= self.keep.time;
             if !(old || self.bytes > self.keep.bytes || self.pieces > MOST) {
                 break;
             }

@@ -320,7 +320,7 @@ fn what_was_gathered_is_one_record_and_its_pieces_make_the_history() {
     }
     again.start(at(7_000));
     assert_eq!(again.bytes(), history.bytes());
-    let end = at(1_000 + Keep::default().millis);
+    let end = at(1_000).plus(Keep::default().time);
     assert_eq!(again.next(), Some(end));
     let gone = again.flush(end);
     assert_eq!(gone.len(), 1);
@@ -330,7 +330,7 @@ fn what_was_gathered_is_one_record_and_its_pieces_make_the_history() {
 #[test]
 fn the_log_ends_at_its_bytes_and_the_memory_at_its_own() {
     let keep = Keep {
-        millis: 3_600_000,
+        time: Duration::from_secs(3_600),
         bytes: 100_000,
     };
     let mut history = History::new(keep);
@@ -370,7 +370,7 @@ fn the_log_ends_at_its_bytes_and_the_memory_at_its_own() {
 #[test]
 fn with_nothing_to_be_kept_nothing_is_gathered() {
     let keep = Keep {
-        millis: 0,
+        time: Duration::ZERO,
         bytes: 1 << 20,
     };
     let mut history = History::new(keep);

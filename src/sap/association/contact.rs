@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::element::Time;
 use crate::imps::primitive::session::{Disconnect, LogoutRequest};
@@ -299,9 +300,9 @@ impl Contact {
         }
     }
 
-    /// Ends all sessions for this reason. The peer may not come again before so many seconds
-    /// have passed.
-    pub(super) fn throw_out(&mut self, reason: &str, pause: u32, now: Time) {
+    /// Ends all sessions for this reason. The peer may not come again before this pause
+    /// is over.
+    pub(super) fn throw_out(&mut self, reason: &str, pause: Duration, now: Time) {
         tracing::warn!(
             ssp.peer = self.id.as_str(),
             "disconnecting the peer: {reason}"
@@ -311,7 +312,7 @@ impl Contact {
         self.keep(now, |keeper, peer, shared| {
             keeper.disconnect_all(peer, shared, &status, now);
         });
-        self.logins.times.bar(now.plus_seconds(u64::from(pause)));
+        self.logins.times.bar(now.plus(pause));
         self.last_error = Some(format!("disconnected: {reason}"));
     }
 

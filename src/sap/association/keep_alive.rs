@@ -1,6 +1,8 @@
 //! Idle sessions are kept alive, and times to live agreed (wire profile, 6.9 and 11.1).
 
-use crate::element::Time;
+use std::time::Duration;
+
+use crate::element::{Time, seconds};
 use crate::imps::common::MetaInfo;
 use crate::imps::primitive::Name;
 use crate::imps::primitive::session::{KeepAliveRequest, KeepAliveResponse};
@@ -13,12 +15,15 @@ use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
 use crate::store::Write;
 
+/// The shortest time to live: primitives carry whole seconds, and 0 says nothing.
+const SHORTEST: Duration = Duration::from_secs(1);
+
 /// A `KeepAliveRequest` of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeepAlive {
     pub(super) id: String,
-    /// The new time to live it asks for, milliseconds.
-    asked: Option<u64>,
+    /// The new time to live it asks for.
+    asked: Option<Duration>,
 }
 
 /// What the peer said to a [`KeepAlive`].
@@ -46,7 +51,8 @@ impl KeepAlive {
         let lives = session.ends_at() > now || !peer.dialect.sessions_expire;
         let idle = session.keep_alive_at() <= now && lives;
         let announced = session.record.own_ttl;
-        let asked = (announced != 0 && announced != ours && ours >= 1000).then_some(ours);
+        let differs = !announced.is_zero() && announced != ours;
+        let asked = (differs && ours >= SHORTEST).then_some(ours);
         if !idle && (asked.is_none() || session.keep_alive.is_some()) {
             return None;
         }
@@ -61,7 +67,7 @@ impl KeepAlive {
             name: Name::KeepAliveRequest.into(),
             raw: Primitive::from(request).to_xml(Some(peer.dialect.style())),
             conversation: None,
-            expires: now.plus_millis(settings.response_timeout),
+            expires: now.plus(settings.response_timeout),
             message: None,
             via: None,
         };
@@ -78,7 +84,7 @@ impl KeepAlive {
             _ => return Heard::Nothing,
         };
         let granted = granted.filter(|seconds| *seconds > 0);
-        let granted = granted.map(|seconds| u64::from(seconds) * 1000);
+        let granted = granted.map(|seconds| Duration::from_secs(seconds.into()));
         match (code, self.asked) {
             (Code::INVALID_SESSION, _) => Heard::UnknownSession,
             (Code::NOT_ACCEPTED, Some(asked)) => {
@@ -106,14 +112,14 @@ impl KeepAlive {
 pub(super) fn grant(
     record: &mut SessionRecord,
     request: &KeepAliveRequest,
-    longest: u64,
+    longest: Duration,
 ) -> (KeepAliveResponse, Option<Write>) {
     let wanted = request.time_to_live;
-    let wanted = wanted.map(|seconds| u64::from(seconds) * 1000);
+    let wanted = wanted.map(|seconds| Duration::from_secs(seconds.into()));
     let (mut code, mut changed) = (Code::OK, None);
     match wanted {
         Some(wanted) if wanted == record.ttl => {}
-        Some(wanted) if wanted >= 1000 && wanted <= longest => {
+        Some(wanted) if wanted >= SHORTEST && wanted <= longest => {
             record.ttl = wanted;
             changed = Some(record.put());
         }
@@ -125,8 +131,4 @@ pub(super) fn grant(
         status: Status::new(code),
     };
     (answer, changed)
-}
-
-fn seconds(millis: u64) -> u32 {
-    u32::try_from(millis / 1000).unwrap_or(u32::MAX)
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::element::Time;
 use crate::imps::primitive::session::{
@@ -262,7 +263,7 @@ impl Keeper {
                 ssp.session = %IdShown(&own_id),
                 "session was idle for its time to live and ends"
             );
-            let status = come_again(Status::new(Code::SESSION_EXPIRED), 0);
+            let status = come_again(Status::new(Code::SESSION_EXPIRED), Duration::ZERO);
             self.disconnect(peer, shared, &own_id, status, now);
             self.end(&own_id);
         }
@@ -284,7 +285,13 @@ impl Keeper {
             }
             if known && peer.dialect.logout {
                 let status = Status::new(Code::SESSION_EXPIRED).because("too many sessions");
-                self.disconnect(peer, shared, &own_id, come_again(status, 0), now);
+                self.disconnect(
+                    peer,
+                    shared,
+                    &own_id,
+                    come_again(status, Duration::ZERO),
+                    now,
+                );
             } else if known && peer.dialect.reset_lost_session {
                 self.say(Outcome::MakeForget(peer_id));
             }

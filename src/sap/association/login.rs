@@ -253,7 +253,7 @@ impl Logins {
             return Verdict::Accepted;
         }
         if let Some(wait) = self.times.barred(now) {
-            return Verdict::Busy(Some(Duration::from_millis(wait)));
+            return Verdict::Busy(Some(wait));
         }
         if let Some(oldest) = self.handshakes.who_gives_way(from) {
             if self.handshakes.link_is_full() {

@@ -147,9 +147,9 @@ impl LoginTimes {
         self.not_before = self.not_before.max(until);
     }
 
-    /// For how long the peer may not log in yet: milliseconds.
-    pub(super) fn barred(&self, now: Time) -> Option<u64> {
-        (now < self.barred_until).then(|| self.barred_until.since(now))
+    /// For how long the peer may not log in yet.
+    pub(super) fn barred(&self, now: Time) -> Option<Duration> {
+        (now < self.barred_until).then(|| self.barred_until.after(now))
     }
 
     /// Whether a handshake of the peer that came to nothing is followed by one of ours, now.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use std::time::Duration;
 
-use crate::element::Time;
+use crate::element::{Time, seconds};
 use crate::imps::common::MetaInfo;
 use crate::imps::primitive::session::{Disconnect, LogoutRequest};
 use crate::imps::{Primitive, Status};
@@ -69,10 +69,10 @@ pub(super) fn come_back(peer: &PeerId) -> Write {
     Write::put(format!("{COME_BACK}{peer}"), *b"1")
 }
 
-/// A status with the seconds after which the peer may come again.
-pub(super) fn come_again(status: Status, seconds: u32) -> Status {
+/// A status with the time after which the peer may come again.
+pub(super) fn come_again(status: Status, after: Duration) -> Status {
     Status {
-        try_again: Some(seconds),
+        try_again: Some(seconds(after)),
         ..status
     }
 }

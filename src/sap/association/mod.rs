@@ -31,6 +31,7 @@ pub(in crate::sap) mod view;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use event::Event;
 pub use shared::Shared;
@@ -263,7 +264,7 @@ impl Association {
         let contact = self.contact.next_timeout(waits, now);
         // A later time comes when this one has passed.
         if let Some(due) = contact.into_iter().chain(self.posting.due(now)).min() {
-            let due = due.max(now.plus_millis(1));
+            let due = due.max(now.plus(Duration::from_millis(1)));
             self.due = Some(self.due.map_or(due, |before| before.min(due)));
         }
     }

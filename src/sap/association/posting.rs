@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::element::Time;
+use crate::element::{Time, millis};
 use crate::imps::primitive::Name;
 use crate::imps::xml::Writer;
 use crate::imps::{Code, Primitive};
@@ -287,7 +287,7 @@ impl Posting {
         now: Time,
     ) {
         let pace = Pace {
-            step: peer.dialect.retry_step,
+            step: Duration::from_millis(peer.dialect.retry_step),
             jitter: u8::try_from(shared.random.below(256)).unwrap_or(0),
         };
         let (setback, writes) = self.outbox.failed(number, why, pace, now);
@@ -299,19 +299,19 @@ impl Posting {
         match setback {
             Setback::Peer(wait) if self.outbox.failures() == 1 => tracing::warn!(
                 ssp.peer = domain,
-                wait_ms = wait,
+                wait_ms = millis::of(wait),
                 "post failed, trying again: {what}"
             ),
             Setback::Peer(wait) => tracing::debug!(
                 ssp.peer = domain,
-                wait_ms = wait,
+                wait_ms = millis::of(wait),
                 "post failed again: {what}"
             ),
             Setback::Known => {}
             Setback::Item { id, wait } => tracing::debug!(
                 ssp.peer = domain,
                 ssp.transaction = %Shown(&id),
-                wait_ms = wait,
+                wait_ms = millis::of(wait),
                 "failed again while others pass, waits alone: {what}"
             ),
             Setback::Ended(item) => {

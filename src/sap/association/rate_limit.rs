@@ -10,8 +10,8 @@ use crate::sap::settings::Peer;
 pub(in crate::sap) const LATER: Duration = Duration::from_secs(1);
 /// A flood has ended when nothing came too early for so long; our choice.
 const CALM: Duration = Duration::from_secs(10);
-/// Who was disconnected may log in again after so long: seconds; our choice.
-pub(super) const PAUSE: u32 = 60;
+/// Who was disconnected may log in again after so long; our choice.
+pub(super) const PAUSE: Duration = Duration::from_secs(60);
 pub(super) const REASON: &str = "too many requests for too long";
 
 /// What a peer may still ask, and how it takes a refusal.
@@ -76,15 +76,15 @@ impl RateLimit {
         enough
     }
 
-    /// Notes a refusal; for how long the peer has not heeded them: milliseconds.
-    fn refused(&mut self, now: Time) -> u64 {
+    /// Notes a refusal; for how long the peer has not heeded them.
+    fn refused(&mut self, now: Time) -> Duration {
         let last = self.refused.replace(now);
         if last.is_none_or(|last| now.after(last) >= LATER) {
-            return 0;
+            return Duration::ZERO;
         }
         let going_on = self.flood.filter(|(_, last)| now.after(*last) < CALM);
         let (begun, _) = going_on.unwrap_or((now, now));
         self.flood = Some((begun, now));
-        now.since(begun)
+        now.after(begun)
     }
 }

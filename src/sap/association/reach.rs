@@ -5,6 +5,7 @@
 //! the peer's users, a connection is tried now and then.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::element::Time;
 use crate::sap::association::login::Login;
@@ -16,9 +17,9 @@ use crate::sap::presented_as::PeerId;
 #[derive(Debug)]
 pub(super) struct Reach {
     id: PeerId,
-    /// Milliseconds after which a peer of whom nothing was heard is tried. One post that fails is
-    /// no absence; after half of this it is.
-    silence: u64,
+    /// A peer of whom nothing was heard for so long is tried. One post that fails is no absence;
+    /// after half of this it is.
+    silence: Duration,
     /// When something last came from it, or reached it.
     heard: Time,
     /// Since when it is not reached.
@@ -33,7 +34,7 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    pub(super) fn new(id: PeerId, silence: u64) -> Self {
+    pub(super) fn new(id: PeerId, silence: Duration) -> Self {
         Self {
             id,
             silence,
@@ -47,7 +48,7 @@ impl Reach {
     }
 
     /// So long a silence is looked into from now on.
-    pub(super) fn mind_silence(&mut self, silence: u64) {
+    pub(super) fn mind_silence(&mut self, silence: Duration) {
         self.silence = silence;
     }
 
@@ -70,8 +71,8 @@ impl Reach {
     /// When there is something to do, if there is a session.
     pub(super) fn due(&self) -> Option<Time> {
         let absent = self.away.filter(|_| !self.told);
-        let absent = absent.map(|since| since.plus_millis(self.silence / 2));
-        let silent = self.heard.max(self.tried).plus_millis(self.silence);
+        let absent = absent.map(|since| since.plus(self.silence / 2));
+        let silent = self.heard.max(self.tried).plus(self.silence);
         let silent = (!self.trying).then_some(silent);
         absent.into_iter().chain(silent).min()
     }
@@ -96,7 +97,7 @@ impl Reach {
     /// Since when it is not reached, for this reason, if that is to be told now.
     pub(super) fn gone(&mut self, why: &str, now: Time) -> Option<Time> {
         let since = self.away.filter(|_| !self.told)?;
-        if now.since(since) < self.silence / 2 {
+        if now < since.plus(self.silence / 2) {
             return None;
         }
         self.told = true;
@@ -109,7 +110,7 @@ impl Reach {
 
     /// Whether a connection is to be tried, because nothing was heard for a while.
     pub(super) fn is_silent(&self, now: Time) -> bool {
-        now.since(self.heard.max(self.tried)) >= self.silence && !self.trying
+        now.after(self.heard.max(self.tried)) >= self.silence && !self.trying
     }
 
     /// Tries a connection. `None`: one is being tried.

@@ -2,10 +2,11 @@
 //! again (wire profile, 6.9).
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::element::Time;
+use crate::element::{Time, millis};
 use crate::store::Write;
 
 /// One established session.
@@ -19,14 +20,15 @@ pub struct SessionRecord {
     pub peer_id: String,
     /// When it was established.
     pub established: Time,
-    /// Idle milliseconds after which it ends: the smaller of both sides' values.
-    pub ttl: u64,
+    /// It ends when it was idle for so long: the smaller of both sides' values.
+    #[serde(with = "millis")]
+    pub ttl: Duration,
     /// Whether we opened it.
     #[serde(default)]
     pub opened_by_us: bool,
-    /// Milliseconds that we announced last as our time to live.
-    #[serde(default)]
-    pub own_ttl: u64,
+    /// What we announced last as our time to live; zero if an older version made the session.
+    #[serde(default, with = "millis")]
+    pub own_ttl: Duration,
     /// Where the peer has redirected us; `None`: its usual address.
     #[serde(default)]
     pub url: Option<String>,

@@ -1,9 +1,14 @@
 //! The sessions with one peer.
 
+use std::time::Duration;
+
 use crate::element::Time;
 use crate::sap::association::keep_alive::KeepAlive;
 use crate::sap::association::record::SessionRecord;
 use crate::sap::settings::dialect::Dialect;
+
+/// A session is kept alive so long before its end (wire profile, 11.1).
+const EARLY: Duration = Duration::from_secs(30);
 
 /// A session and whether it may be used for sending: not before the peer has
 /// acknowledged the step that tells it our session id.
@@ -19,19 +24,19 @@ pub struct Session {
 }
 
 impl Session {
-    /// 30 s before the end, but at least half of the time to live (wire profile, 11.1).
+    /// A little before the end, but at least after half of the time to live (wire profile, 11.1).
     pub(super) fn keep_alive_at(&self) -> Time {
         let ttl = self.record.ttl;
         self.record
             .last_out
-            .plus_millis(ttl.saturating_sub(30_000).max(ttl / 2))
+            .plus(ttl.saturating_sub(EARLY).max(ttl / 2))
     }
 
     pub(super) fn ends_at(&self) -> Time {
         self.record
             .last_out
             .max(self.record.last_in)
-            .plus_millis(self.record.ttl)
+            .plus(self.record.ttl)
     }
 
     /// Whether something may be sent in it.

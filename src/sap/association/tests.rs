@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::element::millis;
 use crate::imps::Status;
 use crate::imps::primitive::Name;
 use crate::imps::primitive::session::RedirectAddress;
@@ -181,7 +182,7 @@ impl Two {
             Verdict::Accepted => return Posted::Acknowledged,
             Verdict::Malformed => (400, None),
             Verdict::Forbidden => (403, None),
-            Verdict::Busy(after) => (503, after.and_then(|it| it.as_millis().try_into().ok())),
+            Verdict::Busy(after) => (503, after),
         };
         Posted::Refused {
             status,
@@ -353,12 +354,12 @@ fn a_keep_alive_that_is_lost_is_told_and_the_next_one_keeps_the_session() {
     let is_one = |item: &Item| item.name == "KeepAliveRequest";
     let session = two.ends[0].it.sessions().usable().unwrap().record.clone();
     two.ends[1].down = true;
-    two.run(session.ttl);
+    two.run(millis::of(session.ttl));
     let mut reported = two.ends[0].reported.iter();
     assert!(reported.any(|e| matches!(e, Event::Lost(item, Code::TIMEOUT) if is_one(item))));
     two.ends[1].down = false;
     two.ends[0].reported.clear();
-    two.run(session.ttl);
+    two.run(millis::of(session.ttl));
     let mut reported = two.ends[0].reported.iter();
     assert!(reported.any(|e| matches!(e, Event::Acknowledged(item) if is_one(item))));
     let usable = two.ends[0].it.sessions().usable().unwrap();

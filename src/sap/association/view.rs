@@ -1,8 +1,10 @@
 //! An association as an operator sees it.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use crate::element::Time;
+use crate::element::{Time, millis};
 use crate::sap::association::Association;
 use crate::sap::association::outbox::Item;
 use crate::sap::association::session::Session;
@@ -86,8 +88,9 @@ pub struct SessionView {
     pub last_in: Time,
     /// Milliseconds since the epoch.
     pub last_out: Time,
-    /// Time to live, in milliseconds.
-    pub ttl: u64,
+    /// Time to live; shown in milliseconds.
+    #[serde(with = "millis")]
+    pub ttl: Duration,
     /// Whether we opened it, or the peer.
     pub opened_by_us: bool,
 }

@@ -12,13 +12,13 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
 
 use crate::element::Time;
 use crate::ssp::envelope::Transaction;
 
-/// How long an id may wait in a peer's queue: milliseconds (deployed-server,
-/// 2).
-const WINDOW: u64 = 86_400_000;
+/// How long an id may wait in a peer's queue (deployed-server, 2).
+const WINDOW: Duration = Duration::from_secs(86_400);
 /// Ids remembered of one peer; the oldest are forgotten first. Our choice.
 const MOST: usize = 100_000;
 /// Bytes of them, about. Our choice.
@@ -85,7 +85,7 @@ impl MessageIds {
             || sent
                 .order
                 .front()
-                .is_some_and(|(then, ..)| at.since(*then) >= WINDOW)
+                .is_some_and(|(then, ..)| at.after(*then) >= WINDOW)
         {
             let Some((_, old, content)) = sent.order.pop_front() else {
                 break;
@@ -209,16 +209,16 @@ mod tests {
     fn ids_are_forgotten_after_a_day_and_never_more_than_the_bounds_are_kept() {
         let mut ids = MessageIds::default();
         assert_eq!(ids.next("p", "m1", 1, "00112233-1", Time(0)), Use::Fresh);
-        let later = Time(WINDOW);
+        let later = Time(0).plus(WINDOW);
         assert_eq!(ids.next("p", "m1", 1, "00112233-2", later), Use::Fresh);
         for n in 0..MOST + 10 {
-            ids.remember("p", &n.to_string(), 1, Time(WINDOW + 1));
+            ids.remember("p", &n.to_string(), 1, later.plus_millis(1));
         }
         assert_eq!(ids.0["p"].order.len(), MOST);
         assert_eq!(ids.0["p"].contents.len(), MOST);
         for n in 0..100 {
             let long = format!("{n}{}", "x".repeat(1024 * 1024));
-            ids.remember("p", &long, 1, Time(WINDOW + 1));
+            ids.remember("p", &long, 1, later.plus_millis(1));
             assert!(ids.0["p"].bytes <= MOST_BYTES);
         }
         assert!(ids.0["p"].contents.len() < 20);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::handed::Handed;
 use super::{AT, TO};
@@ -12,10 +13,10 @@ use crate::store::Write;
 const MOST: usize = 256;
 /// Bytes handed over at once, unless it is one item alone.
 const MOST_BYTES: usize = 1 << 20;
-/// After this it is tried again, milliseconds; doubles with each failure that follows.
-const FIRST_PAUSE: u64 = 100;
+/// After this it is tried again; doubles with each failure that follows.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// It does not double beyond this.
-const LONGEST_PAUSE: u64 = 2_000;
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// A batch to be handed over, or handed over already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,9 +149,9 @@ impl Queue {
     /// The batch under way has not been taken over, and is handed over again later.
     pub(super) fn refused(&mut self, now: Time) {
         self.under_way = None;
-        let pause = FIRST_PAUSE << self.failures.min(10);
+        let pause = FIRST_PAUSE * (1 << self.failures.min(10));
         self.failures += 1;
-        self.retry = Some(now.plus_millis(pause.min(LONGEST_PAUSE)));
+        self.retry = Some(now.plus(pause.min(LONGEST_PAUSE)));
     }
 }
 

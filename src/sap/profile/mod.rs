@@ -257,7 +257,7 @@ impl Profiles {
                     && let Some(profile) = &response.profile
                     && about(&profile.user)
                 {
-                    let until = now.plus_millis(self.settings.profile_cache);
+                    let until = now.plus(self.settings.profile_cache);
                     self.cache
                         .learn(&user, parts, profile.clone(), asked, now, until);
                 }
@@ -302,7 +302,7 @@ impl Profiles {
             if changes.changed {
                 profile.modified = Some(self.skew.date(now));
             }
-            let until = now.plus_millis(self.settings.agreement_ttl);
+            let until = now.plus(self.settings.agreement_ttl);
             let write = self.cache.tell(user, profile, until);
             self.writes.push_back(write);
             self.deadlines.set(until, ());
@@ -314,7 +314,7 @@ impl Profiles {
     fn forget(&mut self, user: &Address, now: Time) {
         let settings = &self.settings;
         let open = settings.response_timeout.saturating_mul(2);
-        let until = now.plus_millis(settings.profile_cache.max(open));
+        let until = now.plus(settings.profile_cache.max(open));
         self.cache.forget(user, now, until);
     }
 

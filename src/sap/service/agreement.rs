@@ -1,17 +1,19 @@
 //! Service Negotiation and Agreement in both roles (wire profile, 11.3). An
 //! agreement covers one direction; each side negotiates what it wants to ask.
 
+use std::time::Duration;
+
 use super::set;
 use super::table::{Agreement, Direction, What};
 use super::{ALWAYS, Services};
-use crate::element::Time;
+use crate::element::{Time, seconds};
 use crate::imps::primitive::service::{Functions, ServiceRequest, ServiceResponse};
 use crate::imps::{Code, Primitive, Status};
 use crate::sap::settings::{Peer, ServiceSet};
 use crate::text::Shown;
 
 /// The shortest agreement: shorter ones would be renewed all the time.
-const SHORTEST: u64 = 60_000;
+const SHORTEST: Duration = Duration::from_secs(60);
 
 impl Services {
     /// A peer's request for functions, or word from it about our agreement.
@@ -79,7 +81,7 @@ impl Services {
         let longest = self.settings.agreement_ttl;
         let asked = request
             .time_to_live
-            .map(|seconds| u64::from(seconds) * 1000);
+            .map(|seconds| Duration::from_secs(seconds.into()));
         let ttl = asked.map_or(longest, |asked| asked.clamp(SHORTEST.min(longest), longest));
         let id = match (current, &request.agreement) {
             (Some(current), Some(_)) => current.id,
@@ -97,7 +99,7 @@ impl Services {
             functions: agreed,
             served: served.cloned().collect(),
             since: now,
-            expires: now.plus_millis(ttl),
+            expires: now.plus(ttl),
         };
         tracing::info!(
             ssp.peer = peer.domain,
@@ -114,7 +116,7 @@ impl Services {
         };
         let mut answer = refusal(Status::new(code), refused);
         answer.agreement = Some(id);
-        answer.time_to_live = u32::try_from(ttl / 1000).ok();
+        answer.time_to_live = u32::try_from(ttl.as_secs()).ok();
         answer.agreed = Some(functions(agreed));
         answer.into()
     }
@@ -167,10 +169,10 @@ impl Services {
             .agreement(domain, Direction::Obtained, now)
             .map(|agreement| agreement.id.clone());
         let cancel = peer.wants.is_empty();
-        let ttl = self.settings.agreement_ttl / 1000;
+        let ttl = self.settings.agreement_ttl;
         let request = ServiceRequest {
             agreement: current,
-            time_to_live: (!cancel).then(|| u32::try_from(ttl).unwrap_or(u32::MAX)),
+            time_to_live: (!cancel).then(|| seconds(ttl)),
             cancel: cancel.then_some(true),
             meta: Some(self.own_meta()),
             functions: (!cancel).then(|| functions(peer.wants)),
@@ -216,7 +218,7 @@ impl Services {
         let ttl = response
             .time_to_live
             .map_or(self.settings.agreement_ttl, |seconds| {
-                (u64::from(seconds) * 1000).max(SHORTEST)
+                Duration::from_secs(seconds.into()).max(SHORTEST)
             });
         tracing::info!(
             ssp.peer = peer.domain,
@@ -230,7 +232,7 @@ impl Services {
             functions: agreed,
             served: self.offers(now).served_towards(peer.real()),
             since: now,
-            expires: now.plus_millis(ttl),
+            expires: now.plus(ttl),
         };
         let write = self
             .table

@@ -15,6 +15,7 @@ pub mod view;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::association::outbox::Item;
 use super::deadlines::Deadlines;
@@ -268,7 +269,7 @@ impl Services {
             self.negotiate(domain, now);
         }
         if let Some(next) = self.table.next_due(domain, up) {
-            let at = next.max(now.plus_millis(1));
+            let at = next.max(now.plus(Duration::from_millis(1)));
             self.deadlines.set(at, domain.to_owned());
         }
     }
@@ -378,7 +379,7 @@ impl Services {
     /// Sends a request of the SAP itself.
     fn ask(&mut self, peer: &Peer, what: What, request: &Primitive, now: Time) {
         let id = self.numbers.id();
-        let until = now.plus_millis(self.settings.response_timeout);
+        let until = now.plus(self.settings.response_timeout);
         let asked = Question { what, until };
         self.table.ask(peer.real(), &id, asked);
         self.deadlines.set(until, peer.real().to_owned());

@@ -17,7 +17,7 @@ use crate::imps::{Address, Primitive, Status};
 use crate::sap::settings::Settings;
 use crate::ssp::envelope::Transaction;
 
-/// Probes remembered, and for how long: milliseconds. Our choice.
+/// Probes remembered, and for how long; our choice.
 const MAX: usize = 64;
 const REMEMBERED: Duration = Duration::from_secs(600);
 const TEXT: &str = "wvgate check";
@@ -84,7 +84,7 @@ pub(super) fn message(
             content_type: Some(content_type.clone()),
             content_name: None,
             content_size: Some(TEXT.len() as u64),
-            validity: Some((settings.response_timeout / 1000).max(1)),
+            validity: Some(settings.response_timeout.as_secs().max(1)),
             recipients: vec![Recipient::User(user(echo))],
             recipient_display: None,
             sender: Some(Sender::user(user(sender))),

@@ -53,8 +53,8 @@ pub struct Agreement {
 impl Agreement {
     /// When a renewal is due: after nine tenths of its life.
     pub fn renew_at(&self) -> Time {
-        let life = self.expires.since(self.since);
-        self.since.plus_millis(life / 10 * 9)
+        let life = self.expires.after(self.since);
+        self.since.plus(life / 10 * 9)
     }
 }
 

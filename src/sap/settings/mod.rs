@@ -9,6 +9,7 @@ mod shards;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::network::Network;
 use super::presented_as::{PeerId, domain_of};
@@ -27,7 +28,7 @@ pub use shards::Shards;
 /// Name of the user that answers every message with itself.
 pub const ECHO: &str = "echo";
 
-/// The node's settings. All times in milliseconds.
+/// The node's settings.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Own SSP domain; `wv:@domain` is the service id.
@@ -41,18 +42,18 @@ pub struct Settings {
     /// Where a domain's users are.
     pub routes: Routes,
     /// Wait for the answer to a request; then 504 (wire profile, 7.5).
-    pub response_timeout: u64,
+    pub response_timeout: Duration,
     /// A peer with users who are watched, of whom nothing was heard for so long, is tried; one that
     /// is not reached for half of it is away.
-    pub peer_silence: u64,
+    pub peer_silence: Duration,
     /// A whole handshake (6.6).
-    pub handshake_timeout: u64,
+    pub handshake_timeout: Duration,
     /// Remember answered requests for so long (7.5).
-    pub duplicate_window: u64,
+    pub duplicate_window: Duration,
     /// Time to live we announce for sessions.
-    pub session_ttl: u64,
+    pub session_ttl: Duration,
     /// How long a message without validity may wait.
-    pub default_validity: u64,
+    pub default_validity: Duration,
     /// Transactions waiting for one peer.
     pub max_queue: usize,
     /// Bytes waiting for one peer.
@@ -74,9 +75,9 @@ pub struct Settings {
     /// Bytes per POST, about.
     pub batch_bytes: usize,
     /// Life of a service agreement, asked for and granted at most (11.3).
-    pub agreement_ttl: u64,
+    pub agreement_ttl: Duration,
     /// How long a profile that passed by is remembered (11.4); 0: not at all.
-    pub profile_cache: u64,
+    pub profile_cache: Duration,
     /// Which domain provides a service to whose users.
     pub pse: PseTable,
     /// Who runs this node, for those who ask (11.5).
@@ -153,8 +154,8 @@ pub struct Peer {
     pub strict: bool,
     /// Requests a second it may send; more are answered 503.
     pub max_rate: Option<u32>,
-    /// One that does not heed that for so long is disconnected: milliseconds.
-    pub max_flood: Option<u64>,
+    /// One that does not heed that for so long is disconnected.
+    pub max_flood: Option<Duration>,
     /// URLs or hosts to whose hosts it may redirect us (6.8).
     pub redirects: Vec<String>,
     /// Its addresses come from SRV records: the link compares redirects with them.
@@ -335,12 +336,12 @@ impl Settings {
             by_alias: BTreeMap::new(),
             repairs: false,
             routes: Routes::default(),
-            response_timeout: 20_000,
-            peer_silence: 10_000,
-            handshake_timeout: 30_000,
-            duplicate_window: 600_000,
-            session_ttl: 86_400_000,
-            default_validity: 86_400_000,
+            response_timeout: Duration::from_secs(20),
+            peer_silence: Duration::from_secs(10),
+            handshake_timeout: Duration::from_secs(30),
+            duplicate_window: Duration::from_secs(600),
+            session_ttl: Duration::from_secs(86_400),
+            default_validity: Duration::from_secs(86_400),
             max_queue: 100_000,
             max_queue_bytes: 256 * 1024 * 1024,
             max_queue_total: 1024 * 1024 * 1024,
@@ -350,8 +351,8 @@ impl Settings {
             max_sessions: 8,
             batch_count: 64,
             batch_bytes: 256 * 1024,
-            agreement_ttl: 7 * 86_400_000,
-            profile_cache: 300_000,
+            agreement_ttl: Duration::from_secs(7 * 86_400),
+            profile_cache: Duration::from_secs(300),
             pse: PseTable::default(),
             provider: Provider::default(),
             names: Names::default(),

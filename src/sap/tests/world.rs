@@ -191,7 +191,7 @@ impl World {
                     },
                     Verdict::Busy(after) => Posted::Refused {
                         status: 503,
-                        retry_after: after.and_then(|it| it.as_millis().try_into().ok()),
+                        retry_after: after,
                     },
                 }
             }

@@ -300,7 +300,7 @@ impl Transactions {
             // Its requestor hears 202 before that.
             _ if is_message => {}
             _ => {
-                let late = now.plus_millis(self.settings.response_timeout);
+                let late = now.plus(self.settings.response_timeout);
                 self.rows.deadlines.set(late, Timer::Answer(number));
             }
         }

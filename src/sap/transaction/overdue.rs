@@ -139,7 +139,7 @@ impl<'t> Overdue<'t> {
                 if !taken_over {
                     self.take_over(number);
                 }
-                let later = self.now.plus_millis(self.on.settings.response_timeout);
+                let later = self.now.plus(self.on.settings.response_timeout);
                 return self.on.rows.deadlines.set(later, Timer::GiveUp(number));
             } else if taken_over {
                 // The next hop has it, and never said more.

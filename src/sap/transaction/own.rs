@@ -44,7 +44,7 @@ impl Transactions {
     pub(super) fn unnamed_leave(&mut self, next: Next, queues: &dyn Queues, now: Time) {
         match next {
             Next::Ask(waiting, request) => {
-                let expires = now.plus_millis(self.settings.response_timeout);
+                let expires = now.plus(self.settings.response_timeout);
                 let (element, token) = (OWN, Token(self.rows.table.next_number(now)));
                 self.request(element, token, &request.into(), expires, queues, now);
                 let number = self

@@ -103,7 +103,7 @@ impl Rows {
         } else {
             wait
         };
-        record.received.plus_millis(wait).min(record.expires)
+        record.received.plus(wait).min(record.expires)
     }
 
     /// Adds a row, with its deadlines if it waits for an answer.
@@ -172,7 +172,7 @@ impl Rows {
         } else {
             settings.duplicate_window
         };
-        let until = from.plus_millis(window);
+        let until = from.plus(window);
         self.forgettable
             .answered(record.origin.name(), number, until);
         self.deadlines.set(until, Timer::Forget(number));

@@ -8,6 +8,7 @@
 //! a report of which nothing is known passes if who reports is of the peer's domains.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -29,8 +30,8 @@ pub(in crate::sap) const SINCE: &str = "sap/asked-since";
 pub(in crate::sap) const MOST: usize = 50_000;
 /// Bytes kept for one peer, or for this node. Our choice.
 pub(in crate::sap) const MOST_BYTES: usize = 16 << 20;
-/// A report about the end of a message comes a little after it: milliseconds.
-const GRACE: u64 = 3_600_000;
+/// A report about the end of a message comes a little after it.
+const GRACE: Duration = Duration::from_secs(3_600);
 
 /// Where a part of a message went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,7 +158,7 @@ impl SentMessages {
                 Origin::Element { .. } => None,
             },
             sent: sent_to(record),
-            until: record.expires.plus_millis(GRACE),
+            until: record.expires.plus(GRACE),
         };
         if kept.sent.is_empty() {
             self.unindex(number, &key);
@@ -254,7 +255,10 @@ impl SentMessages {
             .collect();
         if sent.is_empty() {
             // A row of an older version, or another way than this was taken there.
-            let longest = settings.default_validity.saturating_mul(7) + GRACE;
+            let longest = settings
+                .default_validity
+                .saturating_mul(7)
+                .saturating_add(GRACE);
             return numbers.is_none() && is_here && self.is_whole(longest, now);
         }
         let is_it = |sent: &SentTo| {
@@ -268,10 +272,10 @@ impl SentMessages {
         !sent.iter().any(is_it)
     }
 
-    /// Whether all messages of the last `longest` milliseconds are known.
-    fn is_whole(&self, longest: u64, now: Time) -> bool {
+    /// Whether all messages of the last `longest` are known.
+    fn is_whole(&self, longest: Duration, now: Time) -> bool {
         match self.since {
-            Some(since) => since == Time(0) || now.since(since) > longest,
+            Some(since) => since == Time(0) || now.after(since) > longest,
             None => !self.is_late,
         }
     }
@@ -350,9 +354,10 @@ mod tests {
     #[test]
     fn the_oldest_are_given_up_at_the_bound_of_number_and_of_bytes() {
         for (id, most) in [("m".to_owned(), MOST), ("m".repeat(1 << 20), 15)] {
+            let second = Duration::from_secs(1);
             let mut asked = SentMessages::default();
             assert!(asked.note(0, &row(&id, 5), Time(5)).is_some());
-            assert!(asked.is_whole(1_000, Time(6)));
+            assert!(asked.is_whole(second, Time(6)));
             for number in 0..most as u64 {
                 asked.restore(number, kept(number, format!("{number}{id}")));
             }
@@ -362,7 +367,7 @@ mod tests {
             assert_eq!(deleted.count(), 1, "{}", id.len());
             assert_eq!(asked.kept.len(), most);
             // Now there may be reports on what is not known any more; for a while.
-            assert!(!asked.is_whole(1_000, Time(8)) && asked.is_whole(1_000, Time(1_008)));
+            assert!(!asked.is_whole(second, Time(8)) && asked.is_whole(second, Time(1_008)));
             let (of, bytes) = &asked.of[&Some(PeerId::new("a.test"))];
             assert!(of.len() <= MOST && *bytes <= MOST_BYTES);
             for number in 0..=last {

@@ -1,6 +1,8 @@
 //! Answers that come twice, never, late, from elsewhere, or to try again (wire profile, 7.3 to 7.5
 //! and 8.1).
 
+use std::time::Duration;
+
 use wvgate::imps::Primitive;
 use wvgate::sap::{Count, Delivered, Posted, Verdict};
 use wvgate::ssp::Mode;
@@ -324,7 +326,7 @@ fn a_peer_that_is_busy_is_left_alone_as_long_as_it_says() {
     let post = under_way(&mut relay, "b.test");
     let busy = Posted::Refused {
         status: 503,
-        retry_after: Some(300_000),
+        retry_after: Some(Duration::from_secs(300)),
     };
     relay.posted(&post, &busy);
     relay.pass(299_999);

@@ -18,7 +18,7 @@ const BUSY: Verdict = Verdict::Busy(Some(Duration::from_secs(1)));
 /// A relay that bears a flood of a.test for half a minute; b.test is its other peer.
 fn bearing(dialect: Arc<Dialect>) -> Alone {
     let mut flooding = Peer::new("a.test", dialect);
-    (flooding.max_rate, flooding.max_flood) = (Some(10), Some(30_000));
+    (flooding.max_rate, flooding.max_flood) = (Some(10), Some(Duration::from_secs(30)));
     let mut node = Alone::new(settings(&["b.test"]).with_peer(flooding));
     for domain in ["a.test", "b.test"] {
         log_in(&mut node, "1", domain);

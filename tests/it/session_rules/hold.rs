@@ -1,6 +1,7 @@
 //! What keeps us from a peer, and what ends that: another configuration, or the operator's word.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use wvgate::sap::{Login, Peer, PeerView, Posted, Settings, Verdict};
 use wvgate::ssp::Mode;
@@ -102,7 +103,7 @@ fn a_hold_is_shown_and_ends_with_another_configuration() {
 #[test]
 fn who_was_disconnected_for_a_flood_serves_the_pause_whatever_is_reloaded() {
     let mut flooding = Peer::new("b.test", quiet());
-    (flooding.max_rate, flooding.max_flood) = (Some(1), Some(0));
+    (flooding.max_rate, flooding.max_flood) = (Some(1), Some(Duration::ZERO));
     flooding.connect_always = true;
     let with = || settings(&["a.test"]).with_peer(flooding.clone());
     let mut node = Alone::new(with());

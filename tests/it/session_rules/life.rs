@@ -2,7 +2,9 @@
 //! another clock, and peers that send too much (wire profile, 5.3, 6.6, 6.9 and 11.1).
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use wvgate::element::millis;
 use wvgate::imps::Primitive;
 use wvgate::sap::{Count, Peer, Posted, Settings, Time, Verdict};
 use wvgate::ssp::Mode;
@@ -17,7 +19,7 @@ use crate::support::alone::{Alone, only, quiet};
 fn ttl(node: &Alone, domain: &str) -> u64 {
     let views = node.sap.session_views().into_iter();
     let mut views = views.filter(|view| view.peer == domain);
-    views.next_back().unwrap().ttl
+    millis::of(views.next_back().unwrap().ttl)
 }
 
 /// The keep-alive that was posted next: its id and what it asks for.
@@ -35,7 +37,7 @@ fn kept(ttl: u32, code: u16) -> String {
 
 fn with_ttl(millis: u64) -> Settings {
     let mut settings = settings(&["a.test", "b.test"]);
-    settings.session_ttl = millis;
+    settings.session_ttl = Duration::from_millis(millis);
     settings
 }
 
@@ -302,7 +304,7 @@ fn a_dialect_whose_sessions_do_not_end_is_kept_alive_without_haste() {
     let endless = but(|dialect| dialect.sessions_expire = false);
     let peer = Peer::new("a.test", endless);
     let mut settings = Settings::new("r.test").with_peer(peer);
-    settings.session_ttl = 600_000;
+    settings.session_ttl = Duration::from_secs(600);
     let mut node = Alone::new(settings);
     log_in(&mut node, "1", "a.test");
     node.pass(2_000_000);

@@ -359,7 +359,7 @@ fn outcome(outcome: PostOutcome) -> Posted {
             retry_after,
         } => Posted::Refused {
             status,
-            retry_after: retry_after.map(|after| after.as_millis() as u64),
+            retry_after,
         },
         PostOutcome::Closed => Posted::Closed,
         PostOutcome::Unreachable { reason } => Posted::Failed(reason),

@@ -9,7 +9,7 @@ use super::progress::is_foreign;
 use super::{Failure, Progress, Step};
 use std::time::Duration;
 
-use crate::element::Time;
+use crate::element::{Time, seconds};
 use crate::imps::primitive::session::{LoginRequest, LoginResponse, SendSecretToken, Token};
 use crate::imps::{Address, Code, Status};
 use crate::sap::association::record::SessionRecord;
@@ -26,9 +26,9 @@ pub struct Initiator {
     token: Token,
     state: State,
     /// What we announce, and the smaller of that and theirs.
-    own_ttl: u64,
-    ttl: u64,
-    timeout: u64,
+    own_ttl: Duration,
+    ttl: Duration,
+    timeout: Duration,
     /// When the handshake has failed for lack of progress.
     pub deadline: Time,
 }
@@ -48,8 +48,8 @@ impl Initiator {
     pub fn start(
         own_domain: &str,
         peer: &Peer,
-        ttl: u64,
-        timeout: u64,
+        ttl: Duration,
+        timeout: Duration,
         random: &Random,
         now: Time,
     ) -> (Self, Step) {
@@ -62,7 +62,7 @@ impl Initiator {
             own_ttl: ttl,
             ttl,
             timeout,
-            deadline: now.plus_millis(timeout),
+            deadline: now.plus(timeout),
         };
         let primitive = SendSecretToken {
             service: Address::service(own_domain),
@@ -92,7 +92,7 @@ impl Initiator {
         step == last
     }
 
-    /// Whether our own session id has been out for less than `millis`, so that the
+    /// Whether our own session id has been out for less than this, so that the
     /// peer may use the session before its step 6 has arrived.
     pub fn just_logged_in(&self, now: Time, within: Duration) -> bool {
         matches!(self.state, State::LoggedIn(_, since) if now.after(since) < within)
@@ -105,13 +105,14 @@ impl Initiator {
             return Progress::Wait;
         }
         self.state = State::LoginSent;
-        self.deadline = now.plus_millis(self.timeout);
+        self.deadline = now.plus(self.timeout);
         let primitive = LoginRequest {
             service: Address::service(&self.own_domain),
             time_to_live: Some(seconds(self.ttl)),
             digest: digest(&theirs.token, &peer.password),
         };
-        Progress::Send(self.step(3, primitive, now.plus_millis(peer.dialect.handshake_pause)))
+        let pause = Duration::from_millis(peer.dialect.handshake_pause);
+        Progress::Send(self.step(3, primitive, now.plus(pause)))
     }
 
     /// Takes in step 4: the peer's digest.
@@ -135,7 +136,7 @@ impl Initiator {
                 let session = format!("{}@{}", random.hex(8), self.own_domain);
                 self.ttl = shorter(self.ttl, theirs.time_to_live);
                 self.state = State::LoggedIn(session.clone(), now);
-                self.deadline = now.plus_millis(self.timeout);
+                self.deadline = now.plus(self.timeout);
                 let primitive = LoginResponse {
                     session: Some(session),
                     time_to_live: Some(seconds(self.ttl)),
@@ -205,15 +206,10 @@ pub(super) fn refusal(code: Code) -> LoginResponse {
     }
 }
 
-/// The smaller of our time to live (milliseconds) and theirs (seconds). 0 means that
-/// they did not say.
-pub(super) fn shorter(ours: u64, theirs: Option<u32>) -> u64 {
+/// The smaller of our time to live and theirs, in seconds. 0 means that they did not say.
+pub(super) fn shorter(ours: Duration, theirs: Option<u32>) -> Duration {
     match theirs {
         None | Some(0) => ours,
-        Some(theirs) => ours.min(u64::from(theirs).saturating_mul(1000)),
+        Some(theirs) => ours.min(Duration::from_secs(theirs.into())),
     }
-}
-
-pub(super) fn seconds(millis: u64) -> u32 {
-    u32::try_from(millis / 1000).unwrap_or(u32::MAX)
 }

@@ -5,12 +5,13 @@
 //! ```
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::digest::{digest, new_token, verify};
-use super::initiator::{refusal, seconds, shorter};
+use super::initiator::{refusal, shorter};
 use super::progress::is_foreign;
 use super::{Failure, Progress, Step};
-use crate::element::Time;
+use crate::element::{Time, seconds};
 use crate::imps::primitive::session::{LoginRequest, LoginResponse, SendSecretToken, Token};
 use crate::imps::{Address, Code, Status};
 use crate::sap::association::record::SessionRecord;
@@ -30,9 +31,9 @@ pub struct Responder {
     last: Step,
     state: State,
     /// What we announce, and the smaller of that and theirs.
-    own_ttl: u64,
-    ttl: u64,
-    timeout: u64,
+    own_ttl: Duration,
+    ttl: Duration,
+    timeout: Duration,
     /// When the handshake has failed for lack of progress.
     pub deadline: Time,
     /// Where its first step came from, if the transport knows.
@@ -56,7 +57,7 @@ impl Responder {
         peer: &Peer,
         id: &str,
         theirs: &SendSecretToken,
-        (ttl, timeout): (u64, u64),
+        (ttl, timeout): (Duration, Duration),
         random: &Random,
         now: Time,
     ) -> (Self, Step) {
@@ -72,7 +73,7 @@ impl Responder {
             mode: Mode::Response,
             id: random.hex(8),
             primitive: primitive.into(),
-            at: now.plus_millis(peer.dialect.handshake_pause),
+            at: now.plus(Duration::from_millis(peer.dialect.handshake_pause)),
         };
         let responder = Self {
             own_domain: own_domain.to_owned(),
@@ -84,7 +85,7 @@ impl Responder {
             own_ttl: ttl,
             ttl,
             timeout,
-            deadline: now.plus_millis(timeout),
+            deadline: now.plus(timeout),
             from: None,
         };
         (responder, step)
@@ -135,7 +136,7 @@ impl Responder {
             State::TokenReturned => {
                 self.ttl = shorter(self.ttl, theirs.time_to_live);
                 self.state = State::LoginSent;
-                self.deadline = now.plus_millis(self.timeout);
+                self.deadline = now.plus(self.timeout);
                 let primitive = LoginRequest {
                     service: Address::service(&self.own_domain),
                     time_to_live: Some(seconds(self.ttl)),
@@ -175,7 +176,7 @@ impl Responder {
                 let own_id = format!("{}@{}", random.hex(8), self.own_domain);
                 let ttl = shorter(self.ttl, theirs.time_to_live);
                 self.state = State::Established(own_id.clone());
-                self.deadline = now.plus_millis(self.timeout);
+                self.deadline = now.plus(self.timeout);
                 let primitive = LoginResponse {
                     session: Some(own_id.clone()),
                     time_to_live: Some(seconds(ttl)),

@@ -2,6 +2,7 @@
 //! profile, 6.6).
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
 
 use crate::element::Time;
 use crate::sap::association::Shared;
@@ -162,11 +163,11 @@ impl PendingStep {
             Posted::TimedOut => "no answer in time".to_owned(),
             Posted::Failed(why) => why.clone(),
         };
-        let Some(wait) = peer.dialect.handshake_retries.get(self.attempt).copied() else {
+        let Some(wait) = peer.dialect.handshake_retries.get(self.attempt) else {
             return Landed::Failed(self, why);
         };
         self.attempt += 1;
-        self.step.at = now.plus_millis(wait);
+        self.step.at = now.plus(Duration::from_millis(*wait));
         Landed::Again(self)
     }
 }

@@ -5,21 +5,23 @@
 //! that fails again after others have passed is blamed: it waits alone, its conversation
 //! behind it, and ends after [`REFUSALS`] such failures.
 
+use std::time::Duration;
+
 use super::{Item, Outbox};
 use crate::element::Time;
 use crate::store::Write;
 
-/// No retry of a post waits longer: milliseconds; our choice.
-const LONGEST_WAIT: u64 = 60_000;
+/// No retry of a post waits longer; our choice.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// And none comes sooner, whatever the dialect or the peer says.
-const SHORTEST_WAIT: u64 = 100;
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 /// Unless the peer has asked for it, and then no longer than this; our choice.
-const LONGEST_ASKED: u64 = 3_600_000;
+const LONGEST_ASKED: Duration = Duration::from_secs(3_600);
 /// An item that was refused so often while others passed has ended; our choice.
 pub const REFUSALS: u32 = 8;
 /// A sign of life ends a wait not sooner than so long after each failure in a row, so that a
 /// peer that can be heard but not reached is not asked with every word of it.
-const LIFE_STEP: u64 = 1_000;
+const LIFE_STEP: Duration = Duration::from_secs(1);
 const LIFE_STEPS: u32 = 10;
 
 /// Why a post failed.
@@ -33,8 +35,8 @@ pub enum Why {
     Closed,
     /// Any status that is no refusal of the form.
     Refused,
-    /// 503, perhaps with a time after which to come again, in milliseconds.
-    Busy(Option<u64>),
+    /// 503, perhaps with a time after which to come again.
+    Busy(Option<Duration>),
 }
 
 impl Why {
@@ -52,36 +54,35 @@ impl Why {
 /// How long to wait after a failure.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    /// Milliseconds added with each failure in a row.
-    pub step: u64,
+    /// Added with each failure in a row.
+    pub step: Duration,
     /// Something between 0 and 255, so that not all come at once: up to a quarter of a step more.
     pub jitter: u8,
 }
 
 impl Pace {
-    fn wait(self, times: u32, asked: Option<u64>) -> u64 {
-        let times = u64::from(times);
+    fn wait(self, times: u32, asked: Option<Duration>) -> Duration {
         let usual = self.step.saturating_mul(times).min(LONGEST_WAIT);
         let shortest = SHORTEST_WAIT.saturating_mul(times).min(LONGEST_WAIT);
         let wait = asked.map_or(usual, |asked| asked.min(LONGEST_ASKED));
         let wait = wait.max(shortest);
-        wait + wait.min(self.step) / 4 * u64::from(self.jitter) / 255
+        wait + wait.min(self.step) / 4 * u32::from(self.jitter) / 255
     }
 }
 
 /// What a failed post means.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Setback {
-    /// The peer gets nothing for so long: milliseconds.
-    Peer(u64),
+    /// The peer gets nothing for so long.
+    Peer(Duration),
     /// It belongs to an outage that was counted already.
     Known,
     /// Others pass: this item waits alone, for so long.
     Item {
         /// Its transaction id.
         id: String,
-        /// How long it waits, in milliseconds.
-        wait: u64,
+        /// How long it waits.
+        wait: Duration,
     },
     /// It was refused too often while others passed, and has left the queue.
     Ended(Box<Item>),
@@ -147,8 +148,8 @@ impl Health {
         if self.failures == 0 || self.steadfast || self.not_before <= now {
             return false;
         }
-        let steps = u64::from(self.failures.min(LIFE_STEPS) - 1);
-        let earliest = self.failed_at.plus_millis(LIFE_STEP * steps).max(now);
+        let steps = self.failures.min(LIFE_STEPS) - 1;
+        let earliest = self.failed_at.plus(LIFE_STEP * steps).max(now);
         let earlier = earliest < self.not_before;
         self.not_before = self.not_before.min(earliest);
         earlier
@@ -220,7 +221,7 @@ impl Outbox {
             _ => None,
         };
         let wait = pace.wait(health.failures, asked);
-        health.not_before = health.not_before.max(now.plus_millis(wait));
+        health.not_before = health.not_before.max(now.plus(wait));
         (Setback::Peer(wait), writes)
     }
 
@@ -252,7 +253,7 @@ impl Outbox {
             _ => None,
         };
         let wait = pace.wait(suspect.blamed, asked);
-        self.delay(number, now.plus_millis(wait));
+        self.delay(number, now.plus(wait));
         let id = self.items.get(&number)?.item.id.to_string();
         Some(Setback::Item { id, wait })
     }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::bodies::{HELD_OF_ALL, HELD_OF_ONE};
 use super::setback::REFUSALS;
 use super::*;
@@ -26,7 +28,7 @@ fn ids(outbox: &Outbox, numbers: &[u64]) -> Vec<String> {
 }
 
 const PACE: Pace = Pace {
-    step: 100,
+    step: Duration::from_millis(100),
     jitter: 0,
 };
 
@@ -165,7 +167,7 @@ fn others_pass_while_one_item_is_refused_and_it_ends_after_so_many_refusals() {
     }
     assert_eq!(post(&mut outbox, 1, 0), ["bad", "behind", "good"]);
     let (setback, _) = outbox.failed(1, Why::Refused, PACE, Time(0));
-    assert_eq!(setback, Setback::Peer(100));
+    assert_eq!(setback, Setback::Peer(PACE.step));
     // Nobody waits for the peer who may show that it does well.
     outbox.push(item("fresh", "e>f"));
     assert_eq!(post(&mut outbox, 2, 1), ["fresh"]);
@@ -173,7 +175,7 @@ fn others_pass_while_one_item_is_refused_and_it_ends_after_so_many_refusals() {
     // It is tried alone, is to blame, and waits; the others go, except what is behind it.
     assert_eq!(post(&mut outbox, 3, 2), ["bad"]);
     let (setback, _) = outbox.failed(3, Why::Refused, PACE, Time(2));
-    assert!(matches!(setback, Setback::Item { ref id, wait: 100 } if id == "bad"));
+    assert!(matches!(setback, Setback::Item { ref id, wait } if id == "bad" && wait == PACE.step));
     assert_eq!(post(&mut outbox, 4, 3), ["good"]);
     outbox.acknowledged(4);
     assert!(ids_at(&mut outbox, 4).is_empty());
@@ -254,7 +256,7 @@ fn what_fails_together_is_one_failure_and_a_sign_of_life_ends_the_wait() {
         outbox.fly(n, chosen, Time(0));
     }
     let slow = Pace {
-        step: 10_000,
+        step: Duration::from_secs(10),
         jitter: 0,
     };
     for n in 1..=4 {
@@ -276,12 +278,12 @@ fn a_sign_of_life_says_nothing_of_a_peer_that_answers() {
     let mut outbox = Outbox::new("p");
     outbox.push(item("1", "a>b"));
     post(&mut outbox, 1, 0);
-    outbox.failed(1, Why::Busy(Some(5_000)), PACE, Time(0));
+    outbox.failed(1, Why::Busy(Some(Duration::from_secs(5))), PACE, Time(0));
     assert!(!outbox.health_mut().heard(Time(10)));
     assert_eq!(outbox.health().not_before(), Time(5_000));
     // Nor does "at once" mean without a pause.
     post(&mut outbox, 2, 5_000);
-    outbox.failed(2, Why::Busy(Some(0)), PACE, Time(5_000));
+    outbox.failed(2, Why::Busy(Some(Duration::ZERO)), PACE, Time(5_000));
     assert!(outbox.health().not_before() > Time(5_050));
 }
 

@@ -7,6 +7,7 @@ mod routing;
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
 
 use super::delivery_report::{about, report_to};
 use super::events::{Event, Queues, ToThisSap};
@@ -35,8 +36,8 @@ const MAX_HOPS: usize = 16;
 const MAX_TARGETS: usize = 2_000;
 /// Bytes of the parts into which one request is taken apart. Our choice.
 const MAX_PARTS_BYTES: usize = 64 * 1024 * 1024;
-/// Notices and delivery reports wait this long for a peer: milliseconds.
-const NOTICE_VALIDITY: u64 = 86_400_000;
+/// Notices and delivery reports wait this long for a peer.
+const NOTICE_VALIDITY: Duration = Duration::from_secs(86_400);
 
 impl Transactions {
     /// A request in mode Request from a peer.
@@ -156,11 +157,11 @@ impl Transactions {
             .peek
             .validity
             .filter(|seconds| *seconds > 0)
-            .map(|s| s.saturating_mul(1000));
+            .map(Duration::from_secs);
         let lifetime = match (facts.kind, facts.is) {
             (_, Name::SendMessageRequest) => validity
                 .unwrap_or(self.settings.default_validity)
-                .min(7 * self.settings.default_validity),
+                .min(self.settings.default_validity.saturating_mul(7)),
             (Kind::Notice, _) => NOTICE_VALIDITY,
             _ => self.settings.response_timeout,
         };
@@ -171,7 +172,7 @@ impl Transactions {
             typed: None,
             kind,
             routing: facts.routing,
-            expires: now.plus_millis(lifetime),
+            expires: now.plus(lifetime),
             handed: None,
         };
         self.accept(&incoming, queues, now);

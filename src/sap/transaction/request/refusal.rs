@@ -53,7 +53,7 @@ impl Transactions {
             origin,
             name: transaction.name.clone(),
             received: now,
-            expires: now.plus_millis(self.settings.response_timeout),
+            expires: now.plus(self.settings.response_timeout),
             parts: Vec::new(),
             state: State::Pending,
             message: transaction.peek.message_id.clone(),

@@ -1,5 +1,7 @@
 //! How long an answer is waited for (wire profile, 7.5).
 
+use std::time::Duration;
+
 use crate::element::Time;
 use crate::sap::transaction::record::{Place, Record};
 
@@ -7,7 +9,7 @@ use crate::sap::transaction::record::{Place, Record};
 /// should be.
 pub(in crate::sap::transaction) fn overdue(
     record: &Record,
-    timeout: u64,
+    timeout: Duration,
     now: Time,
 ) -> (Vec<Place>, Option<Time>) {
     let (mut late, mut next) = (Vec::new(), None);
@@ -15,7 +17,7 @@ pub(in crate::sap::transaction) fn overdue(
         let deadline = part
             .acknowledged
             .unwrap_or(record.received)
-            .plus_millis(timeout)
+            .plus(timeout)
             .min(record.expires);
         if deadline <= now {
             late.push(part.place.clone());
@@ -32,11 +34,11 @@ pub(in crate::sap::transaction) fn overdue(
 /// does so a little later than this node would.
 pub(in crate::sap::transaction) fn waits_longer(
     record: &Record,
-    timeout: u64,
+    timeout: Duration,
     now: Time,
 ) -> Option<Time> {
-    let prompt = record.received.plus_millis(timeout / 4);
-    let last = record.received.plus_millis(timeout / 8 * 7);
+    let prompt = record.received.plus(timeout / 4);
+    let last = record.received.plus(timeout / 8 * 7);
     let answers_soon = |acknowledged: Option<Time>| acknowledged.is_some_and(|at| at <= prompt);
     let mut open = record.parts.iter().filter(|part| part.answer.is_none());
     let soon = now < last && open.all(|part| answers_soon(part.acknowledged));

@@ -195,7 +195,7 @@ impl Transactions {
                 skew: self.skew,
                 now,
             };
-            let expires = now.plus_millis(self.settings.default_validity);
+            let expires = now.plus(self.settings.default_validity);
             for report in delivery_report::late(record, number, part, &answer, &reporter) {
                 let report = Own::Report(report.into(), expires);
                 self.events.push_back(Event::Own(Box::new(report)));
@@ -278,7 +278,7 @@ impl Transactions {
                     let name_in = raw.trim_start_matches('<').split([' ', '>', '/']).next();
                     name_in.map_or_else(|| name.clone(), AnyName::new)
                 };
-                let expires = now.plus_millis(self.settings.duplicate_window);
+                let expires = now.plus(self.settings.duplicate_window);
                 if let Some(shard) = neighbour::shard_of(&domain) {
                     let handed = Handed::answer(
                         id.to_string(),
