@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use crate::element::{Act, Time, Token};
 use crate::imps::Primitive;
@@ -29,9 +28,6 @@ use super::relation::{Relation, Shown, Watcher};
 use super::sent::Sent;
 
 pub use crate::sap::ECHO;
-
-/// The SAP answers every request; it gets so much longer than the request is valid.
-const ANSWER_LATE: Duration = Duration::from_secs(60);
 
 /// Why users cannot be changed so.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -199,7 +195,8 @@ impl User {
         let pending = Pending {
             user: self.name.clone(),
             asker,
-            until: expires.plus(ANSWER_LATE),
+            // The SAP answers every request; it gets a little longer than the request.
+            until: expires.plus(std::time::Duration::from_secs(60)),
             what,
         };
         if pending.what.is_durable() {

@@ -285,13 +285,8 @@ impl Keeper {
             }
             if known && peer.dialect.logout {
                 let status = Status::new(Code::SESSION_EXPIRED).because("too many sessions");
-                self.disconnect(
-                    peer,
-                    shared,
-                    &own_id,
-                    come_again(status, Duration::ZERO),
-                    now,
-                );
+                let status = come_again(status, Duration::ZERO);
+                self.disconnect(peer, shared, &own_id, status, now);
             } else if known && peer.dialect.reset_lost_session {
                 self.say(Outcome::MakeForget(peer_id));
             }
