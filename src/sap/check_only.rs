@@ -41,7 +41,7 @@ impl Sap {
     /// Whether a transaction answers something that was asked during the visit, is the
     /// echo, or is about the session and the services of this node.
     fn is_of_the_visit(&self, peer: &Peer, transaction: &Transaction) -> bool {
-        let renamed = transaction.renamed(&peer.dialect.accept).ok().flatten();
+        let renamed = peer.dialect.in_our_names(transaction).ok().flatten();
         let transaction = renamed.as_ref().unwrap_or(transaction);
         let peek = &transaction.peek;
         if transaction.mode == Mode::Response {

@@ -92,7 +92,7 @@ impl Sap {
         let renamed: Result<Vec<_>, _> = message
             .transactions
             .iter()
-            .map(|transaction| transaction.renamed(&peer.dialect.accept))
+            .map(|transaction| peer.dialect.in_our_names(transaction))
             .collect();
         let renamed = match renamed {
             Ok(renamed) => renamed,
@@ -183,7 +183,7 @@ impl Sap {
     ) -> Cow<'t, Transaction> {
         let mut others = self.settings().peers.values();
         let renamed = others.find_map(|peer| {
-            let renamed = transaction.renamed(&peer.dialect.accept).ok()??;
+            let renamed = peer.dialect.in_our_names(transaction).ok()??;
             let service = renamed.peek.about.as_ref();
             let fits = service.is_none_or(|service| peer.is(service.domain()));
             fits.then_some(renamed)

@@ -103,9 +103,8 @@ fn names() -> (BTreeSet<String>, BTreeSet<String>) {
             let mut words = line.split(' ');
             let names = match (words.next(), words.next()) {
                 (Some("attr"), Some("one" | "opt" | "def")) => &mut attributes,
-                (Some("child"), Some("one" | "opt" | "many")) | (Some("list"), Some("of")) => {
-                    &mut elements
-                }
+                (Some("child"), Some("one" | "opt" | "many"))
+                | (Some("list"), Some("of" | "many")) => &mut elements,
                 (Some(name), Some("=>")) if name.starts_with('"') && line.ends_with("),") => {
                     &mut elements
                 }

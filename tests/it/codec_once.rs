@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use wvgate::imps::Primitive;
 use wvgate::imps::primitive::facts;
-use wvgate::imps::xml::{Limits, Malformed, Names, Shape};
+use wvgate::imps::xml::{Forms, Limits, Malformed, Names, Shape};
 use wvgate::ssp::Message;
 use wvgate::ssp::envelope::{Transaction, scan};
 
@@ -224,7 +224,7 @@ fn names_of_a_dialect_make_no_second_one() {
     };
     let transaction: &Transaction = &session.transactions[0];
     assert_eq!(
-        transaction.renamed(&names),
+        transaction.renamed(&names, &Forms::default()),
         Err(Malformed::Twice("MetaInfo"))
     );
 }

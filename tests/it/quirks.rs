@@ -11,7 +11,7 @@ mod emitted;
 mod fronts;
 mod keys;
 mod limits;
-
+mod oma;
 mod omitted;
 mod output;
 mod table;

@@ -65,7 +65,7 @@ impl KeepAlive {
             mode: Mode::Request,
             id: id.as_str().into(),
             name: Name::KeepAliveRequest.into(),
-            raw: Primitive::from(request).to_xml(Some(peer.dialect.style())),
+            raw: peer.dialect.print(&request.into()),
             conversation: None,
             expires: now.plus(settings.response_timeout),
             message: None,

@@ -377,7 +377,7 @@ pub(super) fn in_session(
         mode,
         id: transaction.into(),
         name: primitive.any_name(),
-        raw: primitive.to_xml(Some(peer.dialect.style())),
+        raw: peer.dialect.print(primitive),
         conversation: None,
         expires: now,
         message: None,

@@ -19,7 +19,7 @@ pub(in crate::sap) fn request(
     message_id: Option<String>,
 ) -> Result<String, Status> {
     let refused = |why: String| Status::new(Code::BAD_REQUEST).because(why);
-    if primitive.is_none() && peer.dialect.passes_raw() {
+    if primitive.is_none() && peer.dialect.passes_raw(|| fragment) {
         return raw(peer, fragment).map_err(refused);
     }
     let mut primitive = match primitive {
@@ -43,7 +43,7 @@ pub(in crate::sap) fn request(
 /// # Errors
 /// The fragment cannot be decoded although the dialect needs it; the reason in words.
 pub(in crate::sap) fn raw(peer: &Peer, fragment: &[u8]) -> Result<String, String> {
-    if peer.dialect.passes_raw() {
+    if peer.dialect.passes_raw(|| fragment) {
         return std::str::from_utf8(fragment)
             .map(str::to_owned)
             .map_err(|e| e.to_string());
@@ -55,7 +55,8 @@ pub(in crate::sap) fn raw(peer: &Peer, fragment: &[u8]) -> Result<String, String
 
 /// An answer in the peer's dialect; as it is, if it cannot be read.
 pub(in crate::sap) fn answer(peer: &Peer, answer: &Body) -> String {
-    let read = (!peer.dialect.passes_raw()).then(|| answer.primitive().ok());
+    let passes = peer.dialect.passes_raw(|| answer.xml().as_bytes());
+    let read = (!passes).then(|| answer.primitive().ok());
     match read.flatten() {
         Some(primitive) => typed(peer, primitive.into_owned()),
         None => answer.xml().to_owned(),
@@ -82,7 +83,7 @@ pub(in crate::sap) fn typed(peer: &Peer, mut primitive: Primitive) -> String {
         // Without one the answer is thrown away (quirk D-3).
         response.status.get_or_insert_with(Status::ok);
     }
-    primitive.to_xml(Some(dialect.style()))
+    dialect.print(&primitive)
 }
 
 /// Quirk E-6: no client in the `MetaInfo` of subscriptions and group primitives.

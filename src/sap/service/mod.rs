@@ -387,7 +387,7 @@ impl Services {
             mode: Mode::Request,
             id: id.into(),
             name: request.any_name(),
-            raw: request.to_xml(Some(peer.dialect.style())),
+            raw: peer.dialect.print(request),
             conversation: None,
             expires: until,
             message: None,

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::service_set::ServiceSet;
 use crate::imps::Primitive;
-use crate::imps::xml::{Names, Repair, Style};
-use crate::ssp::envelope;
+use crate::imps::xml::forms::is_name;
+use crate::imps::xml::{Forms, Malformed, Names, Repair, Style};
+use crate::ssp::envelope::{self, Transaction};
 
 /// Everything a peer of some kind needs or does differently. Absent keys mean
 /// our own way.
@@ -92,6 +93,8 @@ pub struct Dialect {
     pub emit: Style,
     /// How names are read; keys are the peer's names.
     pub accept: Names,
+    /// How parts of primitives are built, in both directions.
+    pub forms: Forms,
 }
 
 /// Who hands a group's messages to members of domains other than the group's.
@@ -142,6 +145,7 @@ impl Default for Dialect {
             repairs: Vec::new(),
             emit: Style::default(),
             accept: Names::default(),
+            forms: Forms::default(),
         }
     }
 }
@@ -289,6 +293,10 @@ impl Dialect {
                 }
             }
         }
+        for (key, word) in self.forms.faults() {
+            let what = format!("\"{word}\" names no place");
+            add(format!("forms.{key}"), what, &word, &[], PLACE);
+        }
         faults
     }
 
@@ -305,15 +313,38 @@ impl Dialect {
         &self.emit
     }
 
-    /// Whether a primitive received elsewhere may be sent as the bytes it came in.
-    pub fn passes_raw(&self) -> bool {
-        self.emit.is_plain()
-            && self.client_ids
+    /// A transaction of the peer in the profile's names and forms; `None` if it is so already.
+    ///
+    /// # Errors
+    /// Something then stands twice that may stand once.
+    pub fn in_our_names(
+        &self,
+        transaction: &Transaction,
+    ) -> Result<Option<Transaction>, Malformed> {
+        transaction.renamed(&self.accept, &self.forms)
+    }
+
+    /// A primitive as it is written to the peer.
+    pub fn print(&self, primitive: &Primitive) -> String {
+        envelope::print_primitive(primitive, &self.emit, &self.forms)
+    }
+
+    /// Whether a primitive received elsewhere may be sent as the bytes it came in, which are
+    /// asked for where that depends on them.
+    pub fn passes_raw<'x>(&self, xml: impl FnOnce() -> &'x [u8]) -> bool {
+        let looks_alike = || {
+            (self.emit.is_plain() && self.forms.is_empty()) || {
+                let xml = xml();
+                !self.emit.concerns(xml) && !self.forms.may_occur(xml)
+            }
+        };
+        self.client_ids
             && self.screen_name_senders
             && !self.details_in_words
             && !self.unique_message_ids
             && !self.requestor_required
             && self.codes.is_empty()
+            && looks_alike()
     }
 
     /// What such a peer offers; `None` if that is not known.
@@ -338,16 +369,9 @@ impl Dialect {
 }
 
 const ATTRIBUTE: &str = "write \"Element@attribute\", or \"@attribute\" for every element";
+const PLACE: &str =
+    "write places as in the template: Element@attribute, Element/Child, Element/List/Item";
 const NAME: &str = "write letters, digits, - . and _ only, a letter first";
-
-/// Whether XML lets an element or attribute be called so; no prefixes.
-fn is_name(text: &str) -> bool {
-    let first = |c: char| c.is_alphabetic() || c == '_';
-    text.starts_with(first)
-        && text
-            .chars()
-            .all(|c| c.is_alphanumeric() || "_-.".contains(c))
-}
 
 #[cfg(test)]
 mod tests {

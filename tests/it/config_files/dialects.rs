@@ -74,6 +74,10 @@ const MISTAKES: &[(&str, &str)] = &[
         "old.toml:2: accept.elements.Rcpt: \"Reci pient\" is no name of an element; write letters, digits, - . and _ only, a letter first",
     ),
     (
+        "[forms.places]\n\"Watcher@status\" = [\"Watcher Status\"]\n",
+        "old.toml:2: forms.places.Watcher@status: \"Watcher Status\" names no place; write places as in the template: Element@attribute, Element/Child, Element/List/Item",
+    ),
+    (
         "posts = 2\n[emit\n",
         "old.toml:2: syntax: invalid table header, expected `.`, `]`; write key = value, or a [section]",
     ),

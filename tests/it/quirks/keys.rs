@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use wvgate::imps::xml::{Limits, Names};
+use wvgate::imps::xml::{Forms, Limits, Names};
 use wvgate::imps::{Address, Primitive};
 use wvgate::sap::service::Probe;
 use wvgate::sap::{Dialect, Peer, Posted, Settings, Verdict};
@@ -115,11 +115,19 @@ fn a_login_with_misspelt_names_is_answered() {
 fn a_peer_without_such_names_costs_nothing() {
     let mut between = Between::new();
     let relayed = between.relayed_from_it(&message(ALICE, &user(ROB)));
-    assert!(relayed.renamed(&Names::default()).unwrap().is_none());
+    assert!(
+        relayed
+            .renamed(&Names::default(), &Forms::default())
+            .unwrap()
+            .is_none()
+    );
     let misspelt = "[accept.elements]\nRcpt = \"Recipient\"\n";
     let names = Dialect::from_toml(misspelt).unwrap().accept;
     assert!(
-        relayed.renamed(&names).unwrap().is_none(),
+        relayed
+            .renamed(&names, &Forms::default())
+            .unwrap()
+            .is_none(),
         "none of them occurs"
     );
     assert!(Settings::new("b.test").names.is_empty());

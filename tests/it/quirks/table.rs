@@ -43,7 +43,7 @@ fn quoted(text: &str) -> Vec<String> {
     parts.map(str::to_owned).collect()
 }
 
-/// All keys of a dialect, those of `[emit]` and `[accept]` with their table.
+/// All keys of a dialect, those of `[emit]`, `[accept]` and `[forms]` with their table.
 fn keys() -> BTreeSet<String> {
     let Value::Object(all) = serde_json::to_value(Dialect::default()).unwrap() else {
         panic!("no table")
@@ -51,7 +51,7 @@ fn keys() -> BTreeSet<String> {
     let mut keys = BTreeSet::new();
     for (key, value) in all {
         match value {
-            Value::Object(inner) if key == "emit" || key == "accept" => {
+            Value::Object(inner) if ["emit", "accept", "forms"].contains(&key.as_str()) => {
                 keys.extend(inner.keys().map(|inner| format!("{key}.{inner}")));
             }
             _ => {

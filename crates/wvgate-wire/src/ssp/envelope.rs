@@ -12,7 +12,9 @@ mod tests;
 use crate::imps::address::{Address, Kind};
 use crate::imps::primitive::{self, AnyName, Place, Primitive};
 use crate::imps::xml::tokens::MAX_DEPTH;
-use crate::imps::xml::{self, DecodeError, Limits, Malformed, Names, Node, Style, Texts, Writer};
+use crate::imps::xml::{
+    self, DecodeError, Forms, Limits, Malformed, Names, Node, Style, Texts, Writer,
+};
 use bytes::Bytes;
 
 mod glance;
@@ -211,24 +213,25 @@ impl Transaction {
         decode_fragment(&self.raw)
     }
 
-    /// The same with the profile's names, from a peer that uses other `names`;
-    /// `None` if it used none of them.
+    /// The same with the profile's names and forms, from a peer that uses others; `None` if it
+    /// used none of them.
     ///
     /// # Errors
     /// With the profile's names it has something twice that may stand once.
-    pub fn renamed(&self, names: &Names) -> Result<Option<Self>, Malformed> {
-        if !names.may_occur(&self.raw) {
+    pub fn renamed(&self, names: &Names, forms: &Forms) -> Result<Option<Self>, Malformed> {
+        if !names.may_occur(&self.raw) && !forms.may_occur(&self.raw) {
             return Ok(None);
         }
-        let node = xml::parse(&self.raw, &STANDING_ALONE)?;
+        let mut node = xml::parse(&self.raw, &STANDING_ALONE)?;
+        names.read(&mut node);
+        forms.read(&mut node);
         let mut out = Writer::new();
-        names.write(&node, &mut out);
+        node.write(&mut out);
         let raw = Bytes::from(out.finish());
-        let name = names.element(node.name).unwrap_or(node.name);
         Ok(Some(Self {
             mode: self.mode,
             id: self.id.clone(),
-            name: AnyName::new(name),
+            name: AnyName::new(node.name),
             peek: scan::fragment(&raw, &STANDING_ALONE)?,
             raw,
             via: self.via.clone(),
@@ -242,7 +245,7 @@ impl Transaction {
         let places: Vec<_> = primitive::speaking(&self.name).collect();
         complete(&mut node, &mut Vec::new(), &places, domain);
         let mut out = Writer::new();
-        scan::write_node(&node, &mut out);
+        node.write(&mut out);
         let raw = Bytes::from(out.finish());
         Some(Self {
             peek: scan::fragment(&raw, &STANDING_ALONE).ok()?,
@@ -298,6 +301,23 @@ pub fn decode_fragment(raw: &[u8]) -> Result<Primitive, DecodeError> {
         what: "content",
     })?;
     Primitive::read(&node)
+}
+
+/// Prints a primitive in a peer's style, and where the peer builds something otherwise, so.
+pub fn print_primitive(primitive: &Primitive, style: &Style, forms: &Forms) -> String {
+    if forms.is_empty() {
+        return primitive.to_xml(Some(style));
+    }
+    let ours = primitive.to_xml(None);
+    let concerned = forms.may_occur(ours.as_bytes());
+    let node = concerned.then(|| xml::parse(ours.as_bytes(), &STANDING_ALONE).ok());
+    let Some(mut node) = node.flatten() else {
+        return primitive.to_xml(Some(style));
+    };
+    forms.write(&mut node);
+    let mut out = Writer::styled(style);
+    node.write(&mut out);
+    out.finish()
 }
 
 /// Prints a message of one or more transactions for `session`.

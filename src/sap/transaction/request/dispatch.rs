@@ -129,7 +129,8 @@ impl<'t, 'i> Dispatch<'t, 'i> {
                 return Err(Status::new(Code(202)).because("a repetition"));
             }
         };
-        let typed = self.incoming.typed.filter(|_| !peer.dialect.passes_raw());
+        let passes = || peer.dialect.passes_raw(|| &transaction.raw);
+        let typed = self.incoming.typed.filter(|_| !passes());
         let raw = outbound::request(
             &peer,
             part.or_else(|| typed.cloned()),

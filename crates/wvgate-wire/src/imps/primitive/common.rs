@@ -50,7 +50,7 @@ element! {
         /// Who asks: a user, or a domain for itself.
         child opt "MetaInfo" meta: MetaInfo,
         /// Criteria, all of which must hold.
-        list of "SearchPairList" / "SearchPair" pairs: SearchPair,
+        list many "SearchPairList" / "SearchPair" pairs: SearchPair,
     }
 
     /// One criterion.

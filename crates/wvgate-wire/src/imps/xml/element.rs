@@ -140,6 +140,7 @@ impl Content for Empty {
 ///   `attr def` falls back to the default and is always written;
 /// * `child one "X" f: T` required child; `child opt`; `child many` is a `Vec<T>`;
 /// * `list of "X" / "Y" f: T` a wrapper `X` holding `Y`s: an `Option<Vec<T>>`;
+///   `list many` may stand several times, and is one list;
 /// * `text own f: T` the element's own text;
 /// * `choice one f: T` the first child that is one of an [`choice!`]'s
 ///   alternatives; `choice opt`, `choice many` likewise.
@@ -213,7 +214,7 @@ macro_rules! field_places {
             $at.pop();
         )*
     };
-    (list of, $at:ident, $found:ident, $t:ty, [$($xml:literal),*], $item:literal) => {
+    (list $mode:ident, $at:ident, $found:ident, $t:ty, [$($xml:literal),*], $item:literal) => {
         $(
             $at.extend([$xml, $item]);
             <$t as $crate::imps::xml::Content>::places($at, $found);
@@ -250,8 +251,14 @@ macro_rules! part {
     (child $mode:ident, $t:ty, [$($xml:literal),*]) => {
         $crate::imps::xml::element::part!(true, [$($xml),*], <$t as $crate::imps::xml::Content>::SHAPE)
     };
+    (list many, $t:ty, [$($xml:literal),*], $item:literal) => {
+        $crate::imps::xml::element::part!(list false, $t, [$($xml),*], $item)
+    };
     (list of, $t:ty, [$($xml:literal),*], $item:literal) => {
-        $crate::imps::xml::element::part!(true, [$($xml),*], &$crate::imps::xml::Shape::new(
+        $crate::imps::xml::element::part!(list true, $t, [$($xml),*], $item)
+    };
+    (list $once:literal, $t:ty, [$($xml:literal),*], $item:literal) => {
+        $crate::imps::xml::element::part!($once, [$($xml),*], &$crate::imps::xml::Shape::new(
             &[$crate::imps::xml::element::part!(
                 false, [$item], <$t as $crate::imps::xml::Content>::SHAPE
             )],
@@ -287,7 +294,7 @@ macro_rules! field_type {
     (child many, $t:ty) => { Vec<$t> };
     (choice opt, $t:ty) => { Option<$t> };
     (choice many, $t:ty) => { Vec<$t> };
-    (list of, $t:ty) => { Option<Vec<$t>> };
+    (list $mode:ident, $t:ty) => { Option<Vec<$t>> };
     ($kind:ident $mode:ident, $t:ty) => { $t };
 }
 
@@ -331,6 +338,16 @@ macro_rules! read_field {
                 .map(<$t as $crate::imps::xml::Content>::read).collect::<Result<Vec<_>, _>>()?),
         }
     };
+    (list many, $node:ident, $el:expr, $t:ty, [$($xml:literal),*], $item:literal) => {{
+        let mut items = None;
+        for list in $node.children_named(&[$($xml),*]) {
+            let items: &mut Vec<$t> = items.get_or_insert_default();
+            for item in list.children_named(&[$item]) {
+                items.push(<$t as $crate::imps::xml::Content>::read(item)?);
+            }
+        }
+        items
+    }};
     (text own, $node:ident, $el:expr, $t:ty, []) => {
         <$t as $crate::imps::xml::Field>::parse(&$node.text)
             .ok_or($crate::imps::xml::DecodeError::Invalid { element: $el, what: "text" })?
@@ -365,7 +382,7 @@ macro_rules! write_field {
             $crate::imps::xml::Content::write(value, $first, $out);
         }
     };
-    (list of, $out:ident, $el:ident, $v:expr, [$first:literal $(, $xml:literal)*], $item:literal) => {
+    (list $mode:ident, $out:ident, $el:ident, $v:expr, [$first:literal $(, $xml:literal)*], $item:literal) => {
         if let Some(items) = $v {
             $out.element($first, |out| {
                 for item in items {

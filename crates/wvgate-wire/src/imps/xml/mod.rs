@@ -9,6 +9,7 @@
 mod characters;
 pub mod element;
 pub mod encoding;
+pub mod forms;
 pub mod limits;
 pub mod names;
 mod open;
@@ -21,6 +22,7 @@ pub(crate) mod tokens;
 pub mod writer;
 
 pub use element::{Content, DecodeError, Field};
+pub use forms::Forms;
 pub use limits::{Limits, Texts};
 pub use names::Names;
 pub use reader::{Malformed, Node, parse};

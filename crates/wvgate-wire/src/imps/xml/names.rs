@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use memchr::memmem;
 
-use super::{Node, Writer};
+use super::Node;
 
 /// Elements and attributes under other names. Keys are the names as the peer
 /// writes them, letter for letter, values the names of the profile.
@@ -111,23 +111,23 @@ impl Names {
             .any(|name| memmem::find(xml, name.as_bytes()).is_some())
     }
 
-    /// Writes `node` with the profile's names. An attribute that is there under
-    /// both names is taken under the right one.
-    pub fn write(&self, node: &Node<'_>, out: &mut Writer<'_>) {
+    /// Gives `node` the profile's names. An attribute that is there under both names is taken
+    /// under the right one.
+    pub fn read<'n>(&'n self, node: &mut Node<'n>) {
         let name = self.element(node.name).unwrap_or(node.name);
-        out.element(name, |out| {
-            for (written, value) in &node.attributes {
-                match self.attribute(name, written) {
-                    Some(ours) if node.attribute(&[ours]).is_some() => {}
-                    Some(ours) => out.attribute(name, ours, value),
-                    None => out.attribute(name, written, value),
-                }
+        node.name = name;
+        let attributes = std::mem::take(&mut node.attributes);
+        let is_there = |ours: &str| attributes.iter().any(|(written, _)| *written == ours);
+        for (written, value) in &attributes {
+            match self.attribute(name, written) {
+                Some(ours) if is_there(ours) => {}
+                Some(ours) => node.attributes.push((ours, value.clone())),
+                None => node.attributes.push((*written, value.clone())),
             }
-            out.text(&node.text);
-            for child in &node.children {
-                self.write(child, out);
-            }
-        });
+        }
+        for child in &mut node.children {
+            self.read(child);
+        }
     }
 }
 

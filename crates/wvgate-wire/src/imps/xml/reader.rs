@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use super::Writer;
 use super::characters::trim;
 pub use super::limits::{Limits, Texts};
 use super::references::{line_ends, unescape};
@@ -137,6 +138,51 @@ impl<'a> Node<'a> {
                 .iter()
                 .any(|name| child.name.eq_ignore_ascii_case(name))
         })
+    }
+
+    /// One with this name and nothing in it.
+    pub(super) fn named(name: &'a str) -> Self {
+        Self {
+            name,
+            ..Self::default()
+        }
+    }
+
+    /// The first child called `name`, to change it.
+    pub(super) fn find(&mut self, name: &str) -> Option<&mut Node<'a>> {
+        let mut children = self.children.iter_mut();
+        children.find(|child| child.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The same; made, if there is none.
+    pub(super) fn find_or_make(&mut self, name: &'a str) -> &mut Node<'a> {
+        let at = self.children.iter();
+        let mut at = at.map(|child| child.name.eq_ignore_ascii_case(name));
+        let at = at.position(|is_it| is_it).unwrap_or_else(|| {
+            self.children.push(Self::named(name));
+            self.children.len() - 1
+        });
+        &mut self.children[at]
+    }
+
+    /// Takes an attribute away.
+    pub(super) fn take(&mut self, attribute: &str) -> Option<Cow<'a, str>> {
+        let mut all = self.attributes.iter();
+        let at = all.position(|(name, _)| *name == attribute)?;
+        Some(self.attributes.remove(at).1)
+    }
+
+    /// Writes the element and all that is in it.
+    pub fn write(&self, out: &mut Writer<'_>) {
+        out.element(self.name, |out| {
+            for (name, value) in &self.attributes {
+                out.attribute(self.name, name, value);
+            }
+            out.text(&self.text);
+            for child in &self.children {
+                child.write(out);
+            }
+        });
     }
 
     /// The first child called `name`.

@@ -27,6 +27,14 @@ impl Style {
             && !self.flat_clients
     }
 
+    /// Whether the style may change something in `xml`, which is in our own.
+    pub fn concerns(&self, xml: &[u8]) -> bool {
+        let elements_alone =
+            self.attributes.is_empty() && self.twins.is_empty() && !self.flat_clients;
+        let mut elements = self.elements.keys();
+        !elements_alone || elements.any(|name| super::names::may_stand_in(xml, name))
+    }
+
     fn attribute<'s>(
         table: &'s BTreeMap<String, String>,
         element: &str,

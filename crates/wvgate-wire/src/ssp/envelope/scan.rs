@@ -11,7 +11,7 @@ use crate::imps::xml::encoding;
 use crate::imps::xml::names::{NO_NAMES, Names};
 use crate::imps::xml::repair::{self, Repair};
 use crate::imps::xml::tokens::{Attribute, Token, Tokens};
-use crate::imps::xml::{self, Field, Limits, Malformed, Node, Writer};
+use crate::imps::xml::{self, Field, Limits, Malformed, Writer};
 
 /// Reads an envelope.
 ///
@@ -274,7 +274,7 @@ impl<'a> Scanner<'a> {
     fn without_prefixes(&self, slice: &str) -> Result<Bytes, Malformed> {
         let node = xml::parse(slice.as_bytes(), self.limits)?;
         let mut out = Writer::new();
-        write_node(&node, &mut out);
+        node.write(&mut out);
         Ok(out.finish().into())
     }
 
@@ -390,16 +390,4 @@ impl Peek {
 /// What an attribute that is `Yes` or `No` says; the one reader of such values.
 fn is_yes(value: &str) -> bool {
     bool::parse(value).unwrap_or_default()
-}
-
-pub(super) fn write_node(node: &Node<'_>, out: &mut Writer<'_>) {
-    out.element(node.name, |out| {
-        for (name, value) in &node.attributes {
-            out.attribute(node.name, name, value);
-        }
-        out.text(&node.text);
-        for child in &node.children {
-            write_node(child, out);
-        }
-    });
 }
