@@ -83,7 +83,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The sources of the wire, a crate of its own: `imps` and `ssp` of the list above.
+/// The sources of the wire, a crate of its own: `imps` and `ssp` of the list above, and `csp`.
 const WIRE: &str = "crates/wvgate-wire/src";
 
 /// What a part of the wire may use of it.
@@ -91,6 +91,7 @@ const ARROWS_OF_THE_WIRE: &[(&str, &[&str])] = &[
     ("text", &[]),
     ("imps", &["text"]),
     ("ssp", &["imps", "text"]),
+    ("csp", &["imps", "text"]),
 ];
 
 /// Beneath all floors: what every part may use. It uses none.

@@ -16,7 +16,7 @@ pub(super) fn trim(text: &str) -> &str {
 }
 
 /// Whether XML 1.0 allows the character (production 2).
-pub(super) fn is_character(c: char) -> bool {
+pub(crate) fn is_character(c: char) -> bool {
     c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}') || matches!(c, '\t' | '\n' | '\r')
 }
 

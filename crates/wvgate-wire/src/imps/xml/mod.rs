@@ -21,11 +21,13 @@ mod surrogates;
 pub(crate) mod tokens;
 pub mod writer;
 
+pub(crate) use characters::is_character;
 pub use element::{Content, DecodeError, Field};
 pub use forms::Forms;
 pub use limits::{Limits, Texts};
 pub use names::Names;
 pub use reader::{Malformed, Node, parse};
+pub(crate) use references::{line_ends, unescape};
 pub use repair::Repair;
 pub use shape::Shape;
 pub(crate) use writer::Listener;

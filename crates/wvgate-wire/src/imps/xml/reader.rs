@@ -26,6 +26,14 @@ pub enum Malformed {
         /// What the tokenizer said.
         why: String,
     },
+    /// Not well-formed in the sense of WBXML.
+    #[error("not well-formed WBXML at byte {at}: {why}")]
+    Binary {
+        /// Byte offset in the body.
+        at: usize,
+        /// What is wrong there.
+        why: String,
+    },
     /// A document type declaration with an internal subset, or one after the root began.
     #[error("document type definitions are not allowed")]
     Doctype,

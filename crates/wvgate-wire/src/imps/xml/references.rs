@@ -8,7 +8,7 @@ use super::characters::is_character;
 use super::reader::{Malformed, syntax};
 
 /// Character data with references resolved and line ends normalised.
-pub(super) fn unescape(raw: &str) -> Cow<'_, str> {
+pub(crate) fn unescape(raw: &str) -> Cow<'_, str> {
     if memchr2(b'&', b'\r', raw.as_bytes()).is_none() {
         return Cow::Borrowed(raw);
     }
@@ -16,7 +16,7 @@ pub(super) fn unescape(raw: &str) -> Cow<'_, str> {
 }
 
 /// A CDATA section's content with line ends normalised.
-pub(super) fn line_ends(raw: &str) -> Cow<'_, str> {
+pub(crate) fn line_ends(raw: &str) -> Cow<'_, str> {
     if memchr(b'\r', raw.as_bytes()).is_none() {
         return Cow::Borrowed(raw);
     }
