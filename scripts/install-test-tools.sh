@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the real-server tests, the demo and fuzzing need and what is not there yet:
-# the Debian packages of Prosody, ejabberd, Python's venv and g++, and slixmpp in target/venv.
+# the Debian packages of Prosody, ejabberd, Python's venv and g++, tshark and the tools of libwbxml,
+# and slixmpp in target/venv.
 # Run it as root or as a user who may use sudo. Running it again changes nothing.
 set -eu
 
@@ -24,6 +25,8 @@ command -v prosody >/dev/null && command -v prosodyctl >/dev/null || missing="pr
 [ -x /usr/sbin/ejabberdctl ] || command -v ejabberdctl >/dev/null || missing="$missing ejabberd"
 command -v python3 >/dev/null || missing="$missing python3"
 command -v c++ >/dev/null || missing="$missing g++"
+command -v tshark >/dev/null || missing="$missing tshark"
+command -v wbxml2xml >/dev/null || missing="$missing libwbxml2-utils"
 if [ ! -x "$venv/bin/python" ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
     missing="$missing python3-venv"
 fi

@@ -65,7 +65,7 @@ fn there_is_a_corpus_for_each_family_and_for_the_envelope() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     let mut targets: BTreeSet<String> = families().into_iter().map(str::to_owned).collect();
-    targets.extend(["envelope", "repair"].map(str::to_owned));
+    targets.extend(["csp_wbxml", "csp_xml", "envelope", "repair"].map(str::to_owned));
     assert_eq!(found, targets);
 }
 

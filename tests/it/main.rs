@@ -15,6 +15,7 @@ mod cli_store;
 mod cli_users;
 mod cli_visit;
 mod codec_captures;
+mod codec_csp;
 mod codec_fixtures;
 mod codec_fuzzing;
 mod codec_lengths;

@@ -8,6 +8,8 @@
 #[doc(hidden)]
 pub mod check;
 mod datetime;
+#[cfg(test)]
+mod decoders;
 pub mod discovery;
 pub mod element;
 mod event;
