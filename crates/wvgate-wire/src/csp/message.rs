@@ -1,5 +1,7 @@
 //! The message: `WV-CSP-Message` around the transactions of a session, or version discovery.
 
+use bytes::Bytes;
+
 use super::discovery::{DiscoveryRequest, DiscoveryResponse};
 use super::element::Element;
 use super::fault::Unfit;
@@ -8,6 +10,7 @@ use super::transaction::Transaction;
 use super::typed::Content;
 use super::version::{Scope, Version};
 use super::{wbxml, xml};
+use crate::imps::xml::encoding::utf_8;
 use crate::imps::xml::{DecodeError, Limits, Malformed};
 
 /// How a message is written.
@@ -59,11 +62,20 @@ impl Message {
     /// It is not well-formed, beyond the limits, or no message of a version that is known. What is
     /// wrong inside a primitive is no error: it is read as [`super::Primitive::Unreadable`].
     pub fn read(bytes: &[u8], encoding: Encoding, limits: &Limits) -> Result<Self, Malformed> {
-        let (named, root) = match encoding {
-            Encoding::Xml => (None, xml::read(bytes, limits)?),
-            Encoding::Wbxml => wbxml::read(bytes, limits)?,
-        };
-        Self::of(&root, named, limits)
+        if bytes.len() > limits.bytes {
+            return Err(Malformed::Size(limits.bytes));
+        }
+        match encoding {
+            Encoding::Xml => {
+                // In whatever encoding the text declares.
+                let text = utf_8(&Bytes::copy_from_slice(bytes))?;
+                Self::of(&xml::read(&text, limits)?, None, limits)
+            }
+            Encoding::Wbxml => {
+                let (named, root) = wbxml::read(bytes, limits)?;
+                Self::of(&root, named, limits)
+            }
+        }
     }
 
     /// The message that an element is; `named`: the version by another mark than its namespaces.
@@ -208,4 +220,153 @@ fn version_of(root: &Element<'_>, session: &Element<'_>) -> Option<Version> {
     let contents = transactions.filter_map(|t| t.child("TransactionContent"));
     let outer = [root, session].into_iter();
     outer.chain(contents).find_map(of_namespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::csp::{Mode, Primitive};
+    use crate::imps::Status;
+
+    fn read(xml: &str) -> Result<Message, Malformed> {
+        Message::read(xml.as_bytes(), Encoding::Xml, &Limits::STANDARD)
+    }
+
+    fn session(message: Message) -> Session {
+        match message.body {
+            Body::Session(session) => session,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    const POLL: &str = "<TransactionContent><Polling-Request/></TransactionContent>";
+
+    #[test]
+    fn a_message_is_read_whatever_the_order_and_the_prefix() {
+        let message = read(&format!(
+            "<?xml version='1.0' encoding='ISO-8859-1'?><!DOCTYPE x SYSTEM 'y'>\
+             <c:WV-CSP-Message xmlns:c='http://www.wireless-village.org/CSP1.1' \
+             xmlns:xsd='http://www.w3.org/2001/XMLSchema'><Session><Vendor><Deep>x</Deep></Vendor>\
+             <Transaction>{POLL}<TransactionDescriptor><Poll>T</Poll><TransactionMode>Request\
+             </TransactionMode></TransactionDescriptor></Transaction><SessionDescriptor>\
+             <SessionID> s-1 </SessionID><SessionType>Inband</SessionType></SessionDescriptor>\
+             </Session></c:WV-CSP-Message>"
+        ));
+        let message = message.unwrap();
+        assert_eq!(message.version, Version::V1_1);
+        let session = session(message);
+        assert_eq!(
+            (session.id.as_deref(), session.poll),
+            (Some("s-1"), Some(true))
+        );
+        let transaction = &session.transactions[0];
+        assert_eq!((transaction.mode, &transaction.id), (Mode::Request, &None));
+        assert_eq!(transaction.primitive.name(), "Polling-Request");
+    }
+
+    #[test]
+    fn the_version_may_stand_on_the_content_alone() {
+        let namespace = "xmlns='http://www.openmobilealliance.org/DTD/WV-TRC1.2'";
+        let content = POLL.replacen("Content>", &format!("Content {namespace}>"), 1);
+        let message = read(&format!(
+            "<WV-CSP-Message><Session><Transaction>{content}</Transaction></Session></WV-CSP-Message>"
+        ));
+        assert_eq!(message.unwrap().version, Version::V1_2);
+    }
+
+    #[test]
+    fn what_is_no_message_of_a_known_version_is_refused() {
+        let root = "<WV-CSP-Message xmlns='http://www.wireless-village.org/CSP1.1'>";
+        for (xml, size) in [
+            (format!("{root}</WV-CSP-Message>"), false),
+            (format!("{root}<Session/></WV-CSP-Message>"), false),
+            (
+                format!(
+                    "<WV-CSP-Message><Session><Transaction>{POLL}</Transaction></Session></WV-CSP-Message>"
+                ),
+                false,
+            ),
+            ("<WV-SSP-Message/>".to_owned(), false),
+            (" ".repeat(Limits::STANDARD.bytes + 1), true),
+        ] {
+            let fault = read(&xml).unwrap_err();
+            assert_eq!(fault.is_size(), size, "{fault}");
+        }
+        let many = format!("<Transaction>{POLL}</Transaction>").repeat(257);
+        let fault = read(&format!("{root}<Session>{many}</Session></WV-CSP-Message>"));
+        assert!(matches!(
+            fault,
+            Err(Malformed::Count {
+                what: "transactions",
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn a_primitive_that_lacks_something_does_not_hide_its_transaction() {
+        let message = read(
+            "<WV-CSP-Message xmlns='http://www.openmobilealliance.org/DTD/IMPS-CSP1.3'><Session>\
+             <Transaction><TransactionDescriptor><TransactionID>7</TransactionID>\
+             </TransactionDescriptor><TransactionContent><GetMessage-Request/></TransactionContent>\
+             </Transaction><Transaction><TransactionContent><Odd/></TransactionContent></Transaction>\
+             </Session></WV-CSP-Message>",
+        );
+        let session = session(message.unwrap());
+        assert_eq!(session.transactions[0].id.as_deref(), Some("7"));
+        assert!(matches!(
+            session.transactions[0].primitive,
+            Primitive::Unreadable(_)
+        ));
+        assert_eq!(
+            session.transactions[1].primitive,
+            Primitive::Unknown("Odd".into())
+        );
+    }
+
+    #[test]
+    fn the_flag_that_more_waits_stands_where_the_version_has_it() {
+        for version in Version::ALL {
+            let status = Primitive::status(Status::ok());
+            let transaction = Transaction::new(Mode::Response, "1", status);
+            let message = Message {
+                version,
+                body: Body::Session(Session {
+                    poll: Some(true),
+                    ..Session::new(Some("s".into()), vec![transaction])
+                }),
+            };
+            let root = message.element().unwrap();
+            let outside = root.children[0].child("Poll").is_some();
+            assert_eq!(outside, version > Version::V1_1);
+            for encoding in [Encoding::Xml, Encoding::Wbxml] {
+                let bytes = message.write(encoding).unwrap();
+                let back = Message::read(&bytes, encoding, &Limits::STANDARD);
+                assert_eq!(back, Ok(message.clone()));
+            }
+        }
+    }
+
+    #[test]
+    fn versions_are_discovered_without_a_session() {
+        for name in [
+            "WV-CSP-VersionDiscovery-Request",
+            "WV-CSP-NSDiscovery-Request",
+        ] {
+            let message = read(&format!(
+                "<{name}><VersionList><SessionNSName>http://www.wireless-village.org/CSP1.1\
+                 </SessionNSName></VersionList></{name}>"
+            ));
+            let message = message.unwrap();
+            let Body::DiscoveryRequest(request) = &message.body else {
+                panic!("{message:?}");
+            };
+            assert_eq!(request.versions.as_ref().unwrap().sessions.len(), 1);
+            for encoding in [Encoding::Xml, Encoding::Wbxml] {
+                let bytes = message.write(encoding).unwrap();
+                let back = Message::read(&bytes, encoding, &Limits::STANDARD);
+                assert_eq!(back, Ok(message.clone()));
+            }
+        }
+    }
 }

@@ -7,6 +7,7 @@
 
 #[doc(hidden)]
 pub mod check;
+pub mod content_type;
 mod datetime;
 #[cfg(test)]
 mod decoders;
@@ -28,6 +29,7 @@ pub mod version;
 pub mod wbxml;
 pub mod xml;
 
+pub use content_type::ContentType;
 pub use element::Element;
 pub use fault::Unfit;
 pub use grammar::Grammar;

@@ -91,12 +91,8 @@ impl Maker {
                 self.names(particle, name, tape, &mut names);
                 let mut children: Vec<Made> = Vec::new();
                 for child in names {
-                    // The grammar of 1.3 names some ports twice.
-                    let again = child.ends_with("Port") && children.iter().any(|c| c.name == child);
-                    if !again {
-                        let below = presence || child == "PresenceSubList";
-                        children.push(self.element(child, name, below, tape));
-                    }
+                    let below = presence || child == "PresenceSubList";
+                    children.push(self.element(child, name, below, tape));
                 }
                 // The group of those who joined is one.
                 if name == "Joined" {
