@@ -161,16 +161,20 @@ fn the_dissector_of_wireshark_sees_the_elements_that_we_wrote() {
     }
 }
 
+/// What the dissector calls otherwise.
+const OTHERS: [(&str, &str); 2] = [
+    ("BlockUser-Request", "BlockEntity-Request"),
+    ("Auto-Subscribe", "AutoSubscribe"),
+];
+
 /// The name in a line of the dissector that shows a start tag.
 fn start_tag(line: &str) -> Option<&str> {
     let (_, shown) = line.split_once(") |")?;
     let name = shown.trim_start().strip_prefix('<')?;
     let name = name.trim_end_matches(['>', '/', ' ']);
-    match name {
-        _ if name.starts_with('/') => None,
-        // Two that it has other names for.
-        "BlockUser-Request" => Some("BlockEntity-Request"),
-        "Auto-Subscribe" => Some("AutoSubscribe"),
-        name => Some(name),
+    if name.starts_with('/') {
+        return None;
     }
+    let other = OTHERS.iter().find(|(theirs, _)| *theirs == name);
+    Some(other.map_or(name, |(_, ours)| ours))
 }

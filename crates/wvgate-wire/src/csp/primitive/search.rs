@@ -15,13 +15,13 @@ element! {
         part criteria: Criteria,
         opt "AdvancedCriteria" advanced: String,
         opt "SearchLimit" limit: u32,
-        opt "SearchID" search: String,
+        opt "SearchID" search: u64,
         opt "SearchIndex" index: u32,
     }
 
     /// A page of results.
     SearchResponse {
-        opt "SearchID" search: String,
+        opt "SearchID" search: u64,
         opt "SearchFindings" findings: u32,
         opt "CompletionFlag" is_complete: bool,
         opt "SearchIndex" index: u32,
@@ -36,7 +36,7 @@ element! {
 
     /// Ends a search.
     StopSearchRequest {
-        one "SearchID" search: String,
+        one "SearchID" search: u64,
     }
 
     /// Asks whether ids exist. Answered by `Status`.

@@ -19,13 +19,16 @@ pub(super) fn of_octets(octets: &[u8]) -> Option<u64> {
     (octets.len() <= 8).then(|| octets.iter().fold(0, |sum, b| sum << 8 | u64::from(*b)))
 }
 
-/// The octets of a number in digits, as few as say it and at least one; `None` if it is no number, or
-/// written otherwise than numbers are.
+/// The octets of a number in digits, or in hexadecimal ones behind `0x`, as few as say it and at
+/// least one; `None` if it is no number, or written otherwise than numbers are.
 pub(super) fn to_octets(digits: &str) -> Option<Vec<u8>> {
-    let number: u64 = digits.parse().ok()?;
-    if number.to_string() != digits {
-        return None;
-    }
+    let number = match digits.strip_prefix("0x") {
+        Some(digits) if !digits.starts_with('+') => u64::from_str_radix(digits, 16).ok()?,
+        _ => digits
+            .parse()
+            .ok()
+            .filter(|n: &u64| n.to_string() == digits)?,
+    };
     let octets = number.to_be_bytes();
     let bare = octets.iter().position(|b| *b != 0).unwrap_or(7);
     Some(octets[bare..].to_vec())
@@ -50,7 +53,17 @@ mod tests {
         }
         assert_eq!(to_octets("0").as_deref(), Some(&[0][..]));
         assert_eq!(to_octets("32767").as_deref(), Some(&[0x7F, 0xFF][..]));
-        for other in ["", "007", "+1", "-1", "a", "18446744073709551616"] {
+        assert_eq!(to_octets("0x1fF").as_deref(), Some(&[1, 0xFF][..]));
+        for other in [
+            "",
+            "0x",
+            "0x+1",
+            "007",
+            "+1",
+            "-1",
+            "a",
+            "18446744073709551616",
+        ] {
             assert_eq!(to_octets(other), None, "{other}");
         }
         assert_eq!(of_octets(&[]), Some(0));
