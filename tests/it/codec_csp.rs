@@ -37,6 +37,15 @@ fn bare(element: &mut Element<'_>) {
     element.children.iter_mut().for_each(bare);
 }
 
+/// Without white space around texts, as their encoder takes them.
+fn trimmed(xml: &str) -> String {
+    let pieces = xml.split_inclusive('>').map(|piece| {
+        let (text, tag) = piece.split_at(piece.find('<').unwrap_or(0));
+        text.trim().to_owned() + tag.trim_start()
+    });
+    pieces.collect()
+}
+
 #[test]
 fn samples_say_the_same_in_xml_and_wbxml_and_are_written_as_they_came() {
     let samples = ours();
@@ -96,7 +105,8 @@ fn published_samples_are_understood_and_encoded_octet_by_octet() {
         // Two slips of the samples, which their encoder takes for what is meant.
         let text = String::from_utf8(text).unwrap();
         let text = text.replace("PreferredContent", "ReferredContent");
-        let text = text.replace("PreferredvCard", "ReferredvCard").into_bytes();
+        let text = text.replace("PreferredvCard", "ReferredvCard");
+        let text = trimmed(&text).into_bytes();
         let message = read(&text, Encoding::Xml);
         assert_eq!(message.version, Version::V1_1, "{name}");
         let mut element = xml::read(&text, &Limits::STANDARD).unwrap();
