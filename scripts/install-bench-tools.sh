@@ -1,18 +1,20 @@
 #!/bin/sh
-# Installs the reverse proxies that `wvgate bench relay --beside` measures, from Debian's packages.
-# Neither is started: the benchmark starts its own, on free ports of the loopback.
+# Installs what is measured beside this program, from Debian's packages: the reverse proxies of
+# `wvgate bench relay --beside`, the XMPP servers of `wvgate bench home --beside`. None is started:
+# the benchmark starts its own, on free ports of the loopback.
 set -eu
 
-missing=""
-for tool in nginx haproxy; do
-    command -v "$tool" >/dev/null 2>&1 || [ -x "/usr/sbin/$tool" ] || missing="$missing $tool"
+packages=""
+for tool in nginx:nginx-light haproxy:haproxy prosody:prosody ejabberdctl:ejabberd; do
+    command=${tool%%:*}
+    command -v "$command" >/dev/null 2>&1 || [ -x "/usr/sbin/$command" ] ||
+        packages="$packages ${tool#*:}"
 done
-if [ -z "$missing" ]; then
-    echo "nginx and haproxy are there"
+if [ -z "$packages" ]; then
+    echo "nginx, haproxy, prosody and ejabberd are there"
     exit 0
 fi
 
-packages=$(echo "$missing" | sed 's/nginx/nginx-light/')
 as_root=""
 if [ "$(id -u)" -ne 0 ]; then
     as_root=sudo

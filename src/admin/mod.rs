@@ -80,6 +80,8 @@ pub use views::{QueueRow, SessionRow, Status, TransactionRow};
 pub struct Settings {
     /// Where the control socket is made.
     pub socket: PathBuf,
+    /// Most connections to it at once.
+    pub max_connections: usize,
     /// Where health and metrics are served by HTTP.
     pub listen: Option<SocketAddr>,
     /// XMPP components that must be up for the node to be ready.

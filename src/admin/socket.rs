@@ -12,9 +12,6 @@ use tokio_util::task::TaskTracker;
 use super::connection::Connection;
 use super::{AdminError, Shared};
 
-/// Connections at a time; our choice, more chats than an operator opens.
-const CONNECTIONS: usize = 256;
-
 /// Makes the socket; one that is left over from before, and where nobody answers, is
 /// replaced.
 pub(super) async fn bind(path: &Path) -> Result<UnixListener, AdminError> {
@@ -49,7 +46,7 @@ pub(super) async fn serve(
     // Between bind and chmod somebody else may have slipped in: only the owner and root
     // are served.
     let owner = std::fs::metadata(&shared.settings.socket).map(|file| file.uid());
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = Arc::new(Semaphore::new(shared.settings.max_connections));
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {

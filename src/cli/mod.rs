@@ -15,6 +15,7 @@ mod list;
 mod logging;
 mod look;
 mod node;
+mod open_files;
 mod output;
 mod remedy;
 mod run;

@@ -9,8 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::logging::{Level, Voice};
-use super::remedy;
-use super::{Failure, Global};
+use super::{Failure, Global, open_files, remedy};
 use crate::admin::{self, Admin, AdminError, Control};
 use crate::config::{Config, ConfigError, Loaded, Located, LogFormat, Registration};
 use crate::node::{Node, Plan, StartError};
@@ -41,6 +40,7 @@ pub(super) async fn run(global: &Global, _: &Run) -> Result<(), Failure> {
 }
 
 async fn run_node(global: &Global, voice: &Voice) -> Result<(), Failure> {
+    open_files::allow_most();
     let (
         Loaded {
             config,
@@ -256,6 +256,7 @@ fn admin_settings(config: &Config) -> admin::Settings {
     let home = config.home.as_ref();
     admin::Settings {
         socket: config.admin_socket(),
+        max_connections: config.admin.max_connections,
         listen: config.admin.listen,
         ready_peers: config.admin.ready_peers,
         components: components

@@ -7,6 +7,8 @@ mod peers;
 mod process;
 mod proxy;
 mod restart;
+mod xmpp_server;
+mod xmpp_user;
 
 use std::time::Duration;
 

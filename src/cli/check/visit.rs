@@ -45,6 +45,7 @@ impl Visit {
         let node = node.map_err(|error| error.to_string())?;
         let settings = admin::Settings {
             socket: folder.0.join("control.sock"),
+            max_connections: 4,
             listen: None,
             ready_peers: crate::config::ReadyPeers::None,
             components: Vec::new(),
