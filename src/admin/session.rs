@@ -9,7 +9,7 @@ use super::lines::LineError;
 use super::request::{Line, Share, Shared as SharedFile};
 use super::{Shared, users};
 use crate::content::Refusal;
-use crate::home::{Delivery, FromClient, Takes, ToClient};
+use crate::home::{Delivery, FromClient, Over, Takes, ToClient, UserError};
 use crate::imps::{Code, Status};
 use crate::node::ClientSession;
 
@@ -158,6 +158,12 @@ async fn open(
                 connection.say(&Line::Event(opened)).await?;
                 return Ok(Some(session));
             }
+            Some(ToClient::Over {
+                why: Over::Unavailable,
+            }) => UserError::Unavailable(name.to_owned()).to_string(),
+            Some(ToClient::Over {
+                why: Over::Disabled,
+            }) => UserError::Disabled(name.to_owned()).to_string(),
             _ => format!("{name} has too many sessions already"),
         },
         Ok(None) => format!("there is no user {name}"),

@@ -38,15 +38,18 @@ pub(super) async fn check_password(
     let user = name.to_owned();
     let look = move |core: &mut crate::node::Core, _, _: &mut _| {
         let home = home_of(core)?;
-        let hash = home.password_hash(&user)?.to_owned();
-        Some((hash, home.is_disabled(&user)))
+        match (home.password_hash(&user), home.not_awake(&user)) {
+            (Some(hash), _) => Some(Ok((hash.to_owned(), home.is_disabled(&user)))),
+            (None, why @ UserError::Unavailable(_)) => Some(Err(why)),
+            (None, _) => None,
+        }
     };
     let known = shared
         .node
         .ask_for_user(name, look)
         .await
         .map_err(|gone| gone.to_string())?;
-    let Some((hash, is_disabled)) = known else {
+    let Some(known) = known else {
         if !shared.settings.open_registration {
             return Err("wrong user name or password".to_owned());
         }
@@ -56,6 +59,7 @@ pub(super) async fn check_password(
             Err(gone) => Err(gone.to_string()),
         };
     };
+    let (hash, is_disabled) = known.map_err(|why| why.to_string())?;
     let verify = move || password::verify(&given, &hash);
     match heavy(shared, verify).await {
         // Only who knows the password is told.
@@ -138,7 +142,7 @@ pub(super) async fn show(shared: &Shared, user: String) -> Result<Line, Gone> {
                 view["disabled"] = home.is_disabled(&name).into();
                 Line::result(&view)
             }
-            None => Line::error(UserError::Unknown(name)),
+            None => Line::error(home.not_awake(&name)),
         }
     };
     shared.node.ask_for_user(&user, look).await

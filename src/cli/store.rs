@@ -151,7 +151,9 @@ fn checked(global: &Global, named: Option<&Path>, format: Format) -> Result<(), 
             output::print(&as_text(report))?;
         }
     }
-    let is_whole = |report: &Report| report.problems.is_empty() && report.damaged.is_empty();
+    let is_whole = |report: &Report| {
+        report.problems.is_empty() && report.damaged.is_empty() && report.partly.is_empty()
+    };
     if reports.iter().all(is_whole) {
         return Ok(());
     }
@@ -200,13 +202,23 @@ fn as_text(report: &Report) -> String {
     for (key, why) in report.damaged.iter().take(NAMED) {
         lines.push(format!("DAMAGED  {}: {why}", Shown(key)));
     }
+    for (key, why) in report.partly.iter().take(NAMED) {
+        lines.push(format!("IN PART  {}: {}", Shown(key), Shown(why)));
+    }
     lines.extend(
         report
             .problems
             .iter()
             .map(|problem| format!("FAIL     {problem}")),
     );
+    if !report.partly.is_empty() {
+        lines.push(format!(
+            "{} records are damaged in part: a node starts with them, and uses what is whole of them",
+            report.partly.len()
+        ));
+    }
     lines.push(match (report.problems.is_empty(), report.damaged.len()) {
+        (true, 0) if !report.partly.is_empty() => "the rest is whole".to_owned(),
         (true, 0) => "all of it is whole".to_owned(),
         (true, damaged) => {
             format!("{damaged} damaged records: a node starts without them and sets them aside")
@@ -240,6 +252,7 @@ fn as_json(report: &Report) -> serde_json::Value {
             json!({"entries": entries, "records": records})
         }),
         "damaged": pairs(&report.damaged),
+        "partly_damaged": pairs(&report.partly),
         "aside": aside.collect::<Vec<_>>(),
         "remarks": report.remarks,
         "problems": report.problems,

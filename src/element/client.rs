@@ -164,6 +164,8 @@ pub enum Over {
     Removed,
     /// The account is disabled.
     Disabled,
+    /// What is kept of the user cannot be read now.
+    Unavailable,
     /// The client lagged too far behind the user's other clients.
     Behind,
 }
@@ -176,6 +178,7 @@ impl Over {
             Self::TooMany => (Code::UNAVAILABLE, "The user has too many sessions."),
             Self::Removed => (Code::UNKNOWN_USER, "The user was removed."),
             Self::Disabled => (Code::FORBIDDEN, "The account is disabled."),
+            Self::Unavailable => (Code::UNAVAILABLE, "The account is temporarily unavailable."),
             Self::Behind => (
                 Code::QUEUE_FULL,
                 "The session took too little for too long.",

@@ -28,6 +28,15 @@ pub trait ServiceElement: Any + Debug + Send {
     /// The record cannot be read; it is set aside.
     fn restore(&mut self, key: &str, value: &[u8]) -> Result<(), String>;
 
+    /// Looks at what stands in a record that has been taken back, and is read only when it is
+    /// needed.
+    ///
+    /// # Errors
+    /// What of it cannot be read then.
+    fn look_into(&self, _key: &str, _value: &[u8]) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Takes an input. What follows from it is asked for by [`ServiceElement::next_act`].
     fn take(&mut self, input: Input, now: Time);
 

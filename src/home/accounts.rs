@@ -18,7 +18,8 @@ use super::notices::Notices;
 use super::presence::Presence;
 use super::records;
 use super::sleepers::Sleepers;
-use super::user::{Account, User, UserError};
+use super::user::{Account, User};
+use super::user_error::UserError;
 use super::watching::Watching;
 
 /// The accounts of all users.
@@ -83,7 +84,7 @@ impl<'a> Accounts<'a> {
                 self.users.insert(name.clone(), builtin);
                 Err(UserError::Unknown(name))
             }
-            None => Err(UserError::Unknown(name)),
+            None => Err(self.sleepers.not_awake(name)),
         }
     }
 }

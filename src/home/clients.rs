@@ -14,19 +14,31 @@ use super::message_store::MessageStore;
 use super::presence::Presence;
 use super::provider::Providers;
 use super::session::Session;
-use super::user::{User, UserError};
+use super::sleepers::Sleepers;
+use super::user::User;
+use super::user_error::UserError;
 
 /// Clients of all users.
 pub(super) struct Clients<'a> {
     users: &'a mut BTreeMap<String, User>,
+    sleepers: &'a Sleepers,
     core: &'a mut Core,
     now: Time,
 }
 
 impl<'a> Clients<'a> {
     /// Of these users, at this time.
-    pub(super) fn of(users: &'a mut BTreeMap<String, User>, core: &'a mut Core, now: Time) -> Self {
-        Self { users, core, now }
+    pub(super) fn of(
+        (users, sleepers): (&'a mut BTreeMap<String, User>, &'a Sleepers),
+        core: &'a mut Core,
+        now: Time,
+    ) -> Self {
+        Self {
+            users,
+            sleepers,
+            core,
+            now,
+        }
     }
 
     /// What a client does.
@@ -41,6 +53,7 @@ impl<'a> Clients<'a> {
                     Ok(()) => return,
                     Err(UserError::Unknown(_)) => Over::Unknown,
                     Err(UserError::Disabled(_)) => Over::Disabled,
+                    Err(UserError::Unavailable(_)) => Over::Unavailable,
                     Err(_) => Over::TooMany,
                 };
                 self.core.tell(client, ToClient::Over { why });
@@ -55,8 +68,8 @@ impl<'a> Clients<'a> {
     /// as it takes that, and then what comes. With the first session the user comes online.
     ///
     /// # Errors
-    /// There is no such user, their account is disabled, they have too many sessions, or the key is
-    /// taken.
+    /// There is no such user, their account is disabled or cannot be read, they have too many
+    /// sessions, or the key is taken.
     pub(super) fn open(
         &mut self,
         client: ClientKey,
@@ -64,11 +77,16 @@ impl<'a> Clients<'a> {
         takes: Takes,
         delivery: Delivery,
     ) -> Result<(), UserError> {
-        let Self { users, core, now } = self;
+        let Self {
+            users,
+            sleepers,
+            core,
+            now,
+        } = self;
         let now = *now;
         let name = user.to_lowercase();
         let Some(user) = users.get_mut(&name).filter(|user| user.has_account()) else {
-            return Err(UserError::Unknown(name));
+            return Err(sleepers.not_awake(name));
         };
         if user.account.disabled {
             return Err(UserError::Disabled(name));
@@ -97,7 +115,9 @@ impl<'a> Clients<'a> {
 
     /// Ends a session, if it is open. With the last one the user goes offline.
     pub(super) fn close(&mut self, client: ClientKey) {
-        let Self { users, core, now } = self;
+        let Self {
+            users, core, now, ..
+        } = self;
         let now = *now;
         let Some(user) = core
             .clients
@@ -118,7 +138,9 @@ impl<'a> Clients<'a> {
 
     /// Hands over a request of a client's user, or tells that it is not open.
     pub(super) fn request(&mut self, client: ClientKey, id: String, what: Primitive) {
-        let Self { users, core, now } = self;
+        let Self {
+            users, core, now, ..
+        } = self;
         let now = *now;
         let asker = Asker { client, id };
         let user = core
@@ -135,7 +157,9 @@ impl<'a> Clients<'a> {
 
     /// A client has taken what it was told under a number.
     pub(super) fn acknowledge(&mut self, client: ClientKey, number: u64) {
-        let Self { users, core, now } = self;
+        let Self {
+            users, core, now, ..
+        } = self;
         let now = *now;
         if let Some(user) = core
             .clients
@@ -148,7 +172,9 @@ impl<'a> Clients<'a> {
 
     /// Contents of what waits for users came from the store.
     pub(super) fn loaded(&mut self, loaded: Loaded) {
-        let Self { users, core, now } = self;
+        let Self {
+            users, core, now, ..
+        } = self;
         let now = *now;
         let whose = core.reads.end(loaded.number);
         let fetch = core.fetches.end(loaded.number);

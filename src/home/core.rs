@@ -220,7 +220,8 @@ impl Core {
             && let Some(name) = records::user_of(write.key())
             && let Some((name, record)) = self.whole.remove_entry(name)
         {
-            self.acts.extend(record.apart(&name));
+            let apart = record.apart(&name, &self.settings.domain);
+            self.acts.extend(apart);
         }
         self.acts.push_back(act);
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::element::{Act, Edge, Element, Input, ServiceElement, Skew, Time};
 
+use super::at_rest::AtRest;
 use super::due::Due;
 use super::remote::Remote;
 use super::resting::Rest;
@@ -33,6 +34,13 @@ impl ServiceElement for Home {
 
     fn restore(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
         self.take_back(key, value)
+    }
+
+    fn look_into(&self, key: &str, value: &[u8]) -> Result<(), String> {
+        match records::name_at_rest(key) {
+            Some(name) if self.has_users() => AtRest::look_into(value, name, &self.core.settings),
+            _ => Ok(()),
+        }
     }
 
     fn take(&mut self, input: Input, now: Time) {

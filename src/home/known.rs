@@ -14,10 +14,12 @@ const MAX_VALUE: usize = 1024;
 pub enum Availability {
     /// Ready to communicate.
     #[default]
+    #[serde(rename = "yes", alias = "available")]
     Available,
     /// Disturb only if necessary.
     Discreet,
     /// Not to be disturbed.
+    #[serde(rename = "no", alias = "not_available")]
     NotAvailable,
 }
 
@@ -41,25 +43,43 @@ impl Availability {
 
 /// What is known of another user's presence. `None`: unknown or not shown to us.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(into = "Record", from = "Record")]
 pub struct Known {
     /// Whether any value is shown to us.
-    #[serde(default)]
     pub authorized: bool,
     /// Whether the user is logged in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub online: Option<bool>,
     /// Availability.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub availability: Option<Availability>,
     /// Status text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// Mood, as on the wire.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mood: Option<String>,
     /// Nickname.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
+}
+
+/// The same in a record. Whoever shows us a value has authorized us, so that is said only where it
+/// is otherwise.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Record {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    authorized: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    online: Option<bool>,
+    #[serde(
+        default,
+        rename = "free",
+        alias = "availability",
+        skip_serializing_if = "Option::is_none"
+    )]
+    availability: Option<Availability>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mood: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    alias: Option<String>,
 }
 
 impl Known {
@@ -101,13 +121,17 @@ impl Known {
         self.authorized = if list.attributes.iter().any(Attribute::is_valid) {
             true
         } else {
-            self.authorized
-                && (self.online.is_some()
-                    || self.availability.is_some()
-                    || self.text.is_some()
-                    || self.mood.is_some()
-                    || self.alias.is_some())
+            self.authorized && self.has_any()
         };
+    }
+
+    /// Whether any of these values is known.
+    fn has_any(&self) -> bool {
+        self.online.is_some()
+            || self.availability.is_some()
+            || self.text.is_some()
+            || self.mood.is_some()
+            || self.alias.is_some()
     }
 
     /// The same as attributes, those that are not known with qualifier F.
@@ -130,9 +154,69 @@ impl Known {
     }
 }
 
+impl From<Known> for Record {
+    fn from(known: Known) -> Self {
+        Self {
+            authorized: (known.authorized != known.has_any()).then_some(known.authorized),
+            online: known.online,
+            availability: known.availability,
+            text: known.text,
+            mood: known.mood,
+            alias: known.alias,
+        }
+    }
+}
+
+impl From<Record> for Known {
+    fn from(record: Record) -> Self {
+        let mut known = Self {
+            authorized: false,
+            online: record.online,
+            availability: record.availability,
+            text: record.text,
+            mood: record.mood,
+            alias: record.alias,
+        };
+        known.authorized = record.authorized.unwrap_or_else(|| known.has_any());
+        known
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_known_is_the_same_when_it_comes_back_from_a_record() {
+        let away = Known {
+            authorized: true,
+            online: Some(false),
+            availability: Some(Availability::NotAvailable),
+            ..Known::default()
+        };
+        let (mut hidden, mut empty) = (away.clone(), Known::default());
+        hidden.authorized = false;
+        empty.authorized = true;
+        for (known, now, before) in [
+            (
+                away,
+                r#"{"online":false,"free":"no"}"#,
+                r#"{"authorized":true,"online":false,"availability":"not_available"}"#,
+            ),
+            (
+                hidden,
+                r#"{"authorized":false,"online":false,"free":"no"}"#,
+                r#"{"online":false,"availability":"not_available","authorized":false}"#,
+            ),
+            (empty, r#"{"authorized":true}"#, r#"{"authorized":true}"#),
+            (Known::default(), "{}", r#"{"authorized":false}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&known).unwrap(), now);
+            for record in [now, before] {
+                assert_eq!(serde_json::from_str::<Known>(record).unwrap(), known);
+            }
+        }
+    }
 
     fn list(attributes: Vec<Attribute>) -> PresenceSubList {
         PresenceSubList { attributes }

@@ -12,7 +12,7 @@
 //! |---|---|
 //! | `accounts` | users made and removed |
 //! | `operator`, `operator_lists` | users moved in and out, changed and disabled; their contact lists |
-//! | `user` | a user; `relation`: what is between them and one other address |
+//! | `user`, `user_error` | a user, and why something cannot be done with one; `relation`: what is between them and one other address |
 //! | `clients`, `session` | what the user's clients do, and ask ([`client`]) |
 //! | `sending`, `sent`, `addresses` | messages of the user |
 //! | `message`, `inbox`, `report`, `echo` | messages for the user, and reports on both |
@@ -102,6 +102,7 @@ mod telling;
 #[cfg(test)]
 mod tests;
 mod user;
+mod user_error;
 mod watchers;
 mod watching;
 
@@ -123,7 +124,8 @@ pub use operator::{Operator, UserRecord};
 pub use operator_lists::{ListView, OperatorLists};
 pub use served::{SERVES, SERVES_OWN};
 pub use settings::{Authorization, HomeSettings};
-pub use user::{ECHO, UserError};
+pub use user::ECHO;
+pub use user_error::UserError;
 
 use self::accounts::Accounts;
 use self::answers::Answers;
@@ -200,7 +202,13 @@ impl Home {
 
     /// Sessions of clients.
     fn clients(&mut self, now: Time) -> Clients<'_> {
-        Clients::of(&mut self.users, &mut self.core, now)
+        let Self {
+            users,
+            resting,
+            core,
+            ..
+        } = self;
+        Clients::of((users, resting.sleepers()), core, now)
     }
 
     /// Answers to what users and groups have asked.
@@ -284,8 +292,13 @@ impl Home {
                 user.save(&mut self.core);
                 Ok(())
             }
-            None => Err(UserError::Unknown(name)),
+            None => Err(self.resting.sleepers().not_awake(name)),
         }
+    }
+
+    /// Why there is nothing to be done with a user who is not awake.
+    pub fn not_awake(&self, name: &str) -> UserError {
+        self.resting.sleepers().not_awake(name.to_lowercase())
     }
 
     /// Names of all users; the echo user is not one of them.

@@ -17,7 +17,8 @@ use super::presence::{MAX_TEXT, Presence};
 use super::profile::{OwnProfile, provided, pse_of};
 use super::records;
 use super::sleepers::Sleepers;
-use super::user::{Account, User, UserError};
+use super::user::{Account, User};
+use super::user_error::UserError;
 use crate::element::Time;
 use crate::imps::common::Property;
 use crate::imps::primitive::profile::{PrivacyCapability, ProfileService, UserProfile};
@@ -181,7 +182,7 @@ impl<'a> Operator<'a> {
     pub fn change(&mut self, record: &UserRecord) -> Result<(), UserError> {
         let name = record.user.to_lowercase();
         let user = self.users.get_mut(&name).filter(|user| user.has_account());
-        let user = user.ok_or(UserError::Unknown(name))?;
+        let user = user.ok_or_else(|| self.sleepers.not_awake(name))?;
         let change = Change::of(user, self.core, record, self.now)?;
         change.make(user, self.core, self.now);
         if user.account.disabled {
@@ -201,7 +202,7 @@ impl<'a> Operator<'a> {
             return Err(elsewhere(name));
         }
         let user = self.users.get_mut(&name).filter(|user| user.has_account());
-        let user = user.ok_or(UserError::Unknown(name))?;
+        let user = user.ok_or_else(|| self.sleepers.not_awake(name))?;
         Ok(OperatorLists::of(user, self.core, self.now))
     }
 

@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::Home;
 use super::contact_list::ContactLists;
 use super::core::Core;
-use super::user::{User, UserError};
+use super::user::User;
+use super::user_error::UserError;
 use crate::element::Time;
 use crate::imps::address::Address;
 use crate::imps::common::{Property, UserId};
@@ -134,7 +135,7 @@ impl Home {
     pub fn contact_lists(&self, user: &str) -> Result<Vec<ListView>, UserError> {
         let name = user.to_lowercase();
         let user = self.users.get(&name).filter(|user| user.has_account());
-        let user = user.ok_or_else(|| UserError::Unknown(name.clone()))?;
+        let user = user.ok_or_else(|| self.not_awake(&name))?;
         if self.core.settings.is_elsewhere("MCLS") {
             return Err(elsewhere(name));
         }

@@ -13,7 +13,7 @@
 //! | `home/user/NAME/profile` | what was changed of the profile, as XML |
 //! | `home/user/NAME/access` | which of the block list and the grant list is in use |
 //! | `home/user/NAME/access/KIND/...` | on which of them somebody is |
-//! | `home/user/NAME/relation/ADDRESS` | contact lists they are on, authorization, watching |
+//! | `home/user/NAME/relation/ADDRESS` | contact lists they are on, authorization, watching; with short names |
 //! | `home/user/NAME/request/20 digits` | a request that waits for its answer |
 //! | `home/user/NAME/sent/20 digits` | a message of their own that its recipient's side has taken |
 //!
@@ -52,6 +52,9 @@ const USER: &str = "home/user/";
 
 const REST: &str = "home/rest/";
 
+/// How what stands behind the name begins in the key of what is between a user and somebody else.
+pub(super) const OTHER: &str = "/relation/wv:";
+
 /// What there is one record of for each user.
 const ONE_OF_A_KIND: [&str; 4] = ["access", "lists", "presence", "profile"];
 
@@ -63,6 +66,11 @@ pub(super) fn key_of_user(name: &str) -> String {
 /// The key of the record of a user at rest.
 pub(super) fn key_at_rest(name: &str) -> String {
     format!("{REST}{name}")
+}
+
+/// The user whose record at rest has this key.
+pub(super) fn name_at_rest(key: &str) -> Option<&str> {
+    key.strip_prefix(REST).filter(|name| !name.is_empty())
 }
 
 /// The user whose row has this key.
@@ -189,6 +197,14 @@ pub(super) fn put_sent(name: &str, number: u64, taken: &Taken) -> Act {
 
 pub(super) fn delete_sent(name: &str, number: u64) -> Act {
     delete(numbered(name, "sent", number))
+}
+
+/// Reads a user's account.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn read_account(record: &[u8]) -> Result<Account, String> {
+    read("the account", record)
 }
 
 /// Reads the record of a user's notice.
@@ -338,7 +354,7 @@ impl Home {
             }
             return self.groups.take_back(key, value);
         }
-        if let Some(name) = key.strip_prefix(REST).filter(|name| !name.is_empty()) {
+        if let Some(name) = name_at_rest(key) {
             if self.core.settings.users {
                 return self.resting.take_back(name, value, &mut self.core);
             }

@@ -9,11 +9,17 @@ use super::authorization::AttributeSet;
 use super::contact_list::FIRST;
 use super::known::Known;
 
-/// Everything one user of ours and one other address have to do with each other; one record.
+/// Everything one user of ours and one other address have to do with each other; one record. Its
+/// fields have short names: a user has as many of these as contacts.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Relation {
     /// The contact lists of the user that they are on, each once.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        rename = "on",
+        alias = "contacts",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub(super) contacts: Vec<Contact>,
     /// Their messages are refused; of older versions, in which that is no entry of the block list.
     #[serde(default, skip_serializing)]
@@ -28,10 +34,20 @@ pub(super) struct Relation {
     #[serde(default, skip_serializing_if = "AttributeSet::is_empty")]
     pub(super) denied: AttributeSet,
     /// They watch the user.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "by",
+        alias = "watcher",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(super) watcher: Option<Watcher>,
     /// The user watches them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "of",
+        alias = "subscription",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(super) subscription: Option<Subscription>,
     /// In records of when there was one list: they are on it.
     #[serde(default, skip_serializing)]
@@ -43,12 +59,24 @@ pub(super) struct Relation {
 
 /// Somebody on a contact list of a user.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(into = "OnList", from = "OnList")]
 pub(super) struct Contact {
     /// The name of the list.
     pub(super) list: String,
     /// The user's own name for them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) name: Option<String>,
+}
+
+/// The same in a record: who has no name of their own there is on the list, in short.
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
+enum OnList {
+    List(String),
+    Named {
+        list: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
 }
 
 /// Somebody on the one list there was.
@@ -62,8 +90,10 @@ struct Named {
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Watcher {
     /// The attributes they want.
+    #[serde(rename = "want", alias = "attributes")]
     pub(super) attributes: AttributeSet,
     /// The user was asked for authorization and has not answered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) asked: bool,
     /// When it is forgotten, unless they are authorized by then; none in records of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -89,24 +119,58 @@ pub(super) enum Shown {
 }
 
 /// How far a subscription has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum SubscriptionState {
     /// Asked for; nothing has been shown.
     Pending,
-    /// Authorized: values come.
+    /// Authorized: values come. What a record says nothing else of.
+    #[default]
     Active,
+}
+
+impl SubscriptionState {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+    fn is_active(&self) -> bool {
+        *self == Self::Active
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_none_at_all(failures: &u32) -> bool {
+    *failures == 0
+}
+
+impl From<Contact> for OnList {
+    fn from(Contact { list, name }: Contact) -> Self {
+        match name {
+            None => Self::List(list),
+            name => Self::Named { list, name },
+        }
+    }
+}
+
+impl From<OnList> for Contact {
+    fn from(record: OnList) -> Self {
+        let (list, name) = match record {
+            OnList::List(list) => (list, None),
+            OnList::Named { list, name } => (list, name),
+        };
+        Self { list, name }
+    }
 }
 
 /// A subscription of the user to somebody's presence.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Subscription {
     /// How far it has come.
+    #[serde(default, skip_serializing_if = "SubscriptionState::is_active")]
     pub(super) state: SubscriptionState,
     /// What is known of their presence.
+    #[serde(rename = "are", alias = "presence")]
     pub(super) presence: Known,
     /// Failed tries in a row.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_none_at_all")]
     pub(super) failures: u32,
     /// Whether it is there only because they are on a contact list that is watched.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

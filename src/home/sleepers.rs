@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::head::Head;
 use super::sleeper::Sleeper;
+use super::user_error::UserError;
 
 /// Users at rest, by name.
 #[derive(Debug, Default)]
@@ -29,6 +30,15 @@ impl Sleepers {
     /// Whether the record of somebody at rest could not be read when it was tried last.
     pub(super) fn is_lost(&self, name: &str) -> bool {
         self.all.get(name).is_some_and(|sleeper| sleeper.lost)
+    }
+
+    /// Why there is nothing to be done with somebody who is not awake.
+    pub(super) fn not_awake(&self, name: String) -> UserError {
+        if self.has(&name) {
+            UserError::Unavailable(name)
+        } else {
+            UserError::Unknown(name)
+        }
     }
 
     /// The record of somebody at rest cannot be read.

@@ -29,29 +29,6 @@ use super::sent::Sent;
 
 pub use crate::sap::ECHO;
 
-/// Why users cannot be changed so.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum UserError {
-    /// The name cannot stand in an address.
-    #[error("{0:?} is not a possible user name")]
-    Invalid(String),
-    /// There is one of that name.
-    #[error("the user {0} exists already")]
-    Exists(String),
-    /// There is none of that name.
-    #[error("there is no user {0}")]
-    Unknown(String),
-    /// The account is disabled.
-    #[error("the account of {0} is disabled")]
-    Disabled(String),
-    /// Something that is said of the user cannot be; in words.
-    #[error("{0}: {1}")]
-    Refused(String, String),
-    /// The bound of the settings is reached.
-    #[error("there is no room for another {0}")]
-    Full(&'static str),
-}
-
 /// What is kept of the user as such; one record.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Account {
@@ -63,7 +40,7 @@ pub(super) struct Account {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) disabled: bool,
     /// Whether watchers were told that the user is online.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) online: bool,
     /// Status text, if ever set.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -95,6 +95,17 @@ impl Core {
         }
     }
 
+    /// Looks at what stands in a record that has been taken back, and is read only when it is
+    /// needed.
+    ///
+    /// # Errors
+    /// What of it cannot be read then.
+    pub fn look_into(&self, key: &str, value: &[u8]) -> Result<(), String> {
+        let mut elements = self.elements.iter();
+        let element = elements.find(|element| key.starts_with(element.prefix()));
+        element.map_or(Ok(()), |element| element.look_into(key, value))
+    }
+
     /// Goes to work after all records are back.
     pub fn start(&mut self, now: Time, turn: &mut Turn) {
         self.history.start(now);

@@ -152,7 +152,8 @@ pub fn reader(plan: &Plan, shard: Shards) -> impl FnMut(&str, &[u8]) -> Result<(
             };
         }
         if key != DOMAIN {
-            return core.restore(key, value).map_err(Unfit::Record);
+            core.restore(key, value).map_err(Unfit::Record)?;
+            return core.look_into(key, value).map_err(Unfit::Part);
         }
         match std::str::from_utf8(value) {
             Ok(noted) if noted != domain => Err(Unfit::Store(somebody_elses(noted, &domain))),

@@ -25,6 +25,8 @@ pub struct Section {
 pub enum Unfit {
     /// It cannot be understood, and is set aside.
     Record(String),
+    /// Something in it cannot be understood, and is not read at a start.
+    Part(String),
     /// It says that the store is somebody else's.
     Store(String),
 }
@@ -40,6 +42,8 @@ pub struct Report {
     pub sections: BTreeMap<String, Section>,
     /// Records that a node would set aside: key, and why.
     pub damaged: Vec<(String, String)>,
+    /// Records of which something is damaged that is not read at a start: key, and why.
+    pub partly: Vec<(String, String)>,
     /// Records set aside before.
     pub aside: Vec<Note>,
     /// Entries of the journal that the database does not have yet, and records in them.
@@ -165,6 +169,7 @@ impl Report {
         match understand(key, value) {
             Ok(()) => {}
             Err(Unfit::Record(why)) => self.damaged.push((key.to_owned(), why)),
+            Err(Unfit::Part(why)) => self.partly.push((key.to_owned(), why)),
             Err(Unfit::Store(why)) => self.foreign = Some(why),
         }
     }

@@ -6,9 +6,33 @@ use crate::imps::presence::{AttributeName, PresenceSubList};
 /// The one bit for all attributes beyond the known ones.
 const BEYOND: u32 = 1 << 31;
 /// That bit in a record.
-const OTHERS: &str = "*";
-/// A set of nothing in a record: no names at all mean everything, as on the wire.
-const NOTHING: &str = "-";
+const OTHERS: char = '*';
+/// A set of everything in a record; one of nothing is empty.
+const EVERYTHING: &str = "+";
+/// What stands in records for the known ones.
+const LETTERS: [(char, AttributeName); 18] = [
+    ('o', AttributeName::OnlineStatus),
+    ('r', AttributeName::Registration),
+    ('c', AttributeName::ClientInfo),
+    ('z', AttributeName::TimeZone),
+    ('g', AttributeName::GeoLocation),
+    ('a', AttributeName::Address),
+    ('f', AttributeName::FreeTextLocation),
+    ('p', AttributeName::PLMN),
+    ('k', AttributeName::CommCap),
+    ('u', AttributeName::UserAvailability),
+    ('d', AttributeName::PreferredContacts),
+    ('l', AttributeName::PreferredLanguage),
+    ('t', AttributeName::StatusText),
+    ('m', AttributeName::StatusMood),
+    ('n', AttributeName::Alias),
+    ('i', AttributeName::StatusContent),
+    ('b', AttributeName::ContactInfo),
+    ('x', AttributeName::InfoLink),
+];
+/// In records of older versions, which have names, that bit and a set of nothing; no names at all
+/// mean everything there, as on the wire.
+const OLDER: (&str, &str) = ("*", "-");
 
 /// A set of presence attributes. Those beyond the known ones are in it all or none: whoever may see
 /// everything may see what nobody has heard of yet.
@@ -24,8 +48,17 @@ const NOTHING: &str = "-";
     serde::Serialize,
     serde::Deserialize,
 )]
-#[serde(into = "Vec<String>", from = "Vec<String>")]
+#[serde(into = "String", from = "Record")]
 pub(in crate::home) struct AttributeSet(u32);
+
+/// A set as it stands in a record.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Record {
+    Letters(String),
+    /// In those of older versions.
+    Names(Vec<String>),
+}
 
 impl AttributeSet {
     pub(in crate::home) const NONE: Self = Self(0);
@@ -94,32 +127,37 @@ impl AttributeSet {
     }
 }
 
-impl From<AttributeSet> for Vec<String> {
+impl From<AttributeSet> for String {
     fn from(set: AttributeSet) -> Self {
         if set == AttributeSet::ALL {
-            return Vec::new();
+            return EVERYTHING.to_owned();
         }
-        if set.is_empty() {
-            return vec![NOTHING.to_owned()];
-        }
+        let known = LETTERS.iter().filter(|(_, name)| set.contains(name));
         let others = (set.0 & BEYOND != 0).then_some(OTHERS);
-        let names = set.names().map(AttributeName::as_str).chain(others);
-        names.map(str::to_owned).collect()
+        known.map(|(letter, _)| *letter).chain(others).collect()
     }
 }
 
-impl From<Vec<String>> for AttributeSet {
-    fn from(names: Vec<String>) -> Self {
-        if names.is_empty() {
-            return Self::ALL;
+impl From<Record> for AttributeSet {
+    fn from(record: Record) -> Self {
+        let one = |name: &str| match AttributeName::from_name(name) {
+            AttributeName::Other(name) if name == OLDER.0 => Self(BEYOND),
+            AttributeName::Other(_) => Self::NONE,
+            known => Self::of(&known),
+        };
+        match record {
+            Record::Letters(letters) if letters == EVERYTHING => Self::ALL,
+            Record::Letters(letters) => letters.chars().fold(Self::NONE, |set, letter| {
+                let known = LETTERS.iter().find(|(known, _)| *known == letter);
+                let others = Self(if letter == OTHERS { BEYOND } else { 0 });
+                set.or(known.map_or(others, |(_, name)| Self::of(name)))
+            }),
+            Record::Names(names) if names.is_empty() => Self::ALL,
+            Record::Names(names) => {
+                let names = names.iter().filter(|name| *name != OLDER.1);
+                names.fold(Self::NONE, |set, name| set.or(one(name)))
+            }
         }
-        names.iter().fold(Self::NONE, |set, name| {
-            set.or(match AttributeName::from_name(name) {
-                AttributeName::Other(name) if name == OTHERS => Self(BEYOND),
-                AttributeName::Other(_) => Self::NONE,
-                known => Self::of(&known),
-            })
-        })
     }
 }
 
@@ -135,12 +173,12 @@ mod tests {
     fn every_set_is_the_same_when_it_comes_back_from_a_record() {
         let text = set(&[AttributeName::StatusText]);
         for (set, record) in [
-            (AttributeSet::ALL, "[]"),
-            (AttributeSet::NONE, r#"["-"]"#),
-            (text, r#"["StatusText"]"#),
+            (AttributeSet::ALL, r#""+""#),
+            (AttributeSet::NONE, r#""""#),
+            (text, r#""t""#),
             (
                 set(&[AttributeName::InfoLink, AttributeName::OnlineStatus]),
-                r#"["OnlineStatus","InfoLink"]"#,
+                r#""ox""#,
             ),
         ] {
             assert_eq!(serde_json::to_string(&set).unwrap(), record);
@@ -148,7 +186,39 @@ mod tests {
         }
         let rest = AttributeSet::ALL.without(text);
         let record = serde_json::to_string(&rest).unwrap();
+        assert_eq!(record, r#""orczgafpkudlmnibx*""#);
         assert_eq!(serde_json::from_str::<AttributeSet>(&record).unwrap(), rest);
+    }
+
+    #[test]
+    fn every_known_attribute_has_a_letter_of_its_own() {
+        let names: Vec<_> = LETTERS.iter().map(|(_, name)| name.clone()).collect();
+        assert_eq!(names, AttributeName::KNOWN);
+        let mut letters: Vec<_> = LETTERS.iter().map(|(letter, _)| *letter).collect();
+        letters.sort_unstable();
+        letters.dedup();
+        assert_eq!(letters.len(), LETTERS.len());
+        for name in AttributeName::KNOWN {
+            let one = AttributeSet::of(name);
+            let record = serde_json::to_string(&one).unwrap();
+            assert_eq!(serde_json::from_str::<AttributeSet>(&record).unwrap(), one);
+        }
+    }
+
+    #[test]
+    fn names_in_a_record_of_an_older_version_are_read() {
+        let beyond = AttributeSet::ALL.without(set(AttributeName::KNOWN));
+        for (record, set) in [
+            ("[]", AttributeSet::ALL),
+            (r#"["-"]"#, AttributeSet::NONE),
+            (r#"["*"]"#, beyond),
+            (
+                r#"["OnlineStatus","X-Tune","InfoLink"]"#,
+                set(&[AttributeName::InfoLink, AttributeName::OnlineStatus]),
+            ),
+        ] {
+            assert_eq!(serde_json::from_str::<AttributeSet>(record).unwrap(), set);
+        }
     }
 
     #[test]

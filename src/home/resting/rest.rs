@@ -11,7 +11,7 @@ use crate::home::client::{Over, ToClient};
 use crate::home::core::{Core, Timer};
 use crate::home::head::Head;
 use crate::home::presence::Presence;
-use crate::home::records::Row;
+use crate::home::records::{self, Row};
 use crate::home::relation::Relation;
 use crate::home::user::User;
 use crate::home::watchers::{Watchers, sweep};
@@ -201,12 +201,12 @@ impl<'a> Rest<'a> {
         let lying = self.core.whole.get(name);
         let known = lying.and_then(|record| Head::read(record.as_bytes()).ok());
         if known.as_ref() != Some(&head) {
-            let Some(record) = AtRest::of(user, &head) else {
+            let Some(record) = AtRest::of(user, &head, self.core.domain()) else {
                 return;
             };
             let acts = match lying {
                 Some(_) => vec![record.put(name)],
-                None => record.together(name),
+                None => record.together(name, self.core.domain()),
             };
             self.core.whole.remove(name);
             self.core.acts(acts);
@@ -229,10 +229,17 @@ impl<'a> Rest<'a> {
     /// Somebody is awake, with what was read of them.
     fn rouse(&mut self, name: &str, record: Vec<u8>) {
         let record = AtRest::read(record);
-        let rows = match record.rows() {
+        let domain = self.core.domain().to_owned();
+        let rows = match record.rows(&domain) {
             Ok(rows) => rows,
             Err(why) => return self.lose(name, &why),
         };
+        // Nobody is a user without it.
+        let account = rows.iter().find(|(suffix, _)| suffix.is_empty());
+        let account = account.ok_or_else(|| "it has no account".to_owned());
+        if let Err(why) = account.and_then(|(_, row)| records::read_account(row)) {
+            return self.lose(name, &why);
+        }
         if self.resting.sleepers.remove(name).is_none() {
             return;
         }
@@ -296,11 +303,7 @@ impl<'a> Rest<'a> {
         }
         *not_before = None;
         let names: Vec<String> = wanted.drain(..wanted.len().min(AT_ONCE)).collect();
-        let keys = (0..).zip(
-            names
-                .iter()
-                .map(|name| crate::home::records::key_at_rest(name)),
-        );
+        let keys = (0..).zip(names.iter().map(|name| records::key_at_rest(name)));
         let number = self.core.read_number();
         let keys = keys.collect();
         self.core.act(Act::Load(Load { number, keys }));

@@ -225,7 +225,7 @@ fn whom_an_older_version_has_blocked_stays_blocked() {
         change(&mut world, &add("BlockList", ZOE));
     }
     let relation = &world.store[key];
-    assert_eq!(relation, br#"{"contacts":[{"list":"contacts"}]}"#);
+    assert_eq!(relation, br#"{"on":["contacts"]}"#);
     let zoe = "home/user/alice/relation/wv:zoe@far.test";
     assert!(!world.store.contains_key(zoe));
 }

@@ -1,5 +1,7 @@
 //! Users at rest: on disk only, and awake before anything is done with them.
 
+mod record;
+
 use std::time::Duration;
 
 use super::*;
@@ -301,21 +303,6 @@ fn who_cannot_be_read_now_is_read_later() {
     assert_eq!(world.answers.len(), 1);
     world.open(1, "bob");
     assert_eq!(texts(&world.heard(1)), [(ZOE.to_owned(), "two".to_owned())]);
-}
-
-#[test]
-fn a_record_that_is_damaged_refuses_for_now_and_holds_up_nobody() {
-    let mut world = at_rest();
-    world.add("carol");
-    let record = world.store.remove(AT_REST).unwrap();
-    assert_eq!(send(&mut world, "m2", &["bob@home.test"]), 503);
-    assert_eq!(send(&mut world, "m3", &["carol@home.test"]), 200);
-    // Nor does an operator wait for what does not come.
-    assert!(world.home.wake(&["bob".to_owned()], world.now));
-    world.settle();
-    // Put back by a repair, it is read.
-    world.store.insert(AT_REST.to_owned(), record);
-    assert_eq!(send(&mut world, "m2", &["bob@home.test"]), 200);
 }
 
 #[test]
