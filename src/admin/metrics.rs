@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::views;
 use crate::element::ServiceElement;
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, RoomCount};
 use crate::home::{Home, UserCount};
 use crate::node::{Core, log};
 use crate::sap::{PeerView, Time};
@@ -69,6 +69,7 @@ pub(super) struct Snapshot {
     history_lost: u64,
     skew: f64,
     silent: BTreeMap<&'static str, u64>,
+    rooms: RoomCount,
     pending: usize,
     peers: Vec<PeerView>,
     components: BTreeMap<String, bool>,
@@ -96,6 +97,9 @@ impl Snapshot {
                 .element()
                 .map(|g: &Gateway| g.silent().clone())
                 .unwrap_or_default(),
+            rooms: core
+                .element()
+                .map_or_else(RoomCount::default, |g: &Gateway| g.rooms()),
             pending: views::pending(core),
             peers: core.sap.peer_views(),
             components,
@@ -115,6 +119,9 @@ impl Snapshot {
         for (component, up) in other.components {
             *self.components.entry(component).or_default() |= up;
         }
+        self.rooms.rooms += other.rooms.rooms;
+        self.rooms.occupants += other.rooms.occupants;
+        self.rooms.unsettled += other.rooms.unsettled;
         self.open += other.open;
         self.offline += other.offline;
         self.history += other.history;
@@ -173,6 +180,18 @@ impl Snapshot {
                 count,
             );
         }
+        text.one(
+            "wvgate_xmpp_room_occupants",
+            "gauge",
+            "XMPP users in groups, each counted once for each group.",
+            self.rooms.occupants,
+        );
+        text.one(
+            "wvgate_xmpp_room_occupants_unsettled",
+            "gauge",
+            "Those of them of whom the group and this node may think differently.",
+            self.rooms.unsettled,
+        );
         text.one(
             "wvgate_messages_offline",
             "gauge",

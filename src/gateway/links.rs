@@ -406,6 +406,11 @@ impl Links {
         self.now = now;
     }
 
+    /// The time of the input that is being taken.
+    pub(super) fn now(&self) -> Time {
+        self.now
+    }
+
     pub(super) fn next_timeout(&self) -> Option<Time> {
         self.expiry
     }

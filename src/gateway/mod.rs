@@ -19,6 +19,7 @@
 //! | `message` | messages in both directions, receipts, reports |
 //! | `presence` | who watches whom, and what they see |
 //! | `query` | questions for presence and ids, and those of XMPP |
+//! | `rooms` | groups of the SSP side as rooms, for XMPP users |
 //! | `shared` | beneath them: settings, tables, numbers, the queue of acts, and the `links` |
 
 mod links;
@@ -27,6 +28,7 @@ mod numbers;
 mod presence;
 mod query;
 mod records;
+mod rooms;
 mod settings;
 mod shared;
 mod shares;
@@ -41,10 +43,11 @@ use std::sync::Arc;
 use tokio_xmpp::Stanza;
 use xmpp_parsers::iq::Iq;
 use xmpp_parsers::jid::Jid;
-use xmpp_parsers::message::Message;
+use xmpp_parsers::message::{Message, MessageType};
 use xmpp_parsers::presence::Type;
 
-pub use settings::GatewaySettings;
+pub use rooms::RoomCount;
+pub use settings::{GatewaySettings, RoomBounds};
 
 use crate::element::{
     Act, Delivered, Edge, Element, FromXmpp, Input, RequestId, ServiceElement, Skew, Time, Token,
@@ -54,10 +57,11 @@ use crate::imps::{Address, Code, Status};
 use crate::text::Shown;
 use crate::translate::Translator;
 use crate::translate::stanza::ends;
-use message::Messages;
+use message::{Messages, Order};
 use numbers::Numbers;
 use presence::Watches;
 use query::Queries;
+use rooms::Rooms;
 use shared::Shared;
 
 /// The name of the gateway's service element.
@@ -76,6 +80,7 @@ pub struct Gateway {
     messages: Messages,
     watches: Watches,
     queries: Queries,
+    rooms: Rooms,
 }
 
 impl Gateway {
@@ -86,8 +91,9 @@ impl Gateway {
         Self {
             shared: Shared::new(settings, translator, seed),
             messages: Messages::new(own.clone()),
-            watches: Watches::new(own),
+            watches: Watches::new(own.clone()),
             queries: Queries::default(),
+            rooms: Rooms::new(own),
         }
     }
 
@@ -118,19 +124,32 @@ impl Gateway {
             match stanza {
                 Stanza::Message(message) => self.message(own, message, (&from, &to), now),
                 Stanza::Presence(presence) => {
-                    self.watches
-                        .stanza(own, (&from, &to), presence, now, shared);
+                    let ends = (&from, &to);
+                    if !self.rooms.presence(own, ends, &presence, now, shared) {
+                        self.watches.stanza(own, ends, presence, now, shared);
+                    }
                 }
-                Stanza::Iq(iq) => self.queries.iq(own, iq, &self.watches, now, shared),
+                Stanza::Iq(iq) => {
+                    if let Some(iq) = self.rooms.iq(own, iq, (&from, &to), now, shared) {
+                        self.queries.iq(own, iq, &self.watches, now, shared);
+                    }
+                }
             }
         }
     }
 
     fn message(&mut self, component: &str, message: Message, (from, to): (&Jid, &Jid), now: Time) {
         let shared = &mut self.shared;
+        if message.type_ == MessageType::Error {
+            self.rooms.bounced(&message, now, shared);
+        }
         if self.messages.heard(&message, now, shared) {
             return;
         }
+        let silent = self.messages.counted();
+        let Some(message) = self.rooms.message(component, message, silent, now, shared) else {
+            return;
+        };
         self.watches.event(&message, now, shared);
         let language = self.watches.language_of(from, to, shared);
         self.messages
@@ -185,6 +204,7 @@ impl Gateway {
             FromXmpp::Up => {
                 shared.links.up(component);
                 self.watches.link_up(component, now, shared);
+                self.rooms.link_up(component, shared);
             }
             FromXmpp::Down(blame) => {
                 shared.links.down(component, blame);
@@ -230,6 +250,11 @@ impl Gateway {
     /// What came in that was no person's words, by kind.
     pub fn silent(&self) -> &BTreeMap<&'static str, u64> {
         self.messages.silent()
+    }
+
+    /// Groups with XMPP users in them.
+    pub fn rooms(&self) -> RoomCount {
+        self.rooms.count()
     }
 
     /// Subscriptions kept: of XMPP users, and of WV users.
@@ -291,7 +316,20 @@ impl Gateway {
         let shared = &mut self.shared;
         match (primitive, id) {
             (Primitive::SendMessageRequest(request), id) => {
-                self.messages.deliver(&request, id, expires, now, shared);
+                let copies = self.rooms.copies(&request, now, shared);
+                let order = Order {
+                    request: &request,
+                    id,
+                    expires,
+                    copies,
+                };
+                self.messages.deliver(order, now, shared);
+            }
+            (Primitive::GroupChangeNotice(notice), _) => {
+                self.rooms.changed(&notice, now, shared);
+            }
+            (Primitive::LeaveGroupIndication(notice), _) => {
+                self.rooms.must_leave(&notice, now, shared);
             }
             (Primitive::DeliveryStatusReport(report), _) => {
                 self.messages.reported(&report, now, shared);
@@ -362,6 +400,14 @@ impl ServiceElement for Gateway {
             self.messages.restore_sent(rest, value, &self.shared)
         } else if let Some(rest) = key.strip_prefix(records::RECEIVED) {
             self.messages.restore_received(rest, value)
+        } else if let Some(rest) = key.strip_prefix(rooms::records::NAME) {
+            self.rooms.restore_name(rest, value, &self.shared)
+        } else if let Some(rest) = key.strip_prefix(rooms::records::SAID) {
+            self.rooms.restore_said(rest, value)
+        } else if key == rooms::records::SALT {
+            self.rooms.restore_salt(value)
+        } else if let Some(rest) = key.strip_prefix(rooms::records::USER) {
+            self.rooms.restore_user(rest, value, &self.shared)
         } else if let Some(rest) = key.strip_prefix(records::WATCH_WV) {
             self.watches.restore_wv(rest, value)
         } else if let Some(rest) = key.strip_prefix(records::WATCH_XMPP) {
@@ -379,12 +425,16 @@ impl ServiceElement for Gateway {
             Input::Answer(Token(token), answer) if self.messages.asked(token) => {
                 self.messages.answered(token, &answer, now, shared);
             }
+            Input::Answer(Token(token), answer) if self.rooms.asked(token) => {
+                self.rooms.answered(token, answer, now, shared);
+            }
             Input::Answer(Token(token), answer) => {
                 self.watches.answered(token, &answer, now, shared);
             }
             Input::Reached(domains) => {
                 for domain in domains {
                     self.watches.peer_up(&domain, now, shared);
+                    self.rooms.peer_up(&domain, now);
                 }
             }
             Input::Lost(domains) => {
@@ -404,6 +454,7 @@ impl ServiceElement for Gateway {
         self.messages.timeout(now, shared);
         self.queries.timeout(self.watches.of_xmpp(), now, shared);
         self.watches.timeout(now, shared);
+        self.rooms.timeout(now, shared);
         shared.links.timeout(now);
         self.settle(now);
     }
@@ -413,6 +464,7 @@ impl ServiceElement for Gateway {
             self.messages.next_timeout(),
             self.watches.next_timeout(),
             self.queries.next_timeout(),
+            self.rooms.next_timeout(),
             self.shared.links.next_timeout(),
         ];
         times.into_iter().flatten().min()
@@ -427,7 +479,9 @@ impl ServiceElement for Gateway {
     }
 
     fn concerned(&self) -> BTreeSet<String> {
-        self.watches.domains()
+        let mut domains = self.watches.domains();
+        domains.extend(self.rooms.domains());
+        domains
     }
 
     fn messages_open(&self) -> u64 {

@@ -53,6 +53,44 @@ pub struct GatewaySettings {
     pub max_message_bytes: usize,
     /// Questions to XMPP that may be open.
     pub max_queries: usize,
+    /// Bounds of rooms; apart, since few look at them.
+    pub rooms: Box<RoomBounds>,
+}
+
+/// How much XMPP users may make grow by entering groups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomBounds {
+    /// Users in groups, each counted once for each group.
+    pub max_occupants: usize,
+    /// Bytes of what is kept of them.
+    pub max_occupant_bytes: usize,
+    /// Clients of one user in one group.
+    pub max_sessions: usize,
+    /// Names that one room shows.
+    pub max_names: usize,
+    /// Bytes of the names that all rooms show.
+    pub max_name_bytes: usize,
+    /// Questions to groups that may be open.
+    pub max_questions: usize,
+    /// Messages to groups that are not answered.
+    pub max_said: usize,
+    /// Bytes of them.
+    pub max_said_bytes: usize,
+}
+
+impl Default for RoomBounds {
+    fn default() -> Self {
+        Self {
+            max_occupants: 20_000,
+            max_occupant_bytes: 16 << 20,
+            max_sessions: 16,
+            max_names: 10_000,
+            max_name_bytes: 32 << 20,
+            max_questions: 10_000,
+            max_said: 10_000,
+            max_said_bytes: 32 << 20,
+        }
+    }
 }
 
 impl Default for GatewaySettings {
@@ -77,6 +115,7 @@ impl Default for GatewaySettings {
             max_messages: 50_000,
             max_message_bytes: 32 << 20,
             max_queries: 10_000,
+            rooms: Box::default(),
         }
     }
 }

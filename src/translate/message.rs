@@ -39,6 +39,14 @@ pub struct ToXmpp {
     pub form: Form,
 }
 
+impl ToXmpp {
+    /// The id of its stanzas; `None` if there are none.
+    pub fn id(&self) -> Option<&str> {
+        let mut stanzas = self.stanzas.iter();
+        stanzas.find_map(|(_, stanza)| Some(stanza.as_ref().ok()?.id.as_ref()?.0.as_str()))
+    }
+}
+
 /// What a message stanza is for the SSP side.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ToSsp {

@@ -18,6 +18,7 @@ pub mod escape;
 pub mod message;
 pub mod presence;
 pub mod receipt;
+pub mod room;
 pub mod stanza;
 pub mod tables;
 mod translator;

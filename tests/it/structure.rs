@@ -38,6 +38,7 @@ const ROOMS: &[(&str, &[Room])] = &[
             ),
             ("presence", &["records", "shared", "shares", "timers"]),
             ("query", &["presence", "records", "shared", "timers"]),
+            ("rooms", &["query", "records", "shared", "shares", "timers"]),
         ],
     ),
     (
@@ -164,6 +165,7 @@ const ROOMS: &[(&str, &[Room])] = &[
             ),
             ("receipt", &["address", "stanza", "tables", "translator"]),
             ("presence", &["address", "stanza", "tables", "translator"]),
+            ("room", &["stanza", "tables", "translator"]),
         ],
     ),
 ];

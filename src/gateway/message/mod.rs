@@ -11,14 +11,15 @@ use xmpp_parsers::message::{Message, MessageType};
 
 use super::links::Fate;
 use super::shared::Shared;
-use crate::element::{Act, Outcome, RequestId, Time};
+use crate::element::{Act, Outcome, Time};
 use crate::imps::Code;
 use crate::imps::primitive::Primitive;
-use crate::imps::primitive::message::{DeliveryStatusReport, SendMessageRequest};
+use crate::imps::primitive::message::DeliveryStatusReport;
 use crate::translate::message::{ToSsp, refusal, to_ssp};
 use clients::Clients;
 use inbound::Inbound;
-use outbound::{Order, Outbound};
+pub(super) use outbound::Order;
+use outbound::Outbound;
 
 /// Messages under way between both sides.
 #[derive(Debug)]
@@ -61,6 +62,11 @@ impl Messages {
         &self.silent
     }
 
+    /// The same, to be counted on.
+    pub(super) fn counted(&mut self) -> &mut BTreeMap<&'static str, u64> {
+        &mut self.silent
+    }
+
     /// Copies of messages to XMPP that have not ended yet.
     pub(super) fn open(&self) -> u64 {
         self.outbound.open()
@@ -72,21 +78,10 @@ impl Messages {
         (self.outbound.bytes(), self.inbound.used_ids())
     }
 
-    /// A WV user's message.
-    pub(super) fn deliver(
-        &mut self,
-        request: &SendMessageRequest,
-        id: Option<RequestId>,
-        expires: Time,
-        now: Time,
-        shared: &mut Shared,
-    ) {
-        let order = Order {
-            request,
-            id,
-            expires,
-        };
-        if self.outbound.deliver(&order, now, shared) {
+    /// A WV user's message, or one of a group.
+    pub(super) fn deliver(&mut self, order: Order<'_>, now: Time, shared: &mut Shared) {
+        let request = order.request;
+        if self.outbound.deliver(order, now, shared) {
             let most = shared.settings.max_messages;
             self.clients.note(request, &shared.translator, most);
         }

@@ -31,17 +31,19 @@ use crate::imps::{Code, Status};
 use crate::store::Write;
 use crate::text::Shown;
 use crate::translate::Context;
-use crate::translate::message::{Form, is_plain_id, sender_of, to_xmpp};
+use crate::translate::message::{Form, ToXmpp, is_plain_id, sender_of, to_xmpp};
 use crate::translate::receipt::{error_of, receipt};
 use crate::translate::stanza::print;
 use crate::translate::words::{Words, words};
 
 /// A request for a message, and how it is to be answered.
-pub(super) struct Order<'r> {
-    pub(super) request: &'r SendMessageRequest,
+pub(in crate::gateway) struct Order<'r> {
+    pub(in crate::gateway) request: &'r SendMessageRequest,
     /// `None` if it is not to be answered.
-    pub(super) id: Option<RequestId>,
-    pub(super) expires: Time,
+    pub(in crate::gateway) id: Option<RequestId>,
+    pub(in crate::gateway) expires: Time,
+    /// Its stanzas, if they are not those of a user's message.
+    pub(in crate::gateway) copies: Option<ToXmpp>,
 }
 
 /// Messages to XMPP whose outcome is awaited.
@@ -89,13 +91,14 @@ impl Outbound {
     }
 
     /// Takes a message, or refuses it; whether it was taken.
-    pub(super) fn deliver(&mut self, order: &Order<'_>, now: Time, shared: &mut Shared) -> bool {
+    pub(super) fn deliver(&mut self, mut order: Order<'_>, now: Time, shared: &mut Shared) -> bool {
         let info = &order.request.info;
         let message_id = match &info.message_id {
             Some(id) if !id.is_empty() => id.clone(),
             _ => shared.id(),
         };
-        let Err(code) = self.accept(order, &message_id, now, shared) else {
+        let copies = order.copies.take();
+        let Err(code) = self.accept(&order, copies, &message_id, now, shared) else {
             return true;
         };
         if let Some(to) = order.id {
@@ -115,6 +118,7 @@ impl Outbound {
     fn accept(
         &mut self,
         order: &Order<'_>,
+        copies: Option<ToXmpp>,
         message_id: &str,
         now: Time,
         shared: &mut Shared,
@@ -123,9 +127,15 @@ impl Outbound {
         let sender = sender_of(request).ok_or(Code::BAD_REQUEST)?.clone();
         let component = shared.translator.component_of(&sender);
         let component = component.ok_or(Code::DOMAIN_NOT_SUPPORTED)?.to_owned();
-        let stanza_id = self.stanza_id(message_id, request, shared);
-        let date = shared.skew.wall(now).0;
-        let translated = to_xmpp(&shared.translator, request, &stanza_id, date)?;
+        let (stanza_id, translated) = match copies {
+            Some(copies) => (copies.id().unwrap_or_default().to_owned(), copies),
+            None => {
+                let id = self.stanza_id(message_id, request, shared);
+                let date = shared.skew.wall(now).0;
+                let translated = to_xmpp(&shared.translator, request, &id, date)?;
+                (id, translated)
+            }
+        };
         if !self.has_room_for(translated.stanzas.len(), shared) {
             return Err(Code::QUEUE_FULL);
         }

@@ -91,7 +91,7 @@ fn disco_info(to: &Jid, known: Option<&PresenceSubList>, translator: &Translator
 }
 
 /// RFC 6120, 8.4: the answer to a question of a kind that is not known here.
-pub(super) fn not_understood() -> StanzaError {
+pub(in crate::gateway) fn not_understood() -> StanzaError {
     let (kind, condition) = (ErrorType::Cancel, DefinedCondition::ServiceUnavailable);
     let mut error = StanzaError::new(kind, condition, "en", "");
     error.texts.clear();

@@ -23,7 +23,8 @@ use crate::imps::{Address, Code};
 use crate::translate::Context;
 use crate::translate::stanza::{element, ns};
 use ids::IdQuery;
-use iq::{Answer, answer, not_understood};
+pub(super) use iq::not_understood;
+use iq::{Answer, answer};
 use presence::PresenceQuery;
 
 /// How long XMPP has for its answers.

@@ -3,6 +3,7 @@ mod inbound;
 mod messages;
 mod presence;
 mod questions;
+mod rooms;
 mod trouble;
 
 use super::*;

@@ -27,11 +27,6 @@ fn questions_about_domain_and_users_are_answered() {
         (info, "bob@village.example", "urn:xmpp:receipts"),
         (info, "bob@village.example", "type='registered'"),
         (info, "bob@village.example/phone", "category='client'"),
-        (
-            "<query xmlns='http://jabber.org/protocol/disco#items'/>",
-            VILLAGE,
-            "disco#items",
-        ),
         ("<query xmlns='jabber:iq:version'/>", VILLAGE, "wvgate"),
         (
             "<time xmlns='urn:xmpp:time'/>",
@@ -228,13 +223,4 @@ fn other_primitives_are_not_implemented_or_not_known() {
     }
     assert!(world.gateway.restore("gateway/odd", b"{}").is_err());
     assert!(world.gateway.restore("gateway/out/x", b"{}").is_err());
-}
-
-#[test]
-fn groups_are_not_joined_yet() {
-    let mut world = World::up(GatewaySettings::default());
-    world.xmpp(r"<presence from='alice@home.example/x' to='bob\2fparty@village.example/Ali'><x xmlns='http://jabber.org/protocol/muc'/></presence>");
-    assert!(world.out()[0].contains("feature-not-implemented"));
-    world.xmpp(r"<presence type='unavailable' from='alice@home.example/x' to='bob\2fparty@village.example/Ali'/>");
-    assert!(world.out().is_empty());
 }

@@ -101,7 +101,10 @@ impl<'a> Messages<'a> {
         // Senders know nothing of each other's ids.
         let is_free = id.len() <= MAX_ID && !self.group.posts.has_named(id);
         let named = (!is_free).then(|| self.core.message_id());
-        let message = self.copy(request, named.as_deref().unwrap_or(id), from, validity);
+        let mut message = self.copy(request, named.as_deref().unwrap_or(id), from, validity);
+        if let Target::One(user) = target {
+            message.info.recipient_display = Some(self.participant(user));
+        }
         let is_kept = *target == Target::All && self.group.sheet.properties.history;
         let post = Post {
             id: id.to_owned(),
@@ -158,7 +161,6 @@ impl<'a> Messages<'a> {
         validity: Duration,
     ) -> SendMessageRequest {
         let group = self.group.address(self.core);
-        let name = self.group.shown(from);
         let date = request.info.date_time;
         SendMessageRequest {
             delivery_report: false,
@@ -170,21 +172,26 @@ impl<'a> Messages<'a> {
                 recipient_display: None,
                 sender: Some(Sender {
                     user: None,
-                    group: Some(GroupId {
-                        group: group.clone(),
-                    }),
+                    group: Some(GroupId { group }),
                     screen_name: None,
-                    display: Some(Display {
-                        user: None,
-                        group: None,
-                        screen_name: Some(ScreenName { group, name }),
-                        name: None,
-                    }),
+                    display: Some(self.participant(from)),
                 }),
                 date_time: date.or_else(|| Some(self.core.skew.date(self.now))),
                 ..request.info.clone()
             },
             content: request.content.clone(),
+        }
+    }
+
+    /// How a participant is shown.
+    fn participant(&self, user: &Address) -> Display {
+        let group = self.group.address(self.core);
+        let name = self.group.shown(user);
+        Display {
+            user: None,
+            group: None,
+            screen_name: Some(ScreenName { group, name }),
+            name: None,
         }
     }
 

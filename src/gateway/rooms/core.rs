@@ -1,0 +1,196 @@
+//! What all rooms share.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use sha1::{Digest, Sha1};
+use tokio_xmpp::Stanza;
+use xmpp_parsers::jid::Jid;
+use xmpp_parsers::message::Message;
+use xmpp_parsers::presence::Presence;
+
+use super::questions::Question;
+use super::records::SALT;
+use crate::element::Time;
+use crate::gateway::records::read;
+use crate::gateway::shared::Shared;
+use crate::gateway::shares::{Most, Shares, domain_of};
+use crate::gateway::timers::Timers;
+use crate::imps::primitive::Primitive;
+use crate::imps::{Address, Code};
+use crate::store::Write;
+use crate::translate::Context;
+
+/// Seconds until it is asked again whether a group and its occupants agree.
+pub(super) const LOOK: u64 = 1800;
+/// Seconds until what did not work is tried again.
+pub(super) const AGAIN: u64 = 60;
+/// How long a group may take to answer.
+const WAIT: Duration = Duration::from_secs(60);
+
+/// Somebody in a group.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Who {
+    pub(super) group: Address,
+    /// The XMPP user, as bare JID.
+    pub(super) user: String,
+}
+
+/// What a group was asked.
+#[derive(Debug)]
+pub(super) enum Asked {
+    Join(Who),
+    /// To be made, for one who comes in.
+    Create(Who),
+    Leave(Who),
+    /// What it is, and what the user is in it.
+    Properties(Who),
+    /// Who is there.
+    Joined(Who),
+    /// Whether somebody is still there.
+    Still(Who),
+    /// To talk about something else, as this message says.
+    Topic(Who, Box<Message>),
+    /// On behalf of an XMPP user who asks.
+    Question(Box<Question>),
+}
+
+/// What is to be looked after.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Due {
+    /// A room: whether the group and its occupants agree.
+    Room(Address),
+    /// A message that should have been answered.
+    Said(u64),
+}
+
+/// What all rooms share.
+#[derive(Debug)]
+pub(super) struct Core {
+    asked: BTreeMap<u64, Asked>,
+    pub(super) timers: Timers<Due>,
+    /// Occupants, by the domain of the user.
+    pub(super) shares: Shares,
+    /// Bytes of names that are shown, in all rooms.
+    pub(super) name_bytes: usize,
+    /// Clients that are asked whether they are there: by the id of the question.
+    pub(super) pings: BTreeMap<String, (Who, String)>,
+    salt: String,
+}
+
+impl Core {
+    /// `own` is the own domain as SSP writes it.
+    pub(super) fn new(own: String) -> Self {
+        Self {
+            asked: BTreeMap::new(),
+            timers: Timers::default(),
+            shares: Shares::new(own),
+            name_bytes: 0,
+            pings: BTreeMap::new(),
+            salt: String::new(),
+        }
+    }
+
+    /// Takes back what ids are made with.
+    pub(super) fn restore_salt(&mut self, value: &[u8]) -> Result<(), String> {
+        self.salt = read(value)?;
+        Ok(())
+    }
+
+    /// Makes sure that ids can be made.
+    pub(super) fn begin(&mut self, shared: &mut Shared) {
+        if self.salt.is_empty() {
+            self.salt = shared.id();
+            shared.write(Write::put_json(SALT, &self.salt));
+        }
+    }
+
+    /// Asks a group something.
+    pub(super) fn ask(
+        &mut self,
+        asked: Asked,
+        primitive: impl Into<Primitive>,
+        now: Time,
+        shared: &mut Shared,
+    ) -> u64 {
+        let token = shared.number();
+        self.asked.insert(token, asked);
+        shared.request(token, primitive.into(), now.plus(WAIT));
+        token
+    }
+
+    /// What was asked under a token.
+    pub(super) fn answered(&mut self, token: u64) -> Option<Asked> {
+        self.asked.remove(&token)
+    }
+
+    /// Whether the token is of a question to a group.
+    pub(super) fn has_asked(&self, token: u64) -> bool {
+        self.asked.contains_key(&token)
+    }
+
+    /// How many questions wait for an answer.
+    pub(super) fn open(&self) -> usize {
+        self.asked.len()
+    }
+
+    /// Whether one more user can be in a group.
+    pub(super) fn has_room_for(&self, user: &str, group: &Address, shared: &Shared) -> bool {
+        let bounds = &shared.settings.rooms;
+        let most = Most {
+            items: bounds.max_occupants,
+            bytes: bounds.max_occupant_bytes,
+        };
+        let bytes = bytes_of(user, group);
+        self.shares.have_room(domain_of(user), bytes, most)
+    }
+
+    /// An id made of these texts, which says nothing of them.
+    pub(super) fn digest(&self, texts: &[&str]) -> String {
+        let mut hash = Sha1::new();
+        hash.update(self.salt.as_bytes());
+        for text in texts {
+            hash.update([0]);
+            hash.update(text.as_bytes());
+        }
+        let mut id = String::with_capacity(24);
+        for byte in &hash.finalize()[..12] {
+            let _ = write!(id, "{byte:02x}");
+        }
+        id
+    }
+}
+
+/// What an occupant takes, roughly.
+pub(super) fn bytes_of(user: &str, group: &Address) -> usize {
+    2 * user.len() + group.as_str().len() + 256
+}
+
+/// Whether it may be otherwise in a while.
+pub(super) fn is_passing(code: Code) -> bool {
+    matches!(
+        code.0,
+        408 | 500 | 503 | 504 | 507 | 516 | 521 | 522 | 535 | 600..=604
+    )
+}
+
+/// Answers the wish of a client, whose stanza came from `to`, with an error.
+pub(super) fn refuse_entry(
+    component: &str,
+    (from, to): (Jid, Jid),
+    id: Option<String>,
+    code: Code,
+    shared: &mut Shared,
+) {
+    let table = &shared.translator.mappings.status;
+    let Some(error) = table.error(code, Context::Join, None) else {
+        return;
+    };
+    let mut refusal = Presence::error().with_from(from).with_to(to);
+    refusal.id = id;
+    let x = crate::translate::stanza::element("x", crate::translate::room::ns::MUC);
+    refusal.payloads.push(x.build());
+    refusal.payloads.push(error.into());
+    shared.links.volatile(component, Stanza::Presence(refusal));
+}

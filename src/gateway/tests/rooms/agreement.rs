@@ -1,0 +1,132 @@
+//! Both sides agree who is in a group.
+
+use super::*;
+
+#[test]
+fn a_client_knows_whether_it_is_still_there() {
+    let mut world = World::inside();
+    let ping = |from: &str, nick: &str| {
+        format!(
+            "<iq type='get' id='q' from='{from}' to='{PARTY}/{nick}'><ping xmlns='urn:xmpp:ping'/></iq>"
+        )
+    };
+    for (from, nick, part) in [
+        (LAPTOP, "Ali", "type='result'"),
+        (PHONE, "Ali", "not-acceptable"),
+        (LAPTOP, "Nobody", "item-not-found"),
+        (LAPTOP, "Vicky", "service-unavailable"),
+    ] {
+        world.xmpp(&ping(from, nick));
+        assert!(
+            world.out()[0].contains(part),
+            "{from} {nick} {:?}",
+            world.out()
+        );
+    }
+}
+
+#[test]
+fn who_is_in_a_group_is_so_after_a_restart_and_sees_what_has_changed() {
+    let mut world = World::inside();
+    world.restart();
+    assert_eq!(world.gateway.rooms().occupants, 1);
+    assert_eq!(world.gateway.rooms().unsettled, 1);
+    world.link_up();
+    world.pass(1);
+    let there = world.token("GetJoinedUsersRequest");
+    let now = THERE.replace("Vicky", "Dave");
+    world.answer_to(there, &now);
+    assert_eq!(world.seen(), ["+Dave to laptop", "-Vicky to laptop"]);
+    assert_eq!(world.gateway.rooms().unsettled, 0);
+    world.says("");
+    assert_eq!(world.out().len(), 1);
+}
+
+#[test]
+fn who_is_not_joined_any_more_joins_again_and_sees_nothing_of_it() {
+    let mut world = World::inside();
+    world.take(Input::Reached(vec![VILLAGE.to_owned()]));
+    world.pass(1);
+    assert_eq!(world.gateway.rooms().unsettled, 1);
+    let there = world.token("GetJoinedUsersRequest");
+    world.answer_to(there, "<Status code='808'/>");
+    let token = world.token("JoinGroupRequest");
+    // It is not reached now: that is tried again.
+    world.answer_to(token, "<Status code='503'/>");
+    assert!(world.out().is_empty());
+    world.pass(61_000);
+    let token = world.token("JoinGroupRequest");
+    world.answer_to(token, JOINED);
+    assert!(world.seen().is_empty());
+    assert_eq!(world.gateway.rooms().unsettled, 0);
+}
+
+#[test]
+fn who_cannot_join_again_is_out_and_told() {
+    let mut world = World::inside();
+    world.take(Input::Reached(vec![VILLAGE.to_owned()]));
+    world.pass(1);
+    let there = world.token("GetJoinedUsersRequest");
+    world.answer_to(there, "<Status code='808'/>");
+    let token = world.token("JoinGroupRequest");
+    world.answer_to(token, "<Status code='809'/>");
+    assert_eq!(world.seen(), ["-Ali to laptop 110 333"]);
+    assert_eq!(world.gateway.rooms(), RoomCount::default());
+}
+
+#[test]
+fn one_whom_the_group_still_has_from_before_leaves_and_comes_again() {
+    let mut world = World::up(GatewaySettings::default());
+    world.presence(LAPTOP, "Ali", ENTRY);
+    world.answer("<Status code='807'/>");
+    assert!(world.has_asked("LeaveGroupRequest"));
+    let token = world.token("JoinGroupRequest");
+    world.answer_to(token, JOINED);
+    assert_eq!(world.seen(), ["+Vicky to laptop", "+Ali to laptop 110"]);
+}
+
+#[test]
+fn whom_a_group_has_by_mistake_leaves_it() {
+    let mut world = World::up(GatewaySettings::default());
+    let id = world.says("");
+    assert_eq!(world.code(id), Some(808));
+    let token = world.token("LeaveGroupRequest");
+    assert_eq!(world.gateway.rooms().unsettled, 1);
+    world.says("");
+    assert!(!world.has_asked("LeaveGroupRequest"), "once is enough");
+    world.answer_to(
+        token,
+        &format!(
+            "<LeaveGroupIndication groupID='{GROUP}'><Status code='200'/></LeaveGroupIndication>"
+        ),
+    );
+    assert_eq!(world.gateway.rooms(), RoomCount::default());
+    world.notice("<Joined><Name>Dave</Name></Joined>");
+    assert!(world.has_asked("LeaveGroupRequest"));
+}
+
+#[test]
+fn a_link_that_was_away_is_told_what_it_missed_and_who_is_gone_is_found_out() {
+    let mut world = World::inside();
+    world.link_down();
+    world.notice("<Joined><Name>Dave</Name></Joined><Left><Name>Vicky</Name></Left>");
+    assert!(world.out().is_empty());
+    world.link_up();
+    assert_eq!(
+        world.seen(),
+        ["-Vicky to laptop", "+Dave to laptop", "+Ali to laptop 110"]
+    );
+    let ping = world.out().into_iter().find(|text| text.contains("<ping"));
+    let ping = ping.unwrap();
+    let id = ping
+        .split(" id='")
+        .nth(1)
+        .unwrap()
+        .split('\'')
+        .next()
+        .unwrap();
+    for (from, leaves) in [(CAROL, false), (LAPTOP, true)] {
+        world.xmpp(&format!("<iq type='error' id='{id}' from='{from}' to='{PARTY}'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"));
+        assert_eq!(world.has_asked("LeaveGroupRequest"), leaves, "{from}");
+    }
+}
