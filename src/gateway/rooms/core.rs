@@ -22,10 +22,10 @@ use crate::imps::{Address, Code};
 use crate::store::Write;
 use crate::translate::Context;
 
-/// Seconds until it is asked again whether a group and its occupants agree.
-pub(super) const LOOK: u64 = 1800;
-/// Seconds until what did not work is tried again.
-pub(super) const AGAIN: u64 = 60;
+/// Until it is asked again whether a group and its occupants agree.
+pub(super) const LOOK: Duration = Duration::from_secs(1800);
+/// Until what did not work is tried again.
+pub(super) const AGAIN: Duration = Duration::from_secs(60);
 /// How long a group may take to answer.
 const WAIT: Duration = Duration::from_secs(60);
 

@@ -1,5 +1,7 @@
 //! Clients of XMPP users that come into a room, take another name there, and go (xmpp-mapping, 5.3).
 
+use std::time::Duration;
+
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::presence::Presence;
 
@@ -13,8 +15,8 @@ use crate::gateway::shared::Shared;
 use crate::imps::Code;
 use crate::translate::room::{Shown, join_of, names, occupant};
 
-/// Seconds in which what a client gets may be of the time before it came.
-const PAST: u64 = 30;
+/// In which what a client gets may be of the time before it came.
+const PAST: Duration = Duration::from_secs(30);
 /// Bytes of what an occupant says of themselves in presence; more is not passed on.
 const MAX_SAID: usize = 1024;
 
@@ -111,7 +113,7 @@ impl<'a> Entrance<'a> {
                 nick: wanted.to_owned(),
                 id: presence.id.clone(),
             }),
-            past: since.map(|since| (self.now.plus_seconds(PAST), Time(since))),
+            past: since.map(|since| (self.now.plus(PAST), Time(since))),
             ..Session::default()
         };
         let most = self.shared.settings.rooms.max_sessions;

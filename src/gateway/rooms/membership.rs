@@ -10,6 +10,8 @@
 //!                error          Leaving ──answer──▶ forgotten
 //! ```
 
+use std::time::Duration;
+
 use xmpp_parsers::jid::BareJid;
 
 use super::clients::Clients;
@@ -416,9 +418,9 @@ impl<'a> Membership<'a> {
         self.look_by(AGAIN);
     }
 
-    fn look_by(&mut self, seconds: u64) {
+    fn look_by(&mut self, wait: Duration) {
         let due = Due::Room(self.room.group.clone());
-        self.core.timers.by(self.now.plus_seconds(seconds), due);
+        self.core.timers.by(self.now.plus(wait), due);
     }
 
     fn clients(&mut self) -> Clients<'_> {

@@ -4,6 +4,7 @@
 //! it as all others do. It is written down until then.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio_xmpp::Stanza;
@@ -26,10 +27,10 @@ use crate::translate::message::{ToSsp, refusal, to_ssp};
 use crate::translate::room::{ns, occupant};
 use crate::translate::stanza::{parse, print};
 
-/// Seconds in which a group has to take a message.
-const TAKE: u64 = 120;
-/// Seconds after which nothing is heard any more of a message.
-const GIVE_UP: u64 = 300;
+/// In which a group has to take a message.
+const TAKE: Duration = Duration::from_secs(120);
+/// After which nothing is heard any more of a message.
+const GIVE_UP: Duration = Duration::from_secs(300);
 
 /// A message to a group; one record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,7 +142,7 @@ impl Speaking {
                     component: room.component.clone(),
                     stanza: print(&Stanza::Message(message.clone())),
                     is_private,
-                    until: now.plus_seconds(GIVE_UP),
+                    until: now.plus(GIVE_UP),
                 };
                 let bounds = &shared.settings.rooms;
                 let most = Most {
@@ -152,7 +153,7 @@ impl Speaking {
                 if self.shares.have_room(domain, said.bytes(), most) {
                     let number = shared.number();
                     shared.write(Write::put_json(said_key(number), &said));
-                    let expires = now.plus_seconds(TAKE);
+                    let expires = now.plus(TAKE);
                     let request = Primitive::SendMessageRequest(request);
                     shared.request(number, request, expires);
                     self.keep(number, said, core);
