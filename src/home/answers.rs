@@ -96,6 +96,11 @@ impl<'a> Answers<'a> {
             Asked::HandedOver { client, number } => {
                 Remote::of(user, core, now).answered(client, number, &answer);
             }
+            Asked::History => {
+                if let Some(asker) = asker {
+                    core.answer(asker, answer);
+                }
+            }
             Asked::Other => Session::of(user, core, now).answered(asker, answer),
         }
     }

@@ -152,6 +152,8 @@ pub(super) enum Asked {
     /// The home domain of a guest, to take what the guest is told under a number; not kept.
     #[serde(skip)]
     HandedOver { client: ClientKey, number: u64 },
+    /// For a message that a group has kept: nothing waits here until it is acknowledged.
+    History,
     /// Anything else that a client wanted.
     Other,
 }

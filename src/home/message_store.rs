@@ -26,8 +26,6 @@ use super::user::User;
 
 /// No such message waits.
 const NO_MESSAGE: Code = Code(426);
-/// A group's messages are not kept for its users.
-const NO_HISTORY: Code = Code(821);
 /// Messages in one list, unless fewer are wanted; our choice.
 const LISTED: u32 = 100;
 /// Messages in one list at most, and messages that are rejected at once; our choice.
@@ -72,13 +70,6 @@ impl<'a> MessageStore<'a> {
 
     /// Which messages wait, the oldest first.
     fn list(&self, request: &GetMessageListRequest) -> GetMessageListResponse {
-        if request.group.is_some() {
-            return GetMessageListResponse {
-                total: None,
-                status: Status::new(NO_HISTORY),
-                messages: Vec::new(),
-            };
-        }
         let wanted = request.count.unwrap_or(LISTED);
         let wanted = usize::try_from(wanted).map_or(MAX_LISTED, |count| count.min(MAX_LISTED));
         let telling = Telling::of(self.user, self.core);

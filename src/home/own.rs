@@ -31,8 +31,16 @@ impl<'a> OwnRequests<'a> {
         Self { home, caller, now }
     }
 
-    /// Whether they are about whoever makes them.
+    /// Whether they are about whoever makes them. What a group has kept says the group.
     pub(super) fn serves(request: &Primitive) -> bool {
+        match request {
+            Primitive::GetMessageListRequest(request) => request.group.is_none(),
+            Primitive::GetMessageRequest(request) => request.group.is_none(),
+            other => Self::is_own(other),
+        }
+    }
+
+    fn is_own(request: &Primitive) -> bool {
         matches!(
             request,
             Primitive::UpdatePresenceRequest(_)
@@ -48,8 +56,6 @@ impl<'a> OwnRequests<'a> {
                 | Primitive::DeleteListRequest(_)
                 | Primitive::ListManageRequest(_)
                 | Primitive::SetDeliveryMethodRequest(_)
-                | Primitive::GetMessageListRequest(_)
-                | Primitive::GetMessageRequest(_)
                 | Primitive::RejectMessageRequest(_)
                 | Primitive::ForwardMessageRequest(_)
                 | Primitive::MessageDelivered(_)

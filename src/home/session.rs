@@ -98,6 +98,9 @@ impl<'a> Session<'a> {
                 });
                 self.ask(asker, asked.unwrap_or(Asked::Other), *request);
             }
+            Primitive::GetMessageRequest(request) if request.group.is_some() => {
+                self.ask(asker, Asked::History, *request);
+            }
             Primitive::UpdatePresenceRequest(mut request) => {
                 name_client(&mut request, asker.client);
                 self.ask(asker, Asked::Other, *request);

@@ -116,9 +116,30 @@ impl Requests {
         .into()
     }
 
+    /// Which messages a group has kept, the last of them.
+    pub(super) fn history(&self, group: Address, most: u32) -> Primitive {
+        GetMessageListRequest {
+            count: Some(most),
+            group: Some(group),
+            meta: self.meta(),
+        }
+        .into()
+    }
+
+    /// A message that a group has kept.
+    pub(super) fn fetch_of(&self, group: Address, message_id: String) -> Primitive {
+        GetMessageRequest {
+            message_id,
+            group: Some(group),
+            meta: self.meta(),
+        }
+        .into()
+    }
+
     pub(super) fn fetch(&self, message_id: String) -> Primitive {
         GetMessageRequest {
             message_id,
+            group: None,
             meta: self.meta(),
         }
         .into()

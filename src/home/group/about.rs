@@ -23,6 +23,8 @@ pub(super) fn group_of(primitive: &Primitive) -> Option<&Address> {
         Primitive::SubscribeGroupChangeRequest(p) => &p.group,
         Primitive::UnsubscribeGroupChangeRequest(p) => &p.group,
         Primitive::GetGroupSubStatusRequest(p) => &p.group,
+        Primitive::GetMessageListRequest(p) => p.group.as_ref()?,
+        Primitive::GetMessageRequest(p) => p.group.as_ref()?,
         _ => return None,
     })
 }

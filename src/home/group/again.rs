@@ -17,11 +17,12 @@ const FIRST: Duration = Duration::from_secs(30);
 /// Refusals after which it is given up: about four hours. Our choice.
 const MOST: u32 = 9;
 
-/// A message that was handed on, until it is answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A message that was handed on, until it is answered; one record.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Sent {
     /// With those it was for.
-    pub(super) primitive: Primitive,
+    #[serde(with = "crate::element::xml")]
+    pub(super) primitive: Box<Primitive>,
     pub(super) expires: Time,
     /// How often it was refused before.
     pub(super) refused: u32,
@@ -63,7 +64,7 @@ impl<'a> Repetition<'a> {
         }
         let wait = FIRST * (1 << sent.refused.min(MOST));
         let again = Again {
-            primitive: Box::new(addressed(sent.primitive, Vec::new())),
+            primitive: Box::new(addressed(*sent.primitive, Vec::new())),
             users,
             expires: sent.expires,
             at: self.now.plus(wait),
@@ -113,7 +114,7 @@ impl<'a> Repetition<'a> {
             return;
         }
         let sent = Sent {
-            primitive: addressed(*again.primitive, users),
+            primitive: Box::new(addressed(*again.primitive, users)),
             expires: again.expires,
             refused: again.refused,
         };

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::again::Sent;
 use super::outgoing::bytes;
+use super::records;
 use super::settings::GroupSettings;
 use crate::element::{Act, RequestId, Skew, Time, Token};
 use crate::home::random::Random;
@@ -126,15 +127,36 @@ impl Core {
         }
     }
 
-    /// The token for a message of a group.
+    /// The token for a message of a group, which is kept until the answer if there is room.
     pub(super) fn ask_to_take(&mut self, group: &str, sent: &Sent) -> Token {
         let token = self.token();
         let bytes = bytes(&sent.primitive);
-        let has_room = self.sent_bytes + bytes <= self.settings.max_outgoing_bytes;
-        self.sent_bytes += if has_room { bytes } else { 0 };
-        let asked = Asked::Message(group.to_owned(), has_room.then(|| sent.clone()));
-        self.asked.insert(token, asked);
+        if self.sent_bytes + bytes <= self.settings.max_outgoing_bytes {
+            self.act(records::put_sent(group, token, sent));
+            self.await_answer(group, token, sent.clone());
+        } else {
+            let asked = Asked::Message(group.to_owned(), None);
+            self.asked.insert(token, asked);
+        }
         token
+    }
+
+    /// A message of a group is on its way, perhaps since before a restart.
+    pub(super) fn await_answer(&mut self, group: &str, token: Token, sent: Sent) {
+        self.sent_bytes += bytes(&sent.primitive);
+        let asked = Asked::Message(group.to_owned(), Some(sent));
+        self.asked.insert(token, asked);
+    }
+
+    /// A group is no more: nobody waits for answers to its messages.
+    pub(super) fn forget_messages(&mut self, group: &str) {
+        let asked = self.asked.iter();
+        let of_it =
+            asked.filter(|(_, asked)| matches!(asked, Asked::Message(name, _) if name == group));
+        let of_it: Vec<Token> = of_it.map(|(token, _)| *token).collect();
+        for token in of_it {
+            self.answered(token);
+        }
     }
 
     /// The token for a question whether a user of a group exists; `None` if that is asked already,
@@ -153,8 +175,9 @@ impl Core {
     /// What was asked with this token, which is answered now.
     pub(super) fn answered(&mut self, token: Token) -> Option<Asked> {
         let asked = self.asked.remove(&token)?;
-        if let Asked::Message(_, Some(sent)) = &asked {
+        if let Asked::Message(group, Some(sent)) = &asked {
             self.sent_bytes -= bytes(&sent.primitive);
+            self.act(records::delete_sent(group, token));
         }
         if let Asked::Exists(group, user) = &asked {
             self.asked_about.remove(&(group.clone(), user.clone()));

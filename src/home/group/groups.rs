@@ -13,10 +13,11 @@ use crate::imps::status::{Code, Status};
 
 use super::about::group_of;
 use super::administration::Administration;
-use super::again::{Again, Repetition};
+use super::again::{Again, Repetition, Sent};
 use super::changes::Changes;
 use super::core::{Core, Timer};
 use super::healing::{Healing, is_away};
+use super::history::History;
 use super::invites::Invites;
 use super::joining::{Joining, TOO_MANY_GROUPS, left};
 use super::messages::{ForGroup, Messages, Target};
@@ -147,6 +148,12 @@ impl Groups {
             }
             Primitive::GetGroupSubStatusRequest(_) => {
                 Changes::of(group, &mut self.core, now).status(&asker);
+            }
+            Primitive::GetMessageListRequest(request) => {
+                History::of(group, &mut self.core, now).list(&asker, request.count);
+            }
+            Primitive::GetMessageRequest(request) => {
+                History::of(group, &mut self.core, now).get(&asker, &request.message_id);
             }
             other => administer(group, &mut self.core, &asker, other, now),
         }
@@ -413,6 +420,11 @@ impl Groups {
             "again" => {
                 let (number, again) = (number()?, records::read::<Again>(key, value)?);
                 Repetition::of(group, &mut self.core, Time(0)).put(number, again);
+            }
+            "sent" => {
+                let token = Token(number()?);
+                let sent: Sent = records::read(key, value)?;
+                self.core.await_answer(name, token, sent);
             }
             "outgoing" => {
                 let number = number()?;

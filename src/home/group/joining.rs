@@ -179,6 +179,7 @@ impl<'a> Joining<'a> {
             return;
         }
         self.core.acts(records::delete_all(self.group));
+        self.core.forget_messages(&self.group.name);
         for place in self.group.joined.keys() {
             self.core.leaves(&place.user);
         }

@@ -33,6 +33,7 @@ mod changes;
 mod core;
 mod groups;
 mod healing;
+mod history;
 mod invites;
 mod joining;
 mod messages;

@@ -190,7 +190,7 @@ impl<'a> Distribution<'a> {
     pub(super) fn request(&mut self, primitive: Primitive, expires: Time) {
         if matches!(primitive, Primitive::SendMessageRequest(_)) {
             return self.message(Sent {
-                primitive,
+                primitive: Box::new(primitive),
                 expires,
                 refused: 0,
             });
@@ -208,7 +208,7 @@ impl<'a> Distribution<'a> {
         let token = self.core.ask_to_take(&self.group.name, &sent);
         self.core.act(Act::Request {
             token,
-            primitive: sent.primitive,
+            primitive: *sent.primitive,
             expires: sent.expires,
         });
     }

@@ -7,17 +7,18 @@
 //! | `home/group/OWNER/NAME/outgoing/20 digits` | what is being handed on, and how far it has got |
 //! | `home/group/OWNER/NAME/person/ADDRESS` | role, rejection, seat |
 //! | `home/group/OWNER/NAME/post/20 digits` | a message that was taken |
+//! | `home/group/OWNER/NAME/sent/20 digits` | a message that was handed on, until it is answered |
 //! | `home/away/DOMAIN` | since when users of that domain are not reached |
 //!
 //! In key order a group comes before everything that is kept of it.
 
 use serde::de::DeserializeOwned;
 
-use crate::element::{Act, Time};
+use crate::element::{Act, Time, Token};
 use crate::imps::address::Address;
 use crate::store::Write;
 
-use super::again::Again;
+use super::again::{Again, Sent};
 use super::outgoing::Outgoing;
 use super::person::Person;
 use super::posts::Post;
@@ -53,6 +54,14 @@ pub(super) fn put_again(name: &str, number: u64, again: &Again) -> Act {
 
 pub(super) fn delete_again(name: &str, number: u64) -> Act {
     Act::Write(Write::delete(numbered(name, "again", number)))
+}
+
+pub(super) fn put_sent(name: &str, token: Token, sent: &Sent) -> Act {
+    Act::Write(Write::put_json(numbered(name, "sent", token.0), sent))
+}
+
+pub(super) fn delete_sent(name: &str, token: Token) -> Act {
+    Act::Write(Write::delete(numbered(name, "sent", token.0)))
 }
 
 pub(super) fn put_outgoing(name: &str, number: u64, outgoing: &Outgoing) -> Act {

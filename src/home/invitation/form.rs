@@ -4,6 +4,7 @@ use crate::imps::Primitive;
 use crate::imps::address::{Address, Kind};
 use crate::imps::primitive::invitation::InviteRequest;
 use crate::imps::status::{Code, Status};
+use crate::imps::xml::Texts;
 use crate::text::cut;
 
 use super::super::profile;
@@ -76,6 +77,17 @@ pub(super) fn service(request: &InviteRequest) -> Option<&'static str> {
 /// Bytes of it as XML.
 pub(super) fn bytes(request: &InviteRequest) -> usize {
     Primitive::from(request.clone()).to_xml(None).len()
+}
+
+/// Whether other domains read what a user of ours says with an invitation.
+///
+/// # Errors
+/// The answer to the user.
+pub(super) fn check_note(note: Option<&str>) -> Result<(), Status> {
+    if note.is_some_and(|note| !Texts::STANDARD.has_room_for(note)) {
+        return Err(Status::new(Code::BAD_PARAMETER).because("The note is too long."));
+    }
+    Ok(())
 }
 
 /// A note of others, as far as it is passed on.

@@ -123,6 +123,7 @@ impl<'a> Invited<'a> {
     }
 
     fn responded(&mut self, response: InviteResponse) -> Result<Status, Status> {
+        form::check_note(response.note.as_deref())?;
         let invitations = &self.user.invitations;
         let id = &response.invite_id;
         let inviter = response.inviting.as_ref();

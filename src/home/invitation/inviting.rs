@@ -125,6 +125,9 @@ impl<'a> Inviting<'a> {
 
     /// A client withdraws an invitation.
     pub(in crate::home) fn cancel(&mut self, asker: Asker, request: CancelInviteRequest) {
+        if let Err(status) = form::check_note(request.note.as_deref()) {
+            return self.core.answer(asker, status);
+        }
         let invitations = &self.user.invitations;
         let other = request.canceled.as_ref();
         let other = other.map(|party| self.core.at_home(party.address()));
@@ -212,6 +215,7 @@ impl<'a> Inviting<'a> {
     /// Whether a client's invitation can be sent: whom it is for, and whether it was sent before.
     fn may_invite(&self, request: &InviteRequest) -> Result<(Address, bool), Status> {
         form::check(request)?;
+        form::check_note(request.note.as_deref())?;
         let service = form::service(request);
         if service.is_some_and(|service| !self.user.may_use(self.core, service)) {
             return Err(Status::new(Code::NOT_AGREED).because("The service is not active."));

@@ -224,8 +224,6 @@ fn fault_of(attribute: &Attribute) -> Option<&'static str> {
 
 /// Whether there is a text that other domains would not read.
 fn has_long_text(item: &Item) -> bool {
-    // Written as `&amp;` or the like it has up to four bytes more.
-    let escaped = item.text.bytes().filter(|byte| b"&<>".contains(byte));
-    let is_long = item.text.len() + 4 * escaped.count() > Texts::STANDARD.text;
+    let is_long = !Texts::STANDARD.has_room_for(&item.text);
     is_long && !Texts::is_content(&item.name) || item.children.iter().any(has_long_text)
 }

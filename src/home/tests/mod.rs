@@ -9,6 +9,7 @@ mod clock;
 mod contact_list;
 mod echo;
 mod envelope;
+mod faulty;
 mod group;
 mod guests;
 mod handed;

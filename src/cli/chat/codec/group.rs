@@ -16,6 +16,7 @@ use crate::imps::primitive::group_admin::{
     GetGroupPropsRequest, MemberAccessRequest, RejectListRequest, RemoveGroupMemberRequest,
     SetGroupPropsRequest,
 };
+use crate::imps::primitive::message_store::NewMessage;
 use crate::imps::{Address, Primitive};
 
 pub(super) const FAMILY: Family = Family {
@@ -26,6 +27,7 @@ pub(super) const FAMILY: Family = Family {
 /group leave GROUP      leave; bob/club@other.domain, or club for your own; a slash alone before the provider's
 /group who GROUP        who is there, and who are the members
 /group tell GROUP NAME TEXT  write to one of those who are there, by their name in the group
+/group history GROUP [N]  what was said there before, if the group keeps it
 /group info GROUP       its properties; /group set GROUP Topic=Tea changes one
 /group add GROUP ADDRESS    make somebody a member; /group remove ends it
 /group admin GROUP ADDRESS  give a role: admin, moderator or user
@@ -35,8 +37,11 @@ pub(super) const FAMILY: Family = Family {
     hear,
 };
 
-const USAGE: &str = "/group needs to know what: list, create, join, leave, who, tell, info, set, \
-                     add, remove, admin, moderator, user, kick, bar, unbar, delete; see /help";
+/// Messages of a group's history that are shown at once.
+const HISTORY: u32 = 50;
+
+const USAGE: &str = "/group needs to know what: list, create, join, leave, who, tell, history, info, \
+                     set, add, remove, admin, moderator, user, kick, bar, unbar, delete; see /help";
 
 fn understand(memory: &mut Memory, command: &Command<'_>) -> Option<Meaning> {
     if command.name != "group" {
@@ -52,6 +57,7 @@ fn understand(memory: &mut Memory, command: &Command<'_>) -> Option<Meaning> {
         "leave" => leave,
         "who" => who,
         "tell" => tell,
+        "history" => history,
         "info" => info,
         "set" => set,
         "add" | "remove" | "admin" | "moderator" | "user" | "kick" | "bar" | "unbar" => member,
@@ -250,6 +256,54 @@ fn tell(memory: &mut Memory, about: &About<'_>) -> Meaning {
     Meaning::ask(vec![request], move |_, answers| match answers {
         [Primitive::SendMessageResponse(response)] => screen::sent(&group, &response.status),
         _ => screen::failed("message", Some(&group), &verdict(answers)),
+    })
+}
+
+/// The list first, then each message that is on it.
+fn history(memory: &mut Memory, about: &About<'_>) -> Meaning {
+    let most = match about.rest {
+        "" => Some(HISTORY),
+        number => number
+            .parse()
+            .ok()
+            .filter(|most| (1..=HISTORY).contains(most)),
+    };
+    let Some(most) = most else {
+        return Meaning::Show("write /group history GROUP [NUMBER], 50 at most".to_owned());
+    };
+    let group = about.group.clone();
+    let list = memory.requests.history(group.clone(), most);
+    Meaning::then(vec![list], move |memory, answers| {
+        let [Primitive::GetMessageListResponse(list)] = &answers[..] else {
+            return Meaning::Show(screen::failed("history", Some(&group), &verdict(&answers)));
+        };
+        if !list.status.effective().is_success() {
+            return Meaning::Show(screen::failed("history", Some(&group), &list.status));
+        }
+        let ids = list
+            .messages
+            .iter()
+            .filter_map(|info| info.message_id.clone());
+        let fetch = ids.map(|id| memory.requests.fetch_of(group.clone(), id));
+        let fetches: Vec<Primitive> = fetch.collect();
+        if fetches.is_empty() {
+            return Meaning::Show(screen::no_history(&group));
+        }
+        Meaning::ask(fetches, |_, answers| {
+            let said = answers.iter().filter_map(|answer| match answer {
+                Primitive::GetMessageResponse(response) => Some(screen::message(
+                    &NewMessage {
+                        meta: None,
+                        info: response.info.clone()?,
+                        content: response.content.clone(),
+                    },
+                    true,
+                )),
+                // It has gone meanwhile.
+                _ => None,
+            });
+            said.collect::<Vec<_>>().join("\n")
+        })
     })
 }
 

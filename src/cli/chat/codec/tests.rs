@@ -27,7 +27,7 @@ pub(super) fn said(codec: &mut Codec, line: &str) -> Vec<(String, Primitive)> {
 const TWO_LISTS: &str = r#"<GetListResponse><Status code="200"/><ContactList contactListID="wv:alice/friends@home.test"/><ContactList contactListID="wv:alice/work@home.test"/></GetListResponse>"#;
 
 /// The requests that follow from what was heard, with their ids.
-fn further(codec: &mut Codec) -> Vec<(String, Primitive)> {
+pub(super) fn further(codec: &mut Codec) -> Vec<(String, Primitive)> {
     let requests = codec.further().into_iter();
     let requests = requests.map(|request| match request {
         FromClient::Request { id, primitive } => (id, *primitive),

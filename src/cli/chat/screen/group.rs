@@ -51,6 +51,11 @@ pub(in crate::cli::chat) fn groups(owned: &[Address], joined: &[Address]) -> Str
     lines.join("\n")
 }
 
+/// Nothing was kept of what was said in a group.
+pub(in crate::cli::chat) fn no_history(group: &Address) -> String {
+    format!("* {} has kept nothing", who(group))
+}
+
 /// The user has made a group.
 pub(in crate::cli::chat) fn created(group: &Address) -> String {
     let group = who(group);

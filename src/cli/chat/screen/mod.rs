@@ -15,7 +15,9 @@ use crate::node::history;
 pub(super) use access::{access, listed};
 pub(super) use contact::{Contact, contacts};
 pub(super) use directory::{found, profile};
-pub(super) use group::{changed, created, groups, has_left, joined, people, properties};
+pub(super) use group::{
+    changed, created, groups, has_left, joined, no_history, people, properties,
+};
 pub(super) use invitation::{invitation_answered, invited, withdrawn};
 pub(super) use list::{attribute_lists, lists, members, no_attribute};
 pub(crate) use message::{UNKNOWN, is_unknown, report, sent};

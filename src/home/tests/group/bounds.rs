@@ -407,6 +407,31 @@ fn copies_for_which_there_was_no_room_are_handed_on_again() {
 }
 
 #[test]
+fn copies_that_are_refused_after_a_restart_are_handed_on_again_and_nothing_twice() {
+    let mut world = World::new();
+    crowd(&mut world, 2, 1);
+    assert_eq!(world.does(ALICE, to_group("m1", ALICE, CLUB, "hello")), 200);
+    world.restart();
+    let failures = vec![(Code::QUEUE_FULL, address("u1@d0.test"))];
+    world.answer("SendMessageRequest", taken(Status::of_users(2, failures)));
+    assert_eq!(world.told(), []);
+    world.restart();
+    world.wait(30);
+    let told: Vec<String> = world
+        .outbox
+        .iter()
+        .flat_map(|(_, p)| copies(p))
+        .map(|(_, to)| to)
+        .collect();
+    assert_eq!(told, ["u1@d0.test"]);
+    world.answer("SendMessageRequest", taken(Status::ok()));
+    world.restart();
+    world.wait(86_400);
+    assert_eq!(world.told(), []);
+    assert!(world.store.keys().all(|key| !key.contains("/sent/")));
+}
+
+#[test]
 fn what_is_handed_on_again_has_bounds_in_number_bytes_and_tries() {
     let mut world = World::with(|settings| {
         settings.groups.max_outgoing = 2;

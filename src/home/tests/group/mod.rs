@@ -1,6 +1,7 @@
 //! Groups in the pretended world: users of this domain and of others ask them by primitives.
 
 mod bounds;
+mod history;
 mod members;
 mod model;
 mod rules;

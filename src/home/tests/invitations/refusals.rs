@@ -187,3 +187,45 @@ fn invitations_have_bounds_in_number_and_bytes() {
     world.settle();
     assert_eq!(world.outside(ZOE, long("2")), 200);
 }
+
+#[test]
+fn a_note_that_other_domains_would_not_read_is_refused_at_once() {
+    let mut world = World::with(|_| {});
+    world.add("alice");
+    world.open(1, "alice");
+    let with = |id: &str, note: String| InviteRequest {
+        note: Some(note),
+        ..invite(id, ALICE, ZOE)
+    };
+    for (note, expected) in [
+        ("x".repeat(8 * 1024 + 1), Some(402)),
+        ("&".repeat(2000), Some(402)),
+    ] {
+        assert_eq!(world.client_asks(1, with("1", note)), expected);
+        assert_eq!(world.sent(), []);
+    }
+    // One that fits goes out, and waits for the answer.
+    assert_eq!(world.client_asks(1, with("1", "x".repeat(8 * 1024))), None);
+    let sent = world.sent();
+    assert!(
+        matches!(&sent[..], [Primitive::InviteRequest(_)]),
+        "{sent:?}"
+    );
+    let withdrawal = CancelInviteRequest {
+        note: Some("x".repeat(8 * 1024 + 1)),
+        ..cancel("1", ALICE, ZOE)
+    };
+    assert_eq!(world.client_asks(1, withdrawal), Some(402));
+    assert_eq!(world.outside(ZOE, invite("2", ZOE, ALICE)), 200);
+    let answer = InviteResponse {
+        note: Some("x".repeat(8 * 1024 + 1)),
+        ..respond("2", ZOE, ALICE, true)
+    };
+    assert_eq!(world.client_asks(1, answer), Some(402));
+    assert_eq!(world.sent(), []);
+    // The invitation waits for another answer.
+    assert_eq!(
+        world.client_asks(1, respond("2", ZOE, ALICE, true)),
+        Some(200)
+    );
+}

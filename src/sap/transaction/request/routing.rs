@@ -76,6 +76,8 @@ impl Incoming<'_> {
             Routing::Recipients if !peek.recipients.is_empty() => peek.recipients.clone(),
             Routing::Recipients => peek.users.clone(),
             Routing::Group => one(&peek.group),
+            // What a group has kept is with the group.
+            Routing::Requestor if self.is_about_history() => one(&peek.group),
             Routing::Subject => one(&peek.subject),
             Routing::Requestor => peek
                 .about
@@ -91,6 +93,17 @@ impl Incoming<'_> {
             Routing::Service => vec![peek.about.clone().unwrap_or_else(|| Address::service(own))],
             Routing::Hop => Vec::new(),
         }
+    }
+
+    /// Whether messages are wanted that a group has kept.
+    fn is_about_history(&self) -> bool {
+        let transaction = &self.transaction;
+        let name = transaction.name.known();
+        let is_of_messages = matches!(
+            name,
+            Some(Name::GetMessageListRequest | Name::GetMessageRequest)
+        );
+        is_of_messages && transaction.peek.group.is_some()
     }
 
     /// What is to be verified, each where it would be.

@@ -69,6 +69,8 @@ element! {
     GetMessageRequest {
         /// The id of the message.
         attr one "messageID" message_id: String,
+        /// One that this group has kept; of our own making.
+        attr opt "groupID" group: Address,
         /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
     }

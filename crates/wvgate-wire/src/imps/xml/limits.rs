@@ -140,6 +140,13 @@ impl Texts {
         CONTENTS.iter().any(|name| local.eq_ignore_ascii_case(name))
     }
 
+    /// Whether a text that is no content is short enough, as it is written.
+    pub fn has_room_for(&self, text: &str) -> bool {
+        // Written as `&amp;` or the like it has up to four bytes more.
+        let escaped = text.bytes().filter(|byte| b"&<>".contains(byte));
+        text.len() + 4 * escaped.count() <= self.text
+    }
+
     /// Checks an id that stands under another name than the profile's.
     pub(crate) fn check_id(&self, id: &str) -> Result<(), Malformed> {
         within("an id", id.len(), self.id)

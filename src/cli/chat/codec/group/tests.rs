@@ -1,4 +1,4 @@
-use super::super::tests::{answer, codec, now, said};
+use super::super::tests::{answer, codec, further, now, said};
 use super::super::{Action, Codec};
 
 /// The requests of a line, as XML without who asks.
@@ -154,4 +154,58 @@ fn what_is_missing_is_said_at_once() {
             other => panic!("{line}: {other:?}"),
         }
     }
+}
+
+#[test]
+fn the_history_of_a_group_is_listed_and_then_fetched() {
+    let mut codec = codec();
+    let requests = said(&mut codec, "/group history bob/club@b.test 2");
+    let xml = requests[0].1.to_xml(None);
+    assert!(
+        xml.contains(r#"messageCount="2" groupID="wv:bob/club@b.test""#),
+        "{xml}"
+    );
+    let info = |id: &str| {
+        format!(
+            r#"<MessageInfo messageID="{id}"><Sender><GroupID groupID="wv:bob/club@b.test"/></Sender></MessageInfo>"#
+        )
+    };
+    let list = format!(
+        r#"<GetMessageListResponse messageTotalCount="5"><Status code="200"/>{}{}</GetMessageListResponse>"#,
+        info("m4"),
+        info("m5")
+    );
+    assert_eq!(answer(&mut codec, &requests[0].0, &list), None);
+    let fetches = further(&mut codec);
+    let fetched =
+        |id: &str| format!(r#"<GetMessageRequest messageID="{id}" groupID="wv:bob/club@b.test">"#);
+    for ((_, fetch), id) in fetches.iter().zip(["m4", "m5"]) {
+        assert!(fetch.to_xml(None).starts_with(&fetched(id)), "{fetch:?}");
+    }
+    let said = |id: &str, text: &str| {
+        format!(
+            r#"<GetMessageResponse><Status code="200"/>{}<ContentData contentType="text/plain">{text}</ContentData></GetMessageResponse>"#,
+            info(id)
+        )
+    };
+    assert_eq!(
+        answer(&mut codec, &fetches[0].0, &said("m4", "hello")),
+        None
+    );
+    let told = answer(&mut codec, &fetches[1].0, &said("m5", "world")).unwrap();
+    let lines: Vec<&str> = told.lines().collect();
+    assert!(
+        matches!(lines[..], [first, second] if first.ends_with(": hello") && second.ends_with(": world")),
+        "{told}"
+    );
+    let requests = asks(&mut codec, "/group history club");
+    let own = r#"<GetMessageListRequest messageCount="50" groupID="wv:alice/club@home.test"></GetMessageListRequest>"#;
+    assert_eq!(requests, [own]);
+    let list = r#"<Status code="821"/>"#;
+    let (id, _) = super::super::tests::said(&mut codec, "/group history club").remove(0);
+    let told = answer(&mut codec, &id, list).unwrap();
+    assert!(
+        told.starts_with("* history alice/club@home.test failed: 821"),
+        "{told}"
+    );
 }
