@@ -276,7 +276,7 @@ fn record(messages: usize, batch: usize) -> Vec<(Time, Input)> {
         world.run(5_000);
     }
     let sender = &world.ends[SENDER];
-    let session = sender.sap.session_views()[0].own_id.clone();
+    let session = sender.sap.session_views()[0].own_id.as_str().to_owned();
     let template = primitive();
     let mut sent = 0;
     while sent < messages {

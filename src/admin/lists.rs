@@ -37,7 +37,7 @@ pub(super) async fn show(
     shared.node.ask_for_user(&of, look).await
 }
 
-/// Makes a list.
+/// Makes a contact list of a user, with nobody on it.
 pub(super) async fn create(
     shared: &Shared,
     user: String,
@@ -47,7 +47,7 @@ pub(super) async fn create(
     work(shared, user, move |lists| lists.create(&list, display)).await
 }
 
-/// Removes a list.
+/// Removes a contact list of a user; who was on it stays on the others.
 pub(super) async fn delete(shared: &Shared, user: String, list: String) -> Result<Line, Gone> {
     work(shared, user, move |lists| lists.delete(&list)).await
 }

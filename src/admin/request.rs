@@ -18,7 +18,7 @@ pub enum Request {
     Peers,
     /// All sessions: [`SessionRow`](super::SessionRow).
     Sessions,
-    /// All routes.
+    /// All routes: where the users of each domain are.
     Routes,
     /// The Service Table.
     Services {
@@ -33,7 +33,7 @@ pub enum Request {
         /// What this domain offers, which is reached through the peer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         of: Option<String>,
-        /// Seconds to wait.
+        /// Seconds until it is given up.
         #[serde(default = "half_a_minute")]
         timeout: u64,
     },
@@ -41,9 +41,9 @@ pub enum Request {
     Probe {
         /// The peer's domain.
         peer: String,
-        /// How it is tried.
+        /// By a keep-alive, or by a message to its echo user.
         probe: ProbeKind,
-        /// Seconds to wait.
+        /// Seconds until it is given up.
         #[serde(default = "half_a_minute")]
         timeout: u64,
     },
@@ -96,7 +96,7 @@ pub enum Request {
         /// The password in clear text; it is kept as a hash.
         password: String,
     },
-    /// All users.
+    /// Names of all users.
     UserList,
     /// One user: their profile, and whether they are online.
     UserShow {
@@ -117,7 +117,7 @@ pub enum Request {
     },
     /// Makes many users: [`Imported`](super::Imported).
     UserImport {
-        /// The users.
+        /// As many as are made together; see [`UserRecord`].
         users: Vec<UserRecord>,
         /// Whether those who exist are changed instead of refused.
         #[serde(default)]
@@ -150,7 +150,7 @@ pub enum Request {
     },
     /// All groups: [`GroupView`](crate::home::GroupView).
     GroupList,
-    /// One group.
+    /// One group, with its properties and members.
     GroupShow {
         /// Its address, or the name of one of the provider's.
         group: String,
@@ -182,16 +182,16 @@ pub enum Request {
     ListDelete {
         /// The part of the address before the domain.
         user: String,
-        /// The list's name.
+        /// The part of the list's address between `/` and `@`.
         list: String,
     },
     /// Puts somebody on a contact list, or names them anew.
     ListAdd {
         /// The part of the address before the domain.
         user: String,
-        /// The list's name.
+        /// The part of the list's address between `/` and `@`.
         list: String,
-        /// Their address.
+        /// Address of who is put on it.
         member: String,
         /// The user's own name for them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -201,9 +201,9 @@ pub enum Request {
     ListRemove {
         /// The part of the address before the domain.
         user: String,
-        /// The list's name.
+        /// The part of the list's address between `/` and `@`.
         list: String,
-        /// Their address.
+        /// Address of who is taken off it.
         member: String,
     },
     /// Ends all sessions with a peer: [`LoggedOut`](crate::sap::LoggedOut), when it has
@@ -224,7 +224,7 @@ pub enum Request {
     Chat {
         /// The user's name, or address.
         user: String,
-        /// The password.
+        /// The user's password, in clear text; who is an operator needs none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         password: Option<String>,
         /// What the session is for.

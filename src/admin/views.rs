@@ -14,7 +14,6 @@ use crate::sap::outbox::{self, Item};
 use crate::sap::transaction::State;
 use crate::sap::transaction::history::{domain_of, said_in};
 use crate::sap::{Origin, Place, Record, Route, SessionView, Skew, Time, is_shard};
-use crate::text::IdShown;
 
 /// The node in one object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -144,7 +143,7 @@ pub(super) fn sessions(core: &Core, now: Time) -> Vec<SessionRow> {
     let row = |mut session: SessionView| {
         // Whoever knows one whole may speak in the session.
         for id in [&mut session.own_id, &mut session.peer_id] {
-            *id = IdShown(id).to_string();
+            *id = id.shown().to_string().into();
         }
         let idle = now.since(session.last_in.max(session.last_out));
         let peer = core.sap.settings().peers.get(&session.peer);

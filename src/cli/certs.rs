@@ -18,7 +18,7 @@ For trying out and for tests; in production use certificates that your peers tru
 Examples:
   wvgate certs run/certs relay.test village.test,127.0.0.1,localhost")]
 pub(super) struct Certs {
-    /// Where to
+    /// The folder where they are written
     dir: PathBuf,
     /// Host name, with further names or addresses after commas
     #[arg(required = true, value_name = "NAME[,ALSO...]")]

@@ -26,7 +26,7 @@ pub(super) struct ListArgs {
 enum Order {
     /// Show the contact lists of a user, or one of them, with who is on them
     Show {
-        /// The user
+        /// The user, the part of the address before the domain
         user: String,
         /// The list; all of them if there is none
         list: Option<String>,
@@ -36,7 +36,7 @@ enum Order {
     },
     /// Make a contact list
     Create {
-        /// The user
+        /// The user, the part of the address before the domain
         user: String,
         /// The list, the part of its address between / and @
         list: String,
@@ -46,18 +46,18 @@ enum Order {
     },
     /// Delete a contact list; who was on it stays on the user's others
     Delete {
-        /// The user
+        /// The user, the part of the address before the domain
         user: String,
-        /// The list
+        /// The list, the part of its address between / and @
         list: String,
     },
     /// Put somebody on a contact list, or name them anew
     Add {
-        /// The user
+        /// The user, the part of the address before the domain
         user: String,
-        /// The list
+        /// The list, the part of its address between / and @
         list: String,
-        /// Who is put on it
+        /// Address of who is put on it
         address: String,
         /// The user's own name for them
         #[arg(long)]
@@ -65,9 +65,9 @@ enum Order {
     },
     /// Take somebody off a contact list
     Remove {
-        /// The user
+        /// The user, the part of the address before the domain
         user: String,
-        /// The list
+        /// The list, the part of its address between / and @
         list: String,
         /// Who is taken off it
         address: String,

@@ -35,10 +35,10 @@ pub(super) struct Send {
     /// Ask for a delivery report and wait for it
     #[arg(long)]
     report: bool,
-    /// Seconds to wait
+    /// Seconds to wait for the answer
     #[arg(long, default_value_t = 30, value_name = "SECONDS")]
     timeout: u64,
-    /// The text
+    /// The text of the message
     text: String,
     /// Lines for people, or JSON for programs
     #[arg(long, value_enum, default_value_t)]

@@ -14,7 +14,7 @@ pub struct ContentSettings {
     pub max_size: u64,
     /// Files of one user, those that are still to be uploaded included.
     pub max_files: usize,
-    /// Bytes of these.
+    /// Bytes of one user's files, those still to be uploaded included.
     pub max_user_bytes: u64,
     /// Bytes of all files.
     pub max_bytes: u64,

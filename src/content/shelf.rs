@@ -16,9 +16,9 @@ const MAX_NAME: usize = 200;
 pub struct Wanted {
     /// The name to show, without folders.
     pub name: String,
-    /// Its media type.
+    /// Its media type, as `image/png`.
     pub content_type: String,
-    /// Its bytes.
+    /// Its length in bytes.
     pub size: u64,
 }
 
@@ -89,7 +89,7 @@ pub(super) struct Shelf {
     bytes: u64,
 }
 
-/// What a user has.
+/// What one user has, uploads to come included.
 #[derive(Debug, Default, Clone, Copy)]
 struct Used {
     files: usize,

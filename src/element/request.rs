@@ -27,7 +27,7 @@ pub struct Delivered {
     pub from_domain: String,
     /// The requesting user, if a user asks.
     pub user: Option<Address>,
-    /// The primitive.
+    /// What is asked or told.
     pub primitive: Primitive,
     /// After this time the answer is of no use to anybody.
     pub expires: Time,

@@ -79,12 +79,12 @@ pub mod millis {
         u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Writes a span.
+    /// Writes a span as a number of milliseconds.
     pub fn serialize<S: Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_u64(of(*span))
     }
 
-    /// Reads a span.
+    /// Reads a number of milliseconds.
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         u64::deserialize(from).map(Duration::from_millis)
     }

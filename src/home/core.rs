@@ -40,7 +40,7 @@ pub(super) struct Core {
     pub(super) echoes: Rate,
     /// Messages that wait, of all users.
     pub(super) waiting: usize,
-    /// Bytes of these.
+    /// Bytes of what waits for all users.
     pub(super) waiting_bytes: usize,
     /// Reports and refusals that wait, of all users.
     pub(super) notices: usize,

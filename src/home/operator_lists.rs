@@ -20,7 +20,7 @@ use crate::imps::status::Status;
 pub struct ListView {
     /// The name within its address.
     pub list: String,
-    /// Its address.
+    /// Its address, `wv:owner/name@domain`.
     pub address: Address,
     /// The name for people.
     #[serde(skip_serializing_if = "Option::is_none")]

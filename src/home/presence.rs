@@ -42,7 +42,7 @@ pub(super) struct Presence<'a> {
 /// What decides, besides what they were shown last, what a watcher is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct View {
-    /// What they want.
+    /// The attributes they want to see.
     wanted: AttributeSet,
     /// What they may see of it.
     sees: AttributeSet,

@@ -116,6 +116,8 @@ pub struct HomeSettings {
     pub max_all_invitation_bytes: usize,
     /// Requests of one user that wait for their answer.
     pub max_requests: usize,
+    /// Searches that are open, of all users together; beyond it the oldest ends.
+    pub max_searches: usize,
     /// Bytes of text in a message that a client of ours sends.
     pub max_text: usize,
 }
@@ -168,6 +170,7 @@ impl HomeSettings {
             max_invitation_bytes: 256 * 1024,
             max_all_invitation_bytes: 64 * 1024 * 1024,
             max_requests: 500,
+            max_searches: 1000,
             max_text: 64 * 1024,
         }
     }
@@ -190,6 +193,7 @@ impl HomeSettings {
             max_all_held_bytes: share(self.max_all_held_bytes),
             max_all_notices: share(self.max_all_notices),
             max_all_invitation_bytes: share(self.max_all_invitation_bytes),
+            max_searches: share(self.max_searches),
             ..self.clone()
         }
     }
@@ -239,6 +243,7 @@ mod tests {
                 (node.max_waiting, shard.max_waiting),
                 (node.max_waiting_bytes, shard.max_waiting_bytes),
                 (node.max_all_notices, shard.max_all_notices),
+                (node.max_searches, shard.max_searches),
                 (node.max_all_presence_bytes, shard.max_all_presence_bytes),
                 (node.max_all_held_bytes, shard.max_all_held_bytes),
                 (

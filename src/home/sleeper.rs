@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-/// A user at rest.
+/// What is in memory of a user at rest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Sleeper {
     /// Other domains in which they watch somebody, or somebody watches them.

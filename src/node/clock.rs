@@ -32,7 +32,7 @@ const KEEP_EVERY: Duration = Duration::from_secs(10);
 /// Where the node's time and the wall clock stood at a moment, as it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
-    /// The node's time.
+    /// What the node's time was.
     pub node: Time,
     /// The wall clock: milliseconds since 1970.
     pub wall: u64,
@@ -82,7 +82,7 @@ impl Clock {
         }
     }
 
-    /// The node's time.
+    /// What the node's time is now.
     pub fn now(&self) -> Time {
         self.node.plus(self.steady.elapsed())
     }

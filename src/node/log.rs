@@ -80,7 +80,7 @@ impl Output {
         self.0.filled.notify_one();
     }
 
-    /// Adds a line.
+    /// Adds a line to what is written.
     pub fn say(&self, text: &str) {
         self.push(format!("{text}\n").into_bytes());
     }

@@ -50,7 +50,7 @@ impl Metrics {
         serde_json::from_slice(value).map_err(|e| format!("record {KEY} cannot be read: {e}"))
     }
 
-    /// Counts.
+    /// Counts one thing that happened.
     pub fn count(&mut self, count: Count) {
         *self.recent.entry(count).or_default() += 1;
     }

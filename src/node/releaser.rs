@@ -311,7 +311,8 @@ impl Releaser {
         let number = post.number;
         let mut headers = Vec::new();
         headers.extend(post.transaction.map(|id| ("x-wv-transactionid", id)));
-        headers.extend(post.session.map(|id| ("x-wv-sessionid", id)));
+        let session = post.session.as_ref();
+        headers.extend(session.map(|id| ("x-wv-sessionid", id.as_str().to_owned())));
         let http = HttpPost {
             id: number,
             body: post.body,

@@ -13,7 +13,7 @@ use crate::store::Write;
 pub struct Turn {
     /// To be kept or forgotten, in one commit.
     pub writes: Vec<Write>,
-    /// Posts to peers.
+    /// Posts to peers, in the order in which they were queued.
     pub posts: Vec<Post>,
     /// Connections to be tried.
     pub knocks: Vec<Knock>,

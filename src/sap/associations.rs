@@ -23,6 +23,7 @@ use super::transaction::Queues;
 use super::verdict::{Facts, Verdict};
 use crate::element::Time;
 use crate::imps::primitive::Name;
+use crate::sap::session_id::SessionId;
 use crate::ssp::envelope::Transaction;
 use crate::store::Write;
 
@@ -425,7 +426,7 @@ impl Associations {
         id: &str,
         from: Option<IpAddr>,
         now: Time,
-    ) -> Result<(Arc<Peer>, String), Verdict> {
+    ) -> Result<(Arc<Peer>, SessionId), Verdict> {
         match self.directory.session_owner(id, from, now) {
             Ok((peer, own_id)) => {
                 let sessions = self.get(&peer.domain).map(Association::sessions);
@@ -436,7 +437,8 @@ impl Associations {
             }
             Err(stray) => {
                 if let Some(peer) = stray.lost_by {
-                    self.with(peer.as_str(), |it| it.reset_lost_session(id, now));
+                    let lost = SessionId::from(id);
+                    self.with(peer.as_str(), |it| it.reset_lost_session(&lost, now));
                 }
                 Err(stray.verdict)
             }

@@ -16,6 +16,7 @@ use super::settings::{Peer, Settings};
 use super::verdict::{Facts, Verdict};
 use crate::element::Time;
 use crate::imps::{Address, Primitive};
+use crate::sap::session_id::SessionId;
 use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
 use crate::text::{IdShown, Shown};
@@ -295,7 +296,7 @@ impl Directory {
         id: &str,
         from: Option<IpAddr>,
         now: Time,
-    ) -> Result<(Arc<Peer>, String), Stray> {
+    ) -> Result<(Arc<Peer>, SessionId), Stray> {
         let settings = Arc::clone(&self.settings);
         let domain = id
             .split_once('@')
@@ -304,7 +305,7 @@ impl Directory {
         let by_domain = settings.peer_of(&domain).map(|peer| peer.domain.as_str());
         let own_id = |it: &Association| {
             let own_id = it.sessions().own_id_of(id)?;
-            Some((it.id().clone(), own_id.to_owned()))
+            Some((it.id().clone(), own_id.clone()))
         };
         let found = match by_domain {
             Some(domain) => settings
@@ -341,7 +342,7 @@ impl Directory {
         id: &str,
         from: Option<IpAddr>,
         now: Time,
-    ) -> Result<(Arc<Peer>, String), Stray> {
+    ) -> Result<(Arc<Peer>, SessionId), Stray> {
         let awaits = |peer: &Arc<Peer>| {
             let association = self.get(&peer.domain);
             association.is_some_and(|it| it.handshakes().awaits_last_step(now))

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::association::outbox::Item;
+use super::association::outbox::{Item, Totals};
 use super::association::{Association, Event as OfPeer, Shared};
 use super::associations::Associations;
 use super::effect::Effect;
@@ -18,6 +18,7 @@ use super::watch::Count;
 use crate::element::{Outcome, Time};
 use crate::imps::Code;
 use crate::imps::primitive::Name;
+use crate::sap::session_id::SessionId;
 use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
 
@@ -37,7 +38,7 @@ impl Engine {
             settings: Arc::clone(&settings),
             random: random.clone(),
             numbers: Arc::clone(&numbers),
-            totals: Arc::default(),
+            totals: Arc::new(Totals::new(settings.max_held_bytes)),
         };
         Self {
             associations: Associations::new(shared),
@@ -187,17 +188,17 @@ impl Engine {
     pub(super) fn transaction_of_peer(
         &mut self,
         peer: &Peer,
-        session: &str,
+        session: &SessionId,
         transaction: &Transaction,
         now: Time,
     ) {
         let queues = &self.associations;
         if transaction.mode == Mode::Request {
             self.transactions
-                .request_of_peer(peer, session, transaction, queues, now);
+                .request_of_peer(peer, Some(session), transaction, queues, now);
         } else if let Some(report) = report_as_request(transaction) {
             self.transactions
-                .request_of_peer(peer, "", &report, queues, now);
+                .request_of_peer(peer, None, &report, queues, now);
         } else if !self.answers_services(peer, transaction, now)
             && !self.session_answer(peer, transaction, now)
         {

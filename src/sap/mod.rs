@@ -31,6 +31,7 @@ mod presented_as;
 pub mod profile;
 pub mod random;
 pub mod service;
+mod session_id;
 pub mod settings;
 #[cfg(test)]
 mod tests;
@@ -63,6 +64,7 @@ pub use post::{Found, Knock, Load, Loaded, Post, Posted};
 pub use presented_as::PeerId;
 pub use random::Random;
 pub use service::{Elements, Known, ServiceView};
+pub use session_id::SessionId;
 pub use settings::dialect::Dialect;
 pub use settings::{
     ECHO, Peer, Provider, PseTable, Route, Routes, Secret, ServiceSet, Settings, Shards, SpeaksFor,

@@ -1,5 +1,6 @@
 //! What is handed to the transport and the store for a peer, and what comes back.
 
+use crate::sap::session_id::SessionId;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -14,10 +15,10 @@ pub struct Post {
     pub peer: String,
     /// Our number for it.
     pub number: u64,
-    /// The whole body.
+    /// The whole body, an SSP message.
     pub body: Bytes,
     /// `x-wv-sessionid`, where the binding wants it.
-    pub session: Option<String>,
+    pub session: Option<SessionId>,
     /// `x-wv-transactionid`, where the binding wants it.
     pub transaction: Option<String>,
     /// Exactly this URL instead of the peer's usual one.

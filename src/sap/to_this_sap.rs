@@ -5,6 +5,7 @@ use crate::element::Time;
 use crate::imps::primitive::session::KeepAliveResponse;
 use crate::imps::{Code, Primitive, Status};
 use crate::sap::engine::Engine;
+use crate::sap::session_id::SessionId;
 use crate::sap::settings::Peer;
 use crate::sap::transaction::ToThisSap;
 use crate::ssp::envelope::Transaction;
@@ -33,7 +34,7 @@ impl Engine {
             }
             Ok(Primitive::LogoutRequest(request)) => {
                 self.with(&peer.domain, now, |association| {
-                    association.logged_out(&session, &transaction.id, &request, now);
+                    association.logged_out((&session, &transaction.id), &request, now);
                 });
                 return;
             }
@@ -63,14 +64,20 @@ impl Engine {
 
     /// A keep-alive for a session that ended a moment ago: said in that session, for
     /// there may be no other.
-    fn answer_unknown(&mut self, peer: &Peer, session: &str, transaction: &Transaction, now: Time) {
+    fn answer_unknown(
+        &mut self,
+        peer: &Peer,
+        session: &SessionId,
+        transaction: &Transaction,
+        now: Time,
+    ) {
         let answer = KeepAliveResponse {
             time_to_live: None,
             status: Status::new(Code::INVALID_SESSION),
         };
         let (id, answer) = (&transaction.id, answer.into());
         self.with(&peer.domain, now, |association| {
-            association.answer_in_session(session, id, &answer, now);
+            association.answer_in_session((session, id), &answer, now);
         });
     }
 }

@@ -57,7 +57,7 @@ pub struct Trace {
     pub time: Time,
     /// Whether it came, went, or stays inside.
     pub direction: Direction,
-    /// The peer domain.
+    /// The domain of the peer; none inside the node.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer: Option<String>,
     /// The session id used.

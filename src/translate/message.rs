@@ -307,7 +307,7 @@ fn sent_before(sent: Option<DateTime>, now: u64) -> Option<DateTime> {
 
 /// Until when a message may be delivered (XEP-0079).
 enum Expiry {
-    /// It does not end.
+    /// It does not end by itself.
     Never,
     /// So many seconds more.
     In(u64),

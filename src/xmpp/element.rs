@@ -73,7 +73,7 @@ pub enum Wrong {
 /// A stanza that could not be turned into a value: its attributes as they came, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadStanza {
-    /// Which stanza.
+    /// Which of the three stanzas it is.
     pub kind: Kind,
     /// The `from` attribute, unchecked.
     pub from: Option<String>,

@@ -54,7 +54,7 @@ pub enum PrintError {
     TooLarge {
         /// Its size in bytes.
         size: usize,
-        /// Bytes at most.
+        /// Bytes that it may have at most.
         most: usize,
     },
 }

@@ -489,6 +489,7 @@ async fn sessions_are_listed_and_ended_and_a_stopping_node_logs_out() {
         .await
         .unwrap();
     for (field, id) in [("own_id", &whole[0].peer_id), ("peer_id", &whole[0].own_id)] {
+        let id = id.as_str();
         let shown = row[field].as_str().unwrap();
         let begin = shown.strip_suffix('…').unwrap();
         assert!(

@@ -30,8 +30,8 @@ fn between() -> Alone {
     for peer in ["a.test", "r.test"] {
         let record = SessionRecord {
             peer: peer.to_owned(),
-            own_id: format!("own-{peer}@b.test"),
-            peer_id: format!("101@{peer}"),
+            own_id: format!("own-{peer}@b.test").into(),
+            peer_id: format!("101@{peer}").into(),
             established: Time(1),
             ttl: Duration::from_secs(86_400_000),
             opened_by_us: false,

@@ -41,7 +41,8 @@ async fn sessions(node: &Node) -> Vec<(String, String)> {
         .await
         .unwrap();
     let views = views.into_iter().flatten();
-    views.map(|s| (s.own_id, s.peer_id)).collect()
+    let ids = views.map(|view| [view.own_id, view.peer_id].map(|id| id.as_str().to_owned()));
+    ids.map(|[own, peer]| (own, peer)).collect()
 }
 
 #[tokio::test]

@@ -58,8 +58,8 @@ impl Between {
         for (peer, id) in [("a.test", "101"), ("r.test", "101"), ("a.test", "95")] {
             let record = SessionRecord {
                 peer: peer.to_owned(),
-                own_id: format!("own-{id}-{peer}@b.test"),
-                peer_id: format!("{id}@{peer}"),
+                own_id: format!("own-{id}-{peer}@b.test").into(),
+                peer_id: format!("{id}@{peer}").into(),
                 established: Time(if id == "95" { 1 } else { 2 }),
                 ttl: Duration::from_secs(86_400),
                 opened_by_us: false,

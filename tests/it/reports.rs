@@ -34,8 +34,8 @@ impl Between {
         for peer in ["p.test", "q.test", "s.test"] {
             let record = SessionRecord {
                 peer: peer.to_owned(),
-                own_id: format!("own-{peer}@r.test"),
-                peer_id: format!("1@{peer}"),
+                own_id: format!("own-{peer}@r.test").into(),
+                peer_id: format!("1@{peer}").into(),
                 established: Time(1),
                 ttl: Duration::from_millis(30 * DAY),
                 opened_by_us: false,

@@ -202,7 +202,7 @@ fn sessions(relay: &Alone, domain: &str) -> Vec<String> {
     let views = relay.sap.session_views().into_iter();
     views
         .filter(|view| view.peer == domain)
-        .map(|view| view.peer_id)
+        .map(|view| view.peer_id.as_str().to_owned())
         .collect()
 }
 

@@ -126,8 +126,8 @@ fn relay() -> Alone {
     for peer in ["p.test", "q.test"] {
         let record = SessionRecord {
             peer: peer.to_owned(),
-            own_id: format!("own-{peer}@r.test"),
-            peer_id: format!("1@{peer}"),
+            own_id: format!("own-{peer}@r.test").into(),
+            peer_id: format!("1@{peer}").into(),
             established: Time(1),
             ttl: Duration::from_secs(86_400),
             opened_by_us: false,

@@ -56,7 +56,7 @@ Examples:
 A proxy carries for each message two POSTs, the message and its answer, over as many
 connections as messages are under way; scripts/install-bench-tools.sh installs the proxies.")]
 struct Relay {
-    /// Messages to send
+    /// Messages to send, in all
     #[arg(long, default_value_t = 10_000)]
     messages: u64,
     /// Messages sent before the clock starts
@@ -84,9 +84,9 @@ struct Relay {
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Durability {
-    /// They do
+    /// An answer waits until it is on disk
     Strict,
-    /// They do not
+    /// An answer waits for the operating system only
     Relaxed,
 }
 

@@ -35,7 +35,7 @@ use super::{Asker, Group, INVALID_PROPERTIES, Sheet, forget_if_over};
 const GROUP_EXISTS: Code = Code(801);
 /// The domain has too many groups.
 const DOMAIN_FULL: Code = Code(815);
-/// All groups.
+/// All groups of this shard.
 #[derive(Debug)]
 pub(in crate::home) struct Groups {
     /// By name, as in [`Group`].

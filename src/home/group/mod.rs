@@ -80,7 +80,7 @@ const NO_MEMBER: Code = Code(810);
 const NAME_TAKEN: Code = Code(811);
 /// The role is too low.
 const NO_PRIVILEGE: Code = Code(816);
-/// No more users.
+/// No more users may be joined.
 const FULL: Code = Code(817);
 
 /// Bytes of a screen name; the deployed server cuts longer ones (wire profile, 4.1).
@@ -89,7 +89,7 @@ const MAX_SCREEN_NAME: usize = 64;
 /// Who asks a group for something.
 #[derive(Debug, Clone)]
 struct Asker {
-    /// To answer with.
+    /// To answer with; none: nobody waits for an answer.
     id: Option<RequestId>,
     user: Address,
 }

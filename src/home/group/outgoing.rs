@@ -43,7 +43,7 @@ pub(super) struct Outgoing {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Audience {
-    /// All.
+    /// Everybody who is joined.
     Joined,
     /// All but this one.
     Others(Address),

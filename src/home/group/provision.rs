@@ -40,7 +40,7 @@ pub enum GroupError {
 /// A group as an operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct GroupView {
-    /// Its address.
+    /// Its address, `wv:name@domain`.
     pub group: Address,
     /// Who owns it; nobody owns a group of the provider.
     #[serde(skip_serializing_if = "Option::is_none")]

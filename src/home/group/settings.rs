@@ -36,7 +36,7 @@ pub struct GroupSettings {
     pub max_welcome: usize,
     /// Messages that one group keeps for those who join later.
     pub max_history: usize,
-    /// Bytes of them.
+    /// Bytes of the messages that one group keeps.
     pub max_history_bytes: usize,
     /// Messages of which one group remembers that it took them, to recognise duplicates.
     pub max_remembered: usize,

@@ -34,7 +34,7 @@ pub(in crate::home) struct Invitation {
     pub(super) request: Box<Primitive>,
 }
 
-/// All of one user.
+/// All invitations of one user, sent and received.
 #[derive(Debug, Default)]
 pub(in crate::home) struct Invitations {
     all: BTreeMap<u64, Invitation>,
@@ -137,7 +137,7 @@ impl Invitations {
         self.all.values().filter(is_of).count()
     }
 
-    /// Bytes of all.
+    /// Bytes of all of them together.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }

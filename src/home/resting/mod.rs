@@ -55,12 +55,12 @@ pub(super) struct Resting {
     not_before: Option<Time>,
     /// Up to whom the users awake were looked at.
     hand: Option<String>,
-    /// When it goes on.
+    /// When it is looked again who may go to rest.
     next_pass: Time,
 }
 
 impl Resting {
-    /// Those at rest.
+    /// Those who are at rest, with what is in memory of each.
     pub(super) fn sleepers(&self) -> &Sleepers {
         &self.sleepers
     }

@@ -20,7 +20,7 @@ const MAX: usize = 16;
 /// Users who are being woken for it, at most; our choice.
 const MAX_WOKEN: usize = 256;
 
-/// News under way.
+/// News for those at rest, on their way to one after the other.
 #[derive(Debug, Default)]
 pub(super) struct News {
     waiting: VecDeque<One>,
@@ -52,7 +52,7 @@ impl News {
         self.next = self.next.or(Some(now));
     }
 
-    /// When it goes on.
+    /// When the next of them is told.
     pub(super) fn next(&self) -> Option<Time> {
         self.next
     }

@@ -104,7 +104,10 @@ impl<'a> Searching<'a> {
         let Home { searches, core, .. } = &mut *self.home;
         let token = core.token();
         let asked = (token, self.caller.id);
-        searches.open.begin(user, asked, request.limit, self.now)?;
+        let most = core.settings.max_searches;
+        searches
+            .open
+            .begin(user, asked, request.limit, most, self.now)?;
         let mut meta = MetaInfo::of_user(core.domain(), user.clone());
         meta.client_originated = Some(false);
         let request = SearchRequest {

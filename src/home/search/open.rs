@@ -10,7 +10,7 @@ use crate::imps::status::{Code, Status};
 
 use super::{MAX_HITS, TOO_MANY_HITS};
 
-/// No such search.
+/// There is no such search, or it has ended.
 const UNKNOWN_SEARCH: Code = Code(424);
 /// There is no such result.
 const BEYOND: Code = Code(425);
@@ -18,9 +18,7 @@ const BEYOND: Code = Code(425);
 /// Results of one answer, at most, and if nothing is said (wire profile, 11.5).
 const MAX_PAGE: u32 = 100;
 const PAGE: u32 = 5;
-/// Searches that are open; beyond it the oldest ends. Our choice.
-const MAX_SEARCHES: usize = 1000;
-/// Of one user, with further pages.
+/// Searches of one user with further pages.
 const MAX_OF_USER: usize = 8;
 /// Searches of one user whose result is not there yet; more are refused with 503. Our choice: a
 /// person who looks for a word asks for three things at once, and may look for a few words.
@@ -44,7 +42,7 @@ struct Asked {
     /// Results of one answer.
     page: usize,
     until: Time,
-    /// To answer with.
+    /// To answer with; none: nobody waits for an answer.
     to: Option<RequestId>,
 }
 
@@ -57,12 +55,14 @@ struct Kept {
 }
 
 impl OpenSearches {
-    /// Begins a search, of which all shards are asked with this token.
+    /// Begins a search, of which all shards are asked with this token. If so many are open, the
+    /// oldest whose result is there ends.
     pub(super) fn begin(
         &mut self,
         user: &Address,
         (token, to): (Token, Option<RequestId>),
         limit: Option<u32>,
+        most: usize,
         now: Time,
     ) -> Result<(), Code> {
         self.forget_over(now);
@@ -70,7 +70,7 @@ impl OpenSearches {
         if own.count() >= MAX_ASKED {
             return Err(Code::UNAVAILABLE);
         }
-        if self.asked.len() + self.kept.len() >= MAX_SEARCHES {
+        if self.asked.len() + self.kept.len() >= most {
             self.kept.pop_first().ok_or(Code::UNAVAILABLE)?;
         }
         let page = limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);

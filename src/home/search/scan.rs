@@ -34,7 +34,7 @@ pub(super) struct Scans {
 
 #[derive(Debug)]
 struct Scan {
-    /// To answer with.
+    /// To answer with; none: nobody waits for an answer.
     to: Option<RequestId>,
     asker: Address,
     criteria: Vec<UserCriterion>,

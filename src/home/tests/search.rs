@@ -458,3 +458,39 @@ fn who_asks_too_much_at_once_is_refused_and_what_takes_too_long_ends() {
     }
     assert_eq!(code(&mut world, "late@far.test", search(pairs, 5)), 503);
 }
+
+#[test]
+fn of_all_searches_that_are_open_the_oldest_ends() {
+    let mut world = World::with(|settings| {
+        settings.max_searches = 3;
+        settings.found_by = ["USER_ID".to_owned()].into();
+    });
+    for n in 0..12 {
+        let name = format!("u{n:05}");
+        world
+            .home
+            .add_user(&name, "hash".to_owned(), START)
+            .unwrap();
+    }
+    world.settle();
+    let askers: Vec<String> = (0..5).map(|n| format!("eve{n}@far.test")).collect();
+    let begun: Vec<SearchResponse> = askers
+        .iter()
+        .map(|asker| page(&mut world, asker, search(&[("USER_ID", "u0")], 5)))
+        .collect();
+    let further: Vec<bool> = askers
+        .iter()
+        .zip(begun)
+        .map(|(asker, begun)| {
+            let next = SearchRequest {
+                limit: None,
+                search_id: begun.search_id,
+                index: Some(6),
+                meta: None,
+                pairs: None,
+            };
+            matches!(ask(&mut world, asker, next), Primitive::SearchResponse(_))
+        })
+        .collect();
+    assert_eq!(further, [false, false, true, true, true]);
+}

@@ -17,7 +17,7 @@ const SLOT_LIFE: Duration = Duration::from_secs(300);
 pub struct ContentPlan {
     /// Settings of the store.
     pub settings: ContentSettings,
-    /// The listener.
+    /// Where files are uploaded and fetched.
     pub server: ServerSettings,
 }
 

@@ -86,10 +86,7 @@ impl Plan {
         if shard.is_single() {
             return Arc::clone(&self.settings);
         }
-        let mut settings = Settings::clone(&self.settings);
-        settings.max_queue_total /= usize::from(shard.count());
-        settings.shards = shard;
-        Arc::new(settings)
+        Arc::new(self.settings.of_shard(shard))
     }
 
     /// Makes a plan of a checked configuration. Reads certificates, dialects and

@@ -21,6 +21,7 @@ use crate::sap::association::session::Session;
 use crate::sap::association::terms::Terms;
 use crate::sap::post::Posted;
 use crate::sap::presented_as::PeerId;
+use crate::sap::session_id::SessionId;
 use crate::sap::settings::{Peer, Settings};
 use crate::sap::watch::Count;
 
@@ -209,7 +210,7 @@ impl Contact {
     }
 
     /// The end of a post from the queue in a session, and what it says.
-    pub(super) fn batch_ended(&mut self, session: &str, outcome: &Posted, fate: Fate, now: Time) {
+    pub(super) fn batch_ended(&mut self, id: &SessionId, outcome: &Posted, fate: Fate, now: Time) {
         match outcome {
             Posted::Failed(why) => self.not_reached(why, now),
             Posted::Closed | Posted::TimedOut => {}
@@ -223,27 +224,27 @@ impl Contact {
             }
             Fate::Failed(why) => self.last_error = Some(why),
             Fate::UnknownSession => {
-                if self.keeper.sessions().get(session).is_some() {
+                if self.keeper.sessions().get(id).is_some() {
                     self.logins.times.forbidden(now);
                 }
-                self.keeper.is_unknown(session);
+                self.keeper.is_unknown(id);
                 self.heed_keeper(now);
             }
             Fate::LostSession(why) => {
                 self.last_error = Some(why);
-                self.end(session, now);
+                self.end(id, now);
             }
         }
         self.outcomes.go_on();
     }
 
-    fn end(&mut self, session: &str, now: Time) {
+    fn end(&mut self, session: &SessionId, now: Time) {
         self.keeper.end(session);
         self.heed_keeper(now);
     }
 
     /// A message came in a session of ours.
-    pub(super) fn message_came(&mut self, own_id: &str, from: Option<IpAddr>, now: Time) {
+    pub(super) fn message_came(&mut self, own_id: &SessionId, from: Option<IpAddr>, now: Time) {
         self.heard_from(now);
         self.keeper.message_came(own_id, from, now);
         self.heed_keeper(now);
@@ -251,7 +252,7 @@ impl Contact {
 
     /// The peer uses a session: whatever became of our last step's acknowledgement, it has our
     /// id.
-    pub(super) fn session_is_used(&mut self, own_id: &str, now: Time) {
+    pub(super) fn session_is_used(&mut self, own_id: &SessionId, now: Time) {
         let was_up = self.is_up();
         if self.keeper.ready(own_id) {
             self.session_ready(was_up, now);
@@ -274,13 +275,12 @@ impl Contact {
     /// A peer's `LogoutRequest`: answered in the session that it ends.
     pub(super) fn logged_out(
         &mut self,
-        session: &str,
-        id: &str,
+        at: (&SessionId, &str),
         request: &LogoutRequest,
         now: Time,
     ) {
         self.keep(now, |keeper, peer, shared| {
-            keeper.peer_leaves(peer, shared, (session, id), request, now);
+            keeper.peer_leaves(peer, shared, at, request, now);
         });
         if self.is_up() {
             return;
@@ -291,7 +291,7 @@ impl Contact {
     }
 
     /// A peer's `Disconnect`: we go where it sends us, or wait as long as it says.
-    pub(super) fn disconnected(&mut self, session: &str, notice: &Disconnect, now: Time) {
+    pub(super) fn disconnected(&mut self, session: &SessionId, notice: &Disconnect, now: Time) {
         self.keeper.peer_disconnects(session, notice);
         self.heed_keeper(now);
         let held = self.log_in(now, |logins, around| logins.disconnected(notice, around));

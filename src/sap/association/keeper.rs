@@ -21,11 +21,11 @@ use crate::sap::association::record::SessionRecord;
 use crate::sap::association::session::{Session, Sessions};
 use crate::sap::post::Posted;
 use crate::sap::presented_as::PeerId;
-use crate::sap::settings::Peer;
-use crate::sap::settings::dialect::Dialect;
+use crate::sap::session_id::SessionId;
+use crate::sap::settings::{Peer, dialect::Dialect};
 use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
-use crate::text::{IdShown, Shown};
+use crate::text::Shown;
 
 /// What comes of keeping sessions.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(super) enum Outcome {
         again: bool,
     },
     /// A peer that knows no logout must be made to forget the session of this id of its own.
-    MakeForget(String),
+    MakeForget(SessionId),
     /// Our logout is over.
     LoggedOut,
     /// What waits may go on.
@@ -55,7 +55,7 @@ pub(super) struct Keeper {
     /// The logout under way, if this node logs out.
     leaving: Option<Leaving>,
     /// Our `LogoutRequest`s under way: by the number of the post our id of the session.
-    goodbyes: HashMap<u64, String>,
+    goodbyes: HashMap<u64, SessionId>,
     quiet: Quiet,
     outcomes: VecDeque<Outcome>,
 }
@@ -110,7 +110,7 @@ impl Keeper {
     }
 
     /// The peer has our id of a session. Whether that was not known.
-    pub(super) fn ready(&mut self, own_id: &str) -> bool {
+    pub(super) fn ready(&mut self, own_id: &SessionId) -> bool {
         let session = self.sessions.get_mut(own_id);
         let Some(session) = session.filter(|session| !session.ready) else {
             return false;
@@ -146,7 +146,7 @@ impl Keeper {
     }
 
     /// A message came in a session of ours.
-    pub(super) fn message_came(&mut self, own_id: &str, from: Option<IpAddr>, now: Time) {
+    pub(super) fn message_came(&mut self, own_id: &SessionId, from: Option<IpAddr>, now: Time) {
         let Some(session) = self.sessions.get_mut(own_id) else {
             return;
         };
@@ -202,7 +202,7 @@ impl Keeper {
     /// The answer to a peer's `KeepAliveRequest`. `None`: the session is not there any more.
     pub(super) fn kept_alive(
         &mut self,
-        session: &str,
+        session: &SessionId,
         request: &KeepAliveRequest,
         shared: &Shared,
     ) -> Option<KeepAliveResponse> {
@@ -228,21 +228,21 @@ impl Keeper {
     }
 
     /// The peer does not know a session of ours.
-    pub(super) fn is_unknown(&mut self, own_id: &str) {
+    pub(super) fn is_unknown(&mut self, own_id: &SessionId) {
         tracing::warn!(
             ssp.peer = self.id.as_str(),
-            ssp.session = %IdShown(own_id),
+            ssp.session = %own_id.shown(),
             "the peer does not know the session; logging in anew"
         );
         self.end(own_id);
     }
 
     /// A session has ended.
-    pub(super) fn end(&mut self, own_id: &str) {
+    pub(super) fn end(&mut self, own_id: &SessionId) {
         self.take_out(own_id, true);
     }
 
-    fn take_out(&mut self, own_id: &str, again: bool) {
+    fn take_out(&mut self, own_id: &SessionId, again: bool) {
         let Some(session) = self.sessions.remove(own_id) else {
             return;
         };
@@ -260,7 +260,7 @@ impl Keeper {
         for own_id in self.sessions.ended(now) {
             tracing::info!(
                 ssp.peer = self.id.as_str(),
-                ssp.session = %IdShown(&own_id),
+                ssp.session = %own_id.shown(),
                 "session was idle for its time to live and ends"
             );
             let status = come_again(Status::new(Code::SESSION_EXPIRED), Duration::ZERO);
@@ -278,7 +278,7 @@ impl Keeper {
             if let Some(left_out) = self.quiet.due("sessions", now) {
                 tracing::warn!(
                     ssp.peer = peer.domain,
-                    ssp.session = %IdShown(&own_id),
+                    ssp.session = %own_id.shown(),
                     left_out,
                     "the peer has more than {most} sessions: one out of use ends"
                 );
@@ -348,11 +348,11 @@ impl Keeper {
         };
         let request = leaving.request(peer, &shared.settings);
         let usable = self.sessions.iter().filter(|session| session.is_usable());
-        let usable: Vec<String> = usable.map(|s| s.record.own_id.clone()).collect();
+        let usable: Vec<SessionId> = usable.map(|s| s.record.own_id.clone()).collect();
         for session in usable {
             tracing::info!(
                 ssp.peer = self.id.as_str(),
-                ssp.session = %IdShown(&session),
+                ssp.session = %session.shown(),
                 "logging out"
             );
             let id = shared.numbers.id();
@@ -378,7 +378,7 @@ impl Keeper {
     }
 
     /// Our `LogoutRequest` was answered, or will not be.
-    fn logged_off(&mut self, session: &str) {
+    fn logged_off(&mut self, session: &SessionId) {
         // We wanted it so: no login before there is something to send.
         self.take_out(session, false);
         if self.sessions.ready().is_empty() {
@@ -404,13 +404,13 @@ impl Keeper {
         &mut self,
         peer: &Peer,
         shared: &Shared,
-        (session, id): (&str, &str),
+        (session, id): (&SessionId, &str),
         request: &LogoutRequest,
         now: Time,
     ) {
         tracing::info!(
             ssp.peer = self.id.as_str(),
-            ssp.session = %IdShown(session),
+            ssp.session = %session.shown(),
             reason = %Shown(request.reason.as_deref().unwrap_or_default()),
             "the peer logs out"
         );
@@ -420,10 +420,10 @@ impl Keeper {
     }
 
     /// A peer's `Disconnect`.
-    pub(super) fn peer_disconnects(&mut self, session: &str, notice: &Disconnect) {
+    pub(super) fn peer_disconnects(&mut self, session: &SessionId, notice: &Disconnect) {
         tracing::warn!(
             ssp.peer = self.id.as_str(),
-            ssp.session = %IdShown(session),
+            ssp.session = %session.shown(),
             code = notice.status.code.0,
             "the peer disconnects"
         );
@@ -452,7 +452,7 @@ impl Keeper {
         &mut self,
         peer: &Peer,
         shared: &Shared,
-        session: &str,
+        session: &SessionId,
         status: Status,
         now: Time,
     ) {
@@ -471,7 +471,7 @@ impl Keeper {
         &mut self,
         peer: &Peer,
         shared: &Shared,
-        (session, id): (&str, &str),
+        (session, id): (&SessionId, &str),
         answer: &Primitive,
         now: Time,
     ) {
@@ -484,7 +484,7 @@ impl Keeper {
         &mut self,
         peer: &Peer,
         shared: &Shared,
-        session: &str,
+        session: &SessionId,
         transaction: (Mode, &str, &Primitive),
         now: Time,
     ) -> u64 {

@@ -18,12 +18,13 @@ use crate::sap::association::quiet::Quiet;
 use crate::sap::association::record::SessionRecord;
 use crate::sap::post::Posted;
 use crate::sap::presented_as::PeerId;
+use crate::sap::session_id::SessionId;
 use crate::sap::settings::Peer;
 use crate::sap::verdict::{Facts, Verdict};
 use crate::sap::watch::Count;
 use crate::ssp::Mode;
 use crate::ssp::envelope::Transaction;
-use crate::text::{IdShown, Shown};
+use crate::text::Shown;
 
 /// A login that somebody waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,9 +61,9 @@ pub(super) enum Outcome {
     /// There is a session. It may be used for sending at once, or when the peer has our id.
     Established(SessionRecord, bool),
     /// The peer has our id of the session that came of a handshake of its own.
-    Ready(Option<String>),
+    Ready(Option<SessionId>),
     /// The handshake that this session came of is over, and the peer may never have our id.
-    Abandoned(String),
+    Abandoned(SessionId),
     /// One has failed, for this reason.
     Failed(String),
     /// What waits may go on.
@@ -297,8 +298,8 @@ impl Logins {
     ) {
         tracing::info!(
             ssp.peer = around.peer.domain,
-            ssp.session = %IdShown(&record.own_id),
-            peer_session = %IdShown(&record.peer_id),
+            ssp.session = %record.own_id.shown(),
+            peer_session = %record.peer_id.shown(),
             "session established"
         );
         if role == Role::Initiator {
@@ -404,7 +405,7 @@ impl Logins {
 
     /// A handshake of the peer has failed, and with it perhaps a session whose id it
     /// never acknowledged. It may wait for ever; a session of ours frees its queue (6.7).
-    fn abandoned(&mut self, failure: &Failure, session: Option<String>, around: &Around) {
+    fn abandoned(&mut self, failure: &Failure, session: Option<SessionId>, around: &Around) {
         let counters = *failure != Failure::Digest && self.times.counters(around.now);
         if let Some(own_id) = session {
             self.say(Outcome::Abandoned(own_id));
@@ -432,13 +433,13 @@ impl Logins {
 
     /// Tells a peer that keeps using a session we have lost to forget it
     /// (deployed-server, 4), and logs in ourselves.
-    pub(super) fn reset(&mut self, session: &str, around: &Around) {
+    pub(super) fn reset(&mut self, session: &SessionId, around: &Around) {
         if !self.handshakes.may_reset(session, around.now) {
             return;
         }
         tracing::info!(
             ssp.peer = around.peer.domain,
-            ssp.session = %IdShown(session),
+            ssp.session = %session.shown(),
             "telling the peer to forget a session that we have lost"
         );
         self.make_forget(session, around);
@@ -455,7 +456,7 @@ impl Logins {
     }
 
     /// Makes a peer that knows no logout forget a session.
-    pub(super) fn make_forget(&mut self, session: &str, around: &Around) {
+    pub(super) fn make_forget(&mut self, session: &SessionId, around: &Around) {
         let (peer, shared) = (&around.peer, &around.shared);
         self.handshakes
             .make_forget(peer, session, shared, around.now);

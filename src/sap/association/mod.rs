@@ -43,6 +43,7 @@ use crate::imps::primitive::session::{
 use crate::imps::{Code, Primitive};
 use crate::sap::post::{Loaded, Posted};
 use crate::sap::presented_as::PeerId;
+use crate::sap::session_id::SessionId;
 use crate::sap::settings::{Peer, Settings};
 use crate::sap::verdict::{Facts, Verdict};
 use crate::sap::watch::Count;
@@ -369,9 +370,9 @@ impl Association {
     }
 
     /// A message came in a session of ours, with or without requests.
-    pub fn message_came(&mut self, own_id: &str, from: Option<IpAddr>, asks: bool, now: Time) {
+    pub fn message_came(&mut self, id: &SessionId, from: Option<IpAddr>, asks: bool, now: Time) {
         self.conduct.message_came(from, asks, now);
-        self.contact.message_came(own_id, from, now);
+        self.contact.message_came(id, from, now);
         self.heed(now);
         if self.posting.outbox_mut().health_mut().heard(now) {
             self.flush_later(now);
@@ -381,7 +382,7 @@ impl Association {
 
     /// The peer uses a session: whatever became of our last step's acknowledgement, it has our
     /// id.
-    pub fn session_is_used(&mut self, own_id: &str, now: Time) {
+    pub fn session_is_used(&mut self, own_id: &SessionId, now: Time) {
         self.with(now, |contact| contact.session_is_used(own_id, now));
     }
 
@@ -395,7 +396,7 @@ impl Association {
     /// The answer to a peer's `KeepAliveRequest`. `None`: the session is not there any more.
     pub fn kept_alive(
         &mut self,
-        session: &str,
+        session: &SessionId,
         request: &KeepAliveRequest,
         now: Time,
     ) -> Option<KeepAliveResponse> {
@@ -404,10 +405,10 @@ impl Association {
         })?
     }
 
-    /// Answers in exactly this session, which has ended or is about to.
-    pub fn answer_in_session(&mut self, session: &str, id: &str, answer: &Primitive, now: Time) {
+    /// Answers in exactly this session, which has ended or is about to, in this transaction.
+    pub fn answer_in_session(&mut self, at: (&SessionId, &str), answer: &Primitive, now: Time) {
         self.keep(now, |keeper, peer, shared| {
-            keeper.answer(peer, shared, (session, id), answer, now);
+            keeper.answer(peer, shared, at, answer, now);
         });
     }
 
@@ -429,13 +430,13 @@ impl Association {
         });
     }
 
-    /// A peer's `LogoutRequest`, in this transaction: answered in the session that it ends.
-    pub fn logged_out(&mut self, session: &str, id: &str, request: &LogoutRequest, now: Time) {
-        self.with(now, |contact| contact.logged_out(session, id, request, now));
+    /// A peer's `LogoutRequest`, in this session, which it ends, and this transaction.
+    pub fn logged_out(&mut self, at: (&SessionId, &str), request: &LogoutRequest, now: Time) {
+        self.with(now, |contact| contact.logged_out(at, request, now));
     }
 
     /// A peer's `Disconnect`: we go where it sends us, or wait as long as it says.
-    pub fn disconnected(&mut self, session: &str, notice: &Disconnect, now: Time) {
+    pub fn disconnected(&mut self, session: &SessionId, notice: &Disconnect, now: Time) {
         self.with(now, |contact| contact.disconnected(session, notice, now));
     }
 
@@ -471,7 +472,7 @@ impl Association {
     }
 
     /// Tells a peer that keeps using a session we have lost to forget it, and logs in ourselves.
-    pub fn reset_lost_session(&mut self, session: &str, now: Time) {
+    pub fn reset_lost_session(&mut self, session: &SessionId, now: Time) {
         self.log_in(now, |logins, around| logins.reset(session, around));
     }
 

@@ -15,12 +15,13 @@ use crate::sap::association::quiet::Quiet;
 use crate::sap::association::session::Session;
 use crate::sap::post::{Loaded, Post, Posted};
 use crate::sap::presented_as::PeerId;
+use crate::sap::session_id::SessionId;
 use crate::sap::settings::Peer;
 use crate::sap::settings::dialect::Dialect;
 use crate::sap::watch::{Count, Direction, Trace};
 use crate::ssp::Mode;
 use crate::ssp::envelope::TRANSACTION_OVERHEAD;
-use crate::text::{IdShown, Shown};
+use crate::text::Shown;
 
 /// So long after the store could not be read it is tried again; our choice.
 const READ_AGAIN: Duration = Duration::from_secs(1);
@@ -48,7 +49,7 @@ pub(super) struct Posting {
     id: PeerId,
     outbox: Outbox,
     /// By the number of the post: our id of the session used.
-    flights: HashMap<u64, String>,
+    flights: HashMap<u64, SessionId>,
     /// Expiry of the queue's first item to expire.
     next_expiry: Option<Time>,
     /// Connections closed without an answer in a row.
@@ -185,7 +186,7 @@ impl Posting {
         peer: Option<&Peer>,
         shared: &Shared,
         now: Time,
-    ) -> Option<(String, Fate)> {
+    ) -> Option<(SessionId, Fate)> {
         let session = self.flights.remove(&number)?;
         let fate = match peer {
             Some(peer) => self.batch_posted(number, &session, outcome, peer, shared, now),
@@ -204,7 +205,7 @@ impl Posting {
     fn batch_posted(
         &mut self,
         number: u64,
-        session: &str,
+        session: &SessionId,
         outcome: &Posted,
         peer: &Peer,
         shared: &Shared,
@@ -253,7 +254,7 @@ impl Posting {
             self.closed = 0;
             tracing::warn!(
                 ssp.peer = self.id.as_str(),
-                ssp.session = %IdShown(session),
+                ssp.session = %session.shown(),
                 "closed without an answer again and again; logging in anew"
             );
             return Fate::LostSession(what);
@@ -368,7 +369,7 @@ impl Posting {
 pub(super) fn in_session(
     id: &PeerId,
     peer: &Peer,
-    (session, url): (&str, Option<&str>),
+    (session, url): (&SessionId, Option<&str>),
     (mode, transaction, primitive): (Mode, &str, &Primitive),
     number: u64,
     now: Time,
@@ -389,7 +390,7 @@ pub(super) fn in_session(
         peer: id.real().to_owned(),
         number,
         body: body.into(),
-        session: Some(session.to_owned()),
+        session: Some(session.clone()),
         transaction: (mode == Mode::Request).then(|| item.id.to_string()),
         url: url.map(str::to_owned),
         transactions: 1,
@@ -398,7 +399,7 @@ pub(super) fn in_session(
 }
 
 /// Prints a batch; as `print_session`, with the trace of hops.
-fn print_batch(dialect: &Dialect, session: &str, items: &[&Item]) -> String {
+fn print_batch(dialect: &Dialect, session: &SessionId, items: &[&Item]) -> String {
     let mut writer = Writer::styled_document(dialect.style());
     let sizes = items
         .iter()
@@ -407,7 +408,7 @@ fn print_batch(dialect: &Dialect, session: &str, items: &[&Item]) -> String {
     writer.element("WV-SSP-Message", |out| {
         out.attribute("WV-SSP-Message", "xmlns", &dialect.namespace);
         out.element("Session", |out| {
-            out.attribute("Session", "sessionID", session);
+            out.attribute("Session", "sessionID", session.as_str());
             for item in items {
                 out.element("Transaction", |out| {
                     out.attribute("Transaction", "mode", item.mode.as_str());
@@ -424,14 +425,14 @@ fn print_batch(dialect: &Dialect, session: &str, items: &[&Item]) -> String {
 }
 
 /// What is told of a transaction that is posted.
-fn sent(id: &PeerId, session: &str, item: &Item, now: Time) -> Trace {
+fn sent(id: &PeerId, session: &SessionId, item: &Item, now: Time) -> Trace {
     let parties = item.conversation.as_deref();
     let parties = parties.and_then(|parties| parties.split_once(' '));
     Trace {
         time: now,
         direction: Direction::Out,
         peer: Some(id.real().to_owned()),
-        session: Some(IdShown(session).to_string()),
+        session: Some(session.shown().to_string()),
         transaction: Some(item.id.to_string()),
         primitive: item.name.clone().into(),
         message: item.message.clone(),

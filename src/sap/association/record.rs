@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::element::{Time, millis};
+use crate::sap::session_id::SessionId;
 use crate::store::Write;
 
 /// One established session.
@@ -15,9 +16,9 @@ pub struct SessionRecord {
     /// The peer's domain.
     pub peer: String,
     /// Our id: what we write into `Session`.
-    pub own_id: String,
+    pub own_id: SessionId,
     /// The peer's id: what it writes.
-    pub peer_id: String,
+    pub peer_id: SessionId,
     /// When it was established.
     pub established: Time,
     /// It ends when it was idle for so long: the smaller of both sides' values.
@@ -52,7 +53,7 @@ impl SessionRecord {
 
     /// The record's key.
     pub fn key(&self) -> String {
-        format!("{}{}/{}", Self::PREFIX, self.peer, self.own_id)
+        format!("{}{}/{}", Self::PREFIX, self.peer, self.own_id.as_str())
     }
 
     /// Where to post now, if not to the usual address.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::element::Time;
 use crate::sap::association::keep_alive::KeepAlive;
 use crate::sap::association::record::SessionRecord;
+use crate::sap::session_id::SessionId;
 use crate::sap::settings::dialect::Dialect;
 
 /// A session is kept alive so long before its end (wire profile, 11.1).
@@ -65,7 +66,7 @@ impl Sessions {
         self.0.sort_by_key(|session| session.record.established);
     }
 
-    /// All of them.
+    /// All of them, the oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Session> {
         self.0.iter()
     }
@@ -90,31 +91,31 @@ impl Sessions {
     }
 
     /// Our ids of those whose ids the peer has.
-    pub(super) fn ready(&self) -> Vec<String> {
+    pub(super) fn ready(&self) -> Vec<SessionId> {
         let ready = self.0.iter().filter(|session| session.ready);
         ready.map(|session| session.record.own_id.clone()).collect()
     }
 
-    pub(super) fn get(&self, own_id: &str) -> Option<&Session> {
+    pub(super) fn get(&self, own_id: &SessionId) -> Option<&Session> {
         self.0
             .iter()
-            .find(|session| session.record.own_id == own_id)
+            .find(|session| session.record.own_id == *own_id)
     }
 
-    pub(super) fn get_mut(&mut self, own_id: &str) -> Option<&mut Session> {
+    pub(super) fn get_mut(&mut self, own_id: &SessionId) -> Option<&mut Session> {
         let mut sessions = self.0.iter_mut();
-        sessions.find(|session| session.record.own_id == own_id)
+        sessions.find(|session| session.record.own_id == *own_id)
     }
 
     /// Our id of the session that has this id at the peer.
-    pub fn own_id_of(&self, peer_id: &str) -> Option<&str> {
+    pub fn own_id_of(&self, peer_id: &str) -> Option<&SessionId> {
         let mut sessions = self.0.iter();
-        let found = sessions.find(|session| session.record.peer_id == peer_id);
-        found.map(|session| session.record.own_id.as_str())
+        let found = sessions.find(|session| session.record.peer_id == *peer_id);
+        found.map(|session| &session.record.own_id)
     }
 
     /// Whether the peer has our id of a session.
-    pub fn is_ready(&self, own_id: &str) -> bool {
+    pub fn is_ready(&self, own_id: &SessionId) -> bool {
         self.get(own_id).is_some_and(|session| session.ready)
     }
 
@@ -125,7 +126,7 @@ impl Sessions {
     }
 
     /// Our id of the session that this logout of ours ends.
-    pub(super) fn logged_out_by(&self, id: &str) -> Option<String> {
+    pub(super) fn logged_out_by(&self, id: &str) -> Option<SessionId> {
         let logout = |session: &&Session| session.logout.as_deref() == Some(id);
         let session = self.0.iter().find(logout);
         session.map(|session| session.record.own_id.clone())
@@ -140,9 +141,9 @@ impl Sessions {
         Some((session, asked))
     }
 
-    pub(super) fn remove(&mut self, own_id: &str) -> Option<Session> {
+    pub(super) fn remove(&mut self, own_id: &SessionId) -> Option<Session> {
         let mut sessions = self.0.iter();
-        let at = sessions.position(|session| session.record.own_id == own_id)?;
+        let at = sessions.position(|session| session.record.own_id == *own_id)?;
         Some(self.0.remove(at))
     }
 
@@ -151,7 +152,7 @@ impl Sessions {
     }
 
     /// Our ids of those that were idle for their time to live.
-    pub(super) fn ended(&self, now: Time) -> Vec<String> {
+    pub(super) fn ended(&self, now: Time) -> Vec<SessionId> {
         let ended = self.0.iter().filter(|session| session.ends_at() <= now);
         ended.map(|session| session.record.own_id.clone()).collect()
     }

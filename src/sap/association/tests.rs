@@ -38,7 +38,7 @@ impl End {
             settings: Arc::new(settings),
             numbers: Arc::new(Numbers::new(&random, crate::sap::Shards::ONE)),
             random,
-            totals: Arc::default(),
+            totals: Arc::new(outbox::Totals::new(usize::MAX)),
         };
         Self {
             it: Association::new(peer.id.clone(), Some(Arc::new(peer)), shared),
@@ -59,7 +59,7 @@ impl End {
             }
             Message::Session(message) => {
                 let own_id = self.it.sessions().own_id_of(&message.session);
-                let Some(own_id) = own_id.map(str::to_owned) else {
+                let Some(own_id) = own_id.cloned() else {
                     return Verdict::Forbidden;
                 };
                 self.it.session_is_used(&own_id, now);
@@ -72,7 +72,7 @@ impl End {
         }
     }
 
-    fn take(&mut self, own_id: &str, transaction: &Transaction, now: Time) {
+    fn take(&mut self, own_id: &SessionId, transaction: &Transaction, now: Time) {
         let id = transaction.id.clone();
         match transaction.primitive() {
             _ if transaction.mode == Mode::Response && self.it.session_answer(transaction, now) => {
@@ -80,10 +80,10 @@ impl End {
             Ok(Primitive::KeepAliveRequest(request)) => {
                 let answer = self.it.kept_alive(own_id, &request, now).unwrap();
                 let answer = answer.into();
-                self.it.answer_in_session(own_id, &id, &answer, now);
+                self.it.answer_in_session((own_id, &id), &answer, now);
             }
             Ok(Primitive::LogoutRequest(request)) => {
-                self.it.logged_out(own_id, &id, &request, now);
+                self.it.logged_out((own_id, &id), &request, now);
             }
             Ok(Primitive::Disconnect(notice)) => self.it.disconnected(own_id, &notice, now),
             _ => self.received.push(id),
@@ -253,8 +253,8 @@ fn a_login_brings_one_session_with_a_record_on_each_side() {
         assert!(end.disk.contains_key(&session.record.key()));
         let other = two.ends[1 - own].it.sessions();
         assert_eq!(
-            other.own_id_of(&session.record.own_id),
-            Some(session.record.peer_id.as_str())
+            other.own_id_of(session.record.own_id.as_str()),
+            Some(&session.record.peer_id)
         );
     }
 }

@@ -8,6 +8,7 @@ use crate::element::{Time, millis};
 use crate::sap::association::Association;
 use crate::sap::association::outbox::Item;
 use crate::sap::association::session::Session;
+use crate::sap::session_id::SessionId;
 
 /// A peer, as an operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,7 +27,7 @@ pub struct PeerView {
     pub sessions: usize,
     /// Transactions waiting to be posted.
     pub queued: usize,
-    /// Posts under way.
+    /// How many posts are under way.
     pub posting: usize,
     /// Unanswered requests of the peer.
     pub pending: usize,
@@ -79,9 +80,9 @@ pub struct SessionView {
     /// The domain of the peer.
     pub peer: String,
     /// The session id that this node issued.
-    pub own_id: String,
+    pub own_id: SessionId,
     /// The session id that the peer issued.
-    pub peer_id: String,
+    pub peer_id: SessionId,
     /// Milliseconds since the epoch.
     pub established: Time,
     /// Milliseconds since the epoch.

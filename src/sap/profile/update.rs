@@ -70,7 +70,7 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// All four parts.
+    /// All four parts of a profile.
     pub const ALL: Self = Self {
         services: true,
         privacy: true,

@@ -46,7 +46,7 @@ pub struct Agreement {
     pub served: Vec<String>,
     /// When it was agreed.
     pub since: Time,
-    /// When it ends.
+    /// When it ends, unless it is renewed.
     pub expires: Time,
 }
 

@@ -3,6 +3,7 @@
 
 pub mod dialect;
 mod provider;
+mod routes;
 mod service_set;
 mod shards;
 
@@ -22,6 +23,7 @@ use crate::ssp::envelope::Peek;
 use dialect::Dialect;
 
 pub use provider::PseTable;
+pub use routes::{Route, Routes};
 pub use service_set::ServiceSet;
 pub use shards::Shards;
 
@@ -61,6 +63,8 @@ pub struct Settings {
     /// Bytes waiting for all peers together, half of which are for peers for whom less than
     /// an equal share waits.
     pub max_queue_total: usize,
+    /// Bytes of what waits for all peers together that are in memory; all of it is on disk.
+    pub max_held_bytes: usize,
     /// Unanswered requests of one peer.
     pub max_pending: usize,
     /// Messages that were answered 202 and that the next hop has: of these a late failure is
@@ -119,7 +123,7 @@ pub struct Provider {
     pub description: Option<String>,
     /// Address of its web site.
     pub url: Option<String>,
-    /// Its logo.
+    /// A picture that stands for it.
     pub logo: Option<Logo>,
 }
 
@@ -272,61 +276,6 @@ impl Peer {
     }
 }
 
-/// Where a request goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Route {
-    /// Served by this node.
-    Local(Element),
-    /// To this peer, directly or as the next hop.
-    Peer(String),
-}
-
-/// Which way leads to which domain.
-#[derive(Debug, Clone, Default)]
-pub struct Routes {
-    exact: BTreeMap<String, Route>,
-    default: Option<Route>,
-    /// Domains served by this node.
-    local: usize,
-}
-
-impl Routes {
-    /// Adds a route; `*` is the default route.
-    pub fn add(&mut self, domain: &str, route: Route) {
-        let is_local = |route: &Route| matches!(route, Route::Local(_));
-        self.local += usize::from(is_local(&route));
-        let before = if domain == "*" {
-            self.default.replace(route)
-        } else {
-            self.exact.insert(domain.to_ascii_lowercase(), route)
-        };
-        self.local -= usize::from(before.is_some_and(|route| is_local(&route)));
-    }
-
-    /// Whether this node serves any domain.
-    pub fn any_local(&self) -> bool {
-        self.local > 0
-    }
-
-    /// The route of a domain.
-    pub fn find(&self, domain: &str) -> Option<&Route> {
-        self.exact.get(domain).or(self.default.as_ref())
-    }
-
-    /// The route of a domain that was configured by name.
-    pub fn find_exact(&self, domain: &str) -> Option<&Route> {
-        self.exact.get(domain)
-    }
-
-    /// All routes, the default one as `*`.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Route)> {
-        self.exact
-            .iter()
-            .map(|(domain, route)| (domain.as_str(), route))
-            .chain(self.default.iter().map(|route| ("*", route)))
-    }
-}
-
 impl Settings {
     /// Settings with the wire profile's defaults.
     pub fn new(domain: &str) -> Self {
@@ -345,6 +294,7 @@ impl Settings {
             max_queue: 100_000,
             max_queue_bytes: 256 * 1024 * 1024,
             max_queue_total: 1024 * 1024 * 1024,
+            max_held_bytes: 64 * 1024 * 1024,
             max_pending: 100_000,
             max_lingering: 100_000,
             max_lingering_bytes: 128 * 1024 * 1024,
@@ -361,6 +311,20 @@ impl Settings {
             any_strict: false,
             shards: Shards::ONE,
             undivided: BTreeSet::new(),
+        }
+    }
+
+    /// Those of one shard: of what is bounded for all peers together it has an equal part, rounded
+    /// up.
+    #[must_use]
+    pub fn of_shard(&self, shard: Shards) -> Self {
+        Self {
+            max_queue_total: shard.share(self.max_queue_total),
+            max_held_bytes: shard.share(self.max_held_bytes),
+            max_lingering: shard.share(self.max_lingering),
+            max_lingering_bytes: shard.share(self.max_lingering_bytes),
+            shards: shard,
+            ..self.clone()
         }
     }
 
@@ -493,4 +457,34 @@ fn host_name(host: &str) -> String {
         _ => host,
     };
     name.trim_end_matches('.').to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shards_of_a_node_have_together_what_is_for_all_peers() {
+        let node = Settings::new("a.test");
+        for count in [1, 2, 3, 7, Shards::MOST] {
+            let shard = node.of_shard(Shards::new(0, count));
+            let parts = [
+                (node.max_queue_total, shard.max_queue_total),
+                (node.max_held_bytes, shard.max_held_bytes),
+                (node.max_lingering, shard.max_lingering),
+                (node.max_lingering_bytes, shard.max_lingering_bytes),
+            ];
+            let count = usize::from(count);
+            for (all, part) in parts {
+                let together = part * count;
+                assert!(
+                    all <= together && together < all + count,
+                    "{part} in each of {count} for {all}"
+                );
+            }
+            // What one peer may have is the same everywhere.
+            assert_eq!(shard.max_queue, node.max_queue);
+            assert_eq!(shard.max_queue_bytes, node.max_queue_bytes);
+        }
+    }
 }

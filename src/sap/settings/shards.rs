@@ -106,6 +106,11 @@ impl Shards {
         u16::try_from(folded % u64::from(self.count)).unwrap_or(0)
     }
 
+    /// The part of one shard of what is bounded for all together: an equal one, rounded up.
+    pub fn share(self, all: usize) -> usize {
+        all.div_ceil(usize::from(self.count.max(1)))
+    }
+
     /// The other shard where a request for `target` goes on, which is reached by `route`; `None` if
     /// that is here. Who is nobody's in particular, as the domain itself, is served where the
     /// request came in, but what a user of ours asks the domain is asked where that user is.

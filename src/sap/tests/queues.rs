@@ -109,6 +109,24 @@ fn a_peer_that_refuses_everything_loses_nothing() {
 }
 
 #[test]
+fn bodies_that_wait_for_all_peers_take_no_more_memory_than_the_settings_say() {
+    let mut world = limited(|settings| settings.max_held_bytes = 500_000);
+    up(&mut world);
+    world.node("b.test").down = true;
+    for n in 0..10 {
+        world.send_text(ALICE, BOB, &format!("m{n}"), n, &"x".repeat(100_000));
+        world.run(10);
+    }
+    let (queued, held) = world.node("r.test").sap.queued_bytes();
+    assert!(queued > 1_000_000 && held <= 500_000, "{queued} {held}");
+    world.node("b.test").down = false;
+    world.run(120_000);
+    let expected: Vec<String> = (0..10).map(|n| format!("m{n}")).collect();
+    assert_eq!(world.received("b.test"), expected);
+    assert_books(&mut world);
+}
+
+#[test]
 fn what_waits_for_an_absent_peer_is_on_disk_and_comes_in_order() {
     let mut world = chain();
     up(&mut world);

@@ -58,7 +58,7 @@ fn arrives(
     let message = message("alice@a.test", &["bob@b.test"], "m1");
     let message = Transaction::new(Mode::Request, "a1".to_owned(), &message);
     let peer = &settings.peers["a.test"];
-    transactions.request_of_peer(peer, "session", &message, shelf, Time(0));
+    transactions.request_of_peer(peer, Some(&"session".into()), &message, shelf, Time(0));
     queued(transactions)
 }
 

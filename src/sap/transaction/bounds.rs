@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::table::{Sum, Table};
 use crate::element::Time;
+use crate::sap::settings::Shards;
 
-/// Answered requests remembered at most, whatever the duplicate window. Our choice.
+/// Answered requests remembered at most, whatever the duplicate window, by all shards together.
+/// Our choice.
 const REMEMBERED: Sum = Sum {
     number: 250_000,
     bytes: 256 * 1024 * 1024,
@@ -38,8 +40,11 @@ impl Forgettable {
 
     /// Takes the oldest answered row that has to go for others, with the time until which
     /// it was to be remembered.
-    pub(super) fn too_old(&mut self, table: &Table) -> Option<(u64, Time)> {
-        let origin = table.remembers_too_much(REMEMBERED)?;
+    pub(super) fn too_old(&mut self, table: &Table, shards: Shards) -> Option<(u64, Time)> {
+        let origin = table.remembers_too_much(Sum {
+            number: shards.share(REMEMBERED.number),
+            bytes: shards.share(REMEMBERED.bytes),
+        })?;
         self.answered.get_mut(origin)?.pop_first()
     }
 

@@ -10,6 +10,7 @@ use crate::sap::dialect::Waiting;
 use crate::sap::neighbour::Handed;
 use crate::sap::presented_as::PeerId;
 use crate::sap::service::Known;
+use crate::sap::session_id::SessionId;
 use crate::sap::watch::{Count, Trace};
 use crate::ssp::envelope::Transaction;
 use crate::store::Write;
@@ -46,7 +47,7 @@ pub(in crate::sap) struct ToThisSap {
     /// The peer it came from, in its identity.
     pub(in crate::sap) peer: String,
     /// Our id of the session it came in.
-    pub(in crate::sap) session: String,
+    pub(in crate::sap) session: SessionId,
     pub(in crate::sap) origin: Origin,
     pub(in crate::sap) transaction: Transaction,
 }

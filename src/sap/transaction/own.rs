@@ -79,7 +79,7 @@ impl Transactions {
                 let peer_settings = self.settings.peers.get(&peer).cloned();
                 match (told, peer_settings) {
                     (Some(told), Some(peer)) => {
-                        self.request_of_peer(&peer, "", &told, queues, now);
+                        self.request_of_peer(&peer, None, &told, queues, now);
                     }
                     _ => self.nobody_knows(&peer, &id),
                 }

@@ -43,11 +43,11 @@ impl Rows {
     pub(super) fn new(settings: Arc<Settings>) -> Self {
         Self {
             table: Table::new(settings.shards),
+            unanswered: Unanswered::new(settings.shards),
             settings,
             deadlines: Deadlines::default(),
             reports: Reports::default(),
             sent: SentMessages::default(),
-            unanswered: Unanswered::default(),
             forgettable: Forgettable::default(),
         }
     }
@@ -152,7 +152,9 @@ impl Rows {
 
     fn make_room(&mut self) -> Vec<Write> {
         let mut writes = Vec::new();
-        while let Some((oldest, until)) = self.forgettable.too_old(&self.table) {
+        while let Some((oldest, until)) =
+            self.forgettable.too_old(&self.table, self.settings.shards)
+        {
             self.deadlines.cancel(until, Timer::Forget(oldest));
             writes.extend(self.forget(oldest));
         }

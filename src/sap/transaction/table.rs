@@ -45,7 +45,7 @@ struct Row {
 /// Number and bytes of rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sum {
-    /// Number of rows.
+    /// How many rows there are.
     pub number: usize,
     /// Bytes of the rows, roughly.
     pub bytes: usize,
@@ -94,7 +94,7 @@ impl Default for Table {
 }
 
 impl Table {
-    /// That of a shard.
+    /// An empty one, of this shard.
     pub fn new(shards: Shards) -> Self {
         Self {
             rows: FxHashMap::default(),

@@ -6,27 +6,40 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::imps::xml::names::may_stand_in;
 use crate::sap::association::outbox::Item;
+use crate::sap::settings::Shards;
 use crate::sap::transaction_id::TransactionId;
 use crate::ssp::envelope::Transaction;
 
-/// Bytes kept, at most; the oldest go first. Our choice.
+/// Bytes kept, at most, by all shards together; the oldest go first. Our choice.
 const MOST: usize = 64 * 1024 * 1024;
 /// The messages, oldest first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Unanswered {
     items: BTreeMap<u64, Item>,
     by_id: HashMap<TransactionId, u64>,
     next: u64,
     bytes: usize,
+    most: usize,
 }
 
 impl Unanswered {
+    /// None yet, in this shard.
+    pub(super) fn new(shards: Shards) -> Self {
+        Self {
+            items: BTreeMap::new(),
+            by_id: HashMap::new(),
+            next: 0,
+            bytes: 0,
+            most: shards.share(MOST),
+        }
+    }
+
     pub(super) fn keep(&mut self, item: Item) {
         self.next += 1;
         self.bytes += item.cost();
         self.by_id.insert(item.id.clone(), self.next);
         self.items.insert(self.next, item);
-        while self.bytes > MOST {
+        while self.bytes > self.most {
             let Some((_, oldest)) = self.items.pop_first() else {
                 return;
             };
@@ -75,15 +88,17 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_bounded_and_the_oldest_goes_first() {
-        let mut kept = Unanswered::default();
-        for id in 0..100 {
-            kept.keep(item(id, 1024 * 1024));
+        for shards in [Shards::ONE, Shards::new(1, 3)] {
+            let mut kept = Unanswered::new(shards);
+            for id in 0..100 {
+                kept.keep(item(id, 1024 * 1024));
+            }
+            assert!(kept.bytes <= shards.share(MOST) && kept.items.len() == kept.by_id.len());
+            assert!(kept.take("0").is_none());
+            assert_eq!(kept.take("99").unwrap().id, "99");
+            assert!(kept.take("99").is_none());
+            let left: usize = kept.items.values().map(Item::cost).sum();
+            assert_eq!(kept.bytes, left);
         }
-        assert!(kept.bytes <= MOST && kept.items.len() == kept.by_id.len());
-        assert!(kept.take("0").is_none());
-        assert_eq!(kept.take("99").unwrap().id, "99");
-        assert!(kept.take("99").is_none());
-        let left: usize = kept.items.values().map(Item::cost).sum();
-        assert_eq!(kept.bytes, left);
     }
 }

@@ -105,7 +105,7 @@ impl Segment {
         self.end = FRAMES;
     }
 
-    /// Bytes of frames.
+    /// Bytes of the frames in it.
     pub(super) fn len(&self) -> u64 {
         self.end - FRAMES
     }

@@ -152,7 +152,7 @@ fn two_peers_that_number_alike_do_not_disturb_each_other() {
         .sap
         .session_views()
         .into_iter()
-        .map(|s| (s.peer, s.peer_id))
+        .map(|s| (s.peer, s.peer_id.as_str().to_owned()))
         .collect();
     assert_eq!(
         peers,

@@ -53,6 +53,7 @@ fn the_ids_it_gets_are_plain_ascii() {
         sent.id
     );
     let session = post.session.unwrap();
+    let session = session.as_str();
     assert!(session.is_ascii() && session.ends_with("@b.test"));
     assert_eq!(session.matches('@').count(), 1);
 }

@@ -209,7 +209,7 @@ fn so_many_closed_connections_mean_a_lost_session() {
     between.alone.posted(&post, &Posted::Closed);
     between.alone.pass(3000);
     let post = between.alone.post();
-    assert_eq!(post.session.as_deref(), Some("own-101-a.test@b.test"));
+    assert_eq!(post.session.clone().unwrap(), "own-101-a.test@b.test");
     between.alone.posted(&post, &Posted::Closed);
     between.alone.pass(5000);
     // Another session, or a login: this one is not used again.

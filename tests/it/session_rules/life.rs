@@ -142,7 +142,7 @@ fn the_newest_session_is_used_and_all_are_heard() {
     let newer = log_in(&mut node, "2", "b.test");
     say(&mut node, "a.test", Mode::Request, "7", &message("m7", 600));
     let post = to(&mut node, "b.test");
-    assert_eq!(post.session.as_deref(), Some(newer.as_str()));
+    assert_eq!(post.session.clone().unwrap(), newer);
     for session in ["1@b.test", "2@b.test"] {
         let verdict = say_in(&mut node, session, Mode::Request, session, &subscribe());
         assert_eq!(verdict, Verdict::Accepted);

@@ -259,7 +259,8 @@ impl End {
     fn post(&mut self, post: Post, now: Time) {
         let mut headers = Vec::new();
         headers.extend(post.transaction.map(|id| ("x-wv-transactionid", id)));
-        headers.extend(post.session.map(|id| ("x-wv-sessionid", id)));
+        let session = post.session.as_ref();
+        headers.extend(session.map(|id| ("x-wv-sessionid", id.as_str().to_owned())));
         let http = link::Post {
             id: post.number,
             body: post.body,

@@ -132,7 +132,7 @@ impl World {
         let session = self.node(from).sap.session_views()[0].own_id.clone();
         let raw = primitive.to_xml(None);
         let parts = [(Mode::Request, id.as_str(), raw.as_str())];
-        let body = envelope::print_session(envelope::NAMESPACE, &session, parts);
+        let body = envelope::print_session(envelope::NAMESPACE, session.as_str(), parts);
         let message = envelope::scan(&body.into(), &Limits::default()).unwrap();
         let now = self.now;
         let verdict = self.node(to).sap.receive(&message, &Facts::default(), now);

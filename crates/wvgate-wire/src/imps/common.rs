@@ -37,7 +37,7 @@ element! {
         attr opt "version" version: String,
     }
 
-    /// A whole group.
+    /// A whole group, as who sends or gets a message.
     GroupId {
         /// The group's address.
         attr one "groupID" group: Address,
@@ -51,7 +51,7 @@ element! {
         text own name: String,
     }
 
-    /// A contact list.
+    /// A contact list; as a recipient it stands for its members.
     ContactList {
         /// `wv:owner/name@domain`.
         attr one "contactListID" list: Address,
@@ -59,19 +59,19 @@ element! {
 
     /// A message, named by its id.
     MessageId {
-        /// The id.
+        /// As in `MessageInfo`.
         attr one "messageID" id: String,
     }
 
-    /// An application.
+    /// An application that users are invited to.
     ApplicationId {
-        /// The id.
+        /// What the application is called; nothing is known of its form.
         attr one "applicationID" application: String,
     }
 
     /// Content by reference.
     ContentId {
-        /// Where it is.
+        /// Where a client gets the content.
         attr one "url" url: String,
     }
 
@@ -105,11 +105,11 @@ element! {
         attr opt "contentSize" content_size: u64,
         /// Seconds the message may wait.
         attr opt "validity" | "validlity" validity: u64,
-        /// The recipients.
+        /// To whom it goes; each is reached, and answered for, alone.
         child many "Recipient" recipients: Recipient,
         /// How to show the recipient.
         child opt "RecipientDisplay" recipient_display: Display,
-        /// The sender.
+        /// From whom; of a message of a user the server fills it in.
         child opt "Sender" sender: Sender,
         /// When it was sent. The deployed server's is wrong: never decide by it.
         child opt "DateTime" date_time: DateTime,
@@ -129,9 +129,9 @@ element! {
 
     /// How to show an address.
     Display {
-        /// As a user.
+        /// As this user.
         child opt "UserID" user: UserId,
-        /// As a group.
+        /// As this group.
         child opt "GroupID" group: GroupId,
         /// As a participant of a group.
         child opt "ScreenName" screen_name: ScreenName,
@@ -155,9 +155,9 @@ element! {
 
     /// A property of a group, contact list or profile.
     Property {
-        /// Its name.
+        /// What it is, as `Name` or `PP_AGE`.
         child one "Name" name: String,
-        /// Its value.
+        /// What it is set to; absent or empty: nothing.
         child opt "Value" value: String,
     }
 }
@@ -179,7 +179,7 @@ choice! {
     Party {
         /// One user, by address.
         "User" => User(User),
-        /// A group.
+        /// A group: to join it.
         "GroupID" => Group(GroupId),
         /// A participant of a group.
         "ScreenName" => ScreenName(ScreenName),

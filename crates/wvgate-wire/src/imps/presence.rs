@@ -95,14 +95,14 @@ impl AttributeName {
 /// An element below an attribute, as it came.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Item {
-    /// Element name.
+    /// Name of the element, without prefix.
     pub name: String,
     /// Its text, trimmed.
     pub text: String,
-    /// Its attributes.
+    /// Its attributes, as they were written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<(String, String)>,
-    /// Its children.
+    /// The elements inside, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<Item>,
 }

@@ -14,6 +14,7 @@ use crate::imps::primitive::session::{LoginRequest, LoginResponse, SendSecretTok
 use crate::imps::{Address, Code, Status};
 use crate::sap::association::record::SessionRecord;
 use crate::sap::random::Random;
+use crate::sap::session_id::SessionId;
 use crate::sap::settings::Peer;
 use crate::ssp::Mode;
 
@@ -40,7 +41,7 @@ enum State {
     /// I2: the digest is sent, the peer's is awaited.
     LoginSent,
     /// I3, with our own session id, since when.
-    LoggedIn(String, Time),
+    LoggedIn(SessionId, Time),
 }
 
 impl Initiator {
@@ -133,12 +134,12 @@ impl Initiator {
                 )
             }
             State::LoginSent => {
-                let session = format!("{}@{}", random.hex(8), self.own_domain);
+                let session = SessionId::from(format!("{}@{}", random.hex(8), self.own_domain));
                 self.ttl = shorter(self.ttl, theirs.time_to_live);
                 self.state = State::LoggedIn(session.clone(), now);
                 self.deadline = now.plus(self.timeout);
                 let primitive = LoginResponse {
-                    session: Some(session),
+                    session: Some(session.as_str().to_owned()),
                     time_to_live: Some(seconds(self.ttl)),
                     status: Status::ok(),
                     redirects: None,
@@ -171,7 +172,7 @@ impl Initiator {
         let record = SessionRecord {
             peer: peer.domain.clone(),
             own_id: own_id.clone(),
-            peer_id: peer_id.clone(),
+            peer_id: peer_id.as_str().into(),
             established: now,
             ttl: shorter(self.ttl, theirs.time_to_live),
             opened_by_us: true,

@@ -24,6 +24,7 @@ use crate::sap::association::event::Event;
 use crate::sap::association::redirect::Redirects;
 use crate::sap::post::Posted;
 use crate::sap::presented_as::PeerId;
+use crate::sap::session_id::SessionId;
 use crate::sap::settings::Peer;
 use crate::ssp::Mode;
 use steps::{Landed, PendingStep, Steps};
@@ -73,7 +74,7 @@ pub(in crate::sap) struct Handshakes {
     /// Where handshakes of this node go, if the peer has redirected them.
     pub(super) redirects: Redirects,
     /// Sessions we have lost and the peer was told to forget, and when.
-    resets: BTreeMap<String, Time>,
+    resets: BTreeMap<SessionId, Time>,
     /// Where the last handshake came from that was certainly the peer's.
     at_home: Option<IpAddr>,
 }
@@ -241,7 +242,7 @@ impl Handshakes {
     }
 
     /// Takes one out. Whether there was one, and the session that came of it.
-    pub(super) fn abandon(&mut self, role: &Role) -> (bool, Option<String>) {
+    pub(super) fn abandon(&mut self, role: &Role) -> (bool, Option<SessionId>) {
         let Role::Responder(id) = role else {
             return (self.initiator.take().is_some(), None);
         };
@@ -249,7 +250,7 @@ impl Handshakes {
             return (false, None);
         };
         let responder = self.responders.remove(at);
-        (true, responder.session().map(str::to_owned))
+        (true, responder.session().cloned())
     }
 
     /// Forgets all handshakes.
@@ -380,20 +381,31 @@ impl Handshakes {
     }
 
     /// Whether a session that we have lost is to be reset now.
-    pub(super) fn may_reset(&mut self, session: &str, now: Time) -> bool {
+    pub(super) fn may_reset(&mut self, session: &SessionId, now: Time) -> bool {
         self.resets
             .retain(|_, last| now.after(*last) < ONCE_A_MINUTE);
         if self.resets.contains_key(session) || self.resets.len() >= MAX_RESETS {
             return false;
         }
-        self.resets.insert(session.to_owned(), now);
+        self.resets.insert(session.clone(), now);
         true
     }
 
     /// Makes a peer that knows no logout forget a session, by a refusal under the number in its
     /// id (deployed-server, 4).
-    pub(super) fn make_forget(&mut self, peer: &Peer, session: &str, shared: &Shared, now: Time) {
-        let number = session.split('@').next().unwrap_or_default().to_owned();
+    pub(super) fn make_forget(
+        &mut self,
+        peer: &Peer,
+        session: &SessionId,
+        shared: &Shared,
+        now: Time,
+    ) {
+        let number = session
+            .as_str()
+            .split('@')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
         let primitive = LoginResponse {
             session: None,
             time_to_live: Some(0),

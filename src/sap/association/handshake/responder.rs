@@ -16,6 +16,7 @@ use crate::imps::primitive::session::{LoginRequest, LoginResponse, SendSecretTok
 use crate::imps::{Address, Code, Status};
 use crate::sap::association::record::SessionRecord;
 use crate::sap::random::Random;
+use crate::sap::session_id::SessionId;
 use crate::sap::settings::Peer;
 use crate::ssp::Mode;
 
@@ -47,7 +48,7 @@ enum State {
     /// R2: the digest is sent, the peer's session id is awaited.
     LoginSent,
     /// R3, with our own session id.
-    Established(String),
+    Established(SessionId),
 }
 
 impl Responder {
@@ -103,7 +104,7 @@ impl Responder {
     }
 
     /// Our session id, once there is one.
-    pub fn session(&self) -> Option<&str> {
+    pub fn session(&self) -> Option<&SessionId> {
         match &self.state {
             State::Established(own_id) => Some(own_id),
             State::TokenReturned | State::LoginSent => None,
@@ -173,12 +174,12 @@ impl Responder {
                 Progress::Failed(Failure::ForeignSession, None)
             }
             (State::LoginSent, Some(peer_id)) => {
-                let own_id = format!("{}@{}", random.hex(8), self.own_domain);
+                let own_id = SessionId::from(format!("{}@{}", random.hex(8), self.own_domain));
                 let ttl = shorter(self.ttl, theirs.time_to_live);
                 self.state = State::Established(own_id.clone());
                 self.deadline = now.plus(self.timeout);
                 let primitive = LoginResponse {
-                    session: Some(own_id.clone()),
+                    session: Some(own_id.as_str().to_owned()),
                     time_to_live: Some(seconds(ttl)),
                     status: Status::ok(),
                     redirects: None,
@@ -187,7 +188,7 @@ impl Responder {
                 let record = SessionRecord {
                     peer: peer.domain.clone(),
                     own_id,
-                    peer_id: peer_id.clone(),
+                    peer_id: peer_id.as_str().into(),
                     established: now,
                     ttl,
                     opened_by_us: false,

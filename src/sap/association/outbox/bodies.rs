@@ -9,21 +9,34 @@ use super::{Item, Outbox};
 use crate::sap::post::{Found, Load, Loaded};
 use crate::store::Write;
 
-/// Bytes of bodies in memory: of one peer and of all together. Our choice.
+/// Bytes of bodies in memory, of one peer. Our choice.
 pub const HELD_OF_ONE: usize = 2 * 1024 * 1024;
-/// See [`HELD_OF_ONE`].
-pub const HELD_OF_ALL: usize = 64 * 1024 * 1024;
 /// So much of each peer is held even if the others have used up the rest.
 const HELD_IN_ANY_CASE: usize = 64 * 1024;
 
-/// What the outboxes of a node take together, in bytes.
-#[derive(Debug, Default)]
+/// What the outboxes of a shard take together, in bytes.
+#[derive(Debug)]
 pub struct Totals {
     queued: AtomicUsize,
     held: AtomicUsize,
+    most_held: usize,
 }
 
 impl Totals {
+    /// Nothing yet; so many bytes of bodies may be in memory.
+    pub fn new(most_held: usize) -> Self {
+        Self {
+            queued: AtomicUsize::new(0),
+            held: AtomicUsize::new(0),
+            most_held,
+        }
+    }
+
+    /// Whether a further body may be in memory.
+    fn may_hold(&self, size: usize) -> bool {
+        self.held().saturating_add(size) <= self.most_held
+    }
+
     /// Bytes queued for all peers.
     pub fn queued(&self) -> usize {
         self.queued.load(Ordering::Relaxed)
@@ -82,7 +95,7 @@ pub struct Filled {
 }
 
 impl Outbox {
-    /// Shares its books with the other outboxes of the node.
+    /// Shares its books with the other outboxes of the shard.
     #[must_use]
     pub fn sharing(mut self, totals: &Arc<Totals>) -> Self {
         self.totals = Arc::clone(totals);
@@ -92,8 +105,7 @@ impl Outbox {
     /// Whether a further body may be in memory.
     pub(super) fn may_hold(&self, size: usize) -> bool {
         let held = self.held + size;
-        held <= HELD_IN_ANY_CASE
-            || (held <= HELD_OF_ONE && self.totals.held() + size <= HELD_OF_ALL)
+        held <= HELD_IN_ANY_CASE || (held <= HELD_OF_ONE && self.totals.may_hold(size))
     }
 
     /// Cuts a choice off before the first item whose body is not in memory.

@@ -87,7 +87,7 @@ impl Outbox {
             health: Health::default(),
             cold: BTreeSet::new(),
             loading: None,
-            totals: Arc::default(),
+            totals: Arc::new(Totals::new(usize::MAX)),
             held: 0,
             bytes: 0,
             messages: 0,
@@ -172,7 +172,7 @@ impl Outbox {
         self.health.failures()
     }
 
-    /// Posts under way.
+    /// How many posts are under way.
     pub fn posts(&self) -> usize {
         self.flying.len()
     }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::bodies::{HELD_OF_ALL, HELD_OF_ONE};
+use super::bodies::HELD_OF_ONE;
 use super::setback::REFUSALS;
 use super::*;
 use crate::imps::primitive::Name;
@@ -371,7 +371,8 @@ fn a_body_that_is_damaged_ends_alone() {
 
 #[test]
 fn bodies_of_all_peers_are_bounded_and_a_short_queue_is_never_read() {
-    let totals = Arc::<Totals>::default();
+    const HELD_OF_ALL: usize = 64 * 1024 * 1024;
+    let totals = Arc::new(Totals::new(HELD_OF_ALL));
     let mut outboxes: Vec<Outbox> = (0..100)
         .map(|n| Outbox::new(&format!("p{n}")).sharing(&totals))
         .collect();

@@ -21,6 +21,7 @@ use crate::imps::{Code, Primitive, Status};
 use crate::sap::body::Body;
 use crate::sap::neighbour::is_shard;
 use crate::sap::presented_as::domain_of;
+use crate::sap::session_id::SessionId;
 use crate::sap::settings::Peer;
 use crate::sap::watch::Count;
 use crate::ssp::Mode;
@@ -40,11 +41,12 @@ const MAX_PARTS_BYTES: usize = 64 * 1024 * 1024;
 const NOTICE_VALIDITY: Duration = Duration::from_secs(86_400);
 
 impl Transactions {
-    /// A request in mode Request from a peer.
+    /// A request in mode Request from a peer, in this session of ours; `None`: something else of
+    /// the peer's that means the same.
     pub(in crate::sap) fn request_of_peer(
         &mut self,
         peer: &Peer,
-        session: &str,
+        session: Option<&SessionId>,
         transaction: &Transaction,
         queues: &dyn Queues,
         now: Time,
@@ -139,9 +141,12 @@ impl Transactions {
             );
         }
         if facts.routing == Routing::Hop {
+            let Some(session) = session else {
+                return self.refuse(origin, transaction, Status::new(Code::BAD_REQUEST), now);
+            };
             let to_this_sap = ToThisSap {
                 peer: peer.domain.clone(),
-                session: session.to_owned(),
+                session: session.clone(),
                 origin,
                 transaction: transaction.clone(),
             };

@@ -25,11 +25,11 @@ element! {
     EntityList {
         /// Whether the list is in force.
         attr opt "inUse" in_use: bool,
-        /// Users.
+        /// Users, each by address.
         child many "UserID" users: UserId,
         /// Participants of groups.
         child many "ScreenName" screen_names: ScreenName,
-        /// Groups.
+        /// Groups: what comes from them.
         child many "GroupID" groups: GroupId,
         /// Members of contact lists.
         child many "ContactList" lists: ContactList,
@@ -49,7 +49,7 @@ element! {
     EntityChanges {
         /// Whether the list is in force from now on.
         attr opt "inUse" in_use: bool,
-        /// Entries to add.
+        /// Entries that are put on the list.
         child opt "AddList" add: EntityList,
         /// Entries to remove.
         child opt "RemoveList" remove: EntityList,

@@ -23,7 +23,7 @@ element! {
         child one "Status" status: Status,
         /// Name of the provider.
         child opt "Name" name: String,
-        /// Its logo.
+        /// A picture that stands for it.
         child opt "Logo" logo: Logo,
         /// What it offers, for people.
         child opt "Description" description: String,
@@ -53,7 +53,7 @@ element! {
         list many "SearchPairList" / "SearchPair" pairs: SearchPair,
     }
 
-    /// One criterion.
+    /// One criterion: what is looked at, and for what.
     SearchPair {
         /// `USER_ALIAS`, `GROUP_TOPIC`, ...
         attr one "element" element: String,
@@ -79,13 +79,13 @@ element! {
 
     /// Users or groups found.
     SearchResult {
-        /// Users found.
+        /// Users found; absent if groups were looked for.
         list of "UserList" / "User" users: User,
-        /// Groups found.
+        /// Groups found; absent if users were looked for.
         list of "GroupList" / "GroupID" groups: GroupId,
     }
 
-    /// Ends a search.
+    /// Ends a search before its last page. Answered by `Status`.
     StopSearchRequest {
         /// The search to end.
         attr one "searchID" search_id: String,
@@ -97,13 +97,13 @@ element! {
     VerifyIDRequest {
         /// Who asks: a user, or a domain for itself.
         child opt "MetaInfo" meta: MetaInfo,
-        /// The ids.
+        /// The ids, of any kinds together.
         child one "IDList" ids: IdList,
     }
 
     /// Ids of any kind.
     IdList {
-        /// The ids.
+        /// Each of them, in order.
         choice many ids: Id,
     }
 }
@@ -111,15 +111,15 @@ element! {
 choice! {
     /// An id to verify.
     Id {
-        /// A user.
+        /// Whether there is such a user.
         "UserID" => User(UserId),
-        /// A group.
+        /// Whether there is such a group.
         "GroupID" => Group(GroupId),
-        /// A participant.
+        /// Whether a participant of a group is called so.
         "ScreenName" => ScreenName(ScreenName),
-        /// A contact list.
+        /// Whether there is such a contact list.
         "ContactList" => ContactList(ContactList),
-        /// A domain.
+        /// Whether the domain is served.
         "Domain" => Domain(String),
     }
 }

@@ -17,7 +17,7 @@ element! {
     GetListResponse {
         /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
-        /// The lists.
+        /// Each list, the default one too.
         child many "ContactList" lists: ContactList,
         /// The default list.
         child opt "DefaultContactList" default: ContactList,
@@ -27,7 +27,7 @@ element! {
     NickName {
         /// What the owner calls the user.
         attr opt "name" name: String,
-        /// The user.
+        /// The user's address.
         attr one "userID" user: Address,
     }
 
@@ -37,7 +37,7 @@ element! {
         attr one "contactListID" list: Address,
         /// The requestor: the list's owner.
         child opt "MetaInfo" meta: MetaInfo,
-        /// First members.
+        /// Who is on it from the beginning.
         list of "NickList" / "NickName" members: NickName,
         /// `DisplayName`, `Default`.
         list of "ContactListProperties" / "Property" properties: Property,
@@ -59,7 +59,7 @@ element! {
         attr def "receiveList" receive: bool,
         /// The requestor: the list's owner.
         child opt "MetaInfo" meta: MetaInfo,
-        /// Entries to add.
+        /// Entries that are put on it, or called otherwise.
         list of "AddNickList" / "NickName" add: NickName,
         /// Entries to remove.
         list of "RemoveNickList" / "UserID" remove: UserId,
@@ -73,7 +73,7 @@ element! {
         child one "Status" status: Status,
         /// The members, if they were asked for.
         list of "NickList" / "NickName" members: NickName,
-        /// Properties.
+        /// `DisplayName`, `Default`.
         list of "ContactListProperties" / "Property" properties: Property,
     }
 }

@@ -48,7 +48,7 @@ element! {
 
     /// The user has left, or has to (9.4.4).
     LeaveGroupIndication {
-        /// The group.
+        /// The group that was left; may be missing.
         attr opt "groupID" group: Address,
         /// Present in a forced leave.
         child opt "MetaInfo" meta: MetaInfo,
@@ -84,19 +84,19 @@ element! {
 
     /// Screen names with user ids, as far as these are shown (8.6).
     MappingList {
-        /// The mappings.
+        /// Who is shown; absent if nobody is.
         child opt "UserMapList" map: UserMapList,
     }
 
     /// Screen names with user ids.
     UserMapList {
-        /// The names.
+        /// One for each who is joined.
         list of "UserMapping" / "Mapping" mappings: Mapping,
     }
 
-    /// One screen name.
+    /// A participant: a screen name, and who is behind it.
     Mapping {
-        /// The screen name.
+        /// What the participant is called in the group.
         child opt "SName" screen_name: String,
         /// The user, if shown.
         child opt "UserID" user: UserId,
@@ -148,9 +148,9 @@ element! {
         list of "Joined" / "Name" joined: String,
         /// Screen names that went.
         list of "Left" / "Name" left: String,
-        /// Joiners refused.
+        /// Who wanted to join and was refused.
         child opt "JoinedBlocked" joined_blocked: MappingList,
-        /// Users ejected.
+        /// Who was made to leave.
         child opt "LeftBlocked" left_blocked: LeftBlocked,
         /// Properties changed.
         child opt "GroupProperties" properties: GroupProperties,
@@ -160,21 +160,21 @@ element! {
 
     /// Properties of a group (8.5).
     GroupProperties {
-        /// The properties.
+        /// `Name`, `Topic` and others, those that are set or changed.
         child many "Property" properties: Property,
         /// What a user is welcomed with.
         child opt "WelcomeNote" welcome: WelcomeNote,
     }
 
-    /// Users ejected.
+    /// Who was made to leave a group.
     LeftBlocked {
-        /// The users.
+        /// Each of them, as they are shown.
         child opt "UserList" users: MemberList,
     }
 
     /// Users and participants.
     MemberList {
-        /// The members.
+        /// Each by address, or by the name in the group.
         choice many members: Member,
     }
 }
@@ -184,7 +184,7 @@ choice! {
     Member {
         /// One user, by address.
         "User" => User(User),
-        /// A participant.
+        /// A participant, by the name in the group.
         "ScreenName" => ScreenName(ScreenName),
     }
 }

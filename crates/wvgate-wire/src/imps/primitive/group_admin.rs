@@ -45,9 +45,9 @@ element! {
     GetGroupMemberResponse {
         /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
-        /// Administrators.
+        /// Members who are administrators.
         list of "Admins" / "UserID" admins: UserId,
-        /// Moderators.
+        /// Members who are moderators.
         list of "Moderators" / "UserID" moderators: UserId,
         /// Members without a role.
         list of "OrdinaryUsers" / "UserID" users: UserId,
@@ -79,9 +79,9 @@ element! {
         attr one "groupID" group: Address,
         /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
-        /// Administrators.
+        /// Members who become administrators.
         list of "Admins" / "UserID" admins: UserId,
-        /// Moderators.
+        /// Members who become moderators.
         list of "Moderators" / "UserID" moderators: UserId,
         /// Members without a role.
         list of "OrdinaryUsers" / "UserID" users: UserId,
@@ -123,7 +123,7 @@ element! {
         attr one "groupID" group: Address,
         /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
-        /// Users to bar.
+        /// Users who are barred from now on.
         list of "AddUsers" / "UserID" add: UserId,
         /// Users to let in again.
         list of "RemoveUsers" / "UserID" remove: UserId,
@@ -133,7 +133,7 @@ element! {
     RejectListResponse {
         /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
-        /// Users barred.
+        /// All who are barred.
         list of "RejectList" / "UserID" users: UserId,
     }
 }

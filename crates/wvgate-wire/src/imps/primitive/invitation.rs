@@ -18,9 +18,9 @@ element! {
         attr def "validity" validity: u32,
         /// Who asks: a user, or a domain for itself.
         child opt "MetaInfo" meta: MetaInfo,
-        /// The inviter.
+        /// Who invites.
         child opt "Inviting" inviting: Party,
-        /// The invitee.
+        /// Who is invited.
         child opt "Invited" invited: Party,
         /// The group (GR, GM, EG).
         child opt "GroupID" group: GroupId,
@@ -63,17 +63,17 @@ element! {
         attr one "inviteID" invite_id: String,
         /// Who asks: a user, or a domain for itself.
         child opt "MetaInfo" meta: MetaInfo,
-        /// The inviter.
+        /// Who has invited, and takes it back.
         child opt "Canceling" canceling: Party,
-        /// The invitee.
+        /// Who was invited.
         child opt "Canceled" canceled: Party,
-        /// The group.
+        /// The group, as in the request.
         child opt "GroupID" group: GroupId,
-        /// The application.
+        /// The application, as in the request.
         child opt "ApplicationID" application: ApplicationId,
-        /// The attributes.
+        /// The attributes, as in the request.
         child opt "AttributeList" attributes: AttributeList,
-        /// The content.
+        /// The content, as in the request.
         list of "ContentIDList" / "ContentID" contents: ContentId,
         /// A note for people.
         child opt "CancelNote" note: String,

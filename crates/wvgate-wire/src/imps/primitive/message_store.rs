@@ -25,7 +25,7 @@ element! {
         child opt "MetaInfo" meta: MetaInfo,
         /// About the message.
         child one "MessageInfo" info: MessageInfo,
-        /// The content.
+        /// The content; absent if the message has none, or refers to it.
         child opt "ContentData" content: ContentData,
     }
 
@@ -75,13 +75,13 @@ element! {
         child opt "MetaInfo" meta: MetaInfo,
     }
 
-    /// The message.
+    /// A message that waits, or why it is not to be had.
     GetMessageResponse {
         /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
         /// The message, without its content.
         child opt "MessageInfo" info: MessageInfo,
-        /// Its content.
+        /// Its content; absent if it has none, or refers to it.
         child opt "ContentData" content: ContentData,
     }
 
@@ -99,9 +99,9 @@ element! {
         attr one "messageID" message_id: String,
         /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
-        /// The recipients.
+        /// To whom it goes.
         child many "Recipient" recipients: Recipient,
-        /// The sender.
+        /// Who forwards it.
         child opt "Sender" sender: Sender,
     }
 

@@ -66,7 +66,7 @@ macro_rules! primitives {
                 #[doc = concat!("`", stringify!($name), "`")]
                 $name,
             )*
-            /// `Status` alone.
+            /// `Status` alone, without a response of its own.
             Status,
         }
 
@@ -287,7 +287,7 @@ pub enum Kind {
 pub struct Facts {
     /// Which primitive it is.
     pub is: Name,
-    /// Element name.
+    /// Name of the element on the wire.
     pub name: &'static str,
     /// The module that declares it.
     pub family: &'static str,
@@ -323,9 +323,9 @@ pub fn family(family: &str) -> impl Iterator<Item = &'static Facts> {
 /// A primitive of an unknown name, as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unknown {
-    /// Element name.
+    /// Name of the element on the wire.
     pub name: String,
-    /// Its XML.
+    /// All of it, as it came.
     pub item: super::presence::Item,
 }
 

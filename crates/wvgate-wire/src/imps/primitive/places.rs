@@ -33,7 +33,7 @@ pub enum Role {
 pub struct Place {
     /// Elements on the way down, without the primitive itself.
     pub path: Vec<&'static str>,
-    /// The attribute.
+    /// Name of the attribute that holds an address.
     pub attribute: &'static str,
     /// What an address does there.
     pub role: Role,

@@ -10,7 +10,7 @@ element! {
     SubscribeRequest {
         /// Its user is the watcher.
         child opt "MetaInfo" meta: MetaInfo,
-        /// The publishers.
+        /// Whose presence the watcher wants to see.
         child many "UserID" users: UserId,
         /// The attributes wanted; absent or empty means all.
         child opt "AttributeList" attributes: AttributeList,
@@ -20,7 +20,7 @@ element! {
     UnsubscribeRequest {
         /// Its user is the watcher.
         child opt "MetaInfo" meta: MetaInfo,
-        /// The publishers.
+        /// Whose presence the watcher does not want to see any more.
         child many "UserID" users: UserId,
     }
 
@@ -29,7 +29,7 @@ element! {
     PresenceNotification {
         /// Absent from the deployed server.
         child opt "MetaInfo" meta: MetaInfo,
-        /// The watchers.
+        /// Users of the home domain that is told.
         child many "User" watchers: User,
         /// The presence; none means that nothing is authorized.
         child many "PresenceValue" values: PresenceValue,
@@ -39,7 +39,7 @@ element! {
     GetPresenceRequest {
         /// Its user is the watcher.
         child opt "MetaInfo" meta: MetaInfo,
-        /// The publishers.
+        /// Whose presence is asked for.
         child many "VerUserID" users: VerUserId,
         /// The attributes wanted; absent or empty means all.
         child opt "AttributeList" attributes: AttributeList,
@@ -49,7 +49,7 @@ element! {
     GetPresenceResponse {
         /// Missing from the deployed server, which requires it all the same.
         child opt "Status" status: Status,
-        /// The presence.
+        /// One for each publisher of whom something may be seen.
         child many "PresenceValue" values: PresenceValue,
     }
 }

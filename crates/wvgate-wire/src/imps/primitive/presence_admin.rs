@@ -26,7 +26,7 @@ element! {
         child opt "MetaInfo" meta: MetaInfo,
     }
 
-    /// The watchers.
+    /// Who watches the publisher, or did lately.
     GetWatcherListResponse {
         /// How far the list goes back, in seconds; absent, no history.
         attr opt "historyPeriod" history: u32,
@@ -34,11 +34,11 @@ element! {
         attr opt "watcherCount" count: u32,
         /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
-        /// The watchers.
+        /// Each of them, as many as were wanted.
         child many "Watcher" watchers: Watcher,
     }
 
-    /// One watcher.
+    /// A user who watches the publisher.
     Watcher {
         /// The user who watches.
         attr one "userID" user: Address,
@@ -54,7 +54,7 @@ element! {
         attr one "userID" requesting: Address,
         /// The asking server.
         child opt "MetaInfo" meta: MetaInfo,
-        /// The publisher.
+        /// Whose presence it is.
         child one "User" publisher: User,
         /// What; absent means everything.
         child opt "AttributeList" attributes: AttributeList,
@@ -88,7 +88,7 @@ element! {
         child many "UserID" users: UserId,
     }
 
-    /// The decisions.
+    /// What the publisher has decided about those who asked.
     GetReactiveAuthStatusResponse {
         /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
@@ -96,13 +96,13 @@ element! {
         child many "ReactiveAuthStatus" states: ReactiveAuthStatus,
     }
 
-    /// One decision.
+    /// What was decided about one user.
     ReactiveAuthStatus {
         /// The user decided about.
         attr one "userID" user: Address,
         /// `GRANTED`, `DENIED` or `PENDING`.
         attr opt "state" state: String,
-        /// What it covers.
+        /// The attributes it is about; absent means everything.
         child opt "AttributeList" attributes: AttributeList,
     }
 
@@ -112,7 +112,7 @@ element! {
         attr def "defaultList" default: bool,
         /// The requestor: the publisher.
         child opt "MetaInfo" meta: MetaInfo,
-        /// The attributes.
+        /// What may be seen; absent means everything.
         child opt "AttributeList" attributes: AttributeList,
         /// Users whom the list is for.
         child many "UserID" users: UserId,
@@ -160,7 +160,7 @@ element! {
         child opt "UserID" user: UserId,
         /// or a contact list.
         child opt "ContactList" list: ContactList,
-        /// The attributes.
+        /// What the target may see.
         child opt "PresenceSubList" presence: PresenceSubList,
     }
 }

@@ -21,21 +21,21 @@ element! {
     ProfileParts {
         /// Services subscribed.
         child opt "SubscribedServices" services: Empty,
-        /// Privacy.
+        /// Whether network capabilities may be told of the user.
         child opt "PrivacyStatus" privacy: Empty,
-        /// Terminals.
+        /// What the user's clients can do.
         child opt "TerminalCapabilities" terminals: Empty,
-        /// Public profile.
+        /// What users tell everybody of themselves.
         child opt "Properties" properties: Empty,
     }
 
-    /// The profile.
+    /// What is known of a user.
     GetUserProfileResponse {
         /// The user whose profile it is.
         attr opt "userID" user: Address,
         /// Whether it was done, and what of it was not.
         child one "Status" status: Status,
-        /// The profile.
+        /// The parts that were asked for.
         child opt "UserProfile" profile: UserProfile,
     }
 
@@ -61,9 +61,9 @@ element! {
         list of "SubscribedServices" / "Service" services: ProfileService,
         /// Privacy regarding network capabilities.
         list of "PrivacyStatus" / "Capability" privacy: PrivacyCapability,
-        /// Terminals.
+        /// What the user's clients can do.
         list of "TerminalCapabilities" / "Terminal" terminals: Terminal,
-        /// Public profile.
+        /// What users tell everybody of themselves: `PP_AGE` and others.
         list of "Properties" / "Property" properties: Property,
     }
 
@@ -95,13 +95,13 @@ element! {
         child opt "InitialDeliveryMethod" delivery_method: String,
         /// MIME types that are taken.
         child many "AcceptedContentType" content_types: String,
-        /// `BASE64`, ...
+        /// `BASE64`, or absent: none.
         child opt "AcceptedTransferEncoding" transfer_encoding: String,
         /// The largest content that is taken, in bytes.
         child opt "AcceptedContentLength" content_length: String,
         /// `HTTP`, `WSP`, `SMS`.
         child many "SupportedBearer" bearers: String,
-        /// `STCP`, ...
+        /// Ways to wake the client: `STCP`, `SUDP`, `SSMS`, `SHTTP`, `WAPSMS`, `WAPUDP`.
         child many "SupportedCIRMethod" cir_methods: String,
     }
 }

@@ -23,7 +23,7 @@ element! {
         child one "Status" status: Status,
         /// One per domain answered for.
         child many "ServiceTree" trees: ServiceTree,
-        /// Versions spoken.
+        /// Versions of the protocol that are spoken.
         list of "ProtocolList" / "Protocol" protocols: Protocol,
     }
 
@@ -33,15 +33,15 @@ element! {
         attr one "serviceID" service: Address,
         /// Reached through the answering domain.
         attr opt "relay" relay: bool,
-        /// The functions.
+        /// Its functions; absent if they are not told.
         child opt "WVSSPFeat" features: Features,
     }
 
     /// A protocol version.
     Protocol {
-        /// `WV-SSP`.
+        /// Always `WV-SSP` here.
         attr one "name" name: String,
-        /// `1.3`
+        /// As `1.3`.
         attr one "version" version: String,
     }
 
@@ -65,7 +65,7 @@ element! {
     ServiceResponse {
         /// The id of the agreement.
         attr opt "agreementID" agreement: String,
-        /// Seconds granted.
+        /// Life of the agreement, in seconds; absent: as asked for.
         attr opt "timeToLive" time_to_live: u32,
         /// 200 all, 201 part, 506 nothing, 403 refused.
         child one "Status" status: Status,
@@ -77,7 +77,7 @@ element! {
 
     /// A wrapper of a service tree.
     Functions {
-        /// The tree.
+        /// The tree; a node without children stands for all below it.
         child opt "WVSSPFeat" features: Features,
     }
 }

@@ -16,7 +16,7 @@ element! {
         attr opt "protocol" protocol: String,
         /// `1.1`, `1.2` or `1.3` (misspelt by the deployed server, quirk A-1).
         attr opt "protocolVersion" | "procotolVersion" version: String,
-        /// The token.
+        /// What the other side is to digest.
         child one "SecretToken" token: Token,
     }
 
@@ -26,7 +26,7 @@ element! {
         attr one "serviceID" service: Address,
         /// Seconds of idleness after which the sender may forget the session.
         attr opt "timeToLive" time_to_live: u32,
-        /// The digest.
+        /// The digest over the other side's token and the password.
         child one "PasswordDigest" digest: Digest,
     }
 
@@ -64,13 +64,13 @@ element! {
     KeepAliveResponse {
         /// Time to live of the session, in seconds.
         attr opt "timeToLive" time_to_live: u32,
-        /// 200, 604 or 605.
+        /// 200, or 604 the session is unknown, or 605 the time to live is not accepted.
         child one "Status" status: Status,
     }
 
     /// Orderly end of a session.
     LogoutRequest {
-        /// Why, for people.
+        /// Why the session ends, for people.
         attr opt "reason" reason: String,
         /// The asking server.
         child opt "MetaInfo" meta: MetaInfo,
