@@ -26,6 +26,8 @@ pub struct TraceLog {
     ring: VecDeque<Entry>,
     /// The texts of all entries, one after the other; each behind its length.
     texts: VecDeque<u8>,
+    /// Those of the one that is added.
+    adding: Vec<u8>,
     /// Bytes that the entries take.
     bytes: usize,
     most: usize,
@@ -56,6 +58,7 @@ impl TraceLog {
         Self {
             ring: VecDeque::new(),
             texts: VecDeque::new(),
+            adding: Vec::new(),
             bytes: 0,
             most,
             most_bytes,
@@ -64,7 +67,7 @@ impl TraceLog {
 
     /// Adds a trace, forgetting the oldest ones if there are too many.
     pub fn push(&mut self, trace: &Trace) {
-        let before = self.texts.len();
+        self.adding.clear();
         for text in [
             &trace.peer,
             &trace.session,
@@ -83,8 +86,9 @@ impl TraceLog {
             primitive: shortened(&trace.primitive),
             what: shortened(&trace.what),
             recipients: trace.to.len(),
-            length: self.texts.len() - before,
+            length: self.adding.len(),
         };
+        self.texts.extend(&self.adding);
         self.bytes += entry.bytes();
         self.ring.push_back(entry);
         while self.ring.len() > self.most || self.bytes > self.most_bytes {
@@ -103,12 +107,12 @@ impl TraceLog {
 
     fn add(&mut self, text: Option<&str>) {
         let Some(text) = text else {
-            return self.texts.extend(ABSENT.to_le_bytes());
+            return self.adding.extend(ABSENT.to_le_bytes());
         };
         let text = cut(text, LONGEST);
         let length = u16::try_from(text.len()).unwrap_or_default();
-        self.texts.extend(length.to_le_bytes());
-        self.texts.extend(text.as_bytes());
+        self.adding.extend(length.to_le_bytes());
+        self.adding.extend(text.as_bytes());
     }
 
     /// All traces that concern `id`: a message id or a transaction id. The

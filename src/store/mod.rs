@@ -69,6 +69,26 @@ pub enum Write {
     },
 }
 
+/// Bytes for which there is room before a record as JSON grows; most are no longer.
+const ROOM: usize = 384;
+
+/// The key of a record that has a number: all of a prefix stand in the order of their numbers.
+pub fn numbered(prefix: &str, mut number: u64) -> String {
+    // By hand, because each relayed message has several.
+    let mut digits = [b'0'; 20];
+    for digit in digits.iter_mut().rev() {
+        if number == 0 {
+            break;
+        }
+        *digit += (number % 10) as u8;
+        number /= 10;
+    }
+    let mut key = String::with_capacity(prefix.len() + digits.len());
+    key.push_str(prefix);
+    key.extend(digits.into_iter().map(char::from));
+    key
+}
+
 impl Write {
     /// Puts bytes as they are; whatever the key held is gone.
     pub fn put(key: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
@@ -85,8 +105,9 @@ impl Write {
     /// If `T` cannot be written as JSON at all (a map whose keys are not text, a `Serialize` that
     /// fails by itself). That is a mistake in the type, never in the data.
     pub fn put_json<T: Serialize + ?Sized>(key: impl Into<String>, value: &T) -> Self {
-        match serde_json::to_vec(value) {
-            Ok(value) => Self::put(key, value),
+        let mut written = Vec::with_capacity(ROOM);
+        match serde_json::to_writer(&mut written, value) {
+            Ok(()) => Self::put(key, written),
             Err(error) => panic!(
                 "{} cannot be stored as JSON: {error}",
                 std::any::type_name::<T>()
@@ -361,6 +382,15 @@ mod tests {
             }
         );
         assert_eq!(Write::delete("a/1").key(), "a/1");
+    }
+
+    #[test]
+    fn keys_with_numbers_are_in_their_order() {
+        let numbers = [0, 1, 9, 10, 4096, u64::from(u32::MAX), u64::MAX];
+        for number in numbers {
+            assert_eq!(numbered("a/", number), format!("a/{number:020}"));
+        }
+        assert!(numbers.map(|number| numbered("a/", number)).is_sorted());
     }
 
     #[tokio::test]

@@ -227,8 +227,11 @@ fn a_store_of_an_older_version_knows_of_no_messages_before_it() {
     // As it was written then.
     for (key, value) in &mut between.alone.disk {
         if key.starts_with("sap/in/") {
-            let mut row: serde_json::Value = serde_json::from_slice(value).unwrap();
+            let text = std::str::from_utf8(value).unwrap();
+            let (described, answer) = text.split_once('\n').unwrap();
+            let mut row: serde_json::Value = serde_json::from_str(described).unwrap();
             row.as_object_mut().unwrap().remove("sent");
+            row["state"]["Answered"] = answer.into();
             *value = serde_json::to_vec(&row).unwrap();
         }
     }

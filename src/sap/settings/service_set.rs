@@ -4,6 +4,9 @@
 //! names nobody knows are passed over; a [`ServiceSet`] holds what is left: which
 //! of the leaves are meant.
 
+use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::imps::primitive::service::{Feature, Features};
@@ -13,6 +16,18 @@ type Branch = (
     &'static str,
     &'static [(&'static str, &'static [&'static str])],
 );
+
+/// What the names of the tree stand for, as it spells them.
+static NAMED: LazyLock<FxHashMap<&str, ServiceSet>> = LazyLock::new(|| {
+    let branches = TREE.iter().flat_map(|(feature, groups)| {
+        let groups = groups
+            .iter()
+            .flat_map(|(group, leaves)| [*group].into_iter().chain(leaves.iter().copied()));
+        [*feature].into_iter().chain(groups)
+    });
+    let named = |name| Some((name, ServiceSet::searched(name)?));
+    branches.filter_map(named).collect()
+});
 
 /// Features, function groups, leaves. The order of the leaves is that of the bits
 /// in a [`ServiceSet`].
@@ -89,6 +104,12 @@ impl ServiceSet {
     /// Everything below a feature, function group or leaf of this name, in any
     /// case; `*` is everything. `None` if the tree has no such name.
     pub fn named(name: &str) -> Option<Self> {
+        // As the tree spells them first: that is asked of each request.
+        let known = NAMED.get(name).copied();
+        known.or_else(|| Self::searched(name))
+    }
+
+    fn searched(name: &str) -> Option<Self> {
         if name == "*" {
             return Some(Self::ALL);
         }

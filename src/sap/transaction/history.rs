@@ -258,19 +258,28 @@ fn name_of(message: Option<&str>, origin: &Origin) -> String {
 
 /// The status in an answer or report. A success is found without reading all of it.
 pub fn said(raw: &[u8]) -> Said {
-    let at = memchr::memmem::find(raw, b"<Code>").map(|at| at + 6);
-    let digits = at.and_then(|at| raw.get(at..at + 3));
-    let code = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
-    if let Some(code @ (200 | 202)) = code {
+    let code = success(raw);
+    if let Some(code) = code {
         return Said { code, reason: None };
     }
     let Ok(primitive) = decode_fragment(raw) else {
         return Said {
-            code: code.unwrap_or(Code::INTERNAL.0),
+            code: Code::INTERNAL.0,
             reason: None,
         };
     };
     said_by(&primitive)
+}
+
+/// The code of the first status, if it is one of full success.
+fn success(raw: &[u8]) -> Option<u16> {
+    let at = memchr::memmem::find(raw, b"<Status ")? + 8;
+    let code = raw.get(at..)?.strip_prefix(b"code=")?;
+    match code.get(1..5)? {
+        b"200\"" | b"200'" => Some(200),
+        b"202\"" | b"202'" => Some(202),
+        _ => None,
+    }
 }
 
 /// What an answer says; see [`said`].

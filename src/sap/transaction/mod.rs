@@ -113,7 +113,8 @@ impl Transactions {
             let since = serde_json::from_slice(value).map_err(bad)?;
             self.rows.sent.restore_since(since);
         } else if let Some(rest) = key.strip_prefix(PREFIX) {
-            let record: Record = serde_json::from_slice(value).map_err(bad)?;
+            let record = Record::from_bytes(value);
+            let record = record.map_err(|why| format!("record {key} cannot be read: {why}"))?;
             self.restore_row(number(rest)?, record, value.len());
         }
         Ok(())

@@ -13,7 +13,7 @@ use crate::element::Time;
 use crate::sap::body::Body;
 use crate::sap::presented_as::PeerId;
 use crate::sap::settings::Shards;
-use crate::store::Write;
+use crate::store::{Write, numbered};
 use rustc_hash::FxHashMap;
 
 /// The table. Bounded by what its users accept, in number and bytes.
@@ -116,7 +116,7 @@ impl Table {
         self.last
     }
 
-    /// Takes back a record written before a restart, of so many bytes of JSON.
+    /// Takes back a record written before a restart, of so many bytes.
     pub fn restore(&mut self, number: u64, mut record: Record, bytes: usize) {
         self.last = self.last.max(number);
         for part in &record.parts {
@@ -136,8 +136,8 @@ impl Table {
     }
 
     /// Adds a row under this number.
-    pub fn insert(&mut self, number: u64, record: Record) -> Write {
-        let (write, size) = kept(number, &record);
+    pub fn insert(&mut self, number: u64, mut record: Record) -> Write {
+        let (write, size) = kept(number, &mut record);
         self.index(number, record, size);
         write
     }
@@ -152,7 +152,7 @@ impl Table {
         let row = self.rows.get_mut(&number)?;
         let (before, size) = (row.record.state.clone_kind(), row.size);
         change(&mut row.record);
-        let (write, new_size) = kept(number, &row.record);
+        let (write, new_size) = kept(number, &mut row.record);
         row.size = new_size;
         let record = &row.record;
         let share = share_of(&mut self.shares, &mut self.own, &record.origin);
@@ -386,15 +386,12 @@ fn is_at<'r>(
     }
 }
 
-fn kept(number: u64, record: &Record) -> (Write, usize) {
-    let write = Write::put_json(key(number), record);
-    let size = match &write {
-        Write::Put { value, .. } => value.len(),
-        Write::Delete { .. } => 0,
-    };
-    (write, size + OVERHEAD)
+fn kept(number: u64, record: &mut Record) -> (Write, usize) {
+    let value = record.written();
+    let size = value.len() + OVERHEAD;
+    (Write::put(key(number), value), size)
 }
 
 fn key(number: u64) -> String {
-    format!("{PREFIX}{number:020}")
+    numbered(PREFIX, number)
 }

@@ -75,33 +75,43 @@ impl Address {
 
     /// The domain, empty if there is none.
     pub fn domain(&self) -> &str {
-        self.bare()
-            .rsplit_once('@')
-            .map_or("", |(_, domain)| domain)
+        self.parts().1.unwrap_or("")
     }
 
     /// What stands before the domain.
     pub fn local(&self) -> &str {
+        self.parts().0
+    }
+
+    /// What stands before the last `@`, and what behind it.
+    #[inline]
+    fn parts(&self) -> (&str, Option<&str>) {
         let bare = self.bare();
-        bare.rsplit_once('@').map_or(bare, |(local, _)| local)
+        // An address is short: a search made for long texts costs more than it saves.
+        match bare.bytes().rposition(|b| b == b'@') {
+            Some(at) => (&bare[..at], Some(&bare[at + 1..])),
+            None => (bare, None),
+        }
     }
 
     /// The user part, empty for a service or a public resource.
     pub fn user_part(&self) -> &str {
         let local = self.local();
-        local.split_once('/').map_or(local, |(user, _)| user)
+        slash(local).map_or(local, |at| &local[..at])
     }
 
     /// The resource part: the name of a group or contact list.
     pub fn resource_part(&self) -> Option<&str> {
-        self.local().split_once('/').map(|(_, resource)| resource)
+        let local = self.local();
+        slash(local).map(|at| &local[at + 1..])
     }
 
     /// What the address names.
     pub fn kind(&self) -> Kind {
-        match self.resource_part() {
+        let local = self.local();
+        match slash(local) {
             Some(_) => Kind::Resource,
-            None if self.user_part().is_empty() => Kind::Service,
+            None if local.is_empty() => Kind::Service,
             None => Kind::User,
         }
     }
@@ -126,46 +136,55 @@ impl Address {
     /// no second `@` or `/`, no white space, no characters that cannot be seen or that turn the
     /// direction of a text, `+` only before a phone number.
     pub fn fault(&self) -> Option<&'static str> {
-        self.fault_of_local().or_else(|| {
-            let domain = self.domain();
-            (!is_domain(domain)).then_some("its domain is none")
-        })
+        let (local, domain) = self.parts();
+        fault_of(local, domain.unwrap_or(""))
     }
 
     /// As [`Address::fault`], where an address without domain is of the one who wrote it.
     pub fn fault_in_context(&self) -> Option<&'static str> {
-        if self.local().is_empty() && self.domain().is_empty() {
-            Some("it is empty")
-        } else if self.domain().is_empty() {
-            self.fault_of_local()
-        } else {
-            self.fault()
+        let (local, domain) = self.parts();
+        match domain.unwrap_or("") {
+            "" if local.is_empty() => Some("it is empty"),
+            "" => fault_of_local(local),
+            domain => fault_of(local, domain),
         }
     }
+}
 
-    fn fault_of_local(&self) -> Option<&'static str> {
-        let local = self.local();
-        let number = local.strip_prefix('+');
-        if number.is_some_and(|n| n.is_empty() || !n.bytes().all(|b| b.is_ascii_digit())) {
-            Some("'+' stands before something else than a phone number")
-        } else if number.is_none() && local.contains('+') {
-            Some("'+' stands within it")
-        } else if local.contains('@') {
-            Some("it has two domains")
-        } else if local.matches('/').count() > 1 || self.resource_part() == Some("") {
-            Some("'/' stands twice or at the end")
-        } else if local.len() > 255 {
-            Some("it is longer than 255 bytes")
-        } else if local
-            .chars()
-            .any(|c| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '&'))
-        {
-            Some("it has white space, quotes or brackets")
-        } else if local.chars().any(is_unseen) {
-            Some("it has characters that cannot be seen")
-        } else {
-            None
-        }
+fn slash(local: &str) -> Option<usize> {
+    local.bytes().position(|b| b == b'/')
+}
+
+fn fault_of(local: &str, domain: &str) -> Option<&'static str> {
+    fault_of_local(local).or_else(|| (!is_domain(domain)).then_some("its domain is none"))
+}
+
+fn fault_of_local(local: &str) -> Option<&'static str> {
+    // Most of them, which are of letters, digits and dots.
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'%');
+    if local.len() <= 255 && local.bytes().all(is_plain) {
+        return None;
+    }
+    let number = local.strip_prefix('+');
+    if number.is_some_and(|n| n.is_empty() || !n.bytes().all(|b| b.is_ascii_digit())) {
+        Some("'+' stands before something else than a phone number")
+    } else if number.is_none() && local.contains('+') {
+        Some("'+' stands within it")
+    } else if local.contains('@') {
+        Some("it has two domains")
+    } else if local.matches('/').count() > 1 || local.ends_with('/') {
+        Some("'/' stands twice or at the end")
+    } else if local.len() > 255 {
+        Some("it is longer than 255 bytes")
+    } else if local
+        .chars()
+        .any(|c| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '&'))
+    {
+        Some("it has white space, quotes or brackets")
+    } else if local.chars().any(is_unseen) {
+        Some("it has characters that cannot be seen")
+    } else {
+        None
     }
 }
 
@@ -198,11 +217,11 @@ fn is_unseen(c: char) -> bool {
 pub fn is_domain(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 255
-        && text.split('.').all(|label| {
+        && text.as_bytes().split(|b| *b == b'.').all(|label| {
             !label.is_empty()
                 && label.len() <= 63
                 && label
-                    .bytes()
+                    .iter()
                     .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
         })
 }
