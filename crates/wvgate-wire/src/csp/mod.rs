@@ -9,8 +9,6 @@
 pub mod check;
 pub mod content_type;
 mod datetime;
-#[cfg(test)]
-mod decoders;
 pub mod discovery;
 pub mod element;
 mod event;
@@ -22,6 +20,8 @@ mod laws;
 pub mod message;
 mod presence;
 pub mod primitive;
+#[cfg(test)]
+mod tests;
 pub mod transaction;
 mod typed;
 mod values;

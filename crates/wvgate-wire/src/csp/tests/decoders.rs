@@ -5,9 +5,9 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use super::grammar::tests_only::{Tape, make};
-use super::primitive::FACTS;
-use super::{
+use crate::csp::grammar::tests_only::{Tape, make};
+use crate::csp::primitive::FACTS;
+use crate::csp::{
     Body, Element, Encoding, Grammar, Message, Mode, Primitive, Session, Transaction, Version,
 };
 use crate::imps::xml::Limits;

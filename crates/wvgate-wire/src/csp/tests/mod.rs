@@ -1,0 +1,3 @@
+//! What needs programs of others.
+
+mod decoders;
