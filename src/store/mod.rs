@@ -72,24 +72,24 @@ pub enum Write {
 /// Bytes for which there is room before a record as JSON grows; most are no longer.
 const ROOM: usize = 384;
 
-/// The key of a record that has a number: all of a prefix stand in the order of their numbers.
-pub fn numbered(prefix: &str, mut number: u64) -> String {
-    // By hand, because each relayed message has several.
-    let mut digits = [b'0'; 20];
-    for digit in digits.iter_mut().rev() {
-        if number == 0 {
-            break;
-        }
-        *digit += (number % 10) as u8;
-        number /= 10;
-    }
-    let mut key = String::with_capacity(prefix.len() + digits.len());
-    key.push_str(prefix);
-    key.extend(digits.into_iter().map(char::from));
-    key
-}
-
 impl Write {
+    /// The key of a record that has a number: all of a prefix stand in the order of their numbers.
+    pub fn numbered(prefix: &str, mut number: u64) -> String {
+        // By hand, because each relayed message has several.
+        let mut digits = [b'0'; 20];
+        for digit in digits.iter_mut().rev() {
+            if number == 0 {
+                break;
+            }
+            *digit += (number % 10) as u8;
+            number /= 10;
+        }
+        let mut key = String::with_capacity(prefix.len() + digits.len());
+        key.push_str(prefix);
+        key.extend(digits.into_iter().map(char::from));
+        key
+    }
+
     /// Puts bytes as they are; whatever the key held is gone.
     pub fn put(key: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
         Self::Put {
@@ -388,9 +388,13 @@ mod tests {
     fn keys_with_numbers_are_in_their_order() {
         let numbers = [0, 1, 9, 10, 4096, u64::from(u32::MAX), u64::MAX];
         for number in numbers {
-            assert_eq!(numbered("a/", number), format!("a/{number:020}"));
+            assert_eq!(Write::numbered("a/", number), format!("a/{number:020}"));
         }
-        assert!(numbers.map(|number| numbered("a/", number)).is_sorted());
+        assert!(
+            numbers
+                .map(|number| Write::numbered("a/", number))
+                .is_sorted()
+        );
     }
 
     #[tokio::test]

@@ -17,7 +17,7 @@ use crate::element::{Degraded, Element, Outcome, Time};
 use crate::node::elements::{origin_name, place_name, word};
 use crate::sap::is_shard;
 use crate::sap::transaction::history::{Step, What};
-use crate::store::{Write, numbered};
+use crate::store::Write;
 
 pub use piece::{Answer, End, Leg, Piece, Report, plain, short};
 pub use story::{Part, Present, Story, in_words, means, status};
@@ -308,7 +308,7 @@ pub fn time_of(record: &[u8]) -> Option<Time> {
 }
 
 fn key(number: u64) -> String {
-    numbered(PREFIX, number)
+    Write::numbered(PREFIX, number)
 }
 
 /// How a copy of a message ended, in words.

@@ -13,7 +13,7 @@ use crate::element::Time;
 use crate::sap::body::Body;
 use crate::sap::presented_as::PeerId;
 use crate::sap::settings::Shards;
-use crate::store::{Write, numbered};
+use crate::store::Write;
 use rustc_hash::FxHashMap;
 
 /// The table. Bounded by what its users accept, in number and bytes.
@@ -393,5 +393,5 @@ fn kept(number: u64, record: &mut Record) -> (Write, usize) {
 }
 
 fn key(number: u64) -> String {
-    numbered(PREFIX, number)
+    Write::numbered(PREFIX, number)
 }

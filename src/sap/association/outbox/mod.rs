@@ -22,7 +22,7 @@ use crate::sap::settings::dialect::Dialect;
 use crate::sap::transaction_id::TransactionId;
 use crate::ssp::Mode;
 use crate::ssp::envelope::TRANSACTION_OVERHEAD;
-use crate::store::{Write, numbered};
+use crate::store::Write;
 
 pub use bodies::Totals;
 use bodies::{Entry, Loading};
@@ -472,7 +472,7 @@ impl Outbox {
     }
 
     fn key(&self, number: u64) -> String {
-        numbered(&self.prefix, number)
+        Write::numbered(&self.prefix, number)
     }
 
     fn peer(&self) -> &str {
