@@ -8,6 +8,7 @@
 
 pub mod admin;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod content;
 pub mod element;
@@ -21,7 +22,7 @@ pub mod text;
 pub mod translate;
 pub mod xmpp;
 
-pub use wvgate_wire::{imps, ssp};
+pub use wvgate_wire::{csp, imps, ssp};
 
 // By the name that tests of whole nodes know it by: both share some of their tools.
 #[cfg(test)]

@@ -9,6 +9,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Ground: they know nothing of each other.
     ("imps", &[]),
     ("ssp", &[]),
+    ("csp", &[]),
     ("http", &[]),
     ("xmpp", &[]),
     ("store", &[]),
@@ -27,6 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "gateway",
         &["element", "imps", "store", "translate", "xmpp"],
     ),
+    ("client", &["csp", "element", "imps", "translate"]),
     // Shell.
     (
         "node",
@@ -98,7 +100,7 @@ const ARROWS_OF_THE_WIRE: &[(&str, &[&str])] = &[
 const BEDROCK: &[&str] = &["text"];
 
 /// Of the store the parts with pure state may use only what they hand to it.
-const PURE: &[&str] = &["element", "sap", "home", "gateway"];
+const PURE: &[&str] = &["element", "sap", "home", "gateway", "client"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

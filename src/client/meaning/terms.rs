@@ -1,0 +1,83 @@
+//! What a session of a client has agreed.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+use super::capacity::Capacity;
+use super::services::Services;
+use super::switches::Switches;
+use crate::csp::Version;
+use crate::element::Delivery;
+use crate::imps::Address;
+use crate::imps::common::{ClientId, MetaInfo};
+
+/// What a session has agreed, as far as it decides what its messages mean. It is known after the
+/// login; the rest comes with negotiations. A record of the session may keep it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// Whose session it is: the whole address.
+    pub user: Address,
+    /// The version of the message that is being answered, or of the last one.
+    #[serde(serialize_with = "write_version", deserialize_with = "read_version")]
+    pub version: Version,
+    /// Whether its messages are WBXML, which has a form for content that is no text.
+    #[serde(default)]
+    pub wbxml: bool,
+    /// As the client has named itself at the login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientId>,
+    /// What it can take.
+    #[serde(default)]
+    pub capacity: Capacity,
+    /// The services that were agreed; absent as long as nothing was negotiated: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub services: Option<Services>,
+    /// What is done otherwise for this client.
+    #[serde(default)]
+    pub switches: Switches,
+}
+
+impl Terms {
+    /// Of a session that has negotiated nothing yet.
+    pub fn new(user: Address, version: Version) -> Self {
+        Self {
+            user,
+            version,
+            wbxml: false,
+            client: None,
+            capacity: Capacity::default(),
+            services: None,
+            switches: Switches::default(),
+        }
+    }
+
+    /// How messages come to the session: what a client of the home domain says when it comes.
+    pub fn delivery(&self) -> Delivery {
+        let capacity = &self.capacity;
+        Delivery {
+            method: capacity.method,
+            max_bytes: capacity.push_bytes,
+            types: capacity.types.clone(),
+        }
+    }
+
+    /// The user of the session asks.
+    #[expect(clippy::unnecessary_wraps, reason = "as primitives have it")]
+    pub(super) fn meta(&self) -> Option<MetaInfo> {
+        Some(MetaInfo::of_user(self.user.domain(), self.user.clone()))
+    }
+
+    /// An address as the client writes it, with the user's domain where it names none.
+    pub(super) fn address(&self, written: &Address) -> Address {
+        written.clone().or_domain(self.user.domain())
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "so serde calls it")]
+fn write_version<S: Serializer>(version: &Version, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(version.as_str())
+}
+
+fn read_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Version, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Version::parse(&text).ok_or_else(|| D::Error::custom("no version of the protocol"))
+}
