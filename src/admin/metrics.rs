@@ -171,7 +171,7 @@ impl Snapshot {
             text.family(
                 "wvgate_xmpp_silent_total",
                 "counter",
-                "Stanzas from XMPP without a person's words, by kind.",
+                "What the gateway dropped: no person's words, and without counterpart; by kind.",
             );
         }
         for (kind, count) in &self.silent {

@@ -24,6 +24,7 @@ use crate::ssp::{Message, Mode};
 use crate::translate::message::{ToSsp, refusal};
 use crate::translate::presence::Seen;
 use crate::translate::receipt::{About, error_of};
+use crate::translate::stanza::{ns, payload};
 use crate::translate::{Context, Mode as Naming, Translator, message, presence, receipt};
 use crate::xmpp::text;
 
@@ -226,6 +227,8 @@ fn to_ssp(translator: &Translator, input: &[u8], now: u64) -> Result<Vec<String>
         Stanza::Message(message) => {
             if let Some(report) = report(translator, &message, now)? {
                 report.into()
+            } else if let Some(notification) = event(translator, &message)? {
+                notification.into()
             } else {
                 let id = message.id.as_ref().map_or("1", |id| id.0.as_str());
                 let translated = message::to_ssp(translator, &message, id, VALIDITY, None, now);
@@ -291,12 +294,40 @@ fn report(
     )))
 }
 
+/// What somebody publishes by PEP.
+fn event(
+    translator: &Translator,
+    message: &xmpp_parsers::message::Message,
+) -> Result<Option<PresenceNotification>, String> {
+    let mut seen = Seen::default();
+    if !seen.event(message) {
+        return Ok(None);
+    }
+    // Of availability an event says nothing.
+    let mut list = seen.published(&translator.mappings.presence);
+    list.sort();
+    let (from, to) = (ends(message.from.as_ref())?, ends(message.to.as_ref())?);
+    let address = |jid| translator.address(jid).map_err(|error| error.to_string());
+    let value = PresenceValue {
+        user: address(from)?,
+        presence: Some(list),
+    };
+    Ok(Some(PresenceNotification {
+        meta: None,
+        watchers: vec![User::new(address(to)?)],
+        values: vec![value],
+    }))
+}
+
 fn about_presence(
     translator: &Translator,
     presence: &Presence,
     now: u64,
 ) -> Result<Primitive, String> {
     let (from, to) = (ends(presence.from.as_ref())?, ends(presence.to.as_ref())?);
+    if payload(&presence.payloads, "x", ns::MUC).is_some() || translator.is_room(to) {
+        return Err("there are no rooms: it is refused".to_owned());
+    }
     let from = translator
         .address(from)
         .map_err(|error| error.to_string())?;
@@ -344,3 +375,7 @@ fn about_presence(
 fn ends(jid: Option<&Jid>) -> Result<&Jid, String> {
     jid.ok_or_else(|| "the stanza lacks from or to".to_owned())
 }
+
+#[cfg(test)]
+#[path = "translate_tests.rs"]
+mod tests;

@@ -20,6 +20,7 @@ use super::records::{number_of, out_key, read};
 use crate::element::{Time, ToXmpp};
 use crate::store::Write;
 use crate::text::Seldom;
+use crate::translate::message::stamp;
 use crate::translate::stanza;
 use crate::xmpp::link::Blame;
 
@@ -29,6 +30,9 @@ const GUILTY: u8 = 6;
 /// Bytes that every server takes as one stanza (RFC 6120, 13.12). What is not kept has no more: a
 /// link that it ended would be ended by it each time it comes back.
 const SURE: usize = 10_000;
+
+/// Bytes that a word about the delay may take.
+const STAMP: usize = 128;
 
 /// How much an end of the stream makes a stanza suspect that was under way alone: two ends with a
 /// reason, or three without.
@@ -49,6 +53,9 @@ struct Entry {
     message: Option<u64>,
     /// Of no use after this.
     until: Time,
+    /// When it was written down, by the wall clock, milliseconds; nothing if that is not known.
+    #[serde(default)]
+    since: u64,
 }
 
 /// What became of a stanza that was written down.
@@ -112,6 +119,8 @@ pub(super) struct Links {
     ready: VecDeque<ToXmpp>,
     seldom: Seldom,
     now: Time,
+    /// The same by the wall clock.
+    wall: u64,
 }
 
 impl Links {
@@ -234,6 +243,7 @@ impl Links {
             stanza: stanza::print(&stanza),
             message,
             until,
+            since: self.wall,
         };
         let write = Write::put_json(out_key(number), &entry);
         self.writes.push_back(write);
@@ -322,7 +332,13 @@ impl Links {
             }
             let number = *number;
             match stanza::parse(&entry.stanza) {
-                Ok(stanza) => {
+                Ok(mut stanza) => {
+                    if let Stanza::Message(message) = &mut stanza
+                        && entry.since > 0
+                        && entry.stanza.len() + STAMP <= lane.most
+                    {
+                        stamp(message, entry.since, self.wall);
+                    }
                     lane.handed = number;
                     self.ready.push_back(ToXmpp {
                         component: component.to_owned(),
@@ -401,9 +417,10 @@ impl Links {
         }
     }
 
-    /// For lines that are not to be written too often.
-    pub(super) fn at(&mut self, now: Time) {
+    /// Says what time it is, also by the wall clock (milliseconds).
+    pub(super) fn at(&mut self, now: Time, wall: u64) {
         self.now = now;
+        self.wall = wall;
     }
 
     /// The time of the input that is being taken.

@@ -22,6 +22,8 @@
 //! | `rooms` | groups of the SSP side as rooms, for XMPP users |
 //! | `shared` | beneath them: settings, tables, numbers, the queue of acts, and the `links` |
 
+mod capabilities;
+mod dropped;
 mod links;
 mod message;
 mod numbers;
@@ -146,8 +148,7 @@ impl Gateway {
         if self.messages.heard(&message, now, shared) {
             return;
         }
-        let silent = self.messages.counted();
-        let Some(message) = self.rooms.message(component, message, silent, now, shared) else {
+        let Some(message) = self.rooms.message(component, message, now, shared) else {
             return;
         };
         self.watches.event(&message, now, shared);
@@ -247,9 +248,14 @@ impl Gateway {
         }
     }
 
-    /// What came in that was no person's words, by kind.
+    /// What came in and has no counterpart, by kind.
     pub fn silent(&self) -> &BTreeMap<&'static str, u64> {
-        self.messages.silent()
+        self.shared.dropped.kinds()
+    }
+
+    /// The node is about to stop: whoever is shown is away from now on.
+    pub fn farewell(&mut self) {
+        self.watches.farewell(&mut self.shared);
     }
 
     /// Groups with XMPP users in them.
@@ -268,6 +274,9 @@ impl Gateway {
         let shared = &mut self.shared;
         while let Some(fate) = shared.links.next_fate() {
             self.messages.settle(&fate, now, shared);
+        }
+        while let Some((component, words)) = self.watches.next_words() {
+            self.messages.stanza(&component, words, None, now, shared);
         }
         while let Some(pair) = self.watches.next_heard() {
             self.queries.heard(&pair, self.watches.of_xmpp(), shared);
@@ -348,6 +357,10 @@ impl Gateway {
             }
             (other, Some(id)) => shared.respond_code(id, unserved(&other)),
             (other, None) => {
+                let known = primitive::facts(other.name());
+                shared
+                    .dropped
+                    .count(known.map_or("unknown notice", |facts| facts.name));
                 tracing::debug!(ssp.primitive = %Shown(other.name()), "a notice has no counterpart");
             }
         }
@@ -419,7 +432,7 @@ impl ServiceElement for Gateway {
 
     fn take(&mut self, input: Input, now: Time) {
         let shared = &mut self.shared;
-        shared.links.at(now);
+        shared.at(now);
         match input {
             Input::Deliver(delivered) => self.deliver(delivered, now),
             Input::Answer(Token(token), answer) if self.messages.asked(token) => {
@@ -450,7 +463,7 @@ impl ServiceElement for Gateway {
 
     fn timeout(&mut self, now: Time) {
         let shared = &mut self.shared;
-        shared.links.at(now);
+        shared.at(now);
         self.messages.timeout(now, shared);
         self.queries.timeout(self.watches.of_xmpp(), now, shared);
         self.watches.timeout(now, shared);

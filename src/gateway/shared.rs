@@ -12,6 +12,8 @@ use xmpp_parsers::message::MessageType;
 use xmpp_parsers::presence::{Presence, Type};
 use xmpp_parsers::stanza_error::StanzaError;
 
+use super::capabilities::Capabilities;
+use super::dropped::Dropped;
 use super::links::Links;
 use super::numbers::Numbers;
 use super::records::Pair;
@@ -36,6 +38,10 @@ pub(super) struct Shared {
     pub(super) links: Links,
     pub(super) skew: Skew,
     pub(super) seldom: Seldom,
+    pub(super) dropped: Dropped,
+    pub(super) capabilities: Capabilities,
+    /// When the first input came.
+    began: Option<Time>,
     numbers: Numbers,
     acts: VecDeque<Act>,
 }
@@ -53,6 +59,9 @@ impl Shared {
             links,
             skew: Skew::default(),
             seldom: Seldom::default(),
+            dropped: Dropped::default(),
+            capabilities: Capabilities::default(),
+            began: None,
             numbers: Numbers::new(seed),
             acts: VecDeque::new(),
         }
@@ -61,6 +70,17 @@ impl Shared {
     /// Takes back the record of the numbers reserved.
     pub(super) fn restore_numbers(&mut self, value: &[u8]) -> Result<(), String> {
         self.numbers.restore(value)
+    }
+
+    /// Says what time it is.
+    pub(super) fn at(&mut self, now: Time) {
+        self.began.get_or_insert(now);
+        self.links.at(now, self.skew.wall(now).0);
+    }
+
+    /// Seconds since the first input.
+    pub(super) fn uptime(&self, now: Time) -> u64 {
+        self.began.map_or(0, |began| now.since(began) / 1000)
     }
 
     /// A number that is never given again.

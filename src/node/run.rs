@@ -24,6 +24,7 @@ use super::releaser::{Component, Neighbour, Release, Releaser};
 use super::restore::restore_all;
 use super::shards;
 use super::told::Telling;
+use super::turn::Turn;
 use crate::content::{Contents, Web};
 use crate::element::ServiceElement;
 use crate::gateway::Gateway;
@@ -287,6 +288,10 @@ impl Node {
             let _ = self.handle.ask_all(leave).await;
             self.until(FAREWELL, |core| !core.sap.is_leaving()).await;
         }
+        let away = |core: &mut Core, now, turn: &mut Turn| {
+            core.administer(now, turn, |gateway: &mut Gateway| gateway.farewell());
+        };
+        let _ = self.handle.ask_all(away).await;
         self.soft.cancel();
         // While the owner still takes what the XMPP server has under way to us.
         self.xmpp.stop.cancel();

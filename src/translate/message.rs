@@ -16,6 +16,8 @@ use crate::imps::datetime::DateTime;
 use crate::imps::primitive::message::SendMessageRequest;
 use crate::imps::{Address, Code};
 
+/// The contact list does not exist.
+const NO_LIST: Code = Code(700);
 /// Age above which a message says when it was sent, in seconds.
 const DELAYED_AFTER: i64 = 60;
 
@@ -116,6 +118,10 @@ pub fn to_xmpp(
             Recipient::ScreenName(name) => translator
                 .occupant(name)
                 .map(|to| stanza(to, MessageType::Chat, true)),
+            // The lists of XMPP users are in their rosters, which nobody shows us.
+            Recipient::ContactList(list) if translator.is_xmpp(&list.list) => {
+                return (recipient.clone(), Err(NO_LIST));
+            }
             Recipient::ContactList(list) => Err(AddressError::Foreign(list.list.to_string())),
         };
         (recipient.clone(), result.map_err(|error| error.code()))
@@ -208,7 +214,7 @@ pub fn to_ssp(
     if message.type_ == MessageType::Error {
         return Ok(ToSsp::Nothing("error"));
     }
-    let body = match words(message, language) {
+    let body = match words(message, language, &translator.mappings.words) {
         Words::Text(text) => text,
         Words::Nothing(kind) => return Ok(ToSsp::Nothing(kind)),
         Words::Refuse(error) => return Ok(ToSsp::Refuse(error)),
@@ -295,6 +301,23 @@ pub fn is_plain_id(id: &str) -> bool {
         && id
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-'))
+}
+
+/// Says when a message was sent that waited from `since` to `now` (milliseconds) to leave, if it does
+/// not say so itself; whether it does now.
+pub fn stamp(message: &mut Message, since: u64, now: u64) -> bool {
+    let is_said = payload(&message.payloads, "delay", ns::DELAY).is_some();
+    let is_word = message.type_ != MessageType::Error && !message.bodies.is_empty();
+    let Some(stamp) = sent_before(Some(DateTime::from_millis(since)), now) else {
+        return false;
+    };
+    if is_said || !is_word {
+        return false;
+    }
+    let delay = element("delay", ns::DELAY);
+    let delay = attribute(delay, "stamp", &stamp.to_string());
+    message.payloads.push(delay.build());
+    true
 }
 
 /// Times of the deployed server are wrong, also in the future: only an age

@@ -365,7 +365,7 @@ fn what_has_no_counterpart_is_nothing() {
     for inner in [
         "<composing xmlns='http://jabber.org/protocol/chatstates'/>",
         "<displayed xmlns='urn:xmpp:chat-markers:0' id='m'/>",
-        "<reactions xmlns='urn:xmpp:reactions:0' id='m'><reaction>+</reaction></reactions>",
+        "<reactions xmlns='urn:xmpp:reactions:0' id='m'/>",
         "<event xmlns='http://jabber.org/protocol/pubsub#event'/>",
         "<body> </body>",
         "<sent xmlns='urn:xmpp:carbons:2'/>",

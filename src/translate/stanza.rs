@@ -9,6 +9,16 @@ use xso::exports::rxml::NcName;
 /// Namespaces that the protocol library has no name for.
 pub mod ns {
     pub use xmpp_parsers::ns::*;
+    /// XEP-0424.
+    pub const RETRACT: &str = "urn:xmpp:message-retract:1";
+    /// XEP-0424, before its version 0.4.
+    pub const RETRACT_BEFORE: &str = "urn:xmpp:message-retract:0";
+    /// XEP-0422.
+    pub const FASTEN: &str = "urn:xmpp:fasten:0";
+    /// XEP-0108.
+    pub const ACTIVITY: &str = "http://jabber.org/protocol/activity";
+    /// XEP-0012.
+    pub const LAST: &str = "jabber:iq:last";
     /// XEP-0080.
     pub const GEOLOC: &str = "http://jabber.org/protocol/geoloc";
     /// XEP-0045, elements towards occupants.

@@ -8,10 +8,13 @@ use xmpp_parsers::message::{Message, MessageType};
 use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
 
 use super::stanza::{child_text, clean, ns, payload};
-use super::tables::text_of_html;
+use super::tables::{WordsTable, text_of_html};
+use crate::text::cut;
 
 /// Links and invitations of one message that are told; our choice.
 const MAX_LINKS: usize = 16;
+/// Reactions of one message that are told, and bytes of each; our choice.
+const MAX_REACTIONS: (usize, usize) = (16, 64);
 
 /// What is in a message.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +28,7 @@ pub enum Words {
 }
 
 /// The words of a message; `language` is the recipient's.
-pub fn words(message: &Message, language: Option<&str>) -> Words {
+pub fn words(message: &Message, language: Option<&str>, table: &WordsTable) -> Words {
     let payloads = &message.payloads;
     let is_group = message.type_ == MessageType::Groupchat;
     let body = message
@@ -37,16 +40,19 @@ pub fn words(message: &Message, language: Option<&str>) -> Words {
         .get_best_subject(language.into_iter().collect())
         .map(|(_, subject)| readable(subject.trim()))
         .filter(|subject| !subject.is_empty());
-    if body.is_none() && payloads.iter().any(is_encrypted) {
-        return refuse(
-            DefinedCondition::NotAcceptable,
-            "encrypted messages cannot be delivered to this network",
-        );
+    if is_encrypted(message) {
+        let has_words = body.is_some() && !is_cipher(body.as_deref());
+        if !has_words && is_key_transport(payloads) {
+            return Words::Nothing("key transport");
+        }
+        if !has_words || !table.delivers_stand_in {
+            return refuse(DefinedCondition::NotAcceptable, &table.refusal);
+        }
     }
     let mut lines = Vec::new();
     if let Some(subject) = subject {
         if !is_group {
-            lines.push(format!("Subject: {subject}"));
+            lines.push(format!("{}{subject}", table.subject));
             if body.is_some() {
                 lines.push(String::new());
             }
@@ -59,7 +65,7 @@ pub fn words(message: &Message, language: Option<&str>) -> Words {
     }
     if let Some(mut body) = body {
         if payload(payloads, "replace", ns::MESSAGE_CORRECT).is_some() {
-            body.insert_str(0, "* ");
+            body.insert_str(0, &table.correction);
         }
         lines.push(body);
     }
@@ -71,6 +77,9 @@ pub fn words(message: &Message, language: Option<&str>) -> Words {
     }
     if !lines.is_empty() {
         return Words::Text(lines.join("\n"));
+    }
+    if let Some(line) = gesture(payloads, table) {
+        return Words::Text(line);
     }
     let kinds: Option<Vec<&'static str>> = payloads.iter().map(silent).collect();
     match kinds {
@@ -170,9 +179,57 @@ fn invitations(message: &Message) -> impl Iterator<Item = Line> + '_ {
     })
 }
 
-fn is_encrypted(element: &Element) -> bool {
-    matches!(element.name(), "encrypted" | "openpgp" | "encryption")
-        || element.is("x", "jabber:x:encrypted")
+/// A reaction or retraction, which stands alone, as a line of text.
+fn gesture(payloads: &[Element], table: &WordsTable) -> Option<String> {
+    if let Some(reactions) = payload(payloads, "reactions", ns::REACTIONS) {
+        let reactions = reactions
+            .children()
+            .filter(|child| child.name() == "reaction");
+        let reactions = reactions.take(MAX_REACTIONS.0).map(|reaction| {
+            let text = reaction.text();
+            readable(cut(text.trim(), MAX_REACTIONS.1))
+        });
+        let reactions: Vec<String> = reactions.filter(|text| !text.is_empty()).collect();
+        // Without any they are taken back.
+        let is_told = table.tells_reactions && !reactions.is_empty();
+        return is_told.then(|| format!("{}{}", table.reaction, reactions.join(" ")));
+    }
+    let retracts = payloads.iter().any(|element| {
+        element.is("retract", ns::RETRACT)
+            || element.is("apply-to", ns::FASTEN)
+                && element.has_child("retract", ns::RETRACT_BEFORE)
+    });
+    (retracts && table.tells_retractions).then(|| table.retraction.clone())
+}
+
+/// Whether a message was encrypted for the recipient.
+pub fn is_encrypted(message: &Message) -> bool {
+    let is_encrypted = |element: &Element| {
+        matches!(element.name(), "encrypted" | "openpgp" | "encryption")
+            || element.is("x", "jabber:x:encrypted")
+    };
+    message.payloads.iter().any(is_encrypted)
+        || message.bodies.values().any(|body| is_cipher(Some(body)))
+}
+
+/// Whether the body itself is encrypted (XEP-0364).
+fn is_cipher(body: Option<&str>) -> bool {
+    body.is_some_and(|body| body.trim_start().starts_with("?OTR:"))
+}
+
+/// Whether it only carries keys (XEP-0384): programs send that by themselves.
+fn is_key_transport(payloads: &[Element]) -> bool {
+    let omemo = |element: &&Element| {
+        let namespace = element.ns();
+        element.name() == "encrypted"
+            && (namespace == ns::LEGACY_OMEMO || namespace.starts_with("urn:xmpp:omemo:"))
+    };
+    let mut encrypted = payloads.iter().filter(omemo).peekable();
+    encrypted.peek().is_some()
+        && encrypted.all(|element| {
+            let has = |name: &str| element.children().any(|child| child.name() == name);
+            has("header") && !has("payload")
+        })
 }
 
 /// The kind of a payload that programs send by themselves; `None` for one that may be a person's.
@@ -187,9 +244,10 @@ fn silent(element: &Element) -> Option<&'static str> {
         ns::PUBSUB_EVENT => "event",
         ns::CARBONS | ns::MAM => "copy",
         ns::MUC_USER | "http://jabber.org/protocol/muc" => "room notice",
-        "urn:xmpp:reactions:0" => "reaction",
-        "urn:xmpp:message-retract:0"
-        | "urn:xmpp:message-retract:1"
+        ns::REACTIONS => "reaction",
+        ns::RETRACT
+        | ns::RETRACT_BEFORE
+        | ns::FASTEN
         | "urn:xmpp:message-moderate:0"
         | "urn:xmpp:message-moderate:1" => "retraction",
         "jabber:x:event" => "chat state",
@@ -217,6 +275,7 @@ fn silent(element: &Element) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::translate::Mappings;
 
     fn of(attributes: &str, inner: &str) -> Words {
         let text = format!(
@@ -224,7 +283,7 @@ mod tests {
             ns::DEFAULT_NS
         );
         let message: Message = text.parse::<Element>().unwrap().try_into().unwrap();
-        words(&message, None)
+        words(&message, None, &Mappings::built_in().words)
     }
 
     fn text(inner: &str) -> String {
@@ -276,6 +335,33 @@ mod tests {
                 "http://f/",
             ),
             (
+                "<reactions xmlns='urn:xmpp:reactions:0' id='1'><reaction>\u{1f44b}</reaction><reaction>\u{1f422}</reaction></reactions>",
+                "Reaction: \u{1f44b} \u{1f422}",
+            ),
+            (
+                "<body>\u{1f44b}</body><reactions xmlns='urn:xmpp:reactions:0' id='1'><reaction>\u{1f44b}</reaction></reactions>\
+                 <fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reactions:0'/>",
+                "\u{1f44b}",
+            ),
+            (
+                "<retract xmlns='urn:xmpp:message-retract:1' id='1'/>",
+                "(An earlier message was taken back.)",
+            ),
+            (
+                "<apply-to xmlns='urn:xmpp:fasten:0' id='1'><retract xmlns='urn:xmpp:message-retract:0'/></apply-to>",
+                "(An earlier message was taken back.)",
+            ),
+            (
+                "<body>&gt; Tea?\nYes</body><reply xmlns='urn:xmpp:reply:0' to='b@v.example' id='1'/>\
+                 <fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reply:0'><body start='0' end='7'/></fallback>",
+                "> Tea?\nYes",
+            ),
+            (
+                "<encrypted xmlns='eu.siacs.conversations.axolotl'><header/><payload>x</payload></encrypted>\
+                 <encryption xmlns='urn:xmpp:eme:0' namespace='eu.siacs.conversations.axolotl'/><body>Please use OMEMO</body>",
+                "Please use OMEMO",
+            ),
+            (
                 "<body>better</body><replace xmlns='urn:xmpp:message-correct:0' id='1'/>",
                 "* better",
             ),
@@ -288,14 +374,22 @@ mod tests {
     fn what_is_no_character_is_marked() {
         let mut message = Message::new(None);
         message.bodies.insert("".into(), "\u{fffe}".to_owned());
-        assert_eq!(words(&message, None), Words::Text("\u{fffd}".to_owned()));
+        assert_eq!(
+            words(&message, None, &Mappings::built_in().words),
+            Words::Text("\u{fffd}".to_owned())
+        );
     }
 
     #[test]
     fn what_cannot_be_told_is_refused() {
         for (attributes, inner) in [
             ("type='groupchat'", "<subject>topic</subject>"),
-            ("", "<encrypted xmlns='eu.siacs.conversations.axolotl'/>"),
+            (
+                "",
+                "<encrypted xmlns='eu.siacs.conversations.axolotl'><header/><payload>x</payload></encrypted>",
+            ),
+            ("", "<openpgp xmlns='urn:xmpp:openpgp:0'>x</openpgp>"),
+            ("", "<body>?OTR:AAMC</body>"),
             (
                 "",
                 "<poll xmlns='urn:example:poll'><question>Tea?</question></poll>",
@@ -330,6 +424,16 @@ mod tests {
                 "",
                 "<reactions xmlns='urn:xmpp:reactions:0' id='1'/>",
                 "reaction",
+            ),
+            (
+                "",
+                "<encrypted xmlns='eu.siacs.conversations.axolotl'><header/></encrypted><store xmlns='urn:xmpp:hints'/>",
+                "key transport",
+            ),
+            (
+                "",
+                "<encrypted xmlns='urn:xmpp:omemo:2'><header/></encrypted>",
+                "key transport",
             ),
             (
                 "type='headline'",

@@ -29,8 +29,21 @@ const AT_HOME: &[u16] = &[
     220, 221,
 ];
 
+/// Requirements that concern the translation to XMPP, by number.
+const IN_XMPP: &[u16] = &[
+    1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 13, 14, 15, 16, 18, 19, 28, 29, 34, 45, 46, 47, 50, 51, 56, 59,
+    60, 67, 68, 69, 70, 71, 72, 73, 74, 76, 78, 79, 81, 82, 83, 85, 90, 91, 92, 93, 94, 99, 100,
+    101, 104, 105, 106, 107, 108, 109, 110, 111, 112, 113, 114, 115, 116, 117, 118, 119, 120, 121,
+    122, 123, 124, 125, 126, 127, 128, 129, 130, 131, 132, 133, 134, 135, 136, 137, 138, 139, 140,
+    141, 142, 143, 144, 145, 146, 161, 162, 163, 164, 165, 166, 167, 168, 169, 170, 171, 172, 173,
+    174, 175, 176, 177, 178, 179, 183, 220, 221, 222, 223, 224, 225, 226, 227,
+];
+
 /// Heads the tables about the home domain.
 const HOME: &str = "\n# At the home domain\n";
+
+/// Heads the table about XMPP.
+const XMPP: &str = "\n# In translation to XMPP\n";
 
 /// One row of the tables.
 struct Row {
@@ -44,11 +57,12 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The rows about the relay, and those about the home domain.
-fn tables() -> (Vec<Row>, Vec<Row>) {
+/// The rows about the relay, those about the home domain, and those about XMPP.
+fn tables() -> [Vec<Row>; 3] {
     let text = fs::read_to_string(root().join("docs/conformance.md")).unwrap();
     let (relay, home) = text.split_once(HOME).unwrap();
-    (rows(relay), rows(home))
+    let (home, xmpp) = home.split_once(XMPP).unwrap();
+    [rows(relay), rows(home), rows(xmpp)]
 }
 
 fn rows(text: &str) -> Vec<Row> {
@@ -103,10 +117,11 @@ pub(crate) fn tests_in(folder: PathBuf, names: &mut BTreeSet<String>) {
 
 #[test]
 fn every_requirement_has_exactly_one_row() {
-    let (relay, home) = tables();
+    let [relay, home, xmpp] = tables();
     let numbers = |rows: Vec<Row>| rows.iter().map(|row| row.number).collect::<Vec<u16>>();
     assert_eq!(numbers(relay), REQUIREMENTS);
     assert_eq!(numbers(home), AT_HOME);
+    assert_eq!(numbers(xmpp), IN_XMPP);
 }
 
 #[test]
@@ -115,8 +130,7 @@ fn every_verdict_rests_on_tests_that_exist_or_has_a_reason() {
     tests_in(root().join("src"), &mut names);
     tests_in(root().join("crates"), &mut names);
     tests_in(root().join("tests/it"), &mut names);
-    let (relay, home) = tables();
-    for row in relay.into_iter().chain(home) {
+    for row in tables().into_iter().flatten() {
         match row.verdict.as_str() {
             "yes" => assert!(!row.tests.is_empty(), "F{:03} names no test", row.number),
             "no need" => assert!(

@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use wvgate::imps::Address;
 
-use crate::gateway_servers::{ROMEO, peer, until};
+use crate::gateway_servers::{ROMEO, SETUP, peer, until};
 use crate::support::client::Client;
 use crate::support::cluster::Cluster;
 use crate::support::ejabberd::Ejabberd;
 use crate::support::prosody::Prosody;
+use crate::support::server::Server;
 use crate::support::talk::{Command, Event};
 use crate::support::xmpp_user::XmppUser;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A home domain and the gateway of xmpp.test, with a component for the home domain.
-async fn pair(home: &str, server: &str, components: &str) -> Cluster {
+pub(crate) async fn pair(home: &str, server: &str, components: &str) -> Cluster {
     let mut cluster = Cluster::new(&[home, "xmpp.test"]);
     let gateway = format!(
         "{}[xmpp]\nserver = \"{server}\"\nsettle = \"200ms\"\nreconnect_max = \"1s\"\n{components}",
@@ -30,11 +31,11 @@ async fn pair(home: &str, server: &str, components: &str) -> Cluster {
     cluster
 }
 
-fn component(domain: &str) -> String {
+pub(crate) fn component(domain: &str) -> String {
     format!("[[xmpp.component]]\ndomain = \"{domain}\"\nsecret = \"secret\"\n")
 }
 
-async fn alice(cluster: &Cluster, home: &str) -> Client {
+pub(crate) async fn alice(cluster: &Cluster, home: &str) -> Client {
     let handle = cluster.node(home).handle();
     Client::open(handle, "alice").await.unwrap().unwrap()
 }
@@ -118,15 +119,16 @@ async fn an_internationalised_component_gets_and_sends_whichever_form_the_server
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_server_has_under_way_when_the_gateway_stops_is_taken_or_refused() {
+    for server in SETUP.both() {
+        what_is_under_way_is_taken_or_refused(&server).await;
+    }
+}
+
+async fn what_is_under_way_is_taken_or_refused(server: &Server) {
     const MESSAGES: usize = 300;
-    let prosody = Prosody::build()
-        .host("xmpp.test")
-        .user("romeo", "xmpp.test", "pw")
-        .component("village.test", "secret")
-        .start();
-    let address = prosody.component_address();
+    let address = server.component_address();
     let mut cluster = pair("village.test", &address, &component("village.test")).await;
-    let mut romeo = XmppUser::login(&prosody, ROMEO, "pw").await;
+    let mut romeo = server.login(ROMEO, "pw").await;
     romeo.tell(&serde_json::json!({"do": "presence"}));
     let mut alice = alice(&cluster, "village.test").await;
     tell_romeo(&mut alice, "m1", "up?".into()).await;

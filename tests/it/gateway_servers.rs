@@ -9,8 +9,7 @@ use wvgate::imps::Address;
 
 use crate::support::client::Client;
 use crate::support::cluster::Cluster;
-use crate::support::ejabberd::Ejabberd;
-use crate::support::prosody::Prosody;
+use crate::support::server::Setup;
 use crate::support::talk::{Command, Event};
 use crate::support::xmpp_user::XmppUser;
 
@@ -25,13 +24,12 @@ pub(crate) fn peer(domain: &str, speaks_for: &str) -> String {
     )
 }
 
-fn prosody() -> Prosody {
-    Prosody::build()
-        .host("xmpp.test")
-        .user("romeo", "xmpp.test", "pw")
-        .component("village.test", "secret")
-        .start()
-}
+/// The server at the end of the chain.
+pub(crate) const SETUP: Setup = Setup {
+    host: "xmpp.test",
+    users: &[("romeo", "pw")],
+    components: &[("village.test", "secret")],
+};
 
 /// village.test (home) — relay.test — xmpp.test (gateway) — the XMPP server.
 async fn spine(server: &str) -> Cluster {
@@ -112,17 +110,16 @@ async fn watch(alice: &mut Client, romeo_user: &mut XmppUser) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_presence_and_receipts_cross_three_domains_to_prosody_and_back() {
-    let prosody = prosody();
+    let prosody = SETUP.prosody();
     let cluster = spine(&prosody.component_address()).await;
-    messages_presence_and_receipts(&cluster, prosody.c2s_port).await;
+    messages_presence_and_receipts(&cluster, prosody.c2s_port()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_presence_and_receipts_cross_three_domains_to_ejabberd_and_back() {
-    let users = [("romeo", "pw")];
-    let ejabberd = Ejabberd::start("xmpp.test", &users, &[("village.test", "secret")], false);
+    let ejabberd = SETUP.ejabberd();
     let cluster = spine(&ejabberd.component_address()).await;
-    messages_presence_and_receipts(&cluster, ejabberd.c2s_port).await;
+    messages_presence_and_receipts(&cluster, ejabberd.c2s_port()).await;
 }
 
 async fn messages_presence_and_receipts(cluster: &Cluster, c2s_port: u16) {
@@ -227,9 +224,10 @@ async fn messages_presence_and_receipts(cluster: &Cluster, c2s_port: u16) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn presence_and_message_types_that_do_not_exist_arrive_all_the_same() {
-    let prosody = prosody();
+    // ejabberd refuses such stanzas by itself.
+    let prosody = SETUP.prosody();
     let cluster = spine(&prosody.component_address()).await;
-    let mut romeo_user = login(prosody.c2s_port).await;
+    let mut romeo_user = login(prosody.c2s_port()).await;
     let mut alice = alice(&cluster).await;
     watch(&mut alice, &mut romeo_user).await;
 

@@ -1,4 +1,4 @@
-//! The component link against a real Prosody, and against servers that misbehave.
+//! The component link against a real Prosody and a real ejabberd, and against servers that misbehave.
 
 use std::time::Duration;
 use tokio::{
@@ -17,6 +17,7 @@ use xmpp_parsers::message::MessageType;
 use crate::support::{
     prosody::Prosody,
     script::{Step, play},
+    server::{Server, Setup},
     xmpp_user::XmppUser,
 };
 
@@ -27,10 +28,15 @@ const JULIA: &str = "julia@wv.example.test";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[tokio::test]
-async fn messages_pass_both_ways_through_prosody() {
-    let prosody = prosody();
-    let mut romeo = XmppUser::login(&prosody, ROMEO, "pw").await;
-    let mut link = Link::to(settings(&prosody.component_address())).await;
+async fn messages_pass_both_ways_through_a_server() {
+    for server in SETUP.both() {
+        messages_pass_both_ways(&server).await;
+    }
+}
+
+async fn messages_pass_both_ways(server: &Server) {
+    let mut romeo = server.login(ROMEO, "pw").await;
+    let mut link = Link::to(settings(&server.component_address())).await;
 
     romeo.message(JULIA, "soft, what light?", "m1");
     let message = link.message().await;
@@ -46,8 +52,13 @@ async fn messages_pass_both_ways_through_prosody() {
 
 #[tokio::test]
 async fn a_mark_is_confirmed_after_what_the_server_says_to_its_stanzas_and_in_order() {
-    let prosody = prosody();
-    let mut link = Link::to(settings(&prosody.component_address())).await;
+    for server in SETUP.both() {
+        marks_are_confirmed_in_order(&server).await;
+    }
+}
+
+async fn marks_are_confirmed_in_order(server: &Server) {
+    let mut link = Link::to(settings(&server.component_address())).await;
     // Nobody of this name: the server bounces the message, which must come before the mark.
     link.send(vec![chat("nobody@montague.test", "x")], Some(1))
         .await;
@@ -57,7 +68,7 @@ async fn a_mark_is_confirmed_after_what_the_server_says_to_its_stanzas_and_in_or
     assert_eq!(bounce.type_, MessageType::Error);
     assert_eq!(link.confirmed().await, 1);
 
-    let mut romeo = XmppUser::login(&prosody, ROMEO, "pw").await;
+    let mut romeo = server.login(ROMEO, "pw").await;
     for mark in 2..=300 {
         let body = format!("number {mark}");
         let to = romeo.jid.clone();
@@ -352,6 +363,15 @@ async fn a_slow_owner_stops_reading_but_loses_nothing_and_can_still_write() {
         assert_eq!(link.message().await.id.unwrap().0, n.to_string());
     }
 }
+
+const SETUP: Setup = Setup {
+    host: HOST,
+    users: &[("romeo", "pw")],
+    components: &[
+        (DOMAIN, "component secret"),
+        ("second.example.test", "second secret"),
+    ],
+};
 
 fn prosody() -> Prosody {
     Prosody::build()

@@ -1,11 +1,10 @@
 //! Messages, in both directions, with their receipts and reports (xmpp-mapping, 4).
 
 mod clients;
+mod hints;
 mod inbound;
 mod outbound;
 mod sent;
-
-use std::collections::BTreeMap;
 
 use xmpp_parsers::message::{Message, MessageType};
 
@@ -16,7 +15,11 @@ use crate::imps::Code;
 use crate::imps::primitive::Primitive;
 use crate::imps::primitive::message::DeliveryStatusReport;
 use crate::translate::message::{ToSsp, refusal, to_ssp};
+use crate::translate::words::is_encrypted;
 use clients::Clients;
+use hints::Hints;
+#[cfg(test)]
+pub(super) use hints::MAX_HINTED;
 use inbound::Inbound;
 pub(super) use outbound::Order;
 use outbound::Outbound;
@@ -27,8 +30,7 @@ pub(super) struct Messages {
     outbound: Outbound,
     inbound: Inbound,
     clients: Clients,
-    /// What came in that was no person's words, by kind.
-    silent: BTreeMap<&'static str, u64>,
+    hints: Hints,
 }
 
 impl Messages {
@@ -38,7 +40,7 @@ impl Messages {
             outbound: Outbound::default(),
             inbound: Inbound::new(own),
             clients: Clients::default(),
-            silent: BTreeMap::new(),
+            hints: Hints::default(),
         }
     }
 
@@ -57,16 +59,6 @@ impl Messages {
         self.inbound.restore(rest, value)
     }
 
-    /// What came in that was no person's words, by kind.
-    pub(super) fn silent(&self) -> &BTreeMap<&'static str, u64> {
-        &self.silent
-    }
-
-    /// The same, to be counted on.
-    pub(super) fn counted(&mut self) -> &mut BTreeMap<&'static str, u64> {
-        &mut self.silent
-    }
-
     /// Copies of messages to XMPP that have not ended yet.
     pub(super) fn open(&self) -> u64 {
         self.outbound.open()
@@ -76,6 +68,12 @@ impl Messages {
     #[cfg(test)]
     pub(super) fn held(&self) -> (usize, usize) {
         (self.outbound.bytes(), self.inbound.used_ids())
+    }
+
+    /// Conversations in which it was said that nobody can read encrypted messages.
+    #[cfg(test)]
+    pub(super) fn hinted(&self) -> usize {
+        self.hints.len()
     }
 
     /// A WV user's message, or one of a group.
@@ -139,6 +137,9 @@ impl Messages {
         );
         let outcome = match translated {
             Ok(ToSsp::Message(mut request)) => {
+                if is_encrypted(&message) {
+                    self.hints.tell(component, &message, now, shared);
+                }
                 if self.inbound.has_room_for(&message, shared) {
                     self.clients.restore(&mut request.info.recipients);
                     self.inbound.send(component, &message, request, now, shared);
@@ -148,7 +149,7 @@ impl Messages {
                 Outcome::Refused(Code::QUEUE_FULL.0)
             }
             Ok(ToSsp::Nothing(kind)) => {
-                *self.silent.entry(kind).or_default() += 1;
+                shared.dropped.count(kind);
                 Outcome::Untranslatable
             }
             Ok(ToSsp::Expired(is_told)) => {
@@ -159,6 +160,9 @@ impl Messages {
             }
             Ok(ToSsp::Refuse(error)) => {
                 shared.links.volatile(component, refusal(&message, *error));
+                if is_encrypted(&message) {
+                    self.hints.tell(component, &message, now, shared);
+                }
                 Outcome::Refused(Code::MEDIA_TYPE.0)
             }
             Err(error) => {

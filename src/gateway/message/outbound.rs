@@ -282,7 +282,8 @@ impl Outbound {
             self.became(found, TargetState::Received, now, shared);
         }
         // It may come along with words.
-        matches!(words(message, None), Words::Nothing(_))
+        let table = &shared.translator.mappings.words;
+        matches!(words(message, None, table), Words::Nothing(_))
     }
 
     /// A message of ours has not reached the server's users.

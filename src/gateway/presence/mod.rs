@@ -1,6 +1,8 @@
 //! Presence, in both directions (xmpp-mapping, 3).
 
+mod introduction;
 mod requests;
+mod subscriptions;
 mod watched_wv;
 mod watched_xmpp;
 mod wv_watch;
@@ -27,6 +29,9 @@ use watched_wv::WatchedWv;
 pub(super) use watched_xmpp::WatchedXmpp;
 #[cfg(test)]
 pub(super) use {watched_xmpp::MAX_NOBODY, wv_watch::MAX_VALUE};
+
+/// The kind of presence that nobody wants to hear of.
+const NOBODYS: &str = "presence for nobody";
 
 /// Who watches whom across the border.
 #[derive(Debug)]
@@ -101,6 +106,16 @@ impl Watches {
         self.xmpp.next_heard()
     }
 
+    /// What an XMPP user wrote to one whom they want to watch.
+    pub(super) fn next_words(&mut self) -> Option<(String, Message)> {
+        self.wv.next_words()
+    }
+
+    /// Whoever is shown to XMPP users is away from now on: the node stops.
+    pub(super) fn farewell(&mut self, shared: &mut Shared) {
+        self.wv.farewell(shared);
+    }
+
     /// A presence stanza of an XMPP user.
     pub(super) fn stanza(
         &mut self,
@@ -113,13 +128,19 @@ impl Watches {
         let is_broadcast = matches!(presence.type_, Type::None | Type::Unavailable);
         let pair = match shared.translator.address(to) {
             // A broadcast goes to whoever is in a roster: an error would be no answer to anything.
-            Err(_) if is_broadcast => return,
+            Err(_) if is_broadcast => {
+                shared.dropped.count(NOBODYS);
+                return;
+            }
             Ok(wv) if to.node().is_some() => Pair {
                 xmpp: bare(from),
                 wv,
             },
             // Nobody can watch the gateway itself.
-            Ok(_) if presence.type_ != Type::Subscribe => return,
+            Ok(_) if presence.type_ != Type::Subscribe => {
+                shared.dropped.count(NOBODYS);
+                return;
+            }
             Ok(_) => {
                 shared.refuse(component, presence, Code::UNKNOWN_USER);
                 return;
@@ -129,17 +150,10 @@ impl Watches {
                 return;
             }
         };
-        if presence.type_ != Type::Error && shared.translator.is_room(to) {
-            // Rooms of the SSP side.
-            if presence.type_ != Type::Unavailable {
-                shared.refuse(component, presence, Code::NOT_IMPLEMENTED);
-            }
-            return;
-        }
         match presence.type_ {
-            Type::Subscribe => self.wv.subscribe(component, &pair, now, shared),
+            Type::Subscribe => self.wv.subscribe(component, &pair, &presence, now, shared),
             Type::Unsubscribe => self.wv.unsubscribe(component, &pair, now, shared),
-            Type::Probe => self.wv.probe(component, from, pair, now, shared),
+            Type::Probe => self.wv.probe(from, pair, now, shared),
             _ => self.xmpp.presence(&pair, &presence, now, shared),
         }
     }

@@ -38,10 +38,19 @@ impl Requests {
     }
 
     /// Asks for the subscription of the pair; false if it must be tried again.
-    pub(super) fn subscribe(&mut self, pair: &Pair, now: Time, shared: &mut Shared) -> bool {
-        let Some(meta) = meta_of(pair, &shared.translator) else {
+    pub(super) fn subscribe(
+        &mut self,
+        pair: &Pair,
+        nick: Option<&str>,
+        now: Time,
+        shared: &mut Shared,
+    ) -> bool {
+        let Some(mut meta) = meta_of(pair, &shared.translator) else {
             return true;
         };
+        if let Some(user) = &mut meta.requestor.user {
+            user.friendly_name = nick.map(str::to_owned);
+        }
         let request = SubscribeRequest {
             meta: Some(meta),
             users: vec![UserId {

@@ -10,16 +10,18 @@
 //! notifications. What they say is kept in memory only: after a restart it is
 //! asked for again by the same subscription.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use xmpp_parsers::jid::Jid;
-use xmpp_parsers::presence::Type;
+use xmpp_parsers::message::Message;
+use xmpp_parsers::presence::{Presence, Type};
 
-use super::super::records::{Pair, pair_of, read};
+use super::super::records::Pair;
 use super::super::shared::{Shared, verdict};
-use super::super::shares::{Most, Shares, domain_of};
 use super::super::timers::Timers;
+use super::introduction::Introduction;
 use super::requests::{Asked, Requests};
+use super::subscriptions::Subscriptions;
 use super::wv_watch::{Due, WvWatch};
 use crate::element::Time;
 use crate::imps::Code;
@@ -27,7 +29,6 @@ use crate::imps::common::PresenceValue;
 use crate::imps::presence::{Attribute, PresenceSubList};
 use crate::imps::primitive::Primitive;
 use crate::imps::primitive::presence::PresenceNotification;
-use crate::store::Write;
 use crate::translate::presence::to_xmpp;
 use crate::translate::{Context, Translator};
 
@@ -41,39 +42,39 @@ enum Timer {
 /// Subscriptions of XMPP users to WV users.
 #[derive(Debug)]
 pub(super) struct WatchedWv {
-    watches: BTreeMap<Pair, WvWatch>,
-    shares: Shares,
-    /// Bytes of what their watchers are shown.
-    bytes: usize,
+    watches: Subscriptions,
     requests: Requests,
     /// Peer domains without a session, since when.
     lost: BTreeMap<String, Time>,
     /// Those of which watchers were told.
     told: BTreeSet<String>,
     timers: Timers<Timer>,
+    /// What watchers wrote to those whom they want to watch, with its component.
+    words: VecDeque<(String, Message)>,
+    /// Whether the node stops: then nobody is shown any more.
+    is_over: bool,
 }
 
 impl WatchedWv {
     /// `own` is the own domain as SSP writes it.
     pub(super) fn new(own: String) -> Self {
         Self {
-            watches: BTreeMap::new(),
-            shares: Shares::new(own),
-            bytes: 0,
+            watches: Subscriptions::new(own),
             requests: Requests::default(),
             lost: BTreeMap::new(),
             told: BTreeSet::new(),
             timers: Timers::default(),
+            words: VecDeque::new(),
+            is_over: false,
         }
     }
 
     /// Takes back a record; `rest` is what follows the prefix of its key.
     pub(super) fn restore(&mut self, rest: &str, value: &[u8]) -> Result<(), String> {
-        let watch = WvWatch::restored(read(value)?);
-        let pair = pair_of(rest)?;
-        self.timers
-            .by(watch.record.since, Timer::Watch(pair.clone()));
-        self.keep(pair, watch);
+        let pair = self.watches.restore(rest, value)?;
+        if let Some(watch) = self.watches.get(&pair) {
+            self.timers.by(watch.record.since, Timer::Watch(pair));
+        }
         Ok(())
     }
 
@@ -85,11 +86,11 @@ impl WatchedWv {
     /// Bytes of what watchers are shown.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        self.watches.bytes()
     }
 
     pub(super) fn pairs(&self) -> impl Iterator<Item = &Pair> {
-        self.watches.keys()
+        self.watches.pairs()
     }
 
     /// What is known of a WV user to one who watches.
@@ -102,24 +103,25 @@ impl WatchedWv {
         &mut self,
         component: &str,
         pair: &Pair,
+        presence: &Presence,
         now: Time,
         shared: &mut Shared,
     ) {
-        if !self.watches.contains_key(pair) {
-            let most = Most {
-                items: shared.settings.max_watches,
-                bytes: shared.settings.max_watch_bytes,
-            };
-            let domain = domain_of(&pair.xmpp);
-            if !self.shares.have_room(domain, pair.bytes(), most) {
+        if !self.watches.contains(pair) {
+            let watch = WvWatch::new(Introduction::of(presence), now);
+            if !self.watches.add(pair, watch, shared) {
                 if let Some(mut stanza) = shared.presence_of(pair, Type::Subscribe) {
                     std::mem::swap(&mut stanza.from, &mut stanza.to);
                     shared.refuse(component, stanza, Code::UNAVAILABLE);
                 }
                 return;
             }
-            self.keep(pair.clone(), WvWatch::new(now));
-            self.put(pair, shared);
+        }
+        if let Some(watch) = self.watches.get_mut(pair)
+            && std::mem::take(&mut watch.record.denied)
+        {
+            // A new question.
+            self.watches.put(pair, shared);
         }
         if let Some(watch) = self.watches.get_mut(pair)
             && watch.record.active
@@ -132,33 +134,15 @@ impl WatchedWv {
         self.place(pair, now, shared);
     }
 
-    fn keep(&mut self, pair: Pair, watch: WvWatch) {
-        self.shares.add(domain_of(&pair.xmpp), pair.bytes());
-        self.watches.insert(pair, watch);
-    }
-
-    fn put(&self, pair: &Pair, shared: &mut Shared) {
-        if let Some(watch) = self.watches.get(pair) {
-            shared.write(Write::put_json(pair.wv_key(), &watch.record));
-        }
-    }
-
-    fn forget(&mut self, pair: &Pair, shared: &mut Shared) {
-        let Some(watch) = self.watches.remove(pair) else {
-            return;
-        };
-        self.bytes = self.bytes.saturating_sub(watch.bytes());
-        self.shares.remove(domain_of(&pair.xmpp), pair.bytes());
-        shared.write(Write::delete(pair.wv_key()));
-    }
-
     /// Places the subscription at the publisher, anew if need be: it is answered
     /// with a notification of everything.
     fn place(&mut self, pair: &Pair, now: Time, shared: &mut Shared) {
-        if let Some(watch) = self.watches.get_mut(pair) {
+        let watch = self.watches.get_mut(pair);
+        let nick = watch.and_then(|watch| {
             watch.placing();
-        }
-        if !self.requests.subscribe(pair, now, shared) {
+            watch.record.introduction.nick.clone()
+        });
+        if !self.requests.subscribe(pair, nick.as_deref(), now, shared) {
             self.retry(pair, now);
         }
     }
@@ -185,9 +169,17 @@ impl WatchedWv {
         let code = verdict(answer);
         if code.is_success() {
             watch.placed();
+            let words = watch.record.introduction.tell(pair, &shared.translator);
+            if let (Some(words), Some(component)) = (words, shared.component_of(pair)) {
+                self.watches.put(pair, shared);
+                self.words.push_back((component, words));
+            }
+            let Some(watch) = self.watches.get_mut(pair) else {
+                return;
+            };
             if shared.settings.auto_subscribed && !watch.record.told {
                 watch.record.told = true;
-                self.put(pair, shared);
+                self.watches.put(pair, shared);
                 shared.send_presence(Type::Subscribed, pair, now);
             }
             return;
@@ -212,7 +204,7 @@ impl WatchedWv {
     /// The publisher cannot be watched; the watcher is told as the code wants it.
     fn end(&mut self, pair: &Pair, code: Code, now: Time, shared: &mut Shared) {
         self.hide(pair, shared);
-        self.forget(pair, shared);
+        self.watches.forget(pair, shared);
         let is_denial = matches!(code.0, 403 | 532 | 534);
         let is_gone = matches!(code.0, 427 | 531 | 901);
         if !is_denial {
@@ -248,18 +240,12 @@ impl WatchedWv {
         } else if let Some(presence) = shared.presence_of(pair, Type::Unavailable) {
             shared.links.volatile(component, presence);
         }
-        self.forget(pair, shared);
+        self.watches.forget(pair, shared);
     }
 
     /// An XMPP user wants to know now.
-    pub(super) fn probe(
-        &mut self,
-        component: &str,
-        from: &Jid,
-        pair: Pair,
-        now: Time,
-        shared: &mut Shared,
-    ) {
+    pub(super) fn probe(&mut self, from: &Jid, pair: Pair, now: Time, shared: &mut Shared) {
+        let is_known = self.watches.contains(&pair);
         if let Some(watch) = self.watches.get_mut(&pair)
             && watch.record.active
         {
@@ -270,21 +256,22 @@ impl WatchedWv {
                 return;
             }
         }
-        if shared.settings.get_presence {
+        // Whoever has no subscription must not make the publisher be asked for one.
+        if shared.settings.get_presence || !is_known {
             self.requests.presence(pair, from, now, shared);
-        } else if self.watches.contains_key(&pair) {
-            self.place(&pair, now, shared);
         } else {
-            // The user's server believes in a subscription; now there is one.
-            self.subscribe(component, &pair, now, shared);
+            self.place(&pair, now, shared);
         }
     }
 
     fn got(&mut self, pair: &Pair, to: &str, answer: &Primitive, now: Time, shared: &mut Shared) {
         let code = verdict(answer);
         if !code.is_success() {
-            if matches!(code.0, 427 | 531 | 901) {
-                self.forget(pair, shared);
+            // Their server believes in a subscription that there is not, and cannot be found again
+            // where presence must not be asked for.
+            let is_lost = code == Code::NOT_SUPPORTED && !self.watches.contains(pair);
+            if is_lost || matches!(code.0, 427 | 531 | 901) {
+                self.watches.forget(pair, shared);
                 shared.send_presence(Type::Unsubscribed, pair, now);
             }
             return;
@@ -296,15 +283,35 @@ impl WatchedWv {
         let Some(list) = value.and_then(|value| value.presence.as_ref()) else {
             return;
         };
-        if self.watches.contains_key(pair) {
+        if self.watches.contains(pair) {
             self.take(pair, list, now, shared);
-        } else if list.attributes.iter().any(Attribute::is_valid)
-            && let (Ok(to), Some(component)) = (Jid::new(to), shared.component_of(pair))
-            && let Ok(shown) = to_xmpp(&shared.translator, &pair.wv, list, &to)
-        {
-            for presence in shown.presences {
-                shared.links.volatile(&component, presence);
+        } else if list.attributes.iter().any(Attribute::is_valid) {
+            // They are authorized: the subscription was lost, and is placed anew.
+            let mut watch = WvWatch::new(Introduction::default(), now);
+            watch.record.told = true;
+            if self.watches.add(pair, watch, shared) {
+                self.take(pair, list, now, shared);
+                self.place(pair, now, shared);
+            } else if let (Ok(to), Some(component)) = (Jid::new(to), shared.component_of(pair))
+                && let Ok(shown) = to_xmpp(&shared.translator, &pair.wv, list, &to)
+            {
+                for presence in shown.presences {
+                    shared.links.volatile(&component, presence);
+                }
             }
+        }
+    }
+
+    /// What watchers wrote to those whom they want to watch.
+    pub(super) fn next_words(&mut self) -> Option<(String, Message)> {
+        self.words.pop_front()
+    }
+
+    /// Everybody is away from now on.
+    pub(super) fn farewell(&mut self, shared: &mut Shared) {
+        self.is_over = true;
+        for (pair, watch) in self.watches.iter_mut() {
+            watch.hide(pair, shared);
         }
     }
 
@@ -334,7 +341,7 @@ impl WatchedWv {
     ) -> Vec<Pair> {
         if notice.watchers.is_empty() {
             // Quirk B-6: everybody who is known to watch.
-            let all = self.watches.keys().filter(|pair| pair.wv == value.user);
+            let all = self.watches.pairs().filter(|pair| pair.wv == value.user);
             return all.cloned().collect();
         }
         let pairs = notice.watchers.iter().filter_map(|watcher| {
@@ -345,7 +352,7 @@ impl WatchedWv {
                 wv: value.user.clone(),
             };
             // Notifications that nobody asked for are dropped (E-11).
-            self.watches.contains_key(&pair).then_some(pair)
+            self.watches.contains(&pair).then_some(pair)
         });
         pairs.collect()
     }
@@ -354,24 +361,26 @@ impl WatchedWv {
         let Some(watch) = self.watches.get_mut(pair) else {
             return;
         };
-        let others = self.bytes.saturating_sub(watch.bytes());
+        let before = watch.bytes();
         watch.merge(list, now);
         let authorized = watch.is_authorized();
-        if others + watch.bytes() > shared.settings.max_seen_bytes {
-            watch.forget_texts();
-            if let Some(more) = shared.seldom.may("shown", now.0) {
-                tracing::warn!(
-                    more,
-                    "texts of presence are not shown: too many are kept already"
-                );
-            }
+        let denies = watch.is_denied_by(list, &shared.translator);
+        if !self.watches.weigh(pair, before, shared)
+            && let Some(more) = shared.seldom.may("shown", now.0)
+        {
+            tracing::warn!(
+                more,
+                "texts of presence are not shown: too many are kept already"
+            );
         }
-        self.bytes = others + watch.bytes();
+        let Some(watch) = self.watches.get_mut(pair) else {
+            return;
+        };
         match (watch.record.active, authorized) {
             (false, true) => {
                 watch.record.active = true;
                 let told = std::mem::replace(&mut watch.record.told, true);
-                self.put(pair, shared);
+                self.watches.put(pair, shared);
                 if !told {
                     shared.send_presence(Type::Subscribed, pair, now);
                 }
@@ -384,16 +393,22 @@ impl WatchedWv {
             (true, false) => {
                 // It may come back: no `unsubscribed`.
                 watch.record.active = false;
-                self.put(pair, shared);
+                self.watches.put(pair, shared);
                 self.hide(pair, shared);
             }
-            (false, false) => {}
+            (false, false) => {
+                if denies {
+                    watch.record.denied = true;
+                    self.watches.put(pair, shared);
+                    shared.send_presence(Type::Unsubscribed, pair, now);
+                }
+            }
         }
     }
 
     /// Shows the watcher what was not shown yet, unless the publisher's domain is lost.
     fn show(&mut self, pair: &Pair, now: Time, shared: &mut Shared) {
-        let is_lost = self.told.contains(pair.wv.domain());
+        let is_lost = self.is_over || self.told.contains(pair.wv.domain());
         match self.watches.get_mut(pair) {
             Some(watch) if is_lost => watch.skip_change(),
             Some(watch) => watch.show(pair, now, shared),
@@ -410,7 +425,7 @@ impl WatchedWv {
     /// A new link: its watchers may have lost what they saw.
     pub(super) fn link_up(&mut self, component: &str, now: Time, shared: &mut Shared) {
         let of = |pair: &&Pair| shared.translator.component_of(&pair.wv) == Some(component);
-        let pairs: Vec<Pair> = self.watches.keys().filter(of).cloned().collect();
+        let pairs: Vec<Pair> = self.watches.pairs().filter(of).cloned().collect();
         for pair in pairs {
             if let Some(watch) = self.watches.get_mut(&pair) {
                 watch.forget_shown();
@@ -451,7 +466,7 @@ impl WatchedWv {
 
     fn pairs_at(&self, domain: &str) -> Vec<Pair> {
         let at = |pair: &&Pair| pair.wv.domain() == domain;
-        self.watches.keys().filter(at).cloned().collect()
+        self.watches.pairs().filter(at).cloned().collect()
     }
 
     pub(super) fn next_timeout(&self) -> Option<Time> {

@@ -232,6 +232,7 @@ impl WatchedXmpp {
         shared: &mut Shared,
     ) {
         let Some(watch) = self.watches.get_mut(pair) else {
+            shared.dropped.count(super::NOBODYS);
             return;
         };
         match presence.type_ {

@@ -12,9 +12,11 @@ use xmpp_parsers::presence::{Presence, Type};
 
 use super::super::records::Pair;
 use super::super::shared::Shared;
+use super::introduction::Introduction;
 use crate::element::Time;
 use crate::imps::presence::{Attribute, AttributeName, Item, PresenceSubList};
 use crate::text::cut;
+use crate::translate::Translator;
 use crate::translate::presence::to_xmpp;
 
 /// What is known is asked for again when it is older.
@@ -39,12 +41,19 @@ pub(super) struct Record {
     /// Whether the watcher was told `subscribed`.
     pub(super) told: bool,
     pub(super) since: Time,
+    /// Whether the watcher was told that the publisher has denied it.
+    #[serde(default)]
+    pub(super) denied: bool,
+    #[serde(default)]
+    pub(super) introduction: Introduction,
 }
 
 /// A subscription of an XMPP user to a WV user.
 #[derive(Debug)]
 pub(super) struct WvWatch {
     pub(super) record: Record,
+    /// Bytes with which it counts among all.
+    pub(super) weight: usize,
     /// All that is known of the publisher.
     values: PresenceSubList,
     /// Bytes of it; what is shown of it takes as much again.
@@ -72,16 +81,19 @@ pub(super) enum Due {
 }
 
 impl WvWatch {
-    pub(super) fn new(now: Time) -> Self {
+    pub(super) fn new(introduction: Introduction, now: Time) -> Self {
         Self::restored(Record {
             active: false,
             told: false,
             since: now,
+            denied: false,
+            introduction,
         })
     }
 
     pub(super) fn restored(record: Record) -> Self {
         Self {
+            weight: record.introduction.bytes(),
             record,
             values: PresenceSubList::default(),
             bytes: 0,
@@ -207,6 +219,11 @@ impl WvWatch {
         }
         for presence in shown.presences.into_iter().take(MAX_SHOWN) {
             let name = sender(&presence).unwrap_or_default();
+            let mut presence = presence;
+            let translator = &shared.translator;
+            shared
+                .capabilities
+                .mark(&mut presence, &self.values, translator);
             if self.shown.get(&name) != Some(&presence) {
                 self.shown.insert(name, presence.clone());
                 stanzas.push(presence.into());
@@ -261,6 +278,18 @@ impl WvWatch {
         self.values.sort();
         self.values.attributes.truncate(18 * MAX_SHOWN);
         self.bytes = self.values.attributes.iter().map(Attribute::bytes).sum();
+    }
+
+    /// Whether a list is the publisher's no, of which the watcher has not heard: everything that was
+    /// asked for is said to be unknown before anything was seen.
+    pub(super) fn is_denied_by(&self, list: &PresenceSubList, translator: &Translator) -> bool {
+        let asked = translator.mappings.presence.subscribed();
+        let mut asked = asked.attributes.iter();
+        let is_unknown = |asked: &Attribute| {
+            let said = list.get(&asked.name);
+            said.is_some_and(|said| said.qualifier == Some(false))
+        };
+        !self.record.told && !self.record.denied && asked.all(is_unknown)
     }
 
     /// Forgets all but whether the publisher is there.

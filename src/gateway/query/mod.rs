@@ -24,7 +24,7 @@ use crate::translate::Context;
 use crate::translate::stanza::{element, ns};
 use ids::IdQuery;
 pub(super) use iq::not_understood;
-use iq::{Answer, answer};
+use iq::{Answer, Question};
 use presence::PresenceQuery;
 
 /// How long XMPP has for its answers.
@@ -177,18 +177,27 @@ impl Queries {
                 id,
                 payload,
             } => {
-                let known = watches.known(&from, &to, shared);
-                let date = shared.skew.date(now);
-                let answer = answer(&payload, &to, known, date, &shared.translator);
-                let Some(answer) = answer else {
-                    let iq = Iq::Get {
-                        from: Some(from),
-                        to: Some(to),
-                        id,
-                        payload,
-                    };
-                    shared.refuse_iq(component, iq, not_understood());
-                    return;
+                let question = Question {
+                    payload: &payload,
+                    to: &to,
+                    known: watches.known(&from, &to, shared),
+                    date: shared.skew.date(now),
+                    uptime: shared.uptime(now),
+                    translator: &shared.translator,
+                    capabilities: &shared.capabilities,
+                };
+                let answer = match question.answer() {
+                    Ok(answer) => answer,
+                    Err(error) => {
+                        let iq = Iq::Get {
+                            from: Some(from),
+                            to: Some(to),
+                            id,
+                            payload,
+                        };
+                        shared.refuse_iq(component, iq, *error);
+                        return;
+                    }
                 };
                 let result = Iq::Result {
                     from: Some(to),
@@ -201,7 +210,7 @@ impl Queries {
                 };
                 shared.links.volatile(component, result);
             }
-            set @ Iq::Set { .. } => shared.refuse_iq(component, set, not_understood()),
+            set @ Iq::Set { .. } => shared.refuse_iq(component, set, *not_understood()),
             Iq::Result {
                 from: Some(from),
                 id,
@@ -226,6 +235,7 @@ impl Queries {
     pub(super) fn answered(&mut self, id: &str, from: &Jid, code: Code, shared: &mut Shared) {
         let asked = self.asked.get(id);
         let Some(asked) = asked.filter(|asked| asked.jid == from.as_str()) else {
+            shared.dropped.count("answer to no question");
             return;
         };
         let (number, at) = (asked.query, asked.at);

@@ -98,7 +98,7 @@ impl<'a> Asking<'a> {
             what: What::Info,
         };
         match first {
-            First::Unknown => self.shared.refuse_iq(component, iq, not_understood()),
+            First::Unknown => self.shared.refuse_iq(component, iq, *not_understood()),
             First::Answer(payload) => question.answer(payload, self.shared),
             First::Refuse(code) => question.refuse(code, self.shared),
             First::Ask(what, primitive) => {

@@ -232,12 +232,10 @@ impl Rooms {
     }
 
     /// A message stanza of an XMPP user, which is no error; gives it back if it is for no room.
-    /// `silent` counts what was no person's words.
     pub(super) fn message(
         &mut self,
         component: &str,
         message: Message,
-        silent: &mut BTreeMap<&'static str, u64>,
         now: Time,
         shared: &mut Shared,
     ) -> Option<Message> {
@@ -274,7 +272,7 @@ impl Rooms {
         }
         let (core, speaking) = (&mut self.core, &mut self.speaking);
         if let Some(kind) = speaking.say(room, message, (core, shared), now) {
-            *silent.entry(kind).or_default() += 1;
+            shared.dropped.count(kind);
         }
         None
     }

@@ -301,3 +301,47 @@ fn addresses_that_are_nobody_s_are_remembered_up_to_a_bound() {
     world.pass(3_600_000);
     assert_eq!(world.gateway.watches.held().1, 0);
 }
+
+#[test]
+fn what_clients_can_do_is_remembered_for_so_many_of_them() {
+    use crate::gateway::capabilities::MAX_KNOWN;
+    let mut world = World::up(GatewaySettings::default());
+    world.xmpp("<presence type='subscribe' from='alice@home.example' to='bob@village.example'/>");
+    world.answer("<Status code='200'/>");
+    for n in 0..=MAX_KNOWN {
+        world.pass(10_000);
+        world.ssp(None, &format!("<PresenceNotification><User userID='alice@home.example'/><PresenceValue userID='wv:bob@village.example'><PresenceSubList>\
+            <OnlineStatus><Qualifier>T</Qualifier><PresenceValue>T</PresenceValue></OnlineStatus>\
+            <ClientInfo><Qualifier>T</Qualifier><ClientProducer>{n} {}</ClientProducer></ClientInfo></PresenceSubList></PresenceValue></PresenceNotification>", "x".repeat(2_000)));
+    }
+    assert_eq!(world.gateway.shared.capabilities.len(), MAX_KNOWN);
+}
+
+#[test]
+fn who_asks_to_watch_counts_with_name_and_words() {
+    let mut world = World::up(GatewaySettings {
+        max_watch_bytes: 2_000,
+        ..GatewaySettings::default()
+    });
+    let mut ask = |n: usize, words: usize| {
+        let words = "w".repeat(words);
+        world.xmpp(&format!("<presence type='subscribe' from='a{n}@home.example' to='bob@village.example'><status>{words}</status></presence>"));
+        world.out().is_empty()
+    };
+    assert!(ask(1, MAX_STATUS + 500));
+    assert!(!ask(2, MAX_STATUS));
+    assert!(ask(3, 10));
+}
+
+#[test]
+fn hints_about_encryption_are_remembered_for_so_many_conversations() {
+    use crate::gateway::message::MAX_HINTED;
+    let mut world = World::up(GatewaySettings::default());
+    for n in 0..=MAX_HINTED {
+        world.xmpp(&format!(
+            "<message id='e{n}' from='a{n}@home.example/x' to='bob@village.example'>\
+            <openpgp xmlns='urn:xmpp:openpgp:0'>x</openpgp></message>"
+        ));
+    }
+    assert_eq!(world.gateway.messages.hinted(), MAX_HINTED);
+}

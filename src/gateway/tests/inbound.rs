@@ -189,3 +189,41 @@ fn what_has_no_counterpart_is_counted_and_dropped() {
     world.xmpp("<message type='error' from='alice@home.example/x' to='bob@other.example'><body>x</body></message>");
     assert!(world.out().is_empty());
 }
+
+#[test]
+fn the_sender_of_encrypted_messages_hears_once_a_day_that_nobody_can_read_them() {
+    let mut world = World::up(GatewaySettings::default());
+    let message = |inner: &str| {
+        format!(
+            "<message id='e' type='chat' from='alice@home.example/x' to='bob@village.example/imps'>\
+            <encrypted xmlns='eu.siacs.conversations.axolotl'><header/>{inner}</message>"
+        )
+    };
+    let sealed = message("<payload>x</payload></encrypted>");
+    let with_text =
+        message("<payload>x</payload></encrypted><body>I sent you an encrypted message</body>");
+    world.xmpp(&message("</encrypted>"));
+    assert!(world.out().is_empty() && world.sent().is_empty());
+    world.xmpp(&sealed);
+    let [refusal, hint] = &world.out()[..] else {
+        panic!("a refusal and a hint, not {:?}", world.out());
+    };
+    for part in [
+        "from='bob@village.example'",
+        "to='alice@home.example/x'",
+        "type='chat'",
+        "switch encryption off",
+    ] {
+        assert!(hint.contains(part), "{part} in {hint}");
+    }
+    assert!(refusal.contains("not-acceptable") && refusal.contains("id='e'"));
+    world.xmpp(&sealed);
+    assert_eq!(world.out().len(), 1);
+    // What stands in for it arrives.
+    world.xmpp(&with_text);
+    assert!(world.out().is_empty());
+    assert_eq!(world.sent().len(), 1);
+    world.pass(86_400_000);
+    world.xmpp(&with_text);
+    assert_eq!(world.out().len(), 1);
+}

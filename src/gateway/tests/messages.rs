@@ -372,3 +372,46 @@ fn a_bounce_without_a_reason_is_a_failure() {
     assert_eq!(world.code(id), Some(500));
     assert_eq!(world.outcomes(), [Outcome::Refused(500)]);
 }
+
+#[test]
+fn a_message_that_waited_says_so_when_it_leaves() {
+    let mut world = World::with(GatewaySettings::default());
+    send(&mut world, "m-1", false);
+    assert!(world.out().is_empty());
+    world.pass(59_000);
+    world.link_up();
+    assert!(!world.out()[0].contains("<delay"), "{:?}", world.out());
+    world.link_down();
+    world.pass(300_000);
+    world.restart();
+    world.link_up();
+    let message = world.out().remove(0);
+    assert!(
+        message.contains("<delay xmlns='urn:xmpp:delay' stamp='2024-05-01T13:40:00Z'/>"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_contact_list_of_an_xmpp_user_is_not_there() {
+    let mut world = World::up(GatewaySettings::default());
+    let mut primitive = message("m", false, &[ALICE]);
+    if let Primitive::SendMessageRequest(request) = &mut primitive {
+        let list = Address::new("wv:alice/friends@home.example");
+        let list = crate::imps::common::ContactList { list };
+        request.info.recipients.push(Recipient::ContactList(list));
+    }
+    let id = world.primitive(Some(BOB), primitive);
+    assert_eq!(world.out().len(), 1);
+    world.confirm(world.marks()[0]);
+    world.pass(5_000);
+    assert_eq!(world.code(id), Some(201));
+    let details = world.acts.iter().find_map(|act| match act {
+        Act::Respond {
+            primitive: Primitive::SendMessageResponse(response),
+            ..
+        } => response.status.details.first().map(|detail| detail.code.0),
+        _ => None,
+    });
+    assert_eq!(details, Some(700));
+}

@@ -1,10 +1,12 @@
 mod bounds;
 mod inbound;
+mod loss;
 mod messages;
 mod presence;
 mod questions;
 mod rooms;
 mod trouble;
+mod watching;
 
 use super::*;
 use crate::element::{Outcome, ToXmpp};

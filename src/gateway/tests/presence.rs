@@ -1,17 +1,17 @@
 use super::*;
 use xmpp_parsers::presence::Presence;
 
-const SUBSCRIBE: &str =
+pub(super) const SUBSCRIBE: &str =
     "<presence type='subscribe' from='alice@home.example' to='bob@village.example'/>";
 
-fn notification(inner: &str) -> String {
+pub(super) fn notification(inner: &str) -> String {
     format!(
         "<PresenceNotification><User userID='alice@home.example'/><PresenceValue userID='wv:bob@village.example'>\
         <PresenceSubList>{inner}</PresenceSubList></PresenceValue></PresenceNotification>"
     )
 }
 
-fn status(text: &str) -> String {
+pub(super) fn status(text: &str) -> String {
     notification(&format!(
         "<OnlineStatus><Qualifier>T</Qualifier><PresenceValue>T</PresenceValue></OnlineStatus>\
          <StatusText><Qualifier>T</Qualifier><PresenceValue>{text}</PresenceValue></StatusText>"
@@ -19,7 +19,7 @@ fn status(text: &str) -> String {
 }
 
 /// Alice watches Bob, who is online.
-fn watching(settings: GatewaySettings) -> World {
+pub(super) fn watching(settings: GatewaySettings) -> World {
     let mut world = World::up(settings);
     world.xmpp(SUBSCRIBE);
     world.answer("<Status code='200'/>");
@@ -29,7 +29,7 @@ fn watching(settings: GatewaySettings) -> World {
     world
 }
 
-fn types(world: &World) -> Vec<String> {
+pub(super) fn types(world: &World) -> Vec<String> {
     let kind = |text: String| match text.split_once("type='") {
         Some((_, rest)) => rest.split('\'').next().unwrap_or_default().to_owned(),
         None => "available".to_owned(),
@@ -190,11 +190,11 @@ fn a_probe_is_answered_from_memory_and_asks_anew_when_that_is_old() {
     world.answer(&response(""));
     assert!(world.out().is_empty());
     world.xmpp(probe);
-    world.answer(&response("<PresenceValue userID='wv:bob@village.example'><PresenceSubList><OnlineStatus><Qualifier>T</Qualifier><PresenceValue>T</PresenceValue></OnlineStatus></PresenceSubList></PresenceValue>"));
-    assert_eq!(types(&world), ["available"]);
-    world.xmpp(probe);
     world.answer("<GetPresenceResponse><Status code='531'/></GetPresenceResponse>");
     assert_eq!(types(&world), ["unsubscribed"]);
+    world.xmpp(probe);
+    world.answer(&response("<PresenceValue userID='wv:bob@village.example'><PresenceSubList><OnlineStatus><Qualifier>T</Qualifier><PresenceValue>T</PresenceValue></OnlineStatus></PresenceSubList></PresenceValue>"));
+    assert_eq!(types(&world), ["available"]);
 }
 
 #[test]

@@ -34,6 +34,27 @@ fn questions_about_domain_and_users_are_answered() {
             "2024-05-01T13:40:00Z",
         ),
         (
+            "<query xmlns='jabber:iq:last'/>",
+            VILLAGE,
+            "<query xmlns='jabber:iq:last' seconds='0'/>",
+        ),
+        (
+            "<vCard xmlns='vcard-temp'/>",
+            VILLAGE,
+            "<FN>village.example</FN>",
+        ),
+        (info, VILLAGE, "jabber:iq:last"),
+        (
+            "<query xmlns='jabber:iq:last'/>",
+            "bob@village.example",
+            "service-unavailable",
+        ),
+        (
+            "<query xmlns='http://jabber.org/protocol/disco#items' node='http://jabber.org/protocol/commands'/>",
+            VILLAGE,
+            "item-not-found",
+        ),
+        (
             "<vCard xmlns='vcard-temp'/>",
             "bob@village.example",
             "service-unavailable",
@@ -223,4 +244,41 @@ fn other_primitives_are_not_implemented_or_not_known() {
     }
     assert!(world.gateway.restore("gateway/odd", b"{}").is_err());
     assert!(world.gateway.restore("gateway/out/x", b"{}").is_err());
+}
+
+#[test]
+fn what_is_dropped_is_counted_by_kind() {
+    let mut world = World::up(GatewaySettings::default());
+    let ends = "from='alice@home.example/x' to='bob@village.example'";
+    world.xmpp(&format!("<presence {ends}/>"));
+    world.xmpp(&format!("<presence type='subscribed' {ends}/>"));
+    world.xmpp("<presence from='alice@home.example/x' to='village.example'/>");
+    world.xmpp(
+        r"<presence type='unavailable' from='alice@home.example/x' to='a\2fb@village.example/n'/>",
+    );
+    world.xmpp(&format!("<iq type='result' id='odd' {ends}/>"));
+    world.xmpp(&format!(
+        "<message {ends}><active xmlns='http://jabber.org/protocol/chatstates'/></message>"
+    ));
+    world.ssp(
+        None,
+        "<GroupChangeNotice groupID='wv:a/b@village.example'/>",
+    );
+    assert!(world.out().is_empty() && world.sent().is_empty());
+    let kinds: Vec<(&str, u64)> = world
+        .gateway
+        .silent()
+        .iter()
+        .map(|(k, n)| (*k, *n))
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            ("GroupChangeNotice", 1),
+            ("answer to no question", 1),
+            ("chat state", 1),
+            ("presence for nobody", 3),
+            ("presence in rooms", 1),
+        ]
+    );
 }

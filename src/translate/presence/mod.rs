@@ -2,8 +2,10 @@
 //!
 //! * [`mod@to_xmpp`] shows a `PresenceSubList` as presence stanzas and PEP events;
 //! * [`mod@to_ssp`] gathers what is seen of an XMPP user and writes it as attributes;
+//! * [`client`] is a user's client as service discovery shows it;
 //! * [`location`] converts coordinates and time zones.
 
+pub mod client;
 pub mod location;
 pub mod to_ssp;
 pub mod to_xmpp;

@@ -31,6 +31,9 @@ pub struct Seen {
     pub known: bool,
     /// Mood word of XEP-0107 and its text.
     pub mood: Option<(String, Option<String>)>,
+    /// What the user does (XEP-0108), in words.
+    #[serde(default)]
+    pub activity: Option<String>,
     /// Fields of XEP-0080.
     pub location: BTreeMap<String, String>,
     /// XEP-0172, from PEP.
@@ -102,6 +105,7 @@ impl Seen {
                 let text = child_text(item, "text").map(|text| cut(&text, MAX_NAME).to_owned());
                 self.mood = word.map(|word| (cut(word.name(), MAX_NAME).to_owned(), text));
             }
+            ("activity", ns::ACTIVITY) => self.activity = activity(item),
             ("geoloc", ns::GEOLOC) => {
                 let field = |child: &Element| {
                     let text = child.text();
@@ -140,12 +144,16 @@ impl Seen {
                 .map_or(0, |(url, more)| url.len() + text(more));
             name.len() + statuses.sum::<usize>() + text(&resource.nick) + link
         });
-        mood + text(&self.nick) + location.sum::<usize>() + resources.sum::<usize>()
+        mood + text(&self.activity)
+            + text(&self.nick)
+            + location.sum::<usize>()
+            + resources.sum::<usize>()
     }
 
     /// Forgets all texts; who is there and how stays.
     pub fn forget_texts(&mut self) {
         self.mood = None;
+        self.activity = None;
         self.nick = None;
         self.location.clear();
         for resource in self.resources.values_mut() {
@@ -185,6 +193,31 @@ impl Seen {
         }
         list.sort();
         list
+    }
+
+    /// What PEP events have said, without availability.
+    pub fn published(&self, table: &PresenceTable) -> PresenceSubList {
+        let known = Self {
+            known: true,
+            ..self.clone()
+        };
+        let names = [
+            Name::TimeZone,
+            Name::GeoLocation,
+            Name::Address,
+            Name::FreeTextLocation,
+            Name::StatusText,
+            Name::StatusMood,
+            Name::Alias,
+        ];
+        // Of nobody in particular.
+        let user = Address::new("");
+        let values = names
+            .iter()
+            .filter_map(|name| known.value(table, name, &user, None));
+        PresenceSubList {
+            attributes: values.collect(),
+        }
     }
 
     fn value(
@@ -234,7 +267,8 @@ impl Seen {
                     let (_, text) = self.mood.as_ref()?;
                     text.as_ref().map(|text| format!("({text})"))
                 };
-                match text.map(str::to_owned).or_else(mood) {
+                let activity = || best.and(self.activity.clone());
+                match text.map(str::to_owned).or_else(activity).or_else(mood) {
                     Some(text) => simple(&text),
                     // An empty text clears the one before.
                     None => best.and(simple("")),
@@ -321,6 +355,20 @@ pub fn withdrawn(table: &PresenceTable, requested: &[Name]) -> PresenceSubList {
     };
     list.sort();
     list
+}
+
+/// "general: specific – text" of an activity (XEP-0108); nothing if it was withdrawn.
+fn activity(item: &Element) -> Option<String> {
+    let general = item.children().find(|child| child.name() != "text")?;
+    let words = |element: &Element| cut(element.name(), MAX_NAME).replace('_', " ");
+    let mut text = words(general);
+    if let Some(specific) = general.children().next() {
+        text = format!("{text}: {}", words(specific));
+    }
+    if let Some(more) = child_text(item, "text") {
+        text = format!("{text} – {}", cut(&more, MAX_NAME));
+    }
+    Some(text)
 }
 
 fn name_of(text: &str) -> Option<String> {

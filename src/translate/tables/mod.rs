@@ -8,6 +8,7 @@ mod content;
 mod presence;
 mod rows;
 mod status;
+mod words;
 
 use std::path::Path;
 
@@ -19,6 +20,7 @@ pub(super) use presence::XMPP_MOODS;
 use rows::File;
 pub use rows::MappingError;
 pub use status::{Context, StatusTable};
+pub use words::WordsTable;
 
 /// All tables of the translator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,20 +33,24 @@ pub struct Mappings {
     pub content: ContentTable,
     /// `addresses.toml`: characters and names (section 2).
     pub addresses: AddressTable,
+    /// `words.toml`: messages from XMPP with more than a text (section 4.2).
+    pub words: WordsTable,
 }
 
 const STATUS: &str = include_str!("../../../mappings/status.toml");
 const PRESENCE: &str = include_str!("../../../mappings/presence.toml");
 const CONTENT: &str = include_str!("../../../mappings/content.toml");
 const ADDRESSES: &str = include_str!("../../../mappings/addresses.toml");
+const WORDS: &str = include_str!("../../../mappings/words.toml");
 
 impl Mappings {
     /// The files of a folder of tables, with the text of the built-in ones.
-    pub const FILES: [(&'static str, &'static str); 4] = [
+    pub const FILES: [(&'static str, &'static str); 5] = [
         ("status.toml", STATUS),
         ("presence.toml", PRESENCE),
         ("content.toml", CONTENT),
         ("addresses.toml", ADDRESSES),
+        ("words.toml", WORDS),
     ];
 
     /// The tables this program was built with.
@@ -52,7 +58,7 @@ impl Mappings {
     /// # Panics
     /// Never: a test reads them.
     pub fn built_in() -> Self {
-        match Self::read(STATUS, PRESENCE, CONTENT, ADDRESSES) {
+        match Self::read([STATUS, PRESENCE, CONTENT, ADDRESSES, WORDS]) {
             Ok(mappings) => mappings,
             Err(error) => panic!("built-in table: {error}"),
         }
@@ -74,26 +80,23 @@ impl Mappings {
                 what: format!("cannot be read: {error}"),
             }),
         };
-        let [status, presence, content, addresses] =
+        let [status, presence, content, addresses, words] =
             Self::FILES.map(|(name, built_in)| text(name, built_in));
-        Self::read(&status?, &presence?, &content?, &addresses?)
+        Self::read([&status?, &presence?, &content?, &addresses?, &words?])
     }
 
-    /// The tables from their texts.
+    /// The tables from their texts, in the order of [`Mappings::FILES`].
     ///
     /// # Errors
     /// A text holds a mistake.
-    pub fn read(
-        status: &str,
-        presence: &str,
-        content: &str,
-        addresses: &str,
-    ) -> Result<Self, MappingError> {
+    pub fn read(texts: [&str; 5]) -> Result<Self, MappingError> {
+        let [status, presence, content, addresses, words] = texts;
         Ok(Self {
             status: File::new("status.toml", status).read(StatusTable::read)?,
             presence: File::new("presence.toml", presence).read(PresenceTable::read)?,
             content: File::new("content.toml", content).read(ContentTable::read)?,
             addresses: File::new("addresses.toml", addresses).read(AddressTable::read)?,
+            words: File::new("words.toml", words).read(WordsTable::read)?,
         })
     }
 }
@@ -110,7 +113,8 @@ mod tests {
             0 => file_read.read(StatusTable::read).map(drop),
             1 => file_read.read(PresenceTable::read).map(drop),
             2 => file_read.read(ContentTable::read).map(drop),
-            _ => file_read.read(AddressTable::read).map(drop),
+            3 => file_read.read(AddressTable::read).map(drop),
+            _ => file_read.read(WordsTable::read).map(drop),
         }
     }
 

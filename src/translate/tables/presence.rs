@@ -225,13 +225,15 @@ impl PresenceTable {
         PresenceSubList::request(wanted.cloned())
     }
 
-    pub(in crate::translate) fn shows(&self, name: &AttributeName) -> bool {
+    /// Whether an attribute has a counterpart in XMPP.
+    pub fn shows(&self, name: &AttributeName) -> bool {
         self.attributes
             .get(name.as_str())
             .is_some_and(|row| row.to_xmpp)
     }
 
-    pub(in crate::translate) fn has_value(&self, name: &AttributeName) -> bool {
+    /// Whether XMPP has a value for an attribute.
+    pub fn has_value(&self, name: &AttributeName) -> bool {
         self.attributes
             .get(name.as_str())
             .is_some_and(|row| row.has_value)

@@ -18,6 +18,7 @@ pub(crate) mod process;
 pub(crate) mod prosody;
 pub(crate) mod samples;
 pub(crate) mod script;
+pub(crate) mod server;
 pub(crate) mod split;
 #[path = "../../support/talk.rs"]
 pub(crate) mod talk;
