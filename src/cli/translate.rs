@@ -326,7 +326,7 @@ fn about_presence(
 ) -> Result<Primitive, String> {
     let (from, to) = (ends(presence.from.as_ref())?, ends(presence.to.as_ref())?);
     if payload(&presence.payloads, "x", ns::MUC).is_some() || translator.is_room(to) {
-        return Err("there are no rooms: it is refused".to_owned());
+        return Err("what is sent to a room is translated only by a gateway that runs".to_owned());
     }
     let from = translator
         .address(from)

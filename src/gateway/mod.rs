@@ -413,14 +413,8 @@ impl ServiceElement for Gateway {
             self.messages.restore_sent(rest, value, &self.shared)
         } else if let Some(rest) = key.strip_prefix(records::RECEIVED) {
             self.messages.restore_received(rest, value)
-        } else if let Some(rest) = key.strip_prefix(rooms::records::NAME) {
-            self.rooms.restore_name(rest, value, &self.shared)
-        } else if let Some(rest) = key.strip_prefix(rooms::records::SAID) {
-            self.rooms.restore_said(rest, value)
-        } else if key == rooms::records::SALT {
-            self.rooms.restore_salt(value)
-        } else if let Some(rest) = key.strip_prefix(rooms::records::USER) {
-            self.rooms.restore_user(rest, value, &self.shared)
+        } else if key.starts_with(rooms::records::PREFIX) {
+            self.rooms.restore(key, value, &self.shared)
         } else if let Some(rest) = key.strip_prefix(records::WATCH_WV) {
             self.watches.restore_wv(rest, value)
         } else if let Some(rest) = key.strip_prefix(records::WATCH_XMPP) {

@@ -236,7 +236,7 @@ async fn the_domain_says_what_it_is_and_whoever_joins_a_room_gets_an_answer() {
             ));
             let is_answer = |e: &Value| e["event"] == "presence" && e["from"] == to;
             let answer = user.wait("the answer", is_answer).await;
-            assert_eq!(answer["error"], "feature-not-implemented");
+            assert_eq!(answer["error"], "item-not-found");
         }
     }
 }

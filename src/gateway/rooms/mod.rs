@@ -78,48 +78,40 @@ impl Rooms {
         }
     }
 
-    /// Takes back a record of a user in a group.
-    pub(super) fn restore_user(
+    /// Takes back a record of rooms.
+    pub(super) fn restore(
         &mut self,
-        rest: &str,
+        key: &str,
         value: &[u8],
         shared: &Shared,
     ) -> Result<(), String> {
-        let (user, group) = records::parts(rest)?;
-        let occupant = read(value)?;
-        let group = Address::new(group);
-        if let Some(room) = open(&mut self.all, &group, shared) {
-            room.put(user, occupant, &mut self.core);
+        if let Some(rest) = key.strip_prefix(records::SAID) {
+            return self.speaking.restore(rest, value, &mut self.core);
+        }
+        if key == records::SALT {
+            return self.core.restore_salt(value);
+        }
+        let group = if let Some(rest) = key.strip_prefix(records::USER) {
+            let (user, group) = records::parts(rest)?;
+            let (occupant, group) = (read(value)?, Address::new(group));
+            if let Some(room) = open(&mut self.all, &group, shared) {
+                room.put(user, occupant, &mut self.core);
+            }
+            group
+        } else if let Some(rest) = key.strip_prefix(records::NAME) {
+            let (group, nick) = records::parts(rest)?;
+            let (name, group) = (read(value)?, Address::new(group));
+            if let Some(room) = open(&mut self.all, &group, shared) {
+                room.put_name(nick, name, &mut self.core);
+            }
+            group
+        } else {
+            return Err(format!("{key} is no record of rooms"));
+        };
+        if self.all.contains_key(&group) {
             self.core.timers.by(Time(0), Due::Room(group));
         }
         Ok(())
-    }
-
-    /// Takes back a record of somebody who is shown in a group.
-    pub(super) fn restore_name(
-        &mut self,
-        rest: &str,
-        value: &[u8],
-        shared: &Shared,
-    ) -> Result<(), String> {
-        let (group, nick) = records::parts(rest)?;
-        let name = read(value)?;
-        let group = Address::new(group);
-        if let Some(room) = open(&mut self.all, &group, shared) {
-            room.put_name(nick, name, &mut self.core);
-            self.core.timers.by(Time(0), Due::Room(group));
-        }
-        Ok(())
-    }
-
-    /// Takes back a message to a group.
-    pub(super) fn restore_said(&mut self, rest: &str, value: &[u8]) -> Result<(), String> {
-        self.speaking.restore(rest, value, &mut self.core)
-    }
-
-    /// Takes back what ids are made with.
-    pub(super) fn restore_salt(&mut self, value: &[u8]) -> Result<(), String> {
-        self.core.restore_salt(value)
     }
 
     /// How many there are.
@@ -203,7 +195,7 @@ impl Rooms {
     ) {
         let user = from.to_bare().to_string();
         let Some(room) = self.all.get_mut(group) else {
-            return;
+            return shared.dropped.count("presence in rooms");
         };
         let resources: Vec<String> = match (from.resource(), room.occupants.get(&user)) {
             (Some(resource), _) => vec![resource.to_string()],
@@ -341,6 +333,10 @@ impl Rooms {
 
     /// Something has changed in a group.
     pub(super) fn changed(&mut self, notice: &GroupChangeNotice, now: Time, shared: &mut Shared) {
+        if !self.all.contains_key(&notice.group) {
+            // Nobody here is in it, or was shown there.
+            shared.dropped.count("GroupChangeNotice");
+        }
         if let Some(room) = open(&mut self.all, &notice.group, shared) {
             Hearing::of(room, &mut self.core, shared, now).changed(notice);
         }
@@ -355,8 +351,9 @@ impl Rooms {
         shared: &mut Shared,
     ) {
         let Some(group) = &notice.group else { return };
-        if let Some(room) = self.all.get_mut(group) {
-            Hearing::of(room, &mut self.core, shared, now).must_leave(notice);
+        match self.all.get_mut(group) {
+            Some(room) => Hearing::of(room, &mut self.core, shared, now).must_leave(notice),
+            None => shared.dropped.count("LeaveGroupIndication"),
         }
         self.tidy(group, shared);
     }

@@ -1,16 +1,17 @@
 //! What rooms write down, and under which keys.
 
-use crate::gateway::records::PREFIX;
 use crate::imps::Address;
 
+/// Begins every key of rooms.
+pub(in crate::gateway) const PREFIX: &str = "gateway/room-";
 /// `gateway/room-said/N`: a message to a group whose answer is awaited.
-pub(in crate::gateway) const SAID: &str = "gateway/room-said/";
+pub(super) const SAID: &str = "gateway/room-said/";
 /// `gateway/room-user/X G`: the XMPP user X is in the group G.
-pub(in crate::gateway) const USER: &str = "gateway/room-user/";
+pub(super) const USER: &str = "gateway/room-user/";
 /// `gateway/room-name/G NICK`: who is shown in the group G.
-pub(in crate::gateway) const NAME: &str = "gateway/room-name/";
+pub(super) const NAME: &str = "gateway/room-name/";
 /// What occupants' ids are made with.
-pub(in crate::gateway) const SALT: &str = "gateway/room-salt";
+pub(super) const SALT: &str = "gateway/room-salt";
 
 pub(super) fn said_key(number: u64) -> String {
     debug_assert!(SAID.starts_with(PREFIX));
