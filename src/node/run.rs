@@ -26,7 +26,7 @@ use super::shards;
 use super::told::Telling;
 use super::turn::Turn;
 use crate::content::{Contents, Web};
-use crate::element::ServiceElement;
+use crate::element::{ServiceElement, Time};
 use crate::gateway::Gateway;
 use crate::home::Home;
 use crate::http::link::{self, PostOutcome};
@@ -288,10 +288,10 @@ impl Node {
             let _ = self.handle.ask_all(leave).await;
             self.until(FAREWELL, |core| !core.sap.is_leaving()).await;
         }
-        let away = |core: &mut Core, now, turn: &mut Turn| {
+        let away = |core: &mut Core, now: Time, turn: &mut Turn| {
             core.administer(now, turn, |gateway: &mut Gateway| gateway.farewell());
         };
-        let _ = self.handle.ask_all(away).await;
+        self.released(away).await;
         self.soft.cancel();
         // While the owner still takes what the XMPP server has under way to us.
         self.xmpp.stop.cancel();
@@ -305,6 +305,17 @@ impl Node {
         self.hard.cancel();
         let _ = tokio::time::timeout(Duration::from_secs(5), self.tracker.wait()).await;
         while self.owners.join_next().await.is_some() {}
+    }
+
+    /// Has the owner of the first shard do something, and waits until the links have been given
+    /// what follows from it, or the time is over.
+    async fn released(&self, work: impl FnOnce(&mut Core, Time, &mut Turn) + Send + 'static) {
+        let released = async {
+            let _ = self.handle.change(work).await;
+            // A turn is released as a whole before the next.
+            let _ = self.handle.change(|_, _, _| ()).await;
+        };
+        let _ = tokio::time::timeout(FAREWELL, released).await;
     }
 
     /// Waits until the core is as wanted, or the time is over.
