@@ -10,7 +10,7 @@ use xmpp_parsers::presence::{Presence, Type};
 
 use super::output;
 use super::{Failure, Global};
-use crate::imps::common::{AttributeList, MetaInfo, PresenceValue, User, UserId, VerUserId};
+use crate::imps::common::{AttributeList, MetaInfo, Party, PresenceValue, User, UserId, VerUserId};
 use crate::imps::primitive::message::DeliveryStatusReport;
 use crate::imps::primitive::presence::{
     GetPresenceRequest, PresenceNotification, SubscribeRequest, UnsubscribeRequest,
@@ -25,7 +25,9 @@ use crate::translate::message::{ToSsp, refusal};
 use crate::translate::presence::Seen;
 use crate::translate::receipt::{About, error_of};
 use crate::translate::stanza::{ns, payload};
-use crate::translate::{Context, Mode as Naming, Translator, message, presence, receipt};
+use crate::translate::{
+    Context, Mode as Naming, Translator, invitation, message, presence, receipt,
+};
 use crate::xmpp::text;
 
 /// Most that is read, in bytes.
@@ -174,6 +176,13 @@ fn stanzas(
             let stanza = stanza.map_err(|error| error.to_string())?;
             Ok(stanza.map(Stanza::Message).into_iter().collect())
         }
+        Primitive::InviteRequest(request) => {
+            let inviter = request.meta.as_ref().and_then(MetaInfo::user);
+            let inviter = inviter.ok_or("no user invites")?;
+            let sent = invitation::to_xmpp(translator, request, &inviter.user, None);
+            let sent = sent.map_err(|code| refused(translator, code))?;
+            Ok(vec![sent.stanza])
+        }
         Primitive::PresenceNotification(notification) => shown(translator, notification),
         Primitive::SubscribeRequest(request) => {
             let users = request.users.iter().map(|id| &id.user).collect();
@@ -229,6 +238,15 @@ fn to_ssp(translator: &Translator, input: &[u8], now: u64) -> Result<Vec<String>
                 report.into()
             } else if let Some(notification) = event(translator, &message)? {
                 notification.into()
+            } else if invitation::invitees(&message).is_some() {
+                return Err("what becomes of it the group says, which is asked first".to_owned());
+            } else if let Some(into) = invitation::of_message(translator, &message) {
+                let id = message.id.as_ref().map_or("1", |id| id.0.as_str());
+                let invited = Party::User(User::new(into.invitee));
+                let to = invitation::To::Group(into.group);
+                let note = into.reason.as_deref();
+                let kind = (id, 86_400);
+                invitation::request(kind, &into.inviter, invited, &to, note).into()
             } else {
                 let id = message.id.as_ref().map_or("1", |id| id.0.as_str());
                 let translated = message::to_ssp(translator, &message, id, VALIDITY, None, now);

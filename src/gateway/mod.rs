@@ -19,11 +19,14 @@
 //! | `message` | messages in both directions, receipts, reports |
 //! | `presence` | who watches whom, and what they see |
 //! | `query` | questions for presence and ids, and those of XMPP |
+//! | `invitation` | invitations, in both directions |
 //! | `rooms` | groups of the SSP side as rooms, for XMPP users |
 //! | `shared` | beneath them: settings, tables, numbers, the queue of acts, and the `links` |
 
 mod capabilities;
 mod dropped;
+mod element;
+mod invitation;
 mod links;
 mod message;
 mod numbers;
@@ -39,7 +42,7 @@ mod timers;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio_xmpp::Stanza;
@@ -51,16 +54,14 @@ use xmpp_parsers::presence::Type;
 pub use rooms::RoomCount;
 pub use settings::{GatewaySettings, RoomBounds};
 
-use crate::element::{
-    Act, Delivered, Edge, Element, FromXmpp, Input, RequestId, ServiceElement, Skew, Time, Token,
-};
+use crate::element::{Delivered, Element, FromXmpp, RequestId, Time};
 use crate::imps::primitive::{self, Kind, Primitive};
 use crate::imps::{Address, Code, Status};
 use crate::text::Shown;
 use crate::translate::Translator;
 use crate::translate::stanza::ends;
+use invitation::Invitations;
 use message::{Messages, Order};
-use numbers::Numbers;
 use presence::Watches;
 use query::Queries;
 use rooms::Rooms;
@@ -70,7 +71,9 @@ use shared::Shared;
 pub const ELEMENT: Element = Element::named("Gateway");
 
 /// What the gateway serves.
-pub const SERVES: &[&str] = &["SUBPR", "GETPR", "SENDM", "MDELIV", "VRID"];
+pub const SERVES: &[&str] = &[
+    "SUBPR", "GETPR", "SENDM", "MDELIV", "VRID", "INVIT", "CAINV",
+];
 
 /// The longest id of a stanza, bytes; our choice: it is kept, and goes back with the answer.
 pub const MAX_ID: usize = 1024;
@@ -83,6 +86,7 @@ pub struct Gateway {
     watches: Watches,
     queries: Queries,
     rooms: Rooms,
+    invitations: Invitations,
 }
 
 impl Gateway {
@@ -95,7 +99,8 @@ impl Gateway {
             messages: Messages::new(own.clone()),
             watches: Watches::new(own.clone()),
             queries: Queries::default(),
-            rooms: Rooms::new(own),
+            rooms: Rooms::new(own.clone()),
+            invitations: Invitations::new(own),
         }
     }
 
@@ -128,11 +133,14 @@ impl Gateway {
                 Stanza::Presence(presence) => {
                     let ends = (&from, &to);
                     if !self.rooms.presence(own, ends, &presence, now, shared) {
+                        self.invitations.presence(ends, &presence, now, shared);
                         self.watches.stanza(own, ends, presence, now, shared);
                     }
                 }
                 Stanza::Iq(iq) => {
-                    if let Some(iq) = self.rooms.iq(own, iq, (&from, &to), now, shared) {
+                    let iq = self.rooms.iq(own, iq, (&from, &to), now, shared);
+                    let iq = iq.and_then(|iq| self.invitations.iq(own, iq, now, shared));
+                    if let Some(iq) = iq {
                         self.queries.iq(own, iq, &self.watches, now, shared);
                     }
                 }
@@ -144,11 +152,26 @@ impl Gateway {
         let shared = &mut self.shared;
         if message.type_ == MessageType::Error {
             self.rooms.bounced(&message, now, shared);
+            if self.invitations.bounced(&message, now, shared) {
+                return;
+            }
         }
         if self.messages.heard(&message, now, shared) {
             return;
         }
+        let place = self.rooms.place(&message, shared);
+        if let Some((group, is_inside)) = &place {
+            let place = (group, *is_inside);
+            let invitations = &mut self.invitations;
+            if invitations.at_room(component, place, &message, now, shared) {
+                return;
+            }
+        }
         let Some(message) = self.rooms.message(component, message, now, shared) else {
+            return;
+        };
+        let invitations = &mut self.invitations;
+        let Some(message) = invitations.message(component, message, now, shared) else {
             return;
         };
         self.watches.event(&message, now, shared);
@@ -278,6 +301,13 @@ impl Gateway {
         while let Some((component, words)) = self.watches.next_words() {
             self.messages.stanza(&component, words, None, now, shared);
         }
+        while let Some((group, user, name)) = self.rooms.next_came() {
+            let who = (&group, &user, name.as_str());
+            self.invitations.came(who, now, shared);
+        }
+        while let Some((component, words)) = self.invitations.next_words() {
+            self.messages.stanza(&component, words, None, now, shared);
+        }
         while let Some(pair) = self.watches.next_heard() {
             self.queries.heard(&pair, self.watches.of_xmpp(), shared);
         }
@@ -308,6 +338,13 @@ impl Gateway {
                 return self
                     .queries
                     .presence(request, &user, ask, users, now, shared);
+            }
+            Primitive::InviteRequest(request) => {
+                let invitations = &mut self.invitations;
+                invitations.invite(request, (&user, None), now, shared)
+            }
+            Primitive::CancelInviteRequest(request) => {
+                self.invitations.cancel(request, &user, now, shared)
             }
             other => Status::new(unserved(other)),
         };
@@ -340,6 +377,9 @@ impl Gateway {
             (Primitive::LeaveGroupIndication(notice), _) => {
                 self.rooms.must_leave(&notice, now, shared);
             }
+            (Primitive::InviteResponse(response), _) => {
+                self.invitations.responded(&response, now, shared);
+            }
             (Primitive::DeliveryStatusReport(report), _) => {
                 self.messages.reported(&report, now, shared);
             }
@@ -349,6 +389,8 @@ impl Gateway {
             (
                 request @ (Primitive::SubscribeRequest(_)
                 | Primitive::UnsubscribeRequest(_)
+                | Primitive::InviteRequest(_)
+                | Primitive::CancelInviteRequest(_)
                 | Primitive::GetPresenceRequest(_)),
                 Some(id),
             ) => self.of_user(&request, user, (id, expires), now),
@@ -383,115 +425,5 @@ fn id_of(stanza: &Stanza) -> &str {
         Stanza::Message(message) => message.id.as_ref().map_or("", |id| id.0.as_str()),
         Stanza::Presence(presence) => presence.id.as_deref().unwrap_or(""),
         Stanza::Iq(iq) => iq.id(),
-    }
-}
-
-impl ServiceElement for Gateway {
-    fn name(&self) -> Element {
-        ELEMENT
-    }
-
-    fn serves(&self) -> &'static [&'static str] {
-        SERVES
-    }
-
-    fn is_at(&self, edge: Edge) -> bool {
-        edge == Edge::Xmpp
-    }
-
-    fn prefix(&self) -> &'static str {
-        records::PREFIX
-    }
-
-    fn restore(&mut self, key: &str, value: &[u8]) -> Result<(), String> {
-        if key == Numbers::KEY {
-            return self.shared.restore_numbers(value);
-        }
-        if let Some(rest) = key.strip_prefix(records::OUT) {
-            self.shared.links.restore(rest, value)
-        } else if let Some(rest) = key.strip_prefix(records::SENT) {
-            self.messages.restore_sent(rest, value, &self.shared)
-        } else if let Some(rest) = key.strip_prefix(records::RECEIVED) {
-            self.messages.restore_received(rest, value)
-        } else if key.starts_with(rooms::records::PREFIX) {
-            self.rooms.restore(key, value, &self.shared)
-        } else if let Some(rest) = key.strip_prefix(records::WATCH_WV) {
-            self.watches.restore_wv(rest, value)
-        } else if let Some(rest) = key.strip_prefix(records::WATCH_XMPP) {
-            self.watches.restore_xmpp(rest, value)
-        } else {
-            Err(format!("{key} is no record of the gateway"))
-        }
-    }
-
-    fn take(&mut self, input: Input, now: Time) {
-        let shared = &mut self.shared;
-        shared.at(now);
-        match input {
-            Input::Deliver(delivered) => self.deliver(delivered, now),
-            Input::Answer(Token(token), answer) if self.messages.asked(token) => {
-                self.messages.answered(token, &answer, now, shared);
-            }
-            Input::Answer(Token(token), answer) if self.rooms.asked(token) => {
-                self.rooms.answered(token, answer, now, shared);
-            }
-            Input::Answer(Token(token), answer) => {
-                self.watches.answered(token, &answer, now, shared);
-            }
-            Input::Reached(domains) => {
-                for domain in domains {
-                    self.watches.peer_up(&domain, now, shared);
-                    self.rooms.peer_up(&domain, now);
-                }
-            }
-            Input::Lost(domains) => {
-                for domain in domains {
-                    self.watches.peer_down(&domain, now, shared);
-                }
-            }
-            Input::Xmpp(component, from) => self.take_xmpp(&component, from, now),
-            Input::Client(..) | Input::Loaded(_) => {}
-        }
-        self.settle(now);
-    }
-
-    fn timeout(&mut self, now: Time) {
-        let shared = &mut self.shared;
-        shared.at(now);
-        self.messages.timeout(now, shared);
-        self.queries.timeout(self.watches.of_xmpp(), now, shared);
-        self.watches.timeout(now, shared);
-        self.rooms.timeout(now, shared);
-        shared.links.timeout(now);
-        self.settle(now);
-    }
-
-    fn next_timeout(&self) -> Option<Time> {
-        let times = [
-            self.messages.next_timeout(),
-            self.watches.next_timeout(),
-            self.queries.next_timeout(),
-            self.rooms.next_timeout(),
-            self.shared.links.next_timeout(),
-        ];
-        times.into_iter().flatten().min()
-    }
-
-    fn next_act(&mut self) -> Option<Act> {
-        self.shared.next_act()
-    }
-
-    fn set_skew(&mut self, skew: Skew) {
-        self.shared.skew = skew;
-    }
-
-    fn concerned(&self) -> BTreeSet<String> {
-        let mut domains = self.watches.domains();
-        domains.extend(self.rooms.domains());
-        domains
-    }
-
-    fn messages_open(&self) -> u64 {
-        self.messages.open()
     }
 }

@@ -6,6 +6,7 @@
 //! | `gateway/out/N` | a stanza the XMPP server has not confirmed |
 //! | `gateway/received/N` | a message from XMPP whose answer or report is awaited |
 //! | `gateway/sent/N` | a message to XMPP whose outcome is awaited |
+//! | `gateway/invitation/N` | an invitation whose answer may come |
 //! | `gateway/watch-wv/X W` | an XMPP user X watches W |
 //! | `gateway/watch-xmpp/X W` | W watches an XMPP user X |
 
@@ -22,6 +23,8 @@ pub(super) const OUT: &str = "gateway/out/";
 pub(super) const RECEIVED: &str = "gateway/received/";
 /// Messages to XMPP.
 pub(super) const SENT: &str = "gateway/sent/";
+/// Invitations.
+pub(super) const INVITATION: &str = "gateway/invitation/";
 /// Subscriptions of XMPP users.
 pub(super) const WATCH_WV: &str = "gateway/watch-wv/";
 /// Subscriptions of WV users.
@@ -37,6 +40,10 @@ pub(super) fn received_key(number: u64) -> String {
 
 pub(super) fn sent_key(number: u64) -> String {
     format!("{SENT}{number:020}")
+}
+
+pub(super) fn invitation_key(number: u64) -> String {
+    format!("{INVITATION}{number:020}")
 }
 
 /// One who watches and one who is watched; the XMPP one as bare JID.

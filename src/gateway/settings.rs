@@ -53,6 +53,10 @@ pub struct GatewaySettings {
     pub max_message_bytes: usize,
     /// Questions to XMPP that may be open.
     pub max_queries: usize,
+    /// Invitations whose answers may come.
+    pub max_invitations: usize,
+    /// Bytes of what is kept of them.
+    pub max_invitation_bytes: usize,
     /// Bounds of rooms; apart, since few look at them.
     pub rooms: Box<RoomBounds>,
 }
@@ -115,6 +119,8 @@ impl Default for GatewaySettings {
             max_messages: 50_000,
             max_message_bytes: 32 << 20,
             max_queries: 10_000,
+            max_invitations: 20_000,
+            max_invitation_bytes: 16 << 20,
             rooms: Box::default(),
         }
     }

@@ -3,6 +3,7 @@
 //! ```text
 //!   SendMessageRequest    ── message ──▶  <message/>         mappings/content.toml
 //!   DeliveryStatusReport  ── receipt ──▶  <received/>, error
+//!   InviteRequest         ─ invitation ▶  <invite/>, <x jid=''/>
 //!   PresenceSubList       ── presence ─▶  <presence/>, PEP   mappings/presence.toml
 //!   Status                ── status ───▶  <error/>           mappings/status.toml
 //!   wv:user@domain        ── address ──▶  user@domain        mappings/addresses.toml
@@ -15,6 +16,7 @@
 
 pub mod address;
 pub mod escape;
+pub mod invitation;
 pub mod message;
 pub mod presence;
 pub mod receipt;

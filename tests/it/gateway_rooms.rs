@@ -19,12 +19,12 @@ use crate::support::prosody::Prosody;
 use crate::support::talk::{Command, Event};
 use crate::support::xmpp_user::XmppUser;
 
-const NEWS: &str = "wv:/news@village.test";
-const ROOM: &str = r"\2fnews@village.test";
+pub(crate) const NEWS: &str = "wv:/news@village.test";
+pub(crate) const ROOM: &str = r"\2fnews@village.test";
 const ALICE: &str = "wv:alice@village.test";
 const MUC: &str = "<x xmlns='http://jabber.org/protocol/muc'/>";
 
-fn prosody() -> Prosody {
+pub(crate) fn prosody() -> Prosody {
     Prosody::build()
         .host("xmpp.test")
         .user("romeo", "xmpp.test", "pw")
@@ -33,7 +33,7 @@ fn prosody() -> Prosody {
         .start()
 }
 
-async fn village(server: &str) -> Cluster {
+pub(crate) async fn village(server: &str) -> Cluster {
     let mut cluster = Cluster::new(&["village.test", "xmpp.test"]);
     let gateway = format!(
         "{}[xmpp]\nserver = \"{server}\"\nsettle = \"200ms\"\n[[xmpp.component]]\ndomain = \"village.test\"\nsecret = \"secret\"\n",
@@ -53,7 +53,7 @@ fn meta() -> Option<MetaInfo> {
 }
 
 /// Alice, joined to the group.
-async fn alice(cluster: &Cluster) -> Client {
+pub(crate) async fn alice(cluster: &Cluster) -> Client {
     let handle = cluster.node("village.test").handle();
     let mut alice = Client::open(handle, "alice").await.unwrap().unwrap();
     let group = Address::new(NEWS);
@@ -72,7 +72,7 @@ async fn alice(cluster: &Cluster) -> Client {
     alice
 }
 
-async fn ask(alice: &mut Client, request: impl Into<Primitive>) {
+pub(crate) async fn ask(alice: &mut Client, request: impl Into<Primitive>) {
     alice.request("asked", request.into()).await.unwrap();
     let code = until(alice, "the answer", |event| match event {
         Event::Answer { primitive, .. } => {
@@ -124,7 +124,7 @@ fn has(event: &Value, text: &str) -> bool {
 }
 
 /// Comes in, and waits until all is told.
-async fn enter(user: &mut XmppUser, nick: &str) {
+pub(crate) async fn enter(user: &mut XmppUser, nick: &str) {
     user.raw(&format!("<presence to='{ROOM}/{nick}'>{MUC}</presence>"));
     user.wait("Alice in the room", |e| is_of(e, "available", "Alice"))
         .await;

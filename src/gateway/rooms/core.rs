@@ -1,6 +1,6 @@
 //! What all rooms share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -76,6 +76,8 @@ pub(super) struct Core {
     pub(super) name_bytes: usize,
     /// Clients that are asked whether they are there: by the id of the question.
     pub(super) pings: BTreeMap<String, (Who, String)>,
+    /// Users who have come into a group: which, who, and under which name.
+    pub(super) came: VecDeque<(Address, Address, String)>,
     salt: String,
 }
 
@@ -88,6 +90,7 @@ impl Core {
             shares: Shares::new(own),
             name_bytes: 0,
             pings: BTreeMap::new(),
+            came: VecDeque::new(),
             salt: String::new(),
         }
     }

@@ -229,6 +229,8 @@ impl<'a> Membership<'a> {
         occupant.is_again = false;
         occupant.is_waited_for = false;
         let (nick, name) = (occupant.nick.clone(), occupant.name.clone());
+        let came = (self.room.group.clone(), occupant.user.clone(), name.clone());
+        self.core.came.push_back(came);
         let mut known = Seen::default();
         if let State::Renaming { nick: old, .. } = &before {
             known = self.room.names.get(old).cloned().unwrap_or_default();

@@ -208,6 +208,23 @@ impl Rooms {
         }
     }
 
+    /// A user who has come into a group: which, who, and under which name.
+    pub(super) fn next_came(&mut self) -> Option<(Address, Address, String)> {
+        self.core.came.pop_front()
+    }
+
+    /// The group to whose room itself a message goes, and whether its sender is inside.
+    pub(super) fn place(&self, message: &Message, shared: &Shared) -> Option<(Address, bool)> {
+        let to = message.to.as_ref().filter(|to| to.resource().is_none())?;
+        if !shared.translator.is_room(to) {
+            return None;
+        }
+        let group = shared.translator.group(to).ok()?;
+        let room = self.all.get(&group);
+        let nick = room.and_then(|room| nick_of(room, message.from.as_ref()));
+        (group.kind() == Kind::Resource).then_some((group, nick.is_some()))
+    }
+
     /// A message that has come back from a client: it is not there any more.
     pub(super) fn bounced(&mut self, message: &Message, now: Time, shared: &mut Shared) {
         let (Some(from), Some(to)) = (&message.from, &message.to) else {

@@ -1,5 +1,6 @@
 mod bounds;
 mod inbound;
+mod invitation;
 mod loss;
 mod messages;
 mod presence;
@@ -8,8 +9,9 @@ mod rooms;
 mod trouble;
 mod watching;
 
+use super::numbers::Numbers;
 use super::*;
-use crate::element::{Outcome, ToXmpp};
+use crate::element::{Act, Input, Outcome, ServiceElement, ToXmpp, Token};
 use crate::imps::Address;
 use crate::imps::common::MetaInfo;
 use crate::imps::primitive::{self, Kind};

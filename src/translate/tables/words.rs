@@ -18,17 +18,25 @@ pub struct WordsTable {
     pub(in crate::translate) refusal: String,
     /// What the sender of an encrypted message is told, empty for nothing.
     pub hint: String,
+    /// What somebody says who invites to talk, and does not say it themselves.
+    pub talk: String,
+    /// What stands before the room whose invitation is declined.
+    pub declined: String,
+    /// What stands before that to which an invitation is withdrawn.
+    pub withdrawn: String,
 }
 
 impl WordsTable {
     pub(super) fn read(root: &Rows<'_>) -> Result<Self, MappingError> {
-        root.only(&["alone", "lines", "encrypted"])?;
+        root.only(&["alone", "lines", "encrypted", "invitations"])?;
         let alone = root.table("alone")?;
         alone.only(&["reaction", "retraction"])?;
         let lines = root.table("lines")?;
         lines.only(&["subject", "correction", "reaction", "retraction"])?;
         let encrypted = root.table("encrypted")?;
         encrypted.only(&["with-body", "refusal", "hint"])?;
+        let invitations = root.table("invitations")?;
+        invitations.only(&["talk", "declined", "withdrawn"])?;
         let tells = |key| Ok(alone.one_of(key, &["text", "drop"])? == "text");
         Ok(Self {
             tells_reactions: tells("reaction")?,
@@ -40,6 +48,9 @@ impl WordsTable {
             delivers_stand_in: encrypted.one_of("with-body", &["deliver", "refuse"])? == "deliver",
             refusal: encrypted.filled("refusal")?,
             hint: encrypted.text("hint")?,
+            talk: invitations.filled("talk")?,
+            declined: invitations.filled("declined")?,
+            withdrawn: invitations.filled("withdrawn")?,
         })
     }
 }

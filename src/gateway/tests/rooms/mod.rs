@@ -7,19 +7,19 @@ mod talk;
 use super::*;
 use crate::gateway::RoomCount;
 
-const PARTY: &str = r"bob\2fparty@village.example";
+pub(super) const PARTY: &str = r"bob\2fparty@village.example";
 const GROUP: &str = "wv:bob/party@village.example";
-const LAPTOP: &str = "alice@home.example/laptop";
+pub(super) const LAPTOP: &str = "alice@home.example/laptop";
 const PHONE: &str = "alice@home.example/phone";
 const CAROL: &str = "carol@home.example/x";
-const ENTRY: &str = "<x xmlns='http://jabber.org/protocol/muc'/>";
+pub(super) const ENTRY: &str = "<x xmlns='http://jabber.org/protocol/muc'/>";
 
 const JOINED: &str = "<JoinGroupResponse><Status code='200'/><JoinedList><Name>Vicky</Name><Name>Ali</Name></JoinedList></JoinGroupResponse>";
 const PROPERTIES: &str = "<GetGroupPropsResponse><Status code='200'/><GroupProperties><Property><Name>Topic</Name><Value>Books</Value></Property><Property><Name>Searchable</Name><Value>T</Value></Property></GroupProperties><OwnProperties><Property><Name>PrivilegeLevel</Name><Value>User</Value></Property><Property><Name>IsMember</Name><Value>T</Value></Property></OwnProperties></GetGroupPropsResponse>";
 const THERE: &str = "<GetJoinedUsersResponse><Status code='200'/><JoinedUser><UserMapList><UserMapping><Mapping><SName>Vicky</SName></Mapping><Mapping><SName>Ali</SName></Mapping></UserMapping></UserMapList></JoinedUser></GetJoinedUsersResponse>";
 
 impl World {
-    fn presence(&mut self, from: &str, nick: &str, inner: &str) {
+    pub(super) fn presence(&mut self, from: &str, nick: &str, inner: &str) {
         self.xmpp(&format!(
             "<presence from='{from}' to='{PARTY}/{nick}' id='p1'>{inner}</presence>"
         ));
@@ -32,7 +32,7 @@ impl World {
     }
 
     /// Takes the token of the request of that name out of the last acts.
-    fn token(&self, name: &str) -> Token {
+    pub(super) fn token(&self, name: &str) -> Token {
         let requests = self.requests();
         let found = requests
             .iter()
@@ -48,7 +48,7 @@ impl World {
     }
 
     /// Lets a client come in.
-    fn enter(&mut self, from: &str, nick: &str) {
+    pub(super) fn enter(&mut self, from: &str, nick: &str) {
         self.presence(from, nick, ENTRY);
         let token = self.token("JoinGroupRequest");
         self.answer_to(token, &JOINED.replace("Ali", nick));
@@ -63,7 +63,7 @@ impl World {
     }
 
     /// One who is in.
-    fn inside() -> Self {
+    pub(super) fn inside() -> Self {
         let mut world = Self::up(GatewaySettings::default());
         world.enter(LAPTOP, "Ali");
         world
