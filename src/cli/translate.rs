@@ -229,6 +229,10 @@ fn refused(translator: &Translator, code: Code) -> String {
     format!("refused with status {}: {means}", code.0)
 }
 
+fn is_to_room(translator: &Translator, message: &xmpp_parsers::message::Message) -> bool {
+    message.to.as_ref().is_some_and(|to| translator.is_room(to))
+}
+
 /// The SSP messages for a stanza, or the stanza that refuses it.
 fn to_ssp(translator: &Translator, input: &[u8], now: u64) -> Result<Vec<String>, String> {
     let stanza = text::parse(input).map_err(|error| error.to_string())?;
@@ -238,7 +242,7 @@ fn to_ssp(translator: &Translator, input: &[u8], now: u64) -> Result<Vec<String>
                 report.into()
             } else if let Some(notification) = event(translator, &message)? {
                 notification.into()
-            } else if invitation::invitees(&message).is_some() {
+            } else if is_to_room(translator, &message) && invitation::invitees(&message).is_some() {
                 return Err("what becomes of it the group says, which is asked first".to_owned());
             } else if let Some(into) = invitation::of_message(translator, &message) {
                 let id = message.id.as_ref().map_or("1", |id| id.0.as_str());

@@ -72,7 +72,7 @@ pub const ELEMENT: Element = Element::named("Gateway");
 
 /// What the gateway serves.
 pub const SERVES: &[&str] = &[
-    "SUBPR", "GETPR", "SENDM", "MDELIV", "VRID", "INVIT", "CAINV",
+    "SUBPR", "GETPR", "SENDM", "MDELIV", "VRID", "INVIT", "CAINV", "INVSC", "CASC",
 ];
 
 /// The longest id of a stanza, bytes; our choice: it is kept, and goes back with the answer.

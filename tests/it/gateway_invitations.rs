@@ -4,6 +4,8 @@
 //!  alice, bob ── village.test (home, the group) ── xmpp.test (gateway) ── Prosody ── romeo, juliet
 //! ```
 
+use std::time::Duration;
+
 use serde_json::json;
 use wvgate::imps::common::{GroupId, MetaInfo, Party, User};
 use wvgate::imps::primitive::invitation::{InviteRequest, InviteResponse};
@@ -59,6 +61,23 @@ async fn invited(user: &mut XmppUser, inviter: &str) {
     .await;
 }
 
+/// Waits until the gateway answers.
+async fn reached(user: &mut XmppUser) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    for number in 0.. {
+        let id = format!("reached-{number}");
+        user.raw(&format!(
+            "<iq type='get' id='{id}' to='village.test'><ping xmlns='urn:xmpp:ping'/></iq>"
+        ));
+        let pong = user.wait("the pong", |e| e["id"] == id.as_str()).await;
+        if pong["type"] == "result" {
+            return;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{pong}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn users_of_both_sides_invite_each_other_into_a_group_and_hear_who_comes_and_who_declines() {
     let prosody = prosody();
@@ -89,6 +108,7 @@ async fn users_of_both_sides_invite_each_other_into_a_group_and_hear_who_comes_a
     invited(&mut juliet, "alice@village.test").await;
     cluster.stop("xmpp.test").await;
     cluster.start_again("xmpp.test").await;
+    reached(&mut romeo).await;
 
     // One comes, the other one says why not.
     enter(&mut romeo, "Romeo").await;

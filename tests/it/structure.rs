@@ -53,6 +53,7 @@ const ROOMS: &[(&str, &[Room])] = &[
                 "query",
                 &["capabilities", "presence", "records", "shared", "timers"],
             ),
+            ("element", &["numbers", "records", "rooms"]),
             ("invitation", &["records", "shared", "shares", "timers"]),
             ("rooms", &["query", "records", "shared", "shares", "timers"]),
         ],

@@ -40,20 +40,27 @@ pub(super) struct Who {
 /// What a group was asked.
 #[derive(Debug)]
 pub(super) enum Asked {
-    Join(Who),
-    /// To be made, for one who comes in.
-    Create(Who),
-    Leave(Who),
-    /// What it is, and what the user is in it.
-    Properties(Who),
-    /// Who is there.
-    Joined(Who),
-    /// Whether somebody is still there.
-    Still(Who),
+    /// About an occupant.
+    Occupant(Who, About),
     /// To talk about something else, as this message says.
     Topic(Who, Box<Message>),
     /// On behalf of an XMPP user who asks.
     Question(Box<Question>),
+}
+
+/// What a group was asked about an occupant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum About {
+    Join,
+    /// To be made, for one who comes in.
+    Create,
+    Leave,
+    /// What it is, and what the user is in it.
+    Properties,
+    /// Who is there.
+    Joined,
+    /// Whether somebody is still there.
+    Still,
 }
 
 /// What is to be looked after.

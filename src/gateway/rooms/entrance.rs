@@ -6,7 +6,7 @@ use xmpp_parsers::jid::Jid;
 use xmpp_parsers::presence::Presence;
 
 use super::clients::Clients;
-use super::core::{Asked, Core, Who, refuse_entry};
+use super::core::{About, Asked, Core, Who, refuse_entry};
 use super::membership::{Membership, leave_request};
 use super::occupant::{Asking, Occupant, Seen, Session, State};
 use super::room::Room;
@@ -196,8 +196,12 @@ impl<'a> Entrance<'a> {
             group: self.room.group.clone(),
             user: user.to_owned(),
         };
-        self.core
-            .ask(Asked::Still(who), request, self.now, self.shared);
+        self.core.ask(
+            Asked::Occupant(who, About::Still),
+            request,
+            self.now,
+            self.shared,
+        );
         self.membership().join(user);
     }
 

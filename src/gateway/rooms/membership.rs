@@ -15,7 +15,7 @@ use std::time::Duration;
 use xmpp_parsers::jid::BareJid;
 
 use super::clients::Clients;
-use super::core::{AGAIN, Asked, Core, Due, LOOK, Who, is_passing};
+use super::core::{AGAIN, About, Asked, Core, Due, LOOK, Who, is_passing};
 use super::occupant::{Occupant, Seen, State};
 use super::room::Room;
 use crate::element::Time;
@@ -74,13 +74,18 @@ impl<'a> Membership<'a> {
             own: None,
             group,
         };
-        self.ask(user, Asked::Join, request);
+        self.ask(user, About::Join, request);
     }
 
     /// Asks the group something about an occupant, on which what they are depends.
-    fn ask(&mut self, user: &str, asked: fn(Who) -> Asked, primitive: impl Into<Primitive>) {
+    fn ask(&mut self, user: &str, about: About, primitive: impl Into<Primitive>) {
         let who = self.who(user);
-        let token = self.core.ask(asked(who), primitive, self.now, self.shared);
+        let token = self.core.ask(
+            Asked::Occupant(who, about),
+            primitive,
+            self.now,
+            self.shared,
+        );
         if let Some(occupant) = self.room.occupants.get_mut(user) {
             occupant.asked = Some(token);
         }
@@ -127,8 +132,12 @@ impl<'a> Membership<'a> {
             occupant.is_again = true;
             let request = leave_request(&self.room.group, &occupant.user);
             let who = self.who(user);
-            self.core
-                .ask(Asked::Still(who), request, self.now, self.shared);
+            self.core.ask(
+                Asked::Occupant(who, About::Still),
+                request,
+                self.now,
+                self.shared,
+            );
             return self.join(user);
         }
         let is_owner = self.room.group.user_part() == occupant.user.local();
@@ -160,7 +169,7 @@ impl<'a> Membership<'a> {
             }),
             group,
         };
-        self.ask(user, Asked::Create, request);
+        self.ask(user, About::Create, request);
     }
 
     /// The group was made, or not.
@@ -273,9 +282,19 @@ impl<'a> Membership<'a> {
             meta: meta.clone(),
         };
         let (core, shared) = (&mut *self.core, &mut *self.shared);
-        core.ask(Asked::Properties(who.clone()), request, self.now, shared);
+        core.ask(
+            Asked::Occupant(who.clone(), About::Properties),
+            request,
+            self.now,
+            shared,
+        );
         let request = GetJoinedUsersRequest { group, meta };
-        core.ask(Asked::Joined(who), request, self.now, shared);
+        core.ask(
+            Asked::Occupant(who, About::Joined),
+            request,
+            self.now,
+            shared,
+        );
     }
 
     /// Asks whether a user is still in the group.
@@ -288,8 +307,12 @@ impl<'a> Membership<'a> {
             meta: Some(meta(&occupant.user)),
         };
         let who = self.who(user);
-        self.core
-            .ask(Asked::Still(who), request, self.now, self.shared);
+        self.core.ask(
+            Asked::Occupant(who, About::Still),
+            request,
+            self.now,
+            self.shared,
+        );
     }
 
     /// The group has said whether a user is joined.
@@ -327,7 +350,7 @@ impl<'a> Membership<'a> {
         occupant.state = State::Leaving;
         occupant.is_sure = false;
         let request = leave_request(&self.room.group, &occupant.user);
-        self.ask(user, Asked::Leave, request);
+        self.ask(user, About::Leave, request);
     }
 
     /// The group knows that a user has left, or did not hear it.

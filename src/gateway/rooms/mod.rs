@@ -38,7 +38,7 @@ use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::{Message, MessageType};
 use xmpp_parsers::presence::{Presence, Type};
 
-use self::core::{Asked, Core, Due, Who, refuse_entry};
+use self::core::{About, Asked, Core, Due, Who, refuse_entry};
 use super::records::read;
 use super::shared::{Shared, verdict};
 use crate::element::Time;
@@ -399,7 +399,7 @@ impl Rooms {
         let Some(asked) = self.core.answered(token) else {
             return;
         };
-        let (who, asked) = match asked {
+        let (who, about) = match asked {
             Asked::Question(question) => {
                 let mut asking = Asking::of(&mut self.all, &mut self.core, shared, now);
                 return asking.answer(question, &answer);
@@ -408,39 +408,28 @@ impl Rooms {
                 let mut asking = Asking::of(&mut self.all, &mut self.core, shared, now);
                 return asking.topic_set(&who, &message, &answer);
             }
-            Asked::Join(ref who)
-            | Asked::Create(ref who)
-            | Asked::Leave(ref who)
-            | Asked::Properties(ref who)
-            | Asked::Joined(ref who)
-            | Asked::Still(ref who) => (who.clone(), asked),
+            Asked::Occupant(who, about) => (who, about),
         };
         let Some(room) = self.all.get_mut(&who.group) else {
             return;
         };
         let user = who.user.as_str();
         let core = &mut self.core;
-        match asked {
-            Asked::Join(_) => {
-                Membership::of(room, core, shared, now).joined(user, token, answer);
-            }
-            Asked::Create(_) => {
-                Membership::of(room, core, shared, now).created(user, token, &answer);
-            }
-            Asked::Leave(_) => {
+        match about {
+            About::Join => Membership::of(room, core, shared, now).joined(user, token, answer),
+            About::Create => Membership::of(room, core, shared, now).created(user, token, &answer),
+            About::Leave => {
                 let code = verdict(&answer);
                 Membership::of(room, core, shared, now).left(user, token, code);
             }
-            Asked::Still(_) => {
-                // To leave is no question.
-                if !matches!(answer, Primitive::LeaveGroupIndication(_)) {
-                    let code = verdict(&answer);
-                    Membership::of(room, core, shared, now).heard_of(user, code);
-                }
+            // To leave is no question.
+            About::Still if matches!(answer, Primitive::LeaveGroupIndication(_)) => {}
+            About::Still => {
+                let code = verdict(&answer);
+                Membership::of(room, core, shared, now).heard_of(user, code);
             }
-            Asked::Properties(_) => Hearing::of(room, core, shared, now).is_like(user, &answer),
-            Asked::Joined(_) => Hearing::of(room, core, shared, now).listed(user, &answer),
-            Asked::Question(_) | Asked::Topic(..) => {}
+            About::Properties => Hearing::of(room, core, shared, now).is_like(user, &answer),
+            About::Joined => Hearing::of(room, core, shared, now).listed(user, &answer),
         }
         self.tidy(&who.group, shared);
     }
