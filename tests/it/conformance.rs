@@ -39,11 +39,25 @@ const IN_XMPP: &[u16] = &[
     174, 175, 176, 177, 178, 179, 183, 220, 221, 222, 223, 224, 225, 226, 227,
 ];
 
+/// Requirements that concern clients, by number.
+const OF_CLIENTS: &[u16] = &[
+    5, 6, 9, 10, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 25, 26, 27, 30, 31, 33, 36, 38, 42,
+    43, 44, 46, 47, 48, 50, 51, 59, 60, 64, 67, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80, 81, 82, 83,
+    84, 85, 86, 87, 88, 89, 90, 91, 97, 98, 99, 100, 103, 104, 105, 106, 107, 108, 109, 111, 113,
+    114, 115, 116, 117, 119, 121, 122, 124, 125, 127, 128, 129, 130, 131, 132, 133, 134, 135, 136,
+    137, 138, 139, 140, 141, 142, 143, 144, 145, 146, 148, 149, 150, 151, 152, 153, 154, 155, 156,
+    157, 158, 159, 160, 161, 162, 163, 164, 165, 166, 167, 168, 169, 170, 171, 172, 173, 174, 175,
+    176, 177, 178, 179, 181, 201, 202, 219,
+];
+
 /// Heads the tables about the home domain.
 const HOME: &str = "\n# At the home domain\n";
 
 /// Heads the table about XMPP.
 const XMPP: &str = "\n# In translation to XMPP\n";
+
+/// Heads the table about clients.
+const CLIENTS: &str = "\n# For clients of the Client-Server Protocol\n";
 
 /// One row of the tables.
 struct Row {
@@ -57,12 +71,13 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The rows about the relay, those about the home domain, and those about XMPP.
-fn tables() -> [Vec<Row>; 3] {
+/// The rows about the relay, about the home domain, about XMPP, and about clients.
+fn tables() -> [Vec<Row>; 4] {
     let text = fs::read_to_string(root().join("docs/conformance.md")).unwrap();
     let (relay, home) = text.split_once(HOME).unwrap();
     let (home, xmpp) = home.split_once(XMPP).unwrap();
-    [rows(relay), rows(home), rows(xmpp)]
+    let (xmpp, clients) = xmpp.split_once(CLIENTS).unwrap();
+    [rows(relay), rows(home), rows(xmpp), rows(clients)]
 }
 
 fn rows(text: &str) -> Vec<Row> {
@@ -117,11 +132,12 @@ pub(crate) fn tests_in(folder: PathBuf, names: &mut BTreeSet<String>) {
 
 #[test]
 fn every_requirement_has_exactly_one_row() {
-    let [relay, home, xmpp] = tables();
+    let [relay, home, xmpp, clients] = tables();
     let numbers = |rows: Vec<Row>| rows.iter().map(|row| row.number).collect::<Vec<u16>>();
     assert_eq!(numbers(relay), REQUIREMENTS);
     assert_eq!(numbers(home), AT_HOME);
     assert_eq!(numbers(xmpp), IN_XMPP);
+    assert_eq!(numbers(clients), OF_CLIENTS);
 }
 
 #[test]

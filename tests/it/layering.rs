@@ -28,7 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "gateway",
         &["element", "imps", "store", "translate", "xmpp"],
     ),
-    ("client", &["csp", "element", "imps", "translate"]),
+    ("client", &["csp", "element", "imps", "ssp", "translate"]),
     // Shell.
     (
         "node",

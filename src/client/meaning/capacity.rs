@@ -6,8 +6,8 @@ use crate::csp::primitive::capability::Capabilities;
 use crate::element::{Delivery, Method};
 use crate::text::media;
 
-/// Content types that are kept of what a client says; [`Delivery`] takes no more.
-const MAX_TYPES: usize = 32;
+/// Content types that are kept of what a client says: one fewer than [`Delivery`] takes.
+const MAX_TYPES: usize = 31;
 /// The longest content type that is kept, in bytes.
 const MAX_TYPE: usize = 128;
 
@@ -45,11 +45,9 @@ impl Default for Capacity {
 impl Capacity {
     /// As a client says it. 1.1 and 1.2 have one length for both ways.
     pub fn of(list: &Capabilities) -> Self {
-        let named = list.content_types.iter().map(|one| &one.content_type);
-        let named = named.map(|one| media::essence(one));
-        let mut types: Vec<String> = named
-            .filter(|one| !one.is_empty() && one.len() <= MAX_TYPE)
-            .collect();
+        let named = list.content_types.iter().map(|one| one.content_type.trim());
+        let named = named.filter(|one| !one.is_empty() && one.len() <= MAX_TYPE);
+        let mut types: Vec<String> = named.map(media::essence).collect();
         types.sort();
         types.dedup();
         types.truncate(MAX_TYPES);
@@ -77,4 +75,26 @@ impl Capacity {
         };
         delivery.pushes(content_type, 0)
     }
+
+    /// Content types that are pushed. HTML is shown as text to who takes no other; in XML, who
+    /// reads no base64 gets no content but text.
+    pub(super) fn types_for(&self, wbxml: bool) -> Option<Vec<String>> {
+        let mut types = match &self.types {
+            Some(types) => types.clone(),
+            None if wbxml || self.base64 => return None,
+            None => vec![TEXT.to_owned()],
+        };
+        if !wbxml && !self.base64 {
+            types.retain(|one| one.starts_with("text/"));
+        }
+        let is_there = |name: &str| types.iter().any(|one| one == name || one == TEXT);
+        if is_there(PLAIN) && !is_there(HTML) {
+            types.push(HTML.to_owned());
+        }
+        Some(types)
+    }
 }
+
+const TEXT: &str = "text/*";
+const PLAIN: &str = "text/plain";
+const HTML: &str = "text/html";

@@ -107,7 +107,6 @@ pub(super) fn announced(content_type: &str, terms: &Terms) -> String {
 }
 
 /// A welcome note as a client gets it.
-#[expect(dead_code, reason = "for groups")]
 pub(super) fn block(content: &ContentData, terms: &Terms) -> ContentBlock {
     let shown = show(content, None, terms);
     ContentBlock {
@@ -122,7 +121,6 @@ pub(super) fn block(content: &ContentData, terms: &Terms) -> ContentBlock {
 ///
 /// # Errors
 /// As [`read`].
-#[expect(dead_code, reason = "for groups")]
 pub(super) fn of_block(block: &ContentBlock) -> Result<Option<ContentData>, Status> {
     let Some(data) = &block.data else {
         return Ok(None);

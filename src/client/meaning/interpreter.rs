@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::csp;
+use crate::csp::Grammar;
 use crate::imps::Primitive;
 use crate::imps::status::{Code, Status};
 
@@ -56,6 +57,13 @@ impl Interpreter {
             }
             What::Request(leaf) => leaf,
         };
+        let answer = request.facts().map_or("", |facts| facts.answer);
+        if !answer.is_empty() && !Grammar::of(self.terms.version).has(answer) {
+            return refused(Code::NOT_SUPPORTED, "The version has no answer to that.");
+        }
+        if let csp::Primitive::UpdatePresenceRequest(update) = &request {
+            self.terms.identity.learn(&update.presence);
+        }
         let services = self.terms.services.as_ref();
         if !leaf.is_empty() && services.is_some_and(|services| !services.has(leaf)) {
             return refused(Code::NOT_AGREED, "The service was not agreed.");

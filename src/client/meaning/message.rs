@@ -163,15 +163,11 @@ pub(super) fn got(answer: &Primitive, terms: &Terms) -> csp::Primitive {
     let Primitive::GetMessageResponse(response) = answer else {
         return failure(answer);
     };
-    let Some(info) = response
-        .info
-        .as_ref()
-        .filter(|_| response.status.code.is_success())
-    else {
-        return match response.status.code.is_success() {
-            true => csp::Primitive::status(Status::new(Code::INVALID_MESSAGE)),
-            false => failure(answer),
-        };
+    if !response.status.code.is_success() {
+        return failure(answer);
+    }
+    let Some(info) = &response.info else {
+        return csp::Primitive::status(Status::new(Code::INVALID_MESSAGE));
     };
     let content = response.content.as_ref();
     if let Some(Err(status)) = content.map(|content| content::may_fetch(content, terms)) {
@@ -331,7 +327,7 @@ fn about(info: &MessageInfo, terms: &Terms) -> Info {
 
 /// From whom a message is; of one that says nothing of it, the domain.
 fn sender(info: &MessageInfo, terms: &Terms) -> Sender {
-    let named = info.sender.clone().unwrap_or_else(|| Sender {
+    let named = info.sender.clone().unwrap_or(Sender {
         user: None,
         group: None,
         screen_name: None,

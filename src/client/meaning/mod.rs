@@ -12,20 +12,29 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `terms`, `capacity`, `services`, `switches` | what a session has agreed |
+//! | `terms`, `capacity`, `services` | what a session has agreed |
+//! | `client_kind`, `identity`, `switches` | what is done otherwise for which clients |
 //! | `exchange` | a request under way |
 //! | `facts` | what each primitive of a client is |
 //! | `requests`, `told` | which file says it |
-//! | `message`, `presence`, `contact_list` | the primitives, in both directions |
+//! | `message`, `presence`, `authorization`, `contact_list`, `access`, `group`, `group_admin`, `invitation`, `directory` | the primitives, in both directions |
 //! | `content` | contents, and what a client can take |
 
+mod access;
 mod answers;
+mod authorization;
 mod capacity;
+mod client_kind;
 mod contact_list;
 mod content;
+mod directory;
 mod exchange;
 mod facts;
+mod group;
+mod group_admin;
+mod identity;
 mod interpreter;
+mod invitation;
 mod memory;
 mod message;
 mod presence;
@@ -33,10 +42,14 @@ mod requests;
 mod services;
 mod switches;
 mod terms;
+#[cfg(test)]
+mod tests;
 mod told;
 
 pub use capacity::Capacity;
+pub use client_kind::{ClientKind, KindFault};
 pub use exchange::{Asked, Exchange, Heard};
+pub use identity::Identity;
 pub use interpreter::Interpreter;
 pub use services::Services;
 pub use switches::Switches;

@@ -1,9 +1,10 @@
 //! Presence: asked for, told, watched.
 
 use crate::csp;
+use crate::csp::presence::fits;
 use crate::csp::primitive::presence as client;
 use crate::imps::common::{AttributeList, PresenceValue, User, UserId, VerUserId};
-use crate::imps::presence::{Attribute, AttributeName, PresenceSubList};
+use crate::imps::presence::{Attribute, AttributeName, Item, PresenceSubList};
 use crate::imps::primitive::presence::{
     GetPresenceRequest, PresenceNotification, SubscribeRequest, UnsubscribeRequest,
 };
@@ -159,7 +160,14 @@ fn told(presences: Vec<client::Presence>) -> Option<csp::Primitive> {
 fn shown(value: &PresenceValue, terms: &Terms) -> client::Presence {
     let list = value.presence.clone();
     let list = list.filter(|list| !list.attributes.is_empty());
-    let list = list.map_or_else(unknown, |list| sayable(list, terms));
+    let list = list.map_or_else(unknown, |list| {
+        let list = if terms.switches.full_presence {
+            full(list)
+        } else {
+            list
+        };
+        sayable(list, terms)
+    });
     presence(value.user.clone(), list)
 }
 
@@ -180,11 +188,93 @@ fn unknown() -> PresenceSubList {
     }
 }
 
-/// The list as the writer of the version takes it.
+/// The list as the version can write it: an attribute that it cannot is made smaller, or left out.
 pub(super) fn sayable(mut list: PresenceSubList, terms: &Terms) -> PresenceSubList {
-    let _ = terms;
     list.sort();
+    list.attributes.truncate(MAX_ATTRIBUTES);
+    let fields = list.attributes.iter_mut().flat_map(|one| &mut one.fields);
+    fields.for_each(in_client_form);
+    if fits(&list, terms.version) {
+        return list;
+    }
+    let mut kept = PresenceSubList::default();
+    for attribute in list.attributes {
+        let smaller = smaller(&attribute, terms.version);
+        for candidate in [Some(attribute), smaller].into_iter().flatten() {
+            kept.attributes.push(candidate);
+            if fits(&kept, terms.version) {
+                break;
+            }
+            kept.attributes.pop();
+        }
+    }
+    kept
+}
+
+/// The attribute with those of its fields that can be written; `None` if it has none.
+fn smaller(attribute: &Attribute, version: csp::Version) -> Option<Attribute> {
+    let with = |fields: Vec<Item>| Attribute {
+        name: attribute.name.clone(),
+        qualifier: attribute.qualifier,
+        fields,
+    };
+    let fields = attribute.fields.iter().filter(|field| {
+        let alone = PresenceSubList {
+            attributes: vec![with(vec![(*field).clone()])],
+        };
+        fits(&alone, version)
+    });
+    let fields: Vec<Item> = fields.cloned().collect();
+    (!fields.is_empty()).then(|| with(fields))
+}
+
+/// What stands in an attribute in the other protocol stands in an element here, and a note that
+/// says nothing is none.
+fn in_client_form(field: &mut Item) {
+    if field.name == "ClientID" && field.children.is_empty() {
+        let url = field.attributes.iter().find(|(name, _)| name == "url");
+        let url = url.map_or_else(|| std::mem::take(&mut field.text), |(_, url)| url.clone());
+        field.text.clear();
+        if !url.is_empty() {
+            field.children.push(Item::text("URL", url));
+        }
+    }
+    field
+        .children
+        .retain(|child| child.name != "Note" || !child.text.trim().is_empty());
+}
+
+/// Attributes of one user that are told. Our choice: there are 18, some of them for each client.
+const MAX_ATTRIBUTES: usize = 64;
+
+/// Of who is online, says so by ways to reach them and by their client, if nothing does.
+fn full(mut list: PresenceSubList) -> PresenceSubList {
+    let online = list.get(&AttributeName::OnlineStatus);
+    if online.and_then(Attribute::truth) != Some(true) {
+        return list;
+    }
+    let has = |list: &PresenceSubList, name| list.get(&name).is_some_and(Attribute::is_valid);
+    if !has(&list, AttributeName::CommCap) {
+        let (way, open) = (Item::text("Cap", "IM"), Item::text("Status", "OPEN"));
+        let way = Item::of("CommC", vec![way, open]);
+        replace(
+            &mut list,
+            Attribute::fields(AttributeName::CommCap, vec![way]),
+        );
+    }
+    if !has(&list, AttributeName::ClientInfo) {
+        let kind = Item::text("ClientType", "OTHER");
+        replace(
+            &mut list,
+            Attribute::fields(AttributeName::ClientInfo, vec![kind]),
+        );
+    }
     list
+}
+
+fn replace(list: &mut PresenceSubList, attribute: Attribute) {
+    list.attributes.retain(|other| other.name != attribute.name);
+    list.attributes.push(attribute);
 }
 
 /// The status of an answer, with what the client calls it.

@@ -220,7 +220,9 @@ fn leaves(
 mod tests {
     use super::*;
 
-    fn tree(nodes: &[(&str, &[(&str, &[&str])])]) -> Functions {
+    type Node<'n> = (&'n str, &'n [(&'n str, &'n [&'n str])]);
+
+    fn tree(nodes: &[Node<'_>]) -> Functions {
         let leaf = |leaf: &&str| Function::new(*leaf, Vec::new());
         let function = |(name, leaves): &(&str, &[&str])| {
             Function::new(*name, leaves.iter().map(leaf).collect())
@@ -233,8 +235,7 @@ mod tests {
 
     #[test]
     fn a_node_without_parts_is_everything_below_it() {
-        let asked =
-            |nodes: &[(&str, &[(&str, &[&str])])]| Services::asked(&tree(nodes), Version::V1_2);
+        let asked = |nodes: &[Node<'_>]| Services::asked(&tree(nodes), Version::V1_2);
         let presence = asked(&[("PresenceFeat", &[])]);
         assert!(presence.has("GETAUT") && presence.has("CALI") && !presence.has("SRCH"));
         assert_eq!(asked(&[("PresenceFeat", &[("MP", &[])])]), presence);

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use super::capacity::Capacity;
+use super::client_kind::ClientKind;
+use super::identity::Identity;
 use super::services::Services;
 use super::switches::Switches;
 use crate::csp::Version;
@@ -25,6 +27,9 @@ pub struct Terms {
     /// As the client has named itself at the login.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<ClientId>,
+    /// What it says of itself.
+    #[serde(default)]
+    pub identity: Identity,
     /// What it can take.
     #[serde(default)]
     pub capacity: Capacity,
@@ -44,20 +49,34 @@ impl Terms {
             version,
             wbxml: false,
             client: None,
+            identity: Identity::default(),
             capacity: Capacity::default(),
             services: None,
             switches: Switches::default(),
         }
     }
 
-    /// How messages come to the session: what a client of the home domain says when it comes.
+    /// How messages come to the session: what a client of the home domain says when it comes. What
+    /// it could not show is not pushed: a notification comes in its place.
     pub fn delivery(&self) -> Delivery {
-        let capacity = &self.capacity;
         Delivery {
-            method: capacity.method,
-            max_bytes: capacity.push_bytes,
-            types: capacity.types.clone(),
+            method: self.capacity.method,
+            max_bytes: self.capacity.push_bytes,
+            types: self.capacity.types_for(self.wbxml),
         }
+    }
+
+    /// Takes the switches of the kind that the client is of. `configured`: the kind that the
+    /// configuration names for it, whatever it says of itself.
+    pub fn recognize(&mut self, kinds: &[ClientKind], configured: Option<&str>) {
+        let named = configured.and_then(|name| kinds.iter().find(|kind| kind.name == name));
+        if self.identity.client_id.is_none() {
+            self.identity.client_id = Identity::of(self.client.as_ref()).client_id;
+        }
+        self.switches = match named {
+            Some(kind) => kind.switches.clone(),
+            None => ClientKind::switches_for(kinds, &self.identity),
+        };
     }
 
     /// The user of the session asks.

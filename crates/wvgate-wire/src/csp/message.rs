@@ -6,6 +6,7 @@ use super::discovery::{DiscoveryRequest, DiscoveryResponse};
 use super::element::Element;
 use super::fault::Unfit;
 use super::grammar::Grammar;
+use super::style::Style;
 use super::transaction::Transaction;
 use super::typed::Content;
 use super::version::{Scope, Version};
@@ -109,7 +110,16 @@ impl Message {
     /// # Errors
     /// The version or the encoding has no form for it.
     pub fn write(&self, encoding: Encoding) -> Result<Vec<u8>, Unfit> {
-        let root = self.element()?;
+        self.write_in(encoding, &Style::default())
+    }
+
+    /// Writes the message for a client that reads only another form of some elements.
+    ///
+    /// # Errors
+    /// As [`Message::write`].
+    pub fn write_in(&self, encoding: Encoding, style: &Style) -> Result<Vec<u8>, Unfit> {
+        let mut root = self.element()?;
+        style.apply(&mut root);
         match encoding {
             Encoding::Xml => xml::write(&root),
             Encoding::Wbxml => Ok(wbxml::write(&root, self.version)),

@@ -18,8 +18,9 @@ mod hash;
 #[cfg(test)]
 mod laws;
 pub mod message;
-mod presence;
+pub mod presence;
 pub mod primitive;
+pub mod style;
 #[cfg(test)]
 mod tests;
 pub mod transaction;
@@ -35,5 +36,6 @@ pub use fault::Unfit;
 pub use grammar::Grammar;
 pub use message::{Body, Encoding, Message, Session};
 pub use primitive::Primitive;
+pub use style::Style;
 pub use transaction::{Mode, Transaction};
 pub use version::Version;

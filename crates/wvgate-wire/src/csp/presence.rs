@@ -1,7 +1,17 @@
 //! Presence attributes, whose structure SSP has from CSP.
 
 use super::element::Element;
+use super::grammar::Grammar;
+use super::version::Version;
 use crate::imps::presence::{Attribute, AttributeName, Item, PresenceSubList};
+
+/// Whether a version can write a list: what it has no element for is left out, and the rest keeps
+/// its grammar.
+pub fn fits(list: &PresenceSubList, version: Version) -> bool {
+    let mut written = element(list, "PresenceSubList");
+    written.arrange(version);
+    Grammar::of(version).check(&written).is_ok()
+}
 
 /// Reads a `PresenceSubList`.
 pub(super) fn read(element: &Element<'_>) -> PresenceSubList {
