@@ -45,4 +45,7 @@ pub enum Heard {
     Ask(Box<Primitive>),
     /// The answer to the client.
     Answer(csp::Primitive),
+    /// The answer to a client that cannot take what it has fetched. It has not come to the client:
+    /// the number under which it was told is not acknowledged, and the message goes on waiting.
+    Refused(csp::Primitive),
 }

@@ -97,12 +97,12 @@ impl Interpreter {
         let Exchange {
             request, answers, ..
         } = exchange;
-        Heard::Answer(requests::answer(
-            request,
-            answers,
-            &self.terms,
-            &mut self.memory,
-        ))
+        let answer = requests::answer(request, answers, &self.terms, &mut self.memory);
+        let fetched = matches!(answers[..], [Primitive::GetMessageResponse(_)]);
+        if fetched && matches!(answer, csp::Primitive::Status(_)) {
+            return Heard::Refused(answer);
+        }
+        Heard::Answer(answer)
     }
 
     /// What the client is told of a primitive for its user; nothing if its version has no word for

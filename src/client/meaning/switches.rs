@@ -16,29 +16,9 @@ pub struct Switches {
     /// Presence of who is online always has `CommCap` and `ClientInfo`.
     #[serde(skip_serializing_if = "is_off")]
     pub full_presence: bool,
-    /// Names of primitives that the client never answers: they are done when they were delivered
-    /// once.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub unanswered: Vec<String>,
-    /// Seconds within which the same message to the same recipients counts as sent again, for
-    /// clients that repeat a request under a new id; 0: never.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub repeats_within: u32,
-}
-
-impl Switches {
-    /// Whether the client never answers a primitive of this name.
-    pub fn is_unanswered(&self, name: &str) -> bool {
-        self.unanswered.iter().any(|one| one == name)
-    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "so serde calls it")]
 fn is_off(switch: &bool) -> bool {
     !switch
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "so serde calls it")]
-fn is_zero(seconds: &u32) -> bool {
-    *seconds == 0
 }

@@ -1,7 +1,7 @@
 //! What a client can take decides what it gets.
 
 use super::{dialogue, ssp, terms, written};
-use crate::client::meaning::{Capacity, Interpreter, Terms};
+use crate::client::meaning::{Asked, Capacity, Heard, Interpreter, Terms};
 use crate::csp::Version;
 use crate::csp::primitive::capability::{AcceptedContentType, Capabilities};
 use crate::element::Method;
@@ -194,6 +194,24 @@ fn what_is_fetched_and_cannot_be_taken_is_refused_with_its_reason() {
     assert!(told.contains("<Code>432</Code>"), "{told}");
     let told = fetch(with(&types(&["image/png"])), "image/png");
     assert!(told.starts_with("<GetMessage-Response>"), "{told}");
+}
+
+#[test]
+fn what_is_refused_to_the_client_has_not_come_to_it() {
+    let heard = |kind: &str| {
+        let mut interpreter = Interpreter::new(with(&types(&["text/plain"])));
+        let request = "<GetMessage-Request><MessageID>m</MessageID></GetMessage-Request>";
+        let request = super::read(Version::V1_2, request);
+        let Asked::User(mut exchange, _) = interpreter.ask(request) else {
+            panic!("not asked");
+        };
+        let answer = format!(
+            r#"<GetMessageResponse><Status code="200"/><MessageInfo messageID="m"/><ContentData contentType="{kind}" encoding="base64">aGk=</ContentData></GetMessageResponse>"#
+        );
+        interpreter.hear(&mut exchange, ssp(&answer))
+    };
+    assert!(matches!(heard("image/png"), Heard::Refused(_)));
+    assert!(matches!(heard("text/plain"), Heard::Answer(_)));
 }
 
 #[test]

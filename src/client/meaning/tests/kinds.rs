@@ -61,17 +61,20 @@ fn android_finds_contact_lists_of_1_3_where_they_were_before() {
 }
 
 #[test]
-fn android_never_answers_two_primitives_and_gets_the_list_of_capabilities_first() {
-    let interpreter = of("android", Version::V1_1);
-    let switches = &interpreter.terms().switches;
-    assert!(switches.style.capabilities_first);
-    assert!(switches.is_unanswered("MessageNotification"));
-    assert!(switches.is_unanswered("CancelInviteUser-Request"));
-    assert!(!switches.is_unanswered("NewMessage"));
-    assert_eq!(
-        switches.repeats_within, 0,
-        "a repetition is told apart only if it is configured"
+fn android_gets_the_list_of_capabilities_first() {
+    let read = read(
+        Version::V1_1,
+        "<ClientCapability-Response><ClientID><URL>u</URL></ClientID><CapabilityList><ClientType>PDA\
+         </ClientType><InitialDeliveryMethod>P</InitialDeliveryMethod><AcceptedContentLength>1\
+         </AcceptedContentLength><MultiTrans>1</MultiTrans><ParserSize>1</ParserSize>\
+         </CapabilityList></ClientCapability-Response>",
     );
+    for (name, first) in [("android", "<CapabilityList>"), ("nokia", "<ClientID>")] {
+        let style = of(name, Version::V1_1).terms().switches.style;
+        let told = written_in(Version::V1_1, &read, &style);
+        let expected = format!("<ClientCapability-Response>{first}");
+        assert!(told.starts_with(&expected), "{told}");
+    }
 }
 
 #[test]

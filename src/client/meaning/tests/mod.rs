@@ -108,7 +108,7 @@ fn dialogue(
             .unwrap_or_else(|| panic!("unanswered: {asked:?}")));
         match interpreter.hear(&mut exchange, answer) {
             Heard::Ask(more) => next = more,
-            Heard::Answer(answer) => {
+            Heard::Answer(answer) | Heard::Refused(answer) => {
                 assert_eq!(answers.next(), None, "{request}");
                 return (asked, written(version, &answer));
             }

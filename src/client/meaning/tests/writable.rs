@@ -307,7 +307,7 @@ proptest! {
             };
             match interpreter.hear(&mut exchange, answer) {
                 Heard::Ask(next) => asked = Asked::User(exchange, next),
-                Heard::Answer(answer) => {
+                Heard::Answer(answer) | Heard::Refused(answer) => {
                     check(version, wbxml, &answer);
                     break;
                 }
