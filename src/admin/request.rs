@@ -267,7 +267,7 @@ pub enum Share {
     Share {
         /// Chosen by the client.
         id: String,
-        /// The file.
+        /// What the file is to be, as its user's client says.
         #[serde(flatten)]
         wanted: Wanted,
     },

@@ -43,7 +43,7 @@ pub enum ReadyPeers {
     None,
     /// At least one must be up.
     Any,
-    /// All must be up.
+    /// Ready only while every peer and every XMPP link is up.
     All,
 }
 

@@ -89,7 +89,7 @@ pub enum Registration {
     /// Those the operator adds.
     #[default]
     Closed,
-    /// Anyone.
+    /// Whoever can reach the port.
     Open,
 }
 
@@ -97,7 +97,7 @@ pub enum Registration {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FoundBy {
-    /// The address.
+    /// By the address of the user.
     Id,
     /// The alias among the presence attributes.
     Alias,

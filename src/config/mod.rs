@@ -89,7 +89,7 @@ pub struct Config {
     pub admin: AdminSection,
     /// How long it is remembered what became of messages.
     pub trace: TraceSection,
-    /// What is logged.
+    /// Level and form of the lines on standard error.
     pub log: LogSection,
 }
 

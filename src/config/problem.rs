@@ -13,7 +13,7 @@ pub struct Problem {
     /// The key with its section, such as `ssp.listen`; the variable's name for the
     /// environment; empty where the file as a whole is meant.
     pub key: String,
-    /// What is wrong.
+    /// One sentence for the operator, without file and line.
     pub message: String,
     /// What to do about it; may be empty.
     pub fix: String,

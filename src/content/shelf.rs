@@ -69,7 +69,7 @@ pub(super) struct Entry {
     pub(super) until: Time,
 }
 
-/// A slot.
+/// A place for a file that was promised and is not complete yet.
 #[derive(Debug)]
 struct Pending {
     /// The token of the file.

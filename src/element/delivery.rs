@@ -13,7 +13,7 @@ const MAX_TYPE: usize = 128;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
-    /// The message.
+    /// The message itself comes.
     #[default]
     Push,
     /// A notification: the message waits until it is fetched.

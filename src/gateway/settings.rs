@@ -78,7 +78,7 @@ pub struct RoomBounds {
     pub max_questions: usize,
     /// Messages to groups that are not answered.
     pub max_said: usize,
-    /// Bytes of them.
+    /// Bytes of them, all rooms together.
     pub max_said_bytes: usize,
 }
 

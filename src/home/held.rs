@@ -13,7 +13,7 @@ use super::notice;
 /// What a client is told of something that waits.
 #[derive(Debug, Clone)]
 pub(super) enum Content {
-    /// Of a message.
+    /// The content of a message that waits.
     Message(Body),
     /// What became of the user's own: as it is told.
     Notice(Primitive),

@@ -49,7 +49,7 @@ pub struct Known {
     pub authorized: bool,
     /// Whether the user is logged in.
     pub online: Option<bool>,
-    /// Availability.
+    /// Absent if nobody has said, or the user may not see it.
     pub availability: Option<Availability>,
     /// Status text.
     pub text: Option<String>,

@@ -60,7 +60,7 @@ pub struct HomeSettings {
     /// After so long without a client, and without anything that waits, a user is at rest: on disk
     /// only. `None`: users stay in memory.
     pub rest_after: Option<Duration>,
-    /// About groups.
+    /// What groups of this domain may be and may hold.
     pub groups: GroupSettings,
     /// Users of the domain.
     pub max_users: usize,
@@ -184,6 +184,7 @@ impl HomeSettings {
             groups: GroupSettings {
                 max_groups: share(self.groups.max_groups),
                 max_outgoing_bytes: share(self.groups.max_outgoing_bytes),
+                max_asked: share(self.groups.max_asked),
                 ..self.groups.clone()
             },
             max_users: share(self.max_users),
@@ -240,6 +241,7 @@ mod tests {
             let parts = [
                 (node.max_users, shard.max_users),
                 (node.groups.max_groups, shard.groups.max_groups),
+                (node.groups.max_asked, shard.groups.max_asked),
                 (node.max_waiting, shard.max_waiting),
                 (node.max_waiting_bytes, shard.max_waiting_bytes),
                 (node.max_all_notices, shard.max_all_notices),

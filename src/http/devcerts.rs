@@ -58,7 +58,7 @@ impl Wanted {
 /// A file of the result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DevFile {
-    /// Made now.
+    /// There was none, so it was made.
     Written(PathBuf),
     /// Was there already and was left as it is.
     Kept(PathBuf),

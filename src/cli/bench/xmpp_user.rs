@@ -12,7 +12,7 @@ use super::super::Failure;
 pub(super) const DOMAIN: &str = "xmpp.test";
 pub(super) const PASSWORD: &str = "bench";
 
-/// A session.
+/// An XMPP user's session by TCP, without TLS: what is measured is the server.
 pub(super) struct XmppUser {
     pub(super) number: usize,
     stream: TcpStream,

@@ -60,7 +60,7 @@ use membership::{Membership, NO_GROUP};
 use room::Room;
 use speaking::{Speaking, nick_of};
 
-/// All rooms.
+/// The groups of WV domains in which XMPP users are.
 #[derive(Debug)]
 pub(super) struct Rooms {
     all: BTreeMap<Address, Room>,

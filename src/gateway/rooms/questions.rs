@@ -32,7 +32,7 @@ pub(super) enum What {
     Info,
     /// The form with which it is set up.
     Config,
-    /// Who is that.
+    /// Which occupants have this affiliation.
     List(Affiliation),
     /// Which rooms there are.
     Rooms,

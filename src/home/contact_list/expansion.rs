@@ -47,7 +47,7 @@ pub(in crate::home) enum Whole {
     Subscribe(Box<SubscribeRequest>, Vec<Address>),
     /// With the lists that were named.
     Unsubscribe(Box<UnsubscribeRequest>, Vec<Address>),
-    /// Another one.
+    /// A request to which lists do not matter.
     Other(Primitive),
     /// The lists are empty.
     Nobody,

@@ -12,9 +12,6 @@ use crate::imps::Primitive;
 use crate::imps::address::Address;
 use crate::text::Seldom;
 
-/// Answers waited for; beyond it who does not exist is found out later. Our choice.
-const MAX_ASKED: usize = 100_000;
-
 /// Everything that does not belong to one group.
 #[derive(Debug)]
 pub(super) struct Core {
@@ -163,7 +160,7 @@ impl Core {
     /// or too much is.
     pub(super) fn ask_about(&mut self, group: &str, user: &Address) -> Option<Token> {
         let about = (group.to_owned(), user.clone());
-        if self.asked.len() >= MAX_ASKED || !self.asked_about.insert(about) {
+        if self.asked.len() >= self.settings.max_asked || !self.asked_about.insert(about) {
             return None;
         }
         let token = self.token();

@@ -28,7 +28,7 @@ const MAX_ID: usize = 128;
 pub(super) enum Target {
     /// All who are joined, but who writes.
     All,
-    /// One of them.
+    /// A private message, for one who is joined.
     One(Address),
     /// It has been taken before.
     Nobody,

@@ -34,7 +34,7 @@ pub(super) struct Person {
     /// Until when an invitation lets them join.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) invited: Option<Time>,
-    /// While joined.
+    /// Absent while they are not joined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) seat: Option<Seat>,
 }

@@ -45,7 +45,7 @@ pub(super) struct Posts {
 /// What is to be written because of a bound.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Trimmed {
-    /// It is forgotten.
+    /// The message of this number has become too old, or one too many.
     Forgotten(u64),
     /// It is remembered, and no longer kept whole.
     Cut(u64),

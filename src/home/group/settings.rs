@@ -44,6 +44,9 @@ pub struct GroupSettings {
     pub max_outgoing: usize,
     /// Bytes of it, of all groups.
     pub max_outgoing_bytes: usize,
+    /// Questions and messages of all groups together that wait for an answer; beyond that nobody
+    /// asks whether a user exists.
+    pub max_asked: usize,
     /// Recipients of one message that a group hands on, and of one turn.
     pub max_recipients: usize,
     /// After so long users of a domain that is not reached have left.
@@ -72,6 +75,7 @@ impl Default for GroupSettings {
             max_remembered: 1000,
             max_outgoing: 64,
             max_outgoing_bytes: 64 * 1024 * 1024,
+            max_asked: 100_000,
             max_recipients: 500,
             away: Duration::from_secs(7 * 86_400),
         }

@@ -14,7 +14,7 @@ pub struct Post {
     /// Further headers: `x-wv-sessionid`, `x-wv-transactionid`. One whose value cannot stand in
     /// a header is left out, since no receiver may rely on them (wire profile, 2.1).
     pub headers: Vec<(&'static str, String)>,
-    /// Where it goes.
+    /// The peer's configured address, or the one that it named.
     pub target: Target,
 }
 

@@ -31,7 +31,7 @@ const SAME_AGAIN: Duration = Duration::from_secs(10);
 /// What the end of a post says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// The peer has it.
+    /// The peer answered 200.
     Taken,
     /// It was refused or has failed, for this reason.
     Failed(String),

@@ -20,7 +20,7 @@ pub struct Step {
     pub message: String,
     /// When it happened.
     pub time: Time,
-    /// What happened.
+    /// A step of the request's way.
     pub what: What,
 }
 

@@ -129,6 +129,12 @@ impl Writer {
         Ok(is_first || is_due)
     }
 
+    /// Whether commits go to the engine behind.
+    #[cfg(test)]
+    pub(super) fn is_passed_by(&self) -> bool {
+        self.segments.is_none()
+    }
+
     /// Longest time to wait for a job; `None`: there is nothing else to do.
     fn pause(&self) -> Option<Duration> {
         if self.flushing.is_some() {

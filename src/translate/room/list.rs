@@ -24,7 +24,7 @@ pub enum List {
 /// What one is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// A user, by JID.
+    /// An affiliation for a user, who need not be in the room.
     Affiliation(String, Affiliation),
     /// An occupant has to go; by nickname, and why.
     Kick(String),

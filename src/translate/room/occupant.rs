@@ -17,7 +17,7 @@ pub struct Shown<'s> {
     pub nick: &'s str,
     /// Whether they have gone.
     pub gone: bool,
-    /// What they are.
+    /// Owner, moderator or member in the group, as MUC says it.
     pub affiliation: Affiliation,
     /// Who they are, if that is shown.
     pub jid: Option<&'s str>,

@@ -20,13 +20,13 @@ pub enum Context {
     Presence,
     /// An operation on a room.
     Group,
-    /// To join a room.
+    /// A presence that asks to come into a room.
     Join,
-    /// Creating a room.
+    /// A presence that made a room, or its first configuration.
     Create,
     /// Something about one participant of a room.
     Nick,
-    /// Anything else.
+    /// Whatever is not about a room, or about more than one who is in it.
     Other,
 }
 

@@ -10,7 +10,7 @@ use crate::imps::xml::{Limits, Malformed, Texts};
 /// One element. What is read borrows from the body, what is written from the value.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Element<'a> {
-    /// Local name.
+    /// Without prefix and namespace.
     pub name: &'a str,
     /// The namespace it declares.
     pub namespace: Option<Cow<'a, str>>,

@@ -19,7 +19,7 @@ pub enum Unfit {
     Grammar {
         /// The version that was to be written.
         version: Version,
-        /// What is wrong.
+        /// Where the grammar of the version does not allow it.
         breach: Breach,
     },
     /// Bytes that are no text in XML: they would have to be base64.

@@ -17,29 +17,29 @@ use crate::imps::xml::{DecodeError, Limits, Malformed};
 /// How a message is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Encoding {
-    /// As text.
+    /// XML 1.0, in the character set of the content type.
     Xml,
-    /// In tokens.
+    /// WAP binary XML, with the token table of the version.
     Wbxml,
 }
 
-/// One message.
+/// A `WV-CSP-Message`: the body of one POST or of its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// The version it is written in.
     pub version: Version,
-    /// What it says.
+    /// A session's transactions, or versions.
     pub body: Body,
 }
 
 /// What a message says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
-    /// Transactions.
+    /// Transactions of a session, or of a client that has none yet.
     Session(Session),
     /// Asks for versions.
     DiscoveryRequest(DiscoveryRequest),
-    /// Tells versions.
+    /// The versions that the server speaks, for a client that asked.
     DiscoveryResponse(DiscoveryResponse),
 }
 

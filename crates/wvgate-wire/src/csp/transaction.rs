@@ -12,7 +12,7 @@ use crate::imps::xml::DecodeError;
 pub enum Mode {
     /// It asks, or tells something new.
     Request,
-    /// It answers.
+    /// Answers the request with the same transaction id.
     Response,
 }
 

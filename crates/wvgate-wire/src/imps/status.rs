@@ -31,7 +31,7 @@ codes! {
     UNAUTHORIZED = 401;
     /// Missing or illegal parameter.
     BAD_PARAMETER = 402;
-    /// Policy forbids.
+    /// A policy forbids it: of the domain asked, or of one on the way.
     FORBIDDEN = 403;
     /// Not found.
     NOT_FOUND = 404;
@@ -47,7 +47,7 @@ codes! {
     INVALID_MESSAGE = 426;
     /// Recipient unknown (the deployed server's word for 531 in messages).
     INVALID_USER = 427;
-    /// Internal error.
+    /// The server failed; the same request may be tried once more.
     INTERNAL = 500;
     /// Primitive known, no handler.
     NOT_IMPLEMENTED = 501;
@@ -65,7 +65,7 @@ codes! {
     DOMAIN_NOT_SUPPORTED = 516;
     /// The publisher never answered the authorization request.
     UNRESPONDED = 521;
-    /// Unknown user.
+    /// The domain has no user of this address.
     UNKNOWN_USER = 531;
     /// Recipient blocked the sender.
     BLOCKED = 532;
@@ -79,11 +79,11 @@ codes! {
     FORWARDED = 541;
     /// Validity over before delivery.
     EXPIRED = 542;
-    /// Session expired.
+    /// The session has ended because nothing was heard for too long.
     SESSION_EXPIRED = 600;
-    /// Forced logout.
+    /// The server ended the session.
     FORCED_LOGOUT = 601;
-    /// Session unknown.
+    /// No session has this id, or has it any more.
     INVALID_SESSION = 604;
     /// A new value that is not accepted; the old one stays.
     NOT_ACCEPTED = 605;
@@ -169,7 +169,7 @@ element! {
         attr def "code" code: Code,
         /// For people; the deployed server names the user only here.
         child opt "StatusDescription" description: String,
-        /// Users concerned.
+        /// Whom this code is about; empty if it is about other things, or all.
         child many "UserID" users: super::common::UserId,
         /// Groups concerned.
         child many "GroupID" groups: super::common::GroupId,

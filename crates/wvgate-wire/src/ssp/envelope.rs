@@ -53,7 +53,7 @@ impl Mode {
     }
 }
 
-/// One SSP message.
+/// A `WV-SSP-Message`: the body of one POST.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant)] // taken apart at once, never stored
 pub enum Message {

@@ -57,7 +57,7 @@ impl Role {
 /// What the end of a step's post says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum StepFate {
-    /// Nothing.
+    /// Neither side has begun.
     Nothing,
     /// The peer has the last step of this handshake of its own, and with it our session id.
     Done(String),

@@ -35,7 +35,7 @@ pub(super) fn is_foreign(peer: &Peer, id: &str) -> bool {
 pub enum Progress {
     /// Nothing; wait for the peer.
     Wait,
-    /// Post this step.
+    /// The peer is to get this, and the handshake waits for its answer.
     Send(Step),
     /// The session stands and may be used for receiving; for sending too, unless
     /// a step is still to be posted.

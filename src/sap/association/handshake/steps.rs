@@ -24,7 +24,7 @@ pub(in crate::sap::association) struct PendingStep {
 /// What becomes of a step that was posted.
 #[derive(Debug)]
 pub(super) enum Landed {
-    /// The peer has it.
+    /// The peer has acknowledged the post; its answer may still come.
     Acknowledged(PendingStep),
     /// It is to be posted again.
     Again(PendingStep),

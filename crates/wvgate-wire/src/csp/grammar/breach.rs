@@ -5,7 +5,7 @@ use std::fmt;
 /// Where a rule is not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Breach {
-    /// The element.
+    /// Local name of the element whose content is not as it must be.
     pub element: String,
     /// What is wrong with it.
     pub why: &'static str,

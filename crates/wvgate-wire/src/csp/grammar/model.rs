@@ -5,21 +5,21 @@ use super::particle::Particle;
 /// The content of an element.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Model {
-    /// Nothing.
+    /// Has neither text nor children.
     Empty,
-    /// Any characters.
+    /// Characters of any kind, without children.
     Text,
-    /// Digits.
+    /// A number without sign, in decimal digits.
     Integer,
     /// `T` or `F`.
     Boolean,
-    /// A date and time.
+    /// A moment, in a form of ISO 8601.
     Date,
-    /// One primitive.
+    /// Exactly one element that is a primitive of the version.
     Primitive,
-    /// Anything.
+    /// Not looked into: presence values and extensions.
     Any,
-    /// Elements.
+    /// Children only, in this arrangement.
     Elements(Particle),
 }
 

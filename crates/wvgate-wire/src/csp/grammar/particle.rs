@@ -15,11 +15,11 @@ pub(super) struct Particle {
 /// What a particle is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Term {
-    /// One element.
+    /// An element of this local name.
     Name(&'static str),
     /// One after the other.
     Sequence(Vec<Particle>),
-    /// One of them.
+    /// Exactly one of these.
     Choice(Vec<Particle>),
 }
 

@@ -11,7 +11,7 @@ element! {
     /// Asks for the lists.
     GetBlockedListRequest {}
 
-    /// The lists.
+    /// Whom the user blocks and whom they let through, and which of the lists is in use.
     GetBlockedListResponse {
         part lists: Lists,
     }

@@ -19,7 +19,7 @@ element! {
         opt "DefaultContactList" default: Address,
     }
 
-    /// Makes a list.
+    /// Makes a contact list, with its members and properties.
     CreateListRequest {
         one "ContactList" list: Address,
         opt "NickList" members: NickList,
@@ -32,7 +32,7 @@ element! {
         list "ContactListProperties" / "Property" properties: Property,
     }
 
-    /// Ends a list.
+    /// Removes a contact list and what was authorized for it.
     DeleteListRequest {
         one "ContactList" list: Address,
     }

@@ -28,9 +28,9 @@ element! {
 /// How content is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Encoding {
-    /// As it is.
+    /// The characters are the content.
     None,
-    /// In base64.
+    /// The characters are base64 of the content (RFC 4648).
     Base64,
 }
 

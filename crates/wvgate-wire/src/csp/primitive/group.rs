@@ -10,7 +10,7 @@ use crate::imps::common::{Property, ScreenName};
 use crate::imps::primitive::group::{Mapping, MemberList};
 
 element! {
-    /// Makes a group.
+    /// Makes a private group of the user, with its properties.
     CreateGroupRequest {
         one "GroupID" group: Address,
         opt "GroupProperties" properties: GroupProperties,
@@ -20,7 +20,7 @@ element! {
         def "SubscribeNotification" subscribe: bool,
     }
 
-    /// Ends a group.
+    /// Removes a group; all who are joined have to leave.
     DeleteGroupRequest {
         one "GroupID" group: Address,
     }
@@ -31,7 +31,7 @@ element! {
         opt "WelcomeNote" welcome: ContentBlock,
     }
 
-    /// Joins a group.
+    /// Joins a group under a screen name.
     JoinGroupRequest {
         one "GroupID" group: Address,
         opt "ScreenName" screen_name: ScreenName,
@@ -47,7 +47,7 @@ element! {
         opt "WelcomeNote" welcome: ContentBlock,
     }
 
-    /// Leaves a group.
+    /// Ends the user's presence in a group; a member stays one.
     LeaveGroupRequest {
         one "GroupID" group: Address,
     }
@@ -89,12 +89,12 @@ element! {
         list "UserMapping" / "Mapping" users: Mapping,
     }
 
-    /// Names and users.
+    /// Screen names with the users behind them.
     UserMapList {
         list "UserMapping" / "Mapping" users: Mapping,
     }
 
-    /// Makes members.
+    /// Makes users members of a group, who need not be joined.
     AddGroupMembersRequest {
         one "GroupID" group: Address,
         one "UserList" | "UserIDList" users: MemberList,
@@ -106,7 +106,7 @@ element! {
         one "UserList" | "UserIDList" users: MemberList,
     }
 
-    /// Changes roles.
+    /// Makes users owners, moderators or plain members.
     MemberAccessRequest {
         one "GroupID" group: Address,
         opt "Admin" / "UserList" admins: MemberList,

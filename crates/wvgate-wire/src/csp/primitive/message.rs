@@ -54,7 +54,7 @@ element! {
         one "MessageID" message: String,
     }
 
-    /// The message.
+    /// A message that was waiting, with its content.
     GetMessageResponse {
         one "MessageInfo" info: Info,
         opt "ContentData" content: Data,

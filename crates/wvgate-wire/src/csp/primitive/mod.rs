@@ -39,7 +39,7 @@ pub struct Facts {
 
 macro_rules! primitives {
     ($( $xml:literal $(| $alias:literal)* => $name:ident($module:ident :: $type:ident) $kind:ident $answer:literal; )*) => {
-        /// Any primitive.
+        /// What a transaction of a session carries, of any version.
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub enum Primitive {
             $(

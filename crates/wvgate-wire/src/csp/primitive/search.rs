@@ -34,7 +34,7 @@ element! {
         list "GroupList" / "GroupID" groups: Address,
     }
 
-    /// Ends a search.
+    /// Gives up what is left of a search.
     StopSearchRequest {
         one "SearchID" search: u64,
     }
@@ -49,7 +49,7 @@ element! {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Criteria(pub Vec<Criterion>);
 
-/// One condition.
+/// What somebody, or something, must have to be found; all conditions hold together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Criterion {
     /// What is compared, and with what.

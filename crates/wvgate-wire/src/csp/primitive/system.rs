@@ -49,7 +49,7 @@ element! {
 /// `Result`: the outcome, and what the system has to say with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// The outcome.
+    /// What became of a request that has no response of its own.
     pub status: Status,
     /// Messages of the system (1.3); `None` if there is no list.
     pub messages: Option<Vec<SystemMessage>>,

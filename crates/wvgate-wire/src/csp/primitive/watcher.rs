@@ -13,7 +13,7 @@ pub struct Watchers(pub Vec<Watcher>);
 /// A user who is or was told, or may ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watcher {
-    /// The user.
+    /// Who watches, or has watched.
     pub user: User,
     /// The name beside the user (1.3).
     pub friendly_name: Option<String>,

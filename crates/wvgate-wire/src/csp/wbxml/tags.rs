@@ -17,7 +17,7 @@ pub(super) enum Kind {
     Date,
 }
 
-/// One tag.
+/// An element's token: its code page, its code there, and how its content is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tag {
     /// The element's name.

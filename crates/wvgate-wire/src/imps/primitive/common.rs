@@ -101,7 +101,7 @@ element! {
         child one "IDList" ids: IdList,
     }
 
-    /// Ids of any kind.
+    /// Users, lists, groups and domains, mixed.
     IdList {
         /// Each of them, in order.
         choice many ids: Id,
@@ -109,7 +109,7 @@ element! {
 }
 
 choice! {
-    /// An id to verify.
+    /// An id of whose owner it is asked whether they exist.
     Id {
         /// Whether there is such a user.
         "UserID" => User(UserId),

@@ -18,9 +18,9 @@ element! {
         attr def "validity" validity: u32,
         /// Who asks: a user, or a domain for itself.
         child opt "MetaInfo" meta: MetaInfo,
-        /// Who invites.
+        /// Who invites, as the one invited sees them.
         child opt "Inviting" inviting: Party,
-        /// Who is invited.
+        /// Who is invited; an address or a screen name in a group.
         child opt "Invited" invited: Party,
         /// The group (GR, GM, EG).
         child opt "GroupID" group: GroupId,
@@ -65,7 +65,7 @@ element! {
         child opt "MetaInfo" meta: MetaInfo,
         /// Who has invited, and takes it back.
         child opt "Canceling" canceling: Party,
-        /// Who was invited.
+        /// Whose invitation is withdrawn.
         child opt "Canceled" canceled: Party,
         /// The group, as in the request.
         child opt "GroupID" group: GroupId,

@@ -99,9 +99,9 @@ element! {
         attr one "messageID" message_id: String,
         /// The requestor: the user who asks.
         child opt "MetaInfo" meta: MetaInfo,
-        /// To whom it goes.
+        /// Who gets the message, besides those who had it.
         child many "Recipient" recipients: Recipient,
-        /// Who forwards it.
+        /// The user whose waiting message it is.
         child opt "Sender" sender: Sender,
     }
 

@@ -43,7 +43,7 @@ enum Form<'f> {
         theirs: Vec<&'f str>,
         their_attribute: Option<&'f str>,
     },
-    /// A child.
+    /// An element at this place is called otherwise by the peer.
     Name { ours: &'f str, theirs: &'f str },
     /// Items of a list.
     Items { list: &'f str, item: &'f str },

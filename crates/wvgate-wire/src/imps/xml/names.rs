@@ -12,7 +12,7 @@ use super::Node;
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Names {
-    /// Elements.
+    /// The profile's name of an element, by the peer's.
     pub elements: BTreeMap<String, String>,
     /// Attributes, keyed `Element@attribute`, with the profile's name of the
     /// element, or `@attribute` for those of every element.

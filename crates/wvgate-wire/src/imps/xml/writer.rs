@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Style {
-    /// Element renames.
+    /// The name to write, by ours.
     pub elements: BTreeMap<String, String>,
     /// Attribute renames, keyed `Element@attribute` or `@attribute`.
     pub attributes: BTreeMap<String, String>,
