@@ -47,9 +47,11 @@ show() {
     fi
 }
 
-$cargo bench --locked --no-run --package wvgate-wire --package wvgate
+$cargo bench --locked --no-run --package wvgate-wire --bench codec
+$cargo bench --locked --no-run --package wvgate --bench core --bench home
 codec=$(built wvgate-wire codec)
 core=$(built wvgate core)
+home=$(built wvgate home)
 echo "instructions for one message, and what that is more than in $kept"
 
 nothing=$(instructions "$codec" count nothing)
@@ -62,6 +64,10 @@ for batch in 1 64; do
     both=$(instructions "$core" replay $messages $batch)
     show "core.relayed.$batch" $((both - noted)) $messages
 done
+
+few=$(instructions "$home" talk $messages)
+many=$(instructions "$home" talk $((2 * messages)))
+show home.message $((many - few)) $messages
 
 if [ "${1:-}" = --keep ]; then
     cp "$new" "$kept"

@@ -193,6 +193,7 @@ impl Releaser {
     }
 
     fn keep(&self, writes: Vec<Write>, strict: bool) -> CommitFuture {
+        let writes = Write::last_of_each(writes);
         if strict {
             self.store.commit(writes)
         } else {

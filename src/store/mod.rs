@@ -32,6 +32,7 @@ mod room;
 pub mod sqlite;
 pub mod watch;
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
@@ -88,6 +89,23 @@ impl Write {
         key.push_str(prefix);
         key.extend(digits.into_iter().map(char::from));
         key
+    }
+
+    /// What counts of writes that are committed together: the last one for each key.
+    #[must_use]
+    pub fn last_of_each(mut writes: Vec<Self>) -> Vec<Self> {
+        let mut seen = HashSet::with_capacity(writes.len());
+        let last: Vec<bool> = writes
+            .iter()
+            .rev()
+            .map(|write| seen.insert(write.key()))
+            .collect();
+        let is_more = seen.len() < writes.len();
+        if is_more {
+            let mut last = last.into_iter().rev();
+            writes.retain(|_| last.next().unwrap_or(true));
+        }
+        writes
     }
 
     /// Puts bytes as they are; whatever the key held is gone.
@@ -362,6 +380,27 @@ fn end_of(prefix: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_writes_that_are_committed_together_the_last_one_for_each_key_counts() {
+        let (put, delete) = (
+            |key: &str, value: &str| Write::put(key, value),
+            Write::delete,
+        );
+        let writes = vec![
+            put("a", "1"),
+            put("b", "1"),
+            put("a", "2"),
+            delete("b"),
+            put("c", "1"),
+            delete("d"),
+            put("d", "2"),
+        ];
+        let last = vec![put("a", "2"), delete("b"), put("c", "1"), put("d", "2")];
+        assert_eq!(Write::last_of_each(writes), last);
+        assert_eq!(Write::last_of_each(last.clone()), last);
+        assert_eq!(Write::last_of_each(Vec::new()), []);
+    }
 
     #[test]
     fn the_end_of_a_prefix_lies_just_behind_it() {

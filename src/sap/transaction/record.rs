@@ -174,6 +174,14 @@ impl Record {
         self.name == Name::SendMessageRequest
     }
 
+    /// Whether nobody can ask for it once it is answered: elements of this node repeat nothing, no
+    /// report is to come, and it went nowhere where `keep` says that somebody asks later.
+    pub(super) fn is_forgotten_at_once(&self, keep: impl Fn(&Place) -> bool) -> bool {
+        matches!(self.origin, Origin::Element { .. })
+            && self.report_to.is_none()
+            && !self.parts.iter().any(|part| keep(&part.place))
+    }
+
     /// Whether it was answered with a failure. Who has no answer does not know.
     pub(super) fn has_failed(&self) -> bool {
         matches!(&self.state, State::Answered(Some(answer)) if answer.has_failed())

@@ -119,8 +119,9 @@ impl Rows {
         begun.into_iter().chain([row]).collect()
     }
 
-    /// Ends a request and keeps it for the duplicate window. Its parts are forgotten, but for
-    /// those for which `keep` says that somebody asks later where they went.
+    /// Ends a request and keeps it for the duplicate window, if anybody may ask for it again. Its
+    /// parts are forgotten, but for those for which `keep` says that somebody asks later where they
+    /// went.
     pub(super) fn close(
         &mut self,
         number: u64,
@@ -136,6 +137,10 @@ impl Rows {
             for (_, id) in record.at_peers() {
                 self.unanswered.take(id);
             }
+        }
+        let record = self.table.get(number);
+        if record.is_some_and(|record| record.is_forgotten_at_once(&keep)) {
+            return self.forget(number);
         }
         let write = self.table.close(number, answer, keep);
         write

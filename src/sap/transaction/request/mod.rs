@@ -355,9 +355,14 @@ impl Transactions {
             asking: incoming.handed.and_then(|handed| handed.asking.clone()),
         };
         let pending = record.state == State::Pending;
+        // A notice between elements of this node has come to its end.
+        let is_kept =
+            pending || !record.is_forgotten_at_once(|place| matches!(place, Place::Peer { .. }));
         let step = Step::accepted(&record, transaction, now);
-        let writes = self.rows.insert(number, record, now);
-        self.write(writes);
+        if is_kept {
+            let writes = self.rows.insert(number, record, now);
+            self.write(writes);
+        }
         self.tell(step);
         // What passes by is remembered where the way leads, and there alone.
         if stays {
@@ -367,7 +372,7 @@ impl Transactions {
         if pending {
             // Everything may have been refused here and now.
             self.finish_if_complete(number, now);
-        } else {
+        } else if is_kept {
             let writes = self.rows.forget_later(number, now);
             self.write(writes);
         }

@@ -250,14 +250,13 @@ impl Transactions {
             .table
             .get(number)
             .and_then(|row| row.waiting.clone());
+        let Some(notice) = waiting else {
+            self.send_answer(number, &answer, now);
+            return self.close(number, Some(answer), now);
+        };
         self.close(number, Some(answer.clone()), now);
-        match waiting {
-            Some(notice) => {
-                let own = Own::WhoLeft(*notice, answer);
-                self.events.push_back(Event::Own(Box::new(own)));
-            }
-            None => self.send_answer(number, &answer, now),
-        }
+        let own = Own::WhoLeft(*notice, answer);
+        self.events.push_back(Event::Own(Box::new(own)));
     }
 
     /// Sends an answer to where the request came from.
