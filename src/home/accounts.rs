@@ -25,7 +25,7 @@ use super::watching::Watching;
 /// The accounts of all users.
 pub(super) struct Accounts<'a> {
     users: &'a mut BTreeMap<String, User>,
-    sleepers: &'a Sleepers,
+    sleepers: &'a mut Sleepers,
     groups: &'a mut Groups,
     core: &'a mut Core,
     now: Time,
@@ -34,7 +34,7 @@ pub(super) struct Accounts<'a> {
 impl<'a> Accounts<'a> {
     /// Of these users, at this time.
     pub(super) fn of(
-        (users, sleepers): (&'a mut BTreeMap<String, User>, &'a Sleepers),
+        (users, sleepers): (&'a mut BTreeMap<String, User>, &'a mut Sleepers),
         groups: &'a mut Groups,
         core: &'a mut Core,
         now: Time,
@@ -70,7 +70,8 @@ impl<'a> Accounts<'a> {
         Ok(())
     }
 
-    /// Removes a user with everything that is kept for them.
+    /// Removes a user with everything that is kept for them. Of somebody at rest whose record cannot
+    /// be read nobody knows who watches them: those are not told.
     pub(super) fn remove(&mut self, name: &str) -> Result<(), UserError> {
         let name = name.to_lowercase();
         match self.users.remove(&name) {
@@ -83,6 +84,13 @@ impl<'a> Accounts<'a> {
             Some(builtin) => {
                 self.users.insert(name.clone(), builtin);
                 Err(UserError::Unknown(name))
+            }
+            None if self.sleepers.is_lost(&name) => {
+                self.sleepers.remove(&name);
+                self.core.act(records::delete_at_rest(&name));
+                let address = Address::user(&name, self.core.domain());
+                self.groups.healing(self.now).user_removed(&address);
+                Ok(())
             }
             None => Err(self.sleepers.not_awake(name)),
         }

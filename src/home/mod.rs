@@ -251,7 +251,7 @@ impl Home {
             core,
             ..
         } = self;
-        Accounts::of((users, resting.sleepers()), groups, core, now)
+        Accounts::of((users, resting.sleepers_mut()), groups, core, now)
     }
 
     /// Makes a user. `password_hash` comes from [`password::hash`].

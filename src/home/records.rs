@@ -68,6 +68,10 @@ pub(super) fn key_at_rest(name: &str) -> String {
     format!("{REST}{name}")
 }
 
+pub(super) fn delete_at_rest(name: &str) -> Act {
+    Act::Write(Write::delete(key_at_rest(name)))
+}
+
 /// The user whose record at rest has this key.
 pub(super) fn name_at_rest(key: &str) -> Option<&str> {
     key.strip_prefix(REST).filter(|name| !name.is_empty())

@@ -65,6 +65,11 @@ impl Resting {
         &self.sleepers
     }
 
+    /// The same, for whoever removes one of them.
+    pub(super) fn sleepers_mut(&mut self) -> &mut Sleepers {
+        &mut self.sleepers
+    }
+
     /// Wants somebody at rest to be woken.
     pub(super) fn want(&mut self, name: &str) {
         if self.sleepers.has(name) && self.asked.insert(name.to_owned()) {

@@ -76,7 +76,6 @@ fn a_record_that_is_damaged_refuses_for_now_and_holds_up_nobody() {
         world.home.not_awake("zoe"),
         UserError::Unknown("zoe".to_owned())
     );
-    assert_eq!(world.home.remove_user("bob", world.now), Err(unavailable()));
     let passwd = world.home.set_password_hash("bob", "new".to_owned());
     assert_eq!(passwd, Err(unavailable()));
     assert_eq!(world.home.contact_lists("bob").err(), Some(unavailable()));
@@ -98,6 +97,26 @@ fn a_record_that_is_damaged_refuses_for_now_and_holds_up_nobody() {
     // Put back by a repair, it is read.
     world.store.insert(AT_REST.to_owned(), record);
     assert_eq!(send(&mut world, "m2", &["bob@home.test"]), 200);
+}
+
+#[test]
+fn an_operator_removes_somebody_whose_record_cannot_be_read_and_makes_them_anew() {
+    let mut world = at_rest();
+    let text = String::from_utf8(world.store[AT_REST].clone()).unwrap();
+    let damaged = text.replacen("password_hash", "passwort_hash", 1);
+    world.store.insert(AT_REST.to_owned(), damaged.into_bytes());
+    // Nobody knows yet that it cannot be read.
+    let asleep = Err(UserError::Unavailable("bob".to_owned()));
+    assert_eq!(world.home.remove_user("bob", world.now), asleep);
+    assert_eq!(send(&mut world, "m2", &["bob@home.test"]), 503);
+    assert_eq!(world.home.remove_user("Bob", world.now), Ok(()));
+    world.settle();
+    assert!(!world.store.contains_key(AT_REST));
+    assert_eq!(send(&mut world, "m3", &["bob@home.test"]), 531);
+    world.restart();
+    assert_eq!(send(&mut world, "m4", &["bob@home.test"]), 531);
+    world.add("bob");
+    assert_eq!(send(&mut world, "m5", &["bob@home.test"]), 200);
 }
 
 #[test]
