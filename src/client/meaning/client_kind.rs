@@ -5,12 +5,16 @@ use serde::{Deserialize, Serialize};
 
 use super::identity::Identity;
 use super::switches::Switches;
+use crate::csp::primitive::FACTS;
 
 const BUILT_IN: [&str; 3] = [
     include_str!("../../../mappings/clients/android.toml"),
     include_str!("../../../mappings/clients/colibria.toml"),
     include_str!("../../../mappings/clients/nokia.toml"),
 ];
+
+/// The most names of primitives in one table.
+const MAX_UNANSWERED: usize = 16;
 
 /// One kind of client.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -52,12 +56,20 @@ impl ClientKind {
 
     /// What makes no sense in a table that could be read.
     pub fn faults(&self) -> Vec<KindFault> {
-        let is_everybody = self.known_by.iter().any(Identity::is_anybody);
-        let fault = is_everybody.then(|| KindFault {
-            key: "known_by",
-            what: "an entry that says nothing is every client".to_owned(),
-        });
-        fault.into_iter().collect()
+        let mut faults = Vec::new();
+        let mut fault = |key, what: &str| {
+            let what = what.to_owned();
+            faults.push(KindFault { key, what });
+        };
+        if self.known_by.iter().any(Identity::is_anybody) {
+            fault("known_by", "an entry that says nothing is every client");
+        }
+        let unanswered = &self.switches.unanswered;
+        let is_known = |name: &String| FACTS.iter().any(|facts| facts.name == name);
+        if unanswered.len() > MAX_UNANSWERED || !unanswered.iter().all(is_known) {
+            fault("switches.unanswered", "up to 16 names of primitives");
+        }
+        faults
     }
 
     /// Whether a client is of this kind by what it says of itself.
@@ -92,11 +104,13 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_key_and_marks_that_everybody_has_are_told() {
+    fn a_wrong_key_an_unknown_primitive_and_marks_that_everybody_has_are_told() {
         let error = ClientKind::from_toml("name = \"x\"\n[switches]\nflat = true\n");
         assert!(error.unwrap_err().to_string().contains("flat"));
-        let kind = ClientKind::from_toml("[[known_by]]\n").unwrap();
-        assert_eq!(kind.faults().len(), 1);
+        for wrong in ["[switches]\nunanswered = [\"Nothing\"]", "[[known_by]]\n"] {
+            let kind = ClientKind::from_toml(wrong).unwrap();
+            assert_eq!(kind.faults().len(), 1, "{wrong}");
+        }
     }
 
     #[test]

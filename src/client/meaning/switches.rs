@@ -16,6 +16,16 @@ pub struct Switches {
     /// Presence of who is online always has `CommCap` and `ClientInfo`.
     #[serde(skip_serializing_if = "is_off")]
     pub full_presence: bool,
+    /// Names of primitives that the client never answers: they are done when they were told once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unanswered: Vec<String>,
+}
+
+impl Switches {
+    /// Whether the client never answers a primitive of this name.
+    pub fn is_unanswered(&self, name: &str) -> bool {
+        self.unanswered.iter().any(|one| one == name)
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "so serde calls it")]

@@ -78,6 +78,15 @@ fn android_gets_the_list_of_capabilities_first() {
 }
 
 #[test]
+fn android_never_answers_two_primitives() {
+    let interpreter = of("android", Version::V1_1);
+    let switches = &interpreter.terms().switches;
+    assert!(switches.is_unanswered("MessageNotification"));
+    assert!(switches.is_unanswered("CancelInviteUser-Request"));
+    assert!(!switches.is_unanswered("NewMessage"));
+}
+
+#[test]
 fn nokia_sees_ways_to_reach_and_a_client_of_everybody_who_is_online() {
     let presence = |truth: &str| {
         ssp(&format!(
