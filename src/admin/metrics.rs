@@ -121,6 +121,7 @@ impl Snapshot {
         }
         self.rooms.rooms += other.rooms.rooms;
         self.rooms.occupants += other.rooms.occupants;
+        self.rooms.visitors += other.rooms.visitors;
         self.rooms.unsettled += other.rooms.unsettled;
         self.open += other.open;
         self.offline += other.offline;
@@ -189,8 +190,14 @@ impl Snapshot {
         text.one(
             "wvgate_xmpp_room_occupants_unsettled",
             "gauge",
-            "Those of them of whom the group and this node may think differently.",
+            "Those, and SSP users in rooms of XMPP, of whom both sides may think differently.",
             self.rooms.unsettled,
+        );
+        text.one(
+            "wvgate_xmpp_room_visitors",
+            "gauge",
+            "SSP users in rooms of XMPP, each counted once for each room.",
+            self.rooms.visitors,
         );
         text.one(
             "wvgate_messages_offline",

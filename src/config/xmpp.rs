@@ -25,7 +25,7 @@ pub struct XmppSection {
     /// node's domain.
     pub domain: Option<String>,
     /// Domains of multi-user chat services whose rooms appear in SSP as groups.
-    /// Default: none.
+    /// Default: `conference.` before the domain.
     pub muc: Vec<String>,
     /// Grant presence subscriptions on behalf of SSP users at once instead of asking them.
     /// Default `false`.

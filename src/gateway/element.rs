@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::element::{Act, Edge, Element, Input, ServiceElement, Skew, Time, Token};
 
 use super::numbers::Numbers;
+use super::shared::verdict;
 use super::{ELEMENT, Gateway, SERVES, records, rooms};
 
 impl ServiceElement for Gateway {
@@ -36,6 +37,8 @@ impl ServiceElement for Gateway {
             self.messages.restore_received(rest, value)
         } else if let Some(rest) = key.strip_prefix(records::INVITATION) {
             self.invitations.restore(rest, value)
+        } else if let Some(rest) = key.strip_prefix(records::VISIT) {
+            self.groups.restore(rest, value)
         } else if key.starts_with(rooms::records::PREFIX) {
             self.rooms.restore(key, value, &self.shared)
         } else if let Some(rest) = key.strip_prefix(records::WATCH_WV) {
@@ -57,6 +60,9 @@ impl ServiceElement for Gateway {
             }
             Input::Answer(Token(token), answer) if self.rooms.asked(token) => {
                 self.rooms.answered(token, answer, now, shared);
+            }
+            Input::Answer(Token(token), answer) if self.groups.asked(token) => {
+                self.groups.answered(token, verdict(&answer), shared);
             }
             Input::Answer(Token(token), answer) if self.invitations.asked(token) => {
                 self.invitations.answered(token, &answer, now, shared);
@@ -89,6 +95,7 @@ impl ServiceElement for Gateway {
         self.watches.timeout(now, shared);
         self.rooms.timeout(now, shared);
         self.invitations.timeout(now, shared);
+        self.groups.timeout(now, shared);
         shared.links.timeout(now);
         self.settle(now);
     }
@@ -100,6 +107,7 @@ impl ServiceElement for Gateway {
             self.queries.next_timeout(),
             self.rooms.next_timeout(),
             self.invitations.next_timeout(),
+            self.groups.next_timeout(),
             self.shared.links.next_timeout(),
         ];
         times.into_iter().flatten().min()
@@ -116,6 +124,7 @@ impl ServiceElement for Gateway {
     fn concerned(&self) -> BTreeSet<String> {
         let mut domains = self.watches.domains();
         domains.extend(self.rooms.domains());
+        domains.extend(self.groups.domains());
         domains
     }
 

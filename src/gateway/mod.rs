@@ -20,12 +20,14 @@
 //! | `presence` | who watches whom, and what they see |
 //! | `query` | questions for presence and ids, and those of XMPP |
 //! | `invitation` | invitations, in both directions |
+//! | `groups` | rooms of XMPP as groups, for SSP users |
 //! | `rooms` | groups of the SSP side as rooms, for XMPP users |
 //! | `shared` | beneath them: settings, tables, numbers, the queue of acts, and the `links` |
 
 mod capabilities;
 mod dropped;
 mod element;
+mod groups;
 mod invitation;
 mod links;
 mod message;
@@ -56,10 +58,11 @@ pub use settings::{GatewaySettings, RoomBounds};
 
 use crate::element::{Delivered, Element, FromXmpp, RequestId, Time};
 use crate::imps::primitive::{self, Kind, Primitive};
-use crate::imps::{Address, Code, Status};
+use crate::imps::{Address, Code};
 use crate::text::Shown;
 use crate::translate::Translator;
 use crate::translate::stanza::ends;
+use groups::Groups;
 use invitation::Invitations;
 use message::{Messages, Order};
 use presence::Watches;
@@ -72,7 +75,16 @@ pub const ELEMENT: Element = Element::named("Gateway");
 
 /// What the gateway serves.
 pub const SERVES: &[&str] = &[
-    "SUBPR", "GETPR", "SENDM", "MDELIV", "VRID", "INVIT", "CAINV", "INVSC", "CASC",
+    "SUBPR",
+    "GETPR",
+    "SENDM",
+    "MDELIV",
+    "VRID",
+    "INVIT",
+    "CAINV",
+    "INVSC",
+    "GroupFeat",
+    "CASC",
 ];
 
 /// The longest id of a stanza, bytes; our choice: it is kept, and goes back with the answer.
@@ -87,6 +99,7 @@ pub struct Gateway {
     queries: Queries,
     rooms: Rooms,
     invitations: Invitations,
+    groups: Groups,
 }
 
 impl Gateway {
@@ -101,6 +114,7 @@ impl Gateway {
             queries: Queries::default(),
             rooms: Rooms::new(own.clone()),
             invitations: Invitations::new(own),
+            groups: Groups::default(),
         }
     }
 
@@ -132,6 +146,9 @@ impl Gateway {
                 Stanza::Message(message) => self.message(own, message, (&from, &to), now),
                 Stanza::Presence(presence) => {
                     let ends = (&from, &to);
+                    if self.groups.presence(ends, &presence, now, shared) {
+                        return;
+                    }
                     if !self.rooms.presence(own, ends, &presence, now, shared) {
                         self.invitations.presence(ends, &presence, now, shared);
                         self.watches.stanza(own, ends, presence, now, shared);
@@ -139,6 +156,7 @@ impl Gateway {
                 }
                 Stanza::Iq(iq) => {
                     let iq = self.rooms.iq(own, iq, (&from, &to), now, shared);
+                    let iq = iq.and_then(|iq| self.groups.iq(iq, now, shared));
                     let iq = iq.and_then(|iq| self.invitations.iq(own, iq, now, shared));
                     if let Some(iq) = iq {
                         self.queries.iq(own, iq, &self.watches, now, shared);
@@ -150,13 +168,21 @@ impl Gateway {
 
     fn message(&mut self, component: &str, message: Message, (from, to): (&Jid, &Jid), now: Time) {
         let shared = &mut self.shared;
+        if let Some(answer) = query::words(&message, &shared.translator) {
+            shared.links.volatile(component, answer);
+            return;
+        }
         if message.type_ == MessageType::Error {
             self.rooms.bounced(&message, now, shared);
+            self.groups.bounced(&message, now, shared);
             if self.invitations.bounced(&message, now, shared) {
                 return;
             }
         }
         if self.messages.heard(&message, now, shared) {
+            return;
+        }
+        if self.groups.message(&message, now, shared) {
             return;
         }
         let place = self.rooms.place(&message, shared);
@@ -229,6 +255,7 @@ impl Gateway {
                 shared.links.up(component);
                 self.watches.link_up(component, now, shared);
                 self.rooms.link_up(component, shared);
+                self.groups.link_up(component, now, shared);
             }
             FromXmpp::Down(blame) => {
                 shared.links.down(component, blame);
@@ -281,9 +308,15 @@ impl Gateway {
         self.watches.farewell(&mut self.shared);
     }
 
-    /// Groups with XMPP users in them.
+    /// Groups with XMPP users in them, and rooms with SSP users in them.
     pub fn rooms(&self) -> RoomCount {
-        self.rooms.count()
+        let (visitors, unsettled) = self.groups.count();
+        let rooms = self.rooms.count();
+        RoomCount {
+            visitors,
+            unsettled: rooms.unsettled + unsettled,
+            ..rooms
+        }
     }
 
     /// Subscriptions kept: of XMPP users, and of WV users.
@@ -301,7 +334,10 @@ impl Gateway {
         while let Some((component, words)) = self.watches.next_words() {
             self.messages.stanza(&component, words, None, now, shared);
         }
-        while let Some((group, user, name)) = self.rooms.next_came() {
+        let next = |rooms: &mut Rooms, groups: &mut Groups| {
+            rooms.next_came().or_else(|| groups.next_came())
+        };
+        while let Some((group, user, name)) = next(&mut self.rooms, &mut self.groups) {
             let who = (&group, &user, name.as_str());
             self.invitations.came(who, now, shared);
         }
@@ -340,13 +376,15 @@ impl Gateway {
                     .presence(request, &user, ask, users, now, shared);
             }
             Primitive::InviteRequest(request) => {
+                let group = request.group.as_ref().map(|id| &id.group);
+                let occupant = group.and_then(|g| self.groups.occupant(&user, g, shared));
                 let invitations = &mut self.invitations;
-                invitations.invite(request, (&user, None), now, shared)
+                invitations.invite(request, (&user, occupant), now, shared)
             }
             Primitive::CancelInviteRequest(request) => {
                 self.invitations.cancel(request, &user, now, shared)
             }
-            other => Status::new(unserved(other)),
+            other => return self.groups.request(other, &user, ask, now, shared),
         };
         shared.respond(ask.0, status);
     }
@@ -363,6 +401,8 @@ impl Gateway {
         match (primitive, id) {
             (Primitive::SendMessageRequest(request), id) => {
                 let copies = self.rooms.copies(&request, now, shared);
+                let groups = &self.groups;
+                let copies = copies.or_else(|| groups.copies(&request, user.as_ref(), now, shared));
                 let order = Order {
                     request: &request,
                     id,
@@ -391,7 +431,22 @@ impl Gateway {
                 | Primitive::UnsubscribeRequest(_)
                 | Primitive::InviteRequest(_)
                 | Primitive::CancelInviteRequest(_)
-                | Primitive::GetPresenceRequest(_)),
+                | Primitive::GetPresenceRequest(_)
+                | Primitive::JoinGroupRequest(_)
+                | Primitive::LeaveGroupRequest(_)
+                | Primitive::GetJoinedUsersRequest(_)
+                | Primitive::SubscribeGroupChangeRequest(_)
+                | Primitive::UnsubscribeGroupChangeRequest(_)
+                | Primitive::GetGroupSubStatusRequest(_)
+                | Primitive::CreateGroupRequest(_)
+                | Primitive::DeleteGroupRequest(_)
+                | Primitive::GetGroupMemberRequest(_)
+                | Primitive::AddGroupMemberRequest(_)
+                | Primitive::RemoveGroupMemberRequest(_)
+                | Primitive::MemberAccessRequest(_)
+                | Primitive::GetGroupPropsRequest(_)
+                | Primitive::SetGroupPropsRequest(_)
+                | Primitive::RejectListRequest(_)),
                 Some(id),
             ) => self.of_user(&request, user, (id, expires), now),
             (Primitive::VerifyIDRequest(request), Some(id)) => {

@@ -7,6 +7,7 @@
 //! | `gateway/received/N` | a message from XMPP whose answer or report is awaited |
 //! | `gateway/sent/N` | a message to XMPP whose outcome is awaited |
 //! | `gateway/invitation/N` | an invitation whose answer may come |
+//! | `gateway/visit/W G` | the WV user W is in the room G of XMPP |
 //! | `gateway/watch-wv/X W` | an XMPP user X watches W |
 //! | `gateway/watch-xmpp/X W` | W watches an XMPP user X |
 
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use xmpp_parsers::jid::Jid;
 
 use crate::imps::Address;
+use crate::store::Write;
 
 /// Begins every key.
 pub(super) const PREFIX: &str = "gateway/";
@@ -25,25 +27,27 @@ pub(super) const RECEIVED: &str = "gateway/received/";
 pub(super) const SENT: &str = "gateway/sent/";
 /// Invitations.
 pub(super) const INVITATION: &str = "gateway/invitation/";
+/// WV users in rooms of XMPP.
+pub(super) const VISIT: &str = "gateway/visit/";
 /// Subscriptions of XMPP users.
 pub(super) const WATCH_WV: &str = "gateway/watch-wv/";
 /// Subscriptions of WV users.
 pub(super) const WATCH_XMPP: &str = "gateway/watch-xmpp/";
 
 pub(super) fn out_key(number: u64) -> String {
-    format!("{OUT}{number:020}")
+    Write::numbered(OUT, number)
 }
 
 pub(super) fn received_key(number: u64) -> String {
-    format!("{RECEIVED}{number:020}")
+    Write::numbered(RECEIVED, number)
 }
 
 pub(super) fn sent_key(number: u64) -> String {
-    format!("{SENT}{number:020}")
+    Write::numbered(SENT, number)
 }
 
 pub(super) fn invitation_key(number: u64) -> String {
-    format!("{INVITATION}{number:020}")
+    Write::numbered(INVITATION, number)
 }
 
 /// One who watches and one who is watched; the XMPP one as bare JID.
@@ -66,6 +70,27 @@ impl Pair {
     pub(super) fn xmpp_key(&self) -> String {
         format!("{WATCH_XMPP}{} {}", self.xmpp, self.wv)
     }
+}
+
+pub(super) fn visit_key(user: &Address, group: &Address) -> String {
+    format!("{VISIT}{user} {group}")
+}
+
+/// A WV user in a room of XMPP.
+pub(super) struct Member {
+    pub(super) user: Address,
+    pub(super) group: Address,
+}
+
+/// The user and the room at the end of a key. Addresses have no space.
+pub(super) fn member_of(rest: &str) -> Result<Member, String> {
+    let (user, group) = rest
+        .split_once(' ')
+        .ok_or_else(|| format!("\"{rest}\" names no room"))?;
+    Ok(Member {
+        user: Address::new(user),
+        group: Address::new(group),
+    })
 }
 
 /// The number at the end of a key.

@@ -74,6 +74,8 @@ pub struct RoomBounds {
     pub max_names: usize,
     /// Bytes of the names that all rooms show.
     pub max_name_bytes: usize,
+    /// WV users in rooms of XMPP, each counted once for each room.
+    pub max_visits: usize,
     /// Questions to groups that may be open.
     pub max_questions: usize,
     /// Messages to groups that are not answered.
@@ -90,6 +92,7 @@ impl Default for RoomBounds {
             max_sessions: 16,
             max_names: 10_000,
             max_name_bytes: 32 << 20,
+            max_visits: 20_000,
             max_questions: 10_000,
             max_said: 10_000,
             max_said_bytes: 32 << 20,

@@ -34,6 +34,14 @@ impl<T: Ord + Clone> Timers<T> {
         self.at.insert(thing, at);
     }
 
+    /// Looks after `thing` at `at`, and not before.
+    pub(super) fn put_off(&mut self, at: Time, thing: T) {
+        if let Some(known) = self.at.remove(&thing) {
+            self.due.remove(&(known, thing.clone()));
+        }
+        self.by(at, thing);
+    }
+
     /// Something that is due.
     pub(super) fn pop(&mut self, now: Time) -> Option<T> {
         if self.next()? > now {

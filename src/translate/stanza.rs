@@ -27,6 +27,8 @@ pub mod ns {
     pub const ENCRYPTED_HINT: &str = "urn:xmpp:eme:0";
     /// XEP-0249.
     pub const CONFERENCE: &str = "jabber:x:conference";
+    /// XEP-0100.
+    pub const GATEWAY: &str = "jabber:iq:gateway";
     /// XEP-0066, as a question.
     pub const OOB_IQ: &str = "jabber:iq:oob";
     /// XEP-0447.

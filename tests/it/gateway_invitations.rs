@@ -62,7 +62,7 @@ async fn invited(user: &mut XmppUser, inviter: &str) {
 }
 
 /// Waits until the gateway answers.
-async fn reached(user: &mut XmppUser) {
+pub(crate) async fn reached(user: &mut XmppUser) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
     for number in 0.. {
         let id = format!("reached-{number}");

@@ -34,6 +34,7 @@ mod deployed_transitions;
 mod dialogues;
 mod faults;
 mod gateway_edges;
+mod gateway_groups;
 mod gateway_invitations;
 mod gateway_presence;
 mod gateway_rooms;

@@ -58,6 +58,7 @@ const ROOMS: &[(&str, &[Room])] = &[
             ),
             ("invitation", &["records", "shared", "shares", "timers"]),
             ("rooms", &["query", "records", "shared", "shares", "timers"]),
+            ("groups", &["records", "shared", "timers"]),
         ],
     ),
     (

@@ -127,6 +127,7 @@ impl Outbound {
         let sender = sender_of(request).ok_or(Code::BAD_REQUEST)?.clone();
         let component = shared.translator.component_of(&sender);
         let component = component.ok_or(Code::DOMAIN_NOT_SUPPORTED)?.to_owned();
+        let is_of_groups = copies.is_some();
         let (stanza_id, translated) = match copies {
             Some(copies) => (copies.id().unwrap_or_default().to_owned(), copies),
             None => {
@@ -170,8 +171,10 @@ impl Outbound {
             let address = recipient.address().clone();
             let result = match (&recipient, stanza) {
                 _ if !shared.translator.is_xmpp(&address) => Err(Code::DOMAIN_NOT_SUPPORTED),
-                // No WV user is in a room of XMPP yet.
-                (Recipient::Group(_) | Recipient::ScreenName(_), Ok(_)) => Err(Code::NOT_JOINED),
+                // Who is in a room of XMPP speaks there as its occupant.
+                (Recipient::Group(_) | Recipient::ScreenName(_), Ok(_)) if !is_of_groups => {
+                    Err(Code::NOT_JOINED)
+                }
                 (_, result) => result,
             };
             let message = match result.and_then(|message| fitting(&component, message, now, shared))

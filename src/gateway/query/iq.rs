@@ -5,6 +5,7 @@ use minidom::Element;
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
 
+use super::manners::prompt;
 use crate::gateway::capabilities::Capabilities;
 use crate::imps::datetime::DateTime;
 use crate::imps::presence::{AttributeName, PresenceSubList};
@@ -54,6 +55,7 @@ impl Question<'_> {
                 let seconds = self.uptime.to_string();
                 Ok(Answer::With(attribute(last, "seconds", &seconds).build()))
             }
+            ("query", ns::GATEWAY) if !is_user => Ok(Answer::With(prompt())),
             ("vCard", ns::VCARD) if !is_user => Ok(Answer::With(self.card())),
             _ => Err(not_understood()),
         }
@@ -86,17 +88,20 @@ impl Question<'_> {
             };
             identity(category, kind, Some("Wireless Village"))
         };
+        // The groups of the domain are rooms.
+        let rooms = (!is_user).then(|| self::identity("conference", "text", Some("Groups")));
         let mut features = vec![ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING, ns::VERSION];
         features.extend(if is_user {
             &[ns::RECEIPTS][..]
         } else {
-            &[ns::TIME, ns::LAST, ns::VCARD]
+            &[ns::TIME, ns::LAST, ns::VCARD, ns::GATEWAY, ns::MUC]
         });
         let features = features
             .into_iter()
             .map(|name| attribute(element("feature", ns::DISCO_INFO), "var", name).build());
         element("query", ns::DISCO_INFO)
             .append(identity)
+            .append_all(rooms)
             .append_all(features)
             .build()
     }

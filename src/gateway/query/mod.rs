@@ -3,6 +3,7 @@
 
 mod ids;
 mod iq;
+mod manners;
 mod presence;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use crate::translate::stanza::{element, ns};
 use ids::IdQuery;
 pub(super) use iq::not_understood;
 use iq::{Answer, Question};
+pub(super) use manners::words;
 use presence::PresenceQuery;
 
 /// How long XMPP has for its answers.
@@ -209,6 +211,29 @@ impl Queries {
                     },
                 };
                 shared.links.volatile(component, result);
+            }
+            Iq::Set {
+                from: Some(from),
+                to: Some(to),
+                id,
+                payload,
+            } if to.node().is_none() && payload.is("query", ns::GATEWAY) => {
+                let answer = match manners::address_of(&payload, &shared.translator) {
+                    Ok(payload) => Iq::Result {
+                        from: Some(to),
+                        to: Some(from),
+                        id,
+                        payload: Some(payload),
+                    },
+                    Err(error) => Iq::Error {
+                        from: Some(to),
+                        to: Some(from),
+                        id,
+                        payload: None,
+                        error: *error,
+                    },
+                };
+                shared.links.volatile(component, answer);
             }
             set @ Iq::Set { .. } => shared.refuse_iq(component, set, *not_understood()),
             Iq::Result {

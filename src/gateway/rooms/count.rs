@@ -7,6 +7,8 @@ pub struct RoomCount {
     pub rooms: usize,
     /// XMPP users in groups, each counted once for each group.
     pub occupants: usize,
+    /// SSP users in rooms of XMPP, each counted once for each room.
+    pub visitors: usize,
     /// Those of whom this side and the group may think differently.
     pub unsettled: usize,
 }

@@ -59,8 +59,12 @@ impl<'a> Hearing<'a> {
         Membership::of(self.room, self.core, self.shared, self.now)
     }
 
-    /// Who came, went, had to go; what was set.
-    pub(super) fn changed(&mut self, notice: &GroupChangeNotice) {
+    /// Who came, went, had to go; what was set. Of a room that nobody here knows it matters only
+    /// whom the group tells.
+    pub(super) fn changed(&mut self, notice: &GroupChangeNotice, is_known: bool) {
+        if !is_known {
+            return self.are_here(&notice.users);
+        }
         for name in notice.joined.iter().flatten() {
             let nick = names::nick(name);
             if self.room.own(&nick).is_none() {

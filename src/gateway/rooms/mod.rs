@@ -10,7 +10,7 @@
 //! | `speaking` | what users say, until the group has it |
 //! | `asking`, `questions` | what is asked and changed by iq |
 //! | `liveness`, `count` | whether clients are still there; how much there is |
-//! | `core`, `records` | what all share, and what is kept |
+//! | `core`, `records` | what all share, what is kept |
 //!
 //! An XMPP user is one user of the group, however many clients they have in it: these share a
 //! nickname. Who is in a group, and who is shown there, is written down, so that a restart shows
@@ -120,6 +120,7 @@ impl Rooms {
         RoomCount {
             rooms: self.all.len(),
             occupants: rooms.clone().map(|room| room.occupants.len()).sum(),
+            visitors: 0,
             unsettled: rooms.map(Room::unsettled).sum(),
         }
     }
@@ -252,8 +253,7 @@ impl Rooms {
         if !shared.translator.is_room(&to) && message.type_ != MessageType::Groupchat {
             return Some(message);
         }
-        let group = shared.translator.group(&to);
-        let group = match group {
+        let group = match shared.translator.group(&to) {
             Ok(group) if group.kind() == Kind::Resource => group,
             _ => return Some(message),
         };
@@ -350,12 +350,13 @@ impl Rooms {
 
     /// Something has changed in a group.
     pub(super) fn changed(&mut self, notice: &GroupChangeNotice, now: Time, shared: &mut Shared) {
-        if !self.all.contains_key(&notice.group) {
-            // Nobody here is in it, or was shown there.
+        let is_known = self.all.contains_key(&notice.group);
+        // Nobody here is in it, or was shown there: whom it has by mistake leaves.
+        if !is_known {
             shared.dropped.count("GroupChangeNotice");
         }
         if let Some(room) = open(&mut self.all, &notice.group, shared) {
-            Hearing::of(room, &mut self.core, shared, now).changed(notice);
+            Hearing::of(room, &mut self.core, shared, now).changed(notice, is_known);
         }
         self.tidy(&notice.group, shared);
     }

@@ -1,6 +1,7 @@
 //! What rooms write down, and under which keys.
 
 use crate::imps::Address;
+use crate::store::Write;
 
 /// Begins every key of rooms.
 pub(in crate::gateway) const PREFIX: &str = "gateway/room-";
@@ -15,7 +16,7 @@ pub(super) const SALT: &str = "gateway/room-salt";
 
 pub(super) fn said_key(number: u64) -> String {
     debug_assert!(SAID.starts_with(PREFIX));
-    format!("{SAID}{number:020}")
+    Write::numbered(SAID, number)
 }
 
 pub(super) fn user_key(user: &str, group: &Address) -> String {

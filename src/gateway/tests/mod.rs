@@ -1,7 +1,9 @@
 mod bounds;
+mod groups;
 mod inbound;
 mod invitation;
 mod loss;
+mod manners;
 mod messages;
 mod presence;
 mod questions;

@@ -238,7 +238,10 @@ fn gateway(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option
     };
     let mut translator = Translator::new(domain, &names).in_mode(mode);
     translator.mappings = Arc::new(mappings);
-    translator.muc.clone_from(&xmpp.muc);
+    // Else what servers have by themselves.
+    if !xmpp.muc.is_empty() {
+        translator.muc.clone_from(&xmpp.muc);
+    }
     let siblings = Siblings::default();
     let max_stanza = |component: &config::XmppComponent| {
         usize::try_from(component.max_stanza.0).unwrap_or(usize::MAX)

@@ -6,6 +6,7 @@
 //! | `standing` | privileges and affiliations |
 //! | `occupant` | what a room shows of an occupant |
 //! | `settings` | properties of a group as forms, and forms as properties |
+//! | `visit` | rooms of XMPP, as one of those in them sees them |
 //! | `list` | lists of members, read and changed |
 
 pub mod list;
@@ -13,6 +14,7 @@ pub mod names;
 pub mod occupant;
 pub mod settings;
 pub mod standing;
+pub mod visit;
 
 pub use occupant::{Shown, join_of, message_from};
 pub use standing::Affiliation;

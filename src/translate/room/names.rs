@@ -6,7 +6,7 @@ use sha1::{Digest, Sha1};
 use xmpp_parsers::jid::ResourcePart;
 
 use crate::imps::Address;
-use crate::text::shown::steers;
+use crate::text::shown::{cut, steers};
 use crate::translate::Translator;
 use crate::translate::stanza::clean;
 
@@ -22,15 +22,29 @@ pub fn nick(name: &str) -> String {
     if is_usable(plain) {
         return plain.to_owned();
     }
-    let mut mark = String::from("-");
-    for byte in &Sha1::digest(name.as_bytes())[..3] {
-        let _ = write!(mark, "{byte:02x}");
-    }
+    let mark = mark(name);
     let forbidden = |c: char| if steers(c) { '_' } else { c };
     let most = 256;
     let shown: String = clean(plain).chars().map(forbidden).take(most).collect();
     let shown = ResourcePart::new(&shown).map(|resource| resource.as_str().to_owned());
     shown.map_or_else(|_| format!("user{mark}"), |shown| format!("{shown}{mark}"))
+}
+
+/// The screen name for whom a room calls `nick`, which is too long or has what screen names have
+/// not: `name` is what is left of it. A mark keeps it apart from others.
+pub fn marked(name: &str, nick: &str, translator: &Translator) -> String {
+    let mark = mark(nick);
+    let most = translator.mappings.addresses.nickname_bytes;
+    let shown = cut(name, most.saturating_sub(mark.len())).trim_end();
+    format!("{shown}{mark}")
+}
+
+fn mark(name: &str) -> String {
+    let mut mark = String::from("-");
+    for byte in &Sha1::digest(name.as_bytes())[..3] {
+        let _ = write!(mark, "{byte:02x}");
+    }
+    mark
 }
 
 /// The screen name for a user who wants to be called `nick`: no longer than a group takes it, and

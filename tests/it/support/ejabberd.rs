@@ -46,7 +46,7 @@ impl Ejabberd {
         }
         config.push_str(
             "shaper_rules: {}\nacl: {}\naccess_rules: {}\nmodules:\n  mod_roster: {}\n  \
-             mod_disco: {}\n  mod_ping: {}\n  mod_offline: {}\n  mod_caps: {}\n  \
+             mod_disco: {}\n  mod_muc: {}\n  mod_ping: {}\n  mod_offline: {}\n  mod_caps: {}\n  \
              mod_pubsub:\n    plugins:\n      - flat\n      - pep\n",
         );
         let path = |name: &str| folder.0.join(name);

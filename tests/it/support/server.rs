@@ -20,7 +20,8 @@ pub(crate) struct Setup {
 
 impl Setup {
     pub(crate) fn prosody(self) -> Server {
-        let mut builder = Prosody::build().host(self.host);
+        let rooms = format!("conference.{}", self.host);
+        let mut builder = Prosody::build().host(self.host).muc(&rooms);
         for (user, password) in self.users {
             builder = builder.user(user, self.host, password);
         }
