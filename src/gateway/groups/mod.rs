@@ -137,7 +137,7 @@ impl Groups {
     ) {
         match Desk::of(self, primitive, user, (id, expires), (now, shared)) {
             Ok(mut desk) => desk.take(primitive),
-            Err(code) => return shared.respond_code(id, code),
+            Err(code) => shared.respond_code(id, code),
         }
     }
 
