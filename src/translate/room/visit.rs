@@ -374,7 +374,12 @@ mod tests {
         let form = filled.get_child("x", ns::DATA_FORMS).unwrap();
         let fields: Vec<(String, String)> = form
             .children()
-            .map(|field| (field.attr("var").unwrap().to_owned(), field.text()))
+            .map(|field| {
+                (
+                    field.attr("var").unwrap().to_owned(),
+                    child_text(field, "value").unwrap(),
+                )
+            })
             .collect();
         let fields: Vec<(&str, &str)> = fields.iter().map(|(a, b)| (&**a, &**b)).collect();
         assert_eq!(
