@@ -325,27 +325,40 @@ fn about(info: &MessageInfo, terms: &Terms) -> Info {
     message.into()
 }
 
-/// From whom a message is; of one that says nothing of it, the domain.
+/// From whom a message is; of one that says nothing of it, the domain. A group says by a display
+/// who in it speaks.
 fn sender(info: &MessageInfo, terms: &Terms) -> Sender {
-    let named = info.sender.clone().unwrap_or(Sender {
+    let nobody = Sender {
         user: None,
         group: None,
         screen_name: None,
         display: None,
-    });
+    };
+    let Some(named) = info.sender.clone() else {
+        return Sender::user(User::new(Address::service(terms.user.domain())));
+    };
+    let display = named.display.as_ref();
+    let shown = display.and_then(|display| display.screen_name.as_ref());
+    if let (None, None, Some(shown)) = (&named.user, &named.screen_name, shown) {
+        let name = shown.name.strip_prefix("wv:").unwrap_or(&shown.name);
+        return Sender {
+            screen_name: Some(ScreenName {
+                group: shown.group.clone(),
+                name: name.to_owned(),
+            }),
+            ..nobody
+        };
+    }
     if named.user.is_some() || named.group.is_some() || named.screen_name.is_some() {
         return named;
     }
-    let display = named.display.as_ref();
     let user = display.and_then(|display| Some(display.user.as_ref()?.user.clone()));
     let group = display.and_then(|display| display.group.clone());
-    let name = display.and_then(|display| display.screen_name.clone());
-    let nobody = user.is_none() && group.is_none() && name.is_none();
-    let user = user.or_else(|| nobody.then(|| Address::service(terms.user.domain())));
+    let is_nobody = user.is_none() && group.is_none();
+    let user = user.or_else(|| is_nobody.then(|| Address::service(terms.user.domain())));
     Sender {
         user: user.map(User::new),
         group,
-        screen_name: name,
-        display: None,
+        ..nobody
     }
 }

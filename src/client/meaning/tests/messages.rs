@@ -166,6 +166,23 @@ fn a_message_by_a_group_shows_the_screen_name() {
 }
 
 #[test]
+fn a_group_that_says_by_a_display_who_speaks_is_shown_as_that_participant() {
+    for (shown, name) in [("Bo", "Bo"), ("wv:carl@c.test", "carl@c.test")] {
+        let new = format!(
+            r#"<NewMessage><MessageInfo messageID="m1"><Sender><GroupID groupID="wv:bob/tea@b.test"/><SenderDisplay><ScreenName groupID="wv:bob/tea@b.test">{shown}</ScreenName></SenderDisplay></Sender></MessageInfo></NewMessage>"#
+        );
+        for version in ALL {
+            let heard = told(version, &new).unwrap();
+            let sender = format!(
+                "<Sender><Group><ScreenName><SName>{name}</SName><GroupID>wv:bob/tea@b.test\
+                 </GroupID></ScreenName></Group></Sender>"
+            );
+            assert!(heard.contains(&sender), "{heard}");
+        }
+    }
+}
+
+#[test]
 fn a_message_that_waits_is_announced_and_fetched_and_said_to_have_come() {
     let about = "<MessageInfo><MessageID>m1</MessageID><ContentType>text/plain</ContentType>\
          <ContentSize>7</ContentSize><Recipient><User><UserID>wv:ann@home.test</UserID></User>\
