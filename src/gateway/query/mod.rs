@@ -18,6 +18,7 @@ use super::records::Pair;
 use super::shared::Shared;
 use super::timers::Timers;
 use crate::element::{RequestId, Time};
+use crate::imps::common::MetaInfo;
 use crate::imps::primitive::common::VerifyIDRequest;
 use crate::imps::primitive::presence::GetPresenceRequest;
 use crate::imps::{Address, Code};
@@ -108,6 +109,7 @@ impl Queries {
             return;
         }
         let number = self.open(Query::Ids(query), expires, now, shared);
+        let asker = asker_of(request, &component, shared);
         for (at, jid) in open {
             let id = shared.id();
             let asked = Asked {
@@ -117,7 +119,7 @@ impl Queries {
             };
             self.asked.insert(id.clone(), asked);
             let get = Iq::Get {
-                from: Jid::new(&component).ok(),
+                from: asker.clone(),
                 to: Some(jid.into()),
                 id,
                 payload: element("query", ns::DISCO_INFO).build(),
@@ -296,4 +298,14 @@ fn component_for(request: &VerifyIDRequest, shared: &Shared) -> String {
     let component = asker.and_then(|asker| translator.component_of(asker));
     let component = component.or_else(|| translator.components.first().map(String::as_str));
     component.unwrap_or_default().to_owned()
+}
+
+/// In whose name XMPP is asked: servers tell of their users to those whom these let watch them, and
+/// to strangers as if there were nobody.
+fn asker_of(request: &VerifyIDRequest, component: &str, shared: &Shared) -> Option<Jid> {
+    let translator = &shared.translator;
+    let user = request.meta.as_ref().and_then(MetaInfo::user);
+    let user = user.filter(|user| translator.component_of(&user.user) == Some(component));
+    let jid = user.and_then(|user| translator.jid_from(user).ok());
+    jid.or_else(|| Jid::new(component).ok())
 }

@@ -182,6 +182,28 @@ fn details(world: &World) -> Vec<u16> {
 }
 
 #[test]
+fn who_asks_for_a_user_asks_in_their_own_name() {
+    let mut world = World::up(GatewaySettings::default());
+    let asked = format!(
+        "<VerifyIDRequest><MetaInfo><Requestor serviceID='wv:@village.example'><User userID='{BOB}'/></Requestor></MetaInfo><IDList><UserID userID='{ALICE}'/></IDList></VerifyIDRequest>"
+    );
+    let id = world.ssp(Some(BOB), &asked);
+    let iq = world.out().remove(0);
+    assert!(iq.contains("from='bob@village.example/imps'"), "{iq}");
+    let stanza = iq
+        .split(" id='")
+        .nth(1)
+        .unwrap()
+        .split('\'')
+        .next()
+        .unwrap();
+    world.xmpp(&format!(
+        "<iq type='result' id='{stanza}' from='alice@home.example' to='bob@village.example/imps'/>"
+    ));
+    assert_eq!(world.code(id), Some(200));
+}
+
+#[test]
 fn ids_are_verified_by_disco() {
     let mut world = World::up(GatewaySettings::default());
     let id = verify(&mut world, "<Domain>home.example</Domain>");
