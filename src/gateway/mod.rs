@@ -8,7 +8,7 @@
 //!          Respond, Request   └─────────┘  Stanza
 //! ```
 //!
-//! Pure: values and a `now` in, [`Act`]s out. What it accepted it writes down before anybody is
+//! Pure: values and a `now` in, [`Act`](crate::element::Act)s out. What it accepted it writes down before anybody is
 //! told (see `records`); the joint commits the records of an input before it lets out its stanzas.
 //!
 //! `Gateway` hands each input to the room it is for. A room has its own state and times, and puts
