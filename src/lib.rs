@@ -6,6 +6,7 @@
 //! network (translate it) or this node (serve it); the answer travels back along
 //! the Transaction Table.
 
+pub mod access;
 pub mod admin;
 pub mod cli;
 pub mod client;

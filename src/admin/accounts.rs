@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Shared;
 use super::request::Line;
-use super::users::{NO_STORE, hashed, local_name, no_home};
+use super::users::{NO_STORE, local_name, no_home};
 use crate::home::{Home, UserError, UserRecord};
 use crate::node::{Core, Gone};
 
@@ -141,7 +141,9 @@ async fn prepared(shared: &Shared, mut user: UserRecord) -> Result<UserRecord, S
         if user.password_hash.is_some() {
             return Err(format!("{}: both a password and a hash", user.user));
         }
-        user.password_hash = Some(hashed(shared, password).await?);
+        let kept = shared.node.passwords().keep(&user.user, password).await?;
+        user.password_hash = Some(kept.hash);
+        user.sealed = kept.sealed;
     }
     Ok(user)
 }

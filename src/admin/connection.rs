@@ -11,7 +11,9 @@ use tokio::sync::{broadcast, oneshot};
 use super::filter::Filter;
 use super::lines::{LineError, Lines, MAX_REQUEST};
 use super::request::{Line, Request};
-use super::{Control, Shared, accounts, explain, groups, lists, services, session, users, views};
+use super::{
+    Control, Shared, accounts, clients, explain, groups, lists, services, session, users, views,
+};
 use crate::node::{Core, Gone};
 use crate::sap::Login;
 
@@ -154,6 +156,7 @@ impl Connection {
             Request::UserShow { user } => users::show(&shared, user).await,
             Request::UserRemove { user } => users::remove(&shared, user).await,
             Request::UserPasswd { user, password } => users::passwd(&shared, user, password).await,
+            Request::ClientDisconnect { user } => Ok(clients::disconnect(&shared, &user).await),
             Request::GroupAdd {
                 group,
                 properties,

@@ -20,6 +20,7 @@
 //! | `{"do":"trace","peer":…,"user":…,"transaction":…}` | `{"trace":{…}}` lines until the client hangs up; every filter may be left out |
 //! | `{"do":"user_add","user":"bob","password":"…"}` | also `user_passwd` |
 //! | `{"do":"user_list"}`, `{"do":"user_remove","user":"bob"}` | |
+//! | `{"do":"client_disconnect","user":"bob"}` | ends the sessions of all clients of the user; how many there were |
 //! | `{"do":"logout","peer":"b.test","reason":"…"}` | ends all sessions with a peer, which is told if it understands that |
 //! | `{"do":"connect","peer":"b.test"}` | logs in to a peer now, unless there is a session, and waits for the outcome |
 //! | `{"do":"chat","user":"bob","password":"…","takes":"everything"}` | see below |
@@ -41,6 +42,7 @@
 
 mod accounts;
 mod client;
+mod clients;
 mod connection;
 mod explain;
 mod filter;
@@ -92,6 +94,8 @@ pub struct Settings {
     pub open_registration: bool,
     /// The node's own domain.
     pub domain: String,
+    /// The clients that are logged in, where they can.
+    pub clients: Option<crate::access::Clients>,
 }
 
 /// What only the process around the node can do.
@@ -131,8 +135,6 @@ struct Shared {
     settings: Settings,
     control: mpsc::Sender<Control>,
     started: Time,
-    /// Password hashing is heavy: two at a time.
-    hashing: tokio::sync::Semaphore,
 }
 
 impl Admin {
@@ -165,7 +167,6 @@ impl Admin {
             settings,
             control,
             started,
-            hashing: tokio::sync::Semaphore::new(2),
         });
         tracker.spawn(socket::serve(
             listener,

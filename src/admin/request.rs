@@ -115,6 +115,11 @@ pub enum Request {
         /// The new password.
         password: String,
     },
+    /// Ends the sessions of all clients of a user; how many there were.
+    ClientDisconnect {
+        /// The part of the address before the domain.
+        user: String,
+    },
     /// Makes many users: [`Imported`](super::Imported).
     UserImport {
         /// As many as are made together; see [`UserRecord`].

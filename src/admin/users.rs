@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::Shared;
 use super::request::Line;
 use crate::element::Time;
-use crate::home::{Home, UserError, password};
+use crate::home::{Credentials, Home, UserError};
 use crate::imps::primitive::profile::UserProfile;
-use crate::node::{Core, Gone, clock};
+use crate::node::{Core, Gone};
 
 /// Said when nothing could be written.
 pub(super) const NO_STORE: &str = "the store does not take it; see the log of the node";
@@ -60,12 +60,11 @@ pub(super) async fn check_password(
         };
     };
     let (hash, is_disabled) = known.map_err(|why| why.to_string())?;
-    let verify = move || password::verify(&given, &hash);
-    match heavy(shared, verify).await {
+    match shared.node.passwords().verify(given, hash).await {
         // Only who knows the password is told.
-        Some(true) if is_disabled => Err(UserError::Disabled(name.to_owned()).to_string()),
-        Some(true) => Ok(()),
-        _ => Err("wrong user name or password".to_owned()),
+        true if is_disabled => Err(UserError::Disabled(name.to_owned()).to_string()),
+        true => Ok(()),
+        false => Err("wrong user name or password".to_owned()),
     }
 }
 
@@ -187,30 +186,21 @@ async fn with_password(
     shared: &Shared,
     user: String,
     given: String,
-    work: impl FnOnce(&mut Home, &str, String, Time) -> Result<(), UserError> + Send + 'static,
+    work: impl FnOnce(&mut Home, &str, Credentials, Time) -> Result<(), UserError> + Send + 'static,
 ) -> Result<Line, Gone> {
-    match hashed(shared, given).await {
-        Ok(hash) => {
+    let name = match local_name(shared, &user) {
+        Ok(name) => name,
+        Err(why) => return Ok(Line::error(why)),
+    };
+    match shared.node.passwords().keep(&name, given).await {
+        Ok(kept) => {
             change(shared, user, move |home, name, now| {
-                work(home, name, hash, now)
+                work(home, name, kept, now)
             })
             .await
         }
         Err(why) => Ok(Line::error(why)),
     }
-}
-
-/// The hash of a password.
-pub(super) async fn hashed(shared: &Shared, password: String) -> Result<String, String> {
-    if password.is_empty() {
-        return Err("the password is empty".to_owned());
-    }
-    let hashed = heavy(shared, move || {
-        crate::home::password::hash(&password, &salt())
-    })
-    .await;
-    let hashed = hashed.ok_or_else(|| "the password cannot be hashed".to_owned())?;
-    hashed.map_err(|error| error.to_string())
 }
 
 /// Changes something of a user and waits until that is on disk.
@@ -238,18 +228,4 @@ pub(super) async fn change(
 
 pub(super) fn no_home() -> Line {
     Line::error("this node has no home domain; add [home] to its configuration")
-}
-
-/// Runs something that costs much processor time.
-async fn heavy<T: Send + 'static>(
-    shared: &Shared,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Option<T> {
-    let _place = shared.hashing.acquire().await.ok()?;
-    tokio::task::spawn_blocking(work).await.ok()
-}
-
-fn salt() -> [u8; 16] {
-    let random = clock::random();
-    std::array::from_fn(|_| u8::try_from(random.below(256)).unwrap_or(0))
 }

@@ -58,7 +58,7 @@ pub(super) async fn check(global: &Global, args: &Check) -> Result<(), Failure> 
             let why = "wvgate: --offline reaches for no peer; leave it out";
             return Err(Failure::Usage(why.to_owned()));
         }
-        return peer::check(global, peer).await;
+        return Box::pin(peer::check(global, peer)).await;
     }
     let file = global.config_file();
     let made = global.load().and_then(|loaded| {

@@ -7,6 +7,7 @@ mod bench;
 mod certs;
 mod chat;
 mod check;
+mod client;
 mod completions;
 mod explain;
 mod group;
@@ -105,6 +106,8 @@ enum Command {
     User(user::UserArgs),
     /// Manage the groups of the home domain
     Group(group::GroupArgs),
+    /// Work the phones and other clients that are logged in
+    Client(client::ClientArgs),
     /// Manage the contact lists of users of the home domain
     List(list::ListArgs),
     /// Be a user of the home domain, in this terminal
@@ -215,6 +218,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Store(args) => store::store(&global, &args),
         Command::User(args) => user::user(&global, args).await,
         Command::Group(args) => group::group(&global, args).await,
+        Command::Client(args) => client::client(&global, args).await,
         Command::List(args) => list::list(&global, args).await,
         Command::Chat(args) => chat::chat(&global, args).await,
         Command::Send(args) => send::send(&global, args).await,

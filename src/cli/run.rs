@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::logging::{Level, Voice};
 use super::{Failure, Global, open_files, remedy};
+use crate::access::{AccessError, AccessPoint};
 use crate::admin::{self, Admin, AdminError, Control};
 use crate::config::{Config, ConfigError, Loaded, Located, LogFormat, Registration};
 use crate::node::{Node, Plan, StartError};
@@ -47,7 +48,7 @@ async fn run_node(global: &Global, voice: &Voice) -> Result<(), Failure> {
             warnings,
             located,
         },
-        plan,
+        mut plan,
     ) = aside(|| {
         let loaded = global.load()?;
         let plan = Plan::new(&loaded.config, &loaded.located)?;
@@ -65,21 +66,36 @@ async fn run_node(global: &Global, voice: &Voice) -> Result<(), Failure> {
     }
     let mut signals = Signals::new()?;
     let (tls, plain) = (plan.server.tls.is_some(), plan.server.plain);
+    let clients_plan = plan.clients.take();
     let node = Node::start(plan).await;
     let node = node.map_err(|error| start_failure(&error, &located))?;
 
     let (control, orders) = mpsc::channel(8);
     let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
-    let settings = admin_settings(&config);
+    let mut settings = admin_settings(&config);
     let handle = node.handle().clone();
+    let access = match clients_plan {
+        Some(plan) => match AccessPoint::start(plan, handle.clone()).await {
+            Ok(access) => Some(access),
+            Err(error) => {
+                node.stop(Duration::ZERO).await;
+                return Err(access_failure(&error, &located));
+            }
+        },
+        None => None,
+    };
+    settings.clients = access.as_ref().map(AccessPoint::clients);
     let admin = match Admin::start(settings, handle, control, &tracker, &stop).await {
         Ok(admin) => admin,
         Err(error) => {
+            if let Some(access) = access {
+                access.stop(Duration::ZERO).await;
+            }
             node.stop(Duration::ZERO).await;
             return Err(admin_failure(&error, &located));
         }
     };
-    tell_what_is_bound(&config, tls, plain, &node, &admin, voice);
+    tell_what_is_bound(&config, (tls, plain), &node, access.as_ref(), &admin, voice);
     drop(located);
     tracker.spawn(give_back_memory());
 
@@ -88,6 +104,7 @@ async fn run_node(global: &Global, voice: &Voice) -> Result<(), Failure> {
         voice,
         config: without_peers(config),
         node,
+        access,
         orders,
     };
     let outcome = running.wait(&mut signals).await;
@@ -95,8 +112,15 @@ async fn run_node(global: &Global, voice: &Voice) -> Result<(), Failure> {
         let seconds = GRACE.as_secs();
         let text = format!("wvgate: stopping, up to {seconds} s for what is under way");
         voice.say(Level::Info, &text);
+        let Running { node, access, .. } = running;
+        let stopping = async {
+            if let Some(access) = access {
+                access.stop(GRACE).await;
+            }
+            node.stop(GRACE).await;
+        };
         tokio::select! {
-            () = running.node.stop(GRACE) => {}
+            () = stopping => {}
             _ = signals.end() => {
                 voice.say(Level::Warn, "wvgate: stopped at once");
                 admin.remove_socket();
@@ -117,6 +141,7 @@ struct Running<'g> {
     /// Without its peers: thousands of them would cost memory, and nothing looks at them again.
     config: Config,
     node: Node,
+    access: Option<AccessPoint>,
     orders: mpsc::Receiver<Control>,
 }
 
@@ -170,6 +195,9 @@ impl Running<'_> {
             let why = "was changed; that takes effect after a restart";
             remarks.push(loaded.located.problem(key, why, "").to_string());
         }
+        if let (Some(access), Some(clients)) = (&self.access, &plan.clients) {
+            access.reload(clients);
+        }
         self.node.reload(plan).await;
         self.config = without_peers(loaded.config);
         tracing::info!("the configuration was read again");
@@ -209,6 +237,7 @@ fn after_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let sections = [
         ("node", old.node != new.node),
         ("home", old.home != new.home),
+        ("clients", old.clients != new.clients),
         ("content", old.content != new.content),
         ("xmpp", old.xmpp != new.xmpp),
         ("admin", old.admin != new.admin),
@@ -264,6 +293,7 @@ fn admin_settings(config: &Config) -> admin::Settings {
             .collect(),
         open_registration: home.is_some_and(|home| home.registration == Registration::Open),
         domain: config.node.domain.clone(),
+        clients: None,
     }
 }
 
@@ -290,9 +320,9 @@ fn without_peers(mut config: Config) -> Config {
 
 fn tell_what_is_bound(
     config: &Config,
-    tls: bool,
-    plain: bool,
+    (tls, plain): (bool, bool),
     node: &Node,
+    access: Option<&AccessPoint>,
     admin: &Admin,
     voice: &Voice,
 ) {
@@ -332,6 +362,16 @@ fn tell_what_is_bound(
     if config.home.is_some() {
         rows.push(("home", format!("users of {}", config.node.domain)));
     }
+    if let (Some(clients), Some(access)) = (&config.clients, access) {
+        let scheme = match clients.certificate {
+            Some(_) => "https",
+            None => "http",
+        };
+        rows.push(("clients", format!("{scheme}://{}/", access.local_addr())));
+        if let Some(at) = access.wake_addr() {
+            rows.push(("wake", format!("{at}")));
+        }
+    }
     if let (Some(url), Some(at)) = (config.content.base(), node.content_addr()) {
         rows.push(("files", format!("{url} served on {at}")));
     }
@@ -357,6 +397,15 @@ fn start_failure(error: &StartError, at: &Located) -> Failure {
             "the number of a store never changes: leave the key out, or begin a new store",
         ),
         StartError::Password(_) => ("home.user", "give the user another password"),
+    };
+    Failure::Failed(at.problem(key, error.to_string(), fix).to_string())
+}
+
+fn access_failure(error: &AccessError, at: &Located) -> Failure {
+    let (key, fix) = match error {
+        AccessError::Listen(_, why) => ("clients.listen", remedy::of_listening(why)),
+        AccessError::Wake(_, why) => ("clients.wake_listen", remedy::of_listening(why)),
+        AccessError::Store(why) => ("node.data", remedy::of_store(why)),
     };
     Failure::Failed(at.problem(key, error.to_string(), fix).to_string())
 }

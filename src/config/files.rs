@@ -37,6 +37,18 @@ pub(super) fn check(config: &mut Config, report: &mut Report<'_>) {
         report,
     );
     private("content.key", content.key.as_deref(), report);
+    if let Some(clients) = &mut config.clients {
+        file(
+            "clients.certificate",
+            clients.certificate.as_deref(),
+            CERTIFICATE,
+            report,
+        );
+        private("clients.key", clients.key.as_deref(), report);
+        if let Some(kept) = &mut clients.digest_secret {
+            secret("clients.digest_secret", kept, report);
+        }
+    }
     for (index, peer) in config.peer.iter_mut().enumerate() {
         let key = |key: &str| format!("peer.{index}.{key}");
         file(&key("ca"), peer.ca.as_deref(), CA, report);

@@ -16,6 +16,7 @@
 //! named. `config/reference.toml` explains every key.
 
 mod admin;
+mod clients;
 mod content;
 mod domain;
 mod files;
@@ -45,6 +46,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use admin::{AdminSection, ReadyPeers};
+pub use clients::{ClientsSection, PlainLogin};
 pub use content::ContentSection;
 pub use glance::Glance;
 pub use home::{DefaultAuthorization, FoundBy, HomeGroup, HomeSection, HomeUser, Registration};
@@ -81,6 +83,8 @@ pub struct Config {
     pub service: Vec<ServiceSection>,
     /// The embedded home domain, where there is one.
     pub home: Option<HomeSection>,
+    /// Where its users' phones and other clients log in, where they do.
+    pub clients: Option<ClientsSection>,
     /// What its users share, where they do.
     pub content: ContentSection,
     /// The gateway to XMPP, where there is one.
@@ -200,6 +204,10 @@ impl Config {
             peer: vec![peer],
             route: vec![route],
             service: vec![service],
+            clients: Some(ClientsSection {
+                digest_secret: Some(Secret::new("change-me-to-something-long")),
+                ..ClientsSection::default()
+            }),
             home: Some(HomeSection {
                 user: vec![user],
                 group: vec![group],

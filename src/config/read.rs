@@ -102,7 +102,7 @@ fn shape(mut value: Value, located: Located) -> Draft {
         }
     }
     for section in [
-        "node", "ssp", "home", "content", "xmpp", "admin", "trace", "log",
+        "node", "ssp", "home", "clients", "content", "xmpp", "admin", "trace", "log",
     ] {
         // A struct could be read from a list as well, in the order of its fields.
         if matches!(value.find_ref(section), Some(Value::Array(..))) {

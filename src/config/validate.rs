@@ -27,6 +27,9 @@ pub(super) fn check(config: &Config, report: &mut Report<'_>) {
         home.check(config.node.echo, report);
     }
     config.content.check(config.home.is_some(), report);
+    if let Some(clients) = &config.clients {
+        clients.check(config.home.is_some(), report);
+    }
     if let Some(xmpp) = &config.xmpp {
         xmpp.check(config.xmpp_domain().unwrap_or_default(), report);
     }
@@ -302,17 +305,29 @@ fn check_ports(config: &Config, report: &mut Report<'_>) {
         .url
         .is_some()
         .then_some(config.content.listen);
-    let others = [
+    let clients = config.clients.as_ref();
+    let mut taken = vec![
         ("ssp.listen", Some(config.ssp.listen)),
         ("admin.listen", config.admin.listen),
     ];
-    for (key, other) in others {
-        if let (Some(content), Some(other)) = (content, other)
-            && collide(content, other)
-        {
-            let message = format!("\"{content}\" is taken by {key}{}", report.line(key));
-            report.error("content.listen", message, "give one of them another port");
+    let further = [
+        ("content.listen", content),
+        ("clients.listen", clients.map(|clients| clients.listen)),
+        (
+            "clients.wake_listen",
+            clients.and_then(|clients| clients.wake_listen),
+        ),
+    ];
+    for (own, listen) in further {
+        for (key, other) in &taken {
+            if let (Some(listen), Some(other)) = (listen, *other)
+                && collide(listen, other)
+            {
+                let message = format!("\"{listen}\" is taken by {key}{}", report.line(key));
+                report.error(own, message, "give one of them another port");
+            }
         }
+        taken.push((own, listen));
     }
     let Some(xmpp) = &config.xmpp else { return };
     let Ok(server) = xmpp.server.parse::<SocketAddr>() else {

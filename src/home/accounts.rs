@@ -9,6 +9,7 @@ use crate::imps::status::{Code, Status};
 use super::access_lists::InUse;
 use super::client::{Over, ToClient};
 use super::core::{Core, Timer};
+use super::credentials::Credentials;
 use super::feeds::Feeds;
 use super::group::Groups;
 use super::invitation::Inviting;
@@ -48,7 +49,7 @@ impl<'a> Accounts<'a> {
         }
     }
 
-    pub(super) fn add(&mut self, name: &str, password_hash: String) -> Result<(), UserError> {
+    pub(super) fn add(&mut self, name: &str, password: Credentials) -> Result<(), UserError> {
         let name = valid_name(name, self.core.domain())?;
         let names = Names::of(self.users, self.sleepers);
         if names.has(&name) || self.users.contains_key(&name) {
@@ -59,7 +60,8 @@ impl<'a> Accounts<'a> {
         }
         let user = User {
             account: Account {
-                password_hash,
+                password_hash: password.hash,
+                sealed: password.sealed,
                 created: self.now,
                 ..Account::default()
             },

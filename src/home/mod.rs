@@ -12,6 +12,7 @@
 //! |---|---|
 //! | `accounts` | users made and removed |
 //! | `operator`, `operator_lists` | users moved in and out, changed and disabled; their contact lists |
+//! | `credentials`, `password`, `seal` | passwords, as they are kept |
 //! | `user`, `user_error` | a user, and why something cannot be done with one; `relation`: what is between them and one other address |
 //! | `clients`, `session` | what the user's clients do, and ask ([`client`]) |
 //! | `sending`, `sent`, `addresses` | messages of the user |
@@ -53,6 +54,7 @@ mod clients;
 mod contact_list;
 mod contents;
 mod core;
+mod credentials;
 mod due;
 mod echo;
 mod element;
@@ -89,6 +91,7 @@ mod relation;
 mod remote;
 mod report;
 mod resting;
+mod seal;
 mod search;
 mod sending;
 mod sent;
@@ -117,11 +120,13 @@ use crate::imps::status::{Code, Status};
 pub use crate::element::client::{
     self, ClientKey, Delivery, FromClient, Method, Over, Takes, ToClient,
 };
+pub use credentials::Credentials;
 pub use group::{GroupError, GroupSettings, GroupView};
 pub use known::{Availability, Known};
 pub use names::{Names, UserCount};
 pub use operator::{Operator, UserRecord};
 pub use operator_lists::{ListView, OperatorLists};
+pub use seal::Seal;
 pub use served::{SERVES, SERVES_OWN};
 pub use settings::{Authorization, HomeSettings};
 pub use user::ECHO;
@@ -254,17 +259,17 @@ impl Home {
         Accounts::of((users, resting.sleepers_mut()), groups, core, now)
     }
 
-    /// Makes a user. `password_hash` comes from [`password::hash`].
+    /// Makes a user; the hash of their password comes from [`password::hash`].
     ///
     /// # Errors
     /// The name is impossible or taken, or the domain is full.
     pub fn add_user(
         &mut self,
         name: &str,
-        password_hash: String,
+        password: impl Into<Credentials>,
         now: Time,
     ) -> Result<(), UserError> {
-        self.accounts(now).add(name, password_hash)
+        self.accounts(now).add(name, password.into())
     }
 
     /// Removes a user with everything that is kept for them. Those who watched them see nothing any
@@ -276,19 +281,19 @@ impl Home {
         self.accounts(now).remove(name)
     }
 
-    /// Gives a user another password.
+    /// Gives a user another password. Nothing of the old one is kept.
     ///
     /// # Errors
     /// There is no such user.
     pub fn set_password_hash(
         &mut self,
         name: &str,
-        password_hash: String,
+        password: impl Into<Credentials>,
     ) -> Result<(), UserError> {
         let name = name.to_lowercase();
         match self.users.get_mut(&name).filter(|user| user.has_account()) {
             Some(user) => {
-                user.account.password_hash = password_hash;
+                user.account.set_password(password.into());
                 user.save(&mut self.core);
                 Ok(())
             }
@@ -318,6 +323,16 @@ impl Home {
             .get(&name.to_lowercase())
             .filter(|user| user.has_account())
             .map(|user| user.account.password_hash.as_str())
+    }
+
+    /// What is kept of the password of a user who is awake.
+    pub fn credentials(&self, name: &str) -> Option<Credentials> {
+        let user = self.users.get(&name.to_lowercase());
+        let account = &user.filter(|user| user.has_account())?.account;
+        Some(Credentials {
+            hash: account.password_hash.clone(),
+            sealed: account.sealed.clone(),
+        })
     }
 
     /// Whether a user has a client session.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::accounts::valid_name;
 use super::client::{ClientKey, Over, ToClient};
 use super::core::Core;
+use super::credentials::Credentials;
 use super::feeds::Feeds;
 use super::names::Names;
 use super::operator_lists::{OperatorLists, elsewhere};
@@ -36,6 +37,10 @@ pub struct UserRecord {
     /// As a PHC string of argon2. A new user needs one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_hash: Option<String>,
+    /// The password, encrypted with the secret of this node ([`Seal`](super::Seal)). Made of
+    /// `password`, and never told.
+    #[serde(skip)]
+    pub sealed: Option<String>,
     /// The name that others see.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
@@ -111,6 +116,7 @@ impl UserRecord {
             user: user.name.clone(),
             password: None,
             password_hash: Some(user.account.password_hash.clone()),
+            sealed: None,
             alias: user.account.alias.clone(),
             disabled: user.account.disabled.then_some(true),
             services: services
@@ -235,7 +241,10 @@ impl Change {
                 let why = "the password hash is no PHC string of argon2";
                 return Err(refuse(why.to_owned()));
             }
-            account.password_hash.clone_from(hash);
+            account.set_password(Credentials {
+                hash: hash.clone(),
+                sealed: record.sealed.clone(),
+            });
         }
         if let Some(alias) = &record.alias {
             if alias.len() > MAX_TEXT {

@@ -14,6 +14,7 @@ use super::authorization::{AttributeSet, Authority};
 use super::client::{ClientKey, ToClient};
 use super::contact_list::{Lists, name_within};
 use super::core::{Asked, Asker, Core, Pending, Timer};
+use super::credentials::Credentials;
 use super::feed::Feed;
 use super::held::{Content, Held};
 use super::inbox::{Arrival, Inbox, Letter};
@@ -34,6 +35,9 @@ pub use crate::sap::ECHO;
 pub(super) struct Account {
     /// As a PHC string: algorithm, parameters, salt, hash.
     pub(super) password_hash: String,
+    /// The password, encrypted; if digests of it can be checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) sealed: Option<String>,
     /// When the account was made.
     pub(super) created: Time,
     /// It was disabled: the user cannot log in, and what is for them waits.
@@ -51,6 +55,14 @@ pub(super) struct Account {
     /// The name to show for the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) alias: Option<String>,
+}
+
+impl Account {
+    /// Puts another password in the place of the old one.
+    pub(super) fn set_password(&mut self, password: Credentials) {
+        self.password_hash = password.hash;
+        self.sealed = password.sealed;
+    }
 }
 
 /// A user of the home domain, with all that is kept for them.

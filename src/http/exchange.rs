@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 
+use super::body::{self, BodyFault};
 use super::hold::Hold;
 use super::places::Place;
 use super::server::{Mishap, ServerSettings};
@@ -30,6 +31,30 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// Where the request came from, and whether over TLS.
+    pub fn origin(&self) -> (SocketAddr, bool) {
+        (self.caller.remote, self.caller.tls)
+    }
+
+    /// Reads the body of a request, and hands it to `answer`; its bytes count until that is done.
+    ///
+    /// # Errors
+    /// The answer to a body that was not read to its end. The connection is closed after it.
+    pub async fn with_body<T>(
+        &self,
+        body: Incoming,
+        answer: impl AsyncFnOnce(Bytes) -> T,
+    ) -> Result<T, StatusCode> {
+        let mut room = self.caller.place.bytes();
+        match body::collect(body, &self.settings, &mut room).await {
+            Ok(body) => Ok(answer(body).await),
+            Err(BodyFault::TooLarge) => Err(StatusCode::PAYLOAD_TOO_LARGE),
+            Err(BodyFault::Broken) => Err(StatusCode::BAD_REQUEST),
+            Err(BodyFault::Slow) => Err(StatusCode::REQUEST_TIMEOUT),
+            Err(BodyFault::NoRoom) => Err(StatusCode::SERVICE_UNAVAILABLE),
+        }
+    }
+
     /// Keeps the connection from being idle while an answer is under way, for so long at most.
     pub fn hold(&self, most: Duration) -> Hold {
         Hold::of(&self.watch, most)

@@ -62,7 +62,7 @@ impl KnownAddresses {
 
 /// What counts as one address: an IPv4 address, also where it comes as an IPv6 one, and the first
 /// 64 bits of an IPv6 address, which is what one customer gets.
-pub(crate) fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() >> 64 << 64)),
         four @ IpAddr::V4(_) => four,

@@ -15,6 +15,7 @@
 //! ```
 
 mod answer;
+mod body;
 mod conn;
 pub mod devcerts;
 mod dial;

@@ -2,25 +2,18 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Empty};
+use bytes::Bytes;
+use http_body_util::Empty;
 use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use tokio::time::{Instant, timeout, timeout_at};
 use tracing::debug;
 
+use super::body::{self, BodyFault};
 use super::exchange::{Answers, Dropped, Exchange};
 use super::fields::{self, reported};
-use super::places;
-use super::server::{Inbound, Mishap, Receiver, ServerSettings, Verdict};
-
-/// Bytes set aside for a body before any of it has come, whatever its declared length.
-const FIRST_RESERVE: usize = 16 * 1024;
-/// How long a body may take before it is held to the least pace.
-const GRACE: Duration = Duration::from_secs(5);
+use super::server::{Inbound, Mishap, Receiver, Verdict};
 
 type Answer = Response<Empty<Bytes>>;
 
@@ -60,11 +53,9 @@ impl<R: Receiver> Answers for Posts<R> {
         if let Err(status) = fields::check(&head.headers) {
             return Ok(unread(&body, status));
         }
-        let limits = settings;
         // Held until the answer, as the body is.
         let mut room = caller.place.bytes();
-        let collected = timeout(limits.body_timeout, collect(body, limits, &mut room)).await;
-        let body = match collected.unwrap_or(Err(BodyFault::Slow)) {
+        let body = match body::collect(body, settings, &mut room).await {
             Ok(body) => body,
             Err(BodyFault::TooLarge) => {
                 let session = reported(&head.headers, "x-wv-sessionid");
@@ -141,56 +132,5 @@ fn unread(body: &Incoming, status: StatusCode) -> Answer {
         plain(status)
     } else {
         last(status)
-    }
-}
-
-/// Why a body was not read to its end.
-enum BodyFault {
-    TooLarge,
-    Broken,
-    /// It comes at less than the least pace, or takes too long in all.
-    Slow,
-    /// Too much of other bodies is under way.
-    NoRoom,
-}
-
-/// Reads a body of at most `max_body` bytes. A body that declares more is not read at all.
-async fn collect(
-    mut body: Incoming,
-    limits: &ServerSettings,
-    room: &mut places::Bytes<'_>,
-) -> Result<Bytes, BodyFault> {
-    let max = limits.max_body;
-    let declared = body.size_hint().lower();
-    if declared > max as u64 {
-        return Err(BodyFault::TooLarge);
-    }
-    // Copied out of hyper's buffer, which so serves the next request too, and which a message
-    // that waits somewhere would otherwise keep alive.
-    let expected = usize::try_from(declared).unwrap_or(max).min(FIRST_RESERVE);
-    let mut whole = BytesMut::with_capacity(expected);
-    let start = Instant::now();
-    loop {
-        let seconds = whole.len() as u64 / limits.body_pace.max(1);
-        let until = start + GRACE + Duration::from_secs(seconds);
-        let frame = match limits.body_pace {
-            0 => body.frame().await,
-            _ => timeout_at(until, body.frame())
-                .await
-                .map_err(|_| BodyFault::Slow)?,
-        };
-        let Some(frame) = frame else {
-            return Ok(whole.freeze());
-        };
-        let Ok(data) = frame.map_err(|_| BodyFault::Broken)?.into_data() else {
-            continue;
-        };
-        if whole.len() + data.len() > max {
-            return Err(BodyFault::TooLarge);
-        }
-        if !room.take(data.len()) {
-            return Err(BodyFault::NoRoom);
-        }
-        whole.extend_from_slice(&data);
     }
 }

@@ -7,8 +7,10 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::client::{ClientSession, EventSender};
+use super::clock::Clock;
 use super::core::{Answer, Core, Turn};
 use super::fair;
+use super::passwords::Passwords;
 use super::told::Told;
 use crate::content::{Contents, Refusal, Slot, Wanted};
 use crate::element::{ClientKey, Delivery, FromClient, Takes, Time};
@@ -125,6 +127,8 @@ pub struct NodeHandle {
     pub(super) traces: broadcast::Sender<Arc<Trace>>,
     pub(super) clients: Arc<AtomicU64>,
     pub(super) contents: Option<Contents>,
+    pub(super) passwords: Arc<Passwords>,
+    pub(super) clock: Clock,
 }
 
 impl NodeHandle {
@@ -136,6 +140,16 @@ impl NodeHandle {
     pub fn slot(&self, user: &str, wanted: &Wanted) -> Result<Slot, Refusal> {
         let contents = self.contents.as_ref().ok_or(Refusal::Off)?;
         contents.slot(user, wanted)
+    }
+
+    /// What is kept of passwords, and how they are checked.
+    pub fn passwords(&self) -> &Passwords {
+        &self.passwords
+    }
+
+    /// The clock of the node.
+    pub fn clock(&self) -> Clock {
+        self.clock
     }
 
     /// How many shards the node has.

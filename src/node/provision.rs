@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::build::Plan;
 use super::clock::Clock;
 use super::core::{Core, Turn};
-use super::run::{StartError, salt};
+use super::passwords::Passwords;
+use super::run::StartError;
 use crate::config::HomeGroup;
 use crate::home::{GroupError, Home};
 use crate::store::Store;
@@ -14,7 +15,7 @@ use crate::store::Store;
 pub(super) async fn create_users(
     plan: &Plan,
     core: &mut Core,
-    store: &Arc<dyn Store>,
+    (store, passwords): (&Arc<dyn Store>, &Passwords),
     clock: &Clock,
 ) -> Result<(), StartError> {
     let Some(home) = &plan.home else {
@@ -29,16 +30,13 @@ pub(super) async fn create_users(
         {
             continue;
         }
-        let (password, salt) = (password.expose().to_owned(), salt());
-        let hash =
-            tokio::task::spawn_blocking(move || crate::home::password::hash(&password, &salt))
-                .await;
-        let Ok(Ok(hash)) = hash else {
+        let kept = passwords.keep(name, password.expose().to_owned()).await;
+        let Ok(kept) = kept else {
             return Err(StartError::Password(name.clone()));
         };
         let mut turn = Turn::default();
         let now = clock.now();
-        let add = |home: &mut Home| home.add_user(name, hash, now);
+        let add = |home: &mut Home| home.add_user(name, kept, now);
         let added = core.administer(now, &mut turn, add);
         match added {
             Some(Err(error)) => tracing::warn!(user = name, "user not created: {error}"),

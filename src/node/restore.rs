@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::build::Plan;
 use super::clock::Clock;
 use super::core::Core;
+use super::passwords::Passwords;
 use super::provision::{create_groups, create_users};
 use super::run::{StartError, maker};
 use super::shards;
@@ -32,6 +33,7 @@ pub(super) struct Restored {
 pub(super) async fn restore_all(
     plan: &Plan,
     stores: &[Arc<dyn Store>],
+    passwords: &Passwords,
 ) -> Result<(Vec<Core>, Clock), StartError> {
     let count = u16::try_from(stores.len()).unwrap_or(Shards::MOST);
     let mut fresh = maker(plan);
@@ -67,7 +69,7 @@ pub(super) async fn restore_all(
         }
     }
     for (core, store) in cores.iter_mut().zip(stores) {
-        create_users(plan, core, store, &clock).await?;
+        create_users(plan, core, (store, passwords), &clock).await?;
         create_groups(plan, core, store, &clock).await?;
     }
     Ok((cores, clock))

@@ -12,13 +12,14 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::build::Plan;
+use super::build::{HomePlan, Plan};
 use super::clock::{self, Clock, Watch};
 use super::core::Core;
 use super::history::{History, Keep};
 use super::inbox::{Door, Input, NodeHandle};
 use super::links::Links;
 use super::owner::{Closed, Owner};
+use super::passwords::Passwords;
 use super::receiver::{MISHAPS, NodeReceiver};
 use super::releaser::{Component, Neighbour, Release, Releaser};
 use super::restore::restore_all;
@@ -119,7 +120,9 @@ impl Node {
     /// # Errors
     /// See [`StartError`].
     pub async fn start_on_all(plan: Plan, stores: Vec<Arc<dyn Store>>) -> Result<Self, StartError> {
-        let (cores, clock) = restore_all(&plan, &stores).await?;
+        let seal = plan.home.as_ref().and_then(HomePlan::seal);
+        let passwords = Arc::new(Passwords::new(seal));
+        let (cores, clock) = restore_all(&plan, &stores, &passwords).await?;
         let (traces, _) = broadcast::channel(1024);
         let (doors, inboxes): (Vec<_>, Vec<_>) = stores
             .iter()
@@ -136,6 +139,8 @@ impl Node {
             traces: traces.clone(),
             clients: Arc::new(AtomicU64::new(1)),
             contents: contents.clone(),
+            passwords,
+            clock,
         };
         let inbox = handle.doors[0].inbox.clone();
         let (tracker, soft, hard) = (
@@ -443,16 +448,6 @@ pub(super) fn maker(plan: &Plan) -> impl FnMut(Arc<Settings>) -> Core + Send + u
         });
         core
     }
-}
-
-/// A fresh salt for a password.
-pub(super) fn salt() -> [u8; 16] {
-    let random = clock::random();
-    let mut salt = [0; 16];
-    for byte in &mut salt {
-        *byte = u8::try_from(random.below(256)).unwrap_or(0);
-    }
-    salt
 }
 
 fn forward_posts(inbox: &mpsc::Sender<Input>, tracker: &TaskTracker) -> mpsc::Sender<link::Posted> {

@@ -46,6 +46,13 @@ impl Random {
         fill(bytes);
     }
 
+    /// So many random bytes.
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.fill(&mut bytes);
+        bytes
+    }
+
     /// Lower-case hexadecimal digits of `bytes` random bytes.
     pub fn hex(&self, bytes: usize) -> String {
         let mut buffer = vec![0; bytes];

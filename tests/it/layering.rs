@@ -33,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "node",
         &[
+            "client",
             "config",
             "content",
             "element",
@@ -48,8 +49,15 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "access",
+        &[
+            "client", "csp", "element", "home", "http", "imps", "node", "sap", "store",
+        ],
+    ),
+    (
         "admin",
         &[
+            "access",
             "config",
             "content",
             "element",
@@ -67,6 +75,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "access",
             "admin",
             "config",
             "content",

@@ -14,6 +14,7 @@ mod cli_sharing;
 mod cli_store;
 mod cli_users;
 mod cli_visit;
+mod clients;
 mod codec_captures;
 mod codec_csp;
 mod codec_fixtures;

@@ -51,6 +51,7 @@ impl Visit {
             components: Vec::new(),
             open_registration: false,
             domain,
+            clients: None,
         };
         let socket = settings.socket.clone();
         let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());

@@ -1,6 +1,7 @@
 //! From configuration to the values the floors below understand. Nothing is
 //! bound or dialled here; what cannot work is said as configuration problems.
 
+mod clients;
 mod content;
 mod sap;
 mod transport;
@@ -11,13 +12,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::clients::ClientsPlan;
 pub use self::content::ContentPlan;
 use self::sap::limits;
 pub use self::sap::{dialects, sap_settings};
 use self::transport::{links, server};
 use crate::config::{self, Config, ConfigError, Located, Problem};
 use crate::gateway::GatewaySettings;
-use crate::home::{Authorization, GroupSettings, HomeSettings};
+use crate::home::{Authorization, GroupSettings, HomeSettings, Seal};
 use crate::http::link::LinkSettings;
 use crate::http::server::ServerSettings;
 use crate::imps::xml::Limits;
@@ -41,6 +43,8 @@ pub struct Plan {
     pub links: Vec<LinkSettings>,
     /// The home domain, or at least the echo user.
     pub home: Option<HomePlan>,
+    /// The access point for clients of its users.
+    pub clients: Option<ClientsPlan>,
     /// The store for what users share.
     pub content: Option<ContentPlan>,
     /// The XMPP gateway.
@@ -64,6 +68,15 @@ pub struct HomePlan {
     pub users: Vec<(String, config::Secret)>,
     /// Groups of the provider, created if they do not exist.
     pub groups: Vec<config::HomeGroup>,
+    /// With which passwords are encrypted, so that digests of them can be checked; if they are.
+    pub digest_secret: Option<config::Secret>,
+}
+
+impl HomePlan {
+    /// What encrypts passwords, if they are.
+    pub fn seal(&self) -> Option<Seal> {
+        Seal::new(self.digest_secret.as_ref()?.expose())
+    }
 }
 
 /// The XMPP gateway.
@@ -101,6 +114,7 @@ impl Plan {
         let settings = sap_settings(config, &dialects, at, &mut problems);
         let server = server(config, at, &mut problems, &mut warnings);
         let content = content::plan(config, at, &mut problems, &mut warnings);
+        let clients = clients::plan(config, at, &mut problems, &mut warnings);
         let links = links(config, at, &mut problems, &mut warnings);
         let gateway = gateway(config, at, &mut problems);
         match (problems.is_empty(), server) {
@@ -110,6 +124,7 @@ impl Plan {
                 limits: limits(config),
                 server,
                 links,
+                clients,
                 content,
                 gateway,
                 history: Keep {
@@ -146,6 +161,7 @@ fn home_plan(config: &Config, sap: &Settings) -> Option<HomePlan> {
             settings,
             users: Vec::new(),
             groups: Vec::new(),
+            digest_secret: None,
         });
     };
     let settings = HomeSettings {
@@ -192,6 +208,10 @@ fn home_plan(config: &Config, sap: &Settings) -> Option<HomePlan> {
         settings,
         users: users.collect(),
         groups: home.group.clone(),
+        digest_secret: config
+            .clients
+            .as_ref()
+            .and_then(|clients| clients.digest_secret.clone()),
     })
 }
 

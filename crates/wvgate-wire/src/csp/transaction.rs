@@ -59,6 +59,16 @@ impl Transaction {
         }
     }
 
+    /// The answer to a transaction, which may have no id.
+    pub fn answer(id: Option<String>, primitive: Primitive) -> Self {
+        Self {
+            mode: Mode::Response,
+            id,
+            segment: None,
+            primitive,
+        }
+    }
+
     /// Reads the transaction; with it the flag that more waits, which 1.1 has here.
     pub(super) fn read(element: &Element<'_>) -> Result<(Self, Option<bool>), DecodeError> {
         let descriptor = element.child("TransactionDescriptor");

@@ -1,0 +1,281 @@
+//! Attends one session: a task of its own, which has the session, its way to the user's domain and
+//! the channel by which the client is woken.
+
+use std::collections::HashMap;
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use super::key::Key;
+use super::records;
+use super::sessions::{Handle, Order, Place, Sessions};
+use crate::client::session::{Effect, Record, Session};
+use crate::element::{Delivery, Over, Takes, ToClient};
+use crate::imps::{Code, Status};
+use crate::node::ClientSession;
+
+/// Orders that may wait; our choice: a client has few posts under way.
+const ORDERS: usize = 8;
+
+/// One session and what belongs to it.
+pub(super) struct Attendant {
+    sessions: Arc<Sessions>,
+    handle: Arc<Handle>,
+    session: Session,
+    /// The way to the user's domain.
+    home: Option<ClientSession>,
+    channel: Option<mpsc::Sender<String>>,
+    /// Those who wait for the answer to a post, by its number.
+    waiting: HashMap<u64, oneshot::Sender<Option<Bytes>>>,
+    next: u64,
+    _place: Place,
+}
+
+/// Whether the session goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Goes {
+    On,
+    Over,
+}
+
+impl Attendant {
+    /// Attends a session that has just begun.
+    pub(super) fn begin(
+        sessions: &Arc<Sessions>,
+        key: Key,
+        session: Session,
+        home: ClientSession,
+        place: Place,
+    ) {
+        let (attendant, orders) = Self::new(sessions, key, session, place);
+        let attendant = Self {
+            home: Some(home),
+            ..attendant
+        };
+        sessions.tracker.spawn(attendant.attend(orders));
+    }
+
+    /// Attends a session that was kept over a restart.
+    pub(super) fn resume(sessions: &Arc<Sessions>, key: Key, session: Session) {
+        let place = sessions.place_again(&session.record().user);
+        let (mut attendant, orders) = Self::new(sessions, key, session, place);
+        sessions.tracker.spawn(async move {
+            let delivery = attendant.session.record().terms.delivery();
+            attendant.open(delivery).await;
+            attendant.attend(orders).await;
+        });
+    }
+
+    fn new(
+        sessions: &Arc<Sessions>,
+        key: Key,
+        session: Session,
+        place: Place,
+    ) -> (Self, mpsc::Receiver<Order>) {
+        let (to, orders) = mpsc::channel(ORDERS);
+        let record = session.record();
+        let client = record.terms.client.as_ref();
+        let handle = Arc::new(Handle {
+            key,
+            user: record.user.clone(),
+            client: client.map(|client| client.url.clone()),
+            orders: to,
+            is_waiting: AtomicBool::new(false),
+        });
+        sessions.add(Arc::clone(&handle), record.wake_token.clone());
+        let attendant = Self {
+            sessions: Arc::clone(sessions),
+            handle,
+            session,
+            home: None,
+            channel: None,
+            waiting: HashMap::new(),
+            next: 0,
+            _place: place,
+        };
+        (attendant, orders)
+    }
+
+    async fn attend(mut self, mut orders: mpsc::Receiver<Order>) {
+        let clock = self.sessions.node.clock();
+        let stop = self.sessions.stop.clone();
+        while self.perform().await == Goes::On {
+            let waits = self.session.is_waiting(clock.now());
+            self.handle.is_waiting.store(waits, Ordering::Relaxed);
+            // Who has given up is not answered.
+            self.waiting.retain(|_, reply| !reply.is_closed());
+            let until = self.session.poll_timeout().map(|at| clock.instant(at));
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                told = told(&mut self.home) => match told {
+                    Some(told) => self.session.told(told, clock.now()),
+                    None => {
+                        self.home = None;
+                        let over = ToClient::Over { why: Over::Behind };
+                        self.session.told(over, clock.now());
+                    }
+                },
+                order = orders.recv() => match order {
+                    Some(order) => self.take(order),
+                    None => return,
+                },
+                () = sleep_until(until) => self.session.timeout(clock.now()),
+            }
+        }
+        let record = self.session.record();
+        self.sessions
+            .remove(self.handle.key, record.wake_token.as_deref());
+        tracing::info!(
+            user = record.user,
+            session = %self.handle.key,
+            "the session of a client is over"
+        );
+    }
+
+    fn take(&mut self, order: Order) {
+        let now = self.sessions.node.clock().now();
+        match order {
+            Order::Post { said, reply } => {
+                let post = self.next;
+                self.next += 1;
+                self.waiting.insert(post, reply);
+                self.session.post(post, said, now);
+            }
+            Order::Channel(channel) => {
+                self.channel = Some(channel);
+                self.session.set_channel(true, now);
+            }
+            Order::ChannelGone(channel) => {
+                if self
+                    .channel
+                    .as_ref()
+                    .is_some_and(|own| own.same_channel(&channel))
+                {
+                    self.channel = None;
+                    self.session.set_channel(false, now);
+                }
+            }
+            Order::Renew { keep_alive, done } => {
+                self.session.renew(keep_alive, now);
+                let _ = done.send(());
+            }
+            Order::Disconnect { status, done } => {
+                self.session.disconnect(status, now);
+                let _ = done.send(());
+            }
+            Order::Close { done } => {
+                self.session.close();
+                let _ = done.send(());
+            }
+        }
+    }
+
+    /// Does what the session wants done, in order.
+    async fn perform(&mut self) -> Goes {
+        while let Some(effect) = self.session.next_effect() {
+            match effect {
+                Effect::Keep(record) => self.keep(&record).await,
+                Effect::Say(said) => {
+                    if let Some(home) = &self.home
+                        && home.say(said).await.is_err()
+                    {
+                        self.home = None;
+                    }
+                }
+                Effect::Settle => {
+                    // Comes behind it, and is answered when all before is on disk.
+                    let node = &self.sessions.node;
+                    let shard = node.shard_of_user(&self.handle.user);
+                    let _ = node.change_in(shard, |_, _, _| ()).await;
+                }
+                Effect::Reopen(delivery) => self.open(delivery).await,
+                Effect::Answer { posts, body } => {
+                    for post in posts {
+                        if let Some(reply) = self.waiting.remove(&post) {
+                            let _ = reply.send(body.clone());
+                        }
+                    }
+                }
+                Effect::Wake(line) => self.wake(line).await,
+                Effect::Leave => {
+                    self.home = None;
+                    let (key, user) = (self.handle.key, &self.handle.user);
+                    let forgotten = records::forget(&self.sessions.node, key, user).await;
+                    if forgotten == Ok(false) {
+                        tracing::warn!(user, session = %key, "a session that is over is still kept");
+                    }
+                }
+                Effect::End => return Goes::Over,
+            }
+        }
+        Goes::On
+    }
+
+    async fn keep(&self, record: &Record) {
+        let key = self.handle.key;
+        if records::keep(&self.sessions.node, key, record).await == Ok(false) {
+            tracing::warn!(
+                user = record.user,
+                session = %key,
+                "what a client has agreed is not kept: the store does not take it"
+            );
+        }
+    }
+
+    /// Comes to the user's domain, in the place of an older way. The older one goes after that, so
+    /// that nobody sees the user gone.
+    async fn open(&mut self, delivery: Delivery) {
+        let node = &self.sessions.node;
+        let opened = node.client_open_for(&self.handle.user, Takes::Everything, delivery);
+        let now = || node.clock().now();
+        match opened.await {
+            Ok(Some(mut home)) => match home.event().await {
+                Some(ToClient::Over { why }) => {
+                    self.session.disconnect(why.status(), now());
+                }
+                Some(opened) => {
+                    self.session.told(opened, now());
+                    self.home = Some(home);
+                }
+                None => self.session.disconnect(gone(), now()),
+            },
+            Ok(None) => self.session.disconnect(Over::Unknown.status(), now()),
+            // The node stops, and the session stays.
+            Err(_) => {}
+        }
+    }
+
+    async fn wake(&self, line: String) {
+        if let Some(channel) = &self.channel {
+            // One that waits to be written says the same.
+            let _ = channel.try_send(line);
+        } else if let Some(port) = self.session.record().udp_port
+            && let Some(datagrams) = &self.sessions.datagrams
+        {
+            let to = (self.session.record().address, port);
+            datagrams.send(&line, to).await;
+        }
+    }
+}
+
+fn gone() -> Status {
+    Status::new(Code::UNAVAILABLE).because("The user's domain is not there.")
+}
+
+async fn told(home: &mut Option<ClientSession>) -> Option<ToClient> {
+    match home {
+        Some(home) => home.event().await,
+        None => pending().await,
+    }
+}
+
+async fn sleep_until(until: Option<tokio::time::Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => pending().await,
+    }
+}

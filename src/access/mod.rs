@@ -1,0 +1,191 @@
+//! The access point: where clients of the home domain's users log in, by the Client-Server Protocol
+//! over HTTP, and by which channels they are woken.
+//!
+//! ```text
+//!   client ──POST──▶ web ──▶ entrance (logins)
+//!                     │         │ begins
+//!                     └──▶ attendant, one for each session ◀──▶ the user's domain
+//!   client ◀──wake──── wake ◀───┘
+//! ```
+//!
+//! What a session is, and who may begin one, decide the pure machines of [`crate::client`]; here is
+//! what has sockets, a store and the time.
+
+mod attendant;
+mod entrance;
+mod key;
+mod limits;
+mod records;
+mod sessions;
+mod udp;
+mod wake_line;
+mod wake_tcp;
+mod web;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::client::session::Session;
+use crate::http::server;
+use crate::imps::{Code, Status};
+use crate::node::NodeHandle;
+use crate::node::build::ClientsPlan;
+
+use attendant::Attendant;
+use entrance::Entrance;
+use sessions::Sessions;
+use udp::Datagrams;
+use web::Web;
+
+/// Why clients cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// The port for clients cannot be bound.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, io::Error),
+    /// That of the channel that wakes.
+    #[error("cannot listen on {0}: {1}")]
+    Wake(SocketAddr, io::Error),
+    /// What is kept of sessions cannot be read.
+    #[error("the sessions of clients cannot be read: {0}")]
+    Store(crate::store::StoreError),
+}
+
+/// A running access point.
+pub struct AccessPoint {
+    sessions: Arc<Sessions>,
+    local_addr: SocketAddr,
+    wake_addr: Option<SocketAddr>,
+    tls: server::TlsSwitch,
+    tracker: TaskTracker,
+    soft: CancellationToken,
+    hard: CancellationToken,
+}
+
+/// To work the sessions of clients.
+#[derive(Debug, Clone)]
+pub struct Clients(Arc<Sessions>);
+
+impl Clients {
+    /// Ends all sessions of a user, by the local part of the address; how many there were.
+    pub async fn disconnect(&self, user: &str) -> usize {
+        let why = "The operator has ended the session.";
+        let status = Status::new(Code(601)).because(why);
+        self.0.disconnect(&user.to_lowercase(), &status).await
+    }
+
+    /// How many sessions there are.
+    pub fn count(&self) -> usize {
+        self.0.count()
+    }
+}
+
+impl AccessPoint {
+    /// Binds, takes back the sessions that were kept, and serves.
+    ///
+    /// # Errors
+    /// See [`AccessError`].
+    pub async fn start(plan: ClientsPlan, node: NodeHandle) -> Result<Self, AccessError> {
+        let ClientsPlan {
+            settings,
+            server,
+            wake_listen,
+        } = plan;
+        let listen = server.listen;
+        let most = server.max_connections;
+        let of_one = server.max_of_one_address;
+        let server = server::bind(server).await;
+        let server = server.map_err(|error| AccessError::Listen(listen, error))?;
+        let wake = match wake_listen {
+            Some(at) => {
+                let bound = TcpListener::bind(at).await;
+                let bound = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
+                Some(bound.map_err(|error| AccessError::Wake(at, error))?)
+            }
+            None => None,
+        };
+        let datagrams = if settings.offer.udp {
+            let bound = Datagrams::bind(listen.ip()).await;
+            Some(bound.map_err(|error| AccessError::Wake(listen, error))?)
+        } else {
+            None
+        };
+        let (tracker, soft, hard) = (
+            TaskTracker::new(),
+            CancellationToken::new(),
+            CancellationToken::new(),
+        );
+        let sessions = Arc::new(Sessions::new(
+            settings.clone(),
+            node.clone(),
+            datagrams,
+            tracker.clone(),
+            hard.clone(),
+        ));
+        let kept = records::all(&node).await.map_err(AccessError::Store)?;
+        let now = node.clock().now();
+        tracing::info!(sessions = kept.len(), "sessions of clients taken back");
+        for (key, record) in kept {
+            let session = Session::new(settings.clone(), record, now);
+            Attendant::resume(&sessions, key, session);
+        }
+        let (local_addr, tls) = (server.local_addr(), server.tls_switch());
+        let entrance = Entrance::new(settings.clone(), Arc::clone(&sessions), node.clone());
+        let web = Web::new(Arc::clone(&sessions), entrance);
+        tracker.spawn(server.serve(Arc::new(web), soft.clone(), hard.clone()));
+        let wake_addr = wake.as_ref().map(|(at, _)| *at);
+        if let Some((_, listener)) = wake {
+            let channel = wake_tcp::Channel::new(Arc::clone(&sessions), (most, of_one));
+            tracker.spawn(channel.serve(listener, tracker.clone(), hard.clone()));
+        }
+        Ok(Self {
+            sessions,
+            local_addr,
+            wake_addr,
+            tls,
+            tracker,
+            soft,
+            hard,
+        })
+    }
+
+    /// Where clients are served.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Where the channel is that wakes over TCP.
+    pub fn wake_addr(&self) -> Option<SocketAddr> {
+        self.wake_addr
+    }
+
+    /// To work its sessions.
+    pub fn clients(&self) -> Clients {
+        Clients(Arc::clone(&self.sessions))
+    }
+
+    /// Takes over another certificate; everything else needs a restart.
+    pub fn reload(&self, plan: &ClientsPlan) {
+        self.tls.replace(plan.server.tls.clone());
+    }
+
+    /// Takes nothing new, answers what is under way, and stops. Sessions stay as they are.
+    pub async fn stop(self, grace: std::time::Duration) {
+        self.soft.cancel();
+        let done = async {
+            while self.sessions.is_busy() {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        let _ = tokio::time::timeout(grace, done).await;
+        self.hard.cancel();
+        self.tracker.close();
+        let patience = std::time::Duration::from_secs(5);
+        let _ = tokio::time::timeout(patience, self.tracker.wait()).await;
+    }
+}

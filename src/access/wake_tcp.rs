@@ -1,0 +1,235 @@
+//! The channel that wakes over TCP: a client connects, says `HELO` with its session, and keeps the
+//! connection. `WVCI` on it means that something waits.
+//!
+//! A connection that is idle costs a task of a few hundred bytes, and no buffer.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::key::Key;
+use super::sessions::{Handle, Order, Sessions};
+use super::wake_line::{Line, Lines};
+use crate::http::known::network;
+
+/// For `HELO`; our choice.
+const HELLO: Duration = Duration::from_secs(30);
+/// A client that says nothing for so long is gone; clients ping every 20 minutes.
+const IDLE: Duration = Duration::from_secs(3600);
+/// Lines that a client may say at once, and the pause in which it may say one more; our choice.
+const BURST: u32 = 10;
+const PAUSE: Duration = Duration::from_secs(10);
+/// Bytes that are read at once.
+const CHUNK: usize = 64;
+
+/// The listener's side of it.
+pub(super) struct Channel {
+    sessions: Arc<Sessions>,
+    /// Connections in all, and of one address.
+    most: (usize, usize),
+    open: Arc<Mutex<Open>>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    all: usize,
+    of: HashMap<IpAddr, usize>,
+}
+
+/// A connection's place.
+struct Place {
+    open: Arc<Mutex<Open>>,
+    address: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.all -= 1;
+        if let Some(count) = open.of.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                open.of.remove(&self.address);
+            }
+        }
+    }
+}
+
+impl Channel {
+    pub(super) fn new(sessions: Arc<Sessions>, most: (usize, usize)) -> Self {
+        Self {
+            sessions,
+            most,
+            open: Arc::default(),
+        }
+    }
+
+    fn place(&self, address: IpAddr) -> Option<Place> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let (most, of_one) = self.most;
+        let own = open.of.get(&address).copied().unwrap_or_default();
+        if open.all >= most || own >= of_one {
+            return None;
+        }
+        open.all += 1;
+        open.of.insert(address, own + 1);
+        Some(Place {
+            open: Arc::clone(&self.open),
+            address,
+        })
+    }
+
+    /// Serves until it is stopped.
+    pub(super) async fn serve(
+        self,
+        listener: TcpListener,
+        tracker: TaskTracker,
+        stop: CancellationToken,
+    ) {
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                accepted = listener.accept() => accepted,
+            };
+            let (stream, remote) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection of a client");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let address = network(remote.ip());
+            let Some(place) = self.place(address) else {
+                tracing::debug!(%remote, "too many connections that wake clients");
+                continue;
+            };
+            let connection = Connection {
+                stream,
+                lines: Lines::default(),
+                left: BURST,
+                since: Instant::now(),
+            };
+            let (sessions, stop) = (Arc::clone(&self.sessions), stop.clone());
+            tracker.spawn(async move {
+                let _place = place;
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => {}
+                    () = connection.serve(&sessions) => {}
+                }
+            });
+        }
+    }
+}
+
+/// One connection.
+struct Connection {
+    stream: TcpStream,
+    lines: Lines,
+    /// Lines that may still be said.
+    left: u32,
+    since: Instant,
+}
+
+impl Connection {
+    async fn serve(mut self, sessions: &Sessions) {
+        let hello = tokio::time::timeout(HELLO, self.hello()).await;
+        let Ok(Some(id)) = hello else { return };
+        let Some(handle) = sessions.find(Key::of(&id)) else {
+            return;
+        };
+        let (wake, mut alarms) = mpsc::channel(1);
+        if !self.say("OK") {
+            return;
+        }
+        let up = Order::Channel(wake.clone());
+        if handle.orders.send(up).await.is_err() {
+            return;
+        }
+        self.stand(&handle, &mut alarms).await;
+        let _ = handle.orders.send(Order::ChannelGone(wake)).await;
+    }
+
+    /// The id of the session; `None` if the client says something else.
+    async fn hello(&mut self) -> Option<String> {
+        loop {
+            if let Some(line) = self.lines.next() {
+                match line {
+                    Line::Hello(id) => return Some(id),
+                    Line::Ping | Line::Other => return None,
+                }
+            }
+            self.stream.readable().await.ok()?;
+            self.read()?;
+        }
+    }
+
+    /// Passes on alarms, and answers pings, until one side ends it.
+    async fn stand(&mut self, handle: &Handle, alarms: &mut mpsc::Receiver<String>) {
+        loop {
+            tokio::select! {
+                biased;
+                () = handle.orders.closed() => return,
+                alarm = alarms.recv() => match alarm {
+                    Some(line) if self.say(&line) => {}
+                    // It reads nothing, or another connection has taken its place.
+                    _ => return,
+                },
+                ready = tokio::time::timeout(IDLE, self.stream.readable()) => {
+                    if !matches!(ready, Ok(Ok(()))) || self.read().is_none() || !self.answer() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Answers what was said; whether the connection goes on.
+    fn answer(&mut self) -> bool {
+        while let Some(line) = self.lines.next() {
+            let earned = self.since.elapsed().as_secs() / PAUSE.as_secs();
+            let earned = u32::try_from(earned).unwrap_or(BURST).min(BURST);
+            if earned > 0 {
+                self.since = Instant::now();
+            }
+            self.left = self.left.saturating_add(earned).min(BURST);
+            let Some(left) = self.left.checked_sub(1) else {
+                tracing::debug!("a client pings too often; its connection is closed");
+                return false;
+            };
+            self.left = left;
+            if line == Line::Other || !self.say("OK") {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Takes what has come; `None` at the end.
+    fn read(&mut self) -> Option<()> {
+        let mut chunk = [0; CHUNK];
+        match self.stream.try_read(&mut chunk) {
+            Ok(0) => None,
+            Ok(count) => self.lines.push(&chunk[..count]).ok(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(()),
+            Err(_) => None,
+        }
+    }
+
+    /// Says a line; false if the client does not read.
+    fn say(&self, line: &str) -> bool {
+        let line = format!("{line}\r\n");
+        let written = self.stream.try_write(line.as_bytes());
+        written.is_ok_and(|count| count == line.len())
+    }
+}

@@ -1,0 +1,87 @@
+//! Requests of a client that its user's domain is to answer.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::client::meaning::Exchange;
+use crate::element::Time;
+
+/// Requests of one client under way at most; our choice.
+const MAX: usize = 32;
+
+/// In that time a request is answered, if need be with 504; our choice: phones wait for a minute.
+const ANSWER: Duration = Duration::from_secs(25);
+
+/// A request under way.
+#[derive(Debug)]
+pub(super) struct Ask {
+    /// The post, and the place of the answer in it.
+    pub(super) of: (u64, usize),
+    /// The id of the client's transaction.
+    pub(super) transaction: String,
+    pub(super) exchange: Exchange,
+    pub(super) until: Time,
+}
+
+impl Ask {
+    /// A request that is made now.
+    pub(super) fn new(
+        of: (u64, usize),
+        transaction: String,
+        exchange: Exchange,
+        now: Time,
+    ) -> Self {
+        Self {
+            of,
+            transaction,
+            exchange,
+            until: now.plus(ANSWER),
+        }
+    }
+}
+
+/// All requests under way, by the number that names each to the user's domain.
+#[derive(Debug, Default)]
+pub(super) struct Asks {
+    under_way: BTreeMap<u64, Ask>,
+    next: u64,
+}
+
+impl Asks {
+    pub(super) fn is_full(&self) -> bool {
+        self.under_way.len() >= MAX
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
+    /// Adds one; its id.
+    pub(super) fn add(&mut self, ask: Ask) -> String {
+        let number = self.next;
+        self.next += 1;
+        self.under_way.insert(number, ask);
+        number.to_string()
+    }
+
+    /// The request of this id, which is answered.
+    pub(super) fn take(&mut self, id: &str) -> Option<Ask> {
+        self.under_way.remove(&id.parse().ok()?)
+    }
+
+    /// One that was not answered in time.
+    pub(super) fn take_late(&mut self, now: Time) -> Option<Ask> {
+        let mut late = self.under_way.iter().filter(|(_, ask)| ask.until <= now);
+        let number = *late.next()?.0;
+        self.under_way.remove(&number)
+    }
+
+    /// When the next one is late.
+    pub(super) fn until(&self) -> Option<Time> {
+        self.under_way.values().map(|ask| ask.until).min()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.under_way.clear();
+    }
+}

@@ -1,0 +1,57 @@
+//! What the operator decides of clients.
+
+use std::time::Duration;
+
+use super::meaning::ClientKind;
+use super::wake::Offer;
+
+/// How clients are treated.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The home domain.
+    pub domain: String,
+    /// When a password may come as it is.
+    pub plain_login: PlainLogin,
+    /// Whether digests of passwords can be checked.
+    pub digest_login: bool,
+    /// Failed logins of a user after which nobody logs in as them for a while.
+    pub max_failures: usize,
+    /// For how long.
+    pub lock_out: Duration,
+    /// The longest time for which a client may say nothing.
+    pub keep_alive: Duration,
+    /// What clients are to wait between polls.
+    pub poll_interval: Duration,
+    /// Whether a session is taken only from the address from which it was begun.
+    pub one_address: bool,
+    /// Sessions of all users, and of one.
+    pub max_sessions: usize,
+    /// Sessions of one user.
+    pub max_sessions_per_user: usize,
+    /// Ways to wake clients.
+    pub offer: Offer,
+    /// Kinds of clients for which something is done otherwise.
+    pub kinds: Vec<ClientKind>,
+}
+
+/// When a password may come as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlainLogin {
+    /// Over TLS.
+    Tls,
+    /// Over plain HTTP, too.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl PlainLogin {
+    /// Whether it may come over such a connection.
+    pub fn allows(self, tls: bool) -> bool {
+        match self {
+            Self::Tls => tls,
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! `[clients]`: the access point for phones and other clients of the home domain's users; its
+//! presence switches it on.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::report::Report;
+use super::secret::Secret;
+use super::units::{self, Duration, Size};
+
+/// Where clients that speak the Client-Server Protocol (CSP) log in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClientsSection {
+    /// IP address and port on which clients are served. Default `0.0.0.0:5282`.
+    #[serde(deserialize_with = "units::address")]
+    pub listen: SocketAddr,
+    /// Certificate chain (PEM) of that port; needs `key`. Default: none, plain HTTP.
+    pub certificate: Option<PathBuf>,
+    /// The certificate's private key (PEM); needs `certificate`. Default: none.
+    pub key: Option<PathBuf>,
+    /// How clients reach that port: `https://imps.village.example/`. Clients that are woken by HTTP
+    /// ask there. No default: none is woken by HTTP.
+    pub url: Option<String>,
+    /// IP address and port of the channel by which clients are woken over TCP. No default: none
+    /// is.
+    #[serde(deserialize_with = "units::optional_address")]
+    pub wake_listen: Option<SocketAddr>,
+    /// Host by which clients reach that channel. Default: the host of `url`, else the address of
+    /// `wake_listen`.
+    pub wake_host: Option<String>,
+    /// Whether clients are woken by UDP, at the port that they name. Default no.
+    pub wake_udp: bool,
+    /// Whether a client may send its password as it is: `tls` (over TLS alone), `always` or
+    /// `never`. Default `tls`.
+    pub plain_login: PlainLogin,
+    /// A secret of at least 16 characters with which passwords are encrypted, so that clients can
+    /// log in with a digest of them. No default: no client can.
+    pub digest_secret: Option<Secret>,
+    /// Failed logins of a user after which nobody logs in as them for a while; of one address four
+    /// times as many. Default 5.
+    pub max_failures: usize,
+    /// For how long. Default `5m`.
+    pub lock_out: Duration,
+    /// Time after which a client that says nothing is logged out, unless it wants a shorter one.
+    /// Default `2h`.
+    pub keep_alive: Duration,
+    /// What clients that are not woken are to wait between looking whether something waits.
+    /// Default `30s`.
+    pub poll_interval: Duration,
+    /// Whether a session is taken only from the address from which it was begun. Phones change
+    /// theirs. Default no.
+    pub one_address: bool,
+    /// Most sessions. Default 10000.
+    pub max_sessions: usize,
+    /// Most sessions of one user. Default 4.
+    pub max_sessions_per_user: usize,
+    /// Largest message of a client. Default `256KiB`.
+    pub max_message: Size,
+    /// Most connections open at once; of the channel that wakes as many again. Default 12000.
+    pub max_connections: usize,
+    /// Most connections open at once from one address (from one /64 of IPv6). Default 256.
+    pub max_connections_per_address: usize,
+}
+
+/// When a client may send its password as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlainLogin {
+    /// Over TLS.
+    #[default]
+    Tls,
+    /// Over plain HTTP, too.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The shortest secret that is taken.
+const SECRET: usize = 16;
+
+impl Default for ClientsSection {
+    fn default() -> Self {
+        Self {
+            listen: (Ipv4Addr::UNSPECIFIED, 5282).into(),
+            certificate: None,
+            key: None,
+            url: None,
+            wake_listen: None,
+            wake_host: None,
+            wake_udp: false,
+            plain_login: PlainLogin::Tls,
+            digest_secret: None,
+            max_failures: 5,
+            lock_out: Duration::from_secs(300),
+            keep_alive: Duration::from_secs(7200),
+            poll_interval: Duration::from_secs(30),
+            one_address: false,
+            max_sessions: 10_000,
+            max_sessions_per_user: 4,
+            max_message: Size::kib(256),
+            max_connections: 12_000,
+            max_connections_per_address: 256,
+        }
+    }
+}
+
+impl ClientsSection {
+    /// The URL under which clients ask, with a slash at the end.
+    pub fn base(&self) -> Option<String> {
+        let mut text = Url::parse(self.url.as_deref()?.trim()).ok()?.to_string();
+        if !text.ends_with('/') {
+            text.push('/');
+        }
+        Some(text)
+    }
+
+    /// The host and the port of the channel that wakes, as clients are told them.
+    pub fn wake_at(&self) -> Option<(String, u16)> {
+        let listen = self.wake_listen?;
+        let of_url = || {
+            Url::parse(self.url.as_deref()?.trim())
+                .ok()?
+                .host_str()
+                .map(str::to_owned)
+        };
+        let host = self.wake_host.clone().or_else(of_url);
+        Some((
+            host.unwrap_or_else(|| listen.ip().to_string()),
+            listen.port(),
+        ))
+    }
+
+    /// `has_home`: whether there are users who could log in.
+    pub(super) fn check(&self, has_home: bool, report: &mut Report<'_>) {
+        if !has_home {
+            let message = "nobody can log in: this node has no users";
+            report.error("clients", message, "add [home], or remove [clients]");
+        }
+        report.both_or_none(
+            "clients",
+            ("certificate", self.certificate.is_some()),
+            ("key", self.key.is_some()),
+        );
+        let counts = [
+            ("max_failures", self.max_failures, 1),
+            ("max_sessions", self.max_sessions, 1),
+            ("max_sessions_per_user", self.max_sessions_per_user, 1),
+            ("max_connections", self.max_connections, 1),
+            (
+                "max_connections_per_address",
+                self.max_connections_per_address,
+                1,
+            ),
+        ];
+        report.at_least("clients", &counts);
+        report.size_at_least(
+            "clients",
+            &[("max_message", self.max_message, Size::kib(4))],
+        );
+        let spans = [
+            ("lock_out", self.lock_out),
+            ("keep_alive", self.keep_alive),
+            ("poll_interval", self.poll_interval),
+        ];
+        report.not_zero("clients", &spans);
+        self.check_addresses(report);
+        self.check_logins(report);
+    }
+
+    fn check_addresses(&self, report: &mut Report<'_>) {
+        if let Some(url) = &self.url {
+            let parsed = Url::parse(url.trim()).ok();
+            let is_plain = |url: &Url| {
+                matches!(url.scheme(), "http" | "https")
+                    && url.has_host()
+                    && url.query().is_none()
+                    && url.fragment().is_none()
+                    && url.username().is_empty()
+            };
+            if !parsed.as_ref().is_some_and(is_plain) {
+                let message = format!("\"{url}\" is no URL with a host and a path alone");
+                let fix = "write it like \"https://imps.village.example/\"";
+                report.error("clients.url", message, fix);
+            }
+        }
+        match self.wake_at() {
+            None if self.wake_host.is_some() => {
+                let message = "there is no channel at that host";
+                report.error(
+                    "clients.wake_host",
+                    message,
+                    "add wake_listen, or remove it",
+                );
+            }
+            Some((host, _)) if host == Ipv4Addr::UNSPECIFIED.to_string() || host == "::" => {
+                let message = "clients are not told by which host they reach the channel";
+                report.error("clients.wake_listen", message, "add wake_host or url");
+            }
+            _ => {}
+        }
+    }
+
+    fn check_logins(&self, report: &mut Report<'_>) {
+        if let Some(secret) = &self.digest_secret
+            && secret.file().is_none()
+            && secret.expose().chars().count() < SECRET
+        {
+            let message = format!("is shorter than {SECRET} characters");
+            let fix = "make one with: openssl rand -base64 24";
+            report.error("clients.digest_secret", message, fix);
+        }
+        let is_local = self.listen.ip().is_loopback();
+        let plain = match self.plain_login {
+            PlainLogin::Always => true,
+            PlainLogin::Tls => self.certificate.is_some(),
+            PlainLogin::Never => false,
+        };
+        if !plain && self.digest_secret.is_none() {
+            let message = "no client can log in: neither with its password nor with a digest of it";
+            let fix = "add certificate and key, or digest_secret, or plain_login = \"always\"";
+            report.error("clients.plain_login", message, fix);
+        } else if self.plain_login == PlainLogin::Always && !is_local {
+            let message = "passwords may go unencrypted over the network";
+            report.warn("clients.plain_login", message, "write \"tls\" or \"never\"");
+        }
+    }
+}

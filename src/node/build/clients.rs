@@ -1,0 +1,135 @@
+//! The access point for clients, and its listeners.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::transport::check_validity;
+use crate::client::meaning::ClientKind;
+use crate::client::settings::{PlainLogin, Settings};
+use crate::client::wake::Offer;
+use crate::config::{self, Config, Located, Problem};
+use crate::http::server::ServerSettings;
+use crate::http::tls::{self, ServerTls};
+
+/// What is needed to serve clients.
+#[derive(Clone)]
+pub struct ClientsPlan {
+    /// How clients are treated.
+    pub settings: Arc<Settings>,
+    /// Where they are served.
+    pub server: ServerSettings,
+    /// Where the channel is that wakes over TCP.
+    pub wake_listen: Option<SocketAddr>,
+}
+
+pub(super) fn plan(
+    config: &Config,
+    at: &Located,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<String>,
+) -> Option<ClientsPlan> {
+    let clients = config.clients.as_ref()?;
+    let tls = match (&clients.certificate, &clients.key) {
+        (Some(certificate), Some(key)) => {
+            check_validity("clients.certificate", certificate, at, problems, warnings);
+            let files = ServerTls {
+                certificate: certificate.clone(),
+                key: key.clone(),
+                client_ca: None,
+                client_certificates: tls::ClientCertificates::None,
+            };
+            match tls::server_config(&files) {
+                Ok(config) => Some(config),
+                Err(error) => {
+                    problems.push(at.problem(
+                        "clients.certificate",
+                        error.to_string(),
+                        "make one with `wvgate certs`, or name the right files",
+                    ));
+                    return None;
+                }
+            }
+        }
+        _ => None,
+    };
+    let kinds = kinds(config, at, problems)?;
+    let settings = Settings {
+        domain: config.node.domain.clone(),
+        plain_login: match clients.plain_login {
+            config::PlainLogin::Tls => PlainLogin::Tls,
+            config::PlainLogin::Always => PlainLogin::Always,
+            config::PlainLogin::Never => PlainLogin::Never,
+        },
+        digest_login: clients.digest_secret.is_some(),
+        max_failures: clients.max_failures,
+        lock_out: clients.lock_out.get(),
+        keep_alive: clients.keep_alive.get(),
+        poll_interval: clients.poll_interval.get(),
+        one_address: clients.one_address,
+        max_sessions: clients.max_sessions,
+        max_sessions_per_user: clients.max_sessions_per_user,
+        offer: Offer {
+            tcp: clients.wake_at(),
+            udp: clients.wake_udp,
+            http: clients.base(),
+        },
+        kinds,
+    };
+    Some(ClientsPlan {
+        settings: Arc::new(settings),
+        server: ServerSettings {
+            listen: clients.listen,
+            plain: tls.is_none(),
+            tls,
+            max_body: clients.max_message.get(),
+            max_connections: clients.max_connections,
+            max_of_one_address: clients.max_connections_per_address,
+            header_timeout: config.ssp.header_timeout.get(),
+            idle_timeout: config.ssp.idle_timeout.get(),
+            tls_handshake_timeout: config.ssp.header_timeout.get(),
+            known: Arc::default(),
+            ..ServerSettings::default()
+        },
+        wake_listen: clients.wake_listen,
+    })
+}
+
+/// Kinds of clients: those of the folder, if there is one, else those that are built in.
+fn kinds(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option<Vec<ClientKind>> {
+    let folder = config.node.mappings.as_ref();
+    let folder = folder.map(|folder| folder.join("clients"));
+    let Some(folder) = folder.filter(|folder| folder.is_dir()) else {
+        return ClientKind::built_in().ok();
+    };
+    let mut problem = |what: String| {
+        let fix = "mend the file, or remove the folder to use what is built in";
+        problems.push(at.problem("node.mappings", what, fix));
+    };
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            problem(format!("{}: {error}", folder.display()));
+            return None;
+        }
+    };
+    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(|file| file.extension().is_some_and(|end| end == "toml"));
+    files.sort();
+    let mut kinds = Vec::new();
+    for file in files {
+        let read = std::fs::read_to_string(&file).map_err(|error| error.to_string());
+        let read = read.and_then(|text| {
+            ClientKind::from_toml(&text).map_err(|error| error.message().to_owned())
+        });
+        match read {
+            Ok(kind) => {
+                for fault in kind.faults() {
+                    problem(format!("{}: {}: {}", file.display(), fault.key, fault.what));
+                }
+                kinds.push(kind);
+            }
+            Err(why) => problem(format!("{}: {why}", file.display())),
+        }
+    }
+    Some(kinds)
+}

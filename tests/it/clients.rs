@@ -1,0 +1,286 @@
+//! Phones that log in to a home domain by the Client-Server Protocol: a scripted one over real HTTP,
+//! against the real program.
+
+mod phone;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use wvgate::csp::primitive::session::LoginRequest;
+use wvgate::csp::{Encoding, Primitive, Version};
+
+use crate::cli_node::{Node, PATIENCE, output};
+use phone::{Phone, code};
+
+/// In the configuration: clients on a free port, by every way to log in.
+const CLIENTS: &str = "[clients]\nlisten = \"127.0.0.1:0\"\nplain_login = \"always\"\n\
+     digest_secret = \"a secret of these tests\"\nwake_listen = \"127.0.0.1:0\"\n";
+
+const ALL: [(Version, Encoding); 6] = [
+    (Version::V1_1, Encoding::Xml),
+    (Version::V1_2, Encoding::Xml),
+    (Version::V1_3, Encoding::Xml),
+    (Version::V1_1, Encoding::Wbxml),
+    (Version::V1_2, Encoding::Wbxml),
+    (Version::V1_3, Encoding::Wbxml),
+];
+
+/// Where a node has said that it serves something.
+fn bound(node: &Node, what: &str) -> String {
+    let line = node.bound.iter().find(|line| line.starts_with(what));
+    let address = line.unwrap().split_whitespace().nth(1).unwrap();
+    let address = address.trim_start_matches("http://");
+    address.trim_end_matches('/').to_owned()
+}
+
+fn phone(node: &Node, user: &str, version: Version, encoding: Encoding) -> Phone {
+    Phone::new(&bound(node, "clients"), user, version, encoding)
+}
+
+fn xml(node: &Node, user: &str) -> Phone {
+    phone(node, user, Version::V1_2, Encoding::Xml)
+}
+
+/// The code of an answer that is a status.
+fn status(answer: &Primitive) -> u16 {
+    match answer {
+        Primitive::Status(status) => status.result.status.code.0,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_phone_logs_in_sends_gets_and_logs_out_in_every_version_and_encoding() {
+    let node = Node::start_with(CLIENTS);
+    for (version, encoding) in ALL {
+        let mut alice = phone(&node, "alice", version, encoding);
+        let mut carol = phone(&node, "carol", version, encoding);
+        carol.keeps = false;
+        alice.log_in("alice");
+        carol.log_in_by_digest("carol");
+        assert!(carol.poll().is_none());
+        let text = format!("hello in {version} & {encoding:?}");
+        assert_eq!(alice.send("wv:carol@village.test", &text), 200);
+        let (id, info, got) = carol.wait_message();
+        assert_eq!(got, text);
+        let sender = info.message.sender.unwrap().user.unwrap().user;
+        assert_eq!(sender.as_str(), "wv:alice@village.test");
+        carol.delivered(&id, info.message.message_id.as_deref().unwrap());
+        assert!(carol.poll().is_none());
+        alice.log_out();
+        carol.log_out();
+        assert!(node.chat("carol").quit().is_empty());
+    }
+}
+
+#[test]
+fn a_message_that_was_not_acknowledged_comes_again_after_a_crash_and_once_only() {
+    let port = crate::cli_node::free_port();
+    let clients = CLIENTS.replacen("127.0.0.1:0", &format!("127.0.0.1:{port}"), 1);
+    let mut node = Node::start_with(&clients);
+    let mut alice = xml(&node, "alice");
+    let mut carol = phone(&node, "carol", Version::V1_1, Encoding::Wbxml);
+    alice.log_in("alice");
+    carol.log_in("carol");
+    assert_eq!(alice.send("wv:carol@village.test", "once"), 200);
+    let (_, first, _) = carol.wait_message();
+    node.crash_and_restart();
+    // Both sessions go on, on new connections.
+    (alice.keeps, carol.keeps) = (false, false);
+    let (id, again, text) = carol.wait_message();
+    assert_eq!(text, "once");
+    assert_eq!(again.message.message_id, first.message.message_id);
+    carol.delivered(&id, again.message.message_id.as_deref().unwrap());
+    node.crash_and_restart();
+    assert_eq!(alice.send("wv:carol@village.test", "twice"), 200);
+    let (_, _, text) = carol.wait_message();
+    assert_eq!(text, "twice");
+}
+
+#[test]
+fn who_is_not_who_they_say_does_not_get_in_and_is_locked_out() {
+    let node = Node::start_with(&format!("{CLIENTS}max_failures = 3\n"));
+    let mut alice = xml(&node, "alice");
+    let nonce = alice.challenge();
+    assert_eq!(code(&alice.answer_challenge(&nonce, "wrong")), 409);
+    // A digest answers its challenge once; the right one, too.
+    let nonce = alice.challenge();
+    let answer = alice.answer_challenge(&nonce, "alice");
+    assert_eq!(code(&answer), 200);
+    let again = alice.answer_challenge(&nonce, "alice");
+    assert_eq!((code(&again), again.session), (401, None));
+    assert_ne!(again.nonce, Some(nonce));
+    let with = |phone: &Phone, password: &str| LoginRequest {
+        password: Some(password.to_owned()),
+        ..phone.login_request()
+    };
+    let mut nobody = xml(&node, "nobody");
+    let request = with(&nobody, "x");
+    assert_eq!(code(&nobody.try_login(request)), 409);
+    let mut carol = xml(&node, "carol");
+    for _ in 0..3 {
+        let request = with(&carol, "wrong");
+        assert_eq!(code(&carol.try_login(request)), 409);
+    }
+    let request = with(&carol, "carol");
+    assert_eq!(code(&carol.try_login(request)), 403);
+    // Others are not concerned.
+    alice.log_in("alice");
+}
+
+#[test]
+fn who_is_not_logged_in_and_who_takes_a_wrong_session_is_told_604() {
+    let node = Node::start_with(CLIENTS);
+    let mut alice = xml(&node, "alice");
+    let list = || {
+        let request = wvgate::csp::primitive::contact_list::GetListRequest {};
+        Primitive::GetListRequest(Box::new(request))
+    };
+    assert_eq!(status(&alice.ask(list())), 604);
+    alice.session = Some("0123456789abcdef".to_owned());
+    assert_eq!(status(&alice.ask(list())), 604);
+    alice.session = None;
+    alice.log_in("alice");
+    let old = alice.session.clone();
+    alice.log_out();
+    alice.session = old;
+    assert_eq!(status(&alice.ask(list())), 604);
+    let told = alice.poll().unwrap();
+    assert_eq!(status(&told.primitive), 604);
+}
+
+#[test]
+fn the_same_message_again_gets_the_same_answer_and_is_sent_once() {
+    use wvgate::csp::{Mode, Transaction};
+    let node = Node::start_with(CLIENTS);
+    let (mut alice, mut carol) = (xml(&node, "alice"), xml(&node, "carol"));
+    alice.log_in("alice");
+    carol.log_in("carol");
+    assert_eq!(alice.send("wv:carol@village.test", "one"), 200);
+    let (id, info, _) = carol.wait_message();
+    carol.delivered(&id, info.message.message_id.as_deref().unwrap());
+    let request = info.clone();
+    let request = wvgate::csp::primitive::message::SendMessageRequest {
+        wants_report: false,
+        info: wvgate::csp::primitive::content::Info {
+            message: wvgate::imps::common::MessageInfo {
+                message_id: None,
+                ..request.message
+            },
+            ..request
+        },
+        content: Some(wvgate::csp::primitive::content::Data(b"two".to_vec())),
+    };
+    let request = Primitive::SendMessageRequest(Box::new(request));
+    let body = alice.written(vec![Transaction::new(Mode::Request, "again", request)]);
+    let first = alice.post_bytes(&body).unwrap();
+    let second = alice.post_bytes(&body).unwrap();
+    assert_eq!(first.transactions, second.transactions);
+    let (id, info, text) = carol.wait_message();
+    assert_eq!(text, "two");
+    carol.delivered(&id, info.message.message_id.as_deref().unwrap());
+    assert!(carol.poll().is_none());
+    assert!(node.chat("carol").quit().is_empty());
+}
+
+#[test]
+fn a_session_that_the_operator_ends_is_told_that_once() {
+    let node = Node::start_with(CLIENTS);
+    let mut alice = xml(&node, "alice");
+    alice.log_in("alice");
+    let ended = output(&node.config, &["client", "disconnect", "alice"]);
+    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert!(said.contains("that were ended: 1"), "{said}");
+    match alice.poll().unwrap().primitive {
+        Primitive::Disconnect(over) => assert_eq!(over.result.status.code.0, 601),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(status(&alice.poll().unwrap().primitive), 604);
+}
+
+/// A line of the channel that wakes.
+fn line(stream: &mut TcpStream) -> String {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while stream.read(&mut byte).unwrap() == 1 {
+        if byte == *b"\n" {
+            break;
+        }
+        line.push(byte[0]);
+    }
+    String::from_utf8(line).unwrap().trim_end().to_owned()
+}
+
+fn capabilities() -> Primitive {
+    let xml = "<WV-CSP-Message xmlns='http://www.openmobilealliance.org/DTD/WV-CSP1.2'><Session>\
+         <Transaction><TransactionContent><ClientCapability-Request><CapabilityList>\
+         <ClientType>MOBILE_PHONE</ClientType><InitialDeliveryMethod>P</InitialDeliveryMethod>\
+         <AcceptedContentLength>32767</AcceptedContentLength><MultiTrans>1</MultiTrans>\
+         <ParserSize>32767</ParserSize><SupportedCIRMethod>STCP</SupportedCIRMethod>\
+         </CapabilityList></ClientCapability-Request></TransactionContent></Transaction></Session>\
+         </WV-CSP-Message>";
+    let limits = wvgate::imps::xml::Limits::STANDARD;
+    let message = wvgate::csp::Message::read(xml.as_bytes(), Encoding::Xml, &limits).unwrap();
+    let wvgate::csp::Body::Session(session) = message.body else {
+        panic!("no session");
+    };
+    session.transactions.into_iter().next().unwrap().primitive
+}
+
+#[test]
+fn a_phone_on_the_wake_channel_is_woken_when_something_comes() {
+    let node = Node::start_with(CLIENTS);
+    let (mut alice, mut carol) = (xml(&node, "alice"), xml(&node, "carol"));
+    alice.log_in("alice");
+    carol.log_in("carol");
+    let Primitive::ClientCapabilityResponse(agreed) = carol.ask(capabilities()) else {
+        panic!("no capabilities");
+    };
+    let agreed = agreed.agreed.unwrap();
+    assert_eq!(agreed.cir_methods, ["STCP"]);
+    assert_eq!(agreed.tcp_address.as_deref(), Some("127.0.0.1"));
+    let mut channel = TcpStream::connect(bound(&node, "wake")).unwrap();
+    channel.set_read_timeout(Some(PATIENCE)).unwrap();
+    let session = carol.session.clone().unwrap();
+    write!(channel, "HELO {session}\r\nPING \r\n").unwrap();
+    assert_eq!(
+        (line(&mut channel), line(&mut channel)),
+        ("OK".to_owned(), "OK".to_owned())
+    );
+    assert_eq!(alice.send("wv:carol@village.test", "wake up"), 200);
+    assert_eq!(line(&mut channel), "WVCI 1.2 cookie-carol");
+    let (id, info, text) = carol.wait_message();
+    assert_eq!(text, "wake up");
+    carol.delivered(&id, info.message.message_id.as_deref().unwrap());
+    // Nobody listens to who names no session.
+    let mut stranger = TcpStream::connect(bound(&node, "wake")).unwrap();
+    stranger.set_read_timeout(Some(PATIENCE)).unwrap();
+    stranger.write_all(b"HELO 0123456789\r\n").unwrap();
+    assert_eq!(line(&mut stranger), "");
+    carol.log_out();
+    assert_eq!(line(&mut channel), "");
+}
+
+#[test]
+fn what_is_no_message_is_answered_by_http_and_goes_no_further() {
+    let node = Node::start_with(CLIENTS);
+    let mut phone = xml(&node, "alice");
+    for (content_type, body, status) in [
+        ("text/plain", &b"<WV-CSP-Message/>"[..], 415),
+        ("application/vnd.wv.csp.xml", b"", 400),
+        ("application/vnd.wv.csp.xml", b"<WV-CSP-Message/>", 400),
+        ("application/vnd.wv.csp.xml; charset=utf-8", b"no xml", 400),
+        (
+            "application/vnd.wv.csp.wbxml",
+            b"\x03\x10\x6a\xff\xff\xff\x7f",
+            400,
+        ),
+        ("application/vnd.wv.csp.xml", &[b' '; 300 * 1024], 413),
+    ] {
+        let answer = phone.post_raw(content_type, body);
+        assert_eq!(answer.status, status, "{content_type}");
+        assert!(answer.body.is_empty());
+    }
+    phone.log_in("alice");
+    assert!(phone.poll().is_none());
+}
