@@ -2,6 +2,7 @@
 //! against the real program.
 
 mod phone;
+mod services;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -212,13 +213,19 @@ fn line(stream: &mut TcpStream) -> String {
 }
 
 fn capabilities() -> Primitive {
-    let xml = "<WV-CSP-Message xmlns='http://www.openmobilealliance.org/DTD/WV-CSP1.2'><Session>\
+    capabilities_with("<SupportedCIRMethod>STCP</SupportedCIRMethod>")
+}
+
+fn capabilities_with(wake: &str) -> Primitive {
+    let xml = format!(
+        "<WV-CSP-Message xmlns='http://www.openmobilealliance.org/DTD/WV-CSP1.2'><Session>\
          <Transaction><TransactionContent><ClientCapability-Request><CapabilityList>\
          <ClientType>MOBILE_PHONE</ClientType><InitialDeliveryMethod>P</InitialDeliveryMethod>\
          <AcceptedContentLength>32767</AcceptedContentLength><MultiTrans>1</MultiTrans>\
-         <ParserSize>32767</ParserSize><SupportedCIRMethod>STCP</SupportedCIRMethod>\
+         <ParserSize>32767</ParserSize>{wake}\
          </CapabilityList></ClientCapability-Request></TransactionContent></Transaction></Session>\
-         </WV-CSP-Message>";
+         </WV-CSP-Message>"
+    );
     let limits = wvgate::imps::xml::Limits::STANDARD;
     let message = wvgate::csp::Message::read(xml.as_bytes(), Encoding::Xml, &limits).unwrap();
     let wvgate::csp::Body::Session(session) = message.body else {
@@ -283,4 +290,54 @@ fn what_is_no_message_is_answered_by_http_and_goes_no_further() {
     }
     phone.log_in("alice");
     assert!(phone.poll().is_none());
+}
+
+/// The status of a GET on the port of clients.
+fn get(node: &Node, path: &str) -> u16 {
+    let mut stream = TcpStream::connect(bound(node, "clients")).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: wv\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_phone_is_woken_by_datagrams_or_asks_by_http_whether_something_waits() {
+    let more = "url = \"http://wv.test/imps/\"\nwake_udp = true\n";
+    let node = Node::start_with(&format!("{CLIENTS}{more}"));
+    let (mut alice, mut carol) = (xml(&node, "alice"), xml(&node, "carol"));
+    alice.log_in("alice");
+    carol.log_in("carol");
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let wake = format!(
+        "<SupportedCIRMethod>SUDP</SupportedCIRMethod><SupportedCIRMethod>SHTTP\
+         </SupportedCIRMethod><UDPPort>{port}</UDPPort>"
+    );
+    let Primitive::ClientCapabilityResponse(agreed) = carol.ask(capabilities_with(&wake)) else {
+        panic!("no capabilities");
+    };
+    let agreed = agreed.agreed.unwrap();
+    assert_eq!(agreed.cir_methods, ["SUDP", "SHTTP"]);
+    let url = agreed.cir_url.unwrap();
+    let path = url.strip_prefix("http://wv.test").unwrap();
+    assert_eq!((get(&node, path), get(&node, "/wake/other")), (204, 404));
+    assert_eq!(alice.send("wv:carol@village.test", "wake up"), 200);
+    let mut datagram = [0; 64];
+    let count = socket.recv(&mut datagram).unwrap();
+    assert_eq!(&datagram[..count], b"WVCI 1.2 cookie-carol");
+    while get(&node, path) != 200 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let (id, info, _) = carol.wait_message();
+    carol.delivered(&id, info.message.message_id.as_deref().unwrap());
+    while get(&node, path) != 204 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
 }
