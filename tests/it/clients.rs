@@ -14,10 +14,10 @@ use crate::cli_node::{Node, PATIENCE, output};
 use phone::{Phone, code};
 
 /// In the configuration: clients on a free port, by every way to log in.
-const CLIENTS: &str = "[clients]\nlisten = \"127.0.0.1:0\"\nplain_login = \"always\"\n\
+pub(crate) const CLIENTS: &str = "[clients]\nlisten = \"127.0.0.1:0\"\nplain_login = \"always\"\n\
      digest_secret = \"a secret of these tests\"\nwake_listen = \"127.0.0.1:0\"\n";
 
-const ALL: [(Version, Encoding); 6] = [
+pub(crate) const ALL: [(Version, Encoding); 6] = [
     (Version::V1_1, Encoding::Xml),
     (Version::V1_2, Encoding::Xml),
     (Version::V1_3, Encoding::Xml),
@@ -27,7 +27,7 @@ const ALL: [(Version, Encoding); 6] = [
 ];
 
 /// Where a node has said that it serves something.
-fn bound(node: &Node, what: &str) -> String {
+pub(crate) fn bound(node: &Node, what: &str) -> String {
     let line = node.bound.iter().find(|line| line.starts_with(what));
     let address = line.unwrap().split_whitespace().nth(1).unwrap();
     let address = address.trim_start_matches("http://");
