@@ -188,10 +188,9 @@ impl<'a> Presence<'a> {
                 values.clone()
             }),
             _ if view.seen => Some(self.with_the_rest(&values, view.wanted)),
-            Shown::Unsure if !anew => return None,
-            // Nobody will be asked about them: that is the last word.
+            // Nobody will be asked about them: that is the last word, which may have been lost too.
             _ if !view.undecided => Some(self.with_the_rest(&values, view.wanted)),
-            Shown::Nothing if !anew => return None,
+            Shown::Unsure | Shown::Nothing if !anew => return None,
             _ => None,
         };
         let shown = match &said {

@@ -120,6 +120,51 @@ fn a_domain_whose_way_was_shut_is_told_anew() {
 }
 
 #[test]
+fn a_denial_is_told_whenever_the_way_came_back_and_again_if_it_may_be_lost() {
+    let mut world = World::peopled();
+    world.open(1, "bob");
+    let request = SubscribeRequest {
+        meta: None,
+        users: vec![UserId {
+            user: address("bob@home.test"),
+        }],
+        attributes: Some(AttributeList {
+            presence: Some(PresenceSubList::request([AttributeName::OnlineStatus])),
+        }),
+    };
+    world.deliver("far.test", Some(ZOE), request);
+    world.sent();
+    // The way is known to be there only after the question has come by it.
+    world.peer("far.test", true);
+    let told = |world: &mut World| {
+        let sent = world.sent().into_iter();
+        let lists = sent.map(|primitive| match primitive {
+            Primitive::PresenceNotification(notice) => {
+                let list = notice
+                    .values
+                    .into_iter()
+                    .next()
+                    .and_then(|value| value.presence);
+                let online =
+                    list.and_then(|list| list.get(&AttributeName::OnlineStatus)?.qualifier);
+                (notice.watchers[0].user.bare().to_owned(), online)
+            }
+            other => panic!("{other:?}"),
+        });
+        lists.collect::<Vec<_>>()
+    };
+    assert_eq!(told(&mut world), []);
+    world.say(
+        1,
+        &format!(r#"{{"do":"authorize","user":"{ZOE}","accept":false}}"#),
+    );
+    let denial = (address(ZOE).bare().to_owned(), Some(false));
+    assert_eq!(told(&mut world), [denial.clone()]);
+    world.peer("far.test", true);
+    assert_eq!(told(&mut world), [denial]);
+}
+
+#[test]
 fn what_is_watched_is_asked_for_anew_when_a_session_comes_back() {
     let mut world = watching();
     world.peer("far.test", false);
