@@ -62,6 +62,17 @@ impl Body {
         self.primitive().ok()?.verdict().cloned()
     }
 
+    /// Whether this node made the answer itself, and it says nothing bad.
+    pub fn went_well_here(&self) -> bool {
+        match self {
+            Self::Raw(_) => false,
+            Self::Typed(typed) => {
+                let status = typed.primitive.verdict();
+                status.is_none_or(|status| status.code.is_success())
+            }
+        }
+    }
+
     /// Whether an answer says that a message is not there. Who has no answer does not know.
     pub fn has_failed(&self) -> bool {
         let status = self.status();
@@ -100,6 +111,14 @@ mod tests {
         let back: Option<Body> = serde_json::from_str(&kept).ok();
         assert_eq!(back.as_ref(), Some(&body));
         assert!(body.has_failed() && back.is_some_and(|back| back.has_failed()));
+    }
+
+    #[test]
+    fn what_went_well_here_was_said_here() {
+        let of = |code| Body::typed(Primitive::status(code));
+        assert!(of(Code::OK).went_well_here() && of(Code::PARTIAL).went_well_here());
+        assert!(!of(Code::TIMEOUT).went_well_here() && !of(Code::UNKNOWN_USER).went_well_here());
+        assert!(!Body::raw(of(Code::OK).xml()).went_well_here());
     }
 
     #[test]

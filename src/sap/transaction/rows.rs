@@ -139,7 +139,9 @@ impl Rows {
             }
         }
         let record = self.table.get(number);
-        if record.is_some_and(|record| record.is_forgotten_at_once(&keep)) {
+        // What failed stays, for an operator who looks.
+        let went_well = answer.as_ref().is_none_or(Body::went_well_here);
+        if went_well && record.is_some_and(|record| record.is_forgotten_at_once(&keep)) {
             return self.forget(number);
         }
         let write = self.table.close(number, answer, keep);
