@@ -60,7 +60,8 @@ async fn until<T>(client: &mut Client, mut wanted: impl FnMut(&Event) -> Option<
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), found)
+    // A login that has failed twice is tried again after half a minute.
+    tokio::time::timeout(Duration::from_secs(120), found)
         .await
         .expect("the event comes")
 }
