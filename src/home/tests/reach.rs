@@ -159,7 +159,7 @@ fn a_denial_is_told_whenever_the_way_came_back_and_again_if_it_may_be_lost() {
         &format!(r#"{{"do":"authorize","user":"{ZOE}","accept":false}}"#),
     );
     let denial = (address(ZOE).bare().to_owned(), Some(false));
-    assert_eq!(told(&mut world), [denial.clone()]);
+    assert_eq!(told(&mut world), std::slice::from_ref(&denial));
     world.peer("far.test", true);
     assert_eq!(told(&mut world), [denial]);
 }
