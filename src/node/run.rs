@@ -289,14 +289,17 @@ impl Node {
                 peers.iter().all(done) && core.sap.has_handed_all()
             })
             .await;
-            let leave = |core: &mut Core, now, _: &mut _| core.sap.log_out_everywhere(REASON, now);
-            let _ = self.handle.ask_all(leave).await;
-            self.until(FAREWELL, |core| !core.sap.is_leaving()).await;
         }
+        // Before peers are told: between that and the end of the listener nobody may log in again.
         let away = |core: &mut Core, now: Time, turn: &mut Turn| {
             core.administer(now, turn, |gateway: &mut Gateway| gateway.farewell());
         };
         self.released(away).await;
+        if !grace.is_zero() {
+            let leave = |core: &mut Core, now, _: &mut _| core.sap.log_out_everywhere(REASON, now);
+            let _ = self.handle.ask_all(leave).await;
+            self.until(FAREWELL, |core| !core.sap.is_leaving()).await;
+        }
         self.soft.cancel();
         // While the owner still takes what the XMPP server has under way to us.
         self.xmpp.stop.cancel();
