@@ -45,6 +45,8 @@ const WRITE_SIZE: usize = 64 * 1024;
 const READ_SIZE: usize = 16 * 1024;
 /// Time for the last stanzas and the stream's end on both sides, when the link is stopped.
 const FAREWELL: Duration = Duration::from_secs(3);
+/// How much of that may go by until nothing is under way from the server any more.
+const DRAIN: Duration = Duration::from_millis(1500);
 /// Time to read why the server has ended a connection that takes no more bytes.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -121,6 +123,7 @@ impl Opened {
         let (own, own_receiver) = mpsc::channel(settings.queue.max(1));
         let nonce = nonce();
         let answered = Arc::new(Notify::new());
+        let drained = Arc::new(Notify::new());
         let pinged = settings.barrier_to.as_ref().unwrap_or(&settings.domain);
         let _listed = settings.siblings.list(
             &nonce,
@@ -128,6 +131,7 @@ impl Opened {
                 domain: settings.domain.clone(),
                 pinged: pinged.clone(),
                 answered: answered.clone(),
+                drained: drained.clone(),
             },
         );
         let shared = Shared {
@@ -138,6 +142,8 @@ impl Opened {
             wire: self.wire,
             most: AtomicUsize::new(settings.max_stanza),
             answered,
+            drained,
+            came: AtomicU64::new(0),
             stalls: AtomicU64::new(0),
             seldom: Mutex::default(),
             began: Instant::now(),
@@ -169,7 +175,11 @@ impl Opened {
             () = stop.cancelled() => {
                 // What the server has under way to us is read until it closes: it would be lost,
                 // and nobody told. What is not written is safe in the owner's queue.
-                let farewell = async { tokio::join!(writing.say_goodbye(), reading) };
+                let goodbye = async {
+                    let _ = timeout(DRAIN, writing.drain()).await;
+                    writing.say_goodbye().await;
+                };
+                let farewell = async { tokio::join!(goodbye, reading) };
                 let _ = timeout(FAREWELL, farewell).await;
                 return Err(Over);
             }
@@ -229,6 +239,10 @@ struct Shared<'a> {
     most: AtomicUsize,
     /// The ping behind a mark has come back.
     answered: Arc<Notify>,
+    /// The ping before the end of the stream has come back.
+    drained: Arc<Notify>,
+    /// Stanzas that came in, without our own pings.
+    came: AtomicU64,
     /// Counts up when the reader begins to wait for the owner and when it goes on, so it is odd
     /// while it waits.
     stalls: AtomicU64,
@@ -312,6 +326,7 @@ impl Shared<'_> {
 
 const BARRIER: &str = "mark";
 const ALIVE: &str = "alive";
+const LAST: &str = "last";
 
 struct Reading<'a> {
     shared: &'a Shared<'a>,
@@ -387,9 +402,11 @@ impl Reading<'_> {
                             .await?;
                         sibling.answered.notify_one();
                     }
+                    Some((sibling, LAST, _)) => sibling.drained.notify_one(),
                     // That it came is all there is to it.
                     Some(_) => {}
                     None => {
+                        self.shared.came.fetch_add(1, Ordering::Relaxed);
                         let domain = settings.domain.clone();
                         self.shared
                             .tell(LinkEvent::Stanza { domain, stanza })

@@ -22,6 +22,8 @@ pub(super) struct Sibling {
     pub(super) pinged: String,
     /// To be told that the ping behind a mark has come back.
     pub(super) answered: Arc<Notify>,
+    /// To be told that the ping before the end of the stream has come back.
+    pub(super) drained: Arc<Notify>,
 }
 
 /// Takes a connection out when it is dropped.

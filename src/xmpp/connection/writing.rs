@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_xmpp::{Stanza, jid::Jid};
 use tracing::{debug, warn};
 
-use super::{BARRIER, Shared, WRITE_SIZE, closed, lost};
+use super::{BARRIER, LAST, Shared, WRITE_SIZE, closed, lost};
 use crate::xmpp::link::{DownReason, LinkEvent, Outgoing, Over};
 use crate::xmpp::reply::Unsendable;
 use crate::xmpp::{names, stream, text};
@@ -154,9 +154,36 @@ impl Writing<'_> {
         )))
     }
 
+    /// Writes what is queued, and waits until the server has nothing under way to us, as far as
+    /// can be seen: until no stanza comes in between a ping and its answer. A server such as
+    /// ejabberd throws away what waits for a component whose stream ends.
+    pub(super) async fn drain(&mut self) {
+        for number in 1.. {
+            let before = self.shared.came.load(Ordering::Relaxed);
+            self.add_queued();
+            let Some(ping) = self.shared.ping(LAST, number) else {
+                return;
+            };
+            if self.encode(&ping).is_err() || self.flush().await.is_some() {
+                return;
+            }
+            self.shared.drained.notified().await;
+            if self.shared.came.load(Ordering::Relaxed) == before {
+                return;
+            }
+        }
+    }
+
     /// Writes what is queued, a ping behind it, and the end of the stream. The connection stays
     /// open for what the server has still to say.
     pub(super) async fn say_goodbye(&mut self) {
+        self.add_queued();
+        self.buffer.extend_from_slice(stream::FOOTER);
+        let _ = self.write.write_all_buf(&mut self.buffer).await;
+    }
+
+    /// Adds what is queued to the buffer, a ping behind it where it carries a mark.
+    fn add_queued(&mut self) {
         while let Ok(outgoing) = self.outgoing.try_recv() {
             if outgoing.connection != self.number {
                 continue;
@@ -169,13 +196,14 @@ impl Writing<'_> {
             }
             self.unconfirmed = outgoing.mark.or(self.unconfirmed);
         }
+        while let Ok(stanza) = self.own.try_recv() {
+            let _ = self.encode(&stanza);
+        }
         if let Some(mark) = self.unconfirmed.take()
             && let Some(ping) = self.shared.ping(BARRIER, mark)
         {
             let _ = self.encode(&ping);
         }
-        self.buffer.extend_from_slice(stream::FOOTER);
-        let _ = self.write.write_all_buf(&mut self.buffer).await;
     }
 }
 
