@@ -23,7 +23,6 @@ use wvgate::sap::{
     Token, Verdict,
 };
 use wvgate::ssp::{Message, Mode, envelope};
-use wvgate::store::Write;
 
 const SENDER: &str = "sender.example";
 const RELAY: &str = "relay.example";
@@ -118,12 +117,7 @@ impl End {
     fn drain(&mut self, now: Time) {
         while let Some(effect) = self.sap.next_effect() {
             match effect {
-                Effect::Write(Write::Put { key, value }) => {
-                    self.disk.insert(key, value);
-                }
-                Effect::Write(Write::Delete { key }) => {
-                    self.disk.remove(&key);
-                }
+                Effect::Write(write) => write.apply(&mut self.disk),
                 Effect::Load(load) => {
                     let loaded = load.from_disk(&self.disk);
                     self.sap.loaded(loaded, now);

@@ -109,7 +109,7 @@ fn main() {
             println!("turn {at}");
             for write in writes {
                 match write {
-                    Write::Put { key, value } => {
+                    Write::Put { key, value, .. } => {
                         println!(
                             "  put {key}: {} bytes {}",
                             value.len(),

@@ -272,7 +272,7 @@ pub enum Share {
     Share {
         /// Chosen by the client.
         id: String,
-        /// What the file is to be, as its user's client says.
+        /// Its name, type and size, and for how long and for whom.
         #[serde(flatten)]
         wanted: Wanted,
     },

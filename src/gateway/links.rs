@@ -245,7 +245,7 @@ impl Links {
             until,
             since: self.wall,
         };
-        let write = Write::put_json(out_key(number), &entry);
+        let write = Write::put_json(out_key(number), &entry).as_new();
         self.writes.push_back(write);
         self.keep(number, entry);
         if let Some(lane) = self.lanes.get_mut(component)

@@ -33,7 +33,7 @@ impl AtRest {
         record.push(b'\n');
         let own = records::key_of_user(&user.name);
         for write in rows(user) {
-            let Write::Put { key, value } = write else {
+            let Write::Put { key, value, .. } = write else {
                 continue;
             };
             let suffix = key.strip_prefix(&own)?;

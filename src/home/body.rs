@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::store::described;
+
 /// Content of a message, and what goes with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Body {
@@ -37,7 +39,7 @@ impl Body {
         self.content.len() + self.content_type.len() + texts
     }
 
-    /// As it is kept: its texts as JSON, a line feed, the content as it is.
+    /// As it is kept: the content, described by its texts.
     pub(super) fn to_record(&self) -> Vec<u8> {
         let head = Head {
             name: self.name.clone(),
@@ -45,12 +47,7 @@ impl Body {
             uri: self.uri.clone(),
             content_name: self.content_name.clone(),
         };
-        let mut record = Vec::with_capacity(self.bytes() + 64);
-        // Writing texts to memory does not fail.
-        let _ = serde_json::to_writer(&mut record, &head);
-        record.push(b'\n');
-        record.extend_from_slice(&self.content);
-        record
+        described::written(&head, &self.content)
     }
 
     /// Reads what `to_record` has written.
@@ -58,14 +55,13 @@ impl Body {
     /// # Errors
     /// What is wrong with it.
     pub(super) fn from_record(record: &[u8]) -> Result<Self, String> {
-        let end = record.iter().position(|byte| *byte == b'\n');
-        let end = end.ok_or("it has no content")?;
-        let head = serde_json::from_slice::<Head>(&record[..end]);
-        let head = head.map_err(|error| error.to_string())?;
+        let (head, content) = described::parts(record);
+        let content = content.ok_or("it has no content")?;
+        let head = serde_json::from_slice::<Head>(head).map_err(|error| error.to_string())?;
         Ok(Self {
             name: head.name,
             content_type: head.content_type,
-            content: record[end + 1..].to_vec(),
+            content: content.to_vec(),
             uri: head.uri,
             content_name: head.content_name,
         })

@@ -268,11 +268,11 @@ impl<'a> Arrivals<'a> {
         }
         let number = self.user.new_number(self.now);
         self.core
-            .act(records::put_arrival(&self.user.name, number, &arrival));
+            .act(records::new_arrival(&self.user.name, number, &arrival));
         self.user.put_arrival(self.core, number, arrival);
         if waits {
             self.core
-                .act(records::put_body(&self.user.name, number, &message.body));
+                .act(records::new_body(&self.user.name, number, &message.body));
             Feeds::of(self.user, self.core, self.now).has_come(number, &message.body);
         }
         if self.user.builtin {

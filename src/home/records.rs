@@ -98,6 +98,16 @@ pub(super) fn delete_arrival(name: &str, number: u64) -> Act {
     delete(numbered(name, "arrival", number))
 }
 
+/// Of a message that has just come.
+pub(super) fn new_arrival(name: &str, number: u64, arrival: &Arrival) -> Act {
+    made(put_arrival(name, number, arrival))
+}
+
+/// Of a message that has just come.
+pub(super) fn new_body(name: &str, number: u64, body: &Body) -> Act {
+    made(put_body(name, number, body))
+}
+
 /// The key of the record that has a message's body.
 pub(super) fn key_of_body(name: &str, number: u64, has_body: bool) -> String {
     numbered(name, if has_body { "arrival" } else { "body" }, number)
@@ -189,6 +199,11 @@ pub(super) fn delete_relation(name: &str, other: &Address) -> Act {
 
 pub(super) fn put_request(name: &str, token: Token, pending: &Pending) -> Act {
     put(numbered(name, "request", token.0), pending)
+}
+
+/// Of a request that is just made.
+pub(super) fn new_request(name: &str, token: Token, pending: &Pending) -> Act {
+    made(put_request(name, token, pending))
 }
 
 pub(super) fn delete_request(name: &str, token: Token) -> Act {
@@ -401,6 +416,14 @@ fn numbered(name: &str, section: &str, number: u64) -> String {
 
 fn put(key: String, value: &impl Serialize) -> Act {
     Act::Write(Write::put_json(key, value))
+}
+
+/// There is no record with its key.
+fn made(act: Act) -> Act {
+    match act {
+        Act::Write(write) => Act::Write(write.as_new()),
+        act => act,
+    }
 }
 
 fn delete(key: String) -> Act {

@@ -189,7 +189,7 @@ impl User {
             what,
         };
         if pending.what.is_durable() {
-            core.act(records::put_request(&self.name, token, &pending));
+            core.act(records::new_request(&self.name, token, &pending));
         }
         core.act(Act::Request {
             token,

@@ -14,7 +14,6 @@ use crate::imps::primitive::presence::SubscribeRequest;
 use crate::imps::xml::Limits;
 use crate::imps::{Address, Code, Primitive, Status};
 use crate::ssp::{Message, envelope};
-use crate::store::Write;
 
 mod queues;
 mod transactions;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Store, StoreError, Write, boot};
+use super::{Store, StoreError, Write, boot, described};
 use crate::text::{Shown, cut};
 
 /// What the keys of records set aside begin with.
@@ -50,18 +50,13 @@ pub fn record(key: &str, value: &[u8], why: &str) -> (String, Vec<u8>) {
     let short = cut(origin, KEY_BYTES);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let key = format!("{PREFIX}{:013}-{number:06}/{short}", now.as_millis());
-    // A struct of two texts and a number is always written.
-    let mut kept = serde_json::to_vec(&note).unwrap_or_default();
-    kept.push(b'\n');
-    kept.extend_from_slice(value);
-    (key, kept)
+    (key, described::written(&note, value))
 }
 
 /// The note and the bytes of a record set aside; `None` if it is none.
 pub fn read(value: &[u8]) -> Option<(Note, &[u8])> {
-    let end = value.iter().position(|byte| *byte == b'\n')?;
-    let note = serde_json::from_slice(&value[..end]).ok()?;
-    Some((note, &value[end + 1..]))
+    let (note, found) = described::parts(value);
+    Some((serde_json::from_slice(note).ok()?, found?))
 }
 
 /// The writes that set a record aside.

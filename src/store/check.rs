@@ -129,7 +129,7 @@ fn records(
     let mut newer = BTreeMap::new();
     for write in state.frames.drain(..).flat_map(|frame| frame.writes) {
         match write {
-            Write::Put { key, value } => newer.insert(key, Some(value)),
+            Write::Put { key, value, .. } => newer.insert(key, Some(value)),
             Write::Delete { key } => newer.insert(key, None),
         };
     }

@@ -358,7 +358,7 @@ fn a_value() -> impl Strategy<Value = Vec<u8>> {
 
 fn a_write() -> impl Strategy<Value = Write> {
     prop_oneof![
-        3 => (a_key(), a_value()).prop_map(|(key, value)| Write::Put { key, value }),
+        3 => (a_key(), a_value()).prop_map(|(key, value)| Write::put(key, value)),
         1 => a_key().prop_map(|key| Write::Delete { key }),
     ]
 }
@@ -392,12 +392,12 @@ async fn replay(store: &Subject, calls: Vec<Call>) -> Result<(), TestCaseError> 
     let mut model: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for call in calls {
         match call {
-            Call::Commit(batch) => {
-                for write in &batch {
-                    match write {
-                        Write::Put { key, value } => model.insert(key.clone(), value.clone()),
-                        Write::Delete { key } => model.remove(key),
-                    };
+            Call::Commit(mut batch) => {
+                for write in &mut batch {
+                    if let Write::Put { key, new, .. } = write {
+                        *new = !model.contains_key(key);
+                    }
+                    write.clone().apply(&mut model);
                 }
                 prop_assert_eq!(store.commit(batch).await, Ok(()));
             }

@@ -56,11 +56,8 @@ impl MemoryStore {
             return Err(error);
         }
         let (answer, writes) = decide(&inner.records);
-        for write in &writes {
-            match write {
-                Write::Put { key, value } => inner.records.insert(key.clone(), value.clone()),
-                Write::Delete { key } => inner.records.remove(key),
-            };
+        for write in writes.iter().cloned() {
+            write.apply(&mut inner.records);
         }
         // Told under the lock, so that watchers see the writes in the order of application.
         self.engine.committed(1, writes.iter());

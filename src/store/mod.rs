@@ -22,6 +22,7 @@ pub mod check;
 mod conformance;
 #[cfg(test)]
 mod damage;
+pub mod described;
 mod engine;
 pub mod journal;
 pub mod memory;
@@ -31,15 +32,14 @@ pub mod repair;
 mod room;
 pub mod sqlite;
 pub mod watch;
+mod write;
 
-use std::collections::HashSet;
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use serde::Serialize;
 use tokio::sync::oneshot;
 
 pub use journal::JournalStore;
@@ -49,110 +49,7 @@ pub use queue::{Queue, QueueKey};
 pub use room::beside as room_beside;
 pub use sqlite::SqliteStore;
 pub use watch::{Watch, WatchError};
-
-/// One change of a batch.
-///
-/// Keys are text, ordered bytewise, of the form `section/rest` (`sap/session/…`); values are
-/// opaque bytes, JSON in practice.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Write {
-    /// Creates the record or replaces its value.
-    Put {
-        /// The record's key.
-        key: String,
-        /// Its new value; may be empty.
-        value: Vec<u8>,
-    },
-    /// Removes the record; no error if there is none.
-    Delete {
-        /// The record's key.
-        key: String,
-    },
-}
-
-/// Bytes for which there is room before a record as JSON grows; most are no longer.
-const ROOM: usize = 384;
-
-impl Write {
-    /// The key of a record that has a number: all of a prefix stand in the order of their numbers.
-    pub fn numbered(prefix: &str, mut number: u64) -> String {
-        // By hand, because each relayed message has several.
-        let mut digits = [b'0'; 20];
-        for digit in digits.iter_mut().rev() {
-            if number == 0 {
-                break;
-            }
-            *digit += (number % 10) as u8;
-            number /= 10;
-        }
-        let mut key = String::with_capacity(prefix.len() + digits.len());
-        key.push_str(prefix);
-        key.extend(digits.into_iter().map(char::from));
-        key
-    }
-
-    /// What counts of writes that are committed together: the last one for each key.
-    #[must_use]
-    pub fn last_of_each(mut writes: Vec<Self>) -> Vec<Self> {
-        let mut seen = HashSet::with_capacity(writes.len());
-        let last: Vec<bool> = writes
-            .iter()
-            .rev()
-            .map(|write| seen.insert(write.key()))
-            .collect();
-        let is_more = seen.len() < writes.len();
-        if is_more {
-            let mut last = last.into_iter().rev();
-            writes.retain(|_| last.next().unwrap_or(true));
-        }
-        writes
-    }
-
-    /// Puts bytes as they are; whatever the key held is gone.
-    pub fn put(key: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
-        Self::Put {
-            key: key.into(),
-            value: value.into(),
-        }
-    }
-
-    /// Puts a value as JSON.
-    ///
-    /// # Panics
-    ///
-    /// If `T` cannot be written as JSON at all (a map whose keys are not text, a `Serialize` that
-    /// fails by itself). That is a mistake in the type, never in the data.
-    pub fn put_json<T: Serialize + ?Sized>(key: impl Into<String>, value: &T) -> Self {
-        let mut written = Vec::with_capacity(ROOM);
-        match serde_json::to_writer(&mut written, value) {
-            Ok(()) => Self::put(key, written),
-            Err(error) => panic!(
-                "{} cannot be stored as JSON: {error}",
-                std::any::type_name::<T>()
-            ),
-        }
-    }
-
-    /// Deletes a record.
-    pub fn delete(key: impl Into<String>) -> Self {
-        Self::Delete { key: key.into() }
-    }
-
-    /// The key that this change is about.
-    pub fn key(&self) -> &str {
-        match self {
-            Self::Put { key, .. } | Self::Delete { key } => key,
-        }
-    }
-
-    /// Bytes of key and value together.
-    fn size(&self) -> usize {
-        match self {
-            Self::Put { key, value } => key.len() + value.len(),
-            Self::Delete { key } => key.len(),
-        }
-    }
-}
+pub use write::Write;
 
 /// Why the store did not do what it was asked. The text is for the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -382,58 +279,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_writes_that_are_committed_together_the_last_one_for_each_key_counts() {
-        let (put, delete) = (
-            |key: &str, value: &str| Write::put(key, value),
-            Write::delete,
-        );
-        let writes = vec![
-            put("a", "1"),
-            put("b", "1"),
-            put("a", "2"),
-            delete("b"),
-            put("c", "1"),
-            delete("d"),
-            put("d", "2"),
-        ];
-        let last = vec![put("a", "2"), delete("b"), put("c", "1"), put("d", "2")];
-        assert_eq!(Write::last_of_each(writes), last);
-        assert_eq!(Write::last_of_each(last.clone()), last);
-        assert_eq!(Write::last_of_each(Vec::new()), []);
-    }
-
-    #[test]
     fn the_end_of_a_prefix_lies_just_behind_it() {
         assert_eq!(end_of("sap/").as_deref(), Some("sap0"));
         assert_eq!(end_of("a\u{d7ff}").as_deref(), Some("a\u{e000}"));
         assert_eq!(end_of("a\u{10ffff}").as_deref(), Some("b"));
         assert_eq!(end_of("\u{10ffff}"), None);
         assert_eq!(end_of(""), None);
-    }
-
-    #[test]
-    fn json_writes_carry_the_json() {
-        assert_eq!(
-            Write::put_json("a/1", &["x", "y"]),
-            Write::Put {
-                key: "a/1".to_owned(),
-                value: br#"["x","y"]"#.to_vec()
-            }
-        );
-        assert_eq!(Write::delete("a/1").key(), "a/1");
-    }
-
-    #[test]
-    fn keys_with_numbers_are_in_their_order() {
-        let numbers = [0, 1, 9, 10, 4096, u64::from(u32::MAX), u64::MAX];
-        for number in numbers {
-            assert_eq!(Write::numbered("a/", number), format!("a/{number:020}"));
-        }
-        assert!(
-            numbers
-                .map(|number| Write::numbered("a/", number))
-                .is_sorted()
-        );
     }
 
     #[tokio::test]

@@ -192,7 +192,7 @@ fn build(
     let writing = Writing::create(new)?;
     repaired.taken = records.len() as u64 - repaired.aside.len() as u64;
     for (key, value) in records {
-        writing.apply(&Write::Put { key, value })?;
+        writing.apply(&Write::put(key, value))?;
     }
     for write in mark.writes() {
         writing.apply(&write)?;
@@ -217,10 +217,7 @@ fn take_journal(
     let writes: Vec<Write> = frames.flat_map(|frame| frame.writes).collect();
     let torn = state.writes(mark.journal.unwrap_or_default());
     for write in writes.into_iter().chain(torn) {
-        match write {
-            Write::Put { key, value } => drop(records.insert(key, value)),
-            Write::Delete { key } => drop(records.remove(&key)),
-        }
+        write.apply(records);
     }
     Ok(highest.unwrap_or(state.last).max(state.last))
 }

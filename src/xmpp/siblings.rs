@@ -72,6 +72,7 @@ mod tests {
             domain: "a.test".to_owned(),
             pinged: "a.test".to_owned(),
             answered: Arc::default(),
+            drained: Arc::default(),
         };
         let listed = siblings.list("12ab", sibling);
         let (found, what, number) = siblings.find("mark-12ab-7").unwrap();

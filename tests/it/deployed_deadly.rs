@@ -42,7 +42,7 @@ fn between() -> Alone {
             last_in: alone.now,
             last_out: alone.now,
         };
-        let Write::Put { key, value } = record.put() else {
+        let Write::Put { key, value, .. } = record.put() else {
             panic!("a record is put")
         };
         alone.disk.insert(key, value);

@@ -70,7 +70,7 @@ impl Between {
                 last_in: alone.now,
                 last_out: alone.now,
             };
-            let Write::Put { key, value } = record.put() else {
+            let Write::Put { key, value, .. } = record.put() else {
                 panic!("a record is put")
             };
             alone.disk.insert(key, value);

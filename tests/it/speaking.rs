@@ -138,7 +138,7 @@ fn relay() -> Alone {
             last_out: alone.now,
             from: None,
         };
-        let Write::Put { key, value } = record.put() else {
+        let Write::Put { key, value, .. } = record.put() else {
             panic!("a record is put")
         };
         alone.disk.insert(key, value);

@@ -179,7 +179,7 @@ impl Inbound {
             until: now.plus(validity.min(settings.max_validity)),
         };
         let number = shared.number();
-        shared.write(Write::put_json(received_key(number), &received));
+        shared.write(Write::put_json(received_key(number), &received).as_new());
         let expires = now.plus(TAKE);
         shared.request(number, Primitive::SendMessageRequest(request), expires);
         self.keep(number, received);

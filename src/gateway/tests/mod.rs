@@ -18,7 +18,6 @@ use crate::imps::Address;
 use crate::imps::common::MetaInfo;
 use crate::imps::primitive::{self, Kind};
 use crate::imps::xml::{Limits, Texts, parse};
-use crate::store::Write;
 use crate::translate::stanza::{self, ns};
 use crate::xmpp::link::Blame;
 
@@ -79,8 +78,7 @@ impl World {
         self.stanzas.clear();
         while let Some(act) = self.gateway.next_act() {
             match act {
-                Act::Write(Write::Put { key, value }) => drop(self.store.insert(key, value)),
-                Act::Write(Write::Delete { key }) => drop(self.store.remove(&key)),
+                Act::Write(write) => write.apply(&mut self.store),
                 Act::Stanza(stanza) => self.stanzas.push(*stanza),
                 act => self.acts.push(act),
             }

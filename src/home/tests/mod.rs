@@ -43,7 +43,6 @@ use crate::imps::primitive::message::SendMessageRequest;
 use crate::imps::primitive::{Facts, Routing};
 use crate::ssp::Mode;
 use crate::ssp::envelope::{Transaction, decode_fragment};
-use crate::store::Write;
 use envelope::{divided, envelope};
 use talk::{Command, Event, Standing, SubscriptionState, Talk};
 
@@ -328,12 +327,7 @@ impl World {
     fn perform(&mut self) {
         while let Some(act) = self.home.next_act() {
             match act {
-                Act::Write(Write::Put { key, value }) => {
-                    self.store.insert(key, value);
-                }
-                Act::Write(Write::Delete { key }) => {
-                    self.store.remove(&key);
-                }
+                Act::Write(write) => write.apply(&mut self.store),
                 Act::Outcome { message, outcome } => self.outcomes.push((message, outcome)),
                 Act::Unshare { user, urls } => self.unshared.push((user, urls)),
                 Act::Accepted => {}

@@ -3,13 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::transport::check_validity;
+use super::transport::public_tls;
 use crate::client::meaning::ClientKind;
 use crate::client::settings::{PlainLogin, Settings};
 use crate::client::wake::Offer;
 use crate::config::{self, Config, Located, Problem};
 use crate::http::server::ServerSettings;
-use crate::http::tls::{self, ServerTls};
 
 /// What is needed to serve clients.
 #[derive(Clone)]
@@ -29,29 +28,8 @@ pub(super) fn plan(
     warnings: &mut Vec<String>,
 ) -> Option<ClientsPlan> {
     let clients = config.clients.as_ref()?;
-    let tls = match (&clients.certificate, &clients.key) {
-        (Some(certificate), Some(key)) => {
-            check_validity("clients.certificate", certificate, at, problems, warnings);
-            let files = ServerTls {
-                certificate: certificate.clone(),
-                key: key.clone(),
-                client_ca: None,
-                client_certificates: tls::ClientCertificates::None,
-            };
-            match tls::server_config(&files) {
-                Ok(config) => Some(config),
-                Err(error) => {
-                    problems.push(at.problem(
-                        "clients.certificate",
-                        error.to_string(),
-                        "make one with `wvgate certs`, or name the right files",
-                    ));
-                    return None;
-                }
-            }
-        }
-        _ => None,
-    };
+    let (certificate, key) = (clients.certificate.as_ref(), clients.key.as_ref());
+    let tls = public_tls("clients", certificate, key, at, problems, warnings);
     let kinds = kinds(config, at, problems)?;
     let settings = Settings {
         domain: config.node.domain.clone(),

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::transport::check_validity;
+use super::transport::public_tls;
 use crate::config::{Config, Located, Problem};
 use crate::content::{ContentSettings, is_active};
 use crate::http::server::ServerSettings;
-use crate::http::tls::{self, ServerTls};
 
 /// Within so long an upload begins; our choice.
 const SLOT_LIFE: Duration = Duration::from_secs(300);
@@ -39,29 +38,8 @@ pub(super) fn plan(
             ));
         }
     }
-    let tls = match (&content.certificate, &content.key) {
-        (Some(certificate), Some(key)) => {
-            check_validity("content.certificate", certificate, at, problems, warnings);
-            let files = ServerTls {
-                certificate: certificate.clone(),
-                key: key.clone(),
-                client_ca: None,
-                client_certificates: tls::ClientCertificates::None,
-            };
-            match tls::server_config(&files) {
-                Ok(config) => Some(config),
-                Err(error) => {
-                    problems.push(at.problem(
-                        "content.certificate",
-                        error.to_string(),
-                        "make one with `wvgate certs`, or name the right files",
-                    ));
-                    return None;
-                }
-            }
-        }
-        _ => None,
-    };
+    let (certificate, key) = (content.certificate.as_ref(), content.key.as_ref());
+    let tls = public_tls("content", certificate, key, at, problems, warnings);
     let bytes = |size: crate::config::Size| size.0;
     Some(ContentPlan {
         settings: ContentSettings {

@@ -117,26 +117,26 @@ impl Plan {
         let clients = clients::plan(config, at, &mut problems, &mut warnings);
         let links = links(config, at, &mut problems, &mut warnings);
         let gateway = gateway(config, at, &mut problems);
-        match (problems.is_empty(), server) {
-            (true, Some(server)) => Ok(Self {
-                home: home_plan(config, &settings),
-                settings: Arc::new(settings),
-                limits: limits(config),
-                server,
-                links,
-                clients,
-                content,
-                gateway,
-                history: Keep {
-                    time: config.trace.keep.get(),
-                    bytes: config.trace.max_bytes.get(),
-                },
-                data: config.node.data.clone(),
-                shards: config.node.shards,
-                warnings,
-            }),
-            _ => Err(ConfigError::new(problems)),
+        if !problems.is_empty() {
+            return Err(ConfigError::new(problems));
         }
+        Ok(Self {
+            home: home_plan(config, &settings),
+            settings: Arc::new(settings),
+            limits: limits(config),
+            server,
+            links,
+            clients,
+            content,
+            gateway,
+            history: Keep {
+                time: config.trace.keep.get(),
+                bytes: config.trace.max_bytes.get(),
+            },
+            data: config.node.data.clone(),
+            shards: config.node.shards,
+            warnings,
+        })
     }
 }
 

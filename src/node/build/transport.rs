@@ -1,7 +1,7 @@
 //! The SSP listener and the links to peers, with their certificates.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,36 +20,21 @@ pub(super) fn server(
     at: &Located,
     problems: &mut Vec<Problem>,
     warnings: &mut Vec<String>,
-) -> Option<ServerSettings> {
+) -> ServerSettings {
     let ssp = &config.ssp;
-    let tls = match (&ssp.certificate, &ssp.key) {
-        (Some(certificate), Some(key)) => {
-            check_validity("ssp.certificate", certificate, at, problems, warnings);
-            let files = ServerTls {
-                certificate: certificate.clone(),
-                key: key.clone(),
-                client_ca: ssp.client_ca.clone(),
-                client_certificates: match ssp.client_certificates {
-                    config::ClientCertificates::None => tls::ClientCertificates::None,
-                    config::ClientCertificates::Request => tls::ClientCertificates::Request,
-                    config::ClientCertificates::Require => tls::ClientCertificates::Require,
-                },
-            };
-            match tls::server_config(&files) {
-                Ok(config) => Some(config),
-                Err(error) => {
-                    problems.push(at.problem(
-                        "ssp.certificate",
-                        error.to_string(),
-                        "make one with `wvgate certs`, or name the right files",
-                    ));
-                    return None;
-                }
-            }
-        }
-        _ => None,
-    };
-    Some(ServerSettings {
+    let files = ssp.certificate.clone().zip(ssp.key.clone());
+    let files = files.map(|(certificate, key)| ServerTls {
+        certificate,
+        key,
+        client_ca: ssp.client_ca.clone(),
+        client_certificates: match ssp.client_certificates {
+            config::ClientCertificates::None => tls::ClientCertificates::None,
+            config::ClientCertificates::Request => tls::ClientCertificates::Request,
+            config::ClientCertificates::Require => tls::ClientCertificates::Require,
+        },
+    });
+    let tls = server_tls("ssp", files, at, problems, warnings);
+    ServerSettings {
         listen: ssp.listen,
         plain: ssp.plain,
         tls,
@@ -64,7 +49,46 @@ pub(super) fn server(
         idle_timeout: ssp.idle_timeout.get(),
         tls_handshake_timeout: ssp.header_timeout.get(),
         path: None,
-    })
+    }
+}
+
+/// TLS of a listener that asks nobody for a certificate; see [`server_tls`].
+pub(super) fn public_tls(
+    section: &str,
+    certificate: Option<&PathBuf>,
+    key: Option<&PathBuf>,
+    at: &Located,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<String>,
+) -> Option<Arc<rustls::ServerConfig>> {
+    let files = certificate.zip(key).map(|(certificate, key)| ServerTls {
+        certificate: certificate.clone(),
+        key: key.clone(),
+        client_ca: None,
+        client_certificates: tls::ClientCertificates::None,
+    });
+    server_tls(section, files, at, problems, warnings)
+}
+
+/// TLS of a listener by the files of its section. Nothing without them, and after a problem.
+fn server_tls(
+    section: &str,
+    files: Option<ServerTls>,
+    at: &Located,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<String>,
+) -> Option<Arc<rustls::ServerConfig>> {
+    let files = files?;
+    let key = format!("{section}.certificate");
+    check_validity(&key, &files.certificate, at, problems, warnings);
+    match tls::server_config(&files) {
+        Ok(config) => Some(config),
+        Err(error) => {
+            let fix = "make one with `wvgate certs`, or name the right files";
+            problems.push(at.problem(&key, error.to_string(), fix));
+            None
+        }
+    }
 }
 
 /// An expired certificate is a mistake of the configuration; one that expires

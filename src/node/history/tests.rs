@@ -314,7 +314,7 @@ fn what_was_gathered_is_one_record_and_its_pieces_make_the_history() {
     // After a restart the records are known again, and go when they are old.
     let mut again = History::default();
     for write in first.iter().chain(&second) {
-        if let Write::Put { key, value } = write {
+        if let Write::Put { key, value, .. } = write {
             again.restore(key, value).unwrap();
         }
     }

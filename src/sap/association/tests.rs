@@ -13,7 +13,6 @@ use crate::sap::numbers::Numbers;
 use crate::sap::post::Post;
 use crate::sap::random::Random;
 use crate::ssp::{Message, Mode, envelope};
-use crate::store::Write;
 
 const PEERS: [&str; 2] = ["a.test", "b.test"];
 
@@ -139,12 +138,7 @@ impl Two {
         loop {
             while let Some(event) = end.it.next_event() {
                 match event {
-                    Event::Write(Write::Put { key, value }) => {
-                        end.disk.insert(key, value);
-                    }
-                    Event::Write(Write::Delete { key }) => {
-                        end.disk.remove(&key);
-                    }
+                    Event::Write(write) => write.apply(&mut end.disk),
                     Event::Post(post) => self.wire.push_back((own, post)),
                     Event::Load(load) => end.it.loaded(load.from_disk(&end.disk), self.now),
                     event => end.reported.push(event),

@@ -8,6 +8,7 @@ use crate::imps::Address;
 use crate::imps::primitive::{AnyName, Name};
 use crate::ssp::Mode;
 use crate::ssp::envelope::{Peek, Transaction};
+use crate::store::described;
 
 /// What an item takes besides its texts, about.
 const OVERHEAD: usize = 1024;
@@ -79,7 +80,7 @@ impl Handed {
         self.transaction.raw.len() + self.targets.len() * 64 + OVERHEAD
     }
 
-    /// As it is kept: what describes it as JSON, a line feed, the primitive as it is.
+    /// As it is kept: the primitive, and what describes it.
     pub(super) fn to_record(&self) -> Vec<u8> {
         let transaction = &self.transaction;
         let kept = Kept {
@@ -93,12 +94,7 @@ impl Handed {
             expires: self.expires,
             passed: self.passed,
         };
-        let mut record = Vec::with_capacity(transaction.raw.len() + 512);
-        // Writing texts and numbers to memory does not fail.
-        let _ = serde_json::to_writer(&mut record, &kept);
-        record.push(b'\n');
-        record.extend_from_slice(&transaction.raw);
-        record
+        described::written(&kept, &transaction.raw)
     }
 
     /// Reads what `to_record` has written.
@@ -106,10 +102,9 @@ impl Handed {
     /// # Errors
     /// What is wrong with it.
     pub(super) fn from_record(record: &[u8]) -> Result<Self, String> {
-        let end = record.iter().position(|byte| *byte == b'\n');
-        let end = end.ok_or("it has no primitive")?;
-        let kept: Kept = serde_json::from_slice(&record[..end]).map_err(|e| e.to_string())?;
-        let raw = Bytes::copy_from_slice(&record[end + 1..]);
+        let (kept, raw) = described::parts(record);
+        let raw = Bytes::copy_from_slice(raw.ok_or("it has no primitive")?);
+        let kept: Kept = serde_json::from_slice(kept).map_err(|e| e.to_string())?;
         let transaction = Transaction::kept(kept.mode, kept.id, kept.name, raw, kept.via);
         Ok(Self {
             transaction: transaction.map_err(|error| error.to_string())?,

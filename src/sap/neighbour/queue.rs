@@ -71,7 +71,7 @@ impl Queue {
 
     pub(super) fn push(&mut self, shard: u16, handed: Handed) -> Write {
         self.last += 1;
-        let write = Write::put(key(shard, self.last), handed.to_record());
+        let write = Write::put(key(shard, self.last), handed.to_record()).as_new();
         self.insert(self.last, Arc::new(handed));
         write
     }

@@ -34,12 +34,7 @@ impl Shard {
     fn commit(&mut self) {
         while let Some(event) = self.neighbours.next_event() {
             match event {
-                Event::Write(Write::Put { key, value }) => {
-                    self.disk.insert(key, value);
-                }
-                Event::Write(Write::Delete { key }) => {
-                    self.disk.remove(&key);
-                }
+                Event::Write(write) => write.apply(&mut self.disk),
                 Event::Taken(_, handed) => self.over.push(handed.transaction.id.clone()),
             }
         }

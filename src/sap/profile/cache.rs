@@ -340,7 +340,7 @@ mod tests {
     fn told_profiles_survive_in_their_records_and_end() {
         let mut profiles = Cache::default();
         let (a, until) = (user("a"), Time(1000));
-        let Write::Put { key, value } = profiles.tell(&a, city("Ålesund <&>"), until) else {
+        let Write::Put { key, value, .. } = profiles.tell(&a, city("Ålesund <&>"), until) else {
             panic!("nothing is kept");
         };
         let mut again = Cache::default();

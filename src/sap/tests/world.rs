@@ -108,12 +108,7 @@ impl World {
         }
         while let Some(effect) = node.sap.next_effect() {
             match effect {
-                Effect::Write(Write::Put { key, value }) => {
-                    node.disk.insert(key, value);
-                }
-                Effect::Write(Write::Delete { key }) => {
-                    node.disk.remove(&key);
-                }
+                Effect::Write(write) => write.apply(&mut node.disk),
                 Effect::Post(post) => self.wire.push_back((domain.to_owned(), post)),
                 Effect::Load(load) => {
                     self.loads += load.keys.len();

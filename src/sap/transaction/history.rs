@@ -20,7 +20,7 @@ pub struct Step {
     pub message: String,
     /// When it happened.
     pub time: Time,
-    /// A step of the request's way.
+    /// Taken, handed on, answered, ended: with what belongs to it.
     pub what: What,
 }
 

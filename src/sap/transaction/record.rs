@@ -11,6 +11,7 @@ use crate::sap::body::Body;
 use crate::sap::dialect::{Asker, Circle, Waiting};
 use crate::sap::presented_as::PeerId;
 use crate::sap::transaction_id::TransactionId;
+use crate::store::described;
 
 /// Where a request came from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -131,21 +132,18 @@ impl Part {
 }
 
 impl Record {
-    /// As it is kept: JSON, and behind a line feed the answer that was given, as it is.
+    /// As it is kept: the answer that was given, and what describes it; JSON alone without one.
     pub(super) fn written(&mut self) -> Vec<u8> {
         let answer = match &mut self.state {
             State::Answered(answer) => answer.take(),
             State::Pending | State::TakenOver => None,
         };
-        let length = answer.as_ref().map_or(0, |answer| answer.xml().len());
-        let mut bytes = Vec::with_capacity(length + 512);
-        // Writing texts and numbers to memory does not fail.
-        let _ = serde_json::to_writer(&mut bytes, self);
-        if let Some(answer) = answer {
-            bytes.push(b'\n');
-            bytes.extend_from_slice(answer.xml().as_bytes());
-            self.state = State::Answered(Some(answer));
-        }
+        let Some(answer) = answer else {
+            // Texts and numbers are always written.
+            return serde_json::to_vec(self).unwrap_or_default();
+        };
+        let bytes = described::written(self, answer.xml().as_bytes());
+        self.state = State::Answered(Some(answer));
         bytes
     }
 
@@ -154,14 +152,9 @@ impl Record {
     /// # Errors
     /// What is wrong with it.
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
-        let end = bytes.iter().position(|byte| *byte == b'\n');
-        let (described, answer) = match end {
-            Some(end) => (&bytes[..end], Some(&bytes[end + 1..])),
-            // Without answer, or all in JSON as older versions wrote it.
-            None => (bytes, None),
-        };
-        let mut record: Self =
-            serde_json::from_slice(described).map_err(|error| error.to_string())?;
+        // Without answer, or all in JSON as older versions wrote it.
+        let (head, answer) = described::parts(bytes);
+        let mut record: Self = serde_json::from_slice(head).map_err(|error| error.to_string())?;
         if let Some(answer) = answer {
             let answer = std::str::from_utf8(answer).map_err(|error| error.to_string())?;
             record.state = State::Answered(Some(Body::raw(answer)));

@@ -138,6 +138,7 @@ impl Table {
     /// Adds a row under this number.
     pub fn insert(&mut self, number: u64, mut record: Record) -> Write {
         let (write, size) = kept(number, &mut record);
+        let write = write.as_new();
         self.index(number, record, size);
         write
     }

@@ -113,7 +113,7 @@ impl Killed {
     async fn commit(&mut self, store: &dyn Store, writes: Vec<Write>) {
         for write in &writes {
             match write {
-                Write::Put { key, value } => {
+                Write::Put { key, value, .. } => {
                     self.records.insert(key.clone(), value.clone());
                     let ever = self.ever.entry(key.clone()).or_default();
                     ever.insert(value.clone());

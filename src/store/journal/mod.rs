@@ -12,7 +12,8 @@
 //! it is a copy into the system's memory; else it takes the same way.
 //!
 //! Most records of a relay live for a fraction of a second: a transaction is queued, posted, and
-//! gone. They never reach the engine behind. Reads see the engine through the overlay.
+//! gone. They never reach the engine behind, nor does it hear of their deletion, where who made them
+//! said that they are new. Reads see the engine through the overlay.
 //!
 //! There are two files, written in turn: while the engine takes over what one holds, commits go to
 //! the other. A file is written anew only when the engine has all it held. Each commit to the engine

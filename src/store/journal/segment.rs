@@ -218,7 +218,7 @@ fn add(frame: &mut Vec<u8>, write: &Write) {
         frame.extend_from_slice(bytes);
     };
     match write {
-        Write::Put { key, value } => {
+        Write::Put { key, value, .. } => {
             frame.push(PUT);
             text(frame, key.as_bytes());
             text(frame, value);

@@ -388,7 +388,10 @@ impl Writer {
             journal: None,
         };
         all.extend(mark.writes());
-        wait(self.behind.commit(all))?;
+        if let Err(error) = wait(self.behind.commit(all)) {
+            self.overlay.doubt();
+            return Err(error);
+        }
         self.sequence += 1;
         self.overlay = Overlay::default();
         if self.tried.elapsed() < RETRY {

@@ -253,7 +253,7 @@ fn apply(transaction: &Transaction<'_>, task: &Task) -> rusqlite::Result<bool> {
 
 pub(super) fn apply_write(transaction: &Connection, write: &Write) -> rusqlite::Result<()> {
     match write {
-        Write::Put { key, value } => transaction
+        Write::Put { key, value, .. } => transaction
             .prepare_cached(
                 "INSERT INTO record(key, value, sum) VALUES(?1, ?2, ?3) \
                  ON CONFLICT(key) DO UPDATE SET value = excluded.value, sum = excluded.sum",

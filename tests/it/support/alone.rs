@@ -13,7 +13,6 @@ use wvgate::sap::{
 };
 use wvgate::ssp::Message;
 use wvgate::ssp::envelope::scan;
-use wvgate::store::Write;
 
 /// A SAP and what has come out of it.
 pub(crate) struct Alone {
@@ -148,12 +147,7 @@ impl Alone {
     pub(crate) fn drain(&mut self) {
         while let Some(effect) = self.sap.next_effect() {
             match effect {
-                Effect::Write(Write::Put { key, value }) => {
-                    self.disk.insert(key, value);
-                }
-                Effect::Write(Write::Delete { key }) => {
-                    self.disk.remove(&key);
-                }
+                Effect::Write(write) => write.apply(&mut self.disk),
                 Effect::Load(load) => {
                     let loaded = load.from_disk(&self.disk);
                     self.sap.loaded(loaded, self.now);

@@ -17,7 +17,6 @@ use wvgate::sap::{
     Time, Token, Verdict,
 };
 use wvgate::ssp::{Message, envelope};
-use wvgate::store::Write;
 
 use super::world::peer;
 
@@ -214,10 +213,7 @@ impl World {
             return false;
         }
         for write in std::mem::take(&mut turn.writes) {
-            match write {
-                Write::Put { key, value } => of.disk.insert(key, value),
-                Write::Delete { key } => of.disk.remove(&key),
-            };
+            write.apply(&mut of.disk);
         }
         let loads = std::mem::take(&mut turn.loads);
         let reads = std::mem::take(&mut turn.reads);

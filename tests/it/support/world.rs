@@ -11,7 +11,6 @@ use wvgate::sap::{
     Settings, Time, Token, Verdict,
 };
 use wvgate::ssp::{Message, Mode, envelope};
-use wvgate::store::Write;
 
 /// One transaction on its way from one domain to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,12 +194,7 @@ impl World {
         let node = self.nodes.get_mut(domain).unwrap();
         while let Some(effect) = node.sap.next_effect() {
             match effect {
-                Effect::Write(Write::Put { key, value }) => {
-                    node.disk.insert(key, value);
-                }
-                Effect::Write(Write::Delete { key }) => {
-                    node.disk.remove(&key);
-                }
+                Effect::Write(write) => write.apply(&mut node.disk),
                 Effect::Load(load) => {
                     let loaded = load.from_disk(&node.disk);
                     node.sap.loaded(loaded, now);

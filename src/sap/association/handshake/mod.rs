@@ -57,7 +57,7 @@ impl Role {
 /// What the end of a step's post says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum StepFate {
-    /// Neither side has begun.
+    /// Nothing to tell: a step before the last, one that is posted again, or one of a handshake that is over.
     Nothing,
     /// The peer has the last step of this handshake of its own, and with it our session id.
     Done(String),

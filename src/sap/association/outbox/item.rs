@@ -6,6 +6,7 @@ use crate::element::Time;
 use crate::imps::primitive::{AnyName, Name};
 use crate::sap::transaction_id::TransactionId;
 use crate::ssp::Mode;
+use crate::store::described;
 
 /// What an item takes besides its texts, about.
 const OVERHEAD: usize = 512;
@@ -38,7 +39,7 @@ impl Item {
         self.name == Name::SendMessageRequest
     }
 
-    /// As it is kept: what describes it as JSON, a line feed, the primitive as it is.
+    /// As it is kept: the primitive, and what describes it.
     pub(super) fn to_record(&self) -> Vec<u8> {
         #[derive(Serialize)]
         struct Kept<'a> {
@@ -59,12 +60,7 @@ impl Item {
             message: self.message.as_deref(),
             via: self.via.as_deref(),
         };
-        let mut record = Vec::with_capacity(self.raw.len() + 256);
-        // Writing texts and numbers to memory does not fail.
-        let _ = serde_json::to_writer(&mut record, &kept);
-        record.push(b'\n');
-        record.extend_from_slice(self.raw.as_bytes());
-        record
+        described::written(&kept, self.raw.as_bytes())
     }
 
     /// Reads what `to_record` has written.
@@ -72,12 +68,8 @@ impl Item {
     /// # Errors
     /// What is wrong with it.
     pub fn from_record(record: &[u8]) -> Result<Self, String> {
-        let end = record.iter().position(|byte| *byte == b'\n');
-        let (kept, raw) = match end {
-            Some(end) => (&record[..end], Some(&record[end + 1..])),
-            // As older versions wrote it, all in JSON.
-            None => (record, None),
-        };
+        // Without body as older versions wrote it, all in JSON.
+        let (kept, raw) = described::parts(record);
         let mut item: Self = serde_json::from_slice(kept).map_err(|error| error.to_string())?;
         if let Some(raw) = raw {
             item.raw = String::from_utf8(raw.to_vec()).map_err(|error| error.to_string())?;

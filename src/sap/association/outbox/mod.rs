@@ -105,7 +105,7 @@ impl Outbox {
     pub fn push(&mut self, item: Item) -> (u64, Write) {
         let number = self.next;
         self.next += 1;
-        let write = Write::put(self.key(number), item.to_record());
+        let write = Write::put(self.key(number), item.to_record()).as_new();
         self.add(number, item);
         (number, write)
     }

@@ -296,7 +296,7 @@ fn large(id: &str, bytes: usize) -> Item {
 
 fn records(writes: Vec<Write>) -> BTreeMap<String, Vec<u8>> {
     let kept = writes.into_iter().filter_map(|write| match write {
-        Write::Put { key, value } => Some((key, value)),
+        Write::Put { key, value, .. } => Some((key, value)),
         Write::Delete { .. } => None,
     });
     kept.collect()
