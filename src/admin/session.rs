@@ -88,7 +88,9 @@ fn place(shared: &Shared, user: &str, Share::Share { id, wanted }: Share) -> Lin
                 Refusal::Off => Code::NOT_IMPLEMENTED,
                 Refusal::Name | Refusal::Size(_) => Code::BAD_PARAMETER,
                 Refusal::Type(_) => Code::MEDIA_TYPE,
-                Refusal::Files(_) | Refusal::Bytes(_) | Refusal::Full => Code::QUEUE_FULL,
+                Refusal::Files(_) | Refusal::Bytes(_) | Refusal::Full | Refusal::Disk => {
+                    Code::QUEUE_FULL
+                }
             };
             let status = Status::new(code).because(refusal.to_string());
             Line::Event(ToClient::answer(id, status))

@@ -8,8 +8,10 @@ use url::Url;
 
 use super::report::Report;
 use super::units::{self, Duration, Size};
+use super::xmpp_files::is_type;
 
-/// What users of the home domain share: they upload a file, and send its URL.
+/// What users of the home domain share: they upload a file, and send its URL. Files of messages to
+/// XMPP are put here where the XMPP server has no place for them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ContentSection {
@@ -55,6 +57,9 @@ const TYPES: &[&str] = &[
     "text/vcard",
     "text/x-vcard",
     "text/calendar",
+    "text/x-vcalendar",
+    "application/vnd.wap.mms-message",
+    "application/vnd.3gpp.sms",
     "application/pdf",
     "application/zip",
     "application/octet-stream",
@@ -90,15 +95,16 @@ impl ContentSection {
         Some(text)
     }
 
-    /// `has_home`: whether there are users who could share. `is_active`: whether a type is never
-    /// served.
-    pub(super) fn check(&self, has_home: bool, report: &mut Report<'_>) {
+    /// `has_users`: whether there are users who could share, or a gateway that puts files of others
+    /// here.
+    pub(super) fn check(&self, has_users: bool, report: &mut Report<'_>) {
         let Some(url) = &self.url else {
             return;
         };
-        if !has_home {
+        if !has_users {
             let message = "nobody shares anything: this node has no users";
-            report.error("content.url", message, "add [home], or remove [content]");
+            let fix = "add [home] or [xmpp], or remove [content]";
+            report.error("content.url", message, fix);
         }
         self.check_url(url, report);
         report.both_or_none(
@@ -129,14 +135,7 @@ impl ContentSection {
         }
         for (index, kind) in self.types.iter().enumerate() {
             let key = format!("content.types.{index}");
-            let is_pattern = kind.split_once('/').is_some_and(|(first, second)| {
-                let word = |text: &str| {
-                    !text.is_empty()
-                        && !text.contains(|c: char| c.is_whitespace() || "/;*".contains(c))
-                };
-                word(first) && (second == "*" || word(second))
-            });
-            if !is_pattern || *kind != kind.to_ascii_lowercase() {
+            if !is_type(kind) {
                 let message = format!("\"{kind}\" is no media type");
                 report.error(&key, message, "write it like \"image/png\" or \"image/*\"");
             }

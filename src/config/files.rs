@@ -63,6 +63,8 @@ pub(super) fn check(config: &mut Config, report: &mut Report<'_>) {
             secret(&key("password"), password, report);
         }
     }
+    let ca = config.xmpp.as_ref().and_then(|xmpp| xmpp.files.ca.clone());
+    file("xmpp.files.ca", ca.as_deref(), CA, report);
     for (index, component) in config
         .xmpp
         .iter_mut()

@@ -40,6 +40,7 @@ mod trace;
 mod units;
 mod validate;
 mod xmpp;
+mod xmpp_files;
 
 use std::path::{Path, PathBuf};
 
@@ -64,6 +65,7 @@ pub use table::{Table, did_you_mean, read_table};
 pub use trace::TraceSection;
 pub use units::{Duration, Size};
 pub use xmpp::{XmppComponent, XmppMode, XmppSection};
+pub use xmpp_files::XmppFiles;
 
 use report::Report;
 

@@ -26,7 +26,8 @@ pub(super) fn check(config: &Config, report: &mut Report<'_>) {
     if let Some(home) = &config.home {
         home.check(config.node.echo, report);
     }
-    config.content.check(config.home.is_some(), report);
+    let has_users = config.home.is_some() || config.xmpp.is_some();
+    config.content.check(has_users, report);
     if let Some(clients) = &config.clients {
         clients.check(config.home.is_some(), report);
     }

@@ -6,6 +6,7 @@ use super::domain;
 use super::report::Report;
 use super::secret::Secret;
 use super::units::{Duration, Size};
+use super::xmpp_files::XmppFiles;
 
 /// Every XMPP server takes stanzas of so many bytes (RFC 6120, 13.12).
 const LEAST_STANZA: u64 = 10_000;
@@ -44,6 +45,8 @@ pub struct XmppSection {
     /// Longest pause between attempts to make the link; pauses double from one second.
     /// Default `60s`.
     pub reconnect_max: Duration,
+    /// Files that messages bring.
+    pub files: XmppFiles,
     /// The components this node is known as at the XMPP server; at least one.
     pub component: Vec<XmppComponent>,
 }
@@ -86,6 +89,7 @@ impl Default for XmppSection {
             ping_interval: Duration::from_secs(60),
             ping_timeout: Duration::from_secs(20),
             reconnect_max: Duration::from_secs(60),
+            files: XmppFiles::default(),
             component: Vec::new(),
         }
     }
@@ -120,6 +124,7 @@ impl XmppSection {
             ("reconnect_max", self.reconnect_max),
         ];
         report.not_zero("xmpp", &times);
+        self.files.check(report);
         self.check_components(own, report);
     }
 

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::fs::File;
+use tokio::io::AsyncWriteExt;
 use tokio_util::sync::CancellationToken;
 
 use super::folder::{Folder, TOKEN, is_token};
+use super::kinds;
 use super::settings::ContentSettings;
 use super::shelf::{Entry, Refusal, Shelf, Slot, Wanted};
 use crate::element::Time;
@@ -65,6 +67,34 @@ impl Contents {
         };
         let now = self.now();
         self.shelf().reserve(user, wanted, [put, file], now)
+    }
+
+    /// Keeps a file that this node has itself; its URL.
+    ///
+    /// # Errors
+    /// It is not taken, or there is no room.
+    pub async fn keep(&self, user: &str, wanted: &Wanted, bytes: &[u8]) -> Result<String, Refusal> {
+        let beginning = bytes.get(..kinds::BEGINNING).unwrap_or(bytes);
+        if !kinds::is_begun_as(&wanted.content_type, beginning) {
+            return Err(Refusal::Type(wanted.content_type.clone()));
+        }
+        let slot = self.slot(user, wanted)?;
+        let kept = self.put(&slot, bytes).await;
+        kept.map_err(|error| {
+            tracing::warn!("a file cannot be kept: {error}");
+            Refusal::Disk
+        })?;
+        Ok(slot.get)
+    }
+
+    async fn put(&self, slot: &Slot, bytes: &[u8]) -> io::Result<()> {
+        let unknown = || io::Error::other("there is no such slot");
+        let start = self.shelf().settings().url.clone();
+        let put = slot.put.strip_prefix(&start).ok_or_else(unknown)?;
+        let mut upload = self.upload(put).await.ok_or_else(unknown)??;
+        let file = upload.file().ok_or_else(unknown)?;
+        file.write_all(bytes).await?;
+        upload.finish().await
     }
 
     /// Deletes files of a user: those with these URLs, or all.

@@ -54,6 +54,9 @@ pub enum Refusal {
     /// The user's files have as many bytes as they may have.
     #[error("the files of this user would have more than {0} bytes")]
     Bytes(u64),
+    /// It cannot be written now.
+    #[error("the file cannot be written now")]
+    Disk,
     /// All files together have.
     #[error("there is no room for further files now")]
     Full,

@@ -6,7 +6,7 @@ use crate::imps::Primitive;
 use crate::store::Write;
 
 use super::client::{ClientKey, ToClient};
-use super::{Load, Outcome, RequestId, Time, Token};
+use super::{Load, Outcome, RequestId, Time, Token, Transfer};
 
 /// What a service element wants done. All acts of one input are committed together, before any of
 /// them has an effect outside.
@@ -47,6 +47,8 @@ pub enum Act {
         /// `None`: all files of the user.
         urls: Option<Vec<String>>,
     },
+    /// Move a file, once all that was written is kept.
+    Carry(Box<Transfer>),
     /// A message was accepted that goes no further than this element; its outcome
     /// follows. Messages that pass the SAP are counted there.
     Accepted,

@@ -6,7 +6,7 @@ use crate::imps::Primitive;
 use crate::xmpp::link::Blame;
 
 use super::client::{ClientKey, FromClient};
-use super::{Delivered, Loaded, Token};
+use super::{Carried, Delivered, Loaded, Token};
 
 /// What happens to a service element. There is no other way to reach one, but for what an operator
 /// looks at or administers.
@@ -27,6 +27,8 @@ pub enum Input {
     Lost(Vec<String>),
     /// Records that it wanted read.
     Loaded(Loaded),
+    /// What became of a transfer of this number.
+    Carried(u64, Carried),
     /// What a client does.
     Client(ClientKey, FromClient),
     /// What the XMPP link of the component with this domain brings.

@@ -22,6 +22,7 @@ mod outcome;
 mod request;
 mod service_element;
 mod time;
+mod transfer;
 pub(crate) mod xml;
 
 pub use act::{Act, ToXmpp};
@@ -34,3 +35,4 @@ pub use outcome::{Degraded, Outcome};
 pub use request::{Delivered, RequestId, Token};
 pub use service_element::ServiceElement;
 pub use time::{Skew, Time, millis, seconds, validity};
+pub use transfer::{Carried, Errand, Fault, FetchTerms, Transfer};

@@ -35,6 +35,10 @@ impl ServiceElement for Gateway {
             self.messages.restore_sent(rest, value, &self.shared)
         } else if let Some(rest) = key.strip_prefix(records::RECEIVED) {
             self.messages.restore_received(rest, value)
+        } else if let Some(rest) = key.strip_prefix(records::FILE) {
+            self.files.restore_sent(rest, value)
+        } else if let Some(rest) = key.strip_prefix(records::FETCH) {
+            self.files.restore_received(rest, value)
         } else if let Some(rest) = key.strip_prefix(records::INVITATION) {
             self.invitations.restore(rest, value)
         } else if let Some(rest) = key.strip_prefix(records::VISIT) {
@@ -56,7 +60,10 @@ impl ServiceElement for Gateway {
         match input {
             Input::Deliver(delivered) => self.deliver(delivered, now),
             Input::Answer(Token(token), answer) if self.messages.asked(token) => {
-                self.messages.answered(token, &answer, now, shared);
+                let instead = self.messages.answered(token, &answer, now, shared);
+                if let Some((component, message)) = instead {
+                    self.words(component, message, now);
+                }
             }
             Input::Answer(Token(token), answer) if self.rooms.asked(token) => {
                 self.rooms.answered(token, answer, now, shared);
@@ -82,6 +89,7 @@ impl ServiceElement for Gateway {
                 }
             }
             Input::Xmpp(component, from) => self.take_xmpp(&component, from, now),
+            Input::Carried(number, carried) => self.files.carried(number, carried, now, shared),
             Input::Client(..) | Input::Loaded(_) => {}
         }
         self.settle(now);
@@ -91,6 +99,7 @@ impl ServiceElement for Gateway {
         let shared = &mut self.shared;
         shared.at(now);
         self.messages.timeout(now, shared);
+        self.files.timeout(now, shared);
         self.queries.timeout(self.watches.of_xmpp(), now, shared);
         self.watches.timeout(now, shared);
         self.rooms.timeout(now, shared);
@@ -103,6 +112,7 @@ impl ServiceElement for Gateway {
     fn next_timeout(&self) -> Option<Time> {
         let times = [
             self.messages.next_timeout(),
+            self.files.next_timeout(),
             self.watches.next_timeout(),
             self.queries.next_timeout(),
             self.rooms.next_timeout(),
@@ -129,6 +139,6 @@ impl ServiceElement for Gateway {
     }
 
     fn messages_open(&self) -> u64 {
-        self.messages.open()
+        self.messages.open() + self.files.open()
     }
 }

@@ -17,6 +17,7 @@
 //! | room | what |
 //! |---|---|
 //! | `message` | messages in both directions, receipts, reports |
+//! | `files` | what messages bring as files: uploads and links |
 //! | `presence` | who watches whom, and what they see |
 //! | `query` | questions for presence and ids, and those of XMPP |
 //! | `invitation` | invitations, in both directions |
@@ -27,6 +28,8 @@
 mod capabilities;
 mod dropped;
 mod element;
+mod files;
+mod from_links;
 mod groups;
 mod invitation;
 mod links;
@@ -48,20 +51,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio_xmpp::Stanza;
-use xmpp_parsers::iq::Iq;
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::{Message, MessageType};
-use xmpp_parsers::presence::Type;
 
 pub use rooms::RoomCount;
-pub use settings::{GatewaySettings, RoomBounds};
+pub use settings::{FileSettings, GatewaySettings, RoomBounds};
 
-use crate::element::{Delivered, Element, FromXmpp, RequestId, Time};
+use crate::element::{Act, Delivered, Element, RequestId, Time};
+use crate::imps::primitive::message::SendMessageRequest;
+use crate::imps::primitive::message_store::MessageNotification;
 use crate::imps::primitive::{self, Kind, Primitive};
 use crate::imps::{Address, Code};
 use crate::text::Shown;
 use crate::translate::Translator;
 use crate::translate::stanza::ends;
+use files::{Files, Ordered, Ready, Words};
 use groups::Groups;
 use invitation::Invitations;
 use message::{Messages, Order};
@@ -79,6 +83,7 @@ pub const SERVES: &[&str] = &[
     "GETPR",
     "SENDM",
     "MDELIV",
+    "NOTIF",
     "VRID",
     "INVIT",
     "CAINV",
@@ -95,6 +100,7 @@ pub const MAX_ID: usize = 1024;
 pub struct Gateway {
     shared: Shared,
     messages: Messages,
+    files: Files,
     watches: Watches,
     queries: Queries,
     rooms: Rooms,
@@ -110,6 +116,7 @@ impl Gateway {
         Self {
             shared: Shared::new(settings, translator, seed),
             messages: Messages::new(own.clone()),
+            files: Files::new(own.clone()),
             watches: Watches::new(own.clone()),
             queries: Queries::default(),
             rooms: Rooms::new(own.clone()),
@@ -155,7 +162,8 @@ impl Gateway {
                     }
                 }
                 Stanza::Iq(iq) => {
-                    let iq = self.rooms.iq(own, iq, (&from, &to), now, shared);
+                    let iq = self.files.iq(iq, now, shared);
+                    let iq = iq.and_then(|iq| self.rooms.iq(own, iq, (&from, &to), now, shared));
                     let iq = iq.and_then(|iq| self.groups.iq(iq, now, shared));
                     let iq = iq.and_then(|iq| self.invitations.iq(own, iq, now, shared));
                     if let Some(iq) = iq {
@@ -201,101 +209,26 @@ impl Gateway {
             return;
         };
         self.watches.event(&message, now, shared);
-        let language = self.watches.language_of(from, to, shared);
-        self.messages
-            .stanza(component, message, language.as_deref(), now, shared);
-    }
-
-    /// A stanza for a domain that is not ours: the server's routes are wrong. What
-    /// is our own has come back; others are told that it cannot be delivered.
-    fn misrouted(&mut self, component: &str, stanza: Stanza, (from, to): (&Jid, &Jid), now: Time) {
-        let shared = &mut self.shared;
-        if let Some(more) = shared.seldom.may("misrouted", now.0) {
-            tracing::warn!(
-                component,
-                from = %Shown(from.as_str()),
-                to = %Shown(to.as_str()),
-                more,
-                "the XMPP server hands stanzas for {} to this component: it needs routes of its own for \
-                 each domain; in ejabberd set global_routes: false for the listener, and list in its \
-                 hosts the components of this node alone",
-                Shown(to.domain().as_str())
-            );
-        }
-        let own = shared.translator.component_named(from.domain().as_str());
-        if own.is_some() {
-            if let Stanza::Message(message) = &stanza {
-                let code = Code::DOMAIN_NOT_SUPPORTED;
-                self.messages.came_back(message, code, now, shared);
-            }
-            return;
-        }
-        // Only an address of our own can be an answer's.
-        let Ok(own) = Jid::new(component) else { return };
-        let mut stanza = stanza;
-        match &mut stanza {
-            Stanza::Message(message) => message.to = Some(own),
-            Stanza::Presence(presence) if presence.type_ == Type::Subscribe => {
-                presence.to = Some(own);
-            }
-            Stanza::Presence(_) => return,
-            Stanza::Iq(iq) => *iq.to_mut() = Some(own),
-        }
-        shared.refuse(component, stanza, Code::DOMAIN_NOT_SUPPORTED);
-    }
-
-    /// What the link of `component` brings.
-    fn take_xmpp(&mut self, component: &str, from: FromXmpp, now: Time) {
-        let shared = &mut self.shared;
-        match from {
-            FromXmpp::Stanza(stanza) => self.stanza(component, stanza, now),
-            FromXmpp::Refuse(stanza) => self.refuse_for_now(component, stanza),
-            FromXmpp::MayRefuse(up) => shared.links.may_refuse(component, up),
-            FromXmpp::Up => {
-                shared.links.up(component);
-                self.watches.link_up(component, now, shared);
-                self.rooms.link_up(component, shared);
-                self.groups.link_up(component, now, shared);
-            }
-            FromXmpp::Down(blame) => {
-                shared.links.down(component, blame);
-                self.watches.link_down(component, now, shared);
-            }
-            FromXmpp::Confirmed(mark) => shared.links.confirmed(component, mark),
-            FromXmpp::Unsent(stanza) => self.unsent(&stanza, now),
-            FromXmpp::Limit(bytes) => shared.links.limit(component, bytes),
-        }
-    }
-
-    /// A stanza that its link cannot write: if it was a message, that has failed.
-    fn unsent(&mut self, stanza: &Stanza, now: Time) {
-        let shared = &mut self.shared;
-        match stanza {
-            Stanza::Message(message) => {
-                let code = Code::UNDELIVERABLE;
-                self.messages.came_back(message, code, now, shared);
-            }
-            Stanza::Iq(iq) => {
-                if let Some(to) = iq.to() {
-                    let code = Code::UNAVAILABLE;
-                    self.queries.answered(iq.id(), to, code, shared);
-                }
-            }
-            Stanza::Presence(_) => {}
-        }
-    }
-
-    /// Answers a stanza that the node cannot keep now, as far as it wants an answer.
-    fn refuse_for_now(&mut self, component: &str, stanza: Stanza) {
-        // A refused `unavailable` or probe would only confuse.
-        let wants_answer = match &stanza {
-            Stanza::Presence(presence) => presence.type_ == Type::Subscribe,
-            Stanza::Iq(iq) => matches!(iq, Iq::Get { .. } | Iq::Set { .. }),
-            Stanza::Message(_) => true,
+        let words = Words {
+            component: component.to_owned(),
+            message,
+            language: self.watches.language_of(from, to, shared),
+            file: None,
         };
-        if wants_answer {
-            self.shared.refuse(component, stanza, Code::QUEUE_FULL);
+        if let Some(words) = self.files.fetch(words, now, shared) {
+            self.messages.stanza(words, now, shared);
         }
+    }
+
+    /// A message from XMPP that is told as it is.
+    fn words(&mut self, component: String, message: Message, now: Time) {
+        let words = Words {
+            component,
+            message,
+            language: None,
+            file: None,
+        };
+        self.messages.stanza(words, now, &mut self.shared);
     }
 
     /// What came in and has no counterpart, by kind.
@@ -327,13 +260,23 @@ impl Gateway {
 
     /// Carries between the rooms what one has for another, until nothing moves.
     fn settle(&mut self, now: Time) {
+        while let Some(ready) = self.files.next_ready() {
+            match ready {
+                Ready::Message(ordered) => self.send(&ordered, now),
+                Ready::Failed(ordered, code) => {
+                    let message = (&*ordered.request, ordered.id);
+                    message::fail(message, code, now, &mut self.shared);
+                }
+                Ready::Words(words) => self.messages.stanza(*words, now, &mut self.shared),
+            }
+        }
+        while let Some(fate) = self.shared.links.next_fate() {
+            self.messages.settle(&fate, now, &mut self.shared);
+        }
+        while let Some((component, message)) = self.watches.next_words() {
+            self.words(component, message, now);
+        }
         let shared = &mut self.shared;
-        while let Some(fate) = shared.links.next_fate() {
-            self.messages.settle(&fate, now, shared);
-        }
-        while let Some((component, words)) = self.watches.next_words() {
-            self.messages.stanza(&component, words, None, now, shared);
-        }
         let next = |rooms: &mut Rooms, groups: &mut Groups| {
             rooms.next_came().or_else(|| groups.next_came())
         };
@@ -341,9 +284,10 @@ impl Gateway {
             let who = (&group, &user, name.as_str());
             self.invitations.came(who, now, shared);
         }
-        while let Some((component, words)) = self.invitations.next_words() {
-            self.messages.stanza(&component, words, None, now, shared);
+        while let Some((component, message)) = self.invitations.next_words() {
+            self.words(component, message, now);
         }
+        let shared = &mut self.shared;
         while let Some(pair) = self.watches.next_heard() {
             self.queries.heard(&pair, self.watches.of_xmpp(), shared);
         }
@@ -389,6 +333,52 @@ impl Gateway {
         shared.respond(ask.0, status);
     }
 
+    /// A message to XMPP, whose file is where it belongs.
+    fn send(&mut self, ordered: &Ordered, now: Time) {
+        let shared = &mut self.shared;
+        let (request, user) = (&*ordered.request, ordered.user.as_ref());
+        let copies = self.rooms.copies(request, now, shared);
+        let groups = &self.groups;
+        let copies = copies.or_else(|| groups.copies(request, user, now, shared));
+        let order = Order {
+            request,
+            id: ordered.id,
+            expires: ordered.expires,
+            copies,
+        };
+        self.messages.deliver(order, now, shared);
+    }
+
+    /// A message that lies elsewhere is announced to an XMPP user: they are told where. One that is to
+    /// be fetched by who keeps messages for them is not, for nobody does so here.
+    fn announced(&mut self, notice: MessageNotification, to: RequestId, now: Time) {
+        let info = notice.info;
+        let says_where = info
+            .uri
+            .as_deref()
+            .is_some_and(|uri| !uri.trim().is_empty());
+        if !says_where {
+            return self.shared.respond_code(to, Code::NOT_IMPLEMENTED);
+        }
+        for _ in 0..info.recipients.len().max(1) {
+            self.shared.act(Act::Accepted);
+        }
+        let request = SendMessageRequest {
+            delivery_report: false,
+            meta: notice.meta,
+            info,
+            content: None,
+        };
+        let ordered = Ordered {
+            request: Box::new(request),
+            id: None,
+            user: None,
+            expires: now,
+        };
+        self.send(&ordered, now);
+        self.shared.respond_code(to, Code::OK);
+    }
+
     fn deliver(&mut self, delivered: Delivered, now: Time) {
         let Delivered {
             id,
@@ -400,17 +390,17 @@ impl Gateway {
         let shared = &mut self.shared;
         match (primitive, id) {
             (Primitive::SendMessageRequest(request), id) => {
-                let copies = self.rooms.copies(&request, now, shared);
-                let groups = &self.groups;
-                let copies = copies.or_else(|| groups.copies(&request, user.as_ref(), now, shared));
-                let order = Order {
-                    request: &request,
+                let ordered = Ordered {
+                    request,
                     id,
+                    user,
                     expires,
-                    copies,
                 };
-                self.messages.deliver(order, now, shared);
+                if let Some(ordered) = self.files.hold(ordered, now, shared) {
+                    self.send(&ordered, now);
+                }
             }
+            (Primitive::MessageNotification(notice), Some(to)) => self.announced(*notice, to, now),
             (Primitive::GroupChangeNotice(notice), _) => {
                 self.rooms.changed(&notice, now, shared);
             }

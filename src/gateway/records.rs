@@ -6,6 +6,8 @@
 //! | `gateway/out/N` | a stanza the XMPP server has not confirmed |
 //! | `gateway/received/N` | a message from XMPP whose answer or report is awaited |
 //! | `gateway/sent/N` | a message to XMPP whose outcome is awaited |
+//! | `gateway/file/N` | a message to XMPP whose content becomes a file |
+//! | `gateway/fetch/N` | a message from XMPP whose link is fetched |
 //! | `gateway/invitation/N` | an invitation whose answer may come |
 //! | `gateway/visit/W G` | the WV user W is in the room G of XMPP |
 //! | `gateway/watch-wv/X W` | an XMPP user X watches W |
@@ -25,6 +27,10 @@ pub(super) const OUT: &str = "gateway/out/";
 pub(super) const RECEIVED: &str = "gateway/received/";
 /// Messages to XMPP.
 pub(super) const SENT: &str = "gateway/sent/";
+/// Messages to XMPP that wait for their files.
+pub(super) const FILE: &str = "gateway/file/";
+/// Messages from XMPP whose links are fetched.
+pub(super) const FETCH: &str = "gateway/fetch/";
 /// Invitations.
 pub(super) const INVITATION: &str = "gateway/invitation/";
 /// WV users in rooms of XMPP.
@@ -44,6 +50,14 @@ pub(super) fn received_key(number: u64) -> String {
 
 pub(super) fn sent_key(number: u64) -> String {
     Write::numbered(SENT, number)
+}
+
+pub(super) fn file_key(number: u64) -> String {
+    Write::numbered(FILE, number)
+}
+
+pub(super) fn fetch_key(number: u64) -> String {
+    Write::numbered(FETCH, number)
 }
 
 pub(super) fn invitation_key(number: u64) -> String {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::element::FetchTerms;
+
 /// Policies and bounds. Names, mode and components are the
 /// [`Translator`](crate::translate::Translator)'s.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,8 +59,37 @@ pub struct GatewaySettings {
     pub max_invitations: usize,
     /// Bytes of what is kept of them.
     pub max_invitation_bytes: usize,
+    /// What becomes of files; apart, since few messages bring one.
+    pub files: Box<FileSettings>,
     /// Bounds of rooms; apart, since few look at them.
     pub rooms: Box<RoomBounds>,
+}
+
+/// Where files that messages bring are put, and what of XMPP's links is fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileSettings {
+    /// The upload service of the XMPP server; nothing: the one that its server names.
+    pub upload: Option<String>,
+    /// Whether this node has a store for files, for where the server has no service.
+    pub keeps: bool,
+    /// Messages that wait for their files, in each direction.
+    pub max_held: usize,
+    /// Bytes of them.
+    pub max_held_bytes: usize,
+    /// What is fetched of links in messages from XMPP.
+    pub fetch: FetchTerms,
+}
+
+impl Default for FileSettings {
+    fn default() -> Self {
+        Self {
+            upload: None,
+            keeps: false,
+            max_held: 1000,
+            max_held_bytes: 64 << 20,
+            fetch: FetchTerms::default(),
+        }
+    }
 }
 
 /// How much XMPP users may make grow by entering groups.
@@ -124,6 +155,7 @@ impl Default for GatewaySettings {
             max_queries: 10_000,
             max_invitations: 20_000,
             max_invitation_bytes: 16 << 20,
+            files: Box::default(),
             rooms: Box::default(),
         }
     }

@@ -21,6 +21,7 @@ pub mod devcerts;
 mod dial;
 pub mod endpoint;
 pub mod exchange;
+pub mod fetch;
 mod fields;
 pub mod hold;
 pub mod known;

@@ -6,9 +6,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, SizeHint};
+use http_body_util::Full;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::client::conn::http1;
-use hyper::{Request, header};
+use hyper::{Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tokio::fs::File;
 use tokio::io::{AsyncRead, ReadBuf};
@@ -25,53 +26,108 @@ const ALL: Duration = Duration::from_secs(3600);
 /// Bytes that are read of a file at once.
 const CHUNK: usize = 32 * 1024;
 
+/// Why something was not put at a URL.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PutFault {
+    /// The answer had this status.
+    #[error("answered {0}")]
+    Status(StatusCode),
+    /// There was none, in words.
+    #[error("{0}")]
+    Unreached(String),
+    /// It cannot be put there, in words.
+    #[error("{0}")]
+    Url(String),
+}
+
 /// Puts a file of `size` bytes at a URL.
 ///
 /// # Errors
 /// What has failed, in words.
 pub async fn put(url: &str, content_type: &str, file: File, size: u64) -> Result<(), String> {
-    let endpoint = Endpoint::parse(url).map_err(|error| error.to_string())?;
-    let wire = connect(&endpoint).await?;
-    let connection = http1::handshake(TokioIo::new(wire)).await;
-    let (mut sender, connection) = connection.map_err(|error| cause_chain(&error))?;
-    let request = Request::put(&endpoint.path)
-        .header(header::HOST, endpoint.authority())
-        .header(header::CONTENT_TYPE, content_type)
-        .body(FileBytes::of(file, size))
-        .map_err(|error| error.to_string())?;
-    let exchange = async {
-        let answer = sender.send_request(request);
-        tokio::pin!(answer);
-        tokio::select! {
-            biased;
-            answer = &mut answer => answer,
-            ended = connection => match ended {
-                Ok(()) => answer.await,
-                Err(error) => Err(error),
-            },
-        }
-    };
-    match tokio::time::timeout(ALL, exchange).await {
-        Ok(Ok(answer)) if answer.status().is_success() => Ok(()),
-        Ok(Ok(answer)) => Err(format!("answered {}", answer.status())),
-        Ok(Err(error)) => Err(cause_chain(&error)),
+    let body = FileBytes::of(file, size);
+    let tls = ClientTls::default();
+    let put = send(url, &[], content_type, body, &tls);
+    match tokio::time::timeout(ALL, put).await {
+        Ok(done) => done.map_err(|fault| fault.to_string()),
         Err(_) => Err("it took too long".to_owned()),
     }
 }
 
+/// Puts bytes at a URL, with headers that whoever gave it wants to see.
+///
+/// # Errors
+/// See [`PutFault`]; also if it takes longer than `limit`.
+pub async fn put_bytes(
+    url: &str,
+    headers: &[(String, String)],
+    (content_type, bytes): (&str, Bytes),
+    tls: &ClientTls,
+    limit: Duration,
+) -> Result<(), PutFault> {
+    let put = send(url, headers, content_type, Full::new(bytes), tls);
+    match tokio::time::timeout(limit, put).await {
+        Ok(done) => done,
+        Err(_) => Err(PutFault::Unreached("it took too long".to_owned())),
+    }
+}
+
+async fn send<B>(
+    url: &str,
+    headers: &[(String, String)],
+    content_type: &str,
+    body: B,
+    tls: &ClientTls,
+) -> Result<(), PutFault>
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+{
+    let endpoint = Endpoint::parse(url).map_err(|error| PutFault::Url(error.to_string()))?;
+    let mut request = Request::put(&endpoint.path)
+        .header(header::HOST, endpoint.authority())
+        .header(header::CONTENT_TYPE, content_type);
+    for (name, value) in headers {
+        request = request.header(name.as_str(), value.as_str());
+    }
+    let request = request.body(body);
+    let request = request.map_err(|error| PutFault::Url(error.to_string()))?;
+    let wire = connect(&endpoint, tls).await.map_err(PutFault::Unreached)?;
+    let answer = exchange(wire, request).await;
+    let status = answer.map_err(PutFault::Unreached)?.status();
+    if status.is_success() {
+        Ok(())
+    } else {
+        Err(PutFault::Status(status))
+    }
+}
+
+/// Sends a request over a connection of its own, and waits for the head of the answer.
+async fn exchange<B>(wire: Wire, request: Request<B>) -> Result<Response<Incoming>, String>
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+{
+    let connection = http1::handshake(TokioIo::new(wire)).await;
+    let (mut sender, connection) = connection.map_err(|error| cause_chain(&error))?;
+    let answer = sender.send_request(request);
+    tokio::pin!(answer);
+    let answer = tokio::select! {
+        biased;
+        answer = &mut answer => answer,
+        ended = connection => match ended {
+            Ok(()) => answer.await,
+            Err(error) => Err(error),
+        },
+    };
+    answer.map_err(|error| cause_chain(&error))
+}
+
 /// A connection, with TLS if the URL says so.
-async fn connect(endpoint: &Endpoint) -> Result<Wire, String> {
+async fn connect(endpoint: &Endpoint, tls: &ClientTls) -> Result<Wire, String> {
     if !endpoint.tls {
         let stream = dial::tcp(endpoint, CONNECT).await?;
         return Ok(Wire::Plain(stream));
     }
-    let files = ClientTls {
-        ca: None,
-        certificate: None,
-        key: None,
-        verify: true,
-    };
-    let config = client_config(&files, &endpoint.host).map_err(|error| cause_chain(&error))?;
+    let config = client_config(tls, &endpoint.host).map_err(|error| cause_chain(&error))?;
     dial::connect(endpoint, &config, CONNECT).await
 }
 

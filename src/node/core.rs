@@ -18,7 +18,8 @@ use super::told::Told;
 use super::trace::{self, TraceLog};
 pub use super::turn::{Answer, Turn};
 use crate::element::{
-    self, Act, Delivered, Edge, Element, FromXmpp, Input, Outcome, ServiceElement, Skew, Time,
+    self, Act, Carried, Delivered, Edge, Element, FromXmpp, Input, Outcome, ServiceElement, Skew,
+    Time,
 };
 use crate::imps::{Code, Primitive};
 use crate::sap::Wait;
@@ -198,6 +199,15 @@ impl Core {
         self.settle(now, turn);
     }
 
+    /// A file was moved for an element, or not.
+    pub fn carried(&mut self, by: Element, number: u64, what: Carried, now: Time, turn: &mut Turn) {
+        if let Some(at) = self.find(by) {
+            self.elements[at].take(Input::Carried(number, what), now);
+            self.drain(at, now, turn);
+        }
+        self.settle(now, turn);
+    }
+
     /// Another shard of this node hands something over.
     pub fn take_handed(&mut self, hand: &Hand, now: Time, turn: &mut Turn) {
         self.sap.take_handed(hand, now);
@@ -363,6 +373,7 @@ impl Core {
                 turn.stanzas.push(*out);
             }
             Act::Unshare { user, urls } => turn.unshared.push((user, urls)),
+            Act::Carry(transfer) => turn.transfers.push((element, *transfer)),
             Act::Accepted => self.metrics.count(Count::Accepted),
             Act::Outcome { message, outcome } => {
                 self.metrics.count(Count::Ended(outcome));

@@ -13,6 +13,7 @@
 //! I/O.
 
 pub mod build;
+mod carrier;
 mod client;
 pub mod clock;
 pub mod core;

@@ -139,6 +139,10 @@ impl Owner {
                 Some(Back::Read(by, loaded)) => {
                     self.core.read(by, loaded, now, &mut batch.turn);
                 }
+                Some(Back::Carried(by, number, what)) => {
+                    batch.strict = true;
+                    self.core.carried(by, number, what, now, &mut batch.turn);
+                }
                 Some(Back::Handed(number, taken)) => {
                     self.core.handed(number, taken, now, &mut batch.turn);
                 }

@@ -14,13 +14,14 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_xmpp::Stanza;
 
+use super::carrier::Carrier;
 use super::client::EventSender;
 use super::core::Turn;
 use super::inbox::Input;
 use super::links::Links;
 use super::told::Telling;
 use crate::content::Contents;
-use crate::element::{self, ClientKey, Element, ToXmpp};
+use crate::element::{self, Carried, ClientKey, Element, ToXmpp};
 use crate::http::link::{LinkSettings, Post as HttpPost, Target};
 use crate::sap::{Found, Hand, Load, Loaded, Post, Posted, Trace, Verdict};
 use crate::store::{CommitFuture, Store, StoreError, Write};
@@ -69,7 +70,7 @@ pub(super) enum Taken {
 
 /// What the releaser tells the owner. Goes by a channel without bound, because
 /// neither may wait for the other; what is in it is bounded by the posts under way
-/// by the peers, for each of which one read is under way, by what elements read at once, by the
+/// by the peers, for each of which one read is under way, by what elements read and move at once, by the
 /// other shards, to each of which one batch is under way, and by the batches handed over.
 pub(super) enum Back {
     /// A post did not even leave.
@@ -78,6 +79,8 @@ pub(super) enum Back {
     Loaded(Loaded),
     /// What the store has of records that an element wanted.
     Read(Element, element::Loaded),
+    /// What became of a file that was moved for an element.
+    Carried(Element, u64, Carried),
     /// Whether a batch for another shard was taken over.
     Handed(u64, bool),
     /// A client does not read.
@@ -115,6 +118,8 @@ pub(super) struct Releaser {
     pub(super) clients: HashMap<ClientKey, EventSender>,
     /// The files that users share.
     pub(super) contents: Option<Contents>,
+    /// Moves files for elements.
+    pub(super) carrier: Carrier,
     /// After a failed commit everything is given up until the core is made anew.
     pub(super) failed: bool,
 }
@@ -258,6 +263,12 @@ impl Releaser {
             if let Some(contents) = &self.contents {
                 contents.discard(&user, urls.as_deref());
             }
+        }
+        for (by, transfer) in batch.turn.transfers {
+            let back = self.back.clone();
+            self.carrier.carry(transfer, move |number, what| {
+                let _ = back.send(Back::Carried(by, number, what));
+            });
         }
         for trace in batch.turn.traces {
             let _ = self.traces.send(trace);

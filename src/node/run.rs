@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::build::{HomePlan, Plan};
+use super::carrier::Carrier;
 use super::clock::{self, Clock, Watch};
 use super::core::Core;
 use super::history::{History, Keep};
@@ -219,6 +220,7 @@ impl Node {
                 neighbours: neighbours(&handle, shard, &tracker, &hard),
                 clients: HashMap::new(),
                 contents: contents.clone(),
+                carrier: Carrier::new(contents.clone(), plan.upload_tls.clone(), hard.clone()),
                 failed: false,
             };
             let handed_over = CancellationToken::new();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::told::Told;
-use crate::element::{self, ClientKey, Element, Over, ToClient, ToXmpp};
+use crate::element::{self, ClientKey, Element, Over, ToClient, ToXmpp, Transfer};
 use crate::sap::{Hand, Knock, Load, Post, Trace};
 use crate::store::Write;
 
@@ -33,6 +33,8 @@ pub struct Turn {
     pub ended: Vec<(ClientKey, Over)>,
     /// Files of users that are shared no more: those with these URLs, or all.
     pub unshared: Vec<(String, Option<Vec<String>>)>,
+    /// Files to be moved for elements.
+    pub transfers: Vec<(Element, Transfer)>,
     /// For those who watch.
     pub traces: Vec<Arc<Trace>>,
     /// Answers to those who gave an input.
@@ -61,6 +63,7 @@ impl Turn {
             && self.events.is_empty()
             && self.ended.is_empty()
             && self.unshared.is_empty()
+            && self.transfers.is_empty()
             && self.traces.is_empty()
             && self.answers.is_empty()
     }

@@ -5,7 +5,8 @@ use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::{Id, Lang, Message, MessageType};
 use xmpp_parsers::stanza_error::StanzaError;
 
-use super::stanza::{attribute, clean, element, ns, payload, text_element};
+use super::file::sharing;
+use super::stanza::{attribute, clean, element, ns, payload};
 use super::tables::{Rendering, text_of_html};
 use super::words::{Words, words};
 use super::{AddressError, Translator};
@@ -67,7 +68,7 @@ pub enum ToSsp {
 ///
 /// # Errors
 /// The status for the whole request: 400 without sender or content, 415 for
-/// content that cannot be shown, 901 for an unusable sender.
+/// content that cannot be shown (what is to become a file is one by now: its message has a link), 901 for an unusable sender.
 pub fn to_xmpp(
     translator: &Translator,
     request: &SendMessageRequest,
@@ -75,7 +76,7 @@ pub fn to_xmpp(
     now: u64,
 ) -> Result<ToXmpp, Code> {
     let from = sender_jid(translator, request)?;
-    let (body, link, form) = body(translator, request)?;
+    let (body, links, form) = body(translator, request)?;
     let is_from_room = request
         .info
         .sender
@@ -97,7 +98,7 @@ pub fn to_xmpp(
             let delay = element("delay", ns::DELAY);
             payloads.push(attribute(delay, "stamp", &stamp.to_string()).build());
         }
-        payloads.extend(link.clone());
+        payloads.extend(links.clone());
         let origin = element("origin-id", ns::SID);
         payloads.push(attribute(origin, "id", stanza_id).build());
         message
@@ -159,7 +160,7 @@ fn sender_jid(translator: &Translator, request: &SendMessageRequest) -> Result<J
 fn body(
     translator: &Translator,
     request: &SendMessageRequest,
-) -> Result<(String, Option<Element>, Form), Code> {
+) -> Result<(String, Vec<Element>, Form), Code> {
     let info = &request.info;
     let content = request.content.as_ref().filter(|c| !c.bytes.is_empty());
     let Some(content) = content else {
@@ -169,11 +170,7 @@ fn body(
             .map(str::trim)
             .filter(|uri| !uri.is_empty());
         let uri = uri.ok_or(Code::BAD_REQUEST)?;
-        let mut link = element("x", ns::OOB).append(text_element("url", ns::OOB, uri));
-        if let Some(name) = &info.content_name {
-            link = link.append(text_element("desc", ns::OOB, name));
-        }
-        return Ok((clean(uri), Some(link.build()), Form::Reference));
+        return Ok((clean(uri), sharing(uri, info), Form::Reference));
     };
     let content_type = match &info.content_type {
         Some(kind) if !kind.trim().is_empty() => kind,
@@ -184,13 +181,13 @@ fn body(
     let (body, form) = match table.rendering(content_type) {
         Rendering::Body => (text(), Form::Full),
         Rendering::Html => (text_of_html(&text()), Form::PlainText),
-        Rendering::Plain => (text(), Form::PlainText),
-        Rendering::Refuse => return Err(Code::MEDIA_TYPE),
+        Rendering::Plain | Rendering::FileOrPlain => (text(), Form::PlainText),
+        Rendering::File | Rendering::Refuse => return Err(Code::MEDIA_TYPE),
     };
     if body.trim().is_empty() {
         return Err(Code::BAD_REQUEST);
     }
-    Ok((body, None, form))
+    Ok((body, Vec::new(), form))
 }
 
 /// The request for a message stanza that is no error. `message_id` is its id

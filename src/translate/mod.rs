@@ -16,6 +16,7 @@
 
 pub mod address;
 pub mod escape;
+pub mod file;
 pub mod invitation;
 pub mod message;
 pub mod presence;

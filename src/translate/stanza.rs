@@ -33,6 +33,12 @@ pub mod ns {
     pub const OOB_IQ: &str = "jabber:iq:oob";
     /// XEP-0447.
     pub const FILE_SHARING: &str = "urn:xmpp:sfs:0";
+    /// XEP-0446.
+    pub const FILE_METADATA: &str = "urn:xmpp:file:metadata:0";
+    /// XEP-0103.
+    pub const URL_DATA: &str = "http://jabber.org/protocol/url-data";
+    /// XEP-0428.
+    pub const FALLBACK: &str = "urn:xmpp:fallback:0";
     /// XEP-0334.
     pub const HINTS: &str = "urn:xmpp:hints";
     /// XEP-0079.

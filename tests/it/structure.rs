@@ -16,7 +16,7 @@ const MOST_LINES: usize = 500;
 /// Sources that go on with the `mod.rs` of their folder.
 const HEADS: &[(&str, &[&str])] = &[
     ("sap", &["check_only", "inbound"]),
-    ("gateway", &["element"]),
+    ("gateway", &["element", "from_links"]),
 ];
 
 /// A room, and what it may use of the others in its folder.
@@ -47,9 +47,10 @@ const ROOMS: &[(&str, &[Room])] = &[
                     "settings",
                 ],
             ),
+            ("files", &["records", "shared", "shares", "timers"]),
             (
                 "message",
-                &["links", "records", "shared", "shares", "timers"],
+                &["files", "links", "records", "shared", "shares", "timers"],
             ),
             ("presence", &["records", "shared", "shares", "timers"]),
             (
@@ -193,9 +194,10 @@ const ROOMS: &[(&str, &[Room])] = &[
             ("escape", &["tables"]),
             ("words", &["stanza", "tables"]),
             ("translator", &["address", "escape", "stanza", "tables"]),
+            ("file", &["escape", "stanza", "words"]),
             (
                 "message",
-                &["address", "stanza", "tables", "translator", "words"],
+                &["address", "file", "stanza", "tables", "translator", "words"],
             ),
             ("receipt", &["address", "stanza", "tables", "translator"]),
             ("invitation", &["stanza", "translator"]),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio_xmpp::Stanza;
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::{Id, Message, MessageType};
 
@@ -21,6 +22,7 @@ use crate::store::Write;
 use crate::text::Shown;
 use crate::translate::message::is_plain_id;
 use crate::translate::receipt::to_xmpp;
+use crate::translate::stanza::{parse, print};
 use crate::translate::{Context, Translator};
 
 /// For so long the SSP side may take to take the message over.
@@ -42,13 +44,17 @@ struct Received {
     groupchat: bool,
     answered: bool,
     until: Time,
+    /// The stanza as it came, if it goes with what is at its link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stanza: Option<String>,
 }
 
 impl Received {
     /// What it takes, roughly.
     fn bytes(&self) -> usize {
         let id = self.stanza_id.as_ref().map_or(0, String::len);
-        self.from.len() + self.to.len() + id
+        let stanza = self.stanza.as_ref().map_or(0, String::len);
+        self.from.len() + self.to.len() + id + stanza
     }
 
     /// How the SSP side took it.
@@ -158,7 +164,7 @@ impl Inbound {
     pub(super) fn send(
         &mut self,
         component: &str,
-        stanza: &Message,
+        (stanza, has_file): (&Message, bool),
         request: Box<SendMessageRequest>,
         now: Time,
         shared: &mut Shared,
@@ -177,6 +183,7 @@ impl Inbound {
             groupchat: stanza.type_ == MessageType::Groupchat,
             answered: false,
             until: now.plus(validity.min(settings.max_validity)),
+            stanza: has_file.then(|| print(&Stanza::Message(stanza.clone()))),
         };
         let number = shared.number();
         shared.write(Write::put_json(received_key(number), &received).as_new());
@@ -239,19 +246,27 @@ impl Inbound {
         self.received.contains_key(&token)
     }
 
-    /// The SSP side has taken the message, or not.
+    /// The SSP side has taken the message, or not. Gives it back as it came if only what was at its
+    /// link is not taken.
     pub(super) fn answered(
         &mut self,
         number: u64,
         answer: &Primitive,
         now: Time,
         shared: &mut Shared,
-    ) {
-        let Some(received) = self.received.get_mut(&number).filter(|r| !r.answered) else {
-            return;
-        };
+    ) -> Option<(String, Message)> {
+        let received = self.received.get_mut(&number).filter(|r| !r.answered)?;
         received.answered = true;
         let code = received.code(answer);
+        let stanza = received.stanza.take();
+        if !code.is_success()
+            && let Some(Ok(Stanza::Message(message))) = stanza.as_deref().map(parse)
+        {
+            let component = received.component.clone();
+            shared.outcome(&received.message_id, Outcome::Refused(code.0));
+            self.forget(number, shared);
+            return Some((component, message));
+        }
         let outcome = if code.is_success() {
             Outcome::Relayed
         } else {
@@ -268,6 +283,7 @@ impl Inbound {
         } else {
             self.forget(number, shared);
         }
+        None
     }
 
     /// A report about a message from XMPP.

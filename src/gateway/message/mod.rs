@@ -4,10 +4,12 @@ mod clients;
 mod hints;
 mod inbound;
 mod outbound;
+mod refusal;
 mod sent;
 
 use xmpp_parsers::message::{Message, MessageType};
 
+use super::files::Words;
 use super::links::Fate;
 use super::shared::Shared;
 use crate::element::{Act, Outcome, Time};
@@ -23,6 +25,7 @@ pub(super) use hints::MAX_HINTED;
 use inbound::Inbound;
 pub(super) use outbound::Order;
 use outbound::Outbound;
+pub(super) use refusal::fail;
 
 /// Messages under way between both sides.
 #[derive(Debug)]
@@ -100,15 +103,16 @@ impl Messages {
         self.inbound.asked(token)
     }
 
-    /// The SSP side has taken a message from XMPP, or not.
+    /// The SSP side has taken a message from XMPP, or not. If it does not take what was at the link of
+    /// one, that goes again as it came.
     pub(super) fn answered(
         &mut self,
         token: u64,
         answer: &Primitive,
         now: Time,
         shared: &mut Shared,
-    ) {
-        self.inbound.answered(token, answer, now, shared);
+    ) -> Option<(String, Message)> {
+        self.inbound.answered(token, answer, now, shared)
     }
 
     /// A message stanza of an XMPP user that may be a receipt or error; whether it was that and no
@@ -117,22 +121,22 @@ impl Messages {
         self.outbound.heard(message, now, shared) || message.type_ == MessageType::Error
     }
 
-    /// An XMPP user's message. `language` is the one its recipient prefers, if it is known.
-    pub(super) fn stanza(
-        &mut self,
-        component: &str,
-        message: Message,
-        language: Option<&str>,
-        now: Time,
-        shared: &mut Shared,
-    ) {
+    /// An XMPP user's message, perhaps with what is at its link.
+    pub(super) fn stanza(&mut self, words: Words, now: Time, shared: &mut Shared) {
+        let Words {
+            component,
+            message,
+            language,
+            file,
+        } = words;
+        let component = component.as_str();
         let message_id = self.inbound.message_id(&message, shared);
         let translated = to_ssp(
             &shared.translator,
             &message,
             &message_id,
             shared.settings.default_validity.as_secs(),
-            language,
+            language.as_deref(),
             shared.skew.wall(now).0,
         );
         let outcome = match translated {
@@ -142,7 +146,12 @@ impl Messages {
                 }
                 if self.inbound.has_room_for(&message, shared) {
                     self.clients.restore(&mut request.info.recipients);
-                    self.inbound.send(component, &message, request, now, shared);
+                    let has_file = file.is_some();
+                    if let Some(file) = file {
+                        file.put_into(&mut request);
+                    }
+                    let came = (&message, has_file);
+                    self.inbound.send(component, came, request, now, shared);
                     return;
                 }
                 shared.refuse(component, message, Code::QUEUE_FULL);

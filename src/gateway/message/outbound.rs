@@ -23,17 +23,17 @@ use super::super::links::{Fate, GivenUp};
 use super::super::records::{bare, number_of, read, sent_key};
 use super::super::shared::Shared;
 use super::super::timers::Timers;
+use super::refusal::{fitting, refuse};
 use super::sent::{Sent, Target, TargetState};
-use crate::element::{Outcome, RequestId, Time};
+use crate::element::{RequestId, Time};
+use crate::imps::Code;
 use crate::imps::common::Recipient;
-use crate::imps::primitive::message::{SendMessageRequest, SendMessageResponse};
-use crate::imps::{Code, Status};
+use crate::imps::primitive::message::SendMessageRequest;
 use crate::store::Write;
 use crate::text::Shown;
 use crate::translate::Context;
 use crate::translate::message::{Form, ToXmpp, is_plain_id, sender_of, to_xmpp};
 use crate::translate::receipt::{error_of, receipt};
-use crate::translate::stanza::print;
 use crate::translate::words::{Words, words};
 
 /// A request for a message, and how it is to be answered.
@@ -101,17 +101,7 @@ impl Outbound {
         let Err(code) = self.accept(&order, copies, &message_id, now, shared) else {
             return true;
         };
-        if let Some(to) = order.id {
-            let means = shared.translator.mappings.status.means(code).to_owned();
-            let response = SendMessageResponse {
-                message_id: message_id.clone(),
-                status: Status::new(code).because(means),
-            };
-            shared.respond(to, response);
-        }
-        for _ in 0..info.recipients.len().max(1) {
-            shared.outcome(&message_id, Outcome::Refused(code.0));
-        }
+        refuse(order.request, (order.id, &message_id), code, shared);
         false
     }
 
@@ -425,33 +415,5 @@ impl Outbound {
         while let Some(number) = self.timers.pop(now) {
             self.check(number, now, shared);
         }
-    }
-}
-
-/// The message, unless it has more bytes than the server takes: it would end the
-/// link.
-fn fitting(
-    component: &str,
-    message: Message,
-    now: Time,
-    shared: &mut Shared,
-) -> Result<Message, Code> {
-    let most = shared.links.most(component);
-    let stanza = Stanza::Message(message);
-    let bytes = print(&stanza).len();
-    if bytes > most {
-        if let Some(more) = shared.seldom.may("large", now.0) {
-            tracing::info!(
-                component,
-                bytes,
-                more,
-                "a message was refused: the XMPP server takes {most} bytes (max_stanza)"
-            );
-        }
-        return Err(Code::UNDELIVERABLE);
-    }
-    match stanza {
-        Stanza::Message(message) => Ok(message),
-        _ => Err(Code::INTERNAL),
     }
 }

@@ -51,7 +51,7 @@ impl World {
 }
 
 /// The value of an attribute, wherever it stands first.
-fn value(text: &str, name: &str) -> String {
+pub(super) fn value(text: &str, name: &str) -> String {
     let rest = text.split(&format!(" {name}=\"")).nth(1);
     let rest = rest.or_else(|| text.split(&format!(" {name}='")).nth(1));
     let rest = rest.unwrap_or_else(|| panic!("{name} in {text}"));

@@ -248,6 +248,10 @@ fn table() -> String {
             Rendering::Body => "the body",
             Rendering::Html => "its text is the body, counted as degraded",
             Rendering::Plain => "its source is the body, counted as degraded",
+            Rendering::File => "a link to it as a file; where there is no place for files, refused with 415",
+            Rendering::FileOrPlain => {
+                "a link to it as a file; where there is no place for files, its source is the body, counted as degraded"
+            }
             Rendering::Refuse => "refused with 415",
         };
         (format!("`{kind}`"), becomes.to_owned())

@@ -1,4 +1,5 @@
 mod bounds;
+mod files;
 mod groups;
 mod inbound;
 mod invitation;
@@ -13,7 +14,7 @@ mod watching;
 
 use super::numbers::Numbers;
 use super::*;
-use crate::element::{Act, Input, Outcome, ServiceElement, ToXmpp, Token};
+use crate::element::{Act, FromXmpp, Input, Outcome, ServiceElement, ToXmpp, Token};
 use crate::imps::Address;
 use crate::imps::common::MetaInfo;
 use crate::imps::primitive::{self, Kind};

@@ -18,10 +18,12 @@ use self::sap::limits;
 pub use self::sap::{dialects, sap_settings};
 use self::transport::{links, server};
 use crate::config::{self, Config, ConfigError, Located, Problem};
-use crate::gateway::GatewaySettings;
+use crate::element::FetchTerms;
+use crate::gateway::{FileSettings, GatewaySettings};
 use crate::home::{Authorization, GroupSettings, HomeSettings, Seal};
 use crate::http::link::LinkSettings;
 use crate::http::server::ServerSettings;
+use crate::http::tls::ClientTls;
 use crate::imps::xml::Limits;
 use crate::node::history::Keep;
 use crate::sap::profile::services_of;
@@ -49,6 +51,8 @@ pub struct Plan {
     pub content: Option<ContentPlan>,
     /// The XMPP gateway.
     pub gateway: Option<GatewayPlan>,
+    /// For uploads to the XMPP server's service.
+    pub upload_tls: ClientTls,
     /// How much of the histories of messages is kept.
     pub history: Keep,
     /// Directory of the store.
@@ -129,6 +133,7 @@ impl Plan {
             clients,
             content,
             gateway,
+            upload_tls: upload_tls(config),
             history: Keep {
                 time: config.trace.keep.get(),
                 bytes: config.trace.max_bytes.get(),
@@ -230,6 +235,29 @@ fn homes_of_groups(config: &Config) -> BTreeSet<String> {
     here.map(|service| service.home.clone()).collect()
 }
 
+fn upload_tls(config: &Config) -> ClientTls {
+    let ca = config.xmpp.as_ref().and_then(|xmpp| xmpp.files.ca.clone());
+    ClientTls {
+        ca,
+        ..ClientTls::default()
+    }
+}
+
+/// What becomes of files.
+fn files(config: &Config, files: &config::XmppFiles) -> FileSettings {
+    FileSettings {
+        upload: files.service.clone(),
+        keeps: config.content.base().is_some(),
+        fetch: FetchTerms {
+            types: files.fetch.clone(),
+            most: files.fetch_max_size.0,
+            limit: files.fetch_timeout.get(),
+            inside: files.fetch_inside.clone(),
+        },
+        ..FileSettings::default()
+    }
+}
+
 fn gateway(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option<GatewayPlan> {
     let xmpp = config.xmpp.as_ref()?;
     let mappings = match &config.node.mappings {
@@ -294,6 +322,7 @@ fn gateway(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option
             default_validity: config.ssp.default_validity.get(),
             max_stanza: limits,
             peer_grace: config.ssp.peer_grace.get(),
+            files: Box::new(files(config, &xmpp.files)),
             ..GatewaySettings::default()
         },
         translator: Arc::new(translator),

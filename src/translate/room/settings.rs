@@ -262,9 +262,9 @@ fn text_of(translator: &Translator, content: &ContentData) -> Option<String> {
     let charset = crate::text::media::parameter(&content.content_type, "charset");
     let text = table.decode(charset, &content.bytes);
     match table.rendering(&content.content_type) {
-        Rendering::Body | Rendering::Plain => Some(text),
+        Rendering::Body | Rendering::Plain | Rendering::FileOrPlain => Some(text),
         Rendering::Html => Some(text_of_html(&text)),
-        Rendering::Refuse => None,
+        Rendering::File | Rendering::Refuse => None,
     }
 }
 

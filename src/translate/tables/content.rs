@@ -17,6 +17,11 @@ pub enum Rendering {
     Html,
     /// The source text is the body.
     Plain,
+    /// It becomes a file, and the message a link to it. Where there is no place for files, the
+    /// message is refused with 415.
+    File,
+    /// The same; where there is no place for files, the source text is the body.
+    FileOrPlain,
     /// The message is refused with 415.
     Refuse,
 }
@@ -36,12 +41,17 @@ impl ContentTable {
         let mut types = BTreeMap::new();
         for key in rows.keys() {
             let rendering = match rows
-                .one_of(&key, &["body", "html", "plain", "refuse"])?
+                .one_of(
+                    &key,
+                    &["body", "html", "plain", "file", "file-or-plain", "refuse"],
+                )?
                 .as_str()
             {
                 "body" => Rendering::Body,
                 "html" => Rendering::Html,
                 "plain" => Rendering::Plain,
+                "file" => Rendering::File,
+                "file-or-plain" => Rendering::FileOrPlain,
                 _ => Rendering::Refuse,
             };
             types.insert(key.to_ascii_lowercase(), rendering);
@@ -230,12 +240,14 @@ mod tests {
             ("", Rendering::Body),
             ("Text/HTML", Rendering::Html),
             ("application/xhtml+xml", Rendering::Html),
-            ("text/x-vCard", Rendering::Plain),
-            ("text/x-vCalendar", Rendering::Plain),
-            ("image/png", Rendering::Refuse),
-            ("audio/amr", Rendering::Refuse),
-            ("application/vnd.wap.mms-message", Rendering::Refuse),
-            ("nonsense", Rendering::Refuse),
+            ("text/x-vCard", Rendering::FileOrPlain),
+            ("text/x-vCalendar", Rendering::FileOrPlain),
+            ("text/x-new", Rendering::Plain),
+            ("image/png", Rendering::File),
+            ("audio/amr", Rendering::File),
+            ("application/vnd.wap.mms-message", Rendering::File),
+            ("application/vnd.3gpp.sms", Rendering::File),
+            ("nonsense", Rendering::File),
         ] {
             assert_eq!(table.rendering(content_type), rendering, "{content_type}");
         }

@@ -339,7 +339,7 @@ pub(super) const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "",
         "[content]\nurl = \"https://files.test/\"\nlisten = \"127.0.0.1:5281\"\n",
-        "a.toml:15: content.url: nobody shares anything: this node has no users; add [home], or remove [content]",
+        "a.toml:15: content.url: nobody shares anything: this node has no users; add [home] or [xmpp], or remove [content]",
     ),
     (
         "",

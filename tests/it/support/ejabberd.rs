@@ -20,6 +20,8 @@ pub(crate) struct Ejabberd {
     pub c2s_port: u16,
     /// Port for components.
     pub component_port: u16,
+    /// Port of the upload service, for files of up to 55 kB.
+    pub http_port: u16,
     child: Child,
 }
 
@@ -33,21 +35,40 @@ impl Ejabberd {
         components: &[(&str, &str)],
         global_routes: bool,
     ) -> Self {
-        let folder = Folder::new("ejabberd");
-        let (c2s_port, component_port) = (free_port(), free_port());
-        let mut config = format!(
-            "hosts: [\"{host}\"]\nloglevel: info\nauth_method: internal\nauth_password_format: plain\n\
-             listen:\n  -\n    port: {c2s_port}\n    ip: \"127.0.0.1\"\n    module: ejabberd_c2s\n    \
-             starttls: false\n  -\n    port: {component_port}\n    ip: \"127.0.0.1\"\n    module: \
-             ejabberd_service\n    global_routes: {global_routes}\n    hosts:\n"
+        let mut listener = format!(
+            "  -\n    port: 5347\n    ip: \"127.0.0.1\"\n    module: ejabberd_service\n    \
+             global_routes: {global_routes}\n    hosts:\n"
         );
         for (domain, secret) in components {
-            let _ = writeln!(config, "      {domain}:\n        password: \"{secret}\"");
+            let _ = writeln!(listener, "      {domain}:\n        password: \"{secret}\"");
         }
-        config.push_str(
-            "shaper_rules: {}\nacl: {}\naccess_rules: {}\nmodules:\n  mod_roster: {}\n  \
-             mod_disco: {}\n  mod_muc: {}\n  mod_ping: {}\n  mod_offline: {}\n  mod_caps: {}\n  \
+        let modules = "  mod_disco: {}\n  mod_http_upload:\n    access: all\n    \
+             put_url: \"https://@HOST@:5443/upload\"\n    max_size: 55000\n";
+        Self::start_with(host, users, &listener, modules)
+    }
+
+    /// Starts one with a listener for components on port 5347, and modules, as somebody has written
+    /// them down; ports are replaced by free ones.
+    pub(crate) fn start_with(
+        host: &str,
+        users: &[(&str, &str)],
+        listener: &str,
+        modules: &str,
+    ) -> Self {
+        let folder = Folder::new("ejabberd");
+        let (c2s_port, component_port, http_port) = (free_port(), free_port(), free_port());
+        let listener = listener.replace("5347", &component_port.to_string());
+        let uploads = format!("http://127.0.0.1:{http_port}/upload");
+        let modules = modules.replace("https://@HOST@:5443/upload", &uploads);
+        let config = format!(
+            "hosts: [\"{host}\"]\nloglevel: info\nauth_method: internal\nauth_password_format: plain\n\
+             listen:\n  -\n    port: {c2s_port}\n    ip: \"127.0.0.1\"\n    module: ejabberd_c2s\n    \
+             starttls: false\n  -\n    port: {http_port}\n    ip: \"127.0.0.1\"\n    module: \
+             ejabberd_http\n    request_handlers:\n      /upload: mod_http_upload\n{listener}\
+             shaper_rules: {{}}\nacl: {{}}\naccess_rules: {{}}\nmodules:\n{modules}    docroot: \"{}\"\n  \
+             mod_roster: {{}}\n  mod_muc: {{}}\n  mod_ping: {{}}\n  mod_offline: {{}}\n  mod_caps: {{}}\n  \
              mod_pubsub:\n    plugins:\n      - flat\n      - pep\n",
+            folder.0.join("uploads").display()
         );
         let path = |name: &str| folder.0.join(name);
         fs::write(path("ejabberd.yml"), config).expect("write the configuration");
@@ -56,6 +77,7 @@ impl Ejabberd {
             folder,
             c2s_port,
             component_port,
+            http_port,
             child,
         };
         server.wait();

@@ -59,10 +59,28 @@ impl Builder {
         self
     }
 
+    /// Hosts and components as somebody has written them down.
+    pub(crate) fn lines(mut self, lines: &str) -> Self {
+        self.hosts.push_str(lines);
+        self
+    }
+
     /// A setting of the whole server.
     pub(crate) fn setting(mut self, line: &str) -> Self {
         self.hosts = format!("{line}\n{}", self.hosts);
         self
+    }
+
+    /// An upload service on a port of this machine, for files of up to 55 kB.
+    pub(crate) fn file_share(mut self, domain: &str, port: u16) -> Self {
+        let _ = writeln!(
+            self.hosts,
+            "Component \"{domain}\" \"http_file_share\"\n\thttp_file_share_size_limit = 55000"
+        );
+        self.setting(&format!(
+            "http_ports = {{ {port} }}\nhttp_interfaces = {{ \"127.0.0.1\" }}\n\
+             http_default_host = \"{domain}\"\nhttp_external_url = \"http://127.0.0.1:{port}/\""
+        ))
     }
 
     /// A chat room service.
