@@ -368,12 +368,17 @@ fn documents_that_the_sources_name_exist() {
 fn every_document_can_be_found() {
     let readme = read("README.md");
     let list = read("docs/spec/README.md");
+    let guides = read("docs/xmpp/README.md");
     for path in texts().keys() {
         if let Some(name) = path.strip_prefix("docs/spec/") {
             assert!(
                 list.contains(&format!("({name})")) || name == "README.md",
                 "{path}"
             );
+        } else if let Some(name) = path.strip_prefix("docs/xmpp/")
+            && name != "README.md"
+        {
+            assert!(guides.contains(&format!("({name})")), "{path}");
         } else if path.starts_with("docs/") {
             assert!(readme.contains(&format!("]({path})")), "{path}");
         }
