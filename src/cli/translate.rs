@@ -1,11 +1,13 @@
 //! `wvgate translate`: the node's own translation, offline.
 
+mod questions;
+
 use std::io::Read as _;
 
 use bytes::Bytes;
 use clap::{Args, ValueEnum};
 use tokio_xmpp::Stanza;
-use xmpp_parsers::jid::Jid;
+use xmpp_parsers::jid::{BareJid, Jid};
 use xmpp_parsers::presence::{Presence, Type};
 
 use super::output;
@@ -21,14 +23,17 @@ use crate::node::Plan;
 use crate::node::clock::Clock;
 use crate::ssp::envelope::{self, NAMESPACE, Transaction};
 use crate::ssp::{Message, Mode};
+use crate::translate::card;
 use crate::translate::message::{ToSsp, refusal};
 use crate::translate::presence::Seen;
 use crate::translate::receipt::{About, error_of};
+use crate::translate::search::criteria::Criteria;
 use crate::translate::stanza::{ns, payload};
 use crate::translate::{
-    Context, Mode as Naming, Translator, invitation, message, presence, receipt,
+    Context, Mode as Naming, Translator, invitation, message, presence, receipt, search,
 };
 use crate::xmpp::text;
+use questions::{ask, question};
 
 /// Most that is read, in bytes.
 const MAX_INPUT: u64 = 4 << 20;
@@ -184,6 +189,39 @@ fn stanzas(
             Ok(vec![sent.stanza])
         }
         Primitive::PresenceNotification(notification) => shown(translator, notification),
+        Primitive::GetUserProfileRequest(request) => {
+            let to = translator.jid(&request.user).map_err(|e| e.to_string())?;
+            let asker = request.meta.as_ref();
+            ask(
+                translator,
+                asker,
+                &[to],
+                &[card::ask::info(), card::ask::temp(), card::ask::vcard4()],
+            )
+        }
+        Primitive::GetSPInfoRequest(request) => {
+            let to = BareJid::new(&translator.domain).map_err(|e| e.to_string())?;
+            let asker = request.meta.as_ref();
+            ask(
+                translator,
+                asker,
+                &[to],
+                &[card::ask::info(), card::ask::temp()],
+            )
+        }
+        Primitive::SearchRequest(request) => {
+            let pairs = request.pairs.as_deref().unwrap_or_default();
+            let criteria = Criteria::of(pairs).map_err(|code| refused(translator, code))?;
+            let services = match criteria {
+                Criteria::Users(_) => vec![translator.domain.as_str()],
+                Criteria::Rooms(_) => translator.muc.iter().map(String::as_str).collect(),
+            };
+            let services = services.into_iter().map(BareJid::new);
+            let services: Result<Vec<BareJid>, _> = services.collect();
+            let services = services.map_err(|e| e.to_string())?;
+            let asker = request.meta.as_ref();
+            ask(translator, asker, &services, &[search::directory::items()])
+        }
         Primitive::SubscribeRequest(request) => {
             let users = request.users.iter().map(|id| &id.user).collect();
             kind(Type::Subscribe, request.meta.as_ref(), users)
@@ -273,7 +311,7 @@ fn to_ssp(translator: &Translator, input: &[u8], now: u64) -> Result<Vec<String>
             }
         }
         Stanza::Presence(presence) => about_presence(translator, &presence, now)?,
-        Stanza::Iq(_) => return Err("an iq has no counterpart that stands alone".to_owned()),
+        Stanza::Iq(iq) => question(translator, &iq)?,
     };
     let raw = primitive.to_xml(None);
     let transaction = [(Mode::Request, "1", raw.as_str())];

@@ -2,7 +2,7 @@
 
 use tokio_xmpp::Stanza;
 
-use crate::imps::Primitive;
+use crate::imps::{Address, Primitive};
 use crate::store::Write;
 
 use super::client::{ClientKey, ToClient};
@@ -25,6 +25,18 @@ pub enum Act {
     Request {
         /// Comes back with the answer. Of no meaning for a notice.
         token: Token,
+        /// The request; its `MetaInfo` filled in by the element.
+        primitive: Primitive,
+        /// When it is given up.
+        expires: Time,
+    },
+    /// The same of a request that does not say itself where it goes: to the domain of `to`, whoever
+    /// provides the service to the requestor otherwise.
+    RequestAt {
+        /// Comes back with the answer.
+        token: Token,
+        /// A service of the domain that is asked.
+        to: Address,
         /// The request; its `MetaInfo` filled in by the element.
         primitive: Primitive,
         /// When it is given up.

@@ -74,6 +74,13 @@ impl ServiceElement for Gateway {
             Input::Answer(Token(token), answer) if self.invitations.asked(token) => {
                 self.invitations.answered(token, &answer, now, shared);
             }
+            Input::Answer(Token(token), answer) if self.searches.asked(token) => {
+                self.searches.answered(token, &answer, now, shared);
+            }
+            Input::Answer(Token(token), answer) if self.cards.asked(token) => {
+                let watches = &self.watches;
+                self.cards.answered(token, &answer, watches, now, shared);
+            }
             Input::Answer(Token(token), answer) => {
                 self.watches.answered(token, &answer, now, shared);
             }
@@ -105,6 +112,8 @@ impl ServiceElement for Gateway {
         self.rooms.timeout(now, shared);
         self.invitations.timeout(now, shared);
         self.groups.timeout(now, shared);
+        self.searches.timeout(now, shared);
+        self.cards.timeout(&self.watches, now, shared);
         shared.links.timeout(now);
         self.settle(now);
     }
@@ -118,6 +127,8 @@ impl ServiceElement for Gateway {
             self.rooms.next_timeout(),
             self.invitations.next_timeout(),
             self.groups.next_timeout(),
+            self.searches.next_timeout(),
+            self.cards.next_timeout(),
             self.shared.links.next_timeout(),
         ];
         times.into_iter().flatten().min()

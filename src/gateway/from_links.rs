@@ -91,6 +91,9 @@ impl Gateway {
             Stanza::Iq(iq) => {
                 if let Some(to) = iq.to() {
                     let code = Code::UNAVAILABLE;
+                    let watches = &self.watches;
+                    self.searches.unsent(iq.id(), to, watches, now, shared);
+                    self.cards.unsent(iq.id(), to, watches, now, shared);
                     self.queries.answered(iq.id(), to, code, shared);
                 }
             }

@@ -29,7 +29,7 @@ const GUILTY: u8 = 6;
 
 /// Bytes that every server takes as one stanza (RFC 6120, 13.12). What is not kept has no more: a
 /// link that it ended would be ended by it each time it comes back.
-const SURE: usize = 10_000;
+pub(super) const SURE: usize = 10_000;
 
 /// Bytes that a word about the delay may take.
 const STAMP: usize = 128;

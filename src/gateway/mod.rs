@@ -23,9 +23,13 @@
 //! | `invitation` | invitations, in both directions |
 //! | `groups` | rooms of XMPP as groups, for SSP users |
 //! | `rooms` | groups of the SSP side as rooms, for XMPP users |
+//! | `cards` | profiles of users, and who runs a domain |
+//! | `search` | search for users and rooms, in both directions |
 //! | `shared` | beneath them: settings, tables, numbers, the queue of acts, and the `links` |
 
 mod capabilities;
+mod cards;
+mod delivered;
 mod dropped;
 mod element;
 mod files;
@@ -39,6 +43,7 @@ mod presence;
 mod query;
 mod records;
 mod rooms;
+mod search;
 mod settings;
 mod shared;
 mod shares;
@@ -57,21 +62,19 @@ use xmpp_parsers::message::{Message, MessageType};
 pub use rooms::RoomCount;
 pub use settings::{FileSettings, GatewaySettings, RoomBounds};
 
-use crate::element::{Act, Delivered, Element, RequestId, Time};
-use crate::imps::primitive::message::SendMessageRequest;
-use crate::imps::primitive::message_store::MessageNotification;
-use crate::imps::primitive::{self, Kind, Primitive};
-use crate::imps::{Address, Code};
-use crate::text::Shown;
+use crate::element::{Element, Time};
+use crate::imps::Code;
 use crate::translate::Translator;
 use crate::translate::stanza::ends;
-use files::{Files, Ordered, Ready, Words};
+use cards::Cards;
+use files::{Files, Ready, Words};
 use groups::Groups;
 use invitation::Invitations;
-use message::{Messages, Order};
+use message::Messages;
 use presence::Watches;
 use query::Queries;
 use rooms::Rooms;
+use search::Searches;
 use shared::Shared;
 
 /// The name of the gateway's service element.
@@ -90,6 +93,10 @@ pub const SERVES: &[&str] = &[
     "INVSC",
     "GroupFeat",
     "CASC",
+    "SRCH",
+    "STSRC",
+    "GETSPI",
+    "GETUP",
 ];
 
 /// The longest id of a stanza, bytes; our choice: it is kept, and goes back with the answer.
@@ -106,6 +113,8 @@ pub struct Gateway {
     rooms: Rooms,
     invitations: Invitations,
     groups: Groups,
+    searches: Searches,
+    cards: Cards,
 }
 
 impl Gateway {
@@ -120,8 +129,10 @@ impl Gateway {
             watches: Watches::new(own.clone()),
             queries: Queries::default(),
             rooms: Rooms::new(own.clone()),
-            invitations: Invitations::new(own),
+            invitations: Invitations::new(own.clone()),
             groups: Groups::default(),
+            searches: Searches::new(own.clone()),
+            cards: Cards::new(own),
         }
     }
 
@@ -166,8 +177,12 @@ impl Gateway {
                     let iq = iq.and_then(|iq| self.rooms.iq(own, iq, (&from, &to), now, shared));
                     let iq = iq.and_then(|iq| self.groups.iq(iq, now, shared));
                     let iq = iq.and_then(|iq| self.invitations.iq(own, iq, now, shared));
+                    let (searches, watches) = (&mut self.searches, &self.watches);
+                    let iq = iq.and_then(|iq| searches.iq(own, iq, watches, now, shared));
+                    let iq = iq.and_then(|iq| self.cards.iq(own, iq, watches, now, shared));
                     if let Some(iq) = iq {
-                        self.queries.iq(own, iq, &self.watches, now, shared);
+                        let known = (watches, self.cards.of(own));
+                        self.queries.iq(own, iq, known, now, shared);
                     }
                 }
             }
@@ -288,180 +303,13 @@ impl Gateway {
             self.words(component, message, now);
         }
         let shared = &mut self.shared;
+        while let Some((component, iq)) = self.cards.next_ready() {
+            let known = (&self.watches, self.cards.of(&component));
+            self.queries.iq(&component, iq, known, now, shared);
+        }
         while let Some(pair) = self.watches.next_heard() {
             self.queries.heard(&pair, self.watches.of_xmpp(), shared);
         }
-    }
-
-    /// A request of a user. One without a user is refused.
-    fn of_user(
-        &mut self,
-        primitive: &Primitive,
-        user: Option<Address>,
-        ask: (RequestId, Time),
-        now: Time,
-    ) {
-        let shared = &mut self.shared;
-        let Some(user) = user else {
-            shared.respond_code(ask.0, Code::BAD_REQUEST);
-            return;
-        };
-        let status = match primitive {
-            Primitive::SubscribeRequest(request) => {
-                self.watches.subscribe(request, &user, now, shared)
-            }
-            Primitive::UnsubscribeRequest(request) => {
-                self.watches.unsubscribe(request, &user, now, shared)
-            }
-            Primitive::GetPresenceRequest(request) => {
-                let users = self.watches.of_xmpp();
-                return self
-                    .queries
-                    .presence(request, &user, ask, users, now, shared);
-            }
-            Primitive::InviteRequest(request) => {
-                let group = request.group.as_ref().map(|id| &id.group);
-                let occupant = group.and_then(|g| self.groups.occupant(&user, g, shared));
-                let invitations = &mut self.invitations;
-                invitations.invite(request, (&user, occupant), now, shared)
-            }
-            Primitive::CancelInviteRequest(request) => {
-                self.invitations.cancel(request, &user, now, shared)
-            }
-            other => return self.groups.request(other, &user, ask, now, shared),
-        };
-        shared.respond(ask.0, status);
-    }
-
-    /// A message to XMPP, whose file is where it belongs.
-    fn send(&mut self, ordered: &Ordered, now: Time) {
-        let shared = &mut self.shared;
-        let (request, user) = (&*ordered.request, ordered.user.as_ref());
-        let copies = self.rooms.copies(request, now, shared);
-        let groups = &self.groups;
-        let copies = copies.or_else(|| groups.copies(request, user, now, shared));
-        let order = Order {
-            request,
-            id: ordered.id,
-            expires: ordered.expires,
-            copies,
-        };
-        self.messages.deliver(order, now, shared);
-    }
-
-    /// A message that lies elsewhere is announced to an XMPP user: they are told where. One that is to
-    /// be fetched by who keeps messages for them is not, for nobody does so here.
-    fn announced(&mut self, notice: MessageNotification, to: RequestId, now: Time) {
-        let info = notice.info;
-        let says_where = info
-            .uri
-            .as_deref()
-            .is_some_and(|uri| !uri.trim().is_empty());
-        if !says_where {
-            return self.shared.respond_code(to, Code::NOT_IMPLEMENTED);
-        }
-        for _ in 0..info.recipients.len().max(1) {
-            self.shared.act(Act::Accepted);
-        }
-        let request = SendMessageRequest {
-            delivery_report: false,
-            meta: notice.meta,
-            info,
-            content: None,
-        };
-        let ordered = Ordered {
-            request: Box::new(request),
-            id: None,
-            user: None,
-            expires: now,
-        };
-        self.send(&ordered, now);
-        self.shared.respond_code(to, Code::OK);
-    }
-
-    fn deliver(&mut self, delivered: Delivered, now: Time) {
-        let Delivered {
-            id,
-            user,
-            primitive,
-            expires,
-            ..
-        } = delivered;
-        let shared = &mut self.shared;
-        match (primitive, id) {
-            (Primitive::SendMessageRequest(request), id) => {
-                let ordered = Ordered {
-                    request,
-                    id,
-                    user,
-                    expires,
-                };
-                if let Some(ordered) = self.files.hold(ordered, now, shared) {
-                    self.send(&ordered, now);
-                }
-            }
-            (Primitive::MessageNotification(notice), Some(to)) => self.announced(*notice, to, now),
-            (Primitive::GroupChangeNotice(notice), _) => {
-                self.rooms.changed(&notice, now, shared);
-            }
-            (Primitive::LeaveGroupIndication(notice), _) => {
-                self.rooms.must_leave(&notice, now, shared);
-            }
-            (Primitive::InviteResponse(response), _) => {
-                self.invitations.responded(&response, now, shared);
-            }
-            (Primitive::DeliveryStatusReport(report), _) => {
-                self.messages.reported(&report, now, shared);
-            }
-            (Primitive::PresenceNotification(notice), _) => {
-                self.watches.notified(&notice, now, shared);
-            }
-            (
-                request @ (Primitive::SubscribeRequest(_)
-                | Primitive::UnsubscribeRequest(_)
-                | Primitive::InviteRequest(_)
-                | Primitive::CancelInviteRequest(_)
-                | Primitive::GetPresenceRequest(_)
-                | Primitive::JoinGroupRequest(_)
-                | Primitive::LeaveGroupRequest(_)
-                | Primitive::GetJoinedUsersRequest(_)
-                | Primitive::SubscribeGroupChangeRequest(_)
-                | Primitive::UnsubscribeGroupChangeRequest(_)
-                | Primitive::GetGroupSubStatusRequest(_)
-                | Primitive::CreateGroupRequest(_)
-                | Primitive::DeleteGroupRequest(_)
-                | Primitive::GetGroupMemberRequest(_)
-                | Primitive::AddGroupMemberRequest(_)
-                | Primitive::RemoveGroupMemberRequest(_)
-                | Primitive::MemberAccessRequest(_)
-                | Primitive::GetGroupPropsRequest(_)
-                | Primitive::SetGroupPropsRequest(_)
-                | Primitive::RejectListRequest(_)),
-                Some(id),
-            ) => self.of_user(&request, user, (id, expires), now),
-            (Primitive::VerifyIDRequest(request), Some(id)) => {
-                self.queries.ids(&request, (id, expires), now, shared);
-            }
-            (other, Some(id)) => shared.respond_code(id, unserved(&other)),
-            (other, None) => {
-                let known = primitive::facts(other.name());
-                shared
-                    .dropped
-                    .count(known.map_or("unknown notice", |facts| facts.name));
-                tracing::debug!(ssp.primitive = %Shown(other.name()), "a notice has no counterpart");
-            }
-        }
-    }
-}
-
-/// The code for what the gateway does not serve.
-fn unserved(primitive: &Primitive) -> Code {
-    let facts = primitive::facts(primitive.name());
-    let is_request = facts.is_some_and(|facts| facts.kind == Kind::Request);
-    if is_request && !matches!(primitive, Primitive::Unknown(_)) {
-        Code::NOT_IMPLEMENTED
-    } else {
-        Code::NOT_SUPPORTED
     }
 }
 

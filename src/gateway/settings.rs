@@ -61,6 +61,10 @@ pub struct GatewaySettings {
     pub max_invitation_bytes: usize,
     /// What becomes of files; apart, since few messages bring one.
     pub files: Box<FileSettings>,
+    /// Searches under way, in each direction, and those of SSP users whose further pages are kept.
+    pub max_searches: usize,
+    /// Bytes of what is kept of them, in each direction.
+    pub max_search_bytes: usize,
     /// Bounds of rooms; apart, since few look at them.
     pub rooms: Box<RoomBounds>,
 }
@@ -156,6 +160,8 @@ impl Default for GatewaySettings {
             max_invitations: 20_000,
             max_invitation_bytes: 16 << 20,
             files: Box::default(),
+            max_searches: 1_000,
+            max_search_bytes: 8 << 20,
             rooms: Box::default(),
         }
     }

@@ -14,21 +14,25 @@ use xmpp_parsers::stanza_error::StanzaError;
 
 use super::capabilities::Capabilities;
 use super::dropped::Dropped;
-use super::links::Links;
+use super::links::{Links, SURE};
 use super::numbers::Numbers;
 use super::records::Pair;
 use super::settings::GatewaySettings;
 use crate::element::{Act, Outcome, RequestId, Skew, Time, Token};
 use crate::imps::primitive::Primitive;
-use crate::imps::{Code, Status};
+use crate::imps::{Address, Code, Status};
 use crate::store::Write;
 use crate::text::Seldom;
 use crate::translate::message::refusal;
+use crate::translate::stanza::print;
 use crate::translate::{Context, Translator};
 use crate::xmpp::text::MAX_OUT;
 
 /// How long a stanza that belongs to no message may wait for the link, seconds.
 const NOTICE_VALIDITY: Duration = Duration::from_secs(86_400);
+
+/// How long an answer may wait for the link, that is more than every server takes; our choice.
+const ANSWER_VALIDITY: Duration = Duration::from_secs(60);
 
 /// Handed to a room with each input.
 #[derive(Debug)]
@@ -128,6 +132,22 @@ impl Shared {
         });
     }
 
+    /// A request that does not say itself where it goes, to the domain of `to`.
+    pub(super) fn request_at(
+        &mut self,
+        token: u64,
+        to: Address,
+        primitive: impl Into<Primitive>,
+        expires: Time,
+    ) {
+        self.acts.push_back(Act::RequestAt {
+            token: Token(token),
+            to,
+            primitive: primitive.into(),
+            expires,
+        });
+    }
+
     /// Sends a notice to the SSP side.
     pub(super) fn tell(&mut self, primitive: impl Into<Primitive>, now: Time) {
         let token = self.number();
@@ -156,6 +176,42 @@ impl Shared {
         let until = now.plus(NOTICE_VALIDITY);
         self.links
             .durable(number, component, stanza.into(), None, until);
+    }
+
+    /// Answers a question. What has more bytes than every server takes is kept until the server has it,
+    /// for a while, and refused where much waits already.
+    pub(super) fn answer(&mut self, component: &str, answer: Iq, now: Time) {
+        let stanza = Stanza::Iq(answer);
+        let bytes = print(&stanza).len();
+        if bytes <= SURE {
+            return self.links.volatile(component, stanza);
+        }
+        // Half of the room is left to messages.
+        let settings = &self.settings;
+        let is_full = self.links.len() >= settings.max_queue / 2
+            || self.links.bytes().saturating_add(bytes) > settings.max_queue_bytes / 2;
+        let Stanza::Iq(answer) = stanza else { return };
+        if is_full || bytes > self.links.most(component) {
+            let table = &self.translator.mappings.status;
+            let code = Code::QUEUE_FULL;
+            if let (Some(error), Iq::Result { from, to, id, .. }) =
+                (table.error(code, Context::Other, None), answer)
+            {
+                let refusal = Iq::Error {
+                    from,
+                    to,
+                    id,
+                    payload: None,
+                    error,
+                };
+                self.links.volatile(component, refusal);
+            }
+            return;
+        }
+        let number = self.number();
+        let until = now.plus(ANSWER_VALIDITY);
+        self.links
+            .durable(number, component, answer.into(), None, until);
     }
 
     /// Sends presence without content from a WV user to an XMPP one.

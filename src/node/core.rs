@@ -364,6 +364,15 @@ impl Core {
                 primitive,
                 expires,
             } => self.sap.request(element, token, &primitive, expires, now),
+            Act::RequestAt {
+                token,
+                to,
+                primitive,
+                expires,
+            } => {
+                let asked = (token, expires);
+                self.sap.request_at(element, asked, &to, &primitive, now);
+            }
             Act::Write(write) => turn.writes.push(write),
             Act::Load(load) => turn.reads.push((element, load)),
             Act::Tell(client, told) => turn.tell(client, told),

@@ -45,7 +45,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::imps::Primitive;
+use crate::imps::{Address, Primitive};
 use crate::ssp::envelope::Transaction;
 
 pub use crate::element::{
@@ -295,7 +295,21 @@ impl Sap {
         now: Time,
     ) {
         self.engine.transact(now, |transactions, queues| {
-            transactions.request(element, token, primitive, expires, queues, now);
+            transactions.request(element, (token, expires), None, primitive, queues, now);
+        });
+    }
+
+    /// The same to the domain of `to`, whoever provides the service to the requestor otherwise.
+    pub fn request_at(
+        &mut self,
+        element: Element,
+        asked: (Token, Time),
+        to: &Address,
+        primitive: &Primitive,
+        now: Time,
+    ) {
+        self.engine.transact(now, |transactions, queues| {
+            transactions.request(element, asked, Some(to), primitive, queues, now);
         });
     }
 

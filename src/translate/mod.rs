@@ -4,6 +4,8 @@
 //!   SendMessageRequest    ── message ──▶  <message/>         mappings/content.toml
 //!   DeliveryStatusReport  ── receipt ──▶  <received/>, error
 //!   InviteRequest         ─ invitation ▶  <invite/>, <x jid=''/>
+//!   SearchRequest         ── search ───▶  jabber:iq:search
+//!   UserProfile           ── card ─────▶  vCard
 //!   PresenceSubList       ── presence ─▶  <presence/>, PEP   mappings/presence.toml
 //!   Status                ── status ───▶  <error/>           mappings/status.toml
 //!   wv:user@domain        ── address ──▶  user@domain        mappings/addresses.toml
@@ -15,6 +17,7 @@
 //! stanzas is the gateway's business.
 
 pub mod address;
+pub mod card;
 pub mod escape;
 pub mod file;
 pub mod invitation;
@@ -22,6 +25,7 @@ pub mod message;
 pub mod presence;
 pub mod receipt;
 pub mod room;
+pub mod search;
 pub mod stanza;
 pub mod tables;
 mod translator;

@@ -16,7 +16,7 @@ const MOST_LINES: usize = 500;
 /// Sources that go on with the `mod.rs` of their folder.
 const HEADS: &[(&str, &[&str])] = &[
     ("sap", &["check_only", "inbound"]),
-    ("gateway", &["element", "from_links"]),
+    ("gateway", &["delivered", "element", "from_links"]),
 ];
 
 /// A room, and what it may use of the others in its folder.
@@ -60,6 +60,8 @@ const ROOMS: &[(&str, &[Room])] = &[
             ("invitation", &["records", "shared", "shares", "timers"]),
             ("rooms", &["query", "records", "shared", "shares", "timers"]),
             ("groups", &["records", "shared", "timers"]),
+            ("search", &["presence", "shared", "shares", "timers"]),
+            ("cards", &["presence", "shared", "shares", "timers"]),
         ],
     ),
     (
@@ -200,9 +202,14 @@ const ROOMS: &[(&str, &[Room])] = &[
                 &["address", "file", "stanza", "tables", "translator", "words"],
             ),
             ("receipt", &["address", "stanza", "tables", "translator"]),
+            ("card", &["stanza"]),
             ("invitation", &["stanza", "translator"]),
-            ("presence", &["address", "stanza", "tables", "translator"]),
+            (
+                "presence",
+                &["address", "card", "stanza", "tables", "translator"],
+            ),
             ("room", &["stanza", "tables", "translator"]),
+            ("search", &["stanza", "translator"]),
         ],
     ),
 ];

@@ -40,11 +40,12 @@ use crate::imps::primitive::Primitive;
 use crate::imps::primitive::message::SendMessageRequest;
 use crate::imps::{Address, Code, Status};
 use crate::store::Write;
-use crate::translate::Context;
 use crate::translate::message::{ToXmpp, to_xmpp};
 use crate::translate::receipt::error_of;
 use crate::translate::room::visit as stanzas;
+use crate::translate::search::criteria::{RoomCriterion, TOO_BROAD};
 use crate::translate::stanza::{ns, payload};
+use crate::translate::{Context, Translator};
 use asking::Then;
 use core::{Core, Due};
 use desk::Desk;
@@ -102,6 +103,33 @@ impl Groups {
     /// A user of XMPP who has come into a room: which, who, and under which name.
     pub(super) fn next_came(&mut self) -> Option<(Address, Address, String)> {
         self.core.came.pop_front()
+    }
+
+    /// The groups that a criterion is about, as far as a user is in them.
+    ///
+    /// # Errors
+    /// 537: nothing is known of somebody else, who may be anywhere.
+    pub(super) fn known(
+        &self,
+        asker: &Address,
+        criterion: &RoomCriterion,
+        translator: &Translator,
+    ) -> Result<Vec<Address>, Code> {
+        let (about, owns) = match criterion {
+            RoomCriterion::Owner(user) => (user, true),
+            RoomCriterion::Joined(user) => (user, false),
+            _ => return Ok(Vec::new()),
+        };
+        let jid = translator.jid(about).map_err(|error| error.code())?;
+        let jid = (about != asker).then(|| jid.to_string());
+        let visits = self.visits.iter().filter(|(key, visit)| {
+            key.user == *asker && visit.state == State::Inside && visit.has(jid.as_deref(), owns)
+        });
+        let groups: Vec<Address> = visits.map(|(key, _)| key.group.clone()).collect();
+        if groups.is_empty() && jid.is_some() {
+            return Err(TOO_BROAD);
+        }
+        Ok(groups)
     }
 
     fn seat<'a>(&'a mut self, key: &'a Key, now: Time, shared: &'a mut Shared) -> Option<Seat<'a>> {

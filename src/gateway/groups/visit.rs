@@ -108,6 +108,17 @@ pub(super) struct Visit {
 }
 
 impl Visit {
+    /// Whether somebody is in the room, as its owner if `owns`, as far as the user sees; `None` is the
+    /// user.
+    pub(super) fn has(&self, jid: Option<&str>, owns: bool) -> bool {
+        let is_like = |affiliation: Affiliation| !owns || affiliation == Affiliation::Owner;
+        let Some(jid) = jid else {
+            return is_like(self.affiliation);
+        };
+        let mut names = self.names.values();
+        names.any(|seen| seen.jid.as_deref() == Some(jid) && is_like(seen.affiliation))
+    }
+
     /// Of one who wants to come in.
     pub(super) fn new(component: String, nick: String, subscribes: bool) -> Self {
         Self {

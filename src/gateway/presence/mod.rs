@@ -24,6 +24,7 @@ use crate::imps::primitive::presence::{
     PresenceNotification, SubscribeRequest, UnsubscribeRequest,
 };
 use crate::imps::{Address, Code, Status};
+use crate::translate::Translator;
 use crate::translate::stanza::{ns, payload};
 use watched_wv::WatchedWv;
 pub(super) use watched_xmpp::WatchedXmpp;
@@ -94,6 +95,31 @@ impl Watches {
             .and_then(Attribute::simple)?;
         let table = &shared.translator.mappings.presence;
         Some(table.language_to_xmpp(code).to_owned())
+    }
+
+    /// Whether an XMPP user is there, as far as a WV user knows.
+    pub(super) fn is_online(
+        &self,
+        user: &Address,
+        watcher: &Address,
+        translator: &Translator,
+    ) -> Option<bool> {
+        let pair = self.xmpp.pair(user, watcher, translator).ok()?;
+        let seen = self.xmpp.seen(&pair).filter(|seen| seen.known)?;
+        Some(!seen.resources.is_empty())
+    }
+
+    /// The clients of an XMPP user, as far as a WV user knows.
+    pub(super) fn clients(
+        &self,
+        user: &Address,
+        watcher: &Address,
+        translator: &Translator,
+    ) -> Vec<String> {
+        let pair = self.xmpp.pair(user, watcher, translator).ok();
+        let seen = pair.and_then(|pair| self.xmpp.seen(&pair));
+        let clients = seen.into_iter().flat_map(|seen| seen.resources.keys());
+        clients.cloned().collect()
     }
 
     /// XMPP users as WV users watch them.

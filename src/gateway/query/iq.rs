@@ -9,8 +9,10 @@ use super::manners::prompt;
 use crate::gateway::capabilities::Capabilities;
 use crate::imps::datetime::DateTime;
 use crate::imps::presence::{AttributeName, PresenceSubList};
+use crate::translate::card::provider::Provider;
 use crate::translate::presence::client;
 use crate::translate::presence::location::tzo;
+use crate::translate::search;
 use crate::translate::stanza::{attribute, element, ns, text_element};
 use crate::translate::{Mode, Translator};
 
@@ -26,6 +28,8 @@ pub(super) struct Question<'q> {
     pub(super) to: &'q Jid,
     /// What the asker may know of the user it is for.
     pub(super) known: Option<&'q PresenceSubList>,
+    /// Who runs the domain, if it has told that.
+    pub(super) provider: Option<&'q Provider>,
     pub(super) date: DateTime,
     /// Seconds since the node began.
     pub(super) uptime: u64,
@@ -86,15 +90,25 @@ impl Question<'_> {
                 Mode::Names => ("server", "im"),
                 Mode::Gateway => ("gateway", "imps"),
             };
-            identity(category, kind, Some("Wireless Village"))
+            let name = self.provider.and_then(|provider| provider.name.as_deref());
+            identity(category, kind, Some(name.unwrap_or("Wireless Village")))
         };
         // The groups of the domain are rooms.
         let rooms = (!is_user).then(|| self::identity("conference", "text", Some("Groups")));
+        let provider = self.provider.filter(|_| !is_user);
+        let form = provider.and_then(Provider::form);
         let mut features = vec![ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING, ns::VERSION];
         features.extend(if is_user {
-            &[ns::RECEIPTS][..]
+            &[ns::RECEIPTS, ns::VCARD][..]
         } else {
-            &[ns::TIME, ns::LAST, ns::VCARD, ns::GATEWAY, ns::MUC]
+            &[
+                ns::TIME,
+                ns::LAST,
+                ns::VCARD,
+                ns::GATEWAY,
+                ns::MUC,
+                search::NS,
+            ]
         });
         let features = features
             .into_iter()
@@ -103,6 +117,7 @@ impl Question<'_> {
             .append(identity)
             .append_all(rooms)
             .append_all(features)
+            .append_all(form)
             .build()
     }
 
@@ -159,11 +174,9 @@ impl Question<'_> {
     fn card(&self) -> Element {
         let domain = self.to.domain();
         let text = format!("The Wireless Village domain {domain}, by wvgate.");
-        element("vCard", ns::VCARD)
-            .append(text_element("FN", ns::VCARD, domain.as_str()))
-            .append(text_element("DESC", ns::VCARD, &text))
-            .append(text_element("JABBERID", ns::VCARD, domain.as_str()))
-            .build()
+        let unknown = Provider::default();
+        let provider = self.provider.unwrap_or(&unknown);
+        provider.card(domain.as_str(), &text)
     }
 }
 

@@ -23,6 +23,7 @@ use crate::imps::primitive::common::VerifyIDRequest;
 use crate::imps::primitive::presence::GetPresenceRequest;
 use crate::imps::{Address, Code};
 use crate::translate::Context;
+use crate::translate::card::provider::Provider;
 use crate::translate::stanza::{element, ns};
 use ids::IdQuery;
 pub(super) use iq::not_understood;
@@ -165,12 +166,13 @@ impl Queries {
         }
     }
 
-    /// A question or answer of an XMPP user.
+    /// A question or answer of an XMPP user; `provider` runs the domain of the component, if that is
+    /// known.
     pub(super) fn iq(
         &mut self,
         component: &str,
         iq: Iq,
-        watches: &Watches,
+        (watches, provider): (&Watches, Option<&Provider>),
         now: Time,
         shared: &mut Shared,
     ) {
@@ -185,6 +187,7 @@ impl Queries {
                     payload: &payload,
                     to: &to,
                     known: watches.known(&from, &to, shared),
+                    provider,
                     date: shared.skew.date(now),
                     uptime: shared.uptime(now),
                     translator: &shared.translator,
@@ -212,7 +215,8 @@ impl Queries {
                         Answer::With(element) => Some(element),
                     },
                 };
-                shared.links.volatile(component, result);
+                // The logo of a domain can be large.
+                shared.answer(component, result, now);
             }
             Iq::Set {
                 from: Some(from),

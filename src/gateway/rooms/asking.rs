@@ -18,9 +18,9 @@ use crate::imps::address::Kind;
 use crate::imps::primitive::Primitive;
 use crate::imps::primitive::group_admin::SetGroupPropsRequest;
 use crate::imps::{Address, Code};
-use crate::translate::Context;
 use crate::translate::room::settings;
 use crate::translate::stanza::{element, ns};
+use crate::translate::{Context, Mode};
 
 /// Questions of XMPP users.
 pub(super) struct Asking<'a> {
@@ -109,9 +109,18 @@ impl<'a> Asking<'a> {
                 if let Some(room) = self.all.get_mut(&question.group) {
                     room.kicked.extend(questions::kicked(&what, &primitive));
                 }
+                // Of several domains behind one component it is open which is meant.
+                let is_one = translator.mode == Mode::Names;
+                let domain = matches!(what, What::Rooms) && is_one;
+                let domain = domain.then(|| question.group.clone());
                 question.what = what;
                 let asked = Asked::Question(Box::new(question));
-                self.core.ask(asked, primitive, self.now, self.shared);
+                let core = &mut *self.core;
+                if let Some(domain) = domain {
+                    core.ask_at(asked, domain, primitive, self.now, self.shared);
+                } else {
+                    core.ask(asked, primitive, self.now, self.shared);
+                }
             }
         }
         None

@@ -130,6 +130,20 @@ impl Core {
         token
     }
 
+    /// Asks a domain something that does not say itself where it goes.
+    pub(super) fn ask_at(
+        &mut self,
+        asked: Asked,
+        to: Address,
+        primitive: impl Into<Primitive>,
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        let token = shared.number();
+        self.asked.insert(token, asked);
+        shared.request_at(token, to, primitive, now.plus(WAIT));
+    }
+
     /// What was asked under a token.
     pub(super) fn answered(&mut self, token: u64) -> Option<Asked> {
         self.asked.remove(&token)

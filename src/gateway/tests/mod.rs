@@ -1,4 +1,5 @@
 mod bounds;
+mod cards;
 mod files;
 mod groups;
 mod inbound;
@@ -9,15 +10,18 @@ mod messages;
 mod presence;
 mod questions;
 mod rooms;
+mod search;
 mod trouble;
 mod watching;
 
 use super::numbers::Numbers;
 use super::*;
-use crate::element::{Act, FromXmpp, Input, Outcome, ServiceElement, ToXmpp, Token};
+use crate::element::{
+    Act, Delivered, FromXmpp, Input, Outcome, RequestId, ServiceElement, ToXmpp, Token,
+};
 use crate::imps::Address;
 use crate::imps::common::MetaInfo;
-use crate::imps::primitive::{self, Kind};
+use crate::imps::primitive::{self, Kind, Primitive};
 use crate::imps::xml::{Limits, Texts, parse};
 use crate::translate::stanza::{self, ns};
 use crate::xmpp::link::Blame;
@@ -185,6 +189,9 @@ impl World {
     fn requests(&self) -> Vec<(Token, String)> {
         let requests = self.acts.iter().filter_map(|act| match act {
             Act::Request {
+                token, primitive, ..
+            }
+            | Act::RequestAt {
                 token, primitive, ..
             } => Some((*token, primitive.to_xml(None))),
             _ => None,

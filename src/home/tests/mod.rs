@@ -352,6 +352,7 @@ impl World {
                 Act::Load(load) => self.loads.push(load),
                 Act::Stanza(out) => panic!("{out:?}"),
                 Act::Carry(transfer) => panic!("{transfer:?}"),
+                Act::RequestAt { to, .. } => panic!("{to:?}"),
             }
         }
     }

@@ -345,6 +345,7 @@ impl Transactions {
             kind: facts.kind,
             routing: facts.routing,
             expires: handed.expires,
+            to: None,
             handed: Some(handed),
         };
         self.counted = handed.is_message();

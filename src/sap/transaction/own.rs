@@ -22,11 +22,11 @@ impl Transactions {
         let later = std::mem::take(&mut self.events);
         match own {
             Own::Report(report, expires) => {
-                self.request(OWN, Token(0), &report, expires, queues, now);
+                self.request(OWN, (Token(0), expires), None, &report, queues, now);
             }
             Own::Copy(message, expires) => {
                 let token = Token(self.rows.table.next_number(now));
-                self.request(OWN, token, &message, expires, queues, now);
+                self.request(OWN, (token, expires), None, &message, queues, now);
             }
             Own::WhoLeft(waiting, answer) => {
                 let answer = answer.primitive();
@@ -46,7 +46,14 @@ impl Transactions {
             Next::Ask(waiting, request) => {
                 let expires = now.plus(self.settings.response_timeout);
                 let (element, token) = (OWN, Token(self.rows.table.next_number(now)));
-                self.request(element, token, &request.into(), expires, queues, now);
+                self.request(
+                    element,
+                    (token, expires),
+                    None,
+                    &request.into(),
+                    queues,
+                    now,
+                );
                 let number = self
                     .rows
                     .table

@@ -3,13 +3,16 @@
 //! * [`mod@to_xmpp`] shows a `PresenceSubList` as presence stanzas and PEP events;
 //! * [`mod@to_ssp`] gathers what is seen of an XMPP user and writes it as attributes;
 //! * [`client`] is a user's client as service discovery shows it;
+//! * [`card_of`] is what a watcher knows, as a card;
 //! * [`location`] converts coordinates and time zones.
 
+mod card;
 pub mod client;
 pub mod location;
 pub mod to_ssp;
 pub mod to_xmpp;
 
+pub use card::{card_of, picture};
 pub use to_ssp::{MAX_LINK, MAX_NAME, MAX_STATUS, Resource, Seen, withdrawn};
 pub use to_xmpp::{Shown, to_xmpp};
 

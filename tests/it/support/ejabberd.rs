@@ -67,6 +67,7 @@ impl Ejabberd {
              ejabberd_http\n    request_handlers:\n      /upload: mod_http_upload\n{listener}\
              shaper_rules: {{}}\nacl: {{}}\naccess_rules: {{}}\nmodules:\n{modules}    docroot: \"{}\"\n  \
              mod_roster: {{}}\n  mod_muc: {{}}\n  mod_ping: {{}}\n  mod_offline: {{}}\n  mod_caps: {{}}\n  \
+             mod_vcard:\n    search: true\n    hosts: [\"vjud.@HOST@\"]\n  mod_vcard_xupdate: {{}}\n  \
              mod_pubsub:\n    plugins:\n      - flat\n      - pep\n",
             folder.0.join("uploads").display()
         );

@@ -17,7 +17,7 @@ use super::table::Table;
 use super::{Transactions, permission, recipients};
 use crate::element::{Element, Outcome, Time, Token};
 use crate::imps::primitive::{self, Kind, Name, Routing};
-use crate::imps::{Code, Primitive, Status};
+use crate::imps::{Address, Code, Primitive, Status};
 use crate::sap::body::Body;
 use crate::sap::neighbour::is_shard;
 use crate::sap::presented_as::domain_of;
@@ -178,18 +178,20 @@ impl Transactions {
             kind,
             routing: facts.routing,
             expires: now.plus(lifetime),
+            to: None,
             handed: None,
         };
         self.accept(&incoming, queues, now);
     }
 
-    /// A request or notice of a service element of this node.
+    /// A request or notice of a service element of this node; `to` is the domain that is asked, if
+    /// the request does not say it.
     pub(in crate::sap) fn request(
         &mut self,
         element: Element,
-        token: Token,
+        (token, expires): (Token, Time),
+        to: Option<&Address>,
         primitive: &Primitive,
-        expires: Time,
         queues: &dyn Queues,
         now: Time,
     ) {
@@ -219,6 +221,7 @@ impl Transactions {
             kind,
             routing,
             expires,
+            to: to.cloned(),
             handed: None,
         };
         self.accept(&incoming, queues, now);

@@ -27,6 +27,8 @@ pub(in crate::sap::transaction) struct Incoming<'a> {
     pub(in crate::sap::transaction) kind: Kind,
     pub(in crate::sap::transaction) routing: Routing,
     pub(in crate::sap::transaction) expires: Time,
+    /// The domain that is asked, if an element of this node says it.
+    pub(in crate::sap::transaction) to: Option<Address>,
     /// Set if it comes from another shard of this node.
     pub(in crate::sap::transaction) handed: Option<&'a Handed>,
 }
@@ -62,6 +64,9 @@ impl Incoming<'_> {
             && !handed.targets.is_empty()
         {
             return handed.targets.clone();
+        }
+        if let Some(to) = &self.to {
+            return vec![to.clone()];
         }
         if self.is_for_all_shards() {
             return vec![Address::service(&settings.domain)];
