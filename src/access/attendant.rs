@@ -14,8 +14,7 @@ use super::records;
 use super::sessions::{Handle, Order, Place, Sessions};
 use crate::client::session::{Effect, Record, Session};
 use crate::element::{Delivery, Over, Takes, ToClient};
-use crate::imps::{Code, Status};
-use crate::node::ClientSession;
+use crate::node::{ClientSession, Gone};
 
 /// Orders that may wait; our choice: a client has few posts under way.
 const ORDERS: usize = 8;
@@ -227,29 +226,45 @@ impl Attendant {
     }
 
     /// Comes to the user's domain, in the place of an older way. The older one goes after that, so
-    /// that nobody sees the user gone.
+    /// that nobody sees the user gone; before, if there is no room for both.
     async fn open(&mut self, delivery: Delivery) {
-        let node = &self.sessions.node;
-        let opened = node.client_open_for(&self.handle.user, Takes::Everything, delivery);
-        let now = || node.clock().now();
-        match opened.await {
-            Ok(Some(mut home)) => match home.event().await {
-                Some(ToClient::Over { why }) => {
-                    self.session.disconnect(why.status(), now());
-                }
-                Some(opened) => {
-                    self.session.told(opened, now());
-                    self.home = Some(home);
-                }
-                None => self.session.disconnect(gone(), now()),
-            },
-            Ok(None) => self.session.disconnect(Over::Unknown.status(), now()),
+        let mut opened = self.begin_anew(delivery.clone()).await;
+        if let Ok(Err(Over::TooMany)) = &opened
+            && self.home.take().is_some()
+        {
+            opened = self.begin_anew(delivery).await;
+        }
+        let now = self.sessions.node.clock().now();
+        match opened {
+            Ok(Ok((home, opened))) => {
+                self.session.told(opened, now);
+                self.home = Some(home);
+            }
+            Ok(Err(why)) => self.session.disconnect(why.status(), now),
             // The node stops, and the session stays.
             Err(_) => {}
         }
     }
 
+    /// Another way to the user's domain, and what it says first; or why there is none.
+    async fn begin_anew(
+        &self,
+        delivery: Delivery,
+    ) -> Result<Result<(ClientSession, ToClient), Over>, Gone> {
+        let (node, user) = (&self.sessions.node, &self.handle.user);
+        let opened = node.client_open_for(user, Takes::Everything, delivery);
+        let Some(mut home) = opened.await? else {
+            return Ok(Err(Over::Unknown));
+        };
+        Ok(match home.event().await {
+            Some(ToClient::Over { why }) => Err(why),
+            Some(opened) => Ok((home, opened)),
+            None => return Err(Gone),
+        })
+    }
+
     async fn wake(&self, line: String) {
+        self.sessions.tally.woken();
         if let Some(channel) = &self.channel {
             // One that waits to be written says the same.
             let _ = channel.try_send(line);
@@ -260,10 +275,6 @@ impl Attendant {
             datagrams.send(&line, to).await;
         }
     }
-}
-
-fn gone() -> Status {
-    Status::new(Code::UNAVAILABLE).because("The user's domain is not there.")
 }
 
 async fn told(home: &mut Option<ClientSession>) -> Option<ToClient> {

@@ -1,5 +1,6 @@
 //! Where clients log in.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, oneshot};
@@ -67,7 +68,7 @@ impl Entrance {
     ) -> LoginResponse {
         let now = self.node.clock().now();
         let nonce = self.random.hex(16);
-        let begun = self.with(|logins| logins.begin(request, version, origin, nonce, now));
+        let begun = self.with(|logins| logins.begin(request, version, &origin, nonce, now));
         let claim = match begun {
             Begun::Answered(answer) => return *answer,
             Begun::Check(claim) => claim,
@@ -84,7 +85,7 @@ impl Entrance {
         if !self.is_right(&claim, account.as_ref()).await {
             let now = self.node.clock().now();
             let (answer, is_locked) =
-                self.with(|logins| logins.failed(request, &claim.user, origin, now));
+                self.with(|logins| logins.failed(request, &claim.user, &origin, now));
             tracing::warn!(
                 user = claim.user,
                 address = %origin.address,
@@ -99,7 +100,7 @@ impl Entrance {
         };
         self.keep_password(&claim, &account.credentials).await;
         let form = (version, encoding);
-        let entered = self.admit(request, &claim.user, form, origin).await;
+        let entered = self.admit(request, &claim.user, form, origin.address).await;
         entered.unwrap_or_else(refused)
     }
 
@@ -128,6 +129,7 @@ impl Entrance {
                 let is_it = passwords.verify(given.clone(), hash.to_owned()).await;
                 is_it && account.is_some()
             }
+            (Proof::Number, account) => account.is_some(),
             (Proof::Digest { .. }, None) => false,
             (Proof::Digest { .. }, Some(account)) => {
                 let sealed = account.credentials.sealed.as_deref();
@@ -179,14 +181,14 @@ impl Entrance {
         request: &LoginRequest,
         user: &str,
         (version, encoding): (Version, Encoding),
-        origin: Origin,
+        from: IpAddr,
     ) -> Result<LoginResponse, Status> {
         let keep_alive = self.with(|logins| logins.keep_alive(request.time_to_live));
         let client = request.client.as_ref().map(|client| client.url.as_str());
-        let granted = |session: &str, is_new: bool| LoginResponse {
+        let granted = |session: &str, wants_capabilities: bool| LoginResponse {
             session: Some(session.to_owned()),
             keep_alive: Some(keep_alive),
-            wants_capabilities: Some(is_new),
+            wants_capabilities: Some(wants_capabilities),
             ..response(request, Status::ok())
         };
         if let Some(old) = &request.session {
@@ -210,14 +212,14 @@ impl Entrance {
         let mut terms = Terms::new(address, version);
         terms.client.clone_from(&request.client);
         terms.wbxml = encoding == Encoding::Wbxml;
-        terms.recognize(&self.settings.kinds, None);
-        let record = Record {
+        terms.recognize(&self.settings.kinds, self.settings.kind_of(user));
+        let mut record = Record {
             user: user.to_owned(),
             terms,
             cookie: request.cookie.clone(),
             keep_alive,
             begun: self.node.clock().now(),
-            address: origin.address,
+            address: from,
             wake: Vec::new(),
             udp_port: None,
             wake_token: self
@@ -229,16 +231,22 @@ impl Entrance {
             transactions: 1,
             parser_size: None,
         };
+        let (functions, capabilities) = record.agree(request, &self.settings);
         let id = self.random.hex(20);
         self.begin(&id, record, place).await?;
         tracing::info!(
             user,
             session = %Key::of(&id),
             version = %version,
-            address = %origin.address,
+            address = %from,
             "a client has logged in"
         );
-        Ok(granted(&id, true))
+        let granted = granted(&id, capabilities.is_none());
+        Ok(LoginResponse {
+            functions,
+            capabilities,
+            ..granted
+        })
     }
 
     /// Goes on with a session that a client names.
@@ -272,11 +280,11 @@ impl Entrance {
             .await;
         let home = opened.map_err(|_| stopping())?;
         let mut home = home.ok_or_else(|| Over::Unknown.status())?;
-        match home.event().await {
+        let opened = match home.event().await {
             Some(ToClient::Over { why }) => return Err(why.status()),
-            Some(_) => {}
+            Some(opened) => opened,
             None => return Err(stopping()),
-        }
+        };
         let key = Key::of(id);
         let kept = records::keep(&self.node, key, &record).await;
         if !kept.map_err(|_| stopping())? {
@@ -284,7 +292,8 @@ impl Entrance {
             return Err(Status::new(Code::UNAVAILABLE).because(why));
         }
         let now = self.node.clock().now();
-        let session = Session::new(Arc::clone(&self.settings), record, now);
+        let mut session = Session::new(Arc::clone(&self.settings), record, now);
+        session.told(opened, now);
         Attendant::begin(&self.sessions, key, session, home, place);
         Ok(())
     }

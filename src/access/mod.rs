@@ -17,6 +17,7 @@ mod key;
 mod limits;
 mod records;
 mod sessions;
+mod tally;
 mod udp;
 mod wake_line;
 mod wake_tcp;
@@ -39,6 +40,7 @@ use crate::node::build::ClientsPlan;
 use attendant::Attendant;
 use entrance::Entrance;
 use sessions::Sessions;
+pub use tally::ClientCount;
 use udp::Datagrams;
 use web::Web;
 
@@ -79,9 +81,9 @@ impl Clients {
         self.0.disconnect(&user.to_lowercase(), &status).await
     }
 
-    /// How many sessions there are.
-    pub fn count(&self) -> usize {
-        self.0.count()
+    /// What there is, and what was since the start.
+    pub fn count(&self) -> ClientCount {
+        self.0.tally.count(self.0.count())
     }
 }
 
@@ -95,6 +97,7 @@ impl AccessPoint {
             settings,
             server,
             wake_listen,
+            proxies,
         } = plan;
         let listen = server.listen;
         let most = server.max_connections;
@@ -131,12 +134,13 @@ impl AccessPoint {
         let now = node.clock().now();
         tracing::info!(sessions = kept.len(), "sessions of clients taken back");
         for (key, record) in kept {
-            let session = Session::new(settings.clone(), record, now);
+            let mut session = Session::new(settings.clone(), record, now);
+            session.resume();
             Attendant::resume(&sessions, key, session);
         }
         let (local_addr, tls) = (server.local_addr(), server.tls_switch());
         let entrance = Entrance::new(settings.clone(), Arc::clone(&sessions), node.clone());
-        let web = Web::new(Arc::clone(&sessions), entrance);
+        let web = Web::new(Arc::clone(&sessions), entrance, proxies);
         tracker.spawn(server.serve(Arc::new(web), soft.clone(), hard.clone()));
         let wake_addr = wake.as_ref().map(|(at, _)| *at);
         if let Some((_, listener)) = wake {

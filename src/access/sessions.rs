@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::key::Key;
+use super::tally::Tally;
 use super::udp::Datagrams;
 use crate::client::session::Said;
 use crate::client::settings::Settings;
@@ -83,6 +84,7 @@ pub(super) struct Sessions {
     pub(super) stop: CancellationToken,
     /// Posts under way.
     pub(super) busy: AtomicUsize,
+    pub(super) tally: Tally,
     state: Mutex<State>,
 }
 
@@ -107,6 +109,7 @@ impl Sessions {
             tracker,
             stop,
             busy: AtomicUsize::new(0),
+            tally: Tally::default(),
             state: Mutex::default(),
         }
     }

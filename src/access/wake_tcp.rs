@@ -30,6 +30,20 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// Bytes that are read at once.
 const CHUNK: usize = 64;
 
+/// For how long a client may say nothing: before it has said whose connection it is, and then.
+#[derive(Debug, Clone, Copy)]
+struct Silence {
+    hello: Duration,
+    idle: Duration,
+}
+
+impl Silence {
+    const ALLOWED: Self = Self {
+        hello: HELLO,
+        idle: IDLE,
+    };
+}
+
 /// The listener's side of it.
 pub(super) struct Channel {
     sessions: Arc<Sessions>,
@@ -47,11 +61,13 @@ struct Open {
 /// A connection's place.
 struct Place {
     open: Arc<Mutex<Open>>,
+    sessions: Arc<Sessions>,
     address: IpAddr,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        self.sessions.tally.channel_closed();
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.all -= 1;
         if let Some(count) = open.of.get_mut(&self.address) {
@@ -81,8 +97,10 @@ impl Channel {
         }
         open.all += 1;
         open.of.insert(address, own + 1);
+        self.sessions.tally.channel_opened();
         Some(Place {
             open: Arc::clone(&self.open),
+            sessions: Arc::clone(&self.sessions),
             address,
         })
     }
@@ -113,12 +131,7 @@ impl Channel {
                 tracing::debug!(%remote, "too many connections that wake clients");
                 continue;
             };
-            let connection = Connection {
-                stream,
-                lines: Lines::default(),
-                left: BURST,
-                since: Instant::now(),
-            };
+            let connection = Connection::new(stream, Silence::ALLOWED);
             let (sessions, stop) = (Arc::clone(&self.sessions), stop.clone());
             tracker.spawn(async move {
                 let _place = place;
@@ -139,12 +152,24 @@ struct Connection {
     /// Lines that may still be said.
     left: u32,
     since: Instant,
+    silence: Silence,
 }
 
 impl Connection {
+    fn new(stream: TcpStream, silence: Silence) -> Self {
+        Self {
+            stream,
+            lines: Lines::default(),
+            left: BURST,
+            since: Instant::now(),
+            silence,
+        }
+    }
+
     async fn serve(mut self, sessions: &Sessions) {
-        let hello = tokio::time::timeout(HELLO, self.hello()).await;
-        let Ok(Some(id)) = hello else { return };
+        let Some(id) = self.greeted().await else {
+            return;
+        };
         let Some(handle) = sessions.find(Key::of(&id)) else {
             return;
         };
@@ -158,6 +183,12 @@ impl Connection {
         }
         self.stand(&handle, &mut alarms).await;
         let _ = handle.orders.send(Order::ChannelGone(wake)).await;
+    }
+
+    /// The id of the session; `None` if it does not come in time.
+    async fn greeted(&mut self) -> Option<String> {
+        let hello = self.silence.hello;
+        tokio::time::timeout(hello, self.hello()).await.ok()?
     }
 
     /// The id of the session; `None` if the client says something else.
@@ -185,7 +216,7 @@ impl Connection {
                     // It reads nothing, or another connection has taken its place.
                     _ => return,
                 },
-                ready = tokio::time::timeout(IDLE, self.stream.readable()) => {
+                ready = tokio::time::timeout(self.silence.idle, self.stream.readable()) => {
                     if !matches!(ready, Ok(Ok(()))) || self.read().is_none() || !self.answer() {
                         return;
                     }
@@ -231,5 +262,69 @@ impl Connection {
         let line = format!("{line}\r\n");
         let written = self.stream.try_write(line.as_bytes());
         written.is_ok_and(|count| count == line.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+
+    /// Both ends of a connection on which so much silence is allowed.
+    async fn pair(silence: Silence) -> (Connection, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let (stream, _) = listener.accept().await.unwrap();
+        (Connection::new(stream, silence), client.unwrap())
+    }
+
+    fn handle() -> (Handle, mpsc::Receiver<Order>) {
+        let (orders, from) = mpsc::channel(1);
+        let handle = Handle {
+            key: Key::of("s"),
+            user: "alice".to_owned(),
+            client: None,
+            orders,
+            is_waiting: AtomicBool::new(false),
+        };
+        (handle, from)
+    }
+
+    #[tokio::test]
+    async fn who_does_not_say_whose_connection_it_is_is_not_waited_for() {
+        let short = Silence {
+            hello: Duration::from_millis(20),
+            ..Silence::ALLOWED
+        };
+        let (mut connection, client) = pair(short).await;
+        assert_eq!(connection.greeted().await, None);
+        client.try_write(b"HELO").unwrap();
+        assert_eq!(connection.greeted().await, None);
+    }
+
+    #[tokio::test]
+    async fn who_says_nothing_for_too_long_is_gone() {
+        let short = Silence {
+            idle: Duration::from_millis(20),
+            ..Silence::ALLOWED
+        };
+        let (mut connection, client) = pair(short).await;
+        client.try_write(b"HELO s\r\n").unwrap();
+        assert_eq!(connection.greeted().await.as_deref(), Some("s"));
+        let (handle, _orders) = handle();
+        let (_wake, mut alarms) = mpsc::channel(1);
+        connection.stand(&handle, &mut alarms).await;
+    }
+
+    #[tokio::test]
+    async fn who_reads_nothing_is_given_up_and_not_waited_for() {
+        let (mut connection, client) = pair(Silence::ALLOWED).await;
+        while connection.say("WVCI 1.2 cookie") {}
+        let (handle, _orders) = handle();
+        let (wake, mut alarms) = mpsc::channel(1);
+        wake.try_send("WVCI 1.2 cookie".to_owned()).unwrap();
+        connection.stand(&handle, &mut alarms).await;
+        drop(client);
     }
 }

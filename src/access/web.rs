@@ -4,7 +4,7 @@
 //! because clients take any other answer than 200 for a broken connection.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -27,6 +27,7 @@ use crate::csp::version::Scope;
 use crate::csp::{Body, ContentType, Message, Primitive, Version};
 use crate::http::exchange::{Answers, Dropped, Exchange};
 use crate::imps::{Code, Status};
+use crate::node::build::NumberProxies;
 
 /// For an answer; the session gives one earlier.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -39,13 +40,33 @@ const MOST: usize = 16 << 20;
 pub(super) struct Web {
     sessions: Arc<Sessions>,
     entrance: Entrance,
+    proxies: NumberProxies,
 }
 
 type Answer = Response<Full<Bytes>>;
 
 impl Web {
-    pub(super) fn new(sessions: Arc<Sessions>, entrance: Entrance) -> Self {
-        Self { sessions, entrance }
+    pub(super) fn new(sessions: Arc<Sessions>, entrance: Entrance, proxies: NumberProxies) -> Self {
+        Self {
+            sessions,
+            entrance,
+            proxies,
+        }
+    }
+
+    /// The number from which a request comes, if a proxy that is known says so. Two are none.
+    fn number(&self, head: &HeaderMap, from: IpAddr) -> Option<String> {
+        let header = self.proxies.header.as_deref()?;
+        if !self.proxies.from.iter().any(|known| known.contains(from)) {
+            return None;
+        }
+        let mut values = head.get_all(header).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return None;
+        };
+        let number = value.to_str().ok()?.trim().trim_start_matches('+');
+        let is_number = number.len() <= 15 && number.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| number.to_owned())
     }
 
     async fn post(&self, head: &HeaderMap, body: Bytes, from: (SocketAddr, bool)) -> Answer {
@@ -82,7 +103,8 @@ impl Web {
                     mark: mark.finish(),
                     address: remote.ip().to_canonical(),
                 };
-                self.hear(said, tls).await
+                let number = self.number(head, said.address);
+                self.hear(said, tls, number).await
             }
             Body::DiscoveryRequest(_) => {
                 let message = Message {
@@ -99,12 +121,14 @@ impl Web {
         response
     }
 
-    async fn hear(&self, said: Said, tls: bool) -> Option<Bytes> {
+    async fn hear(&self, said: Said, tls: bool, number: Option<String>) -> Option<Bytes> {
+        self.sessions.tally.post();
         let first = said.session.transactions.first();
         if let Some(Primitive::LoginRequest(request)) = first.map(|first| &first.primitive) {
             let origin = Origin {
                 address: said.address,
                 tls,
+                number,
             };
             let mut request = request.clone();
             // Inside an old session it is that one that is meant.
@@ -113,6 +137,7 @@ impl Web {
                 .entrance
                 .enter(&request, (said.version, said.encoding), origin)
                 .await;
+            self.sessions.tally.login(&answer);
             return said.answered(Primitive::LoginResponse(Box::new(answer)));
         }
         let id = said.session.id.as_deref();

@@ -21,6 +21,7 @@ use super::metrics::Snapshot;
 use super::ready::PATIENCE;
 use super::seats::{Seat, Seats};
 use super::{Shared, ready};
+use crate::access::Clients;
 use crate::store::Stats;
 
 /// Connections at a time; our choice.
@@ -158,7 +159,8 @@ async fn metrics(shared: &Shared) -> Response<Full<Bytes>> {
             let stats = stats.reduce(Stats::with).unwrap_or_default();
             let healthy = stores().all(|store| store.health().is_ok());
             let room = stores().all(|store| store.has_room());
-            let body = all.map_or_else(String::new, |all| all.text(stats, healthy, room));
+            let clients = shared.settings.clients.as_ref().map(Clients::count);
+            let body = all.map_or_else(String::new, |all| all.text(stats, healthy, room, clients));
             let mut response = text(StatusCode::OK, body);
             let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
             response.headers_mut().insert(CONTENT_TYPE, kind);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::views;
+use crate::access::ClientCount;
 use crate::element::ServiceElement;
 use crate::gateway::{Gateway, RoomCount};
 use crate::home::{Home, UserCount};
@@ -138,11 +139,20 @@ impl Snapshot {
     }
 
     /// All metrics, in the text format of Prometheus.
-    pub(super) fn text(&self, store: Stats, healthy: bool, room: bool) -> String {
+    pub(super) fn text(
+        &self,
+        store: Stats,
+        healthy: bool,
+        room: bool,
+        clients: Option<ClientCount>,
+    ) -> String {
         let mut text = Text(String::new());
         self.counters(&mut text);
         self.peers(&mut text);
         self.others(&mut text);
+        if let Some(clients) = clients {
+            client_lines(&mut text, clients);
+        }
         store_lines(&mut text, store, healthy, room);
         text.0
     }
@@ -310,6 +320,44 @@ impl Snapshot {
 fn seconds(millis: i64) -> f64 {
     std::time::Duration::from_millis(millis.unsigned_abs()).as_secs_f64()
         * if millis < 0 { -1.0 } else { 1.0 }
+}
+
+fn client_lines(text: &mut Text, clients: ClientCount) {
+    text.one(
+        "wvgate_clients",
+        "gauge",
+        "Sessions of clients of the Client-Server Protocol.",
+        clients.sessions,
+    );
+    text.one(
+        "wvgate_client_channels",
+        "gauge",
+        "Connections by which clients are woken.",
+        clients.channels,
+    );
+    text.family(
+        "wvgate_client_logins_total",
+        "counter",
+        "Logins of clients, by result.",
+    );
+    for (result, count) in [("ok", clients.logins), ("refused", clients.refused)] {
+        text.line(
+            &format!("wvgate_client_logins_total{{result=\"{result}\"}}"),
+            count,
+        );
+    }
+    text.one(
+        "wvgate_client_posts_total",
+        "counter",
+        "Messages of clients, polls included.",
+        clients.posts,
+    );
+    text.one(
+        "wvgate_client_wakes_total",
+        "counter",
+        "Times that a client was woken.",
+        clients.woken,
+    );
 }
 
 fn store_lines(text: &mut Text, store: Stats, healthy: bool, room: bool) {

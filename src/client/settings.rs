@@ -1,5 +1,6 @@
 //! What the operator decides of clients.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::meaning::ClientKind;
@@ -32,6 +33,18 @@ pub struct Settings {
     pub offer: Offer,
     /// Kinds of clients for which something is done otherwise.
     pub kinds: Vec<ClientKind>,
+    /// By the local part of a user's address, the name of the kind of their clients, whatever those
+    /// say of themselves.
+    pub kind_of: BTreeMap<String, String>,
+    /// By the same, the numbers of subscriptions, in digits.
+    pub numbers: BTreeMap<String, String>,
+}
+
+impl Settings {
+    /// The kind that the configuration names for the clients of a user.
+    pub fn kind_of(&self, user: &str) -> Option<&str> {
+        self.kind_of.get(user).map(String::as_str)
+    }
 }
 
 /// When a password may come as it is.

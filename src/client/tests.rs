@@ -1,5 +1,6 @@
 //! What the tests of the parts share.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::settings::{PlainLogin, Settings};
@@ -24,5 +25,7 @@ pub(super) fn settings() -> Settings {
             http: Some("http://wv.test/".to_owned()),
         },
         kinds: Vec::new(),
+        kind_of: BTreeMap::new(),
+        numbers: BTreeMap::new(),
     }
 }

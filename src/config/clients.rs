@@ -1,12 +1,14 @@
 //! `[clients]`: the access point for phones and other clients of the home domain's users; its
 //! presence switches it on.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::network::network;
 use super::report::Report;
 use super::secret::Secret;
 use super::units::{self, Duration, Size};
@@ -64,6 +66,28 @@ pub struct ClientsSection {
     pub max_connections: usize,
     /// Most connections open at once from one address (from one /64 of IPv6). Default 256.
     pub max_connections_per_address: usize,
+    /// Name of the HTTP header in which the operator's proxies say from whose number a request
+    /// comes, as `MSISDN`. No default: no header is read.
+    pub number_header: Option<String>,
+    /// Addresses (`192.0.2.7`) or networks (`192.0.2.0/24`) of those proxies. From anywhere else the
+    /// header is passed over. Default: none.
+    pub number_proxies: Vec<String>,
+    /// What is known of the clients of some users. Default: none.
+    pub user: Vec<ClientUser>,
+}
+
+/// What the operator knows of the clients of one user.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClientUser {
+    /// Local part of the user's address.
+    pub name: String,
+    /// Kind of their clients, whatever those say of themselves: the `name` of a file in
+    /// `mappings/clients`. Default: as they say.
+    pub kind: Option<String>,
+    /// Number of their subscription, in digits with the country first. Whose request a proxy says
+    /// comes from it logs in as this user without password. Default: none.
+    pub number: Option<String>,
 }
 
 /// When a client may send its password as it is.
@@ -77,6 +101,16 @@ pub enum PlainLogin {
     Always,
     /// Never.
     Never,
+}
+
+fn is_header(name: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    !name.is_empty() && name.len() <= 64 && name.bytes().all(is_part)
+}
+
+/// Whether this is the number of a subscription, as E.164 has it.
+fn is_number(text: &str) -> bool {
+    (4..=15).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The shortest secret that is taken.
@@ -104,6 +138,9 @@ impl Default for ClientsSection {
             max_message: Size::kib(256),
             max_connections: 12_000,
             max_connections_per_address: 256,
+            number_header: None,
+            number_proxies: Vec::new(),
+            user: Vec::new(),
         }
     }
 }
@@ -169,6 +206,56 @@ impl ClientsSection {
         report.not_zero("clients", &spans);
         self.check_addresses(report);
         self.check_logins(report);
+        self.check_numbers(report);
+        self.check_users(report);
+    }
+
+    fn check_numbers(&self, report: &mut Report<'_>) {
+        if self.number_header.is_none() && !self.number_proxies.is_empty() {
+            let message = "no header is read from them";
+            let fix = "add number_header, or remove it";
+            report.error("clients.number_proxies", message, fix);
+        }
+        if let Some(name) = &self.number_header
+            && !is_header(name)
+        {
+            let message = format!("\"{name}\" is no name of a header");
+            report.error("clients.number_header", message, "write it like \"MSISDN\"");
+        }
+        for from in &self.number_proxies {
+            if network(from).is_none() {
+                let message = format!("\"{from}\" is no address or network");
+                let fix = "write it like \"192.0.2.7\" or \"192.0.2.0/24\"";
+                report.error("clients.number_proxies", message, fix);
+            }
+        }
+    }
+
+    fn check_users(&self, report: &mut Report<'_>) {
+        let mut names = BTreeSet::new();
+        let mut numbers = BTreeSet::new();
+        for (index, user) in self.user.iter().enumerate() {
+            let key = |key: &str| format!("clients.user.{index}.{key}");
+            if user.name.is_empty() {
+                report.error(&key("name"), "missing", "add name = \"...\"");
+            } else if !names.insert(&user.name) {
+                let message = format!("\"{}\" is listed twice", user.name);
+                report.error(&key("name"), message, "remove one of them");
+            }
+            let Some(number) = &user.number else { continue };
+            if !is_number(number) {
+                let message = format!("\"{number}\" is no number");
+                let fix = "write 4 to 15 digits, with the country first";
+                report.error(&key("number"), message, fix);
+            } else if !numbers.insert(number) {
+                let message = format!("\"{number}\" is that of two users");
+                report.error(&key("number"), message, "remove one of them");
+            } else if self.number_header.is_none() {
+                let message = "nobody says from whose number a request comes";
+                let fix = "add number_header and number_proxies, or remove it";
+                report.error(&key("number"), message, fix);
+            }
+        }
     }
 
     fn check_addresses(&self, report: &mut Report<'_>) {

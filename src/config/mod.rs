@@ -47,7 +47,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use admin::{AdminSection, ReadyPeers};
-pub use clients::{ClientsSection, PlainLogin};
+pub use clients::{ClientUser, ClientsSection, PlainLogin};
 pub use content::ContentSection;
 pub use glance::Glance;
 pub use home::{DefaultAuthorization, FoundBy, HomeGroup, HomeSection, HomeUser, Registration};
@@ -208,6 +208,10 @@ impl Config {
             service: vec![service],
             clients: Some(ClientsSection {
                 digest_secret: Some(Secret::new("change-me-to-something-long")),
+                user: vec![ClientUser {
+                    name: "alice".to_string(),
+                    ..ClientUser::default()
+                }],
                 ..ClientsSection::default()
             }),
             home: Some(HomeSection {

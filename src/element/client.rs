@@ -40,6 +40,7 @@ use crate::imps::Primitive;
 use crate::imps::address::Address;
 use crate::imps::common::{MessageInfo, Recipient};
 use crate::imps::primitive::message::SendMessageResponse;
+use crate::imps::primitive::profile::Terminal;
 use crate::imps::status::{Code, Status};
 
 pub use super::delivery::{Delivery, Method};
@@ -86,6 +87,13 @@ pub enum FromClient {
         /// With the user as requestor.
         #[serde(with = "super::xml")]
         primitive: Box<Primitive>,
+    },
+    /// What it is, as far as it says so; it is in its user's profile while the session is open. Not
+    /// answered.
+    #[serde(skip)]
+    Describe {
+        /// The client as a terminal; without a `url` it gets one.
+        terminal: Box<Terminal>,
     },
     /// What came under this number has been taken: it is not told again, and a message is
     /// delivered with that. Not answered.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::element::{Loaded, Time};
 use crate::imps::Primitive;
+use crate::imps::primitive::profile::Terminal;
 use crate::imps::status::{Code, Status};
 
 use super::client::{ClientKey, Delivery, FromClient, Over, Takes, ToClient};
@@ -59,6 +60,7 @@ impl<'a> Clients<'a> {
                 self.core.tell(client, ToClient::Over { why });
             }
             FromClient::Request { id, primitive } => self.request(client, id, *primitive),
+            FromClient::Describe { terminal } => self.describe(client, *terminal),
             FromClient::Ack { number } => self.acknowledge(client, number),
             FromClient::Close => self.close(client),
         }
@@ -111,6 +113,20 @@ impl<'a> Clients<'a> {
         }
         Feeds::of(user, core, now).feed();
         Ok(())
+    }
+
+    /// What a client is, from now on.
+    fn describe(&mut self, client: ClientKey, terminal: Terminal) {
+        let name = self.core.clients.get(&client);
+        let Some(user) = name.and_then(|name| self.users.get_mut(name)) else {
+            return;
+        };
+        if let Some(feed) = user.clients.get_mut(&client)
+            && feed.terminal.as_ref() != Some(&terminal)
+        {
+            feed.terminal = Some(terminal);
+            user.tell_profile(self.core, self.now);
+        }
     }
 
     /// Ends a session, if it is open. With the last one the user goes offline.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::imps::address::Address;
+use crate::imps::primitive::profile::Terminal;
 
 use super::client::{ClientKey, Delivery, Method, Takes};
 use super::core::Core;
@@ -52,6 +53,8 @@ pub(super) struct Feed {
     sent: BTreeSet<String>,
     /// What a provider elsewhere has handed over for it.
     pub(super) handed: Handed,
+    /// What the client is, if it has said so.
+    pub(super) terminal: Option<Terminal>,
 }
 
 impl Feed {
@@ -69,6 +72,7 @@ impl Feed {
             asked: 0,
             sent: BTreeSet::new(),
             handed: Handed::default(),
+            terminal: None,
         }
     }
 

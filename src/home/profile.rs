@@ -180,7 +180,8 @@ impl OwnProfile<'_> {
         for entry in profile.services.iter_mut().flatten() {
             entry.pse = pse_of(&self.core.settings.services, &entry.name).cloned();
         }
-        let clients = self.user.clients.keys().map(|client| terminal(*client));
+        let clients = self.user.clients.iter();
+        let clients = clients.map(|(client, feed)| terminal(*client, feed.terminal.as_ref()));
         profile.terminals.get_or_insert_default().extend(clients);
         let created = self.core.skew.date(self.user.account.created);
         profile.modified.get_or_insert(created);
@@ -199,10 +200,17 @@ impl OwnProfile<'_> {
     }
 }
 
-/// A client of this node, as a terminal.
-fn terminal(client: ClientKey) -> Terminal {
+/// A client of this node, as a terminal: as it says, or as one of the program's own.
+fn terminal(client: ClientKey, said: Option<&Terminal>) -> Terminal {
+    let url = || format!("urn:wvgate:client:{}", client.0);
+    if let Some(said) = said {
+        return Terminal {
+            url: said.url.clone().or_else(|| Some(url())),
+            ..said.clone()
+        };
+    }
     Terminal {
-        url: Some(format!("urn:wvgate:client:{}", client.0)),
+        url: Some(url()),
         client_type: Some("COMPUTER".to_owned()),
         delivery_method: Some("P".to_owned()),
         content_types: vec!["text/plain".to_owned()],

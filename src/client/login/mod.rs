@@ -1,5 +1,5 @@
-//! Who may begin a session: by a password as it is, or by a digest of it and a nonce that is made
-//! for this login alone.
+//! Who may begin a session: by a password as it is, by a digest of it and a nonce that is made for
+//! this login alone, or by the number from which they come, where the network vouches for that.
 //!
 //! [`Logins`] decides what a client's request is; whether a password is right its caller finds out,
 //! and says so ([`Logins::succeeded`], [`Logins::failed`]). A user whom there is not is treated as
@@ -32,12 +32,14 @@ const SHORTEST: u32 = 30;
 const MAX_TEXT: usize = 256;
 
 /// From where a request comes, and how.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     /// The client's address.
     pub address: IpAddr,
     /// Whether it came over TLS.
     pub tls: bool,
+    /// The number of the subscription, in digits, if one who is trusted says so.
+    pub number: Option<String>,
 }
 
 /// What becomes of a login.
@@ -72,6 +74,8 @@ pub enum Proof {
         /// In base64.
         digest: String,
     },
+    /// By the number from which they come.
+    Number,
 }
 
 /// Without the proof.
@@ -87,7 +91,7 @@ impl Proof {
     /// Whether a digest was made of this password. A password is compared otherwise.
     pub fn is_of(&self, password: &str) -> bool {
         match self {
-            Self::Password(_) => false,
+            Self::Password(_) | Self::Number => false,
             Self::Digest {
                 nonce,
                 schema,
@@ -120,7 +124,7 @@ impl Logins {
         &mut self,
         request: &LoginRequest,
         version: Version,
-        origin: Origin,
+        origin: &Origin,
         nonce: String,
         now: Time,
     ) -> Begun {
@@ -148,12 +152,21 @@ impl Logins {
             let why = "There were too many failed logins; try again later.";
             return refused(Code::FORBIDDEN, why);
         }
+        let given = request.password.as_ref().filter(|text| !text.is_empty());
+        let own = self.settings.numbers.get(&user);
+        if request.digest.is_none()
+            && given.is_none()
+            && own.is_some()
+            && own == origin.number.as_ref()
+        {
+            let proof = Proof::Number;
+            return Begun::Check(Claim { user, proof });
+        }
         let asker = Asker {
             user: user.clone(),
             client: request.client.as_ref().map(|client| client.url.clone()),
             cookie: request.cookie.clone(),
         };
-        let given = request.password.as_ref().filter(|text| !text.is_empty());
         if let Some(digest) = &request.digest {
             if let Some((nonce, schema)) = self.challenges.take(&asker, now) {
                 let digest = digest.clone();
@@ -203,7 +216,7 @@ impl Logins {
         &mut self,
         request: &LoginRequest,
         user: &str,
-        origin: Origin,
+        origin: &Origin,
         now: Time,
     ) -> (LoginResponse, bool) {
         let is_locked = self.failures.note(user, origin.address, now);

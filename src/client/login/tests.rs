@@ -46,8 +46,12 @@ fn logins(plain_login: PlainLogin, digest_login: bool) -> Logins {
 }
 
 fn begin(logins: &mut Logins, request: &LoginRequest, tls: bool) -> Begun {
-    let origin = Origin { address: HOME, tls };
-    logins.begin(request, Version::V1_2, origin, "nonce".to_owned(), Time(0))
+    let origin = Origin {
+        address: HOME,
+        tls,
+        number: None,
+    };
+    logins.begin(request, Version::V1_2, &origin, "nonce".to_owned(), Time(0))
 }
 
 fn code(begun: &Begun) -> u16 {
@@ -154,10 +158,11 @@ fn who_fails_too_often_is_not_heard_for_a_while() {
     let origin = Origin {
         address: HOME,
         tls: false,
+        number: None,
     };
     let request = with_password("bob", "wrong");
     for time in 1..=settings().max_failures {
-        let (answer, locked) = logins.failed(&request, "bob", origin, Time(0));
+        let (answer, locked) = logins.failed(&request, "bob", &origin, Time(0));
         assert_eq!(answer.result.status.code.0, 409);
         assert_eq!(locked, time == settings().max_failures);
     }
@@ -166,6 +171,41 @@ fn who_fails_too_often_is_not_heard_for_a_while() {
         begin(&mut logins, &with_password("amy", "x"), false),
         Begun::Check(_)
     ));
+}
+
+#[test]
+fn who_comes_from_the_number_of_a_user_is_that_user() {
+    let numbers = [("bob".to_owned(), "15550100".to_owned())];
+    let mut logins = Logins::new(Arc::new(Settings {
+        numbers: numbers.into(),
+        ..settings()
+    }));
+    let mut from = |request: &LoginRequest, number: Option<&str>| {
+        let origin = Origin {
+            address: HOME,
+            tls: false,
+            number: number.map(str::to_owned),
+        };
+        logins.begin(request, Version::V1_2, &origin, "nonce".to_owned(), Time(0))
+    };
+    let Begun::Check(claim) = from(&request("bob"), Some("15550100")) else {
+        panic!("no claim");
+    };
+    assert!(claim.user == "bob" && claim.proof == Proof::Number);
+    // Another number, none, or that of somebody else: as anybody.
+    for (user, number) in [
+        ("bob", Some("15550101")),
+        ("bob", None),
+        ("amy", Some("15550100")),
+    ] {
+        assert!(matches!(from(&request(user), number), Begun::Answered(_)));
+    }
+    assert!(matches!(from(&request("amy"), None), Begun::Answered(_)));
+    // A password is held against the user's, whoever vouches.
+    let Begun::Check(claim) = from(&with_password("bob", "x"), Some("15550100")) else {
+        panic!("no claim");
+    };
+    assert!(claim.proof == Proof::Password("x".to_owned()));
 }
 
 #[test]

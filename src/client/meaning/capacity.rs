@@ -10,11 +10,16 @@ use crate::text::media;
 const MAX_TYPES: usize = 31;
 /// The longest content type that is kept, in bytes.
 const MAX_TYPE: usize = 128;
+/// The longest `ClientType` that is kept, in bytes.
+const MAX_NAME: usize = 64;
 
 /// What a client can take of messages, as it has said by its capabilities.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Capacity {
+    /// `ClientType`: `MOBILE_PHONE`, `PDA`, ...
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_type: Option<String>,
     /// How messages come to it at first.
     pub method: Method,
     /// Media types without parameters; absent: any.
@@ -33,6 +38,7 @@ pub struct Capacity {
 impl Default for Capacity {
     fn default() -> Self {
         Self {
+            client_type: None,
             method: Method::Push,
             types: None,
             push_bytes: None,
@@ -54,7 +60,11 @@ impl Capacity {
         let any = list.any_content == Some(true) || types.is_empty();
         let bytes = |most: Option<u32>| most.or(list.content_length).map(u64::from);
         let is_base64 = |name: &String| name.trim().eq_ignore_ascii_case("base64");
+        let client_type = list.client_type.as_deref().map(str::trim);
         Self {
+            client_type: client_type
+                .filter(|name| !name.is_empty() && name.len() <= MAX_NAME)
+                .map(str::to_owned),
             method: list
                 .delivery
                 .as_deref()

@@ -7,6 +7,7 @@ use crate::csp::Grammar;
 use crate::imps::Primitive;
 use crate::imps::status::{Code, Status};
 
+use super::client_kind::ClientKind;
 use super::exchange::{Asked, Exchange, Heard};
 use super::facts::{What, what};
 use super::memory::Memory;
@@ -81,6 +82,22 @@ impl Interpreter {
             answers: Vec::new(),
         };
         Asked::User(Box::new(exchange), Box::new(first))
+    }
+
+    /// The same; with it the client may tell which of these kinds it is of. `configured`: the kind
+    /// that the configuration names for its user.
+    pub fn ask_as(
+        &mut self,
+        request: csp::Primitive,
+        kinds: &[ClientKind],
+        configured: Option<&str>,
+    ) -> Asked {
+        let tells = matches!(request, csp::Primitive::UpdatePresenceRequest(_));
+        let asked = self.ask(request);
+        if tells {
+            self.terms.recognize(kinds, configured);
+        }
+        asked
     }
 
     /// The user's domain has answered what was asked last of this exchange.

@@ -90,15 +90,25 @@ pub(super) fn got(
     }))
 }
 
-pub(super) fn update(request: &client::UpdatePresenceRequest, terms: &Terms) -> Primitive {
-    UpdatePresenceRequest {
+/// The user's own presence; nothing if it says no more than that they are online. That the session
+/// itself says, and some clients say it with each change.
+pub(super) fn update(request: &client::UpdatePresenceRequest, terms: &Terms) -> Option<Primitive> {
+    let mut presence = request.presence.clone();
+    let is_known =
+        |one: &Attribute| one.name == AttributeName::OnlineStatus && one.truth() == Some(true);
+    let said = presence.attributes.len();
+    presence.attributes.retain(|one| !is_known(one));
+    if presence.attributes.is_empty() && said > 0 {
+        return None;
+    }
+    let update = UpdatePresenceRequest {
         meta: terms.meta(),
         value: PresenceValue {
             user: terms.user.clone(),
-            presence: Some(request.presence.clone()),
+            presence: Some(presence),
         },
-    }
-    .into()
+    };
+    Some(update.into())
 }
 
 pub(super) fn subscribe(

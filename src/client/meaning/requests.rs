@@ -48,7 +48,9 @@ pub(super) fn of(
         P::ListManageRequest(request) => return Ok(contact_list::manage(request, terms)),
         // Presence.
         P::GetPresenceRequest(request) => presence::get(request, terms)?,
-        P::UpdatePresenceRequest(request) => presence::update(request, terms),
+        P::UpdatePresenceRequest(request) => {
+            return Ok(presence::update(request, terms).into_iter().collect());
+        }
         P::SubscribePresenceRequest(request) => presence::subscribe(request, terms)?,
         P::UnsubscribePresenceRequest(request) => presence::unsubscribe(request, terms)?,
         P::GetWatcherListRequest(request) => authorization::watchers(request, terms),

@@ -16,6 +16,10 @@ pub struct Switches {
     /// Presence of who is online always has `CommCap` and `ClientInfo`.
     #[serde(skip_serializing_if = "is_off")]
     pub full_presence: bool,
+    /// A message with the recipients and the content of one of the last minute is that one: the
+    /// client repeats what was not answered under another id.
+    #[serde(skip_serializing_if = "is_off")]
+    pub repeats: bool,
     /// Names of primitives that the client never answers: they are done when they were told once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unanswered: Vec<String>,

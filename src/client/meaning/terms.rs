@@ -8,9 +8,10 @@ use super::identity::Identity;
 use super::services::Services;
 use super::switches::Switches;
 use crate::csp::Version;
-use crate::element::Delivery;
+use crate::element::{Delivery, Method};
 use crate::imps::Address;
 use crate::imps::common::{ClientId, MetaInfo};
+use crate::imps::primitive::profile::Terminal;
 
 /// What a session has agreed, as far as it decides what its messages mean. It is known after the
 /// login; the rest comes with negotiations. A record of the session may keep it.
@@ -63,6 +64,33 @@ impl Terms {
             method: self.capacity.method,
             max_bytes: self.capacity.push_bytes,
             types: self.capacity.types_for(self.wbxml),
+        }
+    }
+
+    /// The client as a terminal in the profile of its user; `wake`: how it is woken.
+    pub fn terminal(&self, wake: &[&str]) -> Terminal {
+        let Capacity {
+            client_type,
+            method,
+            types,
+            push_bytes,
+            base64,
+            ..
+        } = &self.capacity;
+        let method = match method {
+            Method::Push => "P",
+            Method::Notify => "N",
+        };
+        let url = self.client.as_ref().map(|client| client.url.clone());
+        Terminal {
+            url: url.filter(|url| !url.is_empty()),
+            client_type: client_type.clone(),
+            delivery_method: Some(method.to_owned()),
+            content_types: types.clone().unwrap_or_default(),
+            transfer_encoding: base64.then(|| "BASE64".to_owned()),
+            content_length: push_bytes.map(|bytes| bytes.to_string()),
+            bearers: vec!["HTTP".to_owned()],
+            cir_methods: wake.iter().map(|&method| method.to_owned()).collect(),
         }
     }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::repeats::{Place, Repeat, Repeats, mark};
 use crate::client::meaning::Exchange;
+use crate::csp::Primitive;
 use crate::element::Time;
 
 /// Requests of one client under way at most; our choice.
@@ -21,6 +23,8 @@ pub(super) struct Ask {
     pub(super) transaction: String,
     pub(super) exchange: Exchange,
     pub(super) until: Time,
+    /// Of a message that is known when it comes again.
+    mark: Option<u64>,
 }
 
 impl Ask {
@@ -36,6 +40,7 @@ impl Ask {
             transaction,
             exchange,
             until: now.plus(ANSWER),
+            mark: None,
         }
     }
 }
@@ -45,6 +50,7 @@ impl Ask {
 pub(super) struct Asks {
     under_way: BTreeMap<u64, Ask>,
     next: u64,
+    repeats: Repeats,
 }
 
 impl Asks {
@@ -54,6 +60,28 @@ impl Asks {
 
     pub(super) fn is_empty(&self) -> bool {
         self.under_way.is_empty()
+    }
+
+    /// What a request is; `repeats`: its client may repeat messages under other ids.
+    pub(super) fn repeat(&mut self, ask: &mut Ask, repeats: bool, now: Time) -> Repeat {
+        let Some(mark) = mark(ask.exchange.request()).filter(|_| repeats) else {
+            return Repeat::New;
+        };
+        ask.mark = Some(mark);
+        let place = (ask.of, ask.transaction.clone());
+        self.repeats.come(mark, place, now)
+    }
+
+    /// A request was answered so; where else that answer goes.
+    pub(super) fn answered(&mut self, ask: &Ask, answer: &Primitive) -> Vec<Place> {
+        let Some(mark) = ask.mark else {
+            return Vec::new();
+        };
+        let is_taken = match answer {
+            Primitive::SendMessageResponse(answer) => answer.result.status.code.is_success(),
+            _ => false,
+        };
+        self.repeats.answered(mark, answer, is_taken)
     }
 
     /// Adds one; its id.

@@ -14,6 +14,7 @@ mod answered;
 mod asks;
 mod capabilities;
 mod effect;
+mod effects;
 mod ending;
 mod fetched;
 mod negotiation;
@@ -23,10 +24,10 @@ mod post;
 mod posts;
 mod queue;
 mod record;
+mod repeats;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -44,13 +45,13 @@ pub use post::{Said, not_logged_in};
 pub use record::Record;
 
 use asks::{Ask, Asks};
+use effects::Effects;
 use ending::Ending;
-use fetched::Fetched;
 use negotiation::Negotiation;
 use outbox::Outbox;
 use post::{Post, busy, disconnect, is_told_apart, logged_out, refusal};
 use posts::{Came, Posts};
-use queue::Taken;
+use repeats::Repeat;
 
 /// One session.
 #[derive(Debug)]
@@ -61,14 +62,13 @@ pub struct Session {
     outbox: Outbox,
     posts: Posts,
     asks: Asks,
-    fetched: Fetched,
     /// When the client has said something last.
     seen: Time,
     /// Messages are to come in another way, as soon as nothing is under way.
     reopens: bool,
     ending: Option<Ending>,
     is_over: bool,
-    effects: VecDeque<Effect>,
+    effects: Effects,
 }
 
 impl Session {
@@ -81,13 +81,17 @@ impl Session {
             outbox: Outbox::new(now),
             posts: Posts::default(),
             asks: Asks::default(),
-            fetched: Fetched::default(),
             seen: now,
             reopens: false,
             ending: None,
             is_over: false,
-            effects: VecDeque::new(),
+            effects: Effects::default(),
         }
+    }
+
+    /// It was kept over a restart: what is worth nothing later may have been lost.
+    pub fn resume(&mut self) {
+        self.outbox.miss();
     }
 
     /// What is kept of it.
@@ -97,7 +101,7 @@ impl Session {
 
     /// The next thing to be done outside.
     pub fn next_effect(&mut self) -> Option<Effect> {
-        self.effects.pop_front()
+        self.effects.next()
     }
 
     /// Whether something waits that the client may be told now.
@@ -125,7 +129,7 @@ impl Session {
         while let Some(ask) = self.asks.take_late(now) {
             let why = "The request was not answered in time.";
             let status = Status::new(Code::TIMEOUT).because(why);
-            self.reply(ask.of, ask.transaction, Primitive::status(status), now);
+            self.answered(ask, Primitive::status(status), now);
         }
         if self.ending.as_ref().is_some_and(|e| e.until <= now) {
             self.end();
@@ -149,10 +153,10 @@ impl Session {
         if self.ending.is_some() || self.is_over {
             return;
         }
-        self.effects.push_back(Effect::Leave);
+        self.effects.push(Effect::Leave);
         self.ending = Some(Ending::of(status, now));
         if self.outbox.can_wake(&self.record) {
-            self.wake();
+            self.effects.wake(&self.record, self.interpreter.terms());
         }
         self.asks.clear();
         if let Some(first) = self.posts.take_any() {
@@ -170,7 +174,7 @@ impl Session {
     /// The session ends at once: the same client has begun another one.
     pub fn close(&mut self) {
         if !self.is_over {
-            self.effects.push_back(Effect::Leave);
+            self.effects.push(Effect::Leave);
             self.end();
         }
     }
@@ -187,7 +191,7 @@ impl Session {
         } = said;
         if self.is_over || self.settings.one_address && address != self.record.address {
             let body = under_way.refused(&session.transactions, &not_logged_in());
-            return self.answer(under_way.posts, body);
+            return self.effects.answer(under_way.posts, body);
         }
         if self.ending.is_some() {
             return self.part(under_way);
@@ -202,11 +206,11 @@ impl Session {
             Came::Again => return,
             Came::Answered(post, replies) => {
                 let body = self.message(&post, replies);
-                return self.answer(post.posts, body);
+                return self.effects.answer(post.posts, body);
             }
             Came::TooMany(post) => {
                 let body = post.refused(&session.transactions, &busy());
-                return self.answer(post.posts, body);
+                return self.effects.answer(post.posts, body);
             }
             Came::New => {}
         }
@@ -223,7 +227,15 @@ impl Session {
     /// What the user's domain says.
     pub fn told(&mut self, told: ToClient, now: Time) {
         match told {
-            ToClient::Opened { .. } => {}
+            ToClient::Opened { watched, .. } => {
+                self.effects
+                    .describe(&self.record, self.interpreter.terms());
+                if let Some(watched) = watched.filter(|_| self.outbox.take_missed())
+                    && let Some(told) = self.interpreter.tell(&watched)
+                {
+                    self.wait(None, told, bytes(&watched));
+                }
+            }
             ToClient::Answer {
                 id,
                 number,
@@ -236,7 +248,7 @@ impl Session {
                 match self.interpreter.tell(&primitive) {
                     Some(told) => self.wait(Some(number), told, bytes(&primitive)),
                     // There is no word for it; it must not stop what comes behind it.
-                    None => self.acknowledge(number),
+                    None => self.effects.acknowledge(number),
                 }
             }
             ToClient::Now { primitive } => {
@@ -246,7 +258,10 @@ impl Session {
                     self.wait(None, told, bytes(&primitive));
                 }
             }
-            ToClient::Over { why: Over::Behind } => self.reopens = true,
+            ToClient::Over { why: Over::Behind } => {
+                self.outbox.miss();
+                self.reopens = true;
+            }
             ToClient::Over { why } => self.disconnect(why.status(), now),
         }
         self.settle(now);
@@ -261,13 +276,9 @@ impl Session {
 
     /// What a request of the client is. It may tell which kind of client it is.
     fn understand(&mut self, request: Primitive) -> Asked {
-        let tells = matches!(request, Primitive::UpdatePresenceRequest(_));
-        let asked = self.interpreter.ask(request);
-        if tells {
-            let kinds = &self.settings.kinds;
-            self.interpreter.terms_mut().recognize(kinds, None);
-        }
-        asked
+        let configured = self.settings.kind_of(&self.record.user);
+        self.interpreter
+            .ask_as(request, &self.settings.kinds, configured)
     }
 
     /// Takes one transaction of a post.
@@ -315,8 +326,13 @@ impl Session {
                 Asked::Session => refusal(Code::NOT_IMPLEMENTED, "This is not done here."),
                 Asked::User(_, _) if self.asks.is_full() => Primitive::status(busy()),
                 Asked::User(exchange, primitive) => {
-                    let ask = Ask::new(of, id, *exchange, now);
-                    return self.ask(ask, primitive);
+                    let mut ask = Ask::new(of, id.clone(), *exchange, now);
+                    let repeats = self.interpreter.terms().switches.repeats;
+                    match self.asks.repeat(&mut ask, repeats, now) {
+                        Repeat::New => return self.ask(ask, primitive),
+                        Repeat::UnderWay => return,
+                        Repeat::Answered(answer) => answer,
+                    }
                 }
             },
         };
@@ -326,63 +342,58 @@ impl Session {
     fn ask(&mut self, ask: Ask, primitive: Box<crate::imps::Primitive>) {
         let id = self.asks.add(ask);
         let request = FromClient::Request { id, primitive };
-        self.effects.push_back(Effect::Say(request));
+        self.effects.say(request);
     }
 
     /// The user's domain has answered a request.
     fn heard(&mut self, id: &str, number: Option<u64>, answer: crate::imps::Primitive, now: Time) {
         let Some(mut ask) = self.asks.take(id) else {
             // Too late: the client has been told that there is no answer.
-            self.acknowledge(number);
+            self.effects.acknowledge(number);
             return;
         };
         match self.interpreter.hear(&mut ask.exchange, answer) {
             Heard::Ask(next) => {
-                self.acknowledge(number);
+                self.effects.acknowledge(number);
                 self.ask(ask, next);
             }
             // It was not fetched: the message goes on waiting.
-            Heard::Refused(answer) => self.reply(ask.of, ask.transaction, answer, now),
+            Heard::Refused(answer) => self.answered(ask, answer, now),
             Heard::Answer(answer) => {
                 if let (Primitive::GetMessageResponse(got), Some(number)) = (&answer, number) {
                     let id = got.info.message.message_id.clone();
-                    self.fetched.add(id.unwrap_or_default(), number);
+                    self.outbox.fetched(id.unwrap_or_default(), number);
                 } else if let Some(post) = self.posts.get_mut(ask.of.0) {
                     post.numbers.extend(number);
                 }
-                self.reply(ask.of, ask.transaction, answer, now);
+                self.answered(ask, answer, now);
             }
         }
+    }
+
+    /// A request has its answer; so have those that repeated it.
+    fn answered(&mut self, ask: Ask, answer: Primitive, now: Time) {
+        for (of, id) in self.asks.answered(&ask, &answer) {
+            self.reply(of, id, answer.clone(), now);
+        }
+        self.reply(ask.of, ask.transaction, answer, now);
     }
 
     /// The client says that it has something.
     fn taken(&mut self, transaction: Option<&str>, primitive: &Primitive) {
         let taken = match primitive {
-            Primitive::MessageDelivered(delivered) => {
-                let id = delivered.message.as_str();
-                let fetched = || {
-                    let number = Some(self.fetched.take(id)?);
-                    Some(Taken { number })
-                };
-                self.outbox.delivered(id).or_else(fetched)
-            }
+            Primitive::MessageDelivered(delivered) => self.outbox.delivered(&delivered.message),
             _ => transaction.and_then(|id| self.outbox.answered(id)),
         };
         if let Some(number) = taken.and_then(|taken| taken.number) {
-            self.acknowledge(number);
-            self.effects.push_back(Effect::Settle);
+            self.effects.acknowledge(number);
+            self.effects.push(Effect::Settle);
         }
-    }
-
-    fn acknowledge(&mut self, number: impl Into<Option<u64>>) {
-        let acknowledged = number.into().map(|number| FromClient::Ack { number });
-        self.effects.extend(acknowledged.map(Effect::Say));
     }
 
     fn keep(&mut self) {
         self.record.terms = self.interpreter.terms().clone();
-        let record = Box::new(self.record.clone());
-        self.effects.push_back(Effect::Keep(record));
+        self.effects.keep(&self.record);
     }
 
     /// Agrees something, and keeps what was agreed.
@@ -393,6 +404,8 @@ impl Session {
         let answer = negotiation.answer(request, version);
         if negotiation.has_changed() {
             self.keep();
+            self.effects
+                .describe(&self.record, self.interpreter.terms());
         }
         self.reopens |= self.interpreter.terms().delivery() != before;
         answer
@@ -421,15 +434,15 @@ impl Session {
         let going = self.outbox.tell(room, transactions.is_empty(), now);
         transactions.extend(going.transactions);
         if self.is_over {
-            self.effects.push_back(Effect::Leave);
+            self.effects.push(Effect::Leave);
         }
         let is_something = !transactions.is_empty();
         let body = is_something
             .then(|| self.message(&post, transactions))
             .flatten();
-        self.answer(post.posts.clone(), body.clone());
+        self.effects.answer(post.posts.clone(), body.clone());
         for number in post.numbers.iter().chain(&going.numbers) {
-            self.acknowledge(*number);
+            self.effects.acknowledge(*number);
         }
         self.posts.note(post, body.map_or(0, |body| body.len()));
         if self.is_over {
@@ -445,10 +458,6 @@ impl Session {
         post.message(transactions, poll, cir, (self.record.parser_size, style))
     }
 
-    fn answer(&mut self, posts: Vec<u64>, body: Option<Bytes>) {
-        self.effects.push_back(Effect::Answer { posts, body });
-    }
-
     /// Tells a client that the session is over, and ends it.
     fn part(&mut self, post: Post) {
         let Some(ending) = self.ending.take() else {
@@ -456,7 +465,7 @@ impl Session {
         };
         let over = Transaction::new(Mode::Request, "s0", disconnect(ending.status));
         let body = post.message(vec![over], false, None, (None, &Style::default()));
-        self.answer(post.posts, body);
+        self.effects.answer(post.posts, body);
         self.end();
     }
 
@@ -467,9 +476,9 @@ impl Session {
         while let Some(post) = self.posts.take_any() {
             let over = Transaction::answer(None, Primitive::status(not_logged_in()));
             let body = post.message(vec![over], false, None, (None, &Style::default()));
-            self.answer(post.posts, body);
+            self.effects.answer(post.posts, body);
         }
-        self.effects.push_back(Effect::End);
+        self.effects.push(Effect::End);
     }
 
     /// What follows from what there is: the client is woken, messages come in another way.
@@ -481,17 +490,10 @@ impl Session {
             self.reopens = false;
             self.outbox.forget_news();
             let delivery = self.interpreter.terms().delivery();
-            self.effects.push_back(Effect::Reopen(delivery));
+            self.effects.push(Effect::Reopen(delivery));
         }
         if self.outbox.rings(&self.record, now) {
-            self.wake();
+            self.effects.wake(&self.record, self.interpreter.terms());
         }
-    }
-
-    fn wake(&mut self) {
-        let version = self.interpreter.terms().version;
-        let cookie = self.record.cookie.as_deref().unwrap_or_default();
-        let line = format!("WVCI {version} {cookie}");
-        self.effects.push_back(Effect::Wake(line));
     }
 }

@@ -3,8 +3,8 @@
 use crate::client::meaning::{Capacity, Services, Terms};
 use crate::client::settings::Settings;
 use crate::csp::primitive::capability::{Capabilities, ClientCapabilityResponse};
-use crate::csp::primitive::service::{ServiceRequest, ServiceResponse};
-use crate::csp::primitive::session::KeepAliveResponse;
+use crate::csp::primitive::service::{Functions, ServiceRequest, ServiceResponse};
+use crate::csp::primitive::session::{KeepAliveResponse, LoginRequest};
 use crate::csp::{Primitive, Version};
 use crate::element::seconds;
 use crate::imps::{Code, Status};
@@ -38,6 +38,36 @@ impl<'a> Negotiation<'a> {
     /// Whether something is to be kept.
     pub(super) fn has_changed(&self) -> bool {
         self.has_changed
+    }
+
+    /// What the client says of itself with its login, from 1.3 on; each part of the answer as the
+    /// response has it, absent if nothing was said of that.
+    pub(super) fn login(
+        &mut self,
+        request: &LoginRequest,
+    ) -> (Option<Functions>, Option<Capabilities>) {
+        let version = self.terms.version;
+        if version < Version::V1_3 {
+            return (None, None);
+        }
+        let functions = request.functions.clone().and_then(|functions| {
+            let request = ServiceRequest {
+                client: None,
+                functions: Some(functions),
+                wants_all: false,
+            };
+            match self.services(&request, version) {
+                Primitive::ServiceResponse(answer) => answer.functions,
+                _ => None,
+            }
+        });
+        let capabilities = request.capabilities.clone().and_then(|asked| {
+            match self.capabilities(Some(asked), version) {
+                Primitive::ClientCapabilityResponse(answer) => answer.agreed,
+                _ => None,
+            }
+        });
+        (functions, capabilities)
     }
 
     /// Answers a request to negotiate something.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::alarm::Alarm;
+use super::fetched::Fetched;
 use super::polls::Polls;
 use super::queue::{Queue, Taken};
 use super::record::Record;
@@ -14,6 +15,9 @@ use crate::element::Time;
 #[derive(Debug)]
 pub(super) struct Outbox {
     queue: Queue,
+    fetched: Fetched,
+    /// Presence may have changed without the client's being told.
+    missed: bool,
     polls: Polls,
     alarm: Alarm,
     /// Whether the channel by which the client is woken stands.
@@ -33,6 +37,8 @@ impl Outbox {
     pub(super) fn new(now: Time) -> Self {
         Self {
             queue: Queue::new(now.0),
+            fetched: Fetched::default(),
+            missed: false,
             polls: Polls::new(now),
             alarm: Alarm::default(),
             channel: false,
@@ -93,12 +99,31 @@ impl Outbox {
 
     /// The client has the message of this id.
     pub(super) fn delivered(&mut self, message: &str) -> Option<Taken> {
-        self.queue.delivered(message)
+        let told = self.queue.delivered(message);
+        told.or_else(|| {
+            let number = Some(self.fetched.take(message)?);
+            Some(Taken { number })
+        })
+    }
+
+    /// The client has fetched a message, which waits until it says that it has it.
+    pub(super) fn fetched(&mut self, id: String, number: u64) {
+        self.fetched.add(id, number);
     }
 
     /// The client has answered this transaction.
     pub(super) fn answered(&mut self, transaction: &str) -> Option<Taken> {
         self.queue.answered(transaction)
+    }
+
+    /// What is worth nothing later may have been lost.
+    pub(super) fn miss(&mut self) {
+        self.missed = true;
+    }
+
+    /// Whether that was so. It is made good now.
+    pub(super) fn take_missed(&mut self) -> bool {
+        std::mem::take(&mut self.missed)
     }
 
     /// Forgets what has a number and was not told: it comes again.

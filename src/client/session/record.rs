@@ -5,9 +5,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::negotiation::Negotiation;
 use crate::client::meaning::Terms;
+use crate::client::settings::Settings;
 use crate::client::wake::Method;
+use crate::csp::primitive::capability::Capabilities;
+use crate::csp::primitive::service::Functions;
+use crate::csp::primitive::session::LoginRequest;
 use crate::element::Time;
+use crate::imps::primitive::profile::Terminal;
 
 /// A session, as it is kept. Its id is not: who has the store has no session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +60,25 @@ impl Record {
     pub(super) fn expires(&self, seen: Time) -> Time {
         let keep = Duration::from_secs(self.keep_alive.into());
         seen.plus(keep).plus(GRACE)
+    }
+
+    /// Takes what the client says of itself with its login, from 1.3 on; what the response says to
+    /// that: of services, and of capabilities.
+    pub fn agree(
+        &mut self,
+        request: &LoginRequest,
+        settings: &Settings,
+    ) -> (Option<Functions>, Option<Capabilities>) {
+        let mut terms = self.terms.clone();
+        let agreed = Negotiation::of(self, &mut terms, settings).login(request);
+        self.terms = terms;
+        agreed
+    }
+
+    /// The client as a terminal in the profile of its user.
+    pub(super) fn terminal(&self, terms: &Terms) -> Terminal {
+        let wake: Vec<&str> = self.wake.iter().map(|method| method.as_str()).collect();
+        terms.terminal(&wake)
     }
 
     /// Whether the client is woken so.

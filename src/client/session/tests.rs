@@ -1,5 +1,6 @@
 //! Sessions in a pretended time: the client's side by primitives, the domain's by what it says.
 
+mod described;
 mod world;
 
 use std::net::IpAddr;
@@ -324,6 +325,67 @@ fn messages_that_are_to_come_in_another_way_come_anew() {
     // The same once more changes nothing.
     world.ask("2", capabilities("N"));
     assert_eq!(world.reopened.len(), 1);
+}
+
+/// A text to Bob.
+fn message(text: &str) -> Primitive {
+    read(&format!(
+        "<SendMessage-Request><DeliveryReport>F</DeliveryReport><MessageInfo><Recipient><User>\
+         <UserID>wv:bob@village.test</UserID></User></Recipient></MessageInfo><ContentData>{text}\
+         </ContentData></SendMessage-Request>"
+    ))
+}
+
+#[test]
+fn a_message_that_is_repeated_under_another_id_is_sent_once_where_that_is_wanted() {
+    let taken = |world: &mut World, id: &str, code: u16| {
+        let answer = crate::imps::Primitive::SendMessageResponse(Box::new(
+            crate::imps::primitive::message::SendMessageResponse {
+                message_id: "m1".to_owned(),
+                status: Status::new(Code(code)),
+            },
+        ));
+        world.told(ToClient::Answer {
+            id: id.to_owned(),
+            number: None,
+            primitive: Box::new(answer),
+        });
+    };
+    let result = |answer: Option<Primitive>| match answer {
+        Some(Primitive::SendMessageResponse(answer)) => answer.result.status.code.0,
+        other => panic!("{other:?}"),
+    };
+    let mut record = record();
+    record.terms.switches.repeats = true;
+    let mut world = World::with(settings(), record);
+    assert_eq!(world.ask("1", message("hi")), None);
+    // The answer is lost; the same under another id, before and after that is known.
+    assert_eq!(world.ask("2", message("hi")), None);
+    let asked = world.asked();
+    assert_eq!(asked.len(), 1);
+    taken(&mut world, &asked[0], 200);
+    for post in [0, 1] {
+        let answer = world.answer_to(post).unwrap().transactions.remove(0);
+        assert_eq!(answer.id, Some((post + 1).to_string()));
+        assert_eq!(result(Some(answer.primitive)), 200);
+    }
+    assert_eq!(result(world.ask("3", message("hi"))), 200);
+    assert_eq!(world.asked().len(), 1);
+    // Other words are another message, and so are the same ones later.
+    assert_eq!(world.ask("4", message("hello")), None);
+    world.pass(60);
+    assert_eq!(world.ask("5", message("hi")), None);
+    let asked = world.asked();
+    assert_eq!(asked.len(), 3);
+    // What was refused may be sent again.
+    taken(&mut world, &asked[2], 531);
+    assert_eq!(world.ask("6", message("hi")), None);
+    assert_eq!(world.asked().len(), 4);
+    // Everybody else's are each their own.
+    let mut other = World::new();
+    assert_eq!(other.ask("1", message("hi")), None);
+    assert_eq!(other.ask("2", message("hi")), None);
+    assert_eq!(other.asked().len(), 2);
 }
 
 #[test]

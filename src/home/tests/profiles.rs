@@ -3,7 +3,7 @@
 use super::*;
 use crate::imps::common::UserId;
 use crate::imps::primitive::presence::SubscribeRequest;
-use crate::imps::primitive::profile::UserProfile;
+use crate::imps::primitive::profile::{Terminal, UserProfile};
 use crate::ssp::envelope::decode_fragment;
 
 const ZOE: &str = "zoe@far.test";
@@ -89,6 +89,34 @@ fn an_untouched_profile_tells_what_the_domain_serves_and_who_is_logged_in() {
     world.close(7);
     let (_, profile) = get(&mut world, "alice@home.test", "");
     assert_eq!(profile.unwrap().terminals, Some(Vec::new()));
+}
+
+#[test]
+fn a_client_that_says_what_it_is_is_told_of_as_that_while_it_is_there() {
+    let mut world = World::peopled();
+    world.open(7, "alice");
+    world.open(8, "alice");
+    let phone = Terminal {
+        url: Some("http://phone.test/".to_owned()),
+        client_type: Some("MOBILE_PHONE".to_owned()),
+        delivery_method: Some("N".to_owned()),
+        content_types: vec!["text/plain".to_owned(), "image/gif".to_owned()],
+        transfer_encoding: None,
+        content_length: Some("4096".to_owned()),
+        bearers: vec!["HTTP".to_owned()],
+        cir_methods: vec!["STCP".to_owned()],
+    };
+    let described = FromClient::Describe {
+        terminal: Box::new(phone.clone()),
+    };
+    let input = Input::Client(ClientKey(7), described);
+    world.home.take(input, world.now);
+    let terminals = profile(&mut world).terminals.unwrap();
+    assert_eq!(terminals.len(), 2);
+    assert_eq!(terminals[0], phone);
+    assert_eq!(terminals[1].url.as_deref(), Some("urn:wvgate:client:8"));
+    world.close(7);
+    assert_eq!(profile(&mut world).terminals.unwrap().len(), 1);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The access point for clients, and its listeners.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use crate::client::settings::{PlainLogin, Settings};
 use crate::client::wake::Offer;
 use crate::config::{self, Config, Located, Problem};
 use crate::http::server::ServerSettings;
+use crate::sap::Network;
 
 /// What is needed to serve clients.
 #[derive(Clone)]
@@ -19,6 +21,17 @@ pub struct ClientsPlan {
     pub server: ServerSettings,
     /// Where the channel is that wakes over TCP.
     pub wake_listen: Option<SocketAddr>,
+    /// Who says from whose number a request comes.
+    pub proxies: NumberProxies,
+}
+
+/// Proxies of the operator that say from whose number a request comes.
+#[derive(Debug, Clone, Default)]
+pub struct NumberProxies {
+    /// In this header; none is read without.
+    pub header: Option<String>,
+    /// From where they come.
+    pub from: Vec<Network>,
 }
 
 pub(super) fn plan(
@@ -31,6 +44,7 @@ pub(super) fn plan(
     let (certificate, key) = (clients.certificate.as_ref(), clients.key.as_ref());
     let tls = public_tls("clients", certificate, key, at, problems, warnings);
     let kinds = kinds(config, at, problems)?;
+    let kind_of = kinds_of_users(clients, &kinds, at, problems);
     let settings = Settings {
         domain: config.node.domain.clone(),
         plain_login: match clients.plain_login {
@@ -52,6 +66,12 @@ pub(super) fn plan(
             http: clients.base(),
         },
         kinds,
+        kind_of,
+        numbers: clients
+            .user
+            .iter()
+            .filter_map(|user| Some((user.name.to_lowercase(), user.number.clone()?)))
+            .collect(),
     };
     Some(ClientsPlan {
         settings: Arc::new(settings),
@@ -69,7 +89,39 @@ pub(super) fn plan(
             ..ServerSettings::default()
         },
         wake_listen: clients.wake_listen,
+        proxies: NumberProxies {
+            header: clients.number_header.clone(),
+            from: clients
+                .number_proxies
+                .iter()
+                .filter_map(|from| config::network(from))
+                .map(|(address, bits)| Network { address, bits })
+                .collect(),
+        },
     })
+}
+
+/// The kinds that the configuration names for users.
+fn kinds_of_users(
+    clients: &config::ClientsSection,
+    kinds: &[ClientKind],
+    at: &Located,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, String> {
+    let mut kind_of = BTreeMap::new();
+    for (index, user) in clients.user.iter().enumerate() {
+        let Some(name) = &user.kind else { continue };
+        if !kinds.iter().any(|kind| kind.name == *name) {
+            let known: Vec<&str> = kinds.iter().map(|kind| kind.name.as_str()).collect();
+            problems.push(at.problem(
+                &format!("clients.user.{index}.kind"),
+                format!("there is no kind \"{name}\" of clients"),
+                format!("known here: {}", known.join(", ")),
+            ));
+        }
+        kind_of.insert(user.name.to_lowercase(), name.clone());
+    }
+    kind_of
 }
 
 /// Kinds of clients: those of the folder, if there is one, else those that are built in.

@@ -64,6 +64,35 @@ fn the_users_own_presence_is_changed() {
 }
 
 #[test]
+fn that_a_user_is_online_the_session_says_and_an_update_need_not() {
+    let online = "<OnlineStatus><Qualifier>T</Qualifier><PresenceValue>T</PresenceValue>\
+                  </OnlineStatus>";
+    let text = "<StatusText><Qualifier>T</Qualifier><PresenceValue>hi</PresenceValue></StatusText>";
+    let update = |attributes: &str| {
+        format!(
+            "<UpdatePresence-Request><PresenceSubList>{attributes}</PresenceSubList>\
+             </UpdatePresence-Request>"
+        )
+    };
+    let asked = |attributes: &str| {
+        format!(
+            r#"<UpdatePresenceRequest>META<PresenceValue userID="wv:ann@home.test"><PresenceSubList xmlns="http://www.openmobilealliance.org/DTD/IMPS-PA1.3">{attributes}</PresenceSubList></PresenceValue></UpdatePresenceRequest>"#
+        )
+    };
+    is(
+        &ALL,
+        &update(&format!("{online}{text}")),
+        &asked(text),
+        DONE,
+        OK,
+    );
+    refused(Version::V1_2, &update(online), OK);
+    // That they are not is for the domain to take or to refuse.
+    let offline = online.replace("<PresenceValue>T", "<PresenceValue>F");
+    is(&ALL, &update(&offline), &asked(&offline), DONE, OK);
+}
+
+#[test]
 fn who_is_watched_is_watched_by_address_or_by_list_and_all_attributes_unless_they_are_named() {
     let subscribe = "<SubscribePresence-Request><User><UserID>bob@b.test</UserID></User>\
          <ContactList>wv:ann/friends@home.test</ContactList><AutoSubscribe>T</AutoSubscribe>\
