@@ -79,6 +79,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "admin",
             "config",
             "content",
+            "csp",
             "element",
             "gateway",
             "home",

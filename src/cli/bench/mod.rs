@@ -1,6 +1,7 @@
 //! `wvgate bench`: what a chain of real processes carries on this machine.
 
 mod chain;
+mod clients;
 mod crowd;
 mod home;
 mod peers;
@@ -34,6 +35,8 @@ enum What {
     Relay(Relay),
     /// A relay with few and with many peers
     Peers(peers::Peers),
+    /// An access point with many phones
+    Clients(clients::Clients),
     /// A home domain with many users
     Home(home::Home),
     /// A relay that starts with much in its store
@@ -139,6 +142,7 @@ pub(super) async fn bench(args: Bench) -> Result<(), Failure> {
     match args.what {
         What::Relay(relay) => relay_bench(relay).await,
         What::Peers(args) => peers::peers(args).await,
+        What::Clients(args) => clients::clients(args).await,
         What::Home(args) => home::home(args).await,
         What::Restart(args) => restart::restart(args).await,
     }
