@@ -1,12 +1,13 @@
 """What Wireless Village users and an XMPP user do with each other, checked step by step.
 
     scenario.py --wvgate PROGRAM --village CONFIG --relay CONFIG --xmpp CONFIG --town CONFIG
-                --c2s-port PORT
+                --c2s-port PORT --phones URL
 
 The four nodes and the XMPP server run already; they are those of config/demo, or the like
 on other ports. romeo@xmpp.test is an XMPP client (tests/support/xmpp_user.py), alice of
 village.test, rosa of relay.test and dora of town.test are clients of their home domains
-(`wvgate chat alice --json`).
+(`wvgate chat alice --json`), and carol of village.test has a phone (phone.py), which reaches
+the access point at URL.
 
 Prints a line per step, `ok N what happened`, and below it the hops of the message as the
 nodes saw them. Ends with 1 at the first thing that does not happen in time, and says which.
@@ -28,6 +29,8 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
+from phone import Phone, PhoneTrouble, Wbxml, Xml
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 30.0
 # As shells say it.
@@ -40,6 +43,8 @@ PICTURE = b"\x89PNG\r\n\x1a\n a picture of the village"
 ROMEO = "wv:romeo@xmpp.test"
 ALICE_JID = "alice@village.test"
 ROMEO_JID = "romeo@xmpp.test"
+CAROL = "wv:carol@village.test"
+CAROL_JID = "carol@village.test"
 
 
 class Failed(Exception):
@@ -571,6 +576,33 @@ class Scenario:
         self.done()
         self.note(f"romeo is told: {error['error']}")
 
+    def a_phone(self):
+        for codec in (Xml(), Wbxml()):
+            name = type(codec).__name__.upper()
+            self.step(f"carol's phone logs in, in {name}, and opens the channel on which it is woken")
+            phone = Phone(self.options.phones, CAROL, "carol", codec)
+            self.done()
+            self.step(f"her phone and romeo talk, and it speaks {name}")
+            text = f"from my phone in {name}: <3 & more"
+            message = phone.send(ROMEO, text)
+            got = self.romeo.wait(
+                "carol's message",
+                lambda e, text=text: e["event"] == "message" and e.get("body") == text,
+            )
+            if bare(got["from"]) != CAROL_JID:
+                raise Failed(f"the message came from {got['from']}")
+            answer = f"what is {name}? \u00fc"
+            stanza = f"phone-{name}-{self.run}"
+            self.romeo.tell(do="message", to=CAROL_JID, body=answer, id=stanza)
+            sender, heard = phone.wait(answer)
+            if sender != ROMEO:
+                raise Failed(f"the phone got the message of {sender}")
+            self.done()
+            self.hops(message, got["id"])
+            self.hops(heard, stanza)
+            phone.leave()
+            self.note(f"her phone was told {phone.bytes} bytes of {name}")
+
     def play(self):
         try:
             self.enter()
@@ -584,7 +616,8 @@ class Scenario:
             self.three_domains_in_a_group()
             self.an_invitation()
             self.a_picture()
-        except Failed as failure:
+            self.a_phone()
+        except (Failed, PhoneTrouble) as failure:
             print(f"FAILED {self.step_name}: {failure}", flush=True)
             return 1
         except KeyboardInterrupt:
@@ -618,6 +651,7 @@ def main():
     for name in ("wvgate", "village", "relay", "xmpp", "town"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--c2s-port", type=int, required=True)
+    parser.add_argument("--phones", required=True)
     sys.exit(Scenario(parser.parse_args()).play())
 
 

@@ -28,6 +28,8 @@ NODES = (
     ("town", 15284, 15294),
 )
 FILES_PORT = 15285
+PHONES_PORT = 15286
+WAKE_PORT = 15287
 USERS = ("romeo", "juliet")
 PATIENCE = 60.0
 # As shells say it, and as the scenario ends when it is interrupted.
@@ -127,7 +129,9 @@ class World:
         command = [sys.executable, "scripts/demo/scenario.py", "--wvgate", self.program]
         for name, _, _ in NODES:
             command += [f"--{name}", config(name)]
-        return subprocess.run([*command, "--c2s-port", str(C2S_PORT)]).returncode
+        command += ["--c2s-port", str(C2S_PORT)]
+        command += ["--phones", f"http://127.0.0.1:{PHONES_PORT}/"]
+        return subprocess.run(command).returncode
 
     def logs(self):
         files = [(name, DIR / f"{name}.log") for name, _, _ in NODES]
@@ -170,7 +174,7 @@ def is_ready(port):
 
 
 def play(world):
-    taken = [C2S_PORT, COMPONENT_PORT, FILES_PORT]
+    taken = [C2S_PORT, COMPONENT_PORT, FILES_PORT, PHONES_PORT, WAKE_PORT]
     taken += [port for _, ssp, ready in NODES for port in (ssp, ready)]
     taken = [port for port in taken if is_open(port)]
     if taken:
@@ -206,6 +210,7 @@ Everything is left running. Join in:
                               (password: alice; carol is there too, and dora in town.toml)
   with any XMPP client        juliet@xmpp.test, password juliet, host 127.0.0.1, port {port},
                               no encryption; romeo, password romeo, is there too
+  with a phone, or the like   http://127.0.0.1:15286/, user carol, password carol: docs/clients.md
   look at a node              {program} status --config config/demo/relay.toml
   watch the messages pass     {program} trace --config config/demo/relay.toml
 

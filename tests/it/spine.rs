@@ -32,6 +32,10 @@ const STEPS: &[&str] = &[
     "what each of them says in the group the two others hear",
     "alice invites dora, two domains away, to talk; she accepts, with a word",
     "alice shares a picture with dora, who is invited to its link and fetches it",
+    "carol's phone logs in, in XML, and opens the channel on which it is woken",
+    "her phone and romeo talk, and it speaks XML",
+    "carol's phone logs in, in WBXML, and opens the channel on which it is woken",
+    "her phone and romeo talk, and it speaks WBXML",
 ];
 
 /// A node in a process of its own, ended with the value.
@@ -60,7 +64,9 @@ fn presence_and_messages_travel_between_a_home_domain_and_xmpp_over_a_relay() {
         .muc("conference.xmpp.test")
         .start();
     make_certificates(&folder.0.join("certs"));
-    let mut nodes = start_nodes(&folder.0, &prosody);
+    let ports = ports(&prosody);
+    let phones = format!("http://127.0.0.1:{}/", port_of(&ports, "15286"));
+    let mut nodes = start_nodes(&folder.0, &ports);
     for node in &mut nodes {
         wait_until_ready(node);
     }
@@ -70,6 +76,7 @@ fn presence_and_messages_travel_between_a_home_domain_and_xmpp_over_a_relay() {
         .arg(root().join("scripts/demo/scenario.py"))
         .args(["--wvgate", PROGRAM])
         .args(["--c2s-port", &prosody.c2s_port.to_string()])
+        .args(["--phones", &phones])
         .stdin(Stdio::null());
     for node in &nodes {
         scenario.arg(format!("--{}", node.name)).arg(&node.config);
@@ -103,13 +110,21 @@ fn make_certificates(folder: &Path) {
     assert!(made.status.success(), "{made:?}");
 }
 
-/// The nodes of config/demo, with folders and ports of their own.
-fn start_nodes(folder: &Path, prosody: &Prosody) -> Vec<Running> {
+/// A port for each of those of the demo.
+fn ports(prosody: &Prosody) -> Vec<(String, u16)> {
     let mut ports = vec![("15347".to_owned(), prosody.component_port)];
-    for port in (15281..=15285).chain(15291..=15294) {
+    for port in (15281..=15287).chain(15291..=15294) {
         ports.push((port.to_string(), free_port()));
     }
-    let port_of = |shown: &str| ports.iter().find(|(from, _)| from == shown).expect(shown).1;
+    ports
+}
+
+fn port_of(ports: &[(String, u16)], shown: &str) -> u16 {
+    ports.iter().find(|(from, _)| from == shown).expect(shown).1
+}
+
+/// The nodes of config/demo, with folders and ports of their own.
+fn start_nodes(folder: &Path, ports: &[(String, u16)]) -> Vec<Running> {
     [
         ("village", "15291"),
         ("relay", "15292"),
@@ -121,7 +136,7 @@ fn start_nodes(folder: &Path, prosody: &Prosody) -> Vec<Running> {
         let shipped = root().join(format!("config/demo/{name}.toml"));
         let mut text = fs::read_to_string(shipped).expect("the demo's configuration");
         text = text.replace("\"run/demo/", &format!("\"{}/", folder.display()));
-        for (from, to) in &ports {
+        for (from, to) in ports {
             text = text.replace(&format!(":{from}"), &format!(":{to}"));
         }
         let config = folder.join(format!("{name}.toml"));
@@ -142,7 +157,7 @@ fn start_nodes(folder: &Path, prosody: &Prosody) -> Vec<Running> {
             name,
             config,
             log,
-            ready: port_of(ready),
+            ready: port_of(ports, ready),
             child,
         }
     })
