@@ -1,7 +1,10 @@
 //! Phones that log in to a home domain by the Client-Server Protocol: a scripted one over real HTTP,
 //! against the real program.
 
+mod decoders;
+mod faults;
 mod phone;
+mod recorded;
 mod services;
 
 use std::io::{Read, Write};
@@ -197,6 +200,62 @@ fn a_session_that_the_operator_ends_is_told_that_once() {
         other => panic!("{other:?}"),
     }
     assert_eq!(status(&alice.poll().unwrap().primitive), 604);
+}
+
+#[test]
+fn the_kind_of_a_users_clients_is_what_the_configuration_says() {
+    let node = Node::start_with(&format!(
+        "{CLIENTS}[[clients.user]]\nname = \"alice\"\nkind = \"android\"\n"
+    ));
+    for (user, is_first) in [("alice", true), ("carol", false)] {
+        let mut phone = phone(&node, user, Version::V1_1, Encoding::Xml);
+        phone.log_in(user);
+        let session = phone.session.clone().unwrap();
+        let body = format!(
+            "<WV-CSP-Message xmlns='http://www.wireless-village.org/CSP1.1'><Session>\
+             <SessionDescriptor><SessionType>Inband</SessionType><SessionID>{session}</SessionID>\
+             </SessionDescriptor><Transaction><TransactionDescriptor><TransactionMode>Request\
+             </TransactionMode><TransactionID>c</TransactionID></TransactionDescriptor>\
+             <TransactionContent><ClientCapability-Request><CapabilityList><ClientType>PDA\
+             </ClientType></CapabilityList></ClientCapability-Request></TransactionContent>\
+             </Transaction></Session></WV-CSP-Message>"
+        );
+        let answer = phone.post_raw("application/vnd.wv.csp.xml", body.as_bytes());
+        let text = String::from_utf8(answer.body).unwrap();
+        let at = |what: &str| text.find(what).unwrap();
+        assert_eq!(
+            at("<CapabilityList>") < at("<ClientID>"),
+            is_first,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_number_is_believed_from_the_operators_proxy_and_from_nobody_else() {
+    let node = Node::start_with(&format!(
+        "{CLIENTS}number_header = \"MSISDN\"\nnumber_proxies = [\"127.0.0.2\"]\n\
+         [[clients.user]]\nname = \"alice\"\nnumber = \"15550100\"\n"
+    ));
+    let proxy = Some([127, 0, 0, 2].into());
+    let enter = |user: &str, from, proxied: &str| {
+        let mut phone = xml(&node, user);
+        (phone.from, phone.proxied) = (from, proxied.to_owned());
+        let request = phone.login_request();
+        let answer = phone.try_login(request);
+        (code(&answer), answer.session.is_some())
+    };
+    assert_eq!(enter("alice", proxy, "MSISDN: +15550100\r\n"), (200, true));
+    // Everybody else would have to show who they are.
+    for (user, from, proxied) in [
+        ("alice", None, "MSISDN: 15550100\r\n"),
+        ("alice", proxy, "MSISDN: 15550101\r\n"),
+        ("alice", proxy, "MSISDN: 15550100\r\nMSISDN: 15550101\r\n"),
+        ("alice", proxy, ""),
+        ("carol", proxy, "MSISDN: 15550100\r\n"),
+    ] {
+        assert!(!enter(user, from, proxied).1, "{user} {proxied}");
+    }
 }
 
 /// A line of the channel that wakes.

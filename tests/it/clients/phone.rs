@@ -1,7 +1,7 @@
 //! A scripted phone: it speaks the Client-Server Protocol over HTTP, in any version and encoding.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -36,6 +36,10 @@ pub(crate) struct Phone {
     /// The connection is kept; else there is one for each POST, which begins with
     /// `Expect: 100-continue`.
     pub(crate) keeps: bool,
+    /// Fields of HTTP that a proxy adds, each with the end of its line.
+    pub(crate) proxied: String,
+    /// From where it comes; absent: from where the system says.
+    pub(crate) from: Option<IpAddr>,
     connection: Option<TcpStream>,
     next: u32,
 }
@@ -50,12 +54,14 @@ impl Phone {
             encoding,
             session: None,
             keeps: true,
+            proxied: String::new(),
+            from: None,
             connection: None,
             next: 0,
         }
     }
 
-    fn content_type(&self) -> &'static str {
+    pub(crate) fn content_type(&self) -> &'static str {
         match (self.version, self.encoding) {
             (Version::V1_3, Encoding::Xml) => "application/vnd.wv.csp+xml",
             (Version::V1_3, Encoding::Wbxml) => "application/vnd.wv.csp+wbxml",
@@ -64,12 +70,28 @@ impl Phone {
         }
     }
 
+    fn connect(&self) -> TcpStream {
+        let Some(from) = self.from else {
+            return TcpStream::connect(&self.address).unwrap();
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_io().build().unwrap();
+        let stream = runtime.block_on(async {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind((from, 0).into()).unwrap();
+            let stream = socket.connect(self.address.parse().unwrap()).await.unwrap();
+            stream.into_std().unwrap()
+        });
+        stream.set_nonblocking(false).unwrap();
+        stream
+    }
+
     /// Posts bytes as they are.
     pub(crate) fn post_raw(&mut self, content_type: &str, body: &[u8]) -> Answer {
         let mut stream = match self.connection.take().filter(|_| self.keeps) {
             Some(stream) => stream,
             None => {
-                let stream = TcpStream::connect(&self.address).unwrap();
+                let stream = self.connect();
                 stream.set_read_timeout(Some(PATIENCE)).unwrap();
                 stream
             }
@@ -80,7 +102,8 @@ impl Phone {
             "Expect: 100-continue\r\nConnection: close\r\n"
         };
         let head = format!(
-            "POST / HTTP/1.1\r\nHost: wv\r\nContent-Type: {content_type}\r\n{expect}Content-Length: {}\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: wv\r\nContent-Type: {content_type}\r\n{}{expect}Content-Length: {}\r\n\r\n",
+            self.proxied,
             body.len()
         );
         stream.write_all(head.as_bytes()).unwrap();

@@ -14,7 +14,7 @@ use super::{ALL, CLIENTS, bound};
 use crate::cli_node::{Node, PATIENCE};
 
 /// The primitive of this XML.
-fn read(version: Version, content: &str) -> Primitive {
+pub(super) fn read(version: Version, content: &str) -> Primitive {
     let xml = format!(
         "<WV-CSP-Message xmlns='{}'><Session><Transaction><TransactionContent>{content}\
          </TransactionContent></Transaction></Session></WV-CSP-Message>",
@@ -41,7 +41,7 @@ fn printed(version: Version, primitive: &Primitive) -> String {
 }
 
 /// A phone asks; the answer has all of this in it.
-fn asks(phone: &mut Phone, request: &str, expected: &[&str]) {
+pub(super) fn asks(phone: &mut Phone, request: &str, expected: &[&str]) {
     let answer = phone.ask(read(phone.version, request));
     let answer = printed(phone.version, &answer);
     for part in expected {
@@ -54,7 +54,7 @@ fn asks(phone: &mut Phone, request: &str, expected: &[&str]) {
 }
 
 /// What a phone is told in which all of this stands. It takes everything on the way there.
-fn hears(phone: &mut Phone, expected: &[&str]) {
+pub(super) fn hears(phone: &mut Phone, expected: &[&str]) {
     let mut heard = Vec::new();
     for _ in 0..PATIENCE.as_millis() / 50 {
         let Some(told) = phone.poll() else {

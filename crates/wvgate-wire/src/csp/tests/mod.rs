@@ -1,3 +1,4 @@
 //! What needs programs of others.
 
 mod decoders;
+mod tools;
