@@ -8,6 +8,7 @@ use crate::imps::address::{Address, Kind};
 use crate::imps::common::{GroupId, Recipient};
 use crate::imps::primitive::group::GroupProperties;
 use crate::imps::primitive::group_admin::CreateGroupRequest;
+use crate::imps::primitive::invitation::InviteResponse;
 use crate::imps::primitive::message::SendMessageRequest;
 use crate::imps::status::{Code, Status};
 
@@ -137,8 +138,7 @@ impl Groups {
                 Invites::of(group, &mut self.core, now).invite(&asker, &request);
             }
             Primitive::CancelInviteRequest(request) => {
-                let party = request.canceled.as_ref();
-                Invites::of(group, &mut self.core, now).withdraw(&asker, party);
+                Invites::of(group, &mut self.core, now).withdraw(&asker, &request);
             }
             Primitive::SubscribeGroupChangeRequest(_) => {
                 Changes::of(group, &mut self.core, now).subscribe(&asker, true);
@@ -158,6 +158,20 @@ impl Groups {
             other => administer(group, &mut self.core, &asker, other, now),
         }
         self.forget_if_over(&address);
+    }
+
+    /// Somebody has answered an invitation. Says whether it is one between participants of a group.
+    pub(in crate::home) fn invitation_answered(
+        &mut self,
+        responder: &Address,
+        response: &InviteResponse,
+        now: Time,
+    ) -> bool {
+        let parties = response.inviting.iter().chain(&response.responding);
+        let mut named = parties.map(|party| self.core.at_home(party.address()));
+        let named = named.find(|address| address.kind() == Kind::Resource);
+        let group = named.and_then(|at| find(&mut self.all, self.core.domain(), &at));
+        group.is_some_and(|it| Invites::of(it, &mut self.core, now).answered(responder, response))
     }
 
     /// Groups that are like that, as far as `asker` finds them.

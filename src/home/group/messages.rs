@@ -238,9 +238,9 @@ impl Target {
         message: &SendMessageRequest,
         to: &Recipient,
     ) -> Result<Self, Code> {
-        let Some(seat) = group.people.get(from).and_then(|p| p.seat.as_ref()) else {
+        if !group.is_joined(from) {
             return Err(Code::NOT_JOINED);
-        };
+        }
         let sender = message.info.sender.as_ref();
         let name = sender.and_then(|sender| sender.screen_name.as_ref());
         if name.is_some_and(|name| group.named(&name.name) != Some(from)) {
@@ -260,15 +260,22 @@ impl Target {
         let Recipient::ScreenName(to) = to else {
             return Ok(Self::All);
         };
+        Self::participant(group, from, &to.name).map(Self::One)
+    }
+
+    /// The participant of this screen name, whom another one may write to in private.
+    pub(super) fn participant(group: &Group, from: &Address, name: &str) -> Result<Address, Code> {
         if !group.sheet.properties.private_messaging {
             return Err(NO_PRIVATE_MESSAGES);
         }
-        let user = group.named(&to.name).ok_or(Code::UNDELIVERABLE)?;
-        let other = group.people.get(user).and_then(|p| p.seat.as_ref());
-        let takes = other.is_some_and(|seat| seat.own.private_messaging);
-        if !takes || !seat.own.private_messaging {
+        let user = group.named(name).ok_or(Code::UNDELIVERABLE)?;
+        let takes = |user: &Address| {
+            let seat = group.people.get(user).and_then(|p| p.seat.as_ref());
+            seat.is_some_and(|seat| seat.own.private_messaging)
+        };
+        if !takes(user) || !takes(from) {
             return Err(NO_PRIVATE_MESSAGES_OF_USER);
         }
-        Ok(Self::One(user.clone()))
+        Ok(user.clone())
     }
 }

@@ -43,7 +43,7 @@ impl<'a> Invited<'a> {
         if service.is_some_and(|service| !self.user.may_use(self.core, service)) {
             return Err(Status::new(Code::UNAUTHORIZED_RECIPIENT));
         }
-        if self.blocks(&inviter) {
+        if self.blocks(&inviter, request.inviting.as_ref()) {
             return Ok(Status::ok());
         }
         let own = self.user.address(self.core);
@@ -87,7 +87,7 @@ impl<'a> Invited<'a> {
             .invitations
             .find(Side::Invitee, inviter, &request.invite_id);
         let Some(number) = found else {
-            return if self.blocks(inviter) {
+            return if self.blocks(inviter, request.canceling.as_ref()) {
                 Ok(Status::ok())
             } else {
                 Err(unknown())
@@ -189,8 +189,12 @@ impl<'a> Invited<'a> {
         self.core.send(answer, self.now);
     }
 
-    fn blocks(&self, inviter: &Address) -> bool {
-        !self.user.admits(self.core, inviter, None)
+    fn blocks(&self, inviter: &Address, party: Option<&Party>) -> bool {
+        let name = match party {
+            Some(Party::ScreenName(name)) => Some(name.name.as_str()),
+            _ => None,
+        };
+        !self.user.admits(self.core, inviter, name)
     }
 }
 

@@ -168,12 +168,23 @@ impl<'a> Inviting<'a> {
         };
         let request = known.request().cloned();
         let accepted = response.acceptance;
+        let invited = request
+            .as_ref()
+            .and_then(|request| request.invited.as_ref());
+        // Each participant of a group answers for themselves.
+        let is_of_many = matches!(invited, Some(Party::Group(_)));
         if let Some(request) = request.as_ref().filter(|_| !accepted) {
             self.tell_group(request);
         }
         let (inviting, responding) =
             request.map_or((None, None), |request| (request.inviting, request.invited));
-        Book::of(self.user, self.core).change(number, |one| one.accepted = Some(accepted));
+        if !is_of_many {
+            Book::of(self.user, self.core).change(number, |one| one.accepted = Some(accepted));
+        }
+        let responding = match &response.responding {
+            Some(participant @ Party::ScreenName(_)) if is_of_many => Some(participant.clone()),
+            _ => responding,
+        };
         let notice = InviteResponse {
             invite_id: response.invite_id.clone(),
             acceptance: accepted,

@@ -45,6 +45,12 @@ impl<'a> InvitationRequests<'a> {
             let party = party.as_ref();
             party.map(|party| self.home.core.at_home(party.address()))
         });
+        // Of a participant of a group of ours, who is known by screen name.
+        if let Some(user) = self.responder(response)
+            && self.home.groups.invitation_answered(&user, response, now)
+        {
+            return;
+        }
         // Some exchange the two.
         let [inviting, responding] = parties;
         let ways = [
@@ -75,6 +81,22 @@ impl<'a> InvitationRequests<'a> {
             domain = %Shown(&self.caller.domain), invitation = %Shown(id),
             "an answer to an invitation that nobody waits for; dropped"
         );
+    }
+
+    /// The user who answers: who asks, or else the one of the asking domain. Nobody, if this domain
+    /// itself hands on what somebody has answered.
+    fn responder(&self, response: &InviteResponse) -> Option<Address> {
+        if let Some(user) = &self.caller.user {
+            return Some(user.clone());
+        }
+        let domain = &self.caller.domain;
+        if domain == self.home.core.domain() {
+            return None;
+        }
+        let parties = response.inviting.iter().chain(&response.responding);
+        let users = parties.filter(|party| matches!(party, Party::User(_)));
+        let mut users = users.map(|party| party.address().clone().or_domain(domain));
+        users.find(|user| user.domain() == domain)
     }
 
     fn invited(&mut self, mut request: InviteRequest) -> Result<Status, Status> {
@@ -118,8 +140,13 @@ impl<'a> InvitationRequests<'a> {
         let named = party.map(|party| party.address().clone().or_domain(&self.caller.domain));
         let claimed = asking.map_or(self.caller.domain.as_str(), Address::domain);
         match (named, asking) {
-            // A participant of a group, behind whom stands who asks.
+            // A participant of a group, behind whom stands who asks, or the group.
             (Some(named), Some(asking)) if named.kind() == Kind::Resource => Ok(asking.clone()),
+            (Some(named), None)
+                if matches!(party, Some(Party::ScreenName(_))) && named.domain() == claimed =>
+            {
+                Ok(named)
+            }
             (Some(named), Some(asking)) if named != *asking => {
                 let why = "The inviter is not the one who asks.";
                 Err(Status::new(Code::INVALID_USER).because(why))

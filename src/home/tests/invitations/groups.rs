@@ -108,7 +108,7 @@ fn who_is_invited_into_a_restricted_group_becomes_a_member_by_joining() {
 }
 
 #[test]
-fn a_group_bounds_whom_it_has_to_let_in_and_is_invited_by_address_alone() {
+fn a_group_bounds_whom_it_has_to_let_in() {
     let mut world = World::with(|settings| settings.groups.max_invited = 2);
     world.add("alice");
     world.club(&[("RequireInvitation", "T")]);
@@ -127,6 +127,7 @@ fn a_group_bounds_whom_it_has_to_let_in_and_is_invited_by_address_alone() {
         ("u3@far.test", 817),
         ("wv:u3/x@far.test", 531),
         ("Vicky", 410),
+        ("", 410),
     ] {
         assert_eq!(world.does(ALICE, ask(name)), expected, "{name}");
     }
@@ -134,7 +135,7 @@ fn a_group_bounds_whom_it_has_to_let_in_and_is_invited_by_address_alone() {
     whole.invited = Some(Party::Group(GroupId {
         group: address(CLUB),
     }));
-    assert_eq!(world.does(ALICE, whole.clone()), 501);
+    assert_eq!(world.does(ALICE, whole.clone()), 200);
     assert_eq!(world.does("u9@far.test", whole), 808);
     // Those whose invitations have ended give way.
     world.wait(61);
@@ -148,4 +149,168 @@ fn a_group_bounds_whom_it_has_to_let_in_and_is_invited_by_address_alone() {
         world.does(ALICE, create(group, &[("RequireInvitation", "T")])),
         200
     );
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as primitives have it")]
+fn participant(name: &str) -> Option<Party> {
+    Some(Party::ScreenName(ScreenName {
+        group: address(CLUB),
+        name: name.to_owned(),
+    }))
+}
+
+/// Alice, carol and a user of another domain are joined as Al, Cee and Bo.
+fn three_joined() -> World {
+    let mut world = world();
+    world.club(&[]);
+    world.open(3, "carol");
+    world.does(ALICE, leave(CLUB));
+    for (user, name) in [(ALICE, "Al"), (CAROL, "Cee"), (BOB, "Bo")] {
+        assert_eq!(world.does(user, join(CLUB, name)), 200, "{user}");
+    }
+    world.sent();
+    world.heard(1);
+    world.heard(3);
+    world
+}
+
+#[test]
+fn participants_of_a_group_invite_each_other_and_hear_no_address() {
+    let mut world = three_joined();
+    let to_cee = InviteRequest {
+        invited: participant("Cee"),
+        ..invite("i1", ALICE, CAROL)
+    };
+    assert_eq!(world.client_asks(1, to_cee.clone()), Some(200));
+    let told = world.invitation(3);
+    assert_eq!(told.inviting, participant("Al"));
+    assert_eq!(told.invited, party(CAROL));
+    assert_eq!(told.note.as_deref(), Some("Come"));
+    assert!(!Primitive::from(told).to_xml(None).contains("alice@"));
+    let yes = InviteResponse {
+        inviting: participant("Al"),
+        ..respond("i1", ALICE, CAROL, true)
+    };
+    assert_eq!(world.client_asks(3, yes.clone()), Some(200));
+    let heard = world.response(1);
+    assert!(heard.acceptance);
+    assert_eq!(heard.responding, participant("Cee"));
+    assert!(!Primitive::from(heard).to_xml(None).contains("carol@"));
+
+    // To and from another domain, in the group's name.
+    let to_bo = InviteRequest {
+        invited: participant("Bo"),
+        ..invite("i2", ALICE, BOB)
+    };
+    world.client_asks(1, to_bo.clone());
+    let sent = world.sent();
+    let [Primitive::InviteRequest(sent)] = &sent[..] else {
+        panic!("{sent:?}");
+    };
+    assert_eq!(sent.meta, Some(MetaInfo::of_server("home.test")));
+    assert_eq!(
+        (&sent.inviting, &sent.invited),
+        (&participant("Al"), &party(BOB))
+    );
+    let no = InviteResponse {
+        inviting: participant("Al"),
+        ..respond("i2", ALICE, BOB, false)
+    };
+    // Who is not in the group answers nothing.
+    world.notice(
+        Some(DAN),
+        InviteResponse {
+            responding: party(DAN),
+            ..no.clone()
+        },
+    );
+    assert_eq!(world.invitations(1), []);
+    world.notice(Some(BOB), no);
+    let heard = world.response(1);
+    assert_eq!(
+        (heard.acceptance, heard.responding),
+        (false, participant("Bo"))
+    );
+
+    // Withdrawn.
+    world.client_asks(
+        1,
+        InviteRequest {
+            invite_id: "i3".to_owned(),
+            ..to_cee
+        },
+    );
+    world.invitations(3);
+    let withdrawn = CancelInviteRequest {
+        canceled: participant("Cee"),
+        ..cancel("i3", ALICE, CAROL)
+    };
+    assert_eq!(world.client_asks(1, withdrawn), Some(200));
+    let heard = world.invitations(3);
+    assert!(
+        matches!(&heard[..], [Primitive::CancelInviteRequest(told)] if told.canceling == participant("Al"))
+    );
+
+    // Who takes no private messages takes no invitations either.
+    world.does(ALICE, set(CLUB, &[("PrivateMessaging", "F")]));
+    world.sent();
+    assert_eq!(
+        world.does(
+            ALICE,
+            InviteRequest {
+                invite_id: "i4".to_owned(),
+                ..to_bo
+            }
+        ),
+        812
+    );
+    assert_eq!(world.sent(), []);
+}
+
+#[test]
+fn all_who_are_joined_are_invited_at_once_and_each_answers() {
+    let mut world = three_joined();
+    let whole = InviteRequest {
+        invited: Some(Party::Group(GroupId {
+            group: address(CLUB),
+        })),
+        ..invite("i1", ALICE, BOB)
+    };
+    assert_eq!(world.client_asks(1, whole.clone()), Some(200));
+    assert_eq!(world.invitation(3).inviting, participant("Al"));
+    let sent = world.sent();
+    assert!(matches!(&sent[..], [Primitive::InviteRequest(told)] if told.invited == party(BOB)));
+    for (user, name, accepts) in [(CAROL, "Cee", true), (BOB, "Bo", false)] {
+        let answer = InviteResponse {
+            inviting: participant("Al"),
+            ..respond("i1", ALICE, user, accepts)
+        };
+        world.notice(Some(user), answer);
+        let heard = world.response(1);
+        assert_eq!(
+            (heard.acceptance, heard.responding),
+            (accepts, participant(name))
+        );
+    }
+    assert_eq!(world.does("u9@far.test", whole), 808);
+}
+
+#[test]
+fn a_participant_who_is_blocked_invites_in_vain_and_sees_no_difference() {
+    let mut world = three_joined();
+    let al = format!(
+        r#"<ScreenName groupID="wv:{}">Al</ScreenName>"#,
+        address(CLUB).bare()
+    );
+    let block = format!(
+        "<BlockEntityRequest>META<BlockList><AddList>{al}</AddList></BlockList></BlockEntityRequest>"
+    );
+    let answer = world.ask_xml(3, "carol", &block);
+    assert_eq!(answer.verdict().unwrap().code, Code::OK, "{answer:?}");
+    let to_cee = InviteRequest {
+        invited: participant("Cee"),
+        ..invite("i1", ALICE, CAROL)
+    };
+    assert_eq!(world.client_asks(1, to_cee), Some(200));
+    assert_eq!(world.invitations(3), []);
 }
