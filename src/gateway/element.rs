@@ -114,6 +114,7 @@ impl ServiceElement for Gateway {
         self.groups.timeout(now, shared);
         self.searches.timeout(now, shared);
         self.cards.timeout(&self.watches, now, shared);
+        self.pictures.timeout(now);
         shared.links.timeout(now);
         self.settle(now);
     }
@@ -129,6 +130,7 @@ impl ServiceElement for Gateway {
             self.groups.next_timeout(),
             self.searches.next_timeout(),
             self.cards.next_timeout(),
+            self.pictures.next_timeout(),
             self.shared.links.next_timeout(),
         ];
         times.into_iter().flatten().min()

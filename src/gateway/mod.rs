@@ -23,6 +23,7 @@
 //! | `invitation` | invitations, in both directions |
 //! | `groups` | rooms of XMPP as groups, for SSP users |
 //! | `rooms` | groups of the SSP side as rooms, for XMPP users |
+//! | `pictures` | pictures of XMPP users |
 //! | `cards` | profiles of users, and who runs a domain |
 //! | `search` | search for users and rooms, in both directions |
 //! | `shared` | beneath them: settings, tables, numbers, the queue of acts, and the `links` |
@@ -39,6 +40,7 @@ mod invitation;
 mod links;
 mod message;
 mod numbers;
+mod pictures;
 mod presence;
 mod query;
 mod records;
@@ -71,6 +73,7 @@ use files::{Files, Ready, Words};
 use groups::Groups;
 use invitation::Invitations;
 use message::Messages;
+use pictures::Pictures;
 use presence::Watches;
 use query::Queries;
 use rooms::Rooms;
@@ -115,6 +118,7 @@ pub struct Gateway {
     groups: Groups,
     searches: Searches,
     cards: Cards,
+    pictures: Pictures,
 }
 
 impl Gateway {
@@ -133,6 +137,7 @@ impl Gateway {
             groups: Groups::default(),
             searches: Searches::new(own.clone()),
             cards: Cards::new(own),
+            pictures: Pictures::default(),
         }
     }
 
@@ -174,6 +179,7 @@ impl Gateway {
                 }
                 Stanza::Iq(iq) => {
                     let iq = self.files.iq(iq, now, shared);
+                    let iq = iq.and_then(|iq| self.pictures.iq(iq, now));
                     let iq = iq.and_then(|iq| self.rooms.iq(own, iq, (&from, &to), now, shared));
                     let iq = iq.and_then(|iq| self.groups.iq(iq, now, shared));
                     let iq = iq.and_then(|iq| self.invitations.iq(own, iq, now, shared));
@@ -303,6 +309,16 @@ impl Gateway {
             self.words(component, message, now);
         }
         let shared = &mut self.shared;
+        loop {
+            if let Some((pair, told)) = self.watches.next_unseen() {
+                self.pictures.want(pair, told, now, shared);
+            } else if let Some((pair, told, picture)) = self.pictures.next_came() {
+                let picture = (&told, &picture);
+                self.watches.picture(&pair, picture, now, shared);
+            } else {
+                break;
+            }
+        }
         while let Some((component, iq)) = self.cards.next_ready() {
             let known = (&self.watches, self.cards.of(&component));
             self.queries.iq(&component, iq, known, now, shared);

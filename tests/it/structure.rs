@@ -61,6 +61,7 @@ const ROOMS: &[(&str, &[Room])] = &[
             ("rooms", &["query", "records", "shared", "shares", "timers"]),
             ("groups", &["records", "shared", "timers"]),
             ("search", &["presence", "shared", "shares", "timers"]),
+            ("pictures", &["records", "shared", "timers"]),
             ("cards", &["presence", "shared", "shares", "timers"]),
         ],
     ),

@@ -3,12 +3,14 @@
 mod introduction;
 mod requests;
 mod subscriptions;
+mod telling;
 mod watched_wv;
 mod watched_xmpp;
 mod wv_watch;
 mod xmpp_watch;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::Message;
@@ -25,6 +27,8 @@ use crate::imps::primitive::presence::{
 };
 use crate::imps::{Address, Code, Status};
 use crate::translate::Translator;
+use crate::translate::card::Photo;
+use crate::translate::presence::avatar::Told;
 use crate::translate::stanza::{ns, payload};
 use watched_wv::WatchedWv;
 pub(super) use watched_xmpp::WatchedXmpp;
@@ -130,6 +134,22 @@ impl Watches {
     /// A pair of which something was heard: whoever waits for that can be answered.
     pub(super) fn next_heard(&mut self) -> Option<Pair> {
         self.xmpp.next_heard()
+    }
+
+    /// A picture of an XMPP user that is to be fetched for a watcher.
+    pub(super) fn next_unseen(&mut self) -> Option<(Pair, Told)> {
+        self.xmpp.next_unseen()
+    }
+
+    /// A picture has come, which a watcher may be waiting for.
+    pub(super) fn picture(
+        &mut self,
+        pair: &Pair,
+        picture: (&Told, &Arc<Photo>),
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        self.xmpp.picture(pair, picture, now, shared);
     }
 
     /// What an XMPP user wrote to one whom they want to watch.

@@ -112,6 +112,9 @@ impl Subscriptions {
             return true;
         };
         let others = self.bytes.saturating_sub(before);
+        if others + watch.bytes() > shared.settings.max_seen_bytes {
+            watch.forget_picture();
+        }
         let fits = others + watch.bytes() <= shared.settings.max_seen_bytes;
         if !fits {
             watch.forget_texts();

@@ -9,9 +9,9 @@
 //! What XMPP shows is kept in memory only: a new link probes for it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
-use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::Message;
 use xmpp_parsers::presence::{Presence, Type};
 
@@ -19,17 +19,18 @@ use super::super::records::{Pair, pair_of, read};
 use super::super::shared::Shared;
 use super::super::timers::Timers;
 use super::names_of;
+use super::telling::{notify, publisher, send_subscribe};
 use super::xmpp_watch::{Record, XmppWatch};
 use crate::element::Time;
-use crate::imps::common::{MetaInfo, PresenceValue, User};
+use crate::imps::common::MetaInfo;
 use crate::imps::presence::PresenceSubList;
-use crate::imps::primitive::presence::{
-    PresenceNotification, SubscribeRequest, UnsubscribeRequest,
-};
+use crate::imps::primitive::presence::{SubscribeRequest, UnsubscribeRequest};
 use crate::imps::{Address, Code, Status};
 use crate::store::Write;
+use crate::translate::card::Photo;
+use crate::translate::presence::avatar::Told;
 use crate::translate::presence::{Seen, withdrawn};
-use crate::translate::stanza::{ns, payload, text_element};
+use crate::translate::stanza::{ns, payload};
 use crate::translate::{Context, Translator};
 
 /// How long it is remembered that a JID is nobody's, seconds.
@@ -60,6 +61,8 @@ pub(in super::super) struct WatchedXmpp {
     lost: BTreeMap<String, Time>,
     /// Pairs of which something was heard.
     heard: VecDeque<Pair>,
+    /// Pictures that are to be fetched, and for whom.
+    unseen: VecDeque<(Pair, Told)>,
     timers: Timers<Timer>,
 }
 
@@ -89,6 +92,10 @@ impl WatchedXmpp {
     /// A pair of which something was heard: whoever waits for that can be answered.
     pub(super) fn next_heard(&mut self) -> Option<Pair> {
         self.heard.pop_front()
+    }
+
+    pub(super) fn next_unseen(&mut self) -> Option<(Pair, Told)> {
+        self.unseen.pop_front()
     }
 
     pub(super) fn subscribe(
@@ -266,6 +273,7 @@ impl WatchedXmpp {
             _ => {
                 let before = watch.seen.bytes();
                 if watch.take(presence, now) {
+                    self.unseen.extend(watch.picture(pair));
                     self.weigh(pair, before, now, shared);
                     self.notify_later(pair, now, shared);
                     self.heard.push_back(pair.clone());
@@ -281,6 +289,25 @@ impl WatchedXmpp {
         };
         let before = watch.seen.bytes();
         if watch.seen.event(message) {
+            self.unseen.extend(watch.picture(pair));
+            self.weigh(pair, before, now, shared);
+            self.notify_later(pair, now, shared);
+        }
+    }
+
+    /// A picture has come, which a watcher may be waiting for.
+    pub(super) fn picture(
+        &mut self,
+        pair: &Pair,
+        (told, picture): (&Told, &Arc<Photo>),
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        let Some(watch) = self.watches.get_mut(pair) else {
+            return;
+        };
+        let before = watch.seen.bytes();
+        if watch.seen.take_picture(told, picture) {
             self.weigh(pair, before, now, shared);
             self.notify_later(pair, now, shared);
         }
@@ -293,6 +320,9 @@ impl WatchedXmpp {
             return;
         };
         let others = self.bytes.saturating_sub(before);
+        if others + watch.seen.bytes() > shared.settings.max_seen_bytes {
+            watch.seen.forget_picture();
+        }
         if others + watch.seen.bytes() > shared.settings.max_seen_bytes {
             watch.seen.forget_texts();
             if let Some(more) = shared.seldom.may("seen", now.0) {
@@ -456,44 +486,4 @@ impl WatchedXmpp {
         }
         self.check(&due, now, shared);
     }
-}
-
-fn send_subscribe(
-    component: &str,
-    pair: &Pair,
-    nick: Option<&str>,
-    now: Time,
-    shared: &mut Shared,
-) {
-    if let Some(mut presence) = shared.presence_of(pair, Type::Subscribe) {
-        let nick = nick.filter(|nick| !nick.trim().is_empty());
-        let nick = nick.map(|nick| text_element("nick", ns::NICK, nick.trim()));
-        presence.payloads.extend(nick);
-        shared.send(component, presence, now);
-    }
-}
-
-fn publisher(jid: &str, translator: &Translator) -> Option<Address> {
-    translator.address(&Jid::new(jid).ok()?).ok()
-}
-
-fn notify(
-    xmpp: &str,
-    list: PresenceSubList,
-    watchers: Vec<Address>,
-    now: Time,
-    shared: &mut Shared,
-) {
-    let Some(publisher) = publisher(xmpp, &shared.translator) else {
-        return;
-    };
-    let notice = PresenceNotification {
-        meta: Some(MetaInfo::of_server(publisher.domain())),
-        watchers: watchers.into_iter().map(User::new).collect(),
-        values: vec![PresenceValue {
-            user: publisher,
-            presence: Some(list),
-        }],
-    };
-    shared.tell(notice, now);
 }

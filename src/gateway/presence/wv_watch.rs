@@ -17,6 +17,7 @@ use crate::element::Time;
 use crate::imps::presence::{Attribute, AttributeName, Item, PresenceSubList};
 use crate::text::cut;
 use crate::translate::Translator;
+use crate::translate::card::MAX_PHOTO;
 use crate::translate::presence::to_xmpp;
 
 /// What is known is asked for again when it is older.
@@ -31,6 +32,8 @@ const MERGE: Duration = Duration::from_secs(2);
 const MAX_SHOWN: usize = 16;
 /// Bytes of one value of a presence attribute; one with parts has four times that.
 pub(in super::super) const MAX_VALUE: usize = 2048;
+/// Bytes of a picture, as it stands in an attribute.
+const MAX_PICTURE: usize = MAX_PHOTO / 2 * 3;
 /// Values of one presence attribute.
 const MAX_VALUES: usize = 32;
 
@@ -292,6 +295,16 @@ impl WvWatch {
         !self.record.told && !self.record.denied && asked.all(is_unknown)
     }
 
+    /// Leaves out the picture, which can take more than all else.
+    pub(super) fn forget_picture(&mut self) {
+        for attribute in &mut self.values.attributes {
+            if attribute.name == AttributeName::StatusContent {
+                attribute.fields.retain(|item| item.bytes() <= MAX_VALUE);
+            }
+        }
+        self.bytes = self.values.attributes.iter().map(Attribute::bytes).sum();
+    }
+
     /// Forgets all but whether the publisher is there.
     pub(super) fn forget_texts(&mut self) {
         self.values.attributes.retain(|attribute| {
@@ -308,7 +321,13 @@ impl WvWatch {
 /// The attribute with its long texts cut, and without its long parts.
 fn shortened(attribute: &Attribute) -> Attribute {
     let fields = attribute.fields.iter().take(MAX_VALUES);
+    let is_picture = attribute.name == AttributeName::StatusContent;
     let fields = fields.filter_map(|item| {
+        // A part of a picture is none.
+        if is_picture && item.name == "DirectContent" {
+            return (item.text.len() <= MAX_PICTURE)
+                .then(|| Item::text(&item.name, item.text.as_str()));
+        }
         if item.children.is_empty() && item.attributes.is_empty() {
             return Some(Item::text(&item.name, cut(&item.text, MAX_VALUE)));
         }

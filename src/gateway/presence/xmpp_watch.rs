@@ -12,6 +12,7 @@ use crate::element::Time;
 use crate::imps::Address;
 use crate::imps::presence::{Attribute, AttributeName, PresenceSubList};
 use crate::translate::Translator;
+use crate::translate::presence::avatar::{self, Told};
 use crate::translate::presence::{Seen, withdrawn};
 
 /// Changes within this are told together (presence-attributes, 5).
@@ -113,7 +114,20 @@ impl XmppWatch {
         }
     }
 
-    /// What the watcher sees, unless it was told just that; it counts as told.
+    /// The picture that is to be fetched for the watcher, and for whom.
+    pub(super) fn picture(&self, pair: &Pair) -> Option<(Pair, Told)> {
+        let requested = &self.record.requested;
+        let name = AttributeName::StatusContent;
+        let is_wanted =
+            requested.is_empty() || requested.iter().any(|asked| asked == name.as_str());
+        let told = self
+            .seen
+            .wanted()
+            .filter(|_| is_wanted && self.record.active);
+        Some((pair.clone(), told?.clone()))
+    }
+
+    /// What of the user the watcher sees and was not told yet, unless that is nothing; it counts as told.
     pub(super) fn news(
         &mut self,
         publisher: &Address,
@@ -125,15 +139,26 @@ impl XmppWatch {
         }
         let requested = self.requested();
         let table = &translator.mappings.presence;
-        let list = if self.seen.known {
+        let mut list = if self.seen.known {
             self.seen.to_ssp(table, publisher, &requested, None)
         } else {
             withdrawn(table, &requested)
         };
-        if self.told.as_ref() == Some(&list) {
+        // A picture is told once: what is not mentioned stays as it is.
+        let picture = AttributeName::StatusContent;
+        let key = avatar::named(&list, self.seen.told.as_ref());
+        if self.told.as_ref() == Some(&key) {
             return None;
         }
-        self.told = Some(list.clone());
+        let told = self.told.as_ref().and_then(|told| told.get(&picture));
+        if told.is_some() && told == key.get(&picture) {
+            list.attributes
+                .retain(|attribute| attribute.name != picture);
+        } else if told.is_some_and(Attribute::is_valid) && key.get(&picture).is_none() {
+            list.attributes.push(Attribute::unknown(picture));
+            list.sort();
+        }
+        self.told = Some(key);
         self.told_at = Some(now);
         Some(list)
     }

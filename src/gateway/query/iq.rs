@@ -10,8 +10,8 @@ use crate::gateway::capabilities::Capabilities;
 use crate::imps::datetime::DateTime;
 use crate::imps::presence::{AttributeName, PresenceSubList};
 use crate::translate::card::provider::Provider;
-use crate::translate::presence::client;
 use crate::translate::presence::location::tzo;
+use crate::translate::presence::{avatar, client, picture};
 use crate::translate::search;
 use crate::translate::stanza::{attribute, element, ns, text_element};
 use crate::translate::{Mode, Translator};
@@ -61,8 +61,17 @@ impl Question<'_> {
             }
             ("query", ns::GATEWAY) if !is_user => Ok(Answer::With(prompt())),
             ("vCard", ns::VCARD) if !is_user => Ok(Answer::With(self.card())),
+            ("pubsub", ns::PUBSUB) if is_user => self.picture(),
             _ => Err(not_understood()),
         }
+    }
+
+    /// The picture that a watcher was told of (XEP-0084).
+    fn picture(&self) -> Result<Answer, Box<StanzaError>> {
+        let id = avatar::asked(self.payload).ok_or_else(not_understood)?;
+        let known = self.known.and_then(picture);
+        let known = known.filter(|known| avatar::hash(&known.bytes) == id);
+        Ok(Answer::With(avatar::data(&known.ok_or_else(no_such)?)))
     }
 
     /// The answer about a node: there are those that stand for what clients can do.

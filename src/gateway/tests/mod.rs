@@ -7,6 +7,7 @@ mod invitation;
 mod loss;
 mod manners;
 mod messages;
+mod pictures;
 mod presence;
 mod questions;
 mod rooms;

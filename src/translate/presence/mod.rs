@@ -3,9 +3,11 @@
 //! * [`mod@to_xmpp`] shows a `PresenceSubList` as presence stanzas and PEP events;
 //! * [`mod@to_ssp`] gathers what is seen of an XMPP user and writes it as attributes;
 //! * [`client`] is a user's client as service discovery shows it;
+//! * [`avatar`] are the pictures that people show of themselves;
 //! * [`card_of`] is what a watcher knows, as a card;
 //! * [`location`] converts coordinates and time zones.
 
+pub mod avatar;
 mod card;
 pub mod client;
 pub mod location;

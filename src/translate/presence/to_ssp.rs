@@ -1,15 +1,18 @@
 //! What is seen of an XMPP user, as WV presence attributes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use minidom::Element;
 use xmpp_parsers::message::Message;
 use xmpp_parsers::presence::{Presence, Show, Type};
 
+use super::avatar::{self, Hint, Told};
 use super::location::{sexagesimal, zone};
 use crate::imps::Address;
 use crate::imps::presence::{Attribute, AttributeName as Name, Item, PresenceSubList};
 use crate::text::cut;
+use crate::translate::card::Photo;
 use crate::translate::stanza::{child_text, ns, payload};
 use crate::translate::tables::PresenceTable;
 
@@ -38,6 +41,12 @@ pub struct Seen {
     pub location: BTreeMap<String, String>,
     /// XEP-0172, from PEP.
     pub nick: Option<String>,
+    /// The picture of which was told.
+    #[serde(default)]
+    pub told: Option<Told>,
+    /// That picture, once it is here.
+    #[serde(skip)]
+    pub picture: Option<Arc<Photo>>,
 }
 
 /// One available resource.
@@ -76,6 +85,12 @@ impl Seen {
             }
             Type::None => {
                 self.known = true;
+                let mark = payload(&presence.payloads, "x", ns::VCARD_UPDATE);
+                // What is published by PEP says more, and newer, of the same.
+                let is_published = self.told.as_ref().is_some_and(|told| told.is_published);
+                if let Some(hint) = mark.and_then(avatar::marked).filter(|_| !is_published) {
+                    self.hint(hint);
+                }
                 if self.resources.len() >= MAX_RESOURCES && !self.resources.contains_key(resource) {
                     let oldest = self.resources.iter().min_by_key(|(_, r)| r.at);
                     if let Some(name) = oldest.map(|(name, _)| name.clone()) {
@@ -117,9 +132,42 @@ impl Seen {
             ("nick", ns::NICK) => {
                 self.nick = name_of(&item.text());
             }
+            ("metadata", ns::AVATAR_METADATA) => self.hint(avatar::published(item)),
             _ => return false,
         }
         true
+    }
+
+    fn hint(&mut self, hint: Hint) {
+        let told = match hint {
+            Hint::Some(told) => Some(told),
+            Hint::None | Hint::Other => None,
+        };
+        let is_same = |told: &Told| self.told.as_ref().is_some_and(|own| own.id == told.id);
+        if !told.as_ref().is_some_and(is_same) {
+            self.picture = None;
+        }
+        self.told = told;
+    }
+
+    /// The picture that is to be fetched.
+    pub fn wanted(&self) -> Option<&Told> {
+        self.told.as_ref().filter(|_| self.picture.is_none())
+    }
+
+    /// Takes the picture of which was told; whether it is that.
+    pub fn take_picture(&mut self, told: &Told, picture: &Arc<Photo>) -> bool {
+        let is_it = self.wanted().is_some_and(|own| own.id == told.id);
+        if is_it {
+            self.picture = Some(Arc::clone(picture));
+        }
+        is_it
+    }
+
+    /// Leaves out the picture, which can take more than all else.
+    pub fn forget_picture(&mut self) {
+        self.told = None;
+        self.picture = None;
     }
 
     /// What it takes, roughly.
@@ -144,7 +192,12 @@ impl Seen {
                 .map_or(0, |(url, more)| url.len() + text(more));
             name.len() + statuses.sum::<usize>() + text(&resource.nick) + link
         });
-        mood + text(&self.activity)
+        let picture = self.picture.as_ref().map_or(0, |photo| photo.bytes.len());
+        let told = self.told.as_ref().map_or(0, |told| told.id.len());
+        picture
+            + told
+            + mood
+            + text(&self.activity)
             + text(&self.nick)
             + location.sum::<usize>()
             + resources.sum::<usize>()
@@ -152,6 +205,7 @@ impl Seen {
 
     /// Forgets all texts; who is there and how stays.
     pub fn forget_texts(&mut self) {
+        self.forget_picture();
         self.mood = None;
         self.activity = None;
         self.nick = None;
@@ -209,6 +263,7 @@ impl Seen {
             Name::StatusText,
             Name::StatusMood,
             Name::Alias,
+            Name::StatusContent,
         ];
         // Of nobody in particular.
         let user = Address::new("");
@@ -300,6 +355,7 @@ impl Seen {
             Name::GeoLocation => coordinates(&self.location),
             Name::Address => address(&self.location),
             Name::FreeTextLocation => simple(&words(&self.location)?),
+            Name::StatusContent => Some(avatar::content(self.picture.as_ref()?)),
             _ => None,
         }
     }

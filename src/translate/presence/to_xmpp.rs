@@ -5,6 +5,7 @@ use xmpp_parsers::jid::{BareJid, Jid, ResourcePart};
 use xmpp_parsers::message::{Lang, Message, MessageType};
 use xmpp_parsers::presence::{Presence, Show, Type};
 
+use super::avatar;
 use super::location::{degrees, tzo};
 use crate::imps::Address;
 use crate::imps::common::ClientId;
@@ -18,7 +19,7 @@ use crate::translate::{AddressError, Translator};
 pub struct Shown {
     /// One per client of the user, else one for all.
     pub presences: Vec<Presence>,
-    /// PEP events: mood, location.
+    /// PEP events: mood, location, what there is of a picture.
     pub events: Vec<Message>,
 }
 
@@ -53,11 +54,18 @@ pub fn to_xmpp(
         };
         presences.push(presence.with_from(from).with_to(to.clone()));
     }
-    let events = [mood(table, &list), location(&list)];
+    let current = |item: Element| ("current".to_owned(), item);
+    let events = [
+        mood(table, &list).map(current),
+        location(&list).map(current),
+        avatar::metadata(&list),
+    ];
     let events = events.into_iter().flatten();
     Ok(Shown {
         presences,
-        events: events.map(|item| event(item, &bare, to)).collect(),
+        events: events
+            .map(|(id, item)| event(&id, item, &bare, to))
+            .collect(),
     })
 }
 
@@ -121,6 +129,7 @@ fn presence(table: &PresenceTable, list: &PresenceSubList, client: Option<&str>)
             .push(text_element("nick", ns::NICK, alias));
     }
     presence.payloads.extend(link(list));
+    presence.payloads.extend(avatar::mark(list));
     presence
 }
 
@@ -283,9 +292,9 @@ fn location(list: &PresenceSubList) -> Option<Element> {
     Some(element("geoloc", ns::GEOLOC).append_all(location).build())
 }
 
-fn event(item: Element, from: &BareJid, to: &Jid) -> Message {
+fn event(id: &str, item: Element, from: &BareJid, to: &Jid) -> Message {
     let node = item.ns();
-    let entry = attribute(element("item", ns::PUBSUB_EVENT), "id", "current").append(item);
+    let entry = attribute(element("item", ns::PUBSUB_EVENT), "id", id).append(item);
     let items = attribute(element("items", ns::PUBSUB_EVENT), "node", &node).append(entry.build());
     let event = element("event", ns::PUBSUB_EVENT).append(items.build());
     let mut message = Message::new_with_type(MessageType::Headline, to.clone());
