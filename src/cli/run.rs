@@ -13,7 +13,8 @@ use super::{Failure, Global, open_files, remedy};
 use crate::access::{AccessError, AccessPoint};
 use crate::admin::{self, Admin, AdminError, Control};
 use crate::config::{Config, ConfigError, Loaded, Located, LogFormat, Registration};
-use crate::node::{Node, Plan, StartError};
+use crate::element::Wish;
+use crate::node::{Node, Plan, StartError, Wished};
 use crate::translate::address::to_xmpp_domain;
 
 /// For what is under way at the end; our choice, well below the 90 s of init systems.
@@ -162,8 +163,35 @@ impl Running<'_> {
                     }
                     Some(Control::Stop) | None => return Ok(()),
                 },
-                why = self.node.failed() => return Err(Failure::Failed(why)),
+                wished = self.node.wished() => {
+                    let Wished { wish, reply } = wished.map_err(Failure::Failed)?;
+                    let _ = reply.send(self.grant(wish).await);
+                    if wish == Wish::Drain {
+                        return Ok(());
+                    }
+                }
             }
+        }
+    }
+
+    /// Does what an operator wants who asks through an element of the node.
+    async fn grant(&mut self, wish: Wish) -> Vec<String> {
+        match wish {
+            Wish::Peers => peers(&self.node).await,
+            Wish::Reload => match self.reload().await {
+                Ok(mut remarks) => {
+                    remarks.insert(0, "The configuration was read again.".to_owned());
+                    remarks
+                }
+                Err(mut problems) => {
+                    problems.insert(
+                        0,
+                        "The configuration has problems; nothing has changed.".to_owned(),
+                    );
+                    problems
+                }
+            },
+            Wish::Drain => vec!["The node delivers what it can, and ends.".to_owned()],
         }
     }
 
@@ -202,6 +230,24 @@ impl Running<'_> {
         self.config = without_peers(loaded.config);
         tracing::info!("the configuration was read again");
         Ok(remarks)
+    }
+}
+
+/// A line for each peer.
+async fn peers(node: &Node) -> Vec<String> {
+    let all = node.handle().ask_all(|core, _, _| core.sap.peer_views());
+    let views = all.await.unwrap_or_default().into_iter().flatten();
+    let lines = views.map(|peer| {
+        format!(
+            "{}: {}, {} queued, {} unanswered",
+            peer.domain, peer.state, peer.queued, peer.pending
+        )
+    });
+    let lines: Vec<String> = lines.collect();
+    if lines.is_empty() {
+        vec!["There are no peers.".to_owned()]
+    } else {
+        lines
     }
 }
 

@@ -45,6 +45,9 @@ pub struct XmppSection {
     /// Longest pause between attempts to make the link; pauses double from one second.
     /// Default `60s`.
     pub reconnect_max: Duration,
+    /// XMPP users who may command the node from their clients, as `admin@xmpp.example`: see its
+    /// peers, reload, announce, drain. Default: nobody.
+    pub operators: Vec<String>,
     /// Files that messages bring.
     pub files: XmppFiles,
     /// The components this node is known as at the XMPP server; at least one.
@@ -89,6 +92,7 @@ impl Default for XmppSection {
             ping_interval: Duration::from_secs(60),
             ping_timeout: Duration::from_secs(20),
             reconnect_max: Duration::from_secs(60),
+            operators: Vec::new(),
             files: XmppFiles::default(),
             component: Vec::new(),
         }
@@ -125,6 +129,17 @@ impl XmppSection {
         ];
         report.not_zero("xmpp", &times);
         self.files.check(report);
+        for (index, operator) in self.operators.iter().enumerate() {
+            let parts = operator.split_once('@');
+            let is_user = parts.is_some_and(|(user, host)| {
+                !user.is_empty() && !user.contains(['/', ' ']) && domain::is_domain(host)
+            });
+            if !is_user || *operator != operator.to_lowercase() {
+                let message = format!("\"{operator}\" is no user of an XMPP server");
+                let fix = "write it like \"admin@xmpp.example\", in lower case";
+                report.error(&format!("xmpp.operators.{index}"), message, fix);
+            }
+        }
         self.check_components(own, report);
     }
 

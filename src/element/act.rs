@@ -6,7 +6,7 @@ use crate::imps::{Address, Primitive};
 use crate::store::Write;
 
 use super::client::{ClientKey, ToClient};
-use super::{Load, Outcome, RequestId, Time, Token, Transfer};
+use super::{Load, Outcome, RequestId, Time, Token, Transfer, Wish};
 
 /// What a service element wants done. All acts of one input are committed together, before any of
 /// them has an effect outside.
@@ -61,6 +61,9 @@ pub enum Act {
     },
     /// Move a file, once all that was written is kept.
     Carry(Box<Transfer>),
+    /// Ask the process around the node for something; it says what came of it in
+    /// [`Input::Granted`](super::Input::Granted), under this number.
+    Wish(u64, Wish),
     /// A message was accepted that goes no further than this element; its outcome
     /// follows. Messages that pass the SAP are counted there.
     Accepted,

@@ -29,6 +29,8 @@ pub enum Input {
     Loaded(Loaded),
     /// What became of a transfer of this number.
     Carried(u64, Carried),
+    /// What came of a wish of this number, in lines.
+    Granted(u64, Vec<String>),
     /// What a client does.
     Client(ClientKey, FromClient),
     /// What the XMPP link of the component with this domain brings.

@@ -23,6 +23,7 @@ mod request;
 mod service_element;
 mod time;
 mod transfer;
+mod wish;
 pub(crate) mod xml;
 
 pub use act::{Act, ToXmpp};
@@ -36,3 +37,4 @@ pub use request::{Delivered, RequestId, Token};
 pub use service_element::ServiceElement;
 pub use time::{Skew, Time, millis, seconds, validity};
 pub use transfer::{Carried, Errand, Fault, FetchTerms, Transfer};
+pub use wish::Wish;

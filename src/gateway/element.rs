@@ -39,6 +39,8 @@ impl ServiceElement for Gateway {
             self.files.restore_sent(rest, value)
         } else if let Some(rest) = key.strip_prefix(records::FETCH) {
             self.files.restore_received(rest, value)
+        } else if let Some(rest) = key.strip_prefix(records::PREFERENCE) {
+            self.shared.preferences.restore(rest, value)
         } else if let Some(rest) = key.strip_prefix(records::INVITATION) {
             self.invitations.restore(rest, value)
         } else if let Some(rest) = key.strip_prefix(records::VISIT) {
@@ -97,6 +99,7 @@ impl ServiceElement for Gateway {
             }
             Input::Xmpp(component, from) => self.take_xmpp(&component, from, now),
             Input::Carried(number, carried) => self.files.carried(number, carried, now, shared),
+            Input::Granted(number, lines) => self.commands.granted(number, lines, shared),
             Input::Client(..) | Input::Loaded(_) => {}
         }
         self.settle(now);
@@ -107,6 +110,7 @@ impl ServiceElement for Gateway {
         shared.at(now);
         self.messages.timeout(now, shared);
         self.files.timeout(now, shared);
+        self.commands.timeout(now, shared);
         self.queries.timeout(self.watches.of_xmpp(), now, shared);
         self.watches.timeout(now, shared);
         self.rooms.timeout(now, shared);
@@ -123,6 +127,7 @@ impl ServiceElement for Gateway {
         let times = [
             self.messages.next_timeout(),
             self.files.next_timeout(),
+            self.commands.next_timeout(),
             self.watches.next_timeout(),
             self.queries.next_timeout(),
             self.rooms.next_timeout(),

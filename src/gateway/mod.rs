@@ -17,6 +17,7 @@
 //! | room | what |
 //! |---|---|
 //! | `message` | messages in both directions, receipts, reports |
+//! | `commands` | what people and operators tell the gateway itself |
 //! | `files` | what messages bring as files: uploads and links |
 //! | `presence` | who watches whom, and what they see |
 //! | `query` | questions for presence and ids, and those of XMPP |
@@ -30,6 +31,7 @@
 
 mod capabilities;
 mod cards;
+mod commands;
 mod delivered;
 mod dropped;
 mod element;
@@ -41,6 +43,7 @@ mod links;
 mod message;
 mod numbers;
 mod pictures;
+mod preferences;
 mod presence;
 mod query;
 mod records;
@@ -69,6 +72,7 @@ use crate::imps::Code;
 use crate::translate::Translator;
 use crate::translate::stanza::ends;
 use cards::Cards;
+use commands::Commands;
 use files::{Files, Ready, Words};
 use groups::Groups;
 use invitation::Invitations;
@@ -111,6 +115,7 @@ pub struct Gateway {
     shared: Shared,
     messages: Messages,
     files: Files,
+    commands: Commands,
     watches: Watches,
     queries: Queries,
     rooms: Rooms,
@@ -130,6 +135,7 @@ impl Gateway {
             shared: Shared::new(settings, translator, seed),
             messages: Messages::new(own.clone()),
             files: Files::new(own.clone()),
+            commands: Commands::default(),
             watches: Watches::new(own.clone()),
             queries: Queries::default(),
             rooms: Rooms::new(own.clone()),
@@ -183,6 +189,7 @@ impl Gateway {
                     let iq = iq.and_then(|iq| self.rooms.iq(own, iq, (&from, &to), now, shared));
                     let iq = iq.and_then(|iq| self.groups.iq(iq, now, shared));
                     let iq = iq.and_then(|iq| self.invitations.iq(own, iq, now, shared));
+                    let iq = iq.and_then(|iq| self.commands.iq(own, iq, now, shared));
                     let (searches, watches) = (&mut self.searches, &self.watches);
                     let iq = iq.and_then(|iq| searches.iq(own, iq, watches, now, shared));
                     let iq = iq.and_then(|iq| self.cards.iq(own, iq, watches, now, shared));
@@ -197,8 +204,7 @@ impl Gateway {
 
     fn message(&mut self, component: &str, message: Message, (from, to): (&Jid, &Jid), now: Time) {
         let shared = &mut self.shared;
-        if let Some(answer) = query::words(&message, &shared.translator) {
-            shared.links.volatile(component, answer);
+        if self.commands.words(component, &message, now, shared) {
             return;
         }
         if message.type_ == MessageType::Error {
@@ -322,6 +328,10 @@ impl Gateway {
         while let Some((component, iq)) = self.cards.next_ready() {
             let known = (&self.watches, self.cards.of(&component));
             self.queries.iq(&component, iq, known, now, shared);
+        }
+        while let Some(announcement) = self.commands.next_announcement() {
+            let users = self.watches.people(&announcement.component, shared);
+            announcement.tell(&users, now, shared);
         }
         while let Some(pair) = self.watches.next_heard() {
             self.queries.heard(&pair, self.watches.of_xmpp(), shared);

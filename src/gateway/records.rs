@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `gateway/next` | numbers reserved |
 //! | `gateway/out/N` | a stanza the XMPP server has not confirmed |
+//! | `gateway/preference/X` | what the XMPP user X has chosen |
 //! | `gateway/received/N` | a message from XMPP whose answer or report is awaited |
 //! | `gateway/sent/N` | a message to XMPP whose outcome is awaited |
 //! | `gateway/file/N` | a message to XMPP whose content becomes a file |
@@ -31,6 +32,8 @@ pub(super) const SENT: &str = "gateway/sent/";
 pub(super) const FILE: &str = "gateway/file/";
 /// Messages from XMPP whose links are fetched.
 pub(super) const FETCH: &str = "gateway/fetch/";
+/// What XMPP users have chosen.
+pub(super) const PREFERENCE: &str = "gateway/preference/";
 /// Invitations.
 pub(super) const INVITATION: &str = "gateway/invitation/";
 /// WV users in rooms of XMPP.

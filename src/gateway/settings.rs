@@ -59,6 +59,8 @@ pub struct GatewaySettings {
     pub max_invitations: usize,
     /// Bytes of what is kept of them.
     pub max_invitation_bytes: usize,
+    /// Bare JIDs of those who may command the node.
+    pub operators: Vec<String>,
     /// What becomes of files; apart, since few messages bring one.
     pub files: Box<FileSettings>,
     /// Searches under way, in each direction, and those of SSP users whose further pages are kept.
@@ -159,6 +161,7 @@ impl Default for GatewaySettings {
             max_queries: 10_000,
             max_invitations: 20_000,
             max_invitation_bytes: 16 << 20,
+            operators: Vec::new(),
             files: Box::default(),
             max_searches: 1_000,
             max_search_bytes: 8 << 20,

@@ -16,6 +16,7 @@ use super::capabilities::Capabilities;
 use super::dropped::Dropped;
 use super::links::{Links, SURE};
 use super::numbers::Numbers;
+use super::preferences::Preferences;
 use super::records::Pair;
 use super::settings::GatewaySettings;
 use crate::element::{Act, Outcome, RequestId, Skew, Time, Token};
@@ -44,6 +45,7 @@ pub(super) struct Shared {
     pub(super) seldom: Seldom,
     pub(super) dropped: Dropped,
     pub(super) capabilities: Capabilities,
+    pub(super) preferences: Preferences,
     /// When the first input came.
     began: Option<Time>,
     numbers: Numbers,
@@ -57,6 +59,7 @@ impl Shared {
         for (component, bytes) in &settings.max_stanza {
             links.limit(component, *bytes);
         }
+        let preferences = Preferences::new(translator.own_ssp_domain());
         Self {
             settings,
             translator,
@@ -65,6 +68,7 @@ impl Shared {
             seldom: Seldom::default(),
             dropped: Dropped::default(),
             capabilities: Capabilities::default(),
+            preferences,
             began: None,
             numbers: Numbers::new(seed),
             acts: VecDeque::new(),

@@ -127,6 +127,6 @@ fn serve(home: &mut Home, input: Input, now: Time) {
             None => home.clients(now).loaded(loaded),
         },
         Input::Client(client, what) => home.clients(now).take(client, what),
-        Input::Xmpp(..) | Input::Carried(..) => {}
+        Input::Xmpp(..) | Input::Carried(..) | Input::Granted(..) => {}
     }
 }

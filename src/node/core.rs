@@ -18,8 +18,7 @@ use super::told::Told;
 use super::trace::{self, TraceLog};
 pub use super::turn::{Answer, Turn};
 use crate::element::{
-    self, Act, Carried, Delivered, Edge, Element, FromXmpp, Input, Outcome, ServiceElement, Skew,
-    Time,
+    self, Act, Delivered, Edge, Element, FromXmpp, Input, Outcome, ServiceElement, Skew, Time,
 };
 use crate::imps::{Code, Primitive};
 use crate::sap::Wait;
@@ -199,10 +198,10 @@ impl Core {
         self.settle(now, turn);
     }
 
-    /// A file was moved for an element, or not.
-    pub fn carried(&mut self, by: Element, number: u64, what: Carried, now: Time, turn: &mut Turn) {
+    /// What an element has asked for outside has come: a file was moved, or a wish was granted.
+    pub fn came(&mut self, by: Element, what: Input, now: Time, turn: &mut Turn) {
         if let Some(at) = self.find(by) {
-            self.elements[at].take(Input::Carried(number, what), now);
+            self.elements[at].take(what, now);
             self.drain(at, now, turn);
         }
         self.settle(now, turn);
@@ -383,6 +382,7 @@ impl Core {
             }
             Act::Unshare { user, urls } => turn.unshared.push((user, urls)),
             Act::Carry(transfer) => turn.transfers.push((element, *transfer)),
+            Act::Wish(number, wish) => turn.wishes.push((element, number, wish)),
             Act::Accepted => self.metrics.count(Count::Accepted),
             Act::Outcome { message, outcome } => {
                 self.metrics.count(Count::Ended(outcome));

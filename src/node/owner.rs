@@ -141,7 +141,12 @@ impl Owner {
                 }
                 Some(Back::Carried(by, number, what)) => {
                     batch.strict = true;
-                    self.core.carried(by, number, what, now, &mut batch.turn);
+                    let carried = element::Input::Carried(number, what);
+                    self.core.came(by, carried, now, &mut batch.turn);
+                }
+                Some(Back::Granted(by, number, lines)) => {
+                    let granted = element::Input::Granted(number, lines);
+                    self.core.came(by, granted, now, &mut batch.turn);
                 }
                 Some(Back::Handed(number, taken)) => {
                     self.core.handed(number, taken, now, &mut batch.turn);

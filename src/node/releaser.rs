@@ -21,7 +21,7 @@ use super::inbox::Input;
 use super::links::Links;
 use super::told::Telling;
 use crate::content::Contents;
-use crate::element::{self, Carried, ClientKey, Element, ToXmpp};
+use crate::element::{self, Carried, ClientKey, Element, ToXmpp, Wish};
 use crate::http::link::{LinkSettings, Post as HttpPost, Target};
 use crate::sap::{Found, Hand, Load, Loaded, Post, Posted, Trace, Verdict};
 use crate::store::{CommitFuture, Store, StoreError, Write};
@@ -81,6 +81,8 @@ pub(super) enum Back {
     Read(Element, element::Loaded),
     /// What became of a file that was moved for an element.
     Carried(Element, u64, Carried),
+    /// What came of a wish of an element.
+    Granted(Element, u64, Vec<String>),
     /// Whether a batch for another shard was taken over.
     Handed(u64, bool),
     /// A client does not read.
@@ -89,6 +91,15 @@ pub(super) enum Back {
     Failed(String),
     /// What a batch had taken that was given up.
     GivenUp(Vec<Taken>),
+}
+
+/// What an element wants of the process around the node.
+#[derive(Debug)]
+pub struct Wished {
+    /// What it wants.
+    pub wish: Wish,
+    /// Where what came of it is told, in lines.
+    pub reply: oneshot::Sender<Vec<String>>,
 }
 
 /// The way to another shard.
@@ -120,6 +131,8 @@ pub(super) struct Releaser {
     pub(super) contents: Option<Contents>,
     /// Moves files for elements.
     pub(super) carrier: Carrier,
+    /// To the process around the node.
+    pub(super) wishes: mpsc::Sender<Wished>,
     /// After a failed commit everything is given up until the core is made anew.
     pub(super) failed: bool,
 }
@@ -270,6 +283,9 @@ impl Releaser {
                 let _ = back.send(Back::Carried(by, number, what));
             });
         }
+        for (by, number, wish) in batch.turn.wishes {
+            self.wish(by, number, wish);
+        }
         for trace in batch.turn.traces {
             let _ = self.traces.send(trace);
         }
@@ -316,6 +332,18 @@ impl Releaser {
         tokio::spawn(async move {
             let taken = matches!(verdict.await, Ok(Verdict::Accepted));
             let _ = back.send(Back::Handed(number, taken));
+        });
+    }
+
+    /// Hands a wish on, and waits beside the releaser for what comes of it.
+    fn wish(&self, by: Element, number: u64, wish: Wish) {
+        let (reply, lines) = oneshot::channel();
+        let _ = self.wishes.try_send(Wished { wish, reply });
+        let back = self.back.clone();
+        tokio::spawn(async move {
+            // Without anybody who grants wishes there is nothing to be said.
+            let lines = lines.await.unwrap_or_default();
+            let _ = back.send(Back::Granted(by, number, lines));
         });
     }
 

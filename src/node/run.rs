@@ -14,20 +14,21 @@ use tokio_util::task::TaskTracker;
 
 use super::build::{HomePlan, Plan};
 use super::carrier::Carrier;
-use super::clock::{self, Clock, Watch};
+use super::clock::{self, Watch};
 use super::core::Core;
+use super::files::open_files;
 use super::history::{History, Keep};
 use super::inbox::{Door, Input, NodeHandle};
 use super::links::Links;
 use super::owner::{Closed, Owner};
 use super::passwords::Passwords;
 use super::receiver::{MISHAPS, NodeReceiver};
-use super::releaser::{Component, Neighbour, Release, Releaser};
+use super::releaser::{Component, Neighbour, Release, Releaser, Wished};
 use super::restore::restore_all;
 use super::shards;
 use super::told::Telling;
 use super::turn::Turn;
-use crate::content::{Contents, Web};
+use crate::content::Web;
 use crate::element::{ServiceElement, Time};
 use crate::gateway::Gateway;
 use crate::home::Home;
@@ -41,6 +42,8 @@ use crate::xmpp::link as xmpp_link;
 pub(super) const INBOX: usize = 4096;
 /// Batches that may wait for their commit.
 const RELEASES: usize = 8;
+/// Wishes of elements that may wait for the process around the node.
+const WISHES: usize = 16;
 /// For a logout at the end; the SAP gives up a little earlier.
 const FAREWELL: Duration = Duration::from_millis(2_500);
 /// For the ends of the XMPP streams; the links give up a little earlier.
@@ -93,6 +96,7 @@ pub struct Node {
     settings: Arc<RwLock<Arc<Settings>>>,
     /// To the releaser of each shard.
     release: Vec<mpsc::Sender<Release>>,
+    wished: mpsc::Receiver<Wished>,
     tls: server::TlsSwitch,
     content_tls: Option<server::TlsSwitch>,
     owners: JoinSet<Result<(), StoreError>>,
@@ -198,6 +202,7 @@ impl Node {
         }
         xmpp.tracker.close();
         let (mut owners, mut to_releasers) = (JoinSet::new(), Vec::new());
+        let (wishes, wished) = mpsc::channel(WISHES);
         for (core, inputs) in cores.into_iter().zip(inboxes) {
             let shard = core.sap.settings().shards;
             let door = &handle.doors[usize::from(shard.own())];
@@ -221,6 +226,7 @@ impl Node {
                 clients: HashMap::new(),
                 contents: contents.clone(),
                 carrier: Carrier::new(contents.clone(), plan.upload_tls.clone(), hard.clone()),
+                wishes: wishes.clone(),
                 failed: false,
             };
             let handed_over = CancellationToken::new();
@@ -257,6 +263,7 @@ impl Node {
             xmpp,
             settings,
             release: to_releasers,
+            wished,
             tls,
             owners,
         })
@@ -339,14 +346,21 @@ impl Node {
         let _ = tokio::time::timeout(limit, reached).await;
     }
 
-    /// Resolves when the owner has ended by itself: a defect or a store that
-    /// cannot be read any more. The process should end with a failing code.
-    pub async fn failed(&mut self) -> String {
-        match self.owners.join_next().await {
+    /// What an element of the node wants next of the process around it.
+    ///
+    /// # Errors
+    /// The owner has ended by itself: a defect or a store that cannot be read any more. The process
+    /// should end with a failing code.
+    pub async fn wished(&mut self) -> Result<Wished, String> {
+        let ended = tokio::select! {
+            Some(wished) = self.wished.recv() => return Ok(wished),
+            ended = self.owners.join_next() => ended,
+        };
+        Err(match ended {
             Some(Ok(Ok(()))) | None => "the owner task has ended".to_owned(),
             Some(Ok(Err(error))) => format!("the store failed: {error}"),
             Some(Err(error)) => format!("the owner task crashed: {error}"),
-        }
+        })
     }
 
     /// Takes over changed peers, policies, dialects, routes and certificates.
@@ -369,24 +383,6 @@ impl Node {
             let _ = self.handle.ask_in(own, reload).await;
         }
     }
-}
-
-/// The store for shared files, and its port.
-struct Files {
-    contents: Contents,
-    server: server::Server,
-}
-
-async fn open_files(plan: &Plan, clock: Clock) -> Result<Option<Files>, StartError> {
-    let Some(content) = &plan.content else {
-        return Ok(None);
-    };
-    let now = Arc::new(move || clock.now());
-    let contents = Contents::open(content.settings.clone(), now).map_err(StartError::Folder)?;
-    let listen = content.server.listen;
-    let server = server::bind(content.server.clone()).await;
-    let server = server.map_err(|error| StartError::Content(listen, error))?;
-    Ok(Some(Files { contents, server }))
 }
 
 /// The links that a shard needs.

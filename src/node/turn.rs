@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::told::Told;
-use crate::element::{self, ClientKey, Element, Over, ToClient, ToXmpp, Transfer};
+use crate::element::{self, ClientKey, Element, Over, ToClient, ToXmpp, Transfer, Wish};
 use crate::sap::{Hand, Knock, Load, Post, Trace};
 use crate::store::Write;
 
@@ -35,6 +35,8 @@ pub struct Turn {
     pub unshared: Vec<(String, Option<Vec<String>>)>,
     /// Files to be moved for elements.
     pub transfers: Vec<(Element, Transfer)>,
+    /// What elements want of the process around the node.
+    pub wishes: Vec<(Element, u64, Wish)>,
     /// For those who watch.
     pub traces: Vec<Arc<Trace>>,
     /// Answers to those who gave an input.
@@ -64,6 +66,7 @@ impl Turn {
             && self.ended.is_empty()
             && self.unshared.is_empty()
             && self.transfers.is_empty()
+            && self.wishes.is_empty()
             && self.traces.is_empty()
             && self.answers.is_empty()
     }

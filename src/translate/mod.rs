@@ -18,6 +18,7 @@
 
 pub mod address;
 pub mod card;
+pub mod command;
 pub mod escape;
 pub mod file;
 pub mod invitation;

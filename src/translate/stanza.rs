@@ -29,6 +29,8 @@ pub mod ns {
     pub const CONFERENCE: &str = "jabber:x:conference";
     /// XEP-0100.
     pub const GATEWAY: &str = "jabber:iq:gateway";
+    /// XEP-0050.
+    pub const COMMANDS: &str = "http://jabber.org/protocol/commands";
     /// XEP-0066, as a question.
     pub const OOB_IQ: &str = "jabber:iq:oob";
     /// XEP-0447.

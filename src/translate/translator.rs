@@ -20,6 +20,7 @@ use super::escape::{escape, is_phone_number, percent_decode, percent_encode, une
 use super::stanza::clean;
 use super::tables::Mappings;
 use crate::imps::Address;
+use crate::imps::address::Kind;
 use crate::imps::common::{ClientId, ScreenName, User};
 use crate::text::shown::steers;
 
@@ -279,6 +280,17 @@ impl Translator {
         let domain = address.domain();
         domain == self.own_ssp_domain()
             || self.mode == Mode::Gateway && domain == self.gateway_ssp_domain()
+    }
+
+    /// The JID of somebody over there whose address a person has typed; `None` if it is no address of
+    /// the SSP side.
+    pub fn typed(&self, text: &str) -> Option<BareJid> {
+        let address = Address::new(text.trim());
+        let is_one = address.is_valid()
+            && address.kind() != Kind::Service
+            && !self.is_xmpp(&address)
+            && self.component_of(&address).is_some();
+        is_one.then(|| self.jid(&address).ok()).flatten()
     }
 
     /// The component through which a user of the SSP side speaks, if there is one.

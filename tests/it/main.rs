@@ -35,6 +35,7 @@ mod deployed_transitions;
 mod dialogues;
 mod faults;
 mod gateway_cards;
+mod gateway_commands;
 mod gateway_edges;
 mod gateway_files;
 mod gateway_groups;

@@ -35,6 +35,7 @@ const ROOMS: &[(&str, &[Room])] = &[
             ("shares", &[]),
             ("dropped", &[]),
             ("capabilities", &[]),
+            ("preferences", &["records", "shares"]),
             ("links", &["records"]),
             (
                 "shared",
@@ -43,11 +44,13 @@ const ROOMS: &[(&str, &[Room])] = &[
                     "dropped",
                     "links",
                     "numbers",
+                    "preferences",
                     "records",
                     "settings",
                 ],
             ),
             ("files", &["records", "shared", "shares", "timers"]),
+            ("commands", &["preferences", "records", "shared", "timers"]),
             (
                 "message",
                 &["files", "links", "records", "shared", "shares", "timers"],
@@ -197,6 +200,7 @@ const ROOMS: &[(&str, &[Room])] = &[
             ("escape", &["tables"]),
             ("words", &["stanza", "tables"]),
             ("translator", &["address", "escape", "stanza", "tables"]),
+            ("command", &["stanza"]),
             ("file", &["escape", "stanza", "words"]),
             (
                 "message",

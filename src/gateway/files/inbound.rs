@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio_xmpp::Stanza;
 
-use super::super::records::{fetch_key, number_of, read};
+use super::super::records::{bare, fetch_key, number_of, read};
 use super::super::shared::Shared;
 use super::super::shares::{Most, Shares};
 use super::super::timers::Timers;
@@ -126,10 +126,12 @@ impl Inbound {
                 .is_none_or(|kind| terms.takes(kind));
             fits && is_taken && !terms.types.is_empty()
         });
+        let from = words.message.from.as_ref();
+        let is_wanted = from.is_some_and(|from| shared.preferences.of(&bare(from)).files);
         let to = words.message.to.as_ref();
         let is_for_user =
             to.is_some_and(|to| to.node().is_some() && !shared.translator.is_room(to));
-        if found.is_none() || !is_for_user {
+        if found.is_none() || !is_for_user || !is_wanted {
             return Some(words);
         }
         let record = Record {

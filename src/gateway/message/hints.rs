@@ -41,7 +41,8 @@ impl Hints {
             .told
             .get(&pair)
             .is_some_and(|at| now.after(*at) < EVERY);
-        if hint.is_empty() || is_told {
+        let is_wanted = shared.preferences.of(&pair.0).hints;
+        if hint.is_empty() || is_told || !is_wanted {
             return;
         }
         let mut notice = Message::new_with_type(MessageType::Chat, from.clone());

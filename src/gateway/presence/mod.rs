@@ -82,6 +82,14 @@ impl Watches {
         pairs.map(|pair| pair.wv.domain().to_owned()).collect()
     }
 
+    /// XMPP users who watch users of a component, or are watched by them, as bare JIDs.
+    pub(super) fn people(&self, component: &str, shared: &Shared) -> BTreeSet<String> {
+        let translator = &shared.translator;
+        let pairs = self.wv.pairs().chain(self.xmpp.pairs());
+        let here = pairs.filter(|pair| translator.component_of(&pair.wv) == Some(component));
+        here.map(|pair| pair.xmpp.clone()).collect()
+    }
+
     /// What an XMPP user knows of a WV user.
     pub(super) fn known(&self, from: &Jid, to: &Jid, shared: &Shared) -> Option<&PresenceSubList> {
         let pair = Pair {

@@ -117,6 +117,7 @@ impl Question<'_> {
                 ns::GATEWAY,
                 ns::MUC,
                 search::NS,
+                ns::COMMANDS,
             ]
         });
         let features = features

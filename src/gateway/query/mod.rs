@@ -28,7 +28,6 @@ use crate::translate::stanza::{element, ns};
 use ids::IdQuery;
 pub(super) use iq::not_understood;
 use iq::{Answer, Question};
-pub(super) use manners::words;
 use presence::PresenceQuery;
 
 /// How long XMPP has for its answers.

@@ -26,9 +26,9 @@ fn a_typed_address_becomes_a_jid() {
 fn the_gateway_itself_answers_a_few_words_and_refuses_others() {
     let mut world = World::up(GatewaySettings::default());
     for (said, part) in [
-        ("help", "a gateway to Wireless Village"),
+        ("help", "is a gateway to Wireless Village"),
         (" WhoAmI ", "wv:alice@home.example"),
-        ("a gateway to Wireless Village", "type='error'"),
+        ("is a gateway to Wireless Village", "type='error'"),
     ] {
         world.xmpp(&format!("<message type='chat' from='alice@home.example/x' to='village.example' id='m'><body>{said}</body></message>"));
         assert!(world.out()[0].contains(part), "{said}: {:?}", world.out());

@@ -1,5 +1,6 @@
 mod bounds;
 mod cards;
+mod commands;
 mod files;
 mod groups;
 mod inbound;

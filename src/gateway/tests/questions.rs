@@ -58,7 +58,7 @@ fn questions_about_domain_and_users_are_answered() {
             "service-unavailable",
         ),
         (
-            "<query xmlns='http://jabber.org/protocol/disco#items' node='http://jabber.org/protocol/commands'/>",
+            "<query xmlns='http://jabber.org/protocol/disco#items' node='urn:odd'/>",
             VILLAGE,
             "item-not-found",
         ),

@@ -353,6 +353,7 @@ impl World {
                 Act::Stanza(out) => panic!("{out:?}"),
                 Act::Carry(transfer) => panic!("{transfer:?}"),
                 Act::RequestAt { to, .. } => panic!("{to:?}"),
+                Act::Wish(_, wish) => panic!("{wish:?}"),
             }
         }
     }

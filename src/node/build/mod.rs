@@ -322,6 +322,7 @@ fn gateway(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option
             default_validity: config.ssp.default_validity.get(),
             max_stanza: limits,
             peer_grace: config.ssp.peer_grace.get(),
+            operators: xmpp.operators.clone(),
             files: Box::new(files(config, &xmpp.files)),
             ..GatewaySettings::default()
         },
