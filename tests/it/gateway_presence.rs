@@ -1,7 +1,11 @@
 //! Presence and questions between the home domain and real XMPP servers.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use wvgate::imps::Address;
+use wvgate::imps::common::{AttributeList, MetaInfo, VerUserId};
+use wvgate::imps::primitive::presence::GetPresenceRequest;
 
 use crate::gateway_edges::{alice, component, pair};
 use crate::gateway_servers::{ROMEO, SETUP, until};
@@ -112,6 +116,66 @@ async fn a_server_asks_what_clients_can_do_and_pushes_mood_and_name() {
             _ => None,
         })
         .await;
+    }
+}
+
+/// A PNG as far as its head goes.
+const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAABAAAAAg";
+
+/// What alice is told of romeo's presence when she asks.
+async fn presence_of_romeo(alice: &mut Client) -> String {
+    let request = GetPresenceRequest {
+        meta: Some(MetaInfo::of_user(
+            "village.test",
+            Address::new("wv:alice@village.test"),
+        )),
+        users: vec![VerUserId {
+            user: romeo(),
+            version: None,
+        }],
+        attributes: Some(AttributeList::all()),
+    };
+    alice.request("asked", request.into()).await.unwrap();
+    until(alice, "romeo's presence", |event| match event {
+        Event::Answer { primitive, .. } => Some(primitive.to_xml(None)),
+        _ => None,
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_picture_that_an_xmpp_user_publishes_is_fetched_and_shown() {
+    for server in SETUP.both() {
+        let (_cluster, mut alice, mut user) = world(&server).await;
+        befriend(&mut alice, &mut user).await;
+        let bytes = wvgate::imps::common::decode_base64(PNG).unwrap();
+        let id = wvgate::translate::presence::avatar::hash(&bytes);
+        let avatar = |what: &str| format!("urn:xmpp:avatar:{what}");
+        let (data, metadata) = (avatar("data"), avatar("metadata"));
+        for (node, payload) in [
+            (&data, format!("<data xmlns='{data}'>{PNG}</data>")),
+            (
+                &metadata,
+                format!(
+                    "<metadata xmlns='{metadata}'><info id='{id}' bytes='24' type='image/png'/></metadata>"
+                ),
+            ),
+        ] {
+            user.raw(&format!(
+                "<iq type='set' id='{node}'><pubsub xmlns='http://jabber.org/protocol/pubsub'>\
+                 <publish node='{node}'><item id='{id}'>{payload}</item></publish></pubsub></iq>"
+            ));
+        }
+        // It comes when the server has told of it and given it.
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+        loop {
+            let told = presence_of_romeo(&mut alice).await;
+            if told.contains(PNG) {
+                break;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "{told}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
     }
 }
 

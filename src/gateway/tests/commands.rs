@@ -65,7 +65,13 @@ fn everybody_sees_their_commands_and_operators_all() {
     let info = world.commands(USER, "get", info);
     assert!(info.contains("type='command-node'"), "{info}");
     let domain = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
-    let domain = world.commands(USER, "get", domain);
+    assert_eq!(world.commands(USER, "get", domain), "");
+    // The domain itself is asked who runs it.
+    let [(token, _)] = world.requests()[..] else {
+        panic!("one request");
+    };
+    world.answer_to(token, "<GetSPInfoResponse serviceID='wv:@village.example'><Status code='200'/><Name>Village</Name></GetSPInfoResponse>");
+    let domain = world.out().concat();
     assert!(
         domain.contains("var='http://jabber.org/protocol/commands'"),
         "{domain}"
