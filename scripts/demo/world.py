@@ -219,7 +219,9 @@ Ctrl-C ends it all."""
 
 def main():
     world = World(sys.argv[1])
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Also where a shell has started it in the background, and let it ignore Ctrl-C.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         play(world)
         code = 0
