@@ -216,6 +216,11 @@ impl ClientsSection {
             let fix = "add number_header, or remove it";
             report.error("clients.number_proxies", message, fix);
         }
+        if self.number_header.is_some() && self.number_proxies.is_empty() {
+            let message = "nobody is believed in it";
+            let fix = "add number_proxies, or remove it";
+            report.warn("clients.number_header", message, fix);
+        }
         if let Some(name) = &self.number_header
             && !is_header(name)
         {

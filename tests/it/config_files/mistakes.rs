@@ -433,4 +433,80 @@ pub(super) const MISTAKES: &[(&str, &str, &str)] = &[
         "[log]\nlevel = \"info,wvgate=debg\"\n",
         "a.toml:15: log.level: \"info,wvgate=debg\" is not a filter: error parsing level filter: expected one of \"off\", \"error\", \"warn\", \"info\", \"debug\", \"trace\", or a number 0-5; write it like \"info,wvgate::sap=debug\"",
     ),
+    // clients
+    (
+        "",
+        "[clients]\nplain_login = \"always\"\n",
+        "a.toml:14: clients: nobody can log in: this node has no users; add [home], or remove [clients]",
+    ),
+    (
+        "",
+        "[home]\n[clients]\n",
+        "a.toml:15: clients.plain_login: no client can log in: neither with its password nor with a digest of it; add certificate and key, or digest_secret, or plain_login = \"always\"",
+    ),
+    (
+        "",
+        "[home]\n[clients]\nplain_login = \"always\"\nnumber_proxies = [\"192.0.2.7\"]\n",
+        "a.toml:17: clients.number_proxies: no header is read from them; add number_header, or remove it",
+    ),
+    (
+        "",
+        "[home]\n[clients]\nplain_login = \"always\"\nnumber_header = \"a b\"\nnumber_proxies = [\"192.0.2.7\"]\n",
+        "a.toml:17: clients.number_header: \"a b\" is no name of a header; write it like \"MSISDN\"",
+    ),
+    (
+        "",
+        "[home]\n[clients]\nplain_login = \"always\"\nnumber_header = \"MSISDN\"\nnumber_proxies = [\"proxy\"]\n",
+        "a.toml:18: clients.number_proxies: \"proxy\" is no address or network; write it like \"192.0.2.7\" or \"192.0.2.0/24\"",
+    ),
+    (
+        "",
+        "[home]\n[clients]\nplain_login = \"always\"\n[[clients.user]]\nkind = \"android\"\n",
+        "a.toml:17: clients.user.name: missing; add name = \"...\"",
+    ),
+    (
+        "",
+        "[home]\n[clients]\nplain_login = \"always\"\n[[clients.user]]\nname = \"a\"\n[[clients.user]]\nname = \"a\"\n",
+        "a.toml:20: clients.user.name: \"a\" is listed twice; remove one of them",
+    ),
+    (
+        "",
+        "[home]\n[clients]\nplain_login = \"always\"\n[[clients.user]]\nname = \"a\"\nnumber = \"+49\"\n",
+        "a.toml:19: clients.user.number: \"+49\" is no number; write 4 to 15 digits, with the country first",
+    ),
+    (
+        "",
+        "[home]\n[clients]\nplain_login = \"always\"\n[[clients.user]]\nname = \"a\"\nnumber = \"4917012345\"\n",
+        "a.toml:19: clients.user.number: nobody says from whose number a request comes; add number_header and number_proxies, or remove it",
+    ),
+    (
+        "",
+        "[home]\n[clients]\nplain_login = \"always\"\nwake_host = \"imps.village.test\"\n",
+        "a.toml:17: clients.wake_host: there is no channel at that host; add wake_listen, or remove it",
+    ),
+    (
+        "",
+        "[home]\n[clients]\nplain_login = \"always\"\nurl = \"ftp://village.test/\"\n",
+        "a.toml:17: clients.url: \"ftp://village.test/\" is no URL with a host and a path alone; write it like \"https://imps.village.example/\"",
+    ),
+    (
+        "",
+        "[home]\n[clients]\nplain_login = \"always\"\ndigest_secret = \"short\"\n",
+        "a.toml:17: clients.digest_secret: is shorter than 16 characters; make one with: openssl rand -base64 24",
+    ),
+    (
+        "",
+        "[home]\n[clients]\nplain_login = \"always\"\nmax_sessions = 0\n",
+        "a.toml:17: clients.max_sessions: 0 is too small; write 1 or more",
+    ),
+    (
+        "",
+        "[xmpp]\nserver = \"127.0.0.1:5347\"\n[[xmpp.component]]\ndomain = \"village.test\"\nsecret = \"secret\"\n[xmpp.files]\nfetch = [\"pictures\"]\n",
+        "a.toml:20: xmpp.files.fetch: \"pictures\" is no media type; write it like \"image/png\" or \"image/*\"",
+    ),
+    (
+        "",
+        "[xmpp]\nserver = \"127.0.0.1:5347\"\n[[xmpp.component]]\ndomain = \"village.test\"\nsecret = \"secret\"\n[xmpp.files]\nfetch_inside = [\"up load\"]\n",
+        "a.toml:20: xmpp.files.fetch_inside: \"up load\" is no host; write it like \"upload.xmpp.example\", without a port",
+    ),
 ];
