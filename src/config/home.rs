@@ -23,6 +23,8 @@ pub struct HomeSection {
     pub max_offline_bytes: Size,
     /// Most bytes of them for all users together. Default `256MiB`.
     pub max_waiting_bytes: Size,
+    /// Bytes of content in one message of a user: a text, a picture. Default `256KiB`.
+    pub max_content: Size,
     /// Time for which a message is kept for a user who does not take it, unless its sender named a
     /// shorter one. Default `7d`.
     pub offline_validity: Duration,
@@ -171,6 +173,7 @@ impl Default for HomeSection {
             max_offline: 5000,
             max_offline_bytes: Size::kib(16 * 1024),
             max_waiting_bytes: Size::kib(256 * 1024),
+            max_content: Size::kib(256),
             offline_validity: Duration::from_secs(7 * 86_400),
             rest_after: Duration::from_secs(60),
             default_authorization: DefaultAuthorization::Ask,
@@ -216,6 +219,7 @@ impl HomeSection {
         let sizes = [
             ("max_offline_bytes", self.max_offline_bytes, least),
             ("max_waiting_bytes", self.max_waiting_bytes, least),
+            ("max_content", self.max_content, Size::kib(1)),
         ];
         report.size_at_least("home", &sizes);
         report.not_zero("home", &[("offline_validity", self.offline_validity)]);

@@ -166,8 +166,8 @@ impl<'a> Sending<'a> {
     fn may_send(&self, request: &SendMessageRequest) -> Result<(), (Code, &'static str)> {
         let info = &request.info;
         let content = request.content.as_ref();
-        if content.is_some_and(|content| content.bytes.len() > self.core.settings.max_text) {
-            return Err((Code::BAD_PARAMETER, "The text is too long."));
+        if content.is_some_and(|content| content.bytes.len() > self.core.settings.max_content) {
+            return Err((Code::BAD_PARAMETER, "The content is too long."));
         }
         let usable = |id: &String| {
             (1..=MAX_ID).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())

@@ -118,8 +118,8 @@ pub struct HomeSettings {
     pub max_requests: usize,
     /// Searches that are open, of all users together; beyond it the oldest ends.
     pub max_searches: usize,
-    /// Bytes of text in a message that a client of ours sends.
-    pub max_text: usize,
+    /// Bytes of content in a message that a client of ours sends.
+    pub max_content: usize,
 }
 
 impl HomeSettings {
@@ -171,7 +171,7 @@ impl HomeSettings {
             max_all_invitation_bytes: 64 * 1024 * 1024,
             max_requests: 500,
             max_searches: 1000,
-            max_text: 64 * 1024,
+            max_content: 256 * 1024,
         }
     }
 

@@ -154,6 +154,27 @@ fn who_is_not_logged_in_and_who_takes_a_wrong_session_is_told_604() {
 }
 
 #[test]
+fn content_up_to_the_configured_size_arrives_whole() {
+    let node = Node::start_with(&format!("{CLIENTS}max_message = \"1MiB\"\n"));
+    for encoding in [Encoding::Xml, Encoding::Wbxml] {
+        let mut alice = phone(&node, "alice", Version::V1_2, encoding);
+        let mut carol = phone(&node, "carol", Version::V1_2, encoding);
+        alice.log_in("alice");
+        carol.log_in("carol");
+        let whole = "0123456789abcdef".repeat(16 * 1024);
+        assert_eq!(alice.send("wv:carol@village.test", &whole), 200);
+        let (id, info, got) = carol.wait_message();
+        assert!(got == whole, "{} bytes", got.len());
+        carol.delivered(&id, info.message.message_id.as_deref().unwrap());
+        let more = format!("{whole}.");
+        assert_eq!(alice.send("wv:carol@village.test", &more), 402);
+        assert!(carol.poll().is_none());
+        alice.log_out();
+        carol.log_out();
+    }
+}
+
+#[test]
 fn the_same_message_again_gets_the_same_answer_and_is_sent_once() {
     use wvgate::csp::{Mode, Transaction};
     let node = Node::start_with(CLIENTS);

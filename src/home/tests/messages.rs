@@ -424,7 +424,7 @@ fn an_unanswered_message_is_given_up_after_its_validity() {
 
 #[test]
 fn bad_drafts_are_refused_at_once() {
-    let mut world = World::with(|settings| settings.max_text = 3);
+    let mut world = World::with(|settings| settings.max_content = 3);
     world.add("alice");
     world.open(1, "alice");
     world.heard(1);

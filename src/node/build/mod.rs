@@ -195,6 +195,7 @@ fn home_plan(config: &Config, sap: &Settings) -> Option<HomePlan> {
         max_offline: home.max_offline,
         max_offline_bytes: home.max_offline_bytes.get(),
         max_waiting_bytes: home.max_waiting_bytes.get(),
+        max_content: home.max_content.get(),
         pse: table.clone(),
         tells_profiles: table
             .find("UPDUP", &config.node.domain)
