@@ -154,7 +154,8 @@ async fn the_profile_of_an_xmpp_user_is_read_from_their_card_and_of_a_home_user_
             meta: meta(),
             profile: None,
         };
-        assert_eq!(ask(&mut alice, update).await.0, 403);
+        let (code, text) = ask(&mut alice, update).await;
+        assert_eq!(code, 403, "{text}");
     }
 }
 
