@@ -235,7 +235,9 @@ impl Transactions {
             return self.answer_at_once(incoming.origin.clone(), transaction, answer, now);
         }
         let asker = incoming.asking().map(domain_of);
-        let elsewhere = self.profiles.elsewhere(transaction);
+        // What another shard has found a way for has been where its profile is known.
+        let has_way = incoming.handed.is_some_and(|it| !it.targets.is_empty());
+        let elsewhere = self.profiles.elsewhere(transaction).filter(|_| !has_way);
         let answer = if elsewhere.is_some() {
             None
         } else if incoming.routing == Routing::Service {
