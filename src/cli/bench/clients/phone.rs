@@ -16,7 +16,7 @@ use crate::csp::primitive::message::{MessageDelivered, SendMessageRequest};
 use crate::csp::primitive::session::{LoginRequest, LoginResponse, LogoutRequest, PollingRequest};
 use crate::csp::{Body, Encoding, Message, Mode, Primitive, Session, Transaction, Version};
 use crate::imps::Address;
-use crate::imps::common::{ClientId, MessageInfo, Recipient, User};
+use crate::imps::common::{ClientId, MessageInfo, Recipient, Sender, User};
 use crate::imps::xml::Limits;
 
 /// A phone of a user.
@@ -205,7 +205,12 @@ impl Phone {
             validity: None,
             recipients: vec![Recipient::User(User::new(address(to)))],
             recipient_display: None,
-            sender: None,
+            sender: Some(Sender {
+                user: Some(User::new(address(self.number))),
+                group: None,
+                screen_name: None,
+                display: None,
+            }),
             date_time: None,
         };
         let request = SendMessageRequest {
