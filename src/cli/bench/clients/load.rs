@@ -169,9 +169,10 @@ async fn carry(phones: Woken, messages: u64, is_woken: bool) -> Result<Woken, Fa
     let pairs = phones.len() / 2;
     let share = (messages / (pairs as u64).max(1)).max(1);
     let mut running = JoinSet::new();
-    let mut phones = phones.into_iter().enumerate();
-    while let (Some((at, sender)), Some((to, recipient))) = (phones.next(), phones.next()) {
+    let mut phones = phones.into_iter();
+    while let (Some(sender), Some(recipient)) = (phones.next(), phones.next()) {
         running.spawn(async move {
+            let to = recipient.0.number;
             let reading = tokio::spawn(take(recipient, share, is_woken));
             let (mut phone, channel) = sender;
             for _ in 0..share {
@@ -180,18 +181,13 @@ async fn carry(phones: Woken, messages: u64, is_woken: bool) -> Result<Woken, Fa
             let recipient = reading
                 .await
                 .map_err(|error| Failure::Failed(error.to_string()))??;
-            Ok::<_, Failure>((at, (phone, channel), recipient))
+            Ok::<_, Failure>([(phone, channel), recipient])
         });
     }
     let done = tokio::time::timeout(PATIENCE, running.join_all()).await;
     let done = done.map_err(|_| Failure::Failed("not all messages arrived".to_owned()))?;
-    let mut done = done.into_iter().collect::<Result<Vec<_>, Failure>>()?;
-    // The number of a phone is that of its user.
-    done.sort_by_key(|(at, ..)| *at);
-    Ok(done
-        .into_iter()
-        .flat_map(|(_, sender, recipient)| [sender, recipient])
-        .collect())
+    let done = done.into_iter().collect::<Result<Vec<_>, Failure>>()?;
+    Ok(done.into_iter().flatten().collect())
 }
 
 /// Takes so many messages.

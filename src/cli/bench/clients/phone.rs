@@ -21,7 +21,8 @@ use crate::imps::xml::Limits;
 
 /// A phone of a user.
 pub(super) struct Phone {
-    number: usize,
+    /// That of its user.
+    pub(super) number: usize,
     port: u16,
     pub(super) encoding: Encoding,
     /// Kept while it talks; an idle phone has none.
@@ -168,7 +169,22 @@ impl Phone {
             ..self.login()
         };
         let answer = self.try_login(request).await?;
-        self.entered(answer)
+        self.entered(answer)?;
+        self.describe().await
+    }
+
+    /// Says what it is and how it is woken: by the channel over TCP.
+    async fn describe(&mut self) -> Result<(), Failure> {
+        let described = Message::read(CAPABILITIES, Encoding::Xml, &Limits::STANDARD);
+        let Body::Session(session) = described.map_err(failed)?.body else {
+            return Err(failed("no session"));
+        };
+        let described = session.transactions.into_iter().next();
+        let described = described.ok_or_else(|| failed("no request"))?;
+        match self.ask(described.primitive).await? {
+            Primitive::ClientCapabilityResponse(_) => Ok(()),
+            other => Err(wrong("its capabilities", &other)),
+        }
     }
 
     pub(super) async fn log_out(&mut self) -> Result<(), Failure> {
@@ -254,6 +270,14 @@ impl Phone {
         Ok(messages)
     }
 }
+
+/// What each phone is.
+const CAPABILITIES: &[u8] =
+    b"<WV-CSP-Message xmlns='http://www.openmobilealliance.org/DTD/WV-CSP1.2'><Session><Transaction><TransactionContent>\
+      <ClientCapability-Request><CapabilityList><ClientType>MOBILE_PHONE</ClientType>\
+      <InitialDeliveryMethod>P</InitialDeliveryMethod><AcceptedContentLength>32767</AcceptedContentLength>\
+      <MultiTrans>1</MultiTrans><ParserSize>32767</ParserSize><SupportedCIRMethod>STCP</SupportedCIRMethod>\
+      </CapabilityList></ClientCapability-Request></TransactionContent></Transaction></Session></WV-CSP-Message>";
 
 /// The channel on which a phone is woken.
 pub(super) struct Channel(BufReader<TcpStream>);
