@@ -4,6 +4,7 @@
 #![allow(clippy::pedantic)]
 
 mod chain;
+mod cli_bench;
 mod cli_commands;
 mod cli_explain;
 mod cli_node;

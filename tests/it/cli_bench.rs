@@ -1,0 +1,55 @@
+//! Each benchmark of the program, as small as it can be: that it measures something, and not how much.
+
+use std::process::{Command, Stdio};
+
+/// Plays a benchmark; what it has measured, as JSON.
+fn measured(line: &str) -> serde_json::Value {
+    let output = Command::new(env!("CARGO_BIN_EXE_wvgate"))
+        .arg("bench")
+        .args(line.split_whitespace())
+        .args(["--format", "json"])
+        .env_remove("WVGATE_CONFIG")
+        .env_remove("WVGATE_SOCKET")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{line}: {errors}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn messages_go_through_a_relay_that_is_measured() {
+    let told = measured("relay --messages 40 --warm-up 4 --window 4");
+    assert!(
+        told["messages_per_second"].as_f64().unwrap() > 0.0,
+        "{told}"
+    );
+}
+
+#[test]
+fn relays_with_few_and_many_peers_are_measured() {
+    let told = measured("peers --configured 2,4 --sessions 2 --messages 40").to_string();
+    assert!(told.contains("\"configured\":4"), "{told}");
+}
+
+#[test]
+fn a_start_with_much_in_the_store_is_measured() {
+    let told = measured("restart --messages 200 --peers 2 --starts 1");
+    assert_eq!(told["records"], 400, "{told}");
+}
+
+#[test]
+fn phones_log_in_and_write_to_each_other_woken_and_polling() {
+    let told = measured("clients --phones 8 --pairs 2 --messages 16");
+    let ways = told["sent"].as_array().unwrap();
+    let ways: Vec<_> = ways
+        .iter()
+        .map(|one| (&one["encoding"], &one["way"]))
+        .collect();
+    let expected = ["XML", "WBXML"].map(|encoding| ["woken", "polling"].map(|way| (encoding, way)));
+    assert_eq!(ways.len(), 4, "{told}");
+    for ((encoding, way), (known, kind)) in ways.iter().zip(expected.concat()) {
+        assert_eq!((encoding.as_str(), way.as_str()), (Some(known), Some(kind)));
+    }
+}
