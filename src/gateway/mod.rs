@@ -47,6 +47,7 @@ mod preferences;
 mod presence;
 mod query;
 mod records;
+mod reply;
 mod rooms;
 mod search;
 mod settings;

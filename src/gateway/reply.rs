@@ -27,12 +27,12 @@ impl Reply {
         iq: Iq,
         awaits: impl FnOnce(&str, &Jid) -> bool,
         shared: &Shared,
-    ) -> Result<Self, Iq> {
+    ) -> Result<Self, Box<Iq>> {
         let (Iq::Result { from, id, .. } | Iq::Error { from, id, .. }) = &iq else {
-            return Err(iq);
+            return Err(Box::new(iq));
         };
         if !from.as_ref().is_some_and(|from| awaits(id, from)) {
-            return Err(iq);
+            return Err(Box::new(iq));
         }
         match iq {
             Iq::Result {
@@ -59,7 +59,7 @@ impl Reply {
                     answer: Err(table.code(&error, Context::Other)),
                 })
             }
-            other => Err(other),
+            other => Err(Box::new(other)),
         }
     }
 }

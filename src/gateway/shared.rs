@@ -282,6 +282,27 @@ impl Shared {
         }
     }
 
+    /// Refuses a question under this id, of `asker` to `asked`.
+    pub(super) fn refuse_question(
+        &mut self,
+        component: &str,
+        (asker, asked, id): (Jid, Jid, String),
+        code: Code,
+        context: Context,
+    ) {
+        let table = &self.translator.mappings.status;
+        if let Some(error) = table.error(code, context, None) {
+            let refusal = Iq::Error {
+                from: Some(asked),
+                to: Some(asker),
+                id,
+                payload: None,
+                error,
+            };
+            self.links.volatile(component, refusal);
+        }
+    }
+
     /// What is to be done next, in order: stanzas come last.
     pub(super) fn next_act(&mut self) -> Option<Act> {
         let act = self.acts.pop_front();

@@ -49,6 +49,7 @@ const ROOMS: &[(&str, &[Room])] = &[
                     "settings",
                 ],
             ),
+            ("reply", &["shared"]),
             ("files", &["records", "shared", "shares", "timers"]),
             ("commands", &["preferences", "records", "shared", "timers"]),
             (
@@ -63,9 +64,15 @@ const ROOMS: &[(&str, &[Room])] = &[
             ("invitation", &["records", "shared", "shares", "timers"]),
             ("rooms", &["query", "records", "shared", "shares", "timers"]),
             ("groups", &["records", "shared", "timers"]),
-            ("search", &["presence", "shared", "shares", "timers"]),
+            (
+                "search",
+                &["presence", "reply", "shared", "shares", "timers"],
+            ),
             ("pictures", &["records", "shared", "timers"]),
-            ("cards", &["presence", "shared", "shares", "timers"]),
+            (
+                "cards",
+                &["presence", "reply", "shared", "shares", "timers"],
+            ),
         ],
     ),
     (

@@ -159,17 +159,7 @@ impl Inbound {
             403 | 405 | 501 | 506 | 532 | 534 => Code::UNAUTHORIZED_RECIPIENT,
             _ => code,
         };
-        let table = &shared.translator.mappings.status;
-        if let Some(error) = table.error(code, Context::Other, None) {
-            let refusal = Iq::Error {
-                from: Some(to),
-                to: Some(from),
-                id,
-                payload: None,
-                error,
-            };
-            shared.links.volatile(&component, refusal);
-        }
+        shared.refuse_question(&component, (from, to, id), code, Context::Other);
     }
 
     #[cfg(test)]

@@ -19,18 +19,17 @@ mod outbound;
 mod providers;
 mod query;
 
-use minidom::Element;
 use xmpp_parsers::iq::Iq;
 use xmpp_parsers::jid::Jid;
 
 use super::presence::Watches;
+use super::reply::Reply;
 use super::shared::Shared;
 use crate::element::{RequestId, Time};
 use crate::imps::Code;
 use crate::imps::primitive::Primitive;
 use crate::imps::primitive::common::GetSPInfoRequest;
 use crate::imps::primitive::profile::GetUserProfileRequest;
-use crate::translate::Context;
 use crate::translate::card::provider::Provider;
 use inbound::Inbound;
 use outbound::Outbound;
@@ -90,52 +89,16 @@ impl Cards {
         now: Time,
         shared: &mut Shared,
     ) -> Option<Iq> {
-        match iq {
-            Iq::Get { .. } => {
-                let iq = self.inbound.ask(component, iq, now, shared)?;
-                self.providers.hold(component, iq, now, shared)
-            }
-            Iq::Result {
-                from: Some(from),
-                to,
-                id,
-                payload,
-            } => {
-                if !self.outbound.awaits(&id, &from) {
-                    return Some(Iq::Result {
-                        from: Some(from),
-                        to,
-                        id,
-                        payload,
-                    });
-                }
-                let answer = Ok(payload);
+        if matches!(iq, Iq::Get { .. }) {
+            let iq = self.inbound.ask(component, iq, now, shared)?;
+            return self.providers.hold(component, iq, now, shared);
+        }
+        match Reply::of(iq, |id, from| self.outbound.awaits(id, from), shared) {
+            Ok(Reply { id, answer, .. }) => {
                 self.outbound.answered(&id, answer, watches, (now, shared));
                 None
             }
-            Iq::Error {
-                from: Some(from),
-                to,
-                id,
-                payload,
-                error,
-            } => {
-                if !self.outbound.awaits(&id, &from) {
-                    return Some(Iq::Error {
-                        from: Some(from),
-                        to,
-                        id,
-                        payload,
-                        error,
-                    });
-                }
-                let error: Element = error.into();
-                let table = &shared.translator.mappings.status;
-                let answer = Err(table.code(&error, Context::Other));
-                self.outbound.answered(&id, answer, watches, (now, shared));
-                None
-            }
-            other => Some(other),
+            Err(iq) => Some(*iq),
         }
     }
 

@@ -143,17 +143,8 @@ impl Question {
 
     /// Refuses what the asker wants.
     pub(super) fn refuse(self, code: Code, shared: &mut Shared) {
-        let table = &shared.translator.mappings.status;
-        if let Some(error) = table.error(code, Context::Group, None) {
-            let refusal = Iq::Error {
-                from: Some(self.to),
-                to: Some(self.from),
-                id: self.id,
-                payload: None,
-                error,
-            };
-            shared.links.volatile(&self.component, refusal);
-        }
+        let question = (self.from, self.to, self.id);
+        shared.refuse_question(&self.component, question, code, Context::Group);
     }
 }
 

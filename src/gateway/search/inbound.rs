@@ -71,17 +71,8 @@ impl Asker {
     }
 
     fn refuse(self, code: Code, shared: &mut Shared) {
-        let table = &shared.translator.mappings.status;
-        if let Some(error) = table.error(code, Context::Other, None) {
-            let refusal = Iq::Error {
-                from: Some(self.to),
-                to: Some(self.from),
-                id: self.id,
-                payload: None,
-                error,
-            };
-            shared.links.volatile(&self.component, refusal);
-        }
+        let question = (self.from, self.to, self.id);
+        shared.refuse_question(&self.component, question, code, Context::Other);
     }
 }
 

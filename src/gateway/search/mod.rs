@@ -23,12 +23,12 @@ use xmpp_parsers::iq::Iq;
 use xmpp_parsers::jid::Jid;
 
 use super::presence::Watches;
+use super::reply::Reply;
 use super::shared::Shared;
 use crate::element::{RequestId, Time};
 use crate::imps::primitive::Primitive;
 use crate::imps::primitive::common::{SearchRequest, StopSearchRequest};
 use crate::imps::{Address, Code};
-use crate::translate::Context;
 use crate::translate::search::criteria::RoomCriterion;
 use crate::translate::search::{NS, form};
 use inbound::Inbound;
@@ -137,49 +137,14 @@ impl Searches {
                 self.inbound.begin(asker, &payload, now, shared);
                 None
             }
-            Iq::Result {
-                from: Some(from),
-                to,
-                id,
-                payload,
-            } => {
-                if !self.outbound.awaits(&id, &from) {
-                    return Some(Iq::Result {
-                        from: Some(from),
-                        to,
-                        id,
-                        payload,
-                    });
+            iq => match Reply::of(iq, |id, from| self.outbound.awaits(id, from), shared) {
+                Ok(Reply { id, from, answer }) => {
+                    self.outbound
+                        .answered(&id, &from, answer, watches, (now, shared));
+                    None
                 }
-                let answer = Ok(payload);
-                self.outbound
-                    .answered(&id, &from, answer, watches, (now, shared));
-                None
-            }
-            Iq::Error {
-                from: Some(from),
-                to,
-                id,
-                payload,
-                error,
-            } => {
-                if !self.outbound.awaits(&id, &from) {
-                    return Some(Iq::Error {
-                        from: Some(from),
-                        to,
-                        id,
-                        payload,
-                        error,
-                    });
-                }
-                let error: Element = error.into();
-                let table = &shared.translator.mappings.status;
-                let answer = Err(table.code(&error, Context::Other));
-                self.outbound
-                    .answered(&id, &from, answer, watches, (now, shared));
-                None
-            }
-            other => Some(other),
+                Err(iq) => Some(*iq),
+            },
         }
     }
 
