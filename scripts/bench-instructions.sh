@@ -2,7 +2,8 @@
 # Counts instructions with callgrind: of the codec on one message, and of the relay core on messages with
 # their answers, in a pretend world without sockets and disk. They do not depend on what else the machine
 # does. Each figure is compared with benches/instructions.txt; one that is dearer by more than 3 % is an
-# error. With --keep the file is written anew.
+# error. With --keep the file is written anew. Reading a message for a client is shown beside what
+# libwbxml needs for the same message, where that and a C compiler are installed.
 set -eu
 cd "$(dirname "$0")/.."
 cargo=${CARGO:-cargo}
@@ -57,6 +58,29 @@ echo "instructions for one message, and what that is more than in $kept"
 nothing=$(instructions "$codec" count nothing)
 show codec.scan $(($(instructions "$codec" count scan) - nothing)) 1000
 show codec.scan_parse_write $(($(instructions "$codec" count typed_parse_and_write) - nothing)) 1000
+
+for operation in xml_read wbxml_read xml_write wbxml_write; do
+    show "csp.$operation" $(($(instructions "$codec" count "csp_$operation") - nothing)) 1000
+done
+
+# What libwbxml needs to read the same, into a tree without meaning.
+beside=$(mktemp -d)
+trap 'rm -rf "$new" "$beside"' EXIT
+library=$(ldconfig -p | sed -n 's/.*=> \(.*libwbxml2\.so\.[0-9]*\)$/\1/p' | head -n 1)
+if [ -n "$library" ] && command -v cc >/dev/null; then
+    cc -O2 -o "$beside/decode" scripts/libwbxml-decode.c "$library"
+    "$codec" messages "$beside"
+    for encoding in xml wbxml; do
+        once=$(instructions "$beside/decode" 1 $encoding "$beside/message.$encoding")
+        many=$(instructions "$beside/decode" 1001 $encoding "$beside/message.$encoding")
+        theirs=$(((many - once) / 1000))
+        ours=$(sed -n "s/^csp.${encoding}_read //p" "$new")
+        printf '  %-26s %9d  ours is %s of it\n' "libwbxml, $encoding" "$theirs" \
+            "$(awk "BEGIN { printf \"%.2f\", $ours / $theirs }")"
+    done
+else
+    echo "  libwbxml is not installed: scripts/install-test-tools.sh"
+fi
 
 messages=2048
 for batch in 1 64; do

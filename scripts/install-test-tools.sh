@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the real-server tests, the demo and fuzzing need and what is not there yet:
-# the Debian packages of Prosody, ejabberd, Python's venv and g++, tshark and the tools of libwbxml,
-# and slixmpp in target/venv.
+# the Debian packages of Prosody, ejabberd, Kannel, Python's venv and g++, tshark and the tools of
+# libwbxml, and slixmpp in target/venv.
 # Run it as root or as a user who may use sudo. Running it again changes nothing.
 set -eu
 
@@ -25,6 +25,7 @@ command -v prosody >/dev/null && command -v prosodyctl >/dev/null || missing="pr
 [ -x /usr/sbin/ejabberdctl ] || command -v ejabberdctl >/dev/null || missing="$missing ejabberd"
 command -v python3 >/dev/null || missing="$missing python3"
 command -v c++ >/dev/null || missing="$missing g++"
+[ -x /usr/sbin/bearerbox ] && [ -x /usr/sbin/smsbox ] || missing="$missing kannel"
 command -v tshark >/dev/null || missing="$missing tshark"
 command -v wbxml2xml >/dev/null || missing="$missing libwbxml2-utils"
 if [ ! -x "$venv/bin/python" ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
@@ -46,7 +47,7 @@ if [ -n "$missing" ]; then
     as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q
     # shellcheck disable=SC2086 # a list of package names
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
-    for service in prosody ejabberd; do
+    for service in prosody ejabberd kannel; do
         case $missing in
         *"$service"*)
             if [ -d /run/systemd/system ]; then

@@ -74,34 +74,60 @@ impl Entrance {
             Begun::Check(claim) => claim,
         };
         let refused = |status: Status| response(request, status);
+        if let Err(status) = self.check(&claim, &origin).await {
+            return refused(status);
+        }
+        let form = (version, encoding);
+        let entered = self.admit(request, &claim.user, form, origin.address).await;
+        entered.unwrap_or_else(refused)
+    }
+
+    /// Who logs in in words, with a password as it is: the local part of the user's address.
+    pub(super) async fn enter_in_words(
+        &self,
+        user: &str,
+        password: String,
+        origin: &Origin,
+    ) -> Result<String, Status> {
+        let now = self.node.clock().now();
+        let user = Address::new(user);
+        let claim = self.with(|logins| logins.in_words(&user, password, origin, now))?;
+        self.check(&claim, origin).await?;
+        Ok(claim.user)
+    }
+
+    /// The local part of the address of the user whose number this is.
+    pub(super) fn of_number(&self, number: &str) -> Option<String> {
+        self.with(|logins| logins.of_number(number).map(str::to_owned))
+    }
+
+    /// Whether it is the user who says so, and may log in.
+    ///
+    /// # Errors
+    /// What they are told.
+    async fn check(&self, claim: &Claim, origin: &Origin) -> Result<(), Status> {
         let Ok(_place) = self.checks.try_acquire() else {
             let why = "Too many logins are under way.";
-            return refused(Status::new(Code::UNAVAILABLE).because(why));
+            return Err(Status::new(Code::UNAVAILABLE).because(why));
         };
-        let account = match self.account(&claim.user).await {
-            Ok(account) => account,
-            Err(status) => return refused(status),
-        };
-        if !self.is_right(&claim, account.as_ref()).await {
+        let account = self.account(&claim.user).await?;
+        if !self.is_right(claim, account.as_ref()).await {
             let now = self.node.clock().now();
-            let (answer, is_locked) =
-                self.with(|logins| logins.failed(request, &claim.user, &origin, now));
+            let (status, is_locked) = self.with(|logins| logins.failed(&claim.user, origin, now));
             tracing::warn!(
                 user = claim.user,
                 address = %origin.address,
                 locked_out = is_locked,
                 "a login of a client failed"
             );
-            return answer;
+            return Err(status);
         }
         self.with(|logins| logins.succeeded(&claim.user));
         let Some(account) = account.filter(|account| !account.is_disabled) else {
-            return refused(Over::Disabled.status());
+            return Err(Over::Disabled.status());
         };
-        self.keep_password(&claim, &account.credentials).await;
-        let form = (version, encoding);
-        let entered = self.admit(request, &claim.user, form, origin.address).await;
-        entered.unwrap_or_else(refused)
+        self.keep_password(claim, &account.credentials).await;
+        Ok(())
     }
 
     async fn account(&self, user: &str) -> Result<Option<Account>, Status> {
@@ -299,6 +325,6 @@ impl Entrance {
     }
 }
 
-fn stopping() -> Status {
+pub(super) fn stopping() -> Status {
     Status::new(Code::UNAVAILABLE).because("The node stops.")
 }

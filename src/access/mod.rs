@@ -8,13 +8,18 @@
 //!   client ◀──wake──── wake ◀───┘
 //! ```
 //!
+//! Who has only text talks in lines, over a port of their own or by short messages ([`clp`]).
+//!
 //! What a session is, and who may begin one, decide the pure machines of [`crate::client`]; here is
 //! what has sockets, a store and the time.
 
+mod accept;
 mod attendant;
+mod clp;
 mod entrance;
 mod key;
 mod limits;
+pub(crate) mod line;
 mod records;
 mod sessions;
 mod tally;
@@ -28,6 +33,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -53,6 +59,9 @@ pub enum AccessError {
     /// That of the channel that wakes.
     #[error("cannot listen on {0}: {1}")]
     Wake(SocketAddr, io::Error),
+    /// That of text sessions.
+    #[error("cannot listen on {0}: {1}")]
+    Text(SocketAddr, io::Error),
     /// What is kept of sessions cannot be read.
     #[error("the sessions of clients cannot be read: {0}")]
     Store(crate::store::StoreError),
@@ -63,10 +72,17 @@ pub struct AccessPoint {
     sessions: Arc<Sessions>,
     local_addr: SocketAddr,
     wake_addr: Option<SocketAddr>,
+    text: Option<Text>,
     tls: server::TlsSwitch,
     tracker: TaskTracker,
     soft: CancellationToken,
     hard: CancellationToken,
+}
+
+/// The port of text sessions, as it runs.
+struct Text {
+    local_addr: SocketAddr,
+    tls: watch::Sender<Option<Arc<rustls::ServerConfig>>>,
 }
 
 /// To work the sessions of clients.
@@ -94,10 +110,12 @@ impl AccessPoint {
     /// See [`AccessError`].
     pub async fn start(plan: ClientsPlan, node: NodeHandle) -> Result<Self, AccessError> {
         let ClientsPlan {
-            settings,
+            mut settings,
             server,
             wake_listen,
             proxies,
+            text,
+            sms,
         } = plan;
         let listen = server.listen;
         let most = server.max_connections;
@@ -109,6 +127,19 @@ impl AccessPoint {
                 let bound = TcpListener::bind(at).await;
                 let bound = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
                 Some(bound.map_err(|error| AccessError::Wake(at, error))?)
+            }
+            None => None,
+        };
+        if let (Some((at, _)), Some((_, port))) =
+            (&wake, &mut Arc::make_mut(&mut settings).offer.tcp)
+        {
+            // Where the system has chosen the port, clients are told that one.
+            *port = at.port();
+        }
+        let text = match text {
+            Some(plan) => {
+                let bound = clp::Listener::bind(&plan).await;
+                Some(bound.map_err(|error| AccessError::Text(plan.listen, error))?)
             }
             None => None,
         };
@@ -140,17 +171,32 @@ impl AccessPoint {
         }
         let (local_addr, tls) = (server.local_addr(), server.tls_switch());
         let entrance = Entrance::new(settings.clone(), Arc::clone(&sessions), node.clone());
-        let web = Web::new(Arc::clone(&sessions), entrance, proxies);
+        let entrance = Arc::new(entrance);
+        let desk = clp::Desk::new(sms, Arc::clone(&sessions), Arc::clone(&entrance));
+        desk.resume().await.map_err(AccessError::Store)?;
+        let texts = text.as_ref().map(|listener| Text {
+            local_addr: listener.local_addr(),
+            tls: listener.tls(),
+        });
+        if let Some(listener) = text {
+            let ends = (tracker.clone(), hard.clone());
+            let (sessions, entrance) = (Arc::clone(&sessions), Arc::clone(&entrance));
+            tracker.spawn(listener.serve(sessions, entrance, ends));
+        }
+        let web = Web::new(Arc::clone(&sessions), entrance, desk, proxies);
         tracker.spawn(server.serve(Arc::new(web), soft.clone(), hard.clone()));
         let wake_addr = wake.as_ref().map(|(at, _)| *at);
         if let Some((_, listener)) = wake {
-            let channel = wake_tcp::Channel::new(Arc::clone(&sessions), (most, of_one));
-            tracker.spawn(channel.serve(listener, tracker.clone(), hard.clone()));
+            let bounds = accept::Bounds { all: most, of_one };
+            let ends = (tracker.clone(), hard.clone());
+            let channel = wake_tcp::serve(Arc::clone(&sessions), listener, bounds, ends);
+            tracker.spawn(channel);
         }
         Ok(Self {
             sessions,
             local_addr,
             wake_addr,
+            text: texts,
             tls,
             tracker,
             soft,
@@ -168,6 +214,12 @@ impl AccessPoint {
         self.wake_addr
     }
 
+    /// Where text sessions are, and whether over TLS.
+    pub fn text_addr(&self) -> Option<(SocketAddr, bool)> {
+        let text = self.text.as_ref()?;
+        Some((text.local_addr, text.tls.borrow().is_some()))
+    }
+
     /// To work its sessions.
     pub fn clients(&self) -> Clients {
         Clients(Arc::clone(&self.sessions))
@@ -176,6 +228,12 @@ impl AccessPoint {
     /// Takes over another certificate; everything else needs a restart.
     pub fn reload(&self, plan: &ClientsPlan) {
         self.tls.replace(plan.server.tls.clone());
+        if let (Some(text), Some(plan)) = (&self.text, &plan.text) {
+            // A port that protects what it takes never stops to.
+            if plan.tls.is_some() {
+                text.tls.send_replace(plan.tls.clone());
+            }
+        }
     }
 
     /// Takes nothing new, answers what is under way, and stops. Sessions stay as they are.

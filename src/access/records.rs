@@ -31,16 +31,17 @@ pub(super) async fn all(node: &NodeHandle) -> Result<Vec<(Key, Record)>, StoreEr
 /// Keeps a session; whether it is on disk.
 pub(super) async fn keep(node: &NodeHandle, key: Key, record: &Record) -> Result<bool, Gone> {
     let write = Write::put_json(format!("{PREFIX}{}", key.to_hex()), record);
-    write_it(node, &record.user, write).await
+    write_for(node, &record.user, write).await
 }
 
 /// Forgets a session of a user; whether that is on disk.
 pub(super) async fn forget(node: &NodeHandle, key: Key, user: &str) -> Result<bool, Gone> {
     let write = Write::delete(format!("{PREFIX}{}", key.to_hex()));
-    write_it(node, user, write).await
+    write_for(node, user, write).await
 }
 
-async fn write_it(node: &NodeHandle, user: &str, write: Write) -> Result<bool, Gone> {
+/// Writes a record in the shard of a user; whether it is on disk.
+pub(super) async fn write_for(node: &NodeHandle, user: &str, write: Write) -> Result<bool, Gone> {
     let shard = node.shard_of_user(user);
     let written = node.change_in(shard, |_, _, turn| turn.writes.push(write));
     Ok(written.await?.is_some())

@@ -45,6 +45,11 @@ impl Tally {
         }
     }
 
+    /// A login in words was answered so.
+    pub(super) fn login_in_words(&self, entered: bool) {
+        add(if entered { &self.logins } else { &self.refused });
+    }
+
     /// A message of a client came.
     pub(super) fn post(&self) {
         add(&self.posts);

@@ -3,10 +3,8 @@
 //!
 //! A connection that is idle costs a task of a few hundred bytes, and no buffer.
 
-use std::collections::HashMap;
 use std::io;
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -15,10 +13,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::accept::{Bounds, Room, accept};
 use super::key::Key;
 use super::sessions::{Handle, Order, Sessions};
 use super::wake_line::{Line, Lines};
-use crate::http::known::network;
 
 /// For `HELO`; our choice.
 const HELLO: Duration = Duration::from_secs(30);
@@ -44,105 +42,36 @@ impl Silence {
     };
 }
 
-/// The listener's side of it.
-pub(super) struct Channel {
-    sessions: Arc<Sessions>,
-    /// Connections in all, and of one address.
-    most: (usize, usize),
-    open: Arc<Mutex<Open>>,
+/// A connection that wakes is counted as long as it lives.
+struct Counted(Arc<Sessions>);
+
+impl Counted {
+    fn of(sessions: Arc<Sessions>) -> Self {
+        sessions.tally.channel_opened();
+        Self(sessions)
+    }
 }
 
-#[derive(Debug, Default)]
-struct Open {
-    all: usize,
-    of: HashMap<IpAddr, usize>,
-}
-
-/// A connection's place.
-struct Place {
-    open: Arc<Mutex<Open>>,
-    sessions: Arc<Sessions>,
-    address: IpAddr,
-}
-
-impl Drop for Place {
+impl Drop for Counted {
     fn drop(&mut self) {
-        self.sessions.tally.channel_closed();
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.all -= 1;
-        if let Some(count) = open.of.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                open.of.remove(&self.address);
-            }
-        }
+        self.0.tally.channel_closed();
     }
 }
 
-impl Channel {
-    pub(super) fn new(sessions: Arc<Sessions>, most: (usize, usize)) -> Self {
-        Self {
-            sessions,
-            most,
-            open: Arc::default(),
-        }
-    }
-
-    fn place(&self, address: IpAddr) -> Option<Place> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let (most, of_one) = self.most;
-        let own = open.of.get(&address).copied().unwrap_or_default();
-        if open.all >= most || own >= of_one {
-            return None;
-        }
-        open.all += 1;
-        open.of.insert(address, own + 1);
-        self.sessions.tally.channel_opened();
-        Some(Place {
-            open: Arc::clone(&self.open),
-            sessions: Arc::clone(&self.sessions),
-            address,
-        })
-    }
-
-    /// Serves until it is stopped.
-    pub(super) async fn serve(
-        self,
-        listener: TcpListener,
-        tracker: TaskTracker,
-        stop: CancellationToken,
-    ) {
-        loop {
-            let accepted = tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                accepted = listener.accept() => accepted,
-            };
-            let (stream, remote) = match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection of a client");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-            };
-            let address = network(remote.ip());
-            let Some(place) = self.place(address) else {
-                tracing::debug!(%remote, "too many connections that wake clients");
-                continue;
-            };
-            let connection = Connection::new(stream, Silence::ALLOWED);
-            let (sessions, stop) = (Arc::clone(&self.sessions), stop.clone());
-            tracker.spawn(async move {
-                let _place = place;
-                tokio::select! {
-                    biased;
-                    () = stop.cancelled() => {}
-                    () = connection.serve(&sessions) => {}
-                }
-            });
-        }
-    }
+/// Serves the channel until it is stopped.
+pub(super) async fn serve(
+    sessions: Arc<Sessions>,
+    listener: TcpListener,
+    bounds: Bounds,
+    (tracker, stop): (TaskTracker, CancellationToken),
+) {
+    let room = Room::new(bounds);
+    accept(listener, room, (tracker, stop), |stream, _| {
+        let connection = Connection::new(stream, Silence::ALLOWED);
+        let counted = Counted::of(Arc::clone(&sessions));
+        async move { connection.serve(&counted.0).await }
+    })
+    .await;
 }
 
 /// One connection.

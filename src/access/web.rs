@@ -16,6 +16,7 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::oneshot;
 
+use super::clp::Desk;
 use super::entrance::Entrance;
 use super::key::Key;
 use super::limits;
@@ -33,23 +34,32 @@ use crate::node::build::NumberProxies;
 const PATIENCE: Duration = Duration::from_secs(40);
 /// Where clients ask whether something waits.
 const WAKE: &str = "/wake/";
+/// Where gateways hand over short messages.
+const SMS: &str = "/sms";
 /// Bytes of a message, before the listener's bound is known to be less.
 const MOST: usize = 16 << 20;
 
 /// Answers clients.
 pub(super) struct Web {
     sessions: Arc<Sessions>,
-    entrance: Entrance,
+    entrance: Arc<Entrance>,
+    desk: Desk,
     proxies: NumberProxies,
 }
 
 type Answer = Response<Full<Bytes>>;
 
 impl Web {
-    pub(super) fn new(sessions: Arc<Sessions>, entrance: Entrance, proxies: NumberProxies) -> Self {
+    pub(super) fn new(
+        sessions: Arc<Sessions>,
+        entrance: Arc<Entrance>,
+        desk: Desk,
+        proxies: NumberProxies,
+    ) -> Self {
         Self {
             sessions,
             entrance,
+            desk,
             proxies,
         }
     }
@@ -186,6 +196,13 @@ impl Answers for Web {
         exchange: &Exchange,
     ) -> Result<Answer, Dropped> {
         let (head, body) = request.into_parts();
+        if head.method == Method::GET && head.uri.path() == SMS {
+            let query = head.uri.query().unwrap_or_default();
+            let _hold = exchange.hold(PATIENCE);
+            let _busy = Busy::of(&self.sessions.busy);
+            let from = exchange.origin().0.ip().to_canonical();
+            return Ok(plain(self.desk.take(query, from).await));
+        }
         if head.method == Method::GET && body.is_end_stream() {
             return Ok(self.wake(head.uri.path()));
         }

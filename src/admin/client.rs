@@ -8,8 +8,11 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::lines::{LineError, Lines, MAX_ANSWER};
 use super::request::{Line, Request};
+use super::{LineError, Lines};
+
+/// Bytes of an answer, at most: the longest lists of a big node.
+const MAX_ANSWER: usize = 64 * 1024 * 1024;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]

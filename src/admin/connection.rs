@@ -9,14 +9,17 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{broadcast, oneshot};
 
 use super::filter::Filter;
-use super::lines::{LineError, Lines, MAX_REQUEST};
 use super::request::{Line, Request};
 use super::{
-    Control, Shared, accounts, clients, explain, groups, lists, services, session, users, views,
+    Control, LineError, Lines, Shared, accounts, clients, explain, groups, lists, services,
+    session, users, views,
 };
 use crate::node::{Core, Gone};
 use crate::sap::Login;
 
+/// Bytes of a request or command, at most; our choice: the longest text of a message,
+/// with room for escapes.
+const MAX_REQUEST: usize = 96 * 1024;
 /// A connection that asks nothing for so long is closed; our choice.
 const IDLE: Duration = Duration::from_secs(300);
 /// A client that takes nothing for so long is cut off; our choice.

@@ -48,7 +48,6 @@ mod explain;
 mod filter;
 mod groups;
 mod http;
-mod lines;
 mod lists;
 mod metrics;
 mod ready;
@@ -70,10 +69,10 @@ use tokio_util::task::TaskTracker;
 use crate::node::NodeHandle;
 use crate::sap::Time;
 
+pub use crate::access::line::{LineError, Lines};
 pub use accounts::{Imported, MAX_EXPORTED};
 pub use client::{Client, ClientError};
 pub use explain::Explained;
-pub use lines::{LineError, Lines};
 pub use request::{Line, ProbeKind, Request, Share, Shared as SharedFile};
 pub use views::{QueueRow, SessionRow, Status, TransactionRow};
 

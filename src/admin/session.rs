@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::LineError;
 use super::connection::{Connection, Hangup};
-use super::lines::LineError;
 use super::request::{Line, Share, Shared as SharedFile};
 use super::{Shared, users};
 use crate::content::Refusal;

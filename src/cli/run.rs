@@ -417,6 +417,10 @@ fn tell_what_is_bound(
         if let Some(at) = access.wake_addr() {
             rows.push(("wake", format!("{at}")));
         }
+        if let Some((at, has_tls)) = access.text_addr() {
+            let how = if has_tls { "over TLS" } else { "plain" };
+            rows.push(("text", format!("{at}  ({how})")));
+        }
     }
     if let (Some(url), Some(at)) = (config.content.base(), node.content_addr()) {
         rows.push(("files", format!("{url} served on {at}")));
@@ -451,6 +455,7 @@ fn access_failure(error: &AccessError, at: &Located) -> Failure {
     let (key, fix) = match error {
         AccessError::Listen(_, why) => ("clients.listen", remedy::of_listening(why)),
         AccessError::Wake(_, why) => ("clients.wake_listen", remedy::of_listening(why)),
+        AccessError::Text(_, why) => ("clients.clp.listen", remedy::of_listening(why)),
         AccessError::Store(why) => ("node.data", remedy::of_store(why)),
     };
     Failure::Failed(at.problem(key, error.to_string(), fix).to_string())

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::chat::requests::Requests;
-use super::chat::screen;
 use super::output::{self, Format};
 use super::{Failure, Global};
+use crate::access::line::{Requests, screen};
 use crate::admin::{Client, Line, Request};
 use crate::home::{Delivery, FromClient, Takes, ToClient};
 use crate::imps::{Address, Code, Primitive, Status};

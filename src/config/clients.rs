@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::clp::{ClpSection, SmsSection};
 use super::network::network;
 use super::report::Report;
 use super::secret::Secret;
@@ -74,6 +75,10 @@ pub struct ClientsSection {
     pub number_proxies: Vec<String>,
     /// What is known of the clients of some users. Default: none.
     pub user: Vec<ClientUser>,
+    /// Where users talk in lines of text, if they do.
+    pub clp: Option<ClpSection>,
+    /// Gateways through which users talk by short messages. Default: none.
+    pub sms: Vec<SmsSection>,
 }
 
 /// What the operator knows of the clients of one user.
@@ -85,8 +90,8 @@ pub struct ClientUser {
     /// Kind of their clients, whatever those say of themselves: the `name` of a file in
     /// `mappings/clients`. Default: as they say.
     pub kind: Option<String>,
-    /// Number of their subscription, in digits with the country first. Whose request a proxy says
-    /// comes from it logs in as this user without password. Default: none.
+    /// Number of their subscription, in digits with the country first. Whose request a proxy, or an
+    /// SMS gateway, says comes from it logs in as this user without password. Default: none.
     pub number: Option<String>,
 }
 
@@ -141,6 +146,8 @@ impl Default for ClientsSection {
             number_header: None,
             number_proxies: Vec::new(),
             user: Vec::new(),
+            clp: None,
+            sms: Vec::new(),
         }
     }
 }
@@ -208,6 +215,21 @@ impl ClientsSection {
         self.check_logins(report);
         self.check_numbers(report);
         self.check_users(report);
+        match &self.clp {
+            Some(_) if self.plain_login == PlainLogin::Never => {
+                let message = "nobody can log in: passwords are not taken";
+                let fix = "write plain_login = \"tls\" in [clients], or remove it";
+                report.error("clients.clp", message, fix);
+            }
+            Some(clp) => {
+                let may_be_plain = self.plain_login == PlainLogin::Always;
+                clp.check(may_be_plain, self.certificate.is_some(), report);
+            }
+            None => {}
+        }
+        for (index, sms) in self.sms.iter().enumerate() {
+            sms.check(index, &self.sms, report);
+        }
     }
 
     fn check_numbers(&self, report: &mut Report<'_>) {
@@ -255,9 +277,9 @@ impl ClientsSection {
             } else if !numbers.insert(number) {
                 let message = format!("\"{number}\" is that of two users");
                 report.error(&key("number"), message, "remove one of them");
-            } else if self.number_header.is_none() {
+            } else if self.number_header.is_none() && self.sms.is_empty() {
                 let message = "nobody says from whose number a request comes";
-                let fix = "add number_header and number_proxies, or remove it";
+                let fix = "add number_header and number_proxies, or [[clients.sms]], or remove it";
                 report.error(&key("number"), message, fix);
             }
         }

@@ -48,6 +48,20 @@ pub(super) fn check(config: &mut Config, report: &mut Report<'_>) {
         if let Some(kept) = &mut clients.digest_secret {
             secret("clients.digest_secret", kept, report);
         }
+        if let Some(clp) = &clients.clp {
+            let certificate = clp.certificate.as_deref();
+            file("clients.clp.certificate", certificate, CERTIFICATE, report);
+            private("clients.clp.key", clp.key.as_deref(), report);
+        }
+        for (index, sms) in clients.sms.iter_mut().enumerate() {
+            let key = |key: &str| format!("clients.sms.{index}.{key}");
+            if let Some(kept) = &mut sms.secret {
+                secret(&key("secret"), kept, report);
+            }
+            if let Some(kept) = &mut sms.password {
+                secret(&key("password"), kept, report);
+            }
+        }
     }
     for (index, peer) in config.peer.iter_mut().enumerate() {
         let key = |key: &str| format!("peer.{index}.{key}");

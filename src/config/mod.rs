@@ -17,6 +17,7 @@
 
 mod admin;
 mod clients;
+mod clp;
 mod content;
 mod domain;
 mod files;
@@ -48,6 +49,7 @@ use serde::{Deserialize, Serialize};
 
 pub use admin::{AdminSection, ReadyPeers};
 pub use clients::{ClientUser, ClientsSection, PlainLogin};
+pub use clp::{ClpSection, SmsSection};
 pub use content::ContentSection;
 pub use glance::Glance;
 pub use home::{DefaultAuthorization, FoundBy, HomeGroup, HomeSection, HomeUser, Registration};
@@ -211,6 +213,21 @@ impl Config {
                 user: vec![ClientUser {
                     name: "alice".to_string(),
                     ..ClientUser::default()
+                }],
+                clp: Some(ClpSection {
+                    certificate: Some("run/reference/relay.test.pem".into()),
+                    key: Some("run/reference/relay.test.key".into()),
+                    ..ClpSection::default()
+                }),
+                sms: vec![SmsSection {
+                    name: "kannel".to_string(),
+                    from: vec!["127.0.0.1".to_string()],
+                    secret: Some(Secret::new("change-me-to-something-long")),
+                    url: "http://127.0.0.1:13013/cgi-bin/sendsms".to_string(),
+                    username: "wvgate".to_string(),
+                    password: Some(Secret::new("change-me")),
+                    sender: "15550000".to_string(),
+                    ..SmsSection::default()
                 }],
                 ..ClientsSection::default()
             }),

@@ -318,6 +318,10 @@ fn check_ports(config: &Config, report: &mut Report<'_>) {
             "clients.wake_listen",
             clients.and_then(|clients| clients.wake_listen),
         ),
+        (
+            "clients.clp.listen",
+            clients.and_then(|clients| Some(clients.clp.as_ref()?.listen)),
+        ),
     ];
     for (own, listen) in further {
         for (key, other) in &taken {

@@ -45,16 +45,30 @@ pub struct Delivery {
     /// Absent: any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub types: Option<Vec<String>>,
+    /// Whether a content of another type could not be shown even if it were fetched.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_other_types: bool,
+    /// Bytes of a content that could be fetched. Absent: any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_fetched: Option<u64>,
 }
 
 impl Delivery {
     /// Whether a content is pushed.
     pub fn pushes(&self, content_type: &str, bytes: usize) -> bool {
-        let fits = |most| u64::try_from(bytes).is_ok_and(|bytes| bytes <= most);
+        self.method == Method::Push && fits(bytes, self.max_bytes) && self.names(content_type)
+    }
+
+    /// Whether a content is pushed or could be fetched.
+    pub fn shows(&self, content_type: &str, bytes: usize) -> bool {
+        (self.names(content_type) || !self.no_other_types)
+            && (fits(bytes, self.max_fetched) || fits(bytes, self.max_bytes))
+    }
+
+    /// Whether it is of a type that is pushed.
+    fn names(&self, content_type: &str) -> bool {
         let is_taken = |types: &Vec<String>| types.iter().any(|one| is_of(content_type, one));
-        self.method == Method::Push
-            && self.max_bytes.is_none_or(fits)
-            && self.types.as_ref().is_none_or(is_taken)
+        self.types.as_ref().is_none_or(is_taken)
     }
 
     /// Whether a client may say so much.
@@ -63,6 +77,10 @@ impl Delivery {
             types.len() <= MAX_TYPES && types.iter().all(|one| one.len() <= MAX_TYPE)
         })
     }
+}
+
+fn fits(bytes: usize, most: Option<u64>) -> bool {
+    most.is_none_or(|most| u64::try_from(bytes).is_ok_and(|bytes| bytes <= most))
 }
 
 fn is_of(content_type: &str, one: &str) -> bool {
@@ -114,6 +132,34 @@ mod tests {
             );
         }
         assert!(serde_json::from_str::<Delivery>(r#"{"size":5}"#).is_err());
+    }
+
+    #[test]
+    fn what_can_be_shown_is_what_is_pushed_or_can_be_fetched() {
+        let read = |text: &str| serde_json::from_str::<Delivery>(text).unwrap();
+        for (text, content_type, bytes, expected) in [
+            ("{}", "image/png", 1 << 30, true),
+            (r#"{"types":["text/plain"]}"#, "image/png", 1, true),
+            (
+                r#"{"types":["text/plain"],"no_other_types":true}"#,
+                "image/png",
+                1,
+                false,
+            ),
+            (
+                r#"{"method":"notify","types":["text/plain"],"no_other_types":true}"#,
+                "text/plain",
+                1,
+                true,
+            ),
+            (r#"{"max_bytes":5}"#, "text/plain", 6, true),
+            (r#"{"max_bytes":5,"max_fetched":8}"#, "text/plain", 8, true),
+            (r#"{"max_bytes":5,"max_fetched":8}"#, "text/plain", 9, false),
+            (r#"{"max_bytes":8,"max_fetched":5}"#, "text/plain", 8, true),
+        ] {
+            let shows = read(text).shows(content_type, bytes);
+            assert_eq!(shows, expected, "{text} {content_type} {bytes}");
+        }
     }
 
     #[test]

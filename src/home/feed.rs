@@ -106,6 +106,11 @@ impl Feed {
         delivery.pushes(&letter.content_type, letter.size)
     }
 
+    /// Whether it shows a content of this type and so many bytes, pushed or fetched.
+    pub(super) fn shows(&self, letter: &Letter, bytes: usize) -> bool {
+        self.delivery.shows(&letter.content_type, bytes)
+    }
+
     /// Whether it is to be pushed the message of this number, and was not yet.
     pub(super) fn lacks(&self, message: u64, sender: &Address, letter: &Letter) -> bool {
         self.takes_everything()

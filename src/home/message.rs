@@ -30,6 +30,7 @@ use super::group::ForGroup;
 use super::inbox::{Arrival, Letter};
 use super::profile;
 use super::records;
+use super::showing;
 use super::user::User;
 use super::{Caller, Home};
 
@@ -221,6 +222,16 @@ impl<'a> Submission<'a> {
         }
         if user.inbox.knows(&message.sender, &message.id) {
             return Ok((name, false));
+        }
+        if message.body.uri.is_none()
+            && let Some(code) = showing::refusal(&user.clients, &message.letter)
+            && user.admits(
+                &self.home.core,
+                &message.sender,
+                message.body.name.as_deref(),
+            )
+        {
+            return Err(code);
         }
         let now = message.letter.arrived;
         if user.builtin && !self.home.core.echoes.allows(&message.sender, now) {

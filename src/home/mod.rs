@@ -98,6 +98,7 @@ mod sent;
 mod served;
 mod session;
 mod settings;
+mod showing;
 mod sleeper;
 mod sleepers;
 mod subscription;

@@ -59,7 +59,7 @@ impl<'a> Remote<'a> {
                 self.open(Delivery {
                     method,
                     max_bytes: request.content_length,
-                    types: None,
+                    ..Delivery::default()
                 });
             }
             Primitive::UpdatePresenceRequest(request) => {

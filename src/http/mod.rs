@@ -15,6 +15,7 @@
 //! ```
 
 mod answer;
+pub mod ask;
 mod body;
 mod conn;
 pub mod devcerts;

@@ -102,7 +102,10 @@ where
 }
 
 /// Sends a request over a connection of its own, and waits for the head of the answer.
-async fn exchange<B>(wire: Wire, request: Request<B>) -> Result<Response<Incoming>, String>
+pub(super) async fn exchange<B>(
+    wire: Wire,
+    request: Request<B>,
+) -> Result<Response<Incoming>, String>
 where
     B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
 {
@@ -122,7 +125,7 @@ where
 }
 
 /// A connection, with TLS if the URL says so.
-async fn connect(endpoint: &Endpoint, tls: &ClientTls) -> Result<Wire, String> {
+pub(super) async fn connect(endpoint: &Endpoint, tls: &ClientTls) -> Result<Wire, String> {
     if !endpoint.tls {
         let stream = dial::tcp(endpoint, CONNECT).await?;
         return Ok(Wire::Plain(stream));

@@ -3,9 +3,11 @@
 
 mod decoders;
 mod faults;
+mod lines;
 mod phone;
 mod recorded;
 mod services;
+mod short_messages;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

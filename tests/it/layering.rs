@@ -51,7 +51,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "access",
         &[
-            "client", "csp", "element", "home", "http", "imps", "node", "sap", "store",
+            "client", "csp", "element", "home", "http", "imps", "node", "sap", "ssp", "store",
         ],
     ),
     (

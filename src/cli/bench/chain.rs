@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::Failure;
-use super::super::chat::requests::Requests;
 use super::process::{Node, Watched};
+use crate::access::line::Requests;
 use crate::admin::{Client, ClientError, Line, Request};
 use crate::home::{Delivery, FromClient, Takes, ToClient};
 use crate::http::devcerts;

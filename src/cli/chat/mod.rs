@@ -1,8 +1,5 @@
 //! `wvgate chat`: a user of the home domain in a terminal, or in a script.
 
-mod codec;
-pub(super) mod requests;
-pub(super) mod screen;
 mod sharing;
 
 use std::collections::VecDeque;
@@ -16,10 +13,10 @@ use tokio::time::Instant;
 use super::output;
 use super::user::PasswordSource;
 use super::{Failure, Global};
+use crate::access::line::{Action, Codec, screen};
 use crate::admin::{Client, LineError, Lines, Request, Share, SharedFile};
 use crate::home::{Delivery, FromClient, Method, Takes, ToClient};
 use crate::imps::{Address, Primitive};
-use codec::{Action, Codec};
 use sharing::Sharing;
 
 /// Bytes of a line that is typed; the node takes no longer ones.
@@ -77,7 +74,7 @@ impl Chat {
                 Method::Push
             },
             max_bytes: self.push_up_to,
-            types: None,
+            ..Delivery::default()
         }
     }
 }

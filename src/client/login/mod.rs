@@ -143,14 +143,13 @@ impl Logins {
             .flatten()
             .any(|text| text.len() > MAX_TEXT)
         {
-            return refused(Code::BAD_PARAMETER, "Something of the login is too long.");
+            return refused(Code::BAD_PARAMETER, TOO_LONG);
         }
         let Some(user) = self.user_of(&request.user) else {
             return refused(Code(409), WRONG);
         };
         if self.failures.is_locked(&user, origin.address, now) {
-            let why = "There were too many failed logins; try again later.";
-            return refused(Code::FORBIDDEN, why);
+            return refused(Code::FORBIDDEN, LOCKED);
         }
         let given = request.password.as_ref().filter(|text| !text.is_empty());
         let own = self.settings.numbers.get(&user);
@@ -183,8 +182,7 @@ impl Logins {
                 return Begun::Check(Claim { user, proof });
             }
             if !self.settings.digest_login {
-                let why = "A password is taken over an encrypted connection alone.";
-                return refused(Code::FORBIDDEN, why);
+                return refused(Code::FORBIDDEN, ENCRYPTED);
             }
         }
         let schema = Schema::choose(&request.schemas.0).filter(|_| self.settings.digest_login);
@@ -206,22 +204,50 @@ impl Logins {
         }))
     }
 
+    /// Somebody says in words who they are: by their password as it is.
+    ///
+    /// # Errors
+    /// What they are told instead.
+    pub fn in_words(
+        &mut self,
+        user: &Address,
+        password: String,
+        origin: &Origin,
+        now: Time,
+    ) -> Result<Claim, Status> {
+        let refused = |code: Code, why: &str| Err(Status::new(code).because(why));
+        if password.len() > MAX_TEXT {
+            return refused(Code::BAD_PARAMETER, TOO_LONG);
+        }
+        let Some(user) = self.user_of(user) else {
+            return Err(wrong());
+        };
+        if self.failures.is_locked(&user, origin.address, now) {
+            return refused(Code::FORBIDDEN, LOCKED);
+        }
+        if !self.settings.plain_login.allows(origin.tls) {
+            return refused(Code::FORBIDDEN, ENCRYPTED);
+        }
+        let proof = Proof::Password(password);
+        Ok(Claim { user, proof })
+    }
+
+    /// The user whose number this is.
+    pub fn of_number(&self, number: &str) -> Option<&str> {
+        let mut numbers = self.settings.numbers.iter();
+        let found = numbers.find(|(_, own)| *own == number);
+        found.map(|(user, _)| user.as_str())
+    }
+
     /// It was the user.
     pub fn succeeded(&mut self, user: &str) {
         self.failures.forget(user);
     }
 
-    /// It was not: what the client is answered, and whether nobody logs in so for a while now.
-    pub fn failed(
-        &mut self,
-        request: &LoginRequest,
-        user: &str,
-        origin: &Origin,
-        now: Time,
-    ) -> (LoginResponse, bool) {
+    /// It was not: what they are told, and whether nobody logs in so for a while now.
+    pub fn failed(&mut self, user: &str, origin: &Origin, now: Time) -> (Status, bool) {
         let is_locked = self.failures.note(user, origin.address, now);
-        let status = Status::new(Code(409)).because(WRONG);
-        (response(request, status), is_locked)
+        (wrong(), is_locked)
     }
 
     /// For how long a client may say nothing, by what it wants.
@@ -242,6 +268,13 @@ impl Logins {
 
 /// Said of a wrong password, and of a user whom there is not.
 const WRONG: &str = "The user or the password is wrong.";
+const TOO_LONG: &str = "Something of the login is too long.";
+const LOCKED: &str = "There were too many failed logins; try again later.";
+const ENCRYPTED: &str = "A password is taken over an encrypted connection alone.";
+
+fn wrong() -> Status {
+    Status::new(Code(409)).because(WRONG)
+}
 
 /// An answer with nothing but an outcome.
 pub fn response(request: &LoginRequest, status: Status) -> LoginResponse {

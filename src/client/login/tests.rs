@@ -162,8 +162,8 @@ fn who_fails_too_often_is_not_heard_for_a_while() {
     };
     let request = with_password("bob", "wrong");
     for time in 1..=settings().max_failures {
-        let (answer, locked) = logins.failed(&request, "bob", &origin, Time(0));
-        assert_eq!(answer.result.status.code.0, 409);
+        let (status, locked) = logins.failed("bob", &origin, Time(0));
+        assert_eq!(status.code.0, 409);
         assert_eq!(locked, time == settings().max_failures);
     }
     assert_eq!(code(&begin(&mut logins, &request, false)), 403);
@@ -213,4 +213,44 @@ fn what_is_too_long_is_refused() {
     let mut logins = logins(PlainLogin::Always, true);
     let long = with_password("bob", &"x".repeat(MAX_TEXT + 1));
     assert_eq!(code(&begin(&mut logins, &long, false)), 402);
+}
+
+#[test]
+fn a_login_in_words_needs_what_one_with_a_password_needs() {
+    let words = |logins: &mut Logins, user: &str, tls: bool| {
+        let origin = Origin {
+            address: HOME,
+            tls,
+            number: None,
+        };
+        let said = logins.in_words(&Address::new(user), "secret".to_owned(), &origin, Time(0));
+        said.map(|claim| claim.user).map_err(|status| status.code.0)
+    };
+    let bob = Ok("bob".to_owned());
+    let mut over_tls = logins(PlainLogin::Tls, true);
+    assert_eq!(words(&mut over_tls, "Bob", true), bob);
+    assert_eq!(words(&mut over_tls, "bob", false), Err(403));
+    assert_eq!(
+        words(&mut logins(PlainLogin::Never, true), "bob", true),
+        Err(403)
+    );
+    let mut always = logins(PlainLogin::Always, false);
+    assert_eq!(words(&mut always, "bob@village.test", false), bob);
+    for stranger in ["bob@b.test", "", "b b"] {
+        assert_eq!(words(&mut always, stranger, false), Err(409), "{stranger}");
+    }
+    let origin = Origin {
+        address: HOME,
+        tls: false,
+        number: None,
+    };
+    for _ in 0..settings().max_failures {
+        always.failed("bob", &origin, Time(0));
+    }
+    // Whichever way they failed, nobody comes in for a while.
+    assert_eq!(words(&mut always, "bob", false), Err(403));
+    assert_eq!(
+        code(&begin(&mut always, &with_password("bob", "x"), false)),
+        403
+    );
 }

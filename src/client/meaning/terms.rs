@@ -58,12 +58,15 @@ impl Terms {
     }
 
     /// How messages come to the session: what a client of the home domain says when it comes. What
-    /// it could not show is not pushed: a notification comes in its place.
+    /// is too long to be pushed comes as a notification; what it could not show even if it fetched it
+    /// does not come at all.
     pub fn delivery(&self) -> Delivery {
         Delivery {
             method: self.capacity.method,
             max_bytes: self.capacity.push_bytes,
             types: self.capacity.types_for(self.wbxml),
+            no_other_types: true,
+            max_fetched: self.capacity.pull_bytes,
         }
     }
 

@@ -26,6 +26,7 @@ mod rest;
 mod restart;
 mod search;
 mod sent;
+mod showing;
 #[path = "../../../tests/support/talk.rs"]
 mod talk;
 mod users;

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::transport::public_tls;
 use crate::client::meaning::ClientKind;
 use crate::client::settings::{PlainLogin, Settings};
 use crate::client::wake::Offer;
 use crate::config::{self, Config, Located, Problem};
+use crate::http::endpoint::Endpoint;
 use crate::http::server::ServerSettings;
 use crate::sap::Network;
 
@@ -23,6 +25,46 @@ pub struct ClientsPlan {
     pub wake_listen: Option<SocketAddr>,
     /// Who says from whose number a request comes.
     pub proxies: NumberProxies,
+    /// Where text sessions are, if there are any.
+    pub text: Option<TextPlan>,
+    /// Gateways of short messages.
+    pub sms: Vec<SmsGateway>,
+}
+
+/// The port of text sessions.
+#[derive(Clone)]
+pub struct TextPlan {
+    /// Address and port to bind.
+    pub listen: SocketAddr,
+    /// TLS; without it the port is plain.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// For the TLS handshake.
+    pub handshake: Duration,
+    /// Most connections at a time.
+    pub max_connections: usize,
+    /// Most connections of one address at a time.
+    pub max_of_one_address: usize,
+}
+
+/// A gateway between text sessions and phones that write short messages.
+#[derive(Debug, Clone)]
+pub struct SmsGateway {
+    /// How it is called here.
+    pub name: String,
+    /// From where it hands over messages.
+    pub from: Vec<Network>,
+    /// With which it shows that it does.
+    pub secret: config::Secret,
+    /// Where it takes messages.
+    pub endpoint: Endpoint,
+    /// As whom this node asks it to.
+    pub username: String,
+    /// The password of that.
+    pub password: config::Secret,
+    /// The number from which the messages are.
+    pub sender: String,
+    /// Time after which a user who writes nothing is logged out.
+    pub keep: Duration,
 }
 
 /// Proxies of the operator that say from whose number a request comes.
@@ -43,6 +85,7 @@ pub(super) fn plan(
     let clients = config.clients.as_ref()?;
     let (certificate, key) = (clients.certificate.as_ref(), clients.key.as_ref());
     let tls = public_tls("clients", certificate, key, at, problems, warnings);
+    let text = text(config, tls.as_ref(), at, problems, warnings);
     let kinds = kinds(config, at, problems)?;
     let kind_of = kinds_of_users(clients, &kinds, at, problems);
     let settings = Settings {
@@ -91,14 +134,51 @@ pub(super) fn plan(
         wake_listen: clients.wake_listen,
         proxies: NumberProxies {
             header: clients.number_header.clone(),
-            from: clients
-                .number_proxies
-                .iter()
-                .filter_map(|from| config::network(from))
-                .map(|(address, bits)| Network { address, bits })
-                .collect(),
+            from: networks(&clients.number_proxies),
         },
+        text,
+        sms: clients.sms.iter().filter_map(gateway).collect(),
     })
+}
+
+/// The port of text sessions. Without a certificate of its own it has that of the port of clients.
+fn text(
+    config: &Config,
+    of_clients: Option<&Arc<rustls::ServerConfig>>,
+    at: &Located,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<String>,
+) -> Option<TextPlan> {
+    let text = config.clients.as_ref()?.clp.as_ref()?;
+    let (certificate, key) = (text.certificate.as_ref(), text.key.as_ref());
+    let own = public_tls("clients.clp", certificate, key, at, problems, warnings);
+    Some(TextPlan {
+        listen: text.listen,
+        tls: own.or_else(|| of_clients.cloned()),
+        handshake: config.ssp.header_timeout.get(),
+        max_connections: text.max_connections,
+        max_of_one_address: text.max_connections_per_address,
+    })
+}
+
+/// A gateway; one that cannot be is a problem of the configuration.
+fn gateway(sms: &config::SmsSection) -> Option<SmsGateway> {
+    Some(SmsGateway {
+        name: sms.name.clone(),
+        from: networks(&sms.from),
+        secret: sms.secret.clone()?,
+        endpoint: Endpoint::parse(&sms.url).ok()?,
+        username: sms.username.clone(),
+        password: sms.password.clone()?,
+        sender: sms.sender.clone(),
+        keep: sms.keep.get(),
+    })
+}
+
+fn networks(from: &[String]) -> Vec<Network> {
+    let networks = from.iter().filter_map(|from| config::network(from));
+    let network = |(address, bits)| Network { address, bits };
+    networks.map(network).collect()
 }
 
 /// The kinds that the configuration names for users.

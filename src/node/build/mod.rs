@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::clients::{ClientsPlan, NumberProxies};
+pub use self::clients::{ClientsPlan, NumberProxies, SmsGateway, TextPlan};
 pub use self::content::ContentPlan;
 use self::sap::limits;
 pub use self::sap::{dialects, sap_settings};

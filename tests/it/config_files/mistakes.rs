@@ -436,6 +436,41 @@ pub(super) const MISTAKES: &[(&str, &str, &str)] = &[
     // clients
     (
         "",
+        "[home]\n[clients]\ndigest_secret = \"0123456789abcdef\"\n[clients.clp]\n",
+        "a.toml:17: clients.clp: nobody can log in: passwords are not taken over plain connections; add certificate and key, or plain_login = \"always\" to [clients]",
+    ),
+    (
+        "",
+        "[home]\n[clients]\nplain_login = \"never\"\ndigest_secret = \"0123456789abcdef\"\n[clients.clp]\n",
+        "a.toml:18: clients.clp: nobody can log in: passwords are not taken; write plain_login = \"tls\" in [clients], or remove it",
+    ),
+    (
+        "",
+        "[home]\n[clients]\nplain_login = \"always\"\n[[clients.sms]]\nfrom = [\"127.0.0.1\"]\nsecret = \"0123456789abcdef\"\nurl = \"http://127.0.0.1:13013/\"\nusername = \"w\"\npassword = \"p\"\nsender = \"1\"\n",
+        "a.toml:17: clients.sms.name: missing; add name = \"...\"",
+    ),
+    (
+        "",
+        "[home]\n[clients]\nplain_login = \"always\"\n[[clients.sms]]\nname = \"k\"\nfrom = [\"here\"]\nsecret = \"0123456789abcdef\"\nurl = \"http://127.0.0.1:13013/\"\nusername = \"w\"\npassword = \"p\"\nsender = \"1\"\n",
+        "a.toml:19: clients.sms.from: \"here\" is no address or network; write it like \"192.0.2.7\" or \"192.0.2.0/24\"",
+    ),
+    (
+        "",
+        "[home]\n[clients]\nplain_login = \"always\"\n[[clients.sms]]\nname = \"k\"\nfrom = [\"127.0.0.1\"]\nsecret = \"short\"\nurl = \"http://127.0.0.1:13013/\"\nusername = \"w\"\npassword = \"p\"\nsender = \"1\"\n",
+        "a.toml:20: clients.sms.secret: is shorter than 16 characters; make one with: openssl rand -hex 16",
+    ),
+    (
+        "",
+        "[home]\n[clients]\nplain_login = \"always\"\n[[clients.sms]]\nname = \"k\"\nfrom = [\"127.0.0.1\"]\nsecret = \"0123456789abcdef\"\nurl = \"sms:1\"\nusername = \"w\"\npassword = \"p\"\nsender = \"1\"\n",
+        "a.toml:21: clients.sms.url: \"sms:1\" is no URL of a gateway; write it like \"http://127.0.0.1:13013/cgi-bin/sendsms\"",
+    ),
+    (
+        "",
+        "[home]\n[clients]\nplain_login = \"always\"\n[[clients.sms]]\nname = \"k\"\nfrom = [\"127.0.0.1\"]\nsecret = \"0123456789abcdef\"\nurl = \"http://127.0.0.1:13013/\"\nusername = \"w\"\nsender = \"1\"\n",
+        "a.toml:17: clients.sms.password: missing; add password = { file = \"...\" }",
+    ),
+    (
+        "",
         "[clients]\nplain_login = \"always\"\n",
         "a.toml:14: clients: nobody can log in: this node has no users; add [home], or remove [clients]",
     ),
@@ -477,7 +512,7 @@ pub(super) const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "",
         "[home]\n[clients]\nplain_login = \"always\"\n[[clients.user]]\nname = \"a\"\nnumber = \"4917012345\"\n",
-        "a.toml:19: clients.user.number: nobody says from whose number a request comes; add number_header and number_proxies, or remove it",
+        "a.toml:19: clients.user.number: nobody says from whose number a request comes; add number_header and number_proxies, or [[clients.sms]], or remove it",
     ),
     (
         "",

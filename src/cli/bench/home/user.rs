@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::super::super::Failure;
-use super::super::super::chat::requests::Requests;
 use super::domain::{address, name};
+use crate::access::line::Requests;
 use crate::admin::{Client, Line, Request};
 use crate::home::{Delivery, FromClient, Takes, ToClient};
 use crate::imps::{Code, Primitive};

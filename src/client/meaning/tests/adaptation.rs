@@ -176,6 +176,21 @@ fn what_the_client_cannot_show_is_not_pushed_to_it() {
 }
 
 #[test]
+fn what_the_client_could_not_show_even_if_it_fetched_it_is_known() {
+    let shows = |terms: &Terms, kind: &str, bytes| terms.delivery().shows(kind, bytes);
+    let text = with(&types(&["text/plain"]));
+    assert!(shows(&text, "text/html", 1) && !shows(&text, "image/png", 1));
+    let any = with(&types(&[]));
+    assert!(shows(&any, "image/png", 1 << 20));
+    let new = with(&Capabilities {
+        push_length: Some(5),
+        pull_length: Some(50),
+        ..types(&[])
+    });
+    assert!(shows(&new, "text/plain", 50) && !shows(&new, "text/plain", 51));
+}
+
+#[test]
 fn what_is_fetched_and_cannot_be_taken_is_refused_with_its_reason() {
     let fetch = |terms: Terms, kind: &str| {
         let answer = format!(

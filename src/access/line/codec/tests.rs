@@ -73,6 +73,25 @@ fn a_plain_line_goes_to_the_partner() {
 }
 
 #[test]
+fn a_message_may_be_sent_without_another_partner() {
+    let mut codec = codec();
+    codec.understand("/to carol");
+    let to = |codec: &mut Codec, line: &str| match said(codec, line).pop() {
+        Some((_, Primitive::SendMessageRequest(message))) => {
+            message.info.recipients[0].address().clone()
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        to(&mut codec, "/SEND bob@b.test hi"),
+        Address::new("bob@b.test")
+    );
+    assert_eq!(to(&mut codec, "hi"), Address::new("carol@home.test"));
+    assert_eq!(codec.under_way(), 2);
+    assert!(matches!(codec.understand("/send bob"), Action::Show(_)));
+}
+
+#[test]
 fn the_partner_may_be_chosen_and_written_to_in_one_line() {
     let requests = said(&mut codec(), "/to bob@b.test hello you");
     assert!(matches!(

@@ -1,14 +1,15 @@
-//! Messages: `/to`, `/report`, and lines without slash.
+//! Messages: `/to`, `/send`, `/report`, and lines without slash.
 
 use super::super::screen;
 use super::family::{Command, Family, Heard, Meaning, verdict};
 use super::memory::Memory;
-use crate::imps::Primitive;
+use crate::imps::{Address, Primitive};
 
 pub(super) const FAMILY: Family = Family {
     help: "\
 a line without slash    send it to the current partner
 /to ADDRESS [TEXT]      choose the partner; carol, or carol@other.domain
+/send ADDRESS TEXT      send one message to somebody, and keep the partner
 /report on|off          ask for delivery reports",
     understand,
     hear,
@@ -17,6 +18,7 @@ a line without slash    send it to the current partner
 fn understand(memory: &mut Memory, command: &Command<'_>) -> Option<Meaning> {
     match command.name {
         "to" => Some(choose(memory, command)),
+        "send" => Some(send_once(memory, command)),
         "report" => Some(reports(memory, command.rest)),
         _ => None,
     }
@@ -34,9 +36,26 @@ pub(super) fn send(memory: &mut Memory, text: &str) -> Meaning {
     } else {
         requests.message(to, text, report, None)
     };
+    sending(partner, request)
+}
+
+/// Sends a text to somebody who does not become the partner.
+fn send_once(memory: &mut Memory, command: &Command<'_>) -> Meaning {
+    let (to, text) = command.split();
+    if to.is_empty() || text.is_empty() {
+        return Meaning::Show("/send needs an address and a text".to_owned());
+    }
+    let to = memory.requests.address(to);
+    let report = memory.report;
+    let request = memory.requests.message(to.clone(), text, report, None);
+    sending(to, request)
+}
+
+/// A message, and what is said of its answer.
+fn sending(to: Address, request: Primitive) -> Meaning {
     Meaning::ask(vec![request], move |_, answers| match answers {
-        [Primitive::SendMessageResponse(response)] => screen::sent(&partner, &response.status),
-        _ => screen::failed("message", Some(&partner), &verdict(answers)),
+        [Primitive::SendMessageResponse(response)] => screen::sent(&to, &response.status),
+        _ => screen::failed("message", Some(&to), &verdict(answers)),
     })
 }
 

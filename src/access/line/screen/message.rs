@@ -10,13 +10,13 @@ use crate::text::charset::{self, Charset, Reading};
 use crate::text::media;
 
 /// The user or group that sent a message.
-pub(in crate::cli::chat) fn sender(info: &MessageInfo) -> Option<&Address> {
+pub(in crate::access::line) fn sender(info: &MessageInfo) -> Option<&Address> {
     let sender = info.sender.as_ref()?;
     let user = sender.user.as_ref().map(|user| &user.user);
     user.or(sender.group.as_ref().map(|group| &group.group))
 }
 
-pub(in crate::cli::chat) fn message(message: &NewMessage, has_waited: bool) -> String {
+pub(in crate::access::line) fn message(message: &NewMessage, has_waited: bool) -> String {
     let info = &message.info;
     let from = from(info);
     let late = info.date_time.filter(|_| has_waited);
@@ -44,7 +44,7 @@ pub(in crate::cli::chat) fn message(message: &NewMessage, has_waited: bool) -> S
 }
 
 /// A message that waits, by the number under which it is fetched here.
-pub(in crate::cli::chat) fn announced(number: usize, info: &MessageInfo) -> String {
+pub(in crate::access::line) fn announced(number: usize, info: &MessageInfo) -> String {
     let from = from(info);
     let content_type = info.content_type.as_deref().unwrap_or("text/plain");
     let name = info.content_name.as_ref();
@@ -101,7 +101,7 @@ pub(crate) fn report(report: &DeliveryStatusReport) -> String {
 }
 
 /// Said of a message that has no answer for a while.
-pub(in crate::cli::chat) fn no_answer(to: &Address) -> String {
+pub(crate) fn no_answer(to: &Address) -> String {
     let domain = match to.domain() {
         "" => "the recipient's side".to_owned(),
         domain => clean(domain),

@@ -6,7 +6,7 @@ use crate::imps::common::{ContentId, GroupId};
 use crate::imps::primitive::invitation::{CancelInviteRequest, InviteRequest, InviteResponse};
 
 /// Somebody has invited the user.
-pub(in crate::cli::chat) fn invited(inviter: &Address, request: &InviteRequest) -> String {
+pub(in crate::access::line) fn invited(inviter: &Address, request: &InviteRequest) -> String {
     let to = to_what(
         &request.invite_type,
         request.group.as_ref(),
@@ -20,7 +20,7 @@ pub(in crate::cli::chat) fn invited(inviter: &Address, request: &InviteRequest) 
 }
 
 /// Somebody has answered an invitation of the user's.
-pub(in crate::cli::chat) fn invitation_answered(
+pub(in crate::access::line) fn invitation_answered(
     responder: &Address,
     sent: Option<&InviteRequest>,
     response: &InviteResponse,
@@ -48,7 +48,10 @@ pub(in crate::cli::chat) fn invitation_answered(
 }
 
 /// Somebody has withdrawn an invitation of the user.
-pub(in crate::cli::chat) fn withdrawn(inviter: &Address, request: &CancelInviteRequest) -> String {
+pub(in crate::access::line) fn withdrawn(
+    inviter: &Address,
+    request: &CancelInviteRequest,
+) -> String {
     let to = match (&request.group, &request.contents) {
         (None, None) => String::new(),
         (group, contents) => format!(" {}", to_what("", group.as_ref(), contents.as_deref())),

@@ -9,16 +9,16 @@ use crate::imps::Address;
 
 /// One line of the contact list.
 #[derive(Debug, Default)]
-pub(in crate::cli::chat) struct Contact {
+pub(in crate::access::line) struct Contact {
     /// The user's own name for them.
-    pub(in crate::cli::chat) name: Option<String>,
-    pub(in crate::cli::chat) blocked: bool,
+    pub(in crate::access::line) name: Option<String>,
+    pub(in crate::access::line) blocked: bool,
     /// What is known of them, if they are watched.
-    pub(in crate::cli::chat) watched: Option<Known>,
+    pub(in crate::access::line) watched: Option<Known>,
 }
 
 /// The contact list, and others with whom there is something.
-pub(in crate::cli::chat) fn contacts(contacts: &BTreeMap<Address, Contact>) -> String {
+pub(in crate::access::line) fn contacts(contacts: &BTreeMap<Address, Contact>) -> String {
     if contacts.is_empty() {
         return "* no contacts".to_owned();
     }

@@ -20,8 +20,8 @@ pub(super) use group::{
 };
 pub(super) use invitation::{invitation_answered, invited, withdrawn};
 pub(super) use list::{attribute_lists, lists, members, no_attribute};
-pub(crate) use message::{UNKNOWN, is_unknown, report, sent};
-pub(super) use message::{announced, message, no_answer, sender};
+pub(crate) use message::{UNKNOWN, is_unknown, no_answer, report, sent};
+pub(super) use message::{announced, message, sender};
 pub(super) use presence::{Sees, more, presence, question, watchers};
 
 /// A session was opened.

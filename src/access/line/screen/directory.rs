@@ -8,7 +8,7 @@ use crate::imps::primitive::common::SearchResponse;
 use crate::imps::primitive::profile::UserProfile;
 
 /// Users or groups found by some searches together, each once.
-pub(in crate::cli::chat) fn found(pages: &[&SearchResponse], is_more: bool) -> String {
+pub(in crate::access::line) fn found(pages: &[&SearchResponse], is_more: bool) -> String {
     let mut all: BTreeMap<&Address, Option<&String>> = BTreeMap::new();
     for result in pages.iter().filter_map(|page| page.result.as_ref()) {
         for user in result.users.iter().flatten() {
@@ -31,7 +31,7 @@ pub(in crate::cli::chat) fn found(pages: &[&SearchResponse], is_more: bool) -> S
 }
 
 /// A profile, a line for each entry.
-pub(in crate::cli::chat) fn profile(profile: Option<&UserProfile>) -> String {
+pub(in crate::access::line) fn profile(profile: Option<&UserProfile>) -> String {
     let Some(profile) = profile else {
         return "* the profile is empty".to_owned();
     };

@@ -9,7 +9,7 @@ use crate::imps::presence::{Item, PresenceSubList};
 
 /// What somebody who watches may see.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::cli::chat) enum Sees {
+pub(in crate::access::line) enum Sees {
     Presence,
     Denied,
     Pending,
@@ -20,7 +20,7 @@ pub(in crate::cli::chat) enum Sees {
 const NAMED: usize = 3;
 
 /// Somebody wants to see the user's presence, or these attributes of it.
-pub(in crate::cli::chat) fn question(
+pub(in crate::access::line) fn question(
     user: &Address,
     attributes: Option<&PresenceSubList>,
 ) -> String {
@@ -34,7 +34,7 @@ pub(in crate::cli::chat) fn question(
 }
 
 /// What somebody tells besides what stands in one line.
-pub(in crate::cli::chat) fn more(list: Option<&PresenceSubList>) -> String {
+pub(in crate::access::line) fn more(list: Option<&PresenceSubList>) -> String {
     fn words(item: &Item, into: &mut Vec<String>) {
         if !item.text.is_empty() {
             into.push(clean(&item.text));
@@ -57,11 +57,11 @@ pub(in crate::cli::chat) fn more(list: Option<&PresenceSubList>) -> String {
 }
 
 /// Somebody's presence.
-pub(in crate::cli::chat) fn presence(user: &Address, presence: &Known) -> String {
+pub(in crate::access::line) fn presence(user: &Address, presence: &Known) -> String {
     format!("* {} {}", who(user), known(presence))
 }
 
-pub(in crate::cli::chat) fn watchers(watchers: &BTreeMap<Address, Sees>) -> String {
+pub(in crate::access::line) fn watchers(watchers: &BTreeMap<Address, Sees>) -> String {
     if watchers.is_empty() {
         return "* nobody watches you".to_owned();
     }

@@ -2,12 +2,6 @@
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
-/// Bytes of a request or command, at most; our choice: the longest text of a message,
-/// with room for escapes.
-pub(super) const MAX_REQUEST: usize = 96 * 1024;
-/// Bytes of an answer, at most: the longest lists of a big node.
-pub(super) const MAX_ANSWER: usize = 64 * 1024 * 1024;
-
 /// Why there is no line.
 #[derive(Debug, thiserror::Error)]
 pub enum LineError {

@@ -1,4 +1,4 @@
-//! Messages that wait: `/inbox`, `/get`, `/reject`, `/forward`, and how messages come: `/push`,
+//! Messages that wait: `/inbox`, `/read`, `/get`, `/reject`, `/forward`, and how messages come: `/push`,
 //! `/notify`.
 
 use std::collections::VecDeque;
@@ -13,10 +13,14 @@ use crate::imps::primitive::message_store::NewMessage;
 /// Messages that are remembered by number.
 const MAX_NUMBERED: usize = 1000;
 
+/// Said if no message waits.
+const NOTHING: &str = "* no message waits";
+
 pub(super) const FAMILY: Family = Family {
     help: "\
 /inbox                  messages that wait, by number
 /get N                  fetch one of them; /reject N refuses it
+/read [N]               fetch that one, or the one that has waited longest
 /forward N ADDRESS      send it on to somebody else, without fetching it
 /notify                 hear that messages wait, and fetch them
 /push [BYTES]           get messages at once, up to so many bytes",
@@ -82,7 +86,8 @@ fn understand(memory: &mut Memory, command: &Command<'_>) -> Option<Meaning> {
                 None => Meaning::Show("write /push or /push BYTES".to_owned()),
             });
         }
-        "get" | "reject" | "forward" => {}
+        "read" if number.is_empty() => return Some(oldest(memory)),
+        "get" | "read" | "reject" | "forward" => {}
         _ => return None,
     }
     let Some(id) = memory.inbox.id(number) else {
@@ -91,13 +96,33 @@ fn understand(memory: &mut Memory, command: &Command<'_>) -> Option<Meaning> {
         return Some(Meaning::Show(why));
     };
     Some(match command.name {
-        "get" => Meaning::ask(vec![requests.fetch(id)], fetched),
+        "get" | "read" => Meaning::ask(vec![requests.fetch(id)], fetched),
         "reject" => Meaning::done("reject", None, requests.reject(id)),
         _ if rest.is_empty() => command.needs_address(),
         _ => {
             let to = requests.address(rest);
             let request = requests.forward(id, to.clone());
             Meaning::done("forward to", Some(to), request)
+        }
+    })
+}
+
+/// Fetches what has waited longest.
+fn oldest(memory: &Memory) -> Meaning {
+    Meaning::then(vec![memory.requests.messages()], |memory, answers| {
+        let [Primitive::GetMessageListResponse(list)] = &answers[..] else {
+            return Meaning::Show(screen::failed("read", None, &verdict(&answers)));
+        };
+        if !list.status.code.is_success() {
+            return Meaning::Show(screen::failed("read", None, &list.status));
+        }
+        let first = list
+            .messages
+            .iter()
+            .find_map(|info| info.message_id.clone());
+        match first {
+            Some(id) => Meaning::ask(vec![memory.requests.fetch(id)], fetched),
+            None => Meaning::Show(NOTHING.to_owned()),
         }
     })
 }
@@ -113,7 +138,7 @@ fn list(memory: &mut Memory, answers: &[Primitive]) -> String {
     let mut lines: Vec<String> = messages.map(|info| memory.inbox.announced(info)).collect();
     let total = list.total.map_or(lines.len(), |total| total as usize);
     match total.saturating_sub(lines.len()) {
-        0 if lines.is_empty() => lines.push("* no message waits".to_owned()),
+        0 if lines.is_empty() => lines.push(NOTHING.to_owned()),
         0 => {}
         more => lines.push(format!("* and {more} more")),
     }
@@ -198,6 +223,29 @@ mod tests {
         let (id, _) = said(&mut codec, "/get 1").pop().unwrap();
         let told = answer(&mut codec, &id, r#"<Status code="426"/>"#).unwrap();
         assert!(told.starts_with("* get failed: 426"), "{told}");
+    }
+
+    #[test]
+    fn the_message_that_has_waited_longest_is_read_without_a_number() {
+        let mut codec = codec();
+        let list = |what: &str| {
+            format!(
+                r#"<GetMessageListResponse><Status code="200"/>{what}</GetMessageListResponse>"#
+            )
+        };
+        let (id, request) = said(&mut codec, "/Read").pop().unwrap();
+        assert_eq!(request.name(), "GetMessageListRequest");
+        let told = answer(&mut codec, &id, &list(""));
+        assert_eq!(told.as_deref(), Some(NOTHING));
+        let (id, _) = said(&mut codec, "/read").pop().unwrap();
+        assert_eq!(answer(&mut codec, &id, &list(INFO)), None);
+        let (_, request) = super::super::tests::further(&mut codec).pop().unwrap();
+        let xml = request.to_xml(None);
+        assert!(
+            xml.contains(r#"<GetMessageRequest messageID="m1">"#),
+            "{xml}"
+        );
+        assert!(matches!(codec.understand("/read 7"), Action::Show(_)));
     }
 
     #[test]

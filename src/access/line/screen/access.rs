@@ -5,7 +5,7 @@ use crate::imps::Status;
 use crate::imps::primitive::access::{EntityList, GetBlockedListResponse};
 
 /// Somebody was put on a list or taken off, or was not; as it was typed.
-pub(in crate::cli::chat) fn listed(what: &str, typed: &str, status: &Status) -> String {
+pub(in crate::access::line) fn listed(what: &str, typed: &str, status: &Status) -> String {
     let typed = clean(typed);
     if status.effective().is_success() {
         format!("* done: {what} {typed}")
@@ -14,7 +14,7 @@ pub(in crate::cli::chat) fn listed(what: &str, typed: &str, status: &Status) -> 
     }
 }
 
-pub(in crate::cli::chat) fn access(lists: &GetBlockedListResponse) -> String {
+pub(in crate::access::line) fn access(lists: &GetBlockedListResponse) -> String {
     let line = |what: &str, list: &EntityList| {
         let off = if list.in_use == Some(false) {
             " (not in use)"

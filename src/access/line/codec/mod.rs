@@ -1,4 +1,4 @@
-//! The chat as a codec: lines that are typed to requests, and what is heard to lines.
+//! Lines that are typed to requests, and what is heard to lines.
 //!
 //! Each family of commands has a file of its own. What it remembers between lines is in [`Memory`];
 //! what its answers tell, it says when it asks.
@@ -42,7 +42,7 @@ const FAMILIES: &[Family] = &[
 
 /// What to do with a line.
 #[derive(Debug, PartialEq)]
-pub(super) enum Action {
+pub(crate) enum Action {
     /// Requests for the node.
     Say(Vec<FromClient>),
     /// A file for the node, of which somebody is told then.
@@ -53,12 +53,12 @@ pub(super) enum Action {
     },
     /// A line for the user.
     Show(String),
-    /// End the chat.
+    /// End the session.
     Quit,
 }
 
-/// What is typed and heard in one chat.
-pub(super) struct Codec {
+/// What is typed and heard in one session.
+pub(crate) struct Codec {
     memory: Memory,
     /// How many lines became requests.
     asked: u64,
@@ -82,7 +82,7 @@ struct Question {
 
 impl Codec {
     /// For the user of an open session.
-    pub(super) fn new(user: Address, waiting: usize, watched: Option<&Primitive>) -> Self {
+    pub(crate) fn new(user: Address, waiting: usize, watched: Option<&Primitive>) -> Self {
         let mut memory = Memory::of(user, waiting);
         if let Some(Primitive::PresenceNotification(notification)) = watched {
             memory.see(notification);
@@ -96,16 +96,22 @@ impl Codec {
     }
 
     /// What a line means.
-    pub(super) fn understand(&mut self, line: &str) -> Action {
+    pub(crate) fn understand(&mut self, line: &str) -> Action {
         let line = line.trim_end();
         let Some(command) = line.strip_prefix('/') else {
             let meaning = message::send(&mut self.memory, line);
             return self.act(meaning);
         };
         let command = Command::read(command);
+        // Phones begin a word with a capital letter.
+        let name = command.name.to_ascii_lowercase();
+        let command = Command {
+            name: &name,
+            ..command
+        };
         match command.name {
             "help" | "?" => return Action::Show(help()),
-            "quit" | "exit" => return Action::Quit,
+            "quit" | "exit" | "logout" => return Action::Quit,
             _ => {}
         }
         let memory = &mut self.memory;
@@ -141,13 +147,13 @@ impl Codec {
     }
 
     /// What follows when a file was uploaded.
-    pub(super) fn uploaded(&mut self, to: Address, url: String, note: &str) -> Action {
+    pub(crate) fn uploaded(&mut self, to: Address, url: String, note: &str) -> Action {
         let meaning = invitation::uploaded(&mut self.memory, to, url, note);
         self.act(meaning)
     }
 
     /// What is heard, for the user; `None` if it is nothing new to them.
-    pub(super) fn hear(&mut self, told: &ToClient) -> Option<String> {
+    pub(crate) fn hear(&mut self, told: &ToClient) -> Option<String> {
         match told {
             ToClient::Opened { user, waiting, .. } => Some(screen::opened(user, *waiting)),
             ToClient::Answer { id, primitive, .. } => self.answered(id, primitive),
@@ -190,8 +196,13 @@ impl Codec {
         None
     }
 
+    /// How many lines wait for answers.
+    pub(crate) fn under_way(&self) -> usize {
+        self.questions.len()
+    }
+
     /// Requests that follow from what was heard.
-    pub(super) fn further(&mut self) -> Vec<FromClient> {
+    pub(crate) fn further(&mut self) -> Vec<FromClient> {
         std::mem::take(&mut self.further)
     }
 }
@@ -200,6 +211,6 @@ impl Codec {
 fn help() -> String {
     let parts = FAMILIES.iter().map(|family| family.help);
     let mut lines: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
-    lines.push("/quit");
+    lines.push("/quit                   end the session; so does /logout");
     lines.join("\n")
 }

@@ -43,10 +43,10 @@ pub(super) enum Meaning {
 }
 
 /// Says what the answers to the requests of one line tell together, in their order.
-pub(super) type Tell = Box<dyn FnOnce(&mut Memory, &[Primitive]) -> String + Send>;
+pub(super) type Tell = Box<dyn FnOnce(&mut Memory, &[Primitive]) -> String + Send + Sync>;
 
 /// What the answers to the requests of one line mean, in their order.
-pub(super) type Next = Box<dyn FnOnce(&mut Memory, Vec<Primitive>) -> Meaning + Send>;
+pub(super) type Next = Box<dyn FnOnce(&mut Memory, Vec<Primitive>) -> Meaning + Send + Sync>;
 
 /// What a primitive tells; `None` if it is nothing new.
 pub(super) type Heard = Option<String>;
@@ -75,7 +75,7 @@ impl Meaning {
     /// Asks, and tells what the answers say.
     pub(super) fn ask(
         requests: Vec<Primitive>,
-        tell: impl FnOnce(&mut Memory, &[Primitive]) -> String + Send + 'static,
+        tell: impl FnOnce(&mut Memory, &[Primitive]) -> String + Send + Sync + 'static,
     ) -> Self {
         Self::Ask(requests, Box::new(tell))
     }
@@ -83,7 +83,7 @@ impl Meaning {
     /// Asks, and does what the answers mean.
     pub(super) fn then(
         requests: Vec<Primitive>,
-        next: impl FnOnce(&mut Memory, Vec<Primitive>) -> Meaning + Send + 'static,
+        next: impl FnOnce(&mut Memory, Vec<Primitive>) -> Meaning + Send + Sync + 'static,
     ) -> Self {
         Self::Then(requests, Box::new(next))
     }

@@ -11,7 +11,7 @@ use crate::imps::primitive::group_admin::{GetGroupMemberResponse, GetGroupPropsR
 use crate::text::charset::Reading;
 
 /// Who came to a group, who went, and whether its properties changed; nothing if it says none of it.
-pub(in crate::cli::chat) fn changed(notice: &GroupChangeNotice) -> Option<String> {
+pub(in crate::access::line) fn changed(notice: &GroupChangeNotice) -> Option<String> {
     let names = |names: &Option<Vec<String>>, what: &str| {
         let names: Vec<String> = names.iter().flatten().map(|name| clean(name)).collect();
         (!names.is_empty()).then(|| format!("{} {what}", names.join(", ")))
@@ -27,7 +27,7 @@ pub(in crate::cli::chat) fn changed(notice: &GroupChangeNotice) -> Option<String
 }
 
 /// The user has left a group, or had to.
-pub(in crate::cli::chat) fn has_left(notice: &LeaveGroupIndication) -> String {
+pub(in crate::access::line) fn has_left(notice: &LeaveGroupIndication) -> String {
     let group = notice
         .group
         .as_ref()
@@ -37,7 +37,7 @@ pub(in crate::cli::chat) fn has_left(notice: &LeaveGroupIndication) -> String {
 }
 
 /// Groups that the user owns, and those they are in.
-pub(in crate::cli::chat) fn groups(owned: &[Address], joined: &[Address]) -> String {
+pub(in crate::access::line) fn groups(owned: &[Address], joined: &[Address]) -> String {
     let line = |what: &str, groups: &[Address]| {
         let groups: Vec<String> = groups.iter().map(who).collect();
         (!groups.is_empty()).then(|| format!("* {what}: {}", groups.join(", ")))
@@ -52,18 +52,18 @@ pub(in crate::cli::chat) fn groups(owned: &[Address], joined: &[Address]) -> Str
 }
 
 /// Nothing was kept of what was said in a group.
-pub(in crate::cli::chat) fn no_history(group: &Address) -> String {
+pub(in crate::access::line) fn no_history(group: &Address) -> String {
     format!("* {} has kept nothing", who(group))
 }
 
 /// The user has made a group.
-pub(in crate::cli::chat) fn created(group: &Address) -> String {
+pub(in crate::access::line) fn created(group: &Address) -> String {
     let group = who(group);
     format!("* {group} is there, and you write to it now; others join by /group join {group}")
 }
 
 /// The user has joined a group.
-pub(in crate::cli::chat) fn joined(group: &Address, response: &JoinGroupResponse) -> String {
+pub(in crate::access::line) fn joined(group: &Address, response: &JoinGroupResponse) -> String {
     let names: Vec<String> = response.joined.iter().flatten().map(|n| clean(n)).collect();
     let with = if names.is_empty() {
         String::new()
@@ -84,7 +84,7 @@ pub(in crate::cli::chat) fn joined(group: &Address, response: &JoinGroupResponse
 }
 
 /// Who is in a group, and its members as far as they are shown.
-pub(in crate::cli::chat) fn people(
+pub(in crate::access::line) fn people(
     group: &Address,
     joined: &GetJoinedUsersResponse,
     members: Option<&GetGroupMemberResponse>,
@@ -139,7 +139,7 @@ pub(in crate::cli::chat) fn people(
 }
 
 /// The properties of a group, and the user's own in it.
-pub(in crate::cli::chat) fn properties(
+pub(in crate::access::line) fn properties(
     group: &Address,
     response: &GetGroupPropsResponse,
 ) -> String {

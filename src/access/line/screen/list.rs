@@ -7,7 +7,7 @@ use crate::imps::primitive::contact_list::{GetListResponse, ListManageResponse, 
 use crate::imps::primitive::presence_admin::{AttributeGrant, GetAttributeListResponse};
 
 /// Which lists there are.
-pub(in crate::cli::chat) fn lists(response: &GetListResponse) -> String {
+pub(in crate::access::line) fn lists(response: &GetListResponse) -> String {
     if response.lists.is_empty() {
         return "* no contact lists: /list new NAME makes one".to_owned();
     }
@@ -22,7 +22,7 @@ pub(in crate::cli::chat) fn lists(response: &GetListResponse) -> String {
 }
 
 /// Who is on a list.
-pub(in crate::cli::chat) fn members(list: &Address, response: &ListManageResponse) -> String {
+pub(in crate::access::line) fn members(list: &Address, response: &ListManageResponse) -> String {
     let properties = response.properties.iter().flatten();
     let mut display = properties.filter(|p| p.name == "DisplayName");
     let display = display.find_map(|p| p.value.as_deref());
@@ -44,7 +44,7 @@ pub(in crate::cli::chat) fn members(list: &Address, response: &ListManageRespons
 }
 
 /// Which attribute lists there are.
-pub(in crate::cli::chat) fn attribute_lists(response: &GetAttributeListResponse) -> String {
+pub(in crate::access::line) fn attribute_lists(response: &GetAttributeListResponse) -> String {
     let default = match &response.default {
         Some(list) => names(list.presence.as_ref()),
         None => "nothing".to_owned(),
@@ -63,7 +63,7 @@ pub(in crate::cli::chat) fn attribute_lists(response: &GetAttributeListResponse)
 }
 
 /// Said of a word that names no attribute.
-pub(in crate::cli::chat) fn no_attribute(word: &str) -> String {
+pub(in crate::access::line) fn no_attribute(word: &str) -> String {
     format!("there is no attribute {}", clean(word))
 }
 
