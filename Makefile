@@ -25,7 +25,7 @@ help:
 	@echo 'make bench           benchmarks of the codec'
 	@echo 'make bench-instructions  instructions for a message: codec, and relay core'
 	@echo 'make fmt             format the sources'
-	@echo 'make install-tools   what the tests and the demo need: Prosody, Python, slixmpp, g++'
+	@echo 'make install-tools   what the tests and the demo need: Prosody, ejabberd, Kannel, slixmpp, g++'
 
 # A debug build: its first result is there much sooner than that of a release build.
 demo: install-tools

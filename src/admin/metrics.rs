@@ -326,7 +326,7 @@ fn client_lines(text: &mut Text, clients: ClientCount) {
     text.one(
         "wvgate_clients",
         "gauge",
-        "Sessions of clients of the Client-Server Protocol.",
+        "Sessions of phones and other clients, those in lines of text included.",
         clients.sessions,
     );
     text.one(

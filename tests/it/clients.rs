@@ -328,6 +328,9 @@ fn a_phone_on_the_wake_channel_is_woken_when_something_comes() {
     let agreed = agreed.agreed.unwrap();
     assert_eq!(agreed.cir_methods, ["STCP"]);
     assert_eq!(agreed.tcp_address.as_deref(), Some("127.0.0.1"));
+    // The port that the system has chosen.
+    let at = format!("127.0.0.1:{}", agreed.tcp_port.unwrap());
+    assert_eq!(at, bound(&node, "wake"));
     let mut channel = TcpStream::connect(bound(&node, "wake")).unwrap();
     channel.set_read_timeout(Some(PATIENCE)).unwrap();
     let session = carol.session.clone().unwrap();
@@ -348,6 +351,28 @@ fn a_phone_on_the_wake_channel_is_woken_when_something_comes() {
     assert_eq!(line(&mut stranger), "");
     carol.log_out();
     assert_eq!(line(&mut channel), "");
+}
+
+#[test]
+fn what_the_phone_of_a_user_cannot_show_is_refused_to_who_sends_it() {
+    let node = Node::start_with(CLIENTS);
+    let (mut alice, mut carol) = (xml(&node, "alice"), xml(&node, "carol"));
+    alice.log_in("alice");
+    let to = "wv:carol@village.test";
+    // Who is not there may come with something that shows it.
+    assert_eq!(alice.send_content(to, "image/svg+xml", "<svg/>"), 200);
+    carol.log_in("carol");
+    let said = "<AcceptedContentType>text/plain</AcceptedContentType>";
+    let Primitive::ClientCapabilityResponse(_) = carol.ask(capabilities_with(said)) else {
+        panic!("no capabilities");
+    };
+    assert_eq!(alice.send_content(to, "image/svg+xml", "<svg/>"), 415);
+    assert_eq!(alice.send(to, &"x".repeat(40_000)), 432);
+    assert_eq!(alice.send_content(to, "text/html", "<p>hi</p>"), 200);
+    // A second client that shows all is enough.
+    let chat = node.chat("carol");
+    assert_eq!(alice.send_content(to, "image/svg+xml", "<svg/>"), 200);
+    drop(chat);
 }
 
 #[test]

@@ -48,6 +48,15 @@ pub(super) fn check(config: &Config, plan: &Plan, verdicts: &mut Verdicts) -> Re
     if let Some(content) = &plan.content {
         listen("content.listen", content.server.listen, verdicts)?;
     }
+    if let Some(clients) = &plan.clients {
+        listen("clients.listen", clients.server.listen, verdicts)?;
+        if let Some(address) = clients.wake_listen {
+            listen("clients.wake_listen", address, verdicts)?;
+        }
+        if let Some(text) = &clients.text {
+            listen("clients.clp.listen", text.listen, verdicts)?;
+        }
+    }
     if let Some(address) = config.admin.listen {
         listen("admin.listen", address, verdicts)?;
     }

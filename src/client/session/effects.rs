@@ -40,6 +40,11 @@ impl Effects {
         self.say(FromClient::Describe { terminal });
     }
 
+    /// Messages come in another way from now on.
+    pub(super) fn reopen(&mut self, terms: &Terms) {
+        self.push(Effect::Reopen(terms.delivery()));
+    }
+
     /// These posts are answered.
     pub(super) fn answer(&mut self, posts: Vec<u64>, body: Option<Bytes>) {
         self.push(Effect::Answer { posts, body });

@@ -418,12 +418,12 @@ impl Session {
         self.finish(of.0, now);
     }
 
-    /// Answers a post if all of it is answered. What waits goes with it, as far as the client takes
-    /// that.
+    /// Answers a post if all of it is answered, with what waits, as far as the client takes that.
     fn finish(&mut self, post: u64, now: Time) {
         let Some(post) = self.posts.take_complete(post) else {
             return;
         };
+        self.reopen();
         let mut transactions: Vec<Transaction> = post.replies.iter().flatten().cloned().collect();
         let most = if post.is_early || self.is_over {
             0
@@ -436,10 +436,8 @@ impl Session {
         if self.is_over {
             self.effects.push(Effect::Leave);
         }
-        let is_something = !transactions.is_empty();
-        let body = is_something
-            .then(|| self.message(&post, transactions))
-            .flatten();
+        let said = Some(transactions).filter(|said| !said.is_empty());
+        let body = said.and_then(|said| self.message(&post, said));
         self.effects.answer(post.posts.clone(), body.clone());
         for number in post.numbers.iter().chain(&going.numbers) {
             self.effects.acknowledge(*number);
@@ -481,17 +479,20 @@ impl Session {
         self.effects.push(Effect::End);
     }
 
+    /// Lets messages come as was agreed, before the client hears of it, if no answer is under way.
+    fn reopen(&mut self) {
+        if self.asks.is_empty() && std::mem::take(&mut self.reopens) {
+            self.outbox.forget_news();
+            self.effects.reopen(self.interpreter.terms());
+        }
+    }
+
     /// What follows from what there is: the client is woken, messages come in another way.
     fn settle(&mut self, now: Time) {
         if self.is_over || self.ending.is_some() {
             return;
         }
-        if self.reopens && self.asks.is_empty() {
-            self.reopens = false;
-            self.outbox.forget_news();
-            let delivery = self.interpreter.terms().delivery();
-            self.effects.push(Effect::Reopen(delivery));
-        }
+        self.reopen();
         if self.outbox.rings(&self.record, now) {
             self.effects.wake(&self.record, self.interpreter.terms());
         }

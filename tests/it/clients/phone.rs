@@ -323,10 +323,15 @@ impl Phone {
 
     /// Sends a text, and says with which code that was answered.
     pub(crate) fn send(&mut self, to: &str, text: &str) -> u16 {
+        self.send_content(to, "text/plain", text)
+    }
+
+    /// Sends a content of some type, which can stand in XML as it is.
+    pub(crate) fn send_content(&mut self, to: &str, content_type: &str, text: &str) -> u16 {
         let info = MessageInfo {
             message_id: None,
             uri: None,
-            content_type: Some("text/plain".to_owned()),
+            content_type: Some(content_type.to_owned()),
             content_name: None,
             content_size: u64::try_from(text.len()).ok(),
             validity: None,
