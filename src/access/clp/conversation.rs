@@ -184,9 +184,8 @@ impl Conversation {
         let has_moved = to != self.to || gateway.name != self.gateway.name;
         self.heard = self.sessions.node.clock().now();
         (self.to, self.gateway) = (to, gateway);
-        for line in text.lines() {
-            self.line(line).await;
-        }
+        // Whatever it has of lines, it is one message.
+        self.line(&text).await;
         if let Some(seat) = &self.seat {
             if has_moved || self.heard.after(before) >= ROUGHLY {
                 self.keep().await;

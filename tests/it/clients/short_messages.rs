@@ -213,6 +213,8 @@ fn only_a_gateway_that_is_known_hands_over_messages_and_each_counts_once() {
     assert_eq!(with("another secret", "15550100", "/login", "0"), 403);
     assert_eq!(get(&node, "/sms?from=15550100&text=x"), 400);
     assert_eq!(get(&node, "/sms"), 400);
+    // Lines of one message make no lines of the language.
+    assert_eq!(with(SECRET, "15550100", "x%0A/login%0A/login", "x"), 200);
     // A number of nobody's is answered as any other.
     assert_eq!(with(SECRET, "15550199", "/login", "1"), 200);
     assert_eq!(with(SECRET, "15550100", "/login", "2"), 200);

@@ -97,6 +97,7 @@ impl Codec {
 
     /// What a line means.
     pub(crate) fn understand(&mut self, line: &str) -> Action {
+        let line = sayable(line);
         let line = line.trim_end();
         let Some(command) = line.strip_prefix('/') else {
             let meaning = message::send(&mut self.memory, line);
@@ -205,6 +206,16 @@ impl Codec {
     pub(crate) fn further(&mut self) -> Vec<FromClient> {
         std::mem::take(&mut self.further)
     }
+}
+
+/// What is typed, with blanks for what no message can say: control characters and what is no
+/// character of XML.
+fn sayable(line: &str) -> String {
+    let is_no_text = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    line.replace(
+        |c| is_no_text(c) || matches!(c, '\u{fffe}' | '\u{ffff}'),
+        " ",
+    )
 }
 
 /// All commands, a line each.

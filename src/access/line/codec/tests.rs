@@ -73,6 +73,17 @@ fn a_plain_line_goes_to_the_partner() {
 }
 
 #[test]
+fn what_no_message_can_say_is_blank() {
+    let mut codec = codec();
+    let requests = said(&mut codec, "/to bob@b.test a\0b\u{1b}[c\td\ne\u{fffe}");
+    let Primitive::SendMessageRequest(message) = &requests[0].1 else {
+        panic!("no message");
+    };
+    let text = &message.content.as_ref().unwrap().bytes;
+    assert_eq!(text, b"a b [c\td\ne");
+}
+
+#[test]
 fn a_message_may_be_sent_without_another_partner() {
     let mut codec = codec();
     codec.understand("/to carol");
