@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the real-server tests, the demo and fuzzing need and what is not there yet:
-# the Debian packages of Prosody, ejabberd, Kannel, Python's venv and g++, tshark and the tools of
-# libwbxml, and slixmpp in target/venv.
+# the Debian packages of Prosody and its further modules, ejabberd, Kannel, Python's venv and g++,
+# tshark and the tools of libwbxml, and slixmpp in target/venv.
 # Run it as root or as a user who may use sudo. Running it again changes nothing.
 set -eu
 
@@ -23,6 +23,7 @@ as_root() {
 missing=
 command -v prosody >/dev/null && command -v prosodyctl >/dev/null || missing="prosody"
 [ -x /usr/sbin/ejabberdctl ] || command -v ejabberdctl >/dev/null || missing="$missing ejabberd"
+[ -e /usr/lib/prosody/modules/mod_privilege ] || missing="$missing prosody-modules"
 command -v python3 >/dev/null || missing="$missing python3"
 command -v c++ >/dev/null || missing="$missing g++"
 [ -x /usr/sbin/bearerbox ] && [ -x /usr/sbin/smsbox ] || missing="$missing kannel"

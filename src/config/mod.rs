@@ -252,6 +252,12 @@ impl Config {
         let xmpp = self.xmpp.as_ref()?;
         Some(xmpp.domain.as_deref().unwrap_or(&self.node.domain))
     }
+
+    /// Whether this node keeps something for the users of that domain, as `[[service]]` says.
+    fn provides_to(&self, home: &str) -> bool {
+        let mut services = self.service.iter();
+        services.any(|service| service.home == home && service.pse == self.node.domain)
+    }
 }
 
 /// The process's environment, as [`Config::load`] takes it; variables that are not UTF-8

@@ -114,7 +114,11 @@ fn check_spoken_for(config: &Config, peer: &PeerSection, path: &str, report: &mu
             report.warn(&key, message, fix);
         } else if config.xmpp_domain() == Some(domain) {
             let message = format!("\"{domain}\" is the XMPP domain that this node serves");
-            report.error(&key, message, "remove it");
+            let fix = "remove it; or add a [[service]] with this home and the node's domain as pse, if \
+                       this peer may change lists of its users";
+            if !config.provides_to(domain) {
+                report.error(&key, message, fix);
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::Gateway;
 use super::files::Ordered;
 use super::message::Order;
+use super::rosters::names_lists;
 use crate::element::{Act, Delivered, RequestId, Time};
 use crate::imps::primitive::message::SendMessageRequest;
 use crate::imps::primitive::message_store::MessageNotification;
@@ -115,6 +116,12 @@ impl Gateway {
             ..
         } = delivered;
         let shared = &mut self.shared;
+        let lists = user.as_ref().filter(|user| names_lists(&primitive, user));
+        if let Some(user) = lists.cloned() {
+            let ask = (id, expires);
+            self.rosters.request(primitive, &user, ask, now, shared);
+            return;
+        }
         match (primitive, id) {
             (Primitive::SendMessageRequest(request), id) => {
                 let ordered = Ordered {
@@ -168,6 +175,24 @@ impl Gateway {
                 | Primitive::RejectListRequest(_)),
                 Some(id),
             ) => self.of_user(&request, user, (id, expires), now),
+            (
+                request @ (Primitive::GetListRequest(_)
+                | Primitive::CreateListRequest(_)
+                | Primitive::DeleteListRequest(_)
+                | Primitive::ListManageRequest(_)
+                | Primitive::CreateAttributeListRequest(_)
+                | Primitive::DeleteAttributeListRequest(_)
+                | Primitive::GetAttributeListRequest(_)
+                | Primitive::GetBlockedListRequest(_)
+                | Primitive::BlockEntityRequest(_)),
+                Some(id),
+            ) => match user {
+                Some(user) => {
+                    let ask = (Some(id), expires);
+                    self.rosters.request(request, &user, ask, now, shared);
+                }
+                None => shared.respond_code(id, Code::BAD_REQUEST),
+            },
             (Primitive::VerifyIDRequest(request), Some(id)) => {
                 self.queries.ids(&request, (id, expires), now, shared);
             }

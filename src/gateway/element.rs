@@ -41,6 +41,8 @@ impl ServiceElement for Gateway {
             self.files.restore_received(rest, value)
         } else if let Some(rest) = key.strip_prefix(records::PREFERENCE) {
             self.shared.preferences.restore(rest, value)
+        } else if let Some(rest) = key.strip_prefix(records::ACCOUNT) {
+            self.shared.accounts.restore(rest, value)
         } else if let Some(rest) = key.strip_prefix(records::INVITATION) {
             self.invitations.restore(rest, value)
         } else if let Some(rest) = key.strip_prefix(records::VISIT) {
@@ -83,6 +85,9 @@ impl ServiceElement for Gateway {
                 let watches = &self.watches;
                 self.cards.answered(token, &answer, watches, now, shared);
             }
+            Input::Answer(Token(token), answer) if self.rosters.relays(token) => {
+                self.rosters.answered(token, answer, shared);
+            }
             Input::Answer(Token(token), answer) => {
                 self.watches.answered(token, &answer, now, shared);
             }
@@ -119,6 +124,7 @@ impl ServiceElement for Gateway {
         self.searches.timeout(now, shared);
         self.cards.timeout(&self.watches, now, shared);
         self.pictures.timeout(now);
+        self.rosters.timeout(now, shared);
         shared.links.timeout(now);
         self.settle(now);
     }
@@ -136,6 +142,7 @@ impl ServiceElement for Gateway {
             self.searches.next_timeout(),
             self.cards.next_timeout(),
             self.pictures.next_timeout(),
+            self.rosters.next_timeout(),
             self.shared.links.next_timeout(),
         ];
         times.into_iter().flatten().min()
@@ -157,6 +164,6 @@ impl ServiceElement for Gateway {
     }
 
     fn messages_open(&self) -> u64 {
-        self.messages.open() + self.files.open()
+        self.messages.open() + self.files.open() + self.rosters.messages_open()
     }
 }

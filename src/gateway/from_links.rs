@@ -75,13 +75,13 @@ impl Gateway {
                 self.watches.link_down(component, now, shared);
             }
             FromXmpp::Confirmed(mark) => shared.links.confirmed(component, mark),
-            FromXmpp::Unsent(stanza) => self.unsent(&stanza, now),
+            FromXmpp::Unsent(stanza) => self.unsent(component, &stanza, now),
             FromXmpp::Limit(bytes) => shared.links.limit(component, bytes),
         }
     }
 
     /// A stanza that its link cannot write: if it was a message, that has failed.
-    pub(super) fn unsent(&mut self, stanza: &Stanza, now: Time) {
+    pub(super) fn unsent(&mut self, component: &str, stanza: &Stanza, now: Time) {
         let shared = &mut self.shared;
         match stanza {
             Stanza::Message(message) => {
@@ -94,6 +94,7 @@ impl Gateway {
                     let watches = &self.watches;
                     self.searches.unsent(iq.id(), to, watches, now, shared);
                     self.cards.unsent(iq.id(), to, watches, now, shared);
+                    self.rosters.unsent(component, (iq.id(), to), now, shared);
                     self.queries.answered(iq.id(), to, code, shared);
                 }
             }

@@ -24,6 +24,7 @@
 //! | `invitation` | invitations, in both directions |
 //! | `groups` | rooms of XMPP as groups, for SSP users |
 //! | `rooms` | groups of the SSP side as rooms, for XMPP users |
+//! | `rosters` | contact, attribute and block lists of XMPP users |
 //! | `pictures` | pictures of XMPP users |
 //! | `cards` | profiles of users, and who runs a domain |
 //! | `search` | search for users and rooms, in both directions |
@@ -39,6 +40,7 @@ mod files;
 mod from_links;
 mod groups;
 mod invitation;
+mod kept;
 mod links;
 mod message;
 mod numbers;
@@ -49,6 +51,7 @@ mod query;
 mod records;
 mod reply;
 mod rooms;
+mod rosters;
 mod search;
 mod settings;
 mod shared;
@@ -82,6 +85,7 @@ use pictures::Pictures;
 use presence::Watches;
 use query::Queries;
 use rooms::Rooms;
+use rosters::Rosters;
 use search::Searches;
 use shared::Shared;
 
@@ -105,6 +109,15 @@ pub const SERVES: &[&str] = &[
     "STSRC",
     "GETSPI",
     "GETUP",
+    "GCLI",
+    "CCLI",
+    "DCLI",
+    "MCLS",
+    "CALI",
+    "DALI",
+    "GALS",
+    "GLBLU",
+    "BLENT",
 ];
 
 /// The longest id of a stanza, bytes; our choice: it is kept, and goes back with the answer.
@@ -125,6 +138,7 @@ pub struct Gateway {
     searches: Searches,
     cards: Cards,
     pictures: Pictures,
+    rosters: Rosters,
 }
 
 impl Gateway {
@@ -145,6 +159,7 @@ impl Gateway {
             searches: Searches::new(own.clone()),
             cards: Cards::new(own),
             pictures: Pictures::default(),
+            rosters: Rosters::default(),
         }
     }
 
@@ -185,7 +200,8 @@ impl Gateway {
                     }
                 }
                 Stanza::Iq(iq) => {
-                    let iq = self.files.iq(iq, now, shared);
+                    let iq = self.rosters.iq(component, iq, now, shared);
+                    let iq = iq.and_then(|iq| self.files.iq(iq, now, shared));
                     let iq = iq.and_then(|iq| self.pictures.iq(iq, now));
                     let iq = iq.and_then(|iq| self.rooms.iq(own, iq, (&from, &to), now, shared));
                     let iq = iq.and_then(|iq| self.groups.iq(iq, now, shared));
@@ -205,6 +221,9 @@ impl Gateway {
 
     fn message(&mut self, component: &str, message: Message, (from, to): (&Jid, &Jid), now: Time) {
         let shared = &mut self.shared;
+        if self.rosters.granted(component, &message, now, shared) {
+            return;
+        }
         if self.commands.words(component, &message, now, shared) {
             return;
         }
@@ -316,6 +335,9 @@ impl Gateway {
             self.words(component, message, now);
         }
         let shared = &mut self.shared;
+        while let Some(jid) = self.rosters.next_changed() {
+            self.watches.again(&jid, now, shared);
+        }
         loop {
             if let Some((pair, told)) = self.watches.next_unseen() {
                 self.pictures.want(pair, told, now, shared);

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `gateway/next` | numbers reserved |
 //! | `gateway/out/N` | a stanza the XMPP server has not confirmed |
+//! | `gateway/account/X` | contact, attribute, block and grant lists of the XMPP user X |
 //! | `gateway/preference/X` | what the XMPP user X has chosen |
 //! | `gateway/received/N` | a message from XMPP whose answer or report is awaited |
 //! | `gateway/sent/N` | a message to XMPP whose outcome is awaited |
@@ -32,6 +33,8 @@ pub(super) const SENT: &str = "gateway/sent/";
 pub(super) const FILE: &str = "gateway/file/";
 /// Messages from XMPP whose links are fetched.
 pub(super) const FETCH: &str = "gateway/fetch/";
+/// What is kept for XMPP users.
+pub(super) const ACCOUNT: &str = "gateway/account/";
 /// What XMPP users have chosen.
 pub(super) const PREFERENCE: &str = "gateway/preference/";
 /// Invitations.

@@ -14,6 +14,7 @@ use xmpp_parsers::stanza_error::StanzaError;
 
 use super::capabilities::Capabilities;
 use super::dropped::Dropped;
+use super::kept::{Account, Accounts};
 use super::links::{Links, SURE};
 use super::numbers::Numbers;
 use super::preferences::Preferences;
@@ -46,6 +47,7 @@ pub(super) struct Shared {
     pub(super) dropped: Dropped,
     pub(super) capabilities: Capabilities,
     pub(super) preferences: Preferences,
+    pub(super) accounts: Accounts,
     /// When the first input came.
     began: Option<Time>,
     numbers: Numbers,
@@ -59,7 +61,7 @@ impl Shared {
         for (component, bytes) in &settings.max_stanza {
             links.limit(component, *bytes);
         }
-        let preferences = Preferences::new(translator.own_ssp_domain());
+        let own = translator.own_ssp_domain();
         Self {
             settings,
             translator,
@@ -68,7 +70,8 @@ impl Shared {
             seldom: Seldom::default(),
             dropped: Dropped::default(),
             capabilities: Capabilities::default(),
-            preferences,
+            preferences: Preferences::new(own.clone()),
+            accounts: Accounts::new(own),
             began: None,
             numbers: Numbers::new(seed),
             acts: VecDeque::new(),
@@ -120,6 +123,14 @@ impl Shared {
 
     pub(super) fn respond_code(&mut self, to: RequestId, code: Code) {
         self.respond(to, Status::new(code));
+    }
+
+    /// Keeps what is kept for an XMPP user; whether there is room for it.
+    pub(super) fn keep_account(&mut self, jid: &str, account: Account) -> bool {
+        let write = self.accounts.set(jid, account);
+        let is_kept = write.is_some();
+        self.acts.extend(write.map(Act::Write));
+        is_kept
     }
 
     /// A copy of a message has come to its end.

@@ -6,6 +6,8 @@
 //!   InviteRequest         ─ invitation ▶  <invite/>, <x jid=''/>
 //!   SearchRequest         ── search ───▶  jabber:iq:search
 //!   UserProfile           ── card ─────▶  vCard
+//!   NickList              ── roster ───▶  jabber:iq:roster
+//!   BlockList             ─ block_list ▶  urn:xmpp:blocking
 //!   PresenceSubList       ── presence ─▶  <presence/>, PEP   mappings/presence.toml
 //!   Status                ── status ───▶  <error/>           mappings/status.toml
 //!   wv:user@domain        ── address ──▶  user@domain        mappings/addresses.toml
@@ -17,6 +19,7 @@
 //! stanzas is the gateway's business.
 
 pub mod address;
+pub mod block_list;
 pub mod card;
 pub mod command;
 pub mod escape;
@@ -24,8 +27,10 @@ pub mod file;
 pub mod invitation;
 pub mod message;
 pub mod presence;
+pub mod privilege;
 pub mod receipt;
 pub mod room;
+pub mod roster;
 pub mod search;
 pub mod stanza;
 pub mod tables;

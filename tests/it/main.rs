@@ -44,6 +44,7 @@ mod gateway_guides;
 mod gateway_invitations;
 mod gateway_presence;
 mod gateway_rooms;
+mod gateway_rosters;
 mod gateway_search;
 mod gateway_servers;
 mod home_clients;

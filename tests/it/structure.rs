@@ -37,11 +37,13 @@ const ROOMS: &[(&str, &[Room])] = &[
             ("capabilities", &[]),
             ("preferences", &["records", "shares"]),
             ("links", &["records"]),
+            ("kept", &["records", "shares"]),
             (
                 "shared",
                 &[
                     "capabilities",
                     "dropped",
+                    "kept",
                     "links",
                     "numbers",
                     "preferences",
@@ -69,6 +71,7 @@ const ROOMS: &[(&str, &[Room])] = &[
                 &["presence", "reply", "shared", "shares", "timers"],
             ),
             ("pictures", &["records", "shared", "timers"]),
+            ("rosters", &["kept", "reply", "shared", "timers"]),
             (
                 "cards",
                 &["presence", "reply", "shared", "shares", "timers"],
@@ -222,6 +225,9 @@ const ROOMS: &[(&str, &[Room])] = &[
             ),
             ("room", &["stanza", "tables", "translator"]),
             ("search", &["stanza", "translator"]),
+            ("roster", &["stanza", "translator"]),
+            ("block_list", &["stanza", "translator"]),
+            ("privilege", &["stanza", "tables"]),
         ],
     ),
 ];

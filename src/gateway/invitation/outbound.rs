@@ -54,6 +54,12 @@ impl Outbound<'_> {
             return Err(Code::BAD_PARAMETER);
         }
         let translator = self.shared.translator.clone();
+        if let Some(Party::User(invited)) = &request.invited
+            && let Ok(jid) = translator.jid(&invited.user)
+            && !self.shared.accounts.admits_user(&jid.to_string(), inviter)
+        {
+            return Err(Code::BLOCKED);
+        }
         let invitation::ToXmpp {
             component,
             stanza,

@@ -161,6 +161,9 @@ impl Outbound {
             let address = recipient.address().clone();
             let result = match (&recipient, stanza) {
                 _ if !shared.translator.is_xmpp(&address) => Err(Code::DOMAIN_NOT_SUPPORTED),
+                (Recipient::User(_), Ok(message)) if !is_let_in(&message, request, shared) => {
+                    Err(Code::BLOCKED)
+                }
                 // Who is in a room of XMPP speaks there as its occupant.
                 (Recipient::Group(_) | Recipient::ScreenName(_), Ok(_)) if !is_of_groups => {
                     Err(Code::NOT_JOINED)
@@ -416,4 +419,13 @@ impl Outbound {
             self.check(number, now, shared);
         }
     }
+}
+
+/// Whether the recipient of a stanza lets the sender of a message write to them.
+fn is_let_in(message: &Message, request: &SendMessageRequest, shared: &Shared) -> bool {
+    let (to, sender) = (message.to.as_ref(), request.info.sender.as_ref());
+    let (Some(to), Some(sender)) = (to, sender) else {
+        return true;
+    };
+    shared.accounts.admits(&bare(to), sender)
 }

@@ -32,6 +32,7 @@ use crate::translate::presence::avatar::Told;
 use crate::translate::stanza::{ns, payload};
 use watched_wv::WatchedWv;
 pub(super) use watched_xmpp::WatchedXmpp;
+pub(super) use xmpp_watch::within;
 #[cfg(test)]
 pub(super) use {watched_xmpp::MAX_NOBODY, wv_watch::MAX_VALUE};
 
@@ -147,6 +148,11 @@ impl Watches {
     /// A picture of an XMPP user that is to be fetched for a watcher.
     pub(super) fn next_unseen(&mut self) -> Option<(Pair, Told)> {
         self.xmpp.next_unseen()
+    }
+
+    /// Those who watch an XMPP user may see something else now.
+    pub(super) fn again(&mut self, xmpp: &str, now: Time, shared: &mut Shared) {
+        self.xmpp.again(xmpp, now, shared);
     }
 
     /// A picture has come, which a watcher may be waiting for.

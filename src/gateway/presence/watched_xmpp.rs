@@ -388,7 +388,9 @@ impl WatchedXmpp {
             let Some(publisher) = publisher(&pair.xmpp, &shared.translator) else {
                 continue;
             };
-            let Some(list) = watch.news(&publisher, &shared.translator, now) else {
+            let visible = shared.accounts.visible(pair);
+            let visible = visible.as_deref();
+            let Some(list) = watch.news(&publisher, &shared.translator, visible, now) else {
                 continue;
             };
             let key = (pair.xmpp.as_str(), pair.wv.domain());
@@ -403,6 +405,13 @@ impl WatchedXmpp {
                 notify(publisher, list, watchers, now, shared);
             }
         }
+    }
+
+    /// Those who watch an XMPP user may see something else now.
+    pub(super) fn again(&mut self, xmpp: &str, now: Time, shared: &mut Shared) {
+        let of = |pair: &&Pair| pair.xmpp == xmpp;
+        let pairs: Vec<Pair> = self.watches.keys().filter(of).cloned().collect();
+        self.check(&pairs, now, shared);
     }
 
     /// A new link: what was seen before may be wrong.

@@ -128,10 +128,12 @@ impl XmppWatch {
     }
 
     /// What of the user the watcher sees and was not told yet, unless that is nothing; it counts as told.
+    /// `visible` is what attribute lists of the user let them see, if those concern them.
     pub(super) fn news(
         &mut self,
         publisher: &Address,
         translator: &Translator,
+        visible: Option<&[AttributeName]>,
         now: Time,
     ) -> Option<PresenceSubList> {
         if !self.record.active || !self.seen.known && self.told.is_none() {
@@ -139,8 +141,12 @@ impl XmppWatch {
         }
         let requested = self.requested();
         let table = &translator.mappings.presence;
-        let mut list = if self.seen.known {
-            self.seen.to_ssp(table, publisher, &requested, None)
+        let names = within(&requested, visible);
+        let mut list = if names.as_ref().is_some_and(Vec::is_empty) {
+            PresenceSubList::default()
+        } else if self.seen.known {
+            let names = names.as_ref().unwrap_or(&requested);
+            self.seen.to_ssp(table, publisher, names, None)
         } else {
             withdrawn(table, &requested)
         };
@@ -149,6 +155,17 @@ impl XmppWatch {
         let key = avatar::named(&list, self.seen.told.as_ref());
         if self.told.as_ref() == Some(&key) {
             return None;
+        }
+        let before = self.told.iter().flat_map(|told| &told.attributes);
+        let hidden = before.filter(|attribute| {
+            let name = &attribute.name;
+            attribute.is_valid() && *name != picture && key.get(name).is_none()
+        });
+        let hidden = hidden.map(|attribute| Attribute::unknown(attribute.name.clone()));
+        let hidden: Vec<Attribute> = hidden.collect();
+        if !hidden.is_empty() {
+            list.attributes.extend(hidden);
+            list.sort();
         }
         let told = self.told.as_ref().and_then(|told| told.get(&picture));
         if told.is_some() && told == key.get(&picture) {
@@ -181,4 +198,14 @@ impl XmppWatch {
         self.told_at = Some(now);
         Some(list)
     }
+}
+
+/// What of the attributes wanted (none: all) may be seen; `None` if that is all of them.
+pub(in crate::gateway) fn within(
+    requested: &[AttributeName],
+    visible: Option<&[AttributeName]>,
+) -> Option<Vec<AttributeName>> {
+    let visible = visible?.iter();
+    let seen = visible.filter(|name| requested.is_empty() || requested.contains(name));
+    Some(seen.cloned().collect())
 }

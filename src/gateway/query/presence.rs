@@ -1,6 +1,6 @@
 //! Presence on demand (xmpp-mapping, 3.2).
 
-use super::super::presence::{WatchedXmpp, names_of};
+use super::super::presence::{WatchedXmpp, names_of, within};
 use super::super::records::Pair;
 use super::super::shared::Shared;
 use crate::element::RequestId;
@@ -77,7 +77,13 @@ impl PresenceQuery {
                 continue;
             };
             let table = &shared.translator.mappings.presence;
-            let list = seen.to_ssp(table, user, &self.names, None);
+            let visible = shared.accounts.visible(&pair);
+            let names = within(&self.names, visible.as_deref());
+            if names.as_ref().is_some_and(Vec::is_empty) {
+                continue;
+            }
+            let names = names.as_ref().unwrap_or(&self.names);
+            let list = seen.to_ssp(table, user, names, None);
             values.push(PresenceValue {
                 user: user.clone(),
                 presence: Some(list),

@@ -57,7 +57,12 @@ fn samples() -> BTreeMap<String, Primitive> {
             .replace("home.example", "HERE")
             .replace("village.example", "home.example")
             .replace("HERE", "village.example");
-        let inner = if is_home { swapped.as_str() } else { inner };
+        // Lists are those of users of the XMPP domain.
+        let inner = if is_home == is_of_lists(inner) {
+            inner
+        } else {
+            swapped.as_str()
+        };
         let read = parse(inner.trim().as_bytes(), &WIDE).ok();
         if let Some(Ok(primitive)) = read.map(|node| Primitive::read(&node)) {
             samples
@@ -68,10 +73,30 @@ fn samples() -> BTreeMap<String, Primitive> {
     samples
 }
 
+/// Whether a primitive is about lists of the user who asks.
+fn is_of_lists(text: &str) -> bool {
+    let name = text.trim_start().trim_start_matches('<');
+    let name = name.split([' ', '>', '/']).next().unwrap_or_default();
+    let facts = primitive::facts(name);
+    let leaves = [
+        "GCLI", "CCLI", "DCLI", "MCLS", "CALI", "DALI", "GALS", "GLBLU", "BLENT",
+    ];
+    facts.is_some_and(|facts| facts.kind == Kind::Request && leaves.contains(&facts.leaf))
+}
+
+/// The user who asks, in the text of a request.
+fn asker(text: &str) -> Option<&str> {
+    let (_, asker) = text.split_once("<Requestor")?;
+    let (_, asker) = asker.split_once("userID=\"")?;
+    asker.split('"').next()
+}
+
 /// What a gateway makes of a primitive.
 fn of_primitive(primitive: Primitive) -> String {
     let mut world = World::up(GatewaySettings::default());
-    let id = world.primitive(Some(BOB), primitive);
+    let text = primitive.to_xml(None);
+    let user = asker(&text).filter(|_| is_of_lists(&text));
+    let id = world.primitive(Some(user.unwrap_or(BOB)), primitive);
     let code = world.acts.iter().find_map(|act| match act {
         Act::Respond { to, primitive } if *to == id => Some(
             primitive

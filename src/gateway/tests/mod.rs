@@ -12,6 +12,7 @@ mod pictures;
 mod presence;
 mod questions;
 mod rooms;
+mod rosters;
 mod search;
 mod trouble;
 mod watching;

@@ -1,0 +1,282 @@
+//! Attribute lists of XMPP users (xmpp-mapping, 3.3; wire profile, 11.7).
+//!
+//! XMPP lets somebody see everything or nothing. Whom an attribute list concerns, by address or by a
+//! contact list, sees of that what is on it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::book::NO_CONTACT_LIST;
+use crate::imps::address::Kind;
+use crate::imps::common::{AttributeList, ContactList, UserId};
+use crate::imps::presence::{AttributeName, PresenceSubList};
+use crate::imps::primitive::presence_admin::{
+    AttributeGrant, CreateAttributeListRequest, DeleteAttributeListRequest,
+    GetAttributeListRequest, GetAttributeListResponse,
+};
+use crate::imps::status::DetailedResult;
+use crate::imps::{Address, Code, Status};
+
+/// No attribute of the list is known.
+const ATTRIBUTE: Code = Code(750);
+/// There is no room for another contact.
+const MAX_CONTACTS: Code = Code(754);
+/// Users with attribute lists of their own; our choice.
+const MAX_USERS: usize = 1_000;
+
+/// Attributes that may be seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::gateway) struct AttributeNames(Vec<String>);
+
+/// The attribute lists of one user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::gateway) struct Grants {
+    /// That of contact lists without one of their own; absent if it was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    default: Option<AttributeNames>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    users: BTreeMap<Address, AttributeNames>,
+    /// By the names of the lists.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    lists: BTreeMap<String, AttributeNames>,
+}
+
+/// The lists of a user who has never changed any.
+impl Default for Grants {
+    fn default() -> Self {
+        Self {
+            default: Some(AttributeNames::all()),
+            users: BTreeMap::new(),
+            lists: BTreeMap::new(),
+        }
+    }
+}
+
+impl AttributeNames {
+    fn all() -> Self {
+        let known = AttributeName::KNOWN.iter();
+        Self(known.map(|name| name.as_str().to_owned()).collect())
+    }
+
+    fn known(list: &PresenceSubList) -> Self {
+        let names = list.attributes.iter().map(|attribute| &attribute.name);
+        let known = names.filter(|name| AttributeName::KNOWN.contains(name));
+        Self(known.map(|name| name.as_str().to_owned()).collect())
+    }
+
+    fn contains(&self, name: &AttributeName) -> bool {
+        self.0.iter().any(|known| known == name.as_str())
+    }
+
+    fn to_list(&self) -> PresenceSubList {
+        PresenceSubList::request(self.0.iter().map(|name| AttributeName::from_name(name)))
+    }
+}
+
+impl Grants {
+    pub(super) fn is_untouched(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether it must be known who is on the contact lists.
+    pub(in crate::gateway) fn names_lists(&self) -> bool {
+        !self.lists.is_empty() || self.default != Self::default().default
+    }
+
+    /// What a watcher on these lists sees: the attribute list of a user goes before those of contact
+    /// lists, which are combined. `None` if nothing concerns them.
+    pub(super) fn visible(&self, watcher: &Address, on: &[String]) -> Option<Vec<AttributeName>> {
+        let own = self.users.get(watcher);
+        let by_list = on
+            .iter()
+            .filter_map(|name| self.lists.get(name).or(self.default.as_ref()));
+        let all: Vec<&AttributeNames> = match own {
+            Some(own) => vec![own],
+            None => by_list.collect(),
+        };
+        if all.is_empty() {
+            return None;
+        }
+        let known = AttributeName::KNOWN.iter();
+        let seen = known.filter(|name| all.iter().any(|names| names.contains(name)));
+        Some(seen.cloned().collect())
+    }
+
+    /// Forgets what was for a contact list that is no more.
+    pub(in crate::gateway) fn forget_list(&mut self, name: &str) {
+        self.lists.remove(name);
+    }
+
+    /// Attaches an attribute list. `list` is the name of a contact list of the owner, if it is one.
+    pub(in crate::gateway) fn create(
+        &mut self,
+        request: &CreateAttributeListRequest,
+        list: impl Fn(&Address) -> Option<String>,
+    ) -> Status {
+        let Some(wanted) = &request.attributes else {
+            return Status::new(Code::BAD_PARAMETER).because("There is no attribute list.");
+        };
+        let wanted = wanted.presence.clone().unwrap_or_default();
+        let names = AttributeNames::known(&wanted);
+        if names.0.is_empty() && !wanted.attributes.is_empty() {
+            return Status::new(ATTRIBUTE).because("None of the attributes is known here.");
+        }
+        let targets = Targets::of(&request.users, &request.lists, list);
+        let new = targets
+            .users
+            .iter()
+            .filter(|user| !self.users.contains_key(user));
+        if self.users.len() + new.count() > MAX_USERS {
+            return Status::new(MAX_CONTACTS).because("There is no room for another contact.");
+        }
+        let status = targets.status(request.default);
+        if request.default {
+            self.default = Some(names.clone());
+        }
+        for user in targets.users {
+            self.users.insert(user, names.clone());
+        }
+        for list in targets.lists {
+            self.lists.insert(list, names.clone());
+        }
+        status
+    }
+
+    /// Detaches attribute lists.
+    pub(in crate::gateway) fn delete(
+        &mut self,
+        request: &DeleteAttributeListRequest,
+        list: impl Fn(&Address) -> Option<String>,
+    ) -> Status {
+        let targets = Targets::of(&request.users, &request.lists, list);
+        let status = targets.status(request.default);
+        if request.default {
+            self.default = None;
+        }
+        for user in &targets.users {
+            self.users.remove(user);
+        }
+        for list in &targets.lists {
+            self.lists.remove(list);
+        }
+        status
+    }
+
+    /// Shows attribute lists: of those named, or all. `address` is that of a contact list.
+    pub(in crate::gateway) fn get(
+        &self,
+        request: &GetAttributeListRequest,
+        list: impl Fn(&Address) -> Option<String>,
+        address: impl Fn(&str) -> Address,
+    ) -> GetAttributeListResponse {
+        let is_all = request.users.is_empty() && request.lists.is_empty();
+        let mut targets = Targets::of(&request.users, &request.lists, list);
+        if is_all {
+            targets.users = self.users.keys().cloned().collect();
+            targets.lists = self.lists.keys().cloned().collect();
+        }
+        let status = if is_all {
+            Status::ok()
+        } else {
+            targets.status(request.default)
+        };
+        let mut presences = Vec::new();
+        for name in &targets.lists {
+            if let Some(names) = self.lists.get(name) {
+                let list = address(name);
+                presences.push(AttributeGrant {
+                    user: None,
+                    list: Some(ContactList { list }),
+                    presence: Some(names.to_list()),
+                });
+            }
+        }
+        for user in &targets.users {
+            if let Some(names) = self.users.get(user) {
+                presences.push(AttributeGrant {
+                    user: Some(UserId { user: user.clone() }),
+                    list: None,
+                    presence: Some(names.to_list()),
+                });
+            }
+        }
+        let default = self.default.as_ref().filter(|_| request.default);
+        GetAttributeListResponse {
+            status,
+            default: default.map(|names| AttributeList {
+                presence: Some(names.to_list()),
+            }),
+            presences,
+        }
+    }
+}
+
+/// For whom an attribute list is.
+struct Targets {
+    users: Vec<Address>,
+    /// By name.
+    lists: Vec<String>,
+    no_users: Vec<Address>,
+    no_lists: Vec<Address>,
+}
+
+impl Targets {
+    fn of(
+        users: &[UserId],
+        lists: &[ContactList],
+        name: impl Fn(&Address) -> Option<String>,
+    ) -> Self {
+        let is_user = |user: &Address| user.is_valid() && user.kind() == Kind::User;
+        let users = users.iter().map(|id| id.user.clone());
+        let (users, no_users) = users.partition(is_user);
+        let (mut known, mut no_lists) = (Vec::new(), Vec::new());
+        for id in lists {
+            match name(&id.list) {
+                Some(name) => known.push(name),
+                None => no_lists.push(id.list.clone()),
+            }
+        }
+        Self {
+            users,
+            lists: known,
+            no_users,
+            no_lists,
+        }
+    }
+
+    /// What becomes of the request, which is about the default list too, or not.
+    fn status(&self, default: bool) -> Status {
+        let good = self.users.len() + self.lists.len() + usize::from(default);
+        let bad = self.no_users.len() + self.no_lists.len();
+        if good + bad == 0 {
+            let why = "It is said neither for whom the list is nor that it is the default one.";
+            return Status::new(Code::BAD_PARAMETER).because(why);
+        }
+        let mut details = Vec::new();
+        if !self.no_users.is_empty() {
+            let users = self.no_users.iter().cloned();
+            details.push(DetailedResult {
+                users: users.map(|user| UserId { user }).collect(),
+                ..DetailedResult::new(Code::ADDRESS)
+            });
+        }
+        if !self.no_lists.is_empty() {
+            let lists = self.no_lists.iter().cloned();
+            details.push(DetailedResult {
+                contact_lists: lists.map(|list| ContactList { list }).collect(),
+                ..DetailedResult::new(NO_CONTACT_LIST)
+            });
+        }
+        let code = match details.as_slice() {
+            [] => return Status::ok(),
+            _ if good > 0 => Code::PARTIAL,
+            [only] => only.code,
+            _ => Code::MULTIPLE,
+        };
+        Status {
+            details,
+            ..Status::new(code)
+        }
+    }
+}
