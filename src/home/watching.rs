@@ -106,6 +106,8 @@ impl<'a> Watching<'a> {
                 let is_new = relation.subscription.is_none();
                 let subscription = relation.subscription.get_or_insert_with(Subscription::new);
                 subscription.by_list = by_list && (is_new || subscription.by_list);
+                // Who asks may be new, and has not heard what is told once and not kept.
+                subscription.more = 0;
                 subscription.failures = 0;
                 subscription.retry = None;
             });

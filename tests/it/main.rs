@@ -28,6 +28,7 @@ mod codec_style;
 mod complementary;
 mod config_files;
 mod conformance;
+mod crashes;
 mod deployed_bad_input;
 mod deployed_deadly;
 mod deployed_handshake;

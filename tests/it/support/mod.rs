@@ -12,6 +12,7 @@ pub(crate) mod dns;
 pub(crate) mod ejabberd;
 pub(crate) mod end;
 pub(crate) mod fault_proxy;
+pub(crate) mod homes;
 pub(crate) mod peer;
 pub(crate) mod person;
 pub(crate) mod process;

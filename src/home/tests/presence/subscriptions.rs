@@ -93,6 +93,30 @@ fn a_value_of_somebody_elses_presence_is_cut_to_what_is_kept() {
 }
 
 #[test]
+fn who_subscribes_anew_hears_also_what_was_told_before_and_is_not_kept() {
+    let mut world = World::peopled();
+    world.open(1, "alice");
+    let subscribe = r#"{"do":"subscribe","user":"zoe@far.test"}"#;
+    world.say(1, subscribe);
+    world.answer("SubscribeRequest", Status::ok());
+    let location = Attribute::value(AttributeName::FreeTextLocation, "Verona");
+    let notice = news("alice@home.test", ZOE, vec![location]);
+    world.heard(1);
+    world.deliver("far.test", None, notice.clone());
+    assert_eq!(world.heard(1).len(), 1);
+    // The same once more is no news, until somebody asks who may not know it.
+    world.deliver("far.test", None, notice.clone());
+    assert_eq!(world.heard(1), []);
+    world.close(1);
+    world.open(2, "alice");
+    world.say(2, subscribe);
+    world.answer("SubscribeRequest", Status::ok());
+    world.heard(2);
+    world.deliver("far.test", None, notice);
+    assert_eq!(world.heard(2).len(), 1);
+}
+
+#[test]
 fn a_subscription_is_tried_again_while_the_way_is_shut() {
     let mut world = World::peopled();
     world.open(1, "alice");
