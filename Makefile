@@ -34,6 +34,8 @@ demo: install-tools
 
 # The same inputs each time: what a change breaks is told from what is found by chance.
 test: export PROPTEST_RNG_SEED ?= 1
+# Most tests wait most of the time.
+test: export RUST_TEST_THREADS ?= 4
 test: lint install-tools
 	$(CARGO) test --locked --workspace
 	$(MAKE) test-shards
