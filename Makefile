@@ -5,7 +5,7 @@ SHELL := /bin/bash
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 CARGO ?= cargo
 
-.PHONY: help demo test test-shards properties lint audit fuzz campaign bench bench-instructions fmt install-tools
+.PHONY: help demo test test-shards properties lint audit fuzz campaign bench bench-instructions doap fmt install-tools
 
 help:
 	@echo 'make demo            build, start four nodes and Prosody; show messages, presence, groups and files'
@@ -24,6 +24,7 @@ help:
 	@echo '                     (CAMPAIGN="--kills 300 --messages 50000 --seconds 3600" makes it an hour)'
 	@echo 'make bench           benchmarks of the codec'
 	@echo 'make bench-instructions  instructions for a message: codec, and relay core'
+	@echo 'make doap            docs/xmpp/wvgate.doap, of docs/xmpp/features.toml'
 	@echo 'make fmt             format the sources'
 	@echo 'make install-tools   what the tests and the demo need: Prosody, ejabberd, Kannel, slixmpp, g++'
 
@@ -46,6 +47,10 @@ test: lint install-tools
 # All tests with nodes once more, each node of three shards.
 test-shards: install-tools
 	WVGATE_TEST_SHARDS=3 $(CARGO) test --locked --test it -- --skip codec_ --skip packaging --skip structure --skip layering --skip references --skip crashes
+
+# What of XMPP is supported, for programs.
+doap:
+	WVGATE_MAKE_DOAP=1 $(CARGO) test --locked --test it -- the_description_of_the_project_says_the_same
 
 properties:
 	PROPTEST_CASES=$${PROPERTY_CASES:-2000} $(CARGO) test --locked --workspace --lib

@@ -18,10 +18,10 @@ pub(super) async fn reasons(shared: &Shared) -> Vec<String> {
         reasons.push("store: hardly any room left".to_owned());
     }
     let policy = shared.settings.ready_peers;
-    let look = shared.node.ask_all(move |core, _, _| {
+    let look = shared.node.ask_all(move |core, now, _| {
         let views = core.sap.peer_views();
         let down = views.iter().filter(|view| view.state != "up").count();
-        let components = core.components.clone();
+        let components = (core.components.clone(), core.twins.lately(now));
         (core.sap.is_closing(), components, (down, views.len()))
     });
     match tokio::time::timeout(PATIENCE, look).await {
@@ -31,8 +31,16 @@ pub(super) async fn reasons(shared: &Shared) -> Vec<String> {
             }
             for component in &shared.settings.components {
                 let is_up = |up: &BTreeMap<String, bool>| up.get(component) == Some(&true);
-                if !shards.iter().any(|(_, up, _)| is_up(up)) {
+                if !shards.iter().any(|(_, (up, _), _)| is_up(up)) {
                     reasons.push(format!("xmpp: component {component} is not connected"));
+                }
+                if shards
+                    .iter()
+                    .any(|(_, (_, twins), _)| twins.contains(component))
+                {
+                    reasons.push(format!(
+                        "xmpp: another process is connected as component {component}"
+                    ));
                 }
             }
             let (mut down, mut all) = (0, 0);

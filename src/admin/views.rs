@@ -1,6 +1,6 @@
 //! What an operator sees of the core.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -46,6 +46,9 @@ pub struct Status {
     pub online: Option<usize>,
     /// XMPP components and whether they are up.
     pub components: BTreeMap<String, bool>,
+    /// Components as which another process is connected too.
+    #[serde(default)]
+    pub twins: BTreeSet<String>,
     /// What is wrong with the store, if anything.
     pub store: Option<String>,
     /// Why the node is not ready; nothing if it is.
@@ -63,6 +66,7 @@ impl Status {
         for (component, up) in other.components {
             *self.components.entry(component).or_default() |= up;
         }
+        self.twins.extend(other.twins);
         Self {
             peers: self.peers + other.peers,
             peers_up: self.peers_up + other.peers_up,
@@ -204,6 +208,7 @@ pub(super) async fn status(shared: &Shared) -> Result<Line, Gone> {
             users: count.map(|count| count.all),
             online: count.map(|count| count.online),
             components,
+            twins: core.twins.lately(now),
             store: trouble,
             not_ready: Vec::new(),
         }

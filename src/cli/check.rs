@@ -1,5 +1,6 @@
 //! `wvgate check`: everything that can be known before, or beside, a running node.
 
+mod component;
 mod findings;
 mod peer;
 mod reach;
@@ -7,15 +8,12 @@ mod session;
 mod start;
 mod visit;
 
-use bytes::BytesMut;
 use clap::{Args, Subcommand};
-use reach::PATIENCE;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 
 use super::output;
 use super::{Failure, Global};
+use component::Visit;
+
 use crate::admin::{Client, Request, Status};
 use crate::config::Loaded;
 use crate::http::endpoint::Endpoint;
@@ -24,9 +22,6 @@ use crate::http::tls::{self, Validity};
 use crate::node::Plan;
 use crate::node::build;
 use crate::node::clock::Clock;
-use crate::xmpp::element::{Element, Limits};
-use crate::xmpp::link::ComponentSettings;
-use crate::xmpp::stream::{self, Item, StreamReader};
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -182,7 +177,9 @@ async fn beside_node(
         Some(why) => verdicts.fail(format!("store of the running node: {why}"))?,
     }
     for (component, up) in &status.components {
-        if *up {
+        if status.twins.contains(component) {
+            verdicts.fail(shared_name(component))?;
+        } else if *up {
             verdicts.ok(format!("XMPP component {component} is connected"))?;
         } else {
             verdicts.fail(format!(
@@ -230,18 +227,23 @@ async fn without_node(plan: &Plan, verdicts: &mut Verdicts) -> Result<(), Failur
             ))?;
         }
     }
-    for component in plan.gateway.iter().flat_map(|gateway| &gateway.components) {
-        let name = &component.domain;
-        match timeout(PATIENCE, component_handshake(component)).await {
-            Ok(Ok(())) => verdicts.ok(format!("XMPP component {name} is accepted"))?,
-            Ok(Err(why)) => verdicts.fail(format!("XMPP component {name}: {why}"))?,
-            Err(_) => verdicts.fail(format!(
-                "XMPP component {name}: {} does not answer; is that its component port?",
-                component.server
-            ))?,
+    for settings in plan.gateway.iter().flat_map(|gateway| &gateway.components) {
+        let name = &settings.domain;
+        match component::visit(settings).await {
+            Ok(Visit::Alone) => verdicts.ok(format!("XMPP component {name} is accepted"))?,
+            Ok(Visit::Shared) => verdicts.fail(shared_name(name))?,
+            Err(why) => verdicts.fail(format!("XMPP component {name}: {why}"))?,
         }
     }
     Ok(())
+}
+
+/// Another process has the name of a component.
+fn shared_name(component: &str) -> String {
+    format!(
+        "XMPP component {component}: another process is connected under this name, and the server \
+         shares the traffic between the two; stop one of them, or give it a component of its own"
+    )
 }
 
 /// Tries the addresses of a peer as far as TLS; whether one works.
@@ -283,43 +285,4 @@ async fn connect(link: &LinkSettings, endpoint: &Endpoint) -> Result<String, Str
     let tls = reach::secure(link, endpoint, stream).await;
     let name = tls.map_err(|why| format!("TLS: {why}"))?.name;
     Ok(format!("is reached, its certificate is good for {name}"))
-}
-
-/// Logs in as a component and goes again (XEP-0114).
-async fn component_handshake(component: &ComponentSettings) -> Result<(), String> {
-    let server = &component.server;
-    let stream = TcpStream::connect(server).await;
-    let mut stream =
-        stream.map_err(|error| format!("{server}: {error}; is the server running?"))?;
-    let broken = |error: std::io::Error| format!("{server}: {error}");
-    let header = stream::header(&component.domain);
-    stream.write_all(header.as_bytes()).await.map_err(broken)?;
-    let mut reader = StreamReader::new(Limits::default());
-    let mut input = BytesMut::new();
-    loop {
-        while let Some(item) = reader.next(&mut input).map_err(|error| error.to_string())? {
-            match item {
-                Item::Opened { id } => {
-                    let secret = component.secret.expose();
-                    let handshake = stream::handshake(&id.unwrap_or_default(), secret);
-                    let written = stream.write_all(handshake.as_bytes()).await;
-                    written.map_err(broken)?;
-                }
-                Item::Element(Element::Handshake) => {
-                    // Politeness; the verdict stands.
-                    let _ = stream.write_all(b"</stream:stream>").await;
-                    return Ok(());
-                }
-                Item::Element(Element::StreamError { condition, text }) => {
-                    let advice = "check the component's name and secret on both sides";
-                    return Err(format!("refused ({condition} {text}); {advice}"));
-                }
-                Item::Element(_) => {}
-                Item::Closed => return Err("the server closed the stream".to_owned()),
-            }
-        }
-        if stream.read_buf(&mut input).await.map_err(broken)? == 0 {
-            return Err("the server closed the connection".to_owned());
-        }
-    }
 }

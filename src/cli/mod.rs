@@ -3,6 +3,7 @@
 //! Exit codes: 0 fine, 1 failed, 64 usage or configuration. Nothing is coloured; lists are
 //! aligned columns, or JSON with `--format json`.
 
+mod after_restart;
 mod bench;
 mod certs;
 mod chat;

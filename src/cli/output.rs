@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use clap::ValueEnum;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::Failure;
@@ -57,6 +58,21 @@ pub(super) fn json(value: &Value) -> Result<(), Failure> {
     }
     let rows: Vec<String> = rows.iter().map(|row| format!("  {row}")).collect();
     line(format!("[\n{}\n]", rows.join(",\n")))
+}
+
+/// Prints what was found as lines for people, or as JSON.
+pub(super) fn report<R: Serialize>(
+    report: &R,
+    text: impl FnOnce(&R) -> String,
+    format: Format,
+) -> Result<(), Failure> {
+    match format {
+        Format::Json => {
+            let value = serde_json::to_value(report);
+            json(&value.map_err(|error| Failure::Failed(error.to_string()))?)
+        }
+        Format::Text => line(text(report)),
+    }
 }
 
 /// A column: heading and what stands in it.

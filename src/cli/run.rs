@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::after_restart::after_restart;
 use super::logging::{Level, Voice};
 use super::{Failure, Global, open_files, remedy};
 use crate::access::{AccessError, AccessPoint};
@@ -23,8 +24,8 @@ const GRACE: Duration = Duration::from_secs(10);
 #[derive(Args)]
 #[command(after_help = "\
 Stays in the foreground; the log goes to standard error (RUST_LOG overrides log.level).
-SIGHUP reads the configuration again: peers, routes, dialects, certificates. SIGTERM and
-SIGINT let what is under way finish for up to 10 s; a second one ends at once. Whatever was
+SIGHUP reads the configuration again: peers, routes, dialects, certificates, policies of XMPP
+domains. SIGTERM and SIGINT let what is under way finish for up to 10 s; a second one ends at once. Whatever was
 acknowledged is on disk either way.
 
 Examples:
@@ -251,50 +252,6 @@ async fn peers(node: &Node) -> Vec<String> {
     }
 }
 
-/// What has changed and is not taken over by a running node: sections, and of `[ssp]` what the
-/// listener is made with.
-fn after_restart(old: &Config, new: &Config) -> Vec<&'static str> {
-    let (a, b) = (&old.ssp, &new.ssp);
-    let listener = [
-        ("ssp.listen", a.listen != b.listen),
-        ("ssp.plain", a.plain != b.plain),
-        ("ssp.max_message", a.max_message != b.max_message),
-        ("ssp.max_depth", a.max_depth != b.max_depth),
-        (
-            "ssp.max_transactions",
-            a.max_transactions != b.max_transactions,
-        ),
-        ("ssp.max_entries", a.max_entries != b.max_entries),
-        ("ssp.max_text", a.max_text != b.max_text),
-        (
-            "ssp.max_connections",
-            a.max_connections != b.max_connections,
-        ),
-        (
-            "ssp.max_connections_per_address",
-            a.max_connections_per_address != b.max_connections_per_address,
-        ),
-        ("ssp.max_bodies", a.max_bodies != b.max_bodies),
-        ("ssp.header_timeout", a.header_timeout != b.header_timeout),
-        ("ssp.body_timeout", a.body_timeout != b.body_timeout),
-        ("ssp.body_pace", a.body_pace != b.body_pace),
-        ("ssp.idle_timeout", a.idle_timeout != b.idle_timeout),
-    ];
-    let sections = [
-        ("node", old.node != new.node),
-        ("home", old.home != new.home),
-        ("clients", old.clients != new.clients),
-        ("content", old.content != new.content),
-        ("xmpp", old.xmpp != new.xmpp),
-        ("admin", old.admin != new.admin),
-        ("trace", old.trace != new.trace),
-        ("log", old.log != new.log),
-    ];
-    let all = listener.into_iter().chain(sections);
-    all.filter_map(|(key, changed)| changed.then_some(key))
-        .collect()
-}
-
 struct Signals {
     hangup: Signal,
     terminate: Signal,
@@ -402,7 +359,8 @@ fn tell_what_is_bound(
     if let Some(xmpp) = &config.xmpp {
         for component in &xmpp.component {
             let name = &component.domain;
-            rows.push(("XMPP", format!("component {name} at {}", xmpp.server)));
+            let server = component.server.as_ref().unwrap_or(&xmpp.server);
+            rows.push(("XMPP", format!("component {name} at {server}")));
         }
     }
     if config.home.is_some() {
@@ -468,20 +426,4 @@ fn admin_failure(error: &AdminError, at: &Located) -> Failure {
         AdminError::Listen(_, why) => ("admin.listen", remedy::of_listening(why)),
     };
     Failure::Failed(at.problem(key, error.to_string(), fix).to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_reload_does_not_take_over_is_said_by_key() {
-        let old = Config::example();
-        assert!(after_restart(&old, &old).is_empty());
-        let mut new = Config::example();
-        new.ssp.max_message = crate::config::Size::kib(2048);
-        new.ssp.max_queue += 1;
-        new.trace.keep = crate::config::Duration::from_secs(60);
-        assert_eq!(after_restart(&old, &new), ["ssp.max_message", "trace"]);
-    }
 }

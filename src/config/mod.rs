@@ -42,6 +42,7 @@ mod units;
 mod validate;
 mod xmpp;
 mod xmpp_files;
+mod xmpp_policy;
 
 use std::path::{Path, PathBuf};
 
@@ -68,6 +69,7 @@ pub use trace::TraceSection;
 pub use units::{Duration, Size};
 pub use xmpp::{XmppComponent, XmppMode, XmppSection};
 pub use xmpp_files::XmppFiles;
+pub use xmpp_policy::{XmppAccess, XmppPolicy, XmppPresence};
 
 use report::Report;
 
@@ -200,6 +202,10 @@ impl Config {
         let xmpp = XmppSection {
             domain: Some("xmpp.test".to_string()),
             component: vec![component],
+            policy: vec![XmppPolicy {
+                domain: "noisy.test".to_string(),
+                ..XmppPolicy::default()
+            }],
             ..XmppSection::default()
         };
         Self {

@@ -339,18 +339,30 @@ fn check_ports(config: &Config, report: &mut Report<'_>) {
         taken.push((own, listen));
     }
     let Some(xmpp) = &config.xmpp else { return };
-    let Ok(server) = xmpp.server.parse::<SocketAddr>() else {
-        return;
-    };
     let listeners = [
         ("ssp.listen", Some(config.ssp.listen)),
         ("admin.listen", config.admin.listen),
     ];
-    for (key, listener) in listeners {
-        if server.ip().is_loopback() && listener.is_some_and(|listener| collide(listener, server)) {
-            let message = format!("\"{server}\" is this node's own {key}{}", report.line(key));
-            let fix = "write the XMPP server's component port, or give the listener another";
-            report.error("xmpp.server", message, fix);
+    let of_components = xmpp
+        .component
+        .iter()
+        .enumerate()
+        .filter_map(|(index, component)| {
+            let key = format!("xmpp.component.{index}.server");
+            Some((key, component.server.as_ref()?))
+        });
+    let servers = std::iter::once(("xmpp.server".to_owned(), &xmpp.server)).chain(of_components);
+    for (at, server) in servers {
+        let Ok(server) = server.parse::<SocketAddr>() else {
+            continue;
+        };
+        let is_own = |listener: SocketAddr| server.ip().is_loopback() && collide(listener, server);
+        for (key, listener) in listeners {
+            if listener.is_some_and(is_own) {
+                let message = format!("\"{server}\" is this node's own {key}{}", report.line(key));
+                let fix = "write the XMPP server's component port, or give the listener another";
+                report.error(&at, message, fix);
+            }
         }
     }
 }

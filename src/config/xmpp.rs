@@ -7,6 +7,7 @@ use super::report::Report;
 use super::secret::Secret;
 use super::units::{Duration, Size};
 use super::xmpp_files::XmppFiles;
+use super::xmpp_policy::XmppPolicy;
 
 /// Every XMPP server takes stanzas of so many bytes (RFC 6120, 13.12).
 const LEAST_STANZA: u64 = 10_000;
@@ -52,6 +53,9 @@ pub struct XmppSection {
     pub files: XmppFiles,
     /// The components this node is known as at the XMPP server; at least one.
     pub component: Vec<XmppComponent>,
+    /// What domains of XMPP may do; all that have none may do everything. A reload takes changes
+    /// over.
+    pub policy: Vec<XmppPolicy>,
 }
 
 /// One component: a domain for which the XMPP server hands its stanzas to this node.
@@ -61,6 +65,8 @@ pub struct XmppComponent {
     /// In mode `names` an SSP domain such as `village.test`; in mode `gateway` the
     /// gateway's own, such as `imps.xmpp.test`. Required.
     pub domain: String,
+    /// Host and port of the listener for this component, where that is not `xmpp.server`.
+    pub server: Option<String>,
     /// The secret shared with the XMPP server. Required.
     pub secret: Secret,
     /// The largest stanza the XMPP server takes from this component; a message that makes a
@@ -95,6 +101,7 @@ impl Default for XmppSection {
             operators: Vec::new(),
             files: XmppFiles::default(),
             component: Vec::new(),
+            policy: Vec::new(),
         }
     }
 }
@@ -103,6 +110,7 @@ impl Default for XmppComponent {
     fn default() -> Self {
         Self {
             domain: String::new(),
+            server: None,
             secret: Secret::new(""),
             max_stanza: Size::kib(500),
         }
@@ -112,10 +120,7 @@ impl Default for XmppComponent {
 impl XmppSection {
     /// What can be told of this section alone; `own` is the XMPP domain it fronts.
     pub(super) fn check(&self, own: &str, report: &mut Report<'_>) {
-        if !is_host_and_port(&self.server) {
-            let message = format!("\"{}\" is not a host with its port", self.server);
-            report.error("xmpp.server", message, "write it like \"127.0.0.1:5347\"");
-        }
+        check_server("xmpp.server", &self.server, report);
         if let Some(name) = &self.domain {
             report.domain("xmpp.domain", name);
         }
@@ -141,6 +146,7 @@ impl XmppSection {
             }
         }
         self.check_components(own, report);
+        XmppPolicy::check_all(&self.policy, &self.component, report);
     }
 
     fn check_components(&self, own: &str, report: &mut Report<'_>) {
@@ -166,6 +172,9 @@ impl XmppSection {
         for (index, component) in self.component.iter().enumerate() {
             let key = format!("xmpp.component.{index}.domain");
             report.domain(&key, &component.domain);
+            if let Some(server) = &component.server {
+                check_server(&format!("xmpp.component.{index}.server"), server, report);
+            }
             if component.max_stanza.0 < LEAST_STANZA {
                 let message = format!("must be at least {LEAST_STANZA} bytes");
                 let fix = "write what the XMPP server takes, such as \"100kB\"";
@@ -203,6 +212,13 @@ impl XmppSection {
                 report.error(&format!("xmpp.component.{index}.secret"), "missing", fix);
             }
         }
+    }
+}
+
+fn check_server(key: &str, server: &str, report: &mut Report<'_>) {
+    if !is_host_and_port(server) {
+        let message = format!("\"{server}\" is not a host with its port");
+        report.error(key, message, "write it like \"127.0.0.1:5347\"");
     }
 }
 

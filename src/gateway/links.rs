@@ -16,10 +16,10 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 use tokio_xmpp::Stanza;
 
+use super::dropped::kind_without_link;
 use super::records::{number_of, out_key, read};
 use crate::element::{Time, ToXmpp};
 use crate::store::Write;
-use crate::text::Seldom;
 use crate::translate::message::stamp;
 use crate::translate::stanza;
 use crate::xmpp::link::Blame;
@@ -115,9 +115,12 @@ pub(super) struct Links {
     /// When entries that belong to no message may be too old, at the earliest.
     expiry: Option<Time>,
     fates: VecDeque<Fate>,
+    /// Kinds of what did not go out.
+    lost: VecDeque<&'static str>,
     writes: VecDeque<Write>,
     ready: VecDeque<ToXmpp>,
-    seldom: Seldom,
+    /// Whether it was told that a link brings what is for another one.
+    has_crossed: bool,
     now: Time,
     /// The same by the wall clock.
     wall: u64,
@@ -204,28 +207,27 @@ impl Links {
             .map_or(Use::Down, |lane| lane.link)
     }
 
-    /// Hands out a stanza that need not survive.
-    pub(super) fn volatile(&mut self, component: &str, stanza: impl Into<Stanza>) {
+    /// Hands out a stanza that need not survive. Gives it back if it has more bytes than every server
+    /// takes, so that it may end the link.
+    pub(super) fn volatile(&mut self, component: &str, stanza: Stanza) -> Option<Stanza> {
         if self.link(component) == Use::Down {
-            return;
+            self.lost.extend(kind_without_link(&stanza));
+            return None;
         }
-        let stanza = stanza.into();
-        let most = self.most(component).min(SURE);
-        if stanza::print(&stanza).len() > most {
-            if let Some(more) = self.seldom.may("large", self.now.0) {
-                tracing::warn!(
-                    component,
-                    more,
-                    "presence or an answer of more than {most} bytes was not sent"
-                );
-            }
-            return;
+        if stanza::print(&stanza).len() > self.most(component).min(SURE) {
+            return Some(stanza);
         }
         self.ready.push_back(ToXmpp {
             component: component.to_owned(),
             stanza,
             mark: None,
         });
+        None
+    }
+
+    /// The kind of something that did not go out, and of which nobody was told.
+    pub(super) fn next_lost(&mut self) -> Option<&'static str> {
+        self.lost.pop_front()
     }
 
     /// Writes a stanza down and hands it out: now, or when the link is up and those
@@ -258,6 +260,21 @@ impl Links {
                 stanza,
                 mark: Some(number),
             });
+        }
+    }
+
+    /// The link of `component` brings something for `other`, a component of this node as well: it is
+    /// taken all the same, and answered by the link of `other`. That is explained once.
+    pub(super) fn crossed(&mut self, component: &str, other: &str) {
+        if !std::mem::replace(&mut self.has_crossed, true) {
+            tracing::warn!(
+                component,
+                other,
+                "the XMPP server hands stanzas for {other} to the link of {component}: it gives each \
+                 connection the routes of all components of its listener, as ejabberd does unless \
+                 global_routes is false there; they are taken all the same, but two of one sender \
+                 may change their order"
+            );
         }
     }
 
@@ -365,6 +382,9 @@ impl Links {
         let Some(entry) = self.entries.get(&number) else {
             return;
         };
+        if entry.message.is_none() {
+            self.lost.push_back("stanzas that the server does not take");
+        }
         let given_up = GivenUp {
             number,
             message: entry.message,
@@ -444,6 +464,8 @@ impl Links {
             .map(|(number, _)| *number)
             .collect();
         for number in old {
+            self.lost
+                .push_back("stanzas that waited too long for the link");
             self.remove(number);
         }
         let left = self

@@ -28,6 +28,7 @@
 //! | `pictures` | pictures of XMPP users |
 //! | `cards` | profiles of users, and who runs a domain |
 //! | `search` | search for users and rooms, in both directions |
+//! | `policy` | what domains of XMPP may do |
 //! | `shared` | beneath them: settings, tables, numbers, the queue of acts, and the `links` |
 
 mod capabilities;
@@ -45,6 +46,7 @@ mod links;
 mod message;
 mod numbers;
 mod pictures;
+mod policy;
 mod preferences;
 mod presence;
 mod query;
@@ -68,6 +70,7 @@ use tokio_xmpp::Stanza;
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::{Message, MessageType};
 
+pub use policy::{Policies, Policy, PresencePolicy};
 pub use rooms::RoomCount;
 pub use settings::{FileSettings, GatewaySettings, RoomBounds};
 
@@ -82,6 +85,7 @@ use groups::Groups;
 use invitation::Invitations;
 use message::Messages;
 use pictures::Pictures;
+use policy::Admission;
 use presence::Watches;
 use query::Queries;
 use rooms::Rooms;
@@ -179,12 +183,22 @@ impl Gateway {
             self.misrouted(component, stanza, (&from, &to), now);
             return;
         };
+        if own != component {
+            self.shared.links.crossed(component, own);
+        }
         let is_loop = translator.component_named(from.domain().as_str()).is_some();
+        let (domain, is_to_room) = (from.domain().as_str(), translator.is_room(&to));
+        let gate = &mut self.shared.gate;
+        let admission = gate.admit(&stanza, domain, is_to_room, now);
         if id_of(&stanza).len() > MAX_ID {
             self.shared.refuse(own, stanza, Code::BAD_PARAMETER);
         } else if is_loop {
             // Between two of our own components there is no XMPP.
             self.shared.refuse(own, stanza, Code::DOMAIN_NOT_SUPPORTED);
+        } else if let Admission::Refused(code) = admission {
+            self.shared.refuse(own, stanza, code);
+        } else if let Admission::Dropped(kind) = admission {
+            self.shared.dropped.count(kind);
         } else {
             let shared = &mut self.shared;
             match stanza {
@@ -283,9 +297,24 @@ impl Gateway {
         self.shared.dropped.kinds()
     }
 
-    /// The node is about to stop: whoever is shown is away from now on.
+    /// The node is about to stop: whoever is shown is away from now on, and rooms are closed.
     pub fn farewell(&mut self) {
         self.watches.farewell(&mut self.shared);
+        self.rooms.farewell(&mut self.shared);
+    }
+
+    /// Takes over what domains of XMPP may do from now on.
+    pub fn set_policies(&mut self, policies: Policies, now: Time) {
+        let shared = &mut self.shared;
+        shared.at(now);
+        shared.gate.replace(policies);
+        self.watches.policies_changed(now, shared);
+        self.rooms.leave_denied(now, shared);
+    }
+
+    /// What domains of XMPP may do.
+    pub fn policies(&self) -> &Policies {
+        self.shared.gate.policies()
     }
 
     /// Groups with XMPP users in them, and rooms with SSP users in them.
@@ -316,6 +345,9 @@ impl Gateway {
                 }
                 Ready::Words(words) => self.messages.stanza(*words, now, &mut self.shared),
             }
+        }
+        while let Some(kind) = self.shared.links.next_lost() {
+            self.shared.dropped.count(kind);
         }
         while let Some(fate) = self.shared.links.next_fate() {
             self.messages.settle(&fate, now, &mut self.shared);

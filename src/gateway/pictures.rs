@@ -106,7 +106,7 @@ impl Pictures {
             id: id.clone(),
             payload: avatar::ask(&told),
         };
-        shared.links.volatile(&component, get);
+        shared.hand(&component, get);
         self.timers.by(now.plus(WAIT), Due::Asked(id.clone()));
         let asked = Asked {
             told,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::policy::Policies;
 use crate::element::FetchTerms;
 
 /// Policies and bounds. Names, mode and components are the
@@ -61,6 +62,8 @@ pub struct GatewaySettings {
     pub max_invitation_bytes: usize,
     /// Bare JIDs of those who may command the node.
     pub operators: Vec<String>,
+    /// What domains of XMPP may do at first.
+    pub policies: Policies,
     /// What becomes of files; apart, since few messages bring one.
     pub files: Box<FileSettings>,
     /// Searches under way, in each direction, and those of SSP users whose further pages are kept.
@@ -162,6 +165,7 @@ impl Default for GatewaySettings {
             max_invitations: 20_000,
             max_invitation_bytes: 16 << 20,
             operators: Vec::new(),
+            policies: Policies::default(),
             files: Box::default(),
             max_searches: 1_000,
             max_search_bytes: 8 << 20,

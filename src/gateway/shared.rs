@@ -15,8 +15,9 @@ use xmpp_parsers::stanza_error::StanzaError;
 use super::capabilities::Capabilities;
 use super::dropped::Dropped;
 use super::kept::{Account, Accounts};
-use super::links::{Links, SURE};
+use super::links::Links;
 use super::numbers::Numbers;
+use super::policy::Gate;
 use super::preferences::Preferences;
 use super::records::Pair;
 use super::settings::GatewaySettings;
@@ -42,6 +43,7 @@ pub(super) struct Shared {
     pub(super) settings: GatewaySettings,
     pub(super) translator: Arc<Translator>,
     pub(super) links: Links,
+    pub(super) gate: Gate,
     pub(super) skew: Skew,
     pub(super) seldom: Seldom,
     pub(super) dropped: Dropped,
@@ -63,6 +65,7 @@ impl Shared {
         }
         let own = translator.own_ssp_domain();
         Self {
+            gate: Gate::new(settings.policies.clone()),
             settings,
             translator,
             links,
@@ -76,6 +79,11 @@ impl Shared {
             numbers: Numbers::new(seed),
             acts: VecDeque::new(),
         }
+    }
+
+    /// Whether users of a domain may see SSP users who were not asked.
+    pub(super) fn grants(&self, domain: &str) -> bool {
+        self.gate.grants(domain, self.settings.auto_subscribed)
     }
 
     /// Takes back the record of the numbers reserved.
@@ -170,14 +178,17 @@ impl Shared {
         self.request(token, primitive.into(), expires);
     }
 
-    /// Sends a stanza that must arrive.
-    pub(super) fn send(&mut self, component: &str, stanza: impl Into<Stanza>, now: Time) {
+    /// Sends a stanza that must arrive; whether there was room for it. Who has nobody to tell that
+    /// need not ask: it is counted.
+    pub(super) fn send(&mut self, component: &str, stanza: impl Into<Stanza>, now: Time) -> bool {
         // Twice the bound of messages, so that answers still find room when
         // messages are refused.
         let settings = &self.settings;
         let is_full = self.links.len() >= settings.max_queue.saturating_mul(2)
             || self.links.bytes() >= settings.max_queue_bytes.saturating_mul(2);
         if is_full {
+            self.dropped
+                .count("stanzas beyond what may wait for the link");
             if let Some(more) = self.seldom.may("full", now.0) {
                 tracing::warn!(
                     component,
@@ -185,48 +196,69 @@ impl Shared {
                     "a stanza was dropped: too many wait for the link"
                 );
             }
-            return;
+            return false;
         }
         let number = self.number();
         let until = now.plus(NOTICE_VALIDITY);
         self.links
             .durable(number, component, stanza.into(), None, until);
+        true
+    }
+
+    /// Hands out a stanza that is worth nothing later. What has more bytes than every server takes is
+    /// kept until the server has it, for a while: a link that it ends is not ended by it for ever.
+    pub(super) fn hand(&mut self, component: &str, stanza: impl Into<Stanza>) {
+        let Some(stanza) = self.links.volatile(component, stanza.into()) else {
+            return;
+        };
+        let bytes = print(&stanza).len();
+        if self.has_room_for(component, bytes) {
+            let number = self.number();
+            let until = self.links.now().plus(ANSWER_VALIDITY);
+            self.links.durable(number, component, stanza, None, until);
+            return;
+        }
+        let kind = match &stanza {
+            Stanza::Message(_) => "messages of the gateway that are too large",
+            Stanza::Presence(_) => "presence that is too large",
+            Stanza::Iq(_) => "questions that are too large",
+        };
+        self.dropped.count(kind);
+    }
+
+    /// Whether a stanza of so many bytes, more than every server takes, may go out: half of the room
+    /// is left to messages.
+    fn has_room_for(&self, component: &str, bytes: usize) -> bool {
+        let settings = &self.settings;
+        self.links.len() < settings.max_queue / 2
+            && self.links.bytes().saturating_add(bytes) <= settings.max_queue_bytes / 2
+            && bytes <= self.links.most(component)
     }
 
     /// Answers a question. What has more bytes than every server takes is kept until the server has it,
     /// for a while, and refused where much waits already.
     pub(super) fn answer(&mut self, component: &str, answer: Iq, now: Time) {
-        let stanza = Stanza::Iq(answer);
-        let bytes = print(&stanza).len();
-        if bytes <= SURE {
-            return self.links.volatile(component, stanza);
-        }
-        // Half of the room is left to messages.
-        let settings = &self.settings;
-        let is_full = self.links.len() >= settings.max_queue / 2
-            || self.links.bytes().saturating_add(bytes) > settings.max_queue_bytes / 2;
-        let Stanza::Iq(answer) = stanza else { return };
-        if is_full || bytes > self.links.most(component) {
-            let table = &self.translator.mappings.status;
-            let code = Code::QUEUE_FULL;
-            if let (Some(error), Iq::Result { from, to, id, .. }) =
-                (table.error(code, Context::Other, None), answer)
-            {
-                let refusal = Iq::Error {
-                    from,
-                    to,
-                    id,
-                    payload: None,
-                    error,
-                };
-                self.links.volatile(component, refusal);
-            }
+        let Some(stanza) = self.links.volatile(component, answer.into()) else {
             return;
+        };
+        if self.has_room_for(component, print(&stanza).len()) {
+            let number = self.number();
+            let until = now.plus(ANSWER_VALIDITY);
+            return self.links.durable(number, component, stanza, None, until);
         }
-        let number = self.number();
-        let until = now.plus(ANSWER_VALIDITY);
-        self.links
-            .durable(number, component, answer.into(), None, until);
+        let table = &self.translator.mappings.status;
+        if let (Some(error), Stanza::Iq(Iq::Result { from, to, id, .. })) =
+            (table.error(Code::QUEUE_FULL, Context::Other, None), stanza)
+        {
+            let refusal = Iq::Error {
+                from,
+                to,
+                id,
+                payload: None,
+                error,
+            };
+            self.hand(component, refusal);
+        }
     }
 
     /// Sends presence without content from a WV user to an XMPP one.
@@ -264,7 +296,7 @@ impl Shared {
         };
         match stanza {
             Stanza::Message(message) if message.type_ != MessageType::Error => {
-                self.links.volatile(component, refusal(&message, error));
+                self.hand(component, refusal(&message, error));
             }
             Stanza::Presence(presence) if presence.type_ != Type::Error => {
                 let mut refusal = Presence::error();
@@ -272,7 +304,7 @@ impl Shared {
                 refusal.to = presence.from;
                 refusal.id = presence.id;
                 refusal.payloads.push(error.into());
-                self.links.volatile(component, refusal);
+                self.hand(component, refusal);
             }
             Stanza::Iq(iq) => self.refuse_iq(component, iq, error),
             _ => {}
@@ -289,7 +321,7 @@ impl Shared {
                 payload: None,
                 error,
             };
-            self.links.volatile(component, refusal);
+            self.hand(component, refusal);
         }
     }
 
@@ -310,7 +342,7 @@ impl Shared {
                 payload: None,
                 error,
             };
-            self.links.volatile(component, refusal);
+            self.hand(component, refusal);
         }
     }
 

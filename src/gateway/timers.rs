@@ -34,6 +34,13 @@ impl<T: Ord + Clone> Timers<T> {
         self.at.insert(thing, at);
     }
 
+    /// Looks after `thing` at `at`, if there is a time for it.
+    pub(super) fn by_any(&mut self, at: Option<Time>, thing: T) {
+        if let Some(at) = at {
+            self.by(at, thing);
+        }
+    }
+
     /// Looks after `thing` at `at`, and not before.
     pub(super) fn put_off(&mut self, at: Time, thing: T) {
         if let Some(known) = self.at.remove(&thing) {

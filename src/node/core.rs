@@ -8,18 +8,18 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio_xmpp::Stanza;
-
 use super::clock::Kept;
 use super::elements::word;
 use super::history::{self, History};
 use super::metrics::{self, Metrics};
 use super::told::Told;
-use super::trace::{self, TraceLog};
+use super::trace::{self, TraceLog, stanza_trace};
 pub use super::turn::{Answer, Turn};
+use super::twins::Twins;
 use crate::element::{
     self, Act, Delivered, Edge, Element, FromXmpp, Input, Outcome, ServiceElement, Skew, Time,
 };
+use crate::gateway::{Gateway, Policies};
 use crate::imps::{Code, Primitive};
 use crate::sap::Wait;
 use crate::sap::{
@@ -44,6 +44,8 @@ pub struct Core {
     pub watched: bool,
     /// Which XMPP components are connected.
     pub components: BTreeMap<String, bool>,
+    /// Components as which another process is connected too.
+    pub twins: Twins,
     /// Where the clocks stood before a restart.
     pub kept_clock: Option<Kept>,
     skew: Skew,
@@ -66,6 +68,7 @@ impl Core {
             history: History::default(),
             watched: false,
             components: BTreeMap::new(),
+            twins: Twins::default(),
             kept_clock: None,
             skew: Skew::default(),
         }
@@ -104,6 +107,24 @@ impl Core {
         let mut elements = self.elements.iter();
         let element = elements.find(|element| key.starts_with(element.prefix()));
         element.map_or(Ok(()), |element| element.look_into(key, value))
+    }
+
+    /// Takes over from a core that is given up what no record has.
+    pub fn go_on_from(&mut self, old: &mut Self, now: Time) {
+        self.sap.continue_numbers(&old.sap);
+        std::mem::swap(&mut self.traces, &mut old.traces);
+        std::mem::swap(&mut self.history, &mut old.history);
+        std::mem::swap(&mut self.twins, &mut old.twins);
+        if let Some(policies) = old.element().map(Gateway::policies) {
+            self.set_policies(policies.clone(), now, &mut Turn::default());
+        }
+    }
+
+    /// What domains of XMPP may do from now on.
+    pub fn set_policies(&mut self, policies: Policies, now: Time, turn: &mut Turn) {
+        self.administer(now, turn, |gateway: &mut Gateway| {
+            gateway.set_policies(policies, now);
+        });
     }
 
     /// Goes to work after all records are back.
@@ -448,38 +469,5 @@ impl Core {
             let trace = Trace { time, ..trace };
             turn.traces.push(Arc::new(trace::bounded(trace)));
         }
-    }
-}
-
-fn stanza_trace(direction: Direction, stanza: &Stanza, now: Time) -> Trace {
-    let (kind, id, from, to) = match stanza {
-        Stanza::Message(message) => (
-            "message",
-            message.id.as_ref().map(|id| id.0.clone()),
-            message.from.as_ref(),
-            message.to.as_ref(),
-        ),
-        Stanza::Presence(presence) => (
-            "presence",
-            presence.id.clone(),
-            presence.from.as_ref(),
-            presence.to.as_ref(),
-        ),
-        Stanza::Iq(iq) => ("iq", Some(iq.id().to_owned()), iq.from(), iq.to()),
-    };
-    Trace {
-        time: now,
-        direction,
-        peer: Some("xmpp".to_owned()),
-        session: None,
-        transaction: None,
-        primitive: format!("<{kind}/>").into(),
-        message: id,
-        user: from.map(ToString::to_string),
-        to: to.map(ToString::to_string).into_iter().collect(),
-        what: match direction {
-            Direction::In => "stanza received".into(),
-            _ => "stanza sent".into(),
-        },
     }
 }

@@ -36,6 +36,7 @@ pub mod shards;
 mod told;
 mod trace;
 mod turn;
+pub mod twins;
 
 pub use self::core::Core;
 pub use build::{BuildError, Plan};

@@ -303,7 +303,11 @@ impl Owner {
                     .await;
                 self.link(&domain, None, now, turn);
             }
+            LinkEvent::Twin { domain } => self.core.twins.see(domain, now),
             LinkEvent::Down { domain, reason, .. } => {
+                if reason.is_taken() {
+                    self.core.twins.see(domain.clone(), now);
+                }
                 self.link(&domain, Some(reason.blame()), now, turn);
             }
             LinkEvent::Unsent { domain, stanza } => {
@@ -394,9 +398,7 @@ impl Owner {
         // Under the settings in force, which may be newer than those of the start.
         let mut core = (self.fresh)(self.core.sap.settings().clone());
         restore(self.store.as_ref(), &mut core).await?;
-        core.sap.continue_numbers(&self.core.sap);
-        std::mem::swap(&mut core.traces, &mut self.core.traces);
-        std::mem::swap(&mut core.history, &mut self.core.history);
+        core.go_on_from(&mut self.core, now);
         let mut nothing = Turn::default();
         for (component, up) in std::mem::take(&mut self.core.components) {
             core.xmpp(&component, FromXmpp::MayRefuse(up), now, &mut nothing);

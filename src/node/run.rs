@@ -363,8 +363,8 @@ impl Node {
         })
     }
 
-    /// Takes over changed peers, policies, dialects, routes and certificates.
-    /// Listeners, the home domain's and the gateway's settings need a restart.
+    /// Takes over changed peers, dialects, routes, certificates, and what peers and domains of XMPP
+    /// may do. Listeners, the home domain's and the gateway's settings need a restart.
     pub async fn reload(&self, plan: Plan) {
         match self.settings.write() {
             Ok(mut settings) => *settings = plan.settings.clone(),
@@ -379,7 +379,13 @@ impl Node {
             let links = Release::Links(links_of(&plan.links, shard));
             let _ = release.send(links).await;
             let settings = plan.settings_of(shard);
-            let reload = move |core: &mut Core, now, _: &mut _| core.sap.reload(settings, now);
+            let policies = plan.gateway.as_ref().map(|g| g.settings.policies.clone());
+            let reload = move |core: &mut Core, now, turn: &mut Turn| {
+                core.sap.reload(settings, now);
+                if let Some(policies) = policies {
+                    core.set_policies(policies, now, turn);
+                }
+            };
             let _ = self.handle.ask_in(own, reload).await;
         }
     }

@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
+use tokio_xmpp::Stanza;
+
 use crate::sap::{Direction, Time, Trace};
 use crate::text::cut;
 
@@ -171,6 +173,40 @@ fn shortened(text: &Cow<'static, str>) -> Cow<'static, str> {
     match text {
         Cow::Borrowed(text) => Cow::Borrowed(text),
         Cow::Owned(text) => Cow::Owned(cut(text, LONGEST).to_owned()),
+    }
+}
+
+/// What happens to a stanza at the gateway's edge.
+pub(super) fn stanza_trace(direction: Direction, stanza: &Stanza, now: Time) -> Trace {
+    let (kind, id, from, to) = match stanza {
+        Stanza::Message(message) => (
+            "message",
+            message.id.as_ref().map(|id| id.0.clone()),
+            message.from.as_ref(),
+            message.to.as_ref(),
+        ),
+        Stanza::Presence(presence) => (
+            "presence",
+            presence.id.clone(),
+            presence.from.as_ref(),
+            presence.to.as_ref(),
+        ),
+        Stanza::Iq(iq) => ("iq", Some(iq.id().to_owned()), iq.from(), iq.to()),
+    };
+    Trace {
+        time: now,
+        direction,
+        peer: Some("xmpp".to_owned()),
+        session: None,
+        transaction: None,
+        primitive: format!("<{kind}/>").into(),
+        message: id,
+        user: from.map(ToString::to_string),
+        to: to.map(ToString::to_string).into_iter().collect(),
+        what: match direction {
+            Direction::In => "stanza received".into(),
+            _ => "stanza sent".into(),
+        },
     }
 }
 

@@ -4,6 +4,7 @@
 //! to bad stanzas, pings) goes through a bounded queue and is dropped with a warning when that is
 //! full, which takes a peer that sends rubbish and does not read.
 
+mod reading;
 mod writing;
 
 use bytes::BytesMut;
@@ -25,18 +26,18 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tokio_xmpp::{Stanza, jid::Jid};
-use tracing::{debug, info, warn};
+use tracing::warn;
 use xmpp_parsers::{iq::Iq, ping::Ping};
 
 use super::{
     element::{Element, Limits},
     link::{ComponentSettings, DownReason, LinkEvent, Outgoing, Over},
     names,
-    reply::{self},
-    siblings::Sibling,
+    siblings::{Pong, Sibling, Stray},
     stream::{self, Item, StreamReader},
 };
-use crate::text::{Seldom, Shown};
+use crate::text::Seldom;
+use reading::Reading;
 use writing::Writing;
 
 /// Bytes collected before they are written, while there is more to write.
@@ -121,7 +122,7 @@ impl Opened {
         stop: &CancellationToken,
     ) -> Result<DownReason, Over> {
         let (own, own_receiver) = mpsc::channel(settings.queue.max(1));
-        let nonce = nonce();
+        let nonce = settings.siblings.nonce();
         let answered = Arc::new(Notify::new());
         let drained = Arc::new(Notify::new());
         let pinged = settings.barrier_to.as_ref().unwrap_or(&settings.domain);
@@ -147,6 +148,7 @@ impl Opened {
             stalls: AtomicU64::new(0),
             seldom: Mutex::default(),
             began: Instant::now(),
+            twin: Mutex::default(),
         };
         if let Some(bytes) = self.announced {
             shared.limited(bytes).await?;
@@ -248,6 +250,8 @@ struct Shared<'a> {
     stalls: AtomicU64,
     seldom: Mutex<Seldom>,
     began: Instant,
+    /// The other process whose ping has strayed here, and when that was seen first.
+    twin: Mutex<Option<(String, Instant)>>,
 }
 
 impl Shared<'_> {
@@ -304,148 +308,78 @@ impl Shared<'_> {
     }
 
     fn ping(&self, what: &str, number: u64) -> Option<Stanza> {
-        let settings = self.settings;
-        let to = settings.barrier_to.as_ref().unwrap_or(&self.wire);
-        let ping = Iq::from_get(format!("{what}-{}-{number}", self.nonce), Ping)
+        self.ping_of(format!("{what}-{}-{number}", self.nonce))
+    }
+
+    fn ping_of(&self, id: String) -> Option<Stanza> {
+        let to = self.settings.barrier_to.as_ref().unwrap_or(&self.wire);
+        let ping = Iq::from_get(id, Ping)
             .with_from(Jid::new(&self.wire).ok()?)
             .with_to(Jid::new(to).ok()?);
         Some(ping.into())
     }
 
-    /// Whether the iq is a ping of this process that has come back, as an answer or as itself, from
-    /// where it went: whose, what it was for, and its number.
-    fn pong<'i>(&self, iq: &'i Iq) -> Option<(Sibling, &'i str, u64)> {
-        let found = self.settings.siblings.find(iq.id())?;
+    /// The ping of this process, or of another one, that the iq is: as an answer or as itself, from
+    /// where pings go. Nothing if it is something else.
+    fn pinged<'i>(&self, iq: &'i Iq) -> Option<Pinged<'i>> {
         let from = iq.from()?.as_str();
-        (names::forms(&found.0.pinged)
-            .iter()
-            .any(|form| form == from))
-        .then_some(found)
+        let is_from = |pinged: &str| names::forms(pinged).iter().any(|form| form == from);
+        let siblings = &self.settings.siblings;
+        if let Some(pong) = siblings.find(iq.id()) {
+            return is_from(&pong.sibling.pinged).then_some(Pinged::Own(pong));
+        }
+        let stray = siblings.stray(iq.id())?;
+        let settings = self.settings;
+        is_from(settings.barrier_to.as_ref().unwrap_or(&settings.domain))
+            .then_some(Pinged::Stray(stray))
+    }
+
+    /// A ping of another process has come: it is sent on. Says whether that process has this name
+    /// too: one that was there before this one may have left a ping behind.
+    fn strayed(&self, stray: &Stray<'_>) -> bool {
+        if let Some(ping) = stray.onward.clone().and_then(|id| self.ping_of(id)) {
+            self.write_later(ping);
+        }
+        let mut twin = self.twin.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*twin {
+            Some((process, since)) if process == stray.process => since.elapsed() >= BEHIND,
+            _ => {
+                *twin = Some((stray.process.to_owned(), Instant::now()));
+                false
+            }
+        }
+    }
+
+    /// Another process is connected under this name; that is told now and then.
+    async fn has_twin(&self) -> Result<(), Over> {
+        if self.may_log("twin").is_none() {
+            return Ok(());
+        }
+        let ComponentSettings { domain, server, .. } = self.settings;
+        warn!(
+            %domain,
+            %server,
+            "another process is connected to the XMPP server as {domain} too: the server shares the \
+             traffic between the two, and answers go astray; stop one of them, or give it a component \
+             of its own"
+        );
+        let domain = domain.clone();
+        self.tell(LinkEvent::Twin { domain }).await
     }
 }
+
+/// A ping that has come.
+enum Pinged<'i> {
+    Own(Pong<'i>),
+    Stray(Stray<'i>),
+}
+
+/// For so long a process that has ended may have pings under way; our choice.
+const BEHIND: Duration = Duration::from_secs(1);
 
 const BARRIER: &str = "mark";
 const ALIVE: &str = "alive";
 const LAST: &str = "last";
-
-struct Reading<'a> {
-    shared: &'a Shared<'a>,
-    read: OwnedReadHalf,
-    reader: StreamReader,
-    input: BytesMut,
-    pings: u64,
-}
-
-impl Reading<'_> {
-    async fn run(mut self) -> Result<DownReason, Over> {
-        loop {
-            match self.reader.next(&mut self.input) {
-                Ok(Some(item)) => {
-                    if let Some(reason) = self.handle(item).await? {
-                        return Ok(reason);
-                    }
-                }
-                Ok(None) => {
-                    if let Some(reason) = self.fill().await {
-                        return Ok(reason);
-                    }
-                }
-                Err(e) => return Ok(lost(&e)),
-            }
-        }
-    }
-
-    /// Reads more bytes; pings when there are none for long, and gives up when that does not
-    /// help.
-    async fn fill(&mut self) -> Option<DownReason> {
-        let settings = self.shared.settings;
-        self.input.reserve(READ_SIZE);
-        let mut pinged = false;
-        loop {
-            let patience = if pinged {
-                settings.ping_timeout
-            } else {
-                settings.ping_interval
-            };
-            match timeout(patience, self.read.read_buf(&mut self.input)).await {
-                Ok(Ok(0)) => return Some(closed(&"the server closed the connection")),
-                Ok(Ok(_)) => return None,
-                Ok(Err(e)) => return Some(closed(&e)),
-                Err(_) if pinged => {
-                    return Some(lost(&format!("no answer to a ping within {patience:?}")));
-                }
-                Err(_) => {
-                    pinged = true;
-                    self.pings += 1;
-                    if let Some(ping) = self.shared.ping(ALIVE, self.pings) {
-                        self.shared.write_later(ping);
-                    }
-                }
-            }
-        }
-    }
-
-    async fn handle(&mut self, item: Item) -> Result<Option<DownReason>, Over> {
-        let settings = self.shared.settings;
-        match item {
-            Item::Element(Element::Stanza(mut stanza)) => {
-                names::rename(&mut stanza, &self.shared.wire, &settings.domain);
-                let pong = match &stanza {
-                    Stanza::Iq(iq) => self.shared.pong(iq),
-                    _ => None,
-                };
-                match pong {
-                    Some((sibling, BARRIER, mark)) => {
-                        let domain = sibling.domain.clone();
-                        self.shared
-                            .tell(LinkEvent::Confirmed { domain, mark })
-                            .await?;
-                        sibling.answered.notify_one();
-                    }
-                    Some((sibling, LAST, _)) => sibling.drained.notify_one(),
-                    // That it came is all there is to it.
-                    Some(_) => {}
-                    None => {
-                        self.shared.came.fetch_add(1, Ordering::Relaxed);
-                        let domain = settings.domain.clone();
-                        self.shared
-                            .tell(LinkEvent::Stanza { domain, stanza })
-                            .await?;
-                    }
-                }
-            }
-            Item::Element(Element::Features { max_bytes }) => {
-                if let Some(bytes) = max_bytes {
-                    self.shared.limited(bytes).await?;
-                }
-            }
-            Item::Element(Element::BadStanza(bad)) => {
-                if let Some(more) = self.shared.may_log("bad stanza") {
-                    info!(
-                        domain = %settings.domain,
-                        xmpp.stanza_id = %Shown(bad.id.as_deref().unwrap_or_default()),
-                        kind = ?bad.kind,
-                        more,
-                        "a bad stanza came in and was refused: {}",
-                        Shown(&bad.wrong.to_string())
-                    );
-                }
-                if let Some(answer) = reply::to_bad_stanza(&self.shared.settings.domain, &bad) {
-                    self.shared.write_later(answer);
-                }
-            }
-            Item::Element(Element::Unknown(name)) => {
-                debug!(domain = %settings.domain, name = %Shown(&name), "skipped an unknown element");
-            }
-            Item::Element(Element::StreamError { condition, text }) => {
-                return Ok(Some(DownReason::StreamError { condition, text }));
-            }
-            Item::Closed => return Ok(Some(closed(&"the server closed the stream"))),
-            Item::Opened { .. } | Item::Element(Element::Handshake) => {}
-        }
-        Ok(None)
-    }
-}
 
 /// What the server's answer to the handshake means for the operator.
 fn refusal(settings: &ComponentSettings, condition: String, text: String) -> DownReason {
@@ -459,6 +393,10 @@ fn refusal(settings: &ComponentSettings, condition: String, text: String) -> Dow
             "add {domain} as an external component (XEP-0114) to the configuration of the XMPP \
              server at {server}"
         ),
+        "conflict" => format!(
+            "another process is connected to the XMPP server at {server} as {domain}: stop it, or \
+             give it a component of its own"
+        ),
         _ => return DownReason::StreamError { condition, text },
     };
     DownReason::Refused { condition, advice }
@@ -470,8 +408,4 @@ fn lost(why: &dyn std::fmt::Display) -> DownReason {
 
 fn closed(why: &dyn std::fmt::Display) -> DownReason {
     DownReason::Closed(why.to_string())
-}
-
-fn nonce() -> String {
-    format!("{:016x}", getrandom::u64().unwrap_or_default())
 }

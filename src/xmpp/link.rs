@@ -34,7 +34,9 @@
 //! [`ComponentSettings::barrier_to`] to a host of the server where several connections share one
 //! component domain in several processes. Links of one process that share
 //! [`ComponentSettings::siblings`] hand such pings to each other: ejabberd, unless told
-//! `global_routes: false`, gives each connection the routes of all components of its listener.
+//! `global_routes: false`, gives each connection the routes of all components of its listener. A
+//! ping of another process, or an own one that such a process had first, shows that two have the
+//! component's name: [`LinkEvent::Twin`].
 
 use std::time::Duration;
 use tokio::{
@@ -130,6 +132,12 @@ pub enum LinkEvent {
         /// Bytes of the largest stanza that it takes.
         bytes: usize,
     },
+    /// The server has a connection of another process under this name too, and shares the traffic
+    /// between the two. Comes now and then while that is so.
+    Twin {
+        /// The component's domain.
+        domain: String,
+    },
     /// Everything sent on this connection up to and including this mark has been processed by
     /// the server. May come by the link of another component ([`ComponentSettings::siblings`]).
     Confirmed {
@@ -184,6 +192,12 @@ pub enum Blame {
 }
 
 impl DownReason {
+    /// Whether another connection has the component's name: the server takes one alone.
+    pub fn is_taken(&self) -> bool {
+        matches!(self, Self::Refused { condition, .. } | Self::StreamError { condition, .. }
+            if condition == "conflict")
+    }
+
     /// Whether a stanza may be to blame.
     pub fn blame(&self) -> Blame {
         match self {

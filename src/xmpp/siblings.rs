@@ -1,17 +1,32 @@
-//! Links of one process to one server.
+//! Links of one process to one server, and those of another process under the same name.
 //!
 //! A server may hand a stanza for one component to the connection of another: ejabberd does so by
 //! default where several components share a listener. A ping that proves that a server has worked
 //! through a stream then comes back by another link, which hands it on here.
+//!
+//! A server may also have connections of two processes under one name, and share the traffic
+//! between them: ejabberd does so without a word. Then a ping of the one comes to the other, a
+//! [`Stray`]. That sends it on, so that it finds home, a few times at most.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+/// How often a ping of another process is sent on; our choice: of two that share a name, it misses
+/// its own so often in a row once in 500 times.
+const HOPS: u8 = 8;
+
+/// Length of a name of a process or connection, characters.
+const NAME: usize = 16;
+
 /// Whose pings are under way, by the nonce in their ids.
-#[derive(Debug, Clone, Default)]
-pub struct Siblings(Arc<Mutex<HashMap<String, Sibling>>>);
+#[derive(Debug, Clone)]
+pub struct Siblings {
+    /// Begins the nonces of all links of the process, so that it knows its own.
+    process: String,
+    all: Arc<Mutex<HashMap<String, Sibling>>>,
+}
 
 /// A connection that sends pings.
 #[derive(Debug, Clone)]
@@ -26,15 +41,48 @@ pub(super) struct Sibling {
     pub(super) drained: Arc<Notify>,
 }
 
+/// A ping that has come back.
+pub(super) struct Pong<'i> {
+    pub(super) sibling: Sibling,
+    /// What it was for.
+    pub(super) what: &'i str,
+    pub(super) number: u64,
+    /// Whether another process had it first.
+    pub(super) strayed: bool,
+}
+
+/// A ping of another process.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Stray<'i> {
+    /// Which process.
+    pub(super) process: &'i str,
+    /// The id with which it is sent on, if it is.
+    pub(super) onward: Option<String>,
+}
+
 /// Takes a connection out when it is dropped.
 pub(super) struct Listed {
     siblings: Siblings,
     nonce: String,
 }
 
+impl Default for Siblings {
+    fn default() -> Self {
+        Self {
+            process: name(),
+            all: Arc::default(),
+        }
+    }
+}
+
 impl Siblings {
     fn all(&self) -> MutexGuard<'_, HashMap<String, Sibling>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For the ids of the pings of a connection, so that nobody else can answer them.
+    pub(super) fn nonce(&self) -> String {
+        format!("{}{}", self.process, name())
     }
 
     pub(super) fn list(&self, nonce: &str, sibling: Sibling) -> Listed {
@@ -45,13 +93,37 @@ impl Siblings {
         }
     }
 
-    /// The connection that a ping with this id belongs to, what the ping was for, and its number.
-    pub(super) fn find<'i>(&self, id: &'i str) -> Option<(Sibling, &'i str, u64)> {
-        let mut parts = id.splitn(3, '-');
-        let (what, nonce) = (parts.next()?, parts.next()?);
-        let number = parts.next()?.parse().ok()?;
-        let sibling = self.all().get(nonce)?.clone();
-        Some((sibling, what, number))
+    /// The ping of this process that has this id.
+    pub(super) fn find<'i>(&self, id: &'i str) -> Option<Pong<'i>> {
+        let ping = Ping::read(id)?;
+        let sibling = self.all().get(ping.nonce)?.clone();
+        Some(Pong {
+            sibling,
+            what: ping.what,
+            number: ping.number,
+            strayed: ping.hops > 0,
+        })
+    }
+
+    /// The ping of another process that has this id.
+    pub(super) fn stray<'i>(&self, id: &'i str) -> Option<Stray<'i>> {
+        let ping = Ping::read(id)?;
+        let process = ping.nonce.get(..NAME)?;
+        let is_name = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+        let is_ping = ["mark", "alive", "last"].contains(&ping.what)
+            && ping.nonce.len() == 2 * NAME
+            && ping.nonce.chars().all(is_name);
+        if !is_ping || process == self.process {
+            return None;
+        }
+        let Ping {
+            what,
+            nonce,
+            number,
+            hops,
+        } = ping;
+        let onward = (hops < HOPS).then(|| format!("{what}-{nonce}-{number}-{}", hops + 1));
+        Some(Stray { process, onward })
     }
 }
 
@@ -61,26 +133,94 @@ impl Drop for Listed {
     }
 }
 
+/// The id of a ping: what it is for, whose it is, its number, and how often others sent it on.
+struct Ping<'i> {
+    what: &'i str,
+    nonce: &'i str,
+    number: u64,
+    hops: u8,
+}
+
+impl<'i> Ping<'i> {
+    fn read(id: &'i str) -> Option<Self> {
+        let mut parts = id.split('-');
+        let ping = Self {
+            what: parts.next()?,
+            nonce: parts.next()?,
+            number: parts.next()?.parse().ok()?,
+            hops: parts.next().map_or(Ok(0), str::parse).ok()?,
+        };
+        parts.next().is_none().then_some(ping)
+    }
+}
+
+fn name() -> String {
+    format!("{:016x}", getrandom::u64().unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_ping_is_found_by_its_nonce_while_its_connection_lives() {
-        let siblings = Siblings::default();
-        let sibling = Sibling {
+    fn sibling() -> Sibling {
+        Sibling {
             domain: "a.test".to_owned(),
             pinged: "a.test".to_owned(),
             answered: Arc::default(),
             drained: Arc::default(),
-        };
-        let listed = siblings.list("12ab", sibling);
-        let (found, what, number) = siblings.find("mark-12ab-7").unwrap();
-        assert_eq!((found.domain.as_str(), what, number), ("a.test", "mark", 7));
-        for other in ["mark-12ab", "mark-12ac-7", "mark-12ab-x", "12ab", ""] {
+        }
+    }
+
+    #[test]
+    fn a_ping_is_found_by_its_nonce_while_its_connection_lives() {
+        let siblings = Siblings::default();
+        let listed = siblings.list("12ab", sibling());
+        let found = siblings.find("mark-12ab-7").unwrap();
+        let seen = (found.sibling.domain.as_str(), found.what, found.number);
+        assert_eq!(seen, ("a.test", "mark", 7));
+        assert!(!found.strayed);
+        assert!(siblings.find("mark-12ab-7-1").unwrap().strayed);
+        for other in [
+            "mark-12ab",
+            "mark-12ac-7",
+            "mark-12ab-x",
+            "mark-12ab-7-x",
+            "mark-12ab-7-1-1",
+            "12ab",
+            "",
+        ] {
             assert!(siblings.find(other).is_none(), "{other}");
         }
         drop(listed);
         assert!(siblings.find("mark-12ab-7").is_none());
+    }
+
+    #[test]
+    fn a_ping_of_another_process_is_told_from_those_of_this_one_and_sent_on_a_few_times() {
+        let (one, other) = (Siblings::default(), Siblings::default());
+        let nonce = one.nonce();
+        let listed = one.list(&nonce, sibling());
+        let mut id = format!("mark-{nonce}-7");
+        for _ in 0..HOPS {
+            // Not one's own, also when its connection has gone.
+            assert_eq!(one.stray(&id), None);
+            let stray = other.stray(&id).unwrap();
+            assert_eq!(stray.process, one.process);
+            id = stray.onward.unwrap();
+            assert!(one.find(&id).unwrap().strayed);
+        }
+        assert_eq!(other.stray(&id).unwrap().onward, None);
+        drop(listed);
+        assert_eq!(one.stray(&id), None);
+        let strange = "x".repeat(32);
+        for id in [
+            format!("ask-{nonce}-7"),
+            format!("mark-{strange}-7"),
+            format!("mark-{nonce}0-7"),
+            format!("mark-é{}-7", &nonce[2..]),
+            "mark-12ab-7".to_owned(),
+        ] {
+            assert_eq!(other.stray(&id), None, "{id}");
+        }
     }
 }

@@ -53,3 +53,19 @@ fn phones_log_in_and_write_to_each_other_woken_and_polling() {
         assert_eq!((encoding.as_str(), way.as_str()), (Some(known), Some(kind)));
     }
 }
+
+#[test]
+fn what_goes_through_a_gateway_is_measured_in_both_directions() {
+    let told = measured(
+        "gateway --server prosody --messages 40 --window 8 --watchers 4 --changes 1 --subscriptions 8 \
+         --occupants 4 --room-messages 2",
+    );
+    let row = &told[0];
+    assert_eq!(row["server"], "prosody", "{told}");
+    for way in ["own", "ssp_to_xmpp", "xmpp_to_ssp", "presence", "room"] {
+        assert!(
+            row[way]["per_second"].as_f64().unwrap() > 0.0,
+            "{way} in {told}"
+        );
+    }
+}

@@ -40,7 +40,7 @@ pub(crate) async fn alice(cluster: &Cluster, home: &str) -> Client {
     Client::open(handle, "alice").await.unwrap().unwrap()
 }
 
-async fn tell_romeo(alice: &mut Client, id: &str, text: String) {
+pub(crate) async fn tell_romeo(alice: &mut Client, id: &str, text: String) {
     let command = Command::Message {
         to: Address::new("wv:romeo@xmpp.test"),
         text,
@@ -52,7 +52,7 @@ async fn tell_romeo(alice: &mut Client, id: &str, text: String) {
 
 /// How a message ended: the code of its answer, or of its report where the answer was that it goes
 /// on.
-async fn end_of(client: &mut Client, wanted: &str) -> u16 {
+pub(crate) async fn end_of(client: &mut Client, wanted: &str) -> u16 {
     until(client, wanted, |event| match event {
         Event::Sent { id, status, .. } if id == wanted && !matches!(status, 200..=202) => {
             Some(*status)

@@ -28,7 +28,8 @@ const ROOMS: &[(&str, &[Room])] = &[
     (
         "gateway",
         &[
-            ("settings", &[]),
+            ("policy", &[]),
+            ("settings", &["policy"]),
             ("records", &[]),
             ("numbers", &[]),
             ("timers", &[]),
@@ -36,7 +37,7 @@ const ROOMS: &[(&str, &[Room])] = &[
             ("dropped", &[]),
             ("capabilities", &[]),
             ("preferences", &["records", "shares"]),
-            ("links", &["records"]),
+            ("links", &["dropped", "records"]),
             ("kept", &["records", "shares"]),
             (
                 "shared",
@@ -46,6 +47,7 @@ const ROOMS: &[(&str, &[Room])] = &[
                     "kept",
                     "links",
                     "numbers",
+                    "policy",
                     "preferences",
                     "records",
                     "settings",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, Interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -38,8 +39,29 @@ pub(super) struct Crowd {
     stop: CancellationToken,
     message: SendMessageRequest,
     answered: u64,
+    /// Messages that came.
+    received: u64,
+    /// Subscriptions that came.
+    subscribed: u64,
+    /// Numbers of what is asked besides messages that are counted.
+    asked: u64,
     /// What went wrong, if anything did.
     wrong: Option<String>,
+}
+
+/// How long nothing has come, and when timers are looked after.
+struct Pace {
+    tick: Interval,
+    quiet: Instant,
+}
+
+impl Pace {
+    fn begin() -> Self {
+        Self {
+            tick: tokio::time::interval(TICK),
+            quiet: Instant::now(),
+        }
+    }
 }
 
 struct Member {
@@ -174,6 +196,9 @@ impl Crowd {
             stop,
             message,
             answered: 0,
+            received: 0,
+            subscribed: 0,
+            asked: 0,
             wrong: None,
         })
     }
@@ -186,49 +211,111 @@ impl Crowd {
         window: u64,
         active: usize,
     ) -> Result<(), Failure> {
+        let next = |number: u64| {
+            let from = usize::try_from(number).unwrap_or(0) % active;
+            let bob = Address::user("bob", &domain((from + 1) % active));
+            (from, Recipient::User(User::new(bob)))
+        };
+        self.send_all(count, window, next).await
+    }
+
+    /// Sends messages from the first domain to this recipient, `count` in all, `window` at a time;
+    /// returns when all are answered.
+    pub(super) async fn send_to(
+        &mut self,
+        to: &Recipient,
+        count: u64,
+        window: u64,
+    ) -> Result<(), Failure> {
+        self.send_all(count, window, |_| (0, to.clone())).await
+    }
+
+    async fn send_all(
+        &mut self,
+        count: u64,
+        window: u64,
+        next: impl Fn(u64) -> (usize, Recipient),
+    ) -> Result<(), Failure> {
         let (mut sent, before) = (0_u64, self.answered);
-        let mut tick = tokio::time::interval(TICK);
-        let mut quiet = tokio::time::Instant::now();
+        let mut pace = Pace::begin();
         while self.answered - before < count {
             while sent < count && sent - (self.answered - before) < window {
-                let from = usize::try_from(sent).unwrap_or(0) % active;
-                self.send(from, (from + 1) % active, sent);
+                let (from, to) = next(sent);
+                self.send(from, to, sent);
                 sent += 1;
             }
-            tokio::select! {
-                event = self.events.recv() => match event {
-                    Some(event) => {
-                        quiet = tokio::time::Instant::now();
-                        self.take(event);
-                    }
-                    None => return Err(Failure::Failed("the peers have stopped".to_owned())),
-                },
-                _ = tick.tick() => {
-                    if quiet.elapsed() > PATIENCE {
-                        return Err(Failure::Failed("no answer for a minute".to_owned()));
-                    }
-                    let now = self.clock.now();
-                    for number in 0..self.members.len() {
-                        self.members[number].sap.timeout(now);
-                        self.drain(number);
-                    }
-                }
-            }
-            if let Some(wrong) = self.wrong.take() {
-                return Err(Failure::Failed(wrong));
-            }
+            self.step(&mut pace).await?;
         }
         Ok(())
     }
 
-    fn send(&mut self, from: usize, to: usize, number: u64) {
+    /// Works until it is as wanted. It may be dropped meanwhile.
+    pub(super) async fn until(&mut self, wanted: impl Fn(&Self) -> bool) -> Result<(), Failure> {
+        let mut pace = Pace::begin();
+        while !wanted(self) {
+            self.step(&mut pace).await?;
+        }
+        Ok(())
+    }
+
+    /// Messages that came, to any domain.
+    pub(super) fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Subscriptions that came, to any domain.
+    pub(super) fn subscribed(&self) -> u64 {
+        self.subscribed
+    }
+
+    /// Says something from the first domain; nothing waits for its answer.
+    pub(super) fn tell(&mut self, primitive: &Primitive) {
+        let now = self.clock.now();
+        self.asked += 1;
+        let token = Token(u64::MAX - self.asked);
+        if let Some(first) = self.members.first_mut() {
+            let expires = now.plus_millis(3_600_000);
+            first
+                .sap
+                .request(crate::home::ELEMENT, token, primitive, expires, now);
+        }
+        self.drain(0);
+    }
+
+    /// Takes one event, or does what is due.
+    async fn step(&mut self, pace: &mut Pace) -> Result<(), Failure> {
+        tokio::select! {
+            event = self.events.recv() => match event {
+                Some(event) => {
+                    pace.quiet = Instant::now();
+                    self.take(event);
+                }
+                None => return Err(Failure::Failed("the peers have stopped".to_owned())),
+            },
+            _ = pace.tick.tick() => {
+                if pace.quiet.elapsed() > PATIENCE {
+                    return Err(Failure::Failed("no answer for a minute".to_owned()));
+                }
+                let now = self.clock.now();
+                for number in 0..self.members.len() {
+                    self.members[number].sap.timeout(now);
+                    self.drain(number);
+                }
+            }
+        }
+        self.wrong
+            .take()
+            .map_or(Ok(()), |wrong| Err(Failure::Failed(wrong)))
+    }
+
+    fn send(&mut self, from: usize, to: Recipient, number: u64) {
         let now = self.clock.now();
         let mut message = self.message.clone();
-        let (sender, recipient) = (domain(from), domain(to));
-        let user = |name, domain: &str| User::new(Address::user(name, domain));
+        let sender = domain(from);
+        let alice = User::new(Address::user("alice", &sender));
         message.info.message_id = Some(format!("{from}-{number}-{}", now.0));
-        message.info.recipients = vec![Recipient::User(user("bob", &recipient))];
-        message.info.sender = Some(Sender::user(user("alice", &sender)));
+        message.info.recipients = vec![to];
+        message.info.sender = Some(Sender::user(alice));
         message.meta = Some(MetaInfo::of_user(&sender, Address::user("alice", &sender)));
         let primitive = Primitive::from(message);
         self.members[from].sap.request(
@@ -286,11 +373,19 @@ impl Crowd {
                 Effect::Deliver(_, delivered) => {
                     let Some(id) = delivered.id else { continue };
                     let answer = match delivered.primitive {
-                        Primitive::SendMessageRequest(message) => SendMessageResponse {
-                            message_id: message.info.message_id.unwrap_or_default(),
-                            status: Status::ok(),
+                        Primitive::SendMessageRequest(message) => {
+                            self.received += 1;
+                            SendMessageResponse {
+                                message_id: message.info.message_id.unwrap_or_default(),
+                                status: Status::ok(),
+                            }
+                            .into()
                         }
-                        .into(),
+                        Primitive::SubscribeRequest(_) => {
+                            self.subscribed += 1;
+                            Primitive::status(Code::OK)
+                        }
+                        Primitive::JoinGroupRequest(_) => Primitive::status(Code::OK),
                         _ => Primitive::status(Code::NOT_IMPLEMENTED),
                     };
                     member.sap.respond(crate::home::ELEMENT, id, answer, now);

@@ -3,6 +3,7 @@
 mod chain;
 mod clients;
 mod crowd;
+mod gateway;
 mod home;
 mod peers;
 mod process;
@@ -39,6 +40,8 @@ enum What {
     Clients(clients::Clients),
     /// A home domain with many users
     Home(home::Home),
+    /// A gateway between an SSP domain and an XMPP server
+    Gateway(gateway::Gateway),
     /// A relay that starts with much in its store
     Restart(restart::Restart),
 }
@@ -144,6 +147,7 @@ pub(super) async fn bench(args: Bench) -> Result<(), Failure> {
         What::Peers(args) => peers::peers(args).await,
         What::Clients(args) => clients::clients(args).await,
         What::Home(args) => home::home(args).await,
+        What::Gateway(args) => gateway::gateway(args).await,
         What::Restart(args) => restart::restart(args).await,
     }
 }
@@ -167,14 +171,7 @@ async fn relay_bench(relay: Relay) -> Result<(), Failure> {
             .await?;
         report.beside.push(beside(&carried, &relay, &report));
     }
-    match relay.format {
-        Format::Json => {
-            let report = serde_json::to_value(&report)
-                .map_err(|error| Failure::Failed(error.to_string()))?;
-            output::json(&report)
-        }
-        Format::Text => output::line(text(&report)),
-    }
+    output::report(&report, text, relay.format)
 }
 
 /// Recipients of [`Relay::single`].

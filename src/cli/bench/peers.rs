@@ -60,14 +60,7 @@ pub(super) async fn peers(args: Peers) -> Result<(), Failure> {
     for configured in &args.configured {
         rows.push(measure(*configured, &args).await?);
     }
-    match args.format {
-        Format::Json => {
-            let rows =
-                serde_json::to_value(&rows).map_err(|error| Failure::Failed(error.to_string()))?;
-            output::json(&rows)
-        }
-        Format::Text => output::line(text(&rows)),
-    }
+    output::report(&rows, |rows| text(rows), args.format)
 }
 
 async fn measure(configured: usize, args: &Peers) -> Result<Row, Failure> {

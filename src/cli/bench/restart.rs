@@ -95,14 +95,7 @@ pub(super) async fn restart(args: Restart) -> Result<(), Failure> {
             rss_kib_later: relay.process().rss_kib(),
         });
     }
-    match args.format {
-        Format::Json => {
-            let report = serde_json::to_value(&report)
-                .map_err(|error| Failure::Failed(error.to_string()))?;
-            output::json(&report)
-        }
-        Format::Text => output::line(text(&report)),
-    }
+    output::report(&report, text, args.format)
 }
 
 /// Has a relay take so many messages, whose recipients are away. How many records that makes.

@@ -1,5 +1,6 @@
 //! XMPP servers whose users do the same as ours: what a message costs there, here and now.
 
+use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -10,6 +11,7 @@ use tokio::time::Instant;
 
 use super::super::Failure;
 use super::chain::free_port;
+use super::gateway::SECRET;
 use super::home::Figures;
 use super::process::Watched;
 use super::xmpp_user::{DOMAIN, PASSWORD, XmppUser, name};
@@ -26,6 +28,15 @@ pub(super) enum Server {
     Prosody,
     /// ejabberd
     Ejabberd,
+}
+
+/// What a server is to have.
+pub(super) struct Needs<'n> {
+    /// Port for its users.
+    pub(super) c2s: u16,
+    pub(super) users: usize,
+    /// Port for components, and their names; their secret is one.
+    pub(super) components: Option<(u16, &'n [&'n str])>,
 }
 
 /// What its users do.
@@ -46,17 +57,13 @@ impl Server {
 
     /// Starts one in a folder, with as many users as are needed, and lets them work.
     pub(super) async fn measure(self, folder: &Path, work: &Work) -> Result<Figures, Failure> {
-        let users = (2 * work.pairs).max(work.watchers + 1);
-        let folder = folder.join(self.name());
         let port = free_port()?;
-        let child = self.start(&folder, port, users).map_err(|error| {
-            Failure::Failed(format!(
-                "cannot start {}: {error}; scripts/install-bench-tools.sh installs it",
-                self.name()
-            ))
-        })?;
-        let mut process = Watched::new(self.name(), child);
-        wait_for(port, &folder.join("ready"), &mut process).await?;
+        let needs = Needs {
+            c2s: port,
+            users: (2 * work.pairs).max(work.watchers + 1),
+            components: None,
+        };
+        let process = self.serve(folder, &needs).await?;
         let done = tokio::time::timeout(ALL, work.all(port, &process)).await;
         done.map_err(|_| {
             let name = self.name();
@@ -64,11 +71,28 @@ impl Server {
         })?
     }
 
-    fn start(self, folder: &Path, port: u16, users: usize) -> std::io::Result<Child> {
+    /// Starts one in a folder of a folder, and waits until it serves.
+    pub(super) async fn serve(self, folder: &Path, needs: &Needs<'_>) -> Result<Watched, Failure> {
+        let folder = folder.join(self.name());
+        let child = self.start(&folder, needs).map_err(|error| {
+            Failure::Failed(format!(
+                "cannot start {}: {error}; scripts/install-bench-tools.sh installs it",
+                self.name()
+            ))
+        })?;
+        let mut process = Watched::new(self.name(), child);
+        let components = needs.components.map(|(port, _)| port);
+        for port in std::iter::once(needs.c2s).chain(components) {
+            wait_for(port, &folder.join("ready"), &mut process).await?;
+        }
+        Ok(process)
+    }
+
+    fn start(self, folder: &Path, needs: &Needs<'_>) -> std::io::Result<Child> {
         std::fs::create_dir_all(folder)?;
         let mut command = match self {
-            Self::Prosody => prosody(folder, port, users)?,
-            Self::Ejabberd => ejabberd(folder, port, users)?,
+            Self::Prosody => prosody(folder, needs)?,
+            Self::Ejabberd => ejabberd(folder, needs)?,
         };
         command
             .env("HOME", folder)
@@ -80,7 +104,18 @@ impl Server {
 }
 
 /// As Debian has it, with what messages and presence need, and without TLS.
-fn prosody(folder: &Path, port: u16, users: usize) -> std::io::Result<Command> {
+fn prosody(folder: &Path, needs: &Needs<'_>) -> std::io::Result<Command> {
+    let (port, users) = (needs.c2s, needs.users);
+    let (mut components, mut component_port) = (String::new(), 0);
+    if let Some((port, names)) = needs.components {
+        component_port = port;
+        for name in names {
+            let _ = write!(
+                components,
+                "Component \"{name}\"\n  component_secret = \"{SECRET}\"\n"
+            );
+        }
+    }
     let config = folder.join("prosody.cfg.lua");
     let place = folder.display();
     std::fs::write(
@@ -89,11 +124,11 @@ fn prosody(folder: &Path, port: u16, users: usize) -> std::io::Result<Command> {
             "run_as_root = true\npidfile = \"{place}/prosody.pid\"\ndata_path = \"{place}/data\"\n\
              log = {{ error = \"{place}/prosody.log\" }}\ninterfaces = {{ \"127.0.0.1\" }}\n\
              local_interfaces = {{ \"127.0.0.1\" }}\nc2s_ports = {{ {port} }}\n\
-             c2s_direct_tls_ports = {{}}\nlegacy_ssl_ports = {{}}\ns2s_ports = {{}}\nhttp_ports = {{}}\n\
+             c2s_direct_tls_ports = {{}}\nlegacy_ssl_ports = {{}}\ns2s_ports = {{}}\ncomponent_ports = {{ {component_port} }}\nhttp_ports = {{}}\n\
              https_ports = {{}}\nc2s_require_encryption = false\nallow_unencrypted_plain_auth = true\n\
              authentication = \"internal_plain\"\nstorage = \"internal\"\n\
              modules_enabled = {{ \"roster\", \"saslauth\", \"presence\", \"message\", \"iq\", \"offline\", \"posix\" }}\n\
-             modules_disabled = {{ \"s2s\", \"tls\" }}\nVirtualHost \"{DOMAIN}\"\n"
+             modules_disabled = {{ \"s2s\", \"tls\" }}\nVirtualHost \"{DOMAIN}\"\n{components}"
         ),
     )?;
     // File names have all but letters and digits as %xx.
@@ -117,14 +152,26 @@ fn prosody(folder: &Path, port: u16, users: usize) -> std::io::Result<Command> {
 
 /// The same of ejabberd. Its schedulers do not spin while they wait, as they would by default: that
 /// is counted as CPU time, and serves nobody.
-fn ejabberd(folder: &Path, port: u16, users: usize) -> std::io::Result<Command> {
+fn ejabberd(folder: &Path, needs: &Needs<'_>) -> std::io::Result<Command> {
+    let (port, users) = (needs.c2s, needs.users);
+    let mut components = String::new();
+    if let Some((port, names)) = needs.components {
+        let _ = write!(
+            components,
+            "  -\n    port: {port}\n    ip: \"127.0.0.1\"\n    module: ejabberd_service\n    \
+             global_routes: false\n    hosts:\n"
+        );
+        for name in names {
+            let _ = writeln!(components, "      {name}:\n        password: \"{SECRET}\"");
+        }
+    }
     let config = folder.join("ejabberd.yml");
     std::fs::write(
         &config,
         format!(
             "hosts: [\"{DOMAIN}\"]\nloglevel: error\nauth_method: internal\nauth_password_format: plain\n\
              listen:\n  -\n    port: {port}\n    ip: \"127.0.0.1\"\n    module: ejabberd_c2s\n    \
-             starttls: false\nshaper_rules: {{}}\nacl: {{}}\naccess_rules: {{}}\nmodules:\n  \
+             starttls: false\n{components}shaper_rules: {{}}\nacl: {{}}\naccess_rules: {{}}\nmodules:\n  \
              mod_roster: {{}}\n  mod_offline: {{}}\n"
         ),
     )?;

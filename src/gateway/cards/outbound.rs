@@ -147,7 +147,7 @@ impl Outbound {
                 id,
                 payload: part.payload(),
             };
-            shared.links.volatile(&component, get);
+            shared.hand(&component, get);
         }
         let query = Query {
             request,

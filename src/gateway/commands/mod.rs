@@ -132,7 +132,7 @@ impl Commands {
                 id: id.clone(),
                 payload: Some(told),
             };
-            shared.links.volatile(component, result);
+            shared.hand(component, result);
             return None;
         }
         let Some(given) = given(payload) else {
@@ -272,14 +272,14 @@ impl Asked {
                     id: id.clone(),
                     payload: Some(answer(node, session, said)),
                 };
-                shared.links.volatile(&self.component, result);
+                shared.hand(&self.component, result);
             }
             Way::Chat => {
                 let Said::Done(lines) = said else { return };
                 let mut message = Message::new_with_type(MessageType::Chat, self.from.clone());
                 message.from = Some(Jid::from(self.to.to_bare()));
                 message.bodies.insert(Lang::from("en"), lines.join("\n"));
-                shared.links.volatile(&self.component, message);
+                shared.hand(&self.component, message);
             }
         }
     }

@@ -195,7 +195,7 @@ impl Outbound {
             until: now.plus(WAIT),
         };
         let component = held.component.clone();
-        shared.links.volatile(&component, get);
+        shared.hand(&component, get);
     }
 
     /// An answer of a service; gives it back if it is none.

@@ -126,7 +126,7 @@ impl Services {
             payload: element("query", namespace).build(),
         };
         self.asked.insert(id, asked);
-        shared.links.volatile(component, get);
+        shared.hand(component, get);
     }
 
     /// What an answer to one of the questions has brought.

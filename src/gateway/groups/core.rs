@@ -100,7 +100,7 @@ impl Core {
         };
         self.wait_for(&id, number);
         if let Some(question) = self.questions.get(&number) {
-            shared.links.volatile(&question.component, iq);
+            shared.hand(&question.component, iq);
         }
     }
 

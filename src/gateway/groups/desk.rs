@@ -1,6 +1,8 @@
 //! Requests of SSP users about rooms of XMPP (xmpp-mapping, 5.2).
 
+use tokio_xmpp::Stanza;
 use xmpp_parsers::jid::{BareJid, Jid};
+use xmpp_parsers::message::Message;
 
 use super::asking::{self, Question, What};
 use super::visit::{Key, Visit, Waiting};
@@ -16,6 +18,7 @@ use crate::imps::primitive::group::{
 use crate::imps::{Address, Code, Status};
 use crate::translate::room::settings::value;
 use crate::translate::room::{Affiliation, names, visit as stanzas};
+use crate::translate::stanza::print;
 
 /// A request of a user, and where it goes.
 pub(super) struct Desk<'a> {
@@ -57,8 +60,13 @@ impl<'a> Desk<'a> {
             return Err(Code::UNAVAILABLE);
         }
         let from = translator.jid_from(&User::new(user.clone()));
+        let room = translator.jid(group).map_err(|error| error.code())?;
+        let leaves = matches!(primitive, Primitive::LeaveGroupRequest(_));
+        if !leaves && !shared.gate.may_talk(room.domain().as_str()) {
+            return Err(Code::FORBIDDEN);
+        }
         Ok(Self {
-            room: translator.jid(group).map_err(|error| error.code())?,
+            room,
             from: from.map_err(|error| error.code())?,
             until: expires.minus(shared.settings.answer_margin),
             key: Key {
@@ -239,23 +247,35 @@ impl<'a> Desk<'a> {
         if topic.is_some() && own.is_none() {
             return self.refuse(Code::NOT_JOINED);
         }
+        let id = self.shared.id();
+        let message = topic.map(|topic| stanzas::topic(&self.from, &self.room, topic, &id));
+        let most = self.shared.links.most(&self.component);
+        if message
+            .as_ref()
+            .is_some_and(|message| size_of_message(message) > most)
+        {
+            return self.refuse(Code::UNDELIVERABLE);
+        }
         let question = self.ask(what, steps);
-        let Some(topic) = topic else {
+        let Some(message) = message else {
             if question.steps.is_empty() {
                 return self.refuse(Code::OK);
             }
             return self.groups.core.open(question, self.now, self.shared);
         };
         // The room tells all of it when it has taken it.
-        let id = self.shared.id();
-        let message = stanzas::topic(&self.from, &self.room, topic, &id);
-        self.shared.links.volatile(&self.component, message);
+        self.shared.hand(&self.component, message);
         if let Some(visit) = self.groups.visits.get_mut(&self.key) {
             visit.sets_topic = Some(id.clone());
         }
         let core = &mut self.groups.core;
         core.open_after(question, &id, self.now, self.shared);
     }
+}
+
+/// Bytes of a message as a stanza.
+fn size_of_message(message: &Message) -> usize {
+    print(&Stanza::Message(message.clone())).len()
 }
 
 /// The group that a request is about.

@@ -219,7 +219,7 @@ impl Groups {
                     let exit = stanzas::exit(to, &from.to_bare(), &told.nick);
                     let component = shared.translator.component_of(&key.user);
                     if let (Some(exit), Some(component)) = (exit, component.map(str::to_owned)) {
-                        shared.links.volatile(&component, exit);
+                        shared.hand(&component, exit);
                     }
                 }
                 None => {}

@@ -54,7 +54,7 @@ impl Seat<'_> {
         if let Some((from, room)) = self.ends()
             && let Some(entry) = visit::entry(&from, &room, &self.visit.nick)
         {
-            self.shared.links.volatile(&self.visit.component, entry);
+            self.shared.hand(&self.visit.component, entry);
         }
         let at = match &self.visit.waiting {
             Some(waiting) => waiting.until,
@@ -431,7 +431,7 @@ impl Seat<'_> {
                 id,
                 payload: visit::ping(),
             };
-            self.shared.links.volatile(&self.visit.component, get);
+            self.shared.hand(&self.visit.component, get);
         }
         self.look_by(self.now.plus(AGAIN));
     }

@@ -17,6 +17,7 @@ use crate::imps::{Address, Code, Status};
 use crate::text::shown::cut;
 use crate::translate::invitation::{self, About, MAX_REASON, called, told};
 use crate::translate::message::is_plain_id;
+use crate::translate::stanza::{ends, print};
 
 /// The status of an invitation that was declined.
 pub(super) const DECLINED: Code = Code::NOT_FOUND;
@@ -65,6 +66,10 @@ impl Outbound<'_> {
             stanza,
             awaits,
         } = invitation::to_xmpp(&translator, request, inviter, occupant)?;
+        let (_, to) = ends(&stanza);
+        if to.is_some_and(|to| !self.shared.gate.may_talk(to.domain().as_str())) {
+            return Err(Code::FORBIDDEN);
+        }
         let group = match awaits {
             Some(About::Group(group)) => Some(group),
             Some(About::Presence) => None,
@@ -74,17 +79,25 @@ impl Outbound<'_> {
                 } else {
                     self.shared.id()
                 };
-                self.shared.send(&component, named(stanza, &id), self.now);
-                return Ok(());
+                return self.send(&component, named(stanza, &id));
             }
         };
         let Some((number, kept)) = self.invitation(request, inviter, group)? else {
             return Ok(());
         };
         let id = kept.sent_as.clone().unwrap_or_default();
+        self.send(&component, named(stanza, &id))?;
         self.book.put(number, kept, self.shared);
-        self.shared.send(&component, named(stanza, &id), self.now);
         Ok(())
+    }
+
+    fn send(&mut self, component: &str, stanza: Stanza) -> Result<(), Code> {
+        let most = self.shared.links.most(component);
+        if print(&stanza).len() > most {
+            return Err(Code::UNDELIVERABLE);
+        }
+        let has_room = self.shared.send(component, stanza, self.now);
+        has_room.then_some(()).ok_or(Code::QUEUE_FULL)
     }
 
     /// The invitation to be kept, under its number; `None` if it is there already.

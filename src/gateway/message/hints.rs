@@ -49,7 +49,7 @@ impl Hints {
         notice.from = Some(Jid::from(to.to_bare()));
         notice.bodies.insert(Lang::from("en"), hint.clone());
         notice.payloads.push(element("no-store", ns::HINTS).build());
-        shared.links.volatile(component, notice);
+        shared.hand(component, notice);
         if self.told.insert(pair.clone(), now).is_some() {
             self.order.retain(|known| *known != pair);
         } else if self.order.len() >= MAX_HINTED

@@ -168,7 +168,7 @@ impl Messages {
                 Outcome::Expired
             }
             Ok(ToSsp::Refuse(error)) => {
-                shared.links.volatile(component, refusal(&message, *error));
+                shared.hand(component, refusal(&message, *error));
                 if is_encrypted(&message) {
                     self.hints.tell(component, &message, now, shared);
                 }

@@ -168,6 +168,7 @@ impl Outbound {
                 (Recipient::Group(_) | Recipient::ScreenName(_), Ok(_)) if !is_of_groups => {
                     Err(Code::NOT_JOINED)
                 }
+                (_, Ok(message)) if !is_allowed(&message, shared) => Err(Code::FORBIDDEN),
                 (_, result) => result,
             };
             let message = match result.and_then(|message| fitting(&component, message, now, shared))
@@ -428,4 +429,10 @@ fn is_let_in(message: &Message, request: &SendMessageRequest, shared: &Shared) -
         return true;
     };
     shared.accounts.admits(&bare(to), sender)
+}
+
+/// Whether anything may pass to the domain that a message is for.
+fn is_allowed(message: &Message, shared: &Shared) -> bool {
+    let to = message.to.as_ref();
+    to.is_none_or(|to| shared.gate.may_talk(to.domain().as_str()))
 }

@@ -1,11 +1,14 @@
 //! Presence, in both directions (xmpp-mapping, 3).
 
+mod due;
 mod introduction;
+mod nobody;
 mod requests;
 mod subscriptions;
 mod telling;
 mod watched_wv;
 mod watched_xmpp;
+mod ways;
 mod wv_watch;
 mod xmpp_watch;
 
@@ -34,7 +37,7 @@ use watched_wv::WatchedWv;
 pub(super) use watched_xmpp::WatchedXmpp;
 pub(super) use xmpp_watch::within;
 #[cfg(test)]
-pub(super) use {watched_xmpp::MAX_NOBODY, wv_watch::MAX_VALUE};
+pub(super) use {nobody::MAX_NOBODY, wv_watch::MAX_VALUE};
 
 /// The kind of presence that nobody wants to hear of.
 const NOBODYS: &str = "presence for nobody";
@@ -174,6 +177,12 @@ impl Watches {
     /// Whoever is shown to XMPP users is away from now on: the node stops.
     pub(super) fn farewell(&mut self, shared: &mut Shared) {
         self.wv.farewell(shared);
+    }
+
+    /// Other domains than before may see presence.
+    pub(super) fn policies_changed(&mut self, now: Time, shared: &mut Shared) {
+        self.wv.policies_changed(now, shared);
+        self.xmpp.policies_changed(now, shared);
     }
 
     /// A presence stanza of an XMPP user.

@@ -10,7 +10,7 @@
 //! notifications. What they say is kept in memory only: after a restart it is
 //! asked for again by the same subscription.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::Message;
@@ -18,10 +18,12 @@ use xmpp_parsers::presence::{Presence, Type};
 
 use super::super::records::Pair;
 use super::super::shared::{Shared, verdict};
+use super::super::shares::domain_of;
 use super::super::timers::Timers;
 use super::introduction::Introduction;
 use super::requests::{Asked, Requests};
 use super::subscriptions::Subscriptions;
+use super::ways::LostWays;
 use super::wv_watch::{Due, WvWatch};
 use crate::element::Time;
 use crate::imps::Code;
@@ -29,8 +31,7 @@ use crate::imps::common::PresenceValue;
 use crate::imps::presence::{Attribute, PresenceSubList};
 use crate::imps::primitive::Primitive;
 use crate::imps::primitive::presence::PresenceNotification;
-use crate::translate::presence::to_xmpp;
-use crate::translate::{Context, Translator};
+use crate::translate::{Context, Translator, presence::to_xmpp};
 
 /// What is to be looked after.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,8 +45,8 @@ enum Timer {
 pub(super) struct WatchedWv {
     watches: Subscriptions,
     requests: Requests,
-    /// Peer domains without a session, since when.
-    lost: BTreeMap<String, Time>,
+    /// Peer domains without a session.
+    lost: LostWays,
     /// Those of which watchers were told.
     told: BTreeSet<String>,
     timers: Timers<Timer>,
@@ -61,7 +62,7 @@ impl WatchedWv {
         Self {
             watches: Subscriptions::new(own),
             requests: Requests::default(),
-            lost: BTreeMap::new(),
+            lost: LostWays::default(),
             told: BTreeSet::new(),
             timers: Timers::default(),
             words: VecDeque::new(),
@@ -177,7 +178,8 @@ impl WatchedWv {
             let Some(watch) = self.watches.get_mut(pair) else {
                 return;
             };
-            if shared.settings.auto_subscribed && !watch.record.told {
+            let is_granted = shared.grants(domain_of(&pair.xmpp));
+            if is_granted && !watch.record.told {
                 watch.record.told = true;
                 self.watches.put(pair, shared);
                 shared.send_presence(Type::Subscribed, pair, now);
@@ -205,9 +207,8 @@ impl WatchedWv {
     fn end(&mut self, pair: &Pair, code: Code, now: Time, shared: &mut Shared) {
         self.hide(pair, shared);
         self.watches.forget(pair, shared);
-        let is_denial = matches!(code.0, 403 | 532 | 534);
         let is_gone = matches!(code.0, 427 | 531 | 901);
-        if !is_denial {
+        if !matches!(code.0, 403 | 532 | 534) {
             // An address that is wrong names nobody.
             let code = if is_gone { Code::UNKNOWN_USER } else { code };
             let table = &shared.translator.mappings.status;
@@ -238,7 +239,7 @@ impl WatchedWv {
         if self.watches.get(pair).is_some_and(WvWatch::is_shown) {
             self.hide(pair, shared);
         } else if let Some(presence) = shared.presence_of(pair, Type::Unavailable) {
-            shared.links.volatile(component, presence);
+            shared.hand(component, presence);
         }
         self.watches.forget(pair, shared);
     }
@@ -296,7 +297,7 @@ impl WatchedWv {
                 && let Ok(shown) = to_xmpp(&shared.translator, &pair.wv, list, &to)
             {
                 for presence in shown.presences {
-                    shared.links.volatile(&component, presence);
+                    shared.hand(&component, presence);
                 }
             }
         }
@@ -408,7 +409,9 @@ impl WatchedWv {
 
     /// Shows the watcher what was not shown yet, unless the publisher's domain is lost.
     fn show(&mut self, pair: &Pair, now: Time, shared: &mut Shared) {
-        let is_lost = self.is_over || self.told.contains(pair.wv.domain());
+        let is_lost = self.is_over
+            || self.told.contains(pair.wv.domain())
+            || !shared.gate.may_see(domain_of(&pair.xmpp));
         match self.watches.get_mut(pair) {
             Some(watch) if is_lost => watch.skip_change(),
             Some(watch) => watch.show(pair, now, shared),
@@ -419,6 +422,17 @@ impl WatchedWv {
     fn hide(&mut self, pair: &Pair, shared: &mut Shared) {
         if let Some(watch) = self.watches.get_mut(pair) {
             watch.hide(pair, shared);
+        }
+    }
+
+    /// Domains that may not see anything any more are shown nobody, others what they have not seen.
+    pub(super) fn policies_changed(&mut self, now: Time, shared: &mut Shared) {
+        for pair in self.watches.pairs().cloned().collect::<Vec<_>>() {
+            if shared.gate.may_see(domain_of(&pair.xmpp)) {
+                self.show(&pair, now, shared);
+            } else {
+                self.hide(&pair, shared);
+            }
         }
     }
 
@@ -436,7 +450,7 @@ impl WatchedWv {
 
     /// A new session: subscriptions are placed anew, since changes may be lost.
     pub(super) fn peer_up(&mut self, domain: &str, now: Time, shared: &mut Shared) {
-        self.lost.remove(domain);
+        self.lost.found(domain);
         self.told.remove(domain);
         for pair in self.pairs_at(domain) {
             self.place(&pair, now, shared);
@@ -446,16 +460,14 @@ impl WatchedWv {
 
     /// The last session was lost: watchers are told if it does not come back.
     pub(super) fn peer_down(&mut self, domain: &str, now: Time, shared: &Shared) {
-        self.lost.entry(domain.to_owned()).or_insert(now);
+        self.lost.lose(domain, now);
         let at = now.plus(shared.settings.peer_grace);
         self.timers.by(at, Timer::Peer(domain.to_owned()));
     }
 
     /// No session came back in time.
     fn peer_lost(&mut self, domain: &str, now: Time, shared: &mut Shared) {
-        let grace = shared.settings.peer_grace;
-        let lost = self.lost.get(domain);
-        if lost.is_none_or(|since| now < since.plus(grace)) {
+        if !self.lost.has_lost(domain, shared.settings.peer_grace, now) {
             return;
         }
         self.told.insert(domain.to_owned());

@@ -10,16 +10,19 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use xmpp_parsers::message::Message;
 use xmpp_parsers::presence::{Presence, Type};
 
 use super::super::records::{Pair, pair_of, read};
 use super::super::shared::Shared;
+use super::super::shares::domain_of;
 use super::super::timers::Timers;
+use super::due::Due as Timer;
 use super::names_of;
+use super::nobody::Nobody;
 use super::telling::{notify, publisher, send_subscribe};
+use super::ways::LostWays;
 use super::xmpp_watch::{Record, XmppWatch};
 use crate::element::Time;
 use crate::imps::common::MetaInfo;
@@ -33,21 +36,8 @@ use crate::translate::presence::{Seen, withdrawn};
 use crate::translate::stanza::{ns, payload};
 use crate::translate::{Context, Translator};
 
-/// How long it is remembered that a JID is nobody's, seconds.
-const NOBODY: Duration = Duration::from_secs(3_600);
-/// At most so many of them.
-pub(in super::super) const MAX_NOBODY: usize = 10_000;
-
 /// What is told, and to whom.
 type News = (PresenceSubList, Vec<Address>);
-
-/// What is to be looked after.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
-    Link(String),
-    Nobody,
-    Watch(Pair),
-}
 
 /// Subscriptions of WV users to XMPP users.
 #[derive(Debug, Default)]
@@ -55,10 +45,9 @@ pub(in super::super) struct WatchedXmpp {
     watches: BTreeMap<Pair, XmppWatch>,
     /// Bytes of what is seen of them.
     bytes: usize,
-    /// Bare JIDs that turned out to be nobody, until when.
-    nobody: BTreeMap<String, Time>,
-    /// Components without a link, since when.
-    lost: BTreeMap<String, Time>,
+    nobody: Nobody,
+    /// Components without a link.
+    lost: LostWays,
     /// Pairs of which something was heard.
     heard: VecDeque<Pair>,
     /// Pictures that are to be fetched, and for whom.
@@ -122,6 +111,10 @@ impl WatchedXmpp {
                     continue;
                 }
             };
+            if !shared.gate.may_see(domain_of(&pair.xmpp)) {
+                failures.push((Code::FORBIDDEN, publisher.clone()));
+                continue;
+            }
             let is_known = self.watches.contains_key(&pair);
             let full = !is_known && self.watches.len() >= shared.settings.max_watches;
             if full || shared.links.len() >= shared.settings.max_queue {
@@ -198,7 +191,7 @@ impl WatchedXmpp {
         }
         let jid = translator.jid(publisher).map_err(|error| error.code())?;
         let xmpp = jid.to_string();
-        if self.nobody.contains_key(&xmpp) {
+        if self.nobody.has(&xmpp) {
             return Err(Code::UNKNOWN_USER);
         }
         Ok(Pair {
@@ -261,7 +254,8 @@ impl WatchedXmpp {
                 let table = &shared.translator.mappings.status;
                 let code = error.map_or(Code::INTERNAL, |e| table.code(e, Context::Presence));
                 if code == Code::UNKNOWN_USER {
-                    self.remember_nobody(&pair.xmpp, now);
+                    let until = self.nobody.remember(&pair.xmpp, now);
+                    self.timers.by_any(until, Timer::Nobody);
                     self.denied(pair, now, shared);
                 } else if watch.record.active {
                     self.bytes = self.bytes.saturating_sub(watch.seen.bytes());
@@ -275,7 +269,6 @@ impl WatchedXmpp {
                 if watch.take(presence, now) {
                     self.unseen.extend(watch.picture(pair));
                     self.weigh(pair, before, now, shared);
-                    self.notify_later(pair, now, shared);
                     self.heard.push_back(pair.clone());
                 }
             }
@@ -291,7 +284,6 @@ impl WatchedXmpp {
         if watch.seen.event(message) {
             self.unseen.extend(watch.picture(pair));
             self.weigh(pair, before, now, shared);
-            self.notify_later(pair, now, shared);
         }
     }
 
@@ -309,12 +301,11 @@ impl WatchedXmpp {
         let before = watch.seen.bytes();
         if watch.seen.take_picture(told, picture) {
             self.weigh(pair, before, now, shared);
-            self.notify_later(pair, now, shared);
         }
     }
 
     /// Accounts for what is seen of a user, and forgets texts of that user if all together
-    /// are too many.
+    /// are too many; then the watcher is told.
     fn weigh(&mut self, pair: &Pair, before: usize, now: Time, shared: &mut Shared) {
         let Some(watch) = self.watches.get_mut(pair) else {
             return;
@@ -333,14 +324,7 @@ impl WatchedXmpp {
             }
         }
         self.bytes = others + watch.seen.bytes();
-    }
-
-    fn remember_nobody(&mut self, jid: &str, now: Time) {
-        if self.nobody.len() < MAX_NOBODY {
-            let until = now.plus(NOBODY);
-            self.nobody.insert(jid.to_owned(), until);
-            self.timers.by(until, Timer::Nobody);
-        }
+        self.notify_later(pair, now, shared);
     }
 
     /// The watcher learns that it sees nothing (any more).
@@ -416,7 +400,7 @@ impl WatchedXmpp {
 
     /// A new link: what was seen before may be wrong.
     pub(super) fn link_up(&mut self, component: &str, now: Time, shared: &mut Shared) {
-        self.lost.remove(component);
+        self.lost.found(component);
         for pair in self.pairs_of(component, shared) {
             if let Some(watch) = self.watches.get_mut(&pair)
                 && watch.record.active
@@ -431,26 +415,48 @@ impl WatchedXmpp {
 
     /// The link is lost: watchers are told if it does not come back.
     pub(super) fn link_down(&mut self, component: &str, now: Time, shared: &Shared) {
-        self.lost.entry(component.to_owned()).or_insert(now);
+        self.lost.lose(component, now);
         let at = now.plus(shared.settings.link_grace);
         self.timers.by(at, Timer::Link(component.to_owned()));
     }
 
     /// No link came back in time: nothing is known of XMPP users.
     fn link_lost(&mut self, component: &str, now: Time, shared: &mut Shared) {
-        let grace = shared.settings.link_grace;
-        let lost = self.lost.get(component);
-        if lost.is_none_or(|since| now < since.plus(grace)) {
+        if !self
+            .lost
+            .has_lost(component, shared.settings.link_grace, now)
+        {
             return;
         }
         for pair in self.pairs_of(component, shared) {
-            let Some(watch) = self.watches.get_mut(&pair) else {
-                continue;
-            };
-            let bytes = watch.seen.bytes();
-            if let Some(list) = watch.lose(now) {
-                self.bytes = self.bytes.saturating_sub(bytes);
-                notify(&pair.xmpp, list, vec![pair.wv.clone()], now, shared);
+            self.lose(&pair, now, shared);
+        }
+    }
+
+    /// Nothing is known of an XMPP user any more.
+    fn lose(&mut self, pair: &Pair, now: Time, shared: &mut Shared) {
+        let Some(watch) = self.watches.get_mut(pair) else {
+            return;
+        };
+        let bytes = watch.seen.bytes();
+        if let Some(list) = watch.lose(now) {
+            self.bytes = self.bytes.saturating_sub(bytes);
+            notify(&pair.xmpp, list, vec![pair.wv.clone()], now, shared);
+        }
+    }
+
+    /// Of domains that may not be seen any more nothing is known; others are asked.
+    pub(super) fn policies_changed(&mut self, now: Time, shared: &mut Shared) {
+        let pairs: Vec<Pair> = self.watches.keys().cloned().collect();
+        for pair in pairs {
+            if !shared.gate.may_see(domain_of(&pair.xmpp)) {
+                self.lose(&pair, now, shared);
+            } else if self
+                .watches
+                .get(&pair)
+                .is_some_and(|watch| !watch.seen.known)
+            {
+                self.probe(&pair, now, shared);
             }
         }
     }
@@ -485,12 +491,7 @@ impl WatchedXmpp {
             match timer {
                 Timer::Watch(pair) => due.push(pair),
                 Timer::Link(component) => self.link_lost(&component, now, shared),
-                Timer::Nobody => {
-                    self.nobody.retain(|_, until| *until > now);
-                    if let Some(next) = self.nobody.values().min() {
-                        self.timers.by(*next, Timer::Nobody);
-                    }
-                }
+                Timer::Nobody => self.timers.by_any(self.nobody.forget(now), Timer::Nobody),
             }
         }
         self.check(&due, now, shared);

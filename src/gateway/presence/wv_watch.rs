@@ -243,7 +243,7 @@ impl WvWatch {
             self.shown_at = Some(now);
         }
         for stanza in stanzas {
-            shared.links.volatile(&component, stanza);
+            shared.hand(&component, stanza);
         }
     }
 
@@ -260,7 +260,7 @@ impl WvWatch {
         for presence in shown.into_values() {
             if let Some(from) = presence.from.filter(|_| presence.type_ == Type::None) {
                 let away = Presence::unavailable().with_from(from).with_to(to.clone());
-                shared.links.volatile(&component, away);
+                shared.hand(&component, away);
             }
         }
     }

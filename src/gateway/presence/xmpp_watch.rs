@@ -101,7 +101,7 @@ impl XmppWatch {
         self.silence = Some(at);
         if let (Ok(from), Ok(to)) = (shared.translator.jid(&pair.wv), Jid::new(&pair.xmpp)) {
             let probe = Presence::probe().with_from(Jid::from(from)).with_to(to);
-            shared.links.volatile(&component, probe);
+            shared.hand(&component, probe);
         }
         Some(at)
     }

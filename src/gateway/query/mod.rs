@@ -124,7 +124,7 @@ impl Queries {
                 id,
                 payload: element("query", ns::DISCO_INFO).build(),
             };
-            shared.links.volatile(&component, get);
+            shared.hand(&component, get);
         }
     }
 
@@ -238,7 +238,7 @@ impl Queries {
                         error: *error,
                     },
                 };
-                shared.links.volatile(component, answer);
+                shared.hand(component, answer);
             }
             set @ Iq::Set { .. } => shared.refuse_iq(component, set, *not_understood()),
             Iq::Result {

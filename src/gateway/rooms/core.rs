@@ -216,5 +216,5 @@ pub(super) fn refuse_entry(
     let x = crate::translate::stanza::element("x", crate::translate::room::ns::MUC);
     refusal.payloads.push(x.build());
     refusal.payloads.push(error.into());
-    shared.links.volatile(component, Stanza::Presence(refusal));
+    shared.hand(component, Stanza::Presence(refusal));
 }

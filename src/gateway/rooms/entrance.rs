@@ -128,6 +128,9 @@ impl<'a> Entrance<'a> {
                     clients.come_in(&user);
                     if clients.knows_subject() {
                         clients.told_subject(&user);
+                    } else {
+                        // The node has been started since.
+                        self.membership().learn(&user);
                     }
                 }
 
@@ -213,11 +216,7 @@ impl<'a> Entrance<'a> {
         let Some(session) = occupant.sessions.get(resource) else {
             return;
         };
-        let (nick, was_inside) = (occupant.nick.clone(), session.inside);
-        let nick = match &occupant.state {
-            State::Renaming { nick, .. } => nick.clone(),
-            _ => nick,
-        };
+        let (nick, was_inside) = (occupant.shown_as().to_owned(), session.inside);
         let said = presence.and_then(said);
         let is_last = occupant.sessions.len() == 1;
         let how = Shown {

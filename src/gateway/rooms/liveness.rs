@@ -48,6 +48,6 @@ pub(super) fn ping(room: &Room, core: &mut Core, shared: &mut Shared) {
             id,
             payload: element("ping", ns::PING).build(),
         };
-        shared.links.volatile(&room.component, get);
+        shared.hand(&room.component, get);
     }
 }

@@ -30,6 +30,9 @@ use crate::imps::primitive::group_admin::{CreateGroupRequest, GetGroupPropsReque
 use crate::imps::{Address, Code};
 use crate::translate::room::{Affiliation, Shown, names, settings};
 
+/// Clients that were in a room when the node stopped may take so long after its start; our choice.
+const COME_BACK: Duration = Duration::from_secs(120);
+
 /// There is no such group.
 pub(super) const NO_GROUP: Code = Code(800);
 
@@ -387,10 +390,7 @@ impl<'a> Membership<'a> {
         let Some(occupant) = self.room.occupants.get(user) else {
             return;
         };
-        let nick = match &occupant.state {
-            State::Renaming { nick, .. } => nick.clone(),
-            _ => occupant.nick.clone(),
-        };
+        let nick = occupant.shown_as().to_owned();
         if self.room.names.get(&nick).is_some_and(|name| name.is_own) {
             self.room.hide(&nick, how, self.core, self.shared);
         }
@@ -428,6 +428,8 @@ impl<'a> Membership<'a> {
             match occupant.state {
                 State::Joining | State::Returning | State::Renaming { .. } => self.join(&user),
                 State::Leaving => self.leave(&user),
+                // All have gone when the node stopped.
+                State::Joined if occupant.sessions.is_empty() => self.has_stayed_away(&user),
                 State::Joined if is_first => {
                     is_first = false;
                     self.learn(&user);
@@ -437,6 +439,19 @@ impl<'a> Membership<'a> {
         }
         let is_settled = self.room.unsettled() == 0;
         self.look_by(if is_settled { LOOK } else { AGAIN });
+    }
+
+    /// A user whose clients have not come back after a stop of the node leaves in the end.
+    fn has_stayed_away(&mut self, user: &str) {
+        let up = Duration::from_secs(self.shared.uptime(self.now));
+        if let Some(left) = COME_BACK.checked_sub(up).filter(|left| !left.is_zero()) {
+            return self.look_by(left);
+        }
+        if let Some(nick) = self.room.occupants.get(user).map(|o| o.nick.clone()) {
+            self.room
+                .hide(&nick, &Shown::default(), self.core, self.shared);
+        }
+        self.leave(user);
     }
 
     fn later(&mut self) {

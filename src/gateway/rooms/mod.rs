@@ -2,6 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `all` | the rooms, by group |
 //! | `room`, `occupant` | a group as it is shown; an XMPP user in it, and their clients |
 //! | `entrance` | clients that come in, take another name, go |
 //! | `membership` | what the group and this side make of a user |
@@ -17,6 +18,7 @@
 //! what has changed meanwhile. Whether the group agrees is asked when it is reached again, and now
 //! and then: who is not joined there joins again, and whom it has by mistake leaves.
 
+mod all;
 mod asking;
 mod clients;
 mod core;
@@ -30,8 +32,6 @@ mod questions;
 pub(in crate::gateway) mod records;
 mod room;
 mod speaking;
-
-use std::collections::BTreeMap;
 
 use xmpp_parsers::iq::Iq;
 use xmpp_parsers::jid::Jid;
@@ -51,19 +51,19 @@ use crate::translate::message::ToXmpp;
 use crate::translate::receipt::error_of;
 use crate::translate::room::join_of;
 use crate::translate::stanza::{ns, payload};
+use all::All;
 use asking::Asking;
 pub use count::RoomCount;
 use entrance::Entrance;
 use hearing::Hearing;
 use liveness::{is_gone, ping};
 use membership::{Membership, NO_GROUP};
-use room::Room;
 use speaking::{Speaking, nick_of};
 
 /// The groups of WV domains in which XMPP users are.
 #[derive(Debug)]
 pub(super) struct Rooms {
-    all: BTreeMap<Address, Room>,
+    all: All,
     core: Core,
     speaking: Speaking,
 }
@@ -72,7 +72,7 @@ impl Rooms {
     /// `own` is the own domain as SSP writes it.
     pub(super) fn new(own: String) -> Self {
         Self {
-            all: BTreeMap::new(),
+            all: All::default(),
             core: Core::new(own.clone()),
             speaking: Speaking::new(own),
         }
@@ -94,14 +94,14 @@ impl Rooms {
         let group = if let Some(rest) = key.strip_prefix(records::USER) {
             let (user, group) = records::parts(rest)?;
             let (occupant, group) = (read(value)?, Address::new(group));
-            if let Some(room) = open(&mut self.all, &group, shared) {
+            if let Some(room) = self.all.open(&group, shared) {
                 room.put(user, occupant, &mut self.core);
             }
             group
         } else if let Some(rest) = key.strip_prefix(records::NAME) {
             let (group, nick) = records::parts(rest)?;
             let (name, group) = (read(value)?, Address::new(group));
-            if let Some(room) = open(&mut self.all, &group, shared) {
+            if let Some(room) = self.all.open(&group, shared) {
                 room.put_name(nick, name, &mut self.core);
             }
             group
@@ -116,13 +116,7 @@ impl Rooms {
 
     /// How many there are.
     pub(super) fn count(&self) -> RoomCount {
-        let rooms = self.all.values();
-        RoomCount {
-            rooms: self.all.len(),
-            occupants: rooms.clone().map(|room| room.occupants.len()).sum(),
-            visitors: 0,
-            unsettled: rooms.map(Room::unsettled).sum(),
-        }
+        self.all.count()
     }
 
     /// Domains of the groups.
@@ -164,7 +158,7 @@ impl Rooms {
             }
             Type::None => {
                 self.core.begin(shared);
-                let Some(room) = open(&mut self.all, &group, shared) else {
+                let Some(room) = self.all.open(&group, shared) else {
                     refuse_entry(component, ends(), id, NO_GROUP, shared);
                     return true;
                 };
@@ -206,6 +200,22 @@ impl Rooms {
         };
         for resource in resources {
             Entrance::of(room, &mut self.core, shared, now).gone(&user, &resource, presence);
+        }
+    }
+
+    /// The node stops: clients in rooms are told that they are not any more (XEP-0045, code 332).
+    /// Their users stay in the groups for as long as clients take to come back.
+    pub(super) fn farewell(&mut self, shared: &mut Shared) {
+        for room in self.all.values_mut() {
+            room.close(&self.core, shared);
+        }
+    }
+
+    /// Users of domains with which there is nothing any more leave.
+    pub(super) fn leave_denied(&mut self, now: Time, shared: &mut Shared) {
+        for (group, user) in self.all.denied(shared) {
+            self.gone(&group, &user, None, now, shared);
+            self.tidy(&group, shared);
         }
     }
 
@@ -342,7 +352,7 @@ impl Rooms {
     ) -> Option<ToXmpp> {
         let group = hearing::group_of(request)?.clone();
         self.core.begin(shared);
-        let room = open(&mut self.all, &group, shared)?;
+        let room = self.all.open(&group, shared)?;
         let copies = Hearing::of(room, &mut self.core, shared, now).message(request);
         self.tidy(&group, shared);
         copies
@@ -355,7 +365,7 @@ impl Rooms {
         if !is_known {
             shared.dropped.count("GroupChangeNotice");
         }
-        if let Some(room) = open(&mut self.all, &notice.group, shared) {
+        if let Some(room) = self.all.open(&notice.group, shared) {
             Hearing::of(room, &mut self.core, shared, now).changed(notice, is_known);
         }
         self.tidy(&notice.group, shared);
@@ -456,14 +466,8 @@ impl Rooms {
         }
     }
 
-    /// Forgets a room in which nobody is.
     fn tidy(&mut self, group: &Address, shared: &mut Shared) {
-        if let Some(room) = self.all.get_mut(group)
-            && room.occupants.is_empty()
-        {
-            room.clear(&mut self.core, shared);
-            self.all.remove(group);
-        }
+        self.all.tidy(group, &mut self.core, shared);
     }
 
     pub(super) fn next_timeout(&self) -> Option<Time> {
@@ -485,16 +489,4 @@ impl Rooms {
             }
         }
     }
-}
-
-/// The room of a group; a new one if there is none yet.
-fn open<'a>(
-    all: &'a mut BTreeMap<Address, Room>,
-    group: &Address,
-    shared: &Shared,
-) -> Option<&'a mut Room> {
-    if !all.contains_key(group) {
-        all.insert(group.clone(), Room::of(group, shared)?);
-    }
-    all.get_mut(group)
 }

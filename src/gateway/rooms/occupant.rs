@@ -107,6 +107,14 @@ impl Occupant {
         }
     }
 
+    /// The nickname under which the others see them.
+    pub(super) fn shown_as(&self) -> &str {
+        match &self.state {
+            State::Renaming { nick, .. } => nick,
+            _ => &self.nick,
+        }
+    }
+
     /// Whether there is nothing to be done about them.
     pub(super) fn is_settled(&self) -> bool {
         self.state == State::Joined && self.is_sure

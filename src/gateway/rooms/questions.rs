@@ -138,7 +138,7 @@ impl Question {
             id: self.id,
             payload,
         };
-        shared.links.volatile(&self.component, result);
+        shared.hand(&self.component, result);
     }
 
     /// Refuses what the asker wants.

@@ -249,7 +249,7 @@ impl Room {
             ..how.clone()
         };
         if let Some(presence) = shown.presence(&self.jid, &to) {
-            shared.links.volatile(&self.component, presence);
+            shared.hand(&self.component, presence);
         }
     }
 
@@ -292,7 +292,7 @@ impl Room {
                 let presence =
                     address(user, resource).and_then(|to| shown.presence(&self.jid, &to));
                 if let Some(presence) = presence {
-                    shared.links.volatile(&self.component, presence);
+                    shared.hand(&self.component, presence);
                 }
             }
         }
@@ -301,6 +301,27 @@ impl Room {
         }
         for (user, resource) in &inside {
             self.show_all((user, resource), &[], core, shared);
+        }
+    }
+
+    /// Tells all who are inside that the room service stops; nobody is inside any more.
+    pub(super) fn close(&mut self, core: &Core, shared: &mut Shared) {
+        let how = Shown {
+            gone: true,
+            codes: vec![332],
+            ..Shown::default()
+        };
+        for (user, resource) in self.inside() {
+            if let Some(nick) = self.occupants.get(user).map(Occupant::shown_as) {
+                self.tell_one((user, resource), nick, &how, core, shared);
+            }
+        }
+        let users: Vec<String> = self.occupants.keys().cloned().collect();
+        for user in users {
+            if let Some(occupant) = self.occupants.get_mut(&user) {
+                occupant.sessions.clear();
+            }
+            self.save(&user, shared);
         }
     }
 
@@ -325,7 +346,7 @@ impl Room {
         let message = to.and_then(|to| message_from(&self.jid, by, &to, &id));
         if let Some(mut message) = message {
             message.subjects.insert(Lang::new(), subject);
-            shared.links.volatile(&self.component, message);
+            shared.hand(&self.component, message);
         }
     }
 
@@ -342,7 +363,7 @@ impl Room {
         let to = address(user, resource);
         if let Some(mut message) = to.and_then(|to| message_from(&self.jid, None, &to, &id)) {
             message.bodies.insert(Lang::new(), text.to_owned());
-            shared.links.volatile(&self.component, message);
+            shared.hand(&self.component, message);
         }
     }
 
@@ -357,7 +378,7 @@ impl Room {
             let status = attribute(element("status", ns::MUC_USER), "code", "104");
             let x = element("x", ns::MUC_USER).append(status.build()).build();
             message.payloads.push(x);
-            shared.links.volatile(&self.component, message);
+            shared.hand(&self.component, message);
         }
     }
 }

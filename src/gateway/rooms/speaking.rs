@@ -174,7 +174,7 @@ impl Speaking {
             }
             Ok(ToSsp::Refuse(error)) => {
                 let refusal = refusal(&message, *error);
-                shared.links.volatile(&room.component, refusal);
+                shared.hand(&room.component, refusal);
                 Outcome::Refused(Code::MEDIA_TYPE.0)
             }
             Err(error) => {

@@ -177,7 +177,7 @@ impl Rosters {
                 payload,
             }
         };
-        shared.links.volatile(component, iq);
+        shared.hand(component, iq);
     }
 
     fn keep(&mut self, order: Order, now: Time, shared: &mut Shared) -> u64 {
@@ -339,7 +339,7 @@ impl Rosters {
                 id: id.clone(),
                 payload: None,
             };
-            shared.links.volatile(component, result);
+            shared.hand(component, result);
             let owner = from.to_bare().to_string();
             if shared.accounts.granting_lists().any(|jid| jid == owner) {
                 self.look(&owner, now, shared);

@@ -119,7 +119,7 @@ impl Searches {
                     id,
                     payload: Some(form::offer(shared.translator.mode)),
                 };
-                shared.links.volatile(component, result);
+                shared.hand(component, result);
                 None
             }
             Iq::Set {

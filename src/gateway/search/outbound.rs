@@ -161,7 +161,7 @@ impl Outbound {
                     payload,
                 }
             };
-            shared.links.volatile(&search.component, iq);
+            shared.hand(&search.component, iq);
         }
     }
 

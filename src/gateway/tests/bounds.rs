@@ -203,14 +203,56 @@ fn shown(settings: GatewaySettings, status: &str) -> (World, Vec<String>) {
 }
 
 #[test]
-fn an_answer_larger_than_every_server_takes_is_not_sent() {
+fn what_is_larger_than_every_server_takes_is_kept_until_the_server_has_it() {
     // As XML each has five bytes.
-    let has_status = |length: usize| {
-        let (_, out) = shown(GatewaySettings::default(), &"&amp;".repeat(length));
-        out.iter().any(|out| out.contains("&amp;&amp;"))
+    let status = |settings: GatewaySettings, length: usize| {
+        let (world, out) = shown(settings, &"&amp;".repeat(length));
+        let has_status = out.iter().any(|out| out.contains("&amp;&amp;"));
+        let kept = world
+            .kept()
+            .iter()
+            .filter(|key| key.contains("/out/"))
+            .count();
+        (world, has_status, kept)
     };
-    assert!(has_status(1_000));
-    assert!(!has_status(MAX_VALUE));
+    // `subscribed` is kept in any case.
+    let (_, has_status, kept) = status(GatewaySettings::default(), 1_000);
+    assert_eq!((has_status, kept), (true, 1));
+    let (mut world, has_status, kept) = status(GatewaySettings::default(), MAX_VALUE);
+    assert_eq!((has_status, kept), (true, 2));
+    // It is no use later: but it is counted.
+    world.link_down();
+    world.pass(61_000);
+    let kind = "stanzas that waited too long for the link";
+    assert_eq!(world.gateway.silent()[kind], 1);
+    // What the server does not take does not go out.
+    let small = GatewaySettings {
+        max_stanza: BTreeMap::from([(VILLAGE.to_owned(), 10_000)]),
+        ..GatewaySettings::default()
+    };
+    let (world, has_status, kept) = status(small, MAX_VALUE);
+    assert_eq!((has_status, kept), (false, 1));
+    assert_eq!(world.gateway.silent()["presence that is too large"], 1);
+}
+
+#[test]
+fn an_invitation_that_finds_no_room_is_refused_to_who_invites() {
+    let invite = |settings: GatewaySettings| {
+        let mut world = World::up(settings);
+        let code = world.invites("i1", "IM", "<InviteNote>Come in</InviteNote>");
+        (code, world.out().len())
+    };
+    assert_eq!(invite(GatewaySettings::default()), (Some(200), 1));
+    let full = GatewaySettings {
+        max_queue: 0,
+        ..GatewaySettings::default()
+    };
+    assert_eq!(invite(full), (Some(507), 0));
+    let small = GatewaySettings {
+        max_stanza: BTreeMap::from([(VILLAGE.to_owned(), 50)]),
+        ..GatewaySettings::default()
+    };
+    assert_eq!(invite(small), (Some(410), 0));
 }
 
 #[test]

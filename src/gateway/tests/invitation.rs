@@ -27,7 +27,7 @@ fn cancel(id: &str, more: &str) -> String {
 }
 
 impl World {
-    fn invites(&mut self, id: &str, kind: &str, more: &str) -> Option<u16> {
+    pub(super) fn invites(&mut self, id: &str, kind: &str, more: &str) -> Option<u16> {
         let asked = self.ssp(Some(BOB), &invite(id, kind, more));
         self.code(asked)
     }

@@ -9,6 +9,7 @@ mod loss;
 mod manners;
 mod messages;
 mod pictures;
+mod policies;
 mod presence;
 mod questions;
 mod rooms;

@@ -229,19 +229,19 @@ fn subscriptions_survive_a_restart_and_are_placed_anew() {
     assert_eq!(types(&world), ["available"]);
 }
 
-fn subscribe(world: &mut World, attributes: &str) -> RequestId {
+pub(super) fn subscribe(world: &mut World, attributes: &str) -> RequestId {
     world.ssp(
         Some(BOB),
         &format!("<SubscribeRequest><UserID userID='wv:alice@home.example'/><AttributeList><PresenceSubList>{attributes}</PresenceSubList></AttributeList></SubscribeRequest>"),
     )
 }
 
-const SUBSCRIBED: &str =
+pub(super) const SUBSCRIBED: &str =
     "<presence type='subscribed' from='alice@home.example' to='bob@village.example'/>";
-const AVAILABLE: &str = "<presence from='alice@home.example/laptop' to='bob@village.example'><show>xa</show><status>lunch</status></presence>";
+pub(super) const AVAILABLE: &str = "<presence from='alice@home.example/laptop' to='bob@village.example'><show>xa</show><status>lunch</status></presence>";
 
 /// Bob watches Alice, who is online.
-fn watched() -> World {
+pub(super) fn watched() -> World {
     let mut world = World::up(GatewaySettings::default());
     subscribe(&mut world, "");
     world.confirm(world.marks()[0]);

@@ -1,6 +1,8 @@
 //! What XMPP users who watch say, see and hear.
 
-use super::presence::{SUBSCRIBE, notification, status, types, watching};
+use super::presence::{
+    AVAILABLE, SUBSCRIBE, SUBSCRIBED, notification, status, subscribe, types, watching,
+};
 use super::*;
 
 #[test]
@@ -173,4 +175,62 @@ fn what_is_shown_names_what_its_client_can_do_and_whoever_knows_the_hash_may_ask
         ),
     );
     assert!(world.out()[0].contains("type='unavailable'") && !world.out()[0].contains("ver="));
+}
+
+#[test]
+fn what_a_user_has_published_ends_and_that_is_told() {
+    let mood = "<mood xmlns='http://jabber.org/protocol/mood'><grumpy/></mood>";
+    let nick = "<nick xmlns='http://jabber.org/protocol/nick'>Ally</nick>";
+    let items = |node: &str, inner: &str| format!("<items node='{node}'>{inner}</items>");
+    for attributes in ["", "<Alias/><StatusMood/>"] {
+        let mut world = World::up(GatewaySettings::default());
+        subscribe(&mut world, attributes);
+        world.xmpp(SUBSCRIBED);
+        world.xmpp(AVAILABLE);
+        world.pass(10_000);
+        let mut event = |inner: &str| {
+            world.xmpp(&format!(
+                "<message type='headline' from='alice@home.example' to='bob@village.example'>\
+                 <event xmlns='http://jabber.org/protocol/pubsub#event'>{inner}</event></message>"
+            ));
+            let mut told = world.sent();
+            world.pass(10_000);
+            told.extend(world.sent());
+            assert_eq!(told.len(), 1, "{inner}: {told:#?}");
+            told.remove(0)
+        };
+        for (node, published, empty, name, value) in [
+            (
+                ns::MOOD,
+                mood,
+                "<mood xmlns='http://jabber.org/protocol/mood'/>",
+                "StatusMood",
+                "ANGRY",
+            ),
+            (
+                ns::NICK,
+                nick,
+                "<nick xmlns='http://jabber.org/protocol/nick'/>",
+                "Alias",
+                "Ally",
+            ),
+        ] {
+            for end in [
+                items(node, "<retract id='1'/>"),
+                items(node, "<item id='2'/>"),
+                items(node, &format!("<item id='2'>{empty}</item>")),
+                format!("<purge node='{node}'/>"),
+                format!("<delete node='{node}'/>"),
+            ] {
+                let told = event(&items(node, &format!("<item id='1'>{published}</item>")));
+                assert!(told.contains(value), "{told}");
+                let told = event(&end);
+                let gone = format!("<{name}><Qualifier>F</Qualifier>");
+                assert!(
+                    told.contains(&gone) && !told.contains(value),
+                    "{end}: {told}"
+                );
+            }
+        }
+    }
 }

@@ -19,7 +19,7 @@ pub use self::sap::{dialects, sap_settings};
 use self::transport::{links, server};
 use crate::config::{self, Config, ConfigError, Located, Problem};
 use crate::element::FetchTerms;
-use crate::gateway::{FileSettings, GatewaySettings};
+use crate::gateway::{FileSettings, GatewaySettings, Policies, Policy, PresencePolicy};
 use crate::home::{Authorization, GroupSettings, HomeSettings, Seal};
 use crate::http::link::LinkSettings;
 use crate::http::server::ServerSettings;
@@ -259,6 +259,30 @@ fn files(config: &Config, files: &config::XmppFiles) -> FileSettings {
     }
 }
 
+/// What domains of XMPP may do.
+fn policies(policies: &[config::XmppPolicy]) -> Policies {
+    let mut all = Policies::default();
+    for policy in policies {
+        let value = Policy {
+            allowed: policy.access == config::XmppAccess::Allow,
+            max_rate: policy.max_rate,
+            presence: match policy.presence {
+                None => PresencePolicy::Default,
+                Some(config::XmppPresence::Ask) => PresencePolicy::Ask,
+                Some(config::XmppPresence::Grant) => PresencePolicy::Grant,
+                Some(config::XmppPresence::Refuse) => PresencePolicy::Refuse,
+            },
+        };
+        match policy.domain.as_str() {
+            "*" => all.others = value,
+            domain => {
+                all.named.insert(domain.to_owned(), value);
+            }
+        }
+    }
+    all
+}
+
 fn gateway(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option<GatewayPlan> {
     let xmpp = config.xmpp.as_ref()?;
     let mappings = match &config.node.mappings {
@@ -300,7 +324,7 @@ fn gateway(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option
         max_stanza: max_stanza(component),
         siblings: siblings.clone(),
         secret: crate::xmpp::Secret::new(component.secret.expose()),
-        server: xmpp.server.clone(),
+        server: component.server.as_ref().unwrap_or(&xmpp.server).clone(),
         connect_timeout: Duration::from_secs(10),
         ping_interval: xmpp.ping_interval.get(),
         ping_timeout: xmpp.ping_timeout.get(),
@@ -325,6 +349,7 @@ fn gateway(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option
             peer_grace: config.ssp.peer_grace.get(),
             operators: xmpp.operators.clone(),
             files: Box::new(files(config, &xmpp.files)),
+            policies: policies(&xmpp.policy),
             ..GatewaySettings::default()
         },
         translator: Arc::new(translator),

@@ -11,11 +11,12 @@ pub mod avatar;
 mod card;
 pub mod client;
 pub mod location;
+mod resource;
 pub mod to_ssp;
 pub mod to_xmpp;
 
 pub use card::{card_of, picture};
-pub use to_ssp::{MAX_LINK, MAX_NAME, MAX_STATUS, Resource, Seen, withdrawn};
+pub use to_ssp::{MAX_LINK, MAX_NAME, MAX_STATUS, PUBLISHED, Resource, Seen, withdrawn};
 pub use to_xmpp::{Shown, to_xmpp};
 
 #[cfg(test)]

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use minidom::Element;
 use xmpp_parsers::message::Message;
-use xmpp_parsers::presence::{Presence, Show, Type};
+use xmpp_parsers::presence::{Presence, Type};
 
 use super::avatar::{self, Hint, Told};
 use super::location::{sexagesimal, zone};
+pub use super::resource::Resource;
+use super::resource::name_of;
 use crate::imps::Address;
 use crate::imps::presence::{Attribute, AttributeName as Name, Item, PresenceSubList};
 use crate::text::cut;
@@ -24,6 +26,18 @@ pub const MAX_STATUS: usize = 1024;
 pub const MAX_NAME: usize = 256;
 /// The longest link that is kept, bytes; a part of one leads nowhere. Our choice.
 pub const MAX_LINK: usize = 2048;
+
+/// Attributes that events publish, and end.
+pub const PUBLISHED: [Name; 8] = [
+    Name::TimeZone,
+    Name::GeoLocation,
+    Name::Address,
+    Name::FreeTextLocation,
+    Name::StatusText,
+    Name::StatusMood,
+    Name::Alias,
+    Name::StatusContent,
+];
 
 /// All that is seen of one XMPP user.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -47,23 +61,6 @@ pub struct Seen {
     /// That picture, once it is here.
     #[serde(skip)]
     pub picture: Option<Arc<Photo>>,
-}
-
-/// One available resource.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-pub struct Resource {
-    /// The text of `<show/>`, empty without.
-    pub show: String,
-    /// Texts of `<status/>` by language.
-    pub statuses: BTreeMap<String, String>,
-    /// From -128 to 127.
-    pub priority: i8,
-    /// The nickname of XEP-0172.
-    pub nick: Option<String>,
-    /// URL and description of XEP-0066.
-    pub link: Option<(String, Option<String>)>,
-    /// When it came, to tell which is newer.
-    pub at: u64,
 }
 
 impl Seen {
@@ -107,12 +104,14 @@ impl Seen {
 
     /// Takes note of a PEP event; whether it was one with a meaning here.
     pub fn event(&mut self, message: &Message) -> bool {
-        let Some(item) = payload(&message.payloads, "event", ns::PUBSUB_EVENT)
-            .and_then(|event| event.get_child("items", ns::PUBSUB_EVENT))
-            .and_then(|items| items.get_child("item", ns::PUBSUB_EVENT))
-            .and_then(|item| item.children().next())
-        else {
+        let event = payload(&message.payloads, "event", ns::PUBSUB_EVENT);
+        let Some(what) = event.and_then(|event| event.children().next()) else {
             return false;
+        };
+        let item = what.get_child("item", ns::PUBSUB_EVENT);
+        let Some(item) = item.and_then(|item| item.children().next()) else {
+            // It was retracted, or the node was emptied or deleted, or nothing is published now.
+            return what.attr("node").is_some_and(|node| self.ended(node));
         };
         match (item.name(), item.ns().as_str()) {
             ("mood", ns::MOOD) => {
@@ -133,6 +132,19 @@ impl Seen {
                 self.nick = name_of(&item.text());
             }
             ("metadata", ns::AVATAR_METADATA) => self.hint(avatar::published(item)),
+            _ => return false,
+        }
+        true
+    }
+
+    /// What was published at a node is so no more; whether that had a meaning here.
+    fn ended(&mut self, node: &str) -> bool {
+        match node {
+            ns::MOOD => self.mood = None,
+            ns::ACTIVITY => self.activity = None,
+            ns::GEOLOC => self.location.clear(),
+            ns::NICK => self.nick = None,
+            ns::AVATAR_METADATA => self.hint(Hint::None),
             _ => return false,
         }
         true
@@ -255,19 +267,9 @@ impl Seen {
             known: true,
             ..self.clone()
         };
-        let names = [
-            Name::TimeZone,
-            Name::GeoLocation,
-            Name::Address,
-            Name::FreeTextLocation,
-            Name::StatusText,
-            Name::StatusMood,
-            Name::Alias,
-            Name::StatusContent,
-        ];
         // Of nobody in particular.
         let user = Address::new("");
-        let values = names
+        let values = PUBLISHED
             .iter()
             .filter_map(|name| known.value(table, name, &user, None));
         PresenceSubList {
@@ -366,38 +368,6 @@ impl Seen {
     }
 }
 
-impl Resource {
-    fn of(presence: &Presence, now: u64) -> Self {
-        let link = payload(&presence.payloads, "x", ns::OOB)
-            .and_then(|link| Some((child_text(link, "url")?, child_text(link, "desc"))))
-            .filter(|(url, _)| url.len() <= MAX_LINK)
-            .map(|(url, text)| (url, text.map(|text| cut(&text, MAX_NAME).to_owned())));
-        let nick = payload(&presence.payloads, "nick", ns::NICK).map(Element::text);
-        Self {
-            show: match presence.show {
-                None => "",
-                Some(Show::Away) => "away",
-                Some(Show::Chat) => "chat",
-                Some(Show::Dnd) => "dnd",
-                Some(Show::Xa) => "xa",
-            }
-            .to_owned(),
-            statuses: presence
-                .statuses
-                .iter()
-                .map(|(language, text)| {
-                    let language = cut(&language.0, MAX_NAME).to_owned();
-                    (language, cut(text, MAX_STATUS).to_owned())
-                })
-                .collect(),
-            priority: presence.priority.0,
-            nick: nick.as_deref().and_then(name_of),
-            link,
-            at: now,
-        }
-    }
-}
-
 /// All requested attributes as unknown: not authorized any more, or no link.
 pub fn withdrawn(table: &PresenceTable, requested: &[Name]) -> PresenceSubList {
     let all = Name::KNOWN.iter().filter(|name| table.has_value(name));
@@ -425,11 +395,6 @@ fn activity(item: &Element) -> Option<String> {
         text = format!("{text} – {}", cut(&more, MAX_NAME));
     }
     Some(text)
-}
-
-fn name_of(text: &str) -> Option<String> {
-    let text = cut(text.trim(), MAX_NAME);
-    (!text.is_empty()).then(|| text.to_owned())
 }
 
 fn status_in<'s>(

@@ -92,6 +92,13 @@ impl Cluster {
         self.nodes.insert(domain.to_owned(), node);
     }
 
+    /// Has a node read another configuration.
+    pub(crate) async fn reload(&mut self, domain: &str, sections: &str) {
+        self.sections.insert(domain.to_owned(), sections.to_owned());
+        let plan = self.plan(domain);
+        self.node(domain).reload(plan).await;
+    }
+
     /// Stops a node, leaving what it kept.
     pub(crate) async fn stop(&mut self, domain: &str) {
         self.nodes

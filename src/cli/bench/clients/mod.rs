@@ -64,14 +64,7 @@ pub(super) async fn clients(mut args: Clients) -> Result<(), Failure> {
         idle,
         sent,
     };
-    match args.format {
-        Format::Json => {
-            let report = serde_json::to_value(&report)
-                .map_err(|error| Failure::Failed(error.to_string()))?;
-            output::json(&report)
-        }
-        Format::Text => output::line(text(&report)),
-    }
+    output::report(&report, text, args.format)
 }
 
 fn text(report: &Report) -> String {

@@ -151,14 +151,7 @@ pub(super) async fn home(args: Home) -> Result<(), Failure> {
         few: small_load,
         beside,
     };
-    match args.format {
-        Format::Json => {
-            let report = serde_json::to_value(&report)
-                .map_err(|error| Failure::Failed(error.to_string()))?;
-            output::json(&report)
-        }
-        Format::Text => output::line(text(&report)),
-    }
+    output::report(&report, text, args.format)
 }
 
 fn text(report: &Report) -> String {

@@ -130,3 +130,58 @@ fn a_link_that_was_away_is_told_what_it_missed_and_who_is_gone_is_found_out() {
         assert_eq!(world.has_asked("LeaveGroupRequest"), leaves, "{from}");
     }
 }
+
+#[test]
+fn who_is_in_a_room_when_the_node_stops_is_told_and_may_come_back_for_a_while() {
+    for comes_back in [true, false] {
+        let mut world = World::inside();
+        world.run(|gateway, _| gateway.farewell());
+        assert_eq!(world.seen(), ["-Ali to laptop 110 332"]);
+        // What they send meanwhile is refused.
+        world.xmpp(&format!(
+            "<message type='groupchat' from='{LAPTOP}' to='{PARTY}' id='m1'><body>hi</body></message>"
+        ));
+        assert!(world.out()[0].contains("not-acceptable"));
+        world.restart();
+        world.link_up();
+        world.pass(1);
+        assert!(world.out().is_empty(), "{:?}", world.out());
+        assert_eq!(world.gateway.rooms().occupants, 1);
+        if comes_back {
+            world.presence(LAPTOP, "Ali", ENTRY);
+            assert_eq!(world.seen(), ["+Vicky to laptop", "+Ali to laptop 110"]);
+            assert!(!world.has_asked("JoinGroupRequest"), "the group has them");
+            let there = world.token("GetJoinedUsersRequest");
+            let properties = world.token("GetGroupPropsRequest");
+            world.answer_to(properties, PROPERTIES);
+            assert!(
+                world
+                    .out()
+                    .iter()
+                    .any(|out| out.contains("<subject>Books</subject>"))
+            );
+            world.answer_to(there, THERE);
+            assert_eq!(world.gateway.rooms().unsettled, 0);
+        } else {
+            world.pass(119_000);
+            assert!(world.sent().is_empty());
+            world.pass(2_000);
+            let left = world.token("LeaveGroupRequest");
+            world.answer_to(
+                left,
+                "<LeaveGroupIndication><Status code='200'/></LeaveGroupIndication>",
+            );
+            assert_eq!(world.gateway.rooms(), RoomCount::default());
+        }
+    }
+}
+
+#[test]
+fn what_a_group_tells_while_there_is_no_link_is_counted() {
+    let mut world = World::inside();
+    world.link_down();
+    world.notice("<GroupProperties><Property><Name>Topic</Name><Value>Films</Value></Property></GroupProperties>");
+    assert!(world.out().is_empty());
+    let kind = "messages of the gateway without a link";
+    assert_eq!(world.gateway.silent()[kind], 1);
+}
