@@ -38,12 +38,17 @@ fn two_users_talk() {
 fn a_message_for_an_absent_user_survives_a_crash_and_comes_once() {
     let mut node = Node::start();
     let mut alice = node.chat("alice");
-    alice.tell(&json!({"do": "message", "to": "carol", "text": "later", "id": "m-1"}));
+    alice.tell(
+        &json!({"do": "message", "to": "carol", "text": "later", "id": "m-1", "report": true}),
+    );
     assert_eq!(alice.wait("sent", |_| true)["status"], 200);
     node.crash_and_restart();
     let mut carol = node.chat("carol");
     assert_eq!(carol.wait("message", |_| true)["id"], "m-1");
     assert!(carol.quit().iter().all(|event| event["event"] != "message"));
+    // Once that is reported the node has heard that she took it.
+    let mut alice = node.chat("alice");
+    assert_eq!(alice.wait("report", |_| true)["status"], 200);
     node.crash_and_restart();
     let carol = node.chat("carol");
     assert!(carol.quit().iter().all(|event| event["event"] != "message"));

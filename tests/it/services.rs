@@ -239,8 +239,8 @@ fn a_relay_tells_only_what_the_asking_peer_may_use() {
         let response = discover(&mut world, HOME, Some(about));
         let functions = functions(&response.trees[0]).difference(set(&["InteropFeat"]));
         let expected = match about {
-            // The gateway tells announcements of messages as links.
-            "xmpp.test" => set(&["SENDM", "MDELIV", "NOTIF"]),
+            // The gateway tells announcements of messages as links, and has block lists.
+            "xmpp.test" => set(&["SENDM", "MDELIV", "NOTIF", "GLBLU", "BLENT"]),
             _ => set(&["SENDM", "MDELIV"]),
         };
         assert_eq!(functions, expected, "{about}");

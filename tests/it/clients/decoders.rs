@@ -1,5 +1,5 @@
 //! What a node wrote in WBXML, held against other decoders: the dissector of Wireshark for all
-//! versions, the tools of libwbxml for 1.1. Where they are not installed, that is said.
+//! versions, the tools of libwbxml for 1.1.
 
 #[path = "../../../crates/wvgate-wire/src/csp/tests/tools.rs"]
 mod tools;
@@ -8,6 +8,8 @@ use wvgate::csp::{Element, Encoding, Message, Version, wbxml};
 use wvgate::imps::xml::Limits;
 
 use tools::{capture, in_our_names, run, start_tag, typed};
+
+const INSTALL: &str = "it is missing: run scripts/install-test-tools.sh first";
 
 fn names<'e>(element: &'e Element<'_>, out: &mut Vec<&'e str>) {
     out.push(element.name);
@@ -18,9 +20,7 @@ fn names<'e>(element: &'e Element<'_>, out: &mut Vec<&'e str>) {
 
 /// The dissector sees the elements that stand in these messages.
 pub(crate) fn dissected(version: Version, bodies: &[Vec<u8>]) {
-    let Some(said) = run("tshark", &["-r", "-", "-O", "wbxml"], &capture(bodies)) else {
-        return;
-    };
+    let said = run("tshark", &["-r", "-", "-O", "wbxml"], &capture(bodies)).expect(INSTALL);
     let said = String::from_utf8_lossy(&said);
     let frames: Vec<&str> = said.split("\nFrame ").collect();
     assert_eq!(frames.len(), bodies.len(), "{version}");
@@ -42,9 +42,7 @@ pub(crate) fn read_and_written(bodies: &[Vec<u8>]) {
     };
     for body in bodies {
         let message = read(body, Encoding::Wbxml);
-        let Some(theirs) = run("wbxml2xml", &["-m", "0", "-o", "-", "-"], body) else {
-            return;
-        };
+        let theirs = run("wbxml2xml", &["-m", "0", "-o", "-", "-"], body).expect(INSTALL);
         assert_eq!(read(&in_our_names(&theirs), Encoding::Xml), message);
         let text = typed(&message.write(Encoding::Xml).unwrap());
         let theirs = run("xml2wbxml", &["-o", "-", "-"], &text).unwrap();
