@@ -54,7 +54,7 @@ impl Attendant {
             home: Some(home),
             ..attendant
         };
-        sessions.tracker.spawn(attendant.attend(orders));
+        sessions.tracker.spawn(Box::new(attendant).attend(orders));
     }
 
     /// Attends a session that was kept over a restart.
@@ -64,7 +64,7 @@ impl Attendant {
         sessions.tracker.spawn(async move {
             let delivery = attendant.session.record().terms.delivery();
             attendant.open(delivery).await;
-            attendant.attend(orders).await;
+            Box::new(attendant).attend(orders).await;
         });
     }
 
@@ -73,7 +73,7 @@ impl Attendant {
         key: Key,
         session: Session,
         place: Place,
-    ) -> (Self, mpsc::Receiver<Order>) {
+    ) -> (Self, mpsc::Receiver<Box<Order>>) {
         let (to, orders) = mpsc::channel(ORDERS);
         let record = session.record();
         let client = record.terms.client.as_ref();
@@ -98,7 +98,7 @@ impl Attendant {
         (attendant, orders)
     }
 
-    async fn attend(mut self, mut orders: mpsc::Receiver<Order>) {
+    async fn attend(mut self: Box<Self>, mut orders: mpsc::Receiver<Box<Order>>) {
         let clock = self.sessions.node.clock();
         let stop = self.sessions.stop.clone();
         while self.perform().await == Goes::On {
@@ -119,7 +119,7 @@ impl Attendant {
                     }
                 },
                 order = orders.recv() => match order {
-                    Some(order) => self.take(order),
+                    Some(order) => self.take(*order),
                     None => return,
                 },
                 () = sleep_until(until) => self.session.timeout(clock.now()),

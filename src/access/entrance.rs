@@ -225,7 +225,7 @@ impl Entrance {
             && let Some(old) = self.sessions.find_client(user, client)
         {
             let (done, over) = oneshot::channel();
-            if old.orders.send(Order::Close { done }).await.is_ok() {
+            if old.order(Order::Close { done }).await {
                 let _ = over.await;
             }
             // Its place is free when its task has ended.
@@ -294,7 +294,9 @@ impl Entrance {
         }
         let (done, renewed) = oneshot::channel();
         let order = Order::Renew { keep_alive, done };
-        old.orders.send(order).await.map_err(|_| cannot())?;
+        if !old.order(order).await {
+            return Err(cannot());
+        }
         renewed.await.map_err(|_| cannot())
     }
 

@@ -51,9 +51,17 @@ pub(super) struct Handle {
     pub(super) user: String,
     /// The id of the client, if it has one.
     pub(super) client: Option<String>,
-    pub(super) orders: mpsc::Sender<Order>,
+    /// In boxes: a channel has room for many from the beginning.
+    pub(super) orders: mpsc::Sender<Box<Order>>,
     /// Whether something waits for the client.
     pub(super) is_waiting: AtomicBool,
+}
+
+impl Handle {
+    /// Says what is to be done; false if the session is over.
+    pub(super) async fn order(&self, order: Order) -> bool {
+        self.orders.send(Box::new(order)).await.is_ok()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -215,7 +223,7 @@ impl Sessions {
             let (done, over) = oneshot::channel();
             let status = status.clone();
             let order = Order::Disconnect { status, done };
-            if handle.orders.send(order).await.is_ok() && over.await.is_ok() {
+            if handle.order(order).await && over.await.is_ok() {
                 ended += 1;
             }
         }

@@ -107,11 +107,11 @@ impl Connection {
             return;
         }
         let up = Order::Channel(wake.clone());
-        if handle.orders.send(up).await.is_err() {
+        if !handle.order(up).await {
             return;
         }
         self.stand(&handle, &mut alarms).await;
-        let _ = handle.orders.send(Order::ChannelGone(wake)).await;
+        handle.order(Order::ChannelGone(wake)).await;
     }
 
     /// The id of the session; `None` if it does not come in time.
@@ -208,7 +208,7 @@ mod tests {
         (Connection::new(stream, silence), client.unwrap())
     }
 
-    fn handle() -> (Handle, mpsc::Receiver<Order>) {
+    fn handle() -> (Handle, mpsc::Receiver<Box<Order>>) {
         let (orders, from) = mpsc::channel(1);
         let handle = Handle {
             key: Key::of("s"),

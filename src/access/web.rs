@@ -157,12 +157,7 @@ impl Web {
         let (reply, answer) = oneshot::channel();
         let unanswered = said.clone();
         let _busy = Busy::of(&self.sessions.busy);
-        if handle
-            .orders
-            .send(Order::Post { said, reply })
-            .await
-            .is_err()
-        {
+        if !handle.order(Order::Post { said, reply }).await {
             return unanswered.refused(&not_logged_in());
         }
         match tokio::time::timeout(PATIENCE, answer).await {

@@ -155,7 +155,7 @@ impl<'a> Feeds<'a> {
             feed.invitations = self.user.invitations.unanswered().collect();
             watched = Watching::of(self.user, self.core, self.now).all();
         }
-        self.user.clients.insert(client, feed);
+        self.user.clients.insert(client, Box::new(feed));
         let opened = ToClient::Opened {
             user: self.user.address(self.core),
             waiting: self.user.inbox.waiting(),
@@ -230,7 +230,7 @@ impl<'a> Feeds<'a> {
         let Some((sender, letter)) = arrivals.take_out(at, &delivered, Outcome::Delivered) else {
             return;
         };
-        let lacks = |feed: &Feed| feed.lacks(at, &sender, &letter);
+        let lacks = |feed: &Box<Feed>| feed.lacks(at, &sender, &letter);
         if self.user.clients.values().any(lacks) {
             self.user.inbox.copy(at, letter);
             self.end_slow_clients();

@@ -104,10 +104,7 @@ impl<'a> HandedOver<'a> {
             }
         }
         if !is_told {
-            let has_client = user
-                .clients
-                .values()
-                .any(super::feed::Feed::takes_everything);
+            let has_client = user.clients.values().any(|feed| feed.takes_everything());
             let code = if has_client {
                 Code::QUEUE_FULL
             } else {

@@ -25,7 +25,6 @@ use crate::text::media;
 
 use super::contact_list::NO_CONTACT_LIST;
 use super::core::Core;
-use super::feed::Feed;
 use super::group::ForGroup;
 use super::inbox::{Arrival, Letter};
 use super::profile;
@@ -189,7 +188,7 @@ impl<'a> Submission<'a> {
 
     /// Whether the sender may see that the recipient has no client that takes the message.
     fn is_seen_away(&self, name: &str, message: &Message) -> bool {
-        let takes = |user: &User| user.clients.values().any(Feed::takes_everything);
+        let takes = |user: &User| user.clients.values().any(|feed| feed.takes_everything());
         self.home.users.get(name).is_some_and(|user| {
             !user.builtin
                 && !takes(user)

@@ -13,7 +13,7 @@ const TOO_LONG: Code = Code(432);
 
 /// Why a message is refused to its sender: no client of the user can show its content, not even if
 /// it fetches it. For who has no client now it waits.
-pub(super) fn refusal(clients: &BTreeMap<ClientKey, Feed>, letter: &Letter) -> Option<Code> {
+pub(super) fn refusal(clients: &BTreeMap<ClientKey, Box<Feed>>, letter: &Letter) -> Option<Code> {
     let mut code = None;
     for feed in clients.values().filter(|feed| feed.takes_everything()) {
         if feed.shows(letter, letter.size) {

@@ -75,7 +75,7 @@ pub(super) struct User {
     /// The echo user: no account record, always online, authorizes everybody.
     pub(super) builtin: bool,
     /// Those that are logged in, with what each was told of the queue.
-    pub(super) clients: BTreeMap<ClientKey, Feed>,
+    pub(super) clients: BTreeMap<ClientKey, Box<Feed>>,
     pub(super) availability: Availability,
     /// What they have told of their presence besides what stands in the account.
     pub(super) told: Option<Box<Told>>,
@@ -124,7 +124,7 @@ impl User {
 
     /// Tells the clients of the user that take what comes for the user.
     pub(super) fn tell(&self, core: &mut Core, told: &ToClient) {
-        let takes = |(_, feed): &(&ClientKey, &Feed)| feed.takes_everything();
+        let takes = |(_, feed): &(&ClientKey, &Box<Feed>)| feed.takes_everything();
         for (client, _) in self.clients.iter().filter(takes) {
             core.tell(*client, told.clone());
         }

@@ -25,7 +25,8 @@ const MANY: usize = 1024;
 /// Where what one client is told goes in.
 #[derive(Debug)]
 pub(super) struct EventSender {
-    events: mpsc::Sender<(ToClient, usize)>,
+    /// In boxes: a channel has room for many from the beginning.
+    events: mpsc::Sender<Box<(ToClient, usize)>>,
     bytes: Arc<AtomicUsize>,
 }
 
@@ -34,14 +35,15 @@ impl EventSender {
     pub(super) fn send(&self, told: ToClient) -> bool {
         let bytes = told.bytes();
         let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        (before == 0 || before + bytes <= MAX_BYTES) && self.events.try_send((told, bytes)).is_ok()
+        (before == 0 || before + bytes <= MAX_BYTES)
+            && self.events.try_send(Box::new((told, bytes))).is_ok()
     }
 }
 
 /// A client session; ends when it is dropped.
 pub struct ClientSession {
     client: ClientKey,
-    events: mpsc::Receiver<(ToClient, usize)>,
+    events: mpsc::Receiver<Box<(ToClient, usize)>>,
     bytes: Arc<AtomicUsize>,
     inbox: mpsc::Sender<Input>,
 }
@@ -66,7 +68,7 @@ impl ClientSession {
     /// What the client is told next; `None` when the node has ended the session. What has a number
     /// is told again to the next client unless it is acknowledged.
     pub async fn event(&mut self) -> Option<ToClient> {
-        let (told, bytes) = self.events.recv().await?;
+        let (told, bytes) = *self.events.recv().await?;
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
         Some(told)
     }

@@ -20,7 +20,7 @@ pub(super) struct Seat {
     sessions: Arc<Sessions>,
     handle: Arc<Handle>,
     home: ClientSession,
-    orders: mpsc::Receiver<Order>,
+    orders: mpsc::Receiver<Box<Order>>,
     _place: Place,
 }
 
@@ -86,7 +86,7 @@ impl Seat {
             tokio::select! {
                 biased;
                 Some(order) = self.orders.recv() => {
-                    if let Some(status) = ended(order) {
+                    if let Some(status) = ended(*order) {
                         return News::Ended(status);
                     }
                 }
