@@ -230,8 +230,8 @@ impl<'a> Feeds<'a> {
         let Some((sender, letter)) = arrivals.take_out(at, &delivered, Outcome::Delivered) else {
             return;
         };
-        let lacks = |feed: &Box<Feed>| feed.lacks(at, &sender, &letter);
-        if self.user.clients.values().any(lacks) {
+        let mut feeds = self.user.clients.values();
+        if feeds.any(|feed| feed.lacks(at, &sender, &letter)) {
             self.user.inbox.copy(at, letter);
             self.end_slow_clients();
         } else {

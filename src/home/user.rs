@@ -124,8 +124,8 @@ impl User {
 
     /// Tells the clients of the user that take what comes for the user.
     pub(super) fn tell(&self, core: &mut Core, told: &ToClient) {
-        let takes = |(_, feed): &(&ClientKey, &Box<Feed>)| feed.takes_everything();
-        for (client, _) in self.clients.iter().filter(takes) {
+        let clients = self.clients.iter();
+        for (client, _) in clients.filter(|(_, feed)| feed.takes_everything()) {
             core.tell(*client, told.clone());
         }
     }
