@@ -3,8 +3,7 @@
 use super::Gateway;
 use super::files::Ordered;
 use super::message::Order;
-use super::rosters::names_lists;
-use crate::element::{Act, Delivered, RequestId, Time};
+use crate::element::{Act, Delivered, Listed, RequestId, Time};
 use crate::imps::primitive::message::SendMessageRequest;
 use crate::imps::primitive::message_store::MessageNotification;
 use crate::imps::primitive::{self, Kind, Primitive};
@@ -116,7 +115,9 @@ impl Gateway {
             ..
         } = delivered;
         let shared = &mut self.shared;
-        let lists = user.as_ref().filter(|user| names_lists(&primitive, user));
+        let lists = user
+            .as_ref()
+            .filter(|user| Listed::of(&primitive, user).is_some());
         if let Some(user) = lists.cloned() {
             let ask = (id, expires);
             self.rosters.request(primitive, &user, ask, now, shared);

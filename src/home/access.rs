@@ -9,7 +9,7 @@ use crate::imps::primitive::access::{
 use crate::imps::status::{Code, DetailedResult, Status};
 
 use super::access_lists::{Entry, List, Listed};
-use super::contact_list::{MAX_CONTACTS, NO_CONTACT_LIST, is_user};
+use super::contact_list::is_user;
 use super::core::Core;
 use super::records;
 use super::user::User;
@@ -70,7 +70,7 @@ impl<'a> Access<'a> {
         }
         if !self.has_room(&changes) {
             let why = "There is no room for another entry.";
-            return Status::new(MAX_CONTACTS).because(why);
+            return Status::new(Code::TOO_MANY_CONTACTS).because(why);
         }
         if in_use != self.user.access.in_use() {
             self.user.access.set_in_use(in_use);
@@ -117,7 +117,7 @@ impl<'a> Access<'a> {
             Entry::ScreenName(_, name) if name.trim().is_empty() => Err(Code::BAD_PARAMETER),
             // Of a list that is no more only the entry is left.
             Entry::ContactList(list) if is_on && !self.user.has_contact_list(list, self.core) => {
-                Err(NO_CONTACT_LIST)
+                Err(Code::NO_CONTACT_LIST)
             }
             _ => Ok(()),
         }

@@ -21,18 +21,10 @@ use crate::imps::status::{Code, Status};
 use super::core::Core;
 use super::user::User;
 
-pub(super) use expansion::{Expansion, Whole};
+pub(super) use expansion::Expansion;
 use lists::{Changes, MAX_DISPLAY};
 pub(super) use lists::{FIRST, Lists};
 
-/// There is no contact list of that name.
-pub(super) const NO_CONTACT_LIST: Code = Code(700);
-/// There is one already.
-const LIST_EXISTS: Code = Code(701);
-/// The user has as many as they may.
-const MAX_LISTS: Code = Code(753);
-/// The contact list is full.
-pub(super) const MAX_CONTACTS: Code = Code(754);
 /// Bytes of a list's name within its address; our choice.
 const MAX_NAME: usize = 64;
 
@@ -91,10 +83,16 @@ impl<'a> ContactLists<'a> {
         }
         let lists = self.user.contact_lists();
         if lists.get(name).is_some() {
-            return Err((LIST_EXISTS, "There is a contact list of that name."));
+            return Err((
+                Code::CONTACT_LIST_EXISTS,
+                "There is a contact list of that name.",
+            ));
         }
         if lists.len() >= self.core.settings.max_lists {
-            return Err((MAX_LISTS, "There is no room for another contact list."));
+            return Err((
+                Code::TOO_MANY_CONTACT_LISTS,
+                "There is no room for another contact list.",
+            ));
         }
         let changes = Changes::of(request.properties.as_deref().unwrap_or_default())?;
         self.may_add(request.members.as_deref().unwrap_or_default())?;
@@ -107,7 +105,7 @@ impl<'a> ContactLists<'a> {
         let mut lists = self.user.contact_lists().into_owned();
         let name = name_within(self.user, self.core, &list);
         let Some(name) = name.filter(|name| lists.get(name).is_some()) else {
-            return Status::new(NO_CONTACT_LIST).because("There is no such contact list.");
+            return Status::new(Code::NO_CONTACT_LIST).because("There is no such contact list.");
         };
         let members = self.members(name);
         lists.remove(name);
@@ -156,7 +154,7 @@ impl<'a> ContactLists<'a> {
         let lists = self.user.contact_lists();
         let name = name_within(self.user, self.core, list);
         let name = name.filter(|name| lists.get(name).is_some());
-        let name = name.ok_or((NO_CONTACT_LIST, "There is no such contact list."))?;
+        let name = name.ok_or((Code::NO_CONTACT_LIST, "There is no such contact list."))?;
         let changes = Changes::of(request.properties.as_deref().unwrap_or_default())?;
         changes.may_change(lists.default_name() == Some(name))?;
         self.may_add(request.add.as_deref().unwrap_or_default())?;
@@ -197,7 +195,10 @@ impl<'a> ContactLists<'a> {
         if self.user.has_room_for_more(new, self.core) {
             Ok(())
         } else {
-            Err((MAX_CONTACTS, "There is no room for another contact."))
+            Err((
+                Code::TOO_MANY_CONTACTS,
+                "There is no room for another contact.",
+            ))
         }
     }
 

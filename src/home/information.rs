@@ -5,7 +5,6 @@ use crate::imps::common::UserId;
 use crate::imps::primitive::common::{GetSPInfoRequest, GetSPInfoResponse, Id, VerifyIDRequest};
 use crate::imps::status::{Code, DetailedResult, Status};
 
-use super::contact_list::NO_CONTACT_LIST;
 use super::{Caller, Home};
 
 /// Questions about the domain, and who its users are.
@@ -104,7 +103,7 @@ impl<'a> Information<'a> {
                 let user = user.filter(|user| user.address(core) == owner);
                 let has = self.caller.user.as_ref() == Some(&owner)
                     && user.is_some_and(|user| user.has_contact_list(&list, core));
-                (!has).then_some(NO_CONTACT_LIST)
+                (!has).then_some(Code::NO_CONTACT_LIST)
             }
             Id::Domain(domain) => {
                 let ours = domain.trim().eq_ignore_ascii_case(self.home.core.domain());

@@ -23,7 +23,6 @@ use crate::imps::primitive::message::{SendMessageRequest, SendMessageResponse};
 use crate::imps::status::{Code, Status};
 use crate::text::media;
 
-use super::contact_list::NO_CONTACT_LIST;
 use super::core::Core;
 use super::group::ForGroup;
 use super::inbox::{Arrival, Letter};
@@ -212,7 +211,7 @@ impl<'a> Submission<'a> {
             }
             // Those that exist were taken out before.
             Recipient::Group(_) | Recipient::ScreenName(_) => return Err(Code::NO_GROUP),
-            Recipient::ContactList(_) => return Err(NO_CONTACT_LIST),
+            Recipient::ContactList(_) => return Err(Code::NO_CONTACT_LIST),
         }
         let name = self.home.known_user(address)?;
         let user = self.home.users.get(&name).ok_or(Code::UNKNOWN_USER)?;
@@ -471,7 +470,7 @@ fn status_for(targets: usize, failures: Vec<(Code, Address)>) -> Status {
     let mut status = Status::of_users(targets, failures);
     for detail in &mut status.details {
         let users = std::mem::take(&mut detail.users);
-        if detail.code == NO_CONTACT_LIST {
+        if detail.code == Code::NO_CONTACT_LIST {
             let list = |id: UserId| crate::imps::common::ContactList { list: id.user };
             detail.contact_lists = users.into_iter().map(list).collect();
             continue;

@@ -6,7 +6,7 @@ use super::handed::Fetched;
 use super::invitation::{Invited, Inviting};
 use super::sending::{MAX_ID, Sending};
 use super::watching::Watching;
-use crate::element::Time;
+use crate::element::{Time, Whole};
 use crate::imps::Primitive;
 use crate::imps::address::Address;
 use crate::imps::primitive::presence_admin::UpdatePresenceRequest;
@@ -15,7 +15,7 @@ use crate::imps::status::{Code, Status};
 use crate::ssp::envelope::Peek;
 
 use super::client::{ClientKey, Method, ToClient};
-use super::contact_list::{ContactLists, Expansion, Whole};
+use super::contact_list::{ContactLists, Expansion};
 use super::core::{Asked, Asker, Core};
 use super::presence::client_id;
 use super::profile;
@@ -130,31 +130,37 @@ impl<'a> Session<'a> {
             return self.user.ask(self.core, Some(asker), asked, next, expires);
         }
         let (user, core, now) = (&mut *self.user, &mut *self.core, self.now);
-        match expansion.whole() {
-            Whole::Message(request, named) => {
-                Sending::of(user, core, now).send(asker, *request, Some(named));
-            }
-            Whole::Subscribe(request, lists) => {
+        let Whole {
+            request,
+            named,
+            lists,
+            is_for_nobody,
+        } = expansion.whole();
+        match request {
+            Primitive::SubscribeRequest(request) => {
                 ContactLists::of(user, core, now).watch(&lists, true);
                 if request.users.is_empty() {
                     return core.answer(asker, Status::ok());
                 }
                 Watching::of(user, core, now).subscribe(asker, &request, true);
             }
-            Whole::Unsubscribe(request, lists) => {
+            Primitive::UnsubscribeRequest(request) => {
                 ContactLists::of(user, core, now).watch(&lists, false);
                 if request.users.is_empty() {
                     return core.answer(asker, Status::ok());
                 }
                 Watching::of(user, core, now).unsubscribe(asker, &request);
             }
-            Whole::Other(request) => {
-                let expires = now.plus(core.settings.request_validity);
-                user.ask(core, Some(asker), Asked::Other, request, expires);
-            }
-            Whole::Nobody => {
+            _ if is_for_nobody => {
                 let why = "There is nobody on the contact list.";
                 core.answer(asker, Status::new(Code::BAD_PARAMETER).because(why));
+            }
+            Primitive::SendMessageRequest(request) => {
+                Sending::of(user, core, now).send(asker, *request, Some(named));
+            }
+            request => {
+                let expires = now.plus(core.settings.request_validity);
+                user.ask(core, Some(asker), Asked::Other, request, expires);
             }
         }
     }

@@ -16,7 +16,6 @@ use crate::imps::status::{Code, DetailedResult, Status};
 
 use super::Home;
 use super::client::{ClientKey, ToClient};
-use super::contact_list::MAX_CONTACTS;
 use super::core::{Asked, Asker, Core, Timer};
 use super::known::Known;
 use super::relation::{Subscription, SubscriptionState};
@@ -95,7 +94,8 @@ impl<'a> Watching<'a> {
             Err(status) => return self.core.answer(asker, status),
         };
         if !to.iter().all(|one| self.user.has_room_for(one, self.core)) {
-            let status = Status::new(MAX_CONTACTS).because("There is no room for another contact.");
+            let status = Status::new(Code::TOO_MANY_CONTACTS)
+                .because("There is no room for another contact.");
             return self.core.answer(asker, status);
         }
         if !self.user.may_ask(self.core) {

@@ -9,8 +9,6 @@ use crate::imps::common::{ContactList, GroupId, ScreenName, UserId};
 use crate::imps::primitive::access::{EntityChanges, EntityList};
 use crate::imps::{Address, Code};
 
-/// There is no room for another entry.
-pub(super) const MAX_CONTACTS: Code = Code(754);
 /// Entries of one list; our choice.
 const MAX_ENTRIES: usize = 1_000;
 /// Bytes of a name within a group; our choice.
@@ -114,7 +112,10 @@ impl AccessList {
             list.remove(remove);
         }
         if list.len() > MAX_ENTRIES.max(self.len()) {
-            return Err((MAX_CONTACTS, "There is no room for another entry."));
+            return Err((
+                Code::TOO_MANY_CONTACTS,
+                "There is no room for another entry.",
+            ));
         }
         *self = list;
         Ok(())

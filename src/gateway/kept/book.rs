@@ -20,16 +20,12 @@ use crate::translate::roster::{Contact, Contacts, Subscription};
 pub(super) const FIRST: &str = "contacts";
 /// What people see of it.
 const FIRST_SHOWN: &str = "Contacts";
-/// There is no contact list of that name.
-pub(in crate::gateway) const NO_CONTACT_LIST: Code = Code(700);
-/// There is one already.
-const LIST_EXISTS: Code = Code(701);
 /// A property that contact lists do not have.
 const LIST_PROPERTY: Code = Code(752);
-/// The user has as many lists as they may.
-const MAX_LISTS: (Code, usize) = (Code(753), 100);
-/// The user has as many contacts as they may.
-const MAX_CONTACTS: (Code, usize) = (Code(754), 1_000);
+/// Contact lists of one user; our choice.
+const MAX_LISTS: usize = 100;
+/// Contacts of one user; our choice.
+const MAX_CONTACTS: usize = 1_000;
 /// Bytes of a list's name within its address, and of a name for people; our choice.
 const MAX_NAME: (usize, usize) = (64, 256);
 
@@ -210,16 +206,22 @@ impl Book {
             return Err((Code::BAD_PARAMETER, "The list's name is empty or too long."));
         }
         if self.find(name).is_some() {
-            return Err((LIST_EXISTS, "There is a contact list of that name."));
+            return Err((
+                Code::CONTACT_LIST_EXISTS,
+                "There is a contact list of that name.",
+            ));
         }
-        if self.lists.len() >= MAX_LISTS.1 {
-            return Err((MAX_LISTS.0, "There is no room for another contact list."));
+        if self.lists.len() >= MAX_LISTS {
+            return Err((
+                Code::TOO_MANY_CONTACT_LISTS,
+                "There is no room for another contact list.",
+            ));
         }
         let display = display(request.properties.as_deref().unwrap_or_default(), false)?;
         let group = display.unwrap_or_else(|| name.to_owned());
         if self.is_taken(&group) {
             return Err((
-                LIST_EXISTS,
+                Code::CONTACT_LIST_EXISTS,
                 "There is a contact list that is shown like that.",
             ));
         }
@@ -241,7 +243,7 @@ impl Book {
     /// Nothing of it is done.
     pub(in crate::gateway) fn delete(&mut self, list: &Address) -> Result<String, Refusal> {
         let name = self.name_of(list);
-        let name = name.ok_or((NO_CONTACT_LIST, "There is no such contact list."))?;
+        let name = name.ok_or((Code::NO_CONTACT_LIST, "There is no such contact list."))?;
         let list = self.find(&name).cloned();
         let list = list.filter(|list| !list.group.is_empty());
         let list = list.ok_or((
@@ -265,9 +267,9 @@ impl Book {
         request: &ListManageRequest,
     ) -> Result<String, Refusal> {
         let name = self.name_of(&request.list);
-        let name = name.ok_or((NO_CONTACT_LIST, "There is no such contact list."))?;
+        let name = name.ok_or((Code::NO_CONTACT_LIST, "There is no such contact list."))?;
         let list = self.find(&name).cloned();
-        let mut list = list.ok_or((NO_CONTACT_LIST, "There is no such contact list."))?;
+        let mut list = list.ok_or((Code::NO_CONTACT_LIST, "There is no such contact list."))?;
         let properties = request.properties.as_deref().unwrap_or_default();
         let display = display(properties, list.group.is_empty())?;
         let display = display.filter(|display| display != list.shown());
@@ -277,7 +279,7 @@ impl Book {
         }
         if display.as_deref().is_some_and(|shown| self.is_taken(shown)) {
             return Err((
-                LIST_EXISTS,
+                Code::CONTACT_LIST_EXISTS,
                 "There is a contact list that is shown like that.",
             ));
         }
@@ -321,7 +323,7 @@ impl Book {
     }
 
     fn has_room(&self, new: usize) -> bool {
-        new == 0 || self.contacts.len() + new <= MAX_CONTACTS.1
+        new == 0 || self.contacts.len() + new <= MAX_CONTACTS
     }
 
     fn may_add(&self, members: &[NickName]) -> Result<(), Refusal> {
@@ -340,7 +342,10 @@ impl Book {
         if self.has_room(new.len()) {
             Ok(())
         } else {
-            Err((MAX_CONTACTS.0, "There is no room for another contact."))
+            Err((
+                Code::TOO_MANY_CONTACTS,
+                "There is no room for another contact.",
+            ))
         }
     }
 
@@ -375,7 +380,7 @@ impl Book {
 }
 
 /// What of a list's address is its name, if it is one of this owner's.
-pub(in crate::gateway) fn name_within<'l>(list: &'l Address, owner: &Address) -> Option<&'l str> {
+fn name_within<'l>(list: &'l Address, owner: &Address) -> Option<&'l str> {
     let is_own = list.is_valid()
         && list.kind() == Kind::Resource
         && list.user_part() == owner.user_part()

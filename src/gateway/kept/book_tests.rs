@@ -113,12 +113,12 @@ fn lists_are_made_renamed_and_ended() {
     assert_eq!(book.named().last().unwrap().group, "The Team");
     assert_eq!(
         book.create(&create(&list, "Other")).unwrap_err().0,
-        LIST_EXISTS
+        Code::CONTACT_LIST_EXISTS
     );
     let other = Address::resource_of("alice", "other", "home.example");
     assert_eq!(
         book.create(&create(&other, "Work")).unwrap_err().0,
-        LIST_EXISTS
+        Code::CONTACT_LIST_EXISTS
     );
     let foreign = Address::resource_of("bob", "other", "home.example");
     assert_eq!(

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::book::NO_CONTACT_LIST;
 use crate::imps::address::Kind;
 use crate::imps::common::{AttributeList, ContactList, UserId};
 use crate::imps::presence::{AttributeName, PresenceSubList};
@@ -20,8 +19,6 @@ use crate::imps::{Address, Code, Status};
 
 /// No attribute of the list is known.
 const ATTRIBUTE: Code = Code(750);
-/// There is no room for another contact.
-const MAX_CONTACTS: Code = Code(754);
 /// Users with attribute lists of their own; our choice.
 const MAX_USERS: usize = 1_000;
 
@@ -128,7 +125,8 @@ impl Grants {
             .iter()
             .filter(|user| !self.users.contains_key(user));
         if self.users.len() + new.count() > MAX_USERS {
-            return Status::new(MAX_CONTACTS).because("There is no room for another contact.");
+            return Status::new(Code::TOO_MANY_CONTACTS)
+                .because("There is no room for another contact.");
         }
         let status = targets.status(request.default);
         if request.default {
@@ -265,7 +263,7 @@ impl Targets {
             let lists = self.no_lists.iter().cloned();
             details.push(DetailedResult {
                 contact_lists: lists.map(|list| ContactList { list }).collect(),
-                ..DetailedResult::new(NO_CONTACT_LIST)
+                ..DetailedResult::new(Code::NO_CONTACT_LIST)
             });
         }
         let code = match details.as_slice() {

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 pub(super) use access::{Access, AccessList};
 pub(super) use account::Account;
-pub(super) use book::{Book, NO_CONTACT_LIST, name_within};
+pub(super) use book::Book;
 
 use super::records::{ACCOUNT, Pair, read};
 use super::shares::{Most, Shares, domain_of};

@@ -14,9 +14,7 @@
 //! | `order` | a request, and how far it is done |
 //! | `granted` | what the server lets us do |
 //! | `relays` | requests that went on with those on lists |
-//! | `expansion` | requests that name contact lists |
 
-mod expansion;
 mod granted;
 mod order;
 mod relays;
@@ -42,7 +40,6 @@ use crate::translate::block_list;
 use crate::translate::privilege::{Privileges, answer_within, in_the_name_of};
 use crate::translate::roster::{self, Contacts};
 use crate::translate::stanza::ns;
-pub(super) use expansion::names_lists;
 use granted::Granted;
 use order::{Done, Order, Owner, Step};
 use relays::Relays;

@@ -3,8 +3,7 @@
 use minidom::Element;
 use xmpp_parsers::jid::BareJid;
 
-use super::expansion::expand;
-use crate::element::{Outcome, RequestId, Time};
+use crate::element::{Listed, Outcome, RequestId, Time};
 use crate::gateway::kept::{Access, AccessList, Account, Book};
 use crate::gateway::shared::Shared;
 use crate::imps::common::{GroupId, ScreenName, UserId};
@@ -166,12 +165,40 @@ impl Order {
                 let of = |list: &Address| book.name_of(list);
                 grants.get(request, of, |name| book.address(name)).into()
             }
-            Some(request) => match expand(request, &self.owner.address, book) {
-                Ok(Some(request)) => return Done::GoesOn(Box::new(request)),
-                Ok(None) => answer_of(request, Status::ok()),
-                Err(status) => return Done::Refused(status),
-            },
+            Some(request) => return self.expand(request, book),
         })
+    }
+
+    /// What names contact lists goes on with those who are on them.
+    fn expand(&self, request: &Primitive, book: &Book) -> Done {
+        let Some(mut listed) = Listed::of(request, &self.owner.address) else {
+            return Done::Refused(Status::new(Code::BAD_REQUEST));
+        };
+        if listed.is_too_large() {
+            let why = "A request names at most a hundred, sixteen of them contact lists.";
+            return Done::Refused(Status::new(Code::BAD_PARAMETER).because(why));
+        }
+        for list in listed.lists().to_vec() {
+            let Some(name) = book.name_of(&list) else {
+                let status = Listed::unreadable(Some(list), Code::NO_CONTACT_LIST);
+                return Done::Refused(status);
+            };
+            let members = book.members(&name).into_iter();
+            listed.add(members.map(|member| member.user));
+        }
+        let whole = listed.whole();
+        match whole.request {
+            Primitive::SubscribeRequest(_) | Primitive::UnsubscribeRequest(_)
+                if whole.is_for_nobody =>
+            {
+                Done::Answer(answer_of(request, Status::ok()))
+            }
+            _ if whole.is_for_nobody => {
+                let why = "There is nobody on the contact list.";
+                Done::Refused(Status::new(Code::BAD_PARAMETER).because(why))
+            }
+            request => Done::GoesOn(Box::new(request)),
+        }
     }
 
     /// Does what is wanted of the block list and the grant list; its answer, and what the user's server

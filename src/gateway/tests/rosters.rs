@@ -220,6 +220,22 @@ fn those_on_a_list_get_what_is_for_the_list() {
     assert_eq!(world.code(id), Some(700));
     assert_eq!(world.outcomes(), [Outcome::Refused(700)]);
 
+    // Nobody is on it, and more lists than a request may name.
+    let empty = "<query xmlns='jabber:iq:roster'/>";
+    let id = world.ssp(Some(ALICE), &message.replace("/friends@", "/contacts@"));
+    reply(&mut world, empty);
+    assert_eq!(world.code(id), Some(402));
+    assert_eq!(world.outcomes(), [Outcome::Refused(402)]);
+    let one = "<Recipient><ContactList contactListID='wv:alice/friends@home.example'/></Recipient>";
+    let many = (0..17).map(|n| one.replace("friends", &format!("friends{n}")));
+    let id = world.ssp(
+        Some(ALICE),
+        &message.replace(one, &many.collect::<String>()),
+    );
+    reply(&mut world, ROSTER);
+    assert_eq!(world.code(id), Some(402));
+    assert_eq!(world.outcomes().last(), Some(&Outcome::Refused(402)));
+
     // What is watched.
     let subscribe = "<SubscribeRequest><UserID userID='wv:alice/friends@home.example'/>\
         <UserID userID='wv:zoe@village.example'/></SubscribeRequest>";

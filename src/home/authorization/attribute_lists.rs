@@ -14,7 +14,7 @@ use crate::imps::primitive::presence_admin::{
 };
 use crate::imps::status::{Code, DetailedResult, Status};
 
-use super::super::contact_list::{MAX_CONTACTS, NO_CONTACT_LIST, is_user, name_within};
+use super::super::contact_list::{is_user, name_within};
 use super::super::core::Core;
 use super::super::presence::Presence;
 use super::super::relation::Relation;
@@ -72,7 +72,7 @@ impl<'a> AttributeLists<'a> {
         }
         if !self.has_room(&targets.good) {
             let why = "There is no room for another contact.";
-            return Status::new(MAX_CONTACTS).because(why);
+            return Status::new(Code::TOO_MANY_CONTACTS).because(why);
         }
         let mut status = targets.status(all);
         if let Some(why) = unsupported {
@@ -223,7 +223,7 @@ impl Targets {
     }
 
     fn fail_list(&mut self, list: Address) {
-        let detail = self.detail(NO_CONTACT_LIST);
+        let detail = self.detail(Code::NO_CONTACT_LIST);
         detail.contact_lists.push(ContactList { list });
     }
 

@@ -9,7 +9,7 @@ use crate::imps::primitive::presence_admin::{
 };
 use crate::imps::status::{Code, DetailedResult, Status};
 
-use super::super::contact_list::{MAX_CONTACTS, is_user};
+use super::super::contact_list::is_user;
 use super::super::core::Core;
 use super::super::presence::Presence;
 use super::super::relation::Relation;
@@ -120,7 +120,7 @@ impl<'a> Decisions<'a> {
         }
         if !self.user.has_room_for(other, self.core) {
             let why = "There is no room for another contact.";
-            return Err(Status::new(MAX_CONTACTS).because(why));
+            return Err(Status::new(Code::TOO_MANY_CONTACTS).because(why));
         }
         Ok(())
     }

@@ -13,9 +13,6 @@ use crate::imps::primitive::presence::GetPresenceResponse;
 use crate::imps::status::DetailedResult;
 use crate::imps::{Code, Primitive, Status};
 
-/// There is no such contact list.
-const NO_CONTACT_LIST: Code = Code(700);
-
 /// The part of `primitive` that concerns `targets`; `None` if the primitive does
 /// not address single targets, and then goes whole to where the first one is.
 pub fn part(primitive: &Primitive, targets: &[Address]) -> Option<Primitive> {
@@ -190,7 +187,7 @@ fn unverified(code: Code, targets: &[Address]) -> DetailedResult {
         match target.kind() {
             Kind::User => detail.users.push(UserId { user: target }),
             Kind::Service => detail.domains.push(target.domain().to_owned()),
-            Kind::Resource if code == NO_CONTACT_LIST => {
+            Kind::Resource if code == Code::NO_CONTACT_LIST => {
                 detail.contact_lists.push(ContactList { list: target });
             }
             Kind::Resource => detail.groups.push(GroupId { group: target }),

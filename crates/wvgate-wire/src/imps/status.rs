@@ -87,6 +87,14 @@ codes! {
     INVALID_SESSION = 604;
     /// A new value that is not accepted; the old one stays.
     NOT_ACCEPTED = 605;
+    /// Contact list does not exist.
+    NO_CONTACT_LIST = 700;
+    /// Contact list exists already.
+    CONTACT_LIST_EXISTS = 701;
+    /// The user has as many contact lists as they may.
+    TOO_MANY_CONTACT_LISTS = 753;
+    /// The user has as many contacts as they may.
+    TOO_MANY_CONTACTS = 754;
     /// Group does not exist.
     NO_GROUP = 800;
     /// Group is not joined.

@@ -6,9 +6,6 @@ use crate::imps::{Address, Code, Primitive, Status};
 
 use super::super::screen;
 
-/// There is no contact list of that name.
-const NO_CONTACT_LIST: Code = Code(700);
-
 /// A family of commands, and of what is heard.
 pub(super) struct Family {
     /// Its part of `/help`: a line for each command.
@@ -110,7 +107,7 @@ pub(super) fn verdict(answers: &[Primitive]) -> Status {
 /// The verdict of the first answer that says no. Whoever has no list of contacts has none.
 pub(super) fn failure(answers: &[Primitive]) -> Option<&Status> {
     let mut verdicts = answers.iter().filter_map(Primitive::verdict);
-    verdicts.find(|status| !status.code.is_success() && status.code != NO_CONTACT_LIST)
+    verdicts.find(|status| !status.code.is_success() && status.code != Code::NO_CONTACT_LIST)
 }
 
 /// A text, unless it is empty.
