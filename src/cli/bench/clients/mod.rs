@@ -19,7 +19,8 @@ use load::{Idle, Logins, Sent};
 #[command(after_help = "\
 Starts a home domain with an access point, and lets phones log in, first some by password, which
 costs what checking it against its hash costs, then all by a digest. They stay, and open the channel
-on which they are woken: shown is the node's memory for each. Then pairs of them write to each other,
+on which they are woken: shown is the node's memory for each, by its growth from half of them to all.
+Then pairs of them write to each other,
 in XML and in WBXML, the recipients woken on the channel, or polling. Figures of one machine and one
 moment: compare only what was measured in the same run.
 
