@@ -14,9 +14,11 @@ pub struct XmppPolicy {
     pub domain: String,
     /// `allow`, or `deny`: then nothing passes in either direction. Default `allow`.
     pub access: XmppAccess,
-    /// Stanzas that the users of a domain may send in a second, all together, that want something
-    /// done: messages, questions, subscriptions, ways into groups. A second's worth may come at
-    /// once; more is refused. Presence and answers do not count. Default: as many as come.
+    /// Stanzas that the users of a domain and of those below it may send in a second, all together,
+    /// that want something done: messages, questions, subscriptions, ways into groups. A second's
+    /// worth may come at once; more is refused. Presence and answers do not count. For `*` each
+    /// domain has this for itself, with the names below what was registered, as the form shows it.
+    /// Default: as many as come.
     pub max_rate: Option<u32>,
     /// Whose presence is seen: `ask` (the SSP user is asked), `grant` (in the name of the SSP
     /// user), `refuse` (nobody sees anybody, in either direction). Default: what

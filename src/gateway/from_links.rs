@@ -90,12 +90,11 @@ impl Gateway {
             }
             Stanza::Iq(iq) => {
                 if let Some(to) = iq.to() {
-                    let code = Code::UNAVAILABLE;
                     let watches = &self.watches;
                     self.searches.unsent(iq.id(), to, watches, now, shared);
                     self.cards.unsent(iq.id(), to, watches, now, shared);
                     self.rosters.unsent(component, (iq.id(), to), now, shared);
-                    self.queries.answered(iq.id(), to, code, shared);
+                    self.queries.unsent(iq.id(), to, shared);
                 }
             }
             Stanza::Presence(_) => {}

@@ -3,7 +3,9 @@
 //! What was accepted from the SSP side is written down before it is sent, and
 //! forgotten when the server has confirmed it; a new link gets everything that is
 //! unconfirmed again, in order and with the same ids. Presence and answers are
-//! worth nothing later: they go out while the link is up, else not at all.
+//! worth nothing later: they go out while the link is up, else not at all. Those that have more
+//! bytes than every server takes are written down too, for a while, so that a server that ends the
+//! stream at one does so a few times only; presence of which there is news by then does not go out.
 //!
 //! A server may end the stream at a stanza it does not like, and XEP-0114 does not
 //! say at which. So what was unconfirmed at an end goes out one by one over the
@@ -12,11 +14,14 @@
 //! hold up what is behind it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio_xmpp::Stanza;
 
 use super::dropped::kind_without_link;
+use super::lane::{Lane, Use};
+use super::latest::Latest;
 use super::records::{number_of, out_key, read};
 use crate::element::{Time, ToXmpp};
 use crate::store::Write;
@@ -24,25 +29,12 @@ use crate::translate::message::stamp;
 use crate::translate::stanza;
 use crate::xmpp::link::Blame;
 
-/// Suspicion at which a stanza is given up.
-const GUILTY: u8 = 6;
-
 /// Bytes that every server takes as one stanza (RFC 6120, 13.12). What is not kept has no more: a
 /// link that it ended would be ended by it each time it comes back.
 pub(super) const SURE: usize = 10_000;
 
 /// Bytes that a word about the delay may take.
 const STAMP: usize = 128;
-
-/// How much an end of the stream makes a stanza suspect that was under way alone: two ends with a
-/// reason, or three without.
-fn suspicion(blame: Blame) -> u8 {
-    match blame {
-        Blame::Nobody => 0,
-        Blame::Perhaps => 2,
-        Blame::Content | Blame::Size => 3,
-    }
-}
 
 /// A stanza the server has not confirmed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,30 +71,15 @@ pub(super) struct GivenUp {
     pub(super) why: &'static str,
 }
 
-/// How far the link of a component may be used.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Use {
-    #[default]
-    Down,
-    /// For refusals alone: what waits has not begun to go out, and would be overtaken.
-    Refusals,
-    Up,
-}
-
-/// The link of one component.
-#[derive(Debug, Default)]
-struct Lane {
-    link: Use,
-    /// The largest number handed out on this link.
-    handed: u64,
-    /// Entries up to this one go out one by one.
-    suspects: u64,
-    /// The one of them that is under way.
-    alone: Option<u64>,
-    /// How suspect the oldest entry is.
-    suspicion: (u64, u8),
-    /// The most bytes of a stanza.
-    most: usize,
+/// What became of a stanza that need not survive.
+#[derive(Debug)]
+pub(super) enum Volatile {
+    /// It goes out.
+    Out,
+    /// There is no link: it is lost.
+    Lost,
+    /// It has more bytes than every server takes, so that it may end the link.
+    Large(Box<Stanza>),
 }
 
 /// The links of all components, and what waits for them.
@@ -121,6 +98,7 @@ pub(super) struct Links {
     ready: VecDeque<ToXmpp>,
     /// Whether it was told that a link brings what is for another one.
     has_crossed: bool,
+    latest: Latest,
     now: Time,
     /// The same by the wall clock.
     wall: u64,
@@ -129,13 +107,7 @@ pub(super) struct Links {
 impl Links {
     /// Links that take stanzas of `most` bytes.
     pub(super) fn new(components: &[String], most: usize) -> Self {
-        let lane = |component: &String| {
-            let lane = Lane {
-                most,
-                ..Lane::default()
-            };
-            (component.clone(), lane)
-        };
+        let lane = |component: &String| (component.clone(), Lane::of(most));
         Self {
             lanes: components.iter().map(lane).collect(),
             ..Self::default()
@@ -207,22 +179,32 @@ impl Links {
             .map_or(Use::Down, |lane| lane.link)
     }
 
-    /// Hands out a stanza that need not survive. Gives it back if it has more bytes than every server
-    /// takes, so that it may end the link.
-    pub(super) fn volatile(&mut self, component: &str, stanza: Stanza) -> Option<Stanza> {
+    /// Hands out a stanza that need not survive, unless it has more bytes than every server takes.
+    pub(super) fn volatile(&mut self, component: &str, stanza: Stanza) -> Volatile {
         if self.link(component) == Use::Down {
             self.lost.extend(kind_without_link(&stanza));
-            return None;
+            return Volatile::Lost;
+        }
+        if let Some(older) = self.latest.before(&stanza) {
+            // It would come behind this one, and stand for good.
+            self.remove(older);
         }
         if stanza::print(&stanza).len() > self.most(component).min(SURE) {
-            return Some(stanza);
+            return Volatile::Large(Box::new(stanza));
         }
         self.ready.push_back(ToXmpp {
             component: component.to_owned(),
             stanza,
             mark: None,
         });
-        None
+        Volatile::Out
+    }
+
+    /// Writes down a stanza that need not survive, for so long at most, and hands it out.
+    pub(super) fn kept(&mut self, number: u64, component: &str, stanza: Stanza, most: Duration) {
+        self.latest.put(&stanza, number);
+        let until = self.now.plus(most);
+        self.durable(number, component, stanza, None, until);
     }
 
     /// The kind of something that did not go out, and of which nobody was told.
@@ -320,11 +302,7 @@ impl Links {
         if !is_alone {
             return;
         }
-        if lane.suspicion.0 != number {
-            lane.suspicion = (number, 0);
-        }
-        lane.suspicion.1 += suspicion(blame);
-        if lane.suspicion.1 < GUILTY {
+        if !lane.is_guilty(number, blame) {
             return;
         }
         self.give_up(number, "the XMPP server ends the stream at it");
@@ -414,6 +392,7 @@ impl Links {
     /// Forgets a stanza: it need not go out (any more).
     pub(super) fn remove(&mut self, number: u64) {
         if let Some(entry) = self.entries.remove(&number) {
+            self.latest.forget(number);
             self.bytes = self.bytes.saturating_sub(entry.stanza.len());
             self.ready.retain(|ready| ready.mark != Some(number));
             self.writes.push_back(Write::delete(out_key(number)));

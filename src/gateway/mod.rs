@@ -28,7 +28,7 @@
 //! | `pictures` | pictures of XMPP users |
 //! | `cards` | profiles of users, and who runs a domain |
 //! | `search` | search for users and rooms, in both directions |
-//! | `policy` | what domains of XMPP may do |
+//! | `policy`, `gate` | what domains of XMPP may do, and what passes by that |
 //! | `shared` | beneath them: settings, tables, numbers, the queue of acts, and the `links` |
 
 mod capabilities;
@@ -39,9 +39,12 @@ mod dropped;
 mod element;
 mod files;
 mod from_links;
+mod gate;
 mod groups;
 mod invitation;
 mod kept;
+mod lane;
+mod latest;
 mod links;
 mod message;
 mod numbers;
@@ -50,6 +53,7 @@ mod policy;
 mod preferences;
 mod presence;
 mod query;
+mod rates;
 mod records;
 mod reply;
 mod rooms;
@@ -81,11 +85,11 @@ use crate::translate::stanza::ends;
 use cards::Cards;
 use commands::Commands;
 use files::{Files, Ready, Words};
+use gate::{Admission, Place};
 use groups::Groups;
 use invitation::Invitations;
 use message::Messages;
 use pictures::Pictures;
-use policy::Admission;
 use presence::Watches;
 use query::Queries;
 use rooms::Rooms;
@@ -184,12 +188,17 @@ impl Gateway {
             return;
         };
         if own != component {
+            // What another server brings it has no business with.
+            if !self.shared.settings.is_one_server(component, own) {
+                self.misrouted(component, stanza, (&from, &to), now);
+                return;
+            }
             self.shared.links.crossed(component, own);
         }
         let is_loop = translator.component_named(from.domain().as_str()).is_some();
-        let (domain, is_to_room) = (from.domain().as_str(), translator.is_room(&to));
-        let gate = &mut self.shared.gate;
-        let admission = gate.admit(&stanza, domain, is_to_room, now);
+        let place = Place::of((&from, &to), &translator);
+        let domain = from.domain().as_str();
+        let admission = self.shared.gate.admit(&stanza, domain, place, now);
         if id_of(&stanza).len() > MAX_ID {
             self.shared.refuse(own, stanza, Code::BAD_PARAMETER);
         } else if is_loop {
@@ -214,9 +223,9 @@ impl Gateway {
                     }
                 }
                 Stanza::Iq(iq) => {
-                    let iq = self.rosters.iq(component, iq, now, shared);
+                    let iq = self.rosters.iq(own, iq, now, shared);
                     let iq = iq.and_then(|iq| self.files.iq(iq, now, shared));
-                    let iq = iq.and_then(|iq| self.pictures.iq(iq, now));
+                    let iq = iq.and_then(|iq| self.pictures.iq(iq, now, shared));
                     let iq = iq.and_then(|iq| self.rooms.iq(own, iq, (&from, &to), now, shared));
                     let iq = iq.and_then(|iq| self.groups.iq(iq, now, shared));
                     let iq = iq.and_then(|iq| self.invitations.iq(own, iq, now, shared));
@@ -306,10 +315,16 @@ impl Gateway {
     /// Takes over what domains of XMPP may do from now on.
     pub fn set_policies(&mut self, policies: Policies, now: Time) {
         let shared = &mut self.shared;
+        if policies == *shared.gate.policies() {
+            return;
+        }
         shared.at(now);
-        shared.gate.replace(policies);
-        self.watches.policies_changed(now, shared);
+        let before = shared.gate.replace(policies);
+        let could_see = |domain: &str| before.of(domain).may_see();
+        self.watches.policies_changed(&could_see, now, shared);
         self.rooms.leave_denied(now, shared);
+        self.groups.leave_denied(now, shared);
+        self.settle(now);
     }
 
     /// What domains of XMPP may do.

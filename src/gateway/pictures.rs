@@ -14,10 +14,12 @@ use xmpp_parsers::iq::Iq;
 use xmpp_parsers::jid::Jid;
 
 use super::records::Pair;
-use super::shared::Shared;
+use super::reply::Reply;
+use super::shared::{Ask, Shared};
 use super::timers::Timers;
 use crate::element::Time;
 use crate::imps::common::User;
+use crate::translate::Context;
 use crate::translate::card::Photo;
 use crate::translate::presence::avatar::{self, Told};
 
@@ -99,14 +101,10 @@ impl Pictures {
         if self.asked.len() >= MAX_ASKED || !shared.links.is_up(&component) {
             return;
         }
-        let id = shared.id();
-        let get = Iq::Get {
-            from: Some(from),
-            to: Some(to),
-            id: id.clone(),
-            payload: avatar::ask(&told),
+        let question = Ask::Get(avatar::ask(&told));
+        let Some(id) = shared.ask(&component, (from, to), question) else {
+            return;
         };
-        shared.hand(&component, get);
         self.timers.by(now.plus(WAIT), Due::Asked(id.clone()));
         let asked = Asked {
             told,
@@ -117,22 +115,19 @@ impl Pictures {
     }
 
     /// An answer of XMPP; gives it back if it is none to a question for a picture.
-    pub(super) fn iq(&mut self, iq: Iq, now: Time) -> Option<Iq> {
-        let (Iq::Result { from, id, .. } | Iq::Error { from, id, .. }) = &iq else {
-            return Some(iq);
+    pub(super) fn iq(&mut self, iq: Iq, now: Time, shared: &Shared) -> Option<Iq> {
+        let awaits = |id: &str, from: &Jid| {
+            let asked = self.asked.get(id);
+            asked.is_some_and(|asked| from.as_str() == asked.jid)
         };
-        let from = from.as_ref().map(Jid::as_str);
-        let asked = self.asked.get(id);
-        if asked.is_none_or(|asked| from != Some(asked.jid.as_str())) {
-            return Some(iq);
+        match Reply::of(iq, Context::Other, awaits, shared) {
+            Ok(reply) => {
+                let payload = reply.answer.ok().flatten();
+                self.answered(&reply.id, payload.as_ref(), now);
+                None
+            }
+            Err(iq) => Some(*iq),
         }
-        let id = id.clone();
-        let payload = match iq {
-            Iq::Result { payload, .. } => payload,
-            _ => None,
-        };
-        self.answered(&id, payload.as_ref(), now);
-        None
     }
 
     fn answered(&mut self, id: &str, payload: Option<&Element>, now: Time) {

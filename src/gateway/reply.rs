@@ -16,15 +16,19 @@ pub(super) struct Reply {
     pub(super) from: Jid,
     /// What was asked for, or why there is none.
     pub(super) answer: Result<Option<Element>, Code>,
+    /// The error that it is, if it is one.
+    pub(super) error: Option<Element>,
 }
 
 impl Reply {
-    /// The answer in a stanza, if it is one that somebody waits for, from whom it was asked.
+    /// The answer in a stanza, if it is one that somebody waits for, from whom it was asked; an error as
+    /// it is meant in `context`.
     ///
     /// # Errors
     /// It is none: the stanza, to be looked at by others.
     pub(super) fn of(
         iq: Iq,
+        context: Context,
         awaits: impl FnOnce(&str, &Jid) -> bool,
         shared: &Shared,
     ) -> Result<Self, Box<Iq>> {
@@ -44,6 +48,7 @@ impl Reply {
                 id,
                 from,
                 answer: Ok(payload),
+                error: None,
             }),
             Iq::Error {
                 from: Some(from),
@@ -56,7 +61,8 @@ impl Reply {
                 Ok(Self {
                     id,
                     from,
-                    answer: Err(table.code(&error, Context::Other)),
+                    answer: Err(table.code(&error, context)),
+                    error: Some(error),
                 })
             }
             other => Err(Box::new(other)),

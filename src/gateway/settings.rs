@@ -44,6 +44,8 @@ pub struct GatewaySettings {
     /// The most bytes of a stanza that the XMPP server takes, by component; for those
     /// that are not named what servers take as a rule.
     pub max_stanza: BTreeMap<String, usize>,
+    /// The server that each component is at, by component; those that are not named are at one.
+    pub servers: BTreeMap<String, String>,
     /// Subscriptions kept, in each direction.
     pub max_watches: usize,
     /// Bytes of the addresses in them, of XMPP users who watch.
@@ -72,6 +74,13 @@ pub struct GatewaySettings {
     pub max_search_bytes: usize,
     /// Bounds of rooms; apart, since few look at them.
     pub rooms: Box<RoomBounds>,
+}
+
+impl GatewaySettings {
+    /// Whether two components are at the same server.
+    pub(super) fn is_one_server(&self, one: &str, other: &str) -> bool {
+        self.servers.get(one) == self.servers.get(other)
+    }
 }
 
 /// Where files that messages bring are put, and what of XMPP's links is fetched.
@@ -156,6 +165,7 @@ impl Default for GatewaySettings {
             max_queue: 20_000,
             max_queue_bytes: 64 << 20,
             max_stanza: BTreeMap::new(),
+            servers: BTreeMap::new(),
             max_watches: 100_000,
             max_watch_bytes: 32 << 20,
             max_seen_bytes: 64 << 20,

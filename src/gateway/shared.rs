@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use minidom::Element;
 use tokio_xmpp::Stanza;
 use xmpp_parsers::iq::Iq;
 use xmpp_parsers::jid::Jid;
@@ -14,10 +15,10 @@ use xmpp_parsers::stanza_error::StanzaError;
 
 use super::capabilities::Capabilities;
 use super::dropped::Dropped;
+use super::gate::{Gate, Place};
 use super::kept::{Account, Accounts};
-use super::links::Links;
+use super::links::{Links, Volatile};
 use super::numbers::Numbers;
-use super::policy::Gate;
 use super::preferences::Preferences;
 use super::records::Pair;
 use super::settings::GatewaySettings;
@@ -27,7 +28,7 @@ use crate::imps::{Address, Code, Status};
 use crate::store::Write;
 use crate::text::Seldom;
 use crate::translate::message::refusal;
-use crate::translate::stanza::print;
+use crate::translate::stanza::{ends, print};
 use crate::translate::{Context, Translator};
 use crate::xmpp::text::MAX_OUT;
 
@@ -36,6 +37,26 @@ const NOTICE_VALIDITY: Duration = Duration::from_secs(86_400);
 
 /// How long an answer may wait for the link, that is more than every server takes; our choice.
 const ANSWER_VALIDITY: Duration = Duration::from_secs(60);
+
+/// A question to XMPP.
+#[derive(Debug)]
+pub(super) enum Ask {
+    /// Something is to be told.
+    Get(Element),
+    /// Something is to be done.
+    Set(Element),
+}
+
+impl Ask {
+    /// To tell something or, if `is_set`, to do something.
+    pub(super) fn new(payload: Element, is_set: bool) -> Self {
+        if is_set {
+            Self::Set(payload)
+        } else {
+            Self::Get(payload)
+        }
+    }
+}
 
 /// Handed to a room with each input.
 #[derive(Debug)]
@@ -178,9 +199,13 @@ impl Shared {
         self.request(token, primitive.into(), expires);
     }
 
-    /// Sends a stanza that must arrive; whether there was room for it. Who has nobody to tell that
-    /// need not ask: it is counted.
+    /// Sends a stanza that must arrive; whether it may go out and there was room for it. Who has nobody
+    /// to tell that need not ask: it is counted.
     pub(super) fn send(&mut self, component: &str, stanza: impl Into<Stanza>, now: Time) -> bool {
+        let stanza = stanza.into();
+        if !self.lets_out(&stanza) {
+            return false;
+        }
         // Twice the bound of messages, so that answers still find room when
         // messages are refused.
         let settings = &self.settings;
@@ -200,30 +225,53 @@ impl Shared {
         }
         let number = self.number();
         let until = now.plus(NOTICE_VALIDITY);
-        self.links
-            .durable(number, component, stanza.into(), None, until);
+        self.links.durable(number, component, stanza, None, until);
         true
+    }
+
+    /// Whether a stanza may go to the domain that it is for; else it is counted.
+    fn lets_out(&mut self, stanza: &Stanza) -> bool {
+        let (from, Some(to)) = ends(stanza) else {
+            return true;
+        };
+        let place = Place::of((from.unwrap_or(to), to), &self.translator);
+        match self.gate.let_out(stanza, to.domain().as_str(), place) {
+            Ok(()) => true,
+            Err(kind) => {
+                self.dropped.count(kind);
+                false
+            }
+        }
     }
 
     /// Hands out a stanza that is worth nothing later. What has more bytes than every server takes is
     /// kept until the server has it, for a while: a link that it ends is not ended by it for ever.
     pub(super) fn hand(&mut self, component: &str, stanza: impl Into<Stanza>) {
-        let Some(stanza) = self.links.volatile(component, stanza.into()) else {
-            return;
-        };
-        let bytes = print(&stanza).len();
-        if self.has_room_for(component, bytes) {
-            let number = self.number();
-            let until = self.links.now().plus(ANSWER_VALIDITY);
-            self.links.durable(number, component, stanza, None, until);
-            return;
+        if let Err(stanza) = self.release(component, stanza.into()) {
+            self.dropped.count(too_large(&stanza));
         }
-        let kind = match &stanza {
-            Stanza::Message(_) => "messages of the gateway that are too large",
-            Stanza::Presence(_) => "presence that is too large",
-            Stanza::Iq(_) => "questions that are too large",
-        };
-        self.dropped.count(kind);
+    }
+
+    /// The same; says whether it has gone, else it is counted.
+    ///
+    /// # Errors
+    /// It has more bytes than every server takes, and there is no room for it. It is not counted.
+    fn release(&mut self, component: &str, stanza: Stanza) -> Result<bool, Box<Stanza>> {
+        if !self.lets_out(&stanza) {
+            return Ok(false);
+        }
+        match self.links.volatile(component, stanza) {
+            Volatile::Out => Ok(true),
+            Volatile::Lost => Ok(false),
+            Volatile::Large(stanza) => {
+                if !self.has_room_for(component, print(&stanza).len()) {
+                    return Err(stanza);
+                }
+                let number = self.number();
+                self.links.kept(number, component, *stanza, ANSWER_VALIDITY);
+                Ok(true)
+            }
+        }
     }
 
     /// Whether a stanza of so many bytes, more than every server takes, may go out: half of the room
@@ -235,20 +283,48 @@ impl Shared {
             && bytes <= self.links.most(component)
     }
 
+    /// Asks XMPP something; the id of the question, which nobody can guess. `None`: it has not gone,
+    /// and no answer will come.
+    pub(super) fn ask(
+        &mut self,
+        component: &str,
+        (from, to): (Jid, Jid),
+        question: Ask,
+    ) -> Option<String> {
+        let id = self.id();
+        let (from, to) = (Some(from), Some(to));
+        let iq = match question {
+            Ask::Get(payload) => Iq::Get {
+                from,
+                to,
+                id: id.clone(),
+                payload,
+            },
+            Ask::Set(payload) => Iq::Set {
+                from,
+                to,
+                id: id.clone(),
+                payload,
+            },
+        };
+        match self.release(component, iq.into()) {
+            Ok(has_gone) => has_gone.then_some(id),
+            Err(iq) => {
+                self.dropped.count(too_large(&iq));
+                None
+            }
+        }
+    }
+
     /// Answers a question. What has more bytes than every server takes is kept until the server has it,
     /// for a while, and refused where much waits already.
-    pub(super) fn answer(&mut self, component: &str, answer: Iq, now: Time) {
-        let Some(stanza) = self.links.volatile(component, answer.into()) else {
+    pub(super) fn answer(&mut self, component: &str, answer: Iq) {
+        let Err(stanza) = self.release(component, answer.into()) else {
             return;
         };
-        if self.has_room_for(component, print(&stanza).len()) {
-            let number = self.number();
-            let until = now.plus(ANSWER_VALIDITY);
-            return self.links.durable(number, component, stanza, None, until);
-        }
         let table = &self.translator.mappings.status;
         if let (Some(error), Stanza::Iq(Iq::Result { from, to, id, .. })) =
-            (table.error(Code::QUEUE_FULL, Context::Other, None), stanza)
+            (table.error(Code::QUEUE_FULL, Context::Other, None), *stanza)
         {
             let refusal = Iq::Error {
                 from,
@@ -351,6 +427,15 @@ impl Shared {
         let act = self.acts.pop_front();
         let act = act.or_else(|| self.links.next_write().map(Act::Write));
         act.or_else(|| Some(Act::Stanza(Box::new(self.links.next_stanza()?))))
+    }
+}
+
+/// The kind as which a stanza is counted that has too many bytes.
+fn too_large(stanza: &Stanza) -> &'static str {
+    match stanza {
+        Stanza::Message(_) => "messages of the gateway that are too large",
+        Stanza::Presence(_) => "presence that is too large",
+        Stanza::Iq(_) => "questions that are too large",
     }
 }
 

@@ -110,14 +110,16 @@ impl Core {
     }
 
     /// Takes over from a core that is given up what no record has.
-    pub fn go_on_from(&mut self, old: &mut Self, now: Time) {
+    pub fn go_on_from(&mut self, old: &mut Self) {
         self.sap.continue_numbers(&old.sap);
         std::mem::swap(&mut self.traces, &mut old.traces);
         std::mem::swap(&mut self.history, &mut old.history);
         std::mem::swap(&mut self.twins, &mut old.twins);
-        if let Some(policies) = old.element().map(Gateway::policies) {
-            self.set_policies(policies.clone(), now, &mut Turn::default());
-        }
+    }
+
+    /// What domains of XMPP may do, if there is a gateway.
+    pub fn policies(&self) -> Option<&Policies> {
+        self.element().map(Gateway::policies)
     }
 
     /// What domains of XMPP may do from now on.

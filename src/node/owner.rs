@@ -18,6 +18,7 @@ use super::restore::restore;
 use super::told::Told;
 use crate::element;
 use crate::element::{ClientKey, Edge, FromClient, FromXmpp, Over, Time};
+use crate::gateway::Policies;
 use crate::sap::{Settings, Trace, Verdict};
 use crate::store::{Store, StoreError, Write};
 use crate::xmpp::link::{Blame, LinkEvent, Stanza};
@@ -33,6 +34,9 @@ const LONGEST_CLOSED: Duration = Duration::from_secs(2);
 /// A store that fails within so long after it took records again is not well.
 const SOON: Duration = Duration::from_secs(60);
 
+/// Makes a core under these settings and policies of XMPP domains.
+type Fresh = dyn FnMut(Arc<Settings>, Option<&Policies>) -> Core + Send;
+
 pub(super) struct Owner {
     pub(super) core: Core,
     pub(super) clock: Clock,
@@ -42,7 +46,7 @@ pub(super) struct Owner {
     pub(super) back: mpsc::UnboundedReceiver<Back>,
     pub(super) release: mpsc::Sender<Release>,
     /// Makes an empty core, for a new start from the disk.
-    pub(super) fresh: Box<dyn FnMut(Arc<Settings>) -> Core + Send>,
+    pub(super) fresh: Box<Fresh>,
     /// Somebody may watch what happens.
     pub(super) traces: broadcast::Sender<Arc<Trace>>,
     pub(super) stop: CancellationToken,
@@ -396,9 +400,10 @@ impl Owner {
         }
         self.closed.close(now);
         // Under the settings in force, which may be newer than those of the start.
-        let mut core = (self.fresh)(self.core.sap.settings().clone());
+        let settings = self.core.sap.settings().clone();
+        let mut core = (self.fresh)(settings, self.core.policies());
         restore(self.store.as_ref(), &mut core).await?;
-        core.go_on_from(&mut self.core, now);
+        core.go_on_from(&mut self.core);
         let mut nothing = Turn::default();
         for (component, up) in std::mem::take(&mut self.core.components) {
             core.xmpp(&component, FromXmpp::MayRefuse(up), now, &mut nothing);

@@ -4,13 +4,17 @@
 use std::sync::Arc;
 
 use super::build::Plan;
-use super::clock::Clock;
+use super::clock::{self, Clock};
 use super::core::Core;
+use super::history::{History, Keep};
 use super::passwords::Passwords;
 use super::provision::{create_groups, create_users};
-use super::run::{StartError, maker};
+use super::run::StartError;
 use super::shards;
-use crate::sap::Shards;
+use crate::element::ServiceElement;
+use crate::gateway::{Gateway, Policies};
+use crate::home::Home;
+use crate::sap::{Sap, Settings, Shards};
 use crate::store::check::Unfit;
 use crate::store::{Store, StoreError, Write, aside, load_all};
 
@@ -24,6 +28,38 @@ pub(super) struct Restored {
     pub(super) records: u64,
     /// Records set aside earlier.
     pub(super) aside: u64,
+}
+
+/// Makes cores without records; with these policies of XMPP domains, or else those of the plan.
+pub(super) fn maker(
+    plan: &Plan,
+) -> impl FnMut(Arc<Settings>, Option<&Policies>) -> Core + Send + use<> {
+    let (home, gateway) = (plan.home.clone(), plan.gateway.clone());
+    let keep = plan.history;
+    move |settings, policies| {
+        let random = clock::random();
+        let mut elements: Vec<Box<dyn ServiceElement>> = Vec::new();
+        if let Some(home) = &home {
+            let part = home.settings.of_shard(settings.shards.count());
+            let home = Home::new(part, random.below(u64::MAX));
+            elements.push(Box::new(home));
+        }
+        if let Some(gateway) = &gateway {
+            let (mut settings, translator) = (gateway.settings.clone(), gateway.translator.clone());
+            if let Some(policies) = policies {
+                settings.policies.clone_from(policies);
+            }
+            let gateway = Gateway::new(settings, translator, random.below(u64::MAX));
+            elements.push(Box::new(gateway));
+        }
+        let shards = usize::from(settings.shards.count());
+        let mut core = Core::new(Sap::new(settings, clock::random()), elements);
+        core.history = History::new(Keep {
+            bytes: keep.bytes / shards,
+            ..keep
+        });
+        core
+    }
 }
 
 /// The cores of all shards with what their stores have, and the clock by which they go on.
@@ -46,7 +82,7 @@ pub(super) async fn restore_all(
         claimed.map_err(failed)?;
         let claimed = shards::claim(store.as_ref(), shard).await;
         claimed.map_err(failed)?;
-        let mut core = fresh(plan.settings_of(shard));
+        let mut core = fresh(plan.settings_of(shard), None);
         let restored = restore(store.as_ref(), &mut core).await.map_err(failed)?;
         if restored.aside > 0 {
             tracing::warn!(
@@ -141,7 +177,7 @@ fn somebody_elses(noted: &str, domain: &str) -> String {
 
 /// Looks at records, one after the other, as this shard of this plan's node would.
 pub fn reader(plan: &Plan, shard: Shards) -> impl FnMut(&str, &[u8]) -> Result<(), Unfit> + use<> {
-    let mut core = maker(plan)(plan.settings_of(shard));
+    let mut core = maker(plan)(plan.settings_of(shard), None);
     let domain = plan.settings.domain.clone();
     move |key, value| {
         if key == shards::KEY {
@@ -170,14 +206,41 @@ mod tests {
 
     use super::*;
     use crate::config::{Config, Located};
+    use crate::gateway::{GatewaySettings, Policy};
+    use crate::node::build::GatewayPlan;
     use crate::node::{Node, StartError};
     use crate::store::MemoryStore;
+    use crate::translate::Translator;
 
     fn plan() -> Plan {
         let mut config = Config::default();
         config.node.domain = "relay.test".to_owned();
         config.ssp.plain = true;
         Plan::new(&config, &Located::default()).unwrap()
+    }
+
+    #[test]
+    fn a_core_that_is_made_anew_has_the_policies_in_force_from_the_start() {
+        let mut plan = plan();
+        plan.gateway = Some(GatewayPlan {
+            settings: GatewaySettings::default(),
+            translator: Arc::new(Translator::new("xmpp.test", &["village.test"])),
+            components: Vec::new(),
+        });
+        let policies = Policies {
+            others: Policy {
+                allowed: false,
+                ..Policy::default()
+            },
+            ..Policies::default()
+        };
+        let mut fresh = maker(&plan);
+        let mut made = |policies| {
+            let core = fresh(plan.settings_of(Shards::ONE), policies);
+            core.policies().cloned()
+        };
+        assert_eq!(made(None), Some(Policies::default()));
+        assert_eq!(made(Some(&policies)), Some(policies.clone()));
     }
 
     #[tokio::test]

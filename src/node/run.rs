@@ -14,27 +14,25 @@ use tokio_util::task::TaskTracker;
 
 use super::build::{HomePlan, Plan};
 use super::carrier::Carrier;
-use super::clock::{self, Watch};
+use super::clock::Watch;
 use super::core::Core;
 use super::files::open_files;
-use super::history::{History, Keep};
 use super::inbox::{Door, Input, NodeHandle};
 use super::links::Links;
 use super::owner::{Closed, Owner};
 use super::passwords::Passwords;
 use super::receiver::{MISHAPS, NodeReceiver};
 use super::releaser::{Component, Neighbour, Release, Releaser, Wished};
-use super::restore::restore_all;
+use super::restore::{maker, restore_all};
 use super::shards;
 use super::told::Telling;
 use super::turn::Turn;
 use crate::content::Web;
-use crate::element::{ServiceElement, Time};
+use crate::element::Time;
 use crate::gateway::Gateway;
-use crate::home::Home;
 use crate::http::link::{self, PostOutcome};
 use crate::http::server;
-use crate::sap::{PeerView, Posted, Sap, Settings, Shards};
+use crate::sap::{PeerView, Posted, Settings, Shards};
 use crate::store::{Store, StoreError};
 use crate::xmpp::link as xmpp_link;
 
@@ -427,33 +425,6 @@ impl Ending {
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),
         }
-    }
-}
-
-/// Makes cores without records.
-pub(super) fn maker(plan: &Plan) -> impl FnMut(Arc<Settings>) -> Core + Send + use<> {
-    let (home, gateway) = (plan.home.clone(), plan.gateway.clone());
-    let keep = plan.history;
-    move |settings| {
-        let random = clock::random();
-        let mut elements: Vec<Box<dyn ServiceElement>> = Vec::new();
-        if let Some(home) = &home {
-            let part = home.settings.of_shard(settings.shards.count());
-            let home = Home::new(part, random.below(u64::MAX));
-            elements.push(Box::new(home));
-        }
-        if let Some(gateway) = &gateway {
-            let (settings, translator) = (gateway.settings.clone(), gateway.translator.clone());
-            let gateway = Gateway::new(settings, translator, random.below(u64::MAX));
-            elements.push(Box::new(gateway));
-        }
-        let shards = usize::from(settings.shards.count());
-        let mut core = Core::new(Sap::new(settings, clock::random()), elements);
-        core.history = History::new(Keep {
-            bytes: keep.bytes / shards,
-            ..keep
-        });
-        core
     }
 }
 

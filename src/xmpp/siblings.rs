@@ -80,6 +80,15 @@ impl Siblings {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Those of the same process at another server: neither has the pings of the other.
+    #[must_use]
+    pub fn elsewhere(&self) -> Self {
+        Self {
+            process: self.process.clone(),
+            all: Arc::default(),
+        }
+    }
+
     /// For the ids of the pings of a connection, so that nobody else can answer them.
     pub(super) fn nonce(&self) -> String {
         format!("{}{}", self.process, name())
@@ -193,6 +202,19 @@ mod tests {
         }
         drop(listed);
         assert!(siblings.find("mark-12ab-7").is_none());
+    }
+
+    #[test]
+    fn a_ping_to_one_server_is_nothing_that_another_can_bring_back() {
+        let one = Siblings::default();
+        let other = one.elsewhere();
+        let nonce = one.nonce();
+        let _listed = one.list(&nonce, sibling());
+        let id = format!("mark-{nonce}-7");
+        assert!(one.find(&id).is_some());
+        assert!(other.find(&id).is_none());
+        // Nor is there another process.
+        assert_eq!(other.stray(&id), None);
     }
 
     #[test]

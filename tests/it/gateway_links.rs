@@ -4,6 +4,7 @@
 use std::process::Stdio;
 
 use serde_json::json;
+use wvgate::node::Core;
 
 use crate::cli_node::{self, Folder, PATIENCE, UNDIVIDED, free_port, output, wvgate};
 use crate::gateway_edges::{alice, component, end_of, pair, tell_romeo};
@@ -62,10 +63,16 @@ async fn two_processes_under_one_name_are_noticed_where_the_server_takes_one_alo
     let server = SETUP.prosody();
     let (folder, config) = twin(&server);
     let (_other, other) = twin(&server);
-    let _first = cli_node::Node::start_on(folder, config);
-    wait_until(|| !checked(&other).0, "the first one to be connected");
-    let (_, line) = checked(&other);
-    assert!(line.starts_with("FAIL") && line.contains(OTHER), "{line}");
+    let first = cli_node::Node::start_on(folder, config);
+    wait_until(|| first.get("/ready").0 == 200, "the first one to be ready");
+    let (is_fine, line) = checked(&other);
+    assert!(
+        !is_fine && line.starts_with("FAIL") && line.contains(OTHER),
+        "{line}"
+    );
+    // That another one has tried changes nothing for it.
+    let ready = first.get("/ready");
+    assert_eq!(ready.0, 200, "{}", ready.1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -132,21 +139,15 @@ async fn a_server_that_ends_touches_its_components_alone_and_a_reload_changes_wh
     let mut romeo = server.login(ROMEO, "pw").await;
     romeo.tell(&json!({"do": "presence"}));
     let mut alice = alice(&cluster, "village.test").await;
-    let connected = async |cluster: &crate::support::cluster::Cluster| {
-        let handle = cluster.node("xmpp.test").handle();
-        handle
-            .ask(|core, _, _| core.components.clone())
-            .await
-            .unwrap()
-    };
-    while connected(&cluster).await.values().filter(|up| **up).count() < 2 {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    let both = |core: &mut Core| core.components.values().filter(|up| **up).count() == 2;
+    cluster.until("xmpp.test", "both components", both).await;
     second.kill();
-    while connected(&cluster).await["hamlet.test"] {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    assert!(connected(&cluster).await["village.test"]);
+    let down = |core: &mut Core| !core.components["hamlet.test"];
+    cluster
+        .until("xmpp.test", "the end of hamlet.test", down)
+        .await;
+    let up = |core: &mut Core| core.components["village.test"];
+    cluster.until("xmpp.test", "village.test", up).await;
     tell_romeo(&mut alice, "m1", "O Romeo".into()).await;
     romeo.wait_message("O Romeo").await;
     assert_eq!(end_of(&mut alice, "m1").await, 200);

@@ -4,8 +4,6 @@
 //!  alice ── village.test (home, the group) ── xmpp.test (gateway) ── Prosody ── romeo, juliet
 //! ```
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use wvgate::imps::common::{MetaInfo, ScreenName, UserId};
 use wvgate::imps::primitive::group::JoinGroupRequest;
@@ -246,15 +244,13 @@ async fn xmpp_users_come_talk_are_made_to_leave_and_stay_over_a_restart() {
             is_of(e, "unavailable", "Romeo") && has(e, "332") && has(e, "110")
         })
         .await;
+    // What is said before he is back is for him too.
+    alice_says(&alice, "are you there").await;
     cluster.start_again("xmpp.test").await;
     let up =
         |core: &mut Core| core.components.values().all(|up| *up) && !core.components.is_empty();
-    let handle = cluster.node("xmpp.test").handle();
-    while !handle.ask(move |core, _, _| up(core)).await.unwrap() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    cluster.until("xmpp.test", "the component", up).await;
     enter(&mut romeo, "Romeo").await;
-    alice_says(&alice, "are you there").await;
     heard(&mut romeo, "are you there", "Alice").await;
     enter(&mut juliet, "Juliet").await;
     say(&mut romeo, "with love's light wings", "r2");

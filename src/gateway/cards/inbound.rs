@@ -121,7 +121,7 @@ impl Inbound {
         token: u64,
         answer: &Primitive,
         watches: &Watches,
-        (now, shared): (Time, &mut Shared),
+        shared: &mut Shared,
     ) {
         let Some(asker) = self.asked.remove(&token) else {
             return;
@@ -152,7 +152,7 @@ impl Inbound {
                 id,
                 payload: Some(card.to_temp()),
             };
-            return shared.answer(&component, result, now);
+            return shared.answer(&component, result);
         }
         // Cards are nothing that this domain has, for all that is told.
         let code = match code.0 {

@@ -30,6 +30,7 @@ use crate::imps::Code;
 use crate::imps::primitive::Primitive;
 use crate::imps::primitive::common::GetSPInfoRequest;
 use crate::imps::primitive::profile::GetUserProfileRequest;
+use crate::translate::Context;
 use crate::translate::card::provider::Provider;
 use inbound::Inbound;
 use outbound::Outbound;
@@ -93,7 +94,12 @@ impl Cards {
             let iq = self.inbound.ask(component, iq, now, shared)?;
             return self.providers.hold(component, iq, now, shared);
         }
-        match Reply::of(iq, |id, from| self.outbound.awaits(id, from), shared) {
+        match Reply::of(
+            iq,
+            Context::Other,
+            |id, from| self.outbound.awaits(id, from),
+            shared,
+        ) {
             Ok(Reply { id, answer, .. }) => {
                 self.outbound.answered(&id, answer, watches, (now, shared));
                 None
@@ -132,7 +138,7 @@ impl Cards {
         shared: &mut Shared,
     ) {
         if self.inbound.asked(token) {
-            self.inbound.answered(token, answer, watches, (now, shared));
+            self.inbound.answered(token, answer, watches, shared);
         } else {
             self.providers.answered(token, answer, now);
         }

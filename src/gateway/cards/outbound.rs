@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use minidom::Element;
-use xmpp_parsers::iq::Iq;
 use xmpp_parsers::jid::{BareJid, Jid};
 
 use super::query::{OfDomain, OfUser, Part, Query, What};
 use crate::element::{RequestId, Time};
 use crate::gateway::presence::Watches;
-use crate::gateway::shared::Shared;
+use crate::gateway::shared::{Ask, Shared};
 use crate::gateway::timers::Timers;
 use crate::imps::address::Kind;
 use crate::imps::common::MetaInfo;
@@ -135,19 +134,16 @@ impl Outbound {
         if is_full || !shared.links.is_up(&component) {
             return Err(Code::UNAVAILABLE);
         }
+        if !shared.gate.may_talk(to.domain().as_str()) {
+            return Err(Code::FORBIDDEN);
+        }
         let number = shared.number();
         let at = now.plus(WAIT).min(expires).max(now);
         self.timers.by(at, number);
         for part in wanted {
-            let id = shared.id();
-            self.asked.insert(id.clone(), (number, *part));
-            let get = Iq::Get {
-                from: Some(from.clone()),
-                to: Some(to.clone().into()),
-                id,
-                payload: part.payload(),
-            };
-            shared.hand(&component, get);
+            let ends = (from.clone(), to.clone().into());
+            let id = shared.ask(&component, ends, Ask::Get(part.payload()));
+            self.asked.extend(id.map(|id| (id, (number, *part))));
         }
         let query = Query {
             request,

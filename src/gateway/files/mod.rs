@@ -25,16 +25,19 @@ mod services;
 use std::collections::VecDeque;
 
 use xmpp_parsers::iq::Iq;
+use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::Message;
 
+use super::reply::Reply;
 use super::shared::Shared;
 use crate::element::{Carried, RequestId, Time};
 use crate::imps::primitive::message::SendMessageRequest;
 use crate::imps::{Address, Code};
+use crate::translate::Context;
 pub(super) use inbound::Fetched;
 use inbound::Inbound;
 use outbound::Outbound;
-use services::{Heard, Services};
+use services::Services;
 
 /// A message of the SSP side, and how it is to be answered.
 #[derive(Debug)]
@@ -128,16 +131,23 @@ impl Files {
 
     /// An answer to what was asked for files; gives it back if it is none.
     pub(super) fn iq(&mut self, iq: Iq, now: Time, shared: &mut Shared) -> Option<Iq> {
-        match self.services.answered(&iq, now, shared) {
-            Heard::Over(component) => {
+        let awaits = |id: &str, from: &Jid| {
+            self.services.awaits(id, from) || self.outbound.awaits(id, from).is_some()
+        };
+        let reply = match Reply::of(iq, Context::Other, awaits, shared) {
+            Ok(reply) => reply,
+            Err(iq) => return Some(*iq),
+        };
+        if self.services.awaits(&reply.id, &reply.from) {
+            if let Some(component) = self.services.answered(reply, now, shared) {
                 self.go_on(&component, now, shared);
-                return None;
             }
-            Heard::More => return None,
-            Heard::Foreign => {}
+        } else {
+            let (services, ready) = (&mut self.services, &mut self.ready);
+            self.outbound
+                .answered(reply, (services, ready), now, shared);
         }
-        let (services, ready) = (&mut self.services, &mut self.ready);
-        self.outbound.answered(iq, (services, ready), now, shared)
+        None
     }
 
     /// A transfer has ended.

@@ -11,12 +11,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
-use minidom::Element;
-use xmpp_parsers::iq::Iq;
-use xmpp_parsers::jid::Jid;
+use xmpp_parsers::jid::{BareJid, Jid};
 
 use super::super::records::{file_key, number_of};
-use super::super::shared::Shared;
+use super::super::reply::Reply;
+use super::super::shared::{Ask, Shared};
 use super::super::timers::Timers;
 use super::held::{Held, Step, code_of, fault_of, rendering};
 use super::services::{Look, Service, Services};
@@ -97,7 +96,11 @@ impl Outbound {
         let component =
             sender_of(request).and_then(|sender| shared.translator.component_of(sender));
         let mut recipients = request.info.recipients.iter();
-        let is_for_xmpp = recipients.any(|to| shared.translator.is_xmpp(to.address()));
+        let is_for_xmpp = recipients.any(|to| {
+            let jid = shared.translator.jid(to.address());
+            let may_talk = |jid: BareJid| shared.gate.may_talk(jid.domain().as_str());
+            shared.translator.is_xmpp(to.address()) && jid.is_ok_and(may_talk)
+        });
         let Some(component) = component.filter(|_| is_for_xmpp).map(str::to_owned) else {
             return Some(ordered);
         };
@@ -182,57 +185,51 @@ impl Outbound {
         let (Some(from), Ok(to)) = (from, Jid::new(&service.jid)) else {
             return;
         };
-        let id = shared.id();
-        let get = Iq::Get {
-            from: Some(from.into()),
-            to: Some(to),
-            id: id.clone(),
-            payload: slot_request(&held.name, held.size(), &held.content_type()),
-        };
-        held.step = Step::Asking {
-            id,
-            jid: service.jid.clone(),
-            until: now.plus(WAIT),
-        };
+        let question = Ask::Get(slot_request(&held.name, held.size(), &held.content_type()));
         let component = held.component.clone();
-        shared.hand(&component, get);
+        let id = shared.ask(&component, (from.into(), to), question);
+        let until = now.plus(WAIT);
+        held.step = match id {
+            Some(id) => Step::Asking {
+                id,
+                jid: service.jid.clone(),
+                until,
+            },
+            None => Step::Pausing(until),
+        };
     }
 
-    /// An answer of a service; gives it back if it is none.
+    /// The message for which an answer is awaited under that id, from whom it comes.
+    pub(super) fn awaits(&self, answer: &str, from: &Jid) -> Option<u64> {
+        let mut held = self.held.iter();
+        held.find_map(|(number, held)| match &held.step {
+            Step::Asking { id, jid, .. } if id == answer && jid == from.as_str() => Some(*number),
+            _ => None,
+        })
+    }
+
+    /// An answer of a service.
     pub(super) fn answered(
         &mut self,
-        iq: Iq,
+        reply: Reply,
         with: With<'_>,
         now: Time,
         shared: &mut Shared,
-    ) -> Option<Iq> {
-        let (from, answer) = match &iq {
-            Iq::Result { from, payload, .. } => (from, payload.as_ref().and_then(slot)),
-            Iq::Error { from, .. } => (from, None),
-            _ => return Some(iq),
+    ) {
+        let Some(number) = self.awaits(&reply.id, &reply.from) else {
+            return;
         };
-        let by = from.as_ref().map_or("", |from| from.as_str());
-        let mut held = self.held.iter();
-        let number = held.find_map(|(number, held)| match &held.step {
-            Step::Asking { id, jid, .. } if id == iq.id() && jid == by => Some(*number),
-            _ => None,
-        });
-        let Some(number) = number else {
-            return Some(iq);
-        };
-        match answer {
+        let payload = reply.answer.ok().flatten();
+        match payload.as_ref().and_then(slot) {
             Some(slot) => self.upload(number, slot, shared),
             None => {
-                let (code, is_passing) = match &iq {
-                    Iq::Error { error, .. } => fault_of(&Element::from(error.clone())),
-                    _ => (Code::UNDELIVERABLE, false),
-                };
+                let nothing = (Code::UNDELIVERABLE, false);
+                let (code, is_passing) = reply.error.as_ref().map_or(nothing, fault_of);
                 self.failed(number, code);
                 self.otherwise(number, is_passing, with, now, shared);
             }
         }
         self.arrange(number, now, shared);
-        None
     }
 
     fn upload(&mut self, number: u64, slot: Slot, shared: &mut Shared) {

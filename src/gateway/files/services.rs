@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use minidom::Element;
-use xmpp_parsers::iq::Iq;
 use xmpp_parsers::jid::Jid;
 
-use super::super::shared::Shared;
+use super::super::reply::Reply;
+use super::super::shared::{Ask, Shared};
 use super::super::timers::Timers;
 use crate::element::Time;
 use crate::translate::file::{items, upload_limit};
@@ -37,17 +37,6 @@ pub(super) enum Look {
     None,
     /// This one.
     At(Service),
-}
-
-/// What an answer has brought.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Heard {
-    /// It is no answer to what was asked here.
-    Foreign,
-    /// The search goes on.
-    More,
-    /// The search for this component has ended.
-    Over(String),
 }
 
 #[derive(Debug)]
@@ -108,7 +97,6 @@ impl Services {
         let (Ok(to), Ok(from)) = (Jid::new(jid), Jid::new(component)) else {
             return;
         };
-        let id = shared.id();
         let namespace = if for_items {
             ns::DISCO_ITEMS
         } else {
@@ -119,42 +107,36 @@ impl Services {
             jid: to.to_string(),
             for_items,
         };
-        let get = Iq::Get {
-            from: Some(from),
-            to: Some(to),
-            id: id.clone(),
-            payload: element("query", namespace).build(),
-        };
-        self.asked.insert(id, asked);
-        shared.hand(component, get);
+        let question = Ask::Get(element("query", namespace).build());
+        let id = shared.ask(component, (from, to), question);
+        self.asked.extend(id.map(|id| (id, asked)));
     }
 
-    /// What an answer to one of the questions has brought.
-    pub(super) fn answered(&mut self, iq: &Iq, now: Time, shared: &mut Shared) -> Heard {
-        let (from, payload) = match iq {
-            Iq::Result { from, payload, .. } => (from, payload.as_ref()),
-            Iq::Error { from, .. } => (from, None),
-            _ => return Heard::Foreign,
-        };
-        let asked = self.asked.get(iq.id()).zip(from.as_ref());
-        let is_one = asked.is_some_and(|(asked, from)| asked.jid == from.as_str());
-        let Some(asked) = is_one.then(|| self.asked.remove(iq.id())).flatten() else {
-            return Heard::Foreign;
-        };
-        match payload {
+    /// Whether an answer is awaited under that id, from whom it comes.
+    pub(super) fn awaits(&self, id: &str, from: &Jid) -> bool {
+        let asked = self.asked.get(id);
+        asked.is_some_and(|asked| asked.jid == from.as_str())
+    }
+
+    /// An answer that is awaited; the component for which the search has ended with it.
+    pub(super) fn answered(
+        &mut self,
+        reply: Reply,
+        now: Time,
+        shared: &mut Shared,
+    ) -> Option<String> {
+        let asked = self.asked.remove(&reply.id)?;
+        match reply.answer.ok().flatten() {
             Some(answer) if asked.for_items => {
-                for item in items(answer).into_iter().take(MAX_ITEMS) {
+                for item in items(&answer).into_iter().take(MAX_ITEMS) {
                     self.ask(&asked.component, item.as_str(), false, shared);
                 }
             }
-            Some(answer) => self.heard(&asked, answer),
+            Some(answer) => self.heard(&asked, &answer),
             None => {}
         }
-        if self.close_if_done(&asked.component, now) {
-            Heard::Over(asked.component)
-        } else {
-            Heard::More
-        }
+        let is_over = self.close_if_done(&asked.component, now);
+        is_over.then_some(asked.component)
     }
 
     /// The first service that is found is taken.

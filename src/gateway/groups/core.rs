@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use xmpp_parsers::iq::Iq;
 use xmpp_parsers::jid::Jid;
 
 use super::asking::Question;
 use super::visit::Key;
 use crate::element::Time;
-use crate::gateway::shared::Shared;
+use crate::gateway::shared::{Ask, Shared};
 use crate::gateway::timers::Timers;
 use crate::imps::{Address, Code};
+use crate::translate::Translator;
 
 /// Until it is asked again whether the room still has a user.
 pub(super) const LOOK: Duration = Duration::from_secs(1800);
@@ -80,27 +80,11 @@ impl Core {
         let Some((payload, is_set)) = question.steps.pop_front() else {
             return;
         };
-        let id = shared.id();
-        let to = Some(Jid::from(question.room.clone()));
-        let from = Some(question.from.clone());
-        let iq = if is_set {
-            Iq::Set {
-                from,
-                to,
-                id: id.clone(),
-                payload,
-            }
-        } else {
-            Iq::Get {
-                from,
-                to,
-                id: id.clone(),
-                payload,
-            }
-        };
-        self.wait_for(&id, number);
-        if let Some(question) = self.questions.get(&number) {
-            shared.hand(&question.component, iq);
+        let ends = (question.from.clone(), Jid::from(question.room.clone()));
+        let component = question.component.clone();
+        // What does not go out is not answered, and ends with its time.
+        if let Some(id) = shared.ask(&component, ends, Ask::new(payload, is_set)) {
+            self.wait_for(&id, number);
         }
     }
 
@@ -110,6 +94,16 @@ impl Core {
             let room = question.room.to_string();
             self.asked.insert(id.to_owned(), (number, room));
         }
+    }
+
+    /// Whether an answer is awaited under that id, from whom it comes.
+    pub(super) fn awaits(&self, id: &str, from: &Jid, translator: &Translator) -> bool {
+        let room = from.to_bare();
+        if let Some(key) = self.pings.get(id) {
+            return translator.jid(&key.group).is_ok_and(|jid| jid == room);
+        }
+        let asked = self.asked.get(id);
+        asked.is_some_and(|(_, of)| room.as_str() == of)
     }
 
     /// The question to which that is an answer; it is not awaited any more.

@@ -32,6 +32,7 @@ use xmpp_parsers::message::{Message, MessageType};
 use xmpp_parsers::presence::{Presence, Type};
 
 use super::records::{Member, member_of, read, visit_key};
+use super::reply::Reply;
 use super::shared::Shared;
 use crate::element::{Outcome, RequestId, Time};
 use crate::imps::address::Kind;
@@ -283,48 +284,25 @@ impl Groups {
 
     /// An answer of a room; gives it back if it is none that is waited for.
     pub(super) fn iq(&mut self, iq: Iq, now: Time, shared: &mut Shared) -> Option<Iq> {
-        let (id, from, answer) = match &iq {
-            Iq::Result {
-                id,
-                from: Some(from),
-                payload,
-                ..
-            } => (id, from, Ok(payload.clone())),
-            Iq::Error {
-                id,
-                from: Some(from),
-                error,
-                ..
-            } => {
-                let table = &shared.translator.mappings.status;
-                let element: minidom::Element = error.clone().into();
-                (
-                    id,
-                    from,
-                    Err((table.code(&element, Context::Group), element)),
-                )
-            }
-            _ => return Some(iq),
+        let translator = shared.translator.clone();
+        let awaits = |id: &str, from: &Jid| self.core.awaits(id, from, &translator);
+        let reply = match Reply::of(iq, Context::Group, awaits, shared) {
+            Ok(reply) => reply,
+            Err(iq) => return Some(*iq),
         };
-        if let Some(key) = self.core.pings.get(id).cloned() {
-            let room = shared.translator.jid(&key.group);
-            if room.is_ok_and(|room| room == from.to_bare()) {
-                self.core.pings.remove(id);
-                // XEP-0410, 3: by these a room says that there is nobody.
-                let gone = ["not-acceptable", "item-not-found", "not-allowed"];
-                let is_there = answer.as_ref().err().is_none_or(|(_, error)| {
-                    !error.children().any(|child| gone.contains(&child.name()))
-                });
-                if let Some(mut seat) = self.seat(&key, now, shared) {
-                    seat.has_answered(is_there);
-                }
-                return None;
+        if let Some(key) = self.core.pings.remove(&reply.id) {
+            // XEP-0410, 3: by these a room says that there is nobody.
+            let gone = ["not-acceptable", "item-not-found", "not-allowed"];
+            let is_there = reply
+                .error
+                .is_none_or(|error| !error.children().any(|child| gone.contains(&child.name())));
+            if let Some(mut seat) = self.seat(&key, now, shared) {
+                seat.has_answered(is_there);
             }
+        } else {
+            self.heard(&reply.id, &reply.from, reply.answer, now, shared);
         }
-        let (id, from) = (id.clone(), from.clone());
-        let answer = answer.map_err(|(code, _)| code);
-        let is_ours = self.heard(&id, &from, answer, now, shared);
-        (!is_ours).then_some(iq)
+        None
     }
 
     /// The answer to a question, if it is one.
@@ -452,6 +430,18 @@ impl Groups {
             if let Some(mut seat) = self.seat(&key, now, shared) {
                 seat.link_up();
             }
+        }
+    }
+
+    /// Users leave the rooms of domains with which there is nothing any more.
+    pub(super) fn leave_denied(&mut self, now: Time, shared: &mut Shared) {
+        for key in self.visits.keys().cloned().collect::<Vec<_>>() {
+            if key.is_denied(shared)
+                && let Some(mut seat) = self.seat(&key, now, shared)
+            {
+                seat.put_away();
+            }
+            self.tidy(&key, now, shared);
         }
     }
 

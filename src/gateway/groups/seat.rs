@@ -9,7 +9,7 @@ use super::core::{AGAIN, Core, Due, LOOK, is_passing};
 use super::visit::{Key, Seen, State, Visit};
 use crate::element::Time;
 use crate::gateway::records::visit_key;
-use crate::gateway::shared::Shared;
+use crate::gateway::shared::{Ask, Shared};
 use crate::imps::common::{MetaInfo, Property, ScreenName, User};
 use crate::imps::primitive::group::{
     GroupChangeNotice, GroupProperties, JoinGroupResponse, LeaveGroupIndication, LeftBlocked,
@@ -392,9 +392,18 @@ impl Seat<'_> {
         self.shared.respond(id, indication);
     }
 
+    /// The user may be there no more: the room is told, and they are.
+    pub(super) fn put_away(&mut self) {
+        if self.visit.state != State::Leaving {
+            self.say_goodbye();
+        }
+        self.end(Code::FORBIDDEN, None);
+    }
+
     /// Looks after the visit.
     pub(super) fn look(&mut self) {
         match self.visit.state {
+            _ if self.key.is_denied(self.shared) => self.put_away(),
             State::Leaving => self.left(),
             State::Entering => {
                 let waiting = self.visit.waiting.as_ref();
@@ -422,16 +431,12 @@ impl Seat<'_> {
         if let Some((from, room)) = self.ends()
             && let Ok(to) = room.with_resource_str(&self.visit.nick)
         {
-            let id = self.shared.id();
-            self.core.pings.insert(id.clone(), self.key.clone());
-            self.visit.ping = Some(id.clone());
-            let get = xmpp_parsers::iq::Iq::Get {
-                from: Some(from),
-                to: Some(to.into()),
-                id,
-                payload: visit::ping(),
-            };
-            self.shared.hand(&self.visit.component, get);
+            let question = Ask::Get(visit::ping());
+            let ends = (from, to.into());
+            let id = self.shared.ask(&self.visit.component, ends, question);
+            let asked = id.clone().map(|id| (id, self.key.clone()));
+            self.core.pings.extend(asked);
+            self.visit.ping = id;
         }
         self.look_by(self.now.plus(AGAIN));
     }

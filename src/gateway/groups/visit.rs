@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::element::{RequestId, Time};
+use crate::gateway::shared::Shared;
 use crate::imps::Address;
 use crate::imps::common::Property;
 use crate::translate::Translator;
@@ -15,6 +16,14 @@ use crate::translate::room::{Affiliation, names};
 pub(super) struct Key {
     pub(super) group: Address,
     pub(super) user: Address,
+}
+
+impl Key {
+    /// Whether there is nothing between the room's domain and this side.
+    pub(super) fn is_denied(&self, shared: &Shared) -> bool {
+        let room = shared.translator.jid(&self.group);
+        room.is_ok_and(|room| !shared.gate.may_talk(room.domain().as_str()))
+    }
 }
 
 /// How far a visit is.

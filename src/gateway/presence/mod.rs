@@ -179,10 +179,15 @@ impl Watches {
         self.wv.farewell(shared);
     }
 
-    /// Other domains than before may see presence.
-    pub(super) fn policies_changed(&mut self, now: Time, shared: &mut Shared) {
+    /// Other domains than those that could before may see presence.
+    pub(super) fn policies_changed(
+        &mut self,
+        could_see: &dyn Fn(&str) -> bool,
+        now: Time,
+        shared: &mut Shared,
+    ) {
         self.wv.policies_changed(now, shared);
-        self.xmpp.policies_changed(now, shared);
+        self.xmpp.policies_changed(could_see, now, shared);
     }
 
     /// A presence stanza of an XMPP user.

@@ -6,7 +6,10 @@ use super::super::records::{Pair, pair_of, read};
 use super::super::shared::Shared;
 use super::super::shares::{Most, Shares, domain_of};
 use super::wv_watch::WvWatch;
+use crate::imps::common::PresenceValue;
+use crate::imps::primitive::presence::PresenceNotification;
 use crate::store::Write;
+use crate::translate::Translator;
 
 /// Subscriptions, each with its record.
 #[derive(Debug)]
@@ -121,5 +124,30 @@ impl Subscriptions {
         }
         self.bytes = others + watch.bytes();
         fits
+    }
+
+    /// Those who watch whom a part of a notification is about, as far as it is for them.
+    pub(super) fn watchers_of(
+        &self,
+        notice: &PresenceNotification,
+        value: &PresenceValue,
+        translator: &Translator,
+    ) -> Vec<Pair> {
+        if notice.watchers.is_empty() {
+            // Quirk B-6: everybody who is known to watch.
+            let all = self.pairs().filter(|pair| pair.wv == value.user);
+            return all.cloned().collect();
+        }
+        let pairs = notice.watchers.iter().filter_map(|watcher| {
+            let domain = translator.own_ssp_domain();
+            let address = watcher.user.clone().or_domain(&domain);
+            let pair = Pair {
+                xmpp: translator.jid(&address).ok()?.to_string(),
+                wv: value.user.clone(),
+            };
+            // Notifications that nobody asked for are dropped (E-11).
+            self.contains(&pair).then_some(pair)
+        });
+        pairs.collect()
     }
 }

@@ -1,5 +1,7 @@
 //! What is sent to publishers and watchers.
 
+use std::collections::BTreeMap;
+
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::presence::Type;
 
@@ -54,4 +56,33 @@ pub(super) fn notify(
         }],
     };
     shared.tell(notice, now);
+}
+
+/// What is told of XMPP users, and to whom: those of one domain who see the same of somebody are told
+/// together.
+#[derive(Debug, Default)]
+pub(super) struct News<'a>(BTreeMap<Watched<'a>, Vec<(PresenceSubList, Vec<Address>)>>);
+
+/// An XMPP user, and a domain of those who watch them.
+type Watched<'a> = (&'a str, &'a str);
+
+impl<'a> News<'a> {
+    /// The watcher of a pair is told this of the other.
+    pub(super) fn add(&mut self, pair: &'a Pair, list: PresenceSubList) {
+        let of = (pair.xmpp.as_str(), pair.wv.domain());
+        let told = self.0.entry(of).or_default();
+        match told.iter_mut().find(|(known, _)| *known == list) {
+            Some((_, watchers)) => watchers.push(pair.wv.clone()),
+            None => told.push((list, vec![pair.wv.clone()])),
+        }
+    }
+
+    /// Tells all of it.
+    pub(super) fn tell(self, now: Time, shared: &mut Shared) {
+        for ((xmpp, _), told) in self.0 {
+            for (list, watchers) in told {
+                notify(xmpp, list, watchers, now, shared);
+            }
+        }
+    }
 }

@@ -27,11 +27,10 @@ use super::ways::LostWays;
 use super::wv_watch::{Due, WvWatch};
 use crate::element::Time;
 use crate::imps::Code;
-use crate::imps::common::PresenceValue;
 use crate::imps::presence::{Attribute, PresenceSubList};
 use crate::imps::primitive::Primitive;
 use crate::imps::primitive::presence::PresenceNotification;
-use crate::translate::{Context, Translator, presence::to_xmpp};
+use crate::translate::{Context, presence::to_xmpp};
 
 /// What is to be looked after.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -175,14 +174,8 @@ impl WatchedWv {
                 self.watches.put(pair, shared);
                 self.words.push_back((component, words));
             }
-            let Some(watch) = self.watches.get_mut(pair) else {
-                return;
-            };
-            let is_granted = shared.grants(domain_of(&pair.xmpp));
-            if is_granted && !watch.record.told {
-                watch.record.told = true;
-                self.watches.put(pair, shared);
-                shared.send_presence(Type::Subscribed, pair, now);
+            if shared.grants(domain_of(&pair.xmpp)) {
+                self.grant(pair, now, shared);
             }
             return;
         }
@@ -193,6 +186,17 @@ impl WatchedWv {
         }
         let code = if may_pass { Code::TIMEOUT } else { code };
         self.end(pair, code, now, shared);
+    }
+
+    /// Tells the watcher that they may watch, if they have not heard it and may see anybody.
+    fn grant(&mut self, pair: &Pair, now: Time, shared: &mut Shared) {
+        if shared.gate.may_see(domain_of(&pair.xmpp))
+            && let Some(watch) = self.watches.get_mut(pair)
+            && !std::mem::replace(&mut watch.record.told, true)
+        {
+            self.watches.put(pair, shared);
+            shared.send_presence(Type::Subscribed, pair, now);
+        }
     }
 
     /// Places the subscription again, later each time.
@@ -324,7 +328,7 @@ impl WatchedWv {
         shared: &mut Shared,
     ) {
         for value in &notice.values {
-            for pair in self.watchers_of(notice, value, &shared.translator) {
+            for pair in self.watches.watchers_of(notice, value, &shared.translator) {
                 if let Some(list) = &value.presence {
                     self.take(&pair, list, now, shared);
                 } else {
@@ -332,30 +336,6 @@ impl WatchedWv {
                 }
             }
         }
-    }
-
-    fn watchers_of(
-        &self,
-        notice: &PresenceNotification,
-        value: &PresenceValue,
-        translator: &Translator,
-    ) -> Vec<Pair> {
-        if notice.watchers.is_empty() {
-            // Quirk B-6: everybody who is known to watch.
-            let all = self.watches.pairs().filter(|pair| pair.wv == value.user);
-            return all.cloned().collect();
-        }
-        let pairs = notice.watchers.iter().filter_map(|watcher| {
-            let domain = translator.own_ssp_domain();
-            let address = watcher.user.clone().or_domain(&domain);
-            let pair = Pair {
-                xmpp: translator.jid(&address).ok()?.to_string(),
-                wv: value.user.clone(),
-            };
-            // Notifications that nobody asked for are dropped (E-11).
-            self.watches.contains(&pair).then_some(pair)
-        });
-        pairs.collect()
     }
 
     fn take(&mut self, pair: &Pair, list: &PresenceSubList, now: Time, shared: &mut Shared) {
@@ -380,11 +360,7 @@ impl WatchedWv {
         match (watch.record.active, authorized) {
             (false, true) => {
                 watch.record.active = true;
-                let told = std::mem::replace(&mut watch.record.told, true);
                 self.watches.put(pair, shared);
-                if !told {
-                    shared.send_presence(Type::Subscribed, pair, now);
-                }
                 self.show(pair, now, shared);
             }
             (true, true) => match watch.note_change(now) {
@@ -409,6 +385,9 @@ impl WatchedWv {
 
     /// Shows the watcher what was not shown yet, unless the publisher's domain is lost.
     fn show(&mut self, pair: &Pair, now: Time, shared: &mut Shared) {
+        if self.watches.get(pair).is_some_and(|w| w.record.active) {
+            self.grant(pair, now, shared);
+        }
         let is_lost = self.is_over
             || self.told.contains(pair.wv.domain())
             || !shared.gate.may_see(domain_of(&pair.xmpp));

@@ -21,12 +21,11 @@ use super::super::timers::Timers;
 use super::due::Due as Timer;
 use super::names_of;
 use super::nobody::Nobody;
-use super::telling::{notify, publisher, send_subscribe};
+use super::telling::{News, notify, publisher, send_subscribe};
 use super::ways::LostWays;
 use super::xmpp_watch::{Record, XmppWatch};
 use crate::element::Time;
 use crate::imps::common::MetaInfo;
-use crate::imps::presence::PresenceSubList;
 use crate::imps::primitive::presence::{SubscribeRequest, UnsubscribeRequest};
 use crate::imps::{Address, Code, Status};
 use crate::store::Write;
@@ -35,9 +34,6 @@ use crate::translate::presence::avatar::Told;
 use crate::translate::presence::{Seen, withdrawn};
 use crate::translate::stanza::{ns, payload};
 use crate::translate::{Context, Translator};
-
-/// What is told, and to whom.
-type News = (PresenceSubList, Vec<Address>);
 
 /// Subscriptions of WV users to XMPP users.
 #[derive(Debug, Default)]
@@ -359,7 +355,7 @@ impl WatchedXmpp {
     /// Tells watchers what has changed; those of one publisher and domain who see
     /// the same are told together.
     fn check(&mut self, pairs: &[Pair], now: Time, shared: &mut Shared) {
-        let mut groups: BTreeMap<(&str, &str), Vec<News>> = BTreeMap::new();
+        let mut all = News::default();
         for pair in pairs {
             let Some(watch) = self.watches.get_mut(pair) else {
                 continue;
@@ -377,18 +373,9 @@ impl WatchedXmpp {
             let Some(list) = watch.news(&publisher, &shared.translator, visible, now) else {
                 continue;
             };
-            let key = (pair.xmpp.as_str(), pair.wv.domain());
-            let groups = groups.entry(key).or_default();
-            match groups.iter_mut().find(|(known, _)| *known == list) {
-                Some((_, watchers)) => watchers.push(pair.wv.clone()),
-                None => groups.push((list, vec![pair.wv.clone()])),
-            }
+            all.add(pair, list);
         }
-        for ((publisher, _), groups) in groups {
-            for (list, watchers) in groups {
-                notify(publisher, list, watchers, now, shared);
-            }
-        }
+        all.tell(now, shared);
     }
 
     /// Those who watch an XMPP user may see something else now.
@@ -445,18 +432,23 @@ impl WatchedXmpp {
         }
     }
 
-    /// Of domains that may not be seen any more nothing is known; others are asked.
-    pub(super) fn policies_changed(&mut self, now: Time, shared: &mut Shared) {
-        let pairs: Vec<Pair> = self.watches.keys().cloned().collect();
-        for pair in pairs {
-            if !shared.gate.may_see(domain_of(&pair.xmpp)) {
+    /// Of domains that may not be seen any more nothing is known. Those that could not be before are
+    /// asked for presence, or again whether they may be watched.
+    pub(super) fn policies_changed(
+        &mut self,
+        could_see: &dyn Fn(&str) -> bool,
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        for pair in self.watches.keys().cloned().collect::<Vec<_>>() {
+            let domain = domain_of(&pair.xmpp);
+            let is_new = !could_see(domain);
+            if !shared.gate.may_see(domain) {
                 self.lose(&pair, now, shared);
-            } else if self
-                .watches
-                .get(&pair)
-                .is_some_and(|watch| !watch.seen.known)
-            {
+            } else if is_new && self.seen(&pair).is_some() {
                 self.probe(&pair, now, shared);
+            } else if is_new && let Some(component) = shared.component_of(&pair) {
+                send_subscribe(&component, &pair, None, now, shared);
             }
         }
     }

@@ -8,6 +8,7 @@ use xmpp_parsers::presence::Presence;
 
 use super::super::records::Pair;
 use super::super::shared::Shared;
+use super::super::shares::domain_of;
 use crate::element::Time;
 use crate::imps::Address;
 use crate::imps::presence::{Attribute, AttributeName, PresenceSubList};
@@ -89,12 +90,14 @@ impl XmppWatch {
         self.probe.is_some_and(|at| at <= now) && !self.seen.known
     }
 
-    /// Asks for presence, which comes as presence; when silence is taken for absence. `None` if the
-    /// link is down.
+    /// Asks for presence that may be seen, which comes as presence; when silence is taken for absence.
+    /// `None` if it is not asked: to ask while the user has not let themselves be watched ends that wish,
+    /// and there may be no link.
     pub(super) fn probe(&mut self, pair: &Pair, now: Time, shared: &mut Shared) -> Option<Time> {
         self.probe = None;
         let component = shared.component_of(pair)?;
-        if !shared.links.is_up(&component) {
+        let may_see = self.record.active && shared.gate.may_see(domain_of(&pair.xmpp));
+        if !may_see || !shared.links.is_up(&component) {
             return None;
         }
         let at = now.plus(PROBE.1);

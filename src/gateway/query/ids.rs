@@ -8,7 +8,6 @@ use crate::imps::common::{GroupId, UserId};
 use crate::imps::primitive::common::{Id, VerifyIDRequest};
 use crate::imps::status::DetailedResult;
 use crate::imps::{Code, Status};
-use crate::translate::Translator;
 
 /// A question for ids that waits for the words of XMPP servers.
 #[derive(Debug)]
@@ -24,8 +23,9 @@ impl IdQuery {
         request: &VerifyIDRequest,
         id: RequestId,
         is_up: bool,
-        translator: &Translator,
+        shared: &Shared,
     ) -> (Self, Vec<(usize, BareJid)>) {
+        let translator = &shared.translator;
         let mut open = Vec::new();
         let mut verdicts = Vec::new();
         for (at, id) in request.ids.ids.iter().enumerate() {
@@ -43,7 +43,9 @@ impl IdQuery {
                 if !translator.is_xmpp(address) {
                     return Err(Code::UNKNOWN_USER);
                 }
-                translator.jid(address).map_err(|error| error.code())
+                let jid = translator.jid(address).map_err(|error| error.code())?;
+                let may_talk = shared.gate.may_talk(jid.domain().as_str());
+                may_talk.then_some(jid).ok_or(Code::FORBIDDEN)
             });
             verdicts.push((id.clone(), jid.as_ref().err().copied()));
             if let Ok(jid) = jid {

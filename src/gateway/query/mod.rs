@@ -9,13 +9,13 @@ mod presence;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use minidom::Element;
 use xmpp_parsers::iq::Iq;
 use xmpp_parsers::jid::Jid;
 
 use super::presence::{WatchedXmpp, Watches};
 use super::records::Pair;
-use super::shared::Shared;
+use super::reply::Reply;
+use super::shared::{Ask, Shared};
 use super::timers::Timers;
 use crate::element::{RequestId, Time};
 use crate::imps::common::MetaInfo;
@@ -74,7 +74,7 @@ impl Queries {
             shared.respond_code(id, Code::DOMAIN_NOT_SUPPORTED);
             return;
         };
-        let query = PresenceQuery::new(request, watcher, id, users, &shared.translator);
+        let query = PresenceQuery::new(request, watcher, id, users, shared);
         if query.open().is_empty() {
             query.answer(users, shared);
             return;
@@ -99,7 +99,7 @@ impl Queries {
     ) {
         let component = component_for(request, shared);
         let is_up = shared.links.is_up(&component);
-        let (query, open) = IdQuery::new(request, id, is_up, &shared.translator);
+        let (query, open) = IdQuery::new(request, id, is_up, shared);
         if open.is_empty() {
             query.answer(shared);
             return;
@@ -108,23 +108,21 @@ impl Queries {
             shared.respond_code(id, Code::UNAVAILABLE);
             return;
         }
+        let Some(asker) = asker_of(request, &component, shared) else {
+            shared.respond_code(id, Code::UNAVAILABLE);
+            return;
+        };
         let number = self.open(Query::Ids(query), expires, now, shared);
-        let asker = asker_of(request, &component, shared);
         for (at, jid) in open {
-            let id = shared.id();
             let asked = Asked {
                 query: number,
                 at,
                 jid: jid.to_string(),
             };
-            self.asked.insert(id.clone(), asked);
-            let get = Iq::Get {
-                from: asker.clone(),
-                to: Some(jid.into()),
-                id,
-                payload: element("query", ns::DISCO_INFO).build(),
-            };
-            shared.hand(&component, get);
+            let question = Ask::Get(element("query", ns::DISCO_INFO).build());
+            let ends = (asker.clone(), jid.into());
+            let id = shared.ask(&component, ends, question);
+            self.asked.extend(id.map(|id| (id, asked)));
         }
     }
 
@@ -215,7 +213,7 @@ impl Queries {
                     },
                 };
                 // The logo of a domain can be large.
-                shared.answer(component, result, now);
+                shared.answer(component, result);
             }
             Iq::Set {
                 from: Some(from),
@@ -241,35 +239,45 @@ impl Queries {
                 shared.hand(component, answer);
             }
             set @ Iq::Set { .. } => shared.refuse_iq(component, set, *not_understood()),
-            Iq::Result {
-                from: Some(from),
-                id,
-                ..
-            } => self.answered(&id, &from, Code::OK, shared),
-            Iq::Error {
-                from: Some(from),
-                id,
-                error,
-                ..
-            } => {
-                let error: Element = error.into();
-                let table = &shared.translator.mappings.status;
-                let code = table.code(&error, Context::Other);
-                self.answered(&id, &from, code, shared);
+            answer @ (Iq::Result { .. } | Iq::Error { .. }) => {
+                match Reply::of(
+                    answer,
+                    Context::Other,
+                    |id, from| self.awaits(id, from),
+                    shared,
+                ) {
+                    Ok(Reply { id, answer, .. }) => {
+                        let code = answer.err().unwrap_or(Code::OK);
+                        self.heard_of_id(&id, code, shared);
+                    }
+                    Err(_) => shared.dropped.count("answer to no question"),
+                }
             }
-            Iq::Get { .. } | Iq::Result { .. } | Iq::Error { .. } => {}
+            Iq::Get { .. } => {}
         }
     }
 
-    /// An answer to what was asked for [`Queries::ids`], if it is from whom was asked.
-    pub(super) fn answered(&mut self, id: &str, from: &Jid, code: Code, shared: &mut Shared) {
+    /// Whether an answer is awaited under that id, from whom it comes.
+    fn awaits(&self, id: &str, from: &Jid) -> bool {
         let asked = self.asked.get(id);
-        let Some(asked) = asked.filter(|asked| asked.jid == from.as_str()) else {
-            shared.dropped.count("answer to no question");
+        asked.is_some_and(|asked| asked.jid == from.as_str())
+    }
+
+    /// A question of ours that its link cannot write.
+    pub(super) fn unsent(&mut self, id: &str, to: &Jid, shared: &mut Shared) {
+        if self.awaits(id, to) {
+            self.heard_of_id(id, Code::UNAVAILABLE, shared);
+        }
+    }
+
+    /// An answer to what was asked for [`Queries::ids`].
+    fn heard_of_id(&mut self, id: &str, code: Code, shared: &mut Shared) {
+        let Some(Asked {
+            query: number, at, ..
+        }) = self.asked.remove(id)
+        else {
             return;
         };
-        let (number, at) = (asked.query, asked.at);
-        self.asked.remove(id);
         let Some(Query::Ids(query)) = self.open.get_mut(&number) else {
             return;
         };

@@ -3,12 +3,12 @@
 use super::super::presence::{WatchedXmpp, names_of, within};
 use super::super::records::Pair;
 use super::super::shared::Shared;
+use super::super::shares::domain_of;
 use crate::element::RequestId;
 use crate::imps::common::PresenceValue;
 use crate::imps::presence::AttributeName;
 use crate::imps::primitive::presence::{GetPresenceRequest, GetPresenceResponse};
 use crate::imps::{Address, Code, Status};
-use crate::translate::Translator;
 
 /// A question for presence that waits for what probes bring.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl PresenceQuery {
         watcher: &Address,
         id: RequestId,
         users: &WatchedXmpp,
-        translator: &Translator,
+        shared: &Shared,
     ) -> Self {
         let mut query = Self {
             request: id,
@@ -41,8 +41,11 @@ impl PresenceQuery {
         };
         for user in request.users.iter().map(|user| &user.user) {
             query.users.push(user.clone());
-            match users.pair(user, watcher, translator) {
+            match users.pair(user, watcher, &shared.translator) {
                 Err(code) => query.failures.push((code, user.clone())),
+                Ok(pair) if !shared.gate.may_see(domain_of(&pair.xmpp)) => {
+                    query.failures.push((Code::FORBIDDEN, user.clone()));
+                }
                 Ok(pair) => {
                     if users.seen(&pair).is_some_and(|seen| !seen.known) {
                         query.open.push(pair);
@@ -68,7 +71,8 @@ impl PresenceQuery {
     /// Answers with what is known by now.
     pub(super) fn answer(&self, users: &WatchedXmpp, shared: &mut Shared) {
         let mut values = Vec::new();
-        for user in &self.users {
+        let has_failed = |user: &&Address| self.failures.iter().any(|(_, failed)| failed == *user);
+        for user in self.users.iter().filter(|user| !has_failed(user)) {
             let Ok(pair) = users.pair(user, &self.watcher, &shared.translator) else {
                 continue;
             };

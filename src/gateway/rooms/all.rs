@@ -3,13 +3,10 @@
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 
-use xmpp_parsers::jid::Jid;
-
 use super::core::Core;
 use super::count::RoomCount;
 use super::room::Room;
 use crate::gateway::shared::Shared;
-use crate::gateway::shares::domain_of;
 use crate::imps::Address;
 
 /// The rooms, by group.
@@ -58,15 +55,5 @@ impl All {
             visitors: 0,
             unsettled: rooms.map(Room::unsettled).sum(),
         }
-    }
-
-    /// Users of domains with which there is nothing any more, each with the group.
-    pub(super) fn denied(&self, shared: &Shared) -> Vec<(Address, Jid)> {
-        let users = self.0.iter().flat_map(|(group, room)| {
-            let denied = |user: &&String| !shared.gate.may_talk(domain_of(user));
-            let users = room.occupants.keys().filter(denied);
-            users.filter_map(|user| Some((group.clone(), Jid::new(user).ok()?)))
-        });
-        users.collect()
     }
 }

@@ -6,8 +6,7 @@ use xmpp_parsers::iq::Iq;
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::Message;
 
-use super::core::{Asked, Core, Who};
-use super::membership::meta;
+use super::core::{Asked, Core, Who, meta};
 use super::questions::{self, First, Question, Then, What};
 use super::room::Room;
 use super::speaking::nick_of;

@@ -17,7 +17,9 @@ use crate::gateway::records::read;
 use crate::gateway::shared::Shared;
 use crate::gateway::shares::{Most, Shares, domain_of};
 use crate::gateway::timers::Timers;
+use crate::imps::common::MetaInfo;
 use crate::imps::primitive::Primitive;
+use crate::imps::primitive::group::LeaveGroupRequest;
 use crate::imps::{Address, Code};
 use crate::store::Write;
 use crate::translate::Context;
@@ -189,6 +191,19 @@ impl Core {
 /// What an occupant takes, roughly.
 pub(super) fn bytes_of(user: &str, group: &Address) -> usize {
     2 * user.len() + group.as_str().len() + 256
+}
+
+/// Of a request of a user.
+pub(super) fn meta(user: &Address) -> MetaInfo {
+    MetaInfo::of_user(user.domain(), user.clone())
+}
+
+/// To leave a group.
+pub(super) fn leave_request(group: &Address, user: &Address) -> LeaveGroupRequest {
+    LeaveGroupRequest {
+        group: group.clone(),
+        meta: Some(meta(user)),
+    }
 }
 
 /// Whether it may be otherwise in a while.

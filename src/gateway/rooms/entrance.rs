@@ -6,8 +6,8 @@ use xmpp_parsers::jid::Jid;
 use xmpp_parsers::presence::Presence;
 
 use super::clients::Clients;
-use super::core::{About, Asked, Core, Who, refuse_entry};
-use super::membership::{Membership, leave_request};
+use super::core::{About, Asked, Core, Who, leave_request, refuse_entry};
+use super::membership::Membership;
 use super::occupant::{Asking, Occupant, Seen, Session, State};
 use super::room::Room;
 use crate::element::Time;

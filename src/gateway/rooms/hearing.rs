@@ -4,9 +4,9 @@
 use xmpp_parsers::message::{Message, MessageType};
 
 use super::clients::Clients;
-use super::core::{Core, is_passing};
+use super::core::{About, Core, is_passing};
 use super::membership::{Membership, NO_GROUP};
-use super::occupant::Seen;
+use super::occupant::{Seen, State};
 use super::room::{Room, address};
 use super::speaking::stanza_id;
 use crate::element::Time;
@@ -18,7 +18,7 @@ use crate::imps::primitive::group::{
 };
 use crate::imps::primitive::message::SendMessageRequest;
 use crate::imps::{Address, Code};
-use crate::translate::message::{ToXmpp, to_xmpp};
+use crate::translate::message::{Form, ToXmpp, to_xmpp};
 use crate::translate::room::{Affiliation, Shown, names, ns, occupant, settings};
 use crate::translate::stanza::element;
 
@@ -178,8 +178,23 @@ impl<'a> Hearing<'a> {
         }
     }
 
+    /// The answer to what the group was asked about a user, under this token.
+    pub(super) fn answered(&mut self, user: &str, (about, token): (About, u64), answer: Primitive) {
+        let code = verdict(&answer);
+        match about {
+            About::Join => self.membership().joined(user, token, answer),
+            About::Create => self.membership().created(user, token, &answer),
+            About::Leave => self.membership().left(user, token, code),
+            // To leave is no question.
+            About::Still if matches!(answer, Primitive::LeaveGroupIndication(_)) => {}
+            About::Still => self.membership().heard_of(user, code),
+            About::Properties => self.is_like(user, &answer),
+            About::Joined => self.listed(user, &answer),
+        }
+    }
+
     /// Who is there, as the group has said to a user.
-    pub(super) fn listed(&mut self, user: &str, answer: &Primitive) {
+    fn listed(&mut self, user: &str, answer: &Primitive) {
         let code = verdict(answer);
         if let (true, Primitive::GetJoinedUsersResponse(response)) = (code.is_success(), answer) {
             self.are(user, response);
@@ -241,7 +256,7 @@ impl<'a> Hearing<'a> {
     }
 
     /// What the group is, and a user in it.
-    pub(super) fn is_like(&mut self, user: &str, answer: &Primitive) {
+    fn is_like(&mut self, user: &str, answer: &Primitive) {
         if let (true, Primitive::GetGroupPropsResponse(response)) =
             (verdict(answer).is_success(), answer)
         {
@@ -337,8 +352,12 @@ impl<'a> Hearing<'a> {
         let user = message.to.as_ref().map(|to| to.to_bare().to_string());
         let user = user.ok_or(Code::ADDRESS)?;
         let occupant = self.room.occupants.get(&user);
-        let occupant = occupant.filter(|occupant| !occupant.sessions.is_empty());
+        let occupant = occupant.filter(|occupant| occupant.state != State::Leaving);
         let occupant = occupant.ok_or(Code::NOT_JOINED)?;
+        if occupant.sessions.is_empty() {
+            // They may come back, and the group hands it on again.
+            return Err(Code::UNAVAILABLE);
+        }
         if !matches!(recipient, Recipient::User(_)) {
             return Err(Code::ADDRESS);
         }
@@ -363,6 +382,16 @@ impl<'a> Hearing<'a> {
             self.shared.send(&self.room.component, other, self.now);
         }
         Ok(first)
+    }
+}
+
+/// The answer to a message of a group while nobody is told anything.
+pub(super) fn later(request: &SendMessageRequest) -> ToXmpp {
+    let recipients = request.info.recipients.iter();
+    let stanzas = recipients.map(|recipient| (recipient.clone(), Err(Code::UNAVAILABLE)));
+    ToXmpp {
+        stanzas: stanzas.collect(),
+        form: Form::Full,
     }
 }
 

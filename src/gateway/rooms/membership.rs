@@ -15,16 +15,16 @@ use std::time::Duration;
 use xmpp_parsers::jid::BareJid;
 
 use super::clients::Clients;
-use super::core::{AGAIN, About, Asked, Core, Due, LOOK, Who, is_passing};
+use super::core::{AGAIN, About, Asked, Core, Due, LOOK, Who, is_passing, leave_request, meta};
 use super::occupant::{Occupant, Seen, State};
 use super::room::Room;
 use crate::element::Time;
 use crate::gateway::shared::{Shared, verdict};
-use crate::imps::common::{MetaInfo, ScreenName};
+use crate::gateway::shares::domain_of;
+use crate::imps::common::ScreenName;
 use crate::imps::primitive::Primitive;
 use crate::imps::primitive::group::{
     GetGroupSubStatusRequest, GetJoinedUsersRequest, JoinGroupRequest, JoinGroupResponse,
-    LeaveGroupRequest,
 };
 use crate::imps::primitive::group_admin::{CreateGroupRequest, GetGroupPropsRequest};
 use crate::imps::{Address, Code};
@@ -104,14 +104,10 @@ impl<'a> Membership<'a> {
 
     /// Whether an answer is to what was asked last; then nothing is asked any more.
     fn is_last(&mut self, user: &str, token: u64) -> bool {
-        let Some(occupant) = self.room.occupants.get_mut(user) else {
-            return false;
-        };
-        let is_last = occupant.asked == Some(token);
-        if is_last {
-            occupant.asked = None;
-        }
-        is_last
+        let occupant = self.room.occupants.get_mut(user);
+        let asked = occupant.map(|occupant| &mut occupant.asked);
+        let asked = asked.filter(|asked| **asked == Some(token));
+        asked.and_then(Option::take).is_some()
     }
 
     /// The group has let a user in, or not.
@@ -387,15 +383,40 @@ impl<'a> Membership<'a> {
 
     /// A user is in the group no more, for the reason in `how`.
     pub(super) fn take_out(&mut self, user: &str, how: &Shown<'_>) {
-        let Some(occupant) = self.room.occupants.get(user) else {
+        if self.room.occupants.contains_key(user) {
+            self.hide(user, how);
+            self.clients().deny(user, Code::UNAVAILABLE);
+            self.room.remove(user, self.core, self.shared);
+        }
+    }
+
+    /// A user is shown no more, for the reason in `how`.
+    fn hide(&mut self, user: &str, how: &Shown<'_>) {
+        let occupant = self.room.occupants.get(user);
+        let Some(nick) = occupant.map(|occupant| occupant.shown_as().to_owned()) else {
             return;
         };
-        let nick = occupant.shown_as().to_owned();
         if self.room.names.get(&nick).is_some_and(|name| name.is_own) {
             self.room.hide(&nick, how, self.core, self.shared);
         }
-        self.clients().deny(user, Code::UNAVAILABLE);
-        self.room.remove(user, self.core, self.shared);
+    }
+
+    /// A user may not be in the group any more: their clients are told, and the group.
+    pub(super) fn put_out(&mut self, user: &str) {
+        let occupant = self.room.occupants.get(user);
+        if occupant.is_none_or(|occupant| occupant.state == State::Leaving) {
+            return;
+        }
+        let how = Shown {
+            codes: vec![307],
+            ..Shown::default()
+        };
+        self.hide(user, &how);
+        self.clients().deny(user, Code::FORBIDDEN);
+        if let Some(occupant) = self.room.occupants.get_mut(user) {
+            occupant.sessions.clear();
+        }
+        self.leave(user);
     }
 
     /// What a user is in the group.
@@ -416,6 +437,7 @@ impl<'a> Membership<'a> {
     /// Looks after all occupants: what was not answered is asked again, and whether they are still
     /// joined.
     pub(super) fn look_after_all(&mut self) {
+        self.put_out_denied();
         let users: Vec<String> = self.room.occupants.keys().cloned().collect();
         let mut is_first = true;
         for user in users {
@@ -441,16 +463,23 @@ impl<'a> Membership<'a> {
         self.look_by(if is_settled { LOOK } else { AGAIN });
     }
 
+    /// Users of domains with which there is nothing any more leave.
+    pub(super) fn put_out_denied(&mut self) {
+        let users = self.room.occupants.keys();
+        let denied = users.filter(|user| !self.shared.gate.may_talk(domain_of(user)));
+        let denied: Vec<String> = denied.cloned().collect();
+        for user in denied {
+            self.put_out(&user);
+        }
+    }
+
     /// A user whose clients have not come back after a stop of the node leaves in the end.
     fn has_stayed_away(&mut self, user: &str) {
         let up = Duration::from_secs(self.shared.uptime(self.now));
         if let Some(left) = COME_BACK.checked_sub(up).filter(|left| !left.is_zero()) {
             return self.look_by(left);
         }
-        if let Some(nick) = self.room.occupants.get(user).map(|o| o.nick.clone()) {
-            self.room
-                .hide(&nick, &Shown::default(), self.core, self.shared);
-        }
+        self.hide(user, &Shown::default());
         self.leave(user);
     }
 
@@ -465,16 +494,5 @@ impl<'a> Membership<'a> {
 
     fn clients(&mut self) -> Clients<'_> {
         Clients::of(self.room, self.core, self.shared)
-    }
-}
-
-pub(super) fn meta(user: &Address) -> MetaInfo {
-    MetaInfo::of_user(user.domain(), user.clone())
-}
-
-pub(super) fn leave_request(group: &Address, user: &Address) -> LeaveGroupRequest {
-    LeaveGroupRequest {
-        group: group.clone(),
-        meta: Some(meta(user)),
     }
 }

@@ -38,9 +38,9 @@ use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::{Message, MessageType};
 use xmpp_parsers::presence::{Presence, Type};
 
-use self::core::{About, Asked, Core, Due, Who, refuse_entry};
+use self::core::{Asked, Core, Due, Who, refuse_entry};
 use super::records::read;
-use super::shared::{Shared, verdict};
+use super::shared::Shared;
 use crate::element::Time;
 use crate::imps::address::Kind;
 use crate::imps::primitive::Primitive;
@@ -66,6 +66,8 @@ pub(super) struct Rooms {
     all: All,
     core: Core,
     speaking: Speaking,
+    /// Whether the node stops.
+    is_over: bool,
 }
 
 impl Rooms {
@@ -75,6 +77,7 @@ impl Rooms {
             all: All::default(),
             core: Core::new(own.clone()),
             speaking: Speaking::new(own),
+            is_over: false,
         }
     }
 
@@ -150,6 +153,10 @@ impl Rooms {
             _ => return false,
         };
         match presence.type_ {
+            Type::None if self.is_over => {
+                refuse_entry(component, ends(), id, Code::UNAVAILABLE, shared);
+                return true;
+            }
             Type::None if to.resource().is_none() => {
                 if is_entry {
                     refuse_entry(component, ends(), id, Code::ADDRESS, shared);
@@ -204,18 +211,19 @@ impl Rooms {
     }
 
     /// The node stops: clients in rooms are told that they are not any more (XEP-0045, code 332).
-    /// Their users stay in the groups for as long as clients take to come back.
+    /// Their users stay in the groups for as long as clients take to come back; from now on nobody
+    /// comes in or leaves.
     pub(super) fn farewell(&mut self, shared: &mut Shared) {
+        self.is_over = true;
         for room in self.all.values_mut() {
-            room.close(&self.core, shared);
+            room.close(&mut self.core, shared);
         }
     }
 
     /// Users of domains with which there is nothing any more leave.
     pub(super) fn leave_denied(&mut self, now: Time, shared: &mut Shared) {
-        for (group, user) in self.all.denied(shared) {
-            self.gone(&group, &user, None, now, shared);
-            self.tidy(&group, shared);
+        for room in self.all.values_mut() {
+            Membership::of(room, &mut self.core, shared, now).put_out_denied();
         }
     }
 
@@ -306,6 +314,10 @@ impl Rooms {
         shared: &mut Shared,
     ) -> Option<Iq> {
         match &iq {
+            Iq::Get { .. } | Iq::Set { .. } if self.is_over && shared.translator.is_room(to) => {
+                shared.refuse(component, iq, Code::UNAVAILABLE);
+                None
+            }
             Iq::Get { .. } | Iq::Set { .. } => {
                 let mut asking = Asking::of(&mut self.all, &mut self.core, shared, now);
                 asking.ask(component, iq, (from, to))
@@ -351,6 +363,9 @@ impl Rooms {
         shared: &mut Shared,
     ) -> Option<ToXmpp> {
         let group = hearing::group_of(request)?.clone();
+        if self.is_over {
+            return Some(hearing::later(request));
+        }
         self.core.begin(shared);
         let room = self.all.open(&group, shared)?;
         let copies = Hearing::of(room, &mut self.core, shared, now).message(request);
@@ -360,6 +375,10 @@ impl Rooms {
 
     /// Something has changed in a group.
     pub(super) fn changed(&mut self, notice: &GroupChangeNotice, now: Time, shared: &mut Shared) {
+        if self.is_over {
+            // Who comes back sees what there is by then.
+            return;
+        }
         let is_known = self.all.contains_key(&notice.group);
         // Nobody here is in it, or was shown there: whom it has by mistake leaves.
         if !is_known {
@@ -424,24 +443,8 @@ impl Rooms {
         let Some(room) = self.all.get_mut(&who.group) else {
             return;
         };
-        let user = who.user.as_str();
-        let core = &mut self.core;
-        match about {
-            About::Join => Membership::of(room, core, shared, now).joined(user, token, answer),
-            About::Create => Membership::of(room, core, shared, now).created(user, token, &answer),
-            About::Leave => {
-                let code = verdict(&answer);
-                Membership::of(room, core, shared, now).left(user, token, code);
-            }
-            // To leave is no question.
-            About::Still if matches!(answer, Primitive::LeaveGroupIndication(_)) => {}
-            About::Still => {
-                let code = verdict(&answer);
-                Membership::of(room, core, shared, now).heard_of(user, code);
-            }
-            About::Properties => Hearing::of(room, core, shared, now).is_like(user, &answer),
-            About::Joined => Hearing::of(room, core, shared, now).listed(user, &answer),
-        }
+        let mut hearing = Hearing::of(room, &mut self.core, shared, now);
+        hearing.answered(&who.user, (about, token), answer);
         self.tidy(&who.group, shared);
     }
 
@@ -478,6 +481,8 @@ impl Rooms {
         while let Some(due) = self.core.timers.pop(now) {
             match due {
                 Due::Said(number) => self.speaking.give_up(number, now, shared),
+                // After the next start.
+                Due::Room(_) if self.is_over => {}
                 Due::Room(group) => {
                     if let Some(room) = self.all.get_mut(&group) {
                         self.core.begin(shared);

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use xmpp_parsers::jid::{BareJid, Jid};
 use xmpp_parsers::message::{Lang, Message, MessageType};
 
+use super::clients::Clients;
 use super::core::{Core, bytes_of};
 use super::occupant::{Occupant, Seen};
 use super::records::{name_key, user_key};
 use crate::gateway::shared::Shared;
 use crate::gateway::shares::domain_of;
-use crate::imps::Address;
+use crate::imps::{Address, Code};
 use crate::store::Write;
 use crate::text::Shown as Cut;
 use crate::translate::room::{Affiliation, Shown, message_from, ns};
@@ -304,8 +305,9 @@ impl Room {
         }
     }
 
-    /// Tells all who are inside that the room service stops; nobody is inside any more.
-    pub(super) fn close(&mut self, core: &Core, shared: &mut Shared) {
+    /// Tells all who are inside that the room service stops, and those who wait to come in; nobody is
+    /// inside any more.
+    pub(super) fn close(&mut self, core: &mut Core, shared: &mut Shared) {
         let how = Shown {
             gone: true,
             codes: vec![332],
@@ -318,6 +320,7 @@ impl Room {
         }
         let users: Vec<String> = self.occupants.keys().cloned().collect();
         for user in users {
+            Clients::of(self, core, shared).deny(&user, Code::UNAVAILABLE);
             if let Some(occupant) = self.occupants.get_mut(&user) {
                 occupant.sessions.clear();
             }

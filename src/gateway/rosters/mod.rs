@@ -29,7 +29,7 @@ use xmpp_parsers::message::Message;
 
 use super::kept::Book;
 use super::reply::Reply;
-use super::shared::Shared;
+use super::shared::{Ask, Shared};
 use super::timers::Timers;
 use crate::element::{RequestId, Time};
 use crate::imps::address::Kind;
@@ -117,6 +117,9 @@ impl Rosters {
             Ok(owner) => owner,
             Err(code) => return refuse(&request, to, &Status::new(code), shared),
         };
+        if !shared.gate.may_talk(owner.jid.domain().as_str()) {
+            return refuse(&request, to, &Status::new(Code::FORBIDDEN), shared);
+        }
         if self.open.len() >= shared.settings.max_queries {
             return refuse(&request, to, &Status::new(Code::UNAVAILABLE), shared);
         }
@@ -153,28 +156,12 @@ impl Rosters {
         let Some(order) = self.open.get(&number) else {
             return;
         };
-        let (from, to) = (
-            Jid::new(component).ok(),
-            Some(order.owner.jid.clone().into()),
-        );
-        let id = shared.id();
-        self.asked.insert(id.clone(), number);
-        let iq = if is_change {
-            Iq::Set {
-                from,
-                to,
-                id,
-                payload,
-            }
-        } else {
-            Iq::Get {
-                from,
-                to,
-                id,
-                payload,
-            }
+        let to = Jid::from(order.owner.jid.clone());
+        let Ok(from) = Jid::new(component) else {
+            return;
         };
-        shared.hand(component, iq);
+        let id = shared.ask(component, (from, to), Ask::new(payload, is_change));
+        self.asked.extend(id.map(|id| (id, number)));
     }
 
     fn keep(&mut self, order: Order, now: Time, shared: &mut Shared) -> u64 {
@@ -343,7 +330,7 @@ impl Rosters {
             }
             return None;
         }
-        match Reply::of(iq, |id, from| self.awaits(id, from), shared) {
+        match Reply::of(iq, Context::Other, |id, from| self.awaits(id, from), shared) {
             Ok(Reply { id, answer, .. }) => {
                 self.heard(component, &id, answer, now, shared);
                 None

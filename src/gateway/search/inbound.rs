@@ -60,14 +60,14 @@ struct Hunt {
 }
 
 impl Asker {
-    fn answer(self, payload: Element, now: Time, shared: &mut Shared) {
+    fn answer(self, payload: Element, shared: &mut Shared) {
         let result = Iq::Result {
             from: Some(self.to),
             to: Some(self.from),
             id: self.id,
             payload: Some(payload),
         };
-        shared.answer(&self.component, result, now);
+        shared.answer(&self.component, result);
     }
 
     fn refuse(self, code: Code, shared: &mut Shared) {
@@ -169,8 +169,8 @@ impl Inbound {
                 };
                 // What was found so far is something.
                 return match hunt.pages {
-                    0 => self.end(hunt, Err(code), now, shared),
-                    _ => self.end(hunt, Ok(()), now, shared),
+                    0 => self.end(hunt, Err(code), shared),
+                    _ => self.end(hunt, Ok(()), shared),
                 };
             }
         };
@@ -193,19 +193,19 @@ impl Inbound {
                 let stop = StopSearchRequest { search_id, meta };
                 self.asked.insert(token, None);
                 shared.request_at(token, hunt.domain.clone(), stop, now.plus(WAIT));
-                self.end(hunt, Ok(()), now, shared);
+                self.end(hunt, Ok(()), shared);
             }
-            _ => self.end(hunt, Ok(()), now, shared),
+            _ => self.end(hunt, Ok(()), shared),
         }
     }
 
-    fn end(&mut self, hunt: Hunt, done: Result<(), Code>, now: Time, shared: &mut Shared) {
+    fn end(&mut self, hunt: Hunt, done: Result<(), Code>, shared: &mut Shared) {
         self.shares.remove(hunt.asker.from.domain().as_str(), BYTES);
         match done {
             Ok(()) => {
                 let translator = shared.translator.clone();
                 let result = form::result(&hunt.found, hunt.is_form, &translator);
-                hunt.asker.answer(result, now, shared);
+                hunt.asker.answer(result, shared);
             }
             Err(code) => hunt.asker.refuse(code, shared),
         }

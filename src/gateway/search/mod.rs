@@ -29,6 +29,7 @@ use crate::element::{RequestId, Time};
 use crate::imps::primitive::Primitive;
 use crate::imps::primitive::common::{SearchRequest, StopSearchRequest};
 use crate::imps::{Address, Code};
+use crate::translate::Context;
 use crate::translate::search::criteria::RoomCriterion;
 use crate::translate::search::{NS, form};
 use inbound::Inbound;
@@ -137,8 +138,15 @@ impl Searches {
                 self.inbound.begin(asker, &payload, now, shared);
                 None
             }
-            iq => match Reply::of(iq, |id, from| self.outbound.awaits(id, from), shared) {
-                Ok(Reply { id, from, answer }) => {
+            iq => match Reply::of(
+                iq,
+                Context::Other,
+                |id, from| self.outbound.awaits(id, from),
+                shared,
+            ) {
+                Ok(Reply {
+                    id, from, answer, ..
+                }) => {
                     self.outbound
                         .answered(&id, &from, answer, watches, (now, shared));
                     None

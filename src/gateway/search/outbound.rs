@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use minidom::Element;
-use xmpp_parsers::iq::Iq;
 use xmpp_parsers::jid::{BareJid, Jid};
 
 use super::results::Results;
@@ -12,7 +11,7 @@ use super::step::{Next, Of, Question, Search};
 use super::{Known, TIMED_OUT};
 use crate::element::{RequestId, Time};
 use crate::gateway::presence::Watches;
-use crate::gateway::shared::Shared;
+use crate::gateway::shared::{Ask, Shared};
 use crate::gateway::timers::Timers;
 use crate::imps::common::User;
 use crate::imps::primitive::common::SearchRequest;
@@ -141,27 +140,23 @@ impl Outbound {
         let Some(search) = self.open.get_mut(&number) else {
             return;
         };
-        search.waits += questions.len();
-        for (to, payload, is_set) in questions {
-            let id = shared.id();
-            self.asked.insert(id.clone(), (number, to.to_string()));
-            let (from, to) = (Some(search.from.clone()), Some(Jid::from(to)));
-            let iq = if is_set {
-                Iq::Set {
-                    from,
-                    to,
-                    id,
-                    payload,
-                }
-            } else {
-                Iq::Get {
-                    from,
-                    to,
-                    id,
-                    payload,
-                }
-            };
-            shared.hand(&search.component, iq);
+        let gate = &shared.gate;
+        let open = questions.into_iter();
+        let open = open.filter(|(to, ..)| gate.may_talk(to.domain().as_str()));
+        let open: Vec<Question> = open.collect();
+        if open.is_empty() {
+            if let Some(search) = self.close(number) {
+                shared.respond_code(search.request, Code::FORBIDDEN);
+            }
+            return;
+        }
+        for (to, payload, is_set) in open {
+            search.waits += 1;
+            let ends = (search.from.clone(), Jid::from(to.clone()));
+            // What does not go out is not answered, and the search ends with its time.
+            let id = shared.ask(&search.component, ends, Ask::new(payload, is_set));
+            self.asked
+                .extend(id.map(|id| (id, (number, to.to_string()))));
         }
     }
 

@@ -236,6 +236,27 @@ fn what_is_larger_than_every_server_takes_is_kept_until_the_server_has_it() {
 }
 
 #[test]
+fn presence_that_is_kept_is_not_shown_after_its_news() {
+    let (mut world, _) = shown(GatewaySettings::default(), &"&amp;".repeat(MAX_VALUE));
+    let is_large = |world: &World| world.out().iter().any(|out| out.contains("&amp;&amp;"));
+    // What was under way goes out one by one, and it comes last.
+    world.link_ends(Blame::Perhaps);
+    world.link_up();
+    assert_eq!(world.out().len(), 1, "{:?}", world.out());
+    world.pass(10_000);
+    world.ssp(None, &super::presence::status("soon"));
+    assert!(
+        world.out().iter().any(|out| out.contains("soon")),
+        "{:?}",
+        world.out()
+    );
+    world.confirm(u64::MAX);
+    assert!(!is_large(&world), "{:?}", world.out());
+    let waits = world.kept().iter().any(|key| key.contains("/out/"));
+    assert!(!waits, "{:?}", world.kept());
+}
+
+#[test]
 fn an_invitation_that_finds_no_room_is_refused_to_who_invites() {
     let invite = |settings: GatewaySettings| {
         let mut world = World::up(settings);

@@ -4,6 +4,7 @@ use super::messages::send;
 use super::presence::{SUBSCRIBE, status, subscribe, types};
 use super::rooms::{ENTRY, LAPTOP, PARTY};
 use super::*;
+use crate::gateway::RoomCount;
 
 fn policies(policy: Policy) -> Policies {
     Policies {
@@ -27,11 +28,16 @@ fn shy() -> Policies {
 }
 
 impl World {
+    /// The last input has asked an XMPP user this, and the server has it.
+    fn is_asked(&mut self, kind: &str) {
+        assert_eq!(types(self), [kind]);
+        for mark in self.marks() {
+            self.confirm(mark);
+        }
+    }
+
     fn policies(&mut self, policies: Policies) {
-        self.run(|gateway, now| {
-            gateway.set_policies(policies, now);
-            gateway.settle(now);
-        });
+        self.run(|gateway, now| gateway.set_policies(policies, now));
     }
 }
 
@@ -58,6 +64,131 @@ fn nothing_passes_between_ssp_users_and_a_denied_domain() {
     let id = world.ssp(Some(BOB), join);
     assert_eq!(world.code(id), Some(403));
     assert!(world.out().is_empty(), "{:?}", world.out());
+}
+
+#[test]
+fn no_request_of_an_ssp_user_goes_to_a_denied_domain() {
+    let mut world = World::up(GatewaySettings {
+        policies: denied(),
+        ..GatewaySettings::default()
+    });
+    let meta = format!(
+        "<MetaInfo><Requestor serviceID='wv:@village.example'><User userID='{BOB}'/></Requestor></MetaInfo>"
+    );
+    for request in [
+        format!("<GetPresenceRequest><VerUserID userID='{ALICE}'/></GetPresenceRequest>"),
+        format!("<VerifyIDRequest>{meta}<IDList><UserID userID='{ALICE}'/></IDList></VerifyIDRequest>"),
+        format!("<GetUserProfileRequest userID='{ALICE}'>{meta}</GetUserProfileRequest>"),
+        "<GetSPInfoRequest serviceID='wv:@home.example'/>".to_owned(),
+        "<SearchRequest searchLimit='2'><SearchPairList><SearchPair element='GROUP_NAME' string='club'/></SearchPairList></SearchRequest>".to_owned(),
+    ] {
+        let id = world.ssp(Some(BOB), &request);
+        assert!(world.out().is_empty(), "{request}: {:?}", world.out());
+        assert!(
+            world.told(id).contains("code=\"403\""),
+            "{request}: {}",
+            world.told(id)
+        );
+    }
+}
+
+#[test]
+fn what_the_gateway_says_by_itself_does_not_go_to_a_denied_domain() {
+    let mut world = World::up(GatewaySettings::default());
+    world.xmpp(SUBSCRIBE);
+    let token = world.token("SubscribeRequest");
+    world.policies(denied());
+    world.answer_to(token, "<Status code='200'/>");
+    world.ssp(None, &status("here"));
+    assert!(world.out().is_empty(), "{:?}", world.out());
+    assert!(
+        !world
+            .gateway
+            .silent()
+            .contains_key("stanzas to denied domains"),
+        "nothing was to be said"
+    );
+    // They hear it once they may see anybody.
+    world.policies(Policies::default());
+    assert_eq!(types(&world), ["subscribed", "available"]);
+    // To a message that came before the answer is not let out.
+    world.xmpp("<message from='alice@home.example/x' to='bob@village.example' id='m1'><body>hi</body><request xmlns='urn:xmpp:receipts'/></message>");
+    let token = world.token("SendMessageRequest");
+    world.policies(denied());
+    world.answer_to(
+        token,
+        "<SendMessageResponse><Status code='531'/></SendMessageResponse>",
+    );
+    // An error is one more word of nothing.
+    assert!(world.out().iter().all(|out| out.contains("type='error'")));
+}
+
+#[test]
+fn a_reload_that_changes_nothing_does_nothing_and_wishes_stay() {
+    let mut world = World::up(GatewaySettings::default());
+    let id = subscribe(&mut world, "");
+    assert_eq!(world.code(id), Some(200));
+    world.is_asked("subscribe");
+    world.policies(Policies::default());
+    assert!(world.out().is_empty(), "{:?}", world.out());
+    // One that changes what another domain may do asks nobody either.
+    let other = Policies {
+        named: BTreeMap::from([("other.example".to_owned(), Policy::default())]),
+        ..Policies::default()
+    };
+    world.policies(other);
+    assert!(world.out().is_empty(), "{:?}", world.out());
+    // Who could not be seen for a while is asked again whether they may be.
+    for policies in [denied(), shy()] {
+        world.policies(policies);
+        assert!(world.out().is_empty(), "{:?}", world.out());
+        world.policies(Policies::default());
+        world.is_asked("subscribe");
+    }
+    world.xmpp("<presence type='subscribed' from='alice@home.example' to='bob@village.example'/>");
+    world.pass(2_000);
+    assert_eq!(types(&world), ["probe"]);
+    world.policies(shy());
+    world.pass(600_000);
+    assert!(world.out().is_empty(), "{:?}", world.out());
+    world.link_up();
+    assert!(world.out().is_empty(), "{:?}", world.out());
+    world.policies(Policies::default());
+    assert_eq!(types(&world), ["probe"]);
+}
+
+#[test]
+fn who_may_not_be_seen_may_be_met_in_rooms_of_either_side() {
+    let mut world = World::visiting_under(shy());
+    assert_eq!(world.gateway.rooms().unsettled, 0);
+    assert_eq!(world.gateway.rooms().visitors, 1);
+    world.enter(LAPTOP, "Ali");
+    assert_eq!(world.gateway.rooms().occupants, 1);
+}
+
+#[test]
+fn ssp_users_leave_rooms_of_a_denied_domain_and_hear_it() {
+    for at_start in [false, true] {
+        let mut world = World::visiting_under(Policies::default());
+        if at_start {
+            world.settings.policies = denied();
+            world.restart();
+            world.link_up();
+            world.pass(1);
+        } else {
+            world.policies(denied());
+        }
+        let [indication] = &world.sent()[..] else {
+            panic!("{:?}", world.sent());
+        };
+        assert!(
+            indication.starts_with("<LeaveGroupIndication") && indication.contains("\"403\""),
+            "{indication}"
+        );
+        assert_eq!(types(&world), ["unavailable"], "{:?}", world.out());
+        assert_eq!(world.gateway.rooms(), RoomCount::default());
+        assert!(!world.kept().iter().any(|key| key.contains("visit")));
+    }
 }
 
 #[test]
@@ -104,10 +235,64 @@ fn who_is_in_a_group_and_may_be_so_no_more_leaves_it() {
     let mut world = World::inside();
     world.policies(denied());
     world.token("LeaveGroupRequest");
+    assert!(world.out()[0].contains("code='307'"), "{:?}", world.out());
     world.xmpp(&format!(
         "<presence from='{LAPTOP}' to='{PARTY}/Ali' id='p2'>{ENTRY}</presence>"
     ));
     assert!(world.out()[0].contains("forbidden"), "{:?}", world.out());
+}
+
+#[test]
+fn who_may_be_in_a_group_no_more_after_a_start_leaves_it() {
+    for is_orderly in [true, false] {
+        let mut world = World::inside();
+        if is_orderly {
+            world.run(|gateway, _| gateway.farewell());
+        }
+        world.settings.policies = denied();
+        world.restart();
+        world.link_up();
+        world.pass(1);
+        let left = world.token("LeaveGroupRequest");
+        world.answer_to(
+            left,
+            "<LeaveGroupIndication><Status code='200'/></LeaveGroupIndication>",
+        );
+        assert_eq!(world.gateway.rooms(), RoomCount::default());
+    }
+}
+
+#[test]
+fn what_the_link_of_another_server_brings_for_a_component_is_none_of_its_business() {
+    let of_server = |component: &str, server: &str| (component.to_owned(), server.to_owned());
+    for (other, is_taken) in [("b.example:5347", false), ("a.example:5347", true)] {
+        let settings = GatewaySettings {
+            servers: BTreeMap::from([
+                of_server(VILLAGE, "a.example:5347"),
+                of_server("town.example", other),
+            ]),
+            ..GatewaySettings::default()
+        };
+        let translator = Translator::new("home.example", &[VILLAGE, "town.example"]);
+        let mut world = World::up(settings.clone());
+        world.gateway = Gateway::new(settings, Arc::new(translator), 7);
+        world.link_up();
+        let town = "town.example".to_owned();
+        world.take(Input::Xmpp(town.clone(), FromXmpp::Up));
+        let text = format!(
+            "<message xmlns='{}' from='alice@home.example/x' to='bob@village.example' id='m1'><body>hi</body></message>",
+            ns::DEFAULT_NS
+        );
+        let stanza = stanza::parse(&text).unwrap();
+        world.take(Input::Xmpp(town, FromXmpp::Stanza(stanza)));
+        assert_eq!(world.sent().len(), usize::from(is_taken), "{other}");
+        if !is_taken {
+            let [refusal] = &world.out()[..] else {
+                panic!("{:?}", world.out());
+            };
+            assert!(refusal.contains("from='town.example'"), "{refusal}");
+        }
+    }
 }
 
 #[test]

@@ -37,7 +37,7 @@ impl World {
         }
     }
 
-    fn told(&self, id: RequestId) -> String {
+    pub(super) fn told(&self, id: RequestId) -> String {
         let found = self.acts.iter().find_map(|act| match act {
             Act::Respond { to, primitive } if *to == id => Some(primitive.to_xml(None)),
             _ => None,

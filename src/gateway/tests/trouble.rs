@@ -205,6 +205,18 @@ fn what_comes_by_the_link_of_another_component_of_ours_is_taken() {
 }
 
 #[test]
+fn news_of_a_roster_is_for_the_component_to_which_it_was_granted_by_whichever_link_it_comes() {
+    let mut world = two_components();
+    world.xmpp("<message from='home.example' to='town.example'><privilege xmlns='urn:xmpp:privilege:2'><perm access='roster' type='both'/></privilege></message>");
+    world.xmpp("<iq type='set' from='alice@home.example' to='town.example' id='1'><query xmlns='jabber:iq:roster'/></iq>");
+    let [answer] = &world.out()[..] else {
+        panic!("{:?}", world.out());
+    };
+    assert!(answer.contains("type='result'"), "{answer}");
+    assert_eq!(world.stanzas[0].component, "town.example");
+}
+
+#[test]
 fn our_own_message_that_comes_back_has_failed() {
     let mut world = World::up(GatewaySettings::default());
     let id = send(&mut world, "m-1", false);

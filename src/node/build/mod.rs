@@ -6,7 +6,7 @@ mod content;
 mod sap;
 mod transport;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -315,30 +315,41 @@ fn gateway(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option
     if !xmpp.muc.is_empty() {
         translator.muc.clone_from(&xmpp.muc);
     }
-    let siblings = Siblings::default();
+    // What one server brings back is of no concern to another.
+    let process = Siblings::default();
+    let mut siblings: BTreeMap<&str, Siblings> = BTreeMap::new();
     let max_stanza = |component: &config::XmppComponent| {
         usize::try_from(component.max_stanza.0).unwrap_or(usize::MAX)
     };
-    let components = xmpp.component.iter().map(|component| ComponentSettings {
-        domain: to_xmpp_domain(&component.domain),
-        max_stanza: max_stanza(component),
-        siblings: siblings.clone(),
-        secret: crate::xmpp::Secret::new(component.secret.expose()),
-        server: component.server.as_ref().unwrap_or(&xmpp.server).clone(),
-        connect_timeout: Duration::from_secs(10),
-        ping_interval: xmpp.ping_interval.get(),
-        ping_timeout: xmpp.ping_timeout.get(),
-        backoff: Backoff {
-            first: Duration::from_secs(1),
-            max: xmpp.reconnect_max.get(),
-        },
-        queue: 256,
-        barrier_to: None,
+    let components = xmpp.component.iter().map(|component| {
+        let server = component.server.as_ref().unwrap_or(&xmpp.server);
+        ComponentSettings {
+            domain: to_xmpp_domain(&component.domain),
+            max_stanza: max_stanza(component),
+            siblings: siblings
+                .entry(server)
+                .or_insert_with(|| process.elsewhere())
+                .clone(),
+            secret: crate::xmpp::Secret::new(component.secret.expose()),
+            server: server.clone(),
+            connect_timeout: Duration::from_secs(10),
+            ping_interval: xmpp.ping_interval.get(),
+            ping_timeout: xmpp.ping_timeout.get(),
+            backoff: Backoff {
+                first: Duration::from_secs(1),
+                max: xmpp.reconnect_max.get(),
+            },
+            queue: 256,
+            barrier_to: None,
+        }
     });
     let components: Vec<ComponentSettings> = components.collect();
     let limits = components.iter();
     let limits = limits.map(|component| (component.domain.clone(), component.max_stanza));
     let limits = limits.collect();
+    let servers = components.iter();
+    let servers = servers.map(|component| (component.domain.clone(), component.server.clone()));
+    let servers = servers.collect();
     Some(GatewayPlan {
         settings: GatewaySettings {
             auto_subscribed: xmpp.auto_subscribed,
@@ -346,6 +357,7 @@ fn gateway(config: &Config, at: &Located, problems: &mut Vec<Problem>) -> Option
             settle: xmpp.settle.get(),
             default_validity: config.ssp.default_validity.get(),
             max_stanza: limits,
+            servers,
             peer_grace: config.ssp.peer_grace.get(),
             operators: xmpp.operators.clone(),
             files: Box::new(files(config, &xmpp.files)),

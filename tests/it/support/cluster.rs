@@ -4,12 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use wvgate::config::Config;
-use wvgate::node::{Node, Plan};
+use wvgate::node::{Core, Node, Plan};
 use wvgate::store::MemoryStore;
 
 use super::divided::stores;
+
+/// How long a node may take to become as it is wanted.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A port of loopback that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
@@ -104,8 +108,20 @@ impl Cluster {
         self.nodes
             .remove(domain)
             .unwrap()
-            .stop(std::time::Duration::ZERO)
+            .stop(Duration::ZERO)
             .await;
+    }
+
+    /// Waits until the core of a node is as `what` says.
+    pub(crate) async fn until(&self, domain: &str, what: &str, is_so: fn(&mut Core) -> bool) {
+        let handle = self.node(domain).handle();
+        let found = async {
+            while !handle.ask(move |core, _, _| is_so(core)).await.unwrap() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let found = tokio::time::timeout(PATIENCE, found).await;
+        assert!(found.is_ok(), "{domain}: {what} did not come");
     }
 
     pub(crate) fn node(&self, domain: &str) -> &Node {

@@ -15,7 +15,7 @@ use tokio::{
 
 use super::prosody::Prosody;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A logged-in user.
 pub(crate) struct XmppUser {

@@ -81,7 +81,15 @@ impl World {
 
     /// Bob is in the room, with Vicky.
     fn visiting() -> Self {
-        let mut world = Self::up(GatewaySettings::default());
+        Self::visiting_under(Policies::default())
+    }
+
+    /// The same, under these policies.
+    pub(super) fn visiting_under(policies: Policies) -> Self {
+        let mut world = Self::up(GatewaySettings {
+            policies,
+            ..GatewaySettings::default()
+        });
         world.ssp(Some(BOB), &join("subscribeNotif='Yes'", &named("Bob")));
         world.replies(Ok(INFO));
         world.comes("Vicky", &[]);

@@ -177,6 +177,70 @@ fn who_is_in_a_room_when_the_node_stops_is_told_and_may_come_back_for_a_while() 
 }
 
 #[test]
+fn what_a_group_says_while_the_node_stops_and_starts_it_hands_on_again() {
+    let mut world = World::inside();
+    world.run(|gateway, _| gateway.farewell());
+    let id = world.says("");
+    assert_eq!(world.code(id), Some(503));
+    world.restart();
+    world.link_up();
+    world.pass(1);
+    let id = world.says("");
+    assert_eq!(world.code(id), Some(503));
+    assert!(!world.has_asked("LeaveGroupRequest"));
+    world.presence(LAPTOP, "Ali", ENTRY);
+    world.says("");
+    assert!(
+        world
+            .out()
+            .iter()
+            .any(|out| out.contains("<body>Hi</body>")),
+        "{:?}",
+        world.out()
+    );
+    // Who leaves in the end is not there.
+    world.run(|gateway, _| gateway.farewell());
+    world.restart();
+    world.link_up();
+    world.pass(121_000);
+    world.token("LeaveGroupRequest");
+    let id = world.says("");
+    assert_eq!(world.code(id), Some(808));
+}
+
+#[test]
+fn nobody_comes_into_a_room_or_leaves_it_while_the_node_stops() {
+    let mut world = World::inside();
+    world.presence(CAROL, "Carol", ENTRY);
+    let token = world.token("JoinGroupRequest");
+    world.run(|gateway, _| gateway.farewell());
+    assert_eq!(world.seen(), ["-Ali to laptop 110 332", "+Carol to x 503"]);
+    let refusal = world.out().remove(1);
+    assert!(
+        refusal.contains("type='error'") && refusal.contains("service-unavailable"),
+        "{refusal}"
+    );
+    world.presence(LAPTOP, "Ali", ENTRY);
+    let [refusal] = &world.out()[..] else {
+        panic!("{:?}", world.out());
+    };
+    assert!(
+        refusal.contains("type='error'") && refusal.contains("service-unavailable"),
+        "{refusal}"
+    );
+    world.answer_to(token, JOINED);
+    world.notice("<Joined><Name>Dave</Name></Joined>");
+    assert!(world.out().is_empty(), "{:?}", world.out());
+    world.ssp(
+        None,
+        "<GroupChangeNotice groupID='wv:bob/other@village.example'><User userID='wv:alice@home.example'/></GroupChangeNotice>",
+    );
+    world.pass(3_600_000);
+    assert!(world.sent().is_empty(), "{:?}", world.sent());
+    assert!(world.out().is_empty(), "{:?}", world.out());
+}
+
+#[test]
 fn what_a_group_tells_while_there_is_no_link_is_counted() {
     let mut world = World::inside();
     world.link_down();
