@@ -28,6 +28,12 @@ impl Element {
         std::str::from_utf8(used).unwrap_or_default()
     }
 
+    /// The element of a name that was kept; `None`: it is no name of one.
+    pub fn read(name: &str) -> Option<Self> {
+        let is_name = name.len() <= MAX && name.is_ascii();
+        is_name.then(|| Self::cut(name.as_bytes()))
+    }
+
     #[expect(clippy::cast_possible_truncation)]
     const fn cut(name: &[u8]) -> Self {
         let mut bytes = [0; MAX];
@@ -55,10 +61,8 @@ impl Serialize for Element {
 impl<'de> Deserialize<'de> for Element {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        if name.len() > MAX || !name.is_ascii() {
-            return Err(serde::de::Error::custom("no name of a service element"));
-        }
-        Ok(Self::cut(name.as_bytes()))
+        let none = || serde::de::Error::custom("no name of a service element");
+        Self::read(&name).ok_or_else(none)
     }
 }
 

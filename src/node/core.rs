@@ -13,7 +13,7 @@ use super::elements::word;
 use super::history::{self, History};
 use super::metrics::{self, Metrics};
 use super::told::Told;
-use super::trace::{self, TraceLog, stanza_trace};
+use super::trace::{TraceLog, stanza_note};
 pub use super::turn::{Answer, Turn};
 use super::twins::Twins;
 use crate::element::{
@@ -23,8 +23,8 @@ use crate::gateway::{Gateway, Policies};
 use crate::imps::{Code, Primitive};
 use crate::sap::Wait;
 use crate::sap::{
-    Count, Direction, Effect, Elements, Facts, Hand, Loaded, Posted, Route, Sap, ServiceSet, Trace,
-    Verdict,
+    About, Count, Direction, Effect, Elements, Facts, Hand, Loaded, Note, Posted, Route, Sap,
+    ServiceSet, Verdict,
 };
 use crate::ssp::Message;
 
@@ -267,8 +267,8 @@ impl Core {
     pub fn xmpp(&mut self, component: &str, from: FromXmpp, now: Time, turn: &mut Turn) {
         match &from {
             FromXmpp::Stanza(stanza) => {
-                let trace = stanza_trace(Direction::In, stanza, now);
-                self.trace(trace, turn);
+                let note = stanza_note(Direction::In, stanza, now);
+                self.note(note, turn);
             }
             FromXmpp::Up | FromXmpp::MayRefuse(true) => {
                 self.components.insert(component.to_owned(), true);
@@ -332,7 +332,7 @@ impl Core {
                 Effect::Hand(hand) => turn.hands.push(hand),
                 Effect::Known(peer, known) => turn.told.push((None, Told::Known(peer, known))),
                 Effect::Count(count) => self.metrics.count(count),
-                Effect::Trace(trace) => self.trace(*trace, turn),
+                Effect::Note(note) => self.note(note, turn),
                 Effect::Step(step) => self.history.note(*step),
                 Effect::Deliver(element, delivered) => match self.find(element) {
                     Some(at) => {
@@ -399,8 +399,8 @@ impl Core {
             Act::Load(load) => turn.reads.push((element, load)),
             Act::Tell(client, told) => turn.tell(client, told),
             Act::Stanza(out) => {
-                let trace = stanza_trace(Direction::Out, &out.stanza, now);
-                self.trace(trace, turn);
+                let note = stanza_note(Direction::Out, &out.stanza, now);
+                self.note(note, turn);
                 turn.stanzas.push(*out);
             }
             Act::Unshare { user, urls } => turn.unshared.push((user, urls)),
@@ -410,19 +410,12 @@ impl Core {
             Act::Outcome { message, outcome } => {
                 self.metrics.count(Count::Ended(outcome));
                 self.history.note_outcome(&message, element, outcome, now);
-                let trace = Trace {
-                    time: now,
-                    direction: Direction::Here,
-                    peer: None,
-                    session: None,
-                    transaction: None,
-                    primitive: "SendMessageRequest".into(),
-                    message: Some(message),
-                    user: None,
-                    to: Vec::new(),
-                    what: history::outcome(outcome).into(),
+                let about = About {
+                    message: Some(&message),
+                    ..About::default()
                 };
-                self.trace(trace, turn);
+                let (at, what) = ((now, Direction::Here), history::outcome(outcome));
+                self.note(Note::new(at, "SendMessageRequest", what, about, []), turn);
             }
         }
     }
@@ -464,12 +457,12 @@ impl Core {
         }
     }
 
-    fn trace(&mut self, trace: Trace, turn: &mut Turn) {
-        self.traces.push(&trace);
+    fn note(&mut self, note: Note, turn: &mut Turn) {
         if self.watched {
-            let time = self.skew.wall(trace.time);
-            let trace = Trace { time, ..trace };
-            turn.traces.push(Arc::new(trace::bounded(trace)));
+            let mut trace = note.read();
+            trace.time = self.skew.wall(trace.time);
+            turn.traces.push(Arc::new(trace));
         }
+        self.traces.push(note);
     }
 }

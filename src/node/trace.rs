@@ -4,19 +4,14 @@
 //! touched long ago. So traces are kept as bytes in one ring: no allocation for each of their texts,
 //! and nothing to be given back.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use tokio_xmpp::Stanza;
 
-use crate::sap::{Direction, Time, Trace};
+use crate::sap::note::LONGEST;
+use crate::sap::{About, Direction, Note, Time, Trace};
 use crate::text::cut;
 
-/// Longest text kept of a field, in bytes; our choice: no id or address of ordinary length is
-/// cut.
-const LONGEST: usize = 256;
-/// Says that there is no text.
-const ABSENT: u16 = u16::MAX;
 /// Traces remembered.
 const TRACES: usize = 20_000;
 /// Bytes of all of them; our choice.
@@ -26,10 +21,8 @@ const BYTES: usize = 16 << 20;
 #[derive(Debug)]
 pub struct TraceLog {
     ring: VecDeque<Entry>,
-    /// The texts of all entries, one after the other; each behind its length.
+    /// The texts of all entries, one after the other.
     texts: VecDeque<u8>,
-    /// Those of the one that is added.
-    adding: Vec<u8>,
     /// Bytes that the entries take.
     bytes: usize,
     most: usize,
@@ -38,12 +31,8 @@ pub struct TraceLog {
 
 #[derive(Debug)]
 struct Entry {
-    time: Time,
-    direction: Direction,
-    primitive: Cow<'static, str>,
-    what: Cow<'static, str>,
-    /// Recipients among the texts.
-    recipients: usize,
+    /// Without its texts.
+    note: Note,
     /// Bytes of the texts.
     length: usize,
 }
@@ -60,37 +49,18 @@ impl TraceLog {
         Self {
             ring: VecDeque::new(),
             texts: VecDeque::new(),
-            adding: Vec::new(),
             bytes: 0,
             most,
             most_bytes,
         }
     }
 
-    /// Adds a trace, forgetting the oldest ones if there are too many.
-    pub fn push(&mut self, trace: &Trace) {
-        self.adding.clear();
-        for text in [
-            &trace.peer,
-            &trace.session,
-            &trace.transaction,
-            &trace.message,
-            &trace.user,
-        ] {
-            self.add(text.as_deref());
-        }
-        for recipient in &trace.to {
-            self.add(Some(recipient));
-        }
-        let entry = Entry {
-            time: trace.time,
-            direction: trace.direction,
-            primitive: shortened(&trace.primitive),
-            what: shortened(&trace.what),
-            recipients: trace.to.len(),
-            length: self.adding.len(),
-        };
-        self.texts.extend(&self.adding);
+    /// Adds a note, forgetting the oldest ones if there are too many.
+    pub fn push(&mut self, note: Note) {
+        let (note, texts) = note.apart();
+        let length = texts.len();
+        let entry = Entry { note, length };
+        self.texts.extend(texts);
         self.bytes += entry.bytes();
         self.ring.push_back(entry);
         while self.ring.len() > self.most || self.bytes > self.most_bytes {
@@ -105,16 +75,6 @@ impl TraceLog {
     /// Bytes that are remembered.
     pub fn bytes(&self) -> usize {
         self.bytes
-    }
-
-    fn add(&mut self, text: Option<&str>) {
-        let Some(text) = text else {
-            return self.adding.extend(ABSENT.to_le_bytes());
-        };
-        let text = cut(text, LONGEST);
-        let length = u16::try_from(text.len()).unwrap_or_default();
-        self.adding.extend(length.to_le_bytes());
-        self.adding.extend(text.as_bytes());
     }
 
     /// All traces that concern `id`: a message id or a transaction id. The
@@ -143,106 +103,50 @@ impl TraceLog {
         self.ring.iter().map(move |entry| {
             let texts = self.texts.range(at..at + entry.length).copied();
             at += entry.length;
-            entry.read(&texts.collect::<Vec<u8>>())
+            entry.note.with(texts.collect()).read()
         })
     }
 }
 
-/// A trace as it is kept and told: no text of it longer than 256 bytes.
-pub(super) fn bounded(mut trace: Trace) -> Trace {
-    let shorten = |text: &mut String| {
-        let end = cut(text, LONGEST).len();
-        text.truncate(end);
-    };
-    let texts = [
-        &mut trace.peer,
-        &mut trace.session,
-        &mut trace.transaction,
-        &mut trace.message,
-        &mut trace.user,
-    ];
-    texts.into_iter().flatten().for_each(shorten);
-    trace.to.iter_mut().for_each(shorten);
-    trace.primitive = shortened(&trace.primitive);
-    trace.what = shortened(&trace.what);
-    trace
-}
-
-#[expect(clippy::ptr_arg, reason = "a borrowed one stays borrowed for ever")]
-fn shortened(text: &Cow<'static, str>) -> Cow<'static, str> {
-    match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text),
-        Cow::Owned(text) => Cow::Owned(cut(text, LONGEST).to_owned()),
-    }
-}
-
 /// What happens to a stanza at the gateway's edge.
-pub(super) fn stanza_trace(direction: Direction, stanza: &Stanza, now: Time) -> Trace {
+pub(super) fn stanza_note(direction: Direction, stanza: &Stanza, now: Time) -> Note {
     let (kind, id, from, to) = match stanza {
         Stanza::Message(message) => (
-            "message",
-            message.id.as_ref().map(|id| id.0.clone()),
+            "<message/>",
+            message.id.as_ref().map(|id| id.0.as_str()),
             message.from.as_ref(),
             message.to.as_ref(),
         ),
         Stanza::Presence(presence) => (
-            "presence",
-            presence.id.clone(),
+            "<presence/>",
+            presence.id.as_deref(),
             presence.from.as_ref(),
             presence.to.as_ref(),
         ),
-        Stanza::Iq(iq) => ("iq", Some(iq.id().to_owned()), iq.from(), iq.to()),
+        Stanza::Iq(iq) => ("<iq/>", Some(iq.id()), iq.from(), iq.to()),
     };
-    Trace {
-        time: now,
-        direction,
-        peer: Some("xmpp".to_owned()),
-        session: None,
-        transaction: None,
-        primitive: format!("<{kind}/>").into(),
+    let what = match direction {
+        Direction::In => "stanza received",
+        _ => "stanza sent",
+    };
+    let about = About {
+        peer: Some("xmpp"),
         message: id,
-        user: from.map(ToString::to_string),
-        to: to.map(ToString::to_string).into_iter().collect(),
-        what: match direction {
-            Direction::In => "stanza received".into(),
-            _ => "stanza sent".into(),
-        },
-    }
+        user: from.map(|from| from.as_str()),
+        ..About::default()
+    };
+    Note::new(
+        (now, direction),
+        kind,
+        what,
+        about,
+        to.map(|to| to.as_str()),
+    )
 }
 
 impl Entry {
     fn bytes(&self) -> usize {
-        let owned = |text: &Cow<'static, str>| match text {
-            Cow::Borrowed(_) => 0,
-            Cow::Owned(text) => text.len(),
-        };
-        size_of::<Self>() + self.length + owned(&self.primitive) + owned(&self.what)
-    }
-
-    fn read(&self, mut texts: &[u8]) -> Trace {
-        let mut next = || {
-            let (length, rest) = texts.split_first_chunk::<2>()?;
-            let length = u16::from_le_bytes(*length);
-            if length == ABSENT {
-                texts = rest;
-                return None;
-            }
-            let (text, rest) = rest.split_at_checked(usize::from(length))?;
-            texts = rest;
-            Some(String::from_utf8_lossy(text).into_owned())
-        };
-        Trace {
-            time: self.time,
-            direction: self.direction,
-            peer: next(),
-            session: next(),
-            transaction: next(),
-            primitive: self.primitive.clone(),
-            message: next(),
-            user: next(),
-            to: (0..self.recipients).filter_map(|_| next()).collect(),
-            what: self.what.clone(),
-        }
+        size_of::<usize>() + self.note.bytes() + self.length
     }
 }
 
@@ -250,34 +154,31 @@ impl Entry {
 mod tests {
     use super::*;
 
-    fn trace(n: u64, to: &[&str]) -> Trace {
-        Trace {
-            time: Time(n),
-            direction: Direction::In,
-            peer: Some("a.test".to_owned()),
-            session: None,
-            transaction: Some(format!("t{n}")),
-            primitive: "SendMessageRequest".into(),
-            message: Some(format!("m{}", n / 2)),
-            user: Some(String::new()),
-            to: to.iter().map(|to| (*to).to_owned()).collect(),
-            what: format!("no. {n}").into(),
-        }
+    fn note(n: u64, to: &[&str]) -> Note {
+        let (transaction, message) = (format!("t{n}"), format!("m{}", n / 2));
+        let about = About {
+            peer: Some("a.test"),
+            transaction: Some(&transaction),
+            message: Some(&message),
+            user: Some(""),
+            ..About::default()
+        };
+        let what = format!("no. {n}");
+        let at = (Time(n), Direction::In);
+        Note::new(at, "SendMessageRequest", what, about, to.iter().copied())
     }
 
     #[test]
     fn traces_are_found_as_they_were_until_they_are_forgotten() {
         let mut log = TraceLog::new(5, BYTES);
-        let traces: Vec<Trace> = (0..12)
-            .map(|n| {
-                trace(
-                    n,
-                    &["wv:bob@b.test", "wv:ß@c.test"][..usize::from(n % 3 > 0)],
-                )
-            })
-            .collect();
-        for trace in &traces {
-            log.push(trace);
+        let notes = (0..12).map(|n| {
+            let to = ["wv:bob@b.test", "wv:ß@c.test"];
+            note(n, &to[..usize::from(n % 3 > 0)])
+        });
+        let mut traces = Vec::new();
+        for note in notes {
+            traces.push(note.read());
+            log.push(note);
         }
         assert_eq!(log.iter().collect::<Vec<_>>(), traces[7..]);
         assert_eq!(log.explain("m4"), traces[8..10]);
@@ -286,27 +187,19 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut_between_characters() {
-        let mut log = TraceLog::new(5, BYTES);
-        let long = "ß".repeat(100_000);
-        log.push(&trace(1, &[&format!("x{long}")]));
-        log.push(&trace(2, &[&long]));
-        let kept: Vec<usize> = log.iter().map(|trace| trace.to[0].len()).collect();
-        assert_eq!(kept, [255, 256]);
-    }
-
-    #[test]
     fn whatever_the_texts_are_the_memory_ends_at_its_bytes() {
         let mut log = TraceLog::new(TRACES, 100_000);
         let huge = "x".repeat(1_000_000);
         for n in 0..1_000 {
-            let mut trace = trace(n, &[huge.as_str(); 8]);
-            trace.primitive = Cow::Owned(huge.clone());
-            trace.transaction = Some(format!("{n}{huge}"));
-            trace.session = Some(huge.clone());
-            trace.user = Some(huge.clone());
-            assert!(bounded(trace.clone()).to.iter().all(|to| to.len() == 256));
-            log.push(&trace);
+            let transaction = format!("{n}{huge}");
+            let about = About {
+                session: Some(&huge),
+                transaction: Some(&transaction),
+                user: Some(&huge),
+                ..About::default()
+            };
+            let at = (Time(n), Direction::In);
+            log.push(Note::new(at, huge.clone(), "", about, [huge.as_str(); 8]));
             assert!(log.bytes() <= 100_000);
         }
         // The newest ones are there.

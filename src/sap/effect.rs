@@ -1,10 +1,11 @@
 //! What the SAP wants done outside.
 
 use super::neighbour::Hand;
+use super::note::Note;
 use super::post::{Knock, Load, Post};
 use super::service::Known;
 use super::transaction::history::Step;
-use super::watch::{Count, Trace};
+use super::watch::Count;
 use crate::element::{Delivered, Element, Time, Token};
 use crate::imps::Primitive;
 use crate::store::Write;
@@ -36,7 +37,7 @@ pub enum Effect {
     /// Something is to be counted.
     Count(Count),
     /// For `wvgate trace` and `wvgate explain`.
-    Trace(Box<Trace>),
+    Note(Note),
     /// What becomes of a message, for `wvgate explain`.
     Step(Box<Step>),
 }

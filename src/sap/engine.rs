@@ -293,7 +293,7 @@ impl Engine {
             OfPeer::Knock(knock) => self.effect(Effect::Knock(knock)),
             OfPeer::Load(load) => self.effect(Effect::Load(load)),
             OfPeer::Count(count) => self.count(count),
-            OfPeer::Trace(trace) => self.effect(Effect::Trace(trace)),
+            OfPeer::Note(note) => self.effect(Effect::Note(note)),
             OfPeer::Up => {
                 self.effect(Effect::PeerState(real(), true));
                 self.services_due(peer, now);
@@ -332,7 +332,7 @@ impl Engine {
             OfTransactions::ToThisSap(request) => self.for_this_sap(*request, now),
             OfTransactions::Own(own) => self.transactions.own(*own, &self.associations, now),
             OfTransactions::Count(count) => self.count(count),
-            OfTransactions::Trace(trace) => self.effect(Effect::Trace(trace)),
+            OfTransactions::Note(note) => self.effect(Effect::Note(note)),
             OfTransactions::Step(step) => self.effect(Effect::Step(step)),
         }
     }

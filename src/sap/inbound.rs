@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::element::Time;
-use crate::imps::Code;
+use crate::imps::{Address, Code};
 use crate::sap::association::logout::AWAY;
 use crate::sap::association::rate_limit::LATER;
 use crate::sap::verdict::{Facts, Verdict};
-use crate::sap::{Count, Direction, Effect, Sap, Trace};
+use crate::sap::{About, Count, Direction, Effect, Note, Sap};
 use crate::ssp::envelope::{Session, Transaction};
 use crate::ssp::{Message, Mode};
 use crate::text::IdShown;
@@ -89,8 +89,12 @@ impl Sap {
             );
             return Verdict::Malformed;
         }
-        let renamed: Result<Vec<_>, _> = message
-            .transactions
+        // Nearly all peers have the names of the profile.
+        let to_rename = match peer.dialect.has_own_names() {
+            true => message.transactions.as_slice(),
+            false => &[],
+        };
+        let renamed: Result<Vec<_>, _> = to_rename
             .iter()
             .map(|transaction| peer.dialect.in_our_names(transaction))
             .collect();
@@ -135,8 +139,9 @@ impl Sap {
         self.engine.with(&peer.domain, now, |association| {
             association.message_came(&own_id, facts.remote, requests > 0, now);
         });
-        for (transaction, renamed) in message.transactions.iter().zip(&renamed) {
-            let transaction = renamed.as_ref().unwrap_or(transaction);
+        for (at, transaction) in message.transactions.iter().enumerate() {
+            let renamed = renamed.get(at).and_then(Option::as_ref);
+            let transaction = renamed.unwrap_or(transaction);
             self.engine.count(Count::Received);
             let what = match transaction.mode {
                 Mode::Request => "received as Request",
@@ -201,18 +206,15 @@ impl Sap {
     ) {
         let peek = &transaction.peek;
         let to = peek.recipients.iter().chain(&peek.users);
-        let trace = Trace {
-            time: now,
-            direction: Direction::In,
-            peer: peer.map(str::to_owned),
-            session: session.map(|id| IdShown(id).to_string()),
-            transaction: Some(transaction.id.clone()),
-            primitive: transaction.name.clone().into(),
-            message: peek.message_id.clone(),
-            user: peek.user.as_ref().map(ToString::to_string),
-            to: to.take(TRACED).map(ToString::to_string).collect(),
-            what: what.into(),
+        let about = About {
+            peer,
+            session,
+            transaction: Some(&transaction.id),
+            message: peek.message_id.as_deref(),
+            user: peek.user.as_ref().map(Address::as_str),
         };
-        self.engine.effect(Effect::Trace(Box::new(trace)));
+        let (at, to) = ((now, Direction::In), to.take(TRACED).map(Address::as_str));
+        let note = Note::new(at, transaction.name.clone(), what, about, to);
+        self.engine.effect(Effect::Note(note));
     }
 }

@@ -26,6 +26,7 @@ pub mod described;
 mod engine;
 pub mod journal;
 pub mod memory;
+pub mod packed;
 mod page;
 pub mod queue;
 pub mod repair;

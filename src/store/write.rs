@@ -44,7 +44,8 @@ impl Write {
         }
         let mut key = String::with_capacity(prefix.len() + digits.len());
         key.push_str(prefix);
-        key.extend(digits.into_iter().map(char::from));
+        // Digits are text.
+        key.push_str(std::str::from_utf8(&digits).unwrap_or_default());
         key
     }
 

@@ -9,6 +9,7 @@ use wvgate::sap::{Count, Peer, Route, SessionRecord, Settings, Time, Verdict};
 use wvgate::ssp::Mode;
 use wvgate::ssp::envelope::print_session;
 use wvgate::store::Write;
+use wvgate::store::packed::Unpacker;
 
 use crate::support::alone::{Alone, quiet, transactions};
 
@@ -220,6 +221,44 @@ fn a_relay_passes_on_what_took_another_way_there() {
     assert!(!between.reports("q.test", &report("m9", SAM, PAT)));
 }
 
+/// An answered row of a peer's message as the first versions wrote it, of one as it is written now.
+fn as_json(row: &[u8]) -> serde_json::Value {
+    let mut row = Unpacker::new(row);
+    let at_peer = |row: &mut Unpacker<'_>| {
+        assert_eq!(row.number(), Ok(0));
+        serde_json::json!({"peer": row.text().unwrap(), "id": row.text().unwrap()})
+    };
+    let origin = at_peer(&mut row);
+    let name = row.text().unwrap();
+    let (received, expires) = (row.number().unwrap(), row.number().unwrap());
+    let part = |row: &mut Unpacker<'_>| {
+        let place = at_peer(row);
+        let targets: Vec<&str> = (0..row.count().unwrap())
+            .map(|_| row.text().unwrap())
+            .collect();
+        assert_eq!(row.maybe(), Ok(None));
+        serde_json::json!({"place": {"Peer": place}, "targets": targets, "answer": null})
+    };
+    let parts: Vec<_> = (0..row.count().unwrap()).map(|_| part(&mut row)).collect();
+    let (message, report_to) = (row.maybe().unwrap(), row.maybe().unwrap());
+    let numbers = (row.number().unwrap(), row.number().unwrap());
+    // What only few rows have came later.
+    row.maybe().unwrap();
+    assert_eq!(row.number(), Ok(3));
+    serde_json::json!({
+        "origin": {"Peer": origin},
+        "name": name,
+        "received": received,
+        "expires": expires,
+        "parts": parts,
+        "state": {"Answered": row.rest().unwrap()},
+        "message": message,
+        "report_to": report_to,
+        "fingerprint": numbers.0,
+        "content": numbers.1,
+    })
+}
+
 #[test]
 fn a_store_of_an_older_version_knows_of_no_messages_before_it() {
     let mut between = Between::new();
@@ -227,12 +266,7 @@ fn a_store_of_an_older_version_knows_of_no_messages_before_it() {
     // As it was written then.
     for (key, value) in &mut between.alone.disk {
         if key.starts_with("sap/in/") {
-            let text = std::str::from_utf8(value).unwrap();
-            let (described, answer) = text.split_once('\n').unwrap();
-            let mut row: serde_json::Value = serde_json::from_str(described).unwrap();
-            row.as_object_mut().unwrap().remove("sent");
-            row["state"]["Answered"] = answer.into();
-            *value = serde_json::to_vec(&row).unwrap();
+            *value = serde_json::to_vec(&as_json(value)).unwrap();
         }
     }
     between.alone.disk.remove("sap/asked-since");

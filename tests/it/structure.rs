@@ -107,6 +107,7 @@ const ROOMS: &[(&str, &[Room])] = &[
             ("transaction_id", &[]),
             ("verdict", &[]),
             ("watch", &[]),
+            ("note", &["watch"]),
             ("settings", &["network", "presented_as"]),
             ("numbers", &["random", "settings"]),
             (
@@ -119,6 +120,7 @@ const ROOMS: &[(&str, &[Room])] = &[
                 &[
                     "deadlines",
                     "network",
+                    "note",
                     "numbers",
                     "post",
                     "presented_as",
@@ -152,6 +154,7 @@ const ROOMS: &[(&str, &[Room])] = &[
                     "deadlines",
                     "dialect",
                     "neighbour",
+                    "note",
                     "numbers",
                     "presented_as",
                     "profile",
@@ -190,7 +193,14 @@ const ROOMS: &[(&str, &[Room])] = &[
             ),
             (
                 "effect",
-                &["neighbour", "post", "service", "transaction", "watch"],
+                &[
+                    "neighbour",
+                    "note",
+                    "post",
+                    "service",
+                    "transaction",
+                    "watch",
+                ],
             ),
             (
                 "engine",

@@ -14,7 +14,7 @@ const MAX_BYTES: usize = 32 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Answered {
     /// By the mark of the message, the oldest first.
-    last: VecDeque<(u64, Vec<Transaction>, usize)>,
+    last: VecDeque<(u64, Box<[Transaction]>, usize)>,
     bytes: usize,
 }
 
@@ -22,12 +22,12 @@ impl Answered {
     /// What a message with this mark was answered.
     pub(super) fn find(&self, mark: u64) -> Option<&[Transaction]> {
         let found = self.last.iter().find(|(of, ..)| *of == mark);
-        found.map(|(_, replies, _)| replies.as_slice())
+        found.map(|(_, replies, _)| &**replies)
     }
 
     /// Notes what a message was answered, in so many bytes.
     pub(super) fn note(&mut self, mark: u64, replies: Vec<Transaction>, bytes: usize) {
-        self.last.push_back((mark, replies, bytes));
+        self.last.push_back((mark, replies.into(), bytes));
         self.bytes += bytes;
         while self.last.len() > MAX || self.bytes > MAX_BYTES {
             let Some((.., bytes)) = self.last.pop_front() else {

@@ -18,8 +18,14 @@ impl Effects {
         self.0.push_back(effect);
     }
 
+    /// The next one. When there is none, the room of all is given back: a session does nothing most
+    /// of the time.
     pub(super) fn next(&mut self) -> Option<Effect> {
-        self.0.pop_front()
+        let next = self.0.pop_front();
+        if next.is_none() {
+            self.0 = VecDeque::new();
+        }
+        next
     }
 
     /// The user's domain is told something.

@@ -10,6 +10,7 @@
 mod piece;
 mod story;
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::sap::is_shard;
 use crate::sap::transaction::history::{Step, What};
 use crate::store::Write;
 
+use piece::shortened;
 pub use piece::{Answer, End, Leg, Piece, Report, plain, short};
 pub use story::{Part, Present, Story, in_words, means, status};
 
@@ -121,7 +123,7 @@ impl History {
             time,
             what,
         } = step;
-        self.change(&message, time, |piece| match what {
+        self.change(message, time, |piece| match what {
             What::Received {
                 origin,
                 sender,
@@ -134,18 +136,19 @@ impl History {
                     piece.from = Some(short(from));
                     piece.transaction = transaction.map(short);
                 }
-                piece.sender = sender.map(|sender| short(sender.as_str()));
+                piece.sender = sender.map(|sender| shortened(sender.into()));
                 piece.received = Some(time);
                 piece.expires = Some(expires);
                 for part in parts {
                     let (place, transaction) = place_name(&part.place);
                     if let Some(leg) = piece.leg(place, transaction) {
-                        leg.to.extend(part.to.iter().map(|to| short(to.as_str())));
+                        leg.to
+                            .extend(part.to.into_iter().map(|to| shortened(to.into())));
                         leg.since = Some(time);
                         leg.answer = part.refused.map(|said| Answer {
                             time,
                             code: said.code,
-                            reason: said.reason.as_deref().map(short),
+                            reason: said.reason.map(shortened),
                             here: true,
                         });
                     }
@@ -163,7 +166,7 @@ impl History {
                     leg.answer.get_or_insert(Answer {
                         time,
                         code: ended.result.code,
-                        reason: ended.result.reason.as_deref().map(short),
+                        reason: ended.result.reason.map(shortened),
                         here: ended.here,
                     });
                 }
@@ -173,9 +176,9 @@ impl History {
                 let mut later = Piece::default();
                 later.reports.push(Report {
                     time,
-                    by: by.map(|by| short(by.as_str())),
+                    by: by.map(|by| shortened(by.into())),
                     code: result.code,
-                    reason: result.reason.as_deref().map(short),
+                    reason: result.reason.map(shortened),
                 });
                 piece.merge(later);
             }
@@ -185,7 +188,7 @@ impl History {
     /// Takes note of how a copy ended in an element of this node.
     pub fn note_outcome(&mut self, message: &str, element: Element, outcome: Outcome, time: Time) {
         let (what, code) = words(outcome);
-        self.change(message, time, |piece| {
+        self.change(message.to_owned(), time, |piece| {
             let mut later = Piece::default();
             if let Some(leg) = later.leg(word(element), None) {
                 let what = what.to_owned();
@@ -195,7 +198,7 @@ impl History {
         });
     }
 
-    fn change(&mut self, message: &str, time: Time, change: impl FnOnce(&mut Piece)) {
+    fn change(&mut self, message: String, time: Time, change: impl FnOnce(&mut Piece)) {
         if self.keep.time.is_zero() {
             return;
         }
@@ -203,11 +206,14 @@ impl History {
             self.lost += 1;
             return;
         }
-        let message = &*short(message);
-        // A new one counts from nothing.
-        let before = self.pending.get(message).map_or(0, Piece::bytes);
-        let piece = self.pending.entry(message.to_owned());
-        let piece = piece.or_insert_with(|| Piece::new(message));
+        let (before, piece) = match self.pending.entry(shortened(message)) {
+            Entry::Occupied(known) => (known.get().bytes(), known.into_mut()),
+            // A new one counts from nothing.
+            Entry::Vacant(new) => {
+                let piece = Piece::new(new.key());
+                (0, new.insert(piece))
+            }
+        };
         change(piece);
         self.pending_bytes += piece.bytes().saturating_sub(before);
         self.since.get_or_insert(time);

@@ -223,6 +223,13 @@ pub fn short(text: &str) -> String {
     cut(text, LONGEST).to_owned()
 }
 
+/// A text of one's own as it is kept.
+pub(super) fn shortened(mut text: String) -> String {
+    let end = cut(&text, LONGEST).len();
+    text.truncate(end);
+    text
+}
+
 /// An address as users are compared: in lower case, without `wv:`, resource and query.
 pub fn plain(address: &str) -> String {
     let lower = address.trim().to_lowercase();

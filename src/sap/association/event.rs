@@ -3,8 +3,9 @@
 use crate::element::Time;
 use crate::imps::Code;
 use crate::sap::association::outbox::Item;
+use crate::sap::note::Note;
 use crate::sap::post::{Knock, Load, Post};
-use crate::sap::watch::{Count, Trace};
+use crate::sap::watch::Count;
 use crate::store::Write;
 
 /// What an association wants done, and what its owner must know of it.
@@ -21,7 +22,7 @@ pub enum Event {
     /// Something is to be counted.
     Count(Count),
     /// For those who watch.
-    Trace(Box<Trace>),
+    Note(Note),
     /// There is a session to send over, the first one.
     Up,
     /// The peer is reached again, after [`Event::Away`] was said.

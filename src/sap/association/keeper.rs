@@ -491,9 +491,9 @@ impl Keeper {
         let number = shared.numbers.next();
         let known = self.sessions.get(session);
         let url = known.and_then(|known| known.record.address(now));
-        let (trace, post) =
+        let (note, post) =
             posting::in_session(&self.id, peer, (session, url), transaction, number, now);
-        self.report(Event::Trace(Box::new(trace)));
+        self.report(Event::Note(note));
         self.report(Event::Post(post));
         number
     }

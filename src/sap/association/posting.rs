@@ -13,12 +13,13 @@ use crate::sap::association::event::Event;
 use crate::sap::association::outbox::{Item, Outbox, Pace, Setback, Totals, Why};
 use crate::sap::association::quiet::Quiet;
 use crate::sap::association::session::Session;
+use crate::sap::note::{About, Note};
 use crate::sap::post::{Loaded, Post, Posted};
 use crate::sap::presented_as::PeerId;
 use crate::sap::session_id::SessionId;
 use crate::sap::settings::Peer;
 use crate::sap::settings::dialect::Dialect;
-use crate::sap::watch::{Count, Direction, Trace};
+use crate::sap::watch::{Count, Direction};
 use crate::ssp::Mode;
 use crate::ssp::envelope::TRANSACTION_OVERHEAD;
 use crate::text::Shown;
@@ -159,8 +160,8 @@ impl Posting {
             let first = items.first().filter(|item| item.mode == Mode::Request);
             let transaction = first.map(|item| item.id.to_string());
             for item in items {
-                let trace = sent(&self.id, own_id, item, now);
-                self.events.push_back(Event::Trace(Box::new(trace)));
+                let note = sent(&self.id, own_id, item, now);
+                self.events.push_back(Event::Note(note));
             }
             self.outbox.fly(number, numbers, now);
             self.flights.insert(number, own_id.clone());
@@ -373,7 +374,7 @@ pub(super) fn in_session(
     (mode, transaction, primitive): (Mode, &str, &Primitive),
     number: u64,
     now: Time,
-) -> (Trace, Post) {
+) -> (Note, Post) {
     let item = Item {
         mode,
         id: transaction.into(),
@@ -385,7 +386,7 @@ pub(super) fn in_session(
         via: None,
     };
     let body = print_batch(&peer.dialect, session, &[&item]);
-    let trace = sent(id, session, &item, now);
+    let note = sent(id, session, &item, now);
     let post = Post {
         peer: id.real().to_owned(),
         number,
@@ -395,7 +396,7 @@ pub(super) fn in_session(
         url: url.map(str::to_owned),
         transactions: 1,
     };
-    (trace, post)
+    (note, post)
 }
 
 /// Prints a batch; as `print_session`, with the trace of hops.
@@ -425,23 +426,26 @@ fn print_batch(dialect: &Dialect, session: &SessionId, items: &[&Item]) -> Strin
 }
 
 /// What is told of a transaction that is posted.
-fn sent(id: &PeerId, session: &SessionId, item: &Item, now: Time) -> Trace {
+fn sent(id: &PeerId, session: &SessionId, item: &Item, now: Time) -> Note {
     let parties = item.conversation.as_deref();
     let parties = parties.and_then(|parties| parties.split_once(' '));
-    Trace {
-        time: now,
-        direction: Direction::Out,
-        peer: Some(id.real().to_owned()),
-        session: Some(session.shown().to_string()),
-        transaction: Some(item.id.to_string()),
-        primitive: item.name.clone().into(),
-        message: item.message.clone(),
-        user: parties.map(|(from, _)| from.to_owned()),
-        to: parties.map(|(_, to)| to.to_owned()).into_iter().collect(),
-        what: match item.mode {
-            Mode::Request => "posted as Request",
-            Mode::Response => "posted as Response",
-        }
-        .into(),
-    }
+    let about = About {
+        peer: Some(id.real()),
+        session: Some(session.as_str()),
+        transaction: Some(&item.id),
+        message: item.message.as_deref(),
+        user: parties.map(|(from, _)| from),
+    };
+    let what = match item.mode {
+        Mode::Request => "posted as Request",
+        Mode::Response => "posted as Response",
+    };
+    let at = (now, Direction::Out);
+    Note::new(
+        at,
+        item.name.clone(),
+        what,
+        about,
+        parties.map(|(_, to)| to),
+    )
 }

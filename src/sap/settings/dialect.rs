@@ -313,6 +313,11 @@ impl Dialect {
         &self.emit
     }
 
+    /// Whether the peer's messages may have other names or forms than the profile's.
+    pub fn has_own_names(&self) -> bool {
+        !(self.accept.is_empty() && self.forms.is_empty())
+    }
+
     /// A transaction of the peer in the profile's names and forms; `None` if it is so already.
     ///
     /// # Errors

@@ -146,7 +146,7 @@ impl World {
                 | Effect::Knock(_)
                 | Effect::Hand(_)
                 | Effect::Known(..)
-                | Effect::Trace(_)
+                | Effect::Note(_)
                 | Effect::Step(_) => {}
             }
         }

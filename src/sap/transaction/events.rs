@@ -8,10 +8,11 @@ use crate::sap::association::outbox::Item;
 use crate::sap::body::Body;
 use crate::sap::dialect::Waiting;
 use crate::sap::neighbour::Handed;
+use crate::sap::note::Note;
 use crate::sap::presented_as::PeerId;
 use crate::sap::service::Known;
 use crate::sap::session_id::SessionId;
-use crate::sap::watch::{Count, Trace};
+use crate::sap::watch::Count;
 use crate::ssp::envelope::Transaction;
 use crate::store::Write;
 
@@ -37,7 +38,7 @@ pub(in crate::sap) enum Event {
     /// This node asks or tells something by itself.
     Own(Box<Own>),
     Count(Count),
-    Trace(Box<Trace>),
+    Note(Note),
     Step(Box<Step>),
 }
 

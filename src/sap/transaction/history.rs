@@ -6,8 +6,9 @@ use crate::imps::primitive::Name;
 use crate::imps::{Address, Code, Primitive, Status};
 use crate::sap::body::Body;
 use crate::sap::neighbour::is_shard;
+use crate::sap::note::{About, Note};
 pub use crate::sap::presented_as::domain_of;
-use crate::sap::watch::{Direction, Trace};
+use crate::sap::watch::Direction;
 use crate::ssp::envelope::{Transaction, decode_fragment};
 
 /// Recipients told of one part, at most; our choice.
@@ -190,35 +191,29 @@ impl Step {
 }
 
 /// A request was refused, and why.
-pub(super) fn trace_refused(
+pub(super) fn refusal_noted(
     origin: &Origin,
     transaction: &Transaction,
     status: &Status,
     now: Time,
-) -> Trace {
+) -> Note {
     let why = status.description.as_deref().unwrap_or_default();
     let peek = &transaction.peek;
     let (peer, transaction_id) = match origin {
-        Origin::Peer { peer, id } if !is_shard(peer) => {
-            (Some(peer.real().to_owned()), Some(id.to_string()))
-        }
+        Origin::Peer { peer, id } if !is_shard(peer) => (Some(peer.real()), Some(id.as_str())),
         _ => (None, None),
     };
-    Trace {
-        time: now,
-        direction: Direction::Here,
+    let about = About {
         peer,
         session: None,
         transaction: transaction_id,
-        primitive: transaction.name.clone().into(),
-        message: peek.message_id.clone(),
-        user: peek.user.as_ref().map(ToString::to_string),
-        to: Vec::new(),
-        what: format!("refused with {} {why}", status.code)
-            .trim_end()
-            .to_owned()
-            .into(),
-    }
+        message: peek.message_id.as_deref(),
+        user: peek.user.as_ref().map(Address::as_str),
+    };
+    let mut what = format!("refused with {} {why}", status.code);
+    what.truncate(what.trim_end().len());
+    let at = (now, Direction::Here);
+    Note::new(at, transaction.name.clone(), what, about, [])
 }
 
 fn is_elsewhere(place: &Place) -> bool {

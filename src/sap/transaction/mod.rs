@@ -21,6 +21,7 @@ pub mod recipients;
 mod record;
 mod request;
 mod response;
+mod row;
 mod rows;
 mod sent;
 mod table;
@@ -113,7 +114,7 @@ impl Transactions {
             let since = serde_json::from_slice(value).map_err(bad)?;
             self.rows.sent.restore_since(since);
         } else if let Some(rest) = key.strip_prefix(PREFIX) {
-            let record = Record::from_bytes(value);
+            let record = row::read(value);
             let record = record.map_err(|why| format!("record {key} cannot be read: {why}"))?;
             self.restore_row(number(rest)?, record, value.len());
         }
@@ -341,6 +342,7 @@ impl Transactions {
             origin: Origin::Peer { peer, id },
             from_domain: handed.from_domain.clone(),
             transaction: Cow::Borrowed(transaction),
+            fingerprint: request::fingerprint(transaction),
             typed: None,
             kind: facts.kind,
             routing: facts.routing,

@@ -11,7 +11,6 @@ use crate::sap::body::Body;
 use crate::sap::dialect::{Asker, Circle, Waiting};
 use crate::sap::presented_as::PeerId;
 use crate::sap::transaction_id::TransactionId;
-use crate::store::described;
 
 /// Where a request came from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -132,36 +131,6 @@ impl Part {
 }
 
 impl Record {
-    /// As it is kept: the answer that was given, and what describes it; JSON alone without one.
-    pub(super) fn written(&mut self) -> Vec<u8> {
-        let answer = match &mut self.state {
-            State::Answered(answer) => answer.take(),
-            State::Pending | State::TakenOver => None,
-        };
-        let Some(answer) = answer else {
-            // Texts and numbers are always written.
-            return serde_json::to_vec(self).unwrap_or_default();
-        };
-        let bytes = described::written(self, answer.xml().as_bytes());
-        self.state = State::Answered(Some(answer));
-        bytes
-    }
-
-    /// Reads what `written` gave.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
-        // Without answer, or all in JSON as older versions wrote it.
-        let (head, answer) = described::parts(bytes);
-        let mut record: Self = serde_json::from_slice(head).map_err(|error| error.to_string())?;
-        if let Some(answer) = answer {
-            let answer = std::str::from_utf8(answer).map_err(|error| error.to_string())?;
-            record.state = State::Answered(Some(Body::raw(answer)));
-        }
-        Ok(record)
-    }
-
     /// Whether it is a message.
     pub(super) fn is_message(&self) -> bool {
         self.name == Name::SendMessageRequest

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::index::Index;
 use super::record::{Origin, Place, Record, State};
+use super::row;
 use super::sent;
 use crate::element::Time;
 use crate::sap::body::Body;
@@ -136,8 +137,8 @@ impl Table {
     }
 
     /// Adds a row under this number.
-    pub fn insert(&mut self, number: u64, mut record: Record) -> Write {
-        let (write, size) = kept(number, &mut record);
+    pub fn insert(&mut self, number: u64, record: Record) -> Write {
+        let (write, size) = kept(number, &record);
         let write = write.as_new();
         self.index(number, record, size);
         write
@@ -153,7 +154,7 @@ impl Table {
         let row = self.rows.get_mut(&number)?;
         let (before, size) = (row.record.state.clone_kind(), row.size);
         change(&mut row.record);
-        let (write, new_size) = kept(number, &mut row.record);
+        let (write, new_size) = kept(number, &row.record);
         row.size = new_size;
         let record = &row.record;
         let share = share_of(&mut self.shares, &mut self.own, &record.origin);
@@ -196,6 +197,8 @@ impl Table {
             part.answer = None;
         }
         record.parts.retain(|part| keep(&part.place));
+        // It stays for a while, as one of very many.
+        record.parts.shrink_to_fit();
         record.kept = None;
         record.circle = None;
         record.waiting = None;
@@ -387,8 +390,8 @@ fn is_at<'r>(
     }
 }
 
-fn kept(number: u64, record: &mut Record) -> (Write, usize) {
-    let value = record.written();
+fn kept(number: u64, record: &Record) -> (Write, usize) {
+    let value = row::written(record);
     let size = value.len() + OVERHEAD;
     (Write::put(key(number), value), size)
 }

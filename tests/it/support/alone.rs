@@ -161,7 +161,7 @@ impl Alone {
                 Effect::PeerAway(peer, since) => self.reached.push((peer, Reached::NoSince(since))),
                 Effect::Knock(knock) => self.knocks.push(knock),
                 Effect::Hand(_) | Effect::Known(..) => {}
-                Effect::Trace(_) | Effect::Step(_) => {}
+                Effect::Note(_) | Effect::Step(_) => {}
             }
         }
     }

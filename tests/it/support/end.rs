@@ -225,7 +225,7 @@ impl End {
                 | Effect::Hand(_)
                 | Effect::Known(..)
                 | Effect::Count(_)
-                | Effect::Trace(_)
+                | Effect::Note(_)
                 | Effect::Step(_) => {}
             }
         }

@@ -213,7 +213,7 @@ impl World {
                 | Effect::Hand(_)
                 | Effect::Known(..)
                 | Effect::Count(_)
-                | Effect::Trace(_)
+                | Effect::Note(_)
                 | Effect::Step(_) => {}
             }
         }

@@ -36,11 +36,18 @@ impl Display for Shown<'_> {
     }
 }
 
+impl IdShown<'_> {
+    /// The characters that are shown, without the mark behind them; not yet freed of what steers
+    /// a terminal.
+    pub fn beginning(&self) -> &str {
+        // Of a short id no more than half.
+        cut(self.0, OF_AN_ID.min(self.0.len() / 2))
+    }
+}
+
 impl Display for IdShown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Of a short id no more than half.
-        let length = OF_AN_ID.min(self.0.len() / 2);
-        write!(f, "{}…", Shown(cut(self.0, length)))
+        write!(f, "{}…", Shown(self.beginning()))
     }
 }
 

@@ -7,7 +7,12 @@ use crate::imps::primitive::{AnyName, Name};
 use crate::sap::transaction_id::TransactionId;
 use crate::ssp::Mode;
 use crate::store::described;
+use crate::store::packed::{self, Packer, Unfit, Unpacker};
 
+/// The form of its record.
+const FORM: u8 = 1;
+/// Room for what describes an item, usually.
+const ROOM: usize = 256;
 /// What an item takes besides its texts, about.
 const OVERHEAD: usize = 512;
 
@@ -39,42 +44,54 @@ impl Item {
         self.name == Name::SendMessageRequest
     }
 
-    /// As it is kept: the primitive, and what describes it.
+    /// As it is kept: what describes it, and the primitive.
     pub(super) fn to_record(&self) -> Vec<u8> {
-        #[derive(Serialize)]
-        struct Kept<'a> {
-            mode: Mode,
-            id: &'a str,
-            name: &'a AnyName,
-            conversation: Option<&'a str>,
-            expires: Time,
-            message: Option<&'a str>,
-            via: Option<&'a str>,
-        }
-        let kept = Kept {
-            mode: self.mode,
-            id: &self.id,
-            name: &self.name,
-            conversation: self.conversation.as_deref(),
-            expires: self.expires,
-            message: self.message.as_deref(),
-            via: self.via.as_deref(),
-        };
-        described::written(&kept, self.raw.as_bytes())
+        let mut record = Packer::new(FORM, ROOM + self.raw.len());
+        record.number(match self.mode {
+            Mode::Request => 0,
+            Mode::Response => 1,
+        });
+        record.text(&self.id);
+        record.text(&self.name);
+        record.maybe(self.conversation.as_deref());
+        record.number(self.expires.0);
+        record.maybe(self.message.as_deref());
+        record.maybe(self.via.as_deref());
+        record.rest(self.raw.as_bytes())
     }
 
-    /// Reads what `to_record` has written.
+    /// Reads what `to_record` has written, or JSON of an earlier version.
     ///
     /// # Errors
     /// What is wrong with it.
     pub fn from_record(record: &[u8]) -> Result<Self, String> {
-        // Without body as older versions wrote it, all in JSON.
+        if packed::form(record) == Some(FORM) {
+            return Self::unpack(Unpacker::new(record)).map_err(|error| error.to_string());
+        }
+        // Without body as the oldest versions wrote it, all in JSON.
         let (kept, raw) = described::parts(record);
         let mut item: Self = serde_json::from_slice(kept).map_err(|error| error.to_string())?;
         if let Some(raw) = raw {
             item.raw = String::from_utf8(raw.to_vec()).map_err(|error| error.to_string())?;
         }
         Ok(item)
+    }
+
+    fn unpack(mut record: Unpacker<'_>) -> Result<Self, Unfit> {
+        Ok(Self {
+            mode: match record.number()? {
+                0 => Mode::Request,
+                1 => Mode::Response,
+                _ => return Err(Unfit),
+            },
+            id: record.text()?.into(),
+            name: AnyName::new(record.text()?),
+            conversation: record.maybe()?.map(str::to_owned),
+            expires: Time(record.number()?),
+            message: record.maybe()?.map(str::to_owned),
+            via: record.maybe()?.map(str::to_owned),
+            raw: record.rest()?.to_owned(),
+        })
     }
 
     /// What describes it.
@@ -96,5 +113,44 @@ impl Item {
         let texts = [&self.conversation, &self.message, &self.via];
         let texts = texts.into_iter().flatten().map(String::len);
         self.raw.len() + self.id.len() + self.name.len() + texts.sum::<usize>() + OVERHEAD
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_is_read_as_it_was_written_and_as_earlier_versions_wrote_it() {
+        let item = Item {
+            mode: Mode::Request,
+            id: "t\t1".into(),
+            name: AnyName::new("SendMessageRequest"),
+            raw: "<SendMessageRequest/>\n".to_owned(),
+            conversation: Some("wv:a@a.test wv:b@b.test".to_owned()),
+            expires: Time(1_700_000_000_000),
+            message: None,
+            via: Some("a.test b.test".to_owned()),
+        };
+        let other = Item {
+            mode: Mode::Response,
+            name: AnyName::new("Strange"),
+            raw: String::new(),
+            conversation: None,
+            message: Some(String::new()),
+            via: None,
+            ..item.clone()
+        };
+        for item in [item, other] {
+            let record = item.to_record();
+            assert_eq!(Item::from_record(&record).as_ref(), Ok(&item));
+            for end in 0..record.len().saturating_sub(item.raw.len()) {
+                assert!(Item::from_record(&record[..end]).is_err(), "{end}");
+            }
+            let json = serde_json::to_vec(&item).unwrap();
+            assert_eq!(Item::from_record(&json).as_ref(), Ok(&item));
+            let described = described::written(&item.without_body(), item.raw.as_bytes());
+            assert_eq!(Item::from_record(&described), Ok(item));
+        }
     }
 }

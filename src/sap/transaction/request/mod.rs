@@ -130,7 +130,13 @@ impl Transactions {
             );
             return self.refuse(origin, transaction, status, now);
         }
-        if is_loop(&self.settings.domain, &self.rows.table, peer, transaction) {
+        let fingerprint = fingerprint(transaction);
+        if is_loop(
+            (&self.settings.domain, peer),
+            &self.rows.table,
+            transaction,
+            fingerprint,
+        ) {
             tracing::warn!(ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), "relay loop cut");
             self.count(Count::Loop);
             return self.refuse(
@@ -174,6 +180,7 @@ impl Transactions {
             origin,
             from_domain: peer.real().to_owned(),
             transaction: Cow::Borrowed(transaction),
+            fingerprint,
             typed: None,
             kind,
             routing: facts.routing,
@@ -206,17 +213,15 @@ impl Transactions {
         } else {
             token
         };
+        let transaction = Transaction::new(Mode::Request, number.to_string(), primitive);
         let incoming = Incoming {
             origin: Origin::Element {
                 element,
                 token: token_key,
             },
             from_domain: self.settings.domain.clone(),
-            transaction: Cow::Owned(Transaction::new(
-                Mode::Request,
-                number.to_string(),
-                primitive,
-            )),
+            fingerprint: fingerprint(&transaction),
+            transaction: Cow::Owned(transaction),
             typed: Some(primitive),
             kind,
             routing,
@@ -355,7 +360,7 @@ impl Transactions {
             circle: circle.map(Box::new),
             sent: Vec::new(),
             waiting: None,
-            fingerprint: fingerprint(transaction),
+            fingerprint: incoming.fingerprint,
             content,
             asking: incoming.handed.and_then(|handed| handed.asking.clone()),
         };
@@ -384,11 +389,16 @@ impl Transactions {
     }
 }
 
-fn is_loop(own: &str, table: &Table, peer: &Peer, transaction: &Transaction) -> bool {
+fn is_loop(
+    (own, peer): (&str, &Peer),
+    table: &Table,
+    transaction: &Transaction,
+    fingerprint: u64,
+) -> bool {
     if let Some(via) = &transaction.via {
         return via.split(' ').any(|hop| hop == own) || via.split(' ').count() > MAX_HOPS;
     }
-    let same = table.by_fingerprint(fingerprint(transaction));
+    let same = table.by_fingerprint(fingerprint);
     same.is_some_and(|record| {
         matches!(record.origin, Origin::Peer { .. }) && !record.origin.is_of(peer.real())
     })

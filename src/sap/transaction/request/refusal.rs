@@ -6,7 +6,7 @@ use crate::imps::primitive::{Kind, Name};
 use crate::imps::{Code, Primitive, Status};
 use crate::sap::body::Body;
 use crate::sap::transaction::events::Event;
-use crate::sap::transaction::history::{Step, trace_refused};
+use crate::sap::transaction::history::{Step, refusal_noted};
 use crate::sap::transaction::record::{Origin, Record, State};
 use crate::sap::transaction::{Transactions, recipients};
 use crate::sap::watch::Count;
@@ -22,8 +22,8 @@ impl Transactions {
         now: Time,
     ) {
         self.count(Count::Refused(status.code.0));
-        let trace = trace_refused(&origin, transaction, &status, now);
-        self.events.push_back(Event::Trace(Box::new(trace)));
+        let note = refusal_noted(&origin, transaction, &status, now);
+        self.events.push_back(Event::Note(note));
         let kind = transaction.name.facts().map(|facts| facts.kind);
         if kind == Some(Kind::Notice) {
             return;

@@ -22,6 +22,8 @@ pub(in crate::sap::transaction) struct Incoming<'a> {
     /// Who asks: the peer it came from, or this node.
     pub(in crate::sap::transaction) from_domain: String,
     pub(in crate::sap::transaction) transaction: Cow<'a, Transaction>,
+    /// Of requestor and content; see [`super::fingerprint`].
+    pub(in crate::sap::transaction) fingerprint: u64,
     /// The value, if it comes from this node: it is not read again.
     pub(in crate::sap::transaction) typed: Option<&'a Primitive>,
     pub(in crate::sap::transaction) kind: Kind,
@@ -278,5 +280,5 @@ pub(super) fn conversation(transaction: &Transaction, targets: &[Address]) -> Op
         // A group's to all at a peer.
         return Some(from.to_string());
     }
-    Some(format!("{from} {}", targets.first()?))
+    Some([from.as_str(), targets.first()?.as_str()].join(" "))
 }

@@ -92,6 +92,9 @@ pub(super) fn resolve(raw: &str, line_end: char) -> String {
     out
 }
 
+/// Bytes of a value that is looked through one by one.
+const SHORT: usize = 32;
+
 /// What is wrong with a text, but for the place.
 pub(super) enum Wrong {
     Form(&'static str),
@@ -111,6 +114,10 @@ impl Wrong {
 /// so many bytes behind its beginning.
 pub(super) fn references(raw: &str) -> Result<bool, (usize, Wrong)> {
     let bytes = raw.as_bytes();
+    // A search made for long texts costs more than it saves with ids and addresses.
+    if bytes.len() < SHORT && !bytes.iter().any(|byte| matches!(byte, b'<' | b'&')) {
+        return Ok(false);
+    }
     let (mut at, mut referring) = (0, false);
     while let Some(step) = memchr2(b'<', b'&', &bytes[at..]) {
         at += step;

@@ -462,7 +462,9 @@ impl<'a> Tokens<'a> {
 
 /// What follows the white space at the beginning.
 fn skip_space(text: &str) -> &str {
-    text.trim_start_matches([' ', '\t', '\n', '\r'])
+    // White space is ASCII; mostly there is one, or none.
+    let spaces = text.bytes().take_while(|byte| is_space(*byte)).count();
+    text.get(spaces..).unwrap_or_default()
 }
 
 /// A piece of markup without so many bytes before and after.
