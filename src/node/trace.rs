@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use tokio_xmpp::Stanza;
+use tokio_xmpp::jid::Jid;
 
 use crate::sap::note::LONGEST;
 use crate::sap::{About, Direction, Note, Time, Trace};
@@ -132,16 +133,10 @@ pub(super) fn stanza_note(direction: Direction, stanza: &Stanza, now: Time) -> N
     let about = About {
         peer: Some("xmpp"),
         message: id,
-        user: from.map(|from| from.as_str()),
+        user: from.map(Jid::as_str),
         ..About::default()
     };
-    Note::new(
-        (now, direction),
-        kind,
-        what,
-        about,
-        to.map(|to| to.as_str()),
-    )
+    Note::new((now, direction), kind, what, about, to.map(Jid::as_str))
 }
 
 impl Entry {

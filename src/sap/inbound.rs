@@ -90,9 +90,10 @@ impl Sap {
             return Verdict::Malformed;
         }
         // Nearly all peers have the names of the profile.
-        let to_rename = match peer.dialect.has_own_names() {
-            true => message.transactions.as_slice(),
-            false => &[],
+        let to_rename = if peer.dialect.has_own_names() {
+            message.transactions.as_slice()
+        } else {
+            &[]
         };
         let renamed: Result<Vec<_>, _> = to_rename
             .iter()
