@@ -63,6 +63,8 @@ impl Gateway {
             FromXmpp::Refuse(stanza) => self.refuse_for_now(component, stanza),
             FromXmpp::MayRefuse(up) => shared.links.may_refuse(component, up),
             FromXmpp::Up => {
+                // They may have been denied since the start before.
+                shared.give_up_denied();
                 shared.links.up(component);
                 self.files.link_up(component, now, shared);
                 self.watches.link_up(component, now, shared);

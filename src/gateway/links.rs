@@ -356,7 +356,14 @@ impl Links {
         }
     }
 
-    fn give_up(&mut self, number: u64, why: &'static str) {
+    /// What waits, as XML, by number.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (u64, &str)> {
+        let entries = self.entries.iter();
+        entries.map(|(number, entry)| (*number, entry.stanza.as_str()))
+    }
+
+    /// A stanza does not go out, for this reason.
+    pub(super) fn give_up(&mut self, number: u64, why: &'static str) {
         let Some(entry) = self.entries.get(&number) else {
             return;
         };

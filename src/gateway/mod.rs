@@ -320,6 +320,7 @@ impl Gateway {
         }
         shared.at(now);
         let before = shared.gate.replace(policies);
+        shared.give_up_denied();
         let could_see = |domain: &str| before.of(domain).may_see();
         self.watches.policies_changed(&could_see, now, shared);
         self.rooms.leave_denied(now, shared);

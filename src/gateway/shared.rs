@@ -28,7 +28,7 @@ use crate::imps::{Address, Code, Status};
 use crate::store::Write;
 use crate::text::Seldom;
 use crate::translate::message::refusal;
-use crate::translate::stanza::{ends, print};
+use crate::translate::stanza::{ends, parse, print};
 use crate::translate::{Context, Translator};
 use crate::xmpp::text::MAX_OUT;
 
@@ -231,16 +231,35 @@ impl Shared {
 
     /// Whether a stanza may go to the domain that it is for; else it is counted.
     fn lets_out(&mut self, stanza: &Stanza) -> bool {
+        let passes = self.passes(stanza);
+        if let Err(kind) = passes {
+            self.dropped.count(kind);
+        }
+        passes.is_ok()
+    }
+
+    /// Whether a stanza may go to the domain that it is for.
+    ///
+    /// # Errors
+    /// It may not; the kind as which it is counted.
+    pub(super) fn passes(&self, stanza: &Stanza) -> Result<(), &'static str> {
         let (from, Some(to)) = ends(stanza) else {
-            return true;
+            return Ok(());
         };
         let place = Place::of((from.unwrap_or(to), to), &self.translator);
-        match self.gate.let_out(stanza, to.domain().as_str(), place) {
-            Ok(()) => true,
-            Err(kind) => {
-                self.dropped.count(kind);
-                false
-            }
+        self.gate.let_out(stanza, to.domain().as_str(), place)
+    }
+
+    /// What waits for a domain to which it may not go any more does not go out.
+    pub(super) fn give_up_denied(&mut self) {
+        let waiting = self.links.waiting().filter_map(|(number, text)| {
+            // What cannot be read is found out by the link.
+            let denied = parse(text).is_ok_and(|stanza| self.passes(&stanza).is_err());
+            denied.then_some(number)
+        });
+        for number in waiting.collect::<Vec<u64>>() {
+            self.links
+                .give_up(number, "nothing may go to its domain any more");
         }
     }
 

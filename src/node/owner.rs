@@ -305,12 +305,13 @@ impl Owner {
                     .release
                     .send(Release::Connection(domain.clone(), connection))
                     .await;
+                self.core.twins.let_in(&domain);
                 self.link(&domain, None, now, turn);
             }
-            LinkEvent::Twin { domain } => self.core.twins.see(domain, now),
+            LinkEvent::Stray { domain } => self.core.twins.stray(&domain, now),
             LinkEvent::Down { domain, reason, .. } => {
                 if reason.is_taken() {
-                    self.core.twins.see(domain.clone(), now);
+                    self.core.twins.taken(&domain, now);
                 }
                 self.link(&domain, Some(reason.blame()), now, turn);
             }

@@ -10,7 +10,7 @@ mod writing;
 use bytes::BytesMut;
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -148,7 +148,7 @@ impl Opened {
             stalls: AtomicU64::new(0),
             seldom: Mutex::default(),
             began: Instant::now(),
-            twin: Mutex::default(),
+            strayed: Mutex::default(),
         };
         if let Some(bytes) = self.announced {
             shared.limited(bytes).await?;
@@ -250,8 +250,8 @@ struct Shared<'a> {
     stalls: AtomicU64,
     seldom: Mutex<Seldom>,
     began: Instant,
-    /// The other process whose ping has strayed here, and when that was seen first.
-    twin: Mutex<Option<(String, Instant)>>,
+    /// When there was a sign of another process under this name last.
+    strayed: Mutex<Option<Instant>>,
 }
 
 impl Shared<'_> {
@@ -334,48 +334,47 @@ impl Shared<'_> {
             .then_some(Pinged::Stray(stray))
     }
 
-    /// A ping of another process has come: it is sent on. Says whether that process has this name
-    /// too: one that was there before this one may have left a ping behind.
-    fn strayed(&self, stray: &Stray<'_>) -> bool {
-        if let Some(ping) = stray.onward.clone().and_then(|id| self.ping_of(id)) {
+    /// A ping of another process has come: it is sent on.
+    fn send_on(&self, stray: Stray) {
+        if let Some(ping) = stray.onward.and_then(|id| self.ping_of(id)) {
             self.write_later(ping);
-        }
-        let mut twin = self.twin.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*twin {
-            Some((process, since)) if process == stray.process => since.elapsed() >= BEHIND,
-            _ => {
-                *twin = Some((stray.process.to_owned(), Instant::now()));
-                false
-            }
         }
     }
 
-    /// Another process is connected under this name; that is told now and then.
-    async fn has_twin(&self) -> Result<(), Over> {
-        if self.may_log("twin").is_none() {
-            return Ok(());
+    /// There is a sign that another process is connected under this name.
+    async fn has_strayed(&self) -> Result<(), Over> {
+        *self.strayed() = Some(Instant::now());
+        let domain = self.settings.domain.clone();
+        self.tell(LinkEvent::Stray { domain }).await
+    }
+
+    fn strayed(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.strayed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The silence after which the server is pinged: less where another process is suspected, so that
+    /// it shows whether that is there.
+    fn silence(&self) -> Duration {
+        let interval = self.settings.ping_interval;
+        let is_suspected = self.strayed().is_some_and(|at| at.elapsed() < SUSPECTS);
+        if is_suspected {
+            interval.min(LOOK)
+        } else {
+            interval
         }
-        let ComponentSettings { domain, server, .. } = self.settings;
-        warn!(
-            %domain,
-            %server,
-            "another process is connected to the XMPP server as {domain} too: the server shares the \
-             traffic between the two, and answers go astray; stop one of them, or give it a component \
-             of its own"
-        );
-        let domain = domain.clone();
-        self.tell(LinkEvent::Twin { domain }).await
     }
 }
 
 /// A ping that has come.
 enum Pinged<'i> {
     Own(Pong<'i>),
-    Stray(Stray<'i>),
+    Stray(Stray),
 }
 
-/// For so long a process that has ended may have pings under way; our choice.
-const BEHIND: Duration = Duration::from_secs(1);
+/// For so long after a sign another process is suspected, and silence after which the server is pinged
+/// then; our choice.
+const SUSPECTS: Duration = Duration::from_secs(120);
+const LOOK: Duration = Duration::from_secs(5);
 
 const BARRIER: &str = "mark";
 const ALIVE: &str = "alive";

@@ -35,8 +35,8 @@
 //! component domain in several processes. Links of one process that share
 //! [`ComponentSettings::siblings`] hand such pings to each other: ejabberd, unless told
 //! `global_routes: false`, gives each connection the routes of all components of its listener. A
-//! ping of another process, or an own one that such a process had first, shows that two have the
-//! component's name: [`LinkEvent::Twin`].
+//! ping of another process, or an own one that such a process had first, is a sign that two have the
+//! component's name: [`LinkEvent::Stray`].
 
 use std::time::Duration;
 use tokio::{
@@ -88,7 +88,8 @@ pub struct ComponentSettings {
 pub struct Backoff {
     /// Upper bound of the first pause.
     pub first: Duration,
-    /// Upper bound of all pauses. After a refusal the pause lies in its upper half.
+    /// Upper bound of all pauses. After a refusal the pause lies in its upper half, unless another
+    /// connection has the name: that may be about to end. Who was put out by another waits as long.
     pub max: Duration,
 }
 
@@ -132,9 +133,9 @@ pub enum LinkEvent {
         /// Bytes of the largest stanza that it takes.
         bytes: usize,
     },
-    /// The server has a connection of another process under this name too, and shares the traffic
-    /// between the two. Comes now and then while that is so.
-    Twin {
+    /// A ping of this component went to another process, or one of that process came here: the
+    /// server has connections of both under this name, or had until a moment ago.
+    Stray {
         /// The component's domain.
         domain: String,
     },
@@ -196,6 +197,16 @@ impl DownReason {
     pub fn is_taken(&self) -> bool {
         matches!(self, Self::Refused { condition, .. } | Self::StreamError { condition, .. }
             if condition == "conflict")
+    }
+
+    /// Whether to try again soon is of no use. One that has the name already may just be ending; but
+    /// who was put out by another does not put that out in turn.
+    fn waits_long(&self) -> bool {
+        match self {
+            Self::Refused { condition, .. } => condition != "conflict",
+            Self::StreamError { condition, .. } => condition == "conflict",
+            Self::Unreachable(_) | Self::Lost(_) | Self::Closed(_) => false,
+        }
     }
 
     /// Whether a stanza may be to blame.
@@ -288,8 +299,12 @@ impl Link {
             if lasted > self.settings.backoff.max {
                 attempt = 0;
             }
-            let refused = matches!(reason, DownReason::Refused { .. });
-            let retry_in = pause(self.settings.backoff, attempt, refused, random());
+            let retry_in = pause(
+                self.settings.backoff,
+                attempt,
+                reason.waits_long(),
+                random(),
+            );
             attempt = attempt.saturating_add(1);
             self.log_down(&reason, retry_in);
             let domain = self.settings.domain.clone();
@@ -404,9 +419,9 @@ impl Link {
 }
 
 /// The pause before the next attempt; `random` is drawn evenly from all values.
-fn pause(backoff: Backoff, attempt: u32, refused: bool, random: u32) -> Duration {
+fn pause(backoff: Backoff, attempt: u32, waits_long: bool, random: u32) -> Duration {
     let share = f64::from(random) / f64::from(u32::MAX);
-    if refused {
+    if waits_long {
         return backoff.max.mul_f64(0.5 + share / 2.0);
     }
     backoff
@@ -438,5 +453,27 @@ mod tests {
         assert_eq!(pause(backoff, 5, false, 0), Duration::ZERO);
         assert_eq!(pause(backoff, 0, true, 0), Duration::from_secs(30));
         assert_eq!(longest(0, true), Duration::from_secs(60));
+    }
+
+    #[test]
+    fn a_name_that_another_has_is_tried_soon_and_who_was_put_out_waits() {
+        let refused = |condition: &str| DownReason::Refused {
+            condition: condition.to_owned(),
+            advice: String::new(),
+        };
+        let ended = |condition: &str| DownReason::StreamError {
+            condition: condition.to_owned(),
+            text: String::new(),
+        };
+        for (reason, is_taken, waits_long) in [
+            (refused("not-authorized"), false, true),
+            (refused("conflict"), true, false),
+            (ended("conflict"), true, true),
+            (ended("system-shutdown"), false, false),
+            (DownReason::Lost(String::new()), false, false),
+        ] {
+            assert_eq!(reason.is_taken(), is_taken, "{reason}");
+            assert_eq!(reason.waits_long(), waits_long, "{reason}");
+        }
     }
 }

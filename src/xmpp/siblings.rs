@@ -53,9 +53,9 @@ pub(super) struct Pong<'i> {
 
 /// A ping of another process.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Stray<'i> {
-    /// Which process.
-    pub(super) process: &'i str,
+pub(super) struct Stray {
+    /// Whether it comes from that process itself; one that was sent on may have been so from here.
+    pub(super) is_fresh: bool,
     /// The id with which it is sent on, if it is.
     pub(super) onward: Option<String>,
 }
@@ -115,7 +115,7 @@ impl Siblings {
     }
 
     /// The ping of another process that has this id.
-    pub(super) fn stray<'i>(&self, id: &'i str) -> Option<Stray<'i>> {
+    pub(super) fn stray(&self, id: &str) -> Option<Stray> {
         let ping = Ping::read(id)?;
         let process = ping.nonce.get(..NAME)?;
         let is_name = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
@@ -132,7 +132,10 @@ impl Siblings {
             hops,
         } = ping;
         let onward = (hops < HOPS).then(|| format!("{what}-{nonce}-{number}-{}", hops + 1));
-        Some(Stray { process, onward })
+        Some(Stray {
+            is_fresh: hops == 0,
+            onward,
+        })
     }
 }
 
@@ -223,11 +226,11 @@ mod tests {
         let nonce = one.nonce();
         let listed = one.list(&nonce, sibling());
         let mut id = format!("mark-{nonce}-7");
-        for _ in 0..HOPS {
+        for hops in 0..HOPS {
             // Not one's own, also when its connection has gone.
             assert_eq!(one.stray(&id), None);
             let stray = other.stray(&id).unwrap();
-            assert_eq!(stray.process, one.process);
+            assert_eq!(stray.is_fresh, hops == 0);
             id = stray.onward.unwrap();
             assert!(one.find(&id).unwrap().strayed);
         }

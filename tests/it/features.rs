@@ -26,6 +26,7 @@ struct Feature {
     xep: Option<String>,
     name: String,
     status: String,
+    since: String,
     note: Option<String>,
     tests: Vec<String>,
 }
@@ -67,8 +68,9 @@ fn doap(features: &[Feature]) -> String {
             text,
             "    <implements>\n      <xmpp:SupportedXep>\n        \
              <xmpp:xep rdf:resource='https://xmpp.org/extensions/xep-{number}.html'/>\n        \
-             <xmpp:status>{}</xmpp:status>\n",
-            feature.status
+             <xmpp:status>{}</xmpp:status>\n        \
+             <xmpp:since>{}</xmpp:since>\n",
+            feature.status, feature.since
         );
         if let Some(note) = &feature.note {
             let _ = writeln!(
@@ -81,6 +83,12 @@ fn doap(features: &[Feature]) -> String {
     }
     text += "  </Project>\n</rdf:RDF>\n";
     text
+}
+
+fn version(text: &str) -> [u32; 3] {
+    let numbers = text.split('.').map(|number| number.parse().unwrap());
+    let numbers: Vec<u32> = numbers.collect();
+    numbers.try_into().unwrap()
 }
 
 #[test]
@@ -101,6 +109,10 @@ fn each_feature_names_tests_that_show_it_and_stands_once() {
         before = key;
         assert!(
             ["complete", "partial"].contains(&feature.status.as_str()),
+            "{name}"
+        );
+        assert!(
+            version(&feature.since) <= version(env!("CARGO_PKG_VERSION")),
             "{name}"
         );
         let explains = feature.status == "complete" || feature.note.is_some();

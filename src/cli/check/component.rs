@@ -12,14 +12,15 @@ use xmpp_parsers::message::MessageType;
 use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
 
 use super::reach::PATIENCE;
+use crate::node::twins::BEHIND;
 use crate::translate::message::refusal;
 use crate::xmpp::link::{self, ComponentSettings, DownReason, LinkEvent, Outgoing, Siblings};
 
 /// Pings by which it shows whether the server shares the traffic with another process: of two it
 /// chooses one each time, so all of them come home once in 65 000 times.
 const PINGS: u64 = 16;
-/// A ping that has not come home by then has gone elsewhere; our choice.
-const HOME: Duration = Duration::from_secs(2);
+/// How long a ping may take that comes home.
+const HOME: Duration = PATIENCE;
 
 /// What a visit has shown.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,6 +36,10 @@ pub(super) enum Visit {
 /// # Errors
 /// Why the server does not take it.
 pub(super) async fn visit(settings: &ComponentSettings) -> Result<Visit, String> {
+    visit_within(settings, HOME).await
+}
+
+async fn visit_within(settings: &ComponentSettings, home: Duration) -> Result<Visit, String> {
     let (outgoing, receiver) = mpsc::channel(16);
     let (sender, mut events) = mpsc::channel(16);
     let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
@@ -45,7 +50,7 @@ pub(super) async fn visit(settings: &ComponentSettings) -> Result<Visit, String>
     };
     link::spawn(settings.clone(), receiver, sender, &tracker, stop.clone());
     tracker.close();
-    let visit = look(&settings, &outgoing, &mut events).await;
+    let visit = look(&settings, home, &outgoing, &mut events).await;
     stop.cancel();
     // What the server still has is refused as well.
     let rest = async {
@@ -63,6 +68,7 @@ pub(super) async fn visit(settings: &ComponentSettings) -> Result<Visit, String>
 
 async fn look(
     settings: &ComponentSettings,
+    home: Duration,
     outgoing: &mpsc::Sender<Outgoing>,
     events: &mut mpsc::Receiver<LinkEvent>,
 ) -> Result<Visit, String> {
@@ -71,30 +77,88 @@ async fn look(
         Some(LinkEvent::Down { reason, .. }) => return Err(words(settings, &reason)),
         _ => return Err("the link ended".to_owned()),
     }
-    for mark in 1..=PINGS {
-        let ping = Outgoing {
-            connection: FIRST,
-            stanzas: Vec::new(),
-            mark: Some(mark),
-        };
-        let _ = outgoing.send(ping).await;
-        let home = async {
-            while let Some(event) = events.recv().await {
-                match event {
-                    LinkEvent::Confirmed { mark: came, .. } if came == mark => return Ok(true),
-                    LinkEvent::Twin { .. } => return Ok(false),
-                    LinkEvent::Down { reason, .. } => return Err(words(settings, &reason)),
-                    LinkEvent::Stanza { stanza, .. } => refuse(stanza, outgoing).await,
-                    _ => {}
-                }
+    let mut pings = Pings {
+        settings,
+        outgoing,
+        events,
+        sent: 0,
+    };
+    if !pings.stray(home).await? {
+        return Ok(Visit::Alone);
+    }
+    // It may have just ended, and have left pings behind.
+    tokio::time::sleep(BEHIND).await;
+    Ok(if pings.stray(home).await? {
+        Visit::Shared
+    } else {
+        Visit::Alone
+    })
+}
+
+/// Pings that show where the server hands what is for the component.
+struct Pings<'a> {
+    settings: &'a ComponentSettings,
+    outgoing: &'a mpsc::Sender<Outgoing>,
+    events: &'a mut mpsc::Receiver<LinkEvent>,
+    sent: u64,
+}
+
+impl Pings<'_> {
+    /// Whether one of some goes to another process, or one of that process comes here; `home` is how
+    /// long each may take.
+    ///
+    /// # Errors
+    /// The link ends, or a ping does not come home: that says nothing of another process.
+    async fn stray(&mut self, home: Duration) -> Result<bool, String> {
+        while let Ok(event) = self.events.try_recv() {
+            self.take(event).await?;
+        }
+        for _ in 0..PINGS {
+            self.sent += 1;
+            let ping = Outgoing {
+                connection: FIRST,
+                stanzas: Vec::new(),
+                mark: Some(self.sent),
+            };
+            let _ = self.outgoing.send(ping).await;
+            let ComponentSettings { domain, server, .. } = self.settings;
+            let silent = |_| {
+                format!(
+                    "{server} does not hand a ping to {domain} back within {home:?}: it is slow, or \
+                     another program that is connected as {domain} has it"
+                )
+            };
+            let comes_home = timeout(home, self.comes_home()).await;
+            if !comes_home.map_err(silent)?? {
+                return Ok(true);
             }
-            Err("the link ended".to_owned())
-        };
-        if !timeout(HOME, home).await.unwrap_or(Ok(false))? {
-            return Ok(Visit::Shared);
+        }
+        Ok(false)
+    }
+
+    /// Waits for the last ping; `false`: there is a sign of another process.
+    async fn comes_home(&mut self) -> Result<bool, String> {
+        while let Some(event) = self.events.recv().await {
+            match event {
+                LinkEvent::Confirmed { mark, .. } if mark == self.sent => return Ok(true),
+                LinkEvent::Stray { .. } => return Ok(false),
+                event => self.take(event).await?,
+            }
+        }
+        Err("the link ended".to_owned())
+    }
+
+    /// Anything else that the link tells.
+    async fn take(&self, event: LinkEvent) -> Result<(), String> {
+        match event {
+            LinkEvent::Down { reason, .. } => Err(words(self.settings, &reason)),
+            LinkEvent::Stanza { stanza, .. } => {
+                refuse(stanza, self.outgoing).await;
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
-    Ok(Visit::Alone)
 }
 
 /// Number of the only connection of a visit.
@@ -141,4 +205,51 @@ async fn refuse(stanza: Stanza, outgoing: &mpsc::Sender<Outgoing>) {
         mark: None,
     };
     let _ = outgoing.send(refusal).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::xmpp::Secret;
+    use crate::xmpp::link::Backoff;
+
+    #[tokio::test]
+    async fn a_server_that_is_silent_shows_no_other_process() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = listener.local_addr().unwrap().to_string();
+        let serve = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut read = [0; 4096];
+            assert!(stream.read(&mut read).await.unwrap() > 0);
+            let header = "<stream:stream xmlns='jabber:component:accept' \
+                 xmlns:stream='http://etherx.jabber.org/streams' id='1' from='village.test'>";
+            stream.write_all(header.as_bytes()).await.unwrap();
+            assert!(stream.read(&mut read).await.unwrap() > 0);
+            stream.write_all(b"<handshake/>").await.unwrap();
+            while stream.read(&mut read).await.is_ok_and(|bytes| bytes > 0) {}
+        };
+        let settings = ComponentSettings {
+            domain: "village.test".to_owned(),
+            secret: Secret::new("secret"),
+            server,
+            connect_timeout: PATIENCE,
+            ping_interval: PATIENCE,
+            ping_timeout: PATIENCE,
+            backoff: Backoff {
+                first: PATIENCE,
+                max: PATIENCE,
+            },
+            queue: 16,
+            barrier_to: None,
+            max_stanza: 10_000,
+            siblings: Siblings::default(),
+        };
+        let visit = visit_within(&settings, Duration::from_millis(100));
+        let (visit, ()) = tokio::join!(visit, serve);
+        let why = visit.unwrap_err();
+        assert!(why.contains("does not hand a ping"), "{why}");
+    }
 }

@@ -17,7 +17,7 @@ use crate::imps::{Address, Code, Status};
 use crate::text::shown::cut;
 use crate::translate::invitation::{self, About, MAX_REASON, called, told};
 use crate::translate::message::is_plain_id;
-use crate::translate::stanza::{ends, print};
+use crate::translate::stanza::print;
 
 /// The status of an invitation that was declined.
 pub(super) const DECLINED: Code = Code::NOT_FOUND;
@@ -66,8 +66,7 @@ impl Outbound<'_> {
             stanza,
             awaits,
         } = invitation::to_xmpp(&translator, request, inviter, occupant)?;
-        let (_, to) = ends(&stanza);
-        if to.is_some_and(|to| !self.shared.gate.may_talk(to.domain().as_str())) {
+        if self.shared.passes(&stanza).is_err() {
             return Err(Code::FORBIDDEN);
         }
         let group = match awaits {

@@ -236,6 +236,7 @@ impl Watches {
     pub(super) fn event(&mut self, message: &Message, now: Time, shared: &mut Shared) {
         if let (Some(from), Some(to)) = (&message.from, &message.to)
             && payload(&message.payloads, "event", ns::PUBSUB_EVENT).is_some()
+            && shared.gate.may_see(from.domain().as_str())
             && let Ok(wv) = shared.translator.address(to)
         {
             let pair = Pair {

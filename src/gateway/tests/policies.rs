@@ -124,6 +124,28 @@ fn what_the_gateway_says_by_itself_does_not_go_to_a_denied_domain() {
 }
 
 #[test]
+fn what_waits_for_a_domain_that_is_denied_by_then_does_not_go_out() {
+    for at_start in [false, true] {
+        let mut world = World::up(GatewaySettings::default());
+        world.link_down();
+        send(&mut world, "m-1", false);
+        if at_start {
+            world.settings.policies = denied();
+            world.restart();
+        } else {
+            world.policies(denied());
+            assert_eq!(world.outcomes(), [Outcome::Refused(410)]);
+        }
+        world.link_up();
+        assert!(world.out().is_empty(), "{:?}", world.out());
+        if at_start {
+            assert_eq!(world.outcomes(), [Outcome::Refused(410)]);
+        }
+        assert!(world.kept().is_empty(), "{:?}", world.kept());
+    }
+}
+
+#[test]
 fn a_reload_that_changes_nothing_does_nothing_and_wishes_stay() {
     let mut world = World::up(GatewaySettings::default());
     let id = subscribe(&mut world, "");
@@ -155,6 +177,21 @@ fn a_reload_that_changes_nothing_does_nothing_and_wishes_stay() {
     assert!(world.out().is_empty(), "{:?}", world.out());
     world.policies(Policies::default());
     assert_eq!(types(&world), ["probe"]);
+}
+
+#[test]
+fn who_may_not_be_seen_is_neither_invited_to_be_seen_nor_told_of_by_what_they_publish() {
+    let mut world = World::up(GatewaySettings::default());
+    subscribe(&mut world, "");
+    world.is_asked("subscribe");
+    world.xmpp("<presence type='subscribed' from='alice@home.example' to='bob@village.example'/>");
+    world.xmpp("<presence from='alice@home.example/x' to='bob@village.example'/>");
+    world.policies(shy());
+    world.pass(60_000);
+    world.xmpp("<message type='headline' from='alice@home.example' to='bob@village.example'><event xmlns='http://jabber.org/protocol/pubsub#event'><items node='http://jabber.org/protocol/mood'><item><mood xmlns='http://jabber.org/protocol/mood'><happy/></mood></item></items></event></message>");
+    world.pass(60_000);
+    assert!(world.sent().is_empty(), "{:?}", world.sent());
+    assert_eq!(world.invites("p-1", "PR", ""), Some(403));
 }
 
 #[test]

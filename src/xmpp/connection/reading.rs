@@ -56,7 +56,7 @@ impl Reading<'_> {
             let patience = if pinged {
                 settings.ping_timeout
             } else {
-                settings.ping_interval
+                self.shared.silence()
             };
             match timeout(patience, self.read.read_buf(&mut self.input)).await {
                 Ok(Ok(0)) => return Some(closed(&"the server closed the connection")),
@@ -78,6 +78,9 @@ impl Reading<'_> {
 
     /// A ping has come home.
     async fn pong(&self, pong: Pong<'_>) -> Result<(), Over> {
+        if pong.strayed {
+            self.shared.has_strayed().await?;
+        }
         let sibling = pong.sibling;
         match pong.what {
             BARRIER => {
@@ -89,9 +92,6 @@ impl Reading<'_> {
             LAST => sibling.drained.notify_one(),
             // That it came is all there is to it.
             _ => {}
-        }
-        if pong.strayed {
-            self.shared.has_twin().await?;
         }
         Ok(())
     }
@@ -108,8 +108,10 @@ impl Reading<'_> {
                 match pinged {
                     Some(Pinged::Own(pong)) => self.pong(pong).await?,
                     Some(Pinged::Stray(stray)) => {
-                        if self.shared.strayed(&stray) {
-                            self.shared.has_twin().await?;
+                        let is_sign = stray.is_fresh;
+                        self.shared.send_on(stray);
+                        if is_sign {
+                            self.shared.has_strayed().await?;
                         }
                     }
                     None => {

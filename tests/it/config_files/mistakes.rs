@@ -412,6 +412,36 @@ pub(super) const MISTAKES: &[(&str, &str, &str)] = &[
         "[xmpp]\ndomain = \"village.test\"\n[[xmpp.component]]\ndomain = \"b.test\"\nsecret = \"s\"\n",
         "a.toml:7: peer.domain: \"village.test\" is the domain of the XMPP side (xmpp.domain); reach a domain by SSP or by XMPP, not by both",
     ),
+    (
+        "",
+        "[xmpp]\n[[xmpp.component]]\ndomain = \"b.test\"\nsecret = \"s\"\nserver = \"localhost\"\n",
+        "a.toml:18: xmpp.component.server: \"localhost\" is not a host with its port; write it like \"127.0.0.1:5347\"",
+    ),
+    (
+        "",
+        "[xmpp]\n[[xmpp.component]]\ndomain = \"b.test\"\nsecret = \"s\"\n[[xmpp.policy]]\naccess = \"deny\"\n",
+        "a.toml:18: xmpp.policy.domain: missing; add domain = \"...\"",
+    ),
+    (
+        "",
+        "[xmpp]\n[[xmpp.component]]\ndomain = \"b.test\"\nsecret = \"s\"\n[[xmpp.policy]]\ndomain = \"Bad.test\"\n",
+        "a.toml:19: xmpp.policy.domain: \"Bad.test\" has capital letters; write \"bad.test\"",
+    ),
+    (
+        "",
+        "[xmpp]\n[[xmpp.component]]\ndomain = \"b.test\"\nsecret = \"s\"\n[[xmpp.policy]]\ndomain = \"b.test\"\n",
+        "a.toml:19: xmpp.policy.domain: \"b.test\" is a component of this node; name a domain of the XMPP side",
+    ),
+    (
+        "",
+        "[xmpp]\n[[xmpp.component]]\ndomain = \"b.test\"\nsecret = \"s\"\n[[xmpp.policy]]\ndomain = \"*\"\n[[xmpp.policy]]\ndomain = \"*\"\n",
+        "a.toml:21: xmpp.policy.domain: \"*\" has a policy already (line 19); remove one of them",
+    ),
+    (
+        "",
+        "[xmpp]\n[[xmpp.component]]\ndomain = \"b.test\"\nsecret = \"s\"\n[[xmpp.policy]]\ndomain = \"*\"\nmax_rate = 0\n",
+        "a.toml:20: xmpp.policy.max_rate: must be more than nothing; write access = \"deny\", or a number of stanzas a second",
+    ),
     // admin, log, ports
     (
         "127.0.0.1:9280",
