@@ -177,7 +177,7 @@ impl Attendant {
     async fn perform(&mut self) -> Goes {
         while let Some(effect) = self.session.next_effect() {
             match effect {
-                Effect::Keep(record) => self.keep(&record).await,
+                Effect::Keep(record) => Box::pin(self.keep(&record)).await,
                 Effect::Say(said) => {
                     if let Some(home) = &self.home
                         && home.say(said).await.is_err()
@@ -189,9 +189,10 @@ impl Attendant {
                     // Comes behind it, and is answered when all before is on disk.
                     let node = &self.sessions.node;
                     let shard = node.shard_of_user(&self.handle.user);
-                    let _ = node.change_in(shard, |_, _, _| ()).await;
+                    let _ = Box::pin(node.change_in(shard, |_, _, _| ())).await;
                 }
-                Effect::Reopen(delivery) => self.open(delivery).await,
+                // In boxes: the task has room for what it does all its life.
+                Effect::Reopen(delivery) => Box::pin(self.open(delivery)).await,
                 Effect::Answer { posts, body } => {
                     for post in posts {
                         if let Some(reply) = self.waiting.remove(&post) {
@@ -199,11 +200,12 @@ impl Attendant {
                         }
                     }
                 }
-                Effect::Wake(line) => self.wake(line).await,
+                Effect::Wake(line) => Box::pin(self.wake(line)).await,
                 Effect::Leave => {
                     self.home = None;
                     let (key, user) = (self.handle.key, &self.handle.user);
-                    let forgotten = records::forget(&self.sessions.node, key, user).await;
+                    let forgotten = records::forget(&self.sessions.node, key, user);
+                    let forgotten = Box::pin(forgotten).await;
                     if forgotten == Ok(false) {
                         tracing::warn!(user, session = %key, "a session that is over is still kept");
                     }

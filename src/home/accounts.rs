@@ -25,7 +25,7 @@ use super::watching::Watching;
 
 /// The accounts of all users.
 pub(super) struct Accounts<'a> {
-    users: &'a mut BTreeMap<String, User>,
+    users: &'a mut BTreeMap<String, Box<User>>,
     sleepers: &'a mut Sleepers,
     groups: &'a mut Groups,
     core: &'a mut Core,
@@ -35,7 +35,7 @@ pub(super) struct Accounts<'a> {
 impl<'a> Accounts<'a> {
     /// Of these users, at this time.
     pub(super) fn of(
-        (users, sleepers): (&'a mut BTreeMap<String, User>, &'a mut Sleepers),
+        (users, sleepers): (&'a mut BTreeMap<String, Box<User>>, &'a mut Sleepers),
         groups: &'a mut Groups,
         core: &'a mut Core,
         now: Time,
@@ -68,7 +68,7 @@ impl<'a> Accounts<'a> {
             ..User::new(&name)
         };
         user.save(self.core);
-        self.users.insert(name, user);
+        self.users.insert(name, Box::new(user));
         Ok(())
     }
 
@@ -79,7 +79,7 @@ impl<'a> Accounts<'a> {
         match self.users.remove(&name) {
             Some(user) if !user.builtin => {
                 let address = user.address(self.core);
-                remove(user, self.core, self.now);
+                remove(*user, self.core, self.now);
                 self.groups.healing(self.now).user_removed(&address);
                 Ok(())
             }

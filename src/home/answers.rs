@@ -19,7 +19,7 @@ use super::watching::Watching;
 
 /// Answers to requests of our users and groups.
 pub(super) struct Answers<'a> {
-    users: &'a mut BTreeMap<String, User>,
+    users: &'a mut BTreeMap<String, Box<User>>,
     groups: &'a mut Groups,
     core: &'a mut Core,
     now: Time,
@@ -28,7 +28,7 @@ pub(super) struct Answers<'a> {
 impl<'a> Answers<'a> {
     /// For these, at this time.
     pub(super) fn of(
-        users: &'a mut BTreeMap<String, User>,
+        users: &'a mut BTreeMap<String, Box<User>>,
         groups: &'a mut Groups,
         core: &'a mut Core,
         now: Time,

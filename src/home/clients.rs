@@ -21,7 +21,7 @@ use super::user_error::UserError;
 
 /// Clients of all users.
 pub(super) struct Clients<'a> {
-    users: &'a mut BTreeMap<String, User>,
+    users: &'a mut BTreeMap<String, Box<User>>,
     sleepers: &'a Sleepers,
     core: &'a mut Core,
     now: Time,
@@ -30,7 +30,7 @@ pub(super) struct Clients<'a> {
 impl<'a> Clients<'a> {
     /// Of these users, at this time.
     pub(super) fn of(
-        (users, sleepers): (&'a mut BTreeMap<String, User>, &'a Sleepers),
+        (users, sleepers): (&'a mut BTreeMap<String, Box<User>>, &'a Sleepers),
         core: &'a mut Core,
         now: Time,
     ) -> Self {

@@ -19,7 +19,7 @@ pub(super) enum GroupNotice {
 
 impl GroupNotice {
     /// Tells those of our users whom it is for.
-    pub(super) fn tell(mut self, users: &BTreeMap<String, User>, core: &mut Core) {
+    pub(super) fn tell(mut self, users: &BTreeMap<String, Box<User>>, core: &mut Core) {
         let addressed = match &mut self {
             Self::Change(notice) => &mut notice.users,
             Self::Leave(notice) => &mut notice.users,

@@ -20,7 +20,7 @@ use super::user::{Account, User};
 
 /// The guests of this domain.
 pub(super) struct Guests<'a> {
-    users: &'a mut BTreeMap<String, User>,
+    users: &'a mut BTreeMap<String, Box<User>>,
     sleepers: &'a Sleepers,
     core: &'a mut Core,
     now: Time,
@@ -74,7 +74,7 @@ impl<'a> Guests<'a> {
             ..User::new(&name)
         };
         guest.save(self.core);
-        self.users.insert(name.clone(), guest);
+        self.users.insert(name.clone(), Box::new(guest));
         Ok(name)
     }
 }

@@ -157,7 +157,7 @@ pub const ELEMENT: Element = Element::named("Home");
 /// The home domain's service elements.
 pub struct Home {
     /// Users who are awake, by the local part of their address.
-    users: BTreeMap<String, User>,
+    users: BTreeMap<String, Box<User>>,
     /// Those of them who are on disk only.
     resting: Resting,
     groups: Groups,
@@ -189,7 +189,7 @@ impl Home {
                 builtin: true,
                 ..User::new(ECHO)
             };
-            users.insert(ECHO.to_owned(), echo);
+            users.insert(ECHO.to_owned(), Box::new(echo));
         }
         Self {
             users,
@@ -340,7 +340,7 @@ impl Home {
     pub fn is_online(&self, name: &str) -> bool {
         self.users
             .get(&name.to_lowercase())
-            .is_some_and(User::is_online)
+            .is_some_and(|user| user.is_online())
     }
 
     /// Makes a group of the provider: by name, with properties as on the wire.

@@ -32,12 +32,12 @@ impl std::ops::Add for UserCount {
 
 /// Names of the users of a home domain, or of one shard of it, without the echo user.
 pub struct Names<'a> {
-    users: &'a BTreeMap<String, User>,
+    users: &'a BTreeMap<String, Box<User>>,
     sleepers: &'a Sleepers,
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn of(users: &'a BTreeMap<String, User>, sleepers: &'a Sleepers) -> Self {
+    pub(super) fn of(users: &'a BTreeMap<String, Box<User>>, sleepers: &'a Sleepers) -> Self {
         Self { users, sleepers }
     }
 
@@ -52,7 +52,7 @@ impl<'a> Names<'a> {
     /// Whether there is a user of that name.
     pub fn has(&self, name: &str) -> bool {
         let awake = self.users.get(name);
-        awake.is_some_and(User::has_account) || self.sleepers.has(name)
+        awake.is_some_and(|user| user.has_account()) || self.sleepers.has(name)
     }
 
     /// Whether there is room for no more, guests included.

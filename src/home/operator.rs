@@ -134,7 +134,7 @@ impl UserRecord {
 
 /// What an operator does with the accounts of a home domain, or of one shard of it.
 pub struct Operator<'a> {
-    users: &'a mut BTreeMap<String, User>,
+    users: &'a mut BTreeMap<String, Box<User>>,
     sleepers: &'a Sleepers,
     core: &'a mut Core,
     now: Time,
@@ -142,7 +142,7 @@ pub struct Operator<'a> {
 
 impl<'a> Operator<'a> {
     pub(super) fn of(
-        users: &'a mut BTreeMap<String, User>,
+        users: &'a mut BTreeMap<String, Box<User>>,
         sleepers: &'a Sleepers,
         core: &'a mut Core,
         now: Time,
@@ -176,7 +176,7 @@ impl<'a> Operator<'a> {
         user.account.created = self.now;
         let change = Change::of(&user, self.core, record, self.now)?;
         change.make(&mut user, self.core, self.now);
-        self.users.insert(name, user);
+        self.users.insert(name, Box::new(user));
         Ok(())
     }
 
@@ -218,7 +218,7 @@ impl<'a> Operator<'a> {
         let from = Bound::Excluded(after.to_owned());
         let users = self.users.range::<String, _>((from, Bound::Unbounded));
         let users = users
-            .map(|(_, user)| user)
+            .map(|(_, user)| &**user)
             .filter(|user| user.has_account());
         users.take(limit).map(UserRecord::of).collect()
     }

@@ -395,7 +395,7 @@ impl Home {
             if user.account.online {
                 self.stale.push(name.to_owned());
             }
-            self.users.insert(name.to_owned(), user);
+            self.users.insert(name.to_owned(), Box::new(user));
             return Ok(());
         }
         // Records of the echo user outlive its being switched off.

@@ -106,7 +106,7 @@ impl<'a> Remote<'a> {
     }
 
     /// Hands over what home domains were told as clients.
-    pub(super) fn hand_over(users: &mut BTreeMap<String, User>, core: &mut Core, now: Time) {
+    pub(super) fn hand_over(users: &mut BTreeMap<String, Box<User>>, core: &mut Core, now: Time) {
         while let Some((client, told)) = core.handed_over.pop_front() {
             let ToClient::Take { number, primitive } = told else {
                 continue;

@@ -34,7 +34,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// Users who go to rest and wake, at some time.
 pub(in crate::home) struct Rest<'a> {
-    users: &'a mut BTreeMap<String, User>,
+    users: &'a mut BTreeMap<String, Box<User>>,
     resting: &'a mut Resting,
     core: &'a mut Core,
     now: Time,
@@ -268,7 +268,7 @@ impl<'a> Rest<'a> {
                 Watching::of(&mut user, self.core, self.now).subscribe_anew(&publisher);
             }
         }
-        self.users.insert(name.to_owned(), user);
+        self.users.insert(name.to_owned(), Box::new(user));
     }
 
     /// The record of somebody cannot be read at all: what is for them is refused for now.

@@ -52,7 +52,7 @@ impl Scans {
     /// Begins to look, and answers at once if that does not take long.
     pub(super) fn begin(
         &mut self,
-        users: &BTreeMap<String, User>,
+        users: &BTreeMap<String, Box<User>>,
         resting: &mut Resting,
         core: &mut Core,
         (to, asker): (Option<RequestId>, Address),
@@ -91,7 +91,7 @@ impl Scans {
     /// Goes on with one of them.
     pub(super) fn go_on(
         &mut self,
-        users: &BTreeMap<String, User>,
+        users: &BTreeMap<String, Box<User>>,
         resting: &mut Resting,
         core: &mut Core,
         now: Time,
@@ -105,7 +105,7 @@ impl Scans {
     fn step(
         &mut self,
         mut scan: Scan,
-        (users, resting): (&BTreeMap<String, User>, &mut Resting),
+        (users, resting): (&BTreeMap<String, Box<User>>, &mut Resting),
         core: &mut Core,
         now: Time,
     ) {
@@ -133,7 +133,7 @@ impl Scan {
     /// for are woken first.
     fn look(
         &mut self,
-        users: &BTreeMap<String, User>,
+        users: &BTreeMap<String, Box<User>>,
         resting: &mut Resting,
         core: &Core,
     ) -> Option<Result<(), Code>> {

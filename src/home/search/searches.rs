@@ -30,7 +30,7 @@ impl Searches {
     /// Goes on with one of the searches that take long.
     pub(in crate::home) fn go_on(
         &mut self,
-        users: &BTreeMap<String, User>,
+        users: &BTreeMap<String, Box<User>>,
         resting: &mut Resting,
         core: &mut Core,
         now: Time,
