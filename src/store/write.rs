@@ -7,7 +7,8 @@ use serde::Serialize;
 /// One change of a batch.
 ///
 /// Keys are text, ordered bytewise, of the form `section/rest` (`sap/session/…`); values are
-/// opaque bytes, JSON in practice.
+/// opaque bytes: JSON, alone or before a body ([`super::described`]), or what is packed
+/// ([`super::packed`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Write {
     /// Creates the record or replaces its value.
