@@ -32,8 +32,8 @@ pub struct Note {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Texts(Vec<u8>);
 
-/// What a note is about.
-#[derive(Debug, Clone, Copy, Default)]
+/// What a note is about. It has a session id as a whole, so it cannot be printed.
+#[derive(Clone, Copy, Default)]
 pub struct About<'a> {
     /// The domain of the peer; none inside the node.
     pub peer: Option<&'a str>,

@@ -32,6 +32,12 @@ pub fn form(record: &[u8]) -> Option<u8> {
         .filter(|first| FORMS.contains(first))
 }
 
+impl From<Unfit> for String {
+    fn from(unfit: Unfit) -> Self {
+        unfit.to_string()
+    }
+}
+
 impl Packer {
     /// A record of this form, 1 to 31, with room for so many bytes.
     pub fn new(form: u8, room: usize) -> Self {

@@ -224,9 +224,11 @@ pub fn short(text: &str) -> String {
 }
 
 /// A text of one's own as it is kept.
-pub(super) fn shortened(mut text: String) -> String {
-    let end = cut(&text, LONGEST).len();
-    text.truncate(end);
+pub(super) fn shortened(text: String) -> String {
+    // What is cut gives its room back.
+    if text.len() > LONGEST {
+        return short(&text);
+    }
     text
 }
 

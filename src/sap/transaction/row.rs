@@ -81,7 +81,10 @@ pub(super) fn written(record: &Record) -> Vec<u8> {
 /// What is wrong with it.
 pub(super) fn read(bytes: &[u8]) -> Result<Record, String> {
     if packed::form(bytes) == Some(FORM) {
-        return unpack(Unpacker::new(bytes)).map_err(|error| error.to_string());
+        return unpack(Unpacker::new(bytes));
+    }
+    if packed::form(bytes).is_some() {
+        return Err("its form is that of a newer version".to_owned());
     }
     // Without answer, or all in JSON as the oldest versions wrote it.
     let (head, answer) = described::parts(bytes);
@@ -145,7 +148,7 @@ fn rare(record: &Record) -> Option<String> {
     serde_json::to_string(&rare).ok()
 }
 
-fn unpack(mut row: Unpacker<'_>) -> Result<Record, Unfit> {
+fn unpack(mut row: Unpacker<'_>) -> Result<Record, String> {
     let origin = match row.number()? {
         0 => Origin::Peer {
             peer: PeerId::new(row.text()?),
@@ -155,7 +158,7 @@ fn unpack(mut row: Unpacker<'_>) -> Result<Record, Unfit> {
             element: Element::read(row.text()?).ok_or(Unfit)?,
             token: Token(row.number()?),
         },
-        _ => return Err(Unfit),
+        _ => return Err(Unfit.into()),
     };
     let name = AnyName::new(row.text()?);
     let (received, expires) = (Time(row.number()?), Time(row.number()?));
@@ -167,13 +170,15 @@ fn unpack(mut row: Unpacker<'_>) -> Result<Record, Unfit> {
     let report_to = row.maybe()?.map(Address::new);
     let (fingerprint, content) = (row.number()?, row.number()?);
     let rare = row.maybe()?.map(serde_json::from_str).transpose();
-    let rare: Rare = rare.map_err(|_| Unfit)?.unwrap_or_default();
-    let state = match row.number()? {
-        0 => State::Pending,
-        1 => State::TakenOver,
-        2 => State::Answered(None),
-        3 => State::Answered(Some(Body::raw(row.rest()?))),
-        _ => return Err(Unfit),
+    let rare = rare.map_err(|error: serde_json::Error| error.to_string())?;
+    let rare: Rare = rare.unwrap_or_default();
+    let state = row.number()?;
+    let state = match (state, row.rest()?) {
+        (0, "") => State::Pending,
+        (1, "") => State::TakenOver,
+        (2, "") => State::Answered(None),
+        (3, answer) => State::Answered(Some(Body::raw(answer))),
+        _ => return Err(Unfit.into()),
     };
     Ok(Record {
         origin,
@@ -226,6 +231,10 @@ mod tests {
     use crate::imps::{Code, Primitive};
 
     const HOME: Element = Element::named("home");
+
+    fn of_json<T: serde::de::DeserializeOwned>(json: &str) -> T {
+        serde_json::from_str(json).unwrap()
+    }
 
     fn records() -> Vec<Record> {
         let answer = || Some(Body::typed(Primitive::status(Code::OK)));
@@ -286,6 +295,15 @@ mod tests {
             message: None,
             report_to: None,
             kept: Some("<x>\n</x>".to_owned()),
+            asker: Some(Box::new(of_json(
+                r#"{"user":"wv:alice@a.test","name":"Al"}"#,
+            ))),
+            circle: Some(Box::new(of_json(
+                r#"{"from":"wv:alice@a.test","groups":["wv:al/g@b.test"],"participants":[]}"#,
+            ))),
+            waiting: Some(Box::new(of_json(
+                r#"{"peer":"b.test","group":"wv:al/g@b.test","notice":{"id":"n","xml":"<x/>"},"askers":[]}"#,
+            ))),
             sent: vec![SentTo {
                 peer: Some(PeerId::new("b.test")),
                 domains: vec!["b.test".to_owned()],

@@ -85,6 +85,9 @@ impl Share {
 /// What a row takes besides its record, about: three indices and a timer.
 const OVERHEAD: usize = 512;
 
+/// And what a part takes besides its texts.
+const PART: usize = 192;
+
 /// Prefix of all records.
 pub const PREFIX: &str = "sap/in/";
 
@@ -133,7 +136,8 @@ impl Table {
                 share_name(&mut self.restored, peer);
             }
         }
-        self.index(number, record, bytes + OVERHEAD);
+        let size = size_of_row(bytes, &record);
+        self.index(number, record, size);
     }
 
     /// Adds a row under this number.
@@ -392,8 +396,13 @@ fn is_at<'r>(
 
 fn kept(number: u64, record: &Record) -> (Write, usize) {
     let value = row::written(record);
-    let size = value.len() + OVERHEAD;
+    let size = size_of_row(value.len(), record);
     (Write::put(key(number), value), size)
+}
+
+/// Bytes of a row that is written as so many, about.
+fn size_of_row(written: usize, record: &Record) -> usize {
+    written + record.parts.len() * PART + OVERHEAD
 }
 
 fn key(number: u64) -> String {

@@ -267,12 +267,15 @@ fn open_and_prepare(path: &Path, options: &Options) -> Result<Opened, OpenError>
     pragma_echoed(&connection, "wal_autocheckpoint", CHECKPOINT_BYTES / page)?;
     pragma_echoed(&connection, "journal_size_limit", LOG_BYTES)?;
 
-    if version < schema::SCHEMA_VERSION {
+    if version < schema::WITH_SUMS {
         verify::structure(&connection)?;
         schema::migrate(&mut connection)?;
         tracing::info!("the records of {} have checksums now", path.display());
     }
     let damaged = verify::verify(&mut connection, path)?;
+    if version < schema::SCHEMA_VERSION {
+        schema::say_version(&connection)?;
+    }
     // Behind what is whole the log may have the rest of a transaction that was under way when a
     // process or the system ended. It goes, or it would be taken for what a broken entry hides.
     // A full disk or a reader beside us may be in the way; that keeps nobody from starting.

@@ -29,7 +29,7 @@ impl Reading {
             if version == 0 {
                 return Err(OpenError::Damaged("it is empty".to_owned()));
             }
-            if version == schema::SCHEMA_VERSION && !schema::is_as_made(&connection)? {
+            if version >= schema::WITH_SUMS && !schema::is_as_made(&connection)? {
                 return Err(OpenError::Damaged("its schema has changed".to_owned()));
             }
             Ok(Self {
@@ -42,7 +42,7 @@ impl Reading {
 
     /// Whether its records have checksums.
     pub(in crate::store) fn has_checksums(&self) -> bool {
-        self.version == schema::SCHEMA_VERSION
+        self.version >= schema::WITH_SUMS
     }
 
     /// The value of a record, if it is good.
@@ -214,9 +214,10 @@ impl Writing {
     pub(in crate::store) fn open(path: &Path) -> Result<Self, StoreError> {
         let open = || -> Result<Connection, OpenError> {
             let mut connection = file::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-            if schema::version(&connection)? < schema::SCHEMA_VERSION {
+            if schema::version(&connection)? < schema::WITH_SUMS {
                 schema::migrate(&mut connection)?;
             }
+            schema::say_version(&connection)?;
             Ok(connection)
         };
         let connection = open().map_err(|error| error.at(path))?;

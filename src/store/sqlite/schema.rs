@@ -9,8 +9,12 @@ use super::sum;
 pub(super) const APPLICATION_ID: i32 = 0x5756_4754;
 
 /// The schema that this program writes (`PRAGMA user_version`). Version 1: the table `record`
-/// without checksums. Version 2: with them.
-pub(super) const SCHEMA_VERSION: i32 = 2;
+/// without checksums. Version 2: with them. Version 3: the same, with values that programs of version
+/// 2 do not read (what is packed).
+pub(super) const SCHEMA_VERSION: i32 = 3;
+
+/// The first version whose records have checksums.
+pub(super) const WITH_SUMS: i32 = 2;
 
 const COLUMNS: &str =
     "(key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL, sum INTEGER NOT NULL) WITHOUT ROWID";
@@ -42,6 +46,12 @@ pub(super) fn version(connection: &Connection) -> Result<i32, OpenError> {
         (0, 0, 0) => Ok(0),
         _ => Err(OpenError::Foreign),
     }
+}
+
+/// Says that the file is of this program's version, which keeps older programs away. Its table is that
+/// of today already.
+pub(super) fn say_version(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "user_version", SCHEMA_VERSION)
 }
 
 /// Gives the records of version 1 their checksums, all or none.

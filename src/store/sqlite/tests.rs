@@ -314,11 +314,11 @@ fn a_newer_schema_is_refused() {
         .pragma_query_value(None, "application_id", |row| row.get(0))
         .unwrap();
     assert_eq!(application, i64::from(u32::from_be_bytes(*b"WVGT")));
-    other.pragma_update(None, "user_version", 3).unwrap();
+    other.pragma_update(None, "user_version", 4).unwrap();
     drop(other);
     let error = directory.open_error();
     assert!(
-        matches!(&error, StoreError::Foreign(text) if text.contains("schema version 3")
+        matches!(&error, StoreError::Foreign(text) if text.contains("schema version 4")
             && text.contains("newer wvgate"))
     );
 }
@@ -443,6 +443,26 @@ async fn a_database_of_the_first_version_gets_checksums_and_keeps_everything() {
     let store = directory.open();
     assert_eq!(store.get("a/2").await, Ok(Some(b"new".to_vec())));
     assert_eq!(load_all(&store, "", |_, _| Ok(())).await, Ok(3));
+}
+
+#[tokio::test]
+async fn a_database_of_the_second_version_keeps_everything_and_is_of_this_one_then() {
+    let directory = TestDirectory::new();
+    let store = directory.open();
+    store.commit(vec![Write::put("a/1", "x")]).await.unwrap();
+    drop(store);
+    let other = Connection::open(directory.database()).unwrap();
+    let version = || -> i32 {
+        let version = other.pragma_query_value(None, "user_version", |row| row.get(0));
+        version.unwrap()
+    };
+    assert_eq!(version(), 3);
+    other.pragma_update(None, "user_version", 2).unwrap();
+    let store = directory.open();
+    assert_eq!(store.get("a/1").await, Ok(Some(b"x".to_vec())));
+    assert_eq!(store.stats().damaged, 0);
+    drop(store);
+    assert_eq!(version(), 3);
 }
 
 #[test]

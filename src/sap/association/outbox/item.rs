@@ -66,7 +66,10 @@ impl Item {
     /// What is wrong with it.
     pub fn from_record(record: &[u8]) -> Result<Self, String> {
         if packed::form(record) == Some(FORM) {
-            return Self::unpack(Unpacker::new(record)).map_err(|error| error.to_string());
+            return Ok(Self::unpack(Unpacker::new(record))?);
+        }
+        if packed::form(record).is_some() {
+            return Err("its form is that of a newer version".to_owned());
         }
         // Without body as the oldest versions wrote it, all in JSON.
         let (kept, raw) = described::parts(record);
