@@ -11,10 +11,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::key::Key;
 use super::records;
+use super::road::{Came, Road};
 use super::sessions::{Handle, Order, Place, Sessions};
 use crate::client::session::{Effect, Record, Session};
-use crate::element::{Delivery, Over, Takes, ToClient};
-use crate::node::{ClientSession, Gone};
+use crate::element::{Delivery, FromClient, Over, ToClient};
+use crate::node::ClientSession;
 
 /// Orders that may wait; our choice: a client has few posts under way.
 const ORDERS: usize = 8;
@@ -25,7 +26,7 @@ pub(super) struct Attendant {
     handle: Arc<Handle>,
     session: Session,
     /// The way to the user's domain.
-    home: Option<ClientSession>,
+    road: Road,
     channel: Option<mpsc::Sender<String>>,
     /// Those who wait for the answer to a post, by its number.
     waiting: HashMap<u64, oneshot::Sender<Option<Bytes>>>,
@@ -49,9 +50,10 @@ impl Attendant {
         home: ClientSession,
         place: Place,
     ) {
+        let user = session.record().user.clone();
         let (attendant, orders) = Self::new(sessions, key, session, place);
         let attendant = Self {
-            home: Some(home),
+            road: Road::of(sessions, &user, home),
             ..attendant
         };
         sessions.tracker.spawn(Box::new(attendant).attend(orders));
@@ -88,8 +90,8 @@ impl Attendant {
         let attendant = Self {
             sessions: Arc::clone(sessions),
             handle,
+            road: Road::none(sessions, &session.record().user),
             session,
-            home: None,
             channel: None,
             waiting: HashMap::new(),
             next: 0,
@@ -110,14 +112,7 @@ impl Attendant {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                told = told(&mut self.home) => match told {
-                    Some(told) => self.session.told(told, clock.now()),
-                    None => {
-                        self.home = None;
-                        let over = ToClient::Over { why: Over::Behind };
-                        self.session.told(over, clock.now());
-                    }
-                },
+                came = self.road.next() => self.came(came),
                 order = orders.recv() => match order {
                     Some(order) => self.take(*order),
                     None => return,
@@ -133,6 +128,16 @@ impl Attendant {
             session = %self.handle.key,
             "the session of a client is over"
         );
+    }
+
+    /// Something comes by the way to the user's domain.
+    fn came(&mut self, came: Came) {
+        let told = match came {
+            Came::Told(told) | Came::Again(told) => told,
+            Came::Lost => ToClient::Over { why: Over::Behind },
+            Came::Refused(why) => ToClient::Over { why },
+        };
+        self.session.told(told, self.sessions.node.clock().now());
     }
 
     fn take(&mut self, order: Order) {
@@ -178,18 +183,10 @@ impl Attendant {
         while let Some(effect) = self.session.next_effect() {
             match effect {
                 Effect::Keep(record) => Box::pin(self.keep(&record)).await,
-                Effect::Say(said) => {
-                    if let Some(home) = &self.home
-                        && home.say(said).await.is_err()
-                    {
-                        self.home = None;
-                    }
-                }
+                Effect::Say(said) => self.say(said).await,
                 Effect::Settle => {
-                    // Comes behind it, and is answered when all before is on disk.
-                    let node = &self.sessions.node;
-                    let shard = node.shard_of_user(&self.handle.user);
-                    let _ = Box::pin(node.change_in(shard, |_, _, _| ())).await;
+                    // What is not kept of it the way says again when it comes again.
+                    Box::pin(self.road.settle()).await;
                 }
                 // In boxes: the task has room for what it does all its life.
                 Effect::Reopen(delivery) => Box::pin(self.open(delivery)).await,
@@ -202,7 +199,7 @@ impl Attendant {
                 }
                 Effect::Wake(line) => Box::pin(self.wake(line)).await,
                 Effect::Leave => {
-                    self.home = None;
+                    self.road.close();
                     let (key, user) = (self.handle.key, &self.handle.user);
                     let forgotten = records::forget(&self.sessions.node, key, user);
                     let forgotten = Box::pin(forgotten).await;
@@ -227,42 +224,28 @@ impl Attendant {
         }
     }
 
-    /// Comes to the user's domain, in the place of an older way. The older one goes after that, so
-    /// that nobody sees the user gone; before, if there is no room for both.
-    async fn open(&mut self, delivery: Delivery) {
-        let mut opened = self.begin_anew(delivery.clone()).await;
-        if let Ok(Err(Over::TooMany)) = &opened
-            && self.home.take().is_some()
+    /// Says something to the user's domain. Where there is no way to it, a request is answered so.
+    async fn say(&mut self, said: FromClient) {
+        if let FromClient::Request { id, .. } = &said
+            && !self.road.is_open()
         {
-            opened = self.begin_anew(delivery).await;
+            let refused = ToClient::answer(id.clone(), Over::Unavailable.status());
+            let now = self.sessions.node.clock().now();
+            return self.session.told(refused, now);
         }
-        let now = self.sessions.node.clock().now();
-        match opened {
-            Ok(Ok((home, opened))) => {
-                self.session.told(opened, now);
-                self.home = Some(home);
-            }
-            Ok(Err(why)) => self.session.disconnect(why.status(), now),
-            // The node stops, and the session stays.
-            Err(_) => {}
-        }
+        self.road.say(said).await;
     }
 
-    /// Another way to the user's domain, and what it says first; or why there is none.
-    async fn begin_anew(
-        &self,
-        delivery: Delivery,
-    ) -> Result<Result<(ClientSession, ToClient), Over>, Gone> {
-        let (node, user) = (&self.sessions.node, &self.handle.user);
-        let opened = node.client_open_for(user, Takes::Everything, delivery);
-        let Some(mut home) = opened.await? else {
-            return Ok(Err(Over::Unknown));
-        };
-        Ok(match home.event().await {
-            Some(ToClient::Over { why }) => Err(why),
-            Some(opened) => Ok((home, opened)),
-            None => return Err(Gone),
-        })
+    /// Comes to the user's domain, in the place of an older way.
+    async fn open(&mut self, delivery: Delivery) {
+        let opened = self.road.open(delivery).await;
+        let now = self.sessions.node.clock().now();
+        match opened {
+            Some(Ok(opened)) => self.session.told(opened, now),
+            Some(Err(why)) => self.session.disconnect(why.status(), now),
+            // It is told when there is one.
+            None => {}
+        }
     }
 
     async fn wake(&self, line: String) {
@@ -276,13 +259,6 @@ impl Attendant {
             let to = (self.session.record().address, port);
             datagrams.send(&line, to).await;
         }
-    }
-}
-
-async fn told(home: &mut Option<ClientSession>) -> Option<ToClient> {
-    match home {
-        Some(home) => home.event().await,
-        None => pending().await,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where clients log in.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,7 +16,7 @@ use crate::client::session::{Record, Session};
 use crate::client::settings::Settings;
 use crate::csp::primitive::session::{LoginRequest, LoginResponse};
 use crate::csp::{Encoding, Version};
-use crate::element::{Over, Takes, ToClient};
+use crate::element::{Over, Takes};
 use crate::home::{Credentials, Home, UserError};
 use crate::imps::{Address, Code, Status};
 use crate::node::{Core, NodeHandle, clock};
@@ -35,6 +36,8 @@ pub(super) struct Entrance {
     logins: Mutex<Logins>,
     checks: Semaphore,
     random: Random,
+    /// By the number of a subscription, the local part of its user's address.
+    of_number: HashMap<String, String>,
 }
 
 /// A user, as far as a login concerns it.
@@ -49,6 +52,7 @@ impl Entrance {
             logins: Mutex::new(Logins::new(Arc::clone(&settings))),
             checks: Semaphore::new(MAX_CHECKS),
             random: clock::random(),
+            of_number: settings.users_by_number(),
             settings,
             sessions,
             node,
@@ -97,8 +101,8 @@ impl Entrance {
     }
 
     /// The local part of the address of the user whose number this is.
-    pub(super) fn of_number(&self, number: &str) -> Option<String> {
-        self.with(|logins| logins.of_number(number).map(str::to_owned))
+    pub(super) fn of_number(&self, number: &str) -> Option<&str> {
+        self.of_number.get(number).map(String::as_str)
     }
 
     /// Whether it is the user who says so, and may log in.
@@ -302,17 +306,12 @@ impl Entrance {
 
     async fn begin(&self, id: &str, record: Record, place: Place) -> Result<(), Status> {
         let delivery = record.terms.delivery();
-        let opened = self
+        let entered = self
             .node
-            .client_open_for(&record.user, Takes::Everything, delivery)
+            .client_enter(&record.user, Takes::Everything, delivery)
             .await;
-        let home = opened.map_err(|_| stopping())?;
-        let mut home = home.ok_or_else(|| Over::Unknown.status())?;
-        let opened = match home.event().await {
-            Some(ToClient::Over { why }) => return Err(why.status()),
-            Some(opened) => opened,
-            None => return Err(stopping()),
-        };
+        let entered = entered.map_err(|_| stopping())?;
+        let (home, opened) = entered.map_err(Over::status)?;
         let key = Key::of(id);
         let kept = records::keep(&self.node, key, &record).await;
         if !kept.map_err(|_| stopping())? {

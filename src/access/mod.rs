@@ -21,6 +21,7 @@ mod key;
 mod limits;
 pub(crate) mod line;
 mod records;
+mod road;
 mod sessions;
 mod tally;
 mod udp;
@@ -82,6 +83,8 @@ pub struct AccessPoint {
 /// The port of text sessions, as it runs.
 struct Text {
     local_addr: SocketAddr,
+    /// Has its connections.
+    tracker: TaskTracker,
     tls: watch::Sender<Option<Arc<rustls::ServerConfig>>>,
 }
 
@@ -139,7 +142,8 @@ impl AccessPoint {
         let text = match text {
             Some(plan) => {
                 let bound = clp::Listener::bind(&plan).await;
-                Some(bound.map_err(|error| AccessError::Text(plan.listen, error))?)
+                let bound = bound.map_err(|error| AccessError::Text(plan.listen, error))?;
+                Some((bound, plan.max_connections, plan.max_of_one_address))
             }
             None => None,
         };
@@ -174,29 +178,36 @@ impl AccessPoint {
         let entrance = Arc::new(entrance);
         let desk = clp::Desk::new(sms, Arc::clone(&sessions), Arc::clone(&entrance));
         desk.resume().await.map_err(AccessError::Store)?;
-        let texts = text.as_ref().map(|listener| Text {
-            local_addr: listener.local_addr(),
-            tls: listener.tls(),
-        });
-        if let Some(listener) = text {
-            let ends = (tracker.clone(), hard.clone());
+        let terms = |all: usize, of_one: usize, tracker: &TaskTracker| accept::Terms {
+            all,
+            of_one,
+            tracker: tracker.clone(),
+            soft: soft.clone(),
+            hard: hard.clone(),
+        };
+        let text = text.map(|(listener, all, of_one)| {
+            let text = Text {
+                local_addr: listener.local_addr(),
+                tracker: TaskTracker::new(),
+                tls: listener.tls(),
+            };
+            let terms = terms(all, of_one, &text.tracker);
             let (sessions, entrance) = (Arc::clone(&sessions), Arc::clone(&entrance));
-            tracker.spawn(listener.serve(sessions, entrance, ends));
-        }
+            tracker.spawn(listener.serve(sessions, entrance, terms));
+            text
+        });
         let web = Web::new(Arc::clone(&sessions), entrance, desk, proxies);
         tracker.spawn(server.serve(Arc::new(web), soft.clone(), hard.clone()));
         let wake_addr = wake.as_ref().map(|(at, _)| *at);
         if let Some((_, listener)) = wake {
-            let bounds = accept::Bounds { all: most, of_one };
-            let ends = (tracker.clone(), hard.clone());
-            let channel = wake_tcp::serve(Arc::clone(&sessions), listener, bounds, ends);
-            tracker.spawn(channel);
+            let terms = terms(most, of_one, &tracker);
+            tracker.spawn(wake_tcp::serve(Arc::clone(&sessions), listener, terms));
         }
         Ok(Self {
             sessions,
             local_addr,
             wake_addr,
-            text: texts,
+            text,
             tls,
             tracker,
             soft,
@@ -240,6 +251,10 @@ impl AccessPoint {
     pub async fn stop(self, grace: std::time::Duration) {
         self.soft.cancel();
         let done = async {
+            if let Some(text) = &self.text {
+                text.tracker.close();
+                text.tracker.wait().await;
+            }
             while self.sessions.is_busy() {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }

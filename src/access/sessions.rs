@@ -17,6 +17,7 @@ use crate::client::session::Said;
 use crate::client::settings::Settings;
 use crate::imps::Status;
 use crate::node::NodeHandle;
+use crate::text::Seldom;
 
 /// What a session's attendant is to do.
 #[derive(Debug)]
@@ -90,11 +91,16 @@ pub(super) struct Sessions {
     pub(super) datagrams: Option<Datagrams>,
     pub(super) tracker: TaskTracker,
     pub(super) stop: CancellationToken,
-    /// Posts under way.
-    pub(super) busy: AtomicUsize,
+    /// Posts, lines and short messages under way.
+    busy: AtomicUsize,
     pub(super) tally: Tally,
     state: Mutex<State>,
+    told: Mutex<Seldom>,
 }
+
+/// Something under way, for which a stop waits; it is over when this is dropped.
+#[derive(Debug)]
+pub(super) struct Busy(Arc<Sessions>);
 
 impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -119,6 +125,7 @@ impl Sessions {
             busy: AtomicUsize::new(0),
             tally: Tally::default(),
             state: Mutex::default(),
+            told: Mutex::default(),
         }
     }
 
@@ -131,9 +138,22 @@ impl Sessions {
         self.state().of.len()
     }
 
-    /// Whether a post is under way.
+    /// Something is under way from now on.
+    pub(super) fn busy(self: &Arc<Self>) -> Busy {
+        self.busy.fetch_add(1, Ordering::Relaxed);
+        Busy(Arc::clone(self))
+    }
+
+    /// Whether something is under way.
     pub(super) fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Relaxed) > 0
+    }
+
+    /// How many lines of a kind the log has not got, if it is to get one now.
+    pub(super) fn may_tell(&self, kind: &'static str) -> Option<u64> {
+        let now = self.node.clock().now().0;
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.may(kind, now)
     }
 
     /// A place for one more session of a user, if there is one.
@@ -228,6 +248,12 @@ impl Sessions {
             }
         }
         ended
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

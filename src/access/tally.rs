@@ -11,6 +11,7 @@ pub(super) struct Tally {
     refused: AtomicU64,
     posts: AtomicU64,
     woken: AtomicU64,
+    short_messages_refused: AtomicU64,
     channels: AtomicUsize,
 }
 
@@ -29,6 +30,8 @@ pub struct ClientCount {
     pub posts: u64,
     /// Times that a client was woken.
     pub woken: u64,
+    /// Short messages that a gateway has refused for good.
+    pub short_messages_refused: u64,
 }
 
 fn add(counter: &AtomicU64) {
@@ -60,6 +63,11 @@ impl Tally {
         add(&self.woken);
     }
 
+    /// A gateway has refused a short message for good.
+    pub(super) fn short_message_refused(&self) {
+        add(&self.short_messages_refused);
+    }
+
     /// A connection by which clients are woken has come.
     pub(super) fn channel_opened(&self) {
         self.channels.fetch_add(1, Ordering::Relaxed);
@@ -80,6 +88,7 @@ impl Tally {
             refused: so_far(&self.refused),
             posts: so_far(&self.posts),
             woken: so_far(&self.woken),
+            short_messages_refused: so_far(&self.short_messages_refused),
         }
     }
 }

@@ -10,10 +10,8 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use super::accept::{Bounds, Room, accept};
+use super::accept::{Terms, accept};
 use super::key::Key;
 use super::sessions::{Handle, Order, Sessions};
 use super::wake_line::{Line, Lines};
@@ -59,14 +57,8 @@ impl Drop for Counted {
 }
 
 /// Serves the channel until it is stopped.
-pub(super) async fn serve(
-    sessions: Arc<Sessions>,
-    listener: TcpListener,
-    bounds: Bounds,
-    (tracker, stop): (TaskTracker, CancellationToken),
-) {
-    let room = Room::new(bounds);
-    accept(listener, room, (tracker, stop), |stream, _| {
+pub(super) async fn serve(sessions: Arc<Sessions>, listener: TcpListener, terms: Terms) {
+    accept(listener, &sessions, terms, |stream, _| {
         let connection = Connection::new(stream, Silence::ALLOWED);
         let counted = Counted::of(Arc::clone(&sessions));
         async move { connection.serve(&counted.0).await }

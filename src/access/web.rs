@@ -6,7 +6,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -156,7 +156,7 @@ impl Web {
         };
         let (reply, answer) = oneshot::channel();
         let unanswered = said.clone();
-        let _busy = Busy::of(&self.sessions.busy);
+        let _busy = self.sessions.busy();
         if !handle.order(Order::Post { said, reply }).await {
             return unanswered.refused(&not_logged_in());
         }
@@ -194,7 +194,7 @@ impl Answers for Web {
         if head.method == Method::GET && head.uri.path() == SMS {
             let query = head.uri.query().unwrap_or_default();
             let _hold = exchange.hold(PATIENCE);
-            let _busy = Busy::of(&self.sessions.busy);
+            let _busy = self.sessions.busy();
             let from = exchange.origin().0.ip().to_canonical();
             return Ok(plain(self.desk.take(query, from).await));
         }
@@ -216,22 +216,6 @@ impl Answers for Web {
             self.post(&head.headers, body, from).await
         });
         Ok(answered.await.unwrap_or_else(last))
-    }
-}
-
-/// A post under way.
-struct Busy<'a>(&'a AtomicUsize);
-
-impl<'a> Busy<'a> {
-    fn of(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Busy<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -358,6 +358,12 @@ fn client_lines(text: &mut Text, clients: ClientCount) {
         "Times that a client was woken.",
         clients.woken,
     );
+    text.one(
+        "wvgate_short_messages_refused_total",
+        "counter",
+        "Short messages that a gateway has refused for good, and that were given up.",
+        clients.short_messages_refused,
+    );
 }
 
 fn store_lines(text: &mut Text, store: Stats, healthy: bool, room: bool) {

@@ -152,23 +152,15 @@ async fn open(
     delivery: Delivery,
 ) -> Result<Option<ClientSession>, Hangup> {
     let node = &connection.shared.node;
-    let opened = node.client_open_for(name, takes, delivery).await;
-    let refusal = match opened {
-        // What it hears first comes, however long that takes, or the session has ended.
-        Ok(Some(mut session)) => match session.event().await {
-            Some(opened @ ToClient::Opened { .. }) => {
-                connection.say(&Line::Event(opened)).await?;
-                return Ok(Some(session));
-            }
-            Some(ToClient::Over {
-                why: Over::Unavailable,
-            }) => UserError::Unavailable(name.to_owned()).to_string(),
-            Some(ToClient::Over {
-                why: Over::Disabled,
-            }) => UserError::Disabled(name.to_owned()).to_string(),
-            _ => format!("{name} has too many sessions already"),
-        },
-        Ok(None) => format!("there is no user {name}"),
+    let refusal = match node.client_enter(name, takes, delivery).await {
+        Ok(Ok((session, opened))) => {
+            connection.say(&Line::Event(opened)).await?;
+            return Ok(Some(session));
+        }
+        Ok(Err(Over::Unknown | Over::Removed)) => format!("there is no user {name}"),
+        Ok(Err(Over::Unavailable)) => UserError::Unavailable(name.to_owned()).to_string(),
+        Ok(Err(Over::Disabled)) => UserError::Disabled(name.to_owned()).to_string(),
+        Ok(Err(Over::TooMany | Over::Behind)) => format!("{name} has too many sessions already"),
         Err(gone) => gone.to_string(),
     };
     connection.say(&Line::error(refusal)).await?;

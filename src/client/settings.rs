@@ -1,6 +1,6 @@
 //! What the operator decides of clients.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::meaning::ClientKind;
@@ -41,6 +41,14 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The users who have numbers of subscriptions, by number.
+    pub fn users_by_number(&self) -> HashMap<String, String> {
+        let numbers = self.numbers.iter();
+        numbers
+            .map(|(user, number)| (number.clone(), user.clone()))
+            .collect()
+    }
+
     /// The kind that the configuration names for the clients of a user.
     pub fn kind_of(&self, user: &str) -> Option<&str> {
         self.kind_of.get(user).map(String::as_str)

@@ -118,9 +118,6 @@ fn is_number(text: &str) -> bool {
     (4..=15).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The shortest secret that is taken.
-const SECRET: usize = 16;
-
 impl Default for ClientsSection {
     fn default() -> Self {
         Self {
@@ -229,6 +226,13 @@ impl ClientsSection {
         }
         for (index, sms) in self.sms.iter().enumerate() {
             sms.check(index, &self.sms, report);
+            let is_plain = self.certificate.is_none() && !self.listen.ip().is_loopback();
+            if is_plain && sms.is_elsewhere() {
+                let message = "its secret and what users write come unencrypted over the network";
+                let fix =
+                    "add certificate and key to [clients], or put the gateway on this machine";
+                report.warn(&format!("clients.sms.{index}.from"), message, fix);
+            }
         }
     }
 
@@ -319,13 +323,8 @@ impl ClientsSection {
     }
 
     fn check_logins(&self, report: &mut Report<'_>) {
-        if let Some(secret) = &self.digest_secret
-            && secret.file().is_none()
-            && secret.expose().chars().count() < SECRET
-        {
-            let message = format!("is shorter than {SECRET} characters");
-            let fix = "make one with: openssl rand -base64 24";
-            report.error("clients.digest_secret", message, fix);
+        if let Some(secret) = &self.digest_secret {
+            report.long_secret("clients.digest_secret", secret);
         }
         let is_local = self.listen.ip().is_loopback();
         let plain = match self.plain_login {

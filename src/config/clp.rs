@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use url::Url;
+use url::{Host, Url};
 
 use super::network::network;
 use super::report::Report;
@@ -42,6 +42,8 @@ pub struct SmsSection {
     pub secret: Option<Secret>,
     /// Where it takes messages, as Kannel's `sendsms`. Required.
     pub url: String,
+    /// Authorities (PEM) that may vouch for an `https` URL. Default: those of the system.
+    pub ca: Option<PathBuf>,
     /// User name for that. Required.
     pub username: String,
     /// Password for that. Required.
@@ -51,9 +53,6 @@ pub struct SmsSection {
     /// Time after which a user who writes nothing is logged out. Default `24h`.
     pub keep: Duration,
 }
-
-/// The shortest secret that is taken.
-const SECRET: usize = 16;
 
 impl Default for ClpSection {
     fn default() -> Self {
@@ -74,6 +73,7 @@ impl Default for SmsSection {
             from: Vec::new(),
             secret: None,
             url: String::new(),
+            ca: None,
             username: String::new(),
             password: None,
             sender: String::new(),
@@ -104,6 +104,12 @@ impl ClpSection {
             let message = "nobody can log in: passwords are not taken over plain connections";
             let fix = "add certificate and key, or plain_login = \"always\" to [clients]";
             report.error("clients.clp", message, fix);
+        }
+        let is_plain = !has_tls && self.certificate.is_none();
+        if may_be_plain && is_plain && !self.listen.ip().is_loopback() {
+            let message = "passwords and messages go unencrypted over the network";
+            let fix = "add certificate and key, or listen on 127.0.0.1";
+            report.warn("clients.clp.listen", message, fix);
         }
     }
 }
@@ -140,32 +146,57 @@ impl SmsSection {
             let fix = "write it like \"192.0.2.7\" or \"192.0.2.0/24\"";
             report.error(&key("from"), message, fix);
         }
-        let is_plain = |url: &Url| {
-            matches!(url.scheme(), "http" | "https")
-                && url.has_host()
-                && url.fragment().is_none()
-                && url.username().is_empty()
-        };
-        if !self.url.is_empty() && !Url::parse(&self.url).is_ok_and(|url| is_plain(&url)) {
-            let message = format!("\"{}\" is no URL of a gateway", self.url);
-            let fix = "write it like \"http://127.0.0.1:13013/cgi-bin/sendsms\"";
-            report.error(&key("url"), message, fix);
-        }
+        self.check_url(&key, report);
         match &self.secret {
             None => report.error(&key("secret"), "missing", "add secret = { file = \"...\" }"),
-            Some(secret) => {
-                let is_short = secret.expose().chars().count() < SECRET;
-                if is_short && secret.file().is_none() {
-                    let message = format!("is shorter than {SECRET} characters");
-                    let fix = "make one with: openssl rand -hex 16";
-                    report.error(&key("secret"), message, fix);
-                }
-            }
+            Some(secret) => report.long_secret(&key("secret"), secret),
         }
         if self.password.is_none() {
             let fix = "add password = { file = \"...\" }";
             report.error(&key("password"), "missing", fix);
         }
         report.not_zero(&format!("clients.sms.{index}"), &[("keep", self.keep)]);
+    }
+
+    fn check_url(&self, key: &dyn Fn(&str) -> String, report: &mut Report<'_>) {
+        if self.url.is_empty() {
+            return;
+        }
+        let is_plain = |url: &Url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.has_host()
+                && url.fragment().is_none()
+                && url.username().is_empty()
+        };
+        let Some(url) = Url::parse(&self.url).ok().filter(is_plain) else {
+            let message = format!("\"{}\" is no URL of a gateway", self.url);
+            let fix = "write it like \"http://127.0.0.1:13013/cgi-bin/sendsms\"";
+            return report.error(&key("url"), message, fix);
+        };
+        let is_http = url.scheme() == "http";
+        if is_http && self.ca.is_some() {
+            let message = "is not needed: url is http";
+            report.warn(&key("ca"), message, "write https in url, or remove it");
+        }
+        if is_http && !is_here(&url) {
+            let message = "the password and what users read go unencrypted over the network";
+            report.warn(&key("url"), message, "write https, if the gateway has it");
+        }
+    }
+
+    /// Whether it hands over messages from another machine.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        let mut networks = self.from.iter().filter_map(|from| network(from));
+        networks.any(|(address, _)| !address.is_loopback())
+    }
+}
+
+/// Whether a URL leads to this machine.
+fn is_here(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }

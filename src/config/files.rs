@@ -46,7 +46,7 @@ pub(super) fn check(config: &mut Config, report: &mut Report<'_>) {
         );
         private("clients.key", clients.key.as_deref(), report);
         if let Some(kept) = &mut clients.digest_secret {
-            secret("clients.digest_secret", kept, report);
+            long_secret("clients.digest_secret", kept, report);
         }
         if let Some(clp) = &clients.clp {
             let certificate = clp.certificate.as_deref();
@@ -56,8 +56,9 @@ pub(super) fn check(config: &mut Config, report: &mut Report<'_>) {
         for (index, sms) in clients.sms.iter_mut().enumerate() {
             let key = |key: &str| format!("clients.sms.{index}.{key}");
             if let Some(kept) = &mut sms.secret {
-                secret(&key("secret"), kept, report);
+                long_secret(&key("secret"), kept, report);
             }
+            file(&key("ca"), sms.ca.as_deref(), CA, report);
             if let Some(kept) = &mut sms.password {
                 secret(&key("password"), kept, report);
             }
@@ -142,6 +143,14 @@ fn private(key: &str, path: Option<&Path>, report: &mut Report<'_>) {
         && file(key, Some(path), fix, report)
     {
         warn_if_open(key, path, report);
+    }
+}
+
+/// A secret that must not be guessed.
+fn long_secret(key: &str, kept: &mut Secret, report: &mut Report<'_>) {
+    secret(key, kept, report);
+    if kept.file().is_some() {
+        report.long_secret(key, kept);
     }
 }
 

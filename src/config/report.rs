@@ -3,7 +3,11 @@
 use super::domain;
 use super::locate::Located;
 use super::problem::Problem;
+use super::secret::Secret;
 use super::units::{Duration, Size};
+
+/// The shortest secret that nobody guesses, in characters.
+const SECRET: usize = 16;
 
 /// What was found so far.
 pub(super) struct Report<'a> {
@@ -99,6 +103,15 @@ impl<'a> Report<'a> {
                     format!("write \"{least}\" or more"),
                 );
             }
+        }
+    }
+
+    /// A secret that must not be guessed. One in a file is looked at when the file was read.
+    pub(super) fn long_secret(&mut self, path: &str, secret: &Secret) {
+        let is_read = secret.file().is_none() || !secret.expose().is_empty();
+        if is_read && secret.expose().chars().count() < SECRET {
+            let message = format!("is shorter than {SECRET} characters");
+            self.error(path, message, "make one with: openssl rand -hex 16");
         }
     }
 

@@ -61,8 +61,9 @@ impl Delivery {
 
     /// Whether a content is pushed or could be fetched.
     pub fn shows(&self, content_type: &str, bytes: usize) -> bool {
-        (self.names(content_type) || !self.no_other_types)
-            && (fits(bytes, self.max_fetched) || fits(bytes, self.max_bytes))
+        let could_be_fetched =
+            (self.names(content_type) || !self.no_other_types) && fits(bytes, self.max_fetched);
+        could_be_fetched || self.pushes(content_type, bytes)
     }
 
     /// Whether it is of a type that is pushed.
@@ -156,6 +157,26 @@ mod tests {
             (r#"{"max_bytes":5,"max_fetched":8}"#, "text/plain", 8, true),
             (r#"{"max_bytes":5,"max_fetched":8}"#, "text/plain", 9, false),
             (r#"{"max_bytes":8,"max_fetched":5}"#, "text/plain", 8, true),
+            (r#"{"max_bytes":8,"max_fetched":5}"#, "text/plain", 9, false),
+            // Neither pushed, for its type or the method, nor fetched, for its size.
+            (
+                r#"{"types":["text/plain"],"max_bytes":8,"max_fetched":5}"#,
+                "image/png",
+                8,
+                false,
+            ),
+            (
+                r#"{"method":"notify","max_bytes":8,"max_fetched":5}"#,
+                "text/plain",
+                8,
+                false,
+            ),
+            (
+                r#"{"method":"notify","max_bytes":8,"max_fetched":5}"#,
+                "text/plain",
+                5,
+                true,
+            ),
         ] {
             let shows = read(text).shows(content_type, bytes);
             assert_eq!(shows, expected, "{text} {content_type} {bytes}");

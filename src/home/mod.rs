@@ -206,6 +206,11 @@ impl Home {
         self.core.settings.users
     }
 
+    /// Whether the session of a client is open.
+    pub fn has_client(&self, client: ClientKey) -> bool {
+        self.core.clients.contains_key(&client)
+    }
+
     /// Sessions of clients.
     fn clients(&mut self, now: Time) -> Clients<'_> {
         let Self {

@@ -16,7 +16,7 @@ use tokio_rustls::TlsConnector;
 use super::cause_chain;
 use super::endpoint::Endpoint;
 use super::stream::Wire;
-use super::tls::{ClientTls, client_config};
+use super::tls::public_client_config;
 
 /// Redirections that are followed; our choice.
 const MAX_REDIRECTS: usize = 3;
@@ -222,7 +222,7 @@ async fn secured(endpoint: &Endpoint, stream: TcpStream) -> Result<Wire, FetchFa
     let unreached = |error: &(dyn std::error::Error + 'static)| {
         FetchFault::Unreached(format!("tls: {}", cause_chain(error)))
     };
-    let config = client_config(&ClientTls::default(), &endpoint.host);
+    let config = public_client_config();
     let config = config.map_err(|error| unreached(&error))?;
     let name = ServerName::try_from(endpoint.host.clone());
     let name = name.map_err(|error| unreached(&error))?;

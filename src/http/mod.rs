@@ -27,7 +27,7 @@ mod fields;
 pub mod hold;
 pub mod known;
 pub mod link;
-mod places;
+pub(crate) mod places;
 mod pool;
 mod posts;
 pub mod server;

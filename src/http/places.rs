@@ -38,7 +38,8 @@ pub(crate) enum Full {
 #[derive(Debug)]
 pub(crate) struct Places {
     bounds: Bounds,
-    known: Arc<KnownAddresses>,
+    /// Addresses of peers, if there are any.
+    known: Option<Arc<KnownAddresses>>,
     state: Mutex<State>,
 }
 
@@ -68,7 +69,8 @@ pub(crate) struct Bytes<'a> {
 }
 
 impl Places {
-    pub(crate) fn new(bounds: Bounds, known: Arc<KnownAddresses>) -> Arc<Self> {
+    /// Without `known` there are no peers here, and all places are for all.
+    pub(crate) fn new(bounds: Bounds, known: Option<Arc<KnownAddresses>>) -> Arc<Self> {
         Arc::new(Self {
             bounds,
             known,
@@ -78,16 +80,17 @@ impl Places {
 
     /// A place for a connection from `remote`.
     pub(crate) fn take(self: &Arc<Self>, remote: IpAddr) -> Result<Place, Full> {
-        let (address, stranger) = (network(remote), !self.known.knows(remote));
+        let address = network(remote);
+        let peer = self.known.as_ref().map(|known| known.knows(remote));
+        let stranger = peer == Some(false);
         let Bounds {
             connections,
             of_one_address,
             ..
         } = self.bounds;
-        let most = if stranger {
-            of_one_address
-        } else {
-            of_one_address.max(connections / RESERVE)
+        let most = match peer {
+            Some(true) => of_one_address.max(connections / RESERVE),
+            Some(false) | None => of_one_address,
         };
         let mut state = self.state();
         if state.open >= connections {
@@ -132,7 +135,8 @@ impl Place {
         if !self.stranger.load(Ordering::Relaxed) {
             return false;
         }
-        if !self.places.known.knows(self.address) {
+        let known = self.places.known.as_ref();
+        if !known.is_some_and(|known| known.knows(self.address)) {
             return true;
         }
         let mut state = self.places.state();
@@ -201,7 +205,7 @@ mod tests {
             of_one_address,
             bytes,
         };
-        Places::new(bounds, known)
+        Places::new(bounds, Some(known))
     }
 
     const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
@@ -233,6 +237,26 @@ mod tests {
     }
 
     #[test]
+    fn where_there_are_no_peers_all_places_and_bytes_are_for_all_and_each_has_so_many() {
+        let bounds = Bounds {
+            connections: 8,
+            of_one_address: 1,
+            bytes: 1000,
+        };
+        let places = Places::new(bounds, None);
+        let held: Vec<Place> = (0..8).map(|n| places.take(stranger(n)).unwrap()).collect();
+        assert_eq!(places.take(stranger(8)).unwrap_err(), Full::All);
+        let mut body = held[0].bytes();
+        assert!(body.take(1000) && !body.take(1));
+        drop(body);
+        drop(held);
+        let held = places.take(stranger(1)).unwrap();
+        assert_eq!(places.take(stranger(1)).unwrap_err(), Full::Address);
+        drop(held);
+        assert!(places.state().of.is_empty());
+    }
+
+    #[test]
     fn strangers_leave_half_of_the_bytes_to_peers() {
         let places = places(8, 8, 1000);
         let (peer, other) = (
@@ -256,7 +280,7 @@ mod tests {
         let mut held: Vec<Place> = (1..=3).map(|n| places.take(stranger(n)).unwrap()).collect();
         assert_eq!(places.take(stranger(4)).unwrap_err(), Full::Strangers);
         let before = held[0].bytes();
-        places.known.note(stranger(1));
+        places.known.as_ref().unwrap().note(stranger(1));
         let mut body = held[0].bytes();
         assert!(body.take(1000));
         drop((before, body));

@@ -57,8 +57,8 @@ pub struct ServerSettings {
     /// Bytes a second that a body must bring, after its first five seconds. A slower one is
     /// answered 408. 0: any pace.
     pub body_pace: u64,
-    /// Which addresses are those of peers.
-    pub known: Arc<KnownAddresses>,
+    /// Which addresses are those of peers. `None`: nobody's are, and nothing is left to any.
+    pub known: Option<Arc<KnownAddresses>>,
     /// From the first byte of a request to the end of its headers; also from the connection's
     /// opening to its first byte. When it is over the connection is closed.
     pub header_timeout: Duration,
@@ -88,7 +88,7 @@ impl Default for ServerSettings {
             max_of_one_address: 64,
             max_bytes: 64 << 20,
             body_pace: 1024,
-            known: Arc::default(),
+            known: Some(Arc::default()),
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(75),
@@ -240,7 +240,7 @@ impl Server {
             of_one_address: self.settings.max_of_one_address,
             bytes: self.settings.max_bytes,
         };
-        let places = Places::new(bounds, Arc::clone(&self.settings.known));
+        let places = Places::new(bounds, self.settings.known.clone());
         let mut told = Told {
             seldom: Seldom::default(),
             began: Instant::now(),

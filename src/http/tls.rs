@@ -5,7 +5,7 @@
 //! a TLS terminator.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -204,6 +204,20 @@ pub fn client_config(files: &ClientTls, peer: &str) -> Result<Arc<ClientConfig>,
         _ => return Err(TlsError::HalfPair),
     };
     Ok(Arc::new(config))
+}
+
+/// The calling side's configuration towards anybody for whom the system's authorities vouch. They
+/// are read once.
+///
+/// # Errors
+/// [`TlsError`], if the system has none.
+pub fn public_client_config() -> Result<Arc<ClientConfig>, TlsError> {
+    static READ: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    if let Some(config) = READ.get() {
+        return Ok(Arc::clone(config));
+    }
+    let config = client_config(&ClientTls::default(), "")?;
+    Ok(Arc::clone(READ.get_or_init(|| config)))
 }
 
 /// What an operator wants to know of a certificate.

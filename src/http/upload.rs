@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use super::endpoint::Endpoint;
 use super::stream::Wire;
-use super::tls::{ClientTls, client_config};
+use super::tls::{ClientTls, client_config, public_client_config};
 use super::{cause_chain, dial};
 
 /// For each step of making the connection.
@@ -130,7 +130,12 @@ pub(super) async fn connect(endpoint: &Endpoint, tls: &ClientTls) -> Result<Wire
         let stream = dial::tcp(endpoint, CONNECT).await?;
         return Ok(Wire::Plain(stream));
     }
-    let config = client_config(tls, &endpoint.host).map_err(|error| cause_chain(&error))?;
+    let config = if *tls == ClientTls::default() {
+        public_client_config()
+    } else {
+        client_config(tls, &endpoint.host)
+    };
+    let config = config.map_err(|error| cause_chain(&error))?;
     dial::connect(endpoint, &config, CONNECT).await
 }
 

@@ -8,10 +8,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
-use super::inbox::{Gone, Input};
-use crate::element::{ClientKey, FromClient, ToClient};
+use super::core::{Answer, Core};
+use super::inbox::{Gone, Input, Question};
+use crate::element::{ClientKey, FromClient, Over, ToClient};
+use crate::home::Home;
 use crate::imps::Primitive;
 
 /// What is on its way to one client; our choice: all that a user with the longest contact list
@@ -38,6 +40,16 @@ impl EventSender {
         (before == 0 || before + bytes <= MAX_BYTES)
             && self.events.try_send(Box::new((told, bytes))).is_ok()
     }
+}
+
+/// What becomes of a client that comes.
+pub enum Entry {
+    /// Its session is open; what it hears first.
+    Open(Box<ClientSession>, ToClient),
+    /// It is not let in.
+    Refused(Over),
+    /// The store takes nothing: it may come again in a moment.
+    Later,
 }
 
 /// A client session; ends when it is dropped.
@@ -88,6 +100,27 @@ impl ClientSession {
             .send(Input::Client(self.client, said))
             .await
             .map_err(|_| Gone)
+    }
+
+    /// Waits until all that was said is on disk. False if the store has not taken it, or if the
+    /// session had ended before: then it may not have been heard.
+    ///
+    /// # Errors
+    /// The node has stopped.
+    pub async fn settle(&self) -> Result<bool, Gone> {
+        let client = self.client;
+        let (reply, answer) = oneshot::channel();
+        // Comes behind what was said, and is answered when all before is on disk.
+        let question: Question = Box::new(move |core: &mut Core, _, turn| {
+            let home = core.element::<Home>();
+            let is_open = home.is_some_and(|home| home.has_client(client));
+            turn.answers.push(Answer(Box::new(move || {
+                let _ = reply.send(is_open);
+            })));
+        });
+        let asked = self.inbox.send(Input::Ask(question)).await;
+        asked.map_err(|_| Gone)?;
+        Ok(answer.await.unwrap_or(false))
     }
 
     /// Hands over a request of the user; its answer has the same id.

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use super::client::{ClientSession, EventSender};
+use super::client::{ClientSession, Entry, EventSender};
 use super::clock::Clock;
 use super::core::{Answer, Core, Turn};
 use super::fair;
 use super::passwords::Passwords;
 use super::told::Told;
 use crate::content::{Contents, Refusal, Slot, Wanted};
-use crate::element::{ClientKey, Delivery, FromClient, Takes, Time};
+use crate::element::{ClientKey, Delivery, FromClient, Over, Takes, Time, ToClient};
 use crate::home::Home;
 use crate::sap::{Facts, Hand, Posted, Shards, Trace, Verdict};
 use crate::ssp::Message;
@@ -23,6 +23,11 @@ use crate::xmpp::link::LinkEvent;
 /// How long it is looked whether a user is awake: this, and each time so much more, so often.
 const WAKE_PAUSE: Duration = Duration::from_millis(1);
 const WAKE_TRIES: u32 = 200;
+
+/// A client that comes while the store takes nothing is tried again after this, so often; our
+/// choice: ten seconds, which whoever logs in will wait.
+const ENTRY_PAUSE: Duration = Duration::from_millis(250);
+const ENTRY_TRIES: u32 = 40;
 
 /// What the owner is given to work on.
 pub(super) enum Input {
@@ -351,27 +356,75 @@ impl NodeHandle {
     }
 
     /// Opens a client session of a home-domain user whose password was checked, which takes
-    /// everything that waits for the user; `None` if there is no such user.
+    /// everything that waits for the user; `None` if there is no such user. While the store takes
+    /// nothing this waits.
     ///
     /// # Errors
     /// The node has stopped.
     pub async fn client_open(&self, user: &str) -> Result<Option<ClientSession>, Gone> {
-        let delivery = Delivery::default();
-        self.client_open_for(user, Takes::Everything, delivery)
-            .await
+        loop {
+            let delivery = Delivery::default();
+            let opened = self.client_try(user, Takes::Everything, delivery).await?;
+            match opened {
+                Some(opened) => return Ok(opened),
+                None => tokio::time::sleep(ENTRY_PAUSE).await,
+            }
+        }
     }
 
     /// Opens a client session that takes only some of what waits, or has messages come in its own
-    /// way; else as [`NodeHandle::client_open`].
+    /// way, and takes what it hears first; or why there is none. While the store takes nothing it
+    /// is tried again for a while.
     ///
     /// # Errors
     /// The node has stopped.
-    pub async fn client_open_for(
+    pub async fn client_enter(
         &self,
         user: &str,
         takes: Takes,
         delivery: Delivery,
-    ) -> Result<Option<ClientSession>, Gone> {
+    ) -> Result<Result<(ClientSession, ToClient), Over>, Gone> {
+        for _ in 0..ENTRY_TRIES {
+            match self.client_come(user, takes, delivery.clone()).await? {
+                Entry::Open(session, opened) => return Ok(Ok((*session, opened))),
+                Entry::Refused(why) => return Ok(Err(why)),
+                Entry::Later => tokio::time::sleep(ENTRY_PAUSE).await,
+            }
+        }
+        Ok(Err(Over::Unavailable))
+    }
+
+    /// The same, tried once.
+    ///
+    /// # Errors
+    /// The node has stopped.
+    pub async fn client_come(
+        &self,
+        user: &str,
+        takes: Takes,
+        delivery: Delivery,
+    ) -> Result<Entry, Gone> {
+        let mut session = match self.client_try(user, takes, delivery).await? {
+            Some(Some(session)) => session,
+            Some(None) => return Ok(Entry::Refused(Over::Unknown)),
+            None => return Ok(Entry::Later),
+        };
+        match session.event().await {
+            Some(ToClient::Over { why }) => Ok(Entry::Refused(why)),
+            Some(opened) => Ok(Entry::Open(Box::new(session), opened)),
+            // What it was to hear was not kept.
+            None => self.closed_or_gone(user).map(|()| Entry::Later),
+        }
+    }
+
+    /// Opens a client session. `None` if the store takes nothing; `Some(None)` if there is no such
+    /// user.
+    async fn client_try(
+        &self,
+        user: &str,
+        takes: Takes,
+        delivery: Delivery,
+    ) -> Result<Option<Option<ClientSession>>, Gone> {
         let client = ClientKey(self.clients.fetch_add(1, Ordering::Relaxed));
         let inbox = &self.door_of_user(user).inbox;
         let (session, events) = ClientSession::new(client, inbox.clone());
@@ -385,8 +438,20 @@ impl NodeHandle {
             reply,
         };
         inbox.send(input).await.map_err(|_| Gone)?;
-        let known = answer.await.map_err(|_| Gone)?;
-        Ok(known.then_some(session))
+        match answer.await {
+            Ok(known) => Ok(Some(known.then_some(session))),
+            Err(_) => self.closed_or_gone(user).map(|()| None),
+        }
+    }
+
+    /// Why nothing was heard of an input for a user: the store takes nothing for now, or there is
+    /// nobody any more.
+    fn closed_or_gone(&self, user: &str) -> Result<(), Gone> {
+        if self.door_of_user(user).inbox.is_closed() {
+            Err(Gone)
+        } else {
+            Ok(())
+        }
     }
 
     /// Everything that happens from now on.

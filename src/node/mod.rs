@@ -40,7 +40,7 @@ pub mod twins;
 
 pub use self::core::Core;
 pub use build::{BuildError, Plan};
-pub use client::ClientSession;
+pub use client::{ClientSession, Entry};
 pub use history::History;
 pub use inbox::{Gone, NodeHandle};
 pub use metrics::Metrics;

@@ -154,9 +154,9 @@ impl Node {
         let settings = Arc::new(RwLock::new(plan.settings.clone()));
 
         let listen = plan.server.listen;
-        let server = server::bind(plan.server.clone())
-            .await
-            .map_err(|error| StartError::Listen(listen, error))?;
+        let known = plan.server.known.clone().unwrap_or_default();
+        let server = server::bind(plan.server.clone()).await;
+        let server = server.map_err(|error| StartError::Listen(listen, error))?;
         let (local_addr, tls) = (server.local_addr(), server.tls_switch());
         let receiver = NodeReceiver {
             handle: handle.clone(),
@@ -164,7 +164,7 @@ impl Node {
             settings: settings.clone(),
             shares: Arc::default(),
             mishaps: Arc::new(tokio::sync::Semaphore::new(MISHAPS)),
-            known: plan.server.known.clone(),
+            known: known.clone(),
         };
         tracker.spawn(server.run(Arc::new(receiver), soft.clone(), hard.clone()));
 
@@ -208,7 +208,7 @@ impl Node {
             let (back, told) = mpsc::unbounded_channel();
             let links = Links::new(
                 links_of(&plan.links, shard),
-                plan.server.known.clone(),
+                known.clone(),
                 forward_posts(&door.inbox, &tracker),
                 tracker.clone(),
                 hard.clone(),

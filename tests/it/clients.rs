@@ -3,6 +3,7 @@
 
 mod decoders;
 mod faults;
+mod interrupted;
 mod lines;
 mod phone;
 mod recorded;

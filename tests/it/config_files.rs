@@ -261,6 +261,71 @@ fn doubtful_choices_are_warned_of() {
 }
 
 #[test]
+fn what_goes_plain_over_a_network_is_warned_of() {
+    let dir = Dir::new();
+    let text = |clients: &str, clp: &str, from: &str, url: &str| {
+        format!(
+            "{BASE}[home]\n[clients]\nlisten = \"{clients}:5282\"\nplain_login = \"always\"\n\
+             [clients.clp]\nlisten = \"{clp}:5283\"\n\
+             [[clients.sms]]\nname = \"k\"\nfrom = [\"{from}\"]\n\
+             secret = \"0123456789abcdef\"\nurl = \"{url}\"\n\
+             username = \"w\"\npassword = \"p\"\nsender = \"1\"\n"
+        )
+    };
+    let (here, there) = ("127.0.0.1", "192.0.2.1");
+    for url in [
+        "http://127.0.0.1:1/",
+        "http://localhost:1/",
+        "http://[::1]:1/",
+        "https://sms.test/",
+    ] {
+        assert_eq!(dir.warnings(&text(here, here, here, url)), "", "{url}");
+    }
+    assert_eq!(
+        dir.warnings(&text(here, there, here, "http://sms.test/")),
+        "a.toml:19: clients.clp.listen: passwords and messages go unencrypted over the network; add certificate and key, or listen on 127.0.0.1\n\
+         a.toml:24: clients.sms.url: the password and what users read go unencrypted over the network; write https, if the gateway has it"
+    );
+    assert_eq!(
+        dir.warnings(&text(there, here, there, "https://sms.test/")),
+        "a.toml:17: clients.plain_login: passwords may go unencrypted over the network; write \"tls\" or \"never\"\n\
+         a.toml:22: clients.sms.from: its secret and what users write come unencrypted over the network; add certificate and key to [clients], or put the gateway on this machine"
+    );
+}
+
+#[test]
+fn a_secret_in_a_file_is_as_long_as_one_in_the_configuration() {
+    let dir = Dir::new();
+    let file = dir.0.join("secret");
+    let text = |key: &str| {
+        format!(
+            "{BASE}[home]\n[clients]\nlisten = \"127.0.0.1:5282\"\nplain_login = \"always\"\n{key}\
+             [[clients.sms]]\nname = \"k\"\nfrom = [\"127.0.0.1\"]\n\
+             secret = {{ file = {file:?} }}\nurl = \"http://127.0.0.1:1/\"\n\
+             username = \"w\"\npassword = \"p\"\nsender = \"1\"\n"
+        )
+    };
+    let digest = format!("digest_secret = {{ file = {file:?} }}\n");
+    let short = "is shorter than 16 characters; make one with: openssl rand -hex 16";
+    for (secret, is_long) in [("0123456789abcde\n", false), ("0123456789abcdef\n", true)] {
+        fs::write(&file, secret).unwrap();
+        set_mode(&file, 0o600);
+        let (plain, both) = (
+            dir.mistakes(&text(""), &[]),
+            dir.mistakes(&text(&digest), &[]),
+        );
+        if is_long {
+            assert_eq!((plain.as_str(), both.as_str()), ("", ""));
+        } else {
+            assert_eq!(plain, format!("a.toml:21: clients.sms.secret: {short}"));
+            let digest = format!("a.toml:18: clients.digest_secret: {short}");
+            let sms = format!("a.toml:22: clients.sms.secret: {short}");
+            assert_eq!(both, format!("{digest}\n{sms}"));
+        }
+    }
+}
+
+#[test]
 fn the_environment_overrides_the_file() {
     let dir = Dir::new();
     let env = [

@@ -1,13 +1,13 @@
 //! A text session over a connection: lines in, lines out.
 
-use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::seat::{News, Seat};
+use super::seat::{News, Seat, next};
 use super::talk::{Step, Talk, Way};
 use crate::access::entrance::Entrance;
 use crate::access::line::{LineError, Lines, screen};
@@ -19,16 +19,19 @@ use crate::element::{FromClient, ToClient};
 const MAX_LINE: usize = 4096;
 /// Lines of who has not logged in; our choice.
 const STRANGE_LINES: usize = 20;
-/// For a login; our choice.
+/// From the beginning of the connection to a login; our choice.
 const HELLO: Duration = Duration::from_secs(60);
 /// A client that takes nothing for so long is cut off; our choice.
 const SLOW: Duration = Duration::from_secs(30);
-/// For answers that are missing when the client has ended its side; our choice.
+/// For answers that are missing when the client has ended its side, or the node stops; our choice.
 const LAST: Duration = Duration::from_secs(30);
+/// For the last line that a client is told when the node stops; our choice.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 const GREETING: &str = "* wvgate: /login NAME, and then the password";
 const SILENT: &str = "* you said nothing for too long; good bye";
 const BYE: &str = "* good bye";
+const STOPS: &str = "* the server stops; good bye";
 
 /// One connection, over which one user may talk.
 pub(super) struct Connection<S> {
@@ -41,10 +44,19 @@ pub(super) struct Connection<S> {
     seat: Option<Seat>,
     /// Lines that may still come before a login.
     left: usize,
+    /// The node takes nothing new any more.
+    stop: CancellationToken,
 }
 
 /// The connection is of no use any more.
 struct Hangup;
+
+/// Nothing more is read: it ends when all is answered, or then.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    until: Instant,
+    is_stop: bool,
+}
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) fn new(
@@ -52,6 +64,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         sessions: Arc<Sessions>,
         entrance: Arc<Entrance>,
         origin: Origin,
+        stop: CancellationToken,
     ) -> Self {
         let (read, out) = tokio::io::split(stream);
         Self {
@@ -63,6 +76,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             talk: Talk::new(Way::Password),
             seat: None,
             left: STRANGE_LINES,
+            stop,
         }
     }
 
@@ -76,26 +90,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Until one side ends it.
     async fn attend(&mut self) -> Result<(), Hangup> {
-        let mut has_ended = false;
-        let mut heard = Instant::now();
+        let begun = Instant::now();
+        let (mut heard, mut end) = (begun, None::<End>);
         loop {
-            if has_ended && self.talk.under_way() == 0 {
-                return Ok(());
+            if let Some(end) = end
+                && self.talk.under_way() == 0
+            {
+                return self.part(end).await;
             }
-            let silence = match (&self.seat, has_ended) {
-                (_, true) => LAST,
-                (Some(_), _) => self.sessions.settings.keep_alive,
-                (None, _) => HELLO,
-            };
-            let may_read = !has_ended && self.talk.has_room();
+            let keep_alive = self.sessions.settings.keep_alive;
+            let silence = self.seat.as_ref().map(|_| heard + keep_alive);
+            let until = until(begun, silence, end);
+            // What is said while the user's domain hears nothing waits.
+            let is_heard = self.seat.as_ref().is_none_or(Seat::is_open);
+            let may_read = end.is_none() && is_heard && self.talk.has_room();
             tokio::select! {
                 biased;
-                news = next(&mut self.seat) => self.news(news).await?,
+                () = self.stop.cancelled(), if end.is_none_or(|end| !end.is_stop) => {
+                    let until = Instant::now() + LAST;
+                    end = Some(End { until, is_stop: true });
+                }
+                news = next(&mut self.seat, true) => self.news(news).await?,
                 line = self.lines.next(), if may_read => {
                     heard = Instant::now();
                     match line {
                         Ok(Some(line)) => self.line(&line).await?,
-                        Ok(None) => has_ended = true,
+                        Ok(None) => end = Some(End { until: heard + LAST, is_stop: false }),
                         Err(error @ (LineError::NotText | LineError::TooLong(_))) => {
                             self.show(&format!("* not understood: {error}")).await?;
                             self.stranger()?;
@@ -103,14 +123,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                         Err(LineError::Io(_)) => return Err(Hangup),
                     }
                 }
-                () = tokio::time::sleep_until(heard + silence) => return self.show(SILENT).await,
+                () = tokio::time::sleep_until(until) => match end {
+                    Some(end) if end.is_stop => return self.part(end).await,
+                    _ => return self.show(SILENT).await,
+                },
             }
         }
+    }
+
+    /// Nothing is under way any more, or it takes too long.
+    async fn part(&mut self, end: End) -> Result<(), Hangup> {
+        if !end.is_stop {
+            return Ok(());
+        }
+        let told = tokio::time::timeout(FAREWELL, self.show(STOPS));
+        told.await.unwrap_or(Err(Hangup))
     }
 
     async fn news(&mut self, news: News) -> Result<(), Hangup> {
         let told = match news {
             News::Told(told) => told,
+            News::Again(opened) => {
+                return match self.talk.again(&opened) {
+                    Some(missed) => self.show(&missed).await,
+                    None => Ok(()),
+                };
+            }
             News::Ended(status) => {
                 self.show(&screen::failed("session", None, &status)).await?;
                 return Err(Hangup);
@@ -123,11 +161,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if matches!(told, ToClient::Over { .. }) {
             return Err(Hangup);
         }
-        if let Some(seat) = &self.seat {
+        if let Some(seat) = &mut self.seat {
             // It was written, and not before.
-            seat.acknowledge(heard.number).await.map_err(|_| Hangup)?;
+            seat.acknowledge(heard.number).await;
         }
-        self.say(heard.further).await
+        self.say(heard.further).await;
+        Ok(())
     }
 
     async fn line(&mut self, line: &str) -> Result<(), Hangup> {
@@ -135,7 +174,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         match self.talk.line(line) {
             Step::Nothing | Step::Enter => Ok(()),
             Step::Show(text) => self.show(&text).await,
-            Step::Say(requests) => self.say(requests).await,
+            Step::Say(requests) => {
+                self.say(requests).await;
+                Ok(())
+            }
             Step::LogIn { user, password } => self.log_in(&user, password).await,
             Step::LogOut => {
                 self.show(BYE).await?;
@@ -158,7 +200,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             .enter_in_words(user, password, &self.origin)
             .await;
         let taken = match entered {
-            Ok(user) => Seat::take(&self.sessions, &user, false).await,
+            Ok(user) => Seat::take(&self.sessions, &user).await,
             Err(status) => Err(status),
         };
         self.sessions.tally.login_in_words(taken.is_ok());
@@ -171,14 +213,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    async fn say(&self, requests: Vec<FromClient>) -> Result<(), Hangup> {
-        let Some(seat) = &self.seat else {
-            return Ok(());
-        };
+    async fn say(&mut self, requests: Vec<FromClient>) {
+        let Some(seat) = &mut self.seat else { return };
         for request in requests {
-            seat.say(request).await.map_err(|_| Hangup)?;
+            seat.say(request).await;
         }
-        Ok(())
     }
 
     /// Writes lines to the client, all of them.
@@ -195,10 +234,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 }
 
-/// What happens in the session, as long as there is one.
-pub(super) async fn next(seat: &mut Option<Seat>) -> News {
-    match seat {
-        Some(seat) => seat.next().await,
-        None => pending().await,
+/// When a connection ends that has begun then, if nothing happens before. `silence`: when its user
+/// has said nothing for too long, if one has logged in.
+fn until(begun: Instant, silence: Option<Instant>, end: Option<End>) -> Instant {
+    match (end, silence) {
+        (Some(end), _) => end.until,
+        (None, Some(silence)) => silence,
+        (None, None) => begun + HELLO,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_does_not_log_in_has_a_minute_whatever_they_say_in_it() {
+        let begun = Instant::now();
+        assert_eq!(until(begun, None, None), begun + Duration::from_secs(60));
+        let silence = begun + Duration::from_secs(7200);
+        assert_eq!(until(begun, Some(silence), None), silence);
+        let end = End {
+            until: begun + Duration::from_secs(7),
+            is_stop: false,
+        };
+        assert_eq!(until(begun, Some(silence), Some(end)), end.until);
     }
 }

@@ -1,6 +1,6 @@
 //! A text session by short messages: what a phone says, and what it is told by its gateway.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,25 +8,22 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::connection::next;
 use super::outbox::Outbox;
 use super::pieces::Coding;
 use super::records::{self, Kept};
-use super::seat::{News, Seat};
+use super::seat::{News, Seat, next};
 use super::talk::{Step, Talk, Way};
 use crate::access::line::screen;
-use crate::access::sessions::Sessions;
-use crate::element::{FromClient, Over, Time, ToClient};
+use crate::access::sessions::{Busy, Sessions};
+use crate::element::{FromClient, Time, ToClient};
 use crate::http::ask::{self, AskFault};
-use crate::imps::Status;
+use crate::imps::{Code, Primitive, Status};
 use crate::node::build::SmsGateway;
 
 /// Ids of messages that are remembered, so that one that comes again is the same; our choice.
 const IDS: usize = 64;
 /// For a gateway to take a message.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How exactly the time is kept at which a phone said something.
-const ROUGHLY: Duration = Duration::from_secs(600);
 
 const SILENT: &str = "* you have written nothing for too long and are logged out";
 const BYE: &str = "* you are logged out";
@@ -40,8 +37,8 @@ pub(super) struct Said {
     /// Where answers go.
     pub(super) to: String,
     pub(super) gateway: Arc<SmsGateway>,
-    /// Told when what follows from it is on disk.
-    pub(super) done: oneshot::Sender<()>,
+    /// Told whether what follows from it is on disk.
+    pub(super) done: oneshot::Sender<bool>,
 }
 
 type Sending = Pin<Box<dyn Future<Output = Result<(), AskFault>> + Send + Sync>>;
@@ -58,8 +55,14 @@ pub(super) struct Conversation {
     outbox: Outbox,
     /// A message on its way to the gateway.
     sending: Option<Sending>,
+    /// What is acknowledged when its rejection is answered, by the id of that request.
+    rejected: HashMap<String, u64>,
     ids: VecDeque<String>,
     heard: Time,
+    /// What the store has of the session.
+    kept: Option<Kept>,
+    /// As long as a line waits for its answer, or a message is on its way.
+    busy: Option<Busy>,
 }
 
 impl Conversation {
@@ -68,27 +71,37 @@ impl Conversation {
         sessions: &Arc<Sessions>,
         (number, user): (&str, &str),
         gateway: Arc<SmsGateway>,
-        kept: Option<&Kept>,
+        kept: Option<Kept>,
     ) -> Self {
+        let partner = kept.as_ref().and_then(Kept::partner);
         Self {
             sessions: Arc::clone(sessions),
             number: number.to_owned(),
             user: user.to_owned(),
             gateway,
-            to: kept.map(|kept| kept.to.clone()).unwrap_or_default(),
-            talk: Talk::new(Way::Number),
+            to: kept
+                .as_ref()
+                .map(|kept| kept.to.clone())
+                .unwrap_or_default(),
+            talk: Talk::with(Way::Number, partner),
             seat: None,
             outbox: Outbox::default(),
             sending: None,
+            rejected: HashMap::new(),
             ids: VecDeque::new(),
-            heard: kept.map_or_else(|| sessions.node.clock().now(), |kept| kept.heard),
+            heard: match &kept {
+                Some(kept) => kept.heard,
+                None => sessions.node.clock().now(),
+            },
+            kept,
+            busy: None,
         }
     }
 
-    /// Talks as long as the node runs. `goes_on`: the user had logged in before a restart.
-    pub(super) async fn attend(mut self, mut lines: mpsc::Receiver<Said>, goes_on: bool) {
-        if goes_on {
-            self.enter(true).await;
+    /// Talks as long as the node runs. A session that was kept goes on.
+    pub(super) async fn attend(mut self, mut lines: mpsc::Receiver<Said>) {
+        if self.kept.is_some() {
+            self.seat = Some(Seat::again(&self.sessions, &self.user));
         }
         let clock = self.sessions.node.clock();
         loop {
@@ -97,8 +110,11 @@ impl Conversation {
             {
                 self.sending = Some(self.sending(text));
             }
+            self.mind_busy();
             let has_room = self.outbox.has_room();
-            let may_read = has_room && self.talk.has_room();
+            // What is said while the user's domain hears nothing waits.
+            let is_heard = self.seat.as_ref().is_none_or(Seat::is_open);
+            let may_read = has_room && is_heard && self.talk.has_room();
             let due = self.outbox.due().filter(|_| self.sending.is_none());
             let silence = self.heard.plus(self.gateway.keep);
             let silence = self.seat.as_ref().map(|_| silence);
@@ -110,7 +126,7 @@ impl Conversation {
                     self.sending = None;
                     self.taken(taken).await;
                 }
-                news = next(&mut self.seat), if has_room => self.news(news).await,
+                news = next(&mut self.seat, has_room) => self.news(news).await,
                 said = lines.recv(), if may_read => match said {
                     Some(said) => self.said(said).await,
                     None => return,
@@ -121,6 +137,16 @@ impl Conversation {
                     }
                 }
             }
+        }
+    }
+
+    /// A stop waits for what is under way.
+    fn mind_busy(&mut self) {
+        let is_busy = self.sending.is_some() || self.talk.under_way() > 0;
+        match (is_busy, &self.busy) {
+            (true, None) => self.busy = Some(self.sessions.busy()),
+            (false, Some(_)) => self.busy = None,
+            _ => {}
         }
     }
 
@@ -141,7 +167,8 @@ impl Conversation {
                 ("coding", coding),
                 ("text", &text),
             ];
-            ask::get(&gateway.endpoint, &parameters, PATIENCE).await
+            let at = (&gateway.endpoint, gateway.tls.as_ref());
+            ask::get(at, &parameters, PATIENCE).await
         })
     }
 
@@ -149,15 +176,44 @@ impl Conversation {
         match taken {
             Ok(()) => {
                 let number = self.outbox.taken();
-                if let Some(seat) = &self.seat {
-                    let _ = seat.acknowledge(number).await;
+                if let Some(seat) = &mut self.seat {
+                    seat.acknowledge(number).await;
                 }
             }
+            Err(fault) if fault.is_for_good() => self.refused(&fault).await,
             Err(fault) => {
                 let gateway = &self.gateway.name;
-                tracing::warn!(gateway, "a short message is not taken: {fault}");
+                if let Some(more) = self.sessions.may_tell("not taken") {
+                    tracing::warn!(gateway, more, "a short message is not taken: {fault}");
+                }
                 self.outbox.failed(self.sessions.node.clock().now());
             }
+        }
+    }
+
+    /// The gateway will never take the next text, which must not hold up what comes behind it. If it
+    /// is a message, its sender hears that it was rejected.
+    async fn refused(&mut self, fault: &AskFault) {
+        self.sessions.tally.short_message_refused();
+        let gateway = &self.gateway.name;
+        if let Some(more) = self.sessions.may_tell("refused for good") {
+            tracing::warn!(
+                gateway,
+                more,
+                "a short message is refused for good and given up: {fault}"
+            );
+        }
+        let (Some(dropped), Some(seat)) = (self.outbox.refused(), &mut self.seat) else {
+            return;
+        };
+        let rejection = dropped.message.and_then(|id| self.talk.reject(id));
+        match (rejection, dropped.number) {
+            (Some(primitive), Some(number)) => {
+                let (id, primitive) = (format!("reject {number}"), Box::new(primitive));
+                self.rejected.insert(id.clone(), number);
+                seat.say(FromClient::Request { id, primitive }).await;
+            }
+            (_, number) => seat.acknowledge(number).await,
         }
     }
 
@@ -169,130 +225,153 @@ impl Conversation {
             gateway,
             done,
         } = said;
-        if let Some(id) = id {
-            let id = format!("{} {id}", gateway.name);
-            if self.ids.contains(&id) {
-                let _ = done.send(());
-                return;
-            }
+        let id = id.map(|id| format!("{} {id}", gateway.name));
+        if id.as_ref().is_some_and(|id| self.ids.contains(id)) {
+            let _ = done.send(true);
+            return;
+        }
+        self.heard = self.sessions.node.clock().now();
+        (self.to, self.gateway) = (to, gateway);
+        // Whatever it has of lines, it is one message.
+        let is_left = self.line(&text).await;
+        let is_kept = match &self.seat {
+            Some(seat) => seat.settle().await,
+            None => is_left,
+        };
+        self.keep_news().await;
+        // One that is not kept comes again under its id.
+        if let Some(id) = id.filter(|_| is_kept) {
             if self.ids.len() >= IDS {
                 self.ids.pop_front();
             }
             self.ids.push_back(id);
         }
-        let before = self.heard;
-        let has_moved = to != self.to || gateway.name != self.gateway.name;
-        self.heard = self.sessions.node.clock().now();
-        (self.to, self.gateway) = (to, gateway);
-        // Whatever it has of lines, it is one message.
-        self.line(&text).await;
-        if let Some(seat) = &self.seat {
-            if has_moved || self.heard.after(before) >= ROUGHLY {
-                self.keep().await;
-            }
-            seat.settle().await;
-        }
-        let _ = done.send(());
+        // Before who has handed it over is done with it.
+        self.mind_busy();
+        let _ = done.send(is_kept);
     }
 
-    async fn line(&mut self, line: &str) {
+    /// Does what a line says; false if it ends the session and that is not on disk.
+    async fn line(&mut self, line: &str) -> bool {
         match self.talk.line(line) {
             Step::Nothing | Step::LogIn { .. } => {}
-            Step::Show(text) => self.outbox.push(&text, None),
+            Step::Show(text) => self.outbox.push(&text),
             Step::Say(requests) => self.say(requests).await,
-            Step::Enter => self.enter(false).await,
-            Step::LogOut => self.leave(BYE).await,
+            Step::Enter => self.enter().await,
+            Step::LogOut => return self.leave(BYE).await,
         }
+        true
     }
 
     async fn say(&mut self, requests: Vec<FromClient>) {
-        let Some(seat) = &self.seat else { return };
+        let Some(seat) = &mut self.seat else { return };
         for request in requests {
-            let _ = seat.say(request).await;
+            seat.say(request).await;
         }
     }
 
     /// The user of the number comes.
-    async fn enter(&mut self, is_kept: bool) {
-        let taken = Seat::take(&self.sessions, &self.user, is_kept).await;
+    async fn enter(&mut self) {
+        let taken = Seat::take(&self.sessions, &self.user).await;
+        let kept = Kept::of(&self.user, (&self.to, &self.gateway.name), self.heard);
+        let taken = match taken {
+            Ok(taken) if records::keep(&self.sessions.node, &self.number, &kept).await => Ok(taken),
+            Ok(_) => {
+                let why = "The session cannot be kept.";
+                Err(Status::new(Code::UNAVAILABLE).because(why))
+            }
+            Err(status) => Err(status),
+        };
         self.sessions.tally.login_in_words(taken.is_ok());
         match taken {
             Ok((seat, opened)) => {
-                self.seat = Some(seat);
+                (self.seat, self.kept) = (Some(seat), Some(kept));
                 let heard = self.talk.heard(&opened);
-                if !is_kept {
-                    self.outbox.push(&heard.text.unwrap_or_default(), None);
-                }
-                self.keep().await;
+                self.outbox.push(&heard.text.unwrap_or_default());
             }
-            Err(status) => self.refused(&status),
+            Err(status) => self.outbox.push(&Talk::refused(&status)),
         }
-    }
-
-    fn refused(&mut self, status: &Status) {
-        self.outbox.push(&Talk::refused(status), None);
     }
 
     async fn news(&mut self, news: News) {
-        let told = match news {
-            News::Told(told) => told,
-            News::Ended(status) => {
-                let why = screen::failed("session", None, &status);
-                return self.leave(&why).await;
-            }
-        };
-        match told {
-            ToClient::Over { why: Over::Behind } => self.reopen().await,
-            ToClient::Over { why } => {
-                let why = screen::failed("session", None, &why.status());
-                self.leave(&why).await;
-            }
-            told => {
-                let heard = self.talk.heard(&told);
-                match (heard.text, &self.seat) {
-                    (Some(text), _) => self.outbox.push(&text, heard.number),
-                    (None, Some(seat)) => {
-                        let _ = seat.acknowledge(heard.number).await;
-                    }
-                    (None, None) => {}
+        match news {
+            News::Told(ToClient::Over { why }) => self.end(&why.status()).await,
+            News::Ended(status) => self.end(&status).await,
+            News::Again(opened) => {
+                self.rejected.clear();
+                if let Some(missed) = self.talk.again(&opened) {
+                    self.outbox.push(&missed);
                 }
-                self.say(heard.further).await;
+            }
+            News::Told(told) => {
+                self.told(&told).await;
+                self.keep_news().await;
             }
         }
     }
 
-    /// Too much lay unread, as the gateway took nothing.
-    async fn reopen(&mut self) {
-        self.outbox.forget_numbered(self.sending.is_some());
-        let Some(seat) = &mut self.seat else { return };
-        match seat.reopen().await {
-            Ok(opened) => {
-                self.talk.heard(&opened);
-            }
-            Err(status) => {
-                let why = screen::failed("session", None, &status);
-                self.leave(&why).await;
-            }
+    async fn told(&mut self, told: &ToClient) {
+        if let ToClient::Answer { id, .. } = told
+            && let Some(number) = self.rejected.remove(id)
+            && let Some(seat) = &mut self.seat
+        {
+            return seat.acknowledge(Some(number)).await;
         }
+        // What waits for the gateway was told before, on a way that was lost.
+        if told.number().is_some_and(|number| self.outbox.has(number)) {
+            return;
+        }
+        let heard = self.talk.heard(told);
+        match (heard.text, &mut self.seat) {
+            (Some(text), _) => self
+                .outbox
+                .push_numbered(&text, heard.number, message_of(told)),
+            (None, Some(seat)) => seat.acknowledge(heard.number).await,
+            (None, None) => {}
+        }
+        self.say(heard.further).await;
+    }
+
+    /// The session is ended, by the operator or by the user's domain.
+    async fn end(&mut self, why: &Status) {
+        let why = screen::failed("session", None, why);
+        self.leave(&why).await;
     }
 
     /// The session ends, and the user hears why. What they have not got waits for the next one.
-    async fn leave(&mut self, why: &str) {
+    /// False if that it has ended is not on disk.
+    async fn leave(&mut self, why: &str) -> bool {
         self.seat = None;
+        self.kept = None;
+        self.rejected.clear();
         self.talk.ended();
         self.outbox.forget_numbered(self.sending.is_some());
-        self.outbox.push(why, None);
-        records::forget(&self.sessions.node, &self.number, &self.user).await;
+        self.outbox.push(why);
+        records::forget(&self.sessions.node, &self.number, &self.user).await
     }
 
-    async fn keep(&self) {
-        let kept = Kept {
-            user: self.user.clone(),
-            to: self.to.clone(),
-            gateway: self.gateway.name.clone(),
-            heard: self.heard,
+    /// Keeps how the session is now, if the store has it otherwise. What it does not take it is
+    /// given again with what comes next.
+    async fn keep_news(&mut self) {
+        let Some(kept) = self.kept.as_ref().filter(|_| self.seat.is_some()) else {
+            return;
         };
-        records::keep(&self.sessions.node, &self.number, &kept).await;
+        let now = Kept::of(&self.user, (&self.to, &self.gateway.name), self.heard)
+            .writing_to(self.talk.partner());
+        if !kept.is_about(&now) && records::keep(&self.sessions.node, &self.number, &now).await {
+            self.kept = Some(now);
+        }
+    }
+}
+
+/// The id of the message that is told.
+fn message_of(told: &ToClient) -> Option<String> {
+    match told {
+        ToClient::Take { primitive, .. } => match primitive.as_ref() {
+            Primitive::NewMessage(message) => message.info.message_id.clone(),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

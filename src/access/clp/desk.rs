@@ -16,7 +16,6 @@ use crate::access::entrance::Entrance;
 use crate::access::sessions::Sessions;
 use crate::node::build::SmsGateway;
 use crate::store::StoreError;
-use crate::text::Seldom;
 
 /// Messages of one phone that may wait; our choice. One more is refused.
 const LINES: usize = 8;
@@ -35,7 +34,6 @@ pub(in crate::access) struct Desk {
 struct State {
     /// By number. Only numbers of users are here, so there are no more than are configured.
     phones: HashMap<String, mpsc::Sender<Said>>,
-    told: Seldom,
 }
 
 impl Desk {
@@ -63,12 +61,13 @@ impl Desk {
     pub(in crate::access) async fn resume(&self) -> Result<(), StoreError> {
         for (number, kept) in records::all(&self.sessions.node).await? {
             let gateway = self.gateways.iter().find(|one| one.name == kept.gateway);
-            let is_own = self.entrance.of_number(&number).as_ref() == Some(&kept.user);
+            let is_own = self.entrance.of_number(&number) == Some(kept.user.as_str());
             let Some(gateway) = gateway.filter(|_| is_own) else {
                 records::forget(&self.sessions.node, &number, &kept.user).await;
                 continue;
             };
-            let sender = self.begin(&number, &kept.user, gateway, Some(&kept));
+            let (gateway, user) = (Arc::clone(gateway), kept.user.clone());
+            let sender = self.begin(&number, &user, &gateway, Some(kept));
             self.state().phones.insert(number, sender);
         }
         Ok(())
@@ -106,14 +105,14 @@ impl Desk {
             done,
         };
         if self
-            .hand_over(&incoming.number, &user, gateway, said)
+            .hand_over(&incoming.number, user, gateway, said)
             .is_err()
         {
             return StatusCode::SERVICE_UNAVAILABLE;
         }
         match tokio::time::timeout(PATIENCE, understood).await {
-            Ok(Ok(())) => StatusCode::OK,
-            Ok(Err(_)) | Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Ok(Ok(true)) => StatusCode::OK,
+            Ok(Ok(false) | Err(_)) | Err(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -140,26 +139,24 @@ impl Desk {
         number: &str,
         user: &str,
         gateway: &Arc<SmsGateway>,
-        kept: Option<&Kept>,
+        kept: Option<Kept>,
     ) -> mpsc::Sender<Said> {
         let (phone, lines) = mpsc::channel(LINES);
         let conversation =
             Conversation::new(&self.sessions, (number, user), Arc::clone(gateway), kept);
-        let goes_on = kept.is_some();
         let stop = self.sessions.stop.clone();
         self.sessions.tracker.spawn(async move {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
-                () = conversation.attend(lines, goes_on) => {}
+                () = conversation.attend(lines) => {}
             }
         });
         phone
     }
 
     fn refused(&self, why: &'static str, from: IpAddr) -> StatusCode {
-        let now = self.sessions.node.clock().now().0;
-        if let Some(more) = self.state().told.may(why, now) {
+        if let Some(more) = self.sessions.may_tell(why) {
             tracing::warn!(address = %from, more, "a short message is refused: {why}");
         }
         StatusCode::FORBIDDEN

@@ -8,11 +8,9 @@ use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::connection::Connection;
-use crate::access::accept::{Bounds, Room, accept};
+use crate::access::accept::{Terms, accept};
 use crate::access::entrance::Entrance;
 use crate::access::sessions::Sessions;
 use crate::client::login::Origin;
@@ -25,7 +23,6 @@ type Tls = Option<Arc<ServerConfig>>;
 pub(in crate::access) struct Listener {
     socket: TcpListener,
     local_addr: SocketAddr,
-    bounds: Bounds,
     handshake: Duration,
     tls: watch::Sender<Tls>,
 }
@@ -40,10 +37,6 @@ impl Listener {
         Ok(Self {
             local_addr: listener.local_addr()?,
             socket: listener,
-            bounds: Bounds {
-                all: plan.max_connections,
-                of_one: plan.max_of_one_address,
-            },
             handshake: plan.handshake,
             tls: watch::Sender::new(plan.tls.clone()),
         })
@@ -59,16 +52,18 @@ impl Listener {
         self.tls.clone()
     }
 
-    /// Serves until it is stopped.
+    /// Serves until it is stopped. Then connections end when all that was said is answered.
     pub(in crate::access) async fn serve(
         self,
         sessions: Arc<Sessions>,
         entrance: Arc<Entrance>,
-        (tracker, stop): (TaskTracker, CancellationToken),
+        terms: Terms,
     ) {
-        let (room, handshake) = (Room::new(self.bounds), self.handshake);
-        accept(self.socket, room, (tracker, stop), |stream, address| {
+        let (handshake, soft) = (self.handshake, terms.soft.clone());
+        let shared = Arc::clone(&sessions);
+        accept(self.socket, &shared, terms, |stream, address| {
             let (sessions, entrance) = (Arc::clone(&sessions), Arc::clone(&entrance));
+            let soft = soft.clone();
             let tls = self.tls.borrow().clone();
             let origin = Origin {
                 address,
@@ -78,12 +73,12 @@ impl Listener {
             let _ = stream.set_nodelay(true);
             async move {
                 let Some(config) = tls else {
-                    return Connection::new(stream, sessions, entrance, origin)
+                    return Connection::new(stream, sessions, entrance, origin, soft)
                         .serve()
                         .await;
                 };
                 if let Some(stream) = protected(stream, config, handshake).await {
-                    Connection::new(stream, sessions, entrance, origin)
+                    Connection::new(stream, sessions, entrance, origin, soft)
                         .serve()
                         .await;
                 }

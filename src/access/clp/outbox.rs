@@ -23,6 +23,17 @@ struct Item {
     pieces: VecDeque<String>,
     /// To be acknowledged when it has all of them.
     number: Option<u64>,
+    /// The id of the message that the text is.
+    message: Option<String>,
+}
+
+/// A text that no gateway takes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Dropped {
+    /// To be acknowledged, when its sender was told.
+    pub(super) number: Option<u64>,
+    /// The id of the message that it was.
+    pub(super) message: Option<String>,
 }
 
 /// The texts for one phone.
@@ -40,9 +51,29 @@ impl Outbox {
         self.items.len() < MAX
     }
 
-    pub(super) fn push(&mut self, text: &str, number: Option<u64>) {
+    /// Whether the text of this number waits.
+    pub(super) fn has(&self, number: u64) -> bool {
+        self.items.iter().any(|item| item.number == Some(number))
+    }
+
+    /// A text that is worth nothing later.
+    pub(super) fn push(&mut self, text: &str) {
+        self.push_numbered(text, None, None);
+    }
+
+    /// A text to be acknowledged, which may be a message.
+    pub(super) fn push_numbered(
+        &mut self,
+        text: &str,
+        number: Option<u64>,
+        message: Option<String>,
+    ) {
         let pieces = pieces::of(text).into();
-        self.items.push_back(Item { pieces, number });
+        self.items.push_back(Item {
+            pieces,
+            number,
+            message,
+        });
     }
 
     /// The message that is to be sent next, if it is time.
@@ -68,6 +99,16 @@ impl Outbox {
             return None;
         }
         self.items.pop_front()?.number
+    }
+
+    /// It will never take it: the text is given up.
+    pub(super) fn refused(&mut self) -> Option<Dropped> {
+        self.failures = 0;
+        self.not_before = None;
+        let Item {
+            number, message, ..
+        } = self.items.pop_front()?;
+        Some(Dropped { number, message })
     }
 
     /// It has not.
@@ -99,8 +140,8 @@ mod tests {
     #[test]
     fn a_text_is_acknowledged_when_all_its_messages_were_taken() {
         let mut outbox = Outbox::default();
-        outbox.push(&"x".repeat(200), Some(7));
-        outbox.push("answer", None);
+        outbox.push_numbered(&"x".repeat(200), Some(7), None);
+        outbox.push("answer");
         assert!(outbox.next(Time(0)).unwrap().starts_with("(1/2) "));
         assert_eq!(outbox.taken(), None);
         assert!(outbox.next(Time(0)).unwrap().starts_with("(2/2) "));
@@ -112,7 +153,7 @@ mod tests {
     #[test]
     fn what_is_not_taken_is_tried_again_ever_later() {
         let mut outbox = Outbox::default();
-        outbox.push("one", Some(1));
+        outbox.push_numbered("one", Some(1), None);
         outbox.failed(Time(0));
         assert_eq!(outbox.due(), Some(Time(2000)));
         assert_eq!(
@@ -131,24 +172,42 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_is_refused_for_good_is_given_up_alone() {
+        let mut outbox = Outbox::default();
+        outbox.push_numbered(&"x".repeat(200), Some(7), Some("m1".to_owned()));
+        outbox.push_numbered("next", Some(8), None);
+        outbox.failed(Time(0));
+        assert!(outbox.has(7));
+        let dropped = Dropped {
+            number: Some(7),
+            message: Some("m1".to_owned()),
+        };
+        assert_eq!(outbox.refused(), Some(dropped));
+        assert!(!outbox.has(7) && outbox.has(8));
+        assert_eq!(outbox.next(Time(0)), Some("next"));
+        assert_eq!(outbox.taken(), Some(8));
+        assert_eq!(outbox.refused(), None);
+    }
+
+    #[test]
     fn an_answer_is_given_up_and_what_waits_is_bounded() {
         let mut outbox = Outbox::default();
-        outbox.push("answer", None);
-        outbox.push("message", Some(1));
+        outbox.push("answer");
+        outbox.push_numbered("message", Some(1), None);
         for _ in 0..TIMES {
             outbox.failed(Time(0));
         }
         assert_eq!(outbox.next(Time(u64::MAX)), Some("message"));
-        outbox.push("next", Some(2));
+        outbox.push_numbered("next", Some(2), None);
         outbox.forget_numbered(true);
         assert_eq!(outbox.next(Time(u64::MAX)), Some("message"));
         assert_eq!((outbox.taken(), outbox.next(Time(0))), (None, None));
-        outbox.push("message", Some(1));
+        outbox.push_numbered("message", Some(1), None);
         outbox.forget_numbered(false);
         assert_eq!(outbox.next(Time(u64::MAX)), None);
         for number in 0..MAX as u64 {
             assert!(outbox.has_room());
-            outbox.push("x", Some(number));
+            outbox.push_numbered("x", Some(number), None);
         }
         assert!(!outbox.has_room());
     }

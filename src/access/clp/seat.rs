@@ -1,5 +1,6 @@
 //! A user in a text session: their place among all sessions, and the way to their domain.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -7,10 +8,11 @@ use tokio::sync::mpsc;
 
 use crate::access::entrance::stopping;
 use crate::access::key::Key;
+use crate::access::road::{Came, Road};
 use crate::access::sessions::{Handle, Order, Place, Sessions};
 use crate::element::{Delivery, FromClient, Over, Takes, ToClient};
 use crate::imps::Status;
-use crate::node::{ClientSession, Gone, clock};
+use crate::node::clock;
 
 /// What operators may have ordered and was not heard yet.
 const ORDERS: usize = 2;
@@ -19,7 +21,7 @@ const ORDERS: usize = 2;
 pub(super) struct Seat {
     sessions: Arc<Sessions>,
     handle: Arc<Handle>,
-    home: ClientSession,
+    road: Road,
     orders: mpsc::Receiver<Box<Order>>,
     _place: Place,
 }
@@ -28,28 +30,43 @@ pub(super) struct Seat {
 #[derive(Debug)]
 pub(super) enum News {
     Told(ToClient),
+    /// The way to the user's domain was lost and is there again; what is told first. Answers that
+    /// were under way do not come.
+    Again(ToClient),
     /// The session is to end, and the user to hear why.
     Ended(Status),
 }
 
 impl Seat {
-    /// Opens a session for a user. `is_kept`: it was there before a restart, so it has a place
-    /// whatever the bounds are. With it comes what the user is told first.
+    /// Opens a session for a user. With it comes what the user is told first.
     ///
     /// # Errors
     /// What the user is told instead.
     pub(super) async fn take(
         sessions: &Arc<Sessions>,
         user: &str,
-        is_kept: bool,
     ) -> Result<(Self, ToClient), Status> {
-        let place = if is_kept {
-            sessions.place_again(user)
-        } else {
-            let place = sessions.place(user);
-            place.ok_or_else(|| Over::TooMany.status())?
-        };
-        let (home, opened) = open(sessions, user).await?;
+        let place = sessions.place(user);
+        let place = place.ok_or_else(|| Over::TooMany.status())?;
+        let entered = sessions
+            .node
+            .client_enter(user, Takes::Everything, Delivery::default());
+        let entered = entered.await.map_err(|_| stopping())?;
+        let (home, opened) = entered.map_err(Over::status)?;
+        let road = Road::of(sessions, user, home);
+        Ok((Self::new(sessions, road, user, place), opened))
+    }
+
+    /// A session that was there before a restart: it has a place whatever the bounds are. Its way
+    /// is opened as soon as that can be.
+    pub(super) fn again(sessions: &Arc<Sessions>, user: &str) -> Self {
+        let place = sessions.place_again(user);
+        let mut road = Road::none(sessions, user);
+        road.open_soon(Delivery::default());
+        Self::new(sessions, road, user, place)
+    }
+
+    fn new(sessions: &Arc<Sessions>, road: Road, user: &str, place: Place) -> Self {
         let (to, orders) = mpsc::channel(ORDERS);
         let handle = Arc::new(Handle {
             key: Key::of(&clock::random().hex(16)),
@@ -60,28 +77,23 @@ impl Seat {
         });
         sessions.add(Arc::clone(&handle), None);
         tracing::info!(user, session = %handle.key, "a text session has begun");
-        let seat = Self {
+        Self {
             sessions: Arc::clone(sessions),
             handle,
-            home,
+            road,
             orders,
             _place: place,
-        };
-        Ok((seat, opened))
+        }
     }
 
-    /// Opens the way to the user's domain anew, where it was lost because too much lay unread.
-    ///
-    /// # Errors
-    /// What the user is told instead.
-    pub(super) async fn reopen(&mut self) -> Result<ToClient, Status> {
-        let (home, opened) = open(&self.sessions, &self.handle.user).await?;
-        self.home = home;
-        Ok(opened)
+    /// Whether what is said for the user is heard now.
+    pub(super) fn is_open(&self) -> bool {
+        self.road.is_open()
     }
 
-    /// What happens next. It may be cancelled without loss.
-    pub(super) async fn next(&mut self) -> News {
+    /// What happens next; only what operators order, if nothing more may be told. It may be
+    /// cancelled without loss.
+    pub(super) async fn next(&mut self, may_be_told: bool) -> News {
         loop {
             tokio::select! {
                 biased;
@@ -90,37 +102,29 @@ impl Seat {
                         return News::Ended(status);
                     }
                 }
-                told = self.home.event() => {
-                    return News::Told(told.unwrap_or(ToClient::Over { why: Over::Behind }));
-                }
+                came = self.road.next(), if may_be_told => match came {
+                    Came::Told(told) => return News::Told(told),
+                    Came::Again(opened) => return News::Again(opened),
+                    Came::Refused(why) => return News::Ended(why.status()),
+                    Came::Lost => self.road.open_soon(Delivery::default()),
+                },
             }
         }
     }
 
     /// Says something for the user.
-    ///
-    /// # Errors
-    /// The node has stopped.
-    pub(super) async fn say(&self, said: FromClient) -> Result<(), Gone> {
-        self.home.say(said).await
+    pub(super) async fn say(&mut self, said: FromClient) {
+        self.road.say(said).await;
     }
 
-    /// The user has what came under this number.
-    ///
-    /// # Errors
-    /// The node has stopped.
-    pub(super) async fn acknowledge(&self, number: Option<u64>) -> Result<(), Gone> {
-        match number {
-            Some(number) => self.say(FromClient::Ack { number }).await,
-            None => Ok(()),
-        }
+    /// The user has what came under this number, if it has one.
+    pub(super) async fn acknowledge(&mut self, number: Option<u64>) {
+        self.road.acknowledge(number).await;
     }
 
-    /// Waits until all that was said is on disk.
-    pub(super) async fn settle(&self) {
-        let node = &self.sessions.node;
-        let shard = node.shard_of_user(&self.handle.user);
-        let _ = node.change_in(shard, |_, _, _| ()).await;
+    /// Waits until all that was said is on disk; false if it may not be.
+    pub(super) async fn settle(&self) -> bool {
+        self.road.settle().await
     }
 }
 
@@ -135,18 +139,11 @@ impl Drop for Seat {
     }
 }
 
-/// A way to the user's domain, and what it says first.
-async fn open(sessions: &Sessions, user: &str) -> Result<(ClientSession, ToClient), Status> {
-    let node = &sessions.node;
-    let opened = node
-        .client_open_for(user, Takes::Everything, Delivery::default())
-        .await;
-    let home = opened.map_err(|_| stopping())?;
-    let mut home = home.ok_or_else(|| Over::Unknown.status())?;
-    match home.event().await {
-        Some(ToClient::Over { why }) => Err(why.status()),
-        Some(opened) => Ok((home, opened)),
-        None => Err(stopping()),
+/// What happens in the session, as long as there is one.
+pub(super) async fn next(seat: &mut Option<Seat>, may_be_told: bool) -> News {
+    match seat {
+        Some(seat) => seat.next(may_be_told).await,
+        None => pending().await,
     }
 }
 

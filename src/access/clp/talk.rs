@@ -1,8 +1,8 @@
 //! What is said in a text session before and after its user has logged in.
 
-use crate::access::line::{Action, Codec, screen};
+use crate::access::line::{self, Action, Codec, screen};
 use crate::element::{FromClient, ToClient};
-use crate::imps::{Primitive, Status};
+use crate::imps::{Address, Primitive, Status};
 
 /// Lines that may wait for their answers; our choice. Further ones are not read until then.
 const UNDER_WAY: usize = 16;
@@ -13,6 +13,7 @@ const MAX_WORD: usize = 256;
 const BRIEF: &str = "/login /logout /to WHO /send WHO TEXT /read /who /add WHO /status TEXT /away /back /help all. A line without slash goes to whom you write to.";
 const LOG_IN: &str = "* log in first: /login NAME, and then the password; /quit ends";
 const LOG_IN_BY_NUMBER: &str = "* log in first: /login";
+const MISSED: &str = "* something was not answered and may not be done; look, and ask again";
 const NO_FILES: &str = "* files are not shared here";
 
 /// How users show who they are.
@@ -74,6 +75,8 @@ pub(super) struct Talk {
     codec: Option<Codec>,
     /// Whose password comes next.
     asked: Option<String>,
+    /// To whom the user wrote before a restart, until the session is open again.
+    partner: Option<(Address, bool)>,
 }
 
 impl Talk {
@@ -82,6 +85,16 @@ impl Talk {
             way,
             codec: None,
             asked: None,
+            partner: None,
+        }
+    }
+
+    /// One that goes on after a restart, in which lines without slash went to somebody, or to a
+    /// contact list.
+    pub(super) fn with(way: Way, partner: Option<(Address, bool)>) -> Self {
+        Self {
+            partner,
+            ..Self::new(way)
         }
     }
 
@@ -107,8 +120,12 @@ impl Talk {
         match (&mut self.codec, &*first) {
             (_, "") => Step::Nothing,
             (Some(_), "/login") => Step::Show("* you are logged in".to_owned()),
-            (Some(_), "/help" | "/?") if self.way == Way::Number && words.next().is_none() => {
-                Step::Show(BRIEF.to_owned())
+            (Some(_), "/help" | "/?") if self.way == Way::Number => {
+                let what = words.next().unwrap_or_default();
+                Step::Show(match what {
+                    "all" => line::commands(),
+                    name => line::help_on(name).unwrap_or_else(|| BRIEF.to_owned()),
+                })
             }
             (Some(codec), _) => match codec.understand(line) {
                 Action::Say(requests) => Step::Say(requests),
@@ -160,7 +177,11 @@ impl Talk {
             watched,
         } = told
         {
-            self.codec = Some(Codec::new(user.clone(), *waiting, watched.as_deref()));
+            let mut codec = Codec::new(user.clone(), *waiting, watched.as_deref());
+            if let Some((partner, is_list)) = self.partner.take() {
+                codec.choose(partner, is_list);
+            }
+            self.codec = Some(codec);
         }
         let Some(codec) = &mut self.codec else {
             return Heard {
@@ -174,6 +195,38 @@ impl Talk {
             number: told.number(),
             further: codec.further(),
         }
+    }
+
+    /// The session was lost and is open again. Only who misses an answer hears of that.
+    pub(super) fn again(&mut self, opened: &ToClient) -> Option<String> {
+        let ToClient::Opened {
+            waiting, watched, ..
+        } = opened
+        else {
+            return None;
+        };
+        match &mut self.codec {
+            Some(codec) => {
+                // A short message whose outcome is not kept comes again.
+                let is_missed = codec.under_way() > 0 && self.way == Way::Password;
+                codec.again(*waiting, watched.as_deref());
+                is_missed.then(|| MISSED.to_owned())
+            }
+            None => {
+                self.heard(opened);
+                None
+            }
+        }
+    }
+
+    /// Whom a line without slash goes to, and whether that is a contact list.
+    pub(super) fn partner(&self) -> Option<(&Address, bool)> {
+        self.codec.as_ref()?.partner()
+    }
+
+    /// The request that ends a message which cannot be brought to the user.
+    pub(super) fn reject(&self, message: String) -> Option<Primitive> {
+        Some(self.codec.as_ref()?.reject(message))
     }
 
     /// The session has ended: somebody may log in again.
@@ -201,8 +254,8 @@ fn is_worth_a_message(told: &ToClient) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::pieces;
     use super::*;
-    use crate::imps::Address;
     use crate::ssp::envelope::decode_fragment;
 
     fn opened() -> ToClient {
@@ -260,8 +313,58 @@ mod tests {
         talk.heard(&opened());
         assert_eq!(show(&talk.line("/login")), "* you are logged in");
         assert_eq!(show(&talk.line("/HELP")), BRIEF);
-        assert!(show(&talk.line("/help all")).lines().count() > 20);
+        // All commands come whole, however short the messages are.
+        let Step::Show(all) = talk.line("/help all") else {
+            panic!("no help");
+        };
+        let parts = pieces::of(&all);
+        let told: usize = parts.iter().map(|part| part.len() - "(1/9) ".len()).sum();
+        assert_eq!(told + parts.len() - 1, all.len(), "{parts:#?}");
+        for command in ["/to", "/reject", "/busy", "/unban", "/group", "/logout"] {
+            let is_there = all.split(' ').any(|word| word == command);
+            assert_eq!(is_there, command != "/unban", "{command}: {all}");
+        }
+        assert_eq!(
+            show(&talk.line("/help read")),
+            line::help_on("/READ").unwrap()
+        );
+        let told = talk.line("/help reject");
+        assert!(show(&told).starts_with("/get N fetch one of them; /reject N"));
+        assert_eq!(show(&talk.line("/help nothing")), BRIEF);
         assert!(BRIEF.chars().count() <= 160);
+    }
+
+    #[test]
+    fn a_session_that_is_open_again_has_its_partner_and_no_line_under_way() {
+        for (way, missed) in [(Way::Password, Some(MISSED)), (Way::Number, None)] {
+            let mut talk = Talk::new(way);
+            talk.heard(&opened());
+            assert_eq!(show(&talk.line("/to carol")), "you write to carol");
+            assert!(matches!(talk.line("hi"), Step::Say(_)));
+            assert_eq!(talk.under_way(), 1);
+            assert_eq!(talk.again(&opened()).as_deref(), missed);
+            assert_eq!(talk.under_way(), 0);
+            let carol = Address::new("carol@home.test");
+            assert_eq!(talk.partner(), Some((&carol, false)));
+            assert!(matches!(talk.line("hi"), Step::Say(_)));
+            // What was asked before is not taken for the answer.
+            let old = ToClient::answer("1.0".to_owned(), Status::ok());
+            assert_eq!(talk.heard(&old).text, None);
+            assert_eq!(talk.under_way(), 1);
+        }
+    }
+
+    #[test]
+    fn a_session_that_goes_on_after_a_restart_has_its_partner() {
+        let carol = Address::new("carol@home.test");
+        let mut talk = Talk::with(Way::Number, Some((carol.clone(), false)));
+        assert_eq!(talk.partner(), None);
+        assert_eq!(talk.again(&opened()), None);
+        assert_eq!(talk.partner(), Some((&carol, false)));
+        // Whoever logs out and in chooses anew.
+        talk.ended();
+        talk.heard(&opened());
+        assert_eq!(talk.partner(), None);
     }
 
     #[test]

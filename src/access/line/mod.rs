@@ -9,6 +9,6 @@ mod lines;
 mod requests;
 pub(crate) mod screen;
 
-pub(crate) use codec::{Action, Codec};
+pub(crate) use codec::{Action, Codec, commands, help_on};
 pub use lines::{LineError, Lines};
 pub(crate) use requests::Requests;

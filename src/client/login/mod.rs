@@ -232,13 +232,6 @@ impl Logins {
         Ok(Claim { user, proof })
     }
 
-    /// The user whose number this is.
-    pub fn of_number(&self, number: &str) -> Option<&str> {
-        let mut numbers = self.settings.numbers.iter();
-        let found = numbers.find(|(_, own)| *own == number);
-        found.map(|(user, _)| user.as_str())
-    }
-
     /// It was the user.
     pub fn succeeded(&mut self, user: &str) {
         self.failures.forget(user);

@@ -104,6 +104,13 @@ impl Asks {
         self.under_way.remove(&number)
     }
 
+    /// No answer comes any more to what is under way.
+    pub(super) fn are_late(&mut self, now: Time) {
+        for ask in self.under_way.values_mut() {
+            ask.until = now;
+        }
+    }
+
     /// When the next one is late.
     pub(super) fn until(&self) -> Option<Time> {
         self.under_way.values().map(|ask| ask.until).min()

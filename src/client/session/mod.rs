@@ -117,11 +117,9 @@ impl Session {
         if let Some(ending) = &self.ending {
             return Some(ending.until);
         }
-        let due = [self.asks.until(), self.outbox.due(&self.record)];
-        due.into_iter()
-            .flatten()
-            .chain([self.record.expires(self.seen)])
-            .min()
+        let expires = Some(self.record.expires(self.seen));
+        let due = [self.asks.until(), self.outbox.due(&self.record), expires];
+        due.into_iter().flatten().min()
     }
 
     /// Time has passed.
@@ -261,6 +259,7 @@ impl Session {
             ToClient::Over { why: Over::Behind } => {
                 self.outbox.miss();
                 self.reopens = true;
+                self.asks.are_late(now);
             }
             ToClient::Over { why } => self.disconnect(why.status(), now),
         }

@@ -12,6 +12,7 @@ use crate::client::wake::Offer;
 use crate::config::{self, Config, Located, Problem};
 use crate::http::endpoint::Endpoint;
 use crate::http::server::ServerSettings;
+use crate::http::tls::{self, ClientTls, TlsError};
 use crate::sap::Network;
 
 /// What is needed to serve clients.
@@ -57,6 +58,8 @@ pub struct SmsGateway {
     pub secret: config::Secret,
     /// Where it takes messages.
     pub endpoint: Endpoint,
+    /// TLS towards that; without it the endpoint is plain.
+    pub tls: Option<Arc<rustls::ClientConfig>>,
     /// As whom this node asks it to.
     pub username: String,
     /// The password of that.
@@ -128,7 +131,7 @@ pub(super) fn plan(
             header_timeout: config.ssp.header_timeout.get(),
             idle_timeout: config.ssp.idle_timeout.get(),
             tls_handshake_timeout: config.ssp.header_timeout.get(),
-            known: Arc::default(),
+            known: None,
             ..ServerSettings::default()
         },
         wake_listen: clients.wake_listen,
@@ -137,7 +140,7 @@ pub(super) fn plan(
             from: networks(&clients.number_proxies),
         },
         text,
-        sms: clients.sms.iter().filter_map(gateway).collect(),
+        sms: gateways(clients, at, problems),
     })
 }
 
@@ -161,18 +164,60 @@ fn text(
     })
 }
 
-/// A gateway; one that cannot be is a problem of the configuration.
-fn gateway(sms: &config::SmsSection) -> Option<SmsGateway> {
-    Some(SmsGateway {
+/// The gateways of short messages.
+fn gateways(
+    clients: &config::ClientsSection,
+    at: &Located,
+    problems: &mut Vec<Problem>,
+) -> Vec<SmsGateway> {
+    let mut gateways = Vec::with_capacity(clients.sms.len());
+    for (index, sms) in clients.sms.iter().enumerate() {
+        match gateway(sms) {
+            Ok(found) => gateways.extend(found),
+            Err(error) => {
+                let fix = "name the authority of the gateway in `ca`";
+                problems.push(at.problem(
+                    &format!("clients.sms.{index}.ca"),
+                    error.to_string(),
+                    fix,
+                ));
+            }
+        }
+    }
+    gateways
+}
+
+/// A gateway; nothing if that is a problem of the configuration.
+///
+/// # Errors
+/// Those who could vouch for it cannot be read.
+fn gateway(sms: &config::SmsSection) -> Result<Option<SmsGateway>, TlsError> {
+    let (Some(secret), Some(password)) = (&sms.secret, &sms.password) else {
+        return Ok(None);
+    };
+    let Ok(endpoint) = Endpoint::parse(&sms.url) else {
+        return Ok(None);
+    };
+    let files = ClientTls {
+        ca: sms.ca.clone(),
+        ..ClientTls::default()
+    };
+    let tls = if endpoint.tls {
+        Some(tls::client_config(&files, &endpoint.host)?)
+    } else {
+        None
+    };
+    Ok(Some(SmsGateway {
         name: sms.name.clone(),
         from: networks(&sms.from),
-        secret: sms.secret.clone()?,
-        endpoint: Endpoint::parse(&sms.url).ok()?,
+        secret: secret.clone(),
+        endpoint,
+        tls,
         username: sms.username.clone(),
-        password: sms.password.clone()?,
+        password: password.clone(),
         sender: sms.sender.clone(),
         keep: sms.keep.get(),
-    })
+    }))
 }
 
 fn networks(from: &[String]) -> Vec<Network> {

@@ -1,6 +1,5 @@
 //! The store for what users share, and its listener.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::transport::public_tls;
@@ -62,7 +61,7 @@ pub(super) fn plan(
             header_timeout: config.ssp.header_timeout.get(),
             idle_timeout: config.ssp.idle_timeout.get(),
             tls_handshake_timeout: config.ssp.header_timeout.get(),
-            known: Arc::default(),
+            known: None,
             ..ServerSettings::default()
         },
     })

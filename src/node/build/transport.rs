@@ -43,7 +43,7 @@ pub(super) fn server(
         max_of_one_address: ssp.max_connections_per_address,
         max_bytes: ssp.max_bodies.get(),
         body_pace: ssp.body_pace.bytes(),
-        known: Arc::default(),
+        known: Some(Arc::default()),
         header_timeout: ssp.header_timeout.get(),
         body_timeout: ssp.body_timeout.get(),
         idle_timeout: ssp.idle_timeout.get(),

@@ -137,7 +137,12 @@ fn configuration(sendsms: u16, clients: u16) -> String {
 
 /// The status with which something is answered on the port of clients.
 fn get(node: &Node, path: &str) -> u16 {
-    let mut stream = TcpStream::connect(bound(node, "clients")).unwrap();
+    get_from(&bound(node, "clients"), path)
+}
+
+/// The same at an address.
+pub(super) fn get_from(address: &str, path: &str) -> u16 {
+    let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     write!(
         stream,

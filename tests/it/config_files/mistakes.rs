@@ -557,7 +557,7 @@ pub(super) const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "",
         "[home]\n[clients]\nplain_login = \"always\"\ndigest_secret = \"short\"\n",
-        "a.toml:17: clients.digest_secret: is shorter than 16 characters; make one with: openssl rand -base64 24",
+        "a.toml:17: clients.digest_secret: is shorter than 16 characters; make one with: openssl rand -hex 16",
     ),
     (
         "",

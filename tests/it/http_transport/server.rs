@@ -549,7 +549,7 @@ async fn strangers_cannot_take_the_last_quarter_of_the_connections() {
     let running = serve(
         ServerSettings {
             max_connections: 4,
-            known,
+            known: Some(known),
             ..settings()
         },
         Verdict::Accepted,

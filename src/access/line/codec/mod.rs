@@ -95,6 +95,33 @@ impl Codec {
         }
     }
 
+    /// The session was lost and is open again. Answers under way do not come; all else is
+    /// remembered.
+    pub(crate) fn again(&mut self, waiting: usize, watched: Option<&Primitive>) {
+        self.questions.clear();
+        self.further.clear();
+        self.memory.waited = waiting;
+        if let Some(Primitive::PresenceNotification(notification)) = watched {
+            self.memory.see(notification);
+        }
+    }
+
+    /// Whom a line without slash goes to, and whether that is a contact list.
+    pub(crate) fn partner(&self) -> Option<(&Address, bool)> {
+        let partner = self.memory.partner.as_ref()?;
+        Some((partner, self.memory.to_list))
+    }
+
+    /// A line without slash goes to them from now on.
+    pub(crate) fn choose(&mut self, partner: Address, is_list: bool) {
+        self.memory.choose(partner, is_list);
+    }
+
+    /// The request that ends a message which cannot be brought to the user.
+    pub(crate) fn reject(&self, message: String) -> Primitive {
+        self.memory.requests.reject(message)
+    }
+
     /// What a line means.
     pub(crate) fn understand(&mut self, line: &str) -> Action {
         let line = sayable(line);
@@ -159,10 +186,7 @@ impl Codec {
             ToClient::Opened { user, waiting, .. } => Some(screen::opened(user, *waiting)),
             ToClient::Answer { id, primitive, .. } => self.answered(id, primitive),
             ToClient::Take { primitive, .. } | ToClient::Now { primitive } => self.told(primitive),
-            ToClient::Over { why } => {
-                let status = why.status();
-                Some(screen::failed("login", None, &status))
-            }
+            ToClient::Over { why } => Some(screen::failed("session", None, &why.status())),
         }
     }
 
@@ -218,10 +242,42 @@ fn sayable(line: &str) -> String {
     )
 }
 
+const QUIT: &str = "/quit                   end the session; so does /logout";
+
 /// All commands, a line each.
 fn help() -> String {
     let parts = FAMILIES.iter().map(|family| family.help);
-    let mut lines: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
-    lines.push("/quit                   end the session; so does /logout");
-    lines.join("\n")
+    let parts = parts.filter(|part| !part.is_empty()).chain([QUIT]);
+    parts.collect::<Vec<&str>>().join("\n")
+}
+
+/// The names of all commands, and how to hear more of one.
+pub(crate) fn commands() -> String {
+    let help = help();
+    let mut names: Vec<&str> = Vec::new();
+    for name in help.lines().flat_map(commands_of) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    format!("/{} - /help NAME tells more of one", names.join(" /"))
+}
+
+/// What commands of this name do; nothing if there is none.
+pub(crate) fn help_on(name: &str) -> Option<String> {
+    let name = name.trim_start_matches('/').to_ascii_lowercase();
+    let help = help();
+    let lines = help
+        .lines()
+        .filter(|line| commands_of(line).any(|one| one == name));
+    let lines = lines.map(|line| line.split_whitespace().collect::<Vec<&str>>().join(" "));
+    let lines = lines.collect::<Vec<String>>().join("\n");
+    Some(lines).filter(|lines| !lines.is_empty())
+}
+
+/// The names of the commands of which a line of the help tells.
+fn commands_of(line: &str) -> impl Iterator<Item = &str> {
+    let words = line.split_whitespace();
+    let commands = words.filter_map(|word| word.strip_prefix('/'));
+    commands.map(|name| name.trim_end_matches([',', ';', ':', '.']))
 }

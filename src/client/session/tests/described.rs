@@ -1,9 +1,9 @@
 //! What a client says of itself, and what it is told anew.
 
 use super::world::{World, record};
-use super::{name, read};
+use super::{code, name, read};
 use crate::client::tests::settings;
-use crate::csp::{Primitive, Version};
+use crate::csp::{Mode, Primitive, Transaction, Version};
 use crate::element::{FromClient, Over, ToClient};
 use crate::imps::Address;
 
@@ -77,6 +77,23 @@ fn presence_that_may_have_changed_unheard_is_told_when_the_domain_is_there_again
     world.session.resume();
     world.told(watched());
     assert_eq!(name(world.poll().as_ref()), "PresenceNotification-Request");
+}
+
+#[test]
+fn what_is_under_way_when_the_way_to_the_domain_is_lost_is_answered_before_it_is_opened_anew() {
+    let mut world = World::new();
+    let request = read("<GetList-Request/>");
+    let post = world.posts;
+    assert_eq!(
+        world.post(vec![Transaction::new(Mode::Request, "1", request)]),
+        None
+    );
+    world.told(ToClient::Over { why: Over::Behind });
+    assert_eq!(world.session.poll_timeout(), Some(world.now));
+    world.session.timeout(world.now);
+    let answer = world.answer_to(post).unwrap();
+    assert_eq!(code(&answer.transactions[0].primitive), 504);
+    assert_eq!(world.reopened.len(), 1);
 }
 
 #[test]
