@@ -12,7 +12,9 @@
 //! its owner drains. What it wants to survive a restart it writes with [`Act::Write`]; all acts of
 //! one input are committed together, before any of them has an effect outside.
 
+pub mod access;
 mod act;
+mod attribute_set;
 pub mod client;
 mod delivery;
 mod input;
@@ -28,6 +30,7 @@ mod wish;
 pub(crate) mod xml;
 
 pub use act::{Act, ToXmpp};
+pub use attribute_set::AttributeSet;
 pub use client::{ClientKey, FromClient, Over, Takes, ToClient};
 pub use delivery::{Delivery, Method};
 pub use input::{Edge, FromXmpp, Input};

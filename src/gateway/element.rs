@@ -41,6 +41,8 @@ impl ServiceElement for Gateway {
             self.files.restore_received(rest, value)
         } else if let Some(rest) = key.strip_prefix(records::PREFERENCE) {
             self.shared.preferences.restore(rest, value)
+        } else if let Some(rest) = key.strip_prefix(records::LIST) {
+            self.rosters.restore(rest, value, &self.shared)
         } else if let Some(rest) = key.strip_prefix(records::ACCOUNT) {
             self.shared.accounts.restore(rest, value)
         } else if let Some(rest) = key.strip_prefix(records::INVITATION) {

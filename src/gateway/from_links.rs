@@ -70,6 +70,7 @@ impl Gateway {
                 self.watches.link_up(component, now, shared);
                 self.rooms.link_up(component, shared);
                 self.groups.link_up(component, now, shared);
+                self.rosters.link_up(component, now);
             }
             FromXmpp::Down(blame) => {
                 shared.links.down(component, blame);

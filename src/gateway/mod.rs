@@ -383,6 +383,9 @@ impl Gateway {
             self.words(component, message, now);
         }
         let shared = &mut self.shared;
+        while let Some((pair, is_removed)) = self.rosters.next_ended() {
+            self.watches.ended(&pair, is_removed, now, shared);
+        }
         while let Some(jid) = self.rosters.next_changed() {
             self.watches.again(&jid, now, shared);
         }

@@ -10,6 +10,7 @@
 //! | `gateway/sent/N` | a message to XMPP whose outcome is awaited |
 //! | `gateway/file/N` | a message to XMPP whose content becomes a file |
 //! | `gateway/fetch/N` | a message from XMPP whose link is fetched |
+//! | `gateway/list/N` | a message to contact lists of an XMPP user, until all on them have it |
 //! | `gateway/invitation/N` | an invitation whose answer may come |
 //! | `gateway/visit/W G` | the WV user W is in the room G of XMPP |
 //! | `gateway/watch-wv/X W` | an XMPP user X watches W |
@@ -19,6 +20,9 @@ use serde::Deserialize;
 use xmpp_parsers::jid::Jid;
 
 use crate::imps::Address;
+use crate::imps::primitive::Primitive;
+use crate::imps::primitive::message::SendMessageRequest;
+use crate::imps::xml::{Limits, Texts, parse};
 use crate::store::Write;
 
 /// Begins every key.
@@ -33,6 +37,8 @@ pub(super) const SENT: &str = "gateway/sent/";
 pub(super) const FILE: &str = "gateway/file/";
 /// Messages from XMPP whose links are fetched.
 pub(super) const FETCH: &str = "gateway/fetch/";
+/// Messages to contact lists of XMPP users.
+pub(super) const LIST: &str = "gateway/list/";
 /// What is kept for XMPP users.
 pub(super) const ACCOUNT: &str = "gateway/account/";
 /// What XMPP users have chosen.
@@ -66,6 +72,10 @@ pub(super) fn fetch_key(number: u64) -> String {
     Write::numbered(FETCH, number)
 }
 
+pub(super) fn list_key(number: u64) -> String {
+    Write::numbered(LIST, number)
+}
+
 pub(super) fn invitation_key(number: u64) -> String {
     Write::numbered(INVITATION, number)
 }
@@ -78,6 +88,14 @@ pub(super) struct Pair {
 }
 
 impl Pair {
+    /// What stands before all pairs of an XMPP user, in their order.
+    pub(super) fn first_of(xmpp: &str) -> Self {
+        Self {
+            xmpp: xmpp.to_owned(),
+            wv: Address::new(""),
+        }
+    }
+
     /// What it takes, roughly.
     pub(super) fn bytes(&self) -> usize {
         self.xmpp.len() + self.wv.as_str().len()
@@ -132,6 +150,22 @@ pub(super) fn pair_of(rest: &str) -> Result<Pair, String> {
 /// A record's value.
 pub(super) fn read<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, String> {
     serde_json::from_slice(bytes).map_err(|error| error.to_string())
+}
+
+/// As what was kept is read again: it was within bounds when it came.
+const WIDE: Limits = Limits {
+    texts: Texts::UNLIMITED,
+    bytes: usize::MAX,
+    ..Limits::STANDARD
+};
+
+/// A message as it stands in a record: as SSP writes it.
+pub(super) fn message_of(text: &str) -> Result<Box<SendMessageRequest>, String> {
+    let node = parse(text.as_bytes(), &WIDE).map_err(|error| error.to_string())?;
+    match Primitive::read(&node).map_err(|error| error.to_string())? {
+        Primitive::SendMessageRequest(request) => Ok(request),
+        _ => Err("it is no message".to_owned()),
+    }
 }
 
 /// The bare form of a JID in text form.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::element::access::InUse;
 use crate::element::{Outcome, Time, Token};
 use crate::imps::address::{Address, Kind};
 use crate::imps::status::{Code, Status};
 
-use super::access_lists::InUse;
 use super::client::{Over, ToClient};
 use super::core::{Core, Timer};
 use super::credentials::Credentials;

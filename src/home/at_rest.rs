@@ -7,9 +7,9 @@
 use std::borrow::Cow;
 
 use crate::element::Act;
+use crate::element::access::InUse;
 use crate::store::Write;
 
-use super::access_lists::InUse;
 use super::core::Core;
 use super::head::Head;
 use super::records::{self, Row};

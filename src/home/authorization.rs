@@ -5,11 +5,10 @@
 //! concerns one other user with what there is between them ([`super::relation`]).
 
 mod attribute_lists;
-mod attribute_set;
 mod authority;
 mod decisions;
 
+pub(super) use crate::element::AttributeSet;
 pub(super) use attribute_lists::AttributeLists;
-pub(super) use attribute_set::AttributeSet;
 pub(super) use authority::Authority;
 pub(super) use decisions::Decisions;

@@ -26,7 +26,7 @@
 //! | `guests`, `remote`; `handed`, `provider` | what is provided here to users of other home domains; and elsewhere to ours |
 //! | `contact_list` | a user's contact lists |
 //! | `authorization` | who may see which attributes of a user's presence: decision, attribute lists, requests |
-//! | `access_lists`, `access` | who may reach a user |
+//! | `access` | who may reach a user |
 //! | `watching`, `reach`, `known` | other users' presence, as our users see it |
 //! | `profile` | our users' profiles: services, privacy, terminals, properties |
 //! | `group` | groups hosted here; `group_notice`: what groups tell our users |
@@ -42,7 +42,6 @@
 //! | `served` | the functions that are served, by their names in the service tree |
 
 mod access;
-mod access_lists;
 mod accounts;
 mod addresses;
 mod answers;

@@ -24,6 +24,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::element::access::{Entry, InUse, List, Listed};
 use crate::element::{Act, Token};
 use crate::imps::address::Address;
 use crate::imps::primitive::profile::UserProfile;
@@ -31,7 +32,6 @@ use crate::sap::profile::cache::Kept;
 use crate::store::Write;
 
 use super::Home;
-use super::access_lists::{Entry, InUse, List, Listed};
 use super::body::Body;
 use super::contact_list::Lists;
 use super::core::{Core, Pending, Timer};

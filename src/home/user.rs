@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::element::access::AccessLists;
 use crate::element::{Act, Time, Token};
 use crate::imps::Primitive;
 use crate::imps::address::Address;
 use crate::imps::common::MetaInfo;
 use crate::imps::primitive::profile::{ProfileService, UpdateUserProfileRequest, UserProfile};
 
-use super::access_lists::AccessLists;
 use super::authorization::{AttributeSet, Authority};
 use super::client::{ClientKey, ToClient};
 use super::contact_list::{Lists, name_within};

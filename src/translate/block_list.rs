@@ -19,6 +19,18 @@ pub enum Blocked {
     ScreenName(ScreenName),
 }
 
+impl Blocked {
+    /// The JID that stands for them on a list, if they have one.
+    pub fn jid(&self, translator: &Translator) -> Option<String> {
+        match self {
+            Self::User(address) | Self::Group(address) => {
+                translator.jid(address).ok().map(|jid| jid.to_string())
+            }
+            Self::ScreenName(name) => translator.occupant(name).ok().map(|jid| jid.to_string()),
+        }
+    }
+}
+
 /// The question for a list.
 pub fn question() -> Element {
     element("blocklist", ns::BLOCKING).build()
@@ -52,12 +64,8 @@ pub fn change<'b>(
     translator: &Translator,
 ) -> Option<Element> {
     let name = if is_on { "block" } else { "unblock" };
-    let jids = entries.into_iter().filter_map(|entry| match entry {
-        Blocked::User(address) | Blocked::Group(address) => {
-            translator.jid(address).ok().map(|jid| jid.to_string())
-        }
-        Blocked::ScreenName(name) => translator.occupant(name).ok().map(|jid| jid.to_string()),
-    });
+    let jids = entries.into_iter();
+    let jids = jids.filter_map(|entry| entry.jid(translator));
     let items = jids.map(|jid| attribute(element("item", ns::BLOCKING), "jid", &jid).build());
     let items: Vec<Element> = items.collect();
     // An empty list of those who are let in again would let in all.

@@ -83,6 +83,11 @@ impl Privileges {
         }
     }
 
+    /// Nothing may be asked in the name of a user any more.
+    pub fn forget_questions(&mut self, namespace: &str) {
+        self.questions.remove(namespace);
+    }
+
     /// What may be asked in the name of a user.
     pub fn questions(&self, namespace: &str) -> Access {
         self.questions.get(namespace).copied().unwrap_or_default()

@@ -61,6 +61,20 @@ impl Subscription {
         }
     }
 
+    /// Whether the contact sees the owner.
+    pub fn is_seen(self) -> bool {
+        matches!(self, Self::From | Self::Both)
+    }
+
+    /// The same where the contact does not see the owner.
+    #[must_use]
+    pub fn unseen(self) -> Self {
+        match self {
+            Self::None | Self::From => Self::None,
+            Self::To | Self::Both => Self::To,
+        }
+    }
+
     /// The same where the contact sees the owner.
     #[must_use]
     pub fn seen(self) -> Self {

@@ -85,7 +85,7 @@ const ROOMS: &[(&str, &[Room])] = &[
                 &["presence", "reply", "shared", "shares", "timers"],
             ),
             ("pictures", &["records", "reply", "shared", "timers"]),
-            ("rosters", &["kept", "reply", "shared", "timers"]),
+            ("rosters", &["kept", "records", "reply", "shared", "timers"]),
             (
                 "cards",
                 &["presence", "reply", "shared", "shares", "timers"],

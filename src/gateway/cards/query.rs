@@ -93,7 +93,7 @@ impl OfUser {
         }
     }
 
-    fn answer(&self, watches: &Watches, today: DateTime, translator: &Translator) -> Primitive {
+    fn answer(&self, watches: &Watches, today: DateTime, shared: &Shared) -> Primitive {
         let has = |card: &Option<Card>| card.as_ref().is_some_and(|card| !card.is_empty());
         if !has(&self.card) && !has(&self.card4) && !self.is_account {
             let code = self.failure();
@@ -110,7 +110,10 @@ impl OfUser {
         let profile = UserProfile {
             user: Some(self.user.clone()),
             modified: None,
-            services: parts.services.is_some().then(|| services(translator)),
+            services: parts
+                .services
+                .is_some()
+                .then(|| services(&shared.translator)),
             privacy: parts.privacy.is_some().then(|| {
                 vec![PrivacyCapability {
                     name: "UserLocation".to_owned(),
@@ -119,7 +122,7 @@ impl OfUser {
             }),
             terminals: parts.terminals.is_some().then(|| {
                 let asker = self.asker.as_ref();
-                let clients = asker.map(|asker| watches.clients(&self.user, asker, translator));
+                let clients = asker.map(|asker| watches.clients(&self.user, asker, shared));
                 clients
                     .unwrap_or_default()
                     .into_iter()
@@ -191,7 +194,7 @@ impl Query {
     /// Answers with what is known by now.
     pub(super) fn answer(self, watches: &Watches, today: DateTime, shared: &mut Shared) {
         let answer = match self.what {
-            What::Profile(of) => of.answer(watches, today, &shared.translator),
+            What::Profile(of) => of.answer(watches, today, shared),
             What::Provider(of) => {
                 let OfDomain {
                     service,

@@ -3,26 +3,18 @@
 use minidom::Element;
 use serde::{Deserialize, Serialize};
 
-use super::super::records::{file_key, read};
+use super::super::records::{file_key, message_of, read};
 use super::super::shared::Shared;
 use super::Ordered;
 use crate::element::{Fault, RequestId, Time};
 use crate::imps::primitive::Primitive;
 use crate::imps::primitive::message::SendMessageRequest;
-use crate::imps::xml::{Limits, Texts, parse};
 use crate::imps::{Address, Code};
 use crate::store::Write;
 use crate::text::media::essence;
 use crate::translate::file::name_of;
 use crate::translate::stanza::ns;
 use crate::translate::tables::Rendering;
-
-/// As what was kept is read again: it was within bounds when it came.
-const WIDE: Limits = Limits {
-    texts: Texts::UNLIMITED,
-    bytes: usize::MAX,
-    ..Limits::STANDARD
-};
 
 /// What is kept of a message.
 #[derive(Debug, Serialize, Deserialize)]
@@ -82,13 +74,8 @@ impl Held {
     /// Takes back a record.
     pub(super) fn restored(value: &[u8]) -> Result<Self, String> {
         let record: Record = read(value)?;
-        let node = parse(record.primitive.as_bytes(), &WIDE).map_err(|error| error.to_string())?;
-        let primitive = Primitive::read(&node).map_err(|error| error.to_string())?;
-        let Primitive::SendMessageRequest(request) = primitive else {
-            return Err("it is no message".to_owned());
-        };
         let ordered = Ordered {
-            request,
+            request: message_of(&record.primitive)?,
             id: record.request,
             user: record.user,
             expires: record.expires,

@@ -4,53 +4,24 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::imps::address::Kind;
-use crate::imps::common::{ContactList, GroupId, ScreenName, UserId};
-use crate::imps::primitive::access::{EntityChanges, EntityList};
-use crate::imps::{Address, Code};
+use crate::element::access::{AccessLists, Change, Entry, List};
+use crate::imps::common::ScreenName;
+use crate::translate::Translator;
+use crate::translate::block_list::Blocked;
 
-/// Entries of one list; our choice.
-const MAX_ENTRIES: usize = 1_000;
-/// Bytes of a name within a group; our choice.
-const MAX_NAME: usize = 256;
+/// Entries of both lists; our choice.
+pub(in crate::gateway) const MAX_ENTRIES: usize = 1_000;
 
-/// Both lists.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::gateway) struct Access {
-    /// Who may not write.
-    pub(in crate::gateway) blocked: AccessList,
-    /// Who alone may write.
-    pub(in crate::gateway) granted: AccessList,
-}
-
-/// One of them.
+/// Both lists, and what the user's server has of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(in crate::gateway) struct AccessList {
-    /// Whether it is in force.
-    pub(in crate::gateway) in_use: bool,
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub(in crate::gateway) users: BTreeSet<Address>,
-    /// Participants: the group, and the name that is shown there.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub(in crate::gateway) names: BTreeSet<(Address, String)>,
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub(in crate::gateway) groups: BTreeSet<Address>,
-    /// The owner's contact lists, as they are when somebody writes.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub(in crate::gateway) lists: BTreeSet<Address>,
-}
-
-/// Those of a user who has never changed any.
-impl Default for Access {
-    fn default() -> Self {
-        Self {
-            blocked: AccessList {
-                in_use: true,
-                ..AccessList::default()
-            },
-            granted: AccessList::default(),
-        }
-    }
+pub(in crate::gateway) struct Access {
+    /// As they are in force here.
+    #[serde(flatten)]
+    pub(in crate::gateway) lists: AccessLists,
+    /// Whether the server has been told of all on the block list: who is not blocked there any more has
+    /// been let in by another client of the user.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(in crate::gateway) is_at_server: bool,
 }
 
 impl Access {
@@ -58,144 +29,68 @@ impl Access {
         *self == Self::default()
     }
 
-    /// Whether a user, or a group in which `name` writes, may reach the owner: not who is on the block
-    /// list in use; then, if the grant list is in use, who is on that. `has` says whether somebody is on
-    /// a contact list.
-    pub(super) fn admits(
-        &self,
-        sender: &Address,
-        name: Option<&str>,
-        has: impl Fn(&Address, &Address) -> bool,
-    ) -> bool {
-        let is_blocked = self.blocked.in_use && self.blocked.has(sender, name, &has);
-        !is_blocked && (!self.granted.in_use || self.granted.has(sender, name, &has))
+    /// Whom the user's server is to block, as far as it can be told.
+    pub(in crate::gateway) fn in_force(&self) -> Vec<Blocked> {
+        if !self.lists.in_use().blocked {
+            return Vec::new();
+        }
+        self.lists.on(List::Blocked).filter_map(blocked).collect()
+    }
+
+    /// Takes over a block list in use as the user's server has it. Whom it cannot block stays.
+    pub(in crate::gateway) fn take_over(&mut self, server: &[Blocked], translator: &Translator) {
+        if !self.lists.in_use().blocked {
+            return;
+        }
+        let there: Vec<Entry> = server.iter().map(entry).collect();
+        let keys: BTreeSet<String> = there.iter().map(Entry::key).collect();
+        if self.is_at_server {
+            let gone = self.lists.on(List::Blocked).filter(|entry| {
+                let may_be_there = blocked(entry).is_some_and(|b| b.jid(translator).is_some());
+                may_be_there && !keys.contains(&entry.key())
+            });
+            let gone: Vec<Entry> = gone.cloned().collect();
+            for entry in gone {
+                self.put(entry, false);
+            }
+        }
+        for entry in there {
+            if self.lists.len() < MAX_ENTRIES {
+                self.put(entry, true);
+            }
+        }
+        let here = self.in_force();
+        let mut here = here
+            .iter()
+            .filter(|blocked| blocked.jid(translator).is_some());
+        let is_empty = self.lists.on(List::Blocked).next().is_none();
+        self.is_at_server = !is_empty && here.all(|blocked| keys.contains(&entry(blocked).key()));
+    }
+
+    fn put(&mut self, entry: Entry, is_on: bool) {
+        let list = List::Blocked;
+        self.lists.change(&Change { list, entry, is_on });
     }
 }
 
-impl AccessList {
-    fn has(
-        &self,
-        sender: &Address,
-        name: Option<&str>,
-        has: &impl Fn(&Address, &Address) -> bool,
-    ) -> bool {
-        if sender.kind() == Kind::Resource {
-            let is_named = |name: &str| {
-                let mut names = self.names.iter();
-                names.any(|(group, known)| group == sender && known.eq_ignore_ascii_case(name))
-            };
-            return self.groups.contains(sender) || name.is_some_and(is_named);
-        }
-        self.users.contains(sender) || self.lists.iter().any(|list| has(list, sender))
+/// An entry as the user's server may have it.
+pub(in crate::gateway) fn blocked(entry: &Entry) -> Option<Blocked> {
+    match entry {
+        Entry::User(user) => Some(Blocked::User(user.clone())),
+        Entry::Group(group) => Some(Blocked::Group(group.clone())),
+        Entry::ScreenName(group, name) => Some(Blocked::ScreenName(ScreenName {
+            group: group.clone(),
+            name: name.clone(),
+        })),
+        Entry::ContactList(_) => None,
     }
+}
 
-    fn len(&self) -> usize {
-        self.users.len() + self.names.len() + self.groups.len() + self.lists.len()
-    }
-
-    /// Changes the list, or nothing of it.
-    ///
-    /// # Errors
-    /// Why it cannot be.
-    pub(in crate::gateway) fn change(
-        &mut self,
-        changes: &EntityChanges,
-    ) -> Result<(), (Code, &'static str)> {
-        let mut list = self.clone();
-        if let Some(in_use) = changes.in_use {
-            list.in_use = in_use;
-        }
-        if let Some(add) = &changes.add {
-            list.add(add)?;
-        }
-        if let Some(remove) = &changes.remove {
-            list.remove(remove);
-        }
-        if list.len() > MAX_ENTRIES.max(self.len()) {
-            return Err((
-                Code::TOO_MANY_CONTACTS,
-                "There is no room for another entry.",
-            ));
-        }
-        *self = list;
-        Ok(())
-    }
-
-    fn add(&mut self, entries: &EntityList) -> Result<(), (Code, &'static str)> {
-        let is = |address: &Address, kind: Kind| address.is_valid() && address.kind() == kind;
-        for id in &entries.users {
-            if !is(&id.user, Kind::User) {
-                return Err((Code::ADDRESS, "The address names no user."));
-            }
-            self.users.insert(id.user.clone());
-        }
-        for name in &entries.screen_names {
-            if !is(&name.group, Kind::Resource) {
-                return Err((Code::NO_GROUP, "The address names no group."));
-            }
-            if name.name.trim().is_empty() || name.name.len() > MAX_NAME {
-                return Err((Code::BAD_PARAMETER, "The name is empty or too long."));
-            }
-            self.names.insert((name.group.clone(), name.name.clone()));
-        }
-        for id in &entries.groups {
-            if !is(&id.group, Kind::Resource) {
-                return Err((Code::NO_GROUP, "The address names no group."));
-            }
-            self.groups.insert(id.group.clone());
-        }
-        for id in &entries.lists {
-            if !is(&id.list, Kind::Resource) {
-                return Err((Code::ADDRESS, "The address names no contact list."));
-            }
-            self.lists.insert(id.list.clone());
-        }
-        Ok(())
-    }
-
-    fn remove(&mut self, entries: &EntityList) {
-        for id in &entries.users {
-            self.users.remove(&id.user);
-        }
-        for name in &entries.screen_names {
-            self.names.retain(|(group, known)| {
-                *group != name.group || !known.eq_ignore_ascii_case(&name.name)
-            });
-        }
-        for id in &entries.groups {
-            self.groups.remove(&id.group);
-        }
-        for id in &entries.lists {
-            self.lists.remove(&id.list);
-        }
-    }
-
-    /// The list as it is told.
-    pub(in crate::gateway) fn told(&self) -> EntityList {
-        let names = self.names.iter().cloned();
-        EntityList {
-            in_use: Some(self.in_use),
-            users: self
-                .users
-                .iter()
-                .cloned()
-                .map(|user| UserId { user })
-                .collect(),
-            screen_names: names
-                .map(|(group, name)| ScreenName { group, name })
-                .collect(),
-            groups: self
-                .groups
-                .iter()
-                .cloned()
-                .map(|group| GroupId { group })
-                .collect(),
-            lists: self
-                .lists
-                .iter()
-                .cloned()
-                .map(|list| ContactList { list })
-                .collect(),
-        }
+/// The entry for somebody whom the user's server blocks.
+pub(in crate::gateway) fn entry(blocked: &Blocked) -> Entry {
+    match blocked {
+        Blocked::User(user) => Entry::User(user.clone()),
+        Blocked::Group(group) => Entry::Group(group.clone()),
+        Blocked::ScreenName(name) => Entry::ScreenName(name.group.clone(), name.name.clone()),
     }
 }

@@ -3,22 +3,22 @@
 use serde::{Deserialize, Serialize};
 
 use super::access::Access;
-use super::book::{FIRST, List};
+use super::book::Book;
 use super::grants::Grants;
+use super::lists::Lists;
 use crate::imps::Address;
-use crate::imps::presence::AttributeName;
 use crate::translate::roster::Contacts;
 
 /// One record; one without anything in it is not kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(in crate::gateway) struct Account {
-    /// Contact lists that have a name of their own, or nobody on them. Those of a roster that have
-    /// neither are not here.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(in crate::gateway) lists: Vec<List>,
-    /// Who is on the lists; with a roster what it said last, as far as attribute lists need it.
-    #[serde(default, skip_serializing_if = "Contacts::is_empty")]
-    pub(in crate::gateway) contacts: Contacts,
+    /// Contact lists for as long as the user's server grants no roster.
+    #[serde(flatten)]
+    here: Lists,
+    /// Those of the roster as it was read last, as far as it does not tell them itself; who is on them
+    /// only where other lists name contact lists. Absent where that is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    roster: Option<Lists>,
     /// Attribute lists.
     #[serde(default, skip_serializing_if = "Grants::is_untouched")]
     pub(in crate::gateway) grants: Grants,
@@ -28,28 +28,50 @@ pub(in crate::gateway) struct Account {
 }
 
 impl Account {
-    /// Names of the lists on which somebody is.
-    fn lists_of(&self, user: &Address) -> Vec<String> {
-        match self.contacts.get(user) {
-            Some(contact) => List::of_contact(&self.lists, &self.contacts, contact),
-            None => Vec::new(),
-        }
-    }
-
-    /// What a watcher may see by attribute lists; `None` if none concerns them.
-    pub(super) fn visible(&self, watcher: &Address) -> Option<Vec<AttributeName>> {
-        if self.grants.is_untouched() {
-            return None;
-        }
-        self.grants.visible(watcher, &self.lists_of(watcher))
-    }
-
-    /// Whether this user, or this group (`name` writes by it), may reach the owner.
-    pub(super) fn admits(&self, sender: &Address, name: Option<&str>) -> bool {
-        let has = |list: &Address, user: &Address| {
-            let wanted = list.resource_part().unwrap_or(FIRST);
-            self.lists_of(user).iter().any(|name| name == wanted)
+    /// The contact lists of `owner`: those of the roster that was read, or those kept here.
+    pub(in crate::gateway) fn book(&self, owner: Address, roster: Option<&Contacts>) -> Book {
+        let lists = match roster {
+            Some(contacts) => {
+                let kept = self.roster.as_ref();
+                Lists {
+                    named: kept.map(|lists| lists.named.clone()).unwrap_or_default(),
+                    contacts: contacts.clone(),
+                }
+            }
+            None => self.here.clone(),
         };
-        self.access.admits(sender, name, has)
+        Book::new(owner, lists)
+    }
+
+    /// Keeps contact lists where they came from.
+    pub(in crate::gateway) fn keep(&mut self, book: &Book, is_roster: bool) {
+        let mut lists = book.kept().without_presence();
+        if is_roster {
+            let needs_contacts = self.needs_contacts();
+            if !needs_contacts {
+                lists.contacts = Contacts::new();
+            }
+            self.roster = Some(lists).filter(|lists| needs_contacts || !lists.is_empty());
+        } else if lists != self.here {
+            // Whoever changes them here goes by them.
+            self.here = lists;
+            self.roster = None;
+        }
+    }
+
+    /// Whether it must be known who is on the contact lists: other lists name them.
+    pub(in crate::gateway) fn needs_contacts(&self) -> bool {
+        self.grants.names_lists() || self.access.lists.names_contact_lists()
+    }
+
+    /// The contact lists that count when somebody watches or writes.
+    pub(super) fn lists(&self) -> &Lists {
+        self.roster.as_ref().unwrap_or(&self.here)
+    }
+
+    /// Whether watchers may see something else than they did by `before`.
+    pub(in crate::gateway) fn shows_other_than(&self, before: &Self) -> bool {
+        let is_named = self.grants.names_lists() || before.grants.names_lists();
+        self.grants != before.grants || is_named && self.lists() != before.lists()
     }
 }

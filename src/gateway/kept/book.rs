@@ -4,10 +4,8 @@
 //! there, and no other can be it.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
-use serde::{Deserialize, Serialize};
-
+use super::lists::{List, Lists};
 use crate::imps::address::Kind;
 use crate::imps::common::{ContactList as ListId, Property};
 use crate::imps::primitive::contact_list::{
@@ -16,10 +14,6 @@ use crate::imps::primitive::contact_list::{
 use crate::imps::{Address, Code, Status};
 use crate::translate::roster::{Contact, Contacts, Subscription};
 
-/// The name of the default list.
-pub(super) const FIRST: &str = "contacts";
-/// What people see of it.
-const FIRST_SHOWN: &str = "Contacts";
 /// A property that contact lists do not have.
 const LIST_PROPERTY: Code = Code(752);
 /// Contact lists of one user; our choice.
@@ -32,74 +26,6 @@ const MAX_NAME: (usize, usize) = (64, 256);
 /// Why something is not done.
 type Refusal = (Code, &'static str);
 
-/// A contact list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::gateway) struct List {
-    /// What stands behind the `/` in its address.
-    name: String,
-    /// The group in the roster, which is what people see; empty for the default list.
-    group: String,
-}
-
-impl List {
-    fn first() -> Self {
-        Self {
-            name: FIRST.to_owned(),
-            group: String::new(),
-        }
-    }
-
-    fn shown(&self) -> &str {
-        match self.group.as_str() {
-            "" => FIRST_SHOWN,
-            group => group,
-        }
-    }
-
-    fn has(&self, contact: &Contact) -> bool {
-        if self.group.is_empty() {
-            contact.groups.is_empty()
-        } else {
-            contact.groups.contains(&self.group)
-        }
-    }
-
-    /// All lists: the default one, those that have names of their own, and those of other groups.
-    fn all(named: &[Self], contacts: &Contacts) -> Vec<Self> {
-        let mut all = vec![Self::first()];
-        all.extend(named.iter().cloned());
-        let groups: BTreeSet<&String> = contacts.values().flat_map(|c| &c.groups).collect();
-        for group in groups {
-            if all.iter().any(|list| list.group == *group) {
-                continue;
-            }
-            let name = name_of(group);
-            let mut unique = name.clone();
-            let mut number = 2_usize;
-            while all.iter().any(|list| list.name == unique) {
-                unique = format!("{name}-{number}");
-                number += 1;
-            }
-            all.push(Self {
-                name: unique,
-                group: group.clone(),
-            });
-        }
-        all
-    }
-
-    /// Names of the lists on which a contact is.
-    pub(super) fn of_contact(
-        named: &[Self],
-        contacts: &Contacts,
-        contact: &Contact,
-    ) -> Vec<String> {
-        let all = Self::all(named, contacts).into_iter();
-        let on = all.filter(|list| list.has(contact));
-        on.map(|list| list.name).collect()
-    }
-}
-
 /// The contact lists of one user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::gateway) struct Book {
@@ -109,28 +35,37 @@ pub(in crate::gateway) struct Book {
 }
 
 impl Book {
-    /// `named` are the lists that are kept here.
-    pub(in crate::gateway) fn new(owner: Address, named: &[List], contacts: Contacts) -> Self {
-        let lists = List::all(named, &contacts);
+    /// The lists as they are kept here.
+    pub(in crate::gateway) fn new(owner: Address, kept: Lists) -> Self {
         Self {
             owner,
-            lists,
-            contacts,
+            lists: List::all(&kept.named, &kept.contacts),
+            contacts: kept.contacts,
         }
+    }
+
+    /// Whose lists they are.
+    pub(in crate::gateway) fn owner(&self) -> &Address {
+        &self.owner
     }
 
     pub(in crate::gateway) fn contacts(&self) -> &Contacts {
         &self.contacts
     }
 
-    /// The lists that must be kept here: of the others the contacts tell.
-    pub(in crate::gateway) fn named(&self) -> Vec<List> {
+    /// The lists as they are to be kept: of those that are named after a group of somebody, the
+    /// contacts tell.
+    pub(in crate::gateway) fn kept(&self) -> Lists {
+        let groups = self.contacts.values().flat_map(|contact| &contact.groups);
+        let used: BTreeSet<&String> = groups.collect();
         let is_told = |list: &List| {
-            let is_used = self.contacts.values().any(|contact| list.has(contact));
-            list.group.is_empty() || is_used && list.name == name_of(&list.group)
+            list.group.is_empty() || used.contains(&list.group) && list.is_called_by_group()
         };
         let named = self.lists.iter().filter(|list| !is_told(list));
-        named.cloned().collect()
+        Lists {
+            named: named.cloned().collect(),
+            contacts: self.contacts.clone(),
+        }
     }
 
     fn find(&self, name: &str) -> Option<&List> {
@@ -144,7 +79,8 @@ impl Book {
 
     /// The name of a list of the owner's that there is.
     pub(in crate::gateway) fn name_of(&self, list: &Address) -> Option<String> {
-        let name = name_within(list, &self.owner)?;
+        let list = list.clone().or_domain(self.owner.domain());
+        let name = name_within(&list, &self.owner)?;
         self.find(name).map(|list| list.name.clone())
     }
 
@@ -200,7 +136,8 @@ impl Book {
         &mut self,
         request: &CreateListRequest,
     ) -> Result<(), Refusal> {
-        let name = name_within(&request.list, &self.owner);
+        let list = request.list.clone().or_domain(self.owner.domain());
+        let name = name_within(&list, &self.owner);
         let name = name.ok_or((Code::ADDRESS, "The address is of no list of the user's."))?;
         if name.is_empty() || name.len() > MAX_NAME.0 {
             return Err((Code::BAD_PARAMETER, "The list's name is empty or too long."));
@@ -307,13 +244,26 @@ impl Book {
         Ok(name)
     }
 
-    /// Those on the list see the owner's presence from now on, as far as they are contacts.
-    pub(in crate::gateway) fn approve(&mut self, users: impl IntoIterator<Item = Address>) {
-        for user in users {
-            if is_user(&user) && (self.contacts.contains_key(&user) || self.has_room(1)) {
-                let contact = self.contacts.entry(user).or_default();
-                contact.subscription = contact.subscription.seen();
-            }
+    /// The names of the lists on which somebody is.
+    pub(in crate::gateway) fn lists_of(&self, user: &Address) -> Vec<String> {
+        let Some(contact) = self.contacts.get(user) else {
+            return Vec::new();
+        };
+        let on = self.lists.iter().filter(|list| list.has(contact));
+        on.map(|list| list.name.clone()).collect()
+    }
+
+    /// A contact sees the owner's presence from now on.
+    pub(in crate::gateway) fn approve(&mut self, user: &Address) {
+        if let Some(contact) = self.contacts.get_mut(user) {
+            contact.subscription = contact.subscription.seen();
+        }
+    }
+
+    /// A contact does not see the owner's presence any more.
+    pub(in crate::gateway) fn withdraw(&mut self, user: &Address) {
+        if let Some(contact) = self.contacts.get_mut(user) {
+            contact.subscription = contact.subscription.unseen();
         }
     }
 
@@ -412,19 +362,6 @@ fn display(properties: &[Property], is_default: bool) -> Result<Option<String>, 
         }
     }
     Ok(display)
-}
-
-/// The name of a list by its group, as addresses have it.
-fn name_of(group: &str) -> String {
-    let mut name = String::with_capacity(group.len());
-    for byte in group.to_lowercase().bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-') {
-            name.push(char::from(byte));
-        } else {
-            let _ = write!(name, "%{byte:02x}");
-        }
-    }
-    name
 }
 
 #[cfg(test)]

@@ -29,7 +29,11 @@ fn book() -> Book {
         (user("zoe"), contact(&["friends"], Subscription::None)),
         (user("tim"), contact(&[], Subscription::To)),
     ];
-    Book::new(owner(), &[], contacts.into_iter().collect())
+    let lists = Lists {
+        named: Vec::new(),
+        contacts: contacts.into_iter().collect(),
+    };
+    Book::new(owner(), lists)
 }
 
 fn on(book: &Book, list: &str) -> Vec<String> {
@@ -76,7 +80,7 @@ fn groups_of_a_roster_are_lists_and_those_in_none_are_on_the_default_one() {
     assert_eq!(on(&book, "friends"), ["bob", "vic"]);
     assert_eq!(on(&book, "friends-2"), ["zoe"]);
     assert_eq!(on(&book, "work"), ["bob"]);
-    assert_eq!(book.named(), [book.find("friends-2").unwrap().clone()]);
+    assert_eq!(book.kept().named, [book.find("friends-2").unwrap().clone()]);
 }
 
 #[test]
@@ -110,7 +114,7 @@ fn lists_are_made_renamed_and_ended() {
         properties: Some(vec![property("DisplayName", display)]),
     };
     book.create(&create(&list, "The Team")).unwrap();
-    assert_eq!(book.named().last().unwrap().group, "The Team");
+    assert_eq!(book.kept().named.last().unwrap().group, "The Team");
     assert_eq!(
         book.create(&create(&list, "Other")).unwrap_err().0,
         Code::CONTACT_LIST_EXISTS
@@ -132,7 +136,7 @@ fn lists_are_made_renamed_and_ended() {
     assert!(book.contacts()[&user("bob")].groups.contains("Pals"));
     assert_eq!(on(&book, "friends"), ["bob", "vic"]);
     // Read again, it has the name that it had.
-    let again = Book::new(owner(), &book.named(), book.contacts().clone());
+    let again = Book::new(owner(), book.kept());
     assert_eq!(on(&again, "friends"), ["bob", "vic"]);
     assert_eq!(
         again.properties("friends")[0].value.as_deref(),

@@ -3,13 +3,13 @@
 //! XMPP lets somebody see everything or nothing. Whom an attribute list concerns, by address or by a
 //! contact list, sees of that what is on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::element::AttributeSet;
 use crate::imps::address::Kind;
 use crate::imps::common::{AttributeList, ContactList, UserId};
-use crate::imps::presence::{AttributeName, PresenceSubList};
 use crate::imps::primitive::presence_admin::{
     AttributeGrant, CreateAttributeListRequest, DeleteAttributeListRequest,
     GetAttributeListRequest, GetAttributeListResponse,
@@ -22,52 +22,31 @@ const ATTRIBUTE: Code = Code(750);
 /// Users with attribute lists of their own; our choice.
 const MAX_USERS: usize = 1_000;
 
-/// Attributes that may be seen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::gateway) struct AttributeNames(Vec<String>);
-
 /// The attribute lists of one user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::gateway) struct Grants {
     /// That of contact lists without one of their own; absent if it was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    default: Option<AttributeNames>,
+    default: Option<AttributeSet>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    users: BTreeMap<Address, AttributeNames>,
+    users: BTreeMap<Address, AttributeSet>,
     /// By the names of the lists.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    lists: BTreeMap<String, AttributeNames>,
+    lists: BTreeMap<String, AttributeSet>,
+    /// Whom the user's server lets see presence for these lists alone.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    approved: BTreeSet<Address>,
 }
 
 /// The lists of a user who has never changed any.
 impl Default for Grants {
     fn default() -> Self {
         Self {
-            default: Some(AttributeNames::all()),
+            default: Some(AttributeSet::ALL),
             users: BTreeMap::new(),
             lists: BTreeMap::new(),
+            approved: BTreeSet::new(),
         }
-    }
-}
-
-impl AttributeNames {
-    fn all() -> Self {
-        let known = AttributeName::KNOWN.iter();
-        Self(known.map(|name| name.as_str().to_owned()).collect())
-    }
-
-    fn known(list: &PresenceSubList) -> Self {
-        let names = list.attributes.iter().map(|attribute| &attribute.name);
-        let known = names.filter(|name| AttributeName::KNOWN.contains(name));
-        Self(known.map(|name| name.as_str().to_owned()).collect())
-    }
-
-    fn contains(&self, name: &AttributeName) -> bool {
-        self.0.iter().any(|known| known == name.as_str())
-    }
-
-    fn to_list(&self) -> PresenceSubList {
-        PresenceSubList::request(self.0.iter().map(|name| AttributeName::from_name(name)))
     }
 }
 
@@ -78,26 +57,47 @@ impl Grants {
 
     /// Whether it must be known who is on the contact lists.
     pub(in crate::gateway) fn names_lists(&self) -> bool {
-        !self.lists.is_empty() || self.default != Self::default().default
+        !self.lists.is_empty() || self.default != Some(AttributeSet::ALL)
     }
 
     /// What a watcher on these lists sees: the attribute list of a user goes before those of contact
     /// lists, which are combined. `None` if nothing concerns them.
-    pub(super) fn visible(&self, watcher: &Address, on: &[String]) -> Option<Vec<AttributeName>> {
-        let own = self.users.get(watcher);
-        let by_list = on
-            .iter()
-            .filter_map(|name| self.lists.get(name).or(self.default.as_ref()));
-        let all: Vec<&AttributeNames> = match own {
-            Some(own) => vec![own],
-            None => by_list.collect(),
-        };
-        if all.is_empty() {
-            return None;
+    pub(super) fn visible(&self, watcher: &Address, on: &[String]) -> Option<AttributeSet> {
+        if self.approved.contains(watcher) && !self.shows(watcher, on) {
+            return Some(AttributeSet::NONE);
         }
-        let known = AttributeName::KNOWN.iter();
-        let seen = known.filter(|name| all.iter().any(|names| names.contains(name)));
-        Some(seen.cloned().collect())
+        let by_list = on.iter().filter_map(|name| self.lists.get(name));
+        let by_default = on.iter().filter(|name| !self.lists.contains_key(*name));
+        let by_default = by_default.filter_map(|_| self.default.as_ref());
+        let by_list = by_list.chain(by_default).copied();
+        let own = self.users.get(watcher).copied();
+        own.or_else(|| by_list.reduce(AttributeSet::or))
+    }
+
+    /// Whether somebody on these lists is shown anything by an attribute list that is for them, and
+    /// not for everybody.
+    pub(in crate::gateway) fn shows(&self, watcher: &Address, on: &[String]) -> bool {
+        match self.users.get(watcher) {
+            Some(own) => !own.is_empty(),
+            None => {
+                let mut by_list = on.iter().filter_map(|name| self.lists.get(name));
+                by_list.any(|set| !set.is_empty())
+            }
+        }
+    }
+
+    /// Whom the user's server lets see presence for attribute lists alone.
+    pub(in crate::gateway) fn approved(&self) -> &BTreeSet<Address> {
+        &self.approved
+    }
+
+    /// The user's server lets somebody see presence for these lists, or does not any more.
+    pub(in crate::gateway) fn approve(&mut self, user: &Address, is_approved: bool) {
+        if is_approved {
+            self.approved.insert(user.clone());
+        } else {
+            self.approved.remove(user);
+        }
     }
 
     /// Forgets what was for a contact list that is no more.
@@ -115,8 +115,8 @@ impl Grants {
             return Status::new(Code::BAD_PARAMETER).because("There is no attribute list.");
         };
         let wanted = wanted.presence.clone().unwrap_or_default();
-        let names = AttributeNames::known(&wanted);
-        if names.0.is_empty() && !wanted.attributes.is_empty() {
+        let set = AttributeSet::known(&wanted);
+        if set.is_empty() && !wanted.attributes.is_empty() {
             return Status::new(ATTRIBUTE).because("None of the attributes is known here.");
         }
         let targets = Targets::of(&request.users, &request.lists, list);
@@ -130,13 +130,13 @@ impl Grants {
         }
         let status = targets.status(request.default);
         if request.default {
-            self.default = Some(names.clone());
+            self.default = Some(set);
         }
         for user in targets.users {
-            self.users.insert(user, names.clone());
+            self.users.insert(user, set);
         }
         for list in targets.lists {
-            self.lists.insert(list, names.clone());
+            self.lists.insert(list, set);
         }
         status
     }
@@ -181,29 +181,29 @@ impl Grants {
         };
         let mut presences = Vec::new();
         for name in &targets.lists {
-            if let Some(names) = self.lists.get(name) {
+            if let Some(set) = self.lists.get(name) {
                 let list = address(name);
                 presences.push(AttributeGrant {
                     user: None,
                     list: Some(ContactList { list }),
-                    presence: Some(names.to_list()),
+                    presence: Some(set.to_list()),
                 });
             }
         }
         for user in &targets.users {
-            if let Some(names) = self.users.get(user) {
+            if let Some(set) = self.users.get(user) {
                 presences.push(AttributeGrant {
                     user: Some(UserId { user: user.clone() }),
                     list: None,
-                    presence: Some(names.to_list()),
+                    presence: Some(set.to_list()),
                 });
             }
         }
         let default = self.default.as_ref().filter(|_| request.default);
         GetAttributeListResponse {
             status,
-            default: default.map(|names| AttributeList {
-                presence: Some(names.to_list()),
+            default: default.map(|set| AttributeList {
+                presence: Some(set.to_list()),
             }),
             presences,
         }

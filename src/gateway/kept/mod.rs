@@ -4,7 +4,8 @@
 //! | file | what |
 //! |---|---|
 //! | `account` | all that is kept for one user; one record |
-//! | `book` | contact lists, whether they are here or in a roster |
+//! | `lists` | contact lists as they are kept |
+//! | `book` | the same as their owner sees and changes them, whether they are here or in a roster |
 //! | `grants` | attribute lists: who may see what |
 //! | `access` | block list and grant list: who may write |
 
@@ -12,18 +13,21 @@ mod access;
 mod account;
 mod book;
 mod grants;
+mod lists;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) use access::{Access, AccessList};
+pub(super) use access::{MAX_ENTRIES, blocked, entry};
 pub(super) use account::Account;
 pub(super) use book::Book;
 
+use lists::FIRST;
+
 use super::records::{ACCOUNT, Pair, read};
 use super::shares::{Most, Shares, domain_of};
+use crate::element::AttributeSet;
 use crate::imps::Address;
 use crate::imps::common::Sender;
-use crate::imps::presence::AttributeName;
 use crate::store::Write;
 
 /// Users for whom something is kept, and bytes of it; our choice.
@@ -37,10 +41,45 @@ const MOST_OF_ONE: usize = 128 << 10;
 /// What is kept for XMPP users, by bare JID.
 #[derive(Debug)]
 pub(super) struct Accounts {
-    of: BTreeMap<String, Account>,
-    /// Bytes of each record.
-    bytes: BTreeMap<String, usize>,
+    of: BTreeMap<String, Held>,
+    /// Those for whom it must be known who is on their contact lists.
+    needing: BTreeSet<String>,
     shares: Shares,
+}
+
+/// What is kept for one of them.
+#[derive(Debug)]
+struct Held {
+    account: Account,
+    /// Bytes of the record.
+    bytes: usize,
+    /// The names of the contact lists on which each contact is, as far as that must be known.
+    on: BTreeMap<Address, Vec<String>>,
+}
+
+impl Held {
+    fn new(account: Account, bytes: usize) -> Self {
+        let on = if account.needs_contacts() {
+            account.lists().by_contact()
+        } else {
+            BTreeMap::new()
+        };
+        Self { account, bytes, on }
+    }
+
+    /// Names of the lists on which somebody is.
+    fn lists_of(&self, user: &Address) -> &[String] {
+        self.on.get(user).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether this user, or this group (`name` writes by it), may reach the owner.
+    fn admits(&self, sender: &Address, name: Option<&str>) -> bool {
+        let has = |list: &Address, user: &Address| {
+            let wanted = list.resource_part().unwrap_or(FIRST);
+            self.lists_of(user).iter().any(|name| name == wanted)
+        };
+        self.account.access.lists.admit(sender, name, has)
+    }
 }
 
 impl Accounts {
@@ -48,7 +87,7 @@ impl Accounts {
     pub(super) fn new(own: String) -> Self {
         Self {
             of: BTreeMap::new(),
-            bytes: BTreeMap::new(),
+            needing: BTreeSet::new(),
             shares: Shares::new(own),
         }
     }
@@ -63,71 +102,79 @@ impl Accounts {
     fn hold(&mut self, jid: &str, account: Account, bytes: usize) {
         self.release(jid);
         self.shares.add(domain_of(jid), bytes);
-        self.bytes.insert(jid.to_owned(), bytes);
-        self.of.insert(jid.to_owned(), account);
+        if account.needs_contacts() {
+            self.needing.insert(jid.to_owned());
+        }
+        self.of.insert(jid.to_owned(), Held::new(account, bytes));
     }
 
     fn release(&mut self, jid: &str) {
-        if let Some(bytes) = self.bytes.remove(jid) {
-            self.shares.remove(domain_of(jid), bytes);
+        if let Some(held) = self.of.remove(jid) {
+            self.shares.remove(domain_of(jid), held.bytes);
+            self.needing.remove(jid);
         }
-        self.of.remove(jid);
     }
 
     /// What is kept for a user; nothing special for most.
     pub(super) fn of(&self, jid: &str) -> Account {
-        self.of.get(jid).cloned().unwrap_or_default()
+        let held = self.of.get(jid);
+        held.map(|held| held.account.clone()).unwrap_or_default()
     }
 
-    /// Users whose attribute lists are for contact lists.
-    pub(super) fn granting_lists(&self) -> impl Iterator<Item = &str> {
-        let granting = self
-            .of
-            .iter()
-            .filter(|(_, account)| account.grants.names_lists());
-        granting.map(|(jid, _)| jid.as_str())
+    /// Users for whom it must be known who is on their contact lists.
+    pub(super) fn needing(&self) -> &BTreeSet<String> {
+        &self.needing
+    }
+
+    /// Whether there is room for this; what is not more than before has room.
+    pub(super) fn have_room(&mut self, jid: &str, account: &Account) -> bool {
+        let bytes = weight(account);
+        let before = self.of.get(jid).map(|held| held.bytes);
+        if *account == Account::default() || before.is_some_and(|before| bytes <= before) {
+            return true;
+        }
+        let domain = domain_of(jid);
+        if let Some(before) = before {
+            self.shares.remove(domain, before);
+        }
+        let has_room = bytes <= MOST_OF_ONE && self.shares.have_room(domain, bytes, MOST);
+        if let Some(before) = before {
+            self.shares.add(domain, before);
+        }
+        has_room
     }
 
     /// Keeps it; what is to be written for it, or nothing where there is no room.
     pub(super) fn set(&mut self, jid: &str, account: Account) -> Option<Write> {
+        if !self.have_room(jid, &account) {
+            return None;
+        }
         let key = format!("{ACCOUNT}{jid}");
         if account == Account::default() {
             self.release(jid);
             return Some(Write::delete(key));
         }
-        let bytes = serde_json::to_vec(&account).map_or(usize::MAX, |text| text.len());
-        let before = self.bytes.get(jid).copied();
-        // What is not more than before has room.
-        if before.is_none_or(|before| bytes > before) {
-            if bytes > MOST_OF_ONE {
-                return None;
-            }
-            let domain = domain_of(jid);
-            if let Some(before) = before {
-                self.shares.remove(domain, before);
-            }
-            let has_room = self.shares.have_room(domain, bytes, MOST);
-            if let Some(before) = before {
-                self.shares.add(domain, before);
-            }
-            if !has_room {
-                return None;
-            }
-        }
         let write = Write::put_json(key, &account);
+        let bytes = weight(&account);
         self.hold(jid, account, bytes);
         Some(write)
     }
 
     /// What of an XMPP user the watcher may see by the user's attribute lists; `None` if these do not
     /// concern the watcher, who sees what XMPP lets them see.
-    pub(super) fn visible(&self, pair: &Pair) -> Option<Vec<AttributeName>> {
-        self.of.get(&pair.xmpp)?.visible(&pair.wv)
+    pub(super) fn visible(&self, pair: &Pair) -> Option<AttributeSet> {
+        let held = self.of.get(&pair.xmpp)?;
+        if held.account.grants.is_untouched() {
+            return None;
+        }
+        held.account
+            .grants
+            .visible(&pair.wv, held.lists_of(&pair.wv))
     }
 
     /// Whether an XMPP user lets this sender write to them.
     pub(super) fn admits(&self, jid: &str, sender: &Sender) -> bool {
-        let Some(account) = self.of.get(jid) else {
+        let Some(held) = self.of.get(jid) else {
             return true;
         };
         let name = sender.screen_name.as_ref().map(|name| name.name.as_str());
@@ -138,14 +185,19 @@ impl Accounts {
         let group = sender.group.as_ref().map(|group| &group.group);
         let user = sender.user.as_ref().map(|user| &user.user);
         match group.or(user) {
-            Some(address) => account.admits(address, name),
+            Some(address) => held.admits(address, name),
             None => true,
         }
     }
 
     /// Whether an XMPP user lets this user invite them.
     pub(super) fn admits_user(&self, jid: &str, user: &Address) -> bool {
-        let account = self.of.get(jid);
-        account.is_none_or(|account| account.admits(user, None))
+        let held = self.of.get(jid);
+        held.is_none_or(|held| held.admits(user, None))
     }
+}
+
+/// Bytes of a record.
+fn weight(account: &Account) -> usize {
+    serde_json::to_vec(account).map_or(usize::MAX, |text| text.len())
 }

@@ -29,8 +29,8 @@ use crate::imps::primitive::presence::{
     PresenceNotification, SubscribeRequest, UnsubscribeRequest,
 };
 use crate::imps::{Address, Code, Status};
-use crate::translate::Translator;
 use crate::translate::card::Photo;
+use crate::translate::presence::Seen;
 use crate::translate::presence::avatar::Told;
 use crate::translate::stanza::{ns, payload};
 use watched_wv::WatchedWv;
@@ -113,29 +113,51 @@ impl Watches {
         Some(table.language_to_xmpp(code).to_owned())
     }
 
-    /// Whether an XMPP user is there, as far as a WV user knows.
+    /// Whether an XMPP user is there, as far as a WV user may know.
     pub(super) fn is_online(
         &self,
         user: &Address,
         watcher: &Address,
-        translator: &Translator,
+        shared: &Shared,
     ) -> Option<bool> {
-        let pair = self.xmpp.pair(user, watcher, translator).ok()?;
-        let seen = self.xmpp.seen(&pair).filter(|seen| seen.known)?;
-        Some(!seen.resources.is_empty())
+        let seen = self.seen(user, watcher, &AttributeName::OnlineStatus, shared)?;
+        seen.known.then_some(!seen.resources.is_empty())
     }
 
-    /// The clients of an XMPP user, as far as a WV user knows.
+    /// The clients of an XMPP user, as far as a WV user may know.
     pub(super) fn clients(
         &self,
         user: &Address,
         watcher: &Address,
-        translator: &Translator,
+        shared: &Shared,
     ) -> Vec<String> {
-        let pair = self.xmpp.pair(user, watcher, translator).ok();
-        let seen = pair.and_then(|pair| self.xmpp.seen(&pair));
+        let seen = self.seen(user, watcher, &AttributeName::ClientInfo, shared);
         let clients = seen.into_iter().flat_map(|seen| seen.resources.keys());
         clients.cloned().collect()
+    }
+
+    /// What a WV user sees of an XMPP user, if this attribute may be seen.
+    fn seen(
+        &self,
+        user: &Address,
+        watcher: &Address,
+        attribute: &AttributeName,
+        shared: &Shared,
+    ) -> Option<&Seen> {
+        let pair = self.xmpp.pair(user, watcher, &shared.translator).ok()?;
+        let visible = shared.accounts.visible(&pair);
+        let may = visible.is_none_or(|visible| visible.contains(attribute));
+        self.xmpp.seen(&pair).filter(|_| may)
+    }
+
+    /// An XMPP user lets a WV user see nothing any more; if they are no contact any more, they do not
+    /// watch that user either.
+    pub(super) fn ended(&mut self, pair: &Pair, is_removed: bool, now: Time, shared: &mut Shared) {
+        self.xmpp.denied(pair, now, shared);
+        let component = shared.component_of(pair).filter(|_| is_removed);
+        if let Some(component) = component.filter(|_| self.wv.known(pair).is_some()) {
+            self.wv.unsubscribe(&component, pair, now, shared);
+        }
     }
 
     /// XMPP users as WV users watch them.

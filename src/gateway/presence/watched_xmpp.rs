@@ -324,7 +324,7 @@ impl WatchedXmpp {
     }
 
     /// The watcher learns that it sees nothing (any more).
-    fn denied(&mut self, pair: &Pair, now: Time, shared: &mut Shared) {
+    pub(super) fn denied(&mut self, pair: &Pair, now: Time, shared: &mut Shared) {
         if let Some(watch) = self.watches.get(pair) {
             let table = &shared.translator.mappings.presence;
             let list = withdrawn(table, &watch.requested());
@@ -369,7 +369,6 @@ impl WatchedXmpp {
                 continue;
             };
             let visible = shared.accounts.visible(pair);
-            let visible = visible.as_deref();
             let Some(list) = watch.news(&publisher, &shared.translator, visible, now) else {
                 continue;
             };
@@ -380,8 +379,9 @@ impl WatchedXmpp {
 
     /// Those who watch an XMPP user may see something else now.
     pub(super) fn again(&mut self, xmpp: &str, now: Time, shared: &mut Shared) {
-        let of = |pair: &&Pair| pair.xmpp == xmpp;
-        let pairs: Vec<Pair> = self.watches.keys().filter(of).cloned().collect();
+        let pairs = self.watches.range(Pair::first_of(xmpp)..);
+        let pairs = pairs.map(|(pair, _)| pair.clone());
+        let pairs: Vec<Pair> = pairs.take_while(|pair| pair.xmpp == xmpp).collect();
         self.check(&pairs, now, shared);
     }
 

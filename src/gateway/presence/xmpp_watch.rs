@@ -9,7 +9,7 @@ use xmpp_parsers::presence::Presence;
 use super::super::records::Pair;
 use super::super::shared::Shared;
 use super::super::shares::domain_of;
-use crate::element::Time;
+use crate::element::{AttributeSet, Time};
 use crate::imps::Address;
 use crate::imps::presence::{Attribute, AttributeName, PresenceSubList};
 use crate::translate::Translator;
@@ -136,7 +136,7 @@ impl XmppWatch {
         &mut self,
         publisher: &Address,
         translator: &Translator,
-        visible: Option<&[AttributeName]>,
+        visible: Option<AttributeSet>,
         now: Time,
     ) -> Option<PresenceSubList> {
         if !self.record.active || !self.seen.known && self.told.is_none() {
@@ -156,7 +156,8 @@ impl XmppWatch {
         // A picture is told once: what is not mentioned stays as it is.
         let picture = AttributeName::StatusContent;
         let key = avatar::named(&list, self.seen.told.as_ref());
-        if self.told.as_ref() == Some(&key) {
+        // Who sees nothing hears not even that there was something.
+        if self.told.as_ref().unwrap_or(&PresenceSubList::default()) == &key {
             return None;
         }
         let before = self.told.iter().flat_map(|told| &told.attributes);
@@ -206,9 +207,10 @@ impl XmppWatch {
 /// What of the attributes wanted (none: all) may be seen; `None` if that is all of them.
 pub(in crate::gateway) fn within(
     requested: &[AttributeName],
-    visible: Option<&[AttributeName]>,
+    visible: Option<AttributeSet>,
 ) -> Option<Vec<AttributeName>> {
-    let visible = visible?.iter();
-    let seen = visible.filter(|name| requested.is_empty() || requested.contains(name));
+    let is_less = |visible: &AttributeSet| visible.names().count() < AttributeName::KNOWN.len();
+    let seen = visible.filter(is_less)?.names();
+    let seen = seen.filter(|name| requested.is_empty() || requested.contains(name));
     Some(seen.cloned().collect())
 }

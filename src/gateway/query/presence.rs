@@ -82,7 +82,7 @@ impl PresenceQuery {
             };
             let table = &shared.translator.mappings.presence;
             let visible = shared.accounts.visible(&pair);
-            let names = within(&self.names, visible.as_deref());
+            let names = within(&self.names, visible);
             if names.as_ref().is_some_and(Vec::is_empty) {
                 continue;
             }

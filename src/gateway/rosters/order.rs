@@ -1,20 +1,20 @@
 //! A request about lists, and how far it is done.
 
-use minidom::Element;
 use xmpp_parsers::jid::BareJid;
 
+use super::blocking::{self, Server};
+use super::plan::{Done, Plan, Writing, changes};
+use super::record::Held;
 use crate::element::{Listed, Outcome, RequestId, Time};
-use crate::gateway::kept::{Access, AccessList, Account, Book};
+use crate::gateway::kept::{Account, Book};
 use crate::gateway::shared::Shared;
-use crate::imps::common::{GroupId, ScreenName, UserId};
 use crate::imps::primitive::Primitive;
-use crate::imps::primitive::access::{BlockEntityRequest, EntityList, GetBlockedListResponse};
 use crate::imps::primitive::contact_list::ListManageResponse;
 use crate::imps::primitive::message::SendMessageResponse;
 use crate::imps::{Address, Code, Status};
 use crate::translate::Translator;
-use crate::translate::block_list::{self, Blocked};
-use crate::translate::roster::{self, Contacts, Subscription};
+use crate::translate::block_list::Blocked;
+use crate::translate::roster::Contacts;
 
 /// Whose lists they are.
 #[derive(Debug, Clone)]
@@ -46,32 +46,28 @@ pub(super) struct Order {
     pub(super) request: Option<Primitive>,
     pub(super) to: Option<RequestId>,
     pub(super) expires: Time,
+    /// Whether it waits until its server can be asked: it was accepted before a restart.
+    pub(super) is_patient: bool,
     pub(super) step: Step,
+    /// Ids of what is being asked for it.
+    pub(super) asked: Vec<String>,
+    /// The roster, and the component that has read it.
+    pub(super) roster: Option<(String, Contacts)>,
+    /// Whom the server blocks.
+    pub(super) blocked: Option<Vec<Blocked>>,
 }
 
 /// How far it is.
 #[derive(Debug)]
 pub(super) enum Step {
+    /// Another one of the owner's goes before it, or the server cannot be asked.
+    Waits,
     /// The roster is being read.
-    Read,
-    /// The server is told of so many changes, or asked for so much.
-    Write {
-        waits: usize,
-        answer: Primitive,
-        failure: Option<Code>,
-    },
-}
-
-/// What came of it.
-pub(super) enum Done {
-    /// Its answer, if the server does not say otherwise.
-    Answer(Primitive),
-    /// It is not done.
-    Refused(Status),
-    /// It goes on, with the members of lists in their place.
-    GoesOn(Box<Primitive>),
-    /// Nobody waits for anything.
-    Nothing,
+    Roster,
+    /// The block list is being read.
+    BlockList,
+    /// The server is told of changes.
+    Write(Box<Writing>),
 }
 
 impl Order {
@@ -81,15 +77,49 @@ impl Order {
             request,
             to: None,
             expires,
-            step: Step::Read,
+            is_patient: false,
+            step: Step::Waits,
+            asked: Vec::new(),
+            roster: None,
+            blocked: None,
         }
+    }
+
+    /// Takes back a message that was accepted before a restart.
+    pub(super) fn restored(held: &Held, translator: &Translator) -> Result<Self, String> {
+        let owner = Owner::new(&held.user, translator);
+        let owner = owner.map_err(|code| format!("{} has no JID: {}", held.user, code.0))?;
+        let request = held.request()?;
+        Ok(Self {
+            to: held.to,
+            is_patient: true,
+            ..Self::new(owner, Some(request), held.expires)
+        })
+    }
+
+    /// The message as it is kept until it goes on; nothing else is.
+    pub(super) fn held(&self) -> Option<Held> {
+        let request = self.request.as_ref();
+        let message = request.filter(|r| matches!(r, Primitive::SendMessageRequest(_)))?;
+        Some(Held::new(
+            &self.owner.address,
+            self.to,
+            self.expires,
+            message,
+        ))
+    }
+
+    /// Copies of a message: one for each recipient that it names.
+    pub(super) fn copies(&self) -> usize {
+        self.request.as_ref().map_or(0, copies)
     }
 
     pub(super) fn respond(&self, answer: Primitive, shared: &mut Shared) {
         if let Some(Primitive::SendMessageRequest(request)) = &self.request {
-            // Nobody is on the list.
             let message = request.info.message_id.clone().unwrap_or_default();
-            shared.outcome(&message, Outcome::Delivered);
+            for _ in 0..self.copies() {
+                shared.outcome(&message, Outcome::Delivered);
+            }
         }
         if let Some(to) = self.to {
             shared.respond(to, answer);
@@ -108,16 +138,91 @@ impl Order {
         )
     }
 
-    /// Whether what watchers see of the owner may have changed.
-    pub(super) fn concerns_watchers(&self) -> bool {
-        !matches!(
+    /// Whether it must be known which contact lists there are.
+    pub(super) fn needs_lists(&self) -> bool {
+        match &self.request {
+            Some(Primitive::GetBlockedListRequest(_)) => false,
+            Some(Primitive::BlockEntityRequest(request)) => blocking::adds_contact_lists(request),
+            _ => true,
+        }
+    }
+
+    /// Whether it is about what is kept, and not only looks at it or goes on.
+    fn is_change(&self) -> bool {
+        matches!(
             self.request,
-            Some(Primitive::GetListRequest(_) | Primitive::GetAttributeListRequest(_))
+            None | Some(
+                Primitive::CreateListRequest(_)
+                    | Primitive::DeleteListRequest(_)
+                    | Primitive::ListManageRequest(_)
+                    | Primitive::CreateAttributeListRequest(_)
+                    | Primitive::DeleteAttributeListRequest(_)
+            )
         )
     }
 
+    /// What it comes to. `may_set`: the roster, or the block list, may be changed at the server.
+    pub(super) fn plan(&self, account: Account, may_set: bool, translator: &Translator) -> Plan {
+        let roster = self.roster.as_ref().map(|(_, contacts)| contacts);
+        let mut book = account.book(self.owner.address.clone(), roster);
+        if let Some(request) = self.request.as_ref().filter(|_| self.is_about_access()) {
+            let server = Server {
+                blocked: self.blocked.as_deref(),
+                may_change: may_set,
+            };
+            let mut plan = blocking::plan(request, account, &book, server, translator);
+            if roster.is_some() {
+                plan.account.keep(&book, true);
+            }
+            return plan;
+        }
+        let mut account = account;
+        let done = self.apply(&mut book, &mut account);
+        account.keep(&book, roster.is_some());
+        if may_set && self.is_change() {
+            self.settle_approvals(&mut book, &account, translator);
+        }
+        let changes = match roster {
+            Some(roster) => changes(roster, book.contacts(), translator),
+            None => Vec::new(),
+        };
+        // Attribute lists are here: whether the server lets somebody see presence in advance is another
+        // matter.
+        let is_sure = matches!(self.request, Some(Primitive::CreateAttributeListRequest(_)));
+        Plan {
+            done,
+            account,
+            changes,
+            is_sure,
+        }
+    }
+
+    /// Contacts for whom an attribute list is made see presence, if they see it through us, who leave
+    /// out what is not on the list; who was let see it for a list that is no more does not.
+    fn settle_approvals(&self, book: &mut Book, account: &Account, translator: &Translator) {
+        let grants = &account.grants;
+        for user in grants.approved() {
+            if !grants.shows(user, &book.lists_of(user)) {
+                book.withdraw(user);
+            }
+        }
+        let Some(Primitive::CreateAttributeListRequest(request)) = &self.request else {
+            return;
+        };
+        let users = request.users.iter().map(|id| id.user.clone());
+        let names = request.lists.iter().filter_map(|id| book.name_of(&id.list));
+        let members = names.flat_map(|name| book.members(&name));
+        let all: Vec<Address> = users.chain(members.map(|member| member.user)).collect();
+        for user in all {
+            let is_ours = !translator.is_xmpp(&user) && translator.component_of(&user).is_some();
+            if is_ours && grants.shows(&user, &book.lists_of(&user)) {
+                book.approve(&user);
+            }
+        }
+    }
+
     /// Does what is wanted of the contact lists and attribute lists.
-    pub(super) fn apply(&self, book: &mut Book, account: &mut Account, is_roster: bool) -> Done {
+    fn apply(&self, book: &mut Book, account: &mut Account) -> Done {
         let refused = |(code, why): (Code, &'static str)| Status::new(code).because(why);
         let status = |result: Result<(), (Code, &'static str)>| match result {
             Ok(()) => Status::ok(),
@@ -147,16 +252,7 @@ impl Order {
                 .into(),
             },
             Some(Primitive::CreateAttributeListRequest(request)) => {
-                let status = grants.create(request, |list| book.name_of(list));
-                if is_roster && status.code.is_success() {
-                    let users = request.users.iter().map(|id| id.user.clone());
-                    let names = request.lists.iter().filter_map(|id| book.name_of(&id.list));
-                    let members = names.flat_map(|name| book.members(&name));
-                    let members = members.map(|member| member.user);
-                    let all: Vec<Address> = users.chain(members).collect();
-                    book.approve(all);
-                }
-                status.into()
+                grants.create(request, |list| book.name_of(list)).into()
             }
             Some(Primitive::DeleteAttributeListRequest(request)) => {
                 grants.delete(request, |list| book.name_of(list)).into()
@@ -200,129 +296,14 @@ impl Order {
             request => Done::GoesOn(Box::new(request)),
         }
     }
+}
 
-    /// Does what is wanted of the block list and the grant list; its answer, and what the user's server
-    /// is to be told.
-    pub(super) fn access(
-        &self,
-        access: &mut Access,
-        translator: &Translator,
-    ) -> (Primitive, Vec<Element>) {
-        match &self.request {
-            Some(Primitive::GetBlockedListRequest(_)) => {
-                let lists = GetBlockedListResponse {
-                    status: Status::ok(),
-                    blocked: Some(access.blocked.told()),
-                    granted: Some(access.granted.told()),
-                };
-                (lists.into(), Vec::new())
-            }
-            Some(Primitive::BlockEntityRequest(request)) => {
-                let before = in_force(&access.blocked);
-                if let Err((code, why)) = change(access, request) {
-                    return (Status::new(code).because(why).into(), Vec::new());
-                }
-                let after = in_force(&access.blocked);
-                let removed = request
-                    .blocked
-                    .as_ref()
-                    .and_then(|list| list.remove.as_ref());
-                let removed = removed.map(entries).unwrap_or_default();
-                let off = before.iter().chain(&removed).filter(|e| !after.contains(e));
-                let on = after.iter().filter(|entry| !before.contains(entry));
-                let changes = [
-                    block_list::change(on, true, translator),
-                    block_list::change(off, false, translator),
-                ];
-                (Status::ok().into(), changes.into_iter().flatten().collect())
-            }
-            _ => (Primitive::status(Code::NOT_IMPLEMENTED), Vec::new()),
-        }
+/// Copies of a message: one for each recipient that it names.
+pub(super) fn copies(request: &Primitive) -> usize {
+    match request {
+        Primitive::SendMessageRequest(request) => request.info.recipients.len().max(1),
+        _ => 0,
     }
-}
-
-/// Changes both lists, or nothing.
-fn change(access: &mut Access, request: &BlockEntityRequest) -> Result<(), (Code, &'static str)> {
-    let mut changed = access.clone();
-    if let Some(blocked) = &request.blocked {
-        changed.blocked.change(blocked)?;
-    }
-    if let Some(granted) = &request.granted {
-        changed.granted.change(granted)?;
-    }
-    *access = changed;
-    Ok(())
-}
-
-/// Who is blocked, as far as the user's server can be told.
-fn in_force(list: &AccessList) -> Vec<Blocked> {
-    if list.in_use {
-        entries(&list.told())
-    } else {
-        Vec::new()
-    }
-}
-
-fn entries(list: &EntityList) -> Vec<Blocked> {
-    let users = list.users.iter().map(|id| Blocked::User(id.user.clone()));
-    let groups = list
-        .groups
-        .iter()
-        .map(|id| Blocked::Group(id.group.clone()));
-    let names = list.screen_names.iter().cloned().map(Blocked::ScreenName);
-    users.chain(groups).chain(names).collect()
-}
-
-/// Puts those whom the user's server blocks on the list that is told.
-pub(super) fn add_blocked(answer: &mut Primitive, list: &Element, translator: &Translator) {
-    let Primitive::GetBlockedListResponse(response) = answer else {
-        return;
-    };
-    let Some(told) = response.blocked.as_mut() else {
-        return;
-    };
-    for entry in block_list::blocked(list, translator) {
-        match entry {
-            Blocked::User(user) if !told.users.iter().any(|id| id.user == user) => {
-                told.users.push(UserId { user });
-            }
-            Blocked::Group(group) if !told.groups.iter().any(|id| id.group == group) => {
-                told.groups.push(GroupId { group });
-            }
-            Blocked::ScreenName(name) if !is_named(&told.screen_names, &name) => {
-                told.screen_names.push(name);
-            }
-            _ => {}
-        }
-    }
-}
-
-fn is_named(names: &[ScreenName], name: &ScreenName) -> bool {
-    let same = |known: &&ScreenName| {
-        known.group == name.group && known.name.eq_ignore_ascii_case(&name.name)
-    };
-    names.iter().any(|known| same(&known))
-}
-
-/// What the roster is to be told.
-pub(super) fn changes(
-    before: &Contacts,
-    after: &Contacts,
-    translator: &Translator,
-) -> Vec<Element> {
-    let gone = before.keys().filter(|user| !after.contains_key(*user));
-    let gone = gone.filter_map(|user| roster::change(user, (None, Subscription::None), translator));
-    let new = after
-        .iter()
-        .filter(|(user, contact)| before.get(*user) != Some(*contact));
-    let was = |user: &Address| {
-        before
-            .get(user)
-            .map_or(Subscription::None, |c| c.subscription)
-    };
-    let new = new
-        .filter_map(|(user, contact)| roster::change(user, (Some(contact), was(user)), translator));
-    gone.chain(new).collect()
 }
 
 /// Answers what is not done. A message ends with that.

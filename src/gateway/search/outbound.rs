@@ -102,8 +102,7 @@ impl Outbound {
             return;
         };
         search.waits = search.waits.saturating_sub(1);
-        let translator = shared.translator.clone();
-        let next = search.heard(from, answer, watches, &translator);
+        let next = search.heard(from, answer, watches, shared);
         if let Some(jid) = search.directory() {
             self.directory = Some((jid.clone(), now.plus(DIRECTORY_LASTS)));
         }

@@ -6,6 +6,7 @@ use xmpp_parsers::jid::{BareJid, Jid};
 use super::results::Found;
 use crate::element::RequestId;
 use crate::gateway::presence::Watches;
+use crate::gateway::shared::Shared;
 use crate::imps::common::{GroupId, User};
 use crate::imps::primitive::common::SearchResult;
 use crate::imps::{Address, Code};
@@ -136,8 +137,9 @@ impl Search {
         from: &Jid,
         answer: Result<Option<Element>, Code>,
         watches: &Watches,
-        translator: &Translator,
+        shared: &Shared,
     ) -> Result<Next, Code> {
+        let translator = &*shared.translator;
         let waits = self.waits > 0;
         match &mut self.what {
             What::Users(criteria, step, is_partial) => match step {
@@ -183,7 +185,7 @@ impl Search {
                     let mut is_partial = *is_partial;
                     if let Some(online) = criteria.online {
                         let is_known =
-                            |user: &User| watches.is_online(&user.user, &self.user, translator);
+                            |user: &User| watches.is_online(&user.user, &self.user, shared);
                         is_partial |= users.iter().any(|user| is_known(user).is_none());
                         users.retain(|user| is_known(user).is_none_or(|is| is == online));
                     }

@@ -93,7 +93,7 @@ fn asker(text: &str) -> Option<&str> {
 
 /// What a gateway makes of a primitive.
 fn of_primitive(primitive: Primitive) -> String {
-    let mut world = World::up(GatewaySettings::default());
+    let mut world = World::settled(GatewaySettings::default());
     let text = primitive.to_xml(None);
     let user = asker(&text).filter(|_| is_of_lists(&text));
     let id = world.primitive(Some(user.unwrap_or(BOB)), primitive);

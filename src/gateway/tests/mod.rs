@@ -76,6 +76,13 @@ impl World {
         world
     }
 
+    /// A world whose server has been silent of what it grants, and grants nothing.
+    fn settled(settings: GatewaySettings) -> Self {
+        let mut world = Self::up(settings);
+        world.pass(10_000);
+        world
+    }
+
     fn gateway(settings: &GatewaySettings) -> Gateway {
         let translator = Translator::new("home.example", &[VILLAGE]);
         Gateway::new(settings.clone(), Arc::new(translator), 7)

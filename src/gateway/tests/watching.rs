@@ -234,3 +234,47 @@ fn what_a_user_has_published_ends_and_that_is_told() {
         }
     }
 }
+
+#[test]
+fn what_a_user_still_publishes_stays_whatever_else_happens_to_its_node() {
+    let mood = |id: &str, word: &str| {
+        format!(
+            "<items node='{}'><item id='{id}'><mood xmlns='{0}'><{word}/></mood></item></items>",
+            ns::MOOD
+        )
+    };
+    let mut world = World::up(GatewaySettings::default());
+    subscribe(&mut world, "<StatusMood/>");
+    world.xmpp(SUBSCRIBED);
+    world.xmpp(AVAILABLE);
+    world.pass(10_000);
+    let mut event = |inner: &str| {
+        world.xmpp(&format!(
+            "<message type='headline' from='alice@home.example' to='bob@village.example'>\
+             <event xmlns='http://jabber.org/protocol/pubsub#event'>{inner}</event></message>"
+        ));
+        let mut told = world.sent();
+        world.pass(10_000);
+        told.extend(world.sent());
+        told
+    };
+    event(&mood("1", "sad"));
+    assert!(event(&mood("2", "grumpy"))[0].contains("ANGRY"));
+    for other in [
+        format!("<items node='{}'><retract id='1'/></items>", ns::MOOD),
+        format!("<items node='{}'/>", ns::MOOD),
+        format!("<configuration node='{}'/>", ns::MOOD),
+        format!("<collection node='{}'/>", ns::MOOD),
+        format!("<subscription node='{}' subscription='none'/>", ns::MOOD),
+    ] {
+        assert_eq!(event(&other), [""; 0], "{other}");
+    }
+    let told = event(&format!(
+        "<items node='{}'><retract id='1'/><retract id='2'/></items>",
+        ns::MOOD
+    ));
+    assert!(
+        told[0].contains("<StatusMood><Qualifier>F</Qualifier>"),
+        "{told:?}"
+    );
+}

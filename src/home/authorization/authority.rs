@@ -1,6 +1,6 @@
 //! The decision: who may see which attributes of somebody's presence (WVFF, 5.3).
 
-use super::attribute_set::AttributeSet;
+use super::AttributeSet;
 
 /// All that a publisher has said which decides what one other user may see. Of anybody the
 /// publisher has said nothing about, all of it is empty, and nothing is seen.

@@ -61,6 +61,9 @@ pub struct Seen {
     /// That picture, once it is here.
     #[serde(skip)]
     pub picture: Option<Arc<Photo>>,
+    /// Which item of a node of PEP it is that is seen, by node.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    items: BTreeMap<String, String>,
 }
 
 impl Seen {
@@ -108,11 +111,33 @@ impl Seen {
         let Some(what) = event.and_then(|event| event.children().next()) else {
             return false;
         };
-        let item = what.get_child("item", ns::PUBSUB_EVENT);
-        let Some(item) = item.and_then(|item| item.children().next()) else {
-            // It was retracted, or the node was emptied or deleted, or nothing is published now.
-            return what.attr("node").is_some_and(|node| self.ended(node));
+        let node = what.attr("node").unwrap_or_default();
+        let item = match what.name() {
+            "items" => what.get_child("item", ns::PUBSUB_EVENT),
+            "purge" | "delete" => return self.ended(node),
+            // How a node is set up, or who may see it, changes nothing of what is published.
+            _ => return false,
         };
+        let Some(item) = item else {
+            return self.retracted(node, what);
+        };
+        let id = item.attr("id").filter(|id| id.len() <= MAX_NAME);
+        let Some(value) = item.children().next() else {
+            // What is published now is not said: it is not what was seen.
+            return self.ended(node);
+        };
+        let is_news = self.take(value);
+        if is_news {
+            match id {
+                Some(id) => self.items.insert(node.to_owned(), id.to_owned()),
+                None => self.items.remove(node),
+            };
+        }
+        is_news
+    }
+
+    /// Takes note of what is published at a node; whether it has a meaning here.
+    fn take(&mut self, item: &Element) -> bool {
         match (item.name(), item.ns().as_str()) {
             ("mood", ns::MOOD) => {
                 let word = item.children().find(|child| child.name() != "text");
@@ -137,8 +162,21 @@ impl Seen {
         true
     }
 
+    /// Items of a node were taken back; whether that one was among them that is seen. An older one says
+    /// nothing of what is published now.
+    fn retracted(&mut self, node: &str, items: &Element) -> bool {
+        let mut taken = items.children();
+        let seen = self.items.get(node).map(String::as_str);
+        let is_seen = taken.any(|item| {
+            let is_retracted = item.is("retract", ns::PUBSUB_EVENT);
+            is_retracted && (seen.is_none() || item.attr("id") == seen)
+        });
+        is_seen && self.ended(node)
+    }
+
     /// What was published at a node is so no more; whether that had a meaning here.
     fn ended(&mut self, node: &str) -> bool {
+        self.items.remove(node);
         match node {
             ns::MOOD => self.mood = None,
             ns::ACTIVITY => self.activity = None,

@@ -49,7 +49,7 @@ const OLDER: (&str, &str) = ("*", "-");
     serde::Deserialize,
 )]
 #[serde(into = "String", from = "Record")]
-pub(in crate::home) struct AttributeSet(u32);
+pub struct AttributeSet(u32);
 
 /// A set as it stands in a record.
 #[derive(serde::Deserialize)]
@@ -61,66 +61,73 @@ enum Record {
 }
 
 impl AttributeSet {
-    pub(in crate::home) const NONE: Self = Self(0);
-    pub(in crate::home) const ALL: Self = Self(BEYOND | ((1 << AttributeName::KNOWN.len()) - 1));
+    /// No attribute.
+    pub const NONE: Self = Self(0);
+    /// Every attribute, those beyond the known ones too.
+    pub const ALL: Self = Self(BEYOND | ((1 << AttributeName::KNOWN.len()) - 1));
 
     /// One attribute; one that is not known stands for all such.
-    pub(in crate::home) fn of(name: &AttributeName) -> Self {
+    pub fn of(name: &AttributeName) -> Self {
         let at = AttributeName::KNOWN.iter().position(|known| known == name);
         Self(at.map_or(BEYOND, |at| 1 << at))
     }
 
     /// The known ones of a list of names.
-    pub(in crate::home) fn known(list: &PresenceSubList) -> Self {
+    pub fn known(list: &PresenceSubList) -> Self {
         let names = list.attributes.iter().map(|attribute| &attribute.name);
         let known = names.filter(|name| !matches!(name, AttributeName::Other(_)));
         known.fold(Self::NONE, |set, name| set.or(Self::of(name)))
     }
 
     /// What a request asks for: no list and an empty one mean everything.
-    pub(in crate::home) fn asked(list: Option<&AttributeList>) -> Self {
+    pub fn asked(list: Option<&AttributeList>) -> Self {
         match list.and_then(|list| list.presence.as_ref()) {
             Some(list) if !list.attributes.is_empty() => Self::known(list),
             _ => Self::ALL,
         }
     }
 
-    pub(in crate::home) fn is_empty(&self) -> bool {
+    /// Whether there is none in it.
+    pub fn is_empty(&self) -> bool {
         self.0 == 0
     }
 
-    pub(in crate::home) fn contains(self, name: &AttributeName) -> bool {
+    /// Whether an attribute is in it.
+    pub fn contains(self, name: &AttributeName) -> bool {
         !self.and(Self::of(name)).is_empty()
     }
 
+    /// What is in both.
     #[must_use]
-    pub(in crate::home) fn and(self, other: Self) -> Self {
+    pub fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
+    /// What is in either.
     #[must_use]
-    pub(in crate::home) fn or(self, other: Self) -> Self {
+    pub fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
+    /// What is in this one alone.
     #[must_use]
-    pub(in crate::home) fn without(self, other: Self) -> Self {
+    pub fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
     /// The known ones in it, in order of emission.
-    pub(in crate::home) fn names(self) -> impl Iterator<Item = &'static AttributeName> {
+    pub fn names(self) -> impl Iterator<Item = &'static AttributeName> {
         let known = AttributeName::KNOWN.iter().enumerate();
         known.filter_map(move |(at, name)| (self.0 & (1 << at) != 0).then_some(name))
     }
 
     /// As a list of names.
-    pub(in crate::home) fn to_list(self) -> PresenceSubList {
+    pub fn to_list(self) -> PresenceSubList {
         PresenceSubList::request(self.names().cloned())
     }
 
     /// As a request or decision has it: no list means everything.
-    pub(in crate::home) fn to_wire(self) -> Option<AttributeList> {
+    pub fn to_wire(self) -> Option<AttributeList> {
         (self != Self::ALL).then(|| AttributeList {
             presence: Some(self.to_list()),
         })

@@ -5,6 +5,7 @@ use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 
+use super::Change;
 use crate::imps::address::{Address, Kind};
 
 /// How keys of contact lists begin.
@@ -13,7 +14,7 @@ const LISTS: &str = "list/";
 /// Somebody on a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Entry {
+pub enum Entry {
     /// A user.
     User(Address),
     /// A participant of a group, by the name that is shown there.
@@ -26,15 +27,18 @@ pub(super) enum Entry {
 
 /// One of the two lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum List {
+pub enum List {
+    /// Who may not reach the user.
     Blocked,
+    /// Who alone may.
     Granted,
 }
 
 /// On which lists somebody is; one record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Listed {
-    pub(super) entry: Entry,
+pub struct Listed {
+    /// Who it is.
+    pub entry: Entry,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     blocked: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -43,9 +47,11 @@ pub(super) struct Listed {
 
 /// Which lists are in force; one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct InUse {
-    pub(super) blocked: bool,
-    pub(super) granted: bool,
+pub struct InUse {
+    /// The block list is.
+    pub blocked: bool,
+    /// The grant list is.
+    pub granted: bool,
 }
 
 impl Default for InUse {
@@ -58,16 +64,45 @@ impl Default for InUse {
 }
 
 /// Both lists of a user.
-#[derive(Debug, Default)]
-pub(super) struct AccessLists {
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "Record", into = "Record")]
+pub struct AccessLists {
     in_use: InUse,
     /// By [`Entry::key`].
     entries: BTreeMap<String, Listed>,
 }
 
+/// Both lists in one record.
+#[derive(Default, Serialize, Deserialize)]
+struct Record {
+    #[serde(default)]
+    in_use: InUse,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    entries: Vec<Listed>,
+}
+
+impl From<Record> for AccessLists {
+    fn from(record: Record) -> Self {
+        let entries = record.entries.into_iter();
+        Self {
+            in_use: record.in_use,
+            entries: entries.map(|listed| (listed.entry.key(), listed)).collect(),
+        }
+    }
+}
+
+impl From<AccessLists> for Record {
+    fn from(lists: AccessLists) -> Self {
+        Self {
+            in_use: lists.in_use,
+            entries: lists.entries.into_values().collect(),
+        }
+    }
+}
+
 impl Entry {
     /// What tells it apart from others. Screen names are compared as groups compare them.
-    pub(super) fn key(&self) -> String {
+    pub fn key(&self) -> String {
         match self {
             Self::User(user) => key_of_user(user),
             Self::ScreenName(group, name) => key_of_name(group, name),
@@ -79,7 +114,7 @@ impl Entry {
 
 impl Listed {
     /// Somebody who is on no list yet.
-    pub(super) fn new(entry: Entry) -> Self {
+    pub fn new(entry: Entry) -> Self {
         Self {
             entry,
             blocked: false,
@@ -87,7 +122,8 @@ impl Listed {
         }
     }
 
-    pub(super) fn is_on(&self, list: List) -> bool {
+    /// Whether they are on this one.
+    pub fn is_on(&self, list: List) -> bool {
         match list {
             List::Blocked => self.blocked,
             List::Granted => self.granted,
@@ -95,7 +131,7 @@ impl Listed {
     }
 
     /// Puts them on a list, or takes them off.
-    pub(super) fn put(&mut self, list: List, is_on: bool) {
+    pub fn put(&mut self, list: List, is_on: bool) {
         match list {
             List::Blocked => self.blocked = is_on,
             List::Granted => self.granted = is_on,
@@ -103,31 +139,34 @@ impl Listed {
     }
 
     /// Whether they are on neither.
-    pub(super) fn is_over(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         !self.blocked && !self.granted
     }
 }
 
 impl AccessLists {
-    pub(super) fn in_use(&self) -> InUse {
+    /// Which of them are in force.
+    pub fn in_use(&self) -> InUse {
         self.in_use
     }
 
-    pub(super) fn set_in_use(&mut self, in_use: InUse) {
+    /// Puts them in force, or not.
+    pub fn set_in_use(&mut self, in_use: InUse) {
         self.in_use = in_use;
     }
 
     /// How many are on any of the lists.
-    pub(super) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<&Listed> {
+    /// On which lists the one of this key is, if on any.
+    pub fn get(&self, key: &str) -> Option<&Listed> {
         self.entries.get(key)
     }
 
     /// Puts somebody in their place; who is on no list has none.
-    pub(super) fn put(&mut self, listed: Listed) {
+    pub fn put(&mut self, listed: Listed) {
         let key = listed.entry.key();
         if listed.is_over() {
             self.entries.remove(&key);
@@ -136,27 +175,53 @@ impl AccessLists {
         }
     }
 
-    pub(super) fn on(&self, list: List) -> impl Iterator<Item = &Entry> {
+    /// Who is on a list.
+    pub fn on(&self, list: List) -> impl Iterator<Item = &Entry> {
         let all = self.entries.values();
         all.filter(move |listed| listed.is_on(list))
             .map(|listed| &listed.entry)
     }
 
     /// All who are on a list, with their keys.
-    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &Listed)> {
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Listed)> {
         let all = self.entries.iter();
         all.map(|(key, listed)| (key.as_str(), listed))
     }
 
     /// The keys of all who are on a list.
-    pub(super) fn keys(&self) -> impl Iterator<Item = &String> {
+    pub fn keys(&self) -> impl Iterator<Item = &String> {
         self.entries.keys()
+    }
+
+    /// Whether there is nobody on either.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Puts somebody on a list, or takes them off; what is said of them now, if that is something else.
+    pub fn change(&mut self, change: &Change) -> Option<Listed> {
+        let known = self.get(&change.entry.key()).cloned();
+        let mut listed = known.unwrap_or_else(|| Listed::new(change.entry.clone()));
+        if listed.is_on(change.list) == change.is_on {
+            return None;
+        }
+        listed.put(change.list, change.is_on);
+        self.put(listed.clone());
+        Some(listed)
+    }
+
+    /// Whether contact lists are on any of them.
+    pub fn names_contact_lists(&self) -> bool {
+        let mut lists = self
+            .entries
+            .range::<str, _>((Bound::Included(LISTS), Bound::Unbounded));
+        lists.next().is_some_and(|(key, _)| key.starts_with(LISTS))
     }
 
     /// Whether `sender` may reach the user (wire profile, 11.10): not who is on the block list in
     /// use; then, if the grant list is in use, only who is on that. `name` is the screen name of who
     /// writes by a group. `has` says whether a contact list has a member.
-    pub(super) fn admit(
+    pub fn admit(
         &self,
         sender: &Address,
         name: Option<&str>,

@@ -1,5 +1,9 @@
 //! Contact lists, attribute lists and block lists of XMPP users (xmpp-mapping, 3.3 and 10).
 
+mod blocking;
+mod keeping;
+mod presence;
+
 use super::*;
 
 const ROSTER: &str = "<query xmlns='jabber:iq:roster'>\
@@ -37,6 +41,28 @@ fn reply(world: &mut World, payload: &str) {
     ));
 }
 
+/// Says what the server of alice says when it refuses the only question handed out last.
+fn deny(world: &mut World, condition: &str) {
+    let ids = ids(world);
+    assert_eq!(ids.len(), 1, "{:?}", world.out());
+    world.xmpp(&format!(
+        "<iq type='error' from='alice@home.example' to='{VILLAGE}' id='{}'><error type='auth'>\
+         <{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>",
+        ids[0]
+    ));
+}
+
+/// A new process on the same store; alice's server has said what it grants, or been silent.
+fn again(world: &mut World, perms: Option<&str>) {
+    world.restart();
+    world.pass(0);
+    world.link_up();
+    match perms {
+        Some(perms) => grant(world, "home.example", 2, perms),
+        None => world.pass(10_000),
+    }
+}
+
 /// The answer to a request, as text.
 fn answer(world: &World, id: RequestId) -> String {
     let mut acts = world.acts.iter();
@@ -63,13 +89,12 @@ const READ: &str =
 
 #[test]
 fn contact_lists_are_kept_here_where_the_server_grants_no_roster() {
-    let mut world = World::up(GatewaySettings::default());
+    let mut world = World::settled(GatewaySettings::default());
     let lists = ask(&mut world, "<GetListRequest/>");
     assert!(lists.contains("wv:alice/contacts@home.example"), "{lists}");
     assert!(ask(&mut world, CREATE).contains("200"));
     assert!(ask(&mut world, CREATE).contains("701"));
-    world.restart();
-    world.link_up();
+    again(&mut world, None);
     let lists = ask(&mut world, "<GetListRequest/>");
     assert!(lists.contains("wv:alice/friends@home.example"), "{lists}");
     let list = ask(&mut world, MANAGE);
@@ -180,7 +205,7 @@ fn a_server_that_does_not_answer_refuses_or_lets_rosters_be_read_only_is_heard()
 
 #[test]
 fn only_the_users_server_grants_and_only_its_users_have_lists_here() {
-    let mut world = World::up(GatewaySettings::default());
+    let mut world = World::settled(GatewaySettings::default());
     for stranger in ["evil.test", "alice@home.example", "mallory@home.example/x"] {
         grant(&mut world, stranger, 2, ROSTERS);
         let lists = ask(&mut world, "<GetListRequest/>");
@@ -266,7 +291,7 @@ const GRANT: &str = "<CreateAttributeListRequest><AttributeList><PresenceSubList
 
 #[test]
 fn a_watcher_sees_what_is_on_the_attribute_list_for_them() {
-    let mut world = World::up(GatewaySettings::default());
+    let mut world = World::settled(GatewaySettings::default());
     assert!(ask(&mut world, GRANT).contains("200"));
     watched(&mut world);
     let sent = world.sent();
@@ -329,18 +354,59 @@ fn who_comes_on_a_contact_list_sees_what_its_attribute_list_has() {
         "{:?}",
         world.sent()
     );
-    // The user takes bob off the list with another client.
+    // The user takes bob off the list with another client: bob was let in for the list alone.
+    push(&mut world);
+    let question = ids(&world).pop().unwrap();
+    let elsewhere = ROSTER.replace("<group>Friends</group>", "<group>Others</group>");
+    reply_to(&mut world, &question, &elsewhere);
+    let set = world.out();
+    assert!(
+        set.len() == 1 && set[0].contains("bob@village.example") && set[0].contains("'to'"),
+        "{set:?}"
+    );
+    reply(&mut world, "");
+    let mut sent = world.sent();
+    world.pass(5_000);
+    sent.extend(world.sent());
+    let gone = "<OnlineStatus><Qualifier>F</Qualifier></OnlineStatus>";
+    assert!(sent.iter().any(|text| text.contains(gone)), "{sent:?}");
+    assert!(!sent.iter().any(|text| text.contains("lunch")), "{sent:?}");
+}
+
+/// The server of alice says that her roster is another now.
+fn push(world: &mut World) {
     world.xmpp(&format!(
         "<iq type='set' from='alice@home.example' to='{VILLAGE}' id='push'>\
          <query xmlns='jabber:iq:roster'><item jid='bob@village.example'/></query></iq>"
     ));
     let out = world.out();
     assert!(out[0].contains("type='result'"), "{out:?}");
-    let question = ids(&world).pop().unwrap();
+}
+
+/// Answers one question.
+fn reply_to(world: &mut World, id: &str, payload: &str) {
     world.xmpp(&format!(
-        "<iq type='result' from='alice@home.example' to='{VILLAGE}' id='{question}'>{}</iq>",
-        ROSTER.replace("<group>Friends</group>", "<group>Others</group>")
+        "<iq type='result' from='alice@home.example' to='{VILLAGE}' id='{id}'>{payload}</iq>"
     ));
+}
+
+#[test]
+fn whom_the_user_lets_see_presence_sees_it_off_the_list_as_xmpp_has_it() {
+    let mut world = World::up(GatewaySettings::default());
+    grant(&mut world, "home.example", 2, ROSTERS);
+    let of_list = GRANT.replace(
+        "<UserID userID='wv:bob@village.example'/>",
+        "<ContactList contactListID='wv:alice/friends@home.example'/>",
+    );
+    let id = world.ssp(Some(ALICE), &of_list);
+    reply(&mut world, ROSTER);
+    assert_eq!(world.code(id), Some(200));
+    watched(&mut world);
+    push(&mut world);
+    let question = ids(&world).pop().unwrap();
+    let elsewhere = ROSTER.replace("<group>Friends</group>", "<group>Others</group>");
+    reply_to(&mut world, &question, &elsewhere);
+    assert!(world.out().is_empty(), "{:?}", world.out());
     let mut sent = world.sent();
     world.pass(5_000);
     sent.extend(world.sent());
@@ -353,86 +419,3 @@ const TEXT: &str = "<SendMessageRequest deliveryReport='No'><MessageInfo message
     contentType='text/plain'><Recipient><User userID='wv:alice@home.example'/></Recipient>\
     <Sender><User userID='wv:bob@village.example'/></Sender></MessageInfo>\
     <ContentData contentType='text/plain'>Hi</ContentData></SendMessageRequest>";
-
-#[test]
-fn who_is_blocked_neither_writes_nor_invites() {
-    let mut world = World::up(GatewaySettings::default());
-    assert!(ask(&mut world, BLOCK).contains("200"));
-    world.restart();
-    world.link_up();
-    let invite = "<InviteRequest inviteID='i1' inviteType='IM'>\
-        <Inviting><User userID='wv:bob@village.example'/></Inviting>\
-        <Invited><User userID='wv:alice@home.example'/></Invited></InviteRequest>";
-    let id = world.ssp(Some(BOB), TEXT);
-    assert_eq!(world.code(id), Some(532));
-    assert_eq!(world.outcomes(), [Outcome::Refused(532)]);
-    let id = world.ssp(Some(BOB), invite);
-    assert_eq!(world.code(id), Some(532));
-    let lists = ask(&mut world, "<GetBlockedListRequest/>");
-    assert!(lists.contains("wv:bob@village.example"), "{lists}");
-    // Not in use, the list stays.
-    let off = "<BlockEntityRequest><BlockList inUse='No'/></BlockEntityRequest>";
-    assert!(ask(&mut world, off).contains("200"));
-    world.ssp(Some(BOB), TEXT);
-    assert_eq!(world.stanzas.len(), 1);
-    // Only who is granted.
-    let granted = "<BlockEntityRequest><GrantList inUse='Yes'><AddList>\
-        <ContactList contactListID='wv:alice/contacts@home.example'/></AddList></GrantList>\
-        </BlockEntityRequest>";
-    assert!(ask(&mut world, granted).contains("200"));
-    let id = world.ssp(Some(BOB), &TEXT.replace("m1", "m2"));
-    assert_eq!(world.code(id), Some(532));
-    let contact = "<ListManageRequest contactListID='wv:alice/contacts@home.example'>\
-        <AddNickList><NickName userID='wv:bob@village.example'/></AddNickList></ListManageRequest>";
-    ask(&mut world, contact);
-    world.ssp(Some(BOB), &TEXT.replace("m1", "m3"));
-    assert_eq!(world.stanzas.len(), 1);
-}
-
-#[test]
-fn who_is_blocked_is_blocked_at_the_users_server_where_it_grants_that() {
-    let mut world = World::up(GatewaySettings::default());
-    grant(&mut world, "home.example", 2, BLOCKING);
-    let id = world.ssp(Some(ALICE), BLOCK);
-    let out = world.out();
-    assert_eq!(out.len(), 1);
-    for part in [
-        "to='alice@home.example'",
-        "<privileged_iq xmlns='urn:xmpp:privilege:2'>",
-        "from='alice@home.example'",
-        "<block xmlns='urn:xmpp:blocking'><item jid='bob@village.example'/></block>",
-    ] {
-        assert!(out[0].contains(part), "{part} in {}", out[0]);
-    }
-    let wrapped = |inner: &str| {
-        format!(
-            "<privilege xmlns='urn:xmpp:privilege:2'><forwarded xmlns='urn:xmpp:forward:0'>\
-             <iq xmlns='jabber:client' from='alice@home.example' to='alice@home.example' id='x' \
-             {inner}</iq></forwarded></privilege>"
-        )
-    };
-    reply(&mut world, &wrapped("type='result'>"));
-    assert_eq!(world.code(id), Some(200));
-
-    let id = world.ssp(Some(ALICE), "<GetBlockedListRequest/>");
-    let list = "type='result'><blocklist xmlns='urn:xmpp:blocking'><item jid='bob@village.example'/>\
-        <item jid='mallory@village.example'/></blocklist>";
-    reply(&mut world, &wrapped(list));
-    let lists = answer(&world, id);
-    assert!(lists.contains("wv:mallory@village.example"), "{lists}");
-    assert_eq!(
-        lists.matches("wv:bob@village.example").count(),
-        1,
-        "{lists}"
-    );
-
-    // Whom the server alone has blocked is let in again as well.
-    let off = "<BlockEntityRequest><BlockList><RemoveList><UserID userID='wv:mallory@village.example'/>\
-        </RemoveList></BlockList></BlockEntityRequest>";
-    let id = world.ssp(Some(ALICE), off);
-    assert!(world.out()[0].contains("<unblock xmlns='urn:xmpp:blocking'><item jid='mallory"));
-    let refused = "type='error'><error type='auth'>\
-        <not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
-    reply(&mut world, &wrapped(refused));
-    assert_eq!(world.code(id), Some(403));
-}
