@@ -243,8 +243,8 @@ impl Attendant {
         match opened {
             Some(Ok(opened)) => self.session.told(opened, now),
             Some(Err(why)) => self.session.disconnect(why.status(), now),
-            // It is told when there is one.
-            None => {}
+            // It is told when there is one; what is worth nothing later may be lost till then.
+            None => self.session.resume(),
         }
     }
 

@@ -33,6 +33,8 @@ pub(super) struct Road {
     /// Numbers that the user's domain was told of last, the oldest first. It may not have kept that,
     /// and tell the same again.
     acknowledged: VecDeque<u64>,
+    /// A number that is to be acknowledged again, before anything else comes.
+    owed: Option<u64>,
 }
 
 /// What comes by the way.
@@ -57,6 +59,7 @@ impl Road {
             home: None,
             opening: None,
             acknowledged: VecDeque::new(),
+            owed: None,
         }
     }
 
@@ -147,13 +150,17 @@ impl Road {
             let Some(home) = &mut self.home else {
                 return pending().await;
             };
+            if let Some(number) = self.owed {
+                let _ = home.say(FromClient::Ack { number }).await;
+                self.owed = None;
+            }
             match home.event().await {
                 None | Some(ToClient::Over { why: Over::Behind }) => {
                     self.home = None;
                     return Came::Lost;
                 }
                 Some(ToClient::Take { number, .. }) if self.acknowledged.contains(&number) => {
-                    let _ = home.say(FromClient::Ack { number }).await;
+                    self.owed = Some(number);
                 }
                 Some(told) => return Came::Told(told),
             }

@@ -52,6 +52,8 @@ pub(super) struct Core {
     pub(super) held_bytes: usize,
     /// Lines of the log that can repeat.
     pub(super) seldom: Seldom,
+    /// Questions that clients were asked so far.
+    pub(super) questions: u64,
     /// Reads of contents.
     pub(super) reads: Reads,
     /// Who waits for one of these.
@@ -188,6 +190,7 @@ impl Core {
             told_bytes: 0,
             held_bytes: 0,
             seldom: Seldom::default(),
+            questions: 0,
             reads: Reads::default(),
             fetches: Fetches::default(),
             handed_over: VecDeque::new(),

@@ -27,6 +27,8 @@ pub(super) const INVITATION: u64 = 3;
 pub(super) const NOTIFICATION: u64 = 4;
 /// What a provider elsewhere has handed over ([`super::handed`]).
 pub(super) const HANDED: u64 = 5;
+/// That something waits at a provider elsewhere: it goes on waiting when that is acknowledged.
+pub(super) const HANDED_NOTICE: u64 = 6;
 pub(super) const KINDS: u64 = 8;
 
 /// What one client of a user was told and has not acknowledged.
@@ -47,8 +49,6 @@ pub(super) struct Feed {
     pub(super) questions: BTreeSet<Address>,
     /// Invitations that it has not been told.
     pub(super) invitations: BTreeSet<u64>,
-    /// How many questions it was told.
-    pub(super) asked: u64,
     /// Messages of its own, if it takes only what becomes of these.
     sent: BTreeSet<String>,
     /// What a provider elsewhere has handed over for it.
@@ -69,7 +69,6 @@ impl Feed {
             again: BTreeSet::new(),
             questions: BTreeSet::new(),
             invitations: BTreeSet::new(),
-            asked: 0,
             sent: BTreeSet::new(),
             handed: Handed::default(),
             terminal: None,

@@ -8,6 +8,8 @@
 //! Of what waits only that is in memory which is needed to decide. Its content is read when a client
 //! comes to it, with some of what follows ([`super::held`]); until that is there, the client waits.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use crate::element::{Loaded, Outcome, Time};
 use crate::imps::address::Address;
 use crate::imps::common::{MetaInfo, User as UserElement};
@@ -192,22 +194,31 @@ impl<'a> Feeds<'a> {
     }
 
     /// Questions come last: what waits does not wait for them.
-    fn next_question(&self, feed: &mut Feed) -> Option<(u64, ToClient)> {
+    fn next_question(&mut self, feed: &mut Feed) -> Option<(u64, ToClient)> {
         while let Some(user) = feed.questions.pop_first() {
             let pending = self.user.pending(self.core, &user);
             if !pending.is_empty() {
-                feed.asked += 1;
+                let number = self.number_of(&user);
                 let question = PresenceAuthRequest {
                     requesting: user,
                     meta: Some(MetaInfo::of_server(self.core.domain())),
                     publisher: UserElement::new(self.user.address(self.core)),
                     attributes: pending.to_wire(),
                 };
-                let number = number(feed.asked, QUESTION);
                 return Some((number, take(number, question)));
             }
         }
         None
+    }
+
+    /// The number of a question, a new one each time, exact as a double. A client may come by a new
+    /// way, also to a home domain that was made anew: what it has acknowledged is no other question.
+    fn number_of(&mut self, asking: &Address) -> u64 {
+        self.core.questions += 1;
+        let mut hasher = DefaultHasher::new();
+        (&self.user.name, asking.as_str()).hash(&mut hasher);
+        (self.now.0, self.core.questions).hash(&mut hasher);
+        number(hasher.finish() >> 14, QUESTION)
     }
 
     /// Invitations wait for an answer, not for being acknowledged: each client is told of them, as

@@ -19,7 +19,7 @@ use crate::imps::status::{Code, Status};
 
 use super::client::ToClient;
 use super::core::{Asker, Core};
-use super::feed::{HANDED, number};
+use super::feed::{HANDED, HANDED_NOTICE, number};
 use super::telling::take;
 use super::user::User;
 use super::{Caller, Home};
@@ -78,7 +78,7 @@ impl<'a> HandedOver<'a> {
 
     /// A message, answered when a client of the user has it.
     pub(super) fn message(&mut self, caller: &Caller, message: NewMessage, expires: Time) {
-        let at = key_of(&message.info);
+        let at = key_of(&message.info, HANDED);
         let handover = Handover {
             id: message.info.message_id.clone().unwrap_or_default(),
             request: caller.id.map(|id| (id, expires)),
@@ -120,7 +120,7 @@ impl<'a> HandedOver<'a> {
 
     /// That a message waits at the provider.
     pub(super) fn notice(&mut self, caller: &Caller, notice: MessageNotification) {
-        let at = key_of(&notice.info);
+        let at = key_of(&notice.info, HANDED_NOTICE);
         let (user, core) = match self.user(&notice.info) {
             Ok(found) => found,
             Err(code) => return self.home.core.respond(caller.id, Status::new(code)),
@@ -214,7 +214,7 @@ impl<'a> Fetched<'a> {
         let named = response
             .info
             .as_ref()
-            .and_then(|info| Some((key_of(info), id(info)?)));
+            .and_then(|info| Some((key_of(info, HANDED), id(info)?)));
         let named = named.filter(|(at, _)| feed.handed.has_room(*at));
         let number = named.map(|(at, id)| {
             feed.handed
@@ -239,12 +239,13 @@ fn delivered(id: String, user: Option<&Address>) -> MessageDelivered {
     }
 }
 
-/// The number of a message at its clients: the same whenever it comes, and exact as a double.
-fn key_of(info: &MessageInfo) -> u64 {
+/// The number of a message at its clients, or of the word that it waits: the same whenever it comes,
+/// and exact as a double.
+fn key_of(info: &MessageInfo, kind: u64) -> u64 {
     let mut hasher = DefaultHasher::new();
     info.message_id.hash(&mut hasher);
     let sender = info.sender.as_ref();
     let user = sender.and_then(|sender| sender.user.as_ref());
     user.map(|user| user.user.as_str()).hash(&mut hasher);
-    number(hasher.finish() >> 14, HANDED)
+    number(hasher.finish() >> 14, kind)
 }

@@ -218,6 +218,10 @@ impl Conversation {
     }
 
     async fn said(&mut self, said: Said) {
+        // It was answered with 503, and comes again.
+        if said.done.is_closed() {
+            return;
+        }
         let Said {
             text,
             id,
@@ -311,14 +315,23 @@ impl Conversation {
     }
 
     async fn told(&mut self, told: &ToClient) {
-        if let ToClient::Answer { id, .. } = told
+        if let ToClient::Answer { id, primitive, .. } = told
             && let Some(number) = self.rejected.remove(id)
-            && let Some(seat) = &mut self.seat
         {
-            return seat.acknowledge(Some(number)).await;
+            // What was not rejected comes again with the next way: acknowledged, it would count as
+            // delivered.
+            let is_done = primitive
+                .verdict()
+                .is_none_or(|status| status.code.is_success());
+            if let (true, Some(seat)) = (is_done, &mut self.seat) {
+                seat.acknowledge(Some(number)).await;
+            }
+            return;
         }
         // What waits for the gateway was told before, on a way that was lost.
-        if told.number().is_some_and(|number| self.outbox.has(number)) {
+        if let ToClient::Take { number, .. } = told
+            && self.outbox.has(*number)
+        {
             return;
         }
         let heard = self.talk.heard(told);

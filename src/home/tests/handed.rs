@@ -210,3 +210,34 @@ fn what_is_handed_over_for_nobody_of_ours_is_refused() {
         assert_eq!(answer.verdict().unwrap().code.0, code, "{to}");
     }
 }
+
+#[test]
+fn who_knows_that_a_message_waits_has_not_the_message() {
+    let mut world = world();
+    world.open(1, "alice");
+    world.heard(1);
+    let notice = MessageNotification {
+        meta: Some(MetaInfo::of_server(PROVIDER)),
+        info: info("m1"),
+    };
+    world.deliver(PROVIDER, None, notice).unwrap();
+    let number = |event: &Event| match event {
+        Event::Message { number, .. } | Event::Notification { number, .. } => *number,
+        _ => None,
+    };
+    let known: Vec<u64> = world.heard(1).iter().filter_map(number).collect();
+    let [known] = known[..] else {
+        panic!("{known:?}")
+    };
+    world.acknowledge(1, known);
+    assert_eq!(said_delivered(&mut world), []);
+    // The provider hands the message over after all, as to a client that takes it so.
+    assert_eq!(hand_over(&mut world, "m1"), None);
+    let events = world.heard(1);
+    let [message] = numbers(&events)[..] else {
+        panic!("{events:?}")
+    };
+    assert_ne!(message, known);
+    world.acknowledge(1, message);
+    assert_eq!(said_delivered(&mut world), [("m1".to_owned(), false)]);
+}

@@ -112,3 +112,39 @@ fn attributes_that_nobody_publishes_are_not_kept() {
         }
     }
 }
+
+#[test]
+fn each_question_has_a_number_of_its_own_whichever_way_a_client_has_come() {
+    let mut world = World::peopled();
+    let asked = |world: &mut World| -> Vec<u64> {
+        let number = |event: &Event| match event {
+            Event::AuthorizationRequest { number, .. } => *number,
+            _ => None,
+        };
+        world.heard(9).iter().filter_map(number).collect()
+    };
+    world.open(9, "bob");
+    subscribe(&mut world, ZOE, &["bob@home.test"], &[]);
+    let [first] = asked(&mut world)[..] else {
+        panic!("one question")
+    };
+    world.acknowledge(9, first);
+    world.close(9);
+    world.open(9, "bob");
+    let [again] = asked(&mut world)[..] else {
+        panic!("the same, as it was not answered")
+    };
+    // A core that is made anew counts from nothing, later.
+    world.wait(1);
+    world.restart();
+    world.open(9, "bob");
+    let anew = asked(&mut world);
+    subscribe(&mut world, "yan@far.test", &["bob@home.test"], &[]);
+    let other = asked(&mut world);
+    let mut all = [vec![first, again], anew, other].concat();
+    let number = all.len();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!((number, all.len()), (4, 4));
+    assert!(all.iter().all(|number| *number < 1 << 53));
+}
