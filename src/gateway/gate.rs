@@ -37,10 +37,11 @@ pub(super) enum Place {
 impl Place {
     /// Of a stanza with these ends.
     pub(super) fn of((from, to): (&Jid, &Jid), translator: &Translator) -> Self {
-        if translator.is_room(from) {
-            Self::OfRoom
-        } else if translator.is_room(to) {
+        // Users of other domains may have addresses that look like those of rooms.
+        if translator.is_room(to) {
             Self::ToRoom
+        } else if translator.is_room(from) {
+            Self::OfRoom
         } else {
             Self::Users
         }
@@ -132,6 +133,10 @@ impl Gate {
         now: Time,
     ) -> Admission {
         let want = Want::of(stanza, place);
+        if want == Want::Answer {
+            // The question was let out.
+            return Admission::Admitted;
+        }
         match self.closed(want, domain) {
             Some(Closed::Denied) => {
                 return want.denied(Code::FORBIDDEN, "stanzas of denied domains");
@@ -163,8 +168,10 @@ enum Closed {
 /// What a stanza wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Want {
-    /// Nothing: it answers, or ends something.
+    /// Nothing: it ends something, or says that it has been done or can't be.
     Nothing,
+    /// That who has asked something knows it.
+    Answer,
     /// A message, a question, a way into a room.
     Something,
     /// To see somebody's presence.
@@ -181,6 +188,9 @@ impl Want {
     fn of(stanza: &Stanza, place: Place) -> Self {
         match stanza {
             Stanza::Message(message) if message.type_ == MessageType::Error => Self::Nothing,
+            Stanza::Iq(Iq::Result {
+                payload: Some(_), ..
+            }) => Self::Answer,
             Stanza::Iq(Iq::Result { .. } | Iq::Error { .. }) => Self::Nothing,
             Stanza::Message(_) | Stanza::Iq(_) => Self::Something,
             Stanza::Presence(presence) => match presence.type_ {
@@ -201,7 +211,9 @@ impl Want {
     fn denied(self, code: Code, kind: &'static str) -> Admission {
         match self {
             Self::Something | Self::Subscription => Admission::Refused(code),
-            Self::Nothing | Self::Probe | Self::Sight | Self::Occupancy => Admission::Dropped(kind),
+            Self::Nothing | Self::Answer | Self::Probe | Self::Sight | Self::Occupancy => {
+                Admission::Dropped(kind)
+            }
         }
     }
 }
@@ -246,6 +258,10 @@ mod tests {
                 refused,
             ),
             ("<iq type='result' id='1'/>", Admission::Admitted),
+            (
+                "<iq type='result' id='1'><query xmlns='jabber:iq:version'/></iq>",
+                Admission::Admitted,
+            ),
             ("<presence type='subscribe'/>", refused),
             (
                 "<presence><x xmlns='http://jabber.org/protocol/muc'/></presence>",
@@ -288,6 +304,19 @@ mod tests {
     }
 
     #[test]
+    fn the_way_into_a_room_is_one_whoever_takes_it() {
+        let translator = Translator::new("home.example", &["village.example"]);
+        let room = Jid::new(r"bob\2fparty@village.example/Al").unwrap();
+        for user in ["alice@home.example/x", r"a\2fb@home.example/x"] {
+            let user = Jid::new(user).unwrap();
+            let place = Place::of((&user, &room), &translator);
+            assert_eq!(place, Place::ToRoom, "{user}");
+        }
+        let user = Jid::new("alice@home.example/x").unwrap();
+        assert_eq!(Place::of((&room, &user), &translator), Place::OfRoom);
+    }
+
+    #[test]
     fn what_a_room_shows_of_its_occupants_comes_in_whatever_the_rate() {
         let slow = Policy {
             max_rate: Some(1),
@@ -319,6 +348,12 @@ mod tests {
                 false,
                 true,
             ),
+            (
+                "<iq type='result' id='1'><query xmlns='jabber:iq:version'/></iq>",
+                false,
+                true,
+            ),
+            ("<iq type='result' id='1'/>", true, true),
             ("<presence type='subscribe'/>", false, false),
             ("<presence type='subscribed'/>", false, false),
             ("<presence type='probe'/>", false, false),

@@ -44,3 +44,46 @@ fn ends_of(stanza: &Stanza) -> Option<Ends> {
     }
     presence.from.clone().zip(presence.to.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use super::super::links::{Links, SURE, Volatile};
+    use crate::translate::stanza::print;
+    use crate::xmpp::text::parse;
+
+    const VILLAGE: &str = "village.example";
+
+    #[test]
+    fn news_takes_the_place_of_presence_that_was_written_down_before_a_start() {
+        let presence = |status: &str| {
+            let text = format!(
+                "<presence from='bob@village.example' to='alice@home.example'><status>{status}</status></presence>"
+            );
+            parse(text).unwrap()
+        };
+        let new = || Links::new(&[VILLAGE.to_owned()], 100_000);
+        let mut store = BTreeMap::new();
+        let mut before = new();
+        let minute = Duration::from_secs(60);
+        before.kept(1, VILLAGE, presence(&"x".repeat(SURE)), minute);
+        while let Some(write) = before.next_write() {
+            write.apply(&mut store);
+        }
+        let mut links = new();
+        for (key, value) in &store {
+            let rest = key.rsplit('/').next().unwrap();
+            links.restore(rest, value).unwrap();
+        }
+        assert_eq!(links.len(), 1);
+        links.up(VILLAGE);
+        let news = presence("news");
+        let sent = links.volatile(VILLAGE, news.clone());
+        assert!(matches!(sent, Volatile::Out), "{sent:?}");
+        let out = links.next_stanza().map(|out| print(&out.stanza));
+        assert_eq!(out, Some(print(&news)));
+        assert!(links.next_stanza().is_none() && links.len() == 0);
+    }
+}

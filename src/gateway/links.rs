@@ -143,7 +143,14 @@ impl Links {
     /// Takes back the record of a stanza; `rest` is what follows the prefix of its key.
     pub(super) fn restore(&mut self, rest: &str, value: &[u8]) -> Result<(), String> {
         let entry: Entry = read(value)?;
-        self.keep(number_of(rest)?, entry);
+        let number = number_of(rest)?;
+        if entry.message.is_none()
+            && entry.stanza.len() > SURE
+            && let Ok(stanza) = stanza::parse(&entry.stanza)
+        {
+            self.latest.put(&stanza, number);
+        }
+        self.keep(number, entry);
         Ok(())
     }
 

@@ -298,6 +298,16 @@ impl Gateway {
             language: None,
             file: None,
         };
+        self.tell(words, now);
+    }
+
+    /// Tells the SSP side what a user of XMPP has written, and what was held for a while: their domain
+    /// may have been denied by then.
+    fn tell(&mut self, words: Words, now: Time) {
+        let from = words.message.from.as_ref();
+        if from.is_some_and(|from| !self.shared.gate.may_talk(from.domain().as_str())) {
+            return self.shared.dropped.count("stanzas of denied domains");
+        }
         self.messages.stanza(words, now, &mut self.shared);
     }
 
@@ -359,7 +369,7 @@ impl Gateway {
                     let message = (&*ordered.request, ordered.id);
                     message::fail(message, code, now, &mut self.shared);
                 }
-                Ready::Words(words) => self.messages.stanza(*words, now, &mut self.shared),
+                Ready::Words(words) => self.tell(*words, now),
             }
         }
         while let Some(kind) = self.shared.links.next_lost() {

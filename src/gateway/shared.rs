@@ -202,10 +202,9 @@ impl Shared {
     /// Sends a stanza that must arrive; whether it may go out and there was room for it. Who has nobody
     /// to tell that need not ask: it is counted.
     pub(super) fn send(&mut self, component: &str, stanza: impl Into<Stanza>, now: Time) -> bool {
-        let stanza = stanza.into();
-        if !self.lets_out(&stanza) {
+        let Some(stanza) = self.let_out(stanza.into()) else {
             return false;
-        }
+        };
         // Twice the bound of messages, so that answers still find room when
         // messages are refused.
         let settings = &self.settings;
@@ -229,13 +228,26 @@ impl Shared {
         true
     }
 
-    /// Whether a stanza may go to the domain that it is for; else it is counted.
-    fn lets_out(&mut self, stanza: &Stanza) -> bool {
-        let passes = self.passes(stanza);
-        if let Err(kind) = passes {
-            self.dropped.count(kind);
-        }
-        passes.is_ok()
+    /// What goes to the domain that a stanza is for: the stanza, or if it may not, an error in place
+    /// of an answer, and nothing in place of anything else. What may not go is counted.
+    fn let_out(&mut self, stanza: Stanza) -> Option<Stanza> {
+        let Err(kind) = self.passes(&stanza) else {
+            return Some(stanza);
+        };
+        self.dropped.count(kind);
+        let Stanza::Iq(Iq::Result { from, to, id, .. }) = stanza else {
+            return None;
+        };
+        let table = &self.translator.mappings.status;
+        let error = table.error(Code::FORBIDDEN, Context::Other, None)?;
+        let refusal = Iq::Error {
+            from,
+            to,
+            id,
+            payload: None,
+            error,
+        };
+        Some(refusal.into())
     }
 
     /// Whether a stanza may go to the domain that it is for.
@@ -276,9 +288,9 @@ impl Shared {
     /// # Errors
     /// It has more bytes than every server takes, and there is no room for it. It is not counted.
     fn release(&mut self, component: &str, stanza: Stanza) -> Result<bool, Box<Stanza>> {
-        if !self.lets_out(&stanza) {
+        let Some(stanza) = self.let_out(stanza) else {
             return Ok(false);
-        }
+        };
         match self.links.volatile(component, stanza) {
             Volatile::Out => Ok(true),
             Volatile::Lost => Ok(false),

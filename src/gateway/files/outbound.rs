@@ -164,7 +164,12 @@ impl Outbound {
         match with.0.look(&component, now, shared) {
             Look::Wait => {}
             Look::At(service) if service.most.is_none_or(|most| size <= most) => {
-                self.ask(number, &service, now, shared);
+                let has_asked = self.ask(number, &service, now, shared);
+                if !has_asked && shared.links.is_up(&component) {
+                    // It can't be asked, or not with so many bytes: no link will change that.
+                    self.failed(number, Code::UNDELIVERABLE);
+                    self.otherwise(number, true, with, now, shared);
+                }
             }
             Look::At(_) => {
                 held.fault = Some(Code::MEDIA_TYPE);
@@ -176,19 +181,21 @@ impl Outbound {
     }
 
     /// Asks a service for a place, in the name of the sender: what one uploads counts as theirs.
-    fn ask(&mut self, number: u64, service: &Service, now: Time, shared: &mut Shared) {
+    /// Whether the question has gone.
+    fn ask(&mut self, number: u64, service: &Service, now: Time, shared: &mut Shared) -> bool {
         let Some(held) = self.held.get_mut(&number) else {
-            return;
+            return false;
         };
         let sender = sender_of(&held.ordered.request);
         let from = sender.and_then(|sender| shared.translator.jid(sender).ok());
         let (Some(from), Ok(to)) = (from, Jid::new(&service.jid)) else {
-            return;
+            return false;
         };
         let question = Ask::Get(slot_request(&held.name, held.size(), &held.content_type()));
         let component = held.component.clone();
         let id = shared.ask(&component, (from.into(), to), question);
         let until = now.plus(WAIT);
+        let has_asked = id.is_some();
         held.step = match id {
             Some(id) => Step::Asking {
                 id,
@@ -197,6 +204,7 @@ impl Outbound {
             },
             None => Step::Pausing(until),
         };
+        has_asked
     }
 
     /// The message for which an answer is awaited under that id, from whom it comes.

@@ -394,9 +394,10 @@ impl Seat<'_> {
 
     /// The user may be there no more: the room is told, and they are.
     pub(super) fn put_away(&mut self) {
-        if self.visit.state != State::Leaving {
-            self.say_goodbye();
+        if self.visit.state == State::Leaving {
+            return self.left();
         }
+        self.say_goodbye();
         self.end(Code::FORBIDDEN, None);
     }
 
@@ -411,9 +412,7 @@ impl Seat<'_> {
                     self.say_goodbye();
                     return self.end(Code::TIMEOUT, None);
                 }
-                if waiting.is_none() {
-                    self.visit.tries += 1;
-                }
+                self.visit.tries += u32::from(waiting.is_none());
                 if self.visit.tries > MOST_TRIES {
                     return self.end(Code::UNAVAILABLE, None);
                 }

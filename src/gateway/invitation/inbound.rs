@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_xmpp::Stanza;
 use xmpp_parsers::iq::Iq;
+use xmpp_parsers::jid::BareJid;
 use xmpp_parsers::message::{Message, MessageType};
 
 use super::super::shared::Shared;
@@ -203,12 +204,18 @@ impl Inbound<'_> {
         if !code.is_success() && is_refusal(code) {
             return self.failed(&invitation, code);
         }
+        let translator = self.shared.translator.clone();
+        let inviter = translator.jid(&invitation.inviter);
+        let may_talk = |jid: BareJid| self.shared.gate.may_talk(jid.domain().as_str());
+        if !inviter.is_ok_and(may_talk) {
+            // Denied while the group was asked.
+            return self.failed(&invitation, Code::FORBIDDEN);
+        }
         invitation.is_asked_for = false;
         let next = self.shared.number();
         let Some(group) = invitation.group.clone() else {
             return;
         };
-        let translator = self.shared.translator.clone();
         if !translator.is_xmpp(&invitation.invitee) {
             return self.ask(next, invitation, &To::Group(group));
         }

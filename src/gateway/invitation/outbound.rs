@@ -176,6 +176,9 @@ impl Outbound<'_> {
             self.shared.send(component, presence, self.now);
             return Status::ok();
         }
+        if !self.shared.gate.may_talk(to.domain().as_str()) {
+            return Status::new(Code::FORBIDDEN);
+        }
         let words = &translator.mappings.words.withdrawn;
         let room = known.and_then(|known| translator.jid(&known.group?).ok());
         let urls = request

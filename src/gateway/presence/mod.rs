@@ -208,7 +208,7 @@ impl Watches {
         now: Time,
         shared: &mut Shared,
     ) {
-        self.wv.policies_changed(now, shared);
+        self.wv.policies_changed(could_see, now, shared);
         self.xmpp.policies_changed(could_see, now, shared);
     }
 

@@ -136,7 +136,11 @@ impl WatchedWv {
 
     /// Places the subscription at the publisher, anew if need be: it is answered
     /// with a notification of everything.
+    /// That waits while the watcher may see nobody.
     fn place(&mut self, pair: &Pair, now: Time, shared: &mut Shared) {
+        if !shared.gate.may_see(domain_of(&pair.xmpp)) {
+            return;
+        }
         let watch = self.watches.get_mut(pair);
         let nick = watch.and_then(|watch| {
             watch.placing();
@@ -405,9 +409,18 @@ impl WatchedWv {
     }
 
     /// Domains that may not see anything any more are shown nobody, others what they have not seen.
-    pub(super) fn policies_changed(&mut self, now: Time, shared: &mut Shared) {
+    pub(super) fn policies_changed(
+        &mut self,
+        could_see: &dyn Fn(&str) -> bool,
+        now: Time,
+        shared: &mut Shared,
+    ) {
         for pair in self.watches.pairs().cloned().collect::<Vec<_>>() {
-            if shared.gate.may_see(domain_of(&pair.xmpp)) {
+            let domain = domain_of(&pair.xmpp);
+            if shared.gate.may_see(domain) {
+                if !could_see(domain) {
+                    self.place(&pair, now, shared);
+                }
                 self.show(&pair, now, shared);
             } else {
                 self.hide(&pair, shared);

@@ -191,6 +191,9 @@ impl XmppWatch {
 
     /// Nothing is known of the user any more; what the watcher is to hear, which counts as told.
     pub(super) fn lose(&mut self, now: Time) -> Option<PresenceSubList> {
+        // Silence says nothing any more.
+        self.probe = None;
+        self.silence = None;
         if !self.record.active || !self.seen.known {
             return None;
         }

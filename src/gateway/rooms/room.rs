@@ -7,7 +7,7 @@ use xmpp_parsers::message::{Lang, Message, MessageType};
 
 use super::clients::Clients;
 use super::core::{Core, bytes_of};
-use super::occupant::{Occupant, Seen};
+use super::occupant::{Occupant, Seen, State};
 use super::records::{name_key, user_key};
 use crate::gateway::shared::Shared;
 use crate::gateway::shares::domain_of;
@@ -323,6 +323,11 @@ impl Room {
             Clients::of(self, core, shared).deny(&user, Code::UNAVAILABLE);
             if let Some(occupant) = self.occupants.get_mut(&user) {
                 occupant.sessions.clear();
+                if occupant.state == State::Joining {
+                    // They were told that they can't come in.
+                    occupant.state = State::Leaving;
+                    occupant.asked = None;
+                }
             }
             self.save(&user, shared);
         }

@@ -19,7 +19,7 @@ fn into(group: &str) -> String {
     format!("<GroupID groupID='{group}'/><InviteNote>Come in</InviteNote>")
 }
 
-fn cancel(id: &str, more: &str) -> String {
+pub(super) fn cancel(id: &str, more: &str) -> String {
     format!(
         "<CancelInviteRequest inviteID='{id}'><Canceling><User userID='{BOB}'/></Canceling>\
          <Canceled><User userID='{ALICE}'/></Canceled>{more}<CancelNote>Too late</CancelNote></CancelInviteRequest>"

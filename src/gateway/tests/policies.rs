@@ -1,5 +1,6 @@
 //! What domains of XMPP may do.
 
+use super::invitation::cancel;
 use super::messages::send;
 use super::presence::{SUBSCRIBE, status, subscribe, types};
 use super::rooms::{ENTRY, LAPTOP, PARTY};
@@ -120,7 +121,67 @@ fn what_the_gateway_says_by_itself_does_not_go_to_a_denied_domain() {
         "<SendMessageResponse><Status code='531'/></SendMessageResponse>",
     );
     // An error is one more word of nothing.
-    assert!(world.out().iter().all(|out| out.contains("type='error'")));
+    let [error] = &world.out()[..] else {
+        panic!("{:?}", world.out());
+    };
+    assert!(error.contains("type='error'"), "{error}");
+}
+
+#[test]
+fn what_was_held_on_the_way_in_does_not_come_in_from_a_domain_denied_by_then() {
+    let mut world = World::up(GatewaySettings::default());
+    world.xmpp("<presence type='subscribe' from='alice@home.example' to='bob@village.example'><status>It is me</status></presence>");
+    let token = world.token("SubscribeRequest");
+    world.policies(denied());
+    assert!(world.sent().is_empty(), "{:?}", world.sent());
+    world.answer_to(token, "<Status code='200'/>");
+    assert!(world.sent().is_empty(), "{:?}", world.sent());
+    assert_eq!(world.gateway.silent()["stanzas of denied domains"], 1);
+    // Nor is the wish brought again, before they may see anybody.
+    world.pass(3_600_000);
+    world.take(Input::Reached(vec![VILLAGE.to_owned()]));
+    assert!(world.sent().is_empty(), "{:?}", world.sent());
+    world.policies(Policies::default());
+    world.token("SubscribeRequest");
+}
+
+#[test]
+fn the_answer_to_a_question_of_a_domain_denied_by_then_is_an_error() {
+    let mut world = World::up(GatewaySettings::default());
+    world.xmpp("<iq type='get' id='q-1' from='alice@home.example/x' to='bob@village.example'><vCard xmlns='vcard-temp'/></iq>");
+    let token = world.token("GetUserProfileRequest");
+    world.policies(denied());
+    world.answer_to(token, "<GetUserProfileResponse userID='wv:bob@village.example'><Status code='200'/><UserProfile><Properties><Property><Name>PP_FRIENDLY_NAME</Name><Value>Bob</Value></Property></Properties></UserProfile></GetUserProfileResponse>");
+    let [error] = &world.out()[..] else {
+        panic!("{:?}", world.out());
+    };
+    for part in ["type='error'", "id='q-1'", "forbidden"] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert_eq!(world.gateway.silent()["stanzas to denied domains"], 1);
+}
+
+#[test]
+fn an_invitation_into_a_denied_domain_is_not_taken_back_there() {
+    let mut world = World::up(GatewaySettings::default());
+    assert_eq!(world.invites("t-1", "IM", ""), Some(200));
+    world.policies(denied());
+    let id = world.ssp(Some(BOB), &cancel("t-1", ""));
+    assert_eq!(world.code(id), Some(403));
+    assert!(world.out().is_empty(), "{:?}", world.out());
+}
+
+#[test]
+fn who_was_leaving_a_room_of_a_denied_domain_has_left_it() {
+    let mut world = World::visiting_under(Policies::default());
+    let leave = "<LeaveGroupRequest groupID='wv:/club@home.example'/>";
+    world.ssp(Some(BOB), leave);
+    world.settings.policies = denied();
+    world.restart();
+    world.link_up();
+    world.pass(1);
+    assert!(world.sent().is_empty(), "{:?}", world.sent());
+    assert_eq!(world.gateway.rooms(), RoomCount::default());
 }
 
 #[test]
@@ -173,6 +234,7 @@ fn a_reload_that_changes_nothing_does_nothing_and_wishes_stay() {
     world.policies(shy());
     world.pass(600_000);
     assert!(world.out().is_empty(), "{:?}", world.out());
+    assert!(world.sent().is_empty(), "{:?}", world.sent());
     world.link_up();
     assert!(world.out().is_empty(), "{:?}", world.out());
     world.policies(Policies::default());

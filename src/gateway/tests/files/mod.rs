@@ -467,3 +467,29 @@ fn an_announcement_that_says_where_is_told_as_a_link() {
     let id = world.ssp(None, &announce(""));
     assert_eq!(world.code(id), Some(501));
 }
+
+#[test]
+fn a_picture_whose_service_may_not_be_asked_any_more_does_not_wait_for_it_until_it_is_too_old() {
+    let mut world = World::up(GatewaySettings::default());
+    let send = |world: &mut World, id| {
+        world.primitive(Some(BOB), file(id, "image/png", PICTURE, false));
+    };
+    send(&mut world, "m-1");
+    world.offers("1000000");
+    world.slot();
+    let open = world.gateway.messages_open();
+    let denied = Policy {
+        allowed: false,
+        ..Policy::default()
+    };
+    let policies = Policies {
+        named: BTreeMap::from([(UPLOAD.to_owned(), denied)]),
+        others: Policy::default(),
+    };
+    world.run(|gateway, now| gateway.set_policies(policies, now));
+    send(&mut world, "m-2");
+    assert!(world.out().is_empty(), "{:?}", world.out());
+    assert_eq!(world.gateway.messages_open(), open + 1);
+    world.pass(300_000);
+    assert_eq!(world.gateway.messages_open(), open);
+}

@@ -229,6 +229,10 @@ fn nobody_comes_into_a_room_or_leaves_it_while_the_node_stops() {
         "{refusal}"
     );
     world.answer_to(token, JOINED);
+    assert!(world.sent().is_empty(), "{:?}", world.sent());
+    let carol = world.store.iter().find(|(key, _)| key.contains("carol"));
+    let carol = String::from_utf8_lossy(carol.unwrap().1).into_owned();
+    assert!(carol.contains(r#""state":"leaving""#), "{carol}");
     world.notice("<Joined><Name>Dave</Name></Joined>");
     assert!(world.out().is_empty(), "{:?}", world.out());
     world.ssp(
