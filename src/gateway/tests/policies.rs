@@ -179,6 +179,7 @@ fn who_was_leaving_a_room_of_a_denied_domain_has_left_it() {
     world.settings.policies = denied();
     world.restart();
     world.link_up();
+    assert!(world.sent().is_empty(), "{:?}", world.sent());
     world.pass(1);
     assert!(world.sent().is_empty(), "{:?}", world.sent());
     assert_eq!(world.gateway.rooms(), RoomCount::default());
