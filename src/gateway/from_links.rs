@@ -76,6 +76,7 @@ impl Gateway {
                 shared.links.down(component, blame);
                 self.files.link_down(component);
                 self.watches.link_down(component, now, shared);
+                self.rosters.link_down(component);
             }
             FromXmpp::Confirmed(mark) => shared.links.confirmed(component, mark),
             FromXmpp::Unsent(stanza) => self.unsent(component, &stanza, now),

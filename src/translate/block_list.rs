@@ -36,13 +36,17 @@ pub fn question() -> Element {
     element("blocklist", ns::BLOCKING).build()
 }
 
-/// Who is on a list, as far as they have addresses: whole domains are left out.
+/// Who is on a list, as far as they have addresses: whole domains are left out, and
+/// single clients, for more would be blocked in their stead.
 pub fn blocked(list: &Element, translator: &Translator) -> Vec<Blocked> {
     let items = list.children().filter(|item| item.is("item", ns::BLOCKING));
     let one = |item: &Element| {
         let jid = Jid::new(item.attr("jid")?).ok()?;
         jid.node()?;
         if !translator.is_room(&jid) {
+            if jid.resource().is_some() {
+                return None;
+            }
             return Some(Blocked::User(translator.address(&jid).ok()?));
         }
         let group = translator.group(&jid).ok()?;
@@ -81,6 +85,7 @@ mod tests {
         let translator = Translator::new("home.example", &["village.example"]);
         let list: Element = "<blocklist xmlns='urn:xmpp:blocking'>\
              <item jid='bob@village.example'/><item jid='village.example'/>\
+             <item jid='tim@village.example/phone'/>\
              <item jid='bob\\2fparty@village.example'/>\
              <item jid='bob\\2fparty@village.example/Wicked Vicky'/></blocklist>"
             .parse()
@@ -109,7 +114,7 @@ mod tests {
             .filter_map(|item| item.attr("jid"))
             .collect();
         assert_eq!(change.name(), "block");
-        assert_eq!(jids, [written[0], written[2], written[3]]);
+        assert_eq!(jids, [written[0], written[3], written[4]]);
     }
 
     #[test]

@@ -100,6 +100,11 @@ impl Grants {
         }
     }
 
+    /// Keeps as approved only those whom the roster lets see presence.
+    pub(in crate::gateway) fn retain_approved(&mut self, is_seen: impl Fn(&Address) -> bool) {
+        self.approved.retain(is_seen);
+    }
+
     /// Forgets what was for a contact list that is no more.
     pub(in crate::gateway) fn forget_list(&mut self, name: &str) {
         self.lists.remove(name);

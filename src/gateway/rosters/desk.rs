@@ -12,7 +12,7 @@ use minidom::Element;
 use xmpp_parsers::jid::Jid;
 
 use super::granted::{Granted, Way};
-use super::order::{Order, Step};
+use super::order::{Order, Step, of_user};
 use super::plan::{Done, Plan, Writing};
 use super::record::Record;
 use super::relays::Relays;
@@ -230,7 +230,12 @@ impl Desk {
             reader.filter(may)
         };
         let account = shared.accounts.of(&jid);
-        let plan = order.plan(account, writer.is_some(), &shared.translator);
+        let mut plan = order.plan(account, writer.is_some(), &shared.translator);
+        if order.request.is_none() {
+            // The rest follows when the roster is read again.
+            plan.changes.truncate(MAX_CHANGES);
+        }
+        let has_room = shared.accounts.have_room(&jid, &plan.account);
         let refusal = match &plan.done {
             Done::Refused(status) => Some(status.clone()),
             _ if !plan.changes.is_empty() && writer.is_none() => {
@@ -241,7 +246,7 @@ impl Desk {
                 let why = "Too many contacts would change at once.";
                 Some(Status::new(Code::UNAVAILABLE).because(why))
             }
-            _ if !shared.accounts.have_room(&jid, &plan.account) => {
+            _ if !has_room && order.needs_room() => {
                 let why = "There is no room for more of this user.";
                 Some(Status::new(Code::QUEUE_FULL).because(why))
             }
@@ -251,7 +256,7 @@ impl Desk {
             order.refuse(&status, shared);
             return self.leave(number, shared);
         }
-        if plan.is_sure || plan.changes.is_empty() {
+        if has_room && (plan.is_sure || plan.changes.is_empty()) {
             self.keep(&jid, plan.account.clone(), shared);
         }
         match writer.filter(|_| !plan.changes.is_empty()) {
@@ -348,19 +353,20 @@ impl Desk {
         match &mut order.step {
             Step::Waits => {}
             Step::Roster => match answer {
-                Ok(query) => {
-                    let contacts = query.map(|query| roster::contacts(&query, &shared.translator));
-                    order.roster = Some((component.to_owned(), contacts.unwrap_or_default()));
+                Ok(Some(query)) if query.is("query", ns::ROSTER) => {
+                    let contacts = roster::contacts(&query, &shared.translator);
+                    order.roster = Some((component.to_owned(), contacts));
                     self.go_on(number, now, shared);
                 }
+                Ok(_) => self.fail(number, Code::INTERNAL, shared),
                 Err(code) => self.fail(number, code, shared),
             },
             Step::BlockList => match within(answer) {
-                Ok(list) => {
-                    let blocked = list.map(|list| block_list::blocked(&list, &shared.translator));
-                    order.blocked = Some(blocked.unwrap_or_default());
+                Ok(Some(list)) if list.is("blocklist", ns::BLOCKING) => {
+                    order.blocked = Some(block_list::blocked(&list, &shared.translator));
                     self.carry_out(number, now, shared);
                 }
+                Ok(_) => self.fail(number, Code::INTERNAL, shared),
                 Err(code) => self.fail(number, code, shared),
             },
             Step::Write(writing) => {
@@ -484,13 +490,5 @@ impl Desk {
     pub(super) fn copies(&self) -> usize {
         let open = self.open.values().map(Order::copies).sum::<usize>();
         open + self.relays.copies()
-    }
-}
-
-/// What is said of a user whose server does not do what is wanted.
-fn of_user(code: Code) -> Code {
-    match code {
-        Code::NOT_FOUND => Code::UNKNOWN_USER,
-        code => code,
     }
 }

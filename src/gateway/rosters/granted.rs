@@ -49,12 +49,19 @@ impl Granted {
         until
     }
 
-    /// Whose server has said nothing for so long is granted nothing.
-    pub(super) fn hear_silence(&mut self, now: Time) {
-        for known in self.of.values_mut() {
-            if matches!(known, Known::NotYet(until) if *until <= now) {
-                *known = Known::Said(Privileges::default());
-            }
+    /// The link of a component is down: nothing is waited for any more.
+    pub(super) fn link_down(&mut self, component: &str) {
+        if matches!(self.of.get(component), Some(Known::NotYet(_))) {
+            self.of.remove(component);
+        }
+    }
+
+    /// A component whose server has said nothing for so long is granted nothing.
+    pub(super) fn hear_silence(&mut self, component: &str, now: Time) {
+        if let Some(known) = self.of.get_mut(component)
+            && matches!(known, Known::NotYet(until) if *until <= now)
+        {
+            *known = Known::Said(Privileges::default());
         }
     }
 

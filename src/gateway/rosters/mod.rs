@@ -61,8 +61,8 @@ const AGAIN: Duration = Duration::from_secs(600);
 /// What is to be looked after.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
-    /// A server that has said nothing of what it grants.
-    Silence,
+    /// The server of this component, which has said nothing of what it grants.
+    Silence(String),
     /// Rosters that were read a while ago.
     Again,
 }
@@ -99,7 +99,13 @@ impl Rosters {
     /// The link of a component is there: its server says anew what it grants.
     pub(super) fn link_up(&mut self, component: &str, now: Time) {
         let until = self.desk.granted.link_up(component, now);
-        self.timers.by(until, Due::Silence);
+        let silence = Due::Silence(component.to_owned());
+        self.timers.put_off(until, silence);
+    }
+
+    /// The link of a component is down: what its server does not say meanwhile says nothing.
+    pub(super) fn link_down(&mut self, component: &str) {
+        self.desk.granted.link_down(component);
     }
 
     /// A message of the server that says what it grants; whether it was one about that.
@@ -295,8 +301,8 @@ impl Rosters {
     pub(super) fn timeout(&mut self, now: Time, shared: &mut Shared) {
         while let Some(due) = self.timers.pop(now) {
             match due {
-                Due::Silence => {
-                    self.desk.granted.hear_silence(now);
+                Due::Silence(component) => {
+                    self.desk.granted.hear_silence(&component, now);
                     self.desk.begin_patient(now, shared);
                 }
                 Due::Again => self.look_at_all(now, shared),

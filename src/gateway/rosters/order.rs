@@ -3,7 +3,7 @@
 use xmpp_parsers::jid::BareJid;
 
 use super::blocking::{self, Server};
-use super::plan::{Done, Plan, Writing, changes};
+use super::plan::{Done, Effect, Plan, Writing, changes};
 use super::record::Held;
 use crate::element::{Listed, Outcome, RequestId, Time};
 use crate::gateway::kept::{Account, Book};
@@ -161,6 +161,12 @@ impl Order {
         )
     }
 
+    /// Whether it is refused where there is no room for what is to be kept.
+    pub(super) fn needs_room(&self) -> bool {
+        let blocks = matches!(self.request, Some(Primitive::BlockEntityRequest(_)));
+        blocks || self.request.is_some() && self.is_change()
+    }
+
     /// What it comes to. `may_set`: the roster, or the block list, may be changed at the server.
     pub(super) fn plan(&self, account: Account, may_set: bool, translator: &Translator) -> Plan {
         let roster = self.roster.as_ref().map(|(_, contacts)| contacts);
@@ -177,6 +183,13 @@ impl Order {
             return plan;
         }
         let mut account = account;
+        if let Some(roster) = roster {
+            let is_seen = |user: &Address| {
+                let contact = roster.get(user);
+                contact.is_some_and(|contact| contact.subscription.is_seen())
+            };
+            account.grants.retain_approved(is_seen);
+        }
         let done = self.apply(&mut book, &mut account);
         account.keep(&book, roster.is_some());
         if may_set && self.is_change() {
@@ -187,8 +200,19 @@ impl Order {
             None => Vec::new(),
         };
         // Attribute lists are here: whether the server lets somebody see presence in advance is another
-        // matter.
-        let is_sure = matches!(self.request, Some(Primitive::CreateAttributeListRequest(_)));
+        // matter. A roster that was read for what is kept here has been read.
+        let is_sure = matches!(
+            self.request,
+            None | Some(Primitive::CreateAttributeListRequest(_))
+        );
+        if is_sure {
+            // The server may do it without our hearing of it.
+            for change in &changes {
+                if let Effect::Approved(user) = &change.effect {
+                    account.grants.approve(user, true);
+                }
+            }
+        }
         Plan {
             done,
             account,
@@ -332,5 +356,13 @@ fn answer_of(request: &Primitive, status: Status) -> Primitive {
         }
         .into(),
         _ => status.into(),
+    }
+}
+
+/// What is said of a user whose server does not do what is wanted.
+pub(super) fn of_user(code: Code) -> Code {
+    match code {
+        Code::NOT_FOUND => Code::UNKNOWN_USER,
+        code => code,
     }
 }

@@ -62,6 +62,8 @@ pub(super) struct Writing {
     failure: Option<Code>,
     /// What is so by now.
     effects: Vec<Effect>,
+    /// Who was counted as approved, and is not.
+    unapproved: Vec<Address>,
 }
 
 /// What is so when the server has said what it has to say.
@@ -83,18 +85,23 @@ impl Writing {
             plan,
             failure: None,
             effects: Vec::new(),
+            unapproved: Vec::new(),
         }
     }
 
     /// Takes what the server says of the change of that number; whether it is the last that it says.
     pub(super) fn hear(&mut self, change: usize, answer: Result<(), Code>) -> bool {
         self.waits = self.waits.saturating_sub(1);
+        let effect = self.plan.changes.get(change);
+        let effect = effect.map(|change| change.effect.clone());
         match answer {
-            Ok(()) => {
-                let done = self.plan.changes.get(change);
-                self.effects.extend(done.map(|done| done.effect.clone()));
+            Ok(()) => self.effects.extend(effect),
+            Err(code) => {
+                self.failure = Some(code);
+                if let Some(Effect::Approved(user)) = effect {
+                    self.unapproved.push(user);
+                }
             }
-            Err(code) => self.failure = Some(code),
         }
         self.waits == 0
     }
@@ -108,6 +115,9 @@ impl Writing {
             None => (self.plan.account, Ok(self.plan.done)),
             Some(code) => (current, Err(code)),
         };
+        for user in self.unapproved {
+            account.grants.approve(&user, false);
+        }
         let mut ended = Vec::new();
         for effect in self.effects {
             match effect {

@@ -388,3 +388,22 @@ fn every_folded_mood_is_in_the_table() {
     assert_eq!(table.client_to_xmpp("PDA"), "handheld");
     assert_eq!(table.client_to_xmpp("TOASTER"), "web");
 }
+
+#[test]
+fn items_are_kept_of_nodes_that_end_what_is_seen_and_of_no_others() {
+    let mut seen = Seen::default();
+    for node in [ns::MOOD, "mine", "yours", ""] {
+        let message: Element = format!(
+            "<message xmlns='{}' from='a@b'><event xmlns='{}'><items node='{node}'>\
+             <item id='1'><mood xmlns='{}'><happy/></mood></item></items></event></message>",
+            ns::DEFAULT_NS,
+            ns::PUBSUB_EVENT,
+            ns::MOOD
+        )
+        .parse()
+        .unwrap();
+        assert!(seen.event(&Message::try_from(message).unwrap()), "{node}");
+    }
+    let record = serde_json::to_value(&seen).unwrap();
+    assert_eq!(record["items"], serde_json::json!({ ns::MOOD: "1" }));
+}

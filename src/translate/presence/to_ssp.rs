@@ -127,7 +127,8 @@ impl Seen {
             return self.ended(node);
         };
         let is_news = self.take(value);
-        if is_news {
+        // Nodes of other names may be any number.
+        if is_news && node == value.ns() {
             match id {
                 Some(id) => self.items.insert(node.to_owned(), id.to_owned()),
                 None => self.items.remove(node),

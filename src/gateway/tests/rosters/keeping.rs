@@ -263,3 +263,63 @@ fn read_now(world: &World) -> Vec<(String, String)> {
         .filter_map(|text| Some((between(text, "to")?, between(text, "id")?)))
         .collect()
 }
+
+#[test]
+fn silence_counts_only_as_long_as_the_link_is_there() {
+    let mut world = World::up(GatewaySettings::default());
+    let code = |world: &mut World| {
+        let id = world.ssp(Some(ALICE), GRANT);
+        world.code(id)
+    };
+    world.pass(5_000);
+    world.link_down();
+    world.pass(20_000);
+    assert_eq!(code(&mut world), Some(503));
+    // A new link has its own time, however soon it comes.
+    world.link_up();
+    world.pass(5_000);
+    world.link_down();
+    world.link_up();
+    world.pass(9_999);
+    assert_eq!(code(&mut world), Some(503));
+    world.pass(1);
+    assert_eq!(code(&mut world), Some(200));
+}
+
+#[test]
+fn every_component_has_its_own_silence() {
+    let translator = Translator::new("home.example", &[VILLAGE, "town.example"]);
+    let mut world = World::new();
+    world.gateway = Gateway::new(world.settings.clone(), Arc::new(translator), 7);
+    for component in [VILLAGE, "town.example"] {
+        world.take(Input::Xmpp(component.to_owned(), FromXmpp::Up));
+        world.pass(4_000);
+    }
+    world.pass(5_999);
+    let id = world.ssp(Some(ALICE), GRANT);
+    assert_eq!(world.code(id), Some(503));
+    world.pass(1);
+    let id = world.ssp(Some(ALICE), GRANT);
+    assert_eq!(world.code(id), Some(200));
+}
+
+#[test]
+fn what_is_no_roster_and_no_block_list_changes_nothing() {
+    let mut world = World::up(GatewaySettings::default());
+    grant(
+        &mut world,
+        "home.example",
+        2,
+        &format!("{ROSTERS}{BLOCKING}"),
+    );
+    for (request, answer) in [
+        (READ, ""),
+        (READ, "<query xmlns='jabber:iq:version'/>"),
+        ("<GetBlockedListRequest/>", ""),
+    ] {
+        let id = world.ssp(Some(ALICE), request);
+        reply(&mut world, answer);
+        assert_eq!(world.code(id), Some(500), "{request}");
+    }
+    assert!(world.kept().is_empty(), "{:?}", world.kept());
+}

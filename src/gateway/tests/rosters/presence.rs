@@ -171,3 +171,57 @@ fn searches_and_profiles_tell_no_more_than_attribute_lists_do() {
         assert_eq!(clients.len(), usize::from(is_there), "{attributes}");
     }
 }
+
+#[test]
+fn what_the_server_may_have_done_unheard_is_taken_back_with_the_list() {
+    let delete = "<DeleteAttributeListRequest>\
+        <ContactList contactListID='wv:alice/friends@home.example'/></DeleteAttributeListRequest>";
+    for is_done in [true, false] {
+        let mut world = World::up(GatewaySettings::default());
+        grant(&mut world, "home.example", 2, ROSTERS);
+        world.ssp(Some(ALICE), &of_list("<OnlineStatus/>"));
+        reply(&mut world, UNSEEN);
+        assert_eq!(ids(&world).len(), 1, "{:?}", world.out());
+        // Killed before the server has said that it let bob see presence.
+        again(&mut world, Some(ROSTERS));
+        let roster = if is_done {
+            UNSEEN.replacen("'to'", "'both'", 1)
+        } else {
+            UNSEEN.to_owned()
+        };
+        reply(&mut world, &roster);
+        let id = world.ssp(Some(ALICE), delete);
+        reply(&mut world, &roster);
+        let set = world.out();
+        assert_eq!(set.len(), usize::from(is_done), "{set:?}");
+        if is_done {
+            assert!(
+                set[0].contains("bob@") && set[0].contains("'to'"),
+                "{set:?}"
+            );
+            reply(&mut world, "");
+        }
+        assert_eq!(world.code(id), Some(200));
+    }
+}
+
+#[test]
+fn who_is_let_see_presence_by_the_user_is_not_taken_for_one_let_by_the_list() {
+    let mut world = World::up(GatewaySettings::default());
+    grant(&mut world, "home.example", 2, ROSTERS);
+    world.ssp(Some(ALICE), &of_list("<OnlineStatus/>"));
+    reply(&mut world, UNSEEN);
+    reply(&mut world, "");
+    // The user takes it back with another client, and lets bob see it for good later.
+    push(&mut world);
+    let question = ids(&world).pop().unwrap();
+    reply_to(&mut world, &question, UNSEEN);
+    let id = world.ssp(
+        Some(ALICE),
+        "<DeleteAttributeListRequest><ContactList contactListID='wv:alice/friends@home.example'/>\
+         </DeleteAttributeListRequest>",
+    );
+    reply(&mut world, &UNSEEN.replacen("'to'", "'both'", 1));
+    assert!(world.out().is_empty(), "{:?}", world.out());
+    assert_eq!(world.code(id), Some(200));
+}
