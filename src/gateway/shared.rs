@@ -235,19 +235,22 @@ impl Shared {
             return Some(stanza);
         };
         self.dropped.count(kind);
+        self.error_for(stanza, Code::FORBIDDEN).map(Into::into)
+    }
+
+    /// The error in place of an answer; none in place of anything else.
+    fn error_for(&self, stanza: Stanza, code: Code) -> Option<Iq> {
         let Stanza::Iq(Iq::Result { from, to, id, .. }) = stanza else {
             return None;
         };
         let table = &self.translator.mappings.status;
-        let error = table.error(Code::FORBIDDEN, Context::Other, None)?;
-        let refusal = Iq::Error {
+        Some(Iq::Error {
+            error: table.error(code, Context::Other, None)?,
             from,
             to,
             id,
             payload: None,
-            error,
-        };
-        Some(refusal.into())
+        })
     }
 
     /// Whether a stanza may go to the domain that it is for.
@@ -353,17 +356,7 @@ impl Shared {
         let Err(stanza) = self.release(component, answer.into()) else {
             return;
         };
-        let table = &self.translator.mappings.status;
-        if let (Some(error), Stanza::Iq(Iq::Result { from, to, id, .. })) =
-            (table.error(Code::QUEUE_FULL, Context::Other, None), *stanza)
-        {
-            let refusal = Iq::Error {
-                from,
-                to,
-                id,
-                payload: None,
-                error,
-            };
+        if let Some(refusal) = self.error_for(*stanza, Code::QUEUE_FULL) {
             self.hand(component, refusal);
         }
     }
