@@ -1,7 +1,7 @@
 //! What one shard hands to another: a primitive, and what was decided about it.
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::element::Time;
 use crate::imps::Address;
@@ -9,7 +9,12 @@ use crate::imps::primitive::{AnyName, Name};
 use crate::ssp::Mode;
 use crate::ssp::envelope::{Peek, Transaction};
 use crate::store::described;
+use crate::store::packed::{self, Packer, Unfit, Unpacker};
 
+/// The form of its record.
+const FORM: u8 = 1;
+/// Room for what describes it, usually.
+const ROOM: usize = 256;
 /// What an item takes besides its texts, about.
 const OVERHEAD: usize = 1024;
 
@@ -32,7 +37,7 @@ pub struct Handed {
 }
 
 /// All but the primitive, as it is kept.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Kept {
     mode: Mode,
     id: String,
@@ -80,31 +85,42 @@ impl Handed {
         self.transaction.raw.len() + self.targets.len() * 64 + OVERHEAD
     }
 
-    /// As it is kept: the primitive, and what describes it.
+    /// As it is kept: what describes it, and the primitive.
     pub(super) fn to_record(&self) -> Vec<u8> {
         let transaction = &self.transaction;
-        let kept = Kept {
-            mode: transaction.mode,
-            id: transaction.id.clone(),
-            name: transaction.name.clone(),
-            via: transaction.via.clone(),
-            asking: self.asking.clone(),
-            from_domain: self.from_domain.clone(),
-            targets: self.targets.clone(),
-            expires: self.expires,
-            passed: self.passed,
-        };
-        described::written(&kept, &transaction.raw)
+        let mut record = Packer::new(FORM, ROOM + transaction.raw.len());
+        record.text(transaction.mode.as_str());
+        record.text(&transaction.id);
+        record.text(&transaction.name);
+        record.maybe(transaction.via.as_deref());
+        record.maybe(self.asking.as_deref());
+        record.text(&self.from_domain);
+        record.number(self.targets.len() as u64);
+        for target in &self.targets {
+            record.text(target.as_str());
+        }
+        record.number(self.expires.0);
+        record.number(self.passed.into());
+        record.rest(&transaction.raw)
     }
 
-    /// Reads what `to_record` has written.
+    /// Reads what `to_record` has written, or JSON of an earlier version.
     ///
     /// # Errors
     /// What is wrong with it.
     pub(super) fn from_record(record: &[u8]) -> Result<Self, String> {
-        let (kept, raw) = described::parts(record);
-        let raw = Bytes::copy_from_slice(raw.ok_or("it has no primitive")?);
-        let kept: Kept = serde_json::from_slice(kept).map_err(|e| e.to_string())?;
+        let (kept, raw) = match packed::form(record) {
+            Some(FORM) => Kept::unpack(Unpacker::new(record))?,
+            Some(_) => return Err("its form is that of a newer version".to_owned()),
+            None => {
+                let (kept, raw) = described::parts(record);
+                let raw = Bytes::copy_from_slice(raw.ok_or("it has no primitive")?);
+                (
+                    serde_json::from_slice(kept).map_err(|e| e.to_string())?,
+                    raw,
+                )
+            }
+        };
         let transaction = Transaction::kept(kept.mode, kept.id, kept.name, raw, kept.via);
         Ok(Self {
             transaction: transaction.map_err(|error| error.to_string())?,
@@ -114,6 +130,31 @@ impl Handed {
             expires: kept.expires,
             passed: kept.passed,
         })
+    }
+}
+
+impl Kept {
+    fn unpack(mut record: Unpacker<'_>) -> Result<(Self, Bytes), Unfit> {
+        let mode = Mode::read(record.text()?);
+        let (id, name) = (record.text()?.to_owned(), AnyName::new(record.text()?));
+        let (via, asking) = (record.maybe()?, record.maybe()?);
+        let from_domain = record.text()?.to_owned();
+        let mut targets = Vec::new();
+        for _ in 0..record.count()? {
+            targets.push(Address::new(record.text()?));
+        }
+        let kept = Self {
+            mode,
+            id,
+            name,
+            via: via.map(str::to_owned),
+            asking: asking.map(str::to_owned),
+            from_domain,
+            targets,
+            expires: Time(record.number()?),
+            passed: u8::try_from(record.number()?).map_err(|_| Unfit)?,
+        };
+        Ok((kept, Bytes::copy_from_slice(record.rest()?.as_bytes())))
     }
 }
 
@@ -147,6 +188,14 @@ mod tests {
         let read = Handed::from_record(&answer.to_record()).unwrap();
         assert_eq!(read.transaction.raw, answer.transaction.raw);
         assert!(!read.is_request());
+        // As earlier versions wrote it.
+        let head = r#"{"mode":"Request","id":"t-1","name":"Status","via":"a.test b.test","asking":"a.test+b.test","from_domain":"a.test","targets":["wv:bob@b.test"],"expires":7,"passed":1}"#;
+        let older = [head.as_bytes(), b"\n", &handed.transaction.raw].concat();
+        assert_eq!(Handed::from_record(&older).unwrap(), handed);
+        let record = handed.to_record();
+        for end in 0..record.len() - handed.transaction.raw.len() {
+            assert!(Handed::from_record(&record[..end]).is_err(), "{end}");
+        }
         for damaged in [&b""[..], b"{}\n<Status/>", b"\n", b"{\"mode\""] {
             assert!(Handed::from_record(damaged).is_err());
         }
