@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::element::access::{AccessLists, Change, Entry, List};
+use crate::element::access::{AccessLists, Change, Entry, InUse, List};
+use crate::imps::Address;
 use crate::imps::common::ScreenName;
 use crate::translate::Translator;
 use crate::translate::block_list::Blocked;
@@ -14,6 +15,7 @@ pub(in crate::gateway) const MAX_ENTRIES: usize = 1_000;
 
 /// Both lists, and what the user's server has of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "Kept")]
 pub(in crate::gateway) struct Access {
     /// As they are in force here.
     #[serde(flatten)]
@@ -22,6 +24,71 @@ pub(in crate::gateway) struct Access {
     /// been let in by another client of the user.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(in crate::gateway) is_at_server: bool,
+}
+
+/// Both lists as they are kept.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Kept {
+    /// By an earlier version: each list by itself.
+    Older { blocked: Older, granted: Older },
+    Now {
+        #[serde(flatten)]
+        lists: AccessLists,
+        #[serde(default)]
+        is_at_server: bool,
+    },
+}
+
+/// One list of an earlier version.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Older {
+    in_use: bool,
+    users: Vec<Address>,
+    names: Vec<(Address, String)>,
+    groups: Vec<Address>,
+    lists: Vec<Address>,
+}
+
+impl Older {
+    fn entries(self) -> impl Iterator<Item = Entry> {
+        let names = self.names.into_iter();
+        let names = names.map(|(group, name)| Entry::ScreenName(group, name));
+        let users = self.users.into_iter().map(Entry::User);
+        let groups = self.groups.into_iter().map(Entry::Group);
+        let lists = self.lists.into_iter().map(Entry::ContactList);
+        users.chain(names).chain(groups).chain(lists)
+    }
+}
+
+impl From<Kept> for Access {
+    fn from(kept: Kept) -> Self {
+        let (blocked, granted) = match kept {
+            Kept::Now {
+                lists,
+                is_at_server,
+            } => {
+                return Self {
+                    lists,
+                    is_at_server,
+                };
+            }
+            Kept::Older { blocked, granted } => (blocked, granted),
+        };
+        let mut access = Self::default();
+        access.lists.set_in_use(InUse {
+            blocked: blocked.in_use,
+            granted: granted.in_use,
+        });
+        for (list, older) in [(List::Blocked, blocked), (List::Granted, granted)] {
+            for entry in older.entries() {
+                let is_on = true;
+                access.lists.change(&Change { list, entry, is_on });
+            }
+        }
+        access
+    }
 }
 
 impl Access {
@@ -92,5 +159,36 @@ pub(in crate::gateway) fn entry(blocked: &Blocked) -> Entry {
         Blocked::User(user) => Entry::User(user.clone()),
         Blocked::Group(group) => Entry::Group(group.clone()),
         Blocked::ScreenName(name) => Entry::ScreenName(name.group.clone(), name.name.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_an_earlier_version_are_in_force_as_they_were() {
+        let older = r#"{"blocked":{"in_use":true,"users":["wv:bob@b.test"],"names":[["wv:al/g@b.test","Al"]]},
+            "granted":{"in_use":true,"groups":["wv:al/g@b.test"],"lists":["wv:me/friends@a.test"]}}"#;
+        let access: Access = serde_json::from_str(older).unwrap();
+        let keys = |list| {
+            let on = access.lists.on(list);
+            on.map(Entry::key).collect::<BTreeSet<_>>()
+        };
+        let group = || Address::new("wv:al/g@b.test");
+        let bob = Entry::User(Address::new("wv:bob@b.test"));
+        let blocked = [bob, Entry::ScreenName(group(), "Al".to_owned())];
+        let list = Entry::ContactList(Address::new("wv:me/friends@a.test"));
+        let granted = [Entry::Group(group()), list];
+        assert_eq!(keys(List::Blocked), blocked.map(|e| e.key()).into());
+        assert_eq!(keys(List::Granted), granted.map(|e| e.key()).into());
+        let in_use = access.lists.in_use();
+        assert!(in_use.blocked && in_use.granted && !access.is_at_server);
+        let now = serde_json::to_string(&access).unwrap();
+        assert_eq!(serde_json::from_str::<Access>(&now).unwrap(), access);
+        assert_eq!(
+            serde_json::from_str::<Access>("{}").unwrap(),
+            Access::default()
+        );
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::element::AttributeSet;
 use crate::imps::address::Kind;
 use crate::imps::common::{AttributeList, ContactList, UserId};
+use crate::imps::presence::{AttributeName, PresenceSubList};
 use crate::imps::primitive::presence_admin::{
     AttributeGrant, CreateAttributeListRequest, DeleteAttributeListRequest,
     GetAttributeListRequest, GetAttributeListResponse,
@@ -24,6 +25,7 @@ const MAX_USERS: usize = 1_000;
 
 /// The attribute lists of one user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Kept")]
 pub(in crate::gateway) struct Grants {
     /// That of contact lists without one of their own; absent if it was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,6 +38,57 @@ pub(in crate::gateway) struct Grants {
     /// Whom the user's server lets see presence for these lists alone.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     approved: BTreeSet<Address>,
+}
+
+/// All lists as they are kept.
+#[derive(Deserialize)]
+struct Kept {
+    #[serde(default)]
+    default: Option<Set>,
+    #[serde(default)]
+    users: BTreeMap<Address, Set>,
+    #[serde(default)]
+    lists: BTreeMap<String, Set>,
+    #[serde(default)]
+    approved: BTreeSet<Address>,
+}
+
+/// One list as it is kept.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Set {
+    /// By an earlier version: the names of what may be seen.
+    Names(Vec<String>),
+    Now(AttributeSet),
+}
+
+impl From<Kept> for Grants {
+    fn from(kept: Kept) -> Self {
+        let users = kept.users.into_iter();
+        let lists = kept.lists.into_iter();
+        Self {
+            default: kept.default.map(Set::read),
+            users: users.map(|(user, set)| (user, set.read())).collect(),
+            lists: lists.map(|(name, set)| (name, set.read())).collect(),
+            approved: kept.approved,
+        }
+    }
+}
+
+impl Set {
+    fn read(self) -> AttributeSet {
+        let names = match self {
+            Self::Now(set) => return set,
+            Self::Names(names) => names,
+        };
+        if names.is_empty() {
+            return AttributeSet::NONE;
+        }
+        let names = names.iter().map(|name| AttributeName::from_name(name));
+        let set = AttributeSet::known(&PresenceSubList::request(names));
+        let is_all = AttributeName::KNOWN.iter().all(|name| set.contains(name));
+        if is_all { AttributeSet::ALL } else { set }
+    }
 }
 
 /// The lists of a user who has never changed any.
@@ -281,5 +334,32 @@ impl Targets {
             details,
             ..Status::new(code)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_an_earlier_version_show_what_they_did() {
+        let all: Vec<&str> = AttributeName::KNOWN
+            .iter()
+            .map(AttributeName::as_str)
+            .collect();
+        let older = serde_json::json!({
+            "default": all,
+            "users": {"wv:bob@b.test": [], "wv:zoe@c.test": ["StatusText"]},
+        });
+        let grants: Grants = serde_json::from_value(older).unwrap();
+        assert_eq!(grants.default, Some(AttributeSet::ALL));
+        let of = |user: &str| grants.users[&Address::new(user)];
+        assert_eq!(of("wv:bob@b.test"), AttributeSet::NONE);
+        let text = of("wv:zoe@c.test");
+        assert!(text.contains(&AttributeName::StatusText));
+        assert!(!text.contains(&AttributeName::OnlineStatus));
+        let now = serde_json::to_string(&grants).unwrap();
+        assert_eq!(serde_json::from_str::<Grants>(&now).unwrap(), grants);
+        assert_eq!(serde_json::from_str::<Grants>("{}").unwrap().default, None);
     }
 }
