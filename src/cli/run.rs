@@ -15,7 +15,7 @@ use crate::access::{AccessError, AccessPoint};
 use crate::admin::{self, Admin, AdminError, Control};
 use crate::config::{Config, ConfigError, Loaded, Located, LogFormat, Registration};
 use crate::element::Wish;
-use crate::node::{Node, Plan, StartError, Wished};
+use crate::node::{Node, Plan, StartError};
 use crate::translate::address::to_xmpp_domain;
 
 /// For what is under way at the end; our choice, well below the 90 s of init systems.
@@ -165,8 +165,9 @@ impl Running<'_> {
                     Some(Control::Stop) | None => return Ok(()),
                 },
                 wished = self.node.wished() => {
-                    let Wished { wish, reply } = wished.map_err(Failure::Failed)?;
-                    let _ = reply.send(self.grant(wish).await);
+                    let wished = wished.map_err(Failure::Failed)?;
+                    let wish = wished.wish();
+                    wished.grant(self.grant(wish).await);
                     if wish == Wish::Drain {
                         return Ok(());
                     }

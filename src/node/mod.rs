@@ -37,6 +37,7 @@ mod told;
 mod trace;
 mod turn;
 pub mod twins;
+mod wished;
 
 pub use self::core::Core;
 pub use build::{BuildError, Plan};
@@ -45,8 +46,8 @@ pub use history::History;
 pub use inbox::{Gone, NodeHandle};
 pub use metrics::Metrics;
 pub use passwords::Passwords;
-pub use releaser::Wished;
 pub use restore::reader;
 pub use run::{Node, StartError};
 pub use told::Told;
 pub use trace::TraceLog;
+pub use wished::Wished;

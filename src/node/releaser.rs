@@ -20,6 +20,7 @@ use super::core::Turn;
 use super::inbox::Input;
 use super::links::Links;
 use super::told::Telling;
+use super::wished::Wished;
 use crate::content::Contents;
 use crate::element::{self, Carried, ClientKey, Element, ToXmpp, Wish};
 use crate::http::link::{LinkSettings, Post as HttpPost, Target};
@@ -91,15 +92,6 @@ pub(super) enum Back {
     Failed(String),
     /// What a batch had taken that was given up.
     GivenUp(Vec<Taken>),
-}
-
-/// What an element wants of the process around the node.
-#[derive(Debug)]
-pub struct Wished {
-    /// What it wants.
-    pub wish: Wish,
-    /// Where what came of it is told, in lines.
-    pub reply: oneshot::Sender<Vec<String>>,
 }
 
 /// The way to another shard.
@@ -335,16 +327,10 @@ impl Releaser {
         });
     }
 
-    /// Hands a wish on, and waits beside the releaser for what comes of it.
+    /// Hands a wish on; one that nobody takes comes back without a word.
     fn wish(&self, by: Element, number: u64, wish: Wish) {
-        let (reply, lines) = oneshot::channel();
-        let _ = self.wishes.try_send(Wished { wish, reply });
-        let back = self.back.clone();
-        tokio::spawn(async move {
-            // Without anybody who grants wishes there is nothing to be said.
-            let lines = lines.await.unwrap_or_default();
-            let _ = back.send(Back::Granted(by, number, lines));
-        });
+        let wished = Wished::new(wish, by, number, self.back.clone());
+        let _ = self.wishes.try_send(wished);
     }
 
     fn post(&mut self, post: Post) {

@@ -1,5 +1,7 @@
 //! Commands at the gateway's address, by a client of a real server, to a real process.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::cli_node::{Folder, Node, UNDIVIDED, free_port};
@@ -48,11 +50,17 @@ async fn users_ask_and_operators_command_the_node_from_their_clients() {
     for user in [&mut romeo, &mut juliet] {
         user.tell(&json!({"do": "presence"}));
     }
-    // The link may not be there yet.
-    juliet.message("echo@village.test", "there?", "e");
-    juliet
-        .wait("the gateway", |event| event["event"] == "message")
-        .await;
+    // Until the link is there the server refuses.
+    loop {
+        juliet.message("echo@village.test", "there?", "e");
+        let answer = juliet
+            .wait("the gateway", |event| event["event"] == "message")
+            .await;
+        if answer["type"] != "error" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let said = commands(&mut juliet, "whoami", "c1").await;
     assert!(said.contains("wv:juliet@xmpp.test"), "{said}");
     let refused = commands(&mut juliet, "drain", "c2").await;
