@@ -187,10 +187,15 @@ impl Connection {
             Request::Logout { peer, reason } => logout(&shared, peer, reason).await,
             Request::Connect { peer } => connect(&shared, peer).await,
             Request::Reload => reload(&shared).await,
-            Request::Stop => match shared.control.send(Control::Stop).await {
-                Ok(()) => Ok(Line::result(&"stopping")),
-                Err(_) => Err(Gone),
-            },
+            Request::Stop => {
+                let Ok(order) = shared.control.reserve().await else {
+                    return self.say(&Line::error(Gone)).await;
+                };
+                // The stop ends this connection: its answer goes out before.
+                let said = self.say(&Line::result(&"stopping")).await;
+                order.send(Control::Stop);
+                return said;
+            }
         };
         self.say(&answer.unwrap_or_else(Line::error)).await
     }
