@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::cli_node::{Folder, Node, UNDIVIDED, free_port};
+use crate::cli_node::{Folder, Node, PATIENCE, UNDIVIDED, free_port};
 use crate::support::prosody::Prosody;
 use crate::support::xmpp_user::XmppUser;
 
@@ -41,6 +41,20 @@ async fn commands(user: &mut XmppUser, node: &str, id: &str) -> String {
     answer["xml"].as_str().unwrap().to_owned()
 }
 
+/// Until the link is there the server refuses.
+async fn until_linked(user: &mut XmppUser) {
+    loop {
+        user.message("echo@village.test", "there?", "e");
+        let answer = user
+            .wait("the gateway", |event| event["event"] == "message")
+            .await;
+        if answer["type"] != "error" {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn users_ask_and_operators_command_the_node_from_their_clients() {
     let prosody = prosody();
@@ -50,17 +64,8 @@ async fn users_ask_and_operators_command_the_node_from_their_clients() {
     for user in [&mut romeo, &mut juliet] {
         user.tell(&json!({"do": "presence"}));
     }
-    // Until the link is there the server refuses.
-    loop {
-        juliet.message("echo@village.test", "there?", "e");
-        let answer = juliet
-            .wait("the gateway", |event| event["event"] == "message")
-            .await;
-        if answer["type"] != "error" {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let linked = tokio::time::timeout(PATIENCE, until_linked(&mut juliet));
+    linked.await.expect("the gateway answers");
     let said = commands(&mut juliet, "whoami", "c1").await;
     assert!(said.contains("wv:juliet@xmpp.test"), "{said}");
     let refused = commands(&mut juliet, "drain", "c2").await;
