@@ -150,7 +150,7 @@ impl<'a> Element<'a> {
         }
         let (what, limit) = match self.name {
             name if ADDRESSES.contains(&name) => ("an address", texts.address),
-            name if name.ends_with("ID") && self.children.is_empty() => ("an id", texts.id),
+            name if name.ends_with("ID") => ("an id", texts.id),
             name if Texts::is_label(name) => ("a name", texts.label),
             _ => ("a text", texts.text),
         };

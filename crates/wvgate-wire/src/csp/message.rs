@@ -314,6 +314,27 @@ mod tests {
     }
 
     #[test]
+    fn an_id_is_bounded_whatever_stands_in_it() {
+        for inside in ["", "<Odd/>", "<CancelAuth-Request/>"] {
+            let of = |length| {
+                let id = format!("s{inside}{}", "x".repeat(length - 1));
+                read(&format!(
+                    "<WV-CSP-Message xmlns='http://www.wireless-village.org/CSP1.1'><Session>\
+                     <SessionDescriptor><SessionID>{id}</SessionID></SessionDescriptor>\
+                     <Transaction>{POLL}</Transaction></Session></WV-CSP-Message>"
+                ))
+            };
+            let most = Limits::STANDARD.texts.id;
+            assert!(of(most).is_ok(), "{inside}");
+            let fault = of(most + 1).unwrap_err();
+            assert!(
+                matches!(fault, Malformed::Long { what: "an id", limit } if limit == most),
+                "{inside}: {fault}"
+            );
+        }
+    }
+
+    #[test]
     fn a_primitive_that_lacks_something_does_not_hide_its_transaction() {
         let message = read(
             "<WV-CSP-Message xmlns='http://www.openmobilealliance.org/DTD/IMPS-CSP1.3'><Session>\
