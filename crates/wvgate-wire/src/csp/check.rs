@@ -1,7 +1,7 @@
 //! Properties of the codec, for generated and for damaged input.
 
 use super::{Body, Encoding, Message};
-use crate::imps::xml::Limits;
+use crate::imps::xml::{Limits, Texts};
 
 /// What is read in XML can be written in what its version has, and is read again as the same, in
 /// both encodings.
@@ -39,13 +39,17 @@ fn read(bytes: &[u8], encoding: Encoding) {
     }
 }
 
-/// Written and read again; `None` if it cannot be written, or has become longer than what may be
-/// read.
+/// Written and read again; `None` if it cannot be written. The whole may have become longer than
+/// what may be read, and so may an address in its normal form; nothing else in it.
 fn again(message: &Message, encoding: Encoding) -> Option<Message> {
     let written = message.write(encoding).ok()?;
     let limits = Limits {
         bytes: usize::MAX,
         elements: usize::MAX,
+        texts: Texts {
+            address: usize::MAX,
+            ..Texts::STANDARD
+        },
         ..Limits::STANDARD
     };
     match Message::read(&written, encoding, &limits) {
