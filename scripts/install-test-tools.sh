@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what the real-server tests, the demo and fuzzing need and what is not there yet:
 # the Debian packages of Prosody and its further modules, ejabberd, Kannel, Python's venv and g++,
-# tshark and the tools of libwbxml, and slixmpp in target/venv.
+# tshark and the tools of libwbxml, slixmpp in target/venv, and Prometheus' promtool in
+# target/tools.
 # Run it as root or as a user who may use sudo. Running it again changes nothing.
 set -eu
 
@@ -62,6 +63,23 @@ fi
 if [ "$("$venv/bin/python" -c 'import slixmpp; print(slixmpp.__version__)' 2>/dev/null)" != "$slixmpp_version" ]; then
     python3 -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "slixmpp==$slixmpp_version"
+fi
+
+# Of Prometheus' package, which would bring a service, only what checks metrics and rules.
+tools=${CARGO_TARGET_DIR:-target}/tools
+if [ ! -x "$tools/promtool" ]; then
+    rm -rf "$tools/unpacked"
+    mkdir -p "$tools/unpacked"
+    (
+        cd "$tools/unpacked"
+        apt-get download -q prometheus || {
+            as_root apt-get update -q
+            apt-get download -q prometheus
+        }
+        dpkg-deb --extract prometheus_*.deb .
+    )
+    mv "$tools/unpacked/usr/bin/promtool" "$tools/promtool"
+    rm -rf "$tools/unpacked"
 fi
 
 echo "test tools: $(command -v prosody), slixmpp $slixmpp_version in $venv"

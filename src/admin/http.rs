@@ -160,7 +160,10 @@ async fn metrics(shared: &Shared) -> Response<Full<Bytes>> {
             let healthy = stores().all(|store| store.health().is_ok());
             let room = stores().all(|store| store.has_room());
             let clients = shared.settings.clients.as_ref().map(Clients::count);
-            let body = all.map_or_else(String::new, |all| all.text(stats, healthy, room, clients));
+            let (gauges, now) = (shared.node.gauges(), shared.node.clock().now());
+            let body = all.map_or_else(String::new, |all| {
+                all.text(stats, healthy, room, clients, gauges, now)
+            });
             let mut response = text(StatusCode::OK, body);
             let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
             response.headers_mut().insert(CONTENT_TYPE, kind);

@@ -117,6 +117,9 @@ pub struct QueueRow {
     pub primitive: String,
     /// The transaction id.
     pub transaction: String,
+    /// When it was queued, milliseconds since the epoch; nothing if an earlier version did that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
     /// When it is of no use any more, milliseconds since the epoch.
     pub expires: Time,
     /// The message's id.
@@ -373,13 +376,14 @@ pub(super) async fn queue(shared: &Shared, peer: Option<&str>, limit: usize) -> 
     let row = |(key, value): (String, Vec<u8>)| {
         let rest = key.strip_prefix(outbox::PREFIX)?;
         let (peer, _) = rest.rsplit_once('/')?;
-        let item = Item::from_record(&value).ok()?;
+        let (item, since) = Item::from_record(&value).ok()?;
         let wait = waits.get(peer);
         Some(QueueRow {
             peer: peer.to_owned(),
             mode: item.mode.as_str().to_owned(),
             primitive: item.name.to_string(),
             transaction: item.id.to_string(),
+            since: (since > Time::default()).then(|| skew.wall(since)),
             expires: skew.wall(item.expires),
             message: item.message,
             bytes: item.raw.len(),

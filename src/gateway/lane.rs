@@ -1,5 +1,7 @@
 //! The link of one component, as far as stanzas wait for it.
 
+use super::link_view::LinkView;
+use crate::element::Spans;
 use crate::xmpp::link::Blame;
 
 /// Suspicion at which a stanza is given up.
@@ -29,6 +31,8 @@ pub(super) struct Lane {
     suspicion: (u64, u8),
     /// The most bytes of a stanza.
     pub(super) most: usize,
+    /// How long stanzas waited until the server had confirmed them.
+    pub(super) confirmed: Spans,
 }
 
 impl Lane {
@@ -37,6 +41,14 @@ impl Lane {
         Self {
             most,
             ..Self::default()
+        }
+    }
+
+    /// As an operator sees it, with nothing that waits.
+    pub(super) fn view(&self) -> LinkView {
+        LinkView {
+            confirmed: self.confirmed.clone(),
+            ..LinkView::default()
         }
     }
 

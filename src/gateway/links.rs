@@ -20,8 +20,10 @@ use serde::{Deserialize, Serialize};
 use tokio_xmpp::Stanza;
 
 use super::dropped::kind_without_link;
+use super::fate::{Fate, GivenUp};
 use super::lane::{Lane, Use};
 use super::latest::Latest;
+use super::link_view::LinkView;
 use super::records::{number_of, out_key, read};
 use crate::element::{Time, ToXmpp};
 use crate::store::Write;
@@ -48,27 +50,6 @@ struct Entry {
     /// When it was written down, by the wall clock, milliseconds; nothing if that is not known.
     #[serde(default)]
     since: u64,
-}
-
-/// What became of a stanza that was written down.
-#[derive(Debug, PartialEq)]
-pub(super) enum Fate {
-    /// The server has the stanza of this number, which belongs to this message.
-    Confirmed { number: u64, message: u64 },
-    /// The link can't take it.
-    GivenUp(GivenUp),
-}
-
-/// A stanza that was given up.
-#[derive(Debug, PartialEq)]
-pub(super) struct GivenUp {
-    /// Its number, and the message it belongs to.
-    pub(super) number: u64,
-    pub(super) message: Option<u64>,
-    pub(super) component: String,
-    /// Its size in bytes.
-    pub(super) bytes: usize,
-    pub(super) why: &'static str,
 }
 
 /// What became of a stanza that need not survive.
@@ -363,6 +344,20 @@ impl Links {
         }
     }
 
+    /// What waits for the link of each component.
+    pub(super) fn views(&self) -> BTreeMap<String, LinkView> {
+        let lanes = self.lanes.iter();
+        let mut views: BTreeMap<_, _> = lanes.map(|(at, lane)| (at.clone(), lane.view())).collect();
+        for entry in self.entries.values() {
+            let view: &mut LinkView = views.entry(entry.component.clone()).or_default();
+            view.waiting += 1;
+            view.bytes += entry.stanza.len() as u64;
+            let since = Some(entry.since).filter(|since| *since > 0);
+            view.oldest = view.oldest.into_iter().chain(since).min();
+        }
+        views
+    }
+
     /// What waits, as XML, by number.
     pub(super) fn waiting(&self) -> impl Iterator<Item = (u64, &str)> {
         let entries = self.entries.iter();
@@ -390,13 +385,17 @@ impl Links {
 
     /// Forgets what the server has.
     pub(super) fn confirmed(&mut self, component: &str, mark: u64) {
-        let done: Vec<(u64, Option<u64>)> = self
+        let done: Vec<(u64, Option<u64>, u64)> = self
             .entries
             .range(..=mark)
             .filter(|(_, entry)| entry.component == component)
-            .map(|(number, entry)| (*number, entry.message))
+            .map(|(number, entry)| (*number, entry.message, entry.since))
             .collect();
-        for (number, message) in done {
+        for (number, message, since) in done {
+            if let Some(lane) = self.lanes.get_mut(component).filter(|_| since > 0) {
+                let took = Duration::from_millis(self.wall.saturating_sub(since));
+                lane.confirmed.note(took);
+            }
             self.remove(number);
             let confirmed = message.map(|message| Fate::Confirmed { number, message });
             self.fates.extend(confirmed);

@@ -37,6 +37,7 @@ mod commands;
 mod delivered;
 mod dropped;
 mod element;
+mod fate;
 mod files;
 mod from_links;
 mod gate;
@@ -45,6 +46,7 @@ mod invitation;
 mod kept;
 mod lane;
 mod latest;
+mod link_view;
 mod links;
 mod message;
 mod numbers;
@@ -74,6 +76,7 @@ use tokio_xmpp::Stanza;
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::{Message, MessageType};
 
+pub use link_view::LinkView;
 pub use policy::{Policies, Policy, PresencePolicy};
 pub use rooms::RoomCount;
 pub use settings::{FileSettings, GatewaySettings, RoomBounds};
@@ -311,8 +314,13 @@ impl Gateway {
         self.messages.stanza(words, now, &mut self.shared);
     }
 
+    /// What waits for the link of each component.
+    pub fn links(&self) -> BTreeMap<String, LinkView> {
+        self.shared.links.views()
+    }
+
     /// What came in and has no counterpart, by kind.
-    pub fn silent(&self) -> &BTreeMap<&'static str, u64> {
+    pub fn silent(&self) -> BTreeMap<&'static str, u64> {
         self.shared.dropped.kinds()
     }
 

@@ -10,6 +10,7 @@ use super::client::{ClientSession, Entry, EventSender};
 use super::clock::Clock;
 use super::core::{Answer, Core, Turn};
 use super::fair;
+use super::gauges::Gauges;
 use super::passwords::Passwords;
 use super::told::Told;
 use crate::content::{Contents, Refusal, Slot, Wanted};
@@ -134,6 +135,7 @@ pub struct NodeHandle {
     pub(super) contents: Option<Contents>,
     pub(super) passwords: Arc<Passwords>,
     pub(super) clock: Clock,
+    pub(super) gauges: Arc<Gauges>,
 }
 
 impl NodeHandle {
@@ -150,6 +152,11 @@ impl NodeHandle {
     /// What is kept of passwords, and how they are checked.
     pub fn passwords(&self) -> &Passwords {
         &self.passwords
+    }
+
+    /// What is measured beside the cores.
+    pub fn gauges(&self) -> &Gauges {
+        &self.gauges
     }
 
     /// The clock of the node.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::imps::Code;
 use crate::sap::{Count, Degraded, Outcome};
 use crate::store::Write;
 
@@ -17,7 +18,8 @@ pub struct Metrics {
     recent: BTreeMap<Count, u64>,
 }
 
-/// Counters that are told before anything was counted.
+/// Counters that are told before anything was counted; besides, refusals with each code that is no
+/// success.
 const FROM_THE_START: &[Count] = &[
     Count::Accepted,
     Count::Ended(Outcome::Delivered),
@@ -36,6 +38,7 @@ const FROM_THE_START: &[Count] = &[
     Count::HandshakeFailed,
     Count::Loop,
     Count::Unreadable,
+    Count::TooLarge,
 ];
 
 /// Key of the kept counters.
@@ -67,8 +70,15 @@ impl Metrics {
     /// can be made of them before anything happens.
     pub fn all(&self) -> BTreeMap<String, u64> {
         let mut all = self.counters.clone();
-        for count in FROM_THE_START {
-            all.entry(name(*count)).or_default();
+        let codes = Code::ALL.iter().filter(|code| !code.is_success());
+        let refusals = codes.flat_map(|code| {
+            [
+                Count::Refused(code.0),
+                Count::Ended(Outcome::Refused(code.0)),
+            ]
+        });
+        for count in FROM_THE_START.iter().copied().chain(refusals) {
+            all.entry(name(count)).or_default();
         }
         for (count, times) in &self.recent {
             *all.entry(name(*count)).or_default() += times;

@@ -141,6 +141,7 @@ impl Receiver for NodeReceiver {
                 .map(|repair| repair.name().to_owned())
                 .collect(),
             remote: Some(inbound.remote.ip()),
+            bytes: inbound.body.len(),
         };
         let (reply, verdict) = oneshot::channel();
         let input = Input::Message {

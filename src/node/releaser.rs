@@ -11,12 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_xmpp::Stanza;
 
 use super::carrier::Carrier;
 use super::client::EventSender;
 use super::core::Turn;
+use super::gauges::Gauges;
 use super::inbox::Input;
 use super::links::Links;
 use super::told::Telling;
@@ -125,6 +127,7 @@ pub(super) struct Releaser {
     pub(super) carrier: Carrier,
     /// To the process around the node.
     pub(super) wishes: mpsc::Sender<Wished>,
+    pub(super) gauges: Arc<Gauges>,
     /// After a failed commit everything is given up until the core is made anew.
     pub(super) failed: bool,
 }
@@ -175,7 +178,7 @@ impl Releaser {
         }
         if !self.failed
             && !writes.is_empty()
-            && let Err(error) = self.keep(writes, strict).await
+            && let Err(error) = self.keep_timed(writes, strict).await
         {
             self.failed = true;
             let _ = self.back.send(Back::Failed(error.to_string()));
@@ -200,6 +203,14 @@ impl Releaser {
                 Release::Reset => {}
             }
         }
+    }
+
+    /// Writes, and says how long it took.
+    async fn keep_timed(&self, writes: Vec<Write>, strict: bool) -> Result<(), StoreError> {
+        let begun = Instant::now();
+        let kept = self.keep(writes, strict).await;
+        self.gauges.committed(begun.elapsed());
+        kept
     }
 
     fn keep(&self, writes: Vec<Write>, strict: bool) -> CommitFuture {

@@ -145,7 +145,9 @@ impl Node {
             contents: contents.clone(),
             passwords,
             clock,
+            gauges: Arc::default(),
         };
+        handle.gauges.show(plan.certificates.clone());
         let inbox = handle.doors[0].inbox.clone();
         let (tracker, soft, hard) = (
             TaskTracker::new(),
@@ -226,6 +228,7 @@ impl Node {
                 contents: contents.clone(),
                 carrier: Carrier::new(contents.clone(), plan.upload_tls.clone(), hard.clone()),
                 wishes: wishes.clone(),
+                gauges: Arc::clone(&handle.gauges),
                 failed: false,
             };
             let handed_over = CancellationToken::new();
@@ -369,6 +372,7 @@ impl Node {
             Ok(mut settings) => *settings = plan.settings.clone(),
             Err(poisoned) => *poisoned.into_inner() = plan.settings.clone(),
         }
+        self.handle.gauges.show(plan.certificates.clone());
         self.tls.replace(plan.server.tls.clone());
         if let (Some(switch), Some(content)) = (&self.content_tls, &plan.content) {
             switch.replace(content.server.tls.clone());

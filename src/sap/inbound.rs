@@ -138,6 +138,8 @@ impl Sap {
             return Verdict::Busy(Some(LATER));
         }
         self.engine.with(&peer.domain, now, |association| {
+            let traffic = association.conduct.traffic_mut();
+            traffic.received(message.transactions.len(), facts.bytes);
             association.message_came(&own_id, facts.remote, requests > 0, now);
         });
         for (at, transaction) in message.transactions.iter().enumerate() {

@@ -56,6 +56,7 @@ pub use association::login::Login;
 pub use association::logout::LoggedOut;
 pub use association::outbox;
 pub use association::record::SessionRecord;
+pub use association::traffic::Traffic;
 pub use association::trouble::Trouble;
 pub use association::view::{PeerView, Queued, SessionView, Wait};
 pub use effect::Effect;

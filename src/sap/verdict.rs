@@ -27,4 +27,6 @@ pub struct Facts {
     pub repairs: Vec<String>,
     /// The address it came from.
     pub remote: Option<IpAddr>,
+    /// Its size in bytes.
+    pub bytes: usize,
 }

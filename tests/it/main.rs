@@ -55,6 +55,7 @@ mod home_reach;
 mod home_rest;
 mod http_transport;
 mod layering;
+mod monitoring;
 mod node_relay;
 mod packaging;
 mod profiles;

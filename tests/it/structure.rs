@@ -39,9 +39,14 @@ const ROOMS: &[(&str, &[Room])] = &[
             ("dropped", &[]),
             ("capabilities", &[]),
             ("preferences", &["records", "shares"]),
-            ("lane", &[]),
+            ("fate", &[]),
+            ("link_view", &[]),
+            ("lane", &["link_view"]),
             ("latest", &[]),
-            ("links", &["dropped", "lane", "latest", "records"]),
+            (
+                "links",
+                &["dropped", "fate", "lane", "latest", "link_view", "records"],
+            ),
             ("kept", &["records", "shares"]),
             (
                 "shared",
@@ -62,7 +67,9 @@ const ROOMS: &[(&str, &[Room])] = &[
             ("commands", &["preferences", "records", "shared", "timers"]),
             (
                 "message",
-                &["files", "links", "records", "shared", "shares", "timers"],
+                &[
+                    "fate", "files", "links", "records", "shared", "shares", "timers",
+                ],
             ),
             ("presence", &["records", "shared", "shares", "timers"]),
             (

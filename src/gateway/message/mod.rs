@@ -9,8 +9,8 @@ mod sent;
 
 use xmpp_parsers::message::{Message, MessageType};
 
+use super::fate::Fate;
 use super::files::Words;
-use super::links::Fate;
 use super::shared::Shared;
 use crate::element::{Act, Outcome, Time};
 use crate::imps::Code;

@@ -19,7 +19,7 @@ use tokio_xmpp::Stanza;
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::{Message, MessageType};
 
-use super::super::links::{Fate, GivenUp};
+use super::super::fate::{Fate, GivenUp};
 use super::super::records::{bare, number_of, read, sent_key};
 use super::super::shared::Shared;
 use super::super::timers::Timers;

@@ -152,7 +152,8 @@ fn condition(text: &str) -> Option<&str> {
 }
 
 fn dropped(world: &World) -> Vec<String> {
-    let kinds = world.gateway.silent().keys();
+    let counted = world.gateway.silent().into_iter();
+    let kinds = counted.filter_map(|(kind, count)| (count > 0).then_some(kind));
     kinds.map(|kind| format!("dropped ({kind})")).collect()
 }
 

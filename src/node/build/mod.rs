@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 pub use self::clients::{ClientsPlan, NumberProxies, SmsGateway, TextPlan};
 pub use self::content::ContentPlan;
@@ -59,6 +59,8 @@ pub struct Plan {
     pub data: PathBuf,
     /// Shards of the node; `None`: as many as the store has, or as suits the machine.
     pub shards: Option<u16>,
+    /// When the certificates end that the node shows, by file.
+    pub certificates: BTreeMap<PathBuf, SystemTime>,
     /// Doubtful choices, one line each.
     pub warnings: Vec<String>,
 }
@@ -134,6 +136,7 @@ impl Plan {
             content,
             gateway,
             upload_tls: upload_tls(config),
+            certificates: transport::certificates(config),
             history: Keep {
                 time: config.trace.keep.get(),
                 bytes: config.trace.max_bytes.get(),

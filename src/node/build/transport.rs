@@ -1,9 +1,9 @@
 //! The SSP listener and the links to peers, with their certificates.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::config::{self, Config, Located, Problem};
 use crate::http::link::LinkSettings;
@@ -89,6 +89,26 @@ fn server_tls(
             None
         }
     }
+}
+
+/// When the certificates end that the node shows, by file. What cannot be read is a problem of its
+/// listener or peer.
+pub(super) fn certificates(config: &Config) -> BTreeMap<PathBuf, SystemTime> {
+    let clients = config.clients.as_ref();
+    let clp = clients.and_then(|clients| clients.clp.as_ref());
+    let listeners = [
+        config.ssp.certificate.as_ref(),
+        clients.and_then(|clients| clients.certificate.as_ref()),
+        clp.and_then(|clp| clp.certificate.as_ref()),
+        config.content.certificate.as_ref(),
+    ];
+    let peers = config
+        .peer
+        .iter()
+        .filter_map(|peer| peer.client_certificate.as_ref());
+    let files: BTreeSet<&PathBuf> = listeners.into_iter().flatten().chain(peers).collect();
+    let ends = |file: &PathBuf| Some((file.clone(), tls::certificate_facts(file).ok()?.not_after));
+    files.into_iter().filter_map(ends).collect()
 }
 
 /// An expired certificate is a mistake of the configuration; one that expires

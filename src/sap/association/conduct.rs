@@ -7,6 +7,7 @@ use crate::element::Time;
 use crate::sap::association::quiet::Quiet;
 use crate::sap::association::rate_limit::{Rate, RateLimit};
 use crate::sap::association::seen::Seen;
+use crate::sap::association::traffic::Traffic;
 use crate::sap::association::trouble::{Trouble, Troubles};
 use crate::sap::presented_as::PeerId;
 use crate::sap::settings::Peer;
@@ -24,6 +25,8 @@ pub(in crate::sap) struct Conduct {
     troubles: Troubles,
     /// What the log says of it.
     quiet: Quiet,
+    /// Nothing is kept of a peer with which there was none.
+    traffic: Option<Box<Traffic>>,
 }
 
 impl Conduct {
@@ -35,6 +38,7 @@ impl Conduct {
             seen: Seen::default(),
             troubles: Troubles::default(),
             quiet: Quiet::default(),
+            traffic: None,
         }
     }
 
@@ -51,6 +55,16 @@ impl Conduct {
     /// See [`Seen::may_have_lost`].
     pub(in crate::sap) fn may_have_lost(&self, peer: &Peer, from: Option<IpAddr>) -> bool {
         self.seen.may_have_lost(peer, from)
+    }
+
+    /// What went between this node and the peer.
+    pub(super) fn traffic(&self) -> Traffic {
+        self.traffic.as_deref().cloned().unwrap_or_default()
+    }
+
+    /// The same, to be counted.
+    pub(in crate::sap) fn traffic_mut(&mut self) -> &mut Traffic {
+        self.traffic.get_or_insert_default()
     }
 
     pub(super) fn troubles(&self) -> &Troubles {

@@ -25,6 +25,7 @@ mod shared;
 mod terms;
 #[cfg(test)]
 mod tests;
+pub mod traffic;
 pub(in crate::sap) mod trouble;
 pub(in crate::sap) mod view;
 
@@ -95,8 +96,8 @@ impl Association {
         self.contact.restore_session(record);
     }
 
-    /// Takes back an item of the queue.
-    pub fn restore_item(&mut self, number: u64, item: Item) {
+    /// Takes back an item of the queue, and since when it waits.
+    pub fn restore_item(&mut self, number: u64, item: (Item, Time)) {
         self.posting.outbox_mut().restore(number, item);
     }
 
@@ -272,7 +273,7 @@ impl Association {
 
     /// Adds a transaction to the queue and starts what can start.
     pub fn enqueue(&mut self, item: Item, now: Time) {
-        let first = self.posting.push(item, None);
+        let first = self.posting.push(item, None, now);
         self.flush_later(now);
         if first {
             self.schedule(now);
@@ -281,7 +282,7 @@ impl Association {
 
     /// Adds a transaction that is to be posted not before `at`.
     pub fn enqueue_later(&mut self, item: Item, at: Time, now: Time) {
-        self.posting.push(item, Some(at));
+        self.posting.push(item, Some(at), now);
         self.schedule(now);
     }
 
@@ -339,8 +340,9 @@ impl Association {
             }
             return;
         }
+        let traffic = self.conduct.traffic_mut();
         match self.contact.sender() {
-            Some((peer, shared, session)) => self.posting.post(peer, shared, session, now),
+            Some((peer, shared, session)) => self.posting.post(peer, shared, session, traffic, now),
             None => self.connect(now),
         }
     }
@@ -353,7 +355,8 @@ impl Association {
         }
         let around = &self.contact.terms;
         let (peer, shared) = (around.peer.as_deref(), &around.shared);
-        let ended = self.posting.posted(number, outcome, peer, shared, now);
+        let traffic = self.conduct.traffic_mut();
+        let ended = (self.posting).posted(number, outcome, peer, shared, traffic, now);
         if let Some((session, fate)) = ended {
             self.with(now, |contact| {
                 contact.batch_ended(&session, outcome, fate, now);

@@ -13,6 +13,7 @@ use crate::sap::association::event::Event;
 use crate::sap::association::outbox::{Item, Outbox, Pace, Setback, Totals, Why};
 use crate::sap::association::quiet::Quiet;
 use crate::sap::association::session::Session;
+use crate::sap::association::traffic::Traffic;
 use crate::sap::note::{About, Note};
 use crate::sap::post::{Loaded, Post, Posted};
 use crate::sap::presented_as::PeerId;
@@ -49,8 +50,8 @@ pub(super) enum Fate {
 pub(super) struct Posting {
     id: PeerId,
     outbox: Outbox,
-    /// By the number of the post: our id of the session used.
-    flights: HashMap<u64, SessionId>,
+    /// By the number of the post: our id of the session used, and since when it is under way.
+    flights: HashMap<u64, (SessionId, Time)>,
     /// Expiry of the queue's first item to expire.
     next_expiry: Option<Time>,
     /// Connections closed without an answer in a row.
@@ -88,9 +89,9 @@ impl Posting {
 
     /// Adds a transaction, to be posted not before a time if one is given. Whether it is the
     /// only one.
-    pub(super) fn push(&mut self, item: Item, not_before: Option<Time>) -> bool {
+    pub(super) fn push(&mut self, item: Item, not_before: Option<Time>, now: Time) -> bool {
         let expires = item.expires;
-        let (number, write) = self.outbox.push(item);
+        let (number, write) = self.outbox.push(item, now);
         if let Some(at) = not_before {
             self.outbox.delay(number, at);
         }
@@ -138,7 +139,14 @@ impl Posting {
     }
 
     /// Posts what may be posted in a session.
-    pub(super) fn post(&mut self, peer: &Peer, shared: &Shared, session: &mut Session, now: Time) {
+    pub(super) fn post(
+        &mut self,
+        peer: &Peer,
+        shared: &Shared,
+        session: &mut Session,
+        traffic: &mut Traffic,
+        now: Time,
+    ) {
         let (count, bytes) = (shared.settings.batch_count, shared.settings.batch_bytes);
         loop {
             let mut numbers = self.outbox.next_post(&peer.dialect, count, bytes, now);
@@ -156,6 +164,7 @@ impl Posting {
             let own_id = &session.record.own_id;
             let items = self.outbox.get(&numbers);
             let body = print_batch(&peer.dialect, own_id, &items);
+            traffic.posted(body.len());
             let transactions = items.len();
             let first = items.first().filter(|item| item.mode == Mode::Request);
             let transaction = first.map(|item| item.id.to_string());
@@ -164,7 +173,7 @@ impl Posting {
                 self.events.push_back(Event::Note(note));
             }
             self.outbox.fly(number, numbers, now);
-            self.flights.insert(number, own_id.clone());
+            self.flights.insert(number, (own_id.clone(), now));
             self.events.push_back(Event::Post(Post {
                 peer: self.id.real().to_owned(),
                 number,
@@ -186,10 +195,16 @@ impl Posting {
         outcome: &Posted,
         peer: Option<&Peer>,
         shared: &Shared,
+        traffic: &mut Traffic,
         now: Time,
     ) -> Option<(SessionId, Fate)> {
-        let session = self.flights.remove(&number)?;
+        let (session, since) = self.flights.remove(&number)?;
         let fate = match peer {
+            Some(_) if *outcome == Posted::Acknowledged => {
+                let count = self.acknowledged(number);
+                traffic.acknowledged(count, now.after(since));
+                Fate::Taken
+            }
             Some(peer) => self.batch_posted(number, &session, outcome, peer, shared, now),
             None => {
                 // It was taken out of the configuration meanwhile; its queue stays.
@@ -203,6 +218,18 @@ impl Posting {
         Some((session, fate))
     }
 
+    /// The peer has what was in a post: how many transactions.
+    fn acknowledged(&mut self, number: u64) -> usize {
+        self.closed = 0;
+        let (items, writes) = self.outbox.acknowledged(number);
+        let count = items.len();
+        self.events.extend(writes.into_iter().map(Event::Write));
+        self.events
+            .extend(items.into_iter().map(Event::Acknowledged));
+        count
+    }
+
+    /// A post has ended without an acknowledgement.
     fn batch_posted(
         &mut self,
         number: u64,
@@ -212,17 +239,11 @@ impl Posting {
         shared: &Shared,
         now: Time,
     ) -> Fate {
-        if matches!(outcome, Posted::Acknowledged | Posted::Refused { .. }) {
+        if matches!(outcome, Posted::Refused { .. }) {
             self.closed = 0;
         }
         let (why, what) = match outcome {
-            Posted::Acknowledged => {
-                let (items, writes) = self.outbox.acknowledged(number);
-                self.events.extend(writes.into_iter().map(Event::Write));
-                self.events
-                    .extend(items.into_iter().map(Event::Acknowledged));
-                return Fate::Taken;
-            }
+            Posted::Acknowledged => return Fate::Taken,
             Posted::Refused { status: 403, .. } => {
                 let writes = self.outbox.returned(number);
                 self.outbox.health_mut().forgive();

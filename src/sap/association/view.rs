@@ -8,6 +8,7 @@ use crate::element::{Time, millis};
 use crate::sap::association::Association;
 use crate::sap::association::outbox::Item;
 use crate::sap::association::session::Session;
+use crate::sap::association::traffic::Traffic;
 use crate::sap::session_id::SessionId;
 
 /// A peer, as an operator sees it.
@@ -33,6 +34,12 @@ pub struct PeerView {
     pub pending: usize,
     /// Bodies of it above `ssp.max_message` since the start.
     pub too_large: u64,
+    /// Since when the oldest transaction waits to be posted, milliseconds since the epoch; nothing if
+    /// none waits, or that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<Time>,
+    /// What went to it and came from it since the start.
+    pub traffic: Traffic,
     /// The last thing that went wrong.
     pub last_error: Option<String>,
 }
@@ -65,6 +72,8 @@ impl PeerView {
             posting: it.outbox().posts(),
             pending,
             too_large: troubles.too_large(),
+            oldest: it.outbox().oldest(),
+            traffic: it.conduct.traffic(),
             last_error: it
                 .contact
                 .last_error()

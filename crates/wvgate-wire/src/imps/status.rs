@@ -17,7 +17,12 @@ pub struct Code(pub u16);
 
 macro_rules! codes {
     ($($(#[$meta:meta])* $name:ident = $number:literal;)*) => {
-        impl Code { $( $(#[$meta])* pub const $name: Self = Self($number); )* }
+        impl Code {
+            $( $(#[$meta])* pub const $name: Self = Self($number); )*
+
+            /// All that have a name here.
+            pub const ALL: &[Self] = &[$( Self::$name ),*];
+        }
     };
 }
 codes! {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Item, Outbox};
+use crate::element::Time;
 use crate::sap::post::{Found, Load, Loaded};
 use crate::store::Write;
 
@@ -62,6 +63,8 @@ impl Totals {
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) item: Item,
+    /// When it was queued; zero if a version did that which did not write it down.
+    pub(super) since: Time,
     /// Bytes of the body.
     pub(super) size: usize,
     /// Of the whole, in the books of the queue.
@@ -69,6 +72,16 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// One that was queued then; bytes of its body, and of the whole.
+    pub(super) fn new(item: Item, since: Time, (size, cost): (usize, usize)) -> Self {
+        Self {
+            item,
+            since,
+            size,
+            cost,
+        }
+    }
+
     pub(super) fn held(&self) -> usize {
         self.item.raw.len()
     }
@@ -190,7 +203,7 @@ impl Outbox {
     }
 
     fn fill(&mut self, number: u64, record: &[u8]) -> Result<(), String> {
-        let read = Item::from_record(record)?;
+        let (read, _) = Item::from_record(record)?;
         let Some(entry) = self.items.get_mut(&number) else {
             return Ok(());
         };

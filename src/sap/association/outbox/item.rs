@@ -10,7 +10,9 @@ use crate::store::described;
 use crate::store::packed::{self, Packer, Unfit, Unpacker};
 
 /// The form of its record.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
+/// That of earlier versions, which does not say since when it waits.
+const OLD_FORM: u8 = 1;
 /// Room for what describes an item, usually.
 const ROOM: usize = 256;
 /// What an item takes besides its texts, about.
@@ -44,9 +46,10 @@ impl Item {
         self.name == Name::SendMessageRequest
     }
 
-    /// As it is kept: what describes it, and the primitive.
-    pub(super) fn to_record(&self) -> Vec<u8> {
+    /// As it is kept: what describes it, since when it waits, and the primitive.
+    pub(super) fn to_record(&self, since: Time) -> Vec<u8> {
         let mut record = Packer::new(FORM, ROOM + self.raw.len());
+        record.number(since.0);
         record.number(match self.mode {
             Mode::Request => 0,
             Mode::Response => 1,
@@ -60,16 +63,23 @@ impl Item {
         record.rest(self.raw.as_bytes())
     }
 
-    /// Reads what `to_record` has written, or JSON of an earlier version.
+    /// Reads what `to_record` has written, or JSON of an earlier version: the item, and since when it
+    /// waits; zero where that was not written down.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn from_record(record: &[u8]) -> Result<Self, String> {
-        if packed::form(record) == Some(FORM) {
-            return Ok(Self::unpack(Unpacker::new(record))?);
-        }
-        if packed::form(record).is_some() {
-            return Err("its form is that of a newer version".to_owned());
+    pub fn from_record(record: &[u8]) -> Result<(Self, Time), String> {
+        match packed::form(record) {
+            Some(OLD_FORM) => {
+                return Ok((Self::unpack(Unpacker::new(record))?, Time::default()));
+            }
+            Some(FORM) => {
+                let mut record = Unpacker::new(record);
+                let since = Time(record.number()?);
+                return Ok((Self::unpack(record)?, since));
+            }
+            Some(_) => return Err("its form is that of a newer version".to_owned()),
+            None => {}
         }
         // Without body as the oldest versions wrote it, all in JSON.
         let (kept, raw) = described::parts(record);
@@ -77,7 +87,7 @@ impl Item {
         if let Some(raw) = raw {
             item.raw = String::from_utf8(raw.to_vec()).map_err(|error| error.to_string())?;
         }
-        Ok(item)
+        Ok((item, Time::default()))
     }
 
     fn unpack(mut record: Unpacker<'_>) -> Result<Self, Unfit> {
@@ -145,15 +155,19 @@ mod tests {
             ..item.clone()
         };
         for item in [item, other] {
-            let record = item.to_record();
-            assert_eq!(Item::from_record(&record).as_ref(), Ok(&item));
+            let since = Time(5);
+            let record = item.to_record(since);
+            assert_eq!(Item::from_record(&record), Ok((item.clone(), since)));
+            let old = [&[OLD_FORM][..], &record[2..]].concat();
+            let unknown = (item.clone(), Time::default());
+            assert_eq!(Item::from_record(&old).as_ref(), Ok(&unknown));
             for end in 0..record.len().saturating_sub(item.raw.len()) {
                 assert!(Item::from_record(&record[..end]).is_err(), "{end}");
             }
             let json = serde_json::to_vec(&item).unwrap();
-            assert_eq!(Item::from_record(&json).as_ref(), Ok(&item));
+            assert_eq!(Item::from_record(&json).as_ref(), Ok(&unknown));
             let described = described::written(&item.without_body(), item.raw.as_bytes());
-            assert_eq!(Item::from_record(&described), Ok(item));
+            assert_eq!(Item::from_record(&described), Ok(unknown));
         }
     }
 }

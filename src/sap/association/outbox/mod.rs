@@ -95,18 +95,18 @@ impl Outbox {
         }
     }
 
-    /// Takes back an item written before a restart.
-    pub fn restore(&mut self, number: u64, item: Item) {
+    /// Takes back an item written before a restart, and since when it waits.
+    pub fn restore(&mut self, number: u64, (item, since): (Item, Time)) {
         self.next = self.next.max(number + 1);
-        self.add(number, item);
+        self.add(number, item, since);
     }
 
     /// Adds an item and says what must be kept.
-    pub fn push(&mut self, item: Item) -> (u64, Write) {
+    pub fn push(&mut self, item: Item, now: Time) -> (u64, Write) {
         let number = self.next;
         self.next += 1;
-        let write = Write::put(self.key(number), item.to_record()).as_new();
-        self.add(number, item);
+        let write = Write::put(self.key(number), item.to_record(now)).as_new();
+        self.add(number, item, now);
         (number, write)
     }
 
@@ -128,6 +128,12 @@ impl Outbox {
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
+    }
+
+    /// Since when the oldest item waits or is under way; an earlier version did not write it down.
+    pub fn oldest(&self) -> Option<Time> {
+        let since = self.items.first_key_value()?.1.since;
+        (since > Time::default()).then_some(since)
     }
 
     /// Bytes waiting or under way.
@@ -412,7 +418,7 @@ impl Outbox {
         self.by_id.get(id).copied()
     }
 
-    fn add(&mut self, number: u64, mut item: Item) {
+    fn add(&mut self, number: u64, mut item: Item, since: Time) {
         let (size, cost) = (item.raw.len(), item.cost());
         if item.mode == Mode::Request {
             self.by_id.insert(item.id.clone(), number);
@@ -434,7 +440,8 @@ impl Outbox {
             self.totals.add(cost, 0);
         }
         self.bytes += cost;
-        self.items.insert(number, Entry { item, size, cost });
+        self.items
+            .insert(number, Entry::new(item, since, (size, cost)));
     }
 
     fn forget(&mut self, number: u64) -> Option<Item> {

@@ -50,13 +50,13 @@ fn post(outbox: &mut Outbox, number: u64, now: u64) -> Vec<String> {
 fn one_post_carries_what_is_queued_up() {
     let mut outbox = Outbox::new("p");
     for id in ["1", "2", "3"] {
-        outbox.push(item(id, "a>b"));
+        outbox.push(item(id, "a>b"), Time(1));
     }
     let dialect = Dialect::default();
     let batch = outbox.next_post(&dialect, 64, 10_000, Time(0));
     assert_eq!(ids(&outbox, &batch), ["1", "2", "3"]);
     outbox.fly(1, batch, Time(0));
-    outbox.push(item("4", "c>d"));
+    outbox.push(item("4", "c>d"), Time(1));
     assert!(
         outbox.next_post(&dialect, 64, 10_000, Time(0)).is_empty(),
         "one post at a time"
@@ -74,7 +74,7 @@ fn a_conversation_is_never_under_way_twice() {
     };
     let mut outbox = Outbox::new("p");
     for (id, conversation) in [("1", "a>b"), ("2", "a>b"), ("3", "c>d")] {
-        outbox.push(item(id, conversation));
+        outbox.push(item(id, conversation), Time(1));
     }
     let first = outbox.next_post(&dialect, 64, 10_000, Time(0));
     outbox.fly(1, first.clone(), Time(0));
@@ -91,7 +91,7 @@ fn a_conversation_is_never_under_way_twice() {
 fn a_refused_batch_is_tried_one_by_one() {
     let mut outbox = Outbox::new("p");
     for id in ["1", "2", "3"] {
-        outbox.push(item(id, "a>b"));
+        outbox.push(item(id, "a>b"), Time(1));
     }
     let batch = outbox.next_post(&Dialect::default(), 64, 10_000, Time(0));
     outbox.fly(1, batch, Time(0));
@@ -105,9 +105,9 @@ fn a_refused_batch_is_tried_one_by_one() {
 #[test]
 fn what_expired_leaves_unless_it_is_under_way() {
     let mut outbox = Outbox::new("p");
-    outbox.push(item("1", "a>b"));
+    outbox.push(item("1", "a>b"), Time(1));
     outbox.fly(9, vec![1], Time(0));
-    outbox.push(item("2", "a>b"));
+    outbox.push(item("2", "a>b"), Time(1));
     assert_eq!(outbox.expire(Time(1000)).0.len(), 1);
     assert_eq!(outbox.len(), 1);
     assert!(outbox.withdraw("1").is_none());
@@ -123,7 +123,7 @@ fn what_is_held_back_holds_its_conversation_back() {
     let mut outbox = Outbox::new("p");
     outbox.delay(1, Time(500));
     for (id, conversation) in [("1", "a>b"), ("2", "c>d"), ("3", "a>b")] {
-        outbox.push(item(id, conversation));
+        outbox.push(item(id, conversation), Time(1));
     }
     assert_eq!(ids_at(&mut outbox, 499), ["2"]);
     assert_eq!(outbox.next_delayed(Time(499)), Some(Time(500)));
@@ -135,7 +135,7 @@ fn what_is_held_back_holds_its_conversation_back() {
 fn what_nobody_waits_for_is_not_posted_again() {
     let mut outbox = Outbox::new("p");
     for id in ["1", "2", "3"] {
-        outbox.push(item(id, "a>b"));
+        outbox.push(item(id, "a>b"), Time(1));
     }
     outbox.fly(9, vec![1, 2], Time(0));
     assert!(outbox.forsake("3").is_some(), "it was not under way");
@@ -149,7 +149,7 @@ fn what_nobody_waits_for_is_not_posted_again() {
 fn a_batch_stays_within_its_bytes() {
     let mut outbox = Outbox::new("p");
     for id in ["1", "2", "3"] {
-        outbox.push(item(id, "a>b"));
+        outbox.push(item(id, "a>b"), Time(1));
     }
     assert_eq!(
         outbox
@@ -163,13 +163,13 @@ fn a_batch_stays_within_its_bytes() {
 fn others_pass_while_one_item_is_refused_and_it_ends_after_so_many_refusals() {
     let mut outbox = Outbox::new("p");
     for (id, conversation) in [("bad", "a>b"), ("behind", "a>b"), ("good", "c>d")] {
-        outbox.push(item(id, conversation));
+        outbox.push(item(id, conversation), Time(1));
     }
     assert_eq!(post(&mut outbox, 1, 0), ["bad", "behind", "good"]);
     let (setback, _) = outbox.failed(1, Why::Refused, PACE, Time(0));
     assert_eq!(setback, Setback::Peer(PACE.step));
     // Nobody waits for the peer who may show that it does well.
-    outbox.push(item("fresh", "e>f"));
+    outbox.push(item("fresh", "e>f"), Time(1));
     assert_eq!(post(&mut outbox, 2, 1), ["fresh"]);
     assert_eq!(outbox.acknowledged(2).0.len(), 1);
     // It is tried alone, is to blame, and waits; the others go, except what is behind it.
@@ -181,7 +181,7 @@ fn others_pass_while_one_item_is_refused_and_it_ends_after_so_many_refusals() {
     assert!(ids_at(&mut outbox, 4).is_empty());
     let mut now = 100_000;
     for n in 2..=REFUSALS {
-        outbox.push(item("other", "g>h"));
+        outbox.push(item("other", "g>h"), Time(1));
         // As long as nobody else passes it is not blamed further.
         let number = u64::from(n) * 10;
         now += 100_000;
@@ -205,7 +205,7 @@ fn others_pass_while_one_item_is_refused_and_it_ends_after_so_many_refusals() {
 fn who_fails_while_nobody_passes_is_not_to_blame() {
     let mut outbox = Outbox::new("p");
     for (id, conversation) in [("1", "a>b"), ("2", "c>d")] {
-        outbox.push(item(id, conversation));
+        outbox.push(item(id, conversation), Time(1));
     }
     let mut now = 0;
     for number in 1..100 {
@@ -223,18 +223,18 @@ fn who_fails_while_nobody_passes_is_not_to_blame() {
 #[test]
 fn a_long_conversation_that_waits_hides_nobody() {
     let mut outbox = Outbox::new("p");
-    let (number, _) = outbox.push(item("0", "a>b"));
+    let (number, _) = outbox.push(item("0", "a>b"), Time(1));
     outbox.delay(number, Time(500));
     for n in 1..3000 {
-        outbox.push(item(&n.to_string(), "a>b"));
+        outbox.push(item(&n.to_string(), "a>b"), Time(1));
     }
-    outbox.push(item("other", "c>d"));
+    outbox.push(item("other", "c>d"), Time(1));
     assert!(
         ids_at(&mut outbox, 1).is_empty(),
         "what waits was put out of sight"
     );
     assert_eq!(ids_at(&mut outbox, 1), ["other"]);
-    outbox.push(item("3000", "a>b"));
+    outbox.push(item("3000", "a>b"), Time(1));
     let all = ids_at(&mut outbox, 500);
     assert_eq!(
         (all.len(), all[0].as_str(), all[63].as_str()),
@@ -251,7 +251,7 @@ fn what_fails_together_is_one_failure_and_a_sign_of_life_ends_the_wait() {
     };
     let mut outbox = Outbox::new("p");
     for n in 1..=4 {
-        outbox.push(item(&n.to_string(), &n.to_string()));
+        outbox.push(item(&n.to_string(), &n.to_string()), Time(1));
         let chosen = outbox.next_post(&dialect, 1, 10_000, Time(0));
         outbox.fly(n, chosen, Time(0));
     }
@@ -276,7 +276,7 @@ fn what_fails_together_is_one_failure_and_a_sign_of_life_ends_the_wait() {
 #[test]
 fn a_sign_of_life_says_nothing_of_a_peer_that_answers() {
     let mut outbox = Outbox::new("p");
-    outbox.push(item("1", "a>b"));
+    outbox.push(item("1", "a>b"), Time(1));
     post(&mut outbox, 1, 0);
     outbox.failed(1, Why::Busy(Some(Duration::from_secs(5))), PACE, Time(0));
     assert!(!outbox.health_mut().heard(Time(10)));
@@ -308,7 +308,7 @@ fn bodies_beyond_the_bound_are_on_disk_and_come_back_in_order() {
     let size = HELD_OF_ONE / 4;
     let mut writes = Vec::new();
     for n in 10..30 {
-        writes.push(outbox.push(large(&n.to_string(), size)).1);
+        writes.push(outbox.push(large(&n.to_string(), size), Time(1)).1);
     }
     assert!(outbox.held() <= HELD_OF_ONE && outbox.bytes() > 20 * size);
     let disk = records(writes);
@@ -343,7 +343,11 @@ fn a_body_that_is_damaged_ends_alone() {
     let mut outbox = Outbox::new("p");
     let mut writes = Vec::new();
     for n in 10..20 {
-        writes.push(outbox.push(large(&n.to_string(), HELD_OF_ONE / 2)).1);
+        writes.push(
+            outbox
+                .push(large(&n.to_string(), HELD_OF_ONE / 2), Time(1))
+                .1,
+        );
     }
     let mut disk = records(writes);
     disk.remove("sap/out/p/00000000000000000003");
@@ -378,13 +382,13 @@ fn bodies_of_all_peers_are_bounded_and_a_short_queue_is_never_read() {
         .collect();
     for outbox in &mut outboxes {
         for n in 10..30 {
-            outbox.push(large(&n.to_string(), 1024 * 1024));
+            outbox.push(large(&n.to_string(), 1024 * 1024), Time(1));
         }
     }
     assert!(totals.held() <= HELD_OF_ALL);
     assert!(totals.queued() > 2000 * 1024 * 1024);
     let mut late = Outbox::new("late").sharing(&totals);
-    late.push(item("1", "a>b"));
+    late.push(item("1", "a>b"), Time(1));
     assert!(late.held() > 0);
     drop(outboxes);
     assert_eq!(totals.held(), late.held());

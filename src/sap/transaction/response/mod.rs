@@ -118,6 +118,10 @@ impl Transactions {
         let Ok(raw) = std::str::from_utf8(&transaction.raw) else {
             return;
         };
+        if let Some(record) = self.rows.table.get(number) {
+            let took = now.after(record.received);
+            self.events.push_back(Event::Took(peer.id.clone(), took));
+        }
         // The peer has the request, whatever became of our post's acknowledgement.
         self.answered(number, &place, Body::raw(raw), now);
     }

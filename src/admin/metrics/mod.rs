@@ -1,15 +1,22 @@
 //! Counters and gauges in the text format of Prometheus.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+mod links;
+mod peers;
+mod process;
+mod text;
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use self::process::Process;
+use self::text::Text;
 use super::views;
 use crate::access::ClientCount;
 use crate::element::ServiceElement;
-use crate::gateway::{Gateway, RoomCount};
+use crate::gateway::{Gateway, LinkView, RoomCount};
 use crate::home::{Home, UserCount};
-use crate::node::{Core, log};
-use crate::sap::{PeerView, Time};
+use crate::node::{Core, Gauges, log};
+use crate::sap::{PeerView, Skew, Time};
 use crate::store::Stats;
 
 /// What the counters of [`Metrics`](crate::node::Metrics) mean.
@@ -68,8 +75,9 @@ pub(super) struct Snapshot {
     offline: u64,
     history: usize,
     history_lost: u64,
-    skew: f64,
-    silent: BTreeMap<&'static str, u64>,
+    skew: Skew,
+    silent: Option<BTreeMap<&'static str, u64>>,
+    links: BTreeMap<String, LinkView>,
     rooms: RoomCount,
     pending: usize,
     peers: Vec<PeerView>,
@@ -93,11 +101,9 @@ impl Snapshot {
             offline,
             history: core.history.bytes(),
             history_lost: core.history.lost,
-            skew: seconds(core.skew().0),
-            silent: core
-                .element()
-                .map(|g: &Gateway| g.silent().clone())
-                .unwrap_or_default(),
+            skew: core.skew(),
+            silent: core.element().map(Gateway::silent),
+            links: core.element().map(Gateway::links).unwrap_or_default(),
             rooms: core
                 .element()
                 .map_or_else(RoomCount::default, |g: &Gateway| g.rooms()),
@@ -114,9 +120,9 @@ impl Snapshot {
         for (name, value) in other.counters {
             *self.counters.entry(name).or_default() += value;
         }
-        for (kind, count) in other.silent {
-            *self.silent.entry(kind).or_default() += count;
-        }
+        // The gateway is in one of them.
+        self.silent = self.silent.or(other.silent);
+        self.links.extend(other.links);
         for (component, up) in other.components {
             *self.components.entry(component).or_default() |= up;
         }
@@ -145,16 +151,33 @@ impl Snapshot {
         healthy: bool,
         room: bool,
         clients: Option<ClientCount>,
+        gauges: &Gauges,
+        now: Time,
     ) -> String {
-        let mut text = Text(String::new());
+        let mut text = Text::new();
+        text.family("wvgate_build_info", "gauge", "Which version this is.");
+        text.labelled(
+            "wvgate_build_info",
+            ("version", env!("CARGO_PKG_VERSION")),
+            1,
+        );
+        Process::look(Duration::from_millis(self.uptime)).write(&mut text);
         self.counters(&mut text);
-        self.peers(&mut text);
+        peers::write(&mut text, &self.peers, now);
+        if self.silent.is_some() {
+            let now = self.skew.wall(now).0;
+            links::write(&mut text, &self.components, &self.links, now);
+        }
         self.others(&mut text);
+        certificate_lines(&mut text, gauges);
         if let Some(clients) = clients {
             client_lines(&mut text, clients);
         }
         store_lines(&mut text, store, healthy, room);
-        text.0
+        let name = "wvgate_store_commit_seconds";
+        text.family(name, "histogram", "How long commits took.");
+        text.spans(name, None, &gauges.commits());
+        text.finish()
     }
 
     fn counters(&self, text: &mut Text) {
@@ -178,17 +201,15 @@ impl Snapshot {
             "Messages accepted and not yet ended, except those in inboxes.",
             self.open,
         );
-        if !self.silent.is_empty() {
-            text.family(
-                "wvgate_xmpp_silent_total",
-                "counter",
-                "What the gateway dropped: no person's words, and without counterpart; by kind.",
-            );
-        }
-        for (kind, count) in &self.silent {
-            text.line(
-                &format!("wvgate_xmpp_silent_total{{kind=\"{kind}\"}}"),
-                count,
+        if let Some(silent) = &self.silent {
+            let name = "wvgate_xmpp_silent_total";
+            let help =
+                "What the gateway dropped: no person's words, and without counterpart; by kind.";
+            text.each(
+                (name, "counter", help),
+                "kind",
+                silent.iter().map(|(k, n)| (*k, n)),
+                |n| Some(*n),
             );
         }
         text.one(
@@ -223,51 +244,7 @@ impl Snapshot {
         );
     }
 
-    fn peers(&self, text: &mut Text) {
-        text.per_peer(
-            "wvgate_peer_up",
-            "Whether there is a session to send on.",
-            &self.peers,
-            |peer| usize::from(peer.state == "up"),
-        );
-        text.per_peer(
-            "wvgate_peer_sessions",
-            "Sessions with the peer.",
-            &self.peers,
-            |peer| peer.sessions,
-        );
-        text.per_peer(
-            "wvgate_peer_outbox",
-            "Transactions waiting for the peer.",
-            &self.peers,
-            |peer| peer.queued,
-        );
-        text.per_peer(
-            "wvgate_peer_pending",
-            "Unanswered requests of the peer.",
-            &self.peers,
-            |peer| peer.pending,
-        );
-        text.per_peer(
-            "wvgate_peer_bodies_too_large",
-            "Bodies of the peer above max_message since the start.",
-            &self.peers,
-            |peer| usize::try_from(peer.too_large).unwrap_or(usize::MAX),
-        );
-    }
-
     fn others(&self, text: &mut Text) {
-        if !self.components.is_empty() {
-            text.family(
-                "wvgate_xmpp_component_up",
-                "gauge",
-                "Whether the XMPP server takes the component.",
-            );
-            for (name, up) in &self.components {
-                let name = format!("wvgate_xmpp_component_up{{component=\"{}\"}}", escape(name));
-                text.line(&name, u8::from(*up));
-            }
-        }
         if let Some(users) = self.users {
             let (all, online) = (users.all, users.online);
             text.one("wvgate_users", "gauge", "Users of the home domain.", all);
@@ -306,7 +283,7 @@ impl Snapshot {
             "wvgate_clock_skew_seconds",
             "gauge",
             "How far the wall clock is ahead of the node's own time.",
-            self.skew,
+            seconds(self.skew.0),
         );
         text.one(
             "wvgate_uptime_seconds",
@@ -320,6 +297,30 @@ impl Snapshot {
 fn seconds(millis: i64) -> f64 {
     std::time::Duration::from_millis(millis.unsigned_abs()).as_secs_f64()
         * if millis < 0 { -1.0 } else { 1.0 }
+}
+
+fn certificate_lines(text: &mut Text, gauges: &Gauges) {
+    let certificates = gauges.certificates();
+    let all: Vec<(String, u64)> = certificates
+        .iter()
+        .map(|(file, ends)| {
+            let ends = ends.duration_since(std::time::UNIX_EPOCH);
+            (
+                file.display().to_string(),
+                ends.unwrap_or_default().as_secs(),
+            )
+        })
+        .collect();
+    text.each(
+        (
+            "wvgate_certificate_not_after_seconds",
+            "gauge",
+            "When the certificate ends that the node shows, since the epoch, by file.",
+        ),
+        "file",
+        all.iter().map(|(file, ends)| (file.as_str(), ends)),
+        |ends| Some(*ends),
+    );
 }
 
 fn client_lines(text: &mut Text, clients: ClientCount) {
@@ -409,48 +410,4 @@ fn store_lines(text: &mut Text, store: Stats, healthy: bool, room: bool) {
         "Records found damaged or unreadable and set aside, and torn ends of files.",
         store.damaged,
     );
-}
-
-struct Text(String);
-
-impl Text {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
-        // Writing into a String cannot fail.
-        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
-    }
-
-    fn line(&mut self, name: &str, value: impl std::fmt::Display) {
-        let _ = writeln!(self.0, "{name} {value}");
-    }
-
-    fn one(&mut self, name: &str, kind: &str, help: &str, value: impl std::fmt::Display) {
-        self.family(name, kind, help);
-        self.line(name, value);
-    }
-
-    fn per_peer(
-        &mut self,
-        name: &str,
-        help: &str,
-        peers: &[PeerView],
-        value: impl Fn(&PeerView) -> usize,
-    ) {
-        if peers.is_empty() {
-            return;
-        }
-        self.family(name, "gauge", help);
-        for peer in peers {
-            self.line(
-                &format!("{name}{{peer=\"{}\"}}", escape(&peer.domain)),
-                value(peer),
-            );
-        }
-    }
-}
-
-fn escape(label: &str) -> String {
-    label
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
 }
