@@ -14,6 +14,7 @@ use super::{
     Control, LineError, Lines, Shared, accounts, clients, explain, groups, lists, services,
     session, users, views,
 };
+use crate::config::LogSection;
 use crate::node::{Core, Gone};
 use crate::sap::Login;
 
@@ -186,6 +187,11 @@ impl Connection {
             }
             Request::Logout { peer, reason } => logout(&shared, peer, reason).await,
             Request::Connect { peer } => connect(&shared, peer).await,
+            Request::Log {
+                set,
+                seconds,
+                reset,
+            } => Ok(log(&shared, set.as_deref(), seconds, reset)),
             Request::Reload => reload(&shared).await,
             Request::Stop => {
                 let Ok(order) = shared.control.reserve().await else {
@@ -315,6 +321,29 @@ pub(super) fn no_peer(core: &Core, peer: &str) -> Line {
 /// Patience of a client, within bounds.
 fn seconds(timeout: u64) -> Duration {
     Duration::from_secs(timeout.clamp(1, 86_400))
+}
+
+/// Says what is logged, after it was changed, if that is wanted.
+fn log(shared: &Shared, set: Option<&str>, seconds: Option<u64>, reset: bool) -> Line {
+    let Some(levels) = &shared.settings.levels else {
+        return Line::error("this node has no log of its own");
+    };
+    if reset {
+        levels.reset();
+    }
+    if let Some(directives) = set {
+        if let Some((message, fix)) = LogSection::mistakes_in(directives).into_iter().next() {
+            return Line::error(format!("{message}; {fix}"));
+        }
+        if let Err(why) = levels.set(directives, seconds.map(Duration::from_secs)) {
+            return Line::error(why);
+        }
+    }
+    if reset || set.is_some() {
+        let view = levels.view();
+        tracing::warn!(now = view.now, "what is logged was changed by an operator");
+    }
+    Line::result(&levels.view())
 }
 
 async fn reload(shared: &Shared) -> Result<Line, Gone> {

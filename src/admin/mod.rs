@@ -24,6 +24,7 @@
 //! | `{"do":"logout","peer":"b.test","reason":"…"}` | ends all sessions with a peer, which is told if it understands that |
 //! | `{"do":"connect","peer":"b.test"}` | logs in to a peer now, unless there is a session, and waits for the outcome |
 //! | `{"do":"chat","user":"bob","password":"…","takes":"everything"}` | see below |
+//! | `{"do":"log","set":"info,wvgate::sap=debug","seconds":600}` | what is logged; without `set` only says it, `"reset":true` goes by the configuration again |
 //! | `{"do":"reload"}`, `{"do":"stop"}` | as SIGHUP and SIGTERM |
 //!
 //! After `chat` the connection is a client session of that user until one side closes it:
@@ -95,6 +96,8 @@ pub struct Settings {
     pub domain: String,
     /// The clients that are logged in, where they can.
     pub clients: Option<crate::access::Clients>,
+    /// What is logged, where that can be changed.
+    pub levels: Option<crate::node::Levels>,
 }
 
 /// What only the process around the node can do.

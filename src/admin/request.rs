@@ -239,6 +239,18 @@ pub enum Request {
         #[serde(default)]
         delivery: Delivery,
     },
+    /// What is logged: [`LevelsView`](crate::node::LevelsView), after it was changed, if that is wanted.
+    Log {
+        /// Directives that hold from now on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        set: Option<String>,
+        /// For how long; nothing: until something else is said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seconds: Option<u64>,
+        /// Those of the configuration hold again.
+        #[serde(default)]
+        reset: bool,
+    },
     /// Reads the configuration again.
     Reload,
     /// Drains and ends the process.

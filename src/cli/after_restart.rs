@@ -39,7 +39,7 @@ pub(super) fn after_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("xmpp", without_policies(old) != without_policies(new)),
         ("admin", old.admin != new.admin),
         ("trace", old.trace != new.trace),
-        ("log", old.log != new.log),
+        ("log.format", old.log.format != new.log.format),
     ];
     let all = listener.into_iter().chain(sections);
     all.filter_map(|(key, changed)| changed.then_some(key))

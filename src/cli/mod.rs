@@ -14,6 +14,7 @@ mod explain;
 mod group;
 mod init;
 mod list;
+mod log;
 mod logging;
 mod look;
 mod node;
@@ -97,6 +98,8 @@ enum Command {
     Explain(explain::Explain),
     /// Log in to a peer now, or out
     Peer(node::PeerArgs),
+    /// Show or change what the running node logs
+    Log(log::LogArgs),
     /// Let the running node read its configuration again
     Reload,
     /// Stop the running node after what is under way
@@ -214,6 +217,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Trace(args) => trace::trace(&global, args).await,
         Command::Explain(args) => explain::explain(&global, args).await,
         Command::Peer(args) => node::peer(&global, args).await,
+        Command::Log(args) => log::log(&global, args).await,
         Command::Reload => node::reload(&global).await,
         Command::Stop => node::stop(&global).await,
         Command::Store(args) => store::store(&global, &args),

@@ -9,13 +9,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::after_restart::after_restart;
-use super::logging::{Level, Voice};
+use super::logging::{self, Level, Voice};
 use super::{Failure, Global, open_files, remedy};
 use crate::access::{AccessError, AccessPoint};
 use crate::admin::{self, Admin, AdminError, Control};
 use crate::config::{Config, ConfigError, Loaded, Located, LogFormat, Registration};
 use crate::element::Wish;
-use crate::node::{Node, Plan, StartError};
+use crate::node::{Levels, Node, Plan, StartError};
 use crate::translate::address::to_xmpp_domain;
 
 /// For what is under way at the end; our choice, well below the 90 s of init systems.
@@ -56,7 +56,7 @@ async fn run_node(global: &Global, voice: &Voice) -> Result<(), Failure> {
         let plan = Plan::new(&loaded.config, &loaded.located)?;
         Ok::<_, Failure>((loaded, plan))
     })?;
-    voice.log(&config.log);
+    let levels = voice.log(&config.log);
     voice.mind_panics();
     let plan_warnings = plan.warnings.iter().cloned();
     for warning in warnings
@@ -75,6 +75,7 @@ async fn run_node(global: &Global, voice: &Voice) -> Result<(), Failure> {
     let (control, orders) = mpsc::channel(8);
     let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
     let mut settings = admin_settings(&config);
+    settings.levels.clone_from(&levels);
     let handle = node.handle().clone();
     let access = match clients_plan {
         Some(plan) => match AccessPoint::start(plan, handle.clone()).await {
@@ -104,6 +105,7 @@ async fn run_node(global: &Global, voice: &Voice) -> Result<(), Failure> {
     let mut running = Running {
         global,
         voice,
+        levels,
         config: without_peers(config),
         node,
         access,
@@ -140,6 +142,7 @@ async fn run_node(global: &Global, voice: &Voice) -> Result<(), Failure> {
 struct Running<'g> {
     global: &'g Global,
     voice: &'g Voice,
+    levels: Option<Levels>,
     /// Without its peers: thousands of them would cost memory, and nothing looks at them again.
     config: Config,
     node: Node,
@@ -228,6 +231,9 @@ impl Running<'_> {
         if let (Some(access), Some(clients)) = (&self.access, &plan.clients) {
             access.reload(clients);
         }
+        if old.log.level != new.log.level {
+            remarks.extend(logging::set_level(&new.log.level, self.levels.as_ref()));
+        }
         self.node.reload(plan).await;
         self.config = without_peers(loaded.config);
         tracing::info!("the configuration was read again");
@@ -298,6 +304,7 @@ fn admin_settings(config: &Config) -> admin::Settings {
         open_registration: home.is_some_and(|home| home.registration == Registration::Open),
         domain: config.node.domain.clone(),
         clients: None,
+        levels: None,
     }
 }
 

@@ -39,8 +39,10 @@ impl Glance {
             config.node.data = PathBuf::from(data);
         }
         config.admin.socket = value("admin", "socket").map(PathBuf::from);
-        if value("log", "format").as_deref() == Some("json") {
-            config.log.format = LogFormat::Json;
+        match value("log", "format").as_deref() {
+            Some("json") => config.log.format = LogFormat::Json,
+            Some("logfmt") => config.log.format = LogFormat::Logfmt,
+            _ => {}
         }
         Some(Self::of(&config))
     }

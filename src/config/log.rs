@@ -12,7 +12,7 @@ pub struct LogSection {
     /// A level (`error`, `warn`, `info`, `debug`, `trace`, `off`) or filter directives such
     /// as `info,wvgate::sap=debug`. Default `info`.
     pub level: String,
-    /// `text` for people or `json` for machines. Default `text`.
+    /// `text` for people, `json` or `logfmt` for machines. Default `text`.
     pub format: LogFormat,
 }
 
@@ -25,6 +25,8 @@ pub enum LogFormat {
     Text,
     /// One JSON object per line.
     Json,
+    /// Keys and values.
+    Logfmt,
 }
 
 impl Default for LogSection {
@@ -40,18 +42,22 @@ const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 
 impl LogSection {
     pub(super) fn check(&self, report: &mut Report<'_>) {
-        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.level) {
-            let message = format!("\"{}\" is not a filter: {error}", self.level);
-            report.error(
-                "log.level",
-                message,
-                "write it like \"info,wvgate::sap=debug\"",
-            );
-            return;
+        for (message, fix) in Self::mistakes_in(&self.level) {
+            report.error("log.level", message, fix);
         }
+    }
+
+    /// What is wrong with directives for the log, and what to write instead, for each mistake.
+    pub fn mistakes_in(directives: &str) -> Vec<(String, String)> {
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(directives) {
+            let message = format!("\"{directives}\" is not a filter: {error}");
+            let fix = "write it like \"info,wvgate::sap=debug\"".to_owned();
+            return vec![(message, fix)];
+        }
+        let mut mistakes = Vec::new();
         // A bare word that is no level would be taken for the name of a module, and nothing
         // would be logged at all.
-        for word in outside_brackets(&self.level) {
+        for word in outside_brackets(directives) {
             let level = word.rsplit('=').next().unwrap_or_default().trim();
             let known = LEVELS.contains(&level.to_lowercase().as_str());
             let module = !word.contains('=') && level.contains("::");
@@ -63,8 +69,9 @@ impl LogSection {
                 Some(meant) => format!("did you mean \"{meant}\"?"),
                 None => format!("write one of {}", LEVELS.join(", ")),
             };
-            report.error("log.level", message, fix);
+            mistakes.push((message, fix));
         }
+        mistakes
     }
 }
 

@@ -2,15 +2,16 @@
 //! Prometheus' own tool reads all three.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use wvgate::http::devcerts::{self, Wanted};
 use wvgate::http::tls;
 
-use crate::cli_node::{Folder, Node, free_port, said, with_input};
+use crate::cli_node::{Folder, Node, free_port, output, said, with_input, wvgate};
 use crate::cli_partner::{config, peer};
 
 fn root() -> &'static Path {
@@ -294,4 +295,57 @@ fn when_a_certificate_ends_is_told_and_a_reload_tells_of_the_new_one() {
     assert_eq!(told(), first, "the node still shows the old one");
     said(&node.config, &["reload"]);
     assert_eq!(told(), ends());
+}
+
+#[test]
+fn what_is_logged_changes_while_the_node_runs() {
+    let node = Node::start();
+    let log = |args: &[&str]| said(&node.config, &[&["log"], args].concat());
+    assert_eq!(log(&[]), "info\n");
+    let told = log(&["info,wvgate::sap=debug", "--for", "10m"]);
+    assert!(told.starts_with("info,wvgate::sap=debug  (for "), "{told}");
+    assert!(told.ends_with(", then info)\n"), "{told}");
+    assert_eq!(log(&["warn"]), "warn  (usual: info)\n");
+    let refused = output(&node.config, &["log", "warning"]);
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(why.contains("did you mean \"warn\"?"), "{why}");
+    assert_eq!(log(&["--reset"]), "info\n");
+
+    let text = std::fs::read_to_string(&node.config).unwrap();
+    std::fs::write(&node.config, format!("{text}[log]\nlevel = \"error\"\n")).unwrap();
+    let remarks = said(&node.config, &["reload"]);
+    assert_eq!(remarks, "the configuration was read again\n");
+    assert_eq!(log(&[]), "error\n");
+}
+
+#[test]
+fn a_log_in_logfmt_has_one_line_of_keys_and_values_for_each_event() {
+    let folder = Folder::new();
+    let data = folder.0.join("data");
+    let config = folder.file(
+        "node.toml",
+        &format!(
+            "[node]\ndomain = \"village.test\"\ndata = {data:?}\n[log]\nformat = \"logfmt\"\n\
+             [ssp]\nlisten = \"127.0.0.1:0\"\nplain = true\n"
+        ),
+    );
+    let mut child = wvgate(&config)
+        .arg("run")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let running = lines.by_ref().map(Result::unwrap).find(|line| {
+        assert!(line.starts_with("ts="), "{line}");
+        assert!(
+            line.contains(" level=") && line.contains(" target=wvgate"),
+            "{line}"
+        );
+        line.contains("message=\"running: ")
+    });
+    assert!(running.is_some());
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

@@ -52,6 +52,7 @@ impl Visit {
             open_registration: false,
             domain,
             clients: None,
+            levels: None,
         };
         let socket = settings.socket.clone();
         let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
