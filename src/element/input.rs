@@ -18,7 +18,11 @@ use super::{Carried, Delivered, Loaded, Token};
 pub enum Input {
     /// A request or notice for a user this element answers for.
     Deliver(Delivered),
-    /// The answer to a request of this element.
+    /// A message of this element was taken over, and this is known of it: 202, or 201 with those
+    /// who do not get it in the details. It comes again when others are known not to get it, and
+    /// [`Input::Answer`] comes at the end.
+    TakenOver(Token, Primitive),
+    /// The answer to a request of this element. It comes once, and nothing after it.
     Answer(Token, Primitive),
     /// The way to these domains was established anew: what was told them may be lost, and what
     /// they told too (presence-attributes, 5).

@@ -72,7 +72,7 @@ impl ServiceElement for Gateway {
                 }
             }
             Input::Answer(Token(token), answer) if self.rooms.asked(token) => {
-                self.rooms.answered(token, answer, now, shared);
+                self.rooms.answers(shared, now).take(token, answer);
             }
             Input::Answer(Token(token), answer) if self.groups.asked(token) => {
                 self.groups.answered(token, verdict(&answer), shared);
@@ -92,6 +92,9 @@ impl ServiceElement for Gateway {
             }
             Input::Answer(Token(token), answer) => {
                 self.watches.answered(token, &answer, now, shared);
+            }
+            Input::TakenOver(Token(token), known) => {
+                self.rooms.answers(shared, now).taken_over(token, &known);
             }
             Input::Reached(domains) => {
                 for domain in domains {

@@ -6,7 +6,7 @@ use crate::element::{Time, Token};
 use crate::imps::Primitive;
 use crate::imps::status::{Code, Status};
 
-use super::core::{Asked, Core, Timer};
+use super::core::{Asked, Core, Pending, Timer};
 use super::group::Groups;
 use super::invitation::Inviting;
 use super::message_store::MessageStore;
@@ -41,10 +41,34 @@ impl<'a> Answers<'a> {
         }
     }
 
+    /// A message was taken over, and this is known of it. What becomes of it in the end means
+    /// something to who still has it.
+    pub(super) fn taken_over(&mut self, token: Token, known: Primitive) {
+        let now = self.now;
+        if self.groups.healing(now).taken_over(token, &known) {
+            return;
+        }
+        let pending = self.core.requests.get_mut(&token);
+        let Some(Pending { user, what, .. }) = pending else {
+            return;
+        };
+        let Asked::Forward { id, caller, .. } = what else {
+            return self.take(token, known);
+        };
+        if let Some(to) = caller.take()
+            && let Some(user) = self.users.get_mut(user)
+        {
+            let id = id.clone();
+            user.in_flight -= 1;
+            user.forwarded += 1;
+            MessageStore::of(user, self.core, now).told_of_forward(id, Some(to), status_of(&known));
+        }
+    }
+
     /// Hands an answer to who waits for it, if anybody does.
     pub(super) fn take(&mut self, token: Token, answer: Primitive) {
         let now = self.now;
-        if self.groups.answer(token, &answer, now) {
+        if self.groups.healing(now).answer(token, &answer) {
             return;
         }
         let Self { users, core, .. } = self;
@@ -55,7 +79,11 @@ impl<'a> Answers<'a> {
         let Some(user) = users.get_mut(&pending.user) else {
             return;
         };
-        user.in_flight -= 1;
+        if pending.what.is_taken_over() {
+            user.forwarded -= 1;
+        } else {
+            user.in_flight -= 1;
+        }
         if pending.what.is_durable() {
             core.act(records::delete_request(&user.name, token));
         }

@@ -144,7 +144,7 @@ pub(super) enum Asked {
         /// Of the message that waits.
         at: u64,
         id: String,
-        /// To answer with; does not survive a restart.
+        /// To answer with, until it is taken over; does not survive a restart.
         #[serde(skip)]
         caller: Option<RequestId>,
     },
@@ -161,6 +161,11 @@ pub(super) enum Asked {
 }
 
 impl Asked {
+    /// Whether it is a message that is forwarded, and nobody waits for the answer but the message.
+    pub(super) fn is_taken_over(&self) -> bool {
+        matches!(self, Self::Forward { caller: None, .. })
+    }
+
     /// Whether the answer still means something after a restart.
     pub(super) fn is_durable(&self) -> bool {
         matches!(

@@ -108,6 +108,7 @@ fn serve(home: &mut Home, input: Input, now: Time) {
             Some((to, page)) => home.core.respond(to, page),
             None => home.answers(now).take(token, answer),
         },
+        Input::TakenOver(token, known) => home.answers(now).taken_over(token, known),
         Input::Reached(domains) => {
             home.groups.healing(now).reached(&domains);
             home.reached(&domains, now);

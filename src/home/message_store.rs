@@ -21,6 +21,7 @@ use super::held::Content;
 use super::message::Arrivals;
 use super::records;
 use super::sending::{MAX_RECIPIENTS, Sending};
+use super::session::too_many;
 use super::telling::Telling;
 use super::user::User;
 
@@ -28,6 +29,8 @@ use super::user::User;
 const NO_MESSAGE: Code = Code(426);
 /// Messages in one list, unless fewer are wanted; our choice.
 const LISTED: u32 = 100;
+/// Messages that a user has forwarded and whose end is not known, at most; our choice.
+pub(super) const MAX_FORWARDED: usize = 100;
 /// Messages in one list at most, and messages that are rejected at once; our choice.
 const MAX_LISTED: usize = 500;
 
@@ -161,6 +164,9 @@ impl<'a> MessageStore<'a> {
         let Some(at) = self.user.inbox.named(&request.message_id) else {
             return refused(Status::new(NO_MESSAGE));
         };
+        if !self.user.may_ask(self.core) || self.user.forwarded >= MAX_FORWARDED {
+            return refused(too_many());
+        }
         self.fetch(at, Wish::Forward(recipients), caller)
     }
 
@@ -271,6 +277,16 @@ impl<'a> MessageStore<'a> {
             let forwarded = Status::new(Code::FORWARDED).because("Forwarded");
             self.end(at, &forwarded, Outcome::Delivered);
         }
+        self.told_of_forward(id, caller, status);
+    }
+
+    /// Who forwards a message hears what is known of it.
+    pub(super) fn told_of_forward(
+        &mut self,
+        id: String,
+        caller: Option<RequestId>,
+        status: Status,
+    ) {
         let response = ForwardMessageResponse {
             message_id: Some(id),
             status,

@@ -99,6 +99,8 @@ pub(super) struct User {
     pub(super) numbered: Option<u64>,
     /// Requests that wait for their answer.
     pub(super) in_flight: usize,
+    /// Messages that are forwarded and were taken over.
+    pub(super) forwarded: usize,
     /// Messages of their own, as they are known to be repeated by.
     pub(super) sent: Sent,
     pub(super) idle_since: Option<Time>,
@@ -201,7 +203,11 @@ impl User {
 
     /// Waits for the answer to a request.
     pub(super) fn expect(&mut self, core: &mut Core, token: Token, pending: Pending) {
-        self.in_flight += 1;
+        if pending.what.is_taken_over() {
+            self.forwarded += 1;
+        } else {
+            self.in_flight += 1;
+        }
         if let Asked::Message { id, to, .. } = &pending.what {
             self.sent.wait(id, to, token);
         }

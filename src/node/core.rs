@@ -342,16 +342,11 @@ impl Core {
                     // Its section is new in the configuration, and waits for a restart.
                     None => self.not_there(element, delivered, now, turn),
                 },
+                Effect::TakenOver(element, token, known) => {
+                    self.answered(element, Input::TakenOver(token, known), now, turn);
+                }
                 Effect::Answer(element, token, answer) => {
-                    if let Some(at) = self.find(element) {
-                        self.elements[at].take(Input::Answer(token, answer), now);
-                        while let Some(act) = self.elements[at].next_act() {
-                            // What an element sends is counted by the SAP, which knows its way.
-                            if !matches!(act, Act::Outcome { .. }) {
-                                self.perform(element, act, now, turn);
-                            }
-                        }
-                    }
+                    self.answered(element, Input::Answer(token, answer), now, turn);
                 }
                 Effect::PeerState(peer, up) => {
                     self.peer_state(&peer, up, now, turn);
@@ -361,6 +356,20 @@ impl Core {
                     self.peer_state(&peer, false, since, turn);
                     self.tell_state(peer, false, since, turn);
                 }
+            }
+        }
+    }
+
+    /// Tells an element what is answered to a request of its own.
+    fn answered(&mut self, element: Element, input: Input, now: Time, turn: &mut Turn) {
+        let Some(at) = self.find(element) else {
+            return;
+        };
+        self.elements[at].take(input, now);
+        while let Some(act) = self.elements[at].next_act() {
+            // What an element sends is counted by the SAP, which knows its way.
+            if !matches!(act, Act::Outcome { .. }) {
+                self.perform(element, act, now, turn);
             }
         }
     }

@@ -73,6 +73,12 @@ impl Body {
         }
     }
 
+    /// Whether an answer says that all who were asked have done it, or will.
+    pub fn went_well(&self) -> bool {
+        let status = self.status();
+        status.is_some_and(|status| status.code.is_success() && status.code != Code::PARTIAL)
+    }
+
     /// Whether an answer says that a message is not there. Who has no answer does not know.
     pub fn has_failed(&self) -> bool {
         let status = self.status();

@@ -28,6 +28,8 @@ pub enum Effect {
     Known(String, Box<Known>),
     /// Hand a request or notice to a service element of this node.
     Deliver(Element, Delivered),
+    /// Tell a service element what is known of its own message, which was taken over.
+    TakenOver(Element, Token, Primitive),
     /// Hand a service element the answer to its own request.
     Answer(Element, Token, Primitive),
     /// Sessions with a peer came up, or it is reached again (true); or they are all gone.

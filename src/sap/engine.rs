@@ -326,6 +326,9 @@ impl Engine {
             OfTransactions::Deliver(element, delivered) => {
                 self.effect(Effect::Deliver(element, *delivered));
             }
+            OfTransactions::TakenOver(element, token, known) => {
+                self.effect(Effect::TakenOver(element, token, *known));
+            }
             OfTransactions::Answer(element, token, answer) => {
                 self.effect(Effect::Answer(element, token, *answer));
             }

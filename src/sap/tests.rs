@@ -16,6 +16,7 @@ use crate::imps::{Address, Code, Primitive, Status};
 use crate::ssp::{Message, envelope};
 
 mod queues;
+mod taken_over;
 mod transactions;
 mod world;
 

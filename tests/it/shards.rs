@@ -9,6 +9,7 @@ use wvgate::imps::common::{GroupId, MetaInfo, UserId};
 use wvgate::imps::primitive::common::{
     Id, IdList, SearchPair, SearchRequest, SearchResponse, VerifyIDRequest,
 };
+use wvgate::imps::primitive::group::JoinGroupRequest;
 use wvgate::imps::primitive::service::GetServiceRequest;
 use wvgate::imps::{Address, Code, Primitive};
 use wvgate::sap::Shards;
@@ -342,6 +343,96 @@ fn add_group(world: &mut World, name: &str) {
         let add = |home: &mut Home| home.add_group(name, &about, now);
         core.administer(now, turn, add).unwrap().unwrap();
     });
+}
+
+/// Somebody of a domain comes into a group of the provider.
+fn join(world: &mut World, user: &str, group: &str) {
+    let user = Address::new(user);
+    let request = JoinGroupRequest {
+        group: Address::new(&format!("wv:/{group}@r.test")),
+        joined_list: false,
+        subscribe: false,
+        meta: Some(MetaInfo::of_user(user.domain(), user.clone())),
+        screen_name: None,
+        own: None,
+    };
+    let answer = world.ask(user.domain(), &request.into());
+    assert_eq!(answer.verdict().map(|status| status.code), Some(Code::OK));
+}
+
+/// A group with users on three domains, of which c.test is away while alice speaks, for longer than
+/// anybody waits for an answer.
+fn said_while_one_is_away(shards: u16, group: &str, dies: bool) -> World {
+    let mut world = World::new(shards);
+    add_group(&mut world, group);
+    for user in ["alice@a.test", "bill@b.test", "carol@c.test"] {
+        join(&mut world, user, group);
+    }
+    world.end("c.test").away = true;
+    let said = world.say("alice@a.test", &format!("wv:/{group}@r.test"), "hello");
+    pass(&mut world, 12, dies);
+    assert_eq!(world.answer("a.test", said), Some(200));
+    assert_eq!(world.texts("b.test"), ["hello"]);
+    world
+}
+
+/// Lets time pass, so many times ten seconds, after each of which the node dies.
+fn pass(world: &mut World, times: usize, dies: bool) {
+    for _ in 0..times {
+        world.run(10_000);
+        if dies {
+            world.restart();
+        }
+    }
+}
+
+/// Messages that groups remember.
+fn remembered(world: &World) -> usize {
+    let shards = world.shards.iter();
+    let keys = shards.flat_map(|shard| shard.disk.keys());
+    let of_groups = keys.filter(|key| key.starts_with("home/group/"));
+    let is_message = |key: &&String| key.contains("/sent/") || key.contains("/again/");
+    of_groups.filter(is_message).count()
+}
+
+#[test]
+fn a_copy_of_a_group_that_fails_after_202_is_handed_on_again_whoever_dies_meanwhile() {
+    let crossed = NAMES.map(|group| (3, group));
+    for (shards, group) in crossed.into_iter().chain([(1, "art")]) {
+        for dies in [false, true] {
+            let mut world = said_while_one_is_away(shards, group, dies);
+            assert_eq!(remembered(&world), 1);
+            world.end("c.test").verdict = Code::UNAVAILABLE;
+            world.end("c.test").away = false;
+            for _ in 0..90 {
+                if world.texts("c.test").is_empty() {
+                    pass(&mut world, 1, dies);
+                }
+            }
+            world.end("c.test").verdict = Code::OK;
+            pass(&mut world, 30, dies);
+            let case = format!("{shards} shards, {group}, dies: {dies}");
+            // Refused, and handed on again.
+            assert_eq!(world.texts("c.test"), ["hello", "hello"], "{case}");
+            assert_eq!(world.texts("b.test"), ["hello"], "{case}");
+            assert_eq!(remembered(&world), 0, "{case}");
+        }
+    }
+}
+
+#[test]
+fn a_copy_of_a_group_that_expires_after_202_is_remembered_no_more() {
+    for (shards, group) in NAMES.map(|group| (3, group)) {
+        let mut world = said_while_one_is_away(shards, group, false);
+        world.run(3_400_000);
+        assert_eq!(remembered(&world), 1);
+        // Another shard says what became of it.
+        world.run(600_000);
+        assert_eq!(remembered(&world), 0, "{group}");
+        world.end("c.test").away = false;
+        world.run(600_000);
+        assert_eq!(world.texts("c.test"), [""; 0]);
+    }
 }
 
 #[test]

@@ -390,6 +390,9 @@ impl Crowd {
                     };
                     member.sap.respond(crate::home::ELEMENT, id, answer, now);
                 }
+                Effect::TakenOver(..) => {
+                    self.wrong = Some("a message was answered 202".to_owned());
+                }
                 Effect::Answer(_, _, answer) => {
                     self.answered += 1;
                     let code = match answer {

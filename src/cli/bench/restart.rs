@@ -147,7 +147,7 @@ fn writes_of(sap: &mut Sap) -> Result<Vec<Write>, Failure> {
     while let Some(effect) = sap.next_effect() {
         match effect {
             Effect::Write(write) => writes.push(write),
-            Effect::Answer(_, _, answer) => {
+            Effect::TakenOver(_, _, answer) | Effect::Answer(_, _, answer) => {
                 let code = answer.verdict().map(|status| status.code);
                 if code != Some(Code(202)) {
                     let why = format!("a message was answered {code:?}");

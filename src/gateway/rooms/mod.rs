@@ -8,7 +8,7 @@
 //! | `membership` | what the group and this side make of a user |
 //! | `clients` | what a user's clients are told that wait |
 //! | `hearing` | what the group tells |
-//! | `speaking` | what users say, until the group has it |
+//! | `speaking`, `answers` | what users say, until the group has it; what the group answers |
 //! | `asking`, `questions` | what is asked and changed by iq |
 //! | `liveness`, `count` | whether clients are still there; how much there is |
 //! | `core`, `records` | what all share, what is kept |
@@ -19,6 +19,7 @@
 //! and then: who is not joined there joins again, and whom it has by mistake leaves.
 
 mod all;
+mod answers;
 mod asking;
 mod clients;
 mod core;
@@ -38,12 +39,11 @@ use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::{Message, MessageType};
 use xmpp_parsers::presence::{Presence, Type};
 
-use self::core::{Asked, Core, Due, Who, refuse_entry};
+use self::core::{Core, Due, Who, refuse_entry};
 use super::records::read;
 use super::shared::Shared;
 use crate::element::Time;
 use crate::imps::address::Kind;
-use crate::imps::primitive::Primitive;
 use crate::imps::primitive::group::{GroupChangeNotice, LeaveGroupIndication};
 use crate::imps::primitive::message::SendMessageRequest;
 use crate::imps::{Address, Code};
@@ -52,6 +52,7 @@ use crate::translate::receipt::error_of;
 use crate::translate::room::join_of;
 use crate::translate::stanza::{ns, payload};
 use all::All;
+use answers::Answers;
 use asking::Asking;
 pub use count::RoomCount;
 use entrance::Entrance;
@@ -410,42 +411,9 @@ impl Rooms {
         self.core.has_asked(token) || self.speaking.asked(token)
     }
 
-    /// The answer to a request of this room.
-    pub(super) fn answered(
-        &mut self,
-        token: u64,
-        answer: Primitive,
-        now: Time,
-        shared: &mut Shared,
-    ) {
-        if let Some((group, user)) = self.speaking.of(token) {
-            let places = (self.all.get(&group), &self.core);
-            let is_outside = self.speaking.answered(token, &answer, places, now, shared);
-            if let Some(room) = self.all.get_mut(&group).filter(|_| is_outside) {
-                Membership::of(room, &mut self.core, shared, now).heard_of(&user, Code::NOT_JOINED);
-            }
-            return;
-        }
-        let Some(asked) = self.core.answered(token) else {
-            return;
-        };
-        let (who, about) = match asked {
-            Asked::Question(question) => {
-                let mut asking = Asking::of(&mut self.all, &mut self.core, shared, now);
-                return asking.answer(question, &answer);
-            }
-            Asked::Topic(who, message) => {
-                let mut asking = Asking::of(&mut self.all, &mut self.core, shared, now);
-                return asking.topic_set(&who, &message, &answer);
-            }
-            Asked::Occupant(who, about) => (who, about),
-        };
-        let Some(room) = self.all.get_mut(&who.group) else {
-            return;
-        };
-        let mut hearing = Hearing::of(room, &mut self.core, shared, now);
-        hearing.answered(&who.user, (about, token), answer);
-        self.tidy(&who.group, shared);
+    /// What groups answer.
+    pub(super) fn answers<'a>(&'a mut self, shared: &'a mut Shared, now: Time) -> Answers<'a> {
+        Answers::of(self, shared, now)
     }
 
     /// The link of `component` is there.

@@ -1,7 +1,8 @@
 //! What XMPP users say in groups, until the group has it (xmpp-mapping, 4.2 and 5.3).
 //!
-//! A message goes to the group under an id of its own; when the group has taken it, its sender sees
-//! it as all others do. It is written down until then.
+//! A message goes to the group under an id of its own; when the group has taken it, or the node its
+//! delivery, its sender sees it as all others do. It is written down until its end is known: should
+//! the group not get it after all, its sender hears that too.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -47,6 +48,9 @@ struct Said {
     /// Whether it is for one occupant alone.
     #[serde(default)]
     is_private: bool,
+    /// Whether its sender has seen it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_shown: bool,
     until: Time,
 }
 
@@ -142,6 +146,7 @@ impl Speaking {
                     component: room.component.clone(),
                     stanza: print(&Stanza::Message(message.clone())),
                     is_private,
+                    is_shown: false,
                     until: now.plus(GIVE_UP),
                 };
                 let bounds = &shared.settings.rooms;
@@ -189,6 +194,27 @@ impl Speaking {
         kind
     }
 
+    /// A message was taken over on its way, and this is known of it: its sender need not wait for
+    /// the group.
+    pub(super) fn taken_over(
+        &mut self,
+        number: u64,
+        known: &Primitive,
+        (room, core): (Option<&Room>, &Core),
+        now: Time,
+        shared: &mut Shared,
+    ) {
+        let Some(said) = self.said.get_mut(&number) else {
+            return;
+        };
+        let is_first = !said.is_private && !said.is_shown && verdict(known).is_success();
+        if let Some(room) = room.filter(|_| is_first) {
+            said.is_shown = true;
+            shared.write(Write::put_json(said_key(number), said));
+            reflect(said, room, core, now, shared);
+        }
+    }
+
     /// A group has taken a message, or not. Says who has sent it to which group if that says that
     /// they are not there.
     pub(super) fn answered(
@@ -217,7 +243,7 @@ impl Speaking {
         };
         shared.outcome(&said.message_id, outcome);
         if code.is_success() {
-            if let Some(room) = room.filter(|_| !said.is_private) {
+            if let Some(room) = room.filter(|_| !said.is_private && !said.is_shown) {
                 reflect(&said, room, core, now, shared);
             }
             return false;
@@ -240,6 +266,9 @@ impl Speaking {
         }
         if let Some(said) = self.forget(number, shared) {
             shared.outcome(&said.message_id, Outcome::Refused(Code::TIMEOUT.0));
+            if said.is_shown {
+                return;
+            }
             bounce(&said, Code::TIMEOUT, now, shared);
         }
     }

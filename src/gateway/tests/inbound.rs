@@ -116,6 +116,46 @@ fn a_message_from_xmpp_is_a_request_and_its_failure_an_error() {
 }
 
 #[test]
+fn a_message_without_report_that_fails_after_it_was_taken_over_comes_back() {
+    for restarts in [false, true] {
+        let mut world = World::up(GatewaySettings::default());
+        world.xmpp(&CHAT.replace("<request xmlns='urn:xmpp:receipts'/>", ""));
+        let token = world.requests()[0].0;
+        world.take_over(token);
+        assert!(world.out().is_empty());
+        if restarts {
+            world.restart();
+            world.link_up();
+        }
+        world.answer_to(
+            token,
+            "<SendMessageResponse messageID='c-1'><Status code='542'/></SendMessageResponse>",
+        );
+        let [error] = &world.out()[..] else {
+            panic!("an error")
+        };
+        assert!(error.contains("type='error'") && error.contains("id='c-1'"));
+        assert!(
+            !world
+                .kept()
+                .iter()
+                .any(|key| key.starts_with(records::RECEIVED))
+        );
+    }
+    // What arrives after all is no news.
+    let mut world = World::up(GatewaySettings::default());
+    world.xmpp(&CHAT.replace("<request xmlns='urn:xmpp:receipts'/>", ""));
+    let token = world.requests()[0].0;
+    world.take_over(token);
+    world.answer_to(
+        token,
+        "<SendMessageResponse messageID='c-1'><Status code='200'/></SendMessageResponse>",
+    );
+    assert!(world.out().is_empty());
+    assert_eq!(world.kept(), [""; 0]);
+}
+
+#[test]
 fn a_report_is_a_receipt_for_the_stanza_it_is_about_even_after_a_restart() {
     let mut world = World::up(GatewaySettings::default());
     // An id that SSP cannot have.

@@ -197,6 +197,13 @@ impl World {
         self.take(Input::Answer(token, answer));
     }
 
+    /// A message was taken over on its way.
+    fn take_over(&mut self, token: Token) {
+        let known = "<SendMessageResponse messageID='m'><Status code='202'/></SendMessageResponse>";
+        let known = Primitive::read(&parse(known.as_bytes(), &Limits::default()).unwrap()).unwrap();
+        self.take(Input::TakenOver(token, known));
+    }
+
     fn requests(&self) -> Vec<(Token, String)> {
         let requests = self.acts.iter().filter_map(|act| match act {
             Act::Request {

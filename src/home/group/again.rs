@@ -1,6 +1,7 @@
 //! Copies of a group's messages for which there was no room on the way: they are handed on again
 //! later, to those who were refused alone.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::element::Time;
@@ -17,7 +18,7 @@ const FIRST: Duration = Duration::from_secs(30);
 /// Refusals after which it is given up: about four hours. Our choice.
 const MOST: u32 = 9;
 
-/// A message that was handed on, until it is answered; one record.
+/// A message that was handed on, until it is known what became of it; one record.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Sent {
     /// With those it was for.
@@ -119,6 +120,32 @@ impl<'a> Repetition<'a> {
             refused: again.refused,
         };
         Distribution::of(self.group, self.core, self.now).message(sent);
+    }
+}
+
+impl Sent {
+    /// About how many bytes it takes up.
+    pub(super) fn bytes(&self) -> usize {
+        let to = match &*self.primitive {
+            Primitive::SendMessageRequest(message) => message.info.recipients.len(),
+            _ => 0,
+        };
+        bytes(&self.primitive) + 64 * to
+    }
+
+    /// The same without those who are named in a status; `None` if nobody is left.
+    pub(super) fn without(&self, status: &Status) -> Option<Self> {
+        let named: HashSet<&Address> = status
+            .details
+            .iter()
+            .flat_map(|detail| detail.users.iter().map(|id| &id.user))
+            .collect();
+        let mut left = recipients(&self.primitive);
+        left.retain(|user| !named.contains(user));
+        (!left.is_empty()).then(|| Self {
+            primitive: Box::new(addressed((*self.primitive).clone(), left)),
+            ..self.clone()
+        })
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::again::Sent;
-use super::outgoing::bytes;
 use super::records;
 use super::settings::GroupSettings;
 use crate::element::{Act, RequestId, Skew, Time, Token};
@@ -28,6 +27,9 @@ pub(super) struct Core {
     pub(super) outgoing_bytes: usize,
     /// Bytes of messages that are remembered until they are answered.
     sent_bytes: usize,
+    /// Those of them that were taken over, by the time when they expire, and their bytes.
+    taken_over: BTreeSet<(Time, Token)>,
+    taken_over_bytes: usize,
     /// What waits for its answer.
     asked: HashMap<Token, Asked>,
     /// Users whose domains are asked whether they exist, each for a group.
@@ -71,6 +73,8 @@ impl Core {
             owned: HashMap::new(),
             outgoing_bytes: 0,
             sent_bytes: 0,
+            taken_over: BTreeSet::new(),
+            taken_over_bytes: 0,
             asked: HashMap::new(),
             asked_about: HashSet::new(),
             away: BTreeMap::new(),
@@ -127,8 +131,7 @@ impl Core {
     /// The token for a message of a group, which is kept until the answer if there is room.
     pub(super) fn ask_to_take(&mut self, group: &str, sent: &Sent) -> Token {
         let token = self.token();
-        let bytes = bytes(&sent.primitive);
-        if self.sent_bytes + bytes <= self.settings.max_outgoing_bytes {
+        if self.make_room(sent.bytes()) {
             self.act(records::put_sent(group, token, sent));
             self.await_answer(group, token, sent.clone());
         } else {
@@ -138,11 +141,47 @@ impl Core {
         token
     }
 
+    /// Whether a message of so many bytes can be remembered. Messages that were taken over go for
+    /// it, those first that expire first: that one of them fails is less likely.
+    fn make_room(&mut self, bytes: usize) -> bool {
+        let most = self.settings.max_outgoing_bytes;
+        if self.sent_bytes - self.taken_over_bytes + bytes > most {
+            return false;
+        }
+        while self.sent_bytes + bytes > most
+            && let Some((_, token)) = self.taken_over.first().copied()
+        {
+            self.answered(token);
+        }
+        true
+    }
+
     /// A message of a group is on its way, perhaps since before a restart.
     pub(super) fn await_answer(&mut self, group: &str, token: Token, sent: Sent) {
-        self.sent_bytes += bytes(&sent.primitive);
+        self.sent_bytes += sent.bytes();
         let asked = Asked::Message(group.to_owned(), Some(sent));
         self.asked.insert(token, asked);
+    }
+
+    /// Whether something was asked with this token, and is not answered.
+    pub(super) fn has_asked(&self, token: Token) -> bool {
+        self.asked.contains_key(&token)
+    }
+
+    /// A message of a group was taken over: from now on it is remembered as long as there is room.
+    pub(super) fn is_taken_over(&mut self, token: Token) {
+        let Some(Asked::Message(_, sent)) = self.asked.get(&token) else {
+            return;
+        };
+        match sent {
+            Some(sent) if self.taken_over.insert((sent.expires, token)) => {
+                self.taken_over_bytes += sent.bytes();
+            }
+            Some(_) => {}
+            None => {
+                self.asked.remove(&token);
+            }
+        }
     }
 
     /// A group is no more: nobody waits for answers to its messages.
@@ -160,7 +199,7 @@ impl Core {
     /// or too much is.
     pub(super) fn ask_about(&mut self, group: &str, user: &Address) -> Option<Token> {
         let about = (group.to_owned(), user.clone());
-        if self.asked.len() >= self.settings.max_asked || !self.asked_about.insert(about) {
+        if self.asked_about.len() >= self.settings.max_asked || !self.asked_about.insert(about) {
             return None;
         }
         let token = self.token();
@@ -173,7 +212,10 @@ impl Core {
     pub(super) fn answered(&mut self, token: Token) -> Option<Asked> {
         let asked = self.asked.remove(&token)?;
         if let Asked::Message(group, Some(sent)) = &asked {
-            self.sent_bytes -= bytes(&sent.primitive);
+            self.sent_bytes -= sent.bytes();
+            if self.taken_over.remove(&(sent.expires, token)) {
+                self.taken_over_bytes -= sent.bytes();
+            }
             self.act(records::delete_sent(group, token));
         }
         if let Asked::Exists(group, user) = &asked {

@@ -341,17 +341,6 @@ impl Groups {
         group.is_some_and(|group| name.is_none_or(|name| group.named(name).is_some()))
     }
 
-    /// The answer to a request of a group. Says whether it was one.
-    pub(in crate::home) fn answer(&mut self, token: Token, answer: &Primitive, now: Time) -> bool {
-        let Some(asked) = self.core.answered(token) else {
-            return false;
-        };
-        if let Some(status) = answer.verdict() {
-            self.healing(now).hear(asked, status);
-        }
-        true
-    }
-
     /// What keeps groups in step with who exists and is reached.
     pub(in crate::home) fn healing(&mut self, now: Time) -> Healing<'_> {
         Healing {
@@ -439,6 +428,7 @@ impl Groups {
                 let token = Token(number()?);
                 let sent: Sent = records::read(key, value)?;
                 self.core.await_answer(name, token, sent);
+                self.core.is_taken_over(token);
             }
             "outgoing" => {
                 let number = number()?;

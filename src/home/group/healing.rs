@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::element::{Act, Time};
+use crate::element::{Act, Time, Token};
+use crate::imps::Primitive;
 use crate::imps::address::Address;
 use crate::imps::common::{MetaInfo, UserId};
 use crate::imps::primitive::common::{Id, IdList, VerifyIDRequest};
@@ -27,8 +28,44 @@ pub(in crate::home) struct Healing<'a> {
 }
 
 impl Healing<'_> {
+    /// The answer to a request of a group. Says whether it was one.
+    pub(in crate::home) fn answer(&mut self, token: Token, answer: &Primitive) -> bool {
+        let Some(asked) = self.core.answered(token) else {
+            return false;
+        };
+        if let Some(status) = answer.verdict() {
+            self.hear(asked, status);
+        }
+        true
+    }
+
+    /// A message of a group was taken over, and this is known of it: those who are known not to get
+    /// it need not wait for what becomes of the others. Says whether it is one of a group.
+    pub(in crate::home) fn taken_over(&mut self, token: Token, known: &Primitive) -> bool {
+        if !self.core.has_asked(token) {
+            return false;
+        }
+        if let Some(status) = known.verdict().filter(|known| !known.details.is_empty())
+            && let Some(asked) = self.core.answered(token)
+        {
+            let left = match &asked {
+                Asked::Message(group, Some(sent)) => {
+                    sent.without(status).map(|left| (group.clone(), left))
+                }
+                _ => None,
+            };
+            self.hear(asked, status);
+            if let Some((group, left)) = left {
+                self.core.act(records::put_sent(&group, token, &left));
+                self.core.await_answer(&group, token, left);
+            }
+        }
+        self.core.is_taken_over(token);
+        true
+    }
+
     /// Takes what was answered to a request of a group.
-    pub(super) fn hear(&mut self, asked: Asked, status: &Status) {
+    fn hear(&mut self, asked: Asked, status: &Status) {
         let is_unknown = |code: Code| matches!(code, Code::UNKNOWN_USER | Code::INVALID_USER);
         let details = status.details.iter();
         let mut details = details.filter(|detail| is_unknown(detail.code));

@@ -7,7 +7,7 @@
 //! | `home/group/OWNER/NAME/outgoing/20 digits` | what is being handed on, and how far it has got |
 //! | `home/group/OWNER/NAME/person/ADDRESS` | role, rejection, seat |
 //! | `home/group/OWNER/NAME/post/20 digits` | a message that was taken |
-//! | `home/group/OWNER/NAME/sent/20 digits` | a message that was handed on, until it is answered |
+//! | `home/group/OWNER/NAME/sent/20 digits` | a message that was handed on, until it is known what became of it |
 //! | `home/away/DOMAIN` | since when users of that domain are not reached |
 //!
 //! In key order a group comes before everything that is kept of it.

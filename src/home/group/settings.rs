@@ -44,8 +44,8 @@ pub struct GroupSettings {
     pub max_outgoing: usize,
     /// Bytes of it, of all groups.
     pub max_outgoing_bytes: usize,
-    /// Questions and messages of all groups together that wait for an answer; beyond that nobody
-    /// asks whether a user exists.
+    /// Questions of all groups together whether a user exists, that wait for an answer; beyond that
+    /// nobody asks.
     pub max_asked: usize,
     /// Recipients of one message that a group hands on, and of one turn.
     pub max_recipients: usize,

@@ -337,6 +337,7 @@ fn can_rest(user: &User) -> bool {
         && user.clients.is_empty()
         && !user.account.online
         && user.in_flight == 0
+        && user.forwarded == 0
         && user.notices.is_empty()
         && user.held.is_empty()
         && user.inbox.is_only_remembered()

@@ -10,6 +10,7 @@ mod contact_list;
 mod echo;
 mod envelope;
 mod faulty;
+mod forwarding;
 mod group;
 mod guests;
 mod handed;
@@ -236,6 +237,16 @@ impl World {
         let (token, _) = self.outbox.remove(at);
         self.home
             .take(Input::Answer(token, answer.into()), self.now);
+        self.settle();
+    }
+
+    /// Says of the oldest message in the outbox what is known of it, now that it was taken over.
+    pub(super) fn take_over(&mut self, known: impl Into<Primitive>) {
+        let mut outbox = self.outbox.iter();
+        let message = outbox.find(|(_, primitive)| primitive.name() == "SendMessageRequest");
+        let token = message.expect("a message").0;
+        let input = Input::TakenOver(token, known.into());
+        self.home.take(input, self.now);
         self.settle();
     }
 

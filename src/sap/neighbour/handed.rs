@@ -13,6 +13,8 @@ use crate::store::packed::{self, Packer, Unfit, Unpacker};
 
 /// The form of its record.
 const FORM: u8 = 1;
+/// The form of one that another answer follows.
+const FOLLOWED: u8 = 2;
 /// Room for what describes it, usually.
 const ROOM: usize = 256;
 /// What an item takes besides its texts, about.
@@ -34,6 +36,8 @@ pub struct Handed {
     pub expires: Time,
     /// How often it was handed on before.
     pub passed: u8,
+    /// Whether it is an answer that another one follows: a message was taken over.
+    pub is_followed: bool,
 }
 
 /// All but the primitive, as it is kept.
@@ -67,6 +71,7 @@ impl Handed {
             targets: Vec::new(),
             expires,
             passed: 0,
+            is_followed: false,
         }
     }
 
@@ -88,7 +93,8 @@ impl Handed {
     /// As it is kept: what describes it, and the primitive.
     pub(super) fn to_record(&self) -> Vec<u8> {
         let transaction = &self.transaction;
-        let mut record = Packer::new(FORM, ROOM + transaction.raw.len());
+        let form = if self.is_followed { FOLLOWED } else { FORM };
+        let mut record = Packer::new(form, ROOM + transaction.raw.len());
         record.text(transaction.mode.as_str());
         record.text(&transaction.id);
         record.text(&transaction.name);
@@ -109,8 +115,9 @@ impl Handed {
     /// # Errors
     /// What is wrong with it.
     pub(super) fn from_record(record: &[u8]) -> Result<Self, String> {
-        let (kept, raw) = match packed::form(record) {
-            Some(FORM) => Kept::unpack(Unpacker::new(record))?,
+        let form = packed::form(record);
+        let (kept, raw) = match form {
+            Some(FORM | FOLLOWED) => Kept::unpack(Unpacker::new(record))?,
             Some(_) => return Err("its form is that of a newer version".to_owned()),
             None => {
                 let (kept, raw) = described::parts(record);
@@ -129,6 +136,7 @@ impl Handed {
             targets: kept.targets,
             expires: kept.expires,
             passed: kept.passed,
+            is_followed: form == Some(FOLLOWED),
         })
     }
 }
@@ -177,6 +185,7 @@ mod tests {
             targets: vec![Address::new("wv:bob@b.test")],
             expires: Time(7),
             passed: 1,
+            is_followed: false,
         };
         assert_eq!(Handed::from_record(&handed.to_record()).unwrap(), handed);
         let answer = Handed::answer(
@@ -187,7 +196,13 @@ mod tests {
         );
         let read = Handed::from_record(&answer.to_record()).unwrap();
         assert_eq!(read.transaction.raw, answer.transaction.raw);
-        assert!(!read.is_request());
+        assert!(!read.is_request() && !read.is_followed);
+        let followed = Handed {
+            is_followed: true,
+            ..answer
+        };
+        let read = Handed::from_record(&followed.to_record()).unwrap();
+        assert_eq!((read.is_followed, read.expires), (true, Time(9)));
         // As earlier versions wrote it.
         let head = r#"{"mode":"Request","id":"t-1","name":"Status","via":"a.test b.test","asking":"a.test+b.test","from_domain":"a.test","targets":["wv:bob@b.test"],"expires":7,"passed":1}"#;
         let older = [head.as_bytes(), b"\n", &handed.transaction.raw].concat();

@@ -8,6 +8,9 @@ pub(super) struct Node {
     pub(super) disk: BTreeMap<String, Vec<u8>>,
     pub(super) delivered: Vec<Delivered>,
     pub(super) answers: Vec<(Token, Primitive)>,
+    /// What is known of messages that were taken over, and their answers in the end.
+    pub(super) taken_over: Vec<(Token, Primitive)>,
+    pub(super) ended: Vec<(Token, Primitive)>,
     pub(super) counts: Vec<Count>,
     pub(super) down: bool,
     /// Answers every request with this; `None`: never answers.
@@ -50,6 +53,8 @@ impl World {
                 disk: BTreeMap::new(),
                 delivered: Vec::new(),
                 answers: Vec::new(),
+                taken_over: Vec::new(),
+                ended: Vec::new(),
                 counts: Vec::new(),
                 down: false,
                 verdict: Some(Code::OK),
@@ -139,7 +144,13 @@ impl World {
                     }
                     node.delivered.push(delivered);
                 }
-                Effect::Answer(_, token, primitive) => node.answers.push((token, primitive)),
+                Effect::TakenOver(_, token, known) => node.taken_over.push((token, known)),
+                Effect::Answer(_, token, primitive) => {
+                    let (ended, answers) = (&mut node.ended, &mut node.answers);
+                    let before = node.taken_over.iter().any(|(over, _)| *over == token);
+                    let heard = if before { ended } else { answers };
+                    heard.push((token, primitive));
+                }
                 Effect::Count(count) => node.counts.push(count),
                 Effect::PeerState(..)
                 | Effect::PeerAway(..)

@@ -33,6 +33,8 @@ pub(in crate::sap) enum Event {
     Known(String, Box<Known>),
     /// A request or notice is for a service element.
     Deliver(Element, Box<Delivered>),
+    /// What is known of a service element's message, which was taken over.
+    TakenOver(Element, Token, Box<Primitive>),
     /// A service element's request is answered.
     Answer(Element, Token, Box<Primitive>),
     /// A peer's request is about its session, or about services.

@@ -25,6 +25,7 @@ mod row;
 mod rows;
 mod sent;
 mod table;
+mod taken_over;
 mod try_again;
 
 use std::borrow::Cow;
@@ -60,6 +61,7 @@ use history::Step;
 use overdue::Overdue;
 use request::Incoming;
 use rows::{Rows, Timer};
+use taken_over::TakenOver;
 
 /// The Transaction Table, and all that decides on what passes through it.
 #[derive(Debug)]
@@ -331,7 +333,12 @@ impl Transactions {
             if let (Some(number), true, Ok(raw)) =
                 (number, open, std::str::from_utf8(&transaction.raw))
             {
-                self.part_answered(number, &place, Body::raw(raw), now);
+                if !handed.is_followed {
+                    self.part_answered(number, &place, Body::raw(raw), now);
+                } else if row.is_some_and(|row| row.state == State::Pending) {
+                    // With a part of it the whole is taken over.
+                    TakenOver::of(self, number, now).begin(queues);
+                }
             }
             return;
         }
@@ -411,7 +418,7 @@ impl Transactions {
     fn linger(&mut self, number: u64, queues: &dyn Queues, now: Time) {
         if self.rows.lingers(number, queues) {
             while let Some(oldest) = self.rows.lingers_too_long() {
-                self.close(oldest, None, now);
+                TakenOver::of(self, oldest, now).end();
             }
         }
     }

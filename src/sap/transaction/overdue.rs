@@ -1,15 +1,15 @@
 //! What is due on a request: an answer to its requestor, or its end (wire profile, 7.5).
 
 use super::events::Queues;
-use super::history::Step;
 use super::record::{Place, State};
 use super::rows::Timer;
-use super::{Transactions, recipients, response};
+use super::taken_over::TakenOver;
+use super::{Transactions, response};
 use crate::element::{Outcome, Time};
+use crate::imps::Code;
 use crate::imps::primitive::Name;
-use crate::imps::{Code, Status};
 use crate::sap::association::outbox::Item;
-use crate::sap::body::Body;
+use crate::sap::neighbour::is_shard;
 use crate::sap::presented_as::PeerId;
 use crate::sap::watch::Count;
 
@@ -56,32 +56,8 @@ impl<'t> Overdue<'t> {
         }
     }
 
-    /// Answers 202 for a message: this node, or the next hop, has it.
     fn take_over(&mut self, number: u64) {
-        let Some(record) = self.on.rows.table.get(number) else {
-            return;
-        };
-        let waits = |place: &Place| match place {
-            Place::Peer { peer, id } => self.queues.holds(peer, id),
-            Place::Element { .. } | Place::Here => true,
-        };
-        let mut open = record.parts.iter().filter(|part| part.answer.is_none());
-        let status = Status::new(Code(202)).because(if open.any(|part| waits(&part.place)) {
-            "queued"
-        } else {
-            "passed on, no answer yet"
-        });
-        let answer = recipients::answer(record.name.known(), record.message.as_deref(), status);
-        let step = Step::taken_over(record, self.now);
-        let write = self
-            .on
-            .rows
-            .table
-            .update(number, |record| record.state = State::TakenOver);
-        self.on.write(write);
-        self.on.tell(step);
-        self.on.send_answer(number, &Body::typed(answer), self.now);
-        self.on.linger(number, self.queues, self.now);
+        TakenOver::of(self.on, number, self.now).begin(self.queues);
     }
 
     fn time_out_part(&mut self, number: u64, place: &Place) {
@@ -127,27 +103,42 @@ impl<'t> Overdue<'t> {
             }
             gone.push(place);
         }
-        for place in gone {
-            let Place::Peer { peer, id } = &place else {
+        let (at_peers, here): (Vec<Place>, Vec<Place>) = gone
+            .into_iter()
+            .partition(|place| place.at_peer().is_some());
+        for place in here {
+            self.on.part_failed(number, &place, code, self.now);
+        }
+        if code != Code::EXPIRED {
+            for place in at_peers {
                 self.on.part_failed(number, &place, code, self.now);
-                continue;
-            };
-            if code != Code::EXPIRED {
-                self.on.part_failed(number, &place, code, self.now);
-            } else if self.queues.holds(peer, id) {
-                // Its post is under way: what becomes of that is the outcome.
-                if !taken_over {
-                    self.take_over(number);
-                }
-                let later = self.now.plus(self.on.settings.response_timeout);
-                return self.on.rows.deadlines.set(later, Timer::GiveUp(number));
-            } else if taken_over {
-                // The next hop has it, and never said more.
-                return self.on.close(number, None, self.now);
-            } else {
+            }
+        } else if at_peers.iter().any(|place| self.says_more(number, place)) {
+            if !taken_over {
+                self.take_over(number);
+            }
+            let later = self.now.plus(self.on.settings.response_timeout);
+            self.on.rows.deadlines.set(later, Timer::GiveUp(number));
+        } else if !taken_over {
+            for place in at_peers {
                 self.on.part_failed(number, &place, Code(202), self.now);
             }
+        } else if !at_peers.is_empty() {
+            // The next hop has it, and never said more.
+            TakenOver::of(self.on, number, self.now).end();
         }
+    }
+
+    /// Whether the end of a part of a message that has expired is still to come: its post is under
+    /// way, and what becomes of that is the outcome; or another shard says it.
+    fn says_more(&self, number: u64, place: &Place) -> bool {
+        let Some((peer, id)) = place.at_peer() else {
+            return false;
+        };
+        let is_late = |expires: Time| self.now >= expires.plus(self.on.settings.duplicate_window);
+        let record = self.on.rows.table.get(number);
+        let is_told = record.is_some_and(|it| it.is_followed() && !is_late(it.expires));
+        self.queues.holds(peer, id) || is_shard(peer) && is_told
     }
 
     /// A request was taken back out of a queue.

@@ -1,14 +1,19 @@
 //! One row of the Transaction Table: a request, where it came from, where its parts went, and how
 //! far it is.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
+use super::recipients;
 use super::sent::SentTo;
 use crate::element::{Element, RequestId, Time, Token};
 use crate::imps::address::Address;
 use crate::imps::primitive::{AnyName, Name};
+use crate::imps::{Code, Primitive, Status};
 use crate::sap::body::Body;
 use crate::sap::dialect::{Asker, Circle, Waiting};
+use crate::sap::neighbour;
 use crate::sap::presented_as::PeerId;
 use crate::sap::transaction_id::TransactionId;
 
@@ -134,6 +139,39 @@ impl Record {
     /// Whether it is a message.
     pub(super) fn is_message(&self) -> bool {
         self.name == Name::SendMessageRequest
+    }
+
+    /// Whether who sent the message hears what becomes of it after 202: a service element of this
+    /// node, here or in another shard, that has asked for no report.
+    pub(super) fn is_followed(&self) -> bool {
+        let by_element = match &self.origin {
+            Origin::Element { .. } => true,
+            Origin::Peer { peer, .. } => neighbour::is_shard(peer) && self.asking.is_none(),
+        };
+        by_element && self.is_message() && self.report_to.is_none()
+    }
+
+    /// What is known of a message; those of whom nothing is heard have this status.
+    pub(super) fn known(&self, open: &Status) -> Primitive {
+        let (name, message) = (self.name.known(), self.message.as_deref());
+        let taken = || Cow::Owned(recipients::answer(name, message, open.clone()));
+        let answers = self.parts.iter().map(|part| {
+            let answer = part.answer.as_ref().map(Body::primitive);
+            let unread = |_| Cow::Owned(Primitive::status(Code::INTERNAL));
+            let answer = answer.map_or_else(taken, |answer| answer.unwrap_or_else(unread));
+            (part.targets.as_slice(), answer)
+        });
+        let answers: Vec<(&[Address], Cow<'_, Primitive>)> = answers.collect();
+        if let [(_, answer)] = &answers[..] {
+            return answer.clone().into_owned();
+        }
+        let joined = recipients::join(name, message, &answers);
+        let is_open = self.parts.iter().any(|part| part.answer.is_none());
+        let all_well = joined.verdict().is_some_and(|all| all.code == Code::OK);
+        if is_open && all_well {
+            return taken().into_owned();
+        }
+        joined
     }
 
     /// Whether nobody can ask for it once it is answered: elements of this node repeat nothing, no

@@ -23,6 +23,7 @@ pub(crate) struct Alone {
     pub disk: BTreeMap<String, Vec<u8>>,
     pub delivered: Vec<(Element, Delivered)>,
     pub answers: Vec<(Token, Primitive)>,
+    taken_over: Vec<Token>,
     pub counts: Vec<Count>,
     /// Connections to be tried.
     pub knocks: Vec<Knock>,
@@ -55,6 +56,7 @@ impl Alone {
             disk: BTreeMap::new(),
             delivered: Vec::new(),
             answers: Vec::new(),
+            taken_over: Vec::new(),
             counts: Vec::new(),
             knocks: Vec::new(),
             reached: Vec::new(),
@@ -154,6 +156,12 @@ impl Alone {
                 }
                 Effect::Post(post) => self.posts.push(post),
                 Effect::Deliver(element, delivered) => self.delivered.push((element, delivered)),
+                Effect::TakenOver(_, token, known) => {
+                    self.taken_over.push(token);
+                    self.answers.push((token, known));
+                }
+                // What is heard of a message after 202 is no answer any more.
+                Effect::Answer(_, token, _) if self.taken_over.contains(&token) => {}
                 Effect::Answer(_, token, primitive) => self.answers.push((token, primitive)),
                 Effect::Count(count) => self.counts.push(count),
                 Effect::PeerState(peer, true) => self.reached.push((peer, Reached::Yes)),

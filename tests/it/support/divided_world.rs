@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use wvgate::element::{self, Element, Found, Loaded};
 use wvgate::home::{ELEMENT, Home, HomeSettings};
-use wvgate::imps::common::{ContentData, MessageInfo, MetaInfo, Recipient, Sender, User};
-use wvgate::imps::primitive::message::SendMessageRequest;
+use wvgate::imps::common::{ContentData, GroupId, MessageInfo, MetaInfo, Recipient, Sender, User};
+use wvgate::imps::primitive::message::{SendMessageRequest, SendMessageResponse};
 use wvgate::imps::xml::Limits;
-use wvgate::imps::{Address, Code, Primitive};
+use wvgate::imps::{Address, Code, Primitive, Status};
 use wvgate::node::core::Turn;
 use wvgate::node::{Core, Told};
 use wvgate::sap::{
@@ -36,6 +36,8 @@ pub(crate) struct Shard {
 pub(crate) struct End {
     pub(crate) sap: Sap,
     pub(crate) away: bool,
+    /// What it answers to messages.
+    pub(crate) verdict: Code,
     /// Requests that were delivered, in order.
     pub(crate) delivered: Vec<Primitive>,
     pub(crate) answers: Vec<(Token, Primitive)>,
@@ -97,6 +99,7 @@ impl World {
             let end = End {
                 sap: Sap::new(Arc::new(settings), Random::repeatable(seed)),
                 away: false,
+                verdict: Code::OK,
                 delivered: Vec::new(),
                 answers: Vec::new(),
             };
@@ -180,13 +183,22 @@ impl World {
 
     /// A message from a user of a domain.
     pub(crate) fn send(&mut self, from: &str, to: &[&str], text: &str) -> Token {
+        let to = to.iter();
+        let to = to.map(|to| Recipient::User(User::new(Address::new(to))));
+        self.send_to(from, to.collect(), text)
+    }
+
+    /// The same to a group.
+    pub(crate) fn say(&mut self, from: &str, group: &str, text: &str) -> Token {
+        let group = Address::new(group);
+        self.send_to(from, vec![Recipient::Group(GroupId { group })], text)
+    }
+
+    fn send_to(&mut self, from: &str, to: Vec<Recipient>, text: &str) -> Token {
         let (from, domain) = (Address::new(from), Address::new(from).domain().to_owned());
         self.tokens += 1;
         let token = Token(self.tokens);
-        let recipients = to
-            .iter()
-            .map(|to| Recipient::User(User::new(Address::new(to))));
-        let message = message(&from, recipients.collect(), text, self.tokens);
+        let message = message(&from, to, text, self.tokens);
         let now = self.now;
         let expires = now.plus_seconds(3_600);
         self.end(&domain)
@@ -359,22 +371,21 @@ impl World {
                 Effect::Post(post) => self.wire.push_back((domain.to_owned(), post)),
                 Effect::Deliver(element, delivered) => {
                     if let Some(id) = delivered.id {
-                        let ok = Primitive::status(Code::OK);
                         let answer = match &delivered.primitive {
-                            Primitive::SendMessageRequest(message) => {
-                                wvgate::imps::primitive::message::SendMessageResponse {
-                                    message_id: message.info.message_id.clone().unwrap_or_default(),
-                                    status: ok.verdict().unwrap().clone(),
-                                }
-                                .into()
+                            Primitive::SendMessageRequest(message) => SendMessageResponse {
+                                message_id: message.info.message_id.clone().unwrap_or_default(),
+                                status: Status::new(end.verdict),
                             }
-                            _ => ok,
+                            .into(),
+                            _ => Primitive::status(Code::OK),
                         };
                         end.sap.respond(element, id, answer, now);
                     }
                     end.delivered.push(delivered.primitive);
                 }
-                Effect::Answer(_, token, primitive) => end.answers.push((token, primitive)),
+                Effect::TakenOver(_, token, primitive) | Effect::Answer(_, token, primitive) => {
+                    end.answers.push((token, primitive));
+                }
                 _ => {}
             }
         }

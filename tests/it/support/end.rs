@@ -202,6 +202,11 @@ impl End {
         self.sap.request(element, token, primitive, expires, now);
     }
 
+    fn has_result(&self, token: u64) -> bool {
+        let mut results = self.results.iter();
+        results.any(|result| result["token"].as_u64() == Some(token))
+    }
+
     /// Does what the SAP wants done: nothing leaves before it is on the disk.
     async fn settle(&mut self, now: Time) {
         let (mut writes, mut posts) = (Vec::new(), Vec::new());
@@ -213,7 +218,10 @@ impl End {
                 Effect::Deliver(element, delivered) => {
                     writes.push(self.delivered(element, &delivered, now));
                 }
-                Effect::Answer(_, Token(token), primitive) => {
+                // What is heard of a message after 202 is no result any more.
+                Effect::Answer(_, Token(token), _) if self.has_result(token) => {}
+                Effect::TakenOver(_, Token(token), primitive)
+                | Effect::Answer(_, Token(token), primitive) => {
                     let result = json!({"token": token, "xml": primitive.to_xml(None)});
                     let key = format!("end/result/{:012}", self.results.len());
                     writes.push(Write::put_json(key, &result));

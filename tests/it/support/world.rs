@@ -206,7 +206,9 @@ impl World {
                     }
                     node.delivered.push(delivered);
                 }
-                Effect::Answer(_, token, primitive) => node.answers.push((token, primitive)),
+                Effect::TakenOver(_, token, primitive) | Effect::Answer(_, token, primitive) => {
+                    node.answers.push((token, primitive));
+                }
                 Effect::PeerState(..)
                 | Effect::PeerAway(..)
                 | Effect::Knock(_)

@@ -59,6 +59,33 @@ fn what_the_group_refuses_comes_back_and_what_is_awaited_survives_a_restart() {
 }
 
 #[test]
+fn who_speaks_sees_it_when_it_is_taken_over_and_hears_of_it_if_it_fails_later() {
+    let hi = format!(
+        "<message type='groupchat' id='c-1' from='{LAPTOP}' to='{PARTY}'><body>Hi</body></message>"
+    );
+    for (end, stanzas) in [("503", 1), ("200", 0)] {
+        let mut world = World::inside();
+        world.xmpp(&hi);
+        let token = world.token("SendMessageRequest");
+        world.take_over(token);
+        let [seen] = &world.out()[..] else {
+            panic!("what was said")
+        };
+        assert!(seen.contains("type='groupchat'") && seen.contains("<body>Hi</body>"));
+        world.restart();
+        world.link_up();
+        // It is known whatever is said of it again.
+        world.take_over(token);
+        assert_eq!(world.out(), [""; 0]);
+        world.answer_to(token, &format!("<Status code='{end}'/>"));
+        let out = world.out();
+        assert_eq!(out.len(), stanzas, "{out:?}");
+        assert!(out.iter().all(|text| text.contains("type='error'")));
+        assert!(!world.kept().iter().any(|key| key.contains("said")));
+    }
+}
+
+#[test]
 fn a_message_to_a_group_that_is_never_answered_fails() {
     let mut world = World::inside();
     world.xmpp(&format!(

@@ -111,7 +111,7 @@ fn what_a_group_remembers_and_keeps_has_bounds() {
 }
 
 /// A club with many users, of so many domains.
-fn crowd(world: &mut World, users: usize, domains: usize) {
+pub(super) fn crowd(world: &mut World, users: usize, domains: usize) {
     world.add("alice");
     world.club(&[]);
     for n in 0..users {
@@ -194,7 +194,7 @@ fn recipients((_, primitive): &(Token, Primitive)) -> usize {
 }
 
 /// Message and recipient of each copy.
-fn copies(primitive: &Primitive) -> Vec<(String, String)> {
+pub(super) fn copies(primitive: &Primitive) -> Vec<(String, String)> {
     let Primitive::SendMessageRequest(message) = primitive else {
         return Vec::new();
     };
@@ -362,7 +362,7 @@ fn what_is_told_of_a_large_group_has_bounds() {
 }
 
 /// The answer to a message of a group.
-fn taken(status: Status) -> crate::imps::primitive::message::SendMessageResponse {
+pub(super) fn taken(status: Status) -> crate::imps::primitive::message::SendMessageResponse {
     crate::imps::primitive::message::SendMessageResponse {
         message_id: "m".to_owned(),
         status,

@@ -6,6 +6,7 @@ mod members;
 mod model;
 mod rules;
 mod search;
+mod taken_over;
 mod talk;
 
 use super::*;

@@ -256,6 +256,7 @@ impl Incoming<'_> {
             targets: targets.to_vec(),
             expires: self.expires,
             passed: self.handed.map_or(0, |handed| handed.passed + 1),
+            is_followed: false,
         }
     }
 

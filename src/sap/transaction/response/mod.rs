@@ -9,10 +9,11 @@ use super::events::{Event, Own};
 use super::record::{Origin, Part, Place, Record, State};
 use super::request::fingerprint;
 use super::rows::Timer;
-use super::{Transactions, recipients, try_again};
+use super::taken_over::TakenOver;
+use super::{Transactions, try_again};
 use crate::element::Time;
 use crate::imps::primitive::{AnyName, Kind, Name};
-use crate::imps::{Address, Code, Primitive};
+use crate::imps::{Address, Code, Primitive, Status};
 use crate::sap::association::outbox::Item;
 use crate::sap::body::Body;
 use crate::sap::dialect::{Asked, outbound};
@@ -205,6 +206,7 @@ impl Transactions {
                 self.events.push_back(Event::Own(Box::new(report)));
             }
         }
+        let is_news = record.is_followed() && !answer.went_well();
         let mut others = record.parts.iter().enumerate();
         if others.all(|(other, it)| other == part || it.answer.is_some()) {
             self.rows.table.answer(number, part, answer);
@@ -214,6 +216,9 @@ impl Transactions {
                 .table
                 .update(number, |record| record.parts[part].answer = Some(answer));
             self.write(write);
+            if is_news && taken_over {
+                TakenOver::of(self, number, now).tell_again();
+            }
         }
         self.finish_if_complete(number, now);
     }
@@ -230,20 +235,14 @@ impl Transactions {
             return;
         }
         if record.state == State::TakenOver {
-            return self.close(number, None, now);
+            return TakenOver::of(self, number, now).end();
         }
         if let [part] = record.parts.as_slice()
             && let Some(answer) = part.answer.clone()
         {
             return self.finish(number, answer, now);
         }
-        let answers = record.parts.iter().filter_map(|part| {
-            let answer = part.answer.as_ref()?.primitive();
-            let answer = answer.unwrap_or(Cow::Owned(Primitive::status(Code::INTERNAL)));
-            Some((part.targets.as_slice(), answer))
-        });
-        let answers: Vec<(&[Address], Cow<'_, Primitive>)> = answers.collect();
-        let answer = recipients::join(record.name.known(), record.message.as_deref(), &answers);
+        let answer = record.known(&Status::new(Code(202)));
         self.finish(number, Body::typed(answer), now);
     }
 
@@ -270,10 +269,10 @@ impl Transactions {
         };
         match record.origin.clone() {
             Origin::Element { element, token } => {
-                if let Ok(primitive) = answer.primitive() {
-                    let answer = Event::Answer(element, token, Box::new(primitive.into_owned()));
-                    self.events.push_back(answer);
-                }
+                let unread = |_| Cow::Owned(Primitive::status(Code::INTERNAL));
+                let primitive = answer.primitive().unwrap_or_else(unread).into_owned();
+                let answer = Event::Answer(element, token, Box::new(primitive));
+                self.events.push_back(answer);
             }
             Origin::Peer { peer: domain, id } => {
                 let (name, message) = (record.name.clone(), record.message.clone());
