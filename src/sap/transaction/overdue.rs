@@ -31,7 +31,7 @@ impl<'t> Overdue<'t> {
     /// which is no failure as long as nobody says so. Anything else is taken back, and the
     /// requestor hears 504.
     pub(super) fn answer(&mut self, number: u64) {
-        let Some(record) = self.on.rows.table.get(number) else {
+        let Some(record) = self.on.rows.table.open(number) else {
             return;
         };
         if record.state != State::Pending {
@@ -58,7 +58,7 @@ impl<'t> Overdue<'t> {
 
     /// Answers 202 for a message: this node, or the next hop, has it.
     fn take_over(&mut self, number: u64) {
-        let Some(record) = self.on.rows.table.get(number) else {
+        let Some(record) = self.on.rows.table.open(number) else {
             return;
         };
         let waits = |place: &Place| match place {
@@ -90,7 +90,7 @@ impl<'t> Overdue<'t> {
             tracing::warn!(
                 ssp.peer = peer.as_str(),
                 ssp.transaction = id.as_str(),
-                ssp.primitive = self.on.rows.table.get(number).map(|record| &*record.name),
+                ssp.primitive = self.on.rows.table.open(number).map(|record| &*record.name),
                 "no answer in time"
             );
             if let Some(item) = self.queues.withdraw(peer, id, self.now) {
@@ -102,7 +102,7 @@ impl<'t> Overdue<'t> {
 
     /// The request itself has expired.
     pub(super) fn give_up(&mut self, number: u64) {
-        let Some(record) = self.on.rows.table.get(number) else {
+        let Some(record) = self.on.rows.table.open(number) else {
             return;
         };
         if matches!(record.state, State::Answered(_)) {
