@@ -1,5 +1,6 @@
 //! What an operator sees of the core.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -223,7 +224,7 @@ pub(super) async fn status(shared: &Shared) -> Result<Line, Gone> {
 }
 
 pub(super) fn pending(core: &Core) -> usize {
-    let table = core.sap.transactions().iter();
+    let table = core.sap.transactions().all_open();
     table
         .filter(|(_, record)| record.state == State::Pending && !is_shard(record.origin.name()))
         .count()
@@ -242,10 +243,8 @@ pub(super) fn routes(core: &Core) -> Vec<Value> {
 }
 
 pub(super) fn transactions(core: &Core, limit: usize, now: Time) -> Vec<TransactionRow> {
-    let mut rows: Vec<_> = core.sap.transactions().iter().collect();
-    rows.sort_unstable_by_key(|(number, _)| std::cmp::Reverse(*number));
-    rows.truncate(limit);
-    let row = |(number, record): (u64, &Record)| TransactionRow {
+    let rows = core.sap.transactions().newest(limit);
+    let row = |(number, record): (u64, Cow<'_, Record>)| TransactionRow {
         number,
         primitive: record.name.to_string(),
         received: core.wall(record.received),
@@ -261,7 +260,7 @@ pub(super) fn transactions(core: &Core, limit: usize, now: Time) -> Vec<Transact
             State::Answered(_) => "answered",
         }
         .to_owned(),
-        what: what(core, record, now),
+        what: what(core, &record, now),
         message: record.message.clone(),
     };
     rows.into_iter().map(row).collect()

@@ -29,6 +29,8 @@ mod trace;
 mod translate;
 mod user;
 
+pub use bench::pretend;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 

@@ -28,6 +28,22 @@ fn messages_go_through_a_relay_that_is_measured() {
 }
 
 #[test]
+fn one_message_at_a_time_goes_through_a_relay_and_a_proxy_with_tls() {
+    let line = "relay --messages 20 --warm-up 4 --window 1 --tls";
+    // Of what is measured beside it, what is installed.
+    let has_nginx = Command::new("nginx").arg("-v").output().is_ok();
+    let beside = if has_nginx { " --beside nginx" } else { "" };
+    let told = measured(&format!("{line}{beside}"));
+    assert!(told["disk_p50_ms"].as_f64().unwrap() > 0.0, "{told}");
+    if has_nginx {
+        let nginx = &told["beside"][0];
+        assert_eq!(nginx["name"], "nginx", "{told}");
+        assert!(nginx["p50_ms"].as_f64().unwrap() > 0.0, "{told}");
+        assert!(nginx["p50_over_this"].as_f64().unwrap() > 0.0, "{told}");
+    }
+}
+
+#[test]
 fn relays_with_few_and_many_peers_are_measured() {
     let told = measured("peers --configured 2,4 --sessions 2 --messages 40").to_string();
     assert!(told.contains("\"configured\":4"), "{told}");
@@ -37,6 +53,27 @@ fn relays_with_few_and_many_peers_are_measured() {
 fn a_start_with_much_in_the_store_is_measured() {
     let told = measured("restart --messages 200 --peers 2 --starts 1");
     assert_eq!(told["records"], 400, "{told}");
+}
+
+#[test]
+fn the_core_alone_is_measured_in_one_shard_and_in_two() {
+    let told = measured("core --messages 64 --batch 4 --rounds 1");
+    let runs = told["runs"].as_array().unwrap();
+    let handed: Vec<_> = runs.iter().map(|run| &run["is_handed"]).collect();
+    assert_eq!(handed, [false, true], "{told}");
+    for run in runs {
+        assert!(run["two_over_one"].as_f64().unwrap() > 0.0, "{told}");
+    }
+}
+
+#[test]
+fn the_memory_of_what_does_nothing_is_measured() {
+    let told = measured("idle --configured 4 --sessions 2 --phones 2 --rest 0");
+    assert!(told["start_kib"].as_u64().unwrap() > 0, "{told}");
+    for figure in ["configured_peer", "session_plain", "session_tls", "phone"] {
+        let figure = format!("kib_per_{figure}");
+        assert!(told[&figure].as_f64().unwrap() >= 0.0, "{figure} in {told}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! many sessions.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +23,9 @@ use crate::imps::primitive::message::{SendMessageRequest, SendMessageResponse};
 use crate::imps::xml::Limits;
 use crate::imps::{Address, Code, Primitive, Status};
 use crate::node::clock::{self, Clock};
-use crate::sap::{Dialect, Effect, Facts, Peer, Posted, Route, Sap, Settings, Token, Verdict};
+use crate::sap::{
+    Dialect, Effect, Facts, Login, Peer, Posted, Route, Sap, Settings, Token, Verdict,
+};
 use crate::ssp::{Message, envelope};
 
 /// Nothing came for so long: the relay does not answer.
@@ -75,7 +78,10 @@ enum Event {
 }
 
 /// Ports of domains that are to come.
-pub(super) struct Places(Vec<server::Server>);
+pub(super) struct Places {
+    servers: Vec<server::Server>,
+    is_safe: bool,
+}
 
 /// The number of a domain, and its name.
 pub(super) fn domain(number: usize) -> String {
@@ -85,11 +91,21 @@ pub(super) fn domain(number: usize) -> String {
 impl Places {
     /// Binds a port for each of so many domains.
     pub(super) async fn bind(count: usize) -> Result<Self, Failure> {
+        Self::bind_safe(count, None).await
+    }
+
+    /// The same, with TLS.
+    pub(super) async fn bind_safe(
+        count: usize,
+        tls: Option<Arc<rustls::ServerConfig>>,
+    ) -> Result<Self, Failure> {
         let mut servers = Vec::with_capacity(count);
         for _ in 0..count {
             let settings = ServerSettings {
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
                 idle_timeout: Duration::from_secs(600),
+                plain: tls.is_none(),
+                tls: tls.clone(),
                 ..ServerSettings::default()
             };
             let server = server::bind(settings)
@@ -97,12 +113,16 @@ impl Places {
                 .map_err(|error| Failure::Failed(format!("cannot listen: {error}")))?;
             servers.push(server);
         }
-        Ok(Self(servers))
+        Ok(Self {
+            servers,
+            is_safe: tls.is_some(),
+        })
     }
 
     pub(super) fn urls(&self) -> Vec<String> {
-        let url = |server: &server::Server| format!("http://{}/", server.local_addr());
-        self.0.iter().map(url).collect()
+        let scheme = if self.is_safe { "https" } else { "http" };
+        let url = |server: &server::Server| format!("{scheme}://{}/", server.local_addr());
+        self.servers.iter().map(url).collect()
     }
 }
 
@@ -149,7 +169,7 @@ impl Crowd {
         .map_err(|error| Failure::Failed(error.to_string()))?;
         let (dialect, srv) = (Arc::new(Dialect::default()), SrvResolver::system());
         let mut members = Vec::new();
-        for (number, server) in places.0.into_iter().enumerate() {
+        for (number, server) in places.servers.into_iter().enumerate() {
             let own = domain(number);
             let mut relay = Peer::new("relay.test", Arc::clone(&dialect));
             relay.speaks_for.any = true;
@@ -256,6 +276,28 @@ impl Crowd {
             self.step(&mut pace).await?;
         }
         Ok(())
+    }
+
+    /// Lets these domains log in to the relay; returns when all have.
+    pub(super) async fn log_in(&mut self, who: Range<usize>) -> Result<(), Failure> {
+        let now = self.clock.now();
+        for number in who.clone() {
+            if let Some(member) = self.members.get_mut(number) {
+                member.sap.connect_now("relay.test", now);
+            }
+            self.drain(number);
+        }
+        let of = |crowd: &Self, number: usize| {
+            let member = crowd.members.get(number);
+            member.map(|member| member.sap.login("relay.test"))
+        };
+        let is_under_way = |login: Option<Login>| matches!(login, Some(Login::UnderWay));
+        let has_ended = |crowd: &Self| !who.clone().any(|it| is_under_way(of(crowd, it)));
+        self.until(has_ended).await?;
+        match who.clone().find_map(|number| of(self, number)) {
+            Some(Login::Failed(why)) => Err(Failure::Failed(format!("no login: {why}"))),
+            _ => Ok(()),
+        }
     }
 
     /// Messages that came, to any domain.

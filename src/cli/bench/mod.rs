@@ -2,10 +2,15 @@
 
 mod chain;
 mod clients;
+mod core_alone;
 mod crowd;
+mod disk;
 mod gateway;
 mod home;
+mod idle;
 mod peers;
+mod posts;
+pub mod pretend;
 mod process;
 mod proxy;
 mod restart;
@@ -36,6 +41,10 @@ enum What {
     Relay(Relay),
     /// A relay with few and with many peers
     Peers(peers::Peers),
+    /// The core of a relay alone, in one thread and in two
+    Core(core_alone::CoreAlone),
+    /// The memory of a node that does nothing
+    Idle(idle::Idle),
     /// An access point with many phones
     Clients(clients::Clients),
     /// A home domain with many users
@@ -58,9 +67,14 @@ Examples:
   wvgate bench relay
   wvgate bench relay --messages 50000 --window 256 --durability relaxed --format json
   wvgate bench relay --single --beside nginx,haproxy    the price of a hop, side by side
+  wvgate bench relay --single --tls --beside nginx      the same with TLS on both sides
+  wvgate bench relay --window 1 --beside nginx          the time of one at a time, side by side
 
 A proxy carries for each message two POSTs, the message and its answer, over as many
-connections as messages are under way; scripts/install-bench-tools.sh installs the proxies.")]
+connections as messages are under way, with TLS on both sides if --tls is given; its p50 is that of
+both together. scripts/install-bench-tools.sh installs the proxies. With strict durability it is
+also shown how long this disk takes for one message to be safe on it (fdatasync), which a message
+and its answer wait for at each node that they pass.")]
 struct Relay {
     /// Messages to send, in all
     #[arg(long, default_value_t = 10_000)]
@@ -81,7 +95,7 @@ struct Relay {
     #[arg(long)]
     single: bool,
     /// Reverse proxies to carry the same bodies afterwards
-    #[arg(long, value_enum, value_delimiter = ',', conflicts_with = "tls")]
+    #[arg(long, value_enum, value_delimiter = ',')]
     beside: Vec<proxy::Proxy>,
     /// Lines for people, or JSON for programs
     #[arg(long, value_enum, default_value_t)]
@@ -111,6 +125,10 @@ struct Report {
     latency_ms: Latency,
     /// What each process used, in the order of the chain.
     processes: Vec<Process>,
+    /// Of one append of a message to a file until it is safe on the disk, milliseconds; with
+    /// strict durability.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disk_p50_ms: Option<f64>,
     /// Reverse proxies that carried as many messages and answers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     beside: Vec<Beside>,
@@ -124,6 +142,10 @@ struct Beside {
     rss_kib: u64,
     /// CPU time of the relay as a multiple of the proxy's.
     relay_over_this: f64,
+    /// Of a message and its answer one after the other, milliseconds.
+    p50_ms: f64,
+    /// The p50 of the whole chain as a multiple of it.
+    p50_over_this: f64,
 }
 
 #[derive(Serialize)]
@@ -145,6 +167,8 @@ pub(super) async fn bench(args: Bench) -> Result<(), Failure> {
     match args.what {
         What::Relay(relay) => relay_bench(relay).await,
         What::Peers(args) => peers::peers(args).await,
+        What::Core(args) => core_alone::core_alone(&args),
+        What::Idle(args) => idle::idle(args).await,
         What::Clients(args) => clients::clients(args).await,
         What::Home(args) => home::home(args).await,
         What::Gateway(args) => gateway::gateway(args).await,
@@ -164,10 +188,20 @@ async fn relay_bench(relay: Relay) -> Result<(), Failure> {
     let run = chain.carry(relay.messages, relay.window).await?;
     let after = chain.cpu();
     let mut report = report(&chain, &relay, &run, &before, &after);
+    if wanted.strict {
+        let syncs = disk::syncs(chain.folder(), MESSAGE)?;
+        report.disk_p50_ms = Some(percentile(&syncs, 50));
+    }
     let bodies = [MESSAGE.into(), answer().into_bytes()];
     for proxy in &relay.beside {
         let carried = proxy
-            .carry(chain.folder(), &bodies, relay.messages * 2, relay.window)
+            .carry(
+                chain.folder(),
+                &bodies,
+                relay.messages,
+                relay.window,
+                relay.tls,
+            )
             .await?;
         report.beside.push(beside(&carried, &relay, &report));
     }
@@ -195,6 +229,7 @@ fn answer() -> String {
 fn beside(carried: &proxy::Carried, relay: &Relay, report: &Report) -> Beside {
     let messages = relay.messages as f64;
     let cpu = carried.cpu / messages * 10_000.0;
+    let p50_ms = percentile(&carried.rounds, 50);
     let own = report
         .processes
         .first()
@@ -205,6 +240,8 @@ fn beside(carried: &proxy::Carried, relay: &Relay, report: &Report) -> Beside {
         cpu_seconds_per_10k: cpu,
         rss_kib: carried.rss_kib,
         relay_over_this: own / cpu,
+        p50_ms,
+        p50_over_this: report.latency_ms.p50 / p50_ms,
     }
 }
 
@@ -241,6 +278,7 @@ fn report(
             max: percentile(&latencies, 100),
         },
         processes: processes.collect(),
+        disk_p50_ms: None,
         beside: Vec::new(),
     }
 }
@@ -257,7 +295,7 @@ fn text(report: &Report) -> String {
     use std::fmt::Write as _;
     let latency = &report.latency_ms;
     let mut text = format!(
-        "{} messages, {} under way: {:.0} messages/s\nanswer after (ms)  p50 {:.1}  p90 {:.1}  p99 {:.1}  max {:.1}",
+        "{} messages, {} under way: {:.0} messages/s\nanswer after (ms)  p50 {:.2}  p90 {:.2}  p99 {:.2}  max {:.2}",
         report.messages,
         report.window,
         report.messages_per_second,
@@ -273,11 +311,22 @@ fn text(report: &Report) -> String {
             process.role, process.cpu_seconds_per_10k, process.rss_kib
         );
     }
+    if let Some(disk) = report.disk_p50_ms {
+        let _ = write!(
+            text,
+            "\ndisk       p50 {disk:.2} ms until one message is safe on it"
+        );
+    }
     for beside in &report.beside {
         let _ = write!(
             text,
-            "\n{:<10} {:.3} CPU s per 10 000 messages, {} KiB resident; the relay takes {:.2} times its CPU time",
-            beside.name, beside.cpu_seconds_per_10k, beside.rss_kib, beside.relay_over_this
+            "\n{:<10} {:.3} CPU s per 10 000 messages, {} KiB resident; the relay takes {:.2} times its CPU time; p50 {:.2} ms, the chain's is {:.2} times that",
+            beside.name,
+            beside.cpu_seconds_per_10k,
+            beside.rss_kib,
+            beside.relay_over_this,
+            beside.p50_ms,
+            beside.p50_over_this
         );
     }
     text

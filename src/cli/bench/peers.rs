@@ -110,7 +110,7 @@ async fn cpu(relay: &Node, crowd: &mut Crowd, args: &Peers, active: usize) -> Re
     Ok((relay.process().cpu() - before) / messages * 10_000.0)
 }
 
-fn config(folder: &Path, port: u16, configured: usize, urls: &[String]) -> String {
+pub(super) fn config(folder: &Path, port: u16, configured: usize, urls: &[String]) -> String {
     let mut text = format!(
         "[node]\ndomain = \"relay.test\"\ndata = \"{0}/data\"\n[admin]\nsocket = \"{0}/relay.sock\"\n\
          [log]\nlevel = \"error\"\n[ssp]\nlisten = \"127.0.0.1:{port}\"\nplain = true\nmax_connections = {1}\nmax_connections_per_address = {1}\n",

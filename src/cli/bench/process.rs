@@ -50,16 +50,7 @@ impl Watched {
     }
 
     pub(super) fn rss_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
-            .unwrap_or_default();
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .unwrap_or_default();
-        line.split_whitespace()
-            .next()
-            .and_then(|kib| kib.parse().ok())
-            .unwrap_or(0)
+        rss_kib(&self.child.id().to_string())
     }
 }
 
@@ -109,6 +100,17 @@ impl Node {
     pub(super) fn process(&self) -> &Watched {
         &self.process
     }
+}
+
+/// Resident memory of a process, by its name in /proc.
+pub(super) fn rss_kib(process: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap_or_default();
+    let kib = line.split_whitespace().next();
+    kib.and_then(|kib| kib.parse().ok()).unwrap_or(0)
 }
 
 /// What an ended child has said.

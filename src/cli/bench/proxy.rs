@@ -1,16 +1,17 @@
 //! Reverse proxies that carry the same bodies: what an HTTP hop costs here and now.
 
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener as Port};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::super::Failure;
+use super::chain::free_port;
+use super::posts::{self, Driver, Safe};
 use super::process::Watched;
 
 /// A proxy that can be measured.
@@ -29,6 +30,8 @@ pub(super) struct Carried {
     pub(super) cpu: f64,
     pub(super) seconds: f64,
     pub(super) rss_kib: u64,
+    /// What one body after the other took, once all of them; sorted.
+    pub(super) rounds: Vec<Duration>,
 }
 
 /// A started proxy is waited for so long.
@@ -43,11 +46,26 @@ impl Proxy {
     }
 
     /// One process, one thread, no log, connections kept on both sides.
-    fn config(self, folder: &Path, listen: u16, behind: u16) -> String {
+    fn config(self, folder: &Path, listen: u16, behind: u16, tls: bool) -> String {
         let folder = folder.display();
+        let (front, back) = (posts::FRONT, posts::BEHIND);
         match self {
-            Self::Nginx => format!(
-                "daemon off;\nmaster_process off;\npid {folder}/nginx.pid;\nerror_log stderr crit;\n\
+            Self::Nginx => {
+                let (scheme, ssl, safe) = if tls {
+                    (
+                        "https",
+                        " ssl",
+                        format!(
+                            " ssl_certificate {folder}/{front}.pem;\n ssl_certificate_key {folder}/{front}.key;\n \
+                             proxy_ssl_trusted_certificate {folder}/ca.pem;\n proxy_ssl_verify on;\n \
+                             proxy_ssl_name {back};\n proxy_ssl_server_name on;\n"
+                        ),
+                    )
+                } else {
+                    ("http", "", String::new())
+                };
+                format!(
+                    "daemon off;\nmaster_process off;\npid {folder}/nginx.pid;\nerror_log stderr crit;\n\
                  events {{ worker_connections 4096; }}\n\
                  http {{\n access_log off;\n client_body_temp_path {folder}/nginx-body;\n \
                  proxy_temp_path {folder}/nginx-proxy;\n fastcgi_temp_path {folder}/nginx-1;\n \
@@ -55,19 +73,30 @@ impl Proxy {
                  keepalive_requests 100000000;\n keepalive_timeout 600s;\n \
                  upstream behind {{ server 127.0.0.1:{behind}; keepalive 256; keepalive_requests 100000000; keepalive_timeout 600s; }}\n \
                  proxy_http_version 1.1;\n proxy_set_header Connection \"\";\n \
-                 server {{ listen 127.0.0.1:{listen} backlog=4096; location / {{ proxy_pass http://behind; }} }}\n}}\n"
-            ),
-            Self::Haproxy => format!(
-                "global\n nbthread 1\n maxconn 4000\ndefaults\n mode http\n timeout connect 5s\n \
+                 server {{ listen 127.0.0.1:{listen} backlog=4096{ssl}; location / {{ proxy_pass {scheme}://behind; }} }}\n{safe}}}\n"
+                )
+            }
+            Self::Haproxy => {
+                let (bind, server) = if tls {
+                    (
+                        format!(" ssl crt {folder}/{front}.both"),
+                        format!(" ssl verify required ca-file {folder}/ca.pem sni str({back})"),
+                    )
+                } else {
+                    (String::new(), String::new())
+                };
+                format!(
+                    "global\n nbthread 1\n maxconn 4000\ndefaults\n mode http\n timeout connect 5s\n \
                  timeout client 600s\n timeout server 600s\n timeout http-keep-alive 600s\n \
                  option http-keep-alive\n http-reuse always\nfrontend f\n \
-                 bind 127.0.0.1:{listen} backlog 4096\n default_backend b\nbackend b\n \
-                 server s 127.0.0.1:{behind} pool-max-conn -1\n"
-            ),
+                 bind 127.0.0.1:{listen} backlog 4096{bind}\n default_backend b\nbackend b\n \
+                 server s 127.0.0.1:{behind} pool-max-conn -1{server}\n"
+                )
+            }
         }
     }
 
-    fn start(self, folder: &Path, listen: u16, behind: u16) -> Result<Child, Failure> {
+    fn start(self, folder: &Path, listen: u16, behind: u16, tls: bool) -> Result<Child, Failure> {
         let file = folder.join(format!("{}.conf", self.name()));
         let failed = |error: std::io::Error| {
             Failure::Failed(format!(
@@ -76,8 +105,11 @@ impl Proxy {
             ))
         };
         let mut out = std::fs::File::create(&file).map_err(failed)?;
-        out.write_all(self.config(folder, listen, behind).as_bytes())
+        out.write_all(self.config(folder, listen, behind, tls).as_bytes())
             .map_err(failed)?;
+        if tls && self == Self::Haproxy {
+            join_certificate(folder).map_err(failed)?;
+        }
         let mut command = match self {
             Self::Nginx => {
                 let mut command = Command::new("nginx");
@@ -101,131 +133,44 @@ impl Proxy {
             .map_err(failed)
     }
 
-    /// Lets the proxy carry each of `bodies` in turn, one a request, over `connections` kept open,
-    /// `count` of them in all.
+    /// Lets the proxy carry all of `bodies`, one a request, `rounds` times, over `connections` kept
+    /// open. With TLS certificates are in the folder.
     pub(super) async fn carry(
         self,
         folder: &Path,
         bodies: &[Vec<u8>],
-        count: u64,
+        rounds: u64,
         connections: u64,
+        tls: bool,
     ) -> Result<Carried, Failure> {
-        let behind = sink().await?;
+        let safe = if tls { Some(Safe::of(folder)?) } else { None };
+        let behind = posts::sink(safe.as_ref()).await?;
         let listen = free_port()?;
-        let child = self.start(folder, listen, behind.port())?;
+        let child = self.start(folder, listen, behind.port(), tls)?;
         let mut watched = Watched::new(self.name(), child);
         let proxy = SocketAddr::from((Ipv4Addr::LOCALHOST, listen));
         wait_for(proxy, &mut watched).await?;
-        let requests: Vec<Vec<u8>> = bodies.iter().map(|body| request(body)).collect();
+        let mut driver = Driver::connect(proxy, bodies, connections, safe.as_ref()).await?;
         // Connections are made and buffers found before the clock starts.
-        drive(proxy, &requests, connections * 20, connections).await?;
+        driver.carry(connections * 10).await?;
         let (cpu, start) = (watched.cpu(), Instant::now());
-        drive(proxy, &requests, count, connections).await?;
+        let rounds = driver.carry(rounds).await?;
         Ok(Carried {
             name: self.name(),
             cpu: watched.cpu() - cpu,
             seconds: start.elapsed().as_secs_f64(),
             rss_kib: watched.rss_kib(),
+            rounds,
         })
     }
 }
 
-fn request(body: &[u8]) -> Vec<u8> {
-    let mut request = format!(
-        "POST / HTTP/1.1\r\nHost: relay.test\r\nConnection: keep-alive\r\n\
-         Content-Type: application/vnd.wv.ssp+xml\r\nUser-Agent: wvgate\r\n\
-         Content-Length: {}\r\n\r\n",
-        body.len()
-    )
-    .into_bytes();
-    request.extend_from_slice(body);
-    request
-}
-
-async fn drive(
-    proxy: SocketAddr,
-    requests: &[Vec<u8>],
-    count: u64,
-    connections: u64,
-) -> Result<(), Failure> {
-    let mut tasks = tokio::task::JoinSet::new();
-    for number in 0..connections {
-        let share = count / connections + u64::from(number < count % connections);
-        let requests = requests.to_vec();
-        tasks.spawn(async move {
-            let mut stream = TcpStream::connect(proxy).await?;
-            stream.set_nodelay(true)?;
-            let mut buffer = Vec::with_capacity(4096);
-            for request in requests
-                .iter()
-                .cycle()
-                .take(usize::try_from(share).unwrap_or(0))
-            {
-                stream.write_all(request).await?;
-                let head = read_head(&mut stream, &mut buffer).await?;
-                if !head.starts_with("HTTP/1.1 200") {
-                    return Err(std::io::Error::other(head));
-                }
-            }
-            Ok(())
-        });
-    }
-    while let Some(done) = tasks.join_next().await {
-        let done = done.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-        done.map_err(|error| Failure::Failed(format!("a request failed: {error}")))?;
-    }
-    Ok(())
-}
-
-/// Reads up to the end of a head and takes it out; answers have no body here.
-async fn read_head(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<String> {
-    loop {
-        if let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
-            let head = buffer.drain(..end + 4).collect::<Vec<u8>>();
-            return Ok(String::from_utf8_lossy(&head).into_owned());
-        }
-        if stream.read_buf(buffer).await? == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-    }
-}
-
-/// Answers every request 200 without a body.
-async fn sink() -> Result<SocketAddr, Failure> {
-    let failed = |error: std::io::Error| Failure::Failed(format!("cannot listen: {error}"));
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .await
-        .map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(swallow(stream));
-        }
-    });
-    Ok(address)
-}
-
-async fn swallow(mut stream: TcpStream) -> std::io::Result<()> {
-    stream.set_nodelay(true)?;
-    let mut buffer = Vec::with_capacity(4096);
-    loop {
-        let head = read_head(&mut stream, &mut buffer).await?;
-        let length = head
-            .lines()
-            .filter_map(|line| line.split_once(':'))
-            .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-            .and_then(|(_, value)| value.trim().parse::<usize>().ok())
-            .unwrap_or(0);
-        while buffer.len() < length {
-            if stream.read_buf(&mut buffer).await? == 0 {
-                return Err(std::io::ErrorKind::UnexpectedEof.into());
-            }
-        }
-        buffer.drain(..length);
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-            .await?;
-    }
+/// A certificate and its key in one file, as `HAProxy` wants them.
+fn join_certificate(folder: &Path) -> std::io::Result<()> {
+    let name = posts::FRONT;
+    let mut both = std::fs::read(folder.join(format!("{name}.pem")))?;
+    both.extend(std::fs::read(folder.join(format!("{name}.key")))?);
+    std::fs::write(folder.join(format!("{name}.both")), both)
 }
 
 async fn wait_for(proxy: SocketAddr, watched: &mut Watched) -> Result<(), Failure> {
@@ -242,11 +187,4 @@ async fn wait_for(proxy: SocketAddr, watched: &mut Watched) -> Result<(), Failur
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-}
-
-fn free_port() -> Result<u16, Failure> {
-    Port::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|port| port.local_addr())
-        .map(|address| address.port())
-        .map_err(|error| Failure::Failed(format!("cannot find a free port: {error}")))
 }

@@ -43,6 +43,24 @@ impl Index {
         }
     }
 
+    /// From now on the key leads to this row too.
+    pub(super) fn add(&mut self, key: &impl Hash, number: u64) {
+        let hash = self.hasher.hash_one(key);
+        let is_it = |entry: &Entry| entry.hash == hash && entry.number == number;
+        if self.entries.find(hash, is_it).is_none() {
+            let entry = Entry { hash, number };
+            self.entries.insert_unique(hash, entry, |entry| entry.hash);
+        }
+    }
+
+    /// Rows that may have the key, all that do among them.
+    pub(super) fn candidates(&self, key: &impl Hash) -> impl Iterator<Item = u64> {
+        let hash = self.hasher.hash_one(key);
+        let entries = self.entries.iter_hash(hash);
+        let entries = entries.filter(move |entry| entry.hash == hash);
+        entries.map(|entry| entry.number)
+    }
+
     /// The key does not lead to this row any more.
     pub(super) fn remove(&mut self, key: &impl Hash, number: u64) {
         let hash = self.hasher.hash_one(key);
@@ -52,6 +70,14 @@ impl Index {
         if let Ok(entry) = known {
             entry.remove();
         }
+    }
+}
+
+#[cfg(test)]
+impl Index {
+    /// Bytes that all entries take, with the room that the table keeps free.
+    pub(super) fn bytes(&self) -> usize {
+        self.entries.allocation_size()
     }
 }
 
@@ -76,5 +102,18 @@ mod tests {
         assert_eq!(index.find(&3_u64, |number| number % 10 == 3), Some(993));
         index.remove(&3_u64, 993);
         assert_eq!(index.find(&3_u64, |number| number % 10 == 3), None);
+    }
+
+    #[test]
+    fn a_key_leads_to_several_rows_if_each_was_added() {
+        let mut index = Index::default();
+        for number in [7, 9, 9, 8] {
+            index.add(&"key", number);
+        }
+        index.remove(&"key", 8);
+        let mut rows: Vec<u64> = index.candidates(&"key").collect();
+        rows.sort_unstable();
+        assert_eq!(rows, [7, 9]);
+        assert_eq!(index.candidates(&"other").count(), 0);
     }
 }

@@ -14,16 +14,19 @@ mod delivery_report;
 mod events;
 pub mod history;
 mod index;
+mod names;
 mod overdue;
 mod own;
 mod permission;
 pub mod recipients;
 mod record;
+mod remembered;
 mod request;
 mod response;
 mod row;
 mod rows;
 mod sent;
+mod shapes;
 mod table;
 mod taken_over;
 mod try_again;
@@ -182,12 +185,12 @@ impl Transactions {
 
     /// When [`Transactions::timeout`] wants to be called.
     pub(super) fn next_timeout(&self) -> Option<Time> {
-        self.rows.deadlines.next()
+        self.rows.next_timeout()
     }
 
     /// Does one thing that is due.
     pub(super) fn timeout(&mut self, queues: &mut dyn Queues, now: Time) {
-        match self.rows.deadlines.due(now) {
+        match self.rows.due(now) {
             Some(Timer::Answer(number)) => Overdue::of(self, queues, now).answer(number),
             Some(Timer::GiveUp(number)) => Overdue::of(self, queues, now).give_up(number),
             Some(Timer::Forget(number)) => {
@@ -222,7 +225,7 @@ impl Transactions {
     /// Messages are not: those that wait here go on waiting, and the peer answers for
     /// those that it has taken.
     pub(super) fn will_not_answer(&mut self, peer: &PeerId, queues: &mut dyn Queues, now: Time) {
-        let rows = self.rows.table.iter();
+        let rows = self.rows.table.all_open();
         let rows = rows.filter(|(_, row)| row.state == State::Pending && !row.is_message());
         let mut open: Vec<(u64, TransactionId)> = rows
             .flat_map(|(number, row)| row.at_peers_open().map(move |at| (number, at)))
@@ -271,7 +274,7 @@ impl Transactions {
     /// A part was answered by who has it.
     pub(super) fn answered(&mut self, number: u64, place: &Place, answer: Body, now: Time) {
         let record = self.rows.table.get(number);
-        let step = record.and_then(|record| Step::answered(record, place, &answer, now));
+        let step = record.and_then(|record| Step::answered(&record, place, &answer, now));
         self.tell(step);
         self.part_answered(number, place, answer, now);
     }
@@ -296,7 +299,7 @@ impl Transactions {
         let Some(record) = self.rows.table.get(number) else {
             return;
         };
-        let step = Step::taken(record, &place, now);
+        let step = Step::taken(&record, &place, now);
         let (state, is_message) = (record.state.clone_kind(), record.is_message());
         self.tell(step);
         match state {
@@ -326,7 +329,7 @@ impl Transactions {
         if !handed.is_request() {
             let place = Place::Peer { peer, id };
             let number = self.rows.table.by_place(&place);
-            let row = number.and_then(|number| self.rows.table.get(number));
+            let row = number.and_then(|number| self.rows.table.open(number));
             let part = row.and_then(|row| row.part_at(&place));
             // Nobody waits for one that was given up here.
             let open = part.is_some_and(|part| part.answer.is_none());
@@ -399,7 +402,7 @@ impl Transactions {
         };
         let status = Status::new(code);
         let answer = recipients::answer(record.name.known(), record.message.as_deref(), status);
-        let step = Step::failed(record, place, code, now);
+        let step = Step::failed(&record, place, code, now);
         self.tell(step);
         self.part_answered(number, place, Body::typed(answer), now);
     }

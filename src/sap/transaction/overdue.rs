@@ -31,7 +31,7 @@ impl<'t> Overdue<'t> {
     /// which is no failure as long as nobody says so. Anything else is taken back, and the
     /// requestor hears 504.
     pub(super) fn answer(&mut self, number: u64) {
-        let Some(record) = self.on.rows.table.get(number) else {
+        let Some(record) = self.on.rows.table.open(number) else {
             return;
         };
         if record.state != State::Pending {
@@ -66,7 +66,7 @@ impl<'t> Overdue<'t> {
             tracing::warn!(
                 ssp.peer = peer.as_str(),
                 ssp.transaction = id.as_str(),
-                ssp.primitive = self.on.rows.table.get(number).map(|record| &*record.name),
+                ssp.primitive = self.on.rows.table.open(number).map(|record| &*record.name),
                 "no answer in time"
             );
             if let Some(item) = self.queues.withdraw(peer, id, self.now) {
@@ -78,7 +78,7 @@ impl<'t> Overdue<'t> {
 
     /// The request itself has expired.
     pub(super) fn give_up(&mut self, number: u64) {
-        let Some(record) = self.on.rows.table.get(number) else {
+        let Some(record) = self.on.rows.table.open(number) else {
             return;
         };
         if matches!(record.state, State::Answered(_)) {

@@ -60,7 +60,7 @@ impl Transactions {
                     .by_origin(&Origin::Element { element, token });
                 let pending = |record: &Record| record.state == State::Pending;
                 let open =
-                    number.filter(|number| self.rows.table.get(*number).is_some_and(pending));
+                    number.filter(|number| self.rows.table.open(*number).is_some_and(pending));
                 let Some(number) = open else {
                     // It was refused here and now, and so will the others be.
                     return self.unnamed_leave(waiting.tell(), queues, now);

@@ -187,6 +187,13 @@ impl Record {
         matches!(&self.state, State::Answered(Some(answer)) if answer.has_failed())
     }
 
+    /// It is of no time that is yet to come.
+    pub(super) fn set_right(&mut self, now: Time) {
+        let ahead = self.received.since(now);
+        self.received = Time(self.received.0 - ahead);
+        self.expires = Time(self.expires.0.saturating_sub(ahead));
+    }
+
     /// Its transactions with peers: the peer, and our id.
     pub(super) fn at_peers(&self) -> impl Iterator<Item = (&PeerId, &TransactionId)> {
         self.parts.iter().filter_map(|part| part.place.at_peer())

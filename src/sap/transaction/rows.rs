@@ -1,11 +1,12 @@
 //! The rows of the Transaction Table in time: when each is looked at, and how long it is kept.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::bounds::Forgettable;
 use super::delivery_report::{self, Reports};
 use super::events::Queues;
-use super::record::{Place, Record, State};
+use super::record::{Origin, Place, Record, State};
 use super::sent::SentMessages;
 use super::table::{Sum, Table};
 use super::try_again::Unanswered;
@@ -67,30 +68,38 @@ impl Rows {
     /// and what is to be written.
     pub(super) fn start(&mut self, now: Time) -> (Vec<u64>, Vec<Write>) {
         self.table.set_right(now);
-        let mut rows: Vec<_> = self
-            .table
-            .iter()
+        let open = self.table.all_open();
+        let mut open: Vec<_> = open
+            .map(|(number, record)| (number, self.answer_by(record), record.expires))
+            .collect();
+        let answered = self.table.all_answered();
+        let mut answered: Vec<_> = answered
             .map(|(number, record)| {
-                let answered = matches!(record.state, State::Answered(_));
-                let by = self.answer_by(record);
-                (number, answered, by, record.received, record.expires)
+                let is_longer = self.is_kept_longer(&record);
+                let origin = match record.origin {
+                    Origin::Peer { peer, .. } => Some(peer),
+                    Origin::Element { .. } => None,
+                };
+                (record.received, number, origin, is_longer)
             })
             .collect();
-        self.sent.start(!rows.is_empty());
+        self.sent.start(!open.is_empty() || !answered.is_empty());
         for (number, until) in self.sent.ends() {
             self.deadlines.set(until, Timer::Forget(number));
         }
-        rows.sort_unstable_by_key(|(number, ..)| *number);
-        let mut open = Vec::new();
-        for (number, answered, by, received, expires) in rows {
-            if answered {
-                self.keep_answered(number, received);
-            } else {
-                self.deadlines.set(by.max(now), Timer::Answer(number));
-                self.deadlines.set(expires.max(now), Timer::GiveUp(number));
-                open.push(number);
-            }
+        answered.sort_unstable_by_key(|(received, number, ..)| (*received, *number));
+        for (received, number, origin, is_longer) in answered {
+            let until = received.plus(self.window(is_longer));
+            let origin = origin.as_deref().unwrap_or_default();
+            self.forgettable.answered(origin, number, until, is_longer);
         }
+        open.sort_unstable_by_key(|(number, ..)| *number);
+        for (number, by, expires) in &open {
+            self.deadlines.set(*by.max(&now), Timer::Answer(*number));
+            self.deadlines
+                .set(*expires.max(&now), Timer::GiveUp(*number));
+        }
+        let open = open.into_iter().map(|(number, ..)| number).collect();
         (open, self.make_room())
     }
 
@@ -129,8 +138,9 @@ impl Rows {
         keep: impl Fn(&Place) -> bool,
         now: Time,
     ) -> Vec<Write> {
-        if let Some(record) = self.table.get(number) {
-            self.forgettable.gone(record.origin.name(), number);
+        let record = self.table.open(number);
+        if let Some(record) = record {
+            self.forgettable.gone(number);
             let by = self.answer_by(record);
             self.deadlines.cancel(by, Timer::Answer(number));
             self.deadlines.cancel(record.expires, Timer::GiveUp(number));
@@ -138,82 +148,103 @@ impl Rows {
                 self.unanswered.take(id);
             }
         }
-        let record = self.table.get(number);
+        let Some(record) = record else {
+            return Vec::new();
+        };
         // What failed stays, for an operator who looks.
         let went_well = answer.as_ref().is_none_or(Body::went_well_here);
-        if went_well && record.is_some_and(|record| record.is_forgotten_at_once(&keep)) {
+        if went_well && record.is_forgotten_at_once(&keep) {
             return self.forget(number);
         }
+        let is_longer = self.is_kept_longer(record);
+        let until = now.plus(self.window(is_longer));
+        self.forgettable
+            .answered(record.origin.name(), number, until, is_longer);
         let write = self.table.close(number, answer, keep);
-        write
-            .into_iter()
-            .chain(self.forget_later(number, now))
-            .collect()
+        write.into_iter().chain(self.make_room()).collect()
     }
 
-    /// A row was answered and is remembered for a while; others may have to go for it.
-    pub(super) fn forget_later(&mut self, number: u64, from: Time) -> Vec<Write> {
-        self.keep_answered(number, from);
+    /// A row that needs no answer is remembered for a while; others may have to go for it.
+    pub(super) fn forget_later(&mut self, number: u64, now: Time) -> Vec<Write> {
+        if let Some(record) = self.table.get(number) {
+            let is_longer = self.is_kept_longer(&record);
+            let until = now.plus(self.window(is_longer));
+            self.forgettable
+                .answered(record.origin.name(), number, until, is_longer);
+        }
         self.make_room()
+    }
+
+    /// When [`Rows::due`] has something.
+    pub(super) fn next_timeout(&self) -> Option<Time> {
+        let timers = [self.deadlines.next(), self.forgettable.next()];
+        timers.into_iter().flatten().min()
+    }
+
+    /// Takes one thing that is due.
+    pub(super) fn due(&mut self, now: Time) -> Option<Timer> {
+        let is_first = match (self.deadlines.next(), self.forgettable.next()) {
+            (Some(deadline), Some(forgotten)) => forgotten < deadline,
+            (None, _) => true,
+            (Some(_), None) => false,
+        };
+        if is_first {
+            return self.forgettable.due(now).map(Timer::Forget);
+        }
+        self.deadlines.due(now)
     }
 
     fn make_room(&mut self) -> Vec<Write> {
         let mut writes = Vec::new();
-        while let Some((oldest, until)) =
-            self.forgettable.too_old(&self.table, self.settings.shards)
-        {
-            self.deadlines.cancel(until, Timer::Forget(oldest));
+        while let Some(oldest) = self.forgettable.too_old(&self.table, self.settings.shards) {
             writes.extend(self.forget(oldest));
         }
         writes
     }
 
-    fn keep_answered(&mut self, number: u64, from: Time) {
-        let Some(record) = self.table.get(number) else {
-            return;
-        };
-        let settings = &self.settings;
-        // A report may still have to find the peer's transaction id.
-        let window = if delivery_report::is_reported_on(record)
-            && delivery_report::wants_reports_as_response(settings, &record.origin)
-        {
-            settings.default_validity
+    /// Whether a report may still have to find the peer's transaction id.
+    fn is_kept_longer(&self, record: &Record) -> bool {
+        delivery_report::is_reported_on(record)
+            && delivery_report::wants_reports_as_response(&self.settings, &record.origin)
+    }
+
+    /// How long an answered row is remembered.
+    fn window(&self, is_longer: bool) -> Duration {
+        if is_longer {
+            self.settings.default_validity
         } else {
-            settings.duplicate_window
-        };
-        let until = from.plus(window);
-        self.forgettable
-            .answered(record.origin.name(), number, until);
-        self.deadlines.set(until, Timer::Forget(number));
+            self.settings.duplicate_window
+        }
     }
 
     /// The time has come to forget a row, or what was remembered of it when it went.
     pub(super) fn forget_due(&mut self, number: u64, now: Time) -> Vec<Write> {
-        match self.table.get(number) {
-            Some(_) => self.forget(number),
-            None => self.sent.forget_over(number, now).into_iter().collect(),
+        if self.table.contains(number) {
+            return self.forget(number);
         }
+        let forgotten = self.sent.forget_over(number, now);
+        forgotten.into_iter().collect()
     }
 
     fn forget(&mut self, number: u64) -> Vec<Write> {
-        let Some(record) = self.table.get(number) else {
+        let Some((record, deleted)) = self.table.remove(number) else {
             return Vec::new();
         };
         let mut writes = Vec::new();
-        if let Some((until, kept)) = self.sent.keep(number, record) {
+        if let Some((until, kept)) = self.sent.keep(number, &record) {
             self.deadlines.set(until, Timer::Forget(number));
             writes = kept;
         }
-        self.forgettable.gone(record.origin.name(), number);
-        self.reports.forget(record);
-        writes.extend(self.table.remove(number));
+        self.forgettable.gone(number);
+        self.reports.forget(&record);
+        writes.push(deleted);
         writes
     }
 
     /// A row was taken over, and perhaps the next hop has it: what it may still say is
     /// worth less than room. Whether that is so.
     pub(super) fn lingers(&mut self, number: u64, queues: &dyn Queues) -> bool {
-        let lingers = self.table.get(number).is_some_and(|record| {
+        let lingers = self.table.open(number).is_some_and(|record| {
             let mut open = record.at_peers_open();
             record.state == State::TakenOver && !open.any(|(peer, id)| queues.holds(peer, id))
         });

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::index::Index;
 use super::record::{Origin, Place, Record};
 use super::table::Table;
 use crate::element::Time;
@@ -55,6 +56,10 @@ pub(in crate::sap) struct SentMessage {
 }
 
 impl SentMessage {
+    fn key(&self) -> Key<'_> {
+        (&self.message, &self.sender)
+    }
+
     fn bytes(&self) -> usize {
         let sent = self.sent.iter().flat_map(|sent| &sent.domains);
         let sent: usize = sent.map(|domain| domain.len() + 32).sum();
@@ -62,13 +67,13 @@ impl SentMessage {
     }
 }
 
-type Key = (String, Address);
+type Key<'k> = (&'k str, &'k Address);
 
 /// Messages on which a report may come.
 #[derive(Debug, Default)]
 pub(super) struct SentMessages {
-    /// Numbers of rows, and of what is kept.
-    numbers: HashMap<Key, Vec<u64>>,
+    /// Numbers of rows, and of what is kept, by message and sender.
+    numbers: Index,
     kept: HashMap<u64, SentMessage>,
     /// What is kept for whom, and how many bytes.
     of: HashMap<Option<PeerId>, (BTreeSet<u64>, usize)>,
@@ -81,7 +86,7 @@ pub(super) struct SentMessages {
 impl SentMessages {
     /// Takes back what was kept.
     pub(in crate::sap) fn restore(&mut self, number: u64, kept: SentMessage) {
-        self.index(number, (kept.message.clone(), kept.sender.clone()));
+        self.numbers.add(&kept.key(), number);
         let (of, bytes) = self.of.entry(kept.from.clone()).or_default();
         of.insert(number);
         *bytes += kept.bytes();
@@ -103,26 +108,10 @@ impl SentMessages {
         self.is_late = rows && self.since.is_none();
     }
 
-    fn index(&mut self, number: u64, key: Key) {
-        let numbers = self.numbers.entry(key).or_default();
-        if !numbers.contains(&number) {
-            numbers.push(number);
-        }
-    }
-
-    fn unindex(&mut self, number: u64, key: &Key) {
-        if let Some(numbers) = self.numbers.get_mut(key) {
-            numbers.retain(|known| *known != number);
-            if numbers.is_empty() {
-                self.numbers.remove(key);
-            }
-        }
-    }
-
     /// Takes note of a row written before a restart.
     pub(in crate::sap) fn restore_row(&mut self, number: u64, record: &Record) {
         if let Some(key) = key_of(record) {
-            self.index(number, key);
+            self.numbers.add(&key, number);
         }
     }
 
@@ -134,7 +123,7 @@ impl SentMessages {
         now: Time,
     ) -> Option<Write> {
         let key = key_of(record)?;
-        self.index(number, key);
+        self.numbers.add(&key, number);
         if self.since.is_some() {
             return None;
         }
@@ -151,7 +140,7 @@ impl SentMessages {
     pub(super) fn keep(&mut self, number: u64, record: &Record) -> Option<(Time, Vec<Write>)> {
         let key = key_of(record)?;
         let kept = SentMessage {
-            message: key.0.clone(),
+            message: key.0.to_owned(),
             sender: key.1.clone(),
             from: match &record.origin {
                 Origin::Peer { peer, .. } => Some(peer.clone()),
@@ -161,7 +150,7 @@ impl SentMessages {
             until: record.expires.plus(GRACE),
         };
         if kept.sent.is_empty() {
-            self.unindex(number, &key);
+            self.numbers.remove(&key, number);
             return None;
         }
         let until = kept.until;
@@ -201,7 +190,7 @@ impl SentMessages {
                 self.of.remove(&kept.from);
             }
         }
-        self.unindex(number, &(kept.message, kept.sender));
+        self.numbers.remove(&kept.key(), number);
         Some(Write::delete(format!("{PREFIX}{number}")))
     }
 
@@ -244,22 +233,29 @@ impl SentMessages {
     ) -> bool {
         let to = to.clone().or_domain(&settings.domain);
         let is_here = matches!(settings.route_to(&to), Some(Route::Local(_)));
-        let numbers = self.numbers.get(&(message.to_owned(), to));
-        let sent: Vec<SentTo> = numbers
-            .into_iter()
-            .flatten()
-            .flat_map(|number| match self.kept.get(number) {
-                Some(kept) => kept.sent.clone(),
-                None => table.get(*number).map(sent_to).unwrap_or_default(),
-            })
-            .collect();
+        let key = (message, &to);
+        let mut is_known = false;
+        let mut sent: Vec<SentTo> = Vec::new();
+        for number in self.numbers.candidates(&key) {
+            if let Some(kept) = self.kept.get(&number) {
+                if kept.key() == key {
+                    is_known = true;
+                    sent.extend(kept.sent.iter().cloned());
+                }
+            } else if let Some(record) = table.get(number)
+                && key_of(&record) == Some(key)
+            {
+                is_known = true;
+                sent.extend(sent_to(&record));
+            }
+        }
         if sent.is_empty() {
             // A row of an older version, or another way than this was taken there.
             let longest = settings
                 .default_validity
                 .saturating_mul(7)
                 .saturating_add(GRACE);
-            return numbers.is_none() && is_here && self.is_whole(longest, now);
+            return !is_known && is_here && self.is_whole(longest, now);
         }
         let is_it = |sent: &SentTo| {
             let there = sent.peer.as_ref().map(PeerId::real);
@@ -281,11 +277,11 @@ impl SentMessages {
     }
 }
 
-fn key_of(record: &Record) -> Option<Key> {
+fn key_of(record: &Record) -> Option<Key<'_>> {
     let (Some(message), Some(sender)) = (&record.message, &record.report_to) else {
         return None;
     };
-    Some((message.clone(), sender.clone()))
+    Some((message, sender))
 }
 
 /// Where the parts of a message went, in few words.

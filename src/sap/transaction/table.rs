@@ -4,10 +4,12 @@
 //! Answered requests stay for the duplicate window, so that a repetition gets
 //! the same answer and has no second effect (wire profile, 1 and 7.5).
 
-use std::collections::{HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::HashMap;
 
 use super::index::Index;
 use super::record::{Origin, Place, Record, State};
+use super::remembered::Remembered;
 use super::row;
 use super::sent;
 use crate::element::Time;
@@ -20,8 +22,10 @@ use rustc_hash::FxHashMap;
 /// The table. Bounded by what its users accept, in number and bytes.
 #[derive(Debug)]
 pub struct Table {
-    /// By numbers of our own, which nobody else chooses.
+    /// Rows that wait for something, by numbers of our own, which nobody else chooses.
     rows: FxHashMap<u64, Box<Row>>,
+    /// Those that were answered.
+    remembered: Remembered,
     by_origin: Index,
     by_place: Index,
     by_fingerprint: HashMap<u64, u64>,
@@ -29,8 +33,6 @@ pub struct Table {
     shares: HashMap<PeerId, Share>,
     /// Of all elements of ours.
     own: Share,
-    /// Peers in records that are being taken back, so that these share their names.
-    restored: HashSet<PeerId>,
     all: Share,
     last: u64,
     shards: Shards,
@@ -102,12 +104,12 @@ impl Table {
     pub fn new(shards: Shards) -> Self {
         Self {
             rows: FxHashMap::default(),
+            remembered: Remembered::default(),
             by_origin: Index::default(),
             by_place: Index::default(),
             by_fingerprint: HashMap::new(),
             shares: HashMap::new(),
             own: Share::default(),
-            restored: HashSet::new(),
             all: Share::default(),
             last: 0,
             shards,
@@ -128,12 +130,13 @@ impl Table {
                 self.last = self.last.max(request.0);
             }
         }
+        let names = &mut self.remembered.names;
         if let Origin::Peer { peer, .. } = &mut record.origin {
-            share_name(&mut self.restored, peer);
+            names.share(peer);
         }
         for part in &mut record.parts {
             if let Place::Peer { peer, .. } = &mut part.place {
-                share_name(&mut self.restored, peer);
+                names.share(peer);
             }
         }
         let size = size_of_row(bytes, &record);
@@ -148,17 +151,31 @@ impl Table {
         write
     }
 
-    /// The record of this number.
-    pub fn get(&self, number: u64) -> Option<&Record> {
+    /// The record of this number, made for who asks if it was answered.
+    pub fn get(&self, number: u64) -> Option<Cow<'_, Record>> {
+        let open = self.open(number).map(Cow::Borrowed);
+        open.or_else(|| self.remembered.get(number).map(Cow::Owned))
+    }
+
+    /// The record of this number, if it waits for something.
+    pub fn open(&self, number: u64) -> Option<&Record> {
         self.rows.get(&number).map(|row| &row.record)
     }
 
-    /// Changes a record.
+    /// Whether there is a record of this number.
+    pub(super) fn contains(&self, number: u64) -> bool {
+        self.rows.contains_key(&number) || self.remembered.contains(number)
+    }
+
+    /// Changes a record that waits for something.
     pub fn update(&mut self, number: u64, change: impl FnOnce(&mut Record)) -> Option<Write> {
         let row = self.rows.get_mut(&number)?;
         let (before, size) = (row.record.state.clone_kind(), row.size);
         change(&mut row.record);
-        let (write, new_size) = kept(number, &row.record);
+        let (write, mut new_size) = kept(number, &row.record);
+        if matches!(row.record.state, State::Answered(_)) {
+            new_size = self.remembered.keep(number, &row.record);
+        }
         row.size = new_size;
         let record = &row.record;
         let share = share_of(&mut self.shares, &mut self.own, &record.origin);
@@ -171,6 +188,9 @@ impl Table {
             && self.by_fingerprint.get(&record.fingerprint) == Some(&number)
         {
             self.by_fingerprint.remove(&record.fingerprint);
+        }
+        if matches!(record.state, State::Answered(_)) {
+            self.rows.remove(&number);
         }
         Some(write)
     }
@@ -201,8 +221,6 @@ impl Table {
             part.answer = None;
         }
         record.parts.retain(|part| keep(&part.place));
-        // It stays for a while, as one of very many.
-        record.parts.shrink_to_fit();
         record.kept = None;
         record.circle = None;
         record.waiting = None;
@@ -211,10 +229,11 @@ impl Table {
 
     /// A part goes out again under another id.
     pub fn move_part(&mut self, number: u64, from: &Place, to: Place) -> Option<Write> {
-        let record = &self.rows.get(&number)?.record;
+        let record = self.open(number)?;
         let part = record.parts.iter().position(|part| part.place == *from)?;
         self.by_place.remove(from, number);
-        self.by_place.insert(&to, number, is_at(&self.rows, &to));
+        let rows = (&self.rows, &self.remembered);
+        self.by_place.insert(&to, number, is_at(rows, &to));
         self.update(number, |record| {
             record.parts[part].place = to;
             record.parts[part].acknowledged = None;
@@ -223,12 +242,23 @@ impl Table {
 
     /// After a restart with a clock that was put back: no record is of the future.
     pub fn set_right(&mut self, now: Time) {
-        self.restored = HashSet::new();
         for row in self.rows.values_mut() {
-            let record = &mut row.record;
-            let ahead = record.received.since(now);
-            record.received = Time(record.received.0 - ahead);
-            record.expires = Time(record.expires.0.saturating_sub(ahead));
+            row.record.set_right(now);
+        }
+        let numbers: Vec<u64> = self.remembered.numbers().collect();
+        for number in numbers {
+            let ahead = |record: &Record| record.received > now;
+            if self.remembered.get(number).as_ref().is_some_and(ahead)
+                && let Some((mut record, before)) = self.remembered.take(number)
+            {
+                record.set_right(now);
+                let size = self.remembered.keep(number, &record);
+                let share = share_of(&mut self.shares, &mut self.own, &record.origin);
+                for share in [share, &mut self.all] {
+                    share.answered.sub(before);
+                    share.answered.add(size);
+                }
+            }
         }
     }
 
@@ -245,9 +275,12 @@ impl Table {
         }
     }
 
-    /// Forgets a record.
-    pub fn remove(&mut self, number: u64) -> Option<Write> {
-        let Row { record, size } = *self.rows.remove(&number)?;
+    /// Forgets a record: what it was.
+    pub fn remove(&mut self, number: u64) -> Option<(Record, Write)> {
+        let (record, size) = match self.rows.remove(&number) {
+            Some(row) => (row.record, row.size),
+            None => self.remembered.take(number)?,
+        };
         let share = share_of(&mut self.shares, &mut self.own, &record.origin);
         for share in [share, &mut self.all] {
             share.of(&record.state).sub(size);
@@ -260,24 +293,26 @@ impl Table {
         for part in &record.parts {
             self.by_place.remove(&part.place, number);
         }
-        Some(Write::delete(key(number)))
+        Some((record, Write::delete(key(number))))
     }
 
     /// The record of a request that came from there.
     pub fn by_origin(&self, origin: &Origin) -> Option<u64> {
-        self.by_origin.find(origin, is_from(&self.rows, origin))
+        let rows = (&self.rows, &self.remembered);
+        self.by_origin.find(origin, is_from(rows, origin))
     }
 
     /// The record one of whose parts went there.
     pub fn by_place(&self, place: &Place) -> Option<u64> {
-        self.by_place.find(place, is_at(&self.rows, place))
+        let rows = (&self.rows, &self.remembered);
+        self.by_place.find(place, is_at(rows, place))
     }
 
     /// A pending request with the same requestor and content.
     pub fn by_fingerprint(&self, fingerprint: u64) -> Option<&Record> {
         self.by_fingerprint
             .get(&fingerprint)
-            .and_then(|number| self.get(*number))
+            .and_then(|number| self.open(*number))
     }
 
     /// Unanswered requests of a peer.
@@ -294,7 +329,7 @@ impl Table {
         share.map_or_else(Sum::default, |share| share.pending)
     }
 
-    /// Bytes that a record takes, about.
+    /// Bytes that a record takes that waits for something, about.
     pub(super) fn size_of(&self, number: u64) -> usize {
         self.rows.get(&number).map_or(0, |row| row.size)
     }
@@ -327,21 +362,40 @@ impl Table {
         largest.map(|(origin, _)| origin)
     }
 
-    /// All records, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = (u64, &Record)> {
+    /// Records that wait for something, in no order.
+    pub fn all_open(&self) -> impl Iterator<Item = (u64, &Record)> {
         self.rows.iter().map(|(number, row)| (*number, &row.record))
     }
 
-    fn index(&mut self, number: u64, record: Record, size: usize) {
+    /// Records that were answered, in no order.
+    pub(super) fn all_answered(&self) -> impl Iterator<Item = (u64, Record)> {
+        let numbers = self.remembered.numbers();
+        numbers.filter_map(|number| Some((number, self.remembered.get(number)?)))
+    }
+
+    /// The newest records, at most so many, the newest first.
+    pub fn newest(&self, most: usize) -> Vec<(u64, Cow<'_, Record>)> {
+        let open = self.rows.keys().copied();
+        let mut numbers: Vec<u64> = open.chain(self.remembered.numbers()).collect();
+        numbers.sort_unstable_by_key(|number| std::cmp::Reverse(*number));
+        let rows = numbers.into_iter().take(most);
+        rows.filter_map(|number| Some((number, self.get(number)?)))
+            .collect()
+    }
+
+    fn index(&mut self, number: u64, record: Record, mut size: usize) {
         let origin = &record.origin;
-        self.by_origin
-            .insert(origin, number, is_from(&self.rows, origin));
+        let rows = (&self.rows, &self.remembered);
+        self.by_origin.insert(origin, number, is_from(rows, origin));
         for part in &record.parts {
             let place = &part.place;
             if *place != Place::Here {
-                self.by_place
-                    .insert(place, number, is_at(&self.rows, place));
+                self.by_place.insert(place, number, is_at(rows, place));
             }
+        }
+        let is_answered = matches!(record.state, State::Answered(_));
+        if is_answered {
+            size = self.remembered.keep(number, &record);
         }
         let share = share_of(&mut self.shares, &mut self.own, &record.origin);
         for share in [share, &mut self.all] {
@@ -350,9 +404,14 @@ impl Table {
         if record.state == State::Pending {
             self.by_fingerprint.insert(record.fingerprint, number);
         }
-        self.rows.insert(number, Box::new(Row { record, size }));
+        if !is_answered {
+            self.rows.insert(number, Box::new(Row { record, size }));
+        }
     }
 }
+
+/// Where all rows are, open and answered.
+type All<'r> = (&'r FxHashMap<u64, Box<Row>>, &'r Remembered);
 
 fn share_of<'s>(
     shares: &'s mut HashMap<PeerId, Share>,
@@ -365,32 +424,18 @@ fn share_of<'s>(
     }
 }
 
-fn share_name(known: &mut HashSet<PeerId>, peer: &mut PeerId) {
-    match known.get(peer) {
-        Some(known) => *peer = known.clone(),
-        None => {
-            known.insert(peer.clone());
-        }
+fn is_from<'r>((rows, remembered): All<'r>, origin: &'r Origin) -> impl Fn(u64) -> bool + use<'r> {
+    move |number| match rows.get(&number) {
+        Some(row) => row.record.origin == *origin,
+        None => remembered.is_from(number, origin),
     }
 }
 
-fn is_from<'r>(
-    rows: &'r FxHashMap<u64, Box<Row>>,
-    origin: &'r Origin,
-) -> impl Fn(u64) -> bool + use<'r> {
-    move |number| {
-        rows.get(&number)
-            .is_some_and(|row| row.record.origin == *origin)
-    }
-}
-
-fn is_at<'r>(
-    rows: &'r FxHashMap<u64, Box<Row>>,
-    place: &'r Place,
-) -> impl Fn(u64) -> bool + use<'r> {
-    move |number| {
-        let row = rows.get(&number);
-        row.is_some_and(|row| row.record.part_at(place).is_some())
+fn is_at<'r>((rows, remembered): All<'r>, place: &'r Place) -> impl Fn(u64) -> bool + use<'r> {
+    let is_there = |record: &Record| record.part_at(place).is_some();
+    move |number| match rows.get(&number) {
+        Some(row) => is_there(&row.record),
+        None => remembered.get(number).as_ref().is_some_and(is_there),
     }
 }
 
@@ -407,4 +452,112 @@ fn size_of_row(written: usize, record: &Record) -> usize {
 
 fn key(number: u64) -> String {
     Write::numbered(PREFIX, number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imps::Address;
+    use crate::imps::primitive::Name;
+    use crate::sap::body::Body;
+    use crate::sap::transaction::record::Part;
+
+    fn peer(name: &str) -> PeerId {
+        PeerId::new(name)
+    }
+
+    fn message(n: u64, now: Time) -> Record {
+        let part = Part {
+            place: Place::at(
+                &peer("recipient.example"),
+                &format!("r{n:06}-{n:06}").as_str().into(),
+            ),
+            targets: vec![Address::new("wv:bob@recipient.example")],
+            answer: None,
+            acknowledged: None,
+        };
+        Record {
+            origin: Origin::Peer {
+                peer: peer("sender.example"),
+                id: format!("s{n:06}-{n:06}").as_str().into(),
+            },
+            name: Name::SendMessageRequest.into(),
+            received: now,
+            expires: now.plus_seconds(86_400),
+            parts: vec![part],
+            state: State::Pending,
+            message: Some(id(n)),
+            report_to: None,
+            asker: None,
+            kept: None,
+            circle: None,
+            sent: Vec::new(),
+            waiting: None,
+            fingerprint: n,
+            content: 0,
+            asking: None,
+        }
+    }
+
+    fn id(n: u64) -> String {
+        format!("m-20261122-071500-{n:06}")
+    }
+
+    fn answer(n: u64) -> Body {
+        Body::raw(&format!(
+            "<SendMessageResponse messageID=\"{}\"><Status code=\"200\"/></SendMessageResponse>",
+            id(n)
+        ))
+    }
+
+    /// The index keeps the hash and number of each, and the order in which rows are forgotten the
+    /// number and time.
+    #[test]
+    fn an_answered_message_takes_two_hundred_bytes_at_most() {
+        // As many as make all tables grow once more.
+        let (number, now) = (57_345, Time(1_700_000_000_000));
+        let mut table = Table::default();
+        let mut numbers = Vec::new();
+        for n in 0..number {
+            let row = table.next_number(now);
+            table.insert(row, message(n, now));
+            table.close(row, Some(answer(n)), |_| false);
+            numbers.push(row);
+        }
+        assert!(table.rows.is_empty() && table.by_fingerprint.is_empty());
+        let order = number.next_power_of_two() * size_of::<(u64, Time)>() as u64;
+        let bytes = table.remembered.bytes() + table.by_origin.bytes() + table.by_place.bytes();
+        let each = (bytes as u64 + order) / number;
+        assert!(each <= 200, "{each} bytes a message");
+        // What the bound counts is near that.
+        let counted = table.answered().bytes as u64 / number;
+        assert!(counted.abs_diff(each) < 60, "{counted} for {each} bytes");
+        for (n, row) in (0..).zip(numbers) {
+            let origin = message(n, now).origin;
+            assert_eq!(table.by_origin(&origin), Some(row));
+            let (record, _) = table.remove(row).unwrap();
+            assert_eq!(record.state, State::Answered(Some(answer(n))));
+            assert_eq!((record.origin, record.message), (origin, Some(id(n))));
+        }
+        assert_eq!(table.answered(), Sum::default());
+    }
+
+    #[test]
+    fn a_record_of_the_future_is_of_now_after_the_clock_was_put_back() {
+        let (before, now) = (Time(9_000_000), Time(1_000_000));
+        let mut table = Table::default();
+        table.insert(1, message(1, before));
+        table.insert(2, message(2, before));
+        table.close(2, Some(answer(2)), |_| false);
+        let all = table.answered();
+        table.set_right(now);
+        for number in [1, 2] {
+            let record = table.get(number).unwrap();
+            let expected = (now, now.plus_seconds(86_400));
+            assert_eq!((record.received, record.expires), expected);
+        }
+        assert_eq!(table.answered().number, all.number);
+        let newest: Vec<u64> = table.newest(1).iter().map(|(number, _)| *number).collect();
+        assert_eq!(newest, [2]);
+    }
 }

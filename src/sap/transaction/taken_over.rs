@@ -25,7 +25,7 @@ impl<'t> TakenOver<'t> {
     }
 
     fn record(&self) -> Option<&Record> {
-        self.on.rows.table.get(self.number)
+        self.on.rows.table.open(self.number)
     }
 
     /// Takes it over, and answers. Those who are known not to get it are named.

@@ -19,7 +19,6 @@ use wvgate::imps::common::Recipient;
 use wvgate::imps::xml::Limits;
 use wvgate::imps::{Address, Primitive};
 use wvgate::node::clock::{self, Clock};
-use wvgate::sap::transaction::State;
 use wvgate::sap::{
     Delivered, Effect, Element, Facts, Post, Posted, Sap, Settings, Time, Token, Verdict,
 };
@@ -187,8 +186,7 @@ impl End {
             let from = usize::try_from(command[key].as_u64().unwrap()).unwrap();
             list.get(from..).unwrap_or_default().to_vec()
         };
-        let open = self.sap.transactions().iter();
-        let open = open.filter(|(_, record)| !matches!(record.state, State::Answered(_)));
+        let open = self.sap.transactions().all_open();
         json!({
             "received": after(&self.received, "received"),
             "results": after(&self.results, "results"),

@@ -68,6 +68,14 @@ pub(super) async fn clients(mut args: Clients) -> Result<(), Failure> {
     output::report(&report, text, args.format)
 }
 
+/// KiB of a phone that does nothing, of so many, and of its channel.
+pub(super) async fn idle(phones: usize) -> Result<(f64, f64), Failure> {
+    let folder = Folder::make("clients")?;
+    let domain = domain::start(&folder, phones).await?;
+    let (_, idle, _) = load::all(&domain, phones).await?;
+    Ok((idle.kib_per_phone, idle.kib_per_channel))
+}
+
 fn text(report: &Report) -> String {
     let mut text = format!("{} phones", report.phones);
     for logins in &report.logins {

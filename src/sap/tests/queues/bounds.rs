@@ -162,7 +162,7 @@ fn the_table_knows_its_bytes() {
         table.remembers_too_much(most(10, usize::MAX)),
         Some("a.test")
     );
-    assert_eq!(table.remembers_too_much(most(100, 5_000)), Some("a.test"));
+    assert_eq!(table.remembers_too_much(most(100, 2_000)), Some("a.test"));
     assert_eq!(table.remembers_too_much(most(100, 1_000_000)), None);
     world.run(3_600_000);
     let table = &world.node("r.test").sap.transactions();

@@ -59,9 +59,9 @@ impl Transactions {
             self.count(Count::Duplicate);
             tracing::debug!(ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), "repeated transaction");
             // Same answer, no second effect.
-            let state = self.rows.table.get(number).map(|record| &record.state);
+            let state = self.rows.table.get(number);
+            let state = state.map(|record| record.state.clone());
             if let Some(State::Answered(Some(answer))) = state {
-                let answer = answer.clone();
                 self.send_answer(number, &answer, now);
             }
             return;

@@ -69,7 +69,7 @@ impl Transactions {
             let copy = Own::Copy(copy.into(), expires);
             self.events.push_back(Event::Own(Box::new(copy)));
         }
-        let refused = refused_function(record, &place, &transaction);
+        let refused = refused_function(&record, &place, &transaction);
         if let Some((name, domain)) = refused {
             self.services.not_supported(peer.real(), name, &domain, now);
         }
@@ -93,11 +93,14 @@ impl Transactions {
             tracing::warn!(ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name), "this is no answer");
             return self.part_failed(number, &place, Code::INTERNAL, now);
         }
-        let asked = self.rows.table.get(number).map(|row| &row.name);
-        if !asked.is_some_and(|asked| is_answer_to(asked, &transaction.name)) {
+        let asked = self.rows.table.get(number).map(|row| row.name.clone());
+        if !asked
+            .as_ref()
+            .is_some_and(|asked| is_answer_to(asked, &transaction.name))
+        {
             tracing::warn!(
                 ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id),
-                ssp.primitive = %Shown(&transaction.name), asked = asked.map(tracing::field::display), "the answer to another request"
+                ssp.primitive = %Shown(&transaction.name), asked = asked.as_ref().map(tracing::field::display), "the answer to another request"
             );
             return self.count(Count::Unasked);
         }
@@ -105,7 +108,7 @@ impl Transactions {
             .rows
             .table
             .get(number)
-            .and_then(|row| about_others(&self.settings, peer, row, &transaction))
+            .and_then(|row| about_others(&self.settings, peer, &row, &transaction))
         {
             tracing::warn!(
                 ssp.peer = peer.domain, ssp.transaction = %Shown(&transaction.id), ssp.primitive = %Shown(&transaction.name),
@@ -136,7 +139,7 @@ impl Transactions {
         transaction: &Transaction,
         now: Time,
     ) -> bool {
-        let Some(record) = self.rows.table.get(number) else {
+        let Some(record) = self.rows.table.open(number) else {
             return false;
         };
         let open = matches!(record.state, State::Pending | State::TakenOver);
@@ -201,7 +204,7 @@ impl Transactions {
                 now,
             };
             let expires = now.plus(self.settings.default_validity);
-            for report in delivery_report::late(record, number, part, &answer, &reporter) {
+            for report in delivery_report::late(&record, number, part, &answer, &reporter) {
                 let report = Own::Report(report.into(), expires);
                 self.events.push_back(Event::Own(Box::new(report)));
             }
@@ -225,7 +228,7 @@ impl Transactions {
 
     /// Answers a request all of whose parts are answered.
     pub(super) fn finish_if_complete(&mut self, number: u64, now: Time) {
-        let Some(record) = self.rows.table.get(number) else {
+        let Some(record) = self.rows.table.open(number) else {
             return;
         };
         if record.state != State::Pending && record.state != State::TakenOver {
@@ -251,7 +254,7 @@ impl Transactions {
         let waiting = self
             .rows
             .table
-            .get(number)
+            .open(number)
             .and_then(|row| row.waiting.clone());
         let Some(notice) = waiting else {
             self.send_answer(number, &answer, now);
