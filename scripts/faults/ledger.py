@@ -92,7 +92,10 @@ class Ledger:
         return [message for message in self.messages.values() if message.answer is None]
 
     def settled(self):
-        return not (self.missing() or self.reports_missing() or self.unanswered())
+        """Whether all has come that may still come. What was on its way from the XMPP server to a gateway
+        that was killed may be lost, and does not come later."""
+        missing = [message for message in self.missing() if kind(message.pair) != "from_xmpp"]
+        return not (missing or self.reports_missing() or self.unanswered())
 
     def out_of_order(self):
         """Arrivals before which a later message of the same conversation had arrived."""
