@@ -25,7 +25,7 @@ const GRACE: Duration = Duration::from_secs(10);
 #[command(after_help = "\
 Stays in the foreground; the log goes to standard error (RUST_LOG overrides log.level).
 SIGHUP reads the configuration again: peers, routes, dialects, certificates, policies of XMPP
-domains. SIGTERM and SIGINT let what is under way finish for up to 10 s; a second one ends at once. Whatever was
+domains, log.level. SIGTERM and SIGINT let what is under way finish for up to 10 s; a second one ends at once. Whatever was
 acknowledged is on disk either way.
 
 Examples:

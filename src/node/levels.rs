@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::{Registry, reload};
@@ -24,8 +25,8 @@ struct State {
     usual: String,
     /// What holds.
     now: String,
-    /// When the usual holds again, if it does by itself.
-    until: Option<Instant>,
+    /// When the usual holds again, if it does by itself, and what sees to that.
+    until: Option<(Instant, AbortHandle)>,
     /// How often it was changed: a change that comes later outlives the end of one before.
     changes: u64,
 }
@@ -62,54 +63,63 @@ impl Levels {
         LevelsView {
             now: state.now.clone(),
             usual: state.usual.clone(),
-            seconds: state.until.map(left),
+            seconds: state.until.as_ref().map(|(until, _)| left(*until)),
         }
     }
 
     /// Goes by these directives, which were checked, for so long, or until something else is said.
-    /// Needs a runtime of tokio if the time is bounded.
+    /// Needs a runtime of tokio if the time is bounded. A time whose end cannot be told has none.
     ///
     /// # Errors
     /// They are none after all.
     pub fn set(&self, directives: &str, span: Option<Duration>) -> Result<(), String> {
-        let until = span.map(|span| Instant::now() + span);
-        let change = self.change(directives, until)?;
-        if let Some(until) = until {
-            let levels = self.clone();
-            tokio::spawn(async move {
+        let mut state = self.state();
+        self.apply(&mut state, directives)?;
+        let until = span.and_then(|span| Instant::now().checked_add(span));
+        state.until = until.map(|until| {
+            let (levels, change) = (self.clone(), state.changes);
+            let end = async move {
                 tokio::time::sleep_until(until).await;
-                if levels.state().changes == change {
-                    levels.reset();
+                let mut state = levels.state();
+                if state.changes == change {
+                    levels.apply_usual(&mut state);
                 }
-            });
-        }
+            };
+            (until, tokio::spawn(end).abort_handle())
+        });
         Ok(())
     }
 
     /// Goes by the usual directives again.
     pub fn reset(&self) {
-        let usual = self.state().usual.clone();
-        if let Err(why) = self.change(&usual, None) {
-            tracing::warn!("the log stays as it is: {why}");
-        }
+        self.apply_usual(&mut self.state());
     }
 
     /// These directives, which were checked, are the usual ones from now on, and hold.
     pub fn set_usual(&self, directives: &str) {
-        directives.clone_into(&mut self.state().usual);
-        self.reset();
+        let mut state = self.state();
+        directives.clone_into(&mut state.usual);
+        self.apply_usual(&mut state);
     }
 
-    /// The number of the change.
-    fn change(&self, directives: &str, until: Option<Instant>) -> Result<u64, String> {
+    fn apply_usual(&self, state: &mut State) {
+        let usual = state.usual.clone();
+        if let Err(why) = self.apply(state, &usual) {
+            tracing::warn!("the log stays as it is: {why}");
+        }
+    }
+
+    /// They hold, without an end.
+    fn apply(&self, state: &mut State, directives: &str) -> Result<(), String> {
         let filter = EnvFilter::try_new(directives).map_err(|error| error.to_string())?;
-        let mut state = self.state();
         let reloaded = self.0.filter.reload(filter);
         reloaded.map_err(|error| error.to_string())?;
         directives.clone_into(&mut state.now);
-        state.until = until;
         state.changes += 1;
-        Ok(state.changes)
+        if let Some((_, end)) = state.until.take() {
+            end.abort();
+        }
+        Ok(())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -150,6 +160,9 @@ mod tests {
         assert_eq!(now(), "warn", "the time of the one before is over");
         levels.set_usual("error");
         assert_eq!(now(), "error");
+        levels.set("warn", Some(Duration::MAX)).unwrap();
+        assert_eq!((now(), levels.view().seconds), ("warn".to_owned(), None));
+        levels.reset();
         assert!(levels.set("wvgate=[", None).is_err());
         assert_eq!(now(), "error", "what is wrong changes nothing");
     }
