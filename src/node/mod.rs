@@ -29,6 +29,7 @@ pub mod log;
 pub mod metrics;
 mod owner;
 mod passwords;
+pub mod process;
 mod provision;
 mod receiver;
 mod releaser;

@@ -23,7 +23,7 @@ pub(super) fn write(
         ),
         "component",
         each(),
-        |up| Some(u8::from(*up)),
+        |up| u8::from(*up),
     );
     let links = || waiting.iter().map(|(name, it)| (name.as_str(), it));
     let gauges: [Row<LinkView>; 2] = [
@@ -37,9 +37,7 @@ pub(super) fn write(
         }),
     ];
     for (name, help, value) in gauges {
-        text.each((name, "gauge", help), "component", links(), |link| {
-            Some(value(link))
-        });
+        text.each((name, "gauge", help), "component", links(), value);
     }
     let (name, help) = (
         "wvgate_xmpp_link_oldest_seconds",
@@ -47,7 +45,7 @@ pub(super) fn write(
     );
     text.each((name, "gauge", help), "component", links(), |link| {
         let waits = link.oldest.map_or(0, |since| now.saturating_sub(since));
-        Some(Duration::from_millis(waits).as_secs_f64())
+        Duration::from_millis(waits).as_secs_f64()
     });
     let name = "wvgate_xmpp_confirm_seconds";
     let help = "How long stanzas waited until the component's server had confirmed them.";

@@ -8,7 +8,6 @@ mod text;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use self::process::Process;
 use self::text::Text;
 use super::views;
 use crate::access::ClientCount;
@@ -161,7 +160,7 @@ impl Snapshot {
             ("version", env!("CARGO_PKG_VERSION")),
             1,
         );
-        Process::look(Duration::from_millis(self.uptime)).write(&mut text);
+        process::write(&mut text, Duration::from_millis(self.uptime));
         self.counters(&mut text);
         peers::write(&mut text, &self.peers, now);
         if self.silent.is_some() {
@@ -209,7 +208,7 @@ impl Snapshot {
                 (name, "counter", help),
                 "kind",
                 silent.iter().map(|(k, n)| (*k, n)),
-                |n| Some(*n),
+                |n| *n,
             );
         }
         text.one(
@@ -319,7 +318,7 @@ fn certificate_lines(text: &mut Text, gauges: &Gauges) {
         ),
         "file",
         all.iter().map(|(file, ends)| (file.as_str(), ends)),
-        |ends| Some(*ends),
+        |ends| *ends,
     );
 }
 

@@ -32,19 +32,15 @@ pub(super) fn write(text: &mut Text, all: &[PeerView], now: Time) {
         ),
     ];
     for (name, help, value) in gauges {
-        text.each((name, "gauge", help), "peer", peers(), |peer| {
-            Some(value(peer))
-        });
+        text.each((name, "gauge", help), "peer", peers(), value);
     }
     let (name, help) = (
         "wvgate_peer_outbox_oldest_seconds",
         "How long the oldest of them waits.",
     );
     text.each((name, "gauge", help), "peer", peers(), |peer| {
-        Some(
-            peer.oldest
-                .map_or(0.0, |since| now.after(since).as_secs_f64()),
-        )
+        peer.oldest
+            .map_or(0.0, |since| now.after(since).as_secs_f64())
     });
     let counters: [Row<Traffic>; 4] = [
         (
@@ -70,7 +66,7 @@ pub(super) fn write(text: &mut Text, all: &[PeerView], now: Time) {
     ];
     for (name, help, value) in counters {
         text.each((name, "counter", help), "peer", peers(), |peer| {
-            Some(value(&peer.traffic))
+            value(&peer.traffic)
         });
     }
     let name = "wvgate_peer_post_seconds";

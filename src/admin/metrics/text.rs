@@ -61,13 +61,11 @@ impl Text {
         (name, kind, help): (&str, &str, &str),
         label: &str,
         all: impl IntoIterator<Item = (&'a str, &'a T)>,
-        value: impl Fn(&T) -> Option<V>,
+        value: impl Fn(&T) -> V,
     ) {
         self.family(name, kind, help);
         for (of, thing) in all {
-            if let Some(value) = value(thing) {
-                self.labelled(name, (label, of), value);
-            }
+            self.labelled(name, (label, of), value(thing));
         }
     }
 

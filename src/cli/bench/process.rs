@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use super::super::Failure;
+use crate::node::process::Stat;
 
 /// A process; killed when the value is dropped.
 pub(super) struct Watched {
@@ -17,9 +18,6 @@ pub(super) struct Node {
     pub(super) socket: PathBuf,
     process: Watched,
 }
-
-/// Clock ticks a second in /proc; the same on every Linux for decades.
-const TICKS: f64 = 100.0;
 
 impl Watched {
     /// Watches a child of this process.
@@ -36,17 +34,8 @@ impl Watched {
 
     /// CPU seconds used so far, user and system.
     pub(super) fn cpu(&self) -> f64 {
-        let stat =
-            std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        // The name in parentheses may hold anything; numbers follow behind it.
-        let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        let ticks = |number: usize| {
-            fields
-                .split_whitespace()
-                .nth(number)
-                .and_then(|f| f.parse::<f64>().ok())
-        };
-        (ticks(11).unwrap_or(0.0) + ticks(12).unwrap_or(0.0)) / TICKS
+        let stat = Stat::of(&self.child.id().to_string());
+        stat.map_or(0.0, |stat| stat.cpu.as_secs_f64())
     }
 
     pub(super) fn rss_kib(&self) -> u64 {
@@ -104,13 +93,7 @@ impl Node {
 
 /// Resident memory of a process, by its name in /proc.
 pub(super) fn rss_kib(process: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .unwrap_or_default();
-    let kib = line.split_whitespace().next();
-    kib.and_then(|kib| kib.parse().ok()).unwrap_or(0)
+    Stat::of(process).map_or(0, |stat| stat.resident_bytes / 1024)
 }
 
 /// What an ended child has said.
