@@ -21,7 +21,7 @@ use super::presented_as::PeerId;
 use super::settings::{Peer, Settings};
 use super::transaction::Queues;
 use super::verdict::{Facts, Verdict};
-use crate::element::Time;
+use crate::element::{Spans, Time};
 use crate::imps::primitive::Name;
 use crate::sap::session_id::SessionId;
 use crate::ssp::envelope::Transaction;
@@ -276,11 +276,11 @@ impl Associations {
         &self.shared.totals
     }
 
-    /// As an operator sees them, each with the number of the peer's unanswered requests.
-    pub(super) fn views(&self, pending: impl Fn(&str) -> usize) -> Vec<PeerView> {
-        let pending = |it: &Association| pending(it.id().as_str());
-        self.iter()
-            .map(|it| PeerView::of(it, pending(it)))
+    /// As an operator sees them, each with the number of the peer's unanswered requests, and how
+    /// long it took to answer ours.
+    pub(super) fn views(&self, asked: impl Fn(&str) -> (usize, Spans)) -> Vec<PeerView> {
+        let all = self.iter();
+        all.map(|it| PeerView::of(it, asked(it.id().as_str())))
             .collect()
     }
 

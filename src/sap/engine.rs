@@ -334,10 +334,6 @@ impl Engine {
             }
             OfTransactions::ToThisSap(request) => self.for_this_sap(*request, now),
             OfTransactions::Own(own) => self.transactions.own(*own, &self.associations, now),
-            OfTransactions::Took(peer, took) => {
-                let answers = |it: &mut Association| it.conduct.traffic_mut().answers.note(took);
-                self.associations.with(&peer, answers);
-            }
             OfTransactions::Count(count) => self.count(count),
             OfTransactions::Note(note) => self.effect(Effect::Note(note)),
             OfTransactions::Step(step) => self.effect(Effect::Step(step)),

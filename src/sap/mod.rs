@@ -419,9 +419,12 @@ impl Sap {
 
     /// All peers, as an operator sees them.
     pub fn peer_views(&self) -> Vec<PeerView> {
-        self.engine
-            .associations
-            .views(|domain| self.engine.transactions.table().pending_of(domain))
+        let transactions = &self.engine.transactions;
+        self.engine.associations.views(|peer| {
+            let answers = transactions.took().of(peer).cloned();
+            let pending = transactions.table().pending_of(peer);
+            (pending, answers.unwrap_or_default())
+        })
     }
 
     /// All sessions, as an operator sees them.

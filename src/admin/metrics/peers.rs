@@ -80,6 +80,6 @@ pub(super) fn write(text: &mut Text, all: &[PeerView], now: Time) {
         "How long requests were here until the peer they were handed on to had answered them.";
     text.family(name, "histogram", help);
     for (domain, peer) in peers() {
-        text.spans(name, Some(("peer", domain)), &peer.traffic.answers);
+        text.spans(name, Some(("peer", domain)), &peer.answers);
     }
 }

@@ -20,9 +20,6 @@ pub struct Traffic {
     /// How long the peer took to acknowledge a post.
     #[serde(skip)]
     pub posts: Spans,
-    /// How long requests that were handed on to the peer were here until it had answered them.
-    #[serde(skip)]
-    pub answers: Spans,
 }
 
 impl Traffic {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::element::{Time, millis};
+use crate::element::{Spans, Time, millis};
 use crate::sap::association::Association;
 use crate::sap::association::outbox::Item;
 use crate::sap::association::session::Session;
@@ -40,13 +40,17 @@ pub struct PeerView {
     pub oldest: Option<Time>,
     /// What went to it and came from it since the start.
     pub traffic: Traffic,
+    /// How long requests that were handed on to it were here until it had answered them, since the
+    /// start.
+    #[serde(skip)]
+    pub answers: Spans,
     /// The last thing that went wrong.
     pub last_error: Option<String>,
 }
 
 impl PeerView {
-    /// Of an association, and of so many unanswered requests.
-    pub(in crate::sap) fn of(it: &Association, pending: usize) -> Self {
+    /// Of an association, of so many unanswered requests, and with how long the peer took to answer.
+    pub(in crate::sap) fn of(it: &Association, (pending, answers): (usize, Spans)) -> Self {
         let (up, logins, troubles) = (it.is_up(), it.contact.logins(), it.conduct.troubles());
         Self {
             domain: it.id().as_str().to_owned(),
@@ -74,6 +78,7 @@ impl PeerView {
             too_large: troubles.too_large(),
             oldest: it.outbox().oldest(),
             traffic: it.conduct.traffic(),
+            answers,
             last_error: it
                 .contact
                 .last_error()

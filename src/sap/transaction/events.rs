@@ -1,7 +1,5 @@
 //! What transactions want done, and what they need to know of the queues of peers.
 
-use std::time::Duration;
-
 use super::history::Step;
 use super::record::Origin;
 use crate::element::{Delivered, Element, Time, Token};
@@ -41,8 +39,6 @@ pub(in crate::sap) enum Event {
     ToThisSap(Box<ToThisSap>),
     /// This node asks or tells something by itself.
     Own(Box<Own>),
-    /// A peer has answered a request that was here for so long.
-    Took(PeerId, Duration),
     Count(Count),
     Note(Note),
     Step(Box<Step>),

@@ -29,6 +29,7 @@ mod sent;
 mod shapes;
 mod table;
 mod taken_over;
+mod took;
 mod try_again;
 
 use std::borrow::Cow;
@@ -65,6 +66,7 @@ use overdue::Overdue;
 use request::Incoming;
 use rows::{Rows, Timer};
 use taken_over::TakenOver;
+use took::Took;
 
 /// The Transaction Table, and all that decides on what passes through it.
 #[derive(Debug)]
@@ -76,6 +78,7 @@ pub struct Transactions {
     profiles: Profiles,
     deviations: Deviations,
     rows: Rows,
+    took: Took,
     /// The message that is being taken over from another shard was counted there.
     counted: bool,
     events: VecDeque<Event>,
@@ -88,6 +91,7 @@ impl Transactions {
             profiles: Profiles::new(settings.clone()),
             deviations: Deviations::new(settings.clone()),
             rows: Rows::new(settings.clone()),
+            took: Took::default(),
             settings,
             numbers,
             skew: Skew::default(),
@@ -213,6 +217,11 @@ impl Transactions {
     /// The Transaction Table, for looking in.
     pub fn table(&self) -> &Table {
         &self.rows.table
+    }
+
+    /// How long peers take to answer.
+    pub(in crate::sap) fn took(&self) -> &Took {
+        &self.took
     }
 
     /// Whether a peer owes an answer to a request of ours.

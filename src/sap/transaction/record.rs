@@ -136,6 +136,33 @@ impl Part {
 }
 
 impl Record {
+    /// A request that waits, of which nothing else is known: where it came from, what it is, when it
+    /// was accepted and until when it holds.
+    pub(super) fn waiting(
+        origin: Origin,
+        name: AnyName,
+        (received, expires): (Time, Time),
+    ) -> Self {
+        Self {
+            origin,
+            name,
+            received,
+            expires,
+            parts: Vec::new(),
+            state: State::Pending,
+            message: None,
+            report_to: None,
+            asker: None,
+            kept: None,
+            circle: None,
+            sent: Vec::new(),
+            waiting: None,
+            fingerprint: 0,
+            content: 0,
+            asking: None,
+        }
+    }
+
     /// Whether it is a message.
     pub(super) fn is_message(&self) -> bool {
         self.name == Name::SendMessageRequest

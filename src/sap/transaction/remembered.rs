@@ -237,22 +237,14 @@ impl Remembered {
             _ => None,
         };
         Ok(Record {
-            origin,
-            name,
-            received: Time(received),
-            expires: Time(expires),
             parts,
             state: State::Answered(answer),
             message,
             report_to,
-            asker: None,
-            kept: None,
-            circle: None,
             sent,
-            waiting: None,
-            fingerprint: 0,
             content,
             asking,
+            ..Record::waiting(origin, name, (Time(received), Time(expires)))
         })
     }
 
@@ -329,26 +321,16 @@ mod tests {
     use super::*;
 
     fn answered(answer: Option<&str>) -> Record {
+        let origin = Origin::Peer {
+            peer: PeerId::presenting("a.test", "r.test"),
+            id: "t\t1".into(),
+        };
+        let name = AnyName::new("SendMessageRequest");
+        let times = (Time(1_700_000_000_000), Time(1_700_000_060_000));
         Record {
-            origin: Origin::Peer {
-                peer: PeerId::presenting("a.test", "r.test"),
-                id: "t\t1".into(),
-            },
-            name: AnyName::new("SendMessageRequest"),
-            received: Time(1_700_000_000_000),
-            expires: Time(1_700_000_060_000),
-            parts: Vec::new(),
             state: State::Answered(answer.map(Body::raw)),
             message: Some("m1".to_owned()),
-            report_to: None,
-            asker: None,
-            kept: None,
-            circle: None,
-            sent: Vec::new(),
-            waiting: None,
-            fingerprint: 0,
-            content: 0,
-            asking: None,
+            ..Record::waiting(origin, name, times)
         }
     }
 

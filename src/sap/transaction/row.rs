@@ -263,26 +263,18 @@ mod tests {
             },
             ..here.clone()
         };
+        let origin = Origin::Peer {
+            peer: PeerId::new("a.test"),
+            id: "t1".into(),
+        };
+        let name = AnyName::new("SendMessageRequest");
+        let times = (Time(1_700_000_000_000), Time(1_700_000_060_000));
         let plain = Record {
-            origin: Origin::Peer {
-                peer: PeerId::new("a.test"),
-                id: "t1".into(),
-            },
-            name: AnyName::new("SendMessageRequest"),
-            received: Time(1_700_000_000_000),
-            expires: Time(1_700_000_060_000),
             parts: vec![at_peer],
-            state: State::Pending,
             message: Some("m1".to_owned()),
             report_to: Some(Address::new("wv:alice@a.test")),
-            asker: None,
-            kept: None,
-            circle: None,
-            sent: Vec::new(),
-            waiting: None,
             fingerprint: u64::MAX,
-            content: 0,
-            asking: None,
+            ..Record::waiting(origin, name, times)
         };
         let rare = Record {
             origin: Origin::Element {

@@ -324,26 +324,20 @@ mod tests {
     }
 
     fn row(id: &str, received: u64) -> Record {
+        let origin = Origin::Peer {
+            peer: PeerId::new("a.test"),
+            id: "t".into(),
+        };
+        let (name, times) = (
+            Name::SendMessageRequest.into(),
+            (Time(received), Time(received + 10)),
+        );
         Record {
-            origin: Origin::Peer {
-                peer: PeerId::new("a.test"),
-                id: "t".into(),
-            },
-            name: Name::SendMessageRequest.into(),
-            received: Time(received),
-            expires: Time(received + 10),
-            parts: Vec::new(),
             state: crate::sap::transaction::State::Answered(None),
             message: Some(id.to_owned()),
             report_to: Some(Address::new("alice@a.test")),
-            asker: None,
-            kept: None,
-            circle: None,
             sent: kept(0, String::new()).sent,
-            waiting: None,
-            fingerprint: 0,
-            content: 0,
-            asking: None,
+            ..Record::waiting(origin, name, times)
         }
     }
 

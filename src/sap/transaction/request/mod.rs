@@ -342,11 +342,8 @@ impl Transactions {
             .iter()
             .filter_map(|part| Some((part.peer()?, &part.targets[..])));
         let (circle, kept) = self.deviations.circle(transaction, with_targets);
+        let (origin, name) = (incoming.origin.clone(), transaction.name.clone());
         let record = Record {
-            origin: incoming.origin.clone(),
-            name: transaction.name.clone(),
-            received: now,
-            expires: incoming.expires,
             parts,
             state: if incoming.kind == Kind::Notice {
                 State::Answered(None)
@@ -358,11 +355,10 @@ impl Transactions {
             asker: asker.map(Box::new),
             kept,
             circle: circle.map(Box::new),
-            sent: Vec::new(),
-            waiting: None,
             fingerprint: incoming.fingerprint,
             content,
             asking: incoming.handed.and_then(|handed| handed.asking.clone()),
+            ..Record::waiting(origin, name, (now, incoming.expires))
         };
         let pending = record.state == State::Pending;
         // A notice between elements of this node has come to its end.

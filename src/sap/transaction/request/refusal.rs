@@ -7,7 +7,7 @@ use crate::imps::{Code, Primitive, Status};
 use crate::sap::body::Body;
 use crate::sap::transaction::events::Event;
 use crate::sap::transaction::history::{Step, refusal_noted};
-use crate::sap::transaction::record::{Origin, Record, State};
+use crate::sap::transaction::record::{Origin, Record};
 use crate::sap::transaction::{Transactions, recipients};
 use crate::sap::watch::Count;
 use crate::ssp::envelope::Transaction;
@@ -49,23 +49,10 @@ impl Transactions {
         now: Time,
     ) {
         let number = self.rows.table.next_number(now);
+        let times = (now, now.plus(self.settings.response_timeout));
         let record = Record {
-            origin,
-            name: transaction.name.clone(),
-            received: now,
-            expires: now.plus(self.settings.response_timeout),
-            parts: Vec::new(),
-            state: State::Pending,
             message: transaction.peek.message_id.clone(),
-            report_to: None,
-            asker: None,
-            kept: None,
-            circle: None,
-            sent: Vec::new(),
-            waiting: None,
-            fingerprint: 0,
-            content: 0,
-            asking: None,
+            ..Record::waiting(origin, transaction.name.clone(), times)
         };
         let _ = self.rows.table.insert(number, record);
         self.finish(number, Body::typed(answer), now);

@@ -123,8 +123,7 @@ impl Transactions {
             return;
         };
         if let Some(record) = self.rows.table.get(number) {
-            let took = now.after(record.received);
-            self.events.push_back(Event::Took(peer.id.clone(), took));
+            self.took.note(&peer.id, now.after(record.received));
         }
         // The peer has the request, whatever became of our post's acknowledgement.
         self.answered(number, &place, Body::raw(raw), now);

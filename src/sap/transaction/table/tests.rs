@@ -20,26 +20,16 @@ fn message(n: u64, now: Time) -> Record {
         answer: None,
         acknowledged: None,
     };
+    let origin = Origin::Peer {
+        peer: peer("sender.example"),
+        id: format!("s{n:06}-{n:06}").as_str().into(),
+    };
+    let name = Name::SendMessageRequest.into();
     Record {
-        origin: Origin::Peer {
-            peer: peer("sender.example"),
-            id: format!("s{n:06}-{n:06}").as_str().into(),
-        },
-        name: Name::SendMessageRequest.into(),
-        received: now,
-        expires: now.plus_seconds(86_400),
         parts: vec![part],
-        state: State::Pending,
         message: Some(id(n)),
-        report_to: None,
-        asker: None,
-        kept: None,
-        circle: None,
-        sent: Vec::new(),
-        waiting: None,
         fingerprint: n,
-        content: 0,
-        asking: None,
+        ..Record::waiting(origin, name, (now, now.plus_seconds(86_400)))
     }
 }
 
