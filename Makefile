@@ -5,7 +5,8 @@ SHELL := /bin/bash
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 CARGO ?= cargo
 
-.PHONY: help demo test test-shards properties lint audit fuzz campaign bench bench-instructions doap fmt install-tools
+.PHONY: help demo test test-shards properties lint audit fuzz campaign bench bench-instructions doap fmt install-tools \
+	man deb image package-tools package-root
 
 help:
 	@echo 'make demo            build, start four nodes and Prosody; show messages, presence, groups and files'
@@ -25,7 +26,12 @@ help:
 	@echo 'make bench           benchmarks of the codec'
 	@echo 'make bench-instructions  instructions for a message: codec, and relay core'
 	@echo 'make doap            docs/xmpp/wvgate.doap, of docs/xmpp/features.toml'
+	@echo 'make man             the manual pages, in target/package/share/man'
+	@echo 'make deb             the package for Debian, of a release build, in target/package'
+	@echo 'make image           an image for containers, of that package; as root'
 	@echo 'make fmt             format the sources'
+	@echo 'make package-tools   what packages are made and tested with: cargo-deb, lintian, mmdebstrap'
+	@echo 'make package-root    the small Debian in which they are tested, and which the image begins with'
 	@echo 'make install-tools   what the tests and the demo need: Prosody, ejabberd, Kannel, slixmpp, g++'
 
 # A debug build: its first result is there much sooner than that of a release build.
@@ -37,7 +43,10 @@ demo: install-tools
 test: export PROPTEST_RNG_SEED ?= 1
 # Most tests wait most of the time.
 test: export RUST_TEST_THREADS ?= 4
-test: lint install-tools
+test: install-tools
+	@mkdir -p target/package
+	@echo 'meanwhile: $(MAKE) package-root'; $(MAKE) package-root >target/package/root.log 2>&1 & root=$$!; \
+		$(MAKE) lint; linted=$$?; wait $$root || { cat target/package/root.log; exit 1; }; exit $$linted
 	$(CARGO) test --locked --workspace
 	$(MAKE) test-shards
 	$(MAKE) fuzz
@@ -90,3 +99,22 @@ fmt:
 
 install-tools:
 	scripts/install-test-tools.sh
+
+package-tools:
+	CARGO=$(CARGO) scripts/install-package-tools.sh
+
+# A small Debian, once; most of the time it waits for the network.
+package-root: package-tools
+	scripts/debian-root.sh
+
+man:
+	$(CARGO) build --locked
+	"$${CARGO_TARGET_DIR:-target}/debug/wvgate" man --dir target/package/share/man
+
+deb: package-tools
+	CARGO=$(CARGO) scripts/deb.sh
+
+# Of the package that is there with this version; make deb makes it.
+image: deb
+	scripts/oci-image.py --deb "$$(ls -t target/package/wvgate_*.deb | head -n 1)" \
+		--base "$$(scripts/debian-root.sh | tail -n 1)" --out target/package/wvgate.oci.tar

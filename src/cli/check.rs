@@ -37,6 +37,9 @@ pub(super) struct Check {
     /// Look at the files only; reach for no peer and no server
     #[arg(long)]
     offline: bool,
+    /// Leave out the store, which a start reads as a whole anyway
+    #[arg(long)]
+    no_store: bool,
     #[command(subcommand)]
     of: Option<Of>,
 }
@@ -49,8 +52,8 @@ enum Of {
 
 pub(super) async fn check(global: &Global, args: &Check) -> Result<(), Failure> {
     if let Some(Of::Peer(peer)) = &args.of {
-        if args.offline {
-            let why = "wvgate: --offline reaches for no peer; leave it out";
+        if args.offline || args.no_store {
+            let why = "wvgate: --offline and --no-store are of the check as a whole; leave them out";
             return Err(Failure::Usage(why.to_owned()));
         }
         return Box::pin(peer::check(global, peer)).await;
@@ -82,7 +85,7 @@ pub(super) async fn check(global: &Global, args: &Check) -> Result<(), Failure> 
     files(&loaded, &mut verdicts)?;
     let node = Client::connect(&loaded.config.admin_socket()).await;
     if node.is_err() {
-        start::check(&loaded.config, &plan, &mut verdicts)?;
+        start::check(&loaded.config, &plan, !args.no_store, &mut verdicts)?;
     }
     if !args.offline {
         match node {

@@ -15,12 +15,14 @@ use crate::node::clock::{self, Clock};
 Writes DIR/wvgate.toml and DIR/certs; nothing that is there already is overwritten. The node
 runs from any directory: paths are written whole. Beside nodes made earlier in the same place
 it takes the next free ports and the same development authority, so that they trust each
-other, and writes down how to reach them.
+other, and writes down how to reach them. With --system it is the configuration of the service
+that the package for Debian installs; as root, and the service's user may read what was written.
 
 Examples:
   wvgate init village.test
   wvgate init xmpp.test --role gateway --dir gateway
-  wvgate run --config village.test/wvgate.toml")]
+  wvgate run --config village.test/wvgate.toml
+  wvgate init village.example --system && systemctl start wvgate")]
 pub(super) struct Init {
     /// The node's own domain
     domain: String,
@@ -30,6 +32,30 @@ pub(super) struct Init {
     /// What the node is for
     #[arg(long, value_enum, default_value_t = Role::Home)]
     role: Role,
+    /// Where the store goes [default: data in that directory]; if the directory is there, its owner
+    /// may read what is written
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The same as --dir /etc/wvgate --data /var/lib/wvgate
+    #[arg(long, conflicts_with_all = ["dir", "data"])]
+    system: bool,
+}
+
+impl Init {
+    /// Where the configuration goes.
+    fn dir(&self) -> PathBuf {
+        match &self.dir {
+            Some(dir) => dir.clone(),
+            None if self.system => PathBuf::from("/etc/wvgate"),
+            None => PathBuf::from(&self.domain),
+        }
+    }
+
+    /// Where the store goes, if not below that.
+    fn data(&self) -> Option<PathBuf> {
+        let system = || self.system.then(|| PathBuf::from("/var/lib/wvgate"));
+        self.data.clone().or_else(system)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -43,10 +69,7 @@ enum Role {
 }
 
 pub(super) fn init(args: &Init) -> Result<(), Failure> {
-    let dir = args
-        .dir
-        .clone()
-        .unwrap_or_else(|| PathBuf::from(&args.domain));
+    let dir = args.dir();
     let file = dir.join("wvgate.toml");
     if file.exists() {
         let why = "is there already; choose another --dir, or remove it";
@@ -57,6 +80,11 @@ pub(super) fn init(args: &Init) -> Result<(), Failure> {
     let (problems, _) = probe.validate(&config::Located::default());
     if let Some(problem) = problems.iter().find(|problem| problem.key == "node.domain") {
         return Err(Failure::Usage(format!("wvgate: {}", problem.message)));
+    }
+    let data = args.data();
+    if let Some(data) = data.iter().find(|data| args.system && !data.is_dir()) {
+        let why = "is not there; install the package first, or name --dir and --data";
+        return Err(Failure::Failed(format!("{}: {why}", data.display())));
     }
     std::fs::create_dir_all(&dir)
         .map_err(|error| Failure::Failed(format!("{} cannot be made: {error}", dir.display())))?;
@@ -82,7 +110,20 @@ pub(super) fn init(args: &Init) -> Result<(), Failure> {
     let ssp = free_port(SSP, &neighbours, |neighbour| neighbour.ssp);
     let admin = free_port(ADMIN, &neighbours, |neighbour| neighbour.admin);
     let text = configuration(&args.domain, &dir, args.role, (ssp, admin), &neighbours);
+    let text = match &data {
+        Some(data) => {
+            let data = std::path::absolute(data).unwrap_or_else(|_| data.clone());
+            text.replace("@DATA@", &data.display().to_string())
+        }
+        None => text.replace("@DATA@", &dir.join("data").display().to_string()),
+    };
     write_new(&file, &text, 0o644).map_err(|error| failed(&file, error))?;
+    if let Some(data) = data.filter(|data| data.is_dir()) {
+        hand_over(&dir, &data).map_err(|error| {
+            let why = "the owner of the store cannot be given what they must read";
+            Failure::Failed(format!("{}: {why}: {error}", dir.display()))
+        })?;
+    }
     // What is written must be usable as it is.
     Config::load(&file, config::environment())?;
     output::line(format!("wrote {}", file.display()))?;
@@ -97,7 +138,42 @@ pub(super) fn init(args: &Init) -> Result<(), Failure> {
             "it listens on {ssp} and {admin}: the usual ports are taken"
         ))?;
     }
+    if args.system {
+        return output::line("next: systemctl start wvgate");
+    }
     output::line(format!("next: wvgate run --config {}", file.display()))
+}
+
+/// Lets the owner of the store, where that is somebody else, read what the node needs: the
+/// configuration and certificates by their group, keys and secrets as their own. The key of the
+/// development authority stays with who made it.
+fn hand_over(dir: &Path, data: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+    let owner = std::fs::metadata(data)?;
+    let (user, group) = (owner.uid(), owner.gid());
+    let certs = dir.join("certs");
+    if std::fs::metadata(&certs)?.uid() == user {
+        return Ok(());
+    }
+    let readable = |path: &Path, mode: u32| {
+        chown(path, None, Some(group))?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+    };
+    readable(&dir.join("wvgate.toml"), 0o640)?;
+    readable(&certs, 0o750)?;
+    for entry in std::fs::read_dir(&certs)? {
+        let path = entry?.path();
+        match path.extension().and_then(|kind| kind.to_str()) {
+            Some("key") if !path.ends_with("ca.key") => chown(&path, Some(user), Some(group))?,
+            Some("pem") => readable(&path, 0o644)?,
+            _ => {}
+        }
+    }
+    let secret = dir.join("component.secret");
+    if secret.exists() {
+        chown(&secret, Some(user), Some(group))?;
+    }
+    Ok(())
 }
 
 fn write_new(path: &Path, text: &str, mode: u32) -> std::io::Result<()> {
@@ -219,12 +295,12 @@ fn configuration(
         .replace("@DIR@", &dir.to_string())
 }
 
-const HEAD: &str = r#"# The node @DOMAIN@. Written by wvgate init; all keys are explained in
+const HEAD: &str = r#"# The node @DOMAIN@. Written by wvgate init; all keys are explained in wvgate.toml(5), which is
 # config/reference.toml of the source. Relative paths would be those of the working directory.
 
 [node]
 domain = "@DOMAIN@"
-data = "@DIR@/data"         # the durable store; back it up
+data = "@DATA@"         # the durable store; back it up
 #name = "..."               # what peers are told about this provider
 
 [ssp]

@@ -17,7 +17,9 @@ mod list;
 mod log;
 mod logging;
 mod look;
+mod man;
 mod node;
+mod notify;
 mod open_files;
 mod output;
 mod remedy;
@@ -128,8 +130,8 @@ enum Command {
     Certs(certs::Certs),
     /// Write completions for a shell
     Completions(completions::Completions),
-    /// Write the manual page
-    Man,
+    /// Write the manual pages
+    Man(man::Pages),
 }
 
 /// Why a command ends with another code than 0.
@@ -233,7 +235,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Bench(args) => bench::bench(args).await,
         Command::Certs(args) => certs::certs(&args),
         Command::Completions(args) => completions::completions(&args),
-        Command::Man => completions::man(),
+        Command::Man(args) => man::man(&args),
     }
 }
 

@@ -10,12 +10,13 @@ use tokio_util::task::TaskTracker;
 
 use super::after_restart::after_restart;
 use super::logging::{self, Level, Voice};
+use super::notify::Manager;
 use super::{Failure, Global, open_files, remedy};
 use crate::access::{AccessError, AccessPoint};
 use crate::admin::{self, Admin, AdminError, Control};
 use crate::config::{Config, ConfigError, Loaded, Located, LogFormat, Registration};
 use crate::element::Wish;
-use crate::node::{Levels, Node, Plan, StartError};
+use crate::node::{Levels, Node, NodeHandle, Plan, StartError};
 use crate::translate::address::to_xmpp_domain;
 
 /// For what is under way at the end; our choice, well below the 90 s of init systems.
@@ -26,7 +27,8 @@ const GRACE: Duration = Duration::from_secs(10);
 Stays in the foreground; the log goes to standard error (RUST_LOG overrides log.level).
 SIGHUP reads the configuration again: peers, routes, dialects, certificates, policies of XMPP
 domains, log.level. SIGTERM and SIGINT let what is under way finish for up to 10 s; a second one ends at once. Whatever was
-acknowledged is on disk either way.
+acknowledged is on disk either way. A service manager (NOTIFY_SOCKET, as systemd's Type=notify)
+hears of start, reload and end, and, while the node turns round, of that (WATCHDOG_USEC).
 
 Examples:
   wvgate run --config config/quickstart.toml
@@ -76,7 +78,7 @@ async fn run_node(global: &Global, voice: &Voice) -> Result<(), Failure> {
     let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
     let mut settings = admin_settings(&config);
     settings.levels.clone_from(&levels);
-    let handle = node.handle().clone();
+    let (handle, domain) = (node.handle().clone(), config.node.domain.clone());
     let access = match clients_plan {
         Some(plan) => match AccessPoint::start(plan, handle.clone()).await {
             Ok(access) => Some(access),
@@ -88,7 +90,7 @@ async fn run_node(global: &Global, voice: &Voice) -> Result<(), Failure> {
         None => None,
     };
     settings.clients = access.as_ref().map(AccessPoint::clients);
-    let admin = match Admin::start(settings, handle, control, &tracker, &stop).await {
+    let admin = match Admin::start(settings, handle.clone(), control, &tracker, &stop).await {
         Ok(admin) => admin,
         Err(error) => {
             if let Some(access) = access {
@@ -101,11 +103,19 @@ async fn run_node(global: &Global, voice: &Voice) -> Result<(), Failure> {
     tell_what_is_bound(&config, (tls, plain), &node, access.as_ref(), &admin, voice);
     drop(located);
     tracker.spawn(give_back_memory());
+    let manager = Manager::of_environment();
+    manager.ready(in_a_line(&handle, &domain).await.unwrap_or_default());
+    let (watching, stopped) = (manager.clone(), stop.clone());
+    tracker.spawn(async move {
+        let watch = watching.watch(|| in_a_line(&handle, &domain));
+        let _ = stopped.run_until_cancelled(watch).await;
+    });
 
     let mut running = Running {
         global,
         voice,
         levels,
+        manager: &manager,
         config: without_peers(config),
         node,
         access,
@@ -116,6 +126,7 @@ async fn run_node(global: &Global, voice: &Voice) -> Result<(), Failure> {
         let seconds = GRACE.as_secs();
         let text = format!("wvgate: stopping, up to {seconds} s for what is under way");
         voice.say(Level::Info, &text);
+        manager.stopping("stopping, after what is under way");
         let Running { node, access, .. } = running;
         let stopping = async {
             if let Some(access) = access {
@@ -132,6 +143,9 @@ async fn run_node(global: &Global, voice: &Voice) -> Result<(), Failure> {
             }
         }
     }
+    if let Err(Failure::Failed(why)) = &outcome {
+        manager.stopping(why);
+    }
     admin.remove_socket();
     stop.cancel();
     tracker.close();
@@ -143,6 +157,7 @@ struct Running<'g> {
     global: &'g Global,
     voice: &'g Voice,
     levels: Option<Levels>,
+    manager: &'g Manager,
     /// Without its peers: thousands of them would cost memory, and nothing looks at them again.
     config: Config,
     node: Node,
@@ -203,6 +218,13 @@ impl Running<'_> {
     /// Takes over what can be changed while running; a configuration with problems
     /// changes nothing.
     async fn reload(&mut self) -> Result<Vec<String>, Vec<String>> {
+        self.manager.reloading();
+        let outcome = self.read_again().await;
+        self.manager.reloaded(outcome.as_ref().err().map(Vec::len));
+        outcome
+    }
+
+    async fn read_again(&mut self) -> Result<Vec<String>, Vec<String>> {
         let made = aside(|| {
             let loaded = Config::load(self.global.config_file(), crate::config::environment())?;
             let plan = Plan::new(&loaded.config, &loaded.located)?;
@@ -239,6 +261,26 @@ impl Running<'_> {
         tracing::info!("the configuration was read again");
         Ok(remarks)
     }
+}
+
+/// The node in a line; `None` when it has ended.
+async fn in_a_line(handle: &NodeHandle, domain: &str) -> Option<String> {
+    let counted = handle.ask_all(|core, _, _| {
+        let views = core.sap.peer_views();
+        let up = views.iter().filter(|peer| peer.state == "up").count();
+        let queued: usize = views.iter().map(|peer| peer.queued).sum();
+        (up, views.len(), queued)
+    });
+    let (mut up, mut all, mut queued) = (0, 0, 0);
+    for (shard_up, shard_all, shard_queued) in counted.await.ok()? {
+        up += shard_up;
+        all += shard_all;
+        queued += shard_queued;
+    }
+    Some(match all {
+        0 => format!("{domain}: no peers"),
+        _ => format!("{domain}: {up} of {all} peers up, {queued} queued"),
+    })
 }
 
 /// A line for each peer.

@@ -92,6 +92,12 @@ impl Clock {
         (self.steady + time.after(self.node)).into()
     }
 
+    /// The system's steady clock (`CLOCK_MONOTONIC`), by which processes understand each other.
+    pub fn monotonic() -> Duration {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        Duration::try_from(now).unwrap_or_default()
+    }
+
     /// The wall clock now, for certificates.
     pub fn wall() -> SystemTime {
         SystemTime::now()

@@ -58,6 +58,8 @@ mod layering;
 mod monitoring;
 mod node_relay;
 mod packaging;
+mod packaging_deb;
+mod packaging_service;
 mod profiles;
 mod quickstart;
 mod quirks;

@@ -17,8 +17,14 @@ const JOURNAL_MIB: u64 = 64;
 /// With less than this nothing new is accepted.
 const LEAST_MIB: u64 = 32;
 
-/// Looks at all of it, for a node that does not run.
-pub(super) fn check(config: &Config, plan: &Plan, verdicts: &mut Verdicts) -> Result<(), Failure> {
+/// Looks at all of it, for a node that does not run; at the store only if that is wanted, as every
+/// record of it is read.
+pub(super) fn check(
+    config: &Config,
+    plan: &Plan,
+    store: bool,
+    verdicts: &mut Verdicts,
+) -> Result<(), Failure> {
     let data = &plan.data;
     match writable(data) {
         Ok(()) => verdicts.ok(format!("folder {} can be written", data.display()))?,
@@ -43,7 +49,9 @@ pub(super) fn check(config: &Config, plan: &Plan, verdicts: &mut Verdicts) -> Re
             verdicts.ok(format!("room: {mib} MiB beside {place}"))?;
         }
     }
-    store_of(plan, verdicts)?;
+    if store {
+        store_of(plan, verdicts)?;
+    }
     listen("ssp.listen", plan.listen(), verdicts)?;
     if let Some(content) = &plan.content {
         listen("content.listen", content.server.listen, verdicts)?;
