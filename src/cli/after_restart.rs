@@ -1,6 +1,6 @@
 //! What a reload leaves for the next start.
 
-use crate::config::{Config, XmppSection};
+use crate::config::{Config, Duration, NodeSection, XmppSection};
 
 /// What has changed and is not taken over by a running node: sections, and of `[ssp]` what the
 /// listener is made with.
@@ -32,7 +32,7 @@ pub(super) fn after_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("ssp.idle_timeout", a.idle_timeout != b.idle_timeout),
     ];
     let sections = [
-        ("node", old.node != new.node),
+        ("node", without_drain(old) != without_drain(new)),
         ("home", old.home != new.home),
         ("clients", old.clients != new.clients),
         ("content", old.content != new.content),
@@ -44,6 +44,13 @@ pub(super) fn after_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let all = listener.into_iter().chain(sections);
     all.filter_map(|(key, changed)| changed.then_some(key))
         .collect()
+}
+
+/// What of `[node]` a reload does not take over.
+fn without_drain(config: &Config) -> NodeSection {
+    let mut node = config.node.clone();
+    node.drain_timeout = Duration::from_secs(0);
+    node
 }
 
 /// What of `[xmpp]` a reload does not take over.
@@ -65,8 +72,13 @@ mod tests {
         let mut new = Config::example();
         new.ssp.max_message = crate::config::Size::kib(2048);
         new.ssp.max_queue += 1;
-        new.trace.keep = crate::config::Duration::from_secs(60);
+        new.trace.keep = Duration::from_secs(60);
         assert_eq!(after_restart(&old, &new), ["ssp.max_message", "trace"]);
+        let mut new = Config::example();
+        new.node.drain_timeout = Duration::from_secs(60);
+        assert!(after_restart(&old, &new).is_empty());
+        new.node.echo = !old.node.echo;
+        assert_eq!(after_restart(&old, &new), ["node"]);
         let mut new = Config::example();
         let xmpp = new.xmpp.as_mut().unwrap();
         xmpp.policy.push(XmppPolicy::default());

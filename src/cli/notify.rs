@@ -101,11 +101,13 @@ impl Manager {
         way.tell(&format!("READY=1\n{}", line(&status)));
     }
 
-    /// The process is about to end, and says why or how.
-    pub(super) fn stopping(&self, status: &str) {
+    /// The process is about to end, says why or how, and asks for the time that it takes at most.
+    pub(super) fn stopping(&self, status: &str, most: Option<Duration>) {
         let Some(way) = &self.way else { return };
         way.stops.store(true, Ordering::Relaxed);
-        way.tell(&format!("STOPPING=1\n{}", line(status)));
+        let most = most.map(|most| format!("EXTEND_TIMEOUT_USEC={}\n", most.as_micros()));
+        let most = most.unwrap_or_default();
+        way.tell(&format!("STOPPING=1\n{most}{}", line(status)));
     }
 
     /// Gives a sign of life twice in the time of the watchdog, each after a turn of the node that
@@ -202,8 +204,9 @@ mod tests {
         );
         manager.reloaded(None);
         assert_eq!(heard(&listener), "READY=1\nSTATUS=a.test: no peers\n");
-        manager.stopping("stops");
-        assert_eq!(heard(&listener), "STOPPING=1\nSTATUS=stops\n");
+        manager.stopping("stops", Some(Duration::from_secs(40)));
+        let stopping = "STOPPING=1\nEXTEND_TIMEOUT_USEC=40000000\nSTATUS=stops\n";
+        assert_eq!(heard(&listener), stopping);
     }
 
     #[test]
@@ -215,7 +218,7 @@ mod tests {
         nobody.ready(String::new());
         nobody.reloading();
         nobody.reloaded(None);
-        nobody.stopping("");
+        nobody.stopping("", None);
     }
 
     #[tokio::test]
@@ -245,7 +248,7 @@ mod tests {
             listener.set_nonblocking(false).unwrap();
         }
         // A node that stops lives, and the word of its end stays.
-        manager.stopping("stops");
+        manager.stopping("stops", None);
         assert_eq!(heard(&listener), "STOPPING=1\nSTATUS=stops\n");
         turn.send(Some("c".to_owned())).unwrap();
         turn = asked.recv().await.unwrap();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -19,15 +20,18 @@ use crate::element::Wish;
 use crate::node::{Levels, Node, NodeHandle, Plan, StartError};
 use crate::translate::address::to_xmpp_domain;
 
-/// For what is under way at the end; our choice, well below the 90 s of init systems.
-const GRACE: Duration = Duration::from_secs(10);
+/// For what follows when the time of an end is over, goodbyes and the closing of the store; our
+/// choice, more than the bounds of each of them together.
+const AFTER_DRAIN: Duration = Duration::from_secs(30);
+/// What is left of that time for the peers, however long clients took; our choice.
+const LEAST_DRAIN: Duration = Duration::from_secs(1);
 
 #[derive(Args)]
 #[command(after_help = "\
 Stays in the foreground; the log goes to standard error (RUST_LOG overrides log.level).
 SIGHUP reads the configuration again: peers, routes, dialects, certificates, policies of XMPP
-domains, log.level. SIGTERM and SIGINT let what is under way finish for up to 10 s; a second one ends at once. Whatever was
-acknowledged is on disk either way. A service manager (NOTIFY_SOCKET, as systemd's Type=notify)
+domains, log.level, node.drain_timeout. SIGTERM and SIGINT let what is under way finish for up to
+node.drain_timeout; a second one ends at once. Whatever was acknowledged is on disk either way. A service manager (NOTIFY_SOCKET, as systemd's Type=notify)
 hears of start, reload and end, and, while the node turns round, of that (WATCHDOG_USEC).
 
 Examples:
@@ -123,16 +127,25 @@ async fn run_node(global: &Global, voice: &Voice) -> Result<(), Failure> {
     };
     let outcome = running.wait(&mut signals).await;
     if outcome.is_ok() {
-        let seconds = GRACE.as_secs();
-        let text = format!("wvgate: stopping, up to {seconds} s for what is under way");
+        let Running {
+            node,
+            access,
+            config,
+            ..
+        } = running;
+        let grace = config.node.drain_timeout;
+        let text = format!("wvgate: stopping, up to {grace} for what is under way");
         voice.say(Level::Info, &text);
-        manager.stopping("stopping, after what is under way");
-        let Running { node, access, .. } = running;
+        let most = grace.get().saturating_add(AFTER_DRAIN);
+        manager.stopping("stopping, after what is under way", Some(most));
         let stopping = async {
+            let begun = Instant::now();
             if let Some(access) = access {
-                access.stop(GRACE).await;
+                access.stop(grace.get()).await;
             }
-            node.stop(GRACE).await;
+            // Peers are told in any case, unless the end is at once.
+            let left = grace.get().saturating_sub(begun.elapsed());
+            node.stop(left.max(LEAST_DRAIN.min(grace.get()))).await;
         };
         tokio::select! {
             () = stopping => {}
@@ -144,7 +157,7 @@ async fn run_node(global: &Global, voice: &Voice) -> Result<(), Failure> {
         }
     }
     if let Err(Failure::Failed(why)) = &outcome {
-        manager.stopping(why);
+        manager.stopping(why, None);
     }
     admin.remove_socket();
     stop.cancel();

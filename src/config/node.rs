@@ -5,9 +5,13 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::report::Report;
+use super::units::Duration;
 
 /// The most shards that a node can have.
 const MOST_SHARDS: u16 = 64;
+
+/// The longest time an end may take; our choice.
+const LONGEST_DRAIN: Duration = Duration::from_secs(3_600);
 
 /// Who this node is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +42,9 @@ pub struct NodeSection {
     /// Keep a user `echo` of `domain` who answers each message with the same text, so that
     /// peers can try the way there and back. Default `true`.
     pub echo: bool,
+    /// Time that an end gives to what is under way, at most 1 h; with nothing the node ends at once,
+    /// and its sessions stay. A reload takes it over. Default 10 s.
+    pub drain_timeout: Duration,
 }
 
 impl Default for NodeSection {
@@ -52,6 +59,7 @@ impl Default for NodeSection {
             url: None,
             logo: None,
             echo: true,
+            drain_timeout: Duration::from_secs(10),
         }
     }
 }
@@ -65,6 +73,11 @@ impl NodeSection {
                 "names no directory",
                 "write it like \"run/data\"",
             );
+        }
+        if self.drain_timeout > LONGEST_DRAIN {
+            let message = format!("\"{}\" is too long to wait for an end", self.drain_timeout);
+            let fix = format!("write \"{LONGEST_DRAIN}\" or less");
+            report.error("node.drain_timeout", message, fix);
         }
         if self
             .shards

@@ -24,6 +24,11 @@ pub(super) const MISTAKES: &[(&str, &str, &str)] = &[
         "a.toml:3: node.shards: is no number of shards that a node can have; write a number from 1 to 64, or leave it out",
     ),
     (
+        "[ssp]",
+        "drain_timeout = \"61m\"\n[ssp]",
+        "a.toml:3: node.drain_timeout: \"61m\" is too long to wait for an end; write \"1h\" or less",
+    ),
+    (
         "allow_plain = true",
         "url = \"https://me:secret@village.test:5280/ssp\"",
         "a.toml:8: peer.url: holds a user, and perhaps a password, which SSP has no use for; write \"https://village.test:5280/ssp\"; what proves who we are is password or client_certificate",
