@@ -40,6 +40,7 @@ use super::answer::{self, Answered};
 use super::endpoint::Endpoint;
 use super::known::KnownAddresses;
 use super::pool::{Body, Pool};
+use super::shown::ShownCertificates;
 use super::srv::SrvResolver;
 use super::{CONTENT_TYPE, cause_chain, dial};
 use crate::text::Shown;
@@ -76,6 +77,8 @@ pub struct LinkSettings {
     pub srv: Arc<SrvResolver>,
     /// Learns the addresses at which the peer is reached.
     pub known: Option<Arc<KnownAddresses>>,
+    /// Learns which certificates the peer shows.
+    pub shown: Option<Arc<ShownCertificates>>,
 }
 
 /// Starts a link on `tracker`. It ends when `posts` is closed and everything has been reported, or
@@ -323,6 +326,9 @@ impl Link {
         let wire = dial::connect(endpoint, &settings.tls, settings.connect_timeout).await?;
         if let (Some(known), Some(address)) = (&settings.known, wire.remote()) {
             known.note(address);
+        }
+        if let (Some(shown), Some(own)) = (&settings.shown, wire.peer_certificates().first()) {
+            shown.note(&settings.peer, own);
         }
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(MAX_BUFFER)

@@ -31,6 +31,7 @@ pub(crate) mod places;
 mod pool;
 mod posts;
 pub mod server;
+pub mod shown;
 pub mod srv;
 mod stream;
 pub mod tls;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::element::Spans;
+use crate::http::shown::ShownCertificates;
 
 /// What is measured beside the cores, for all shards together.
 #[derive(Debug, Default)]
@@ -14,6 +15,8 @@ pub struct Gauges {
     commits: Mutex<Spans>,
     /// When the certificates end that the node shows, by file.
     certificates: Mutex<BTreeMap<PathBuf, SystemTime>>,
+    /// When the certificates end that peers have shown.
+    pub peers: Arc<ShownCertificates>,
 }
 
 impl Gauges {

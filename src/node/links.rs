@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::http::known::KnownAddresses;
 use crate::http::link::{self, LinkSettings, Post, Posted};
+use crate::http::shown::ShownCertificates;
 
 /// Posts that may wait in a link; the core has one or a few under way for each peer.
 const POSTS: usize = 64;
@@ -20,6 +21,8 @@ pub(super) struct Links {
     running: HashMap<String, mpsc::Sender<Post>>,
     /// Learns where peers are.
     known: Arc<KnownAddresses>,
+    /// Learns which certificates they show.
+    shown: Arc<ShownCertificates>,
     done: mpsc::Sender<Posted>,
     tracker: TaskTracker,
     stop: CancellationToken,
@@ -29,7 +32,7 @@ impl Links {
     /// Links that tell `done` what became of posts, and end at `stop`.
     pub(super) fn new(
         settings: Vec<LinkSettings>,
-        known: Arc<KnownAddresses>,
+        (known, shown): (Arc<KnownAddresses>, Arc<ShownCertificates>),
         done: mpsc::Sender<Posted>,
         tracker: TaskTracker,
         stop: CancellationToken,
@@ -38,6 +41,7 @@ impl Links {
             settings: by_peer(settings),
             running: HashMap::new(),
             known,
+            shown,
             done,
             tracker,
             stop,
@@ -58,6 +62,7 @@ impl Links {
             let (done, stop) = (self.done.clone(), self.stop.clone());
             let settings = LinkSettings {
                 known: Some(Arc::clone(&self.known)),
+                shown: Some(Arc::clone(&self.shown)),
                 ..settings.clone()
             };
             link::spawn(settings, receiver, done, &self.tracker, stop);

@@ -1,7 +1,7 @@
 //! A running node: opens the store, restores the core, binds, starts all tasks;
 //! drains and stops them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, RwLock};
@@ -211,7 +211,7 @@ impl Node {
             let (back, told) = mpsc::unbounded_channel();
             let links = Links::new(
                 links_of(&plan.links, shard),
-                known.clone(),
+                (known.clone(), Arc::clone(&handle.gauges.peers)),
                 forward_posts(&door.inbox, &tracker),
                 tracker.clone(),
                 hard.clone(),
@@ -373,6 +373,8 @@ impl Node {
             Err(poisoned) => *poisoned.into_inner() = plan.settings.clone(),
         }
         self.handle.gauges.show(plan.certificates.clone());
+        let peers: HashSet<&str> = plan.links.iter().map(|link| link.peer.as_str()).collect();
+        self.handle.gauges.peers.retain(|peer| peers.contains(peer));
         self.tls.replace(plan.server.tls.clone());
         if let (Some(switch), Some(content)) = (&self.content_tls, &plan.content) {
             switch.replace(content.server.tls.clone());

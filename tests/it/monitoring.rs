@@ -14,6 +14,12 @@ use wvgate::http::tls;
 use crate::cli_node::{Folder, Node, free_port, output, said, with_input, wvgate};
 use crate::cli_partner::{config, peer};
 
+/// Metrics that are not there where no certificate is shown.
+const CERTIFICATES: [&str; 2] = [
+    "wvgate_certificate_not_after_seconds",
+    "wvgate_peer_certificate_not_after_seconds",
+];
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -74,7 +80,7 @@ fn every_family_has_its_values_from_the_start_and_prometheus_likes_them() {
             _ => family.to_owned(),
         };
         // No certificate is shown here.
-        let is_there = metrics.contains(&name) || family.starts_with("wvgate_certificate");
+        let is_there = metrics.contains(&name) || family.ends_with("certificate_not_after_seconds");
         assert!(is_there, "{family} has no value: {text}");
         assert_eq!(text.matches(&format!("# TYPE {family} ")).count(), 1);
     }
@@ -179,7 +185,7 @@ fn each_alert_is_on_what_is_measured_and_leads_to_what_is_to_be_done() {
     let rules = read("packaging/prometheus/alerts.yml");
     let (_, text) = node_with_everything().get("/metrics");
     let mut measured = metrics_of(&text);
-    measured.insert("wvgate_certificate_not_after_seconds".to_owned());
+    measured.extend(CERTIFICATES.map(str::to_owned));
     let guide = read("docs/operating.md");
     let after = |line: &str, key: &str| {
         line.trim()
@@ -223,7 +229,7 @@ fn each_query_of_the_dashboard_is_on_what_is_measured() {
     let dashboard: Value = serde_json::from_str(&read("packaging/grafana/wvgate.json")).unwrap();
     let (_, text) = node_with_everything().get("/metrics");
     let mut measured = metrics_of(&text);
-    measured.insert("wvgate_certificate_not_after_seconds".to_owned());
+    measured.extend(CERTIFICATES.map(str::to_owned));
     let mut queries = Vec::new();
     collect(&dashboard, &mut queries);
     assert!(queries.len() > 40, "{queries:?}");
@@ -292,9 +298,39 @@ fn when_a_certificate_ends_is_told_and_a_reload_tells_of_the_new_one() {
     let yesterday = SystemTime::now() - Duration::from_secs(86_400);
     devcerts::generate(&certs.0, &wanted, true, yesterday).unwrap();
     assert_ne!(ends(), first);
-    assert_eq!(told(), first, "the node still shows the old one");
     said(&node.config, &["reload"]);
     assert_eq!(told(), ends());
+}
+
+#[test]
+fn when_the_certificate_of_a_peer_ends_is_told_as_soon_as_it_was_shown() {
+    let (near, far) = (free_port(), free_port());
+    let folder = Folder::new();
+    let certs = folder.0.join("certs");
+    let wanted = [Wanted::parse("localhost").unwrap()];
+    devcerts::generate(&certs, &wanted, false, SystemTime::now()).unwrap();
+    let (file, key) = (certs.join("localhost.pem"), certs.join("localhost.key"));
+    let facts = tls::certificate_facts(&file).unwrap();
+    let ends = facts.not_after.duration_since(UNIX_EPOCH).unwrap();
+    let more = format!(
+        "certificate = {file:?}\nkey = {key:?}\n{}",
+        peer("near.test", near, "")
+    );
+    let ca = certs.join("ca.pem");
+    let far_config = config(&folder, "far.test", far, &more);
+    let _far = Node::start_on(folder, far_config);
+    let folder = Folder::new();
+    let more = format!(
+        "[admin]\nlisten = \"127.0.0.1:0\"\n[[peer]]\ndomain = \"far.test\"\n\
+         url = \"https://localhost:{far}/\"\nca = {ca:?}\n"
+    );
+    let near_config = config(&folder, "near.test", near, &more);
+    let node = Node::start_on(folder, near_config);
+    let name = "wvgate_peer_certificate_not_after_seconds{peer=\"far.test\"}";
+    assert_eq!(value(&node.get("/metrics").1, name), None);
+    said(&node.config, &["peer", "connect", "far.test"]);
+    let (_, text) = node.get("/metrics");
+    assert_eq!(value(&text, name), Some(ends.as_secs_f64()), "{text}");
 }
 
 #[test]

@@ -299,26 +299,19 @@ fn seconds(millis: i64) -> f64 {
 }
 
 fn certificate_lines(text: &mut Text, gauges: &Gauges) {
-    let certificates = gauges.certificates();
-    let all: Vec<(String, u64)> = certificates
-        .iter()
-        .map(|(file, ends)| {
-            let ends = ends.duration_since(std::time::UNIX_EPOCH);
-            (
-                file.display().to_string(),
-                ends.unwrap_or_default().as_secs(),
-            )
-        })
-        .collect();
-    text.each(
-        (
-            "wvgate_certificate_not_after_seconds",
-            "gauge",
-            "When the certificate ends that the node shows, since the epoch, by file.",
-        ),
+    let own = gauges.certificates().into_iter();
+    let own = own.map(|(file, ends)| (file.display().to_string(), ends));
+    text.ends(
+        "wvgate_certificate_not_after_seconds",
+        "When the certificate ends that the node shows, since the epoch, by file.",
         "file",
-        all.iter().map(|(file, ends)| (file.as_str(), ends)),
-        |ends| *ends,
+        own,
+    );
+    text.ends(
+        "wvgate_peer_certificate_not_after_seconds",
+        "When the certificate ends that a peer has shown last, since the epoch.",
+        "peer",
+        gauges.peers.all(),
     );
 }
 

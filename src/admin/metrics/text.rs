@@ -1,6 +1,7 @@
 //! The text format of Prometheus.
 
 use std::fmt::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::element::Spans;
 
@@ -66,6 +67,21 @@ impl Text {
         self.family(name, kind, help);
         for (of, thing) in all {
             self.labelled(name, (label, of), value(thing));
+        }
+    }
+
+    /// A family of moments at which things end, in seconds since the epoch.
+    pub(super) fn ends(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        all: impl IntoIterator<Item = (String, SystemTime)>,
+    ) {
+        self.family(name, "gauge", help);
+        for (of, ends) in all {
+            let since = ends.duration_since(UNIX_EPOCH).unwrap_or_default();
+            self.labelled(name, (label, of.as_str()), since.as_secs());
         }
     }
 

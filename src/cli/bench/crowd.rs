@@ -193,6 +193,7 @@ impl Crowd {
                 user_agent: "wvgate-bench".into(),
                 srv: Arc::clone(&srv),
                 known: None,
+                shown: None,
             };
             link::spawn(link, receiver, posted, &tracker, stop.clone());
             let events = sender.clone();

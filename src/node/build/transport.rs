@@ -209,6 +209,7 @@ pub(super) fn links(
             user_agent: Arc::clone(&user_agent),
             srv,
             known: None,
+            shown: None,
         });
     }
     links

@@ -152,6 +152,7 @@ pub(super) fn settings(urls: &[String]) -> LinkSettings {
         user_agent: "wvgate test".into(),
         srv: srv_of(&[]),
         known: None,
+        shown: None,
     }
 }
 
