@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::backups::Backups;
 use super::output::{self, Format};
 use super::{Failure, Global, remedy};
+use crate::node::clock::Clock;
 use crate::node::shards::folders;
 use crate::node::{Plan, reader};
 use crate::sap::Shards;
@@ -30,6 +32,7 @@ Examples:
   wvgate store check
   wvgate store repair
   wvgate store backup /backup/wvgate-monday.db
+  wvgate store backup --into /backup --keep 14
   wvgate store check --data /backup/copy            no configuration is read")]
 pub(super) struct StoreArgs {
     #[command(subcommand)]
@@ -59,7 +62,15 @@ enum Order {
     /// Write a copy of everything to a new file of mode 600; the node may run
     Backup {
         /// The file to make
-        file: PathBuf,
+        #[arg(required_unless_present = "into")]
+        file: Option<PathBuf>,
+        /// A folder instead, in which the file is named after its time
+        #[arg(long, value_name = "DIR", conflicts_with = "file")]
+        into: Option<PathBuf>,
+        /// So many backups stay in that folder, the newest; without, all of them
+        #[arg(long, value_name = "NUMBER", requires = "into",
+            value_parser = clap::value_parser!(u16).range(1..))]
+        keep: Option<u16>,
         /// The folder of the store [default: node.data of the configuration]
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
@@ -79,8 +90,20 @@ pub(super) fn store(global: &Global, args: &StoreArgs) -> Result<(), Failure> {
             }
             Ok(())
         }
-        Order::Backup { file, data } => {
+        Order::Backup {
+            file,
+            into,
+            keep,
+            data,
+        } => {
             let data = folder(global, data.as_deref())?;
+            let backups = into.as_deref().map(Backups);
+            let file = match (file, &backups) {
+                (Some(file), _) => file.clone(),
+                (None, Some(backups)) => backups.file(Clock::wall()),
+                // The command line is not read without one of them.
+                (None, None) => return Err(Failure::Usage("wvgate: name a file".to_owned())),
+            };
             for (shard, data) in folders(&data).iter().enumerate() {
                 let mut file = file.clone();
                 if shard > 0 {
@@ -92,6 +115,17 @@ pub(super) fn store(global: &Global, args: &StoreArgs) -> Result<(), Failure> {
                      docs/operating.md",
                     file.display()
                 ))?;
+            }
+            if let (Some(backups), Some(keep)) = (backups, keep) {
+                let gone = backups.thin_out(usize::from(*keep)).map_err(|error| {
+                    let folder = backups.0.display();
+                    Failure::Failed(format!(
+                        "{folder}: an old backup cannot be removed: {error}"
+                    ))
+                })?;
+                for file in gone {
+                    output::line(format!("{} is removed, as it is old", file.display()))?;
+                }
             }
             Ok(())
         }

@@ -210,6 +210,7 @@ fn the_package_is_installed_set_up_started_upgraded_removed_and_purged_in_a_clea
     for there in [
         "/usr/lib/systemd/system/wvgate.service",
         "/etc/systemd/system/multi-user.target.wants/wvgate.service",
+        "/usr/lib/systemd/system/wvgate-backup.timer",
         "/usr/share/bash-completion/completions/wvgate",
         "/usr/share/zsh/vendor-completions/_wvgate",
         "/usr/share/fish/vendor_completions.d/wvgate.fish",
@@ -217,6 +218,11 @@ fn the_package_is_installed_set_up_started_upgraded_removed_and_purged_in_a_clea
         let found = fs::symlink_metadata(debian.path(there));
         assert!(found.is_ok(), "{there} is missing");
     }
+    let timer = "/etc/systemd/system/timers.target.wants/wvgate-backup.timer";
+    assert!(
+        fs::symlink_metadata(debian.path(timer)).is_err(),
+        "it is on"
+    );
     // No configuration, no start: the unit waits for one.
     assert!(!debian.path(CONFIG).exists());
 
