@@ -53,7 +53,8 @@ enum Of {
 pub(super) async fn check(global: &Global, args: &Check) -> Result<(), Failure> {
     if let Some(Of::Peer(peer)) = &args.of {
         if args.offline || args.no_store {
-            let why = "wvgate: --offline and --no-store are of the check as a whole; leave them out";
+            let why =
+                "wvgate: --offline and --no-store are of the check as a whole; leave them out";
             return Err(Failure::Usage(why.to_owned()));
         }
         return Box::pin(peer::check(global, peer)).await;

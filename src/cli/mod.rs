@@ -4,6 +4,7 @@
 //! aligned columns, or JSON with `--format json`.
 
 mod after_restart;
+mod backups;
 mod bench;
 mod certs;
 mod chat;
@@ -23,9 +24,12 @@ mod notify;
 mod open_files;
 mod output;
 mod remedy;
+mod renewals;
 mod run;
 mod send;
 mod services;
+mod signals;
+mod start_failure;
 mod store;
 mod trace;
 mod translate;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use clap::Args;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -12,12 +11,15 @@ use tokio_util::task::TaskTracker;
 use super::after_restart::after_restart;
 use super::logging::{self, Level, Voice};
 use super::notify::Manager;
-use super::{Failure, Global, open_files, remedy};
-use crate::access::{AccessError, AccessPoint};
-use crate::admin::{self, Admin, AdminError, Control};
-use crate::config::{Config, ConfigError, Loaded, Located, LogFormat, Registration};
+use super::renewals::Renewals;
+use super::signals::{Asked, Signals};
+use super::start_failure::{access_failure, admin_failure, start_failure};
+use super::{Failure, Global, open_files};
+use crate::access::AccessPoint;
+use crate::admin::{self, Admin, Control};
+use crate::config::{Config, ConfigError, Loaded, LogFormat, Registration, Source, environment};
 use crate::element::Wish;
-use crate::node::{Levels, Node, NodeHandle, Plan, StartError};
+use crate::node::{Levels, Node, NodeHandle, Plan};
 use crate::translate::address::to_xmpp_domain;
 
 /// For what follows when the time of an end is over, goodbyes and the closing of the store; our
@@ -50,7 +52,9 @@ pub(super) async fn run(global: &Global, _: &Run) -> Result<(), Failure> {
 
 async fn run_node(global: &Global, voice: &Voice) -> Result<(), Failure> {
     open_files::allow_most();
+    let source = Source::read(global.config_file(), environment())?;
     let (
+        renewals,
         Loaded {
             config,
             warnings,
@@ -58,9 +62,10 @@ async fn run_node(global: &Global, voice: &Voice) -> Result<(), Failure> {
         },
         mut plan,
     ) = aside(|| {
-        let loaded = global.load()?;
+        let loaded = source.load()?;
+        let renewals = Renewals::of(&loaded.config);
         let plan = Plan::new(&loaded.config, &loaded.located)?;
-        Ok::<_, Failure>((loaded, plan))
+        Ok::<_, Failure>((renewals, loaded, plan))
     })?;
     let levels = voice.log(&config.log);
     voice.mind_panics();
@@ -115,8 +120,17 @@ async fn run_node(global: &Global, voice: &Voice) -> Result<(), Failure> {
         let _ = stopped.run_until_cancelled(watch).await;
     });
 
+    let (changed, renewed) = mpsc::channel(1);
+    let (watching, stopped) = (renewals.clone(), stop.clone());
+    tracker.spawn(async move {
+        let _ = stopped.run_until_cancelled(watching.watch(changed)).await;
+    });
+
     let mut running = Running {
         global,
+        source,
+        renewals,
+        renewed,
         voice,
         levels,
         manager: &manager,
@@ -149,7 +163,7 @@ async fn run_node(global: &Global, voice: &Voice) -> Result<(), Failure> {
         };
         tokio::select! {
             () = stopping => {}
-            _ = signals.end() => {
+            () = signals.end() => {
                 voice.say(Level::Warn, "wvgate: stopped at once");
                 admin.remove_socket();
                 return Err(Failure::Silent);
@@ -168,6 +182,11 @@ async fn run_node(global: &Global, voice: &Voice) -> Result<(), Failure> {
 
 struct Running<'g> {
     global: &'g Global,
+    /// What the node runs with.
+    source: Source,
+    renewals: Renewals,
+    /// Says that files of certificates have changed.
+    renewed: mpsc::Receiver<()>,
     voice: &'g Voice,
     levels: Option<Levels>,
     manager: &'g Manager,
@@ -183,12 +202,15 @@ impl Running<'_> {
     async fn wait(&mut self, signals: &mut Signals) -> Result<(), Failure> {
         loop {
             tokio::select! {
-                _ = signals.hangup.recv() => {
-                    for line in self.reload().await.unwrap_or_else(|problems| problems) {
-                        self.voice.say(Level::Warn, &line);
+                asked = signals.next() => match asked {
+                    Asked::End => return Ok(()),
+                    Asked::Reload => {
+                        for line in self.reload().await.unwrap_or_else(|problems| problems) {
+                            self.voice.say(Level::Warn, &line);
+                        }
                     }
-                }
-                _ = end(&mut signals.terminate, &mut signals.interrupt) => return Ok(()),
+                },
+                Some(()) = self.renewed.recv() => self.renew().await,
                 order = self.orders.recv() => match order {
                     Some(Control::Reload(reply)) => {
                         let _ = reply.send(self.reload().await);
@@ -239,11 +261,13 @@ impl Running<'_> {
 
     async fn read_again(&mut self) -> Result<Vec<String>, Vec<String>> {
         let made = aside(|| {
-            let loaded = Config::load(self.global.config_file(), crate::config::environment())?;
+            let source = Source::read(self.global.config_file(), environment())?;
+            let loaded = source.load()?;
+            let renewals = Renewals::of(&loaded.config);
             let plan = Plan::new(&loaded.config, &loaded.located)?;
-            Ok::<_, ConfigError>((loaded, plan))
+            Ok::<_, ConfigError>((source, renewals, loaded, plan))
         });
-        let (loaded, plan) = match made {
+        let (source, renewals, loaded, plan) = match made {
             Ok(made) => made,
             Err(error) => {
                 tracing::error!("the new configuration has problems, the old one stays");
@@ -263,16 +287,49 @@ impl Running<'_> {
             let why = "was changed; that takes effect after a restart";
             remarks.push(loaded.located.problem(key, why, "").to_string());
         }
-        if let (Some(access), Some(clients)) = (&self.access, &plan.clients) {
-            access.reload(clients);
-        }
         if old.log.level != new.log.level {
             remarks.extend(logging::set_level(&new.log.level, self.levels.as_ref()));
         }
-        self.node.reload(plan).await;
+        self.renewals.take(&renewals);
+        Box::pin(self.take(plan)).await;
+        self.source = source;
         self.config = without_peers(loaded.config);
         tracing::info!("the configuration was read again");
         Ok(remarks)
+    }
+
+    /// Takes over files of certificates that have changed, with the configuration that the node
+    /// runs with.
+    async fn renew(&mut self) {
+        let made = aside(|| {
+            let loaded = self.source.load()?;
+            let renewals = Renewals::of(&loaded.config);
+            let plan = Plan::new(&loaded.config, &loaded.located)?;
+            Ok::<_, ConfigError>((renewals, plan))
+        });
+        match made {
+            Ok((renewals, plan)) => {
+                for warning in &plan.warnings {
+                    self.voice.say(Level::Warn, &format!("warning: {warning}"));
+                }
+                self.renewals.take(&renewals);
+                Box::pin(self.take(plan)).await;
+                tracing::info!("files of certificates have changed, and are taken over");
+            }
+            Err(error) => {
+                for problem in &error.problems {
+                    tracing::error!(%problem, "a changed certificate is not taken, the old one stays");
+                }
+            }
+        }
+    }
+
+    /// Has the node and its access point take over what they can while running.
+    async fn take(&self, plan: Plan) {
+        if let (Some(access), Some(clients)) = (&self.access, &plan.clients) {
+            access.reload(clients);
+        }
+        self.node.reload(plan).await;
     }
 }
 
@@ -311,37 +368,6 @@ async fn peers(node: &Node) -> Vec<String> {
         vec!["There are no peers.".to_owned()]
     } else {
         lines
-    }
-}
-
-struct Signals {
-    hangup: Signal,
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, Failure> {
-        let listen = |kind| {
-            signal(kind).map_err(|error| Failure::Failed(format!("cannot take signals: {error}")))
-        };
-        Ok(Self {
-            hangup: listen(SignalKind::hangup())?,
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-        })
-    }
-
-    /// Waits until the operator ends the node.
-    fn end(&mut self) -> impl Future<Output = Option<()>> {
-        end(&mut self.terminate, &mut self.interrupt)
-    }
-}
-
-async fn end(terminate: &mut Signal, interrupt: &mut Signal) -> Option<()> {
-    tokio::select! {
-        signal = terminate.recv() => signal,
-        signal = interrupt.recv() => signal,
     }
 }
 
@@ -455,38 +481,4 @@ fn tell_what_is_bound(
         .map(|(name, value)| vec![name.to_owned(), value])
         .collect();
     voice.tell(&rows);
-}
-
-fn start_failure(error: &StartError, at: &Located) -> Failure {
-    let (key, fix) = match error {
-        StartError::Listen(_, why) => ("ssp.listen", remedy::of_listening(why)),
-        StartError::Content(_, why) => ("content.listen", remedy::of_listening(why)),
-        StartError::Folder(_) => ("node.data", "let the node write there"),
-        StartError::Store(_, why) => ("node.data", remedy::of_store(why)),
-        StartError::Shards { .. } => (
-            "node.shards",
-            "the number of a store never changes: leave the key out, or begin a new store",
-        ),
-        StartError::Password(_) => ("home.user", "give the user another password"),
-    };
-    Failure::Failed(at.problem(key, error.to_string(), fix).to_string())
-}
-
-fn access_failure(error: &AccessError, at: &Located) -> Failure {
-    let (key, fix) = match error {
-        AccessError::Listen(_, why) => ("clients.listen", remedy::of_listening(why)),
-        AccessError::Wake(_, why) => ("clients.wake_listen", remedy::of_listening(why)),
-        AccessError::Text(_, why) => ("clients.clp.listen", remedy::of_listening(why)),
-        AccessError::Store(why) => ("node.data", remedy::of_store(why)),
-    };
-    Failure::Failed(at.problem(key, error.to_string(), fix).to_string())
-}
-
-fn admin_failure(error: &AdminError, at: &Located) -> Failure {
-    let (key, fix) = match error {
-        AdminError::Taken(_) => ("admin.socket", "give each node a socket of its own"),
-        AdminError::Socket(..) => ("admin.socket", "name a path that can be written"),
-        AdminError::Listen(_, why) => ("admin.listen", remedy::of_listening(why)),
-    };
-    Failure::Failed(at.problem(key, error.to_string(), fix).to_string())
 }

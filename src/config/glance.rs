@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::source::Source;
 use super::{Config, LogFormat, read};
 
 /// The little that is needed of a configuration with mistakes.
@@ -18,13 +19,13 @@ impl Glance {
     /// Looks at a file and the overrides in `env`. `None` if it cannot be read at all.
     pub fn at(path: &Path, env: impl IntoIterator<Item = (String, String)>) -> Option<Self> {
         let env: Vec<(String, String)> = env.into_iter().collect();
-        if let Ok(draft) = read::read(path, env.clone()) {
+        let source = Source::read(path, env.clone()).ok()?;
+        if let Ok(draft) = read::read(&source) {
             // What could not be read holds its default; then the lines say more.
             if draft.config != Config::default() {
                 return Some(Self::of(&draft.config));
             }
         }
-        let text = std::fs::read_to_string(path).ok()?;
         let mut config = Config::default();
         let variable = |name: &str| {
             let name = format!("{}{name}", read::PREFIX);
@@ -33,7 +34,7 @@ impl Glance {
         };
         let value = |section: &str, key: &str| {
             let name = format!("{}__{}", section.to_uppercase(), key.to_uppercase());
-            variable(&name).or_else(|| line_value(&text, section, key))
+            variable(&name).or_else(|| line_value(source.text(), section, key))
         };
         if let Some(data) = value("node", "data") {
             config.node.data = PathBuf::from(data);

@@ -34,6 +34,7 @@ mod report;
 mod route;
 mod secret;
 mod service;
+mod source;
 mod ssp;
 mod suggest;
 mod table;
@@ -44,6 +45,7 @@ mod xmpp;
 mod xmpp_files;
 mod xmpp_policy;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -63,6 +65,7 @@ pub use problem::{ConfigError, Problem};
 pub use route::{RouteSection, Via};
 pub use secret::Secret;
 pub use service::ServiceSection;
+pub use source::Source;
 pub use ssp::{ClientCertificates, SspSection};
 pub use table::{Table, did_you_mean, read_table};
 pub use trace::TraceSection;
@@ -121,7 +124,12 @@ impl Config {
         path: impl AsRef<Path>,
         env: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Loaded, ConfigError> {
-        let mut draft = read::read(path.as_ref(), env)?;
+        Source::read(path, env)?.load()
+    }
+
+    /// Checks everything, and reads the secrets.
+    fn of(source: &Source) -> Result<Loaded, ConfigError> {
+        let mut draft = read::read(source)?;
         if !draft.problems.is_empty() && others_depend_on(&draft.problems) {
             return Err(ConfigError::new(draft.problems));
         }
@@ -149,6 +157,21 @@ impl Config {
             warnings,
             located: draft.located,
         })
+    }
+
+    /// The files of certificates, keys and authorities that a reload takes over.
+    pub fn certificate_files(&self) -> BTreeSet<&Path> {
+        let ssp = [&self.ssp.certificate, &self.ssp.key, &self.ssp.client_ca];
+        let content = [&self.content.certificate, &self.content.key];
+        let clients = self.clients.iter().flat_map(|clients| {
+            let text = clients.clp.iter();
+            let text = text.flat_map(|text| [&text.certificate, &text.key]);
+            [&clients.certificate, &clients.key].into_iter().chain(text)
+        });
+        let peers = self.peer.iter();
+        let peers = peers.flat_map(|peer| [&peer.ca, &peer.client_certificate, &peer.client_key]);
+        let all = ssp.into_iter().chain(content).chain(clients).chain(peers);
+        all.filter_map(|file| file.as_deref()).collect()
     }
 
     /// What is wrong and what is doubtful, without looking at any file: `(problems,

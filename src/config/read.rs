@@ -1,8 +1,6 @@
 //! From a file and the environment to a [`Config`], with every mistake in its shape (syntax,
 //! unknown keys, wrong types) turned into a line that helps.
 
-use std::path::Path;
-
 use figment::Figment;
 use figment::error::{Actual, Kind};
 use figment::providers::{Format, Serialized, Toml};
@@ -12,6 +10,7 @@ use toml_edit::ImDocument;
 use super::Config;
 use super::locate::{Located, Variable, line_of, shown};
 use super::problem::{ConfigError, Problem};
+use super::source::Source;
 use super::suggest;
 
 /// Start of the names of environment variables that override keys.
@@ -27,28 +26,17 @@ pub(super) struct Draft {
     pub problems: Vec<Problem>,
 }
 
-/// Reads the file and lays the environment over it. Fails where there is nothing to go on
-/// with: no file, or one that is not TOML.
-pub(super) fn read(
-    path: &Path,
-    env: impl IntoIterator<Item = (String, String)>,
-) -> Result<Draft, ConfigError> {
-    let file = path.display().to_string();
+/// Lays the environment over the text. Fails where there is nothing to go on with, as it is not
+/// TOML.
+pub(super) fn read(source: &Source) -> Result<Draft, ConfigError> {
+    let file = source.path().display().to_string();
     let one = |problem| ConfigError::new(vec![problem]);
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        let fix = "name another with --config, or write a first one with: wvgate init";
-        one(Problem::new(
-            &file,
-            None,
-            "",
-            format!("cannot be read ({error})"),
-            fix,
-        ))
-    })?;
+    let text = source.text();
     let document =
-        ImDocument::parse(text.clone()).map_err(|error| one(syntax(&file, &text, &error)))?;
-    let located = Located::new(file.clone(), Some(document), variables(env));
-    let value = merged(path, &located)
+        ImDocument::parse(text.to_owned()).map_err(|error| one(syntax(&file, text, &error)))?;
+    let variables = variables(source.env().iter().cloned());
+    let located = Located::new(file.clone(), Some(document), variables);
+    let value = merged(text, &located)
         .map_err(|error| one(Problem::new(&file, None, "", error.to_string(), "")))?;
     Ok(shape(value, located))
 }
@@ -67,8 +55,8 @@ fn variables(env: impl IntoIterator<Item = (String, String)>) -> Vec<Variable> {
     variables
 }
 
-fn merged(path: &Path, located: &Located) -> Result<Value, Box<figment::Error>> {
-    let mut figment = Figment::from(Toml::file_exact(path));
+fn merged(text: &str, located: &Located) -> Result<Value, Box<figment::Error>> {
+    let mut figment = Figment::from(Toml::string(text));
     for variable in located.variables() {
         if !reaches_into_list(&variable.path) {
             figment = figment.merge(Serialized::default(&variable.path, guess(&variable.value)));

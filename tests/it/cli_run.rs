@@ -1,8 +1,10 @@
 //! `wvgate run` and what talks to the running node.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
+
+use wvgate::http::devcerts::{self, Wanted};
 
 use crate::cli_node::{
     Folder, Node, PATIENCE, free_port, json as ask, output, said, with_input, wvgate,
@@ -398,6 +400,49 @@ fn a_bad_new_configuration_changes_nothing() {
     node.signal("HUP");
     let peers = said(&node.config, &["--socket", socket, "peers"]);
     assert!(peers.contains("other.test"), "{peers}");
+}
+
+#[test]
+fn a_renewed_certificate_is_taken_over_by_itself_and_with_it_nothing_else() {
+    let folder = Folder::new();
+    let certs = folder.0.join("certs");
+    let wanted = [Wanted::parse("village.test").unwrap()];
+    let make = |at: SystemTime| devcerts::generate(&certs, &wanted, true, at).unwrap();
+    let yesterday = SystemTime::now() - Duration::from_secs(86_400);
+    make(yesterday);
+    let (certificate, key) = (
+        certs.join("village.test.pem"),
+        certs.join("village.test.key"),
+    );
+    let text = format!(
+        "[node]\ndomain = \"village.test\"\ndata = {:?}\n\
+         [ssp]\nlisten = \"127.0.0.1:0\"\ncertificate = {certificate:?}\nkey = {key:?}\n\
+         [admin]\nlisten = \"127.0.0.1:0\"\n",
+        folder.0.join("data")
+    );
+    let config = folder.file("node.toml", &text);
+    let node = Node::start_on(folder, config);
+    let name = format!(
+        "wvgate_certificate_not_after_seconds{{file=\"{}\"}}",
+        certificate.display()
+    );
+    let before = node.metric(&name);
+    assert_ne!(before, 0);
+    // A change of the configuration waits until somebody wants it.
+    let peer =
+        "[[peer]]\ndomain = \"other.test\"\nurl = \"http://127.0.0.1:1/\"\nallow_plain = true\n";
+    std::fs::write(&node.config, format!("{text}{peer}")).unwrap();
+    make(SystemTime::now());
+    for _ in 0..PATIENCE.as_millis() / 20 {
+        if node.metric(&name) != before {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // As the clock of the certificates goes.
+    assert!(node.metric(&name) >= before + 86_400);
+    let peers = ask(&node.config, &["peers", "--format", "json"]);
+    assert_eq!(peers, json!([]));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 
-use crate::cli_node::{Folder, PATIENCE, output, said, wvgate};
+use crate::cli_node::{Folder, Node, PATIENCE, output, said, wvgate};
 use crate::packaging::{read, root};
 
 /// What one datagram says, by name.
@@ -56,15 +56,15 @@ fn a_service_manager_hears_of_start_life_reload_and_end_in_order() {
     let folder = Folder::new();
     let socket = folder.0.join("notify");
     let manager = Manager::at(&socket);
-    let text = |domain: &str| {
+    let text = |domain: &str, drain: u32| {
         let data = folder.0.join("data");
         format!(
-            "[node]\ndomain = \"{domain}\"\ndata = {data:?}\n\
+            "[node]\ndomain = \"{domain}\"\ndata = {data:?}\ndrain_timeout = \"{drain}s\"\n\
              [ssp]\nlisten = \"127.0.0.1:0\"\nplain = true\n\
              [[peer]]\ndomain = \"away.test\"\nurl = \"http://127.0.0.1:1/\"\nallow_plain = true\n"
         )
     };
-    let config = folder.file("node.toml", &text("village.test"));
+    let config = folder.file("node.toml", &text("village.test", 600));
     let mut node = wvgate(&config)
         .arg("run")
         .env("NOTIFY_SOCKET", &socket)
@@ -82,6 +82,7 @@ fn a_service_manager_hears_of_start_life_reload_and_end_in_order() {
     manager.hears(Some("WATCHDOG"));
     manager.hears(Some("WATCHDOG"));
 
+    fs::write(&config, text("village.test", 300)).unwrap();
     said(&config, &["reload"]);
     let reloading = manager.hears(None);
     assert_eq!(reloading["RELOADING"], "1");
@@ -92,7 +93,7 @@ fn a_service_manager_hears_of_start_life_reload_and_end_in_order() {
         (&ready["READY"], &ready["STATUS"])
     );
 
-    fs::write(&config, text("oldtown.test")).unwrap();
+    fs::write(&config, text("oldtown.test", 20)).unwrap();
     assert_eq!(output(&config, &["reload"]).status.code(), Some(1));
     assert_eq!(manager.hears(None)["RELOADING"], "1");
     let refused = manager.hears(None);
@@ -101,10 +102,13 @@ fn a_service_manager_hears_of_start_life_reload_and_end_in_order() {
         refused["STATUS"].contains("the old one stays"),
         "{refused:?}"
     );
-    fs::write(&config, text("village.test")).unwrap();
+    fs::write(&config, text("village.test", 20)).unwrap();
 
     said(&config, &["stop"]);
-    assert_eq!(manager.hears(None)["STOPPING"], "1");
+    let stopping = manager.hears(None);
+    assert_eq!(stopping["STOPPING"], "1");
+    // As it was read last.
+    assert_eq!(stopping["EXTEND_TIMEOUT_USEC"], "330000000");
     assert_eq!(node.wait().unwrap().code(), Some(0));
 }
 
@@ -144,15 +148,21 @@ fn the_unit_starts_what_is_installed_and_its_manager_takes_it() {
         assert!(text.contains(&format!("data = \"{state}\"")), "{role}");
     }
 
-    // The manager looks whether the programs are there.
+    is_taken(&["wvgate.service"]);
+}
+
+/// The manager takes these units; it looks whether the programs are there, and the units that they
+/// name.
+fn is_taken(units: &[&str]) {
     let folder = Folder::new();
-    let here = unit.replace("/usr/bin/wvgate", env!("CARGO_BIN_EXE_wvgate"));
-    let copy = folder.file("wvgate.service", &here);
-    let verified = Command::new("systemd-analyze")
-        .args(["verify", "--man=no"])
-        .arg(&copy)
-        .output()
-        .unwrap();
+    let mut analyze = Command::new("systemd-analyze");
+    analyze.args(["verify", "--man=no"]);
+    for name in units {
+        let unit = read(&format!("packaging/{name}"));
+        let here = unit.replace("/usr/bin/wvgate", env!("CARGO_BIN_EXE_wvgate"));
+        analyze.arg(folder.file(name, &here));
+    }
+    let verified = analyze.output().unwrap();
     let said = String::from_utf8_lossy(&verified.stderr);
     assert!(
         verified.status.success() && said.trim().is_empty(),
@@ -161,11 +171,52 @@ fn the_unit_starts_what_is_installed_and_its_manager_takes_it() {
 }
 
 #[test]
-fn the_unit_exposes_little() {
+fn backups_are_made_by_a_timer_that_is_off_at_first() {
+    is_taken(&["wvgate-backup.service", "wvgate-backup.timer"]);
+    let unit = read("packaging/wvgate-backup.service");
+    let start = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart="));
+    let words: Vec<&str> = start.unwrap().split(' ').collect();
+    // As the service does, with a store that is here.
+    let folder = Folder::new();
+    let (data, backups) = (folder.0.join("data"), folder.0.join("backups"));
+    let text = format!(
+        "[node]\ndomain = \"village.test\"\ndata = {data:?}\n\
+         [ssp]\nlisten = \"127.0.0.1:0\"\nplain = true\n"
+    );
+    let config = folder.file("wvgate.toml", &text);
+    let node = Node::start_on(Folder::new(), config.clone());
+    fs::create_dir(&backups).unwrap();
+    let here = |word: &&str| match *word {
+        "/var/lib/wvgate-backups" => backups.display().to_string(),
+        "/etc/wvgate/wvgate.toml" => config.display().to_string(),
+        word => word.to_owned(),
+    };
+    let here: Vec<String> = words[1..].iter().map(here).collect();
+    let here: Vec<&str> = here.iter().map(String::as_str).collect();
+    said(&config, &here);
+    let first = fs::read_dir(&backups).unwrap().next().unwrap().unwrap();
+    let name = first.file_name().into_string().unwrap();
+    assert!(
+        name.starts_with("wvgate-2") && name.contains("Z.db"),
+        "{name}"
+    );
+    drop(node);
+}
+
+#[test]
+fn the_units_expose_little() {
+    for unit in ["wvgate.service", "wvgate-backup.service"] {
+        exposes_little(unit);
+    }
+}
+
+fn exposes_little(unit: &str) {
     let looked = Command::new("systemd-analyze")
         // In tenths.
         .args(["security", "--offline=yes", "--no-pager", "--threshold=15"])
-        .arg(root().join("packaging/wvgate.service"))
+        .arg(root().join("packaging").join(unit))
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&looked.stdout);
