@@ -5,7 +5,7 @@ mod peers;
 mod process;
 mod text;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use self::text::Text;
@@ -168,7 +168,7 @@ impl Snapshot {
             links::write(&mut text, &self.components, &self.links, now);
         }
         self.others(&mut text);
-        certificate_lines(&mut text, gauges);
+        certificate_lines(&mut text, gauges, &self.peers);
         if let Some(clients) = clients {
             client_lines(&mut text, clients);
         }
@@ -298,7 +298,8 @@ fn seconds(millis: i64) -> f64 {
         * if millis < 0 { -1.0 } else { 1.0 }
 }
 
-fn certificate_lines(text: &mut Text, gauges: &Gauges) {
+/// Of the node, and of these peers of it.
+fn certificate_lines(text: &mut Text, gauges: &Gauges, peers: &[PeerView]) {
     let own = gauges.certificates().into_iter();
     let own = own.map(|(file, ends)| (file.display().to_string(), ends));
     text.ends(
@@ -307,11 +308,14 @@ fn certificate_lines(text: &mut Text, gauges: &Gauges) {
         "file",
         own,
     );
+    // As long as the other metrics of a peer are, which may still be told that it was taken out.
+    let peers: HashSet<&str> = peers.iter().map(|peer| peer.domain.as_str()).collect();
+    let shown = gauges.peers.all().into_iter();
     text.ends(
         "wvgate_peer_certificate_not_after_seconds",
         "When the certificate ends that a peer has shown last, since the epoch.",
         "peer",
-        gauges.peers.all(),
+        shown.filter(|(domain, _)| peers.contains(domain.as_str())),
     );
 }
 
