@@ -23,6 +23,7 @@ mod node;
 mod notify;
 mod open_files;
 mod output;
+mod peer_add;
 mod remedy;
 mod renewals;
 mod run;
@@ -104,7 +105,7 @@ enum Command {
     Trace(trace::TraceArgs),
     /// Show what became of messages: where each is, or how it ended, by whom and why
     Explain(explain::Explain),
-    /// Log in to a peer now, or out
+    /// Add a peer to the configuration; log in to one now, or out
     Peer(node::PeerArgs),
     /// Show or change what the running node logs
     Log(log::LogArgs),

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::output;
-use super::{Failure, Global};
+use super::{Failure, Global, peer_add};
 use crate::admin::Request;
 
 #[derive(Args)]
@@ -14,6 +14,8 @@ pub(super) struct PeerArgs {
 
 #[derive(Subcommand)]
 enum Order {
+    /// Write a peer into the configuration, and let a node that runs read it
+    Add(peer_add::Add),
     /// Log in now, unless there is a session already, and wait for the outcome: exit code 1 if
     /// there is none
     Connect {
@@ -32,9 +34,10 @@ enum Order {
 }
 
 pub(super) async fn peer(global: &Global, args: PeerArgs) -> Result<(), Failure> {
-    let mut node = global.connect().await?;
     match args.order {
+        Order::Add(add) => peer_add::add(global, &add).await,
         Order::Connect { domain } => {
+            let mut node = global.connect().await?;
             let request = Request::Connect {
                 peer: domain.clone(),
             };
@@ -46,6 +49,7 @@ pub(super) async fn peer(global: &Global, args: PeerArgs) -> Result<(), Failure>
             Err(Failure::Failed(format!("{domain}: no session: {why}")))
         }
         Order::Logout { domain, reason } => {
+            let mut node = global.connect().await?;
             let request = Request::Logout {
                 peer: domain.clone(),
                 reason,

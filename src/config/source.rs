@@ -47,13 +47,24 @@ impl Source {
         Config::of(self)
     }
 
+    /// The same with more text at its end.
+    #[must_use]
+    pub fn with(&self, more: &str) -> Self {
+        let mut source = self.clone();
+        if !source.text.is_empty() && !source.text.ends_with('\n') {
+            source.text.push('\n');
+        }
+        source.text.push_str(more);
+        source
+    }
+
     /// Where the text was read.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
     /// What stands in the file.
-    pub(super) fn text(&self) -> &str {
+    pub fn text(&self) -> &str {
         &self.text
     }
 

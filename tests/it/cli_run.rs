@@ -403,6 +403,38 @@ fn a_bad_new_configuration_changes_nothing() {
 }
 
 #[test]
+fn a_peer_is_added_to_the_file_and_to_the_node_that_runs() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let node = Node::start();
+    let before = std::fs::read_to_string(&node.config).unwrap();
+    let private = std::fs::Permissions::from_mode(0o640);
+    std::fs::set_permissions(&node.config, private).unwrap();
+    let add = ["peer", "add", "relay.test", "--url", "http://127.0.0.1:1/"];
+    let told = said(
+        &node.config,
+        &[&add[..], &["--plain", "--serves", "*"]].concat(),
+    );
+    assert!(
+        told.ends_with("next: wvgate check peer relay.test\n"),
+        "{told}"
+    );
+    let after = std::fs::read_to_string(&node.config).unwrap();
+    assert!(after.starts_with(&before), "{after}");
+    let mode = std::fs::metadata(&node.config)
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o640);
+    let peers = ask(&node.config, &["peers", "--format", "json"]);
+    assert_eq!(peers[0]["domain"], "relay.test");
+    // Nothing is written that could not be read.
+    let again = output(&node.config, &add);
+    assert_eq!(again.status.code(), Some(64));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("relay.test"));
+    assert_eq!(std::fs::read_to_string(&node.config).unwrap(), after);
+}
+
+#[test]
 fn a_renewed_certificate_is_taken_over_by_itself_and_with_it_nothing_else() {
     let folder = Folder::new();
     let certs = folder.0.join("certs");
