@@ -28,7 +28,6 @@ pub mod hold;
 pub mod known;
 pub mod link;
 pub(crate) mod places;
-mod pool;
 mod posts;
 pub mod server;
 pub mod shown;

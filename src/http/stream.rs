@@ -46,6 +46,17 @@ impl Wire {
         }
     }
 
+    /// Until bytes or the end may have come from the other side. Bytes that TLS has taken in already
+    /// do not count.
+    pub(crate) async fn readable(&self) {
+        let stream = match self {
+            Wire::Plain(tcp) => tcp,
+            Wire::Tls(tls) => tls.get_ref().0,
+        };
+        // An error is seen by whoever reads.
+        let _ = stream.readable().await;
+    }
+
     /// Says that nothing more will be sent, then reads and forgets what still comes, for a
     /// bounded time, so that the last answer reaches the other side.
     pub(crate) async fn close_gently(mut self) {

@@ -1,6 +1,6 @@
 //! The watch over a connection: which phase it is in, and whether that has lasted too long.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -14,6 +14,8 @@ pub(crate) struct Watch {
     since: AtomicU64,
     /// Until when an answer that is under way may go on, in milliseconds from `start`; 0: none is.
     held: AtomicU64,
+    /// Whether bytes of an answer wait until the other side reads.
+    writes: AtomicBool,
     start: Instant,
 }
 
@@ -34,6 +36,7 @@ impl Watch {
             phase: AtomicU8::new(FRESH),
             since: AtomicU64::new(0),
             held: AtomicU64::new(0),
+            writes: AtomicBool::new(false),
             start: Instant::now(),
         }
     }
@@ -81,6 +84,19 @@ impl Watch {
         if until == 0 && !self.is_dropped() {
             self.enter(IDLE);
         }
+    }
+
+    pub(super) fn writes(&self, writes: bool) {
+        self.writes.store(writes, Ordering::Relaxed);
+    }
+
+    /// How long it takes until nothing will have been under way for so long; `None`: something is.
+    pub(super) fn rests_in(&self, after: Duration) -> Option<Duration> {
+        let is_idle = self.phase.load(Ordering::Relaxed) == IDLE
+            && self.held.load(Ordering::Relaxed) == 0
+            && !self.writes.load(Ordering::Relaxed);
+        let since = self.start + Duration::from_millis(self.since.load(Ordering::Relaxed));
+        is_idle.then(|| after.saturating_sub(since.elapsed()))
     }
 
     /// When to look again, or `None` when the phase has lasted too long. Looks at least as often

@@ -16,6 +16,7 @@ use super::told::Told;
 use crate::content::{Contents, Refusal, Slot, Wanted};
 use crate::element::{ClientKey, Delivery, FromClient, Over, Takes, Time, ToClient};
 use crate::home::Home;
+use crate::http::link::LinkSettings;
 use crate::sap::{Facts, Hand, Posted, Shards, Trace, Verdict};
 use crate::ssp::Message;
 use crate::store::Store;
@@ -63,6 +64,8 @@ pub(super) enum Input {
     Client(ClientKey, FromClient),
     /// A client of the home domain has gone.
     ClientClose(ClientKey),
+    /// New settings of the links to peers.
+    Links(Vec<LinkSettings>),
     /// Anything else that wants a look at the core.
     Ask(Question),
 }

@@ -8,32 +8,54 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::inbox::Input;
 use crate::http::known::KnownAddresses;
-use crate::http::link::{self, LinkSettings, Post, Posted};
+use crate::http::link::{Link, LinkSettings, Post, PostOutcome, Posted, Report};
 use crate::http::shown::ShownCertificates;
+use crate::sap;
 
-/// Posts that may wait in a link; the core has one or a few under way for each peer.
-const POSTS: usize = 64;
+/// Where posts end.
+#[derive(Clone)]
+struct Owner(mpsc::Sender<Input>);
+
+impl Report for Owner {
+    async fn report(&self, posted: Posted) {
+        let outcome = match posted.outcome {
+            PostOutcome::Acknowledged => sap::Posted::Acknowledged,
+            PostOutcome::Refused {
+                status,
+                retry_after,
+            } => sap::Posted::Refused {
+                status,
+                retry_after,
+            },
+            PostOutcome::Closed => sap::Posted::Closed,
+            PostOutcome::Unreachable { reason } => sap::Posted::Failed(reason),
+            PostOutcome::TimedOut => sap::Posted::TimedOut,
+        };
+        let _ = self.0.send(Input::Posted(posted.id, outcome)).await;
+    }
+}
 
 /// All links, by peer.
 pub(super) struct Links {
     settings: HashMap<String, LinkSettings>,
-    running: HashMap<String, mpsc::Sender<Post>>,
+    running: HashMap<String, Link<Owner>>,
     /// Learns where peers are.
     known: Arc<KnownAddresses>,
     /// Learns which certificates they show.
     shown: Arc<ShownCertificates>,
-    done: mpsc::Sender<Posted>,
+    done: Owner,
     tracker: TaskTracker,
     stop: CancellationToken,
 }
 
 impl Links {
-    /// Links that tell `done` what became of posts, and end at `stop`.
+    /// Links that tell the owner what became of posts, and end at `stop`.
     pub(super) fn new(
         settings: Vec<LinkSettings>,
         (known, shown): (Arc<KnownAddresses>, Arc<ShownCertificates>),
-        done: mpsc::Sender<Posted>,
+        inbox: mpsc::Sender<Input>,
         tracker: TaskTracker,
         stop: CancellationToken,
     ) -> Self {
@@ -42,7 +64,7 @@ impl Links {
             running: HashMap::new(),
             known,
             shown,
-            done,
+            done: Owner(inbox),
             tracker,
             stop,
         }
@@ -58,22 +80,21 @@ impl Links {
                 .settings
                 .get(peer)
                 .ok_or("there is no link to the peer")?;
-            let (posts, receiver) = mpsc::channel(POSTS);
             let (done, stop) = (self.done.clone(), self.stop.clone());
             let settings = LinkSettings {
                 known: Some(Arc::clone(&self.known)),
                 shown: Some(Arc::clone(&self.shown)),
                 ..settings.clone()
             };
-            link::spawn(settings, receiver, done, &self.tracker, stop);
-            self.running.insert(peer.to_owned(), posts);
+            let link = Link::new(settings, done, self.tracker.clone(), stop);
+            self.running.insert(peer.to_owned(), link);
         }
         let link = self
             .running
             .get(peer)
             .ok_or("there is no link to the peer")?;
-        link.try_send(post)
-            .map_err(|_| "the link to the peer is overloaded or stopped")
+        link.post(post)
+            .map_err(|_| "the link to the peer is overloaded")
     }
 
     /// Takes over changed settings. Links of before finish what they have; a peer that was taken

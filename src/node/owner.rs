@@ -1,7 +1,6 @@
 //! The owner task: drains the inbox in batches, computes, hands each batch to
-//! the releaser with its commit under way, and goes on with the next.
+//! its outlet, where it is committed and let out, and goes on with the next.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +9,11 @@ use tokio_util::sync::CancellationToken;
 use xmpp_parsers::message::MessageType;
 
 use super::clock::{Clock, Seen, Watch};
+use super::closed::Closed;
 use super::core::{Core, Turn};
 use super::fair::take_turns;
 use super::inbox::Input;
+use super::outlet::Outlet;
 use super::releaser::{BUSY, Back, Batch, Release, Taken};
 use super::restore::restore;
 use super::told::Told;
@@ -26,13 +27,8 @@ use crate::xmpp::link::{Blame, LinkEvent, Stanza};
 /// Inputs taken in one batch; bounds the time until the first of them is answered.
 const BATCH: usize = 512;
 
-/// For so long nothing is done after a failed commit, and then again until the store takes a
-/// small record. Doubles with each failure that follows soon.
-const CLOSED: Duration = Duration::from_millis(250);
-/// It does not double beyond this.
-const LONGEST_CLOSED: Duration = Duration::from_secs(2);
-/// A store that fails within so long after it took records again is not well.
-const SOON: Duration = Duration::from_secs(60);
+/// At the end, for what has been handed over.
+const FINISH: Duration = Duration::from_secs(5);
 
 /// Makes a core under these settings and policies of XMPP domains.
 type Fresh = dyn FnMut(Arc<Settings>, Option<&Policies>) -> Core + Send;
@@ -44,7 +40,7 @@ pub(super) struct Owner {
     pub(super) store: Arc<dyn Store>,
     pub(super) inbox: mpsc::Receiver<Input>,
     pub(super) back: mpsc::UnboundedReceiver<Back>,
-    pub(super) release: mpsc::Sender<Release>,
+    pub(super) outlet: Outlet,
     /// Makes an empty core, for a new start from the disk.
     pub(super) fresh: Box<Fresh>,
     /// Somebody may watch what happens.
@@ -53,51 +49,21 @@ pub(super) struct Owner {
     pub(super) closed: Closed,
 }
 
-/// After a failed commit the core is made anew and waits, until the store takes a record: it
-/// neither acts nor takes anything new, so that a full disk is not asked with every input.
-#[derive(Debug, Default)]
-pub(super) struct Closed {
-    until: Option<Time>,
-    pause: Duration,
-    opened: Option<Time>,
-    /// What XMPP servers have said meanwhile that they have processed, by component.
-    confirmed: BTreeMap<String, u64>,
-    /// What links could not write meanwhile: stanzas of before, so no more than links have queued.
-    unsent: Vec<(String, Stanza)>,
-}
-
-impl Closed {
-    fn close(&mut self, now: Time) {
-        let opened = self.opened.take();
-        let relapse = opened.is_some_and(|opened| now.after(opened) < SOON);
-        self.pause = if relapse { self.pause * 2 } else { CLOSED };
-        self.pause = self.pause.clamp(CLOSED, LONGEST_CLOSED);
-        self.wait(now);
-    }
-
-    /// It does not take anything yet.
-    fn wait(&mut self, now: Time) {
-        self.until = Some(now.plus(self.pause.max(CLOSED)));
-    }
-
-    fn is_due(&self, now: Time) -> bool {
-        self.until.is_some_and(|until| until <= now)
-    }
-
-    fn confirm(&mut self, component: String, mark: u64) {
-        let newest = self.confirmed.entry(component).or_default();
-        *newest = mark.max(*newest);
-    }
-}
-
 impl Owner {
     pub(super) async fn run(mut self) -> Result<(), StoreError> {
+        let ended = self.work().await;
+        // All that was handed over, unless somebody outside takes nothing more.
+        let _ = tokio::time::timeout(FINISH, self.outlet.finish()).await;
+        ended
+    }
+
+    async fn work(&mut self) -> Result<(), StoreError> {
         let mut inputs = Vec::with_capacity(BATCH);
         let mut first = Batch::empty();
         let now = self.clock.now();
         self.mind_wall_clock(now, &mut first);
         self.core.start(now, &mut first.turn);
-        self.hand_over(first).await;
+        self.hand_over(first);
         loop {
             let due = self.closed.until.or_else(|| {
                 let next = self.core.next_timeout().into_iter();
@@ -113,7 +79,8 @@ impl Owner {
                     // Without the releaser nothing can be kept or let out any more.
                     None => return Err(StoreError::Closed),
                 },
-                count = self.inbox.recv_many(&mut inputs, BATCH) => {
+                () = self.outlet.goes_on() => continue,
+                count = self.inbox.recv_many(&mut inputs, BATCH), if !self.outlet.is_full() => {
                     if count == 0 {
                         return Ok(());
                     }
@@ -162,7 +129,7 @@ impl Owner {
             }
             take_turns(&mut inputs, Input::session_domain);
             for input in inputs.drain(..) {
-                self.take(input, now, &mut batch).await;
+                self.take(input, now, &mut batch);
             }
             if self.closed.is_due(now) {
                 self.try_to_open(now, &mut batch).await;
@@ -178,7 +145,7 @@ impl Owner {
             self.core.sap.release();
             self.core.settle(now, &mut batch.turn);
             self.write_history(now, &mut batch);
-            self.hand_over(batch).await;
+            self.hand_over(batch);
         }
     }
 
@@ -211,18 +178,18 @@ impl Owner {
         }
     }
 
-    async fn hand_over(&mut self, mut batch: Batch) {
+    fn hand_over(&mut self, mut batch: Batch) {
         if !batch.turn.writes.is_empty() {
             batch.turn.writes.extend(self.core.metrics.take_write());
             let now = self.clock.now();
             batch.turn.writes.extend(self.watch.take_write(now));
         }
         if !batch.is_empty() {
-            let _ = self.release.send(Release::Batch(Box::new(batch))).await;
+            self.outlet.hand_over(Release::Batch(Box::new(batch)));
         }
     }
 
-    async fn take(&mut self, input: Input, now: Time, batch: &mut Batch) {
+    fn take(&mut self, input: Input, now: Time, batch: &mut Batch) {
         batch.strict |= is_strict(&input);
         let turn = &mut batch.turn;
         match input {
@@ -247,7 +214,7 @@ impl Owner {
                 self.core.take_handed(&hand, now, turn);
                 batch.verdicts.push((reply, Verdict::Accepted));
             }
-            Input::Xmpp(event) => self.xmpp(*event, now, batch).await,
+            Input::Xmpp(event) => self.xmpp(*event, now, batch),
             // Its reply is dropped: it may come again. What is told is told again when the core begins.
             Input::ClientOpen { .. } | Input::Told(..) if self.closed.until.is_some() => {}
             Input::Told(from, told) => self.core.told(from, told, now, turn),
@@ -259,7 +226,7 @@ impl Owner {
                 events,
                 reply,
             } => {
-                let _ = self.release.send(Release::Client(client, events)).await;
+                self.outlet.hand_over(Release::Client(client, events));
                 let open = FromClient::Open {
                     user,
                     takes,
@@ -268,7 +235,7 @@ impl Owner {
                 let known = self.client(client, open, now, turn)
                     && !turn.ended.contains(&(client, Over::Unknown));
                 if !known {
-                    let _ = self.release.send(Release::ClientGone(client)).await;
+                    self.outlet.hand_over(Release::ClientGone(client));
                 }
                 let _ = reply.send(known);
             }
@@ -279,9 +246,10 @@ impl Owner {
                 }
             },
             Input::ClientClose(client) => {
-                let _ = self.release.send(Release::ClientGone(client)).await;
+                self.outlet.hand_over(Release::ClientGone(client));
                 self.client(client, FromClient::Close, now, turn);
             }
+            Input::Links(settings) => self.outlet.hand_over(Release::Links(settings)),
             Input::Ask(question) => {
                 question(&mut self.core, now, turn);
                 self.core.settle(now, turn);
@@ -295,16 +263,14 @@ impl Owner {
         self.core.take(Edge::Clients, input, now, turn)
     }
 
-    async fn xmpp(&mut self, event: LinkEvent, now: Time, batch: &mut Batch) {
+    fn xmpp(&mut self, event: LinkEvent, now: Time, batch: &mut Batch) {
         let turn = &mut batch.turn;
         match event {
             LinkEvent::Up { domain, connection } => {
                 // What was meant for the connection before goes out anew, in order.
                 turn.stanzas.retain(|out| out.component != domain);
-                let _ = self
-                    .release
-                    .send(Release::Connection(domain.clone(), connection))
-                    .await;
+                self.outlet
+                    .hand_over(Release::Connection(domain.clone(), connection));
                 self.core.twins.let_in(&domain);
                 self.link(&domain, None, now, turn);
             }
@@ -412,7 +378,7 @@ impl Owner {
         self.core = core;
         self.watch = Watch::default();
         self.mind_wall_clock(now, &mut Batch::empty());
-        let _ = self.release.send(Release::Reset).await;
+        self.outlet.hand_over(Release::Reset);
         Ok(())
     }
 

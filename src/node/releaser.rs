@@ -2,7 +2,7 @@
 //! order.
 //!
 //! One commit is under way at a time; what the owner has handed over meanwhile
-//! goes into the next one together. When a commit fails, everything computed since
+//! goes into the next one together (the [outlet](super::outlet) sees to that). When a commit fails, everything computed since
 //! then stands on what is not kept: it is given up, and nothing of it is written
 //! or let out, until the owner has made its core anew ([`Release::Reset`]).
 
@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tokio_xmpp::Stanza;
 
 use super::carrier::Carrier;
@@ -133,38 +132,19 @@ pub(super) struct Releaser {
 }
 
 impl Releaser {
-    /// Runs until `stop`, which the owner gives when it has handed over its last batch.
-    pub(super) async fn run(
-        mut self,
-        mut steps: mpsc::Receiver<Release>,
-        bound: usize,
-        stop: CancellationToken,
-    ) {
-        let mut taken = Vec::with_capacity(bound);
-        loop {
-            let count = tokio::select! {
-                biased;
-                count = steps.recv_many(&mut taken, bound) => count,
-                () = stop.cancelled() => {
-                    steps.close();
-                    steps.recv_many(&mut taken, bound).await
-                }
-            };
-            if count == 0 {
-                break;
+    /// Does some steps in order: one commit for all up to a [`Release::Reset`].
+    pub(super) async fn take(&mut self, steps: Vec<Release>) {
+        let mut together = Vec::with_capacity(steps.len());
+        for step in steps {
+            if matches!(step, Release::Reset) {
+                self.commit(std::mem::take(&mut together)).await;
+                self.failed = false;
+                self.clients.clear();
+            } else {
+                together.push(step);
             }
-            let mut together = Vec::with_capacity(count);
-            for step in taken.drain(..) {
-                if matches!(step, Release::Reset) {
-                    self.commit(std::mem::take(&mut together)).await;
-                    self.failed = false;
-                    self.clients.clear();
-                } else {
-                    together.push(step);
-                }
-            }
-            self.commit(together).await;
         }
+        self.commit(together).await;
     }
 
     /// Writes what some steps need written in one commit, then does them in order.

@@ -15,14 +15,16 @@ use tokio_util::task::TaskTracker;
 use super::build::{HomePlan, Plan};
 use super::carrier::Carrier;
 use super::clock::Watch;
+use super::closed::Closed;
 use super::core::Core;
 use super::files::open_files;
 use super::inbox::{Door, Input, NodeHandle};
 use super::links::Links;
-use super::owner::{Closed, Owner};
+use super::outlet::Outlet;
+use super::owner::Owner;
 use super::passwords::Passwords;
 use super::receiver::{MISHAPS, NodeReceiver};
-use super::releaser::{Component, Neighbour, Release, Releaser};
+use super::releaser::{Component, Neighbour, Releaser};
 use super::restore::{maker, restore_all};
 use super::shards;
 use super::told::Telling;
@@ -31,16 +33,14 @@ use super::wished::Wished;
 use crate::content::Web;
 use crate::element::Time;
 use crate::gateway::Gateway;
-use crate::http::link::{self, PostOutcome};
+use crate::http::link::LinkSettings;
 use crate::http::server;
-use crate::sap::{PeerView, Posted, Settings, Shards};
+use crate::sap::{PeerView, Settings, Shards};
 use crate::store::{Store, StoreError};
 use crate::xmpp::link as xmpp_link;
 
 /// Inputs that may wait for the owner.
 pub(super) const INBOX: usize = 4096;
-/// Batches that may wait for their commit.
-const RELEASES: usize = 8;
 /// Wishes of elements that may wait for the process around the node.
 const WISHES: usize = 16;
 /// For a logout at the end; the SAP gives up a little earlier.
@@ -93,8 +93,6 @@ pub struct Node {
     /// Ends the XMPP links, in peace.
     xmpp: Ending,
     settings: Arc<RwLock<Arc<Settings>>>,
-    /// To the releaser of each shard.
-    release: Vec<mpsc::Sender<Release>>,
     wished: mpsc::Receiver<Wished>,
     tls: server::TlsSwitch,
     content_tls: Option<server::TlsSwitch>,
@@ -202,17 +200,16 @@ impl Node {
             }
         }
         xmpp.tracker.close();
-        let (mut owners, mut to_releasers) = (JoinSet::new(), Vec::new());
+        let mut owners = JoinSet::new();
         let (wishes, wished) = mpsc::channel(WISHES);
         for (core, inputs) in cores.into_iter().zip(inboxes) {
             let shard = core.sap.settings().shards;
             let door = &handle.doors[usize::from(shard.own())];
-            let (release, releases) = mpsc::channel(RELEASES);
             let (back, told) = mpsc::unbounded_channel();
             let links = Links::new(
                 links_of(&plan.links, shard),
                 (known.clone(), Arc::clone(&handle.gauges.peers)),
-                forward_posts(&door.inbox, &tracker),
+                door.inbox.clone(),
                 tracker.clone(),
                 hard.clone(),
             );
@@ -231,8 +228,6 @@ impl Node {
                 gauges: Arc::clone(&handle.gauges),
                 failed: false,
             };
-            let handed_over = CancellationToken::new();
-            tracker.spawn(releaser.run(releases, RELEASES, handed_over.clone()));
             let owner = Owner {
                 core,
                 clock,
@@ -240,33 +235,27 @@ impl Node {
                 store: door.store.clone(),
                 inbox: inputs,
                 back: told,
-                release: release.clone(),
+                outlet: Outlet::new(releaser),
                 fresh: Box::new(maker(&plan)),
                 traces: traces.clone(),
                 stop: hard.clone(),
                 closed: Closed::default(),
             };
-            to_releasers.push(release);
-            owners.spawn(async move {
-                let ended = owner.run().await;
-                handed_over.cancel();
-                ended
-            });
+            owners.spawn(owner.run());
         }
         tracker.close();
         Ok(Self {
             handle,
             local_addr,
             content_addr,
-            content_tls,
             tracker,
             soft,
             hard,
             xmpp,
             settings,
-            release: to_releasers,
             wished,
             tls,
+            content_tls,
             owners,
         })
     }
@@ -379,10 +368,10 @@ impl Node {
         if let (Some(switch), Some(content)) = (&self.content_tls, &plan.content) {
             switch.replace(content.server.tls.clone());
         }
-        for (own, release) in (0..).zip(&self.release) {
+        for (own, door) in (0..).zip(self.handle.doors.iter()) {
             let shard = Shards::new(own, self.handle.shards());
-            let links = Release::Links(links_of(&plan.links, shard));
-            let _ = release.send(links).await;
+            let links = Input::Links(links_of(&plan.links, shard));
+            let _ = door.inbox.send(links).await;
             let settings = plan.settings_of(shard);
             let policies = plan.gateway.as_ref().map(|g| g.settings.policies.clone());
             let reload = move |core: &mut Core, now, turn: &mut Turn| {
@@ -397,7 +386,7 @@ impl Node {
 }
 
 /// The links that a shard needs.
-fn links_of(links: &[link::LinkSettings], shard: Shards) -> Vec<link::LinkSettings> {
+fn links_of(links: &[LinkSettings], shard: Shards) -> Vec<LinkSettings> {
     let own = links.iter().filter(|link| shard.has_peer(&link.peer));
     own.cloned().collect()
 }
@@ -433,32 +422,6 @@ impl Ending {
             stop: CancellationToken::new(),
         }
     }
-}
-
-fn forward_posts(inbox: &mpsc::Sender<Input>, tracker: &TaskTracker) -> mpsc::Sender<link::Posted> {
-    let (sender, mut receiver) = mpsc::channel::<link::Posted>(256);
-    let inbox = inbox.clone();
-    tracker.spawn(async move {
-        while let Some(posted) = receiver.recv().await {
-            let outcome = match posted.outcome {
-                PostOutcome::Acknowledged => Posted::Acknowledged,
-                PostOutcome::Refused {
-                    status,
-                    retry_after,
-                } => Posted::Refused {
-                    status,
-                    retry_after,
-                },
-                PostOutcome::Closed => Posted::Closed,
-                PostOutcome::Unreachable { reason } => Posted::Failed(reason),
-                PostOutcome::TimedOut => Posted::TimedOut,
-            };
-            if inbox.send(Input::Posted(posted.id, outcome)).await.is_err() {
-                return;
-            }
-        }
-    });
-    sender
 }
 
 fn forward_xmpp(

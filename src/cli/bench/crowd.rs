@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::super::Failure;
 use crate::http::link::{
-    self, LinkSettings, Post as HttpPost, PostOutcome, Posted as HttpPosted, Target,
+    Link, LinkSettings, Post as HttpPost, PostOutcome, Posted as HttpPosted, Report, Target,
 };
 use crate::http::server::{self, Inbound, Receiver, ServerSettings, Verdict as HttpVerdict};
 use crate::http::srv::SrvResolver;
@@ -69,7 +69,7 @@ impl Pace {
 
 struct Member {
     sap: Sap,
-    posts: mpsc::Sender<HttpPost>,
+    link: Link<Told>,
 }
 
 enum Event {
@@ -150,6 +150,18 @@ impl Receiver for Door {
     }
 }
 
+/// Where the word on posts of a domain goes.
+struct Told {
+    number: usize,
+    events: mpsc::Sender<Event>,
+}
+
+impl Report for Told {
+    async fn report(&self, posted: HttpPosted) {
+        let _ = self.events.send(Event::Posted(self.number, posted)).await;
+    }
+}
+
 impl Crowd {
     /// Domains at these places, whose way to everywhere is the relay `relay.test` at `url`.
     pub(super) fn new(
@@ -177,8 +189,6 @@ impl Crowd {
                 .with_peer(relay)
                 .with_route(&own, Route::Local(crate::home::ELEMENT))
                 .with_route("*", Route::Peer("relay.test".to_owned()));
-            let (posts, receiver) = mpsc::channel(64);
-            let (posted, mut outcomes) = mpsc::channel::<HttpPosted>(64);
             let link = LinkSettings {
                 peer: "relay.test".to_owned(),
                 urls: vec![url.to_owned()],
@@ -195,20 +205,16 @@ impl Crowd {
                 known: None,
                 shown: None,
             };
-            link::spawn(link, receiver, posted, &tracker, stop.clone());
             let events = sender.clone();
-            let told = sender.clone();
-            tokio::spawn(async move {
-                while let Some(outcome) = outcomes.recv().await {
-                    if told.send(Event::Posted(number, outcome)).await.is_err() {
-                        return;
-                    }
-                }
-            });
+            let told = Told {
+                number,
+                events: sender.clone(),
+            };
+            let link = Link::new(link, told, tracker.clone(), stop.clone());
             let door = Arc::new(Door { number, events });
             tokio::spawn(server.run(door, stop.clone(), stop.clone()));
             let sap = Sap::new(Arc::new(settings), clock::random());
-            members.push(Member { sap, posts });
+            members.push(Member { sap, link });
         }
         Ok(Self {
             members,
@@ -406,7 +412,7 @@ impl Crowd {
         while let Some(effect) = member.sap.next_effect() {
             match effect {
                 Effect::Post(post) => {
-                    let _ = member.posts.try_send(HttpPost {
+                    let _ = member.link.post(HttpPost {
                         id: post.number,
                         body: post.body,
                         headers: Vec::new(),

@@ -41,7 +41,7 @@ impl Candidates {
     pub(super) async fn of(
         &self,
         target: &Target,
-        good: Option<Endpoint>,
+        good: Option<&Endpoint>,
     ) -> Result<Vec<Endpoint>, String> {
         let mut candidates = match target {
             Target::Url(url) => {
@@ -56,7 +56,7 @@ impl Candidates {
         };
         if let Some(good) = good {
             // Stable: the others keep their order.
-            candidates.sort_by_key(|candidate| *candidate != good);
+            candidates.sort_by_key(|candidate| candidate != good);
         }
         Ok(candidates)
     }

@@ -1,8 +1,11 @@
 //! What a link is given to send, and what it tells of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+
+use crate::http::endpoint::Endpoint;
 
 /// One message to send.
 #[derive(Clone, Debug)]
@@ -55,12 +58,17 @@ pub enum PostOutcome {
 /// The report about one POST.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Posted {
-    /// The peer, as in [`LinkSettings`](super::LinkSettings).
-    pub peer: String,
     /// The POST's id.
     pub id: u64,
     /// What became of it.
     pub outcome: PostOutcome,
+    /// Where it was acknowledged.
+    pub at: Option<Arc<Endpoint>>,
+}
+
+impl Posted {
     /// The URL that acknowledged.
-    pub url: Option<String>,
+    pub fn url(&self) -> Option<String> {
+        Some(self.at.as_ref()?.to_string())
+    }
 }

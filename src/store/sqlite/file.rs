@@ -20,8 +20,8 @@ const CHECKPOINT_BYTES: i64 = 16 << 20;
 /// The log file is cut back to this size after a checkpoint (64 MiB).
 const LOG_BYTES: i64 = 64 << 20;
 
-/// Page cache of each connection, in KiB.
-const CACHE_KIB: i64 = 32 << 10;
+/// Page cache of each connection, in KiB: the file is in the cache of the system besides.
+const CACHE_KIB: i64 = 8 << 10;
 
 /// The right to use a data directory; given back on drop, or by the system when the process dies.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wvgate::http::link::{LinkSettings, Post, PostOutcome, Posted, Target, spawn};
+use wvgate::http::link::{self, LinkSettings, Post, PostOutcome, Posted, Target};
 use wvgate::http::server::{ServerSettings, Verdict};
 use wvgate::http::srv::{Lookup, SrvAnswer, SrvError, SrvRecord, SrvResolver, SrvSource};
 use wvgate::http::tls::{ClientTls, client_config};
@@ -157,19 +157,17 @@ pub(super) fn settings(urls: &[String]) -> LinkSettings {
 }
 
 pub(super) struct Link {
-    posts: mpsc::Sender<Post>,
+    link: link::Link<mpsc::Sender<Posted>>,
     done: mpsc::Receiver<Posted>,
     tracker: TaskTracker,
     stop: CancellationToken,
 }
 
 pub(super) fn link(settings: LinkSettings) -> Link {
-    let (posts, posts_out) = mpsc::channel(64);
     let (done_in, done) = mpsc::channel(64);
     let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
-    spawn(settings, posts_out, done_in, &tracker, stop.clone());
     Link {
-        posts,
+        link: link::Link::new(settings, done_in, tracker.clone(), stop.clone()),
         done,
         tracker,
         stop,
@@ -177,21 +175,19 @@ pub(super) fn link(settings: LinkSettings) -> Link {
 }
 
 impl Link {
-    pub(super) async fn send(&self, id: u64, target: Target) {
+    pub(super) fn send(&self, id: u64, target: Target) {
         let headers = vec![
             ("x-wv-sessionid", "73@village.example".to_owned()),
             ("x-wv-transactionid", "bad\r\nvalue".to_owned()),
         ];
         let body = Bytes::from(format!("<m n=\"{id}\"/>"));
-        self.posts
-            .send(Post {
-                id,
-                body,
-                headers,
-                target,
-            })
-            .await
-            .unwrap();
+        let post = Post {
+            id,
+            body,
+            headers,
+            target,
+        };
+        self.link.post(post).unwrap();
     }
 
     pub(super) async fn next(&mut self) -> Posted {
@@ -199,12 +195,12 @@ impl Link {
     }
 
     pub(super) async fn post(&mut self, id: u64) -> Posted {
-        self.send(id, Target::Usual).await;
+        self.send(id, Target::Usual);
         self.next().await
     }
 
     pub(super) async fn post_to(&mut self, url: &str) -> Posted {
-        self.send(0, Target::Url(url.into())).await;
+        self.send(0, Target::Url(url.into()));
         self.next().await
     }
 }
@@ -231,9 +227,8 @@ async fn an_acknowledged_post_says_which_url_took_it_and_carries_the_headers() {
     let peer = peer(|_| ok()).await;
     let mut link = link(settings(&[peer.url()]));
     let posted = link.post(7).await;
-    assert_eq!(posted.peer, "village.example");
+    assert_eq!(posted.url(), Some(peer.url()));
     assert_eq!((posted.id, posted.outcome), (7, PostOutcome::Acknowledged));
-    assert_eq!(posted.url, Some(peer.url()));
     let request = peer.requests().remove(0);
     assert!(request.starts_with("POST / HTTP/1.1\r\n"), "{request}");
     for line in [
@@ -288,7 +283,7 @@ async fn another_status_is_a_refusal_with_its_waiting_time() {
             retry_after
         }
     );
-    assert_eq!(posted.url, None);
+    assert_eq!(posted.at, None);
 }
 
 #[tokio::test]
@@ -338,7 +333,7 @@ async fn something_that_does_not_speak_http_is_not_the_peer() {
     let stranger = peer(|_| Reply::Say("220 mail.example ESMTP\r\n".into())).await;
     let real = peer(|_| ok()).await;
     let mut link = link(settings(&[stranger.url(), real.url()]));
-    assert_eq!(link.post(1).await.url, Some(real.url()));
+    assert_eq!(link.post(1).await.url(), Some(real.url()));
     let posted = link.post_to(&stranger.url()).await;
     assert!(reason(&posted).contains("not HTTP"), "{posted:?}");
 }
@@ -378,7 +373,7 @@ async fn posts_start_in_order_and_as_many_at_once_as_allowed() {
     let single = peer(|_| ok()).await;
     let mut one = link(settings(&[single.url()]));
     for id in 0..30 {
-        one.send(id, Target::Usual).await;
+        one.send(id, Target::Usual);
     }
     for id in 0..30 {
         assert_eq!(one.next().await.id, id);
@@ -399,7 +394,7 @@ async fn posts_start_in_order_and_as_many_at_once_as_allowed() {
         ..settings(&[url])
     });
     for id in 0..4 {
-        three.send(id, Target::Usual).await;
+        three.send(id, Target::Usual);
     }
     for _ in 0..3 {
         soon(server.seen.recv()).await.unwrap();
@@ -421,13 +416,13 @@ async fn candidates_are_tried_in_order_and_the_good_one_is_remembered() {
         idle_timeout: Duration::ZERO,
         ..settings(&urls)
     });
-    assert_eq!(link.post(1).await.url, Some(second.url()));
+    assert_eq!(link.post(1).await.url(), Some(second.url()));
     // Someone comes to life on the first, but the second still works.
     let first = peer_on(
         TcpListener::bind(("127.0.0.1", port)).await.unwrap(),
         |_| ok(),
     );
-    assert_eq!(link.post(2).await.url, Some(second.url()));
+    assert_eq!(link.post(2).await.url(), Some(second.url()));
     assert_eq!((first.connections(), third.connections()), (0, 0));
 }
 
@@ -446,9 +441,9 @@ async fn when_the_good_candidate_goes_the_next_takes_over_and_back() {
         let answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
         stream.write_all(answer).await.unwrap();
     });
-    assert_eq!(link.post(1).await.url, Some(format!("http://{addr}/")));
+    assert_eq!(link.post(1).await.url(), Some(format!("http://{addr}/")));
     once.await.unwrap();
-    assert_eq!(link.post(2).await.url, Some(spare.url()));
+    assert_eq!(link.post(2).await.url(), Some(spare.url()));
 }
 
 #[tokio::test]
@@ -489,7 +484,7 @@ async fn an_answer_with_an_endless_body_counts_but_costs_the_connection() {
 async fn closing_the_queue_ends_the_link_after_what_is_in_flight() {
     let mut server = serve_gated(server_settings(), Verdict::Accepted).await;
     let Link {
-        posts,
+        link,
         mut done,
         tracker,
         stop: _stop,
@@ -501,9 +496,9 @@ async fn closing_the_queue_ends_the_link_after_what_is_in_flight() {
             headers: vec![],
             target: Target::Usual,
         };
-        posts.send(post).await.unwrap();
+        link.post(post).unwrap();
     }
-    drop(posts);
+    drop(link);
     soon(server.seen.recv()).await.unwrap();
     server.gate.add_permits(2);
     for id in 0..2 {
@@ -519,13 +514,14 @@ async fn closing_the_queue_ends_the_link_after_what_is_in_flight() {
 async fn the_stop_token_ends_the_link_at_once() {
     let peer = peer(|_| Reply::Silence).await;
     let mut link = link(settings(&[peer.url()]));
-    link.send(1, Target::Usual).await;
+    link.send(1, Target::Usual);
     while peer.requests().is_empty() {
         tokio::task::yield_now().await;
     }
     link.stop.cancel();
     link.tracker.close();
     soon(link.tracker.wait()).await;
+    drop(link.link);
     assert!(link.done.recv().await.is_none());
 }
 
@@ -548,10 +544,10 @@ async fn a_post_without_a_body_tries_a_connection_and_sends_nothing() {
         target: Target::Usual,
     };
     let mut reached = link(settings(&[dead.clone(), peer.url()]));
-    reached.posts.send(empty(1)).await.unwrap();
+    reached.link.post(empty(1)).unwrap();
     assert_eq!(reached.next().await.outcome, PostOutcome::Acknowledged);
     let mut away = link(settings(&[dead]));
-    away.posts.send(empty(2)).await.unwrap();
+    away.link.post(empty(2)).unwrap();
     assert!(reason(&away.next().await).contains("connect"));
     assert!(peer.requests().is_empty());
 }

@@ -28,7 +28,7 @@ async fn srv_targets_are_tried_by_https_and_then_by_http_if_allowed() {
     let posted = open.post(1).await;
     assert_eq!(posted.outcome, PostOutcome::Acknowledged);
     assert_eq!(
-        posted.url,
+        posted.url(),
         Some(format!("http://localhost:{}/", server.addr.port()))
     );
 
@@ -65,7 +65,7 @@ async fn a_tls_target_is_reached_by_srv_without_falling_back() {
         ..settings(&[])
     });
     assert_eq!(
-        link.post(1).await.url,
+        link.post(1).await.url(),
         Some(format!("https://localhost:{port}/"))
     );
     assert!(server.seen.recv().await.unwrap().tls);
@@ -373,7 +373,7 @@ async fn an_exact_url_may_be_plain_only_if_plain_is_allowed_or_configured() {
         allow_plain: true,
         ..settings(&[known.url()])
     });
-    assert_eq!(open.post_to(&other.url()).await.url, Some(other.url()));
+    assert_eq!(open.post_to(&other.url()).await.url(), Some(other.url()));
 }
 
 fn moved(status: u16, location: &str) -> Reply {
@@ -395,7 +395,7 @@ async fn a_redirect_is_followed_once_on_the_same_host() {
         .await;
         let posted = link(settings(&[peer.url()])).post(1).await;
         assert_eq!(posted.outcome, PostOutcome::Acknowledged);
-        assert_eq!(posted.url, Some(format!("{}new", peer.url())));
+        assert_eq!(posted.url(), Some(format!("{}new", peer.url())));
         assert!(peer.requests()[1].starts_with("POST /new HTTP/1.1"));
         assert!(peer.requests()[1].ends_with("<m n=\"1\"/>"));
         assert_eq!(peer.connections(), 1);
@@ -404,7 +404,7 @@ async fn a_redirect_is_followed_once_on_the_same_host() {
     let url = next.url();
     let first = peer(move |_| moved(307, &url)).await;
     assert_eq!(
-        link(settings(&[first.url()])).post(1).await.url,
+        link(settings(&[first.url()])).post(1).await.url(),
         Some(next.url())
     );
 }

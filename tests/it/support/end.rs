@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wvgate::http::link::{self, PostOutcome, Target};
+use wvgate::http::link::{self, Link, PostOutcome, Posted as HttpPosted, Report, Target};
 use wvgate::http::server::{self, Inbound, Receiver, Verdict as HttpVerdict};
 use wvgate::imps::common::Recipient;
 use wvgate::imps::xml::Limits;
@@ -51,11 +51,21 @@ struct End {
     sap: Sap,
     clock: Clock,
     store: SqliteStore,
-    links: HashMap<String, mpsc::Sender<link::Post>>,
+    links: HashMap<String, Link<Told>>,
     answers: BTreeMap<String, Primitive>,
     acts: bool,
     received: Vec<Value>,
     results: Vec<Value>,
+}
+
+/// Where the word on posts goes.
+struct Told(mpsc::Sender<Input>);
+
+impl Report for Told {
+    async fn report(&self, posted: HttpPosted) {
+        let input = Input::Posted(posted.id, outcome(posted.outcome));
+        let _ = self.0.send(input).await;
+    }
 }
 
 /// Runs the end that the environment names, until its input ends or it is killed.
@@ -75,21 +85,12 @@ pub(crate) async fn serve() {
     let server = server::bind(plan.server.clone()).await.unwrap();
     let receiver = Arc::new(Door(inputs.clone()));
     tracker.spawn(server.run(receiver, stop.clone(), stop.clone()));
-    let (done, mut posted) = mpsc::channel(256);
     let mut links = HashMap::new();
     for settings in &plan.links {
-        let (posts, queue) = mpsc::channel(64);
-        links.insert(settings.peer.clone(), posts);
-        let done = done.clone();
-        link::spawn(settings.clone(), queue, done, &tracker, stop.clone());
+        let told = Told(inputs.clone());
+        let link = Link::new(settings.clone(), told, tracker.clone(), stop.clone());
+        links.insert(settings.peer.clone(), link);
     }
-    let told = inputs.clone();
-    tokio::spawn(async move {
-        while let Some(posted) = posted.recv().await {
-            let input = Input::Posted(posted.id, outcome(posted.outcome));
-            let _ = told.send(input).await;
-        }
-    });
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
             let _ = inputs.blocking_send(Input::Command(line));
@@ -120,7 +121,7 @@ impl End {
     async fn restored(
         settings: Arc<Settings>,
         store: SqliteStore,
-        links: HashMap<String, mpsc::Sender<link::Post>>,
+        links: HashMap<String, Link<Told>>,
     ) -> Self {
         let mut sap = Sap::new(settings, clock::random());
         sap.set_elements(super::world::elements());
@@ -273,7 +274,7 @@ impl End {
             headers,
             target: post.url.map_or(Target::Usual, Target::Url),
         };
-        if self.links[&post.peer].try_send(http).is_err() {
+        if self.links[&post.peer].post(http).is_err() {
             let full = Posted::Failed("the link is full".to_owned());
             self.sap.posted(post.number, &full, now);
         }
