@@ -31,10 +31,6 @@ const MAX_BUFFER: usize = 32 * 1024;
 /// Between two looks at a connection.
 const SHORTEST: Duration = Duration::from_millis(10);
 
-/// A connection that is idle for so long rests; our choice, much longer than the pauses of a peer
-/// that is busy.
-const RESTS_AFTER: Duration = Duration::from_secs(1);
-
 /// Serves one connection until it ends by itself, is idle or slow for too long, or `soft` is
 /// cancelled and the exchange in flight is over.
 pub(crate) async fn serve<A: Answers>(
@@ -120,7 +116,9 @@ async fn speak<A: Answers>(
     let limits = &exchange.settings;
     let mut soft = pin!(soft.cancelled());
     let mut stopping = false;
-    let mut check = pin!(tokio::time::sleep(RESTS_AFTER.min(limits.header_timeout)));
+    let mut check = pin!(tokio::time::sleep(
+        limits.rest_after.min(limits.header_timeout)
+    ));
     let ended = loop {
         tokio::select! {
             biased;
@@ -130,7 +128,7 @@ async fn speak<A: Answers>(
                 Pin::new(&mut connection).graceful_shutdown();
             }
             () = &mut check => match exchange.watch.left(limits) {
-                Some(left) => match exchange.watch.rests_in(RESTS_AFTER) {
+                Some(left) => match exchange.watch.rests_in(limits.rest_after) {
                     Some(Duration::ZERO) if !stopping => {
                         let parts = connection.into_parts();
                         let mut watched = parts.io.into_inner();

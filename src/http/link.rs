@@ -65,6 +65,8 @@ pub struct LinkSettings {
     pub answer_timeout: Duration,
     /// How long a connection is kept unused. Zero keeps none.
     pub idle_timeout: Duration,
+    /// How long it is kept unused with the buffers of HTTP.
+    pub rest_after: Duration,
     /// Most POSTs at once, and most connections kept. At least 1.
     pub max_connections: usize,
     /// Value of the header `User-Agent`.

@@ -42,6 +42,10 @@ mod watch;
 /// (wire profile, 2.1).
 pub const CONTENT_TYPE: &str = "application/vnd.wv.ssp+xml";
 
+/// An open connection that nobody uses gives back the buffers of HTTP after so long; our choice, much
+/// longer than the pauses of a peer that is busy.
+pub const REST_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// Joins an error and all of its causes to one line, leaving out a cause whose words were said
 /// already.
 pub(crate) fn cause_chain(error: &(dyn std::error::Error + 'static)) -> String {

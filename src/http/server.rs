@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+use super::REST_AFTER;
 use super::conn;
 use super::exchange::{Answers, Caller};
 use super::known::KnownAddresses;
@@ -66,6 +67,8 @@ pub struct ServerSettings {
     pub body_timeout: Duration,
     /// Between an answer and the next request. When it is over the connection is closed.
     pub idle_timeout: Duration,
+    /// Between an answer and the next request, until the connection gives back the buffers of HTTP.
+    pub rest_after: Duration,
     /// For the TLS handshake. When it is over the connection is closed.
     pub tls_handshake_timeout: Duration,
     /// The only path that is served (others get 404). `None` serves every path, as deployed
@@ -92,6 +95,7 @@ impl Default for ServerSettings {
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(75),
+            rest_after: REST_AFTER,
             tls_handshake_timeout: Duration::from_secs(10),
             path: None,
         }
@@ -360,7 +364,7 @@ impl<A: Answers> Visit<A> {
         let Some(first) = first else { return };
         let wire = match (looks_like_tls(first), self.tls) {
             (true, Some(config)) => {
-                let handshake = TlsAcceptor::from(config).accept(stream);
+                let handshake = Box::pin(TlsAcceptor::from(config).accept(stream));
                 match tokio::time::timeout(self.settings.tls_handshake_timeout, handshake).await {
                     Ok(Ok(tls)) => Wire::Tls(Box::new(tls.into())),
                     Ok(Err(error)) => return debug!(%remote, %error, "TLS handshake failed"),

@@ -60,7 +60,8 @@ impl Wire {
     /// Says that nothing more will be sent, then reads and forgets what still comes, for a
     /// bounded time, so that the last answer reaches the other side.
     pub(crate) async fn close_gently(mut self) {
-        let _ = timeout(LINGER, async {
+        // In a box: nobody but this needs room for it.
+        let closing = Box::pin(async move {
             let _ = self.shutdown().await;
             let mut scrap = [0u8; 2048];
             let mut left = LINGER_BYTES;
@@ -70,8 +71,8 @@ impl Wire {
                     Ok(count) => left = left.saturating_sub(count),
                 }
             }
-        })
-        .await;
+        });
+        let _ = timeout(LINGER, closing).await;
     }
 }
 

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::super::Failure;
+use crate::http::REST_AFTER;
 use crate::http::link::{
     Link, LinkSettings, Post as HttpPost, PostOutcome, Posted as HttpPosted, Report, Target,
 };
@@ -199,6 +200,7 @@ impl Crowd {
                 connect_timeout: Duration::from_secs(10),
                 answer_timeout: Duration::from_secs(30),
                 idle_timeout: Duration::from_secs(600),
+                rest_after: REST_AFTER,
                 max_connections: 4,
                 user_agent: "wvgate-bench".into(),
                 srv: Arc::clone(&srv),

@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::header::{self, HeaderName, HeaderValue};
@@ -23,9 +22,6 @@ use crate::text::Shown;
 
 /// What a port that serves TLS only says to plain HTTP.
 const UPGRADE_REQUIRED: u16 = 426;
-/// A connection that is unused for so long gives back its buffers; our choice, much longer than
-/// the pauses of a peer that is busy.
-const RESTS_AFTER: Duration = Duration::from_secs(1);
 
 /// See above.
 pub(super) struct Lane<R> {
@@ -97,7 +93,7 @@ impl<R: Report> Lane<R> {
     /// Until the connection has been unused for too long, or the other side has ended it.
     async fn rest(&mut self) {
         let until = Instant::now() + self.link.settings.idle_timeout;
-        let rests = Instant::now() + RESTS_AFTER;
+        let rests = Instant::now() + self.link.settings.rest_after;
         if rests < until && self.unused(rests).await {
             self.kept.iter_mut().for_each(Connection::rest);
         }
@@ -138,7 +134,7 @@ impl<R: Report> Lane<R> {
     /// Tries the candidates until one answers.
     async fn outcome(&mut self, post: &Post) -> (PostOutcome, Option<Arc<Endpoint>>) {
         if post.body.is_empty() {
-            return (self.tried(&post.target).await, None);
+            return (Box::pin(self.tried(&post.target)).await, None);
         }
         let mut reasons = Vec::new();
         let wanted = self.link.ways.wanted(&post.target);
@@ -149,6 +145,17 @@ impl<R: Report> Lane<R> {
                 other => return self.conclude(endpoint, post, other).await,
             }
         }
+        // What is done seldom is in boxes, so that a lane that waits is small.
+        Box::pin(self.tries(post, started, reasons)).await
+    }
+
+    /// Tries the candidates that have not been tried.
+    async fn tries(
+        &mut self,
+        post: &Post,
+        started: Option<Arc<Endpoint>>,
+        mut reasons: Vec<String>,
+    ) -> (PostOutcome, Option<Arc<Endpoint>>) {
         let candidates = match self.candidates_for(&post.target).await {
             Ok(candidates) => candidates,
             Err(reason) => {
@@ -214,7 +221,7 @@ impl<R: Report> Lane<R> {
         let peer = &self.link.settings.peer;
         debug!(ssp.peer = peer, id = post.id, to = %Shown(&moved.to_string()), "redirected");
         let moved = Arc::new(moved);
-        match self.attempt(&moved, post).await {
+        match Box::pin(self.attempt(&moved, post)).await {
             Attempt::Answered(second) if second.is_success() => {
                 (PostOutcome::Acknowledged, Some(moved))
             }
@@ -246,7 +253,7 @@ impl<R: Report> Lane<R> {
                 other => return other,
             }
         }
-        match self.open(endpoint).await {
+        match Box::pin(self.open(endpoint)).await {
             Ok(connection) => self.exchange(connection, endpoint, post).await,
             Err(reason) => Attempt::NotReached(reason),
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::config::{self, Config, Located, Problem};
+use crate::http::REST_AFTER;
 use crate::http::link::LinkSettings;
 use crate::http::server::ServerSettings;
 use crate::http::srv::SrvResolver;
@@ -47,6 +48,7 @@ pub(super) fn server(
         header_timeout: ssp.header_timeout.get(),
         body_timeout: ssp.body_timeout.get(),
         idle_timeout: ssp.idle_timeout.get(),
+        rest_after: REST_AFTER,
         tls_handshake_timeout: ssp.header_timeout.get(),
         path: None,
     }
@@ -205,6 +207,7 @@ pub(super) fn links(
             answer_timeout: Duration::from_secs(30),
             // Under the deployed server's 60 s, so that it is we who close.
             idle_timeout: Duration::from_secs(45),
+            rest_after: REST_AFTER,
             max_connections: CONNECTIONS,
             user_agent: Arc::clone(&user_agent),
             srv,

@@ -22,6 +22,8 @@ use super::{head, serve, serve_gated, settings as server_settings, soon};
 #[derive(Clone, Debug)]
 pub(super) enum Reply {
     Say(String),
+    /// Says this and closes.
+    Last(String),
     Close,
     Silence,
 }
@@ -100,6 +102,7 @@ async fn converse(
         };
         match reply(number) {
             Reply::Say(text) => stream.write_all(text.as_bytes()).await.unwrap(),
+            Reply::Last(text) => return stream.write_all(text.as_bytes()).await.unwrap(),
             Reply::Close => return,
             Reply::Silence => std::future::pending().await,
         }
@@ -148,6 +151,7 @@ pub(super) fn settings(urls: &[String]) -> LinkSettings {
         connect_timeout: Duration::from_secs(10),
         answer_timeout: Duration::from_secs(10),
         idle_timeout: Duration::from_secs(30),
+        rest_after: Duration::from_secs(1),
         max_connections: 1,
         user_agent: "wvgate test".into(),
         srv: srv_of(&[]),
@@ -353,6 +357,28 @@ async fn one_connection_serves_many_posts() {
     );
     assert_eq!(peer.connections(), 1);
     assert!(peer.requests()[20].starts_with("POST /session HTTP/1.1"));
+}
+
+#[tokio::test]
+async fn a_connection_that_rests_is_used_again_and_its_end_is_seen() {
+    let peer = peer(|number| match number {
+        3 => Reply::Last("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".into()),
+        _ => ok(),
+    })
+    .await;
+    let mut link = link(LinkSettings {
+        rest_after: Duration::from_nanos(1),
+        ..settings(&[peer.url()])
+    });
+    for id in 0..4 {
+        // So that it rests in between; if it does not yet, nothing else is expected.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert_eq!(link.post(id).await.outcome, PostOutcome::Acknowledged);
+        assert_eq!(peer.connections(), 1);
+    }
+    // What was written before the end is seen may have been taken.
+    while link.post(4).await.outcome == PostOutcome::Closed {}
+    assert_eq!(peer.connections(), 2);
 }
 
 #[tokio::test]

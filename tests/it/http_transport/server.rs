@@ -305,6 +305,33 @@ async fn a_connection_is_kept_and_pipelined_posts_are_answered_in_turn() {
 }
 
 #[tokio::test]
+async fn a_connection_that_rests_goes_on_with_whatever_comes() {
+    let mut running = serve(
+        ServerSettings {
+            rest_after: Duration::ZERO,
+            ..settings()
+        },
+        Verdict::Accepted,
+    )
+    .await;
+    let mut stream = connected(&running).await;
+    let text = post("<a/>");
+    // Whole, cut within its head, and with the beginning of the next.
+    let (begin, end) = text.split_at(40);
+    let more = format!("{text}{begin}");
+    for piece in [text.as_str(), begin, end, &more, end] {
+        stream.write_all(piece.as_bytes()).await.unwrap();
+        if piece != begin {
+            assert!(soon(head(&mut stream)).await.starts_with("HTTP/1.1 200"));
+            assert_eq!(running.seen.recv().await.unwrap().body, "<a/>");
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    running.soft.cancel();
+    assert_eq!(soon(rest(&mut stream)).await, "");
+}
+
+#[tokio::test]
 async fn one_connection_too_many_is_told_503() {
     let running = serve_gated(
         ServerSettings {
