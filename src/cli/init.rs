@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::Failure;
 use super::output;
+use super::{Failure, asking};
 use crate::config::{self, Config};
 use crate::http::devcerts::{self, Wanted};
 use crate::node::clock::{self, Clock};
@@ -17,6 +17,7 @@ runs from any directory: paths are written whole. Beside nodes made earlier in t
 it takes the next free ports and the same development authority, so that they trust each
 other, and writes down how to reach them. With --system it is the configuration of the service
 that the package for Debian installs; as root, and the service's user may read what was written.
+Without DOMAIN a terminal is asked for it, and for what the node is for.
 
 Examples:
   wvgate init village.test
@@ -24,14 +25,14 @@ Examples:
   wvgate run --config village.test/wvgate.toml
   wvgate init village.example --system && systemctl start wvgate")]
 pub(super) struct Init {
-    /// The node's own domain
-    domain: String,
+    /// The node's own domain [default: asked for at a terminal]
+    domain: Option<String>,
     /// Where to [default: a directory named as the domain]
     #[arg(long)]
     dir: Option<PathBuf>,
-    /// What the node is for
-    #[arg(long, value_enum, default_value_t = Role::Home)]
-    role: Role,
+    /// What the node is for [default: home]
+    #[arg(long, value_enum)]
+    role: Option<Role>,
     /// Where the store goes [default: data in that directory]; if the directory is there, its owner
     /// may read what is written
     #[arg(long, value_name = "DIR")]
@@ -42,12 +43,45 @@ pub(super) struct Init {
 }
 
 impl Init {
-    /// Where the configuration goes.
-    fn dir(&self) -> PathBuf {
+    /// Domain and role, asked for where the domain is not said.
+    fn answered(&self) -> Result<(String, Role), Failure> {
+        if let Some(domain) = &self.domain {
+            return Ok((domain.clone(), self.role.unwrap_or(Role::Home)));
+        }
+        if !asking::is_possible() {
+            let why = "wvgate: no domain is named, and there is no terminal to ask on; say: wvgate \
+                       init DOMAIN";
+            return Err(Failure::Usage(why.to_owned()));
+        }
+        let domain = loop {
+            let domain = asking::answer("The node's own domain, such as village.example: ")?;
+            match complaint(&domain) {
+                None => break domain,
+                Some(why) => output::complain(why),
+            }
+        };
+        if let Some(role) = self.role {
+            return Ok((domain, role));
+        }
+        let question = "What it is for: home (it hosts users), relay (it stands between other domains) \
+                        or gateway (it\njoins an XMPP server to the SSP world) [home]: ";
+        loop {
+            match asking::answer(question)?.as_str() {
+                "" => return Ok((domain, Role::Home)),
+                role => match Role::from_str(role, true) {
+                    Ok(role) => return Ok((domain, role)),
+                    Err(_) => output::complain(format!("\"{role}\" is none of the three")),
+                },
+            }
+        }
+    }
+
+    /// Where the configuration of this domain goes.
+    fn dir(&self, domain: &str) -> PathBuf {
         match &self.dir {
             Some(dir) => dir.clone(),
             None if self.system => PathBuf::from("/etc/wvgate"),
-            None => PathBuf::from(&self.domain),
+            None => PathBuf::from(domain),
         }
     }
 
@@ -69,17 +103,15 @@ enum Role {
 }
 
 pub(super) fn init(args: &Init) -> Result<(), Failure> {
-    let dir = args.dir();
+    let (domain, role) = args.answered()?;
+    let dir = args.dir(&domain);
     let file = dir.join("wvgate.toml");
     if file.exists() {
         let why = "is there already; choose another --dir, or remove it";
         return Err(Failure::Usage(format!("{}: {why}", file.display())));
     }
-    let mut probe = Config::example();
-    probe.node.domain.clone_from(&args.domain);
-    let (problems, _) = probe.validate(&config::Located::default());
-    if let Some(problem) = problems.iter().find(|problem| problem.key == "node.domain") {
-        return Err(Failure::Usage(format!("wvgate: {}", problem.message)));
+    if let Some(why) = complaint(&domain) {
+        return Err(Failure::Usage(format!("wvgate: {why}")));
     }
     let data = args.data();
     if let Some(data) = data.iter().find(|data| args.system && !data.is_dir()) {
@@ -95,12 +127,12 @@ pub(super) fn init(args: &Init) -> Result<(), Failure> {
         Failure::Failed(format!("{} cannot be written: {error}", path.display()))
     };
     let certs = dir.join("certs");
-    let names = format!("{},localhost,127.0.0.1", args.domain);
+    let names = format!("{domain},localhost,127.0.0.1");
     let wanted = Wanted::parse(&names).map_err(|error| Failure::Usage(error.to_string()))?;
     let authority = share_authority(&neighbours, &certs);
     devcerts::generate(&certs, &[wanted], false, Clock::wall())
         .map_err(|error| Failure::Failed(error.to_string()))?;
-    if args.role == Role::Gateway {
+    if role == Role::Gateway {
         let secret = dir.join("component.secret");
         if !secret.exists() {
             let text = clock::random().hex(16) + "\n";
@@ -109,7 +141,7 @@ pub(super) fn init(args: &Init) -> Result<(), Failure> {
     }
     let ssp = free_port(SSP, &neighbours, |neighbour| neighbour.ssp);
     let admin = free_port(ADMIN, &neighbours, |neighbour| neighbour.admin);
-    let text = configuration(&args.domain, &dir, args.role, (ssp, admin), &neighbours);
+    let text = configuration(&domain, &dir, role, (ssp, admin), &neighbours);
     let text = match &data {
         Some(data) => {
             let data = std::path::absolute(data).unwrap_or_else(|_| data.clone());
@@ -142,6 +174,16 @@ pub(super) fn init(args: &Init) -> Result<(), Failure> {
         return output::line("next: systemctl start wvgate");
     }
     output::line(format!("next: wvgate run --config {}", file.display()))
+}
+
+/// What is wrong with this as the domain of a node.
+fn complaint(domain: &str) -> Option<String> {
+    let mut probe = Config::example();
+    domain.clone_into(&mut probe.node.domain);
+    let (problems, _) = probe.validate(&config::Located::default());
+    let mut problems = problems.into_iter();
+    let problem = problems.find(|problem| problem.key == "node.domain");
+    problem.map(|problem| problem.message)
 }
 
 /// Lets the owner of the store, where that is somebody else, read what the node needs: the

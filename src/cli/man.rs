@@ -150,6 +150,9 @@ const OVERVIEW: &str = r".SH FILES
 The configuration, the first of them that is there: see
 .BR wvgate.toml (5).
 .TP
+\fBpeers/\fIDOMAIN\fB.pem\fR
+Beside the configuration: whom a peer is trusted by that was added by a page.
+.TP
 \fB/var/lib/wvgate\fR
 The store of a node that was installed as a service.
 .TP

@@ -4,6 +4,7 @@
 //! aligned columns, or JSON with `--format json`.
 
 mod after_restart;
+mod asking;
 mod backups;
 mod bench;
 mod certs;
@@ -14,6 +15,7 @@ mod completions;
 mod explain;
 mod group;
 mod init;
+mod invite;
 mod list;
 mod log;
 mod logging;
@@ -22,6 +24,7 @@ mod man;
 mod node;
 mod notify;
 mod open_files;
+mod options;
 mod output;
 mod peer_add;
 mod remedy;
@@ -87,6 +90,8 @@ enum Command {
     Check(check::Check),
     /// Write a commented first configuration, with development certificates
     Init(init::Init),
+    /// Write the page by which a neighbour makes this node a peer
+    Invite(invite::Invite),
     /// Show the running node in a few lines
     Status(look::StatusArgs),
     /// List the peers of the running node
@@ -216,6 +221,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Run(run) => Box::pin(run::run(&global, &run)).await,
         Command::Check(check) => Box::pin(check::check(&global, &check)).await,
         Command::Init(init) => init::init(&init),
+        Command::Invite(args) => invite::invite(&global, &args),
         Command::Status(args) => look::status(&global, &args).await,
         Command::Peers(list) => look::peers(&global, list.format).await,
         Command::Sessions(list) => look::sessions(&global, list.format).await,

@@ -1,17 +1,23 @@
 //! `wvgate peer add`: one more peer in the file of the configuration.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown};
+mod entry;
+mod files;
+mod page;
+#[cfg(test)]
+mod page_tests;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use toml_edit::{Array, Value};
 
-use super::{Failure, Global, output};
+use super::{Failure, Global, options, output};
 use crate::admin::{Client, Request};
-use crate::config::{Source, environment};
+use crate::config::{ConfigError, Loaded, Problem, Source, environment};
 use crate::node::Plan;
+use crate::node::clock::Clock;
+use entry::Entry;
+use files::Certificates;
+use page::Page;
 
 #[derive(Args)]
 #[command(after_help = "\
@@ -19,12 +25,19 @@ Writes a [[peer]] at the end of the configuration, and a [[route]] for each doma
 names; the rest of the file stays as it is. A file that could not be used afterwards is not
 written. A node that runs reads it at once.
 
+PAGE is a file that wvgate invite has written on the other side: a name with a / in it or one that
+ends in .toml, or - for the input. What it says is shown, with the certificates that will be
+trusted, and added when you agree. The certificates go to peers/DOMAIN.pem beside the
+configuration.
+
 Examples:
+  wvgate peer add village.toml
   wvgate peer add relay.example --serves '*'
   wvgate peer add oldtown.example --url https://192.0.2.7:5280/ --ca /etc/wvgate/certs/oldtown.pem")]
 pub(super) struct Add {
-    /// The peer's domain
-    domain: String,
+    /// The peer's domain, or the page by which it invites
+    #[arg(value_name = "DOMAIN|PAGE")]
+    peer: String,
     /// Where it is reached [default: where the domain's SRV records say]
     #[arg(long)]
     url: Option<String>,
@@ -37,106 +50,151 @@ pub(super) struct Add {
     /// Plain HTTP to and from it is allowed
     #[arg(long)]
     plain: bool,
+    /// Add what a page says without asking
+    #[arg(long)]
+    yes: bool,
 }
 
 impl Add {
-    /// What is written, in the form of the file.
-    fn text(&self) -> String {
-        let line = |key: &str, value: Value| format!("{key} = {value}\n");
-        let mut text = "\n[[peer]]\n".to_owned();
-        text += &line("domain", self.domain.as_str().into());
-        if let Some(url) = &self.url {
-            text += &line("url", url.as_str().into());
+    /// The page that is named, if it is one.
+    fn page(&self) -> Result<Option<Page>, Failure> {
+        if !Page::is_meant(&self.peer) {
+            return Ok(None);
         }
-        if let Some(ca) = &self.ca {
-            let whole = std::path::absolute(ca).unwrap_or_else(|_| ca.clone());
-            text += &line("ca", whole.display().to_string().into());
+        let given = [
+            ("--url", self.url.is_some()),
+            ("--ca", self.ca.is_some()),
+            ("--serves", !self.serves.is_empty()),
+            ("--plain", self.plain),
+        ];
+        if let Some((option, _)) = given.iter().find(|(_, is_given)| *is_given) {
+            let why = "goes with a domain, and not with a page; leave it out, or change the page";
+            return Err(Failure::Usage(format!("wvgate: {option}: {why}")));
         }
-        if !self.serves.is_empty() {
-            let domains: Array = self.serves.iter().map(String::as_str).collect();
-            text += &line("speaks_for", domains.into());
+        Ok(Some(Page::read(&self.peer, Clock::wall())?))
+    }
+
+    fn entry(&self) -> Entry {
+        let whole = |file: &PathBuf| std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        Entry {
+            domain: self.peer.clone(),
+            url: self.url.clone(),
+            server_name: None,
+            ca: self.ca.as_ref().map(whole),
+            speaks_for: self.serves.clone(),
+            allow_plain: self.plain,
         }
-        if self.plain {
-            text += &line("allow_plain", true.into());
-        }
-        for domain in &self.serves {
-            text += "\n[[route]]\n";
-            text += &line("domain", domain.as_str().into());
-            text += &line("via", self.domain.as_str().into());
-        }
-        text
     }
 }
 
 pub(super) async fn add(global: &Global, args: &Add) -> Result<(), Failure> {
-    let path = global.config_file();
-    let after = Source::read(&path, environment())?.with(&args.text());
-    let loaded = after.load()?;
-    Plan::new(&loaded.config, &loaded.located)?;
-    let socket = loaded.config.admin_socket();
-    replace(&path, after.text()).map_err(|error| {
-        Failure::Failed(format!("{} cannot be written: {error}", path.display()))
-    })?;
-    output::line(format!("{} has the peer {}", path.display(), args.domain))?;
-    if let Ok(mut node) = Client::connect(&socket).await {
+    let page = args.page()?;
+    let file = ConfigFile::read(global.config_file())?;
+    let mut entry = page.as_ref().map_or_else(|| args.entry(), Page::entry);
+    let (mut after, mut loaded) = file.with(&entry, page.as_ref())?;
+    let mut certificates = None;
+    if let Some(page) = &page {
+        page.agreed(&file.doubts(&loaded, page), args.yes)?;
+        if let Some(pem) = page.pem() {
+            let written = file.certificates(&entry.domain, &pem)?;
+            entry.ca = Some(written.path.clone());
+            certificates = Some(written);
+            (after, loaded) = file.with(&entry, Some(page))?;
+        }
+    }
+    let (path, domain) = (file.path.display(), &entry.domain);
+    files::replace(&file.path, after.text())
+        .map_err(|error| Failure::Failed(format!("{path} cannot be written: {error}")))?;
+    output::line(format!("{path} has the peer {domain}"))?;
+    if let Some(certificates) = certificates {
+        let written = certificates.path.display().to_string();
+        certificates.keep();
+        output::line(format!("{written} has whom it is trusted by"))?;
+    }
+    if let Ok(mut node) = Client::connect(&loaded.config.admin_socket()).await {
         let remarks = node.ask(&Request::Reload).await?;
         for remark in remarks.as_array().into_iter().flatten() {
             output::line(remark.as_str().unwrap_or_default())?;
         }
         output::line("the node has taken it over")?;
-        return output::line(format!("next: wvgate check peer {}", args.domain));
+        return output::line(format!("next: wvgate check peer {domain}"));
     }
     output::line("next: wvgate check, and start the node")
 }
 
-/// Puts a file in the place of another, with its owner and mode; who reads meanwhile finds one of
-/// them.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let path = fs::canonicalize(path)?;
-    let facts = fs::metadata(&path)?;
-    let mut name = path.clone().into_os_string();
-    name.push(format!(".{}", std::process::id()));
-    let beside = PathBuf::from(name);
-    let written = (|| {
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&beside)?;
-        file.write_all(text.as_bytes())?;
-        let made = file.metadata()?;
-        if (made.uid(), made.gid()) != (facts.uid(), facts.gid()) {
-            chown(&beside, Some(facts.uid()), Some(facts.gid()))?;
-        }
-        let mode = facts.permissions().mode() & 0o777;
-        file.set_permissions(fs::Permissions::from_mode(mode))?;
-        file.sync_all()?;
-        fs::rename(&beside, &path)
-    })();
-    if written.is_err() {
-        let _ = fs::remove_file(&beside);
-    }
-    written
+/// The configuration before a peer is added.
+struct ConfigFile {
+    path: PathBuf,
+    source: Source,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl ConfigFile {
+    fn read(path: PathBuf) -> Result<Self, Failure> {
+        let source = Source::read(&path, environment())?;
+        // What is wrong already is nothing that a peer has brought.
+        source.load()?;
+        Ok(Self { path, source })
+    }
 
-    #[test]
-    fn what_is_written_is_as_an_operator_would_write_it() {
-        let add = Add {
-            domain: "relay.test".to_owned(),
-            url: Some("https://relay.test:5280/".to_owned()),
-            ca: Some(PathBuf::from("/etc/a \"ca\".pem")),
-            serves: vec!["*".to_owned(), "far.test".to_owned()],
-            plain: true,
-        };
-        let expected = "\n[[peer]]\ndomain = \"relay.test\"\nurl = \"https://relay.test:5280/\"\n\
-             ca = '/etc/a \"ca\".pem'\nspeaks_for = [\"*\", \"far.test\"]\nallow_plain = true\n\n\
-             [[route]]\ndomain = \"*\"\nvia = \"relay.test\"\n\n\
-             [[route]]\ndomain = \"far.test\"\nvia = \"relay.test\"\n";
-        assert_eq!(add.text(), expected);
+    /// The configuration with this peer, if it can be used. What is wrong is told by the page it
+    /// comes from, else by the option.
+    fn with(&self, entry: &Entry, page: Option<&Page>) -> Result<(Source, Loaded), Failure> {
+        let after = self.source.with(&entry.text());
+        let loaded = after.load().and_then(|loaded| {
+            Plan::new(&loaded.config, &loaded.located)?;
+            Ok(loaded)
+        });
+        let loaded = loaded.map_err(|error| {
+            let problems = error.problems.iter();
+            let told = |problem: &Problem| match page {
+                _ if !self.is_added(problem) => problem.clone(),
+                Some(page) => page.problem(&self.with_file(problem)),
+                None => options::problem(&self.with_file(problem)),
+            };
+            ConfigError::new(problems.map(told).collect())
+        })?;
+        Ok((after, loaded))
+    }
+
+    /// What is doubtful about the peer of a page.
+    fn doubts(&self, loaded: &Loaded, page: &Page) -> Vec<Problem> {
+        let warnings = loaded.warnings.iter();
+        let added = warnings.filter(|problem| self.is_added(problem));
+        added
+            .map(|problem| page.problem(&self.with_file(problem)))
+            .collect()
+    }
+
+    /// Whether this is about what would be written.
+    fn is_added(&self, problem: &Problem) -> bool {
+        let lines = self.source.text().lines().count();
+        problem.line.is_some_and(|line| line > lines)
+            && problem.file == self.path.display().to_string()
+    }
+
+    /// The same, naming the configuration where it refers to a line of it.
+    fn with_file(&self, problem: &Problem) -> Problem {
+        let line = format!("({}:", self.path.display());
+        let message = problem.message.replace("(line ", &line);
+        Problem {
+            message,
+            ..problem.clone()
+        }
+    }
+
+    /// Writes the certificates of a peer beside the file.
+    fn certificates(&self, domain: &str, pem: &str) -> Result<Certificates, Failure> {
+        let path = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        Certificates::write(folder, domain, pem).map_err(|error| {
+            let file = folder.join("peers").join(format!("{domain}.pem"));
+            let file = file.display();
+            Failure::Failed(match error.kind() {
+                std::io::ErrorKind::AlreadyExists => {
+                    format!("{file} holds other certificates; remove it, if no peer needs it")
+                }
+                _ => format!("{file} cannot be written: {error}"),
+            })
+        })
     }
 }

@@ -17,6 +17,7 @@
 mod answer;
 pub mod ask;
 mod body;
+pub mod chain;
 mod conn;
 pub mod devcerts;
 mod dial;

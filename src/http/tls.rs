@@ -16,7 +16,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, S
 use tracing::warn;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-use super::trust::Trust;
+use super::trust::{Trust, signs_for_others};
 
 /// Whether the listening side wants certificates from its callers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -282,6 +282,11 @@ pub fn shown_certificate_facts(certificate: &CertificateDer<'_>) -> Option<Certi
     facts(certificate).ok()
 }
 
+/// Whether a certificate can sign others; not, if it cannot be read.
+pub(super) fn is_authority(certificate: &CertificateDer<'_>) -> bool {
+    X509Certificate::from_der(certificate).is_ok_and(|(_, parsed)| signs_for_others(&parsed))
+}
+
 fn facts(certificate: &CertificateDer<'_>) -> Result<CertificateFacts, String> {
     let (_, parsed) = X509Certificate::from_der(certificate).map_err(|error| error.to_string())?;
     Ok(CertificateFacts {
@@ -366,7 +371,7 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     })
 }
 
-fn native_roots() -> Result<RootCertStore, TlsError> {
+pub(super) fn native_roots() -> Result<RootCertStore, TlsError> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     let (added, _ignored) = roots.add_parsable_certificates(found.certs);

@@ -36,14 +36,19 @@ impl Trust {
     /// # Errors
     /// [`TlsError`], naming the file.
     pub(super) fn read(path: &Path) -> Result<Self, TlsError> {
+        Self::of(certificates(path)?).map_err(|reason| TlsError::BadAuthority {
+            path: path.to_owned(),
+            reason,
+        })
+    }
+
+    /// # Errors
+    /// Why one of them cannot be read.
+    pub(super) fn of(pinned: Vec<CertificateDer<'static>>) -> Result<Self, String> {
         let mut authorities = RootCertStore::empty();
-        let pinned = certificates(path)?;
         for certificate in &pinned {
             let parsed = X509Certificate::from_der(certificate);
-            let (_, parsed) = parsed.map_err(|error| TlsError::BadAuthority {
-                path: path.to_owned(),
-                reason: error.to_string(),
-            })?;
+            let (_, parsed) = parsed.map_err(|error| error.to_string())?;
             // What is no authority can still be known by itself.
             if signs_for_others(&parsed) {
                 let _ = authorities.add(certificate.clone());
@@ -87,7 +92,7 @@ impl Trust {
 
 /// Whether a certificate is an authority's. One of version 1 cannot say so; where it signs itself it
 /// is taken for one (RFC 5280, 6.1.4 k).
-fn signs_for_others(certificate: &X509Certificate<'_>) -> bool {
+pub(super) fn signs_for_others(certificate: &X509Certificate<'_>) -> bool {
     if certificate.version() == X509Version::V3 {
         certificate.is_ca()
     } else {

@@ -7,6 +7,7 @@ mod chain;
 mod cli_bench;
 mod cli_commands;
 mod cli_explain;
+mod cli_invite;
 mod cli_node;
 mod cli_outputs;
 mod cli_partner;
