@@ -16,7 +16,7 @@ use crate::spine::python;
 
 /// A home domain with one user, whose certificate is good for its domain alone and signed by an
 /// authority of its own.
-fn home(folder: &Folder, domain: &str, user: &str) -> PathBuf {
+pub(crate) fn home(folder: &Folder, domain: &str, user: &str) -> PathBuf {
     let certs = folder.0.join("certs");
     let wanted = [Wanted::parse(domain).unwrap()];
     devcerts::generate(&certs, &wanted, false, SystemTime::now()).unwrap();

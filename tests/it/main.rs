@@ -51,6 +51,7 @@ mod gateway_rooms;
 mod gateway_rosters;
 mod gateway_search;
 mod gateway_servers;
+mod guides;
 mod home_clients;
 mod home_reach;
 mod home_rest;
