@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text::shown::steers;
+
 /// One mistake (or doubtful choice) in the configuration. Prints as one line:
 /// `config/relay.toml:12: ssp.lisen: unknown key; did you mean "listen"?`
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +58,7 @@ impl fmt::Display for Problem {
             text.push_str(&self.fix);
         }
         // One problem is one line whatever was quoted from the file.
-        f.write_str(&text.replace(|c: char| c.is_control(), " "))
+        f.write_str(&text.replace(steers, " "))
     }
 }
 
@@ -93,10 +95,16 @@ mod tests {
 
     #[test]
     fn a_problem_prints_as_one_line() {
-        let problem = Problem::new("a.toml", Some(3), "ssp.listen", "bad\nvalue", "mend it");
+        let problem = Problem::new(
+            "a.toml",
+            Some(3),
+            "ssp.listen",
+            "bad\nva\u{202e}lue",
+            "mend it",
+        );
         assert_eq!(
             problem.to_string(),
-            "a.toml:3: ssp.listen: bad value; mend it"
+            "a.toml:3: ssp.listen: bad va lue; mend it"
         );
         assert_eq!(
             Problem::new("a.toml", None, "", "no such file", "").to_string(),

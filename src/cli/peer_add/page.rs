@@ -11,6 +11,7 @@ use crate::config::{ConfigError, Invited, Located, Problem};
 use crate::http::chain::{Certificate, Chain};
 use crate::http::tls::Validity;
 use crate::sap::Time;
+use crate::text::shown::steers;
 
 /// Most certificates of a page.
 const MOST_CERTIFICATES: usize = 8;
@@ -197,8 +198,8 @@ impl Page {
         }
         let mut text = format!("{} asks to be a peer, by {}:\n", invited.domain, self.name);
         for (name, what) in rows {
-            // Nothing from outside may move the cursor.
-            let what = what.replace(|c: char| c.is_control(), " ");
+            // Nothing from outside may move the cursor, or look like something else.
+            let what = what.replace(steers, " ");
             text += &format!("  {name:<12}{what}\n");
         }
         if !self.certificates.is_empty() {

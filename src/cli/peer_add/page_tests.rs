@@ -152,3 +152,11 @@ fn what_the_configuration_has_against_it_is_told_by_the_line_of_the_page() {
         );
     }
 }
+
+#[test]
+fn what_a_page_says_cannot_be_made_to_look_like_something_else() {
+    let pem = authority("a.test\u{202e}tset.b\u{7}");
+    let shown = page(&format!("ca = \"\"\"\n{pem}\"\"\"\n")).shown();
+    assert!(shown.contains("a.test tset.b "), "{shown}");
+    assert!(!shown.contains(['\u{202e}', '\u{7}']), "{shown}");
+}
