@@ -59,7 +59,7 @@ fn retry_after(wait: &str, date: Option<&str>) -> Option<Duration> {
 }
 
 /// Reads and forgets the rest of an answer. Whether the connection is clean afterwards.
-pub(crate) async fn discard(mut body: Incoming, limit: Duration) -> bool {
+pub(crate) async fn discard(mut body: Incoming) -> bool {
     if body.is_end_stream() {
         return true;
     }
@@ -74,9 +74,8 @@ pub(crate) async fn discard(mut body: Incoming, limit: Duration) -> bool {
         }
         true
     };
-    tokio::time::timeout(limit.min(DISCARD_TIME), reading)
-        .await
-        .unwrap_or(false)
+    let read = tokio::time::timeout(DISCARD_TIME, reading).await;
+    read.unwrap_or(false)
 }
 
 /// Why there was no answer to a request that was (partly) written.

@@ -60,6 +60,8 @@ pub(crate) async fn serve<A: Answers>(
             Spoken::Cut => return,
         };
         if !watched.before.is_empty() {
+            // The beginning of a request, which came with the one before.
+            exchange.watch.bytes_came();
             continue;
         }
         tokio::select! {

@@ -76,7 +76,7 @@ impl Owner {
                 () = self.stop.cancelled() => return Ok(()),
                 told = self.back.recv() => match told {
                     Some(told) => back = Some(told),
-                    // Without the releaser nothing can be kept or let out any more.
+                    // The outlet holds its other end as long as there is an owner.
                     None => return Err(StoreError::Closed),
                 },
                 () = self.outlet.goes_on() => continue,

@@ -23,7 +23,7 @@ use crate::text::Shown;
 /// What a port that serves TLS only says to plain HTTP.
 const UPGRADE_REQUIRED: u16 = 426;
 
-/// See above.
+/// A connection to a peer, and who uses it.
 pub(super) struct Lane<R> {
     link: Arc<Shared<R>>,
     kept: Option<Connection>,
@@ -286,8 +286,7 @@ impl<R: Report> Lane<R> {
             None => return Attempt::TimedOut,
         };
         let answered = Answered::read(&head);
-        let rest = deadline.saturating_duration_since(Instant::now());
-        let finishing = connection.finish(answer::discard(body, rest));
+        let finishing = connection.finish(answer::discard(body));
         if self.alarm.before(deadline, finishing).await == Some(true) {
             self.kept = Some(connection);
         }

@@ -250,6 +250,22 @@ async fn headers_that_do_not_end_and_silent_or_idle_connections_are_closed() {
 }
 
 #[tokio::test]
+async fn the_beginning_of_a_request_that_came_with_another_must_go_on_as_any() {
+    let limits = ServerSettings {
+        header_timeout: Duration::from_millis(50),
+        idle_timeout: Duration::from_secs(3600),
+        rest_after: Duration::ZERO,
+        ..settings()
+    };
+    let running = serve(limits, Verdict::Accepted).await;
+    let mut stream = connected(&running).await;
+    let text = format!("{}POST / HTTP/1.1\r\nHost: g", post("<x/>"));
+    stream.write_all(text.as_bytes()).await.unwrap();
+    assert!(soon(head(&mut stream)).await.starts_with("HTTP/1.1 200"));
+    assert_eq!(soon(rest(&mut stream)).await, "");
+}
+
+#[tokio::test]
 async fn a_flood_of_headers_is_refused() {
     let running = serve(settings(), Verdict::Accepted).await;
     for header in [
