@@ -53,20 +53,12 @@ pub(super) async fn run(global: &Global, _: &Run) -> Result<(), Failure> {
 async fn run_node(global: &Global, voice: &Voice) -> Result<(), Failure> {
     open_files::allow_most();
     let source = Source::read(global.config_file(), environment())?;
-    let (
-        renewals,
-        Loaded {
-            config,
-            warnings,
-            located,
-        },
-        mut plan,
-    ) = aside(|| {
-        let loaded = source.load()?;
-        let renewals = Renewals::of(&loaded.config);
-        let plan = Plan::new(&loaded.config, &loaded.located)?;
-        Ok::<_, Failure>((renewals, loaded, plan))
-    })?;
+    let (renewals, loaded, mut plan) = aside(|| made(&source))?;
+    let Loaded {
+        config,
+        warnings,
+        located,
+    } = loaded;
     let levels = voice.log(&config.log);
     voice.mind_panics();
     let plan_warnings = plan.warnings.iter().cloned();
@@ -262,12 +254,10 @@ impl Running<'_> {
     async fn read_again(&mut self) -> Result<Vec<String>, Vec<String>> {
         let made = aside(|| {
             let source = Source::read(self.global.config_file(), environment())?;
-            let loaded = source.load()?;
-            let renewals = Renewals::of(&loaded.config);
-            let plan = Plan::new(&loaded.config, &loaded.located)?;
-            Ok::<_, ConfigError>((source, renewals, loaded, plan))
+            let made = made(&source)?;
+            Ok::<_, ConfigError>((source, made))
         });
-        let (source, renewals, loaded, plan) = match made {
+        let (source, (renewals, loaded, plan)) = match made {
             Ok(made) => made,
             Err(error) => {
                 tracing::error!("the new configuration has problems, the old one stays");
@@ -301,14 +291,8 @@ impl Running<'_> {
     /// Takes over files of certificates that have changed, with the configuration that the node
     /// runs with.
     async fn renew(&mut self) {
-        let made = aside(|| {
-            let loaded = self.source.load()?;
-            let renewals = Renewals::of(&loaded.config);
-            let plan = Plan::new(&loaded.config, &loaded.located)?;
-            Ok::<_, ConfigError>((renewals, plan))
-        });
-        match made {
-            Ok((renewals, plan)) => {
+        match aside(|| made(&self.source)) {
+            Ok((renewals, _, plan)) => {
                 for warning in &plan.warnings {
                     self.voice.say(Level::Warn, &format!("warning: {warning}"));
                 }
@@ -331,6 +315,14 @@ impl Running<'_> {
         }
         self.node.reload(plan).await;
     }
+}
+
+/// What a node is made of. The files of certificates are noted before they are read.
+fn made(source: &Source) -> Result<(Renewals, Loaded, Plan), ConfigError> {
+    let loaded = source.load()?;
+    let renewals = Renewals::of(&loaded.config);
+    let plan = Plan::new(&loaded.config, &loaded.located)?;
+    Ok((renewals, loaded, plan))
 }
 
 /// The node in a line; `None` when it has ended.
