@@ -15,19 +15,8 @@ if [ -z "$packages" ]; then
     exit 0
 fi
 
-as_root=""
-if [ "$(id -u)" -ne 0 ]; then
-    as_root=sudo
-fi
-# Debian starts a service as soon as it is installed, unless this says no.
-policy=/usr/sbin/policy-rc.d
-made=""
-if [ ! -e "$policy" ]; then
-    printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
-    $as_root chmod 755 "$policy"
-    made=yes
-fi
-trap '[ -z "$made" ] || $as_root rm -f "$policy"' EXIT
-$as_root apt-get update -q
-# shellcheck disable=SC2086
-DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -q --no-install-recommends $packages
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/packages.sh
+. scripts/packages.sh
+# shellcheck disable=SC2086 # a list of package names
+install_quiet_packages $packages

@@ -8,16 +8,8 @@ cargo_deb_version=3.8.0
 cd "$(dirname "$0")/.."
 tools=${CARGO_TARGET_DIR:-target}/tools
 
-as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
-    else
-        echo "$0: this needs root: $*" >&2
-        exit 1
-    fi
-}
+# shellcheck source=scripts/packages.sh
+. scripts/packages.sh
 
 missing=
 command -v lintian >/dev/null || missing="lintian"
@@ -26,13 +18,8 @@ command -v systemd-analyze >/dev/null || missing="$missing systemd"
 command -v dpkg-shlibdeps >/dev/null || missing="$missing dpkg-dev"
 command -v python3 >/dev/null || missing="$missing python3"
 if [ -n "$missing" ]; then
-    if ! command -v apt-get >/dev/null; then
-        echo "$0: please install by hand: $missing" >&2
-        exit 1
-    fi
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q
     # shellcheck disable=SC2086 # a list of package names
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+    install_packages $missing
 fi
 
 if [ "$("$tools/bin/cargo-deb" --version 2>/dev/null)" != "$cargo_deb_version" ]; then

@@ -10,16 +10,8 @@ slixmpp_version=1.17.0
 cd "$(dirname "$0")/.."
 venv=${CARGO_TARGET_DIR:-target}/venv
 
-as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
-    else
-        echo "$0: this needs root: $*" >&2
-        exit 1
-    fi
-}
+# shellcheck source=scripts/packages.sh
+. scripts/packages.sh
 
 missing=
 command -v prosody >/dev/null && command -v prosodyctl >/dev/null || missing="prosody"
@@ -35,20 +27,8 @@ if [ ! -x "$venv/bin/python" ] && ! python3 -c 'import ensurepip, venv' 2>/dev/n
 fi
 
 if [ -n "$missing" ]; then
-    if ! command -v apt-get >/dev/null; then
-        echo "$0: please install by hand: $missing" >&2
-        exit 1
-    fi
-    # Keeps the package from starting a service of its own while it is being installed.
-    policy=/usr/sbin/policy-rc.d
-    if [ ! -e "$policy" ]; then
-        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
-        as_root chmod 755 "$policy"
-        trap 'as_root rm -f /usr/sbin/policy-rc.d' EXIT
-    fi
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q
     # shellcheck disable=SC2086 # a list of package names
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+    install_quiet_packages $missing
     for service in prosody ejabberd kannel; do
         case $missing in
         *"$service"*)
